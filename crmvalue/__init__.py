@@ -1,0 +1,20 @@
+"""What customers are worth, and what to do about it.
+
+The package exposes modules, not names; import what you need from where it lives.
+
+===========================  ==========================================================================
+`crmvalue.metrics`           key figures: retention, churn, AOV, NPS and the rest, with intervals
+`crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
+`crmvalue.purchases`         an order log to one row per customer; calibration and holdout
+`crmvalue.segmentation`      how concentrated the value of a base is
+`crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
+`crmvalue.errors`            the errors and warnings that all of these raise
+`crmvalue.typing`            the types in their signatures
+===========================  ==========================================================================
+
+Importing the package loads numpy and attrs; scipy's submodules are loaded by the functions that use them.
+"""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

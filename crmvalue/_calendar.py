@@ -1,0 +1,166 @@
+"""Civil-calendar arithmetic on whole arrays of `datetime64[D]`.
+
+Dates are assumed to be checked (:func:`crmvalue._checks.as_days`). Nothing here reads a clock. Month arithmetic is
+anchored (always counted from the original date, never chained) and clamped (31 January + 1 month is the last of
+February). Local times meet time zones only in :func:`local_to_utc`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import Dates, Floats, Integers
+
+__all__ = [
+    "LEAP_DAY_POLICIES",
+    "YEAR_FRACTION_CONVENTIONS",
+    "LeapDayPolicy",
+    "YearFractionConvention",
+    "add_months",
+    "anniversary",
+    "local_to_utc",
+    "months_between",
+    "next_day_at",
+    "skip_quiet_hours",
+    "year_fraction",
+]
+
+LeapDayPolicy: TypeAlias = Literal["backward", "forward", "skip"]
+LEAP_DAY_POLICIES: tuple[LeapDayPolicy, ...] = ("backward", "forward", "skip")
+YearFractionConvention: TypeAlias = Literal["actual/365", "actual/actual"]
+YEAR_FRACTION_CONVENTIONS: tuple[YearFractionConvention, ...] = ("actual/365", "actual/actual")
+
+_DAY = np.timedelta64(1, "D")
+
+
+def add_months(date: Dates, months: Integers | int) -> Dates:
+    """Move each date by calendar months, clamped to the end of the month; shapes broadcast.
+
+    31 January 2023 + 15 months is 30 April 2024, and + 16 months is 31 May again: the anchor's day is kept.
+    """
+    start = date.astype("datetime64[D]")
+    month = start.astype("datetime64[M]")
+    day = start - month.astype("datetime64[D]")
+    target = month + np.asarray(months, dtype=np.int64).astype("timedelta64[M]")
+    moved: Dates = target.astype("datetime64[D]") + np.minimum(day, _days_in_month(target) - _DAY)
+    return moved
+
+
+def months_between(start: Dates, end: Dates) -> Integers:
+    """Whole months from `start` to `end`: the largest m with ``add_months(start, m) <= end``; shapes broadcast.
+
+    Clamping counts: from 31 January to 28 February 2023 is one whole month. Negative where `end` is earlier.
+    """
+    m = (end.astype("datetime64[M]") - start.astype("datetime64[M]")).astype(np.int64)
+    whole: Integers = m - (add_months(start, m) > end)
+    return whole
+
+
+def anniversary(date: Dates, year: Integers | int, *, leap_day: LeapDayPolicy = "backward") -> Dates:
+    """Day of each date's anniversary in a year; shapes broadcast.
+
+    A date of 29 February falls in a common year on 28 February ("backward"), on 1 March ("forward") or nowhere
+    ("skip": NaT).
+    """
+    start = date.astype("datetime64[D]")
+    years = np.asarray(year, dtype=np.int64) - 1970
+    shift = years - start.astype("datetime64[Y]").astype(np.int64)
+    day = add_months(start, 12 * shift)
+    moved = _is_leap_day(start) & ~_is_leap_day(day)
+    if leap_day == "backward":
+        return day
+    return np.where(moved, day + _DAY if leap_day == "forward" else np.datetime64("NaT", "D"), day)
+
+
+def year_fraction(start: Dates, end: Dates, *, convention: YearFractionConvention = "actual/365") -> Floats:
+    """Years from `start` to `end`, negative where `end` is earlier; shapes broadcast.
+
+    "actual/365" divides the days by 365 (as spreadsheets' XNPV does). "actual/actual" divides the days of each
+    calendar year by the length of that year, so that 1 January to 1 January is exactly one.
+    """
+    if convention == "actual/365":
+        return (end - start).astype(np.float64) / 365.0
+    return _position_in_years(end) - _position_in_years(start)
+
+
+def skip_quiet_hours(local_time: Dates, *, start_hour: int, end_hour: int) -> Dates:
+    """Move each local time inside quiet hours to their end; the hours may run over midnight.
+
+    With 22 to 6, 05:30 becomes 06:00 of the same day and 23:00 becomes 06:00 of the next. The start hour is quiet, the
+    end hour is not; equal hours mean no quiet hours.
+    """
+    time = local_time.astype("datetime64[s]")
+    day = time.astype("datetime64[D]")
+    since_midnight = (time - day).astype(np.int64)
+    start, end = start_hour * 3600, end_hour * 3600
+    if start <= end:
+        quiet = (since_midnight >= start) & (since_midnight < end)
+        wait_days = np.zeros(quiet.shape, dtype=np.int64)
+    else:
+        quiet = (since_midnight >= start) | (since_midnight < end)
+        wait_days = (since_midnight >= start).astype(np.int64)
+    wake = day.astype("datetime64[s]") + (wait_days * 86_400 + end).astype("timedelta64[s]")
+    return np.where(quiet, wake, time)
+
+
+def next_day_at(entered: Dates, *, days: int, hour: int) -> Dates:
+    """Local time `hour` o'clock so many calendar days after the day of entry, whatever the time of entry."""
+    day = entered.astype("datetime64[D]") + np.timedelta64(days, "D")
+    wake: Dates = day.astype("datetime64[s]") + np.timedelta64(hour * 3600, "s")
+    return wake
+
+
+def local_to_utc(local_time: Dates, zone: ZoneInfo) -> Dates:
+    """Instant in UTC of each local time in a time zone.
+
+    A local time that a clock change skips becomes the first valid instant after the gap; one that a clock change
+    repeats means its first occurrence.
+    """
+    times, place = np.unique(local_time.astype("datetime64[s]"), return_inverse=True)
+    instants = [_one_local_to_utc(time, zone) for time in times.tolist()]
+    return np.array(instants, dtype="datetime64[s]")[place].astype("datetime64[s]").reshape(local_time.shape)
+
+
+def _days_in_month(month: Dates) -> npt.NDArray[np.timedelta64]:
+    length: npt.NDArray[np.timedelta64] = (month + np.timedelta64(1, "M")).astype("datetime64[D]") - month.astype(
+        "datetime64[D]"
+    )
+    return length
+
+
+def _is_leap_day(date: Dates) -> npt.NDArray[np.bool_]:
+    month = date.astype("datetime64[M]")
+    february = month.astype(np.int64) % 12 == 1
+    leap: npt.NDArray[np.bool_] = february & (date - month.astype("datetime64[D]") == np.timedelta64(28, "D"))
+    return leap
+
+
+def _position_in_years(date: Dates) -> Floats:
+    year = date.astype("datetime64[Y]")
+    first = year.astype("datetime64[D]")
+    length = (year + np.timedelta64(1, "Y")).astype("datetime64[D]") - first
+    position: Floats = year.astype(np.float64) + (date - first).astype(np.float64) / length.astype(np.float64)
+    return position
+
+
+def _one_local_to_utc(time: datetime, zone: ZoneInfo) -> datetime:
+    instant = time.replace(tzinfo=zone).astimezone(UTC)
+    if instant.astimezone(zone).replace(tzinfo=None, fold=0) != time:  # skipped: `instant` lies past the change
+        before = time.replace(tzinfo=zone, fold=1).astimezone(UTC)
+        offset = before.astimezone(zone).utcoffset()
+        while instant - before > timedelta(seconds=1):
+            middle = before + (instant - before) // 2
+            if middle.astimezone(zone).utcoffset() == offset:
+                before = middle
+            else:
+                instant = middle
+        instant = instant.replace(microsecond=0)
+    return instant.replace(tzinfo=None)

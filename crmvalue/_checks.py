@@ -1,0 +1,274 @@
+"""The one place where input is checked.
+
+Subject modules call these helpers first and compute afterwards. Everything that is wrong raises
+:class:`crmvalue.errors.InputError` with the argument, the rule, the first offending value and its index.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from crmvalue.typing import ArrayLike, Dates, Floats
+
+__all__ = [
+    "as_column",
+    "as_counts",
+    "as_days",
+    "as_float",
+    "as_floats",
+    "as_fraction",
+    "as_times",
+    "as_whole_number",
+    "require",
+    "require_choice",
+    "require_same_length",
+]
+
+_LARGEST = 1e100
+_SMALLEST = 1e-100
+_ORDINARY = "0 or of a magnitude from 1e-100 to 1e100"
+_FIRST_DAY = np.datetime64("0001-01-01", "D")
+_LAST_DAY = np.datetime64("9999-12-31", "D")
+_ISO_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ][0-9:.]+)?\s*")
+_DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
+
+
+def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
+    """Cast each input to float64 and check that all are ordinary numbers whose shapes broadcast together.
+
+    An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that no product or quotient of a few of them
+    overflows. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
+    """
+    arrays = {name: _finite(name, value) for name, value in inputs.items()}
+    _require_broadcast(arrays)
+    return tuple(arrays.values())
+
+
+def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
+    """Cast each input to float64 and check that all are whole numbers >= 0 whose shapes broadcast together."""
+    arrays = as_floats(**inputs)
+    for name, array in zip(inputs, arrays, strict=True):
+        require((array >= 0) & (array == np.floor(array)) & (array <= 2**53), name, array, "a whole number >= 0")
+    return arrays
+
+
+def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+    """Cast one column of raw data to a one-dimensional float64 array; NaN passes only where it is asked for."""
+    array = _numeric(name, value) if allow_missing else _finite(name, value)
+    _require_one_dimension(name, array)
+    if allow_missing:
+        ok = np.isnan(array) | (array == 0) | ((np.abs(array) >= _SMALLEST) & (np.abs(array) <= _LARGEST))
+        require(ok, name, array, _ORDINARY)
+    return array
+
+
+def as_float(name: str, value: ArrayLike) -> float:
+    """Cast one number; arrays with a dimension raise."""
+    array = _finite(name, value)
+    if array.ndim:
+        raise InputError(name, "one number, not an array", value)
+    return float(array)
+
+
+def as_whole_number(name: str, value: ArrayLike, *, low: int) -> int:
+    """Cast one whole number that is at least `low`."""
+    number = as_float(name, value)
+    if number != math.floor(number) or number < low or number > 2**53:
+        raise InputError(name, f"a whole number >= {low}", value)
+    return int(number)
+
+
+def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
+    """Cast one number inside (0, 1), or in [0, 1] where `closed`."""
+    number = as_float(name, value)
+    if closed and not 0 <= number <= 1:
+        raise InputError(name, "in [0, 1]", number, hint="a fraction, not percent")
+    if not closed and not 0 < number < 1:
+        raise InputError(name, "in (0, 1)", number, hint="a fraction, not percent")
+    return number
+
+
+def as_days(name: str, value: ArrayLike) -> Dates:
+    """Cast dates of any usual kind to `datetime64[D]`; a time of day is cut off.
+
+    Taken: `datetime64` of day resolution or finer, `datetime.date`, `datetime.datetime` without time zone, ISO text,
+    and columns of these. Numbers, partial dates such as "2024-02", times with a time zone and missing dates raise.
+    """
+    return _as_datetimes(name, value, "D")
+
+
+def as_times(name: str, value: ArrayLike) -> Dates:
+    """Cast points in time of any usual kind to `datetime64[us]`, by the rules of :func:`as_days`."""
+    return _as_datetimes(name, value, "us")
+
+
+def require(
+    condition: npt.NDArray[np.bool_] | np.bool_ | bool,  # noqa: FBT001 - it is the condition itself, not a switch
+    name: str,
+    value: ArrayLike,
+    rule: str,
+    *,
+    hint: str | None = None,
+) -> None:
+    """Raise :class:`InputError` for the first place where `condition`, of a shape with `value`, does not hold."""
+    ok = np.asarray(condition)
+    if ok.all():
+        return
+    values = np.asarray(value)
+    if ok.shape != values.shape:  # a relation between arguments of different shapes
+        ok, values = np.broadcast_arrays(ok, values)
+    places = np.nonzero(~ok.ravel())[0]
+    first = int(places[0])
+    index: int | tuple[int, ...] | None
+    if values.ndim == 0:
+        index = None
+    elif values.ndim == 1:
+        index = first
+    else:
+        index = tuple(int(i) for i in np.unravel_index(first, values.shape))
+    raise InputError(name, rule, _plain(values.ravel()[first]), index=index, count=len(places), hint=hint)
+
+
+def require_choice(name: str, value: object, choices: Collection[str]) -> None:
+    """Raise :class:`InputError` unless `value` is one of the words `choices`."""
+    if not isinstance(value, str) or value not in choices:
+        words = ", ".join(repr(choice) for choice in choices)
+        raise InputError(name, f"one of {words}", value)
+
+
+def require_same_length(**columns: npt.NDArray[Any]) -> int:
+    """Check that columns of raw data are equally long and not empty; return their length."""
+    (first_name, first), *others = columns.items()
+    for name, column in others:
+        if len(column) != len(first):
+            raise InputError(name, f"as long as `{first_name}` ({len(first)} rows)", len(column))
+    if len(first) == 0:
+        raise InputError(first_name, "at least one row", 0)
+    return len(first)
+
+
+def _finite(name: str, value: ArrayLike) -> Floats:
+    array = _numeric(name, value)
+    size = np.abs(array)
+    good = (size <= _LARGEST) & ((size >= _SMALLEST) | (size == 0))  # NaN compares false
+    if not good.all():
+        require(np.isfinite(array), name, array, "finite, without NaN")
+        require(good, name, array, _ORDINARY)
+    return array
+
+
+def _numeric(name: str, value: ArrayLike) -> Floats:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
+        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise InputError(name, "a number or a regular array of numbers", value) from error
+    if array.dtype.kind == "O":
+        flat = [_object_to_float(name, item, i) for i, item in enumerate(array.ravel().tolist())]
+        return np.array(flat, dtype=np.float64).reshape(array.shape)
+    if array.dtype.kind not in "fiu":
+        if array.size == 0 and array.dtype.kind in "US":
+            return array.astype(np.float64)
+        raise InputError(name, "numeric", _plain(array.ravel()[0]) if array.size else str(array.dtype))
+    with np.errstate(over="ignore"):  # a long double beyond float64 becomes an infinity, which raises later
+        return array.astype(np.float64, copy=False)
+
+
+def _object_to_float(name: str, item: Any, index: int) -> float:  # noqa: ANN401 - anything may stand in the array
+    if item is None or type(item).__name__ == "NAType":
+        return math.nan
+    if isinstance(item, str | bytes | bool | np.bool_ | complex | np.ndarray | list | tuple):
+        raise InputError(name, "numeric", item, index=index)
+    try:
+        return float(item)
+    except OverflowError as error:
+        raise InputError(name, _ORDINARY, item, index=index) from error
+    except (TypeError, ValueError) as error:
+        raise InputError(name, "numeric", item, index=index) from error
+
+
+def _require_broadcast(arrays: dict[str, Floats]) -> None:
+    shape: tuple[int, ...] = ()
+    seen: list[str] = []
+    for name, array in arrays.items():
+        try:
+            shape = np.broadcast_shapes(shape, array.shape)
+        except ValueError as error:
+            others = " and ".join(f"`{other}`" for other in seen)
+            raise InputError(name, f"of a shape that broadcasts with {others} {shape}", array.shape) from error
+        seen.append(name)
+
+
+def _require_one_dimension(name: str, array: npt.NDArray[Any]) -> None:
+    if array.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
+
+
+def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Dates:
+    if getattr(getattr(value, "dtype", None), "time_zone", None):
+        raise InputError(name, "without time zone", str(value.dtype), hint="convert to local time first")
+    if isinstance(value, np.ma.MaskedArray):
+        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise InputError(name, "a date or a regular array of dates", value, hint=_DATE_HINT) from error
+    kind = array.dtype.kind
+    if kind == "O":
+        array = _objects_to_datetimes(name, array)
+    elif kind in "US":
+        array = _text_to_datetimes(name, array.astype(str))
+    elif kind == "M":
+        if np.datetime_data(array.dtype)[0] in {"Y", "M", "W"}:
+            raise InputError(name, "dates of day resolution or finer", str(array.dtype))
+    elif array.size or kind != "f":  # an empty list arrives as empty floats
+        raise InputError(name, "a date", _plain(array.ravel()[0]) if array.size else str(array.dtype), hint=_DATE_HINT)
+    days = array.astype("datetime64[D]")
+    require(~np.isnat(days), name, array, "a date, not missing")
+    require((days >= _FIRST_DAY) & (days <= _LAST_DAY), name, days, "in the years 1 to 9999")
+    return days if unit == "D" else array.astype("datetime64[us]")
+
+
+def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
+    items = array.ravel().tolist()
+    for index, item in enumerate(items):
+        if isinstance(item, str):
+            return _text_to_datetimes(name, array.astype(str))
+        if getattr(item, "tzinfo", None) is not None:
+            raise InputError(name, "without time zone", item, index=index, hint="convert to local time first")
+        if item is None or type(item).__name__ in {"NAType", "NaTType"}:
+            raise InputError(name, "a date, not missing", item, index=index)
+        if not hasattr(item, "toordinal") and not isinstance(item, np.datetime64):
+            raise InputError(name, "a date", item, index=index, hint=_DATE_HINT)
+    return np.array(items, dtype="datetime64[us]").reshape(array.shape)
+
+
+def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
+    # Numpy also reads "today", "" and "20240229" (as a year), so the form is checked first, once per distinct text.
+    texts, place = np.unique(array, return_inverse=True)
+    times = np.zeros(texts.shape, dtype="datetime64[us]")
+    for i, text in enumerate(texts.tolist()):
+        try:
+            times[i] = np.datetime64(text.strip() if _ISO_DATE.fullmatch(text) else "not a date", "us")
+        except ValueError as error:
+            wrong = array == text
+            index = int(np.nonzero(wrong.ravel())[0][0]) if array.ndim else None
+            raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=_DATE_HINT) from error
+    return times[place].reshape(array.shape)
+
+
+def _plain(value: Any) -> object:  # noqa: ANN401 - any element of an array
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return str(value)
+    return value.item() if isinstance(value, np.generic) else value

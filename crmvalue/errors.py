@@ -1,0 +1,92 @@
+"""The errors and warnings that crmvalue raises.
+
+Everything a caller may want to handle is here: :class:`InputError` for input that breaks a stated rule,
+:class:`ConvergenceError` for a search that found no answer, :class:`DataWarning` for data that were used in spite of a
+doubt. Each carries its facts as fields, so that a service can react without reading the sentence.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["ConvergenceError", "DataWarning", "InputError"]
+
+
+class InputError(ValueError):
+    """An argument breaks its rule.
+
+    Parameters
+    ----------
+    name : str
+        The argument, as the caller wrote it.
+    rule : str
+        What it must be, continuing the sentence "`name` must be ...".
+    value : object
+        The first offending value.
+    index : int or tuple of int, optional
+        Where that value stands in the argument; None for a scalar or for the argument as a whole.
+    count : int, optional
+        How many values of the argument break the rule.
+    hint : str, optional
+        What to try instead.
+
+    Examples
+    --------
+    >>> raise InputError("recency", "in [0, age]", 40.0, index=1, count=4, hint="both in weeks?")
+    Traceback (most recent call last):
+    crmvalue.errors.InputError: `recency` must be in [0, age]; got 40.0 at index 1 (3 more). Hint: both in weeks?
+    """
+
+    def __init__(
+        self,
+        name: str,
+        rule: str,
+        value: object,
+        *,
+        index: int | tuple[int, ...] | None = None,
+        count: int = 1,
+        hint: str | None = None,
+    ) -> None:
+        self.name = name
+        self.rule = rule
+        self.value = value
+        self.index = index
+        self.count = count
+        self.hint = hint
+        place = "" if index is None else f" at index {index}"
+        more = f" ({count - 1} more)" if count > 1 else ""
+        advice = f". Hint: {hint}" if hint else ""
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"`{name}` must be {rule}; got {shown}{place}{more}{advice}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild_input_error, (vars(self),)
+
+
+class ConvergenceError(RuntimeError):
+    """A numerical search ended without an answer.
+
+    Parameters
+    ----------
+    message : str
+        What was searched and why it failed.
+    best : object, optional
+        The best attempt, for a caller who wants to look at it.
+    """
+
+    def __init__(self, message: str, best: object = None) -> None:
+        self.best = best
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConvergenceError, (str(self), self.best)
+
+
+class DataWarning(UserWarning):
+    """Data were used although they break an assumption; the message says which, and how many rows."""
+
+
+def _rebuild_input_error(fields: dict[str, Any]) -> InputError:
+    return InputError(**fields)

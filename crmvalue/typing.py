@@ -1,0 +1,33 @@
+"""The types in crmvalue's signatures, for callers who annotate their own code."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["ArrayLike", "Dates", "FloatOrArray", "Floats", "Integers", "Interval"]
+
+ArrayLike: TypeAlias = Any
+"""What `numpy.asarray` takes: numbers, lists, arrays, pandas and Polars columns."""
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Integers: TypeAlias = npt.NDArray[np.int64]
+Dates: TypeAlias = npt.NDArray[np.datetime64]
+FloatOrArray: TypeAlias = np.float64 | npt.NDArray[np.float64]
+"""A scalar for scalars, an array for arrays."""
+
+
+class Interval(NamedTuple):
+    """A confidence interval: two numbers for scalars, two arrays of one shape for arrays.
+
+    Examples
+    --------
+    >>> low, high = Interval(0.2, 0.4)
+    >>> low
+    0.2
+    """
+
+    low: FloatOrArray
+    high: FloatOrArray
