@@ -126,7 +126,9 @@ def local_to_utc(local_time: Dates, zone: ZoneInfo) -> Dates:
     """
     times, place = np.unique(local_time.astype("datetime64[s]"), return_inverse=True)
     instants = [_one_local_to_utc(time, zone) for time in times.tolist()]
-    return np.array(instants, dtype="datetime64[s]")[place].astype("datetime64[s]").reshape(local_time.shape)
+    utc = np.empty(times.shape, dtype="datetime64[s]")
+    utc[:] = instants
+    return utc[place].reshape(local_time.shape)
 
 
 def _days_in_month(month: Dates) -> npt.NDArray[np.timedelta64]:
