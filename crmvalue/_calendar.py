@@ -107,15 +107,14 @@ def skip_quiet_hours(local_time: Dates, *, start_hour: int, end_hour: int) -> Da
     else:
         quiet = (since_midnight >= start) | (since_midnight < end)
         wait_days = (since_midnight >= start).astype(np.int64)
-    wake = day.astype("datetime64[s]") + (wait_days * 86_400 + end).astype("timedelta64[s]")
+    wake: Dates = day.astype("datetime64[s]") + (wait_days * 86_400 + end).astype("timedelta64[s]")
     return np.where(quiet, wake, time)
 
 
 def next_day_at(entered: Dates, *, days: int, hour: int) -> Dates:
     """Local time `hour` o'clock so many calendar days after the day of entry, whatever the time of entry."""
     day = entered.astype("datetime64[D]") + np.timedelta64(days, "D")
-    wake: Dates = day.astype("datetime64[s]") + np.timedelta64(hour * 3600, "s")
-    return wake
+    return day + np.asarray(hour * 3600, dtype="timedelta64[s]")
 
 
 def local_to_utc(local_time: Dates, zone: ZoneInfo) -> Dates:
