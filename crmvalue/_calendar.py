@@ -114,7 +114,8 @@ def skip_quiet_hours(local_time: Dates, *, start_hour: int, end_hour: int) -> Da
 def next_day_at(entered: Dates, *, days: int, hour: int) -> Dates:
     """Local time `hour` o'clock so many calendar days after the day of entry, whatever the time of entry."""
     day = entered.astype("datetime64[D]") + np.timedelta64(days, "D")
-    return day + np.asarray(hour * 3600, dtype="timedelta64[s]")
+    wake: Dates = day + np.asarray(hour * 3600, dtype="timedelta64[s]")
+    return wake
 
 
 def local_to_utc(local_time: Dates, zone: ZoneInfo) -> Dates:

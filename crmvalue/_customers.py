@@ -1,0 +1,79 @@
+"""Customer identifiers: one code per distinct customer, fast for whole numbers and fair to text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._checks import require
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, Integers
+
+__all__ = ["encode_customers"]
+
+_KINDS = "all whole numbers or all text"
+
+
+def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
+    """Distinct customers in ascending order, and the position of each row's customer among them.
+
+    Whole numbers and text are taken; a missing or empty identifier raises, because it would melt many people into one.
+    """
+    ids = np.asarray(value)
+    if ids.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
+    if ids.dtype.kind == "f":
+        require(np.isfinite(ids), name, ids, "an identifier, not missing")
+        require((ids == np.floor(ids)) & (np.abs(ids) <= 2**53), name, ids, _KINDS)
+        ids = ids.astype(np.int64)
+    if ids.dtype.kind in "iu":
+        return _encode_whole_numbers(ids)
+    if ids.dtype.kind in "OU":
+        return _encode_objects(name, ids.tolist())
+    if ids.dtype.kind == "T":  # numpy's variable-width text
+        return _encode_objects(name, ids.astype(object).tolist())
+    raise InputError(name, _KINDS, str(ids.dtype))
+
+
+def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:
+    if ids.size:
+        low, high = int(ids.min()), int(ids.max())
+        if high - low < 4 * ids.size + 1024 and high < 2**63:  # close together: count instead of sorting
+            offset = ids.astype(np.int64) - low
+            seen = np.zeros(high - low + 1, dtype=bool)
+            seen[offset] = True
+            if seen.all():
+                return np.arange(low, high + 1, dtype=ids.dtype), offset
+            place = np.cumsum(seen) - 1
+            return (np.nonzero(seen)[0] + low).astype(ids.dtype), place[offset]
+    distinct, codes = np.unique(ids, return_inverse=True)
+    return distinct, codes.astype(np.int64, copy=False)
+
+
+def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Integers]:
+    distinct = list(dict.fromkeys(ids))
+    text = all(isinstance(item, str) and item.strip() for item in distinct)
+    whole = all(isinstance(item, int | np.integer) and not isinstance(item, bool) for item in distinct)
+    if not (text or whole):
+        _raise_for_identifier(name, ids)
+    distinct.sort()
+    place = {item: i for i, item in enumerate(distinct)}
+    codes = np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
+    return np.array(distinct) if distinct else np.array([], dtype=np.int64), codes
+
+
+def _raise_for_identifier(name: str, ids: list[Any]) -> None:
+    for index, item in enumerate(ids):
+        if item is None or item != item or type(item).__name__ == "NAType":  # noqa: PLR0124 - NaN differs from itself
+            raise InputError(name, "an identifier, not missing", item, index=index)
+        if isinstance(item, str) and not item.strip():
+            raise InputError(name, "an identifier, not empty", item, index=index)
+        if not isinstance(item, str | int | np.integer) or isinstance(item, bool | np.bool_):
+            raise InputError(name, _KINDS, item, index=index)
+    first_is_text = isinstance(ids[0], str)
+    index = next(i for i, item in enumerate(ids) if isinstance(item, str) != first_is_text)
+    raise InputError(name, _KINDS, ids[index], index=index, hint="text and numbers are mixed")
