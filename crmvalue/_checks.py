@@ -39,6 +39,7 @@ _SMALLEST = 1e-100
 _ORDINARY = "0 or of a magnitude from 1e-100 to 1e100"
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
+_COARSE_UNITS = frozenset({"Y", "M", "W"})
 _ISO_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ][0-9:.]+)?\s*")
 _DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 
@@ -58,7 +59,8 @@ def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
     """Cast each input to float64 and check that all are whole numbers >= 0 whose shapes broadcast together."""
     arrays = as_floats(**inputs)
     for name, array in zip(inputs, arrays, strict=True):
-        require((array >= 0) & (array == np.floor(array)) & (array <= 2**53), name, array, "a whole number >= 0")
+        require((array >= 0) & (array == np.floor(array)), name, array, "a whole number >= 0")
+        require(array <= 2**53, name, array, "a whole number up to 2**53", hint="beyond it float64 cannot count")
     return arrays
 
 
@@ -129,14 +131,8 @@ def require(
         ok, values = np.broadcast_arrays(ok, values)
     places = np.nonzero(~ok.ravel())[0]
     first = int(places[0])
-    index: int | tuple[int, ...] | None
-    if values.ndim == 0:
-        index = None
-    elif values.ndim == 1:
-        index = first
-    else:
-        index = tuple(int(i) for i in np.unravel_index(first, values.shape))
-    raise InputError(name, rule, _plain(values.ravel()[first]), index=index, count=len(places), hint=hint)
+    place = _place(values, first)
+    raise InputError(name, rule, _plain(values.ravel()[first]), index=place, count=len(places), hint=hint)
 
 
 def require_choice(name: str, value: object, choices: Collection[str]) -> None:
@@ -175,17 +171,29 @@ def _numeric(name: str, value: ArrayLike) -> Floats:
     except (ValueError, TypeError) as error:
         raise InputError(name, "a number or a regular array of numbers", value) from error
     if array.dtype.kind == "O":
-        flat = [_object_to_float(name, item, i) for i, item in enumerate(array.ravel().tolist())]
-        return np.array(flat, dtype=np.float64).reshape(array.shape)
+        return _objects_to_floats(name, array)
     if array.dtype.kind not in "fiu":
         if array.size == 0 and array.dtype.kind in "US":
             return array.astype(np.float64)
-        raise InputError(name, "numeric", _plain(array.ravel()[0]) if array.size else str(array.dtype))
+        if array.dtype.kind in "USc":  # one text or complex number has turned the whole list into such: find it
+            _objects_to_floats(name, np.asarray(value, dtype=object))
+        if array.size == 0:
+            raise InputError(name, "numeric", str(array.dtype))
+        raise InputError(name, "numeric", _plain(array.ravel()[0]), index=_place(array, 0))
     with np.errstate(over="ignore"):  # a long double beyond float64 becomes an infinity, which raises later
         return array.astype(np.float64, copy=False)
 
 
-def _object_to_float(name: str, item: Any, index: int) -> float:  # noqa: ANN401 - anything may stand in the array
+def _objects_to_floats(name: str, array: npt.NDArray[Any]) -> Floats:
+    flat = [_object_to_float(name, item, _place(array, i)) for i, item in enumerate(array.ravel().tolist())]
+    return np.array(flat, dtype=np.float64).reshape(array.shape)
+
+
+def _object_to_float(
+    name: str,
+    item: Any,  # noqa: ANN401 - anything may stand in the array
+    index: int | tuple[int, ...] | None,
+) -> float:
     if item is None or type(item).__name__ == "NAType":
         return math.nan
     if isinstance(item, str | bytes | bool | np.bool_ | complex | np.ndarray | list | tuple):
@@ -216,8 +224,9 @@ def _require_one_dimension(name: str, array: npt.NDArray[Any]) -> None:
 
 
 def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Dates:
-    if getattr(getattr(value, "dtype", None), "time_zone", None):
-        raise InputError(name, "without time zone", str(value.dtype), hint="convert to local time first")
+    kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
+    if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
+        raise InputError(name, "without time zone", str(kept_by), hint="convert to local time first")
     if isinstance(value, np.ma.MaskedArray):
         require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
     try:
@@ -228,12 +237,13 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Date
     if kind == "O":
         array = _objects_to_datetimes(name, array)
     elif kind in "US":
-        array = _text_to_datetimes(name, array.astype(str))
+        array = _text_to_datetimes(name, np.char.decode(array, "latin-1") if kind == "S" else array)
     elif kind == "M":
-        if np.datetime_data(array.dtype)[0] in {"Y", "M", "W"}:
+        if np.datetime_data(array.dtype)[0] in _COARSE_UNITS:
             raise InputError(name, "dates of day resolution or finer", str(array.dtype))
     elif array.size or kind != "f":  # an empty list arrives as empty floats
-        raise InputError(name, "a date", _plain(array.ravel()[0]) if array.size else str(array.dtype), hint=_DATE_HINT)
+        wrong = _plain(array.ravel()[0]) if array.size else str(array.dtype)
+        raise InputError(name, "a date", wrong, index=_place(array, 0) if array.size else None, hint=_DATE_HINT)
     days = array.astype("datetime64[D]")
     require(~np.isnat(days), name, array, "a date, not missing")
     require((days >= _FIRST_DAY) & (days <= _LAST_DAY), name, days, "in the years 1 to 9999")
@@ -242,15 +252,25 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Date
 
 def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
     items = array.ravel().tolist()
-    for index, item in enumerate(items):
+    text = False
+    for position, item in enumerate(items):
         if isinstance(item, str):
-            return _text_to_datetimes(name, array.astype(str))
+            text = True
+            continue
+        index = _place(array, position)
         if getattr(item, "tzinfo", None) is not None:
             raise InputError(name, "without time zone", item, index=index, hint="convert to local time first")
-        if item is None or type(item).__name__ in {"NAType", "NaTType"}:
+        not_a_number = isinstance(item, float) and math.isnan(item)
+        if item is None or type(item).__name__ in {"NAType", "NaTType"} or not_a_number:
             raise InputError(name, "a date, not missing", item, index=index)
-        if not hasattr(item, "toordinal") and not isinstance(item, np.datetime64):
+        if isinstance(item, np.datetime64):
+            is_date = np.datetime_data(item.dtype)[0] not in _COARSE_UNITS
+        else:
+            is_date = hasattr(item, "toordinal")
+        if not is_date:
             raise InputError(name, "a date", item, index=index, hint=_DATE_HINT)
+    if text:
+        return _text_to_datetimes(name, array.astype(str))
     return np.array(items, dtype="datetime64[us]").reshape(array.shape)
 
 
@@ -263,9 +283,15 @@ def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
             times[i] = np.datetime64(text.strip() if _ISO_DATE.fullmatch(text) else "not a date", "us")
         except ValueError as error:
             wrong = array == text
-            index = int(np.nonzero(wrong.ravel())[0][0]) if array.ndim else None
+            index = _place(array, int(np.nonzero(wrong.ravel())[0][0]))
             raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=_DATE_HINT) from error
-    return times[place].reshape(array.shape)
+    return np.asarray(times[place]).reshape(array.shape)
+
+
+def _place(array: npt.NDArray[Any], position: int) -> int | tuple[int, ...] | None:
+    if array.ndim <= 1:
+        return position if array.ndim else None
+    return tuple(int(i) for i in np.unravel_index(position, array.shape))
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - any element of an array

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,10 @@ def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArra
 
 
 def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Integers]:
-    distinct = list(dict.fromkeys(ids))
+    try:
+        distinct = list(dict.fromkeys(ids))
+    except TypeError:  # a list or another value that cannot be a key
+        _raise_for_identifier(name, ids)
     text = all(isinstance(item, str) and item.strip() for item in distinct)
     whole = all(isinstance(item, int | np.integer) and not isinstance(item, bool) for item in distinct)
     if not (text or whole):
@@ -66,9 +70,9 @@ def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Intege
     return np.array(distinct) if distinct else np.array([], dtype=np.int64), codes
 
 
-def _raise_for_identifier(name: str, ids: list[Any]) -> None:
+def _raise_for_identifier(name: str, ids: list[Any]) -> NoReturn:
     for index, item in enumerate(ids):
-        if item is None or item != item or type(item).__name__ == "NAType":  # noqa: PLR0124 - NaN differs from itself
+        if item is None or type(item).__name__ == "NAType" or (isinstance(item, float) and math.isnan(item)):
             raise InputError(name, "an identifier, not missing", item, index=index)
         if isinstance(item, str) and not item.strip():
             raise InputError(name, "an identifier, not empty", item, index=index)
