@@ -1,0 +1,17 @@
+"""Valid calls of crmvalue.segmentation."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue import segmentation
+
+CALLS = [
+    Call(segmentation.gini, {"value": [1.0, 2.0]}, {"value": -1.0}),
+    Call(segmentation.lorenz_curve, {"value": [1.0, 2.0]}, {"value": -1.0}),
+    Call(
+        segmentation.top_share,
+        {"value": [1.0, 2.0], "customer_share": 0.1},
+        {"value": -1.0, "customer_share": 10.0},
+    ),
+]

@@ -1,0 +1,116 @@
+"""Concentration of value: Gini, Lorenz curve, share of the best."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.segmentation import gini, lorenz_curve, top_share
+
+values = st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any)
+
+REJECTED = [
+    ([1.0, -2.0], "value", 1),
+    ([1.0, np.nan], "value", 1),
+    ([np.inf, 1.0], "value", 0),
+    ([0.0, 0.0], "value", None),
+    ([], "value", None),
+    ([[1.0]], "value", None),
+]
+
+
+class TestGini:
+    """Mean absolute difference of two customers over twice the mean."""
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            ([1, 2, 3, 4, 5], 4 / 15),  # known answer: Gini of 1...5
+            ([7, 7, 7], 0.0),  # definition
+            ([0, 0, 0, 1], 3 / 4),  # definition: one of n holds all, 1 - 1/n
+        ],
+    )
+    def test_known(self, value, expected):
+        assert gini(value) == pytest.approx(expected, rel=1e-14)
+
+    @given(values)
+    def test_equals_its_definition(self, value):
+        pairs = sum(abs(Fraction(a) - b) for a in value for b in value)
+        assert gini(value) == pytest.approx(float(pairs / (2 * len(value) * sum(value))), rel=1e-12, abs=1e-12)
+
+    @given(values, st.randoms(use_true_random=False))
+    def test_order_of_customers_does_not_matter(self, value, random):
+        shuffled = value.copy()
+        random.shuffle(shuffled)
+        assert gini(shuffled) == gini(value)
+
+    @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
+    def test_rejects(self, value, name, index):
+        with pytest.raises(InputError) as caught:
+            gini(value)
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+
+class TestLorenzCurve:
+    """Share of the value held by the poorest part of the customers."""
+
+    @given(values)
+    def test_is_convex_from_zero_to_one_and_encloses_half_of_gini(self, value):
+        curve = lorenz_curve(value)
+        assert curve.value_share[0] == 0
+        assert curve.value_share[-1] == 1
+        steps = np.diff(curve.value_share)
+        assert (np.diff(steps) >= -1e-12).all()
+        under = np.trapezoid(curve.value_share, curve.customer_share)
+        n = len(value)
+        assert 1 - 2 * under == pytest.approx(gini(value), abs=1e-12)
+        assert curve.customer_share == pytest.approx(np.arange(n + 1) / n)
+
+    @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
+    def test_rejects(self, value, name, index):
+        with pytest.raises(InputError) as caught:
+            lorenz_curve(value)
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+
+class TestTopShare:
+    """Value of the best part of the customers over the value of all."""
+
+    @pytest.mark.parametrize(
+        ("value", "share", "expected"),
+        [
+            ([50, 10, 10, 10, 20], 0.2, 0.5),  # definition
+            ([50, 10, 10, 10, 20], 0.3, 0.6),  # half of the second best counts
+            ([3, 1], 0.0, 0.0),
+            ([3, 1], 1.0, 1.0),
+        ],
+    )
+    def test_known(self, value, share, expected):
+        assert top_share(value, share) == pytest.approx(expected, rel=1e-14)
+
+    @given(values, st.integers(0, 40))
+    def test_whole_customers_equal_the_plain_sum(self, value, k):
+        k = min(k, len(value))
+        best = sum(sorted(value, reverse=True)[:k])
+        assert top_share(value, k / len(value)) == pytest.approx(best / sum(value), rel=1e-9, abs=1e-9)
+
+    @given(values)
+    def test_is_the_lorenz_curve_from_the_other_end(self, value):
+        curve = lorenz_curve(value)
+        assert top_share(value, 1 - curve.customer_share) == pytest.approx(1 - curve.value_share, abs=1e-9)
+
+    @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
+    def test_rejects_values(self, value, name, index):
+        with pytest.raises(InputError) as caught:
+            top_share(value, 0.1)
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+    @pytest.mark.parametrize("share", [-0.1, 10, np.nan])
+    def test_rejects_shares(self, share):
+        with pytest.raises(InputError, match="customer_share"):
+            top_share([1, 2], share)
