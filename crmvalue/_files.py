@@ -37,6 +37,7 @@ _GUESSES = {
         "spend", "spent", "value", "sum", "monetary", "monetaryvalue", "turnover", "dollarvalue", "price", "paid",
     ),
 }  # fmt: skip
+_MISSING = ("", "NA", "N/A", "NULL", "null", "NaN", "nan", "None")
 _OPTIONS = {"customer": "--customer", "date": "--date", "amount": "--amount"}
 
 
@@ -91,12 +92,12 @@ def read_orders(
         raise InputError("FILE", "an existing file", path)
     with duckdb.connect() as database:
         try:
-            log = _open(database, path)
-            names = list(log.columns)
+            database.execute("set TimeZone = 'UTC'")  # instants fall on their day in UTC, on every machine
+            database.execute(f"create view file as select * from {_source(path)}")  # noqa: S608 - the path is quoted
+            kinds = {name: kind for name, kind, *_ in database.execute("describe file").fetchall()}
             asked = {"customer": customer, "date": date, "amount": amount}
-            columns = _choose_columns(names, asked)
-            kinds = dict(zip(names, (str(kind) for kind in log.types), strict=True))
-            return _read(database, log, columns, kinds, frozenset(c for c in columns if asked[c] is None))
+            columns = _choose_columns(list(kinds), asked)
+            return _read(database, columns, kinds, frozenset(role for role in columns if asked[role] is None))
         except duckdb.Error as error:
             reason = str(error).strip().splitlines()[0]
             raise InputError("FILE", "a readable CSV or Parquet file", path, hint=reason[:200]) from error
@@ -111,19 +112,17 @@ def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
     return duckdb
 
 
-def _open(database: Any, path: str) -> Any:  # noqa: ANN401 - DuckDB's own objects
+def _source(path: str) -> str:
+    """Table function that reads the file."""
     with Path(path).open("rb") as file:
-        parquet = file.read(4) == b"PAR1"
-    if parquet:
-        return database.read_parquet(_literal(path))
-    if Path(path).stat().st_size == 0:
+        start = file.read(4)
+    if not start:
         raise InputError("FILE", "a file with at least one row", path, hint="the file is empty")
-    return database.read_csv(_literal(path), sample_size=100_000)
-
-
-def _literal(path: str) -> str:
-    """Write a path so that DuckDB reads it as one file, not as a pattern."""
-    return re.sub(r"([*?\[])", r"[\1]", path)
+    name = re.sub(r"([*?\[])", r"[\1]", path)  # one file, not a pattern of names
+    literal = "'" + name.replace("'", "''") + "'"
+    if start == b"PAR1":
+        return f"read_parquet({literal})"
+    return f"read_csv({literal}, sample_size = 100000, nullstr = {list(_MISSING)})"
 
 
 def _choose_columns(names: list[str], asked: dict[str, str | None]) -> dict[str, str]:
@@ -160,21 +159,24 @@ def _quoted(name: str) -> str:
 
 
 def _read(
-    database: Any,  # noqa: ANN401 - DuckDB's own objects
-    log: Any,  # noqa: ANN401 - DuckDB's own objects
+    database: Any,  # noqa: ANN401 - DuckDB's own object
     columns: dict[str, str],
     kinds: dict[str, str],
     guessed: frozenset[str],
 ) -> OrderFile:
     day = _day_expression(columns["date"], kinds[columns["date"]])
-    money = _money_expression(log, columns["amount"], kinds[columns["amount"]]) if "amount" in columns else "NULL"
+    money = "NULL"
+    if "amount" in columns:
+        money = _money_expression(database, columns["amount"], kinds[columns["amount"]])
     who = f"nullif(trim(cast({_quoted(columns['customer'])} as varchar)), '')"
     if kinds[columns["customer"]] in {"DOUBLE", "FLOAT"}:  # whole numbers beside missing ones arrive as 17850.0
         who = f"regexp_replace({who}, '\\.0$', '')"
     when = f"nullif(trim(cast({_quoted(columns['date'])} as varchar)), '')"
     how_much = f"nullif(trim(cast({_quoted(columns['amount'])} as varchar)), '')" if "amount" in columns else "NULL"
-    rows = log.project(f"{who} as who, {when} as when_text, {day} as day, {how_much} as money_text, {money} as money")
-    rows.create_view("file_rows")
+    database.execute(
+        f"create view file_rows as select {who} as who, {when} as when_text, {day} as day, "  # noqa: S608 - quoted names
+        f"{how_much} as money_text, {money} as money from file"
+    )
     facts = database.execute(
         """
         select count(*), count(*) filter (who is null), count(*) filter (who is not null and when_text is null),
@@ -232,11 +234,11 @@ def _day_expression(column: str, kind: str) -> str:
     return f"coalesce(try_cast({text} as date), cast(try_cast({text} as timestamp) as date), cast({compact} as date))"
 
 
-def _money_expression(log: Any, column: str, kind: str) -> str:  # noqa: ANN401 - DuckDB's own objects
+def _money_expression(database: Any, column: str, kind: str) -> str:  # noqa: ANN401 - DuckDB's own object
     name = _quoted(column)
     if kind != "VARCHAR":
         return f"try_cast({name} as double)"
     # A comma is a decimal sign only where no value of the column has a point.
-    points = log.filter(f"contains({name}, '.')").limit(1).fetchone()
+    points = database.execute(f"select 1 from file where contains({name}, '.') limit 1").fetchone()  # noqa: S608 - quoted
     text = f"trim({name})" if points else f"replace(trim({name}), ',', '.')"
     return f"try_cast(nullif({text}, '') as double)"

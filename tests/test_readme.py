@@ -1,0 +1,24 @@
+"""The README: its code prints what it says, its commands exist."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def test_code_prints_what_the_readme_shows():
+    [code] = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    [output] = re.findall(r"```text\n(.*?)```", README, flags=re.DOTALL)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, "README.md", "exec"), {})  # noqa: S102 - the README's own code
+    assert printed.getvalue() == output
+
+
+def test_names_both_commands():
+    assert "pip install '.[report]' && python -m crmvalue" in README
+    assert "pip install -e '.[test]' && pytest" in README
