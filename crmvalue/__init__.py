@@ -7,6 +7,7 @@ The package exposes modules, not names; import what you need from where it lives
 `crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
 `crmvalue.segmentation`      how concentrated the value of a base is
+`crmvalue.report`            the overview of a base that `python -m crmvalue` prints
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
 `crmvalue.errors`            the errors and warnings that all of these raise
 `crmvalue.typing`            the types in their signatures

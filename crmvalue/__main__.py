@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _overview(options: argparse.Namespace) -> str:
-    from crmvalue.report import format_summary, summarise_base  # noqa: PLC0415 - `--help` needs none of it
+    from crmvalue.report import format_summary, summarise_base
 
     customer: ArrayLike
     amount: ArrayLike | None
@@ -63,13 +63,13 @@ def _overview(options: argparse.Namespace) -> str:
         for role in ("customer", "date", "amount"):
             if getattr(options, role) is not None:
                 raise InputError(f"--{role}", "given together with a FILE", getattr(options, role))
-        from crmvalue.datasets import load_cdnow  # noqa: PLC0415
+        from crmvalue.datasets import load_cdnow
 
         log = load_cdnow()
         customer, date, amount = log.customer, log.date, log.amount
         heading = ["The CDNOW sample: orders of an online music shop, in US dollars. Yours: python -m crmvalue FILE"]
     else:
-        from crmvalue._files import read_orders  # noqa: PLC0415
+        from crmvalue._files import read_orders
 
         orders = read_orders(options.file, customer=options.customer, date=options.date, amount=options.amount)
         customer, date, amount = orders.code, orders.date, orders.amount

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -100,18 +101,19 @@ def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
     return number
 
 
-def as_days(name: str, value: ArrayLike) -> Dates:
+def as_days(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
     """Cast dates of any usual kind to `datetime64[D]`; a time of day is cut off.
 
     Taken: `datetime64` of day resolution or finer, `datetime.date`, `datetime.datetime` without time zone, ISO text,
-    and columns of these. Numbers, partial dates such as "2024-02", times with a time zone and missing dates raise.
+    and columns of these. Numbers, partial dates such as "2024-02" and times with a time zone raise. So do missing dates
+    (None, NaT, NaN, pandas' NA), unless `allow_missing` makes them NaT.
     """
-    return _as_datetimes(name, value, "D")
+    return _as_datetimes(name, value, "D", allow_missing=allow_missing)
 
 
-def as_times(name: str, value: ArrayLike) -> Dates:
+def as_times(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
     """Cast points in time of any usual kind to `datetime64[us]`, by the rules of :func:`as_days`."""
-    return _as_datetimes(name, value, "us")
+    return _as_datetimes(name, value, "us", allow_missing=allow_missing)
 
 
 def require(
@@ -223,16 +225,20 @@ def _require_one_dimension(name: str, array: npt.NDArray[Any]) -> None:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
 
 
-def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Dates:
+def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allow_missing: bool) -> Dates:
     kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
     if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
         raise InputError(name, "without time zone", str(kept_by), hint="convert to local time first")
     if isinstance(value, np.ma.MaskedArray):
         require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
     try:
-        array = np.asarray(value)
+        array = np.asarray(value, dtype=object if allow_missing and isinstance(value, list | tuple) else None)
     except (ValueError, TypeError) as error:
         raise InputError(name, "a date or a regular array of dates", value, hint=_DATE_HINT) from error
+    missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
+    if missing.any():  # a day in their place, so that the others are checked where they stand
+        filler = np.zeros((), array.dtype) if array.dtype.kind == "M" else np.array(date(1970, 1, 1), dtype=object)
+        array = np.where(missing, filler, array)
     kind = array.dtype.kind
     if kind == "O":
         array = _objects_to_datetimes(name, array)
@@ -247,7 +253,22 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"]) -> Date
     days = array.astype("datetime64[D]")
     require(~np.isnat(days), name, array, "a date, not missing")
     require((days >= _FIRST_DAY) & (days <= _LAST_DAY), name, days, "in the years 1 to 9999")
-    return days if unit == "D" else array.astype("datetime64[us]")
+    times = days if unit == "D" else array.astype("datetime64[us]")
+    return np.where(missing, np.datetime64("NaT", unit), times) if missing.any() else times
+
+
+def _is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    if array.dtype.kind != "O":
+        missing: npt.NDArray[np.bool_] = array != array  # noqa: PLR0124 - NaN and NaT differ from themselves
+        return missing
+    flags = [_is_missing_object(item) for item in array.ravel().tolist()]
+    return np.array(flags, dtype=bool).reshape(array.shape)
+
+
+def _is_missing_object(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
+    if isinstance(item, float | np.datetime64):
+        return bool(np.isnan(item))
+    return item is None or type(item).__name__ in {"NAType", "NaTType"}
 
 
 def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
@@ -260,9 +281,8 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
         index = _place(array, position)
         if getattr(item, "tzinfo", None) is not None:
             raise InputError(name, "without time zone", item, index=index, hint="convert to local time first")
-        not_a_number = isinstance(item, float) and math.isnan(item)
-        if item is None or type(item).__name__ in {"NAType", "NaTType"} or not_a_number:
-            raise InputError(name, "a date, not missing", item, index=index)
+        if _is_missing_object(item):
+            raise InputError(name, "a date, not missing", _plain(item), index=index)
         if isinstance(item, np.datetime64):
             is_date = np.datetime_data(item.dtype)[0] not in _COARSE_UNITS
         else:

@@ -24,10 +24,19 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
 
     Whole numbers and text are taken; a missing or empty identifier raises, because it would melt many people into one.
     """
-    ids = np.asarray(value)
+    if isinstance(value, np.ma.MaskedArray):
+        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
+    try:
+        ids = np.asarray(value)
+        if ids.dtype.kind == "U" and isinstance(value, list | tuple):  # numpy makes text of what stands beside text
+            ids = np.asarray(value, dtype=object)
+    except (ValueError, TypeError) as error:
+        raise InputError(name, _KINDS, value) from error
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
     if ids.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # a long double beyond float64 becomes an infinity, which raises
+            ids = ids.astype(np.float64, copy=False)
         require(np.isfinite(ids), name, ids, "an identifier, not missing")
         require((ids == np.floor(ids)) & (np.abs(ids) <= 2**53), name, ids, _KINDS)
         ids = ids.astype(np.int64)
@@ -67,7 +76,18 @@ def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Intege
     distinct.sort()
     place = {item: i for i, item in enumerate(distinct)}
     codes = np.fromiter(map(place.__getitem__, ids), dtype=np.int64, count=len(ids))
-    return np.array(distinct) if distinct else np.array([], dtype=np.int64), codes
+    return _to_array(distinct, text=text), codes
+
+
+def _to_array(distinct: list[Any], *, text: bool) -> npt.NDArray[Any]:
+    """Array of ascending identifiers; what numpy would change, it holds as objects."""
+    if not distinct:
+        return np.array([], dtype=np.int64)
+    if text:
+        ends_in_null = any(item.endswith("\0") for item in distinct)  # numpy cuts such ends off
+        return np.array(distinct, dtype=object if ends_in_null else np.str_)
+    fits = distinct[0] >= -(2**63) and distinct[-1] < 2**63
+    return np.array(distinct, dtype=np.int64 if fits else object)
 
 
 def _raise_for_identifier(name: str, ids: list[Any]) -> NoReturn:

@@ -105,7 +105,7 @@ def read_orders(
 
 def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
     try:
-        import duckdb  # noqa: PLC0415 - an extra, loaded where it is used
+        import duckdb
     except ImportError as error:
         message = "reading files needs DuckDB: pip install 'crmvalue[report]'"
         raise ModuleNotFoundError(message, name="duckdb") from error

@@ -124,7 +124,7 @@ class Summary(NamedTuple):
     last_day: Integers
     n_purchases: Integers
     total: Floats | None
-    first_spend: Floats | None
+    repeat_spend: Floats | None
     counts: OrderLogCounts
 
 
@@ -189,17 +189,21 @@ def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.dat
     first, beyond = purchases.start[:-1], purchases.start[1:]
     if n_buyers < n_ids:
         first, beyond, number = first[buyer], beyond[buyer], number[buyer]
-    total = first_spend = None
+    total = repeat_spend = None
     if log.amount is not None:
-        total = (np.add.reduceat(purchases.amount, first) if n_buyers else np.zeros(0)) / scale
-        first_spend = purchases.amount[first] / scale
+        spend = purchases.amount
+        first_spend = spend[first]
+        spend[first] = 0.0  # added up apart: total minus first would lose what is small beside the first
+        repeat_spend = np.add.reduceat(spend, first) if n_buyers else np.zeros(0)
+        total = (first_spend + repeat_spend) / scale
+        repeat_spend /= scale
     return Summary(
         customer=log.ids if n_buyers == n_ids else log.ids[buyer],
         first_day=purchases.day[first],
         last_day=purchases.day[beyond - 1],
         n_purchases=number,
         total=total,
-        first_spend=first_spend,
+        repeat_spend=repeat_spend,
         counts=OrderLogCounts(**counts),
     )
 
@@ -265,7 +269,7 @@ def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> _Purcha
     Customers by days is a sparse matrix; making its compressed form is a counting sort, several times faster than
     sorting keys.
     """
-    from scipy.sparse import coo_array  # noqa: PLC0415 - scipy is loaded when it is used
+    from scipy.sparse import coo_array
 
     origin = int(day.min(initial=0))
     span = int(day.max(initial=0)) - origin + 1
@@ -277,33 +281,34 @@ def _net(
     code: Integers, day: Integers, amount: Floats, refund: npt.NDArray[np.bool_], n_ids: int, counts: dict[str, Any]
 ) -> _Purchases:
     """Merge rows as `_merge` does, taking refunds off the latest paid purchase at or before them, then earlier ones."""
-    start, days, net = _merge(code, day, amount, n_ids)
-    gross = _merge(code, day, np.where(refund, 0.0, amount), n_ids).amount
+    start, days, credit = _merge(code, day, np.where(refund, 0.0, amount), n_ids)
+    back = _merge(code, day, np.where(refund, -amount, 0.0), n_ids).amount
     bought = _merge(code, day, (~refund).astype(np.float64), n_ids).amount > 0
-    refunded = _merge(code, day, refund.astype(np.float64), n_ids).amount > 0
-    paid = gross > 0
-    credit = np.where(paid, net, 0.0)
-    debt = np.where(paid, 0.0, net)
-    customer_start = np.repeat(start[:-1], np.diff(start))
-    place = np.arange(len(days))
     cancelled = np.zeros(len(days), dtype=bool)
     unmatched = 0.0
-    while True:
-        undone = paid & refunded & ~cancelled & (credit <= _ROUNDING * gross)
-        cancelled |= undone
-        debt[undone] = np.minimum(credit[undone], 0.0)
-        credit[undone] = 0.0
-        owing = np.nonzero(debt < 0)[0]
-        if len(owing) == 0:
-            break
-        target = np.maximum.accumulate(np.where(paid & ~cancelled, place, -1))[owing]
-        found = target >= customer_start[owing]
-        unmatched += float(debt[owing[~found]].sum())
-        credit += np.bincount(target[found], weights=debt[owing[found]], minlength=len(days))
-        refunded[target[found]] = True
-        debt[:] = 0.0
+    # Backwards in time a customer's refunds are one debt, which each purchase pays as far as it can. The walk is made
+    # for the customers with refunds alone and over plain numbers, so its time is linear whatever they owe.
+    owner = np.repeat(np.arange(n_ids), np.diff(start))
+    owing = np.zeros(n_ids, dtype=bool)
+    owing[owner[back > 0]] = True
+    walk = np.nonzero(owing[owner])[0][::-1]
+    of_whom, debt = -1, 0.0
+    steps = zip(walk.tolist(), owner[walk].tolist(), credit[walk].tolist(), back[walk].tolist(), strict=True)
+    for place, whose, paid, refunded in steps:
+        if whose != of_whom:
+            unmatched -= debt
+            of_whom, debt = whose, 0.0
+        debt += refunded
+        if debt == 0.0 or paid == 0.0:
+            continue
+        left = paid - debt
+        if left > _ROUNDING * paid:
+            credit[place], debt = left, 0.0
+        else:
+            cancelled[place] = True
+            debt = -left if left < -_ROUNDING * paid else 0.0
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))
-    counts["unmatched_refunds"] = unmatched
+    counts["unmatched_refunds"] = unmatched - debt
     kept = bought & ~cancelled
     n_kept = np.concatenate([[0], np.cumsum(kept)])
     return _Purchases(n_kept[start], days[kept], credit[kept])

@@ -7,6 +7,7 @@ doubt. Each carries its facts as fields, so that a service can react without rea
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 __all__ = ["ConvergenceError", "DataWarning", "InputError"]
@@ -62,7 +63,8 @@ class InputError(ValueError):
         super().__init__(f"`{name}` must be {rule}; got {shown}{place}{more}{advice}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild_input_error, (vars(self),)
+        rebuild = partial(InputError, index=self.index, count=self.count, hint=self.hint)
+        return rebuild, (self.name, self.rule, self.value), vars(self)
 
 
 class ConvergenceError(RuntimeError):
@@ -81,12 +83,8 @@ class ConvergenceError(RuntimeError):
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return ConvergenceError, (str(self), self.best)
+        return ConvergenceError, (str(self), self.best), vars(self)
 
 
 class DataWarning(UserWarning):
     """Data were used although they break an assumption; the message says which, and how many rows."""
-
-
-def _rebuild_input_error(fields: dict[str, Any]) -> InputError:
-    return InputError(**fields)

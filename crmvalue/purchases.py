@@ -12,7 +12,7 @@ For rates and averages over the whole base see :mod:`crmvalue.metrics`; for the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 import numpy as np
@@ -42,10 +42,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DAYS_PER_UNIT",
+    "Grain",
+    "Missing",
     "OrderLogCounts",
     "PurchaseHistory",
     "PurchaseSplit",
+    "Refunds",
+    "TimeUnit",
     "UniquePurchases",
+    "Zeros",
     "split_purchases",
     "summarise_purchases",
 ]
@@ -214,10 +219,12 @@ class PurchaseHistory:
             if x.shape == spend.shape:
                 mean_repeat_spend = np.where(x == 0, np.nan, spend)
         if customer is not None:
-            customer = np.asarray(customer)
-            distinct, _ = encode_customers("customer", customer)
-            if len(distinct) != len(customer):
-                raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(customer)} rows")
+            distinct, code = encode_customers("customer", customer)
+            if len(distinct) != len(code):
+                raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
+            customer = distinct[code]
+        if grain is not None:
+            require_choice("grain", grain, get_args(Grain))
         return cls(
             frequency=frequency,
             recency=recency,
@@ -503,11 +510,9 @@ def _to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain
     last_day = start_of_grain(end.astype(np.int64), grain)
     frequency = (summary.n_purchases - 1).astype(np.float64)
     repeat_spend = None
-    if summary.total is not None and summary.first_spend is not None:
+    if summary.repeat_spend is not None:
         repeat_spend = np.full(len(frequency), np.nan)
-        # Rounding can leave a total a hair below its first part; money spent is never negative.
-        spent = np.maximum(summary.total - summary.first_spend, 0.0)
-        np.divide(spent, frequency, out=repeat_spend, where=frequency > 0)
+        np.divide(summary.repeat_spend, frequency, out=repeat_spend, where=frequency > 0)
     return PurchaseHistory(
         customer=_own(summary.customer),
         frequency=_own(frequency),

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._checks import as_column, as_days, as_float, as_whole_number, require_same_length
+from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, read_only
 from crmvalue.errors import InputError
 
@@ -22,7 +23,20 @@ if TYPE_CHECKING:
 __all__ = ["Transactions", "load_cdnow", "simulate_transactions"]
 
 _MOST_ORDERS = 2e9
+_LOWEST_RATE = 1e-200  # below it a rate is none, and its inverse is still a number
 _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
+
+
+def _customer_column(value: ArrayLike) -> npt.NDArray[Any]:
+    distinct, code = encode_customers("customer", value)
+    return read_only(distinct[code])
+
+
+def _date_column(value: ArrayLike) -> Dates:
+    day = as_days("date", value)
+    if day.ndim != 1:
+        raise InputError("date", "one-dimensional, one element a row", f"{day.ndim} dimensions")
+    return read_only(day)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,8 +59,8 @@ class Transactions:
     2
     """
 
-    customer: npt.NDArray[Any] = array_field()
-    date: Dates = array_field(lambda value: read_only(as_days("date", value)))
+    customer: npt.NDArray[Any] = array_field(_customer_column)
+    date: Dates = array_field(_date_column)
     amount: Floats = array_field(lambda value: read_only(as_column("amount", value)))
 
     def __attrs_post_init__(self) -> None:
@@ -77,7 +91,7 @@ def load_cdnow() -> Transactions:
     >>> len(cdnow), float(cdnow.amount.sum().round(2))
     (6919, 244091.94)
     """
-    from importlib.resources import files  # noqa: PLC0415 - only this function reads a file
+    from importlib.resources import files
 
     with (files(__name__) / "cdnow.npz").open("rb") as file, np.load(file) as table:
         return Transactions(
@@ -172,12 +186,12 @@ def simulate_transactions(
 
     acquired = rng.integers(0, acquisition_days, n)
     observed = days - 1.0 - acquired
-    lifetime = rng.exponential(1.0, n) * beta / np.maximum(rng.gamma(s, 1.0, n), 1e-300)
+    lifetime = rng.exponential(1.0, n) * beta / np.maximum(rng.gamma(s, 1.0, n), _LOWEST_RATE)
     expected = rng.gamma(r, 1.0, n) / alpha * np.minimum(lifetime, observed)
     if expected.sum() > _MOST_ORDERS:
         raise InputError("purchase_shape", f"such that the log stays below {_MOST_ORDERS:.0e} orders", purchase_shape)
     n_repeat = rng.poisson(expected)
-    mean_spend_rate = np.maximum(rng.gamma(q, 1.0, n), 1e-300) / gamma
+    mean_spend_rate = np.maximum(rng.gamma(q, 1.0, n) / gamma, _LOWEST_RATE)
 
     n_orders = n_repeat + 1
     owner = np.repeat(np.arange(n), n_orders)

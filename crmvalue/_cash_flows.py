@@ -1,0 +1,425 @@
+"""Present value, internal rate of return and payback of cash flows; :mod:`crmvalue.ltv` is their public door.
+
+Time is the last axis of every array of flows. Discount rates are effective rates per period (per year where flows have
+dates), as fractions. Flows are whatever the caller puts in; they say nothing about revenue or margin by themselves.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from crmvalue._calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
+from crmvalue._checks import as_column, as_days, require, require_choice
+from crmvalue._ltv_checks import as_per_stream, as_streams, one_day, require_not_negative
+from crmvalue.errors import ConvergenceError, InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats
+
+__all__ = [
+    "TIMINGS",
+    "Timing",
+    "irr",
+    "irr_dated",
+    "npv",
+    "npv_dated",
+    "payback_periods",
+    "present_values",
+    "survivor_annuity",
+]
+
+Timing: TypeAlias = Literal["start", "middle", "end"]
+"""When the money of a period moves."""
+
+TIMINGS: dict[Timing, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
+"""Where in its period the money of each timing moves, as a share of the period."""
+
+_LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it still fits float64
+_LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # beyond these float64 cannot tell 1 + rate from 0, or ends
+_ROUNDING = 1e-12  # relative; sums of a few thousand flows err by less
+_EPS = float(np.finfo(np.float64).eps)
+
+
+def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> FloatOrArray:
+    r"""Net present value of evenly spaced cash flows.
+
+    Basis: whatever the flows are. A payment today is no flow of a period: add it to the result, undiscounted.
+
+    Parameters
+    ----------
+    cash_flows : array_like, shape (..., n)
+        Flow of each period 1 to n [money]; outflows are negative. Time is the last axis.
+    discount_rate : array_like
+        Effective rate per period [fraction], > -1; of a shape that broadcasts with the leading axes of `cash_flows`,
+        so that one stream is valued at many rates.
+    timing : {"start", "middle", "end"}
+        When in its period each flow moves. Both "end" (most spreadsheets) and "start" (most subscriptions) are common,
+        therefore there is no default.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Value at the start of period 1 [money], one for each stream.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or a rate so close to -1 that the value overflows.
+
+    Notes
+    -----
+    .. math:: \sum_{t=1}^{n} \frac{\mathrm{flow}_t}{(1 + d)^{t - 1 + s}}
+
+    with s = 0, 1/2, 1 for start, middle, end. Source: the usual definition; "end" is the timing of the B2B formula.
+
+    Examples
+    --------
+    >>> npv([100, 120, 150], 0.10, timing="end").round(2)
+    np.float64(302.78)
+    """
+    flows = as_streams("cash_flows", cash_flows)
+    (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
+    require(rate > -1, "discount_rate", rate, "> -1")
+    require_choice("timing", timing, TIMINGS)
+
+    return _hand_back(present_values(flows, rate, timing=timing).sum(axis=-1))
+
+
+def npv_dated(
+    cash_flows: ArrayLike,
+    dates: ArrayLike,
+    discount_rate: ArrayLike,
+    *,
+    as_of: ArrayLike,
+    convention: YearFractionConvention = "actual/365",
+) -> FloatOrArray:
+    r"""Net present value of cash flows on irregular dates.
+
+    Basis: whatever the flows are. Flows on `as_of` count in full; earlier ones are compounded forward to it.
+
+    Parameters
+    ----------
+    cash_flows : array_like, shape (..., n)
+        Flow on each date [money]; outflows are negative.
+    dates : array_like, shape (n,)
+        Date of each flow, in any order.
+    discount_rate : array_like
+        Effective rate per year [fraction], > -1; broadcasts with the leading axes of `cash_flows`.
+    as_of : date
+        The day at which the value is taken.
+    convention : {"actual/365", "actual/actual"}, default "actual/365"
+        How days become years; "actual/365" is what spreadsheets' XNPV uses.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Value on `as_of` [money], one for each stream.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite, missing or outside its range, the dates are not one for each flow, or the rate is
+        so close to -1 that the value overflows.
+
+    Notes
+    -----
+    .. math:: \sum_i \frac{\mathrm{flow}_i}{(1 + d)^{y_i}}
+
+    where y is the year fraction from `as_of` to the flow. Source: the definition of spreadsheets' XNPV.
+
+    Examples
+    --------
+    >>> npv_dated([-100, 60, 60], ["2025-01-01", "2025-07-02", "2026-01-01"], 0.10, as_of="2025-01-01").round(4)
+    np.float64(11.7607)
+    """
+    flows = as_streams("cash_flows", cash_flows)
+    (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
+    require(rate > -1, "discount_rate", rate, "> -1")
+    days = _one_date_each(dates, flows)
+    origin = one_day("as_of", as_of)
+    require_choice("convention", convention, YEAR_FRACTION_CONVENTIONS)
+
+    years = year_fraction(np.asarray(origin), days, convention=convention)
+    return _hand_back((flows * _discount_factors(rate, years)).sum(axis=-1))
+
+
+def irr(cash_flows: ArrayLike) -> np.float64:
+    r"""Return rate at which evenly spaced cash flows have a value of zero (internal rate of return).
+
+    Basis: whatever the flows are, the acquisition cost as a negative flow among them. The rate does not depend on when
+    in its period a flow moves, as long as all move at the same time.
+
+    Parameters
+    ----------
+    cash_flows : array_like, shape (n,)
+        Flow of each period [money], one stream; at least one above and one below 0.
+
+    Returns
+    -------
+    float
+        Rate per period [fraction], > -1.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN or infinite, if all flows have one sign, if no rate makes the value zero, or if several do;
+        then they are the field `value` of the error, and none is preferred.
+    ConvergenceError
+        If the rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
+
+    Notes
+    -----
+    The rate r > -1 that solves
+
+    .. math:: \sum_{t=0}^{n-1} \frac{\mathrm{flow}_t}{(1 + r)^{t}} = 0
+
+    Flows that change their sign once have exactly one. For others all rates are found: between two rates the value
+    turns, so the turning points, found by the same argument from a sum with one change of sign less, bracket them.
+    Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
+
+    Examples
+    --------
+    >>> irr([-100, 60, 60]).round(6)
+    np.float64(0.130662)
+    """
+    flows = as_column("cash_flows", cash_flows)
+
+    return _internal_rate(flows, np.arange(len(flows), dtype=np.float64))
+
+
+def irr_dated(
+    cash_flows: ArrayLike, dates: ArrayLike, *, convention: YearFractionConvention = "actual/365"
+) -> np.float64:
+    r"""Return rate per year at which dated cash flows have a value of zero (internal rate of return).
+
+    Basis: whatever the flows are, the acquisition cost as a negative flow among them.
+
+    Parameters
+    ----------
+    cash_flows : array_like, shape (n,)
+        Flow on each date [money], one stream; at least one above and one below 0. Flows of one day are one flow.
+    dates : array_like, shape (n,)
+        Date of each flow, in any order.
+    convention : {"actual/365", "actual/actual"}, default "actual/365"
+        How days become years; "actual/365" is what spreadsheets' XIRR uses.
+
+    Returns
+    -------
+    float
+        Effective rate per year [fraction], > -1.
+
+    Raises
+    ------
+    InputError
+        As :func:`irr`; also if the dates are missing or not one for each flow.
+    ConvergenceError
+        If the rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
+
+    Notes
+    -----
+    The rate r > -1 that solves
+
+    .. math:: \sum_i \frac{\mathrm{flow}_i}{(1 + r)^{y_i}} = 0
+
+    where y is the year fraction from the first date. Source: the definition of spreadsheets' XIRR; several rates are
+    found and refused as by :func:`irr`.
+
+    Examples
+    --------
+    >>> irr_dated([-100, 110], ["2025-01-01", "2026-01-01"]).round(6)
+    np.float64(0.1)
+    """
+    flows = as_column("cash_flows", cash_flows)
+    days = _one_date_each(dates, flows)
+    require_choice("convention", convention, YEAR_FRACTION_CONVENTIONS)
+
+    if len(days) == 0:
+        return _internal_rate(flows, np.zeros(0))
+    distinct, place = np.unique(days, return_inverse=True)
+    merged: Floats = np.bincount(place, weights=flows).astype(np.float64)
+    merged[np.abs(merged) <= 4 * _EPS * np.bincount(place, weights=np.abs(flows))] = 0  # what is left is rounding
+    return _internal_rate(merged, year_fraction(distinct[0], distinct, convention=convention))
+
+
+def payback_periods(
+    cash_flows: ArrayLike,
+    acquisition_cost: ArrayLike,
+    *,
+    discount_rate: ArrayLike = 0.0,
+    timing: Timing,
+    interpolate: bool,
+) -> FloatOrArray:
+    r"""Periods until the flows of a customer have paid back the cost of acquiring him.
+
+    Basis: flows are margins before acquisition cost; the cost is paid at the start of period 1.
+
+    Parameters
+    ----------
+    cash_flows : array_like, shape (..., n)
+        Margin of each period 1 to n [money]; may be negative. Time is the last axis.
+    acquisition_cost : array_like
+        Cost to win the customer [money], >= 0; broadcasts with the leading axes of `cash_flows`.
+    discount_rate : array_like, default 0
+        Effective rate per period [fraction], >= 0; 0 is the plain payback period, more the discounted one.
+    timing : {"start", "middle", "end"}
+        When in its period each flow moves; it matters where there is a discount rate.
+    interpolate : bool
+        False counts whole periods: the last one is counted in full. True lets the flow of the last one come evenly,
+        so that only the needed part of it is counted.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Periods until the cost is covered for the first time; 0 for a cost of 0; inf where these flows never cover it.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \min \Bigl\{ k : \sum_{t=1}^{k} \frac{\mathrm{flow}_t}{(1 + d)^{t - 1 + s}} \ge \mathrm{CAC} \Bigr\}
+
+    with s = 0, 1/2, 1 for start, middle, end; interpolated: k minus the share of flow k that is not needed. A shortfall
+    of a relative 1e-12 is rounding and counts as covered. Source: the usual definition.
+
+    Examples
+    --------
+    >>> payback_periods([40, 40, 40], 100, timing="end", interpolate=False)
+    np.float64(3.0)
+    >>> payback_periods([40, 40, 40], [100, 150], timing="end", interpolate=True)
+    array([2.5, inf])
+    """
+    flows = as_streams("cash_flows", cash_flows)
+    cost, rate = as_per_stream("cash_flows", flows, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
+    require_not_negative(acquisition_cost=cost, discount_rate=rate)
+    require_choice("timing", timing, TIMINGS)
+
+    present = present_values(flows, rate, timing=timing)
+    present, due = np.broadcast_arrays(present, cost[..., np.newaxis])
+    total = present.cumsum(axis=-1)
+    covered = total >= due * (1 - _ROUNDING)
+    last = covered.argmax(axis=-1)[..., np.newaxis]
+    flow, paid, due = (np.take_along_axis(array, last, axis=-1)[..., 0] for array in (present, total, due))
+    periods = last[..., 0] + 1.0
+    if interpolate:
+        needed = np.where(flow > 0, flow, 1)  # a first covering flow is above 0; elsewhere the number is not used
+        periods -= np.clip((paid - due) / needed, 0, 1)
+    return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
+
+
+def present_values(flows: Floats, rate: Floats, *, timing: Timing) -> Floats:
+    """Discount each flow to the start of period 1; the last axis is time, `rate` has the leading ones."""
+    times: Floats = np.arange(flows.shape[-1], dtype=np.float64) + TIMINGS[timing]
+    values: Floats = flows * _discount_factors(rate, times)
+    return values
+
+
+def survivor_annuity(churn: Floats, rate: Floats, *, n_periods: Floats | None, timing: Timing) -> Floats:
+    """Present value of 1 a period from a customer who is there in period t with probability (1 - churn)^(t-1).
+
+    Without `n_periods` the sum is infinite, and one of churn and rate must be above 0.
+    """
+    require_choice("timing", timing, TIMINGS)
+    at_start = np.exp((1 - TIMINGS[timing]) * np.log1p(rate))
+    loss = churn + rate  # not 1 + rate - retention, which cancels
+    if n_periods is None:
+        return at_start / loss
+    with np.errstate(divide="ignore"):  # churn of 1: nobody is left, exp(-inf) = 0
+        log_ratio = np.log1p(-churn) - np.log1p(rate)
+    nothing_lost = loss == 0
+    summed: Floats = -np.expm1(n_periods * log_ratio) / np.where(nothing_lost, 1, loss)
+    return at_start * np.where(nothing_lost, n_periods, summed)
+
+
+def _hand_back(values: Floats) -> FloatOrArray:
+    value: FloatOrArray = np.asarray(values)[()]
+    return value
+
+
+def _one_date_each(dates: ArrayLike, flows: Floats) -> Dates:
+    days = as_days("dates", dates)
+    if days.shape != flows.shape[-1:]:
+        raise InputError("dates", f"one date for each cash flow {flows.shape[-1:]}", days.shape)
+    return days
+
+
+def _discount_factors(rate: Floats, times: Floats) -> Floats:
+    log_factors = -times * np.log1p(rate)[..., np.newaxis]
+    require(
+        log_factors.max(axis=-1) <= _LARGEST_LOG_GROWTH,
+        "discount_rate",
+        rate,
+        "so far above -1 that no flow grows more than 1e200-fold",
+    )
+    factors: Floats = np.exp(log_factors)
+    return factors
+
+
+def _internal_rate(flows: Floats, times: Floats) -> np.float64:
+    kept = flows != 0
+    signs, logs, times = np.sign(flows[kept]), np.log(np.abs(flows[kept])), times[kept]
+    if not (signs.min(initial=0) < 0 < signs.max(initial=0)):
+        hint = "without both a cost and a gain no rate makes the value zero"
+        raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
+    roots = _zeros(signs, logs, times)
+    for log_rate in roots:
+        if not _LOWEST_LOG_RATE < log_rate < _HIGHEST_LOG_RATE:
+            raise ConvergenceError("the rate of return is too close to -1 or too large for float64", log_rate)
+    rates = [math.expm1(log_rate) for log_rate in roots]
+    if len(rates) != 1:
+        rule = "flows whose value is zero at exactly one rate"
+        raise InputError("cash_flows", rule, rates, count=1, hint="compare npv at a rate of your own")
+    return np.float64(rates[0])
+
+
+def _zeros(signs: Floats, logs: Floats, times: Floats) -> list[float]:
+    """All real x with ``sum(signs * exp(logs - x * times)) == 0``, ascending; times ascend and differ.
+
+    Multiplied by exp(x * pivot), with the pivot between two times where the sign changes, the sum has a derivative of
+    the same form with one change of sign less. Down to the sum that keeps its sign, then up again: the zeros of each
+    derivative bracket those of its parent.
+    """
+    chain: list[tuple[Floats, Floats]] = []
+    while (changes := np.nonzero(np.diff(signs))[0]).size:
+        chain.append((signs, logs))
+        pivot = times[changes[0] : changes[0] + 2].mean()
+        signs, logs = signs * np.sign(pivot - times), logs + np.log(np.abs(pivot - times))
+    zeros: list[float] = []
+    for level_signs, level_logs in reversed(chain):
+        zeros = _zeros_between(zeros, level_signs, level_logs, times)
+    return zeros
+
+
+def _zeros_between(turning: list[float], signs: Floats, logs: Floats, times: Floats) -> list[float]:
+    from scipy.optimize import brentq
+
+    def terms(x: float) -> Floats:  # scaled by the largest, so that they neither overflow nor all vanish
+        exponents = logs - x * times
+        sizes: Floats = np.exp(exponents - exponents.max())
+        return sizes
+
+    def height(x: float) -> float:
+        return float((signs * terms(x)).sum())
+
+    def side(x: float) -> int:  # 0 where the height is within its own rounding error
+        error = 4 * _EPS * (terms(x) * (1 + np.abs(logs) + np.abs(x * times))).sum()
+        total = height(x)
+        return 0 if abs(total) <= error else int(math.copysign(1, total))
+
+    def outside(x: float, step: float, limit: float) -> float:
+        while side(x + step) != limit:
+            step *= 2
+        return x + step
+
+    inner = turning or [0.0]
+    nodes = [outside(inner[0], -1.0, signs[-1]), *inner, outside(inner[-1], 1.0, signs[0])]
+    sides = [side(x) for x in nodes]
+    zeros = [x for x, where in zip(nodes, sides, strict=True) if where == 0]
+    brackets = [(nodes[i], nodes[i + 1]) for i in range(len(inner) + 1) if sides[i] * sides[i + 1] < 0]
+    zeros += [brentq(height, low, high, xtol=1e-17, rtol=4 * _EPS, maxiter=1000) for low, high in brackets]
+    return sorted(zeros)

@@ -1,0 +1,49 @@
+"""Checks that the modules behind :mod:`crmvalue.ltv` share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._checks import as_days, as_floats, require
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["as_per_stream", "as_streams", "one_day", "require_fractions", "require_not_negative"]
+
+
+def as_streams(name: str, value: ArrayLike) -> Floats:
+    """Cast amounts over time to float64; time is the last axis and holds at least one period."""
+    (array,) = as_floats(**{name: value})
+    if array.ndim == 0 or array.size == 0:
+        raise InputError(name, "an array of at least one period, with time on its last axis", value)
+    return array
+
+
+def one_day(name: str, value: ArrayLike) -> np.datetime64:
+    """Cast one date; arrays with a dimension raise."""
+    days = as_days(name, value)
+    if days.ndim:
+        raise InputError(name, "one date, not an array", value)
+    return np.datetime64(days.item(), "D")
+
+
+def as_per_stream(name: str, streams: Floats, **inputs: ArrayLike) -> list[Floats]:
+    """Cast inputs with one element for each stream: they broadcast with its axes except the last."""
+    _, *arrays = as_floats(**{name: np.zeros(streams.shape[:-1])}, **inputs)
+    return arrays
+
+
+def require_fractions(**arrays: Floats) -> None:
+    """Raise unless every element is in [0, 1]."""
+    for name, array in arrays.items():
+        require((array >= 0) & (array <= 1), name, array, "in [0, 1]", hint="a fraction, not percent")
+
+
+def require_not_negative(**arrays: Floats) -> None:
+    """Raise unless every element is at least 0."""
+    for name, array in arrays.items():
+        require(array >= 0, name, array, ">= 0")

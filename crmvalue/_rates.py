@@ -1,0 +1,179 @@
+"""Rates between periods, lifetimes and retention curves; :mod:`crmvalue.ltv` is their public door."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from crmvalue._checks import as_floats, as_whole_number, require, require_choice
+from crmvalue._ltv_checks import require_fractions, require_not_negative
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+__all__ = ["RateKind", "RatePeriod", "convert_rate", "expected_lifetime", "retention_curve"]
+
+RateKind: TypeAlias = Literal["churn", "retention", "discount"]
+"""What a rate does: takes customers away, keeps them, or makes money grow."""
+
+RatePeriod: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
+"""Periods that a rate can refer to."""
+
+_DAYS: dict[RatePeriod, Fraction] = {
+    "day": Fraction(1),
+    "week": Fraction(7),
+    "month": Fraction(365, 12),
+    "quarter": Fraction(365, 4),
+    "year": Fraction(365),
+}
+_KINDS: tuple[RateKind, ...] = ("churn", "retention", "discount")
+_LARGEST_LOG_RATE = 230.0  # of 1 + rate, about 1e100
+
+
+def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to_period: RatePeriod) -> FloatOrArray:
+    r"""Rate per one period as the compound rate per another; never a division by 12.
+
+    Basis: a rate, no money.
+
+    Parameters
+    ----------
+    rate : array_like
+        Rate per `from_period` [fraction]: churn and retention in [0, 1], discount >= 0.
+    kind : {"churn", "retention", "discount"}
+        What the rate is; the three compound differently, so there is no default.
+    from_period, to_period : {"day", "week", "month", "quarter", "year"}
+        A year is 4 quarters or 12 months exactly, and 365 days; a week is 7 days, so a year has 365/7 weeks.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Rate per `to_period` [fraction].
+
+    Raises
+    ------
+    InputError
+        If a rate is NaN, infinite or outside its range, a word is unknown, or the converted discount rate is 1e100 or
+        more.
+
+    Notes
+    -----
+    With k the length of `to_period` in units of `from_period`:
+
+    .. math:: \text{churn: } 1 - (1 - c)^k \qquad \text{retention: } r^k \qquad \text{discount: } (1 + d)^k - 1
+
+    Forth and back gives the rate again to a relative 1e-12, unless the converted rate has no room in float64: a churn
+    that ends above 0.999 or a retention that ends below 1e-300. Convert the retention then, or not that far. Source:
+    compound interest.
+
+    Examples
+    --------
+    >>> convert_rate(0.36, kind="churn", from_period="year", to_period="month").round(6)
+    np.float64(0.036508)
+    >>> convert_rate(0.01, kind="discount", from_period="month", to_period="year").round(6)
+    np.float64(0.126825)
+    """
+    require_choice("kind", kind, _KINDS)
+    require_choice("from_period", from_period, _DAYS)
+    require_choice("to_period", to_period, _DAYS)
+    (values,) = as_floats(rate=rate)
+    if kind == "discount":
+        require_not_negative(rate=values)
+    else:
+        require_fractions(rate=values)
+
+    k = float(_DAYS[to_period] / _DAYS[from_period])
+    converted: Floats
+    if kind == "retention":
+        converted = values**k
+    elif kind == "churn":
+        with np.errstate(divide="ignore"):  # a churn of 1 stays 1: log 0 = -inf, exp(-inf) = 0
+            converted = 0.0 - np.expm1(k * np.log1p(-values))  # 0 minus, because a bare minus gives -0.0
+    else:
+        log_growth = k * np.log1p(values)
+        require(log_growth <= _LARGEST_LOG_RATE, "rate", values, f"below 1e100 once it is a rate per {to_period}")
+        converted = np.expm1(log_growth)
+
+    result: FloatOrArray = np.asarray(converted)[()]
+    return result
+
+
+def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
+    r"""Mean number of periods that a customer stays when each period loses the same share.
+
+    Basis: time, no money. The first period counts: whoever leaves after it stayed one period.
+
+    Parameters
+    ----------
+    churn_rate : array_like
+        Share of customers lost per period [fraction], in (0, 1].
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Lifetime in the period of the churn rate.
+
+    Raises
+    ------
+    InputError
+        If a rate is NaN, infinite or outside its range; at 0 the lifetime is infinite.
+
+    Notes
+    -----
+    .. math:: \sum_{t=0}^{\infty} (1 - c)^t = \frac{1}{c}
+
+    Source: mean of the geometric distribution.
+
+    Examples
+    --------
+    >>> expected_lifetime(0.04)
+    np.float64(25.0)
+    """
+    (churn,) = as_floats(churn_rate=churn_rate)
+    require_fractions(churn_rate=churn)
+    require(churn > 0, "churn_rate", churn, "above 0", hint="nobody leaves at 0: the lifetime is infinite")
+
+    lifetime: FloatOrArray = (1 / churn)[()]
+    return lifetime
+
+
+def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
+    r"""Share of a cohort that is still active after each period, at a constant retention rate.
+
+    Basis: shares, no money. Margin per period times this curve is a stream for :func:`npv`.
+
+    Parameters
+    ----------
+    retention_rate : array_like
+        Share kept from one period to the next [fraction], in [0, 1]; an array gives one curve each.
+    n_periods : int
+        Periods after the start, >= 0.
+
+    Returns
+    -------
+    numpy.ndarray, shape (..., n_periods + 1)
+        Element t is the share active after t periods; element 0 is 1.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or `n_periods` is no whole number.
+
+    Notes
+    -----
+    .. math:: S(t) = r^t, \qquad t = 0, \dots, n
+
+    Source: survival function of the geometric distribution.
+
+    Examples
+    --------
+    >>> retention_curve(0.5, 3)
+    array([1.   , 0.5  , 0.25 , 0.125])
+    """
+    (retention,) = as_floats(retention_rate=retention_rate)
+    require_fractions(retention_rate=retention)
+    n = as_whole_number("n_periods", n_periods, low=0)
+
+    curve: Floats = retention[..., np.newaxis] ** np.arange(n + 1)
+    return curve

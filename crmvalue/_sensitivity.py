@@ -1,0 +1,196 @@
+"""How a value answers to its inputs; :mod:`crmvalue.ltv` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue._cash_flows import survivor_annuity
+from crmvalue._checks import as_counts, as_floats, require, require_choice
+from crmvalue._ltv_checks import require_fractions, require_not_negative
+from crmvalue.errors import ConvergenceError, InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+__all__ = ["ltv_sensitivity", "retention_uplift"]
+
+# Fourth-order differences: offsets in steps, weights. One-sided ones serve inputs at the edge of their range.
+_CENTRAL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
+_BACKWARD = ((0, 25 / 12), (-1, -4.0), (-2, 3.0), (-3, -4 / 3), (-4, 1 / 4))
+_FORWARD = tuple((-offset, -weight) for offset, weight in _BACKWARD)
+_STEPS = tuple(1e-3 * 4.0**-k for k in range(15))
+_ACCEPTABLE = 1e-6  # disagreement of two steps, relative to 1 + |elasticity|
+_ROUNDING = 1e-12
+
+
+def ltv_sensitivity(
+    function: Callable[..., Any], inputs: Mapping[str, Any], *, vary: Collection[str] | None = None
+) -> dict[str, FloatOrArray]:
+    r"""Elasticity of a value with respect to each of its inputs.
+
+    Basis: that of `function`. An elasticity of -1 says: one per cent more of this input, one per cent less value.
+
+    Parameters
+    ----------
+    function : callable
+        Any formula of this module that returns numbers, or a function of your own.
+    inputs : mapping of str to object
+        The arguments, by name, at the point of interest. An array moves as a whole.
+    vary : collection of str, optional
+        Arguments to vary; by default all whose values are numbers. Leave out whole numbers such as `n_periods`: they
+        cannot move a little.
+
+    Returns
+    -------
+    dict of str to float or numpy.ndarray
+        Elasticity for each input varied, of the shape of the value.
+
+    Raises
+    ------
+    InputError
+        If the formula refuses `inputs`, the value is 0, a name of `vary` is unknown, or an input cannot move at all.
+    ConvergenceError
+        If differences over ever smaller steps do not settle; `best` is the best estimate.
+
+    Notes
+    -----
+    .. math:: \frac{x}{f(x)} \frac{\partial f}{\partial x} = \frac{\partial \ln f}{\partial \ln x}
+
+    by differences of fourth order in ln x, central where the formula allows both sides and one-sided at the edge of a
+    range, with the step reduced as long as two agree better; accurate to about 1e-9, and to
+    1e-6 where the value comes close to being infinite. Source: the definition of elasticity.
+
+    Examples
+    --------
+    >>> from crmvalue.ltv import ltv_margin_churn
+    >>> found = ltv_sensitivity(ltv_margin_churn, {"arpu": 15, "gross_margin": 0.6, "churn_rate": 0.04})
+    >>> {name: round(float(value), 6) for name, value in found.items()}
+    {'arpu': 1.0, 'gross_margin': 1.0, 'churn_rate': -1.0}
+    """
+    names = [name for name, value in inputs.items() if _is_number(value)] if vary is None else list(vary)
+    for name in names:
+        require_choice("vary", name, inputs)
+    value = _value(function, inputs)
+    require(value != 0, "inputs", value, "such that the value is not 0", hint="an elasticity is relative to the value")
+
+    return {name: np.asarray(_elasticity(function, inputs, name, value))[()] for name in names}
+
+
+def retention_uplift(
+    retention_rate: ArrayLike, discount_rate: ArrayLike, *, points: ArrayLike = 0.05, n_periods: ArrayLike | None = None
+) -> FloatOrArray:
+    r"""Relative gain of value from some points more retention: what "five points more" give for you.
+
+    Basis: margin, before acquisition cost, as :func:`ltv_retention`; margin and timing cancel from the ratio.
+
+    Parameters
+    ----------
+    retention_rate : array_like
+        Share kept from one period to the next [fraction], in [0, 1].
+    discount_rate : array_like
+        Effective rate per period [fraction], >= 0.
+    points : array_like, default 0.05
+        What is added to the retention rate [fraction]; 0.05 is five points. Negative for a loss; the sum stays in
+        [0, 1].
+    n_periods : array_like, optional
+        Horizon in periods, whole, >= 1; infinite by default.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        New value over old value, minus 1.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or a value is infinite: retention that reaches 1, no
+        discount and no horizon.
+
+    Notes
+    -----
+    .. math:: \frac{\sum_{t=0}^{n-1} \bigl((r + p)/(1 + d)\bigr)^t}{\sum_{t=0}^{n-1} \bigl(r/(1 + d)\bigr)^t} - 1
+
+    The often quoted 25 to 95 % more profit for five points are one consultancy's cases, not a law; the gain grows
+    steeply with the retention that is already there. Source: the value at constant retention.
+
+    Examples
+    --------
+    >>> retention_uplift([0.60, 0.80], 0.10).round(3)
+    array([0.111, 0.2  ])
+    """
+    retention, rate, extra = as_floats(retention_rate=retention_rate, discount_rate=discount_rate, points=points)
+    require_fractions(retention_rate=retention)
+    require_not_negative(discount_rate=rate)
+    raised = retention + extra
+    within = (raised >= -_ROUNDING) & (raised <= 1 + _ROUNDING)
+    require(within, "points", extra, "such that the retention rate stays in [0, 1]", hint="0.05 is five points")
+    raised = np.clip(raised, 0, 1)
+    horizon = as_horizon(n_periods, retention_rate=retention, discount_rate=rate, points=extra)
+    if horizon is None:
+        require_finite_value(np.maximum(retention, raised), rate)
+
+    before, after = (survivor_annuity(1 - r, rate, n_periods=horizon, timing="end") for r in (retention, raised))
+
+    gain: FloatOrArray = (after / before - 1)[()]
+    return gain
+
+
+def as_horizon(n_periods: ArrayLike | None, **others: Floats) -> Floats | None:
+    """Cast a horizon in whole periods from 1 that broadcasts with the other inputs; None is infinite."""
+    if n_periods is None:
+        return None
+    (horizon,) = as_counts(n_periods=n_periods)
+    require(horizon >= 1, "n_periods", horizon, ">= 1")
+    as_floats(**others, n_periods=horizon)
+    return horizon
+
+
+def require_finite_value(retention: Floats, rate: Floats) -> None:
+    """Raise where nobody leaves, nothing is discounted and no horizon ends the sum."""
+    finite = (retention < 1) | (rate > 0)
+    hint = "the value is infinite otherwise; give a discount rate above 0, or n_periods"
+    require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)
+
+
+def _is_number(value: Any) -> bool:  # noqa: ANN401 - any argument of any formula
+    return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+
+
+def _value(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Floats:
+    (value,) = as_floats(function=function(**inputs))
+    return value
+
+
+def _elasticity(function: Callable[..., Any], inputs: Mapping[str, Any], name: str, value: Floats) -> Floats:
+    best = previous = _slope(function, inputs, name, _STEPS[0]) / value
+    error = np.full(np.shape(best), np.inf)
+    done = np.zeros(np.shape(best), dtype=bool)
+    for step in _STEPS[1:]:
+        current = _slope(function, inputs, name, step) / value
+        change = np.abs(current - previous) / (1 + np.abs(current))
+        done |= (error <= _ACCEPTABLE) & (change >= error)  # smaller steps would only show the rounding of the value
+        if done.all():
+            break
+        better = ~done & (change < error)
+        best, error = np.where(better, current, best), np.where(better, change, error)
+        previous = current
+    if (error > _ACCEPTABLE).any():
+        raise ConvergenceError(f"the elasticity with respect to `{name}` does not settle", best)
+    return best
+
+
+def _slope(function: Callable[..., Any], inputs: Mapping[str, Any], name: str, step: float) -> Floats:
+    (centre,) = as_floats(**{name: inputs[name]})
+    for stencil in (_CENTRAL, _BACKWARD, _FORWARD):
+        try:
+            values = [weight * _value(function, {**inputs, name: centre * np.exp(k * step)}) for k, weight in stencil]
+        except InputError as error:  # outside its range on this side
+            refusal = error
+        else:
+            slope: Floats = np.sum(values, axis=0) / step
+            return slope
+    raise InputError("vary", "inputs that can move a little", name, hint="leave it out of `vary`") from refusal

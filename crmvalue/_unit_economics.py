@@ -1,0 +1,351 @@
+"""Value against acquisition cost: the ratio, its bands and benchmarks; :mod:`crmvalue.ltv` is their public door."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_float, as_floats, require, require_choice
+from crmvalue._ltv_checks import require_not_negative
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, FloatOrArray
+
+__all__ = [
+    "LTV_TO_CAC_BANDS",
+    "LTV_TO_CAC_BENCHMARKS",
+    "LtvToCacBand",
+    "LtvToCacBands",
+    "LtvToCacBenchmark",
+    "ltv_to_cac",
+    "ltv_to_cac_band",
+    "ltv_to_cac_benchmark",
+    "max_acquisition_cost",
+]
+
+
+def _lower_end(value: ArrayLike) -> float:
+    return as_float("low", value)
+
+
+def _upper_end(value: ArrayLike) -> float:
+    no_end = value is None or (isinstance(value, float) and value == math.inf)
+    return math.inf if no_end else as_float("high", value)
+
+
+def _as_tuple(bands: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
+    return tuple(bands)
+
+
+@attrs.frozen(kw_only=True)
+class LtvToCacBand:
+    """One band of LTV:CAC ratios, from `low` (in) to `high` (out).
+
+    Parameters
+    ----------
+    name : str
+        Short name of the band.
+    low, high : float
+        Ends [ratio], `low` < `high`; the last band has no upper end: `high` is inf or None.
+    message : str
+        What the band says about the business.
+
+    Examples
+    --------
+    >>> LtvToCacBand(name="loss", low=0, high=1, message="loses money").high
+    1.0
+    """
+
+    name: str
+    low: float = attrs.field(converter=_lower_end)
+    high: float = attrs.field(converter=_upper_end)
+    message: str
+
+    def __attrs_post_init__(self) -> None:
+        if not self.low < self.high:
+            raise InputError("high", f"above `low` ({self.low})", self.high)
+
+
+@attrs.frozen(kw_only=True)
+class LtvToCacBands:
+    """Bands that cover every ratio from 0 up exactly once.
+
+    Parameters
+    ----------
+    bands : iterable of LtvToCacBand
+        In ascending order: the first starts at 0, each starts where the one before ends, the last ends at inf.
+
+    Examples
+    --------
+    >>> own = LtvToCacBands(
+    ...     bands=[
+    ...         LtvToCacBand(name="no", low=0, high=3, message="stop"),
+    ...         LtvToCacBand(name="yes", low=3, high=None, message="go"),
+    ...     ]
+    ... )
+    >>> LtvToCacBands.from_json(own.to_json()) == own
+    True
+    """
+
+    bands: tuple[LtvToCacBand, ...] = attrs.field(converter=_as_tuple)
+
+    def __attrs_post_init__(self) -> None:
+        end = 0.0
+        for index, band in enumerate(self.bands):
+            if band.low != end:
+                raise InputError("bands", f"without gap or overlap: a band must start at {end}", band.low, index=index)
+            end = band.high
+        if end != math.inf:
+            raise InputError("bands", "open at the top: the last band must end at inf", end)
+
+    def to_json(self) -> str:
+        """Write the bands as JSON text; the open end is null."""
+        rows = [attrs.asdict(band) | {"high": None if band.high == math.inf else band.high} for band in self.bands]
+        return json.dumps(rows)
+
+    @classmethod
+    def from_json(cls, text: str) -> LtvToCacBands:
+        """Read bands that :meth:`to_json` wrote, and check them."""
+        return cls(bands=[LtvToCacBand(**row) for row in json.loads(text)])
+
+
+@attrs.frozen(kw_only=True)
+class LtvToCacBenchmark:
+    """LTV:CAC ratio that is usual in an industry, as one text gives it.
+
+    Parameters
+    ----------
+    industry : str
+        Industry or business model.
+    low, high : float
+        Ends of the usual range [ratio]; equal where the text gives one figure.
+    source : str
+        Where the figure is from.
+
+    Examples
+    --------
+    >>> LTV_TO_CAC_BENCHMARKS[0]
+    LtvToCacBenchmark(industry='B2B SaaS', low=4.0, high=4.0, source="practitioners' articles on LTV")
+    """
+
+    industry: str
+    low: float
+    high: float
+    source: str
+
+
+LTV_TO_CAC_BANDS = LtvToCacBands(
+    bands=(
+        LtvToCacBand(name="loss", low=0, high=1, message="Loses money."),
+        LtvToCacBand(name="break-even", low=1, high=2, message="Breaks even, risky."),
+        LtvToCacBand(name="below healthy", low=2, high=3, message="Earns its cost, but below the healthy 3."),
+        LtvToCacBand(name="healthy", low=3, high=4, message="Healthy."),
+        LtvToCacBand(name="under-invested", low=4, high=None, message="Profitable, perhaps growing too cautiously."),
+    )
+)
+"""Bands of practitioners' articles on LTV; they leave 2 to 3 open, and a boundary belongs to the higher band."""
+
+_TEXTS = "practitioners' articles on LTV"
+
+LTV_TO_CAC_BENCHMARKS: tuple[LtvToCacBenchmark, ...] = tuple(
+    LtvToCacBenchmark(industry=industry, low=low, high=high, source=source)
+    for industry, low, high, source in (
+        ("B2B SaaS", 4.0, 4.0, _TEXTS),
+        ("B2C SaaS", 5.0, 5.0, f"{_TEXTS}, two of them"),
+        ("B2C SaaS", 2.5, 2.5, f"{_TEXTS}, a third one"),
+        ("adtech", 7.0, 7.0, _TEXTS),
+        ("cybersecurity", 5.0, 5.0, _TEXTS),
+        ("fintech", 5.0, 5.0, _TEXTS),
+        ("edtech", 5.0, 5.0, _TEXTS),
+        ("design", 6.0, 6.0, _TEXTS),
+        ("business services", 3.0, 3.0, _TEXTS),
+        ("industry", 3.0, 4.0, _TEXTS),
+        ("pharma", 3.0, 4.0, _TEXTS),
+        ("biotech", 4.0, 4.0, _TEXTS),
+        ("business consulting", 4.0, 4.0, _TEXTS),
+        ("construction", 4.0, 4.0, _TEXTS),
+        ("financial services", 4.0, 4.0, _TEXTS),
+        ("real estate", 4.0, 4.0, _TEXTS),
+        ("paid channels only", 2.5, 2.5, _TEXTS),
+    )
+)
+"""Usual ratios by industry; the texts disagree on B2C SaaS, and both figures stand."""
+
+
+def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False) -> FloatOrArray:
+    r"""Ratio of lifetime value to acquisition cost (LTV:CAC).
+
+    Basis: value **before** acquisition cost. A value from which the cost is already taken, as :func:`ltv_npv` and
+    :func:`ltv_net_of_costs` give it, must say so with ``net=True``; the cost is then added back first. Without it the
+    example of :func:`ltv_npv` (302.78 before, 202.78 net, cost 100) would give 2.03 instead of 3.03, another band.
+
+    Parameters
+    ----------
+    ltv : array_like
+        Lifetime value of a customer [money], any sign; revenue-based values flatter the ratio, margin-based ones do
+        not.
+    acquisition_cost : array_like
+        Cost to win a customer [money], > 0.
+    net : bool, default False
+        Whether `ltv` is already net of `acquisition_cost`.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Money of value for one unit of acquisition cost.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \frac{\mathrm{LTV}}{\mathrm{CAC}} \quad\text{or, for a net value,}\quad
+        \frac{\mathrm{LTV} + \mathrm{CAC}}{\mathrm{CAC}}
+
+    Source: practitioners' articles on LTV.
+
+    Examples
+    --------
+    >>> ltv_to_cac(302.78, 100).round(2), ltv_to_cac(202.78, 100, net=True).round(2)
+    (np.float64(3.03), np.float64(3.03))
+    """
+    value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
+    require(cost > 0, "acquisition_cost", cost, "> 0", hint="without a cost there is no ratio")
+
+    before = value + cost if net else value
+
+    ratio: FloatOrArray = (before / cost)[()]
+    return ratio
+
+
+def ltv_to_cac_band(
+    ratio: ArrayLike, *, bands: LtvToCacBands = LTV_TO_CAC_BANDS
+) -> LtvToCacBand | npt.NDArray[np.object_]:
+    """Band in which an LTV:CAC ratio falls; a boundary belongs to the higher band.
+
+    Basis: ratio of value before acquisition cost (:func:`ltv_to_cac`).
+
+    Parameters
+    ----------
+    ratio : array_like
+        LTV:CAC, >= 0. A customer who loses money before any acquisition cost has no band.
+    bands : LtvToCacBands, default LTV_TO_CAC_BANDS
+        The bands.
+
+    Returns
+    -------
+    LtvToCacBand or numpy.ndarray of LtvToCacBand
+        One band for one ratio, an object array for an array.
+
+    Raises
+    ------
+    InputError
+        If a ratio is NaN, infinite or below 0, or `bands` is no :class:`LtvToCacBands`.
+
+    Notes
+    -----
+    The band with low <= ratio < high. Source of the default bands: practitioners' articles on LTV; the range from 2 to
+    3, on which they are silent, is named here "below healthy".
+
+    Examples
+    --------
+    >>> ltv_to_cac_band(3.03).name
+    'healthy'
+    >>> [band.name for band in ltv_to_cac_band([0.99, 1, 2])]
+    ['loss', 'break-even', 'below healthy']
+    """
+    (values,) = as_floats(ratio=ratio)
+    require_not_negative(ratio=values)
+    if not isinstance(bands, LtvToCacBands):
+        raise InputError("bands", "an LtvToCacBands", bands)
+
+    place = np.searchsorted([band.low for band in bands.bands], values, side="right") - 1
+
+    found: Any = np.array(bands.bands, dtype=object)[place]
+    return found  # type: ignore[no-any-return]  # an element or an array, by the shape of `ratio`
+
+
+def ltv_to_cac_benchmark(industry: str) -> tuple[LtvToCacBenchmark, ...]:
+    """Usual LTV:CAC ratios of an industry: every figure of :data:`LTV_TO_CAC_BENCHMARKS`, each with its source.
+
+    Basis: value before acquisition cost.
+
+    Parameters
+    ----------
+    industry : str
+        As written in the table, such as "B2B SaaS".
+
+    Returns
+    -------
+    tuple of LtvToCacBenchmark
+        One for each figure; "B2C SaaS" has two that disagree.
+
+    Raises
+    ------
+    InputError
+        If the industry is not in the table; the error lists those that are.
+
+    Notes
+    -----
+    Source: practitioners' articles on LTV. The figures are customs, not laws.
+
+    Examples
+    --------
+    >>> [row.low for row in ltv_to_cac_benchmark("B2C SaaS")]
+    [5.0, 2.5]
+    """
+    require_choice("industry", industry, tuple(dict.fromkeys(row.industry for row in LTV_TO_CAC_BENCHMARKS)))
+
+    return tuple(row for row in LTV_TO_CAC_BENCHMARKS if row.industry == industry)
+
+
+def max_acquisition_cost(ltv: ArrayLike, target_ratio: ArrayLike) -> FloatOrArray:
+    r"""Largest acquisition cost that still reaches a target LTV:CAC.
+
+    Basis: value before acquisition cost.
+
+    Parameters
+    ----------
+    ltv : array_like
+        Lifetime value before acquisition cost [money], >= 0.
+    target_ratio : array_like
+        Ratio to reach, > 0; 3 is usually called healthy.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Cost per customer [money].
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \max \{ \mathrm{CAC} : \mathrm{LTV} / \mathrm{CAC} \ge \mathrm{target} \} = \mathrm{LTV}/\mathrm{target}
+
+    Source: the definition of the ratio.
+
+    Examples
+    --------
+    >>> max_acquisition_cost(225, 3)
+    np.float64(75.0)
+    """
+    value, target = as_floats(ltv=ltv, target_ratio=target_ratio)
+    require_not_negative(ltv=value)
+    require(target > 0, "target_ratio", target, "> 0")
+
+    cost: FloatOrArray = (value / target)[()]
+    return cost

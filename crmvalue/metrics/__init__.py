@@ -1,0 +1,157 @@
+"""The key figures of a customer base: counts in, rate out.
+
+Rates are fractions, never percent. What is computed from counts broadcasts over arrays, such as a column of months;
+what is computed from raw data (orders, answers, tickets) takes one-dimensional columns with one row per order, answer
+or ticket. A bare number misleads: the last table has the intervals.
+
+====================================================  =================================================================
+Customers
+====================================================  =================================================================
+:func:`retention_rate`, :func:`churn_rate`            share that stayed, and that was lost
+:func:`customer_movements`                            both from an order log, with who came and who came back
+:func:`repeat_purchase_rate`                          share with more than one purchase
+:func:`time_between_purchases`                        mean days from one purchase to the next
+:func:`acquisition_cost`, :func:`time_to_purchase`    money for, and days to, a first purchase
+====================================================  =================================================================
+
+====================================================  =================================================================
+Revenue
+====================================================  =================================================================
+:func:`average_order_value`                           per order
+:func:`average_revenue_per_user`                      per active customer and period
+:func:`monthly_recurring_revenue`                     of subscriptions
+:func:`recurring_revenue_movements`                   new, expansion, contraction, lost; net and gross retention
+====================================================  =================================================================
+
+====================================================  =================================================================
+Feedback
+====================================================  =================================================================
+:func:`net_promoter_score`                            NPS from counts
+:func:`count_nps_answers`                             NPS from single answers
+:func:`customer_satisfaction`                         CSAT from counts
+:func:`customer_satisfaction_from_scores`             CSAT from single answers, as top-two-box or mean
+:func:`customer_effort_score`                         CES from single answers
+====================================================  =================================================================
+
+====================================================  =================================================================
+Service
+====================================================  =================================================================
+:func:`first_contact_resolution`                      FCR from counts
+:func:`first_contact_resolution_from_tickets`         FCR with a stated window
+:func:`resolution_time`                               hours to a resolution, open tickets included
+:func:`return_rate`, :func:`complaint_rate`           share of sales that came back, and of orders with a complaint
+:func:`cost_per_contact`                              money per contact
+====================================================  =================================================================
+
+====================================================  =================================================================
+Campaigns and programmes
+====================================================  =================================================================
+:func:`open_rate`, :func:`click_through_rate`         per delivered message
+:func:`click_to_open_rate`, :func:`conversion_rate`   per opened message; per person at a step
+:func:`participation_rate`, :func:`redemption_rate`   of a loyalty programme and its rewards
+:func:`return_on_investment`                          net gain per unit of money spent
+====================================================  =================================================================
+
+====================================================  =================================================================
+Intervals
+====================================================  =================================================================
+:func:`proportion_interval`                           for every share of counts
+:func:`net_promoter_score_interval`                   for NPS
+:func:`mean_interval`                                 for means of answers or amounts
+:func:`ratio_interval`                                for ratios of sums over customers, such as the average order value
+====================================================  =================================================================
+
+Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log in :mod:`crmvalue.purchases`.
+"""
+
+from __future__ import annotations
+
+from crmvalue.metrics._customers import (
+    CustomerMovements,
+    TimeToPurchase,
+    acquisition_cost,
+    churn_rate,
+    customer_movements,
+    repeat_purchase_rate,
+    retention_rate,
+    time_between_purchases,
+    time_to_purchase,
+)
+from crmvalue.metrics._engagement import (
+    click_through_rate,
+    click_to_open_rate,
+    complaint_rate,
+    conversion_rate,
+    cost_per_contact,
+    open_rate,
+    participation_rate,
+    redemption_rate,
+    return_on_investment,
+    return_rate,
+)
+from crmvalue.metrics._feedback import (
+    NpsCounts,
+    count_nps_answers,
+    customer_effort_score,
+    customer_satisfaction,
+    customer_satisfaction_from_scores,
+    net_promoter_score,
+    net_promoter_score_interval,
+)
+from crmvalue.metrics._intervals import mean_interval, proportion_interval, ratio_interval
+from crmvalue.metrics._revenue import (
+    RecurringRevenueMovements,
+    average_order_value,
+    average_revenue_per_user,
+    monthly_recurring_revenue,
+    recurring_revenue_movements,
+)
+from crmvalue.metrics._service import (
+    FirstContactResolution,
+    ResolutionTime,
+    first_contact_resolution,
+    first_contact_resolution_from_tickets,
+    resolution_time,
+)
+
+__all__ = [
+    "CustomerMovements",
+    "FirstContactResolution",
+    "NpsCounts",
+    "RecurringRevenueMovements",
+    "ResolutionTime",
+    "TimeToPurchase",
+    "acquisition_cost",
+    "average_order_value",
+    "average_revenue_per_user",
+    "churn_rate",
+    "click_through_rate",
+    "click_to_open_rate",
+    "complaint_rate",
+    "conversion_rate",
+    "cost_per_contact",
+    "count_nps_answers",
+    "customer_effort_score",
+    "customer_movements",
+    "customer_satisfaction",
+    "customer_satisfaction_from_scores",
+    "first_contact_resolution",
+    "first_contact_resolution_from_tickets",
+    "mean_interval",
+    "monthly_recurring_revenue",
+    "net_promoter_score",
+    "net_promoter_score_interval",
+    "open_rate",
+    "participation_rate",
+    "proportion_interval",
+    "ratio_interval",
+    "recurring_revenue_movements",
+    "redemption_rate",
+    "repeat_purchase_rate",
+    "resolution_time",
+    "retention_rate",
+    "return_on_investment",
+    "return_rate",
+    "time_between_purchases",
+    "time_to_purchase",
+]

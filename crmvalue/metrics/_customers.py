@@ -1,0 +1,453 @@
+"""Key figures of the customer base: who stays, who leaves, who comes back, what a new one costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_counts, as_whole_number, require, require_same_length
+from crmvalue._customers import encode_customers
+from crmvalue.errors import InputError
+from crmvalue.metrics._common import as_of_field, count_field, day_column, one_day, per_unit, share
+from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Integers
+
+__all__ = [
+    "CustomerMovements",
+    "TimeToPurchase",
+    "acquisition_cost",
+    "churn_rate",
+    "customer_movements",
+    "repeat_purchase_rate",
+    "retention_rate",
+    "time_between_purchases",
+    "time_to_purchase",
+]
+
+
+@attrs.frozen(kw_only=True)
+class CustomerMovements:
+    """How the active customers of one day became those of another.
+
+    They reconcile: ``n_start - n_lost + n_new + n_returned == n_end``. Every customer of the log is in exactly one of
+    `n_retained`, `n_lost`, `n_new`, `n_returned`, `n_passing`, `n_dormant` and `n_later`.
+
+    Parameters
+    ----------
+    n_start, n_end : int
+        Customers active on the first day, and on the last.
+    n_new : int
+        Active at the end, first purchase after the start.
+    n_returned : int
+        Active at the end, not at the start, but customers before it.
+    n_lost : int
+        Active at the start, not at the end.
+    n_passing : int
+        Active on neither day, though they bought in between.
+    n_dormant : int
+        Active on neither day, last purchase before the start.
+    n_later : int
+        First purchase after the end; of no account for the rest.
+
+    Examples
+    --------
+    >>> moved = CustomerMovements(
+    ...     n_start=100, n_end=90, n_new=15, n_returned=5, n_lost=30, n_passing=0, n_dormant=40, n_later=0
+    ... )
+    >>> moved.n_retained, moved.retention_rate, moved.churn_rate
+    (70, 0.7, 0.3)
+    """
+
+    n_start: int = count_field("n_start")
+    n_end: int = count_field("n_end")
+    n_new: int = count_field("n_new")
+    n_returned: int = count_field("n_returned")
+    n_lost: int = count_field("n_lost")
+    n_passing: int = count_field("n_passing")
+    n_dormant: int = count_field("n_dormant")
+    n_later: int = count_field("n_later")
+
+    def __attrs_post_init__(self) -> None:
+        require(self.n_lost <= self.n_start, "n_lost", self.n_lost, "at most `n_start`")
+        balance = self.n_retained + self.n_new + self.n_returned
+        require(balance == self.n_end, "n_end", self.n_end, "`n_start` - `n_lost` + `n_new` + `n_returned`")
+
+    @property
+    def n_retained(self) -> int:
+        """Customers active on both days."""
+        return self.n_start - self.n_lost
+
+    @property
+    def retention_rate(self) -> float:
+        """Share of the customers of the start who are active at the end."""
+        return float(retention_rate(self.n_start, self.n_end, self.n_new + self.n_returned))
+
+    @property
+    def churn_rate(self) -> float:
+        """Share of the customers of the start who are not; retention and churn add up to 1."""
+        return float(churn_rate(self.n_lost, self.n_start))
+
+
+@attrs.frozen(kw_only=True)
+class TimeToPurchase:
+    """Days from first contact to first purchase, as they were known on one day.
+
+    Parameters
+    ----------
+    mean : float
+        Mean time up to the longest one observed [days].
+    median, percentile_90 : float
+        Time by which half and nine tenths have bought [days]; infinite where so many have not.
+    n_purchased, n_open : int
+        Customers who had bought by `as_of`, and those who had not; together at least one.
+    n_later : int
+        Customers whose first contact is after `as_of`, left out.
+    as_of : datetime64[D]
+        Last day that is taken as known.
+
+    Examples
+    --------
+    >>> TimeToPurchase(
+    ...     mean=9.5, median=8, percentile_90=float("inf"), n_purchased=6, n_open=4, n_later=0, as_of="2024-03-31"
+    ... ).median
+    8.0
+    """
+
+    mean: float = waiting_field("mean")
+    median: float = waiting_field("median")
+    percentile_90: float = waiting_field("percentile_90")
+    n_purchased: int = count_field("n_purchased")
+    n_open: int = count_field("n_open")
+    n_later: int = count_field("n_later")
+    as_of: np.datetime64 = as_of_field(day=True)
+
+    def __attrs_post_init__(self) -> None:
+        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
+        require(self.n_purchased + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_purchased` is 0")
+
+
+def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
+    """Share of the customers of the start of a period who are there at its end.
+
+    Parameters
+    ----------
+    n_start : array_like
+        Customers at the start, > 0.
+    n_end : array_like
+        Customers at the end.
+    n_new : array_like
+        Those of `n_end` who were not there at the start; who came back after an absence is one of them.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Fraction in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If a count is no whole number >= 0, `n_start` is 0, `n_new` exceeds `n_end`, or more customers would be left
+        than there were.
+
+    Notes
+    -----
+    ``(n_end - n_new) / n_start``. Count all three with one rule for who is a customer; :func:`customer_movements`
+    does it from an order log.
+
+    Examples
+    --------
+    >>> retention_rate(100, 90, 20)
+    np.float64(0.7)
+    """
+    start, end, new = as_counts(n_start=n_start, n_end=n_end, n_new=n_new)
+    require(start > 0, "n_start", start, "> 0")
+    require(new <= end, "n_new", new, "at most `n_end`")
+    require(end - new <= start, "n_end", end, "at most `n_start` + `n_new`", hint="is who came back in `n_new`?")
+
+    return ((end - new) / start)[()]
+
+
+def churn_rate(n_lost: ArrayLike, n_start: ArrayLike) -> FloatOrArray:
+    """Share of the customers of the start of a period who are lost in it.
+
+    Parameters
+    ----------
+    n_lost : array_like
+        Customers lost in the period, <= `n_start`; do not count those who also came in it.
+    n_start : array_like
+        Customers at the start, > 0.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Fraction in [0, 1], for this period; rates of other periods are no multiples of it.
+
+    Raises
+    ------
+    InputError
+        If a count is no whole number >= 0, `n_start` is 0 or smaller than `n_lost`.
+
+    Notes
+    -----
+    ``n_lost / n_start``, 1 less :func:`retention_rate`.
+
+    Examples
+    --------
+    >>> churn_rate(10, 100)
+    np.float64(0.1)
+    """
+    return share(n_lost=n_lost, n_start=n_start)
+
+
+def repeat_purchase_rate(n_repeat: ArrayLike, n_customers: ArrayLike) -> FloatOrArray:
+    """Repeat purchase rate (RPR): share of customers with more than one purchase.
+
+    Parameters
+    ----------
+    n_repeat : array_like
+        Customers with more than one purchase, <= `n_customers`.
+    n_customers : array_like
+        Customers with at least one, > 0.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Fraction in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If a count is no whole number >= 0, `n_customers` is 0 or smaller than `n_repeat`.
+
+    Notes
+    -----
+    ``n_repeat / n_customers``. It grows with the length of the log, so compare equal periods only.
+
+    Examples
+    --------
+    >>> repeat_purchase_rate(40, 100)
+    np.float64(0.4)
+    """
+    return share(n_repeat=n_repeat, n_customers=n_customers)
+
+
+def acquisition_cost(spend: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
+    """Spend per new customer: customer acquisition cost (CAC).
+
+    Parameters
+    ----------
+    spend : array_like
+        Marketing and sales spend in the period [money], >= 0, salaries and tools included.
+    n_new : array_like
+        New customers of the period, > 0; credit shared between channels need not be whole.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Money per new customer.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN or infinite, `spend` is negative or `n_new` is not above 0.
+
+    Notes
+    -----
+    ``spend / n_new``. Where selling takes months, set the customers against the spend of the months before.
+
+    Examples
+    --------
+    >>> acquisition_cost(50_000, 100)
+    np.float64(500.0)
+    """
+    return per_unit(spend=spend, n_new=n_new)
+
+
+def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray:
+    """Mean time between two purchases in a row (TBP), over all customers.
+
+    Parameters
+    ----------
+    customer : array_like
+        Customer of each purchase, whole numbers or text, in any order.
+    date : array_like
+        Day of each purchase. What a customer buys on one day is one purchase.
+
+    Returns
+    -------
+    numpy.float64
+        Days, > 0.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, an element is missing, or nobody bought on two days.
+
+    Notes
+    -----
+    Sum of all customers' intervals over the number of intervals: a customer counts as often as he came back, and who
+    came once does not count. The time since the last purchase, which is still running, is left out; so for a young
+    base the figure is too short. The practitioner's text behind this definition prints 15 days for the example below,
+    counting 16 days from 15 January to 1 February; there are 17.
+
+    Examples
+    --------
+    >>> time_between_purchases([1, 1, 1], ["2024-01-01", "2024-01-15", "2024-02-01"])
+    np.float64(15.5)
+    """
+    _, code, day = _read_log(customer, date)
+
+    order = np.lexsort((day, code))
+    step = np.diff(day[order])[np.diff(code[order]) == 0]
+    intervals = step[step > 0]
+    if not intervals.size:
+        raise InputError("date", "on two days for at least one customer", "no interval")
+    return np.float64(intervals.mean())
+
+
+def customer_movements(
+    customer: ArrayLike, date: ArrayLike, *, start: ArrayLike, end: ArrayLike, active_days: int
+) -> CustomerMovements:
+    """Count who stayed, came, came back and was lost between two days, from an order log.
+
+    A customer is active on a day if he bought within the `active_days` days up to and including it.
+
+    Parameters
+    ----------
+    customer : array_like
+        Customer of each purchase, whole numbers or text, in any order.
+    date : array_like
+        Day of each purchase. Give the whole log: without the purchases before `start`, who comes back looks new.
+    start, end : date
+        The two days, `start` before `end`.
+    active_days : int
+        Days that a purchase keeps a customer active, its own included, >= 1.
+
+    Returns
+    -------
+    CustomerMovements
+        Counts that reconcile, with retention and churn rate.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, an element is missing, `end` is not after `start` or `active_days`
+        is no whole number >= 1.
+
+    Notes
+    -----
+    Who is active on both days is retained, even if there was a lapse in between. Who is active only at the end is new
+    if the first purchase is after `start`, else returned. With both taken from the end, as :func:`retention_rate` asks,
+    no more customers can be left than there were.
+
+    Examples
+    --------
+    >>> moved = customer_movements(
+    ...     ["ann", "ann", "bob", "cy", "dee", "dee"],
+    ...     ["2024-01-20", "2024-03-05", "2024-01-10", "2024-03-20", "2023-06-01", "2024-03-30"],
+    ...     start="2024-01-31",
+    ...     end="2024-03-31",
+    ...     active_days=31,
+    ... )
+    >>> moved.n_start, moved.n_end, moved.n_new, moved.n_returned, moved.n_lost
+    (2, 3, 1, 1, 1)
+    >>> moved.retention_rate
+    0.5
+    """
+    n_customers, code, day = _read_log(customer, date)
+    first_day, last_day = (int(one_day(name, value).astype(int)) for name, value in (("start", start), ("end", end)))
+    require(last_day > first_day, "end", end, "after `start`")
+    window = as_whole_number("active_days", active_days, low=1)
+
+    first = _extreme(np.minimum, code, day, n_customers)
+    last_at_start = _extreme(np.maximum, code[day <= first_day], day[day <= first_day], n_customers)
+    last_at_end = _extreme(np.maximum, code[day <= last_day], day[day <= last_day], n_customers)
+    at_start = last_at_start > first_day - window
+    at_end = last_at_end > last_day - window
+    came = first > first_day
+    neither = ~at_start & ~at_end & (first <= last_day)
+    between = last_at_end > first_day
+    return CustomerMovements(
+        n_start=at_start.sum(),
+        n_end=at_end.sum(),
+        n_new=(at_end & came).sum(),
+        n_returned=(at_end & ~at_start & ~came).sum(),
+        n_lost=(at_start & ~at_end).sum(),
+        n_passing=(neither & between).sum(),
+        n_dormant=(neither & ~between).sum(),
+        n_later=(first > last_day).sum(),
+    )
+
+
+def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_of: ArrayLike) -> TimeToPurchase:
+    """Time from first contact to first purchase, those who have not bought yet included.
+
+    Parameters
+    ----------
+    first_contact : array_like
+        Day of each customer's first contact.
+    first_purchase : array_like
+        Day of the first purchase, at or after the contact; missing (None or NaT) where there is none yet.
+    as_of : date
+        Last day that is taken as known: a later purchase has not happened yet, a later contact is left out and
+        counted.
+
+    Returns
+    -------
+    TimeToPurchase
+        Mean, median and 90th percentile [days], and counts.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, a contact is missing, a purchase comes before its contact, or every
+        contact is after `as_of`.
+
+    Notes
+    -----
+    As for :func:`resolution_time`, by Kaplan and Meier: who has not bought yet has waited at least until `as_of`.
+    Leaving these out would make any campaign look quick. Of prospects many never buy, so the median may be infinite;
+    the mean is then that of the time spent waiting until the longest one observed.
+
+    Examples
+    --------
+    >>> time_to_purchase(
+    ...     ["2024-03-01", "2024-03-01", "2024-03-04"], ["2024-03-03", None, "2024-03-10"], as_of="2024-03-21"
+    ... ).median
+    6.0
+    """
+    contact = day_column("first_contact", first_contact)
+    purchase = day_column("first_purchase", first_purchase, allow_missing=True)
+    require_same_length(first_contact=contact, first_purchase=purchase)
+    require_order("first_contact", contact, "first_purchase", purchase)
+    now = one_day("as_of", as_of)
+
+    waits = summarise_waiting("first_contact", contact, purchase, now, "D")
+    return TimeToPurchase(
+        mean=waits.mean,
+        median=waits.median,
+        percentile_90=waits.percentile_90,
+        n_purchased=waits.n_over,
+        n_open=waits.n_open,
+        n_later=waits.n_later,
+        as_of=now,
+    )
+
+
+def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Integers]:
+    distinct, code = encode_customers("customer", customer)
+    day = day_column("date", date)
+    require_same_length(customer=code, date=day)
+    return len(distinct), code, day.astype(np.int64)
+
+
+def _extreme(choose: np.ufunc, code: Integers, day: Integers, n_customers: int) -> Integers:
+    # The first or last day of each customer; who has none gets a day before or after all others.
+    limits = np.iinfo(np.int64)
+    days = np.full(n_customers, limits.min if choose is np.maximum else limits.max)
+    choose.at(days, code, day)
+    return days

@@ -1,0 +1,226 @@
+"""Key figures of revenue: per order, per user, per month."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crmvalue._checks import as_column, as_counts, as_floats, require, require_same_length
+from crmvalue.metrics._common import amount_field, per_unit
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray
+
+__all__ = [
+    "RecurringRevenueMovements",
+    "average_order_value",
+    "average_revenue_per_user",
+    "monthly_recurring_revenue",
+    "recurring_revenue_movements",
+]
+
+_ROUNDING = 1e-9  # parts of a sum that were rounded apart need not add up to the last digit
+
+
+@attrs.frozen(kw_only=True)
+class RecurringRevenueMovements:
+    """How recurring revenue went from one month to another.
+
+    The parts reconcile: ``start + new + expansion - contraction - lost == end``, up to rounding.
+
+    Parameters
+    ----------
+    start, end : float
+        Recurring revenue before and after [money/month], >= 0.
+    new : float
+        Fees of those who were not subscribed before, >= 0; those who come back are among them.
+    expansion, contraction : float
+        What the others pay more, and what they pay less, both >= 0.
+    lost : float
+        Former fees of those who left, >= 0.
+
+    Examples
+    --------
+    >>> moved = RecurringRevenueMovements(start=100, new=30, expansion=10, contraction=5, lost=20, end=115)
+    >>> moved.net_revenue_retention, moved.gross_revenue_retention
+    (0.85, 0.75)
+    """
+
+    start: float = amount_field("start")
+    new: float = amount_field("new")
+    expansion: float = amount_field("expansion")
+    contraction: float = amount_field("contraction")
+    lost: float = amount_field("lost")
+    end: float = amount_field("end")
+
+    def __attrs_post_init__(self) -> None:
+        rounding = _ROUNDING * (self.start + self.new + self.expansion)
+        gone = self.contraction + self.lost
+        require(gone <= self.start + rounding, "start", self.start, "at least `contraction` + `lost`")
+        balance = math.fsum((self.start, self.new, self.expansion, -self.contraction, -self.lost, -self.end))
+        rule = "`start` + `new` + `expansion` - `contraction` - `lost`"
+        require(abs(balance) <= rounding, "end", self.end, rule)
+
+    @property
+    def net_revenue_retention(self) -> float:
+        """Revenue of those subscribed before, as a share of `start`: above 1 where expansion outweighs losses."""
+        return self._share_of_start(self.start, self.expansion, -self.contraction, -self.lost)
+
+    @property
+    def gross_revenue_retention(self) -> float:
+        """The same without expansion, in [0, 1]."""
+        return self._share_of_start(self.start, -self.contraction, -self.lost)
+
+    def _share_of_start(self, *parts: float) -> float:
+        require(self.start > 0, "start", self.start, "> 0", hint="nothing was there to be retained")
+        return max(math.fsum(parts), 0.0) / self.start  # rounded sums may leave a little less than nothing
+
+
+def average_order_value(revenue: ArrayLike, n_orders: ArrayLike) -> FloatOrArray:
+    """Average order value (AOV): revenue per order.
+
+    Parameters
+    ----------
+    revenue : array_like
+        Revenue of the orders [money], >= 0.
+    n_orders : array_like
+        Orders, > 0.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Money per order.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN or infinite, `revenue` is negative or `n_orders` is not above 0.
+
+    Notes
+    -----
+    ``revenue / n_orders``. Orders of one customer are not independent: its interval is :func:`ratio_interval` over
+    customers.
+
+    Examples
+    --------
+    >>> average_order_value(50_000, 200)
+    np.float64(250.0)
+    """
+    return per_unit(revenue=revenue, n_orders=n_orders)
+
+
+def average_revenue_per_user(revenue: ArrayLike, n_active: ArrayLike) -> FloatOrArray:
+    """Average revenue per user (ARPU): revenue of a period per customer active in it.
+
+    Parameters
+    ----------
+    revenue : array_like
+        Revenue in the period [money], >= 0.
+    n_active : array_like
+        Customers active in the period, > 0; a mean over its days need not be whole.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Money per customer and period.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN or infinite, `revenue` is negative or `n_active` is not above 0.
+
+    Notes
+    -----
+    ``revenue / n_active``. Over *all* customers instead of active ones it is another figure, and lower.
+
+    Examples
+    --------
+    >>> average_revenue_per_user(36_000, 1_200)
+    np.float64(30.0)
+    """
+    return per_unit(revenue=revenue, n_active=n_active)
+
+
+def monthly_recurring_revenue(n_subscribers: ArrayLike, mean_monthly_fee: ArrayLike) -> FloatOrArray:
+    """Monthly recurring revenue (MRR).
+
+    Parameters
+    ----------
+    n_subscribers : array_like
+        Active subscribers, a whole number >= 0.
+    mean_monthly_fee : array_like
+        Their mean fee [money/month], >= 0; a yearly fee counts with a twelfth, a single payment not at all.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Money per month.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or negative, or `n_subscribers` is not whole.
+
+    Notes
+    -----
+    ``n_subscribers * mean_monthly_fee``.
+
+    Examples
+    --------
+    >>> monthly_recurring_revenue(200, 300)
+    np.float64(60000.0)
+    """
+    subscribers, fee = as_floats(n_subscribers=n_subscribers, mean_monthly_fee=mean_monthly_fee)
+    as_counts(n_subscribers=subscribers)
+    require(fee >= 0, "mean_monthly_fee", fee, ">= 0")
+
+    return (subscribers * fee)[()]
+
+
+def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> RecurringRevenueMovements:
+    """Split the change of monthly recurring revenue into new, expansion, contraction and lost.
+
+    Parameters
+    ----------
+    fee_before, fee_after : array_like
+        Monthly fee of each subscriber at the two moments [money/month], >= 0, one element per subscriber in the same
+        order; 0 is not subscribed.
+
+    Returns
+    -------
+    RecurringRevenueMovements
+        The parts, with net and gross revenue retention.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, or a fee is NaN, infinite or negative.
+
+    Notes
+    -----
+    A fee from 0 is new, to 0 is lost; else a rise is expansion and a fall is contraction. A subscriber who was away at
+    the first moment counts as new even if he had subscribed long before.
+
+    Examples
+    --------
+    >>> recurring_revenue_movements([50, 30, 20, 0], [60, 25, 0, 30])
+    RecurringRevenueMovements(start=100.0, new=30.0, expansion=10.0, contraction=5.0, lost=20.0, end=115.0)
+    """
+    before = as_column("fee_before", fee_before)
+    after = as_column("fee_after", fee_after)
+    require_same_length(fee_before=before, fee_after=after)
+    require(before >= 0, "fee_before", before, ">= 0")
+    require(after >= 0, "fee_after", after, ">= 0")
+
+    change = after - before
+    stays = (before > 0) & (after > 0)
+    return RecurringRevenueMovements(
+        start=math.fsum(before),
+        new=math.fsum(after[before == 0]),
+        expansion=math.fsum(change[stays & (change > 0)]),
+        contraction=-math.fsum(change[stays & (change < 0)]),
+        lost=math.fsum(before[after == 0]),
+        end=math.fsum(after),
+    )

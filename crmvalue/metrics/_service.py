@@ -1,0 +1,304 @@
+"""Key figures of customer service: solved at once, and how long it takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_whole_number, require, require_same_length
+from crmvalue.metrics._common import as_of_field, count_field, one_time, share, time_column
+from crmvalue.metrics._intervals import proportion_interval
+from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Interval
+
+__all__ = [
+    "FirstContactResolution",
+    "ResolutionTime",
+    "first_contact_resolution",
+    "first_contact_resolution_from_tickets",
+    "resolution_time",
+]
+
+
+@attrs.frozen(kw_only=True)
+class FirstContactResolution:
+    """Tickets by what came of the first contact.
+
+    Every ticket is in exactly one count. The rate is over those whose window is over (`n_decided`).
+
+    Parameters
+    ----------
+    n_resolved_first : int
+        Resolved within the window, and the customer did not have to come back in it.
+    n_contacted_again : int
+        The customer came back within the window, a reopening included.
+    n_unresolved : int
+        The customer did not come back, but nothing was resolved within the window either.
+    n_pending : int
+        The window is not over.
+    n_later : int
+        Opened after `as_of`.
+    window_days : int
+        Length of the window, counted from the opening [days], >= 1.
+    as_of : datetime64[us]
+        Last moment that is taken as known.
+
+    Examples
+    --------
+    >>> result = FirstContactResolution(
+    ...     n_resolved_first=75,
+    ...     n_contacted_again=20,
+    ...     n_unresolved=5,
+    ...     n_pending=12,
+    ...     n_later=0,
+    ...     window_days=7,
+    ...     as_of="2024-03-31",
+    ... )
+    >>> result.n_decided, result.rate
+    (100, 0.75)
+    """
+
+    n_resolved_first: int = count_field("n_resolved_first")
+    n_contacted_again: int = count_field("n_contacted_again")
+    n_unresolved: int = count_field("n_unresolved")
+    n_pending: int = count_field("n_pending")
+    n_later: int = count_field("n_later")
+    window_days: int = count_field("window_days", low=1)
+    as_of: np.datetime64 = as_of_field(day=False)
+
+    @property
+    def n_decided(self) -> int:
+        """Tickets whose window is over."""
+        return self.n_resolved_first + self.n_contacted_again + self.n_unresolved
+
+    @property
+    def rate(self) -> float:
+        """First contact resolution, a fraction of `n_decided`."""
+        return float(share(n_resolved_first=self.n_resolved_first, n_decided=self.n_decided))
+
+    def interval(self, *, level: float = 0.95) -> Interval:
+        """Interval of the rate: :func:`proportion_interval`."""
+        require(self.n_decided > 0, "n_decided", self.n_decided, "> 0")
+        return proportion_interval(self.n_resolved_first, self.n_decided, level=level)
+
+
+@attrs.frozen(kw_only=True)
+class ResolutionTime:
+    """Hours from opening a ticket to its resolution, as they were known at one moment.
+
+    Parameters
+    ----------
+    mean : float
+        Mean time up to the longest one observed [hours].
+    median, percentile_90 : float
+        Time by which half and nine tenths of the tickets are resolved [hours]; infinite where so many are still open.
+    n_resolved, n_open : int
+        Tickets resolved by `as_of`, and those open at that moment; together at least one.
+    n_later : int
+        Tickets opened after `as_of`, left out.
+    as_of : datetime64[us]
+        Last moment that is taken as known.
+
+    Examples
+    --------
+    >>> ResolutionTime(
+    ...     mean=9.5, median=8, percentile_90=float("inf"), n_resolved=6, n_open=4, n_later=0, as_of="2024-03-31"
+    ... ).median
+    8.0
+    """
+
+    mean: float = waiting_field("mean")
+    median: float = waiting_field("median")
+    percentile_90: float = waiting_field("percentile_90")
+    n_resolved: int = count_field("n_resolved")
+    n_open: int = count_field("n_open")
+    n_later: int = count_field("n_later")
+    as_of: np.datetime64 = as_of_field(day=False)
+
+    def __attrs_post_init__(self) -> None:
+        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
+        require(self.n_resolved + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_resolved` is 0")
+
+
+def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
+    """First contact resolution (FCR): share of problems solved at the first contact.
+
+    Parameters
+    ----------
+    n_resolved_first : array_like
+        Problems solved at the first contact, <= `n_contacts`.
+    n_contacts : array_like
+        First contacts about a problem, > 0; further contacts about the same one do not count.
+
+    Returns
+    -------
+    numpy.float64 or numpy.ndarray
+        Fraction in [0, 1].
+
+    Raises
+    ------
+    InputError
+        If a count is no whole number >= 0, `n_contacts` is 0 or smaller than `n_resolved_first`.
+
+    Notes
+    -----
+    ``n_resolved_first / n_contacts``; its interval is :func:`proportion_interval`. What "solved" means is a choice of
+    whoever counted; :func:`first_contact_resolution_from_tickets` states it.
+
+    Examples
+    --------
+    >>> first_contact_resolution(75, 100)
+    np.float64(0.75)
+    """
+    return share(n_resolved_first=n_resolved_first, n_contacts=n_contacts)
+
+
+def first_contact_resolution_from_tickets(
+    opened: ArrayLike, resolved: ArrayLike, next_contact: ArrayLike, *, as_of: ArrayLike, window_days: int
+) -> FirstContactResolution:
+    """First contact resolution (FCR) from a list of tickets, one row per problem.
+
+    A ticket was resolved at the first contact if, within `window_days` days from its opening, it was resolved and the
+    customer did not come back about it.
+
+    Parameters
+    ----------
+    opened : array_like
+        Moment of the first contact about the problem.
+    resolved : array_like
+        Moment of the resolution; missing (None or NaT) where the ticket is open.
+    next_contact : array_like
+        Moment of the customer's next contact about the same problem, before or after the resolution: a reopening is
+        one too. Missing where there was none.
+    as_of : date
+        Last moment that is taken as known; a date without time is its midnight. What happened later has not happened
+        yet; tickets opened later are left out and counted.
+    window_days : int
+        Length of the window [days of 24 hours], >= 1, its end included. A contact after it is about a new problem.
+        One week and one month are usual.
+
+    Returns
+    -------
+    FirstContactResolution
+        Counts, with the rate and its interval.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, an opening is missing, something comes before its opening, or
+        `window_days` is no whole number >= 1.
+
+    Notes
+    -----
+    Tickets whose window is not over at `as_of` are pending, whatever is known of them, and stay out of the rate:
+    failures show earlier than successes, so that counting the failures of unfinished windows would bias it.
+
+    Examples
+    --------
+    >>> result = first_contact_resolution_from_tickets(
+    ...     ["2024-03-01 09:00", "2024-03-01 10:00", "2024-03-02 11:00", "2024-03-28 12:00"],
+    ...     ["2024-03-01 09:20", "2024-03-01 10:30", None, "2024-03-28 12:10"],
+    ...     [None, "2024-03-04 08:00", None, None],
+    ...     as_of="2024-03-31",
+    ...     window_days=7,
+    ... )
+    >>> result.n_resolved_first, result.n_contacted_again, result.n_unresolved, result.n_pending
+    (1, 1, 1, 1)
+    """
+    start = time_column("opened", opened)
+    solved = time_column("resolved", resolved, allow_missing=True)
+    again = time_column("next_contact", next_contact, allow_missing=True)
+    require_same_length(opened=start, resolved=solved, next_contact=again)
+    require_order("opened", start, "resolved", solved)
+    require_order("opened", start, "next_contact", again)
+    now = one_time("as_of", as_of)
+    days = as_whole_number("window_days", window_days, low=1)
+
+    decided = _days_between(start, now) >= days
+    came_back = _days_between(start, again) <= days  # missing is NaN, which compares false
+    in_time = _days_between(start, solved) <= days
+    return FirstContactResolution(
+        n_resolved_first=(decided & ~came_back & in_time).sum(),
+        n_contacted_again=(decided & came_back).sum(),
+        n_unresolved=(decided & ~came_back & ~in_time).sum(),
+        n_pending=(~decided & (start <= now)).sum(),
+        n_later=(start > now).sum(),
+        window_days=days,
+        as_of=now,
+    )
+
+
+def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike) -> ResolutionTime:
+    r"""Time from opening a ticket to its resolution, open tickets included.
+
+    Parameters
+    ----------
+    opened : array_like
+        Moment each ticket was opened.
+    resolved : array_like
+        Moment of the resolution, at or after the opening; missing (None or NaT) where the ticket is open.
+    as_of : date
+        Last moment that is taken as known; a date without time is its midnight. What was resolved later is open;
+        tickets opened later are left out and counted.
+
+    Returns
+    -------
+    ResolutionTime
+        Mean, median and 90th percentile [hours], and counts.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, an opening is missing, a resolution comes before its opening, or
+        every ticket was opened after `as_of`.
+
+    Notes
+    -----
+    An open ticket has taken at least until `as_of`: it is censored, not dropped, because the slow tickets are the open
+    ones. With the estimate :math:`S` of Kaplan and Meier [1]_ for the share that takes longer than :math:`t` (computed
+    by `scipy.stats.ecdf`), the mean is
+
+    .. math:: \int_0^{\tau} S(t) \, dt
+
+    up to the longest time :math:`\tau` observed, of a resolved or an open ticket; where no ticket is open this is the
+    plain mean. The quantile *q* is the time at which :math:`1 - S` reaches *q*, the middle of the stretch where it
+    stays at exactly *q*, and infinite where it does not get there; where no ticket is open, the median is the plain
+    one.
+
+    .. [1] Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete observations. Journal of the
+       American Statistical Association 53, 457-481.
+
+    Examples
+    --------
+    >>> result = resolution_time(
+    ...     ["2024-03-01 09:00", "2024-03-01 10:00", "2024-03-01 11:00"],
+    ...     ["2024-03-01 11:00", "2024-03-01 16:00", None],
+    ...     as_of="2024-03-01 21:00",
+    ... )
+    >>> result.median, result.percentile_90, result.n_open
+    (6.0, inf, 1)
+    """
+    start = time_column("opened", opened)
+    end = time_column("resolved", resolved, allow_missing=True)
+    require_same_length(opened=start, resolved=end)
+    require_order("opened", start, "resolved", end)
+    now = one_time("as_of", as_of)
+
+    waits = summarise_waiting("opened", start, end, now, "h")
+    return ResolutionTime(
+        mean=waits.mean,
+        median=waits.median,
+        percentile_90=waits.percentile_90,
+        n_resolved=waits.n_over,
+        n_open=waits.n_open,
+        n_later=waits.n_later,
+        as_of=now,
+    )
+
+
+def _days_between(start: Dates, end: Dates | np.datetime64) -> Floats:
+    return (end - start) / np.timedelta64(1, "D")

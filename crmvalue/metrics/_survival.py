@@ -1,0 +1,92 @@
+"""Waiting times of which some are not over: the Kaplan-Meier curve and what is read off it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_float, require
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats
+
+__all__ = ["WaitingTimes", "require_order", "summarise_waiting", "survival_curve", "waiting_field"]
+
+_SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
+
+
+class WaitingTimes(NamedTuple):
+    """What one column of waiting times comes to."""
+
+    mean: float
+    median: float
+    percentile_90: float
+    n_over: int
+    n_open: int
+    n_later: int
+
+
+def summarise_waiting(
+    start_name: str, start: Dates, end: Dates, as_of: np.datetime64, unit: Literal["h", "D"]
+) -> WaitingTimes:
+    """Summarise the times from `start` to `end`, as they were known at `as_of`, in units of `unit`.
+
+    Rows that start later are only counted; an end that is missing (NaT) or later is a wait that goes on at `as_of`.
+    """
+    known = start <= as_of
+    if not known.any():
+        raise InputError(start_name, "at or before `as_of` in at least one row", str(start.min()))
+    begun, ended = start[known], end[known]
+    over = ended <= as_of  # NaT compares false
+    waited = (np.where(over, ended, as_of) - begun) / np.timedelta64(1, unit)
+    time, survival = survival_curve(waited, over)
+    n_over = int(over.sum())
+    return WaitingTimes(
+        mean=float(np.diff(time, prepend=0.0) @ np.append(1.0, survival[:-1])),
+        median=_quantile(time, survival, 0.5),
+        percentile_90=_quantile(time, survival, 0.9),
+        n_over=n_over,
+        n_open=len(over) - n_over,
+        n_later=len(start) - len(over),
+    )
+
+
+def survival_curve(waited: Floats, over: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Distinct times in ascending order, and the share of waits that last longer than each (Kaplan-Meier)."""
+    from scipy import stats
+
+    curve = stats.ecdf(stats.CensoredData(uncensored=waited[over], right=waited[~over])).sf
+    return curve.quantiles, curve.probabilities
+
+
+def require_order(start_name: str, start: Dates, end_name: str, end: Dates) -> None:
+    """Check that nothing ends before it starts; a missing end passes."""
+    require(~(end < start), end_name, end, f"at or after `{start_name}`")
+
+
+def waiting_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a waiting time, infinite where the waits known so far do not tell."""
+
+    def convert(value: ArrayLike) -> float:
+        number = value if value == math.inf else as_float(name, value)
+        require(number >= 0, name, number, ">= 0")
+        return float(number)
+
+    return attrs.field(converter=convert)
+
+
+def _quantile(time: Floats, survival: Floats, prob: float) -> float:
+    # Where the curve is level at exactly 1 - prob, the middle of that stretch is the quantile, as the plain median of
+    # an even number of values is the middle of two.
+    (reached,) = np.nonzero(survival <= 1 - prob + _SAME)
+    (passed,) = np.nonzero(survival < 1 - prob - _SAME)
+    if not reached.size:
+        return math.inf
+    end = time[passed[0]] if passed.size else time[-1]
+    return float((time[reached[0]] + end) / 2)

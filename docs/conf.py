@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from types import GenericAlias
+from typing import TYPE_CHECKING
+
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util import logging
+
+import crmvalue
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
+
+logger = logging.getLogger(__name__)
+
+project = "crmvalue"
+author = "The crmvalue developers"
+version = release = crmvalue.__version__
+
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+exclude_patterns = ["_build"]
+html_theme = "furo"
+html_title = f"crmvalue {release}"
+myst_enable_extensions = ["deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_default_options = {"members": True}
+autodoc_member_order = "groupwise"
+autodoc_preserve_defaults = True
+autodoc_typehints = "none"  # the docstrings name types with their units and shapes
+numpydoc_show_class_members = False  # autodoc lists them already
+
+# The build needs no network, so it cannot look up what Python and numpy document on their own sites. Only types of
+# theirs are excused; a name of crmvalue never is.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:class", r"(numpy|typing|collections|datetime|decimal|fractions)\..*"),
+    ("py:class", r"(dict|list|tuple|set|frozenset|str|bytes|int|float|bool|object|type|None)"),
+]
+
+
+def setup(app: Sphinx) -> None:
+    """Document every public name, constants and types that a private module defines included."""
+    app.connect("builder-inited", lambda _: lend_docstrings())
+    app.connect("env-check-consistency", lambda _, env: require_every_public_name(env))
+
+
+def public_modules() -> list[ModuleType]:
+    """Import the modules that have no private part in their name."""
+    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    return [importlib.import_module(name) for name in names if "._" not in name]
+
+
+def require_every_public_name(env: BuildEnvironment) -> None:
+    """Warn of public names without a place in the reference."""
+    described = env.domains["py"].objects
+    for module in public_modules():
+        for name in module.__all__:
+            if f"{module.__name__}.{name}" not in described:
+                logger.warning("%s.%s is not in the reference", module.__name__, name)
+
+
+def lend_docstrings() -> None:
+    """Lend a public module the docstrings of the constants that it re-exports.
+
+    Autodoc looks for the docstring of a constant only in the module that it documents.
+    """
+    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    analyzers = {name: ModuleAnalyzer.for_module(name) for name in names}
+    lent = {}
+    for analyzer in analyzers.values():
+        analyzer.analyze()
+        lent |= {name: text for (scope, name), text in analyzer.attr_docs.items() if not scope}
+    for module in public_modules():
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if inspect.isfunction(thing) or inspect.isclass(thing) or isinstance(thing, GenericAlias):
+                continue  # the aliases of numpy's arrays are described on the page itself: autodoc stumbles over them
+            text = lent.get(name, ["A type in the signatures of this module.", ""])
+            if isinstance(thing, tuple) or type(thing).__module__.startswith("crmvalue"):
+                text = [*text, ":meta hide-value:", ""]  # a long table
+            analyzers[module.__name__].attr_docs["", name] = text

@@ -1,0 +1,33 @@
+"""Valid calls of the public functions of :mod:`crmvalue.purchases`."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue.purchases import split_purchases, summarise_purchases
+
+__all__ = ["CALLS"]
+
+LOG = {
+    "customer": [1, 1, 2, 3],
+    "date": ["2024-01-01", "2024-03-01", "2024-01-05", "2024-03-02"],
+    "amount": [10.0, 5.0, 7.0, 8.0],
+}
+
+CALLS = [
+    Call(
+        summarise_purchases,
+        {**LOG, "as_of": "2024-03-31"},
+        out_of_range={"date": "2024-02-30", "amount": -1.0, "as_of": "2023-13-01"},
+    ),
+    Call(
+        split_purchases,
+        {**LOG, "calibration_end": "2024-01-31", "holdout_end": "2024-03-31"},
+        out_of_range={
+            "date": "2023-02-29",
+            "amount": -1.0,
+            "calibration_end": "31.01.2024",
+            "holdout_end": "2024-01-31",
+        },
+    ),
+]

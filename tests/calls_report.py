@@ -1,0 +1,32 @@
+"""Valid calls of the public functions of :mod:`crmvalue.report`."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue.report import format_summary, summarise_base
+
+__all__ = ["CALLS"]
+
+LOG = {
+    "customer": [1, 1, 2, 3],
+    "date": ["2024-01-01", "2024-03-01", "2024-01-05", "2024-03-02"],
+    "amount": [10.0, 5.0, 7.0, 8.0],
+}
+
+CALLS = [
+    Call(
+        summarise_base,
+        {**LOG, "margin": 0.3, "acquisition_cost": 2.0, "discount_rate": 0.1, "as_of": "2024-03-31"},
+        out_of_range={
+            "date": "2024-02-30",
+            "margin": 30.0,
+            "acquisition_cost": 0.0,
+            "discount_rate": -0.1,
+            "as_of": "2023-13-01",
+        },
+        unbounded={"amount"},
+        missing_allowed={"amount"},
+    ),
+    Call(format_summary, {"summary": summarise_base(**LOG)}),
+]

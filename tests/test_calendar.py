@@ -1,0 +1,388 @@
+"""Calendar arithmetic against published tables and slow arithmetic with Python's datetime."""
+
+from __future__ import annotations
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from references_calendar import (
+    add_months_one,
+    anniversary_one,
+    local_to_utc_one,
+    months_between_one,
+    skip_quiet_hours_one,
+    year_fraction_one,
+)
+from strategies import dates
+
+from crmvalue._calendar import (
+    LEAP_DAY_POLICIES,
+    YEAR_FRACTION_CONVENTIONS,
+    add_months,
+    anniversary,
+    local_to_utc,
+    months_between,
+    next_day_at,
+    skip_quiet_hours,
+    year_fraction,
+)
+
+# The win-back cascade of a perfumery chain: an offer 9 months after the last purchase and every 3 months from then on.
+# Dates worked out by hand for the project's table of known answers, section 3.
+CASCADE_MONTHS = np.arange(9, 37, 3)
+CASCADES = {
+    "2023-01-31": "23-10-31 24-01-31 24-04-30 24-07-31 24-10-31 25-01-31 25-04-30 25-07-31 25-10-31 26-01-31",
+    "2023-05-31": "24-02-29 24-05-31 24-08-31 24-11-30 25-02-28 25-05-31 25-08-31 25-11-30 26-02-28 26-05-31",
+    "2024-02-29": "24-11-29 25-02-28 25-05-29 25-08-29 25-11-29 26-02-28 26-05-29 26-08-29 26-11-29 27-02-28",
+}
+CASCADE_ROWS = [
+    (start, int(month), f"20{day}")
+    for start, row in CASCADES.items()
+    for month, day in zip(CASCADE_MONTHS, row.split(), strict=True)
+]
+
+# Birthday journeys, section 3 of the same table: sent 7 days before, valid to 7 days after, both ends in.
+BIRTHDAYS = [
+    # born, birthday year, policy, sent, valid to
+    ("1990-01-03", 2025, "backward", "2024-12-27", "2025-01-10"),
+    ("1990-12-31", 2025, "backward", "2025-12-24", "2026-01-07"),
+    ("1990-03-05", 2025, "backward", "2025-02-26", "2025-03-12"),
+    ("1990-03-05", 2024, "backward", "2024-02-27", "2024-03-12"),
+    ("1992-02-29", 2025, "backward", "2025-02-21", "2025-03-07"),
+    ("1992-02-29", 2025, "forward", "2025-02-22", "2025-03-08"),
+    ("1992-02-29", 2024, "backward", "2024-02-22", "2024-03-07"),
+    ("1992-02-29", 2024, "forward", "2024-02-22", "2024-03-07"),
+    ("1992-02-29", 2024, "skip", "2024-02-22", "2024-03-07"),
+]
+
+KYIV, NEW_YORK, LORD_HOWE = (ZoneInfo(name) for name in ("Europe/Kyiv", "America/New_York", "Australia/Lord_Howe"))
+
+days = dates.map(lambda day: day.item())
+leap_days = st.sampled_from([1600, 1896, 1904, 1968, 1972, 2000, 2024, 2096, 2400]).map(lambda y: dt.date(y, 2, 29))
+any_days = days | leap_days
+months = st.integers(-1200, 1200)
+
+
+def day64(*texts):
+    """Turn texts into an array of days, one text into a 0-d array."""
+    return np.array(texts[0] if len(texts) == 1 else texts, dtype="datetime64[D]")
+
+
+class TestAddMonths:
+    """Move each date by calendar months, clamped to the end of the month."""
+
+    @pytest.mark.parametrize(("start", "month", "expected"), CASCADE_ROWS)
+    def test_win_back_tables(self, start, month, expected):
+        assert add_months(day64(start), month) == day64(expected)
+
+    @pytest.mark.parametrize(("start", "row"), CASCADES.items())
+    def test_win_back_rows_at_once(self, start, row):
+        expected = day64(*(f"20{day}" for day in row.split()))
+        np.testing.assert_array_equal(add_months(day64(start), CASCADE_MONTHS), expected)
+
+    @given(any_days, months)
+    @example(dt.date(1969, 12, 31), 2)
+    @example(dt.date(1970, 1, 31), -11)
+    @example(dt.date(1900, 1, 31), 1)
+    def test_equals_the_slow_reference(self, day, n):
+        assert add_months(day64(day), n).item() == add_months_one(day, n)
+
+    @given(st.lists(any_days, min_size=1, max_size=5), st.lists(months, min_size=1, max_size=5))
+    def test_array_equals_loop(self, starts, ns):
+        table = add_months(day64(starts)[:, None], np.array(ns))
+        assert table.tolist() == [[add_months(day64(day), n).item() for n in ns] for day in starts]
+
+    @given(any_days, months)
+    def test_there_and_back_never_gains_days(self, day, n):
+        back = add_months(add_months(day64(day), n), -n)
+        assert back <= day64(day)
+        assert day.day > 28 or back == day64(day)
+
+    def test_input_stays_as_it_is(self):
+        start = day64("2023-01-31", "2023-05-31")
+        add_months(start, 1)
+        np.testing.assert_array_equal(start, day64("2023-01-31", "2023-05-31"))
+
+
+class TestMonthsBetween:
+    """The largest m with add_months(start, m) <= end."""
+
+    @pytest.mark.parametrize(("start", "month", "day"), CASCADE_ROWS)
+    def test_the_step_is_due_on_its_day_and_not_before(self, start, month, day):
+        assert months_between(day64(start), day64(day)) == month
+        assert months_between(day64(start), day64(day) - 1) == month - 1
+
+    @pytest.mark.parametrize("start", CASCADES)
+    def test_first_run_at_month_20_sends_the_step_of_month_18(self, start):
+        run = day64(add_months_one(dt.date.fromisoformat(start), 20))
+        months_since = months_between(day64(start), run)
+        due = CASCADE_MONTHS[months_since >= CASCADE_MONTHS]
+        assert months_since == 20
+        assert due.max() == 18
+
+    def test_a_purchase_moves_the_anchor_and_cancels_the_rest(self):
+        run = day64("2024-07-31")  # month 18 after the first purchase, month 2 after the second
+        since = months_between(day64("2023-01-31", "2024-05-31"), run)
+        assert since.tolist() == [18, 2]
+        assert not (since[1] >= CASCADE_MONTHS).any()
+
+    def test_clamping_counts(self):
+        assert months_between(day64("2023-01-31"), day64("2023-02-28")) == 1
+        assert months_between(day64("2024-01-31"), day64("2024-02-28")) == 0
+        assert months_between(day64("2023-01-31"), day64("2023-01-30")) == -1
+
+    @given(any_days, st.integers(-4000, 4000))
+    def test_equals_the_slow_reference(self, start, distance):
+        end = start + dt.timedelta(days=distance)
+        assert months_between(day64(start), day64(end)) == months_between_one(start, end)
+
+    @given(any_days, any_days)
+    def test_equals_its_definition(self, start, end):
+        m = months_between(day64(start), day64(end))
+        assert m.dtype == np.int64
+        assert add_months(day64(start), m) <= day64(end) < add_months(day64(start), m + 1)
+
+    @given(any_days, months)
+    def test_undoes_add_months(self, start, n):
+        assert months_between(day64(start), add_months(day64(start), n)) == n
+
+    def test_shapes_broadcast(self):
+        table = months_between(day64("2023-01-31", "2023-05-31")[:, None], day64("2024-02-28", "2024-02-29"))
+        assert table.tolist() == [[12, 13], [8, 9]]
+
+
+class TestAnniversary:
+    """Day of each date's anniversary in a year, with a policy for 29 February."""
+
+    @pytest.mark.parametrize(("born", "year", "policy", "sent", "valid_to"), BIRTHDAYS)
+    def test_birthday_journeys(self, born, year, policy, sent, valid_to):
+        day = anniversary(day64(born), year, leap_day=policy)
+        assert day - 7 == day64(sent)
+        assert day + 7 == day64(valid_to)
+        assert (day64(valid_to) - day64(sent)).astype(int) + 1 == 15  # both ends in
+
+    @pytest.mark.parametrize(
+        ("year", "policy", "expected"),
+        [
+            (2025, "backward", "2025-02-28"),
+            (2025, "forward", "2025-03-01"),
+            (2025, "skip", "NaT"),
+            (1900, "backward", "1900-02-28"),  # divisible by 100 and not by 400
+            (1900, "forward", "1900-03-01"),
+            (2000, "skip", "2000-02-29"),
+        ],
+    )
+    def test_29_february(self, year, policy, expected):
+        day = anniversary(day64("1992-02-29"), year, leap_day=policy)
+        np.testing.assert_array_equal(day, day64(expected))
+
+    @pytest.mark.parametrize("policy", LEAP_DAY_POLICIES)
+    @given(any_days, st.integers(1600, 2400))
+    def test_equals_the_slow_reference(self, policy, day, year):
+        assert anniversary(day64(day), year, leap_day=policy).item() == anniversary_one(day, year, policy)
+
+    @pytest.mark.parametrize("policy", LEAP_DAY_POLICIES)
+    def test_array_equals_loop(self, policy):
+        born, years = ["1992-02-29", "1960-03-01", "1999-12-31"], [2023, 2024, 2025]
+        table = anniversary(day64(*born)[:, None], np.array(years), leap_day=policy)
+        assert table.dtype == "datetime64[D]"
+        assert table.tolist() == [
+            [anniversary_one(dt.date.fromisoformat(day), year, policy) for year in years] for day in born
+        ]
+
+
+class TestYearFraction:
+    """Years from start to end: days / 365, or the days of each calendar year over its length."""
+
+    @pytest.mark.parametrize(
+        ("start", "end", "convention", "expected"),
+        [
+            # By hand: 2024 has 366 days.
+            ("2023-01-01", "2024-01-01", "actual/365", 1.0),
+            ("2024-01-01", "2025-01-01", "actual/365", 366 / 365),
+            ("2023-01-01", "2024-01-01", "actual/actual", 1.0),
+            ("2024-01-01", "2025-01-01", "actual/actual", 1.0),
+            ("2023-07-02", "2024-07-01", "actual/actual", 183 / 365 + 182 / 366),
+            ("2024-02-29", "2024-03-01", "actual/actual", 1 / 366),
+            # The published example of the ISDA memorandum on day counts (1998): 1 November 2003 to 1 May 2004.
+            ("2003-11-01", "2004-05-01", "actual/actual", 61 / 365 + 121 / 366),
+            ("1969-12-31", "1970-01-01", "actual/actual", 1 / 365),
+            ("2025-01-01", "2024-01-01", "actual/365", -366 / 365),
+        ],
+    )
+    def test_known_answers(self, start, end, convention, expected):
+        fraction = year_fraction(day64(start), day64(end), convention=convention)
+        assert fraction == pytest.approx(expected, rel=1e-12, abs=1e-13)
+
+    def test_divides_by_365_unless_told(self):
+        assert year_fraction(day64("2024-01-01"), day64("2025-01-01")) == 366 / 365
+
+    @given(any_days, any_days)
+    def test_actual_365_equals_its_definition(self, start, end):
+        expected = (end - start).days / 365
+        assert year_fraction(day64(start), day64(end), convention="actual/365") == expected
+
+    @given(any_days, any_days)
+    def test_actual_actual_equals_the_slow_reference(self, start, end):
+        fraction = year_fraction(day64(start), day64(end), convention="actual/actual")
+        # Positions of up to 430 years around 1970 are subtracted: their spacing is 6e-14.
+        assert fraction == pytest.approx(float(year_fraction_one(start, end)), rel=1e-12, abs=2e-13)
+
+    @given(st.integers(1600, 2400), st.integers(1600, 2400))
+    def test_whole_calendar_years_are_exact(self, first, last):
+        start, end = day64(f"{first}-01-01"), day64(f"{last}-01-01")
+        assert year_fraction(start, end, convention="actual/actual") == last - first
+
+    @pytest.mark.parametrize("convention", YEAR_FRACTION_CONVENTIONS)
+    @given(any_days, any_days, any_days)
+    def test_is_additive(self, convention, a, b, c):
+        a, b, c = day64(a), day64(b), day64(c)
+        ab, bc, ac = (year_fraction(x, y, convention=convention) for x, y in ((a, b), (b, c), (a, c)))
+        assert ab + bc == pytest.approx(ac, rel=1e-12, abs=5e-13)
+
+    @pytest.mark.parametrize("convention", YEAR_FRACTION_CONVENTIONS)
+    @given(any_days, any_days)
+    def test_turns_its_sign_with_the_direction(self, convention, start, end):
+        there = year_fraction(day64(start), day64(end), convention=convention)
+        back = year_fraction(day64(end), day64(start), convention=convention)
+        assert there == -back
+        assert (there > 0) == (end > start)
+
+
+class TestSkipQuietHours:
+    """Move each local time inside quiet hours to their end."""
+
+    @pytest.mark.parametrize(
+        ("time", "start_hour", "end_hour", "expected"),
+        [
+            ("2025-01-10T05:30", 22, 6, "2025-01-10T06:00"),  # known answers, section 3
+            ("2025-01-10T23:00", 22, 6, "2025-01-11T06:00"),
+            ("2025-01-10T22:00", 22, 6, "2025-01-11T06:00"),
+            ("2025-01-10T21:59:59", 22, 6, "2025-01-10T21:59:59"),
+            ("2025-01-10T06:00", 22, 6, "2025-01-10T06:00"),
+            ("2025-01-10T00:00", 22, 6, "2025-01-10T06:00"),
+            ("2024-12-31T23:30", 22, 6, "2025-01-01T06:00"),
+            ("1969-12-31T23:30", 22, 6, "1970-01-01T06:00"),
+            ("2025-01-10T13:00", 12, 15, "2025-01-10T15:00"),
+            ("2025-01-10T15:00", 12, 15, "2025-01-10T15:00"),
+            ("2025-01-10T03:00", 9, 9, "2025-01-10T03:00"),
+            ("2025-01-10T23:30", 22, 0, "2025-01-11T00:00"),
+            ("2025-01-10T00:30", 0, 6, "2025-01-10T06:00"),
+        ],
+    )
+    def test_known_answers(self, time, start_hour, end_hour, expected):
+        moved = skip_quiet_hours(np.datetime64(time, "s"), start_hour=start_hour, end_hour=end_hour)
+        assert moved == np.datetime64(expected)
+
+    @given(
+        st.datetimes(dt.datetime(1960, 1, 1), dt.datetime(2040, 1, 1)).map(lambda time: time.replace(microsecond=0)),  # noqa: DTZ001 - local times have no zone here
+        st.integers(0, 23),
+        st.integers(0, 23),
+    )
+    def test_equals_the_slow_reference(self, time, start_hour, end_hour):
+        moved = skip_quiet_hours(np.array([time], dtype="datetime64[s]"), start_hour=start_hour, end_hour=end_hour)
+        assert moved.tolist() == [skip_quiet_hours_one(time, start_hour, end_hour)]
+
+    def test_array_equals_loop(self):
+        times = np.datetime64("2025-01-10", "s") + np.arange(48) * np.timedelta64(1800, "s")
+        moved = skip_quiet_hours(times.reshape(6, 8), start_hour=22, end_hour=6)
+        assert moved.ravel().tolist() == [skip_quiet_hours_one(time, 22, 6) for time in times.tolist()]
+
+
+class TestNextDayAt:
+    """An hour of a later calendar day, whatever the time of entry."""
+
+    @pytest.mark.parametrize("entered", ["2025-01-10T14:00", "2025-01-10T16:00", "2025-01-10T00:00"])
+    def test_one_day_until_15(self, entered):
+        """Known answers, section 3: entered at 14:00 or at 16:00, the wait ends on the next day at 15:00."""
+        wake = next_day_at(np.datetime64(entered, "s"), days=1, hour=15)
+        assert wake == np.datetime64("2025-01-11T15:00")
+
+    @pytest.mark.parametrize(
+        ("entered", "days_later", "hour", "expected"),
+        [
+            ("2024-02-28T23:59:59", 1, 0, "2024-02-29T00:00"),
+            ("1969-12-31T10:00", 1, 9, "1970-01-01T09:00"),
+            ("2025-01-10T16:00", 0, 15, "2025-01-10T15:00"),
+        ],
+    )
+    def test_known_answers(self, entered, days_later, hour, expected):
+        wake = next_day_at(np.array([entered], dtype="datetime64[s]"), days=days_later, hour=hour)
+        assert wake.dtype == "datetime64[s]"
+        assert wake.tolist() == [dt.datetime.fromisoformat(expected)]
+
+
+class TestLocalToUtc:
+    """Instant of each local time; a skipped one is the first valid instant after the gap, a repeated one its first."""
+
+    @pytest.mark.parametrize(
+        ("local", "zone", "utc"),
+        [
+            # The clock changes of 2025 as their governments publish them.
+            ("2025-01-10T06:00", KYIV, "2025-01-10T04:00"),
+            ("2025-07-10T06:00", KYIV, "2025-07-10T03:00"),
+            ("2025-03-30T02:59:59", KYIV, "2025-03-30T00:59:59"),
+            ("2025-03-30T03:00", KYIV, "2025-03-30T01:00"),  # skipped: 03:00 to 04:00
+            ("2025-03-30T03:30", KYIV, "2025-03-30T01:00"),
+            ("2025-03-30T04:00", KYIV, "2025-03-30T01:00"),
+            ("2025-10-26T03:30", KYIV, "2025-10-26T00:30"),  # repeated: 03:00 to 04:00
+            ("2025-03-09T02:30", NEW_YORK, "2025-03-09T07:00"),
+            ("2025-11-02T01:30", NEW_YORK, "2025-11-02T05:30"),
+            ("2025-10-05T02:15", LORD_HOWE, "2025-10-04T15:30"),  # skipped: half an hour
+            ("2025-04-06T01:45", LORD_HOWE, "2025-04-05T14:45"),  # repeated: half an hour
+        ],
+    )
+    def test_known_answers(self, local, zone, utc):
+        instant = local_to_utc(np.array([local], dtype="datetime64[s]"), zone)
+        assert instant.tolist() == [dt.datetime.fromisoformat(utc)]
+
+    def test_quiet_hours_that_end_in_a_gap(self):
+        """Known answers, section 3: an end inside a gap is the first valid instant after it."""
+        planned = np.array(["2025-03-30T01:30"], dtype="datetime64[s]")
+        wake = skip_quiet_hours(planned, start_hour=22, end_hour=3)
+        assert wake.tolist() == [dt.datetime(2025, 3, 30, 3)]  # noqa: DTZ001 - local
+        instant = local_to_utc(wake, KYIV).item().replace(tzinfo=dt.UTC)
+        assert instant.astimezone(KYIV).strftime("%H:%M %Z") == "04:00 EEST"
+
+    def test_a_whole_day_that_an_island_skipped(self):
+        """Samoa crossed the date line at the end of 29 December 2011; 30 December did not happen there."""
+        instant = local_to_utc(np.array(["2011-12-30T12:00"], dtype="datetime64[s]"), ZoneInfo("Pacific/Apia"))
+        assert instant.tolist() == [dt.datetime(2011, 12, 30, 10)]  # noqa: DTZ001 - UTC, as numpy gives it
+
+    @pytest.mark.parametrize(
+        ("zone", "change"),
+        [
+            (KYIV, "2025-03-30T03:00"),
+            (KYIV, "2025-10-26T03:00"),
+            (NEW_YORK, "2025-03-09T02:00"),
+            (NEW_YORK, "2025-11-02T01:00"),
+            (LORD_HOWE, "2025-10-05T02:00"),
+            (LORD_HOWE, "2025-04-06T01:30"),
+            (NEW_YORK, "1965-04-25T02:00"),
+        ],
+    )
+    @given(seconds=st.integers(-9_000, 9_000))
+    def test_equals_the_slow_reference_around_each_change(self, zone, change, seconds):
+        time = dt.datetime.fromisoformat(change) + dt.timedelta(seconds=seconds)
+        instant = local_to_utc(np.array([time], dtype="datetime64[s]"), zone)
+        assert instant.tolist() == [local_to_utc_one(time, zone)]
+
+    @pytest.mark.parametrize("zone", [KYIV, NEW_YORK, LORD_HOWE])
+    def test_later_on_the_clock_is_never_earlier_in_time_across_a_gap(self, zone):
+        times = np.datetime64("2025-01-01", "s") + np.arange(0, 365 * 96) * np.timedelta64(900, "s")
+        instants = local_to_utc(times, zone)
+        falls = np.diff(instants).astype(int)
+        assert (falls >= 0).all()
+
+    def test_array_equals_loop(self):
+        times = np.array([["2025-03-30T03:30", "2025-01-01T00:00"], ["2025-10-26T03:30", "2025-03-30T03:30"]])
+        table = times.astype("datetime64[s]")
+        expected = [[local_to_utc_one(time, KYIV) for time in row] for row in table.tolist()]
+        assert local_to_utc(table, KYIV).tolist() == expected
+
+    def test_empty(self):
+        assert local_to_utc(np.array([], dtype="datetime64[s]"), KYIV).shape == (0,)

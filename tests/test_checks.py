@@ -1,0 +1,635 @@
+"""The input checks, fed with what callers really pass: columns of other libraries, gaps, texts and broken numbers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import dates
+
+from crmvalue._checks import (
+    as_column,
+    as_counts,
+    as_days,
+    as_float,
+    as_floats,
+    as_fraction,
+    as_times,
+    as_whole_number,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue.errors import InputError
+
+UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+HUGE = 10**400  # an integer that no float can hold
+
+# What is wrong as a number: the input, the offending value (nan stands for any missing one) and its index.
+NOT_NUMBERS = {
+    "nan": (np.nan, np.nan, None),
+    "nan in a list": ([1, np.nan, np.nan], np.nan, 1),
+    "inf": (np.inf, np.inf, None),
+    "-inf in a list": ([1.0, -np.inf], -np.inf, 1),
+    "nan in a matrix": ([[1.0, 2.0], [3.0, np.nan]], np.nan, (1, 1)),
+    "None": (None, np.nan, None),
+    "None in a list": ([1, None], np.nan, 1),
+    "None in a matrix": ([[1, 2], [None, 3]], np.nan, (1, 0)),
+    "masked": (np.ma.array([1.0, 2.0], mask=[False, True]), 2.0, 1),
+    "pandas NA": (pd.Series([1, None], dtype="Int64"), np.nan, 1),
+    "pandas NA object": (pd.Series([1, pd.NA], dtype=object), np.nan, 1),
+    "pandas NaN": (pd.Series([1.0, np.nan]), np.nan, 1),
+    "polars null": (pl.Series([1, None, 2]), np.nan, 1),
+    "polars all null": (pl.Series([None, None]), np.nan, 0),
+    "arrow null": (pa.array([1, None]), np.nan, 1),
+    "decimal NaN": ([Decimal(1), Decimal("NaN")], np.nan, 1),
+    "text": ("12", "12", None),
+    "text in a list": (["12", "13"], "12", 0),
+    "text among numbers": ([1, "a"], "a", 1),
+    "text among objects": (np.array([1, "a"], dtype=object), "a", 1),
+    "text column": (pd.Series(["a", "b"]), "a", 0),
+    "bytes": (b"12", b"12", None),
+    "bool": (True, True, None),
+    "bools": ([True, False], True, 0),
+    "complex": (1j, 1j, None),
+    "complex among numbers": ([1, 2j], 2j, 1),
+    "date": (dt.date(2024, 1, 1), dt.date(2024, 1, 1), None),
+    "datetime64": (np.array(["2024-01-01"], dtype="datetime64[D]"), "2024-01-01", 0),
+    "timedelta64": (np.array([1, 2], dtype="timedelta64[D]"), "1 days", 0),
+    "huge integer": (HUGE, HUGE, None),
+    "huge integer in a list": ([1, HUGE], HUGE, 1),
+    "too large": ([1.0, 1e101], 1e101, 1),
+    "too small": (5e-324, 5e-324, None),
+    "long double": (np.longdouble("1e4000"), np.inf, None),
+    "dictionary": ({1: 2}, {1: 2}, None),
+}
+
+RAGGED = [[[1, 2], [3]], [1.0, [2.0]], [[1, [2, 3]], [3, 4]]]
+
+
+def cases(table):
+    """Turn a table by name into pytest's parameters."""
+    return [pytest.param(*(row if isinstance(row, tuple) else (row,)), id=name) for name, row in table.items()]
+
+
+def attempt(check, **arguments):
+    """Give the result or the InputError of a call; anything else that it raises fails the test."""
+    try:
+        return check(**arguments), None
+    except InputError as error:
+        return None, error
+
+
+def is_same(value, expected):
+    if isinstance(expected, float) and np.isnan(expected):
+        return isinstance(value, float) and np.isnan(value)
+    return value == expected
+
+
+class TestAsFloats:
+    """Cast each input to float64 and check that all are ordinary numbers whose shapes broadcast together."""
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [
+            (3, 3.0),
+            (-0.0, 0.0),
+            (np.array(3), 3.0),
+            (np.float16(1.5), 1.5),
+            (np.float32(0.5), 0.5),
+            (np.uint8(255), 255.0),
+            (Decimal("1.5"), 1.5),
+            (Fraction(1, 4), 0.25),
+            ([1, 2.5], [1.0, 2.5]),
+            ((1, 2), [1.0, 2.0]),
+            (range(3), [0.0, 1.0, 2.0]),
+            ([Decimal("0.1"), Fraction(1, 2)], [0.1, 0.5]),
+            ([10**30], [1e30]),
+            ([[1, 2], [3, 4]], [[1.0, 2.0], [3.0, 4.0]]),
+            (np.ma.array([1.0, 2.0], mask=[False, False]), [1.0, 2.0]),
+            (pd.Series([1, 2], dtype="Int64"), [1.0, 2.0]),
+            (pl.Series([1, 2]), [1.0, 2.0]),
+            (pl.Series([Decimal("1.5")]), [1.5]),
+            (pa.array([1, 2]), [1.0, 2.0]),
+            (np.longdouble("1.5"), 1.5),
+            (1e100, 1e100),
+            (-1e-100, -1e-100),
+            ([], []),
+            (np.array([], dtype=str), []),
+        ],
+    )
+    def test_takes(self, value, expected):
+        (array,) = as_floats(x=value)
+        assert array.dtype == np.float64
+        assert array.shape == np.shape(expected)
+        np.testing.assert_array_equal(array, expected)
+
+    @pytest.mark.parametrize(("value", "offender", "index"), cases(NOT_NUMBERS))
+    def test_rejects(self, value, offender, index):
+        with pytest.raises(InputError) as caught:
+            as_floats(fine=1.0, x=value)
+        assert caught.value.name == "x"
+        assert caught.value.index == index
+        assert is_same(caught.value.value, offender)
+        assert caught.value.rule
+
+    def test_counts_every_offender(self):
+        with pytest.raises(InputError) as caught:
+            as_floats(x=[1, np.nan, 2, np.inf, np.nan])
+        assert (caught.value.index, caught.value.count) == (1, 3)
+
+    @pytest.mark.parametrize("value", RAGGED)
+    def test_rejects_ragged_lists(self, value):
+        with pytest.raises(InputError, match="regular array of numbers") as caught:
+            as_floats(x=value)
+        assert caught.value.value == value
+
+    def test_names_the_input_whose_shape_does_not_fit(self):
+        with pytest.raises(InputError) as caught:
+            as_floats(a=1.0, b=[1, 2], c=[1, 2, 3])
+        assert caught.value.name == "c"
+        assert caught.value.value == (3,)
+        assert "`a` and `b` (2,)" in str(caught.value)
+
+    def test_shapes_may_broadcast(self):
+        a, b, c = as_floats(a=1.0, b=[1, 2], c=[[1], [2], [3]])
+        assert np.broadcast_shapes(a.shape, b.shape, c.shape) == (3, 2)
+
+    def test_integers_do_not_leak_their_type(self):
+        (array,) = as_floats(x=np.array([200, 100], dtype=np.uint8))
+        assert array[0] * 2 == 400.0
+
+    @given(st.lists(st.one_of(st.floats(), st.integers(), st.none(), st.text(max_size=2)), max_size=5))
+    def test_either_ordinary_numbers_or_an_input_error(self, values):
+        array, error = attempt(as_floats, x=values)
+        if error:
+            assert (error.name, type(error.index)) == ("x", int)
+            return
+        (array,) = array
+        assert array.shape == (len(values),)
+        size = np.abs(array)
+        assert ((size == 0) | ((size >= 1e-100) & (size <= 1e100))).all()
+
+
+class TestAsCounts:
+    """Whole numbers >= 0 whose shapes broadcast together."""
+
+    @pytest.mark.parametrize("value", [0, 3.0, [1, 2], 2**53, np.uint64(7), Decimal(4)])
+    def test_takes(self, value):
+        (array,) = as_counts(n=value)
+        np.testing.assert_array_equal(array, np.asarray(value, dtype=float))
+
+    @pytest.mark.parametrize(
+        ("value", "offender", "index"),
+        [(-1, -1.0, None), (2.5, 2.5, None), ([1, 0.5], 0.5, 1), ([1, -2], -2.0, 1), ([2.0**54], 2.0**54, 0)],
+    )
+    def test_rejects(self, value, offender, index):
+        with pytest.raises(InputError, match="whole number") as caught:
+            as_counts(n=value)
+        assert (caught.value.name, caught.value.value, caught.value.index) == ("n", offender, index)
+
+    def test_says_why_an_enormous_count_is_refused(self):
+        with pytest.raises(InputError, match=r"2\*\*53"):
+            as_counts(n=1e20)
+
+    def test_shapes_must_broadcast(self):
+        with pytest.raises(InputError) as caught:
+            as_counts(a=[1, 2], b=[1, 2, 3])
+        assert caught.value.name == "b"
+
+
+class TestAsColumn:
+    """One column of raw data; NaN passes only where it is asked for."""
+
+    def test_takes_a_column(self):
+        np.testing.assert_array_equal(as_column("x", pl.Series([1, 2])), [1.0, 2.0])
+
+    @pytest.mark.parametrize("allow_missing", [False, True])
+    @pytest.mark.parametrize("value", [3.0, [[1.0, 2.0]]])
+    def test_rejects_other_dimensions(self, value, allow_missing):
+        with pytest.raises(InputError, match="one-dimensional"):
+            as_column("x", value, allow_missing=allow_missing)
+
+    @pytest.mark.parametrize("value", [[1.0, np.nan], [1, None], pl.Series([1, None]), pd.Series([1, pd.NA])])
+    def test_missing_only_where_asked_for(self, value):
+        np.testing.assert_array_equal(as_column("x", value, allow_missing=True), [1.0, np.nan])
+        with pytest.raises(InputError) as caught:
+            as_column("x", value)
+        assert caught.value.index == 1
+
+    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e101, 1e-101, "a", HUGE])
+    def test_what_is_not_ordinary_is_never_missing(self, value):
+        with pytest.raises(InputError) as caught:
+            as_column("x", [np.nan, value], allow_missing=True)
+        assert (caught.value.index, caught.value.value) == (1, value)
+
+    def test_a_masked_value_is_never_missing(self):
+        with pytest.raises(InputError, match="masked"):
+            as_column("x", np.ma.array([1.0, 2.0], mask=[False, True]), allow_missing=True)
+
+
+class TestAsFloat:
+    """One number; arrays with a dimension raise."""
+
+    @pytest.mark.parametrize("value", [2, 2.0, np.float32(2), np.array(2), Decimal(2)])
+    def test_takes(self, value):
+        number = as_float("x", value)
+        assert type(number) is float
+        assert number == 2.0
+
+    @pytest.mark.parametrize("value", [[2.0], [1.0, 2.0], [], [[2.0]]])
+    def test_rejects_arrays(self, value):
+        with pytest.raises(InputError, match="one number, not an array"):
+            as_float("x", value)
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, "2", None, True, 1j, HUGE])
+    def test_rejects(self, value):
+        with pytest.raises(InputError) as caught:
+            as_float("x", value)
+        assert (caught.value.name, caught.value.index) == ("x", None)
+
+
+class TestAsWholeNumber:
+    """One whole number that is at least `low`."""
+
+    @pytest.mark.parametrize("value", [3, 3.0, np.int8(3), Decimal(3)])
+    def test_takes(self, value):
+        number = as_whole_number("n", value, low=3)
+        assert type(number) is int
+        assert number == 3
+
+    @pytest.mark.parametrize("value", [2, 3.5, -3, 2.0**54, np.nan, "3", True, [3, 4]])
+    def test_rejects(self, value):
+        with pytest.raises(InputError) as caught:
+            as_whole_number("n", value, low=3)
+        assert caught.value.name == "n"
+
+
+class TestAsFraction:
+    """One number inside (0, 1), or in [0, 1] where closed."""
+
+    @pytest.mark.parametrize("closed", [False, True])
+    def test_takes(self, closed):
+        assert as_fraction("level", 0.95, closed=closed) == 0.95
+
+    @pytest.mark.parametrize("value", [0, 1])
+    def test_ends_only_where_closed(self, value):
+        assert as_fraction("level", value, closed=True) == value
+        with pytest.raises(InputError, match=r"in \(0, 1\)"):
+            as_fraction("level", value)
+
+    @pytest.mark.parametrize("closed", [False, True])
+    @pytest.mark.parametrize("value", [95, -0.1, 1.0000001])
+    def test_rejects_percent(self, value, closed):
+        with pytest.raises(InputError, match="a fraction, not percent") as caught:
+            as_fraction("level", value, closed=closed)
+        assert caught.value.value == value
+
+    @pytest.mark.parametrize("value", [np.nan, np.inf, "0.5", [0.5, 0.6], True])
+    def test_rejects_what_is_no_number(self, value):
+        with pytest.raises(InputError) as caught:
+            as_fraction("level", value)
+        assert caught.value.name == "level"
+
+
+GOOD_DATES = {
+    "text": "2024-02-29",
+    "text with blanks": " 2024-02-29 ",
+    "text with a time": "2024-02-29T23:59",
+    "text with a blank and a time": "2024-02-29 23:59:59.999999",
+    "bytes": b"2024-02-29",
+    "date": dt.date(2024, 2, 29),
+    "datetime": dt.datetime(2024, 2, 29, 23, 59),  # noqa: DTZ001 - local times have no zone here
+    "datetime64[D]": np.datetime64("2024-02-29"),
+    "datetime64[ns]": np.datetime64("2024-02-29T23:59:59.999999999"),
+    "pandas": pd.Timestamp("2024-02-29 23:59"),
+}
+
+GOOD_COLUMNS = {
+    "texts": ["2024-02-29", "1969-12-31"],
+    "text array": np.array(["2024-02-29", "1969-12-31"]),
+    "dates": [dt.date(2024, 2, 29), dt.date(1969, 12, 31)],
+    "dates and texts": [dt.date(2024, 2, 29), "1969-12-31"],
+    "dates and times": [dt.datetime(2024, 2, 29, 1), dt.date(1969, 12, 31)],  # noqa: DTZ001 - local times
+    "datetime64[s]": np.array(["2024-02-29T05:00", "1969-12-31T23:59"], dtype="datetime64[s]"),
+    "datetime64 objects": np.array([np.datetime64("2024-02-29"), dt.date(1969, 12, 31)], dtype=object),
+    "unmasked": np.ma.array(np.array(["2024-02-29", "1969-12-31"], dtype="datetime64[D]"), mask=[False, False]),
+    "pandas": pd.to_datetime(pd.Series(["2024-02-29", "1969-12-31"])),
+    "pandas index": pd.DatetimeIndex(["2024-02-29", "1969-12-31"]),
+    "pandas text": pd.Series(["2024-02-29", "1969-12-31"]),
+    "pandas arrow": pd.Series(["2024-02-29", "1969-12-31"]).astype("timestamp[us][pyarrow]"),
+    "polars": pl.Series([dt.date(2024, 2, 29), dt.date(1969, 12, 31)]),
+    "polars text": pl.Series(["2024-02-29", "1969-12-31"]),
+    "arrow": pa.array([dt.date(2024, 2, 29), dt.date(1969, 12, 31)]),
+    "arrow chunks": pa.chunked_array([[dt.date(2024, 2, 29)], [dt.date(1969, 12, 31)]]),
+}
+
+# What is wrong as a date: the input, the offending value (nan stands for any missing one) and its index.
+NOT_DATES = {
+    "word": ("today", "today", None),
+    "compact": ("20240229", "20240229", None),
+    "empty text": ("", "", None),
+    "NaT text": ("NaT", "NaT", None),
+    "not in the calendar": ("2023-02-29", "2023-02-29", None),
+    "month": ("2024-02", "2024-02", None),
+    "year": ("2024", "2024", None),
+    "other digits": ("٢٠٢٤-01-01", "٢٠٢٤-01-01", None),
+    "other order": (["2024-02-29", "29.02.2024"], "29.02.2024", 1),
+    "hour 25": ("2024-02-29T25:00", "2024-02-29T25:00", None),
+    "text with a zone": ("2024-02-29T10:00Z", "2024-02-29T10:00Z", None),
+    "word in an array": (np.array([["2024-02-29"], ["now"]]), "now", (1, 0)),
+    "number": (20240229, 20240229, None),
+    "numbers": ([1.5, 2.5], 1.5, 0),
+    "number among texts": (["2024-02-29", 5], "5", 1),  # numpy has made it a text
+    "number among objects": (np.array(["2024-02-29", 5], dtype=object), 5, 1),
+    "number among dates": ([dt.date(2024, 2, 29), 5], 5, 1),
+    "bool": (True, True, None),
+    "time of day": (dt.time(5), dt.time(5), None),
+    "time span": (dt.timedelta(1), dt.timedelta(1), None),
+    "pandas period": (pd.period_range("2024-01", periods=1, freq="M"), pd.Period("2024-01", "M"), 0),
+    "month object": (np.array([np.datetime64("2024-02")], dtype=object), np.datetime64("2024-02"), 0),
+    "year 0": ("0000-01-01", "0000-01-01", None),
+    "year 20000": (np.array(["20000-01-01"], dtype="datetime64[D]"), "20000-01-01", 0),
+    "end of int64": (np.array([2**62], dtype="datetime64[D]"), "12626367463885247-04-15", 0),
+    "NaT": (np.datetime64("NaT"), "NaT", None),
+    "NaT in a list": ([np.datetime64("2024-02-29"), np.datetime64("NaT")], "NaT", 1),
+    "None": ([dt.date(2024, 2, 29), None], None, 1),
+    "None in a matrix": ([[dt.date(2024, 2, 29)], [None]], None, (1, 0)),
+    "None among texts": (np.array(["2024-02-29", None], dtype=object), None, 1),
+    "nan among dates": ([dt.date(2024, 2, 29), np.nan], np.nan, 1),
+    "pandas NaT": (pd.to_datetime(pd.Series(["2024-02-29", None])), "NaT", 1),
+    "pandas text NaN": (pd.Series(["2024-02-29", None], dtype="str"), np.nan, 1),
+    "polars null": (pl.Series([dt.date(2024, 2, 29), None]), "NaT", 1),
+    "polars text null": (pl.Series(["2024-02-29", None]), None, 1),
+    "arrow null": (pa.array([dt.date(2024, 2, 29), None]), "NaT", 1),
+    "masked": (np.ma.array(["2024-02-29", "2024-03-01"], mask=[False, True], dtype="datetime64[D]"), "2024-03-01", 1),
+    "datetime with a zone": (UTC_TIME, UTC_TIME, None),
+    "datetimes with a zone": ([UTC_TIME.replace(tzinfo=None), UTC_TIME], UTC_TIME, 1),
+}
+WITH_ZONE = {
+    "pandas": pd.Series([UTC_TIME]),
+    "pandas index": pd.DatetimeIndex([UTC_TIME]).tz_convert("Europe/Kyiv"),
+    "pandas arrow": pd.Series([UTC_TIME]).astype("timestamp[us, tz=UTC][pyarrow]"),
+    "polars": pl.Series([UTC_TIME]),
+    "arrow": pa.array([UTC_TIME]),
+    "arrow chunks": pa.chunked_array([[UTC_TIME]]),
+}
+
+
+class TestAsDays:
+    """Cast dates of any usual kind to datetime64[D]; a time of day is cut off."""
+
+    @pytest.mark.parametrize("value", cases(GOOD_DATES))
+    def test_takes_one(self, value):
+        day = as_days("d", value)
+        assert isinstance(day, np.ndarray)
+        assert day.dtype == "datetime64[D]"
+        assert day.shape == ()
+        assert day == np.datetime64("2024-02-29")
+
+    @pytest.mark.parametrize("value", cases(GOOD_COLUMNS))
+    def test_takes_a_column(self, value):
+        days = as_days("d", value)
+        assert days.dtype == "datetime64[D]"
+        assert days.tolist() == [dt.date(2024, 2, 29), dt.date(1969, 12, 31)]
+
+    @pytest.mark.parametrize("value", [[], np.array([], dtype=object), np.array([], dtype="datetime64[us]")])
+    def test_takes_an_empty_column(self, value):
+        days = as_days("d", value)
+        assert days.dtype == "datetime64[D]"
+        assert days.shape == (0,)
+
+    @pytest.mark.parametrize(("value", "offender", "index"), cases(NOT_DATES))
+    def test_rejects(self, value, offender, index):
+        with pytest.raises(InputError) as caught:
+            as_days("d", value)
+        assert (caught.value.name, caught.value.index) == ("d", index)
+        assert is_same(caught.value.value, offender)
+
+    @pytest.mark.parametrize("value", cases(WITH_ZONE))
+    def test_rejects_columns_with_a_time_zone(self, value):
+        with pytest.raises(InputError, match="must be without time zone"):
+            as_days("d", value)
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [["2024-01-01"], ["2024-01-02", "2024-01-03"]],
+            np.array(["2024-01"], dtype="datetime64[M]"),
+            np.datetime64("2024"),
+            np.array([], dtype=np.int64),
+        ],
+    )
+    def test_rejects_what_is_no_array_of_days(self, value):
+        with pytest.raises(InputError) as caught:
+            as_days("d", value)
+        assert caught.value.name == "d"
+
+    def test_counts_equal_wrong_texts(self):
+        with pytest.raises(InputError) as caught:
+            as_days("d", ["2024-01-01", "x", "2024-01-01", "x"])
+        assert (caught.value.value, caught.value.index, caught.value.count) == ("x", 1, 2)
+
+    @given(st.lists(dates, min_size=1))
+    def test_every_kind_gives_the_same_days(self, days):
+        expected = np.array(days)
+        for column in (
+            expected.astype("datetime64[s]") + np.timedelta64(86_399, "s"),
+            expected.tolist(),
+            np.datetime_as_string(expected),
+            [f"{day}T12:30" for day in days],
+        ):
+            np.testing.assert_array_equal(as_days("d", column), expected)
+
+
+class TestAsDaysAllowMissing:
+    """With allow_missing, missing dates become NaT and everything else is checked as before, where it stands."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [dt.date(2024, 2, 29), None],
+            ["2024-02-29", None],
+            ["2024-02-29", np.nan],
+            [dt.date(2024, 2, 29), pd.NA],
+            [dt.date(2024, 2, 29), pd.NaT],
+            [np.datetime64("2024-02-29"), np.datetime64("NaT")],
+            np.array(["2024-02-29", "NaT"], dtype="datetime64[ns]"),
+            np.array(["2024-02-29", None], dtype=object),
+            pd.to_datetime(pd.Series(["2024-02-29", None])),
+            pd.Series(["2024-02-29", None], dtype="str"),
+            pd.Series(["2024-02-29", None], dtype="string"),
+            pl.Series([dt.date(2024, 2, 29), None]),
+            pl.Series(["2024-02-29", None]),
+            pa.array([dt.date(2024, 2, 29), None]),
+        ],
+    )
+    def test_takes(self, value):
+        assert as_days("d", value, allow_missing=True).tolist() == [dt.date(2024, 2, 29), None]
+        times = as_times("d", value, allow_missing=True)
+        assert times.dtype == "datetime64[us]"
+        assert np.isnat(times).tolist() == [False, True]
+
+    @pytest.mark.parametrize("value", [[None, None], [np.nan, np.nan], pl.Series([None, None]), np.full(2, np.nan)])
+    def test_all_may_be_missing(self, value):
+        days = as_days("d", value, allow_missing=True)
+        assert days.dtype == "datetime64[D]"
+        assert days.tolist() == [None, None]
+
+    @pytest.mark.parametrize("value", [None, np.nan, np.datetime64("NaT"), pd.NaT, pd.NA])
+    def test_one_may_be_missing(self, value):
+        day = as_days("d", value, allow_missing=True)
+        assert day.shape == ()
+        assert np.isnat(day)
+
+    @pytest.mark.parametrize(
+        ("value", "offender", "index"),
+        [
+            ([None, "today"], "today", 1),
+            ([None, 5], 5, 1),
+            ([None, UTC_TIME], UTC_TIME, 1),
+            ([[None], ["20240229"]], "20240229", (1, 0)),
+            (np.array([np.nan, 5.0]), 5.0, 1),
+            ("NaT", "NaT", None),
+            ("", "", None),
+        ],
+    )
+    def test_rejects(self, value, offender, index):
+        with pytest.raises(InputError) as caught:
+            as_days("d", value, allow_missing=True)
+        assert (caught.value.value, caught.value.index) == (offender, index)
+
+
+class TestAsTimes:
+    """Cast points in time of any usual kind to datetime64[us], by the rules of as_days."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            "2024-02-29 23:59:59.5",
+            dt.datetime(2024, 2, 29, 23, 59, 59, 500_000),  # noqa: DTZ001 - local times have no zone here
+            np.datetime64("2024-02-29T23:59:59.500"),
+            pd.Timestamp("2024-02-29 23:59:59.5"),
+        ],
+    )
+    def test_keeps_the_time_of_day(self, value):
+        time = as_times("t", value)
+        assert time.dtype == "datetime64[us]"
+        assert time == np.datetime64("2024-02-29T23:59:59.500000")
+
+    def test_a_day_is_its_midnight(self):
+        assert as_times("t", dt.date(1969, 12, 31)) == np.datetime64("1969-12-31T00:00:00.000000")
+
+    @pytest.mark.parametrize(("value", "offender", "index"), cases(NOT_DATES))
+    def test_rejects(self, value, offender, index):
+        with pytest.raises(InputError) as caught:
+            as_times("t", value)
+        assert (caught.value.name, caught.value.index) == ("t", index)
+        assert is_same(caught.value.value, offender)
+
+
+class TestRequire:
+    """Raise InputError for the first place where the condition does not hold."""
+
+    def test_silent_where_all_hold(self):
+        require(np.array([True, True]), "x", np.array([1.0, 2.0]), "positive")
+        require(condition=True, name="x", value=1.0, rule="positive")
+        require(np.array([], dtype=bool), "x", np.array([]), "positive")
+
+    @pytest.mark.parametrize(
+        ("condition", "value", "offender", "index", "count"),
+        [
+            (False, 5.0, 5.0, None, 1),
+            (np.array([True, False, False]), np.array([1.0, 2.0, 3.0]), 2.0, 1, 2),
+            (np.array([[True, True], [True, False]]), np.array([[1.0, 2.0], [3.0, 4.0]]), 4.0, (1, 1), 1),
+            # A relation between arguments of two shapes: the index counts in the broadcast shape.
+            (np.array([True, False]), np.array(7.0), 7.0, 1, 1),
+            (np.array([[True], [False]]), np.array([1.0, 2.0]), 1.0, (1, 0), 2),
+        ],
+    )
+    def test_first_offender(self, condition, value, offender, index, count):
+        with pytest.raises(InputError) as caught:
+            require(condition, "x", value, "fine", hint="try 1")
+        error = caught.value
+        assert (error.value, error.index, error.count) == (offender, index, count)
+        assert (error.name, error.rule, error.hint) == ("x", "fine", "try 1")
+
+    def test_values_are_plain_python(self):
+        with pytest.raises(InputError) as caught:
+            require(np.array([False]), "n", np.array([3], dtype=np.int8), "fine")
+        assert type(caught.value.value) is int
+        with pytest.raises(InputError, match="got '2024-01-01' at index 0"):
+            require(np.array([False]), "d", np.array(["2024-01-01"], dtype="datetime64[D]"), "fine")
+
+
+class TestRequireChoice:
+    """The value is one of the words."""
+
+    def test_takes(self):
+        require_choice("timing", "end", ("start", "middle", "end"))
+
+    @pytest.mark.parametrize("value", ["END", "", None, 1, ["end"], b"end"])
+    def test_rejects(self, value):
+        with pytest.raises(InputError, match="one of 'start', 'end'") as caught:
+            require_choice("timing", value, ("start", "end"))
+        assert caught.value.value == value
+
+
+class TestRequireSameLength:
+    """Columns of raw data are equally long and not empty."""
+
+    def test_gives_the_length(self):
+        assert require_same_length(a=np.zeros(3), b=np.array(["x", "y", "z"])) == 3
+
+    def test_rejects_another_length(self):
+        with pytest.raises(InputError, match=r"as long as `a` \(2 rows\); got 3") as caught:
+            require_same_length(a=np.zeros(2), b=np.zeros(2), c=np.zeros(3))
+        assert caught.value.name == "c"
+
+    def test_rejects_an_empty_table(self):
+        with pytest.raises(InputError, match="`a` must be at least one row"):
+            require_same_length(a=np.zeros(0), b=np.zeros(0))
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        as_floats,
+        as_counts,
+        lambda x: as_column("x", x),
+        lambda x: as_float("x", x),
+        lambda x: as_whole_number("x", x, low=0),
+        lambda x: as_fraction("x", x),
+        lambda x: as_days("x", x),
+        lambda x: as_times("x", x),
+        lambda x: as_days("x", x, allow_missing=True),
+        lambda x: as_times("x", x, allow_missing=True),
+    ],
+)
+@given(
+    value=st.recursive(
+        st.one_of(
+            st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3),
+            st.complex_numbers(), st.dates(), st.datetimes(timezones=st.none() | st.just(dt.UTC)), st.times(),
+            st.timedeltas(), st.decimals(), st.fractions(), st.just(pd.NA), st.just(pd.NaT),
+            st.just(np.datetime64("NaT")), st.just(np.timedelta64("NaT")), st.just(np.array([1.0, np.nan])),
+        ),
+        lambda children: st.lists(children, max_size=3),
+        max_leaves=6,
+    )
+)  # fmt: skip
+def test_whatever_comes_in_only_an_input_error_comes_out(check, value):
+    result, error = attempt(check, x=value)
+    if error:
+        assert error.name == "x"
+        assert error.rule
+    else:
+        assert result is not None

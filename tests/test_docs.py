@@ -1,0 +1,66 @@
+"""The examples in the docs run, and what the Markdown files link to exists; for the README's code see test_readme."""
+
+from __future__ import annotations
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+FENCED = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+LINK = re.compile(r"\[[^]]+\]\(([^)#]+)(?:#[^)]*)?\)")
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def each_file():
+    return [pytest.param(path, id=path.relative_to(ROOT).as_posix()) for path in FILES]
+
+
+def examples_of(text):
+    """Keep the Python blocks at their lines and blank out everything else."""
+    lines = [""] * (text.count("\n") + 1)
+    for block in FENCED.finditer(text):
+        if block[1].strip() == "python":
+            first = text.count("\n", 0, block.start(2))
+            for offset, line in enumerate(block[2].splitlines()):
+                lines[first + offset] = line
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("path", each_file())
+def test_examples_run(path):
+    text = path.read_text(encoding="utf-8")
+    name = path.relative_to(ROOT).as_posix()
+    test = doctest.DocTestParser().get_doctest(examples_of(text), {}, name, str(path), 0)
+    report = []
+    results = doctest.DocTestRunner(optionflags=FLAGS).run(test, out=report.append)
+    assert results.failed == 0, "".join(report)
+
+
+@pytest.mark.parametrize("path", [case for case in each_file() if case.id != "README.md"])
+def test_every_python_block_is_an_example(path):
+    """A block of Python without a prompt would not be run; the README has one, which has a test of its own."""
+    for block in FENCED.finditer(path.read_text(encoding="utf-8")):
+        if block[1].strip() == "python":
+            assert block[2].startswith(">>> "), block[2]
+
+
+@pytest.mark.parametrize("path", each_file())
+def test_links_lead_somewhere(path):
+    for target in LINK.findall(path.read_text(encoding="utf-8")):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
+
+
+def test_the_docs_were_found():
+    assert len(FILES) > 10
+
+
+def test_a_wrong_example_is_seen():
+    text = "Text\n\n```python\n>>> 1 + 1\n3\n```\n\n```\n>>> not run\n```\n"
+    test = doctest.DocTestParser().get_doctest(examples_of(text), {}, "name", "name", 0)
+    assert [(example.source, example.want, example.lineno) for example in test.examples] == [("1 + 1\n", "3\n", 3)]
+    assert doctest.DocTestRunner().run(test, out=lambda _: None).failed == 1

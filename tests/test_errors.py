@@ -1,0 +1,105 @@
+"""The errors say what is wrong in one sentence and carry the facts as fields."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import traceback
+import warnings
+
+import pytest
+
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
+
+
+class TestInputError:
+    """An argument breaks its rule: name, rule, value, index, count and hint."""
+
+    @pytest.mark.parametrize(
+        ("error", "text"),
+        [
+            # The sentence of the house style.
+            (
+                InputError("recency", "in [0, age]", 40.0, index=1, count=4, hint="both in weeks?"),
+                "`recency` must be in [0, age]; got 40.0 at index 1 (3 more). Hint: both in weeks?",
+            ),
+            (InputError("churn_rate", "in (0, 1]", 4.0), "`churn_rate` must be in (0, 1]; got 4.0"),
+            (InputError("x", "finite", 1.5, index=0), "`x` must be finite; got 1.5 at index 0"),
+            (InputError("x", "finite", 1.5, index=(1, 2)), "`x` must be finite; got 1.5 at index (1, 2)"),
+            (InputError("x", "finite", 1.5, count=2), "`x` must be finite; got 1.5 (1 more)"),
+            (InputError("kind", "one of 'a', 'b'", "c"), "`kind` must be one of 'a', 'b'; got 'c'"),
+            (InputError("x", "numeric", "y" * 100), "`x` must be numeric; got '" + "y" * 76 + "..."),
+            (InputError("x", "numeric", "y" * 78), "`x` must be numeric; got '" + "y" * 78 + "'"),
+        ],
+    )
+    def test_message(self, error, text):
+        assert str(error) == text
+
+    def test_fields(self):
+        error = InputError("recency", "in [0, age]", 40.0, index=1, count=4, hint="both in weeks?")
+        assert (error.name, error.rule, error.value) == ("recency", "in [0, age]", 40.0)
+        assert (error.index, error.count, error.hint) == (1, 4, "both in weeks?")
+
+    def test_fields_left_out(self):
+        error = InputError("x", "finite", 1.5)
+        assert (error.index, error.count, error.hint) == (None, 1, None)
+
+    def test_is_caught_as_value_error(self):
+        with pytest.raises(ValueError, match="must be finite"):
+            raise InputError("x", "finite", 1.5)
+
+    @pytest.mark.parametrize("rebuild", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))])  # noqa: S301 - pickled here
+    def test_survives_a_process_pool(self, rebuild):
+        error = InputError("recency", "in [0, age]", [40.0], index=(0, 1), count=4, hint="both in weeks?")
+        again = rebuild(error)
+        assert type(again) is InputError
+        assert str(again) == str(error)
+        assert vars(again) == vars(error)
+
+    def test_a_note_survives_pickling(self):
+        """Python 3.11 lets a caller add notes; they stand among the fields of the error."""
+        error = InputError("x", "finite", 1.5)
+        error.add_note("row 17 of orders.csv")
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled here
+        assert again.__notes__ == ["row 17 of orders.csv"]
+        assert "row 17" in "".join(traceback.format_exception(again))
+
+
+class TestConvergenceError:
+    """A numerical search ended without an answer; the best attempt is on it."""
+
+    def test_fields(self):
+        error = ConvergenceError("no root in [-0.99, 10]", best=0.3)
+        assert str(error) == "no root in [-0.99, 10]"
+        assert error.best == 0.3
+
+    def test_best_is_optional(self):
+        assert ConvergenceError("no root").best is None
+
+    def test_is_caught_as_runtime_error(self):
+        with pytest.raises(RuntimeError, match="no root"):
+            raise ConvergenceError("no root")
+
+    def test_survives_a_process_pool(self):
+        error = ConvergenceError("no root", best={"rate": 0.3})
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled here
+        assert type(again) is ConvergenceError
+        assert (str(again), again.best) == ("no root", {"rate": 0.3})
+
+    def test_a_note_survives_pickling(self):
+        error = ConvergenceError("no root")
+        error.add_note("customer 17")
+        again = pickle.loads(pickle.dumps(error))  # noqa: S301 - pickled here
+        assert again.__notes__ == ["customer 17"]
+
+
+class TestDataWarning:
+    """Data were used although they break an assumption."""
+
+    def test_can_be_filtered_apart_from_other_warnings(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            warnings.simplefilter("ignore", DataWarning)
+            warnings.warn("3 rows", DataWarning, stacklevel=1)
+            with pytest.raises(UserWarning, match="other"):
+                warnings.warn("other", UserWarning, stacklevel=1)

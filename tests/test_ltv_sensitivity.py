@@ -1,0 +1,154 @@
+"""Elasticities and the gain from more retention."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+from references_ltv import refusal, survivor_sum
+from strategies import positive_money
+
+from crmvalue import ltv
+from crmvalue.errors import ConvergenceError
+
+A_RETENTION = {"arpu": 100, "gross_margin": 0.5, "retention_rate": 0.8, "discount_rate": 0.1, "timing": "start"}
+
+
+class TestLtvSensitivity:
+    """d ln f / d ln x for each input x."""
+
+    @pytest.mark.parametrize(
+        ("function", "inputs", "expected"),
+        [  # derivatives by hand
+            (ltv.ltv_simple, {"arpu": 30, "lifetime": 24}, {"arpu": 1, "lifetime": 1}),
+            (
+                ltv.ltv_margin_churn,
+                {"arpu": 15, "gross_margin": 0.6, "churn_rate": 0.04},
+                {"arpu": 1, "gross_margin": 1, "churn_rate": -1},
+            ),
+            (
+                ltv.ltv_margin_churn,
+                {"arpu": 15, "gross_margin": 1, "churn_rate": 1, "discount_rate": 0.25},
+                {"arpu": 1, "gross_margin": 1, "churn_rate": -0.8, "discount_rate": -0.2},
+            ),
+            (
+                ltv.ltv_retention,
+                A_RETENTION,
+                {"arpu": 1, "gross_margin": 1, "retention_rate": 0.8 / 0.3, "discount_rate": 0.1 / 1.1 - 0.1 / 0.3},
+            ),
+            (
+                ltv.ltv_net_of_costs,
+                {"arpu": 500, "lifetime": 24, "acquisition_cost": 600, "service_cost": 400},
+                {"arpu": 12 / 11, "lifetime": 12 / 11, "acquisition_cost": -6 / 110, "service_cost": -4 / 110},
+            ),
+            (ltv.ltv_simple, {"arpu": [30, 60], "lifetime": 24}, {"arpu": [1, 1], "lifetime": [1, 1]}),
+            (ltv.ltv_net_of_service, {"revenue": 0, "service_cost": 5}, {"revenue": 0, "service_cost": 1}),
+        ],
+    )
+    def test_known_elasticities(self, function, inputs, expected):
+        found = ltv.ltv_sensitivity(function, inputs)
+        assert set(found) == set(expected)
+        for name, elasticity in expected.items():
+            np.testing.assert_allclose(found[name], elasticity, rtol=1e-9, atol=1e-9)
+
+    @given(st.floats(0, 1 - 1e-8))
+    @example(1 - 1e-8)
+    def test_near_an_infinite_value_the_step_shrinks(self, retention):
+        assume(retention == 0 or retention > 1e-9)
+        inputs = A_RETENTION | {"retention_rate": retention, "discount_rate": 0}
+        found = ltv.ltv_sensitivity(ltv.ltv_retention, inputs, vary=["retention_rate"])
+        expected = retention / (1 - retention)
+        assert found["retention_rate"] == pytest.approx(expected, rel=1e-5, abs=1e-8)  # differences of few digits left
+
+    @given(positive_money, st.floats(0.01, 1), st.floats(0.01, 0.99))
+    def test_homogeneous_of_degree_one_in_money(self, arpu, margin, churn):
+        inputs = {"arpu": arpu, "gross_margin": margin, "churn_rate": churn}
+        found = ltv.ltv_sensitivity(ltv.ltv_margin_churn, inputs)
+        for name, elasticity in (("arpu", 1), ("gross_margin", 1), ("churn_rate", -1)):
+            assert found[name] == pytest.approx(elasticity, rel=1e-9)
+
+    def test_words_flags_and_missing_arguments_stay(self):
+        inputs = {"cash_flows": [40, 40, 40], "acquisition_cost": 100, "timing": "end", "interpolate": True}
+        found = ltv.ltv_sensitivity(ltv.payback_periods, inputs)
+        assert set(found) == {"cash_flows", "acquisition_cost"}
+        assert found["acquisition_cost"] == pytest.approx(1, rel=1e-9)  # 100 / 40 periods
+
+    def test_a_jump_is_no_elasticity(self):
+        def jump(x):
+            return np.where(x < 2, 1.0, 3.0)
+
+        with pytest.raises(ConvergenceError, match="`x` does not settle") as caught:
+            ltv.ltv_sensitivity(jump, {"x": 2.0})
+        assert caught.value.best is not None
+
+    def test_noise_of_the_value_is_tolerated(self):
+        found = ltv.ltv_sensitivity(lambda x: np.round(x, 10), {"x": 2.0})
+        assert found["x"] == pytest.approx(1, abs=1e-6)  # the value has ten decimals
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"inputs": {"arpu": -1, "lifetime": 1}}, "arpu"),
+            ({"inputs": {"arpu": 0, "lifetime": 1}}, "inputs"),
+            ({"vary": ["price"]}, "vary"),
+            ({"function": ltv.ltv_retention, "inputs": A_RETENTION | {"n_periods": 12}}, "vary"),
+            ({"function": lambda **_: "much"}, "function"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        assert refusal(ltv.ltv_sensitivity, **changes).name == name
+
+
+class TestRetentionUplift:
+    """Value at r + p over value at r, minus 1."""
+
+    @pytest.mark.parametrize(
+        ("retention", "discount", "options", "expected"),
+        [  # p / (1 + d - r - p), by hand
+            (0.60, 0.10, {}, 0.05 / 0.45),
+            (0.80, 0.10, {}, 0.05 / 0.25),
+            (0.95, 0.10, {}, 0.5),
+            (0.80, 0.10, {"points": -0.05}, -0.05 / 0.35),
+            (0.80, 0.10, {"points": 0}, 0),
+            (0.80, 0.00, {"n_periods": 2}, 0.05 / 1.8),
+            (0.80, 0.00, {"n_periods": 1}, 0),
+        ],
+    )
+    def test_oracles(self, retention, discount, options, expected):
+        assert ltv.retention_uplift(retention, discount, **options) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+    @given(st.floats(0, 0.9), st.floats(0, 2), st.floats(0, 0.1), st.one_of(st.none(), st.integers(1, 1000)))
+    def test_equals_the_quotient_of_two_sums(self, retention, discount, points, n):
+        assume(0 in (retention, discount) or min(retention, discount) > 1e-9)
+        retention, discount, points = (0.0 if x < 1e-9 else x for x in (retention, discount, points))
+        assume(retention + points < 1)
+        before, after = (survivor_sum(r, discount, timing="start", n=n) for r in (retention, retention + points))
+        gain = ltv.retention_uplift(retention, discount, points=points, n_periods=n)
+        assert gain == pytest.approx(after / before - 1, rel=1e-12, abs=1e-14)
+
+    @given(st.floats(0, 0.9), st.floats(0.01, 1))
+    def test_is_the_gain_of_the_value_itself_and_grows_with_retention(self, retention, discount):
+        retention = 0.0 if retention < 1e-9 else retention
+        before, after = (ltv.ltv_retention(7, 0.3, r, discount, timing="middle") for r in (retention, retention + 0.05))
+        gain = ltv.retention_uplift(retention, discount)
+        assert gain == pytest.approx(after / before - 1, rel=1e-12)
+        assert ltv.retention_uplift(retention + 0.01, discount) > gain
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"retention_rate": 80}, "retention_rate"),
+            ({"discount_rate": -0.1}, "discount_rate"),
+            ({"points": 5}, "points"),
+            ({"points": [0.05, -0.9]}, "points"),
+            ({"n_periods": 0.5}, "n_periods"),
+            ({"points": [0.05, 0.2], "discount_rate": 0, "n_periods": None}, "discount_rate"),
+            ({"retention_rate": 1, "points": -0.1, "discount_rate": 0, "n_periods": None}, "discount_rate"),
+            ({"points": math.nan}, "points"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        assert refusal(ltv.retention_uplift, **changes).name == name

@@ -1,0 +1,276 @@
+"""A walk through every public function: it works, it refuses what it must, and it is documented."""
+
+from __future__ import annotations
+
+import copy
+import datetime as dt
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import crmvalue
+from crmvalue.errors import InputError
+
+WITHOUT_CALL: set[str] = {"load_cdnow"}
+"""Functions without arguments."""
+
+IDENTIFIERS = {"customer"}
+"""Arguments that may hold numbers and are none."""
+
+RANDOMNESS = {"rng", "seed"}
+
+NO_FIELDS_TO_DESCRIBE = {"Interval"}
+"""Classes whose first sentence says all their fields."""
+
+SECTIONS = ["Parameters", "Attributes", "Returns", "Raises", "Warns", "See Also", "Notes", "References", "Examples"]
+ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*")
+
+
+def public_modules():
+    """Import every module of the package that has no private part in its name."""
+    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    return [importlib.import_module(name) for name in names if not re.search(r"\._", name)]
+
+
+def public_objects():
+    """Give each public function and class once, with the name under which it was first found."""
+    found = {}
+    for module in MODULES:
+        for name in module.__all__:
+            thing = getattr(module, name)
+            if (inspect.isfunction(thing) or inspect.isclass(thing)) and thing.__module__.startswith("crmvalue."):
+                found.setdefault(id(thing), (f"{module.__name__}.{name}", thing))
+    return list(found.values())
+
+
+MODULES = public_modules()
+OBJECTS = public_objects()
+FUNCTIONS = {name: thing for name, thing in OBJECTS if inspect.isfunction(thing)}
+CLASSES = {name: thing for name, thing in OBJECTS if inspect.isclass(thing)}
+CALLS = [
+    call
+    for path in sorted(Path(__file__).parent.glob("calls_*.py"))
+    for call in importlib.import_module(path.stem).CALLS
+]
+
+
+def each_call():
+    return [pytest.param(call, id=call.function.__name__) for call in CALLS]
+
+
+def each_argument():
+    return [
+        pytest.param(call, name, id=f"{call.function.__name__}-{name}")
+        for call in CALLS
+        for name in sorted({*call.out_of_range, *call.unbounded})
+    ]
+
+
+def first(value):
+    """Give the first element of a nested list, or the scalar itself."""
+    while isinstance(value, list):
+        value = value[0]
+    return value
+
+
+def with_first(value, wrong):
+    """Give a copy of a nested list with its first element replaced, or the replacement for a scalar."""
+    return [with_first(value[0], wrong), *value[1:]] if isinstance(value, list) else wrong
+
+
+def depth(value):
+    return 1 + depth(value[0]) if isinstance(value, list) else 0
+
+
+def is_number(value):
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool)
+
+
+def is_date(value):
+    return isinstance(value, dt.date | np.datetime64) or (isinstance(value, str) and bool(ISO_DATE.fullmatch(value)))
+
+
+def holds_dates(call, name):
+    valid = first(call.arguments.get(name))
+    return is_date(valid) or (valid is None and isinstance(call.out_of_range.get(name), str))
+
+
+def wrong_values(call, name):
+    """Give every single value that the argument must refuse."""
+    if holds_dates(call, name):
+        yield "not a date"
+        if name not in call.missing_allowed:
+            yield np.datetime64("NaT")
+    else:
+        yield from (np.inf, -np.inf, "text")
+        if name not in call.missing_allowed:
+            yield np.nan
+    if name in call.out_of_range:
+        yield call.out_of_range[name]
+
+
+def is_same(value, wrong):
+    if isinstance(wrong, np.datetime64):
+        return str(value) == str(wrong)
+    if isinstance(wrong, str) and is_date(wrong):  # a day that was checked as a point in time
+        return str(value).removesuffix("T00:00:00.000000") == wrong
+    return value == wrong or (isinstance(wrong, float) and np.isnan(wrong) and np.isnan(value))
+
+
+def refusal(call, **changes):
+    """Call with changed arguments and give the InputError, or fail."""
+    with pytest.raises(InputError) as caught:
+        call.function(**{**call.arguments, **changes})
+    return caught.value
+
+
+class TestCalls:
+    """Every public function has one valid call, and every number and date in it is tried with wrong values."""
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_no_function_escapes(self, name):
+        n_calls = sum(call.function is FUNCTIONS[name] for call in CALLS)
+        if FUNCTIONS[name].__name__ in WITHOUT_CALL:
+            assert not inspect.signature(FUNCTIONS[name]).parameters
+        else:
+            assert n_calls == 1
+
+    @pytest.mark.parametrize("call", each_call())
+    def test_no_call_is_of_something_else(self, call):
+        assert call.function in FUNCTIONS.values()
+
+    @pytest.mark.parametrize("call", each_call())
+    def test_no_argument_escapes(self, call):
+        """Numbers and dates are recognised by their valid value, their default or their annotation."""
+        tried = {*call.out_of_range, *call.unbounded}
+        for name, parameter in inspect.signature(call.function).parameters.items():
+            valid = first(call.arguments.get(name, parameter.default))
+            numeric = is_number(valid) or is_date(valid)
+            described = valid is None and re.search(r"ArrayLike|float|int\b", str(parameter.annotation))
+            if (numeric or described) and name not in IDENTIFIERS | RANDOMNESS:
+                assert name in tried, f"{name} is tried with no wrong value"
+        assert tried <= {*inspect.signature(call.function).parameters}
+        assert not {*call.out_of_range} & call.unbounded
+        assert call.missing_allowed <= {*inspect.signature(call.function).parameters}
+
+    @pytest.mark.parametrize("call", each_call())
+    def test_works_and_leaves_its_arguments_alone(self, call):
+        arguments = copy.deepcopy(call.arguments)
+        assert call.function(**arguments) is not None
+        for name, value in call.arguments.items():
+            if isinstance(value, list):
+                assert arguments[name] == value
+
+    @pytest.mark.parametrize(("call", "name"), each_argument())
+    def test_refuses_wrong_values(self, call, name):
+        valid = call.arguments.get(name)
+        index = {0: None, 1: 0}.get(depth(valid), (0,) * depth(valid))
+        for wrong in wrong_values(call, name):
+            error = refusal(call, **{name: with_first(valid, wrong)})
+            assert error.name == name, f"{wrong!r}: {error}"
+            assert error.index == index, f"{wrong!r}: {error}"
+            assert is_same(error.value, wrong), f"{wrong!r}: {error}"
+            assert error.rule
+
+    @pytest.mark.parametrize(("call", "name"), each_argument())
+    def test_refuses_arrays_that_do_not_go_together(self, call, name):
+        valid = call.arguments.get(name)
+        if not isinstance(valid, list):
+            return
+        beside = {
+            other for other, value in call.arguments.items() if isinstance(value, list) and len(value) == len(valid)
+        }
+        if len(beside) > 1:
+            error = refusal(call, **{name: [*valid, valid[-1]]})
+            assert error.name in beside
+            assert error.rule
+
+    @pytest.mark.parametrize(("call", "name"), each_argument())
+    def test_takes_two_scalars_at_once_or_refuses_them(self, call, name):
+        """A scalar argument either broadcasts, and then an array equals the loop of scalars, or refuses an array."""
+        valid = call.arguments.get(name)
+        if isinstance(valid, list) or valid is None:
+            return
+        try:
+            both = call.function(**{**call.arguments, name: [valid, valid]})
+        except InputError:
+            return
+        one = call.function(**call.arguments)
+        if isinstance(one, float):
+            np.testing.assert_array_equal(both, [one, one])
+
+    @pytest.mark.parametrize(("call", "name"), each_argument())
+    def test_refuses_ragged_lists_and_nonsense(self, call, name):
+        for wrong in ([[1.0, 2.0], [3.0]], {"a": 1}, object()):
+            assert refusal(call, **{name: wrong}).name == name
+
+
+def sections_of(thing):
+    """Give the numpydoc sections of a docstring in their order, with their text."""
+    parts = re.split(r"^([A-Z][A-Za-z ]+)\n-{3,}$", inspect.getdoc(thing) or "", flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def described(text):
+    """Give the names that a Parameters section describes."""
+    found = re.findall(r"^\*{0,2}(\w+(?:, \*{0,2}\w+)*)(?: : .+)?$", text, flags=re.MULTILINE)
+    return [name for line in found for name in re.split(r", \**", line)]
+
+
+class TestDocumentation:
+    """Every public module, function and class says what it is, in numpydoc's sections and in their order."""
+
+    @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+    def test_module_says_what_it_offers(self, module):
+        assert inspect.getdoc(module)
+        assert len(module.__all__) == len(set(module.__all__)) > 0
+        assert all(hasattr(module, name) for name in module.__all__)
+        assert not [name for name in module.__all__ if name.startswith("_")]
+
+    def test_the_package_maps_its_modules(self):
+        mapped = re.findall(r"^`(crmvalue\.\w+)`", crmvalue.__doc__, flags=re.MULTILINE)
+        assert sorted(mapped) == sorted(module.__name__ for module in MODULES if module.__name__.count(".") == 1)
+
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_function(self, name):
+        function = FUNCTIONS[name]
+        sections = sections_of(function)
+        parameters = list(inspect.signature(function).parameters)
+        assert list(sections) == [section for section in SECTIONS if section in sections]
+        assert "Examples" in sections
+        assert ">>> " in sections["Examples"]
+        assert "Returns" in sections
+        if parameters:
+            assert sorted(described(sections["Parameters"])) == sorted(parameters)
+        if any(call.function is function and (call.out_of_range or call.unbounded) for call in CALLS):
+            assert "InputError" in sections["Raises"]
+
+    @pytest.mark.parametrize("name", CLASSES)
+    def test_class(self, name):
+        cls = CLASSES[name]
+        sections = sections_of(cls)
+        assert inspect.getdoc(cls)
+        assert list(sections) == [section for section in SECTIONS if section in sections]
+        if cls.__name__ in NO_FIELDS_TO_DESCRIBE or issubclass(cls, Warning):
+            return
+        fields = {*inspect.signature(cls).parameters}
+        assert fields <= {*described(sections.get("Parameters", "")), *described(sections.get("Attributes", ""))}
+        if not issubclass(cls, Exception):
+            assert ">>> " in sections["Examples"]
+
+    @pytest.mark.parametrize("name", CLASSES)
+    def test_methods(self, name):
+        """Methods, properties and class methods of public classes have a docstring of their own."""
+        for attribute, thing in vars(CLASSES[name]).items():
+            is_method = inspect.isfunction(thing) or isinstance(thing, property | classmethod | staticmethod)
+            if is_method and not attribute.startswith("_"):
+                assert inspect.getdoc(thing), attribute
+
+    def test_no_two_summaries_are_the_same(self):
+        summaries = [(inspect.getdoc(thing) or "").split("\n")[0] for _, thing in OBJECTS]
+        assert sorted(summaries) == sorted(set(summaries))
