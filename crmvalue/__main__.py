@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmvalue._files import OrderFile
-    from crmvalue.typing import ArrayLike
 
 __all__ = ["main"]
 
@@ -55,29 +54,27 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _overview(options: argparse.Namespace) -> str:
-    from crmvalue.report import format_summary, summarise_base
+    from crmvalue._order_log import Log, Policy, read_log  # `--help` needs none of it
+    from crmvalue.report import format_summary, summarise_base_log
 
-    customer: ArrayLike
-    amount: ArrayLike | None
     if options.file is None:
         for role in ("customer", "date", "amount"):
             if getattr(options, role) is not None:
                 raise InputError(f"--{role}", "given together with a FILE", getattr(options, role))
         from crmvalue.datasets import load_cdnow
 
-        log = load_cdnow()
-        customer, date, amount = log.customer, log.date, log.amount
+        cdnow = load_cdnow()
+        log = read_log(cdnow.customer, cdnow.date, cdnow.amount, time_unit="day", grain="day")
         heading = ["The CDNOW sample: orders of an online music shop, in US dollars. Yours: python -m crmvalue FILE"]
     else:
         from crmvalue._files import read_orders
 
         orders = read_orders(options.file, customer=options.customer, date=options.date, amount=options.amount)
-        customer, date, amount = orders.code, orders.date, orders.amount
+        log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows)
         heading = _describe(orders)
-    summary = summarise_base(
-        customer,
-        date,
-        amount,
+    summary = summarise_base_log(
+        log,
+        Policy(refunds="net", zeros="keep", missing="drop"),
         margin=options.margin,
         acquisition_cost=options.acquisition_cost,
         discount_rate=options.discount_rate,

@@ -308,7 +308,7 @@ def payback_periods(
     periods = last[..., 0] + 1.0
     if interpolate:
         needed = np.where(flow > 0, flow, 1)  # a first covering flow is above 0; elsewhere the number is not used
-        periods -= np.clip((paid - due) / needed, 0, 1)
+        periods -= np.maximum(paid - due, 0) / needed
     return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
 
 

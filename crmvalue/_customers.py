@@ -69,8 +69,9 @@ def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Intege
         distinct = list(dict.fromkeys(ids))
     except TypeError:  # a list or another value that cannot be a key
         _raise_for_identifier(name, ids)
-    text = all(isinstance(item, str) and item.strip() for item in distinct)
-    whole = all(isinstance(item, int | np.integer) and not isinstance(item, bool) for item in distinct)
+    kinds = set(map(type, ids))  # of all rows: True and 1.0 are the same key as 1
+    text = all(issubclass(kind, str) for kind in kinds) and all(item.strip() for item in distinct)
+    whole = all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds)
     if not (text or whole):
         _raise_for_identifier(name, ids)
     distinct.sort()

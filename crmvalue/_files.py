@@ -55,6 +55,8 @@ class OrderFile:
         Day of each row.
     amount : ndarray or None
         Money of each row; NaN where amounts are missing; None for a file without amounts.
+    n_file_rows : ndarray
+        Rows of the file that were added up to each row.
     n_rows : int
         Rows of the file.
     n_without_customer, n_without_date : int
@@ -69,6 +71,7 @@ class OrderFile:
     code: Integers = array_field()
     date: Dates = array_field()
     amount: Floats | None = array_field(lambda value: value)
+    n_file_rows: Integers = array_field()
     n_rows: int
     n_without_customer: int
     n_without_date: int
@@ -165,9 +168,11 @@ def _read(
     guessed: frozenset[str],
 ) -> OrderFile:
     day = _day_expression(columns["date"], kinds[columns["date"]])
+    day = f"case when year({day}) between 1 and 9999 then {day} end"
     money = "NULL"
     if "amount" in columns:
         money = _money_expression(database, columns["amount"], kinds[columns["amount"]])
+        money = f"case when abs({money}) <= 1e15 then {money} end"  # not for infinities
     who = f"nullif(trim(cast({_quoted(columns['customer'])} as varchar)), '')"
     if kinds[columns["customer"]] in {"DOUBLE", "FLOAT"}:  # whole numbers beside missing ones arrive as 17850.0
         who = f"regexp_replace({who}, '\\.0$', '')"
@@ -192,7 +197,7 @@ def _read(
         hint = "use dates such as 2024-02-29"
         raise InputError(f"column {columns['date']}", "dates", bad_date, count=n_bad_dates, hint=hint)
     if n_bad_money:
-        raise InputError(f"column {columns['amount']}", "numbers", bad_money, count=n_bad_money)
+        raise InputError(f"column {columns['amount']}", "numbers of at most 1e15", bad_money, count=n_bad_money)
     if n_rows == n_without_customer + n_without_date:
         raise InputError(
             "FILE", "a file with at least one row that has a customer and a date", f"{n_rows} rows without"
@@ -203,7 +208,7 @@ def _read(
     )
     cells = database.execute(
         """
-        select code, day, round(sum(money), 6) as money
+        select code, day, round(sum(money), 6) as money, count(*) as n_rows
         from file_rows join ids using (who)
         where day is not null
         group by code, day, coalesce(sign(money), 2)
@@ -215,6 +220,7 @@ def _read(
         code=np.asarray(cells["code"], dtype=np.int64),
         date=np.asarray(cells["day"]).astype("datetime64[D]"),
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in columns else None,
+        n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
         n_rows=n_rows,
         n_without_customer=n_without_customer,
         n_without_date=n_without_date,

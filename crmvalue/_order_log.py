@@ -114,6 +114,12 @@ class Log(NamedTuple):
     code: Integers
     day: Dates
     amount: Floats | None
+    n_rows: Integers | None = None
+    """How many rows of a file each row stands for, where it was added up before; None where that is one."""
+
+    def count(self, chosen: npt.NDArray[np.bool_]) -> int:
+        """Count the rows that the chosen rows stand for."""
+        return int(np.count_nonzero(chosen) if self.n_rows is None else self.n_rows[chosen].sum())
 
 
 class Summary(NamedTuple):
@@ -156,15 +162,15 @@ def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.dat
     """Summarise the rows of a log from the day after `after` (or its beginning) to `end`."""
     counts: dict[str, Any] = {}
     window = log.day <= end if after is None else (log.day <= end) & (log.day > after)
-    counts["n_rows"] = len(log.day) if after is None else int(np.count_nonzero(log.day > after))
-    counts["n_rows_after_as_of"] = counts["n_rows"] - int(np.count_nonzero(window))
-    used, refund = _apply_policy(log.amount, policy, window, counts)
+    counts["n_rows_after_as_of"] = log.count(log.day > end)
+    counts["n_rows"] = log.count(window) + counts["n_rows_after_as_of"]
+    used, refund = _apply_policy(log, policy, window, counts)
+    counts["n_purchase_rows"] = log.count(used) - counts.get("n_refunds_netted", 0)
     code, day, amount = log.code, log.day.astype(np.int64), log.amount
     if not used.all():
         code, day = code[used], day[used]
         amount = None if amount is None else amount[used]
         refund = None if refund is None else refund[used]
-    counts["n_purchase_rows"] = len(day) - counts.get("n_refunds_netted", 0)
     day = start_of_grain(day, grain)
     if amount is None:
         amount = np.zeros(len(day))
@@ -223,12 +229,13 @@ def one_day(name: str, value: ArrayLike) -> np.datetime64:
 
 
 def _apply_policy(
-    amount: Floats | None, policy: Policy, used: npt.NDArray[np.bool_], counts: dict[str, Any]
+    log: Log, policy: Policy, used: npt.NDArray[np.bool_], counts: dict[str, Any]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
     """Rows to use, and which of all rows are refunds to be netted (None where there are none)."""
     require_choice("refunds", policy.refunds, get_args(Refunds))
     require_choice("zeros", policy.zeros, get_args(Zeros))
     require_choice("missing", policy.missing, get_args(Missing))
+    amount = log.amount
     if amount is None:
         return used, None
     missing = np.isnan(amount) & used
@@ -236,24 +243,23 @@ def _apply_policy(
         if policy.missing == "raise":
             require(~missing, "amount", amount, "a number, not missing", hint='missing="drop" leaves such rows out')
         used = used & ~missing
-        counts["n_missing"] = int(np.count_nonzero(missing))
+        counts["n_missing"] = log.count(missing)
     if policy.zeros != "keep":
         zero = (amount == 0) & used
         if policy.zeros == "raise":
             require(~zero, "amount", amount, "not 0", hint='zeros="keep" counts such rows, zeros="drop" does not')
         used = used & ~zero
-        counts["n_zeros_dropped"] = int(np.count_nonzero(zero))
+        counts["n_zeros_dropped"] = log.count(zero)
     negative = (amount < 0) & used
-    n_negative = int(np.count_nonzero(negative))
-    if n_negative == 0:
+    if not negative.any():
         return used, None
     if policy.refunds == "raise":
         hint = 'refunds="net" takes such rows off purchases, refunds="drop" leaves them out'
         require(~negative, "amount", amount, ">= 0", hint=hint)
     if policy.refunds == "drop":
-        counts["n_refunds_dropped"] = n_negative
+        counts["n_refunds_dropped"] = log.count(negative)
         return used & ~negative, None
-    counts["n_refunds_netted"] = n_negative
+    counts["n_refunds_netted"] = log.count(negative)
     return used, negative
 
 
@@ -285,30 +291,27 @@ def _net(
     back = _merge(code, day, np.where(refund, -amount, 0.0), n_ids).amount
     bought = _merge(code, day, (~refund).astype(np.float64), n_ids).amount > 0
     cancelled = np.zeros(len(days), dtype=bool)
-    unmatched = 0.0
-    # Backwards in time a customer's refunds are one debt, which each purchase pays as far as it can. The walk is made
-    # for the customers with refunds alone and over plain numbers, so its time is linear whatever they owe.
+    # Backwards in time a customer's refunds are one debt, which each purchase pays as far as it can: one step back for
+    # all owing customers at once, at most as many steps as the log has days.
     owner = np.repeat(np.arange(n_ids), np.diff(start))
-    owing = np.zeros(n_ids, dtype=bool)
-    owing[owner[back > 0]] = True
-    walk = np.nonzero(owing[owner])[0][::-1]
-    of_whom, debt = -1, 0.0
-    steps = zip(walk.tolist(), owner[walk].tolist(), credit[walk].tolist(), back[walk].tolist(), strict=True)
-    for place, whose, paid, refunded in steps:
-        if whose != of_whom:
-            unmatched -= debt
-            of_whom, debt = whose, 0.0
-        debt += refunded
-        if debt == 0.0 or paid == 0.0:
-            continue
-        left = paid - debt
-        if left > _ROUNDING * paid:
-            credit[place], debt = left, 0.0
-        else:
-            cancelled[place] = True
-            debt = -left if left < -_ROUNDING * paid else 0.0
+    owing = np.unique(owner[back > 0])
+    owing = owing[np.argsort(start[owing] - start[owing + 1], kind="stable")]  # those with the longest past first
+    length = start[owing + 1] - start[owing]
+    debt = np.zeros(len(owing))
+    for step in range(int(length.max(initial=0))):
+        n_left = int(np.searchsorted(-length, -step, side="left"))
+        place = start[owing[:n_left] + 1] - 1 - step
+        owed = debt[:n_left] + back[place]
+        paid = credit[place]
+        left = paid - owed
+        touched = (owed > 0) & (paid > 0)
+        undone = touched & (left <= _ROUNDING * paid)
+        cancelled[place] = undone
+        credit[place] = np.where(touched, np.where(undone, 0.0, left), paid)
+        debt[:n_left] = np.where(touched, np.where(left < -_ROUNDING * paid, -left, 0.0), owed)
+    unmatched = -float(debt.sum())
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))
-    counts["unmatched_refunds"] = unmatched - debt
+    counts["unmatched_refunds"] = unmatched
     kept = bought & ~cancelled
     n_kept = np.concatenate([[0], np.cumsum(kept)])
     return _Purchases(n_kept[start], days[kept], credit[kept])

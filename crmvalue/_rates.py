@@ -89,7 +89,7 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
         converted = values**k
     elif kind == "churn":
         with np.errstate(divide="ignore"):  # a churn of 1 stays 1: log 0 = -inf, exp(-inf) = 0
-            converted = 0.0 - np.expm1(k * np.log1p(-values))  # 0 minus, because a bare minus gives -0.0
+            converted = -np.expm1(k * np.log1p(-values))
     else:
         log_growth = k * np.log1p(values)
         require(log_growth <= _LARGEST_LOG_RATE, "rate", values, f"below 1e100 once it is a rate per {to_period}")

@@ -22,6 +22,7 @@ from crmvalue._checks import as_column, require, require_choice
 from crmvalue._customers import encode_customers
 from crmvalue._order_log import (
     Grain,
+    Log,
     Missing,
     OrderLogCounts,
     Policy,
@@ -424,7 +425,13 @@ def summarise_purchases(
     array([15., nan])
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
-    policy = Policy(refunds, zeros, missing)
+    return summarise_log(log, Policy(refunds, zeros, missing), as_of=as_of, time_unit=time_unit, grain=grain)
+
+
+def summarise_log(
+    log: Log, policy: Policy, *, as_of: ArrayLike | None, time_unit: TimeUnit, grain: Grain
+) -> PurchaseHistory:
+    """Do what :func:`summarise_purchases` does, for a log that is read already."""
     end = log.day.max() if as_of is None else one_day("as_of", as_of)
     return _to_history(aggregate(log, policy, None, end, grain), end, time_unit, grain)
 

@@ -16,7 +16,7 @@ from crmvalue._calendar import add_months
 from crmvalue._checks import as_float, as_fraction
 from crmvalue._order_log import Log, Policy, aggregate, one_day, read_log
 from crmvalue.errors import InputError
-from crmvalue.purchases import OrderLogCounts, PurchaseHistory, summarise_purchases
+from crmvalue.purchases import OrderLogCounts, PurchaseHistory, summarise_log
 from crmvalue.segmentation import gini, top_share
 
 if TYPE_CHECKING:
@@ -261,16 +261,34 @@ def summarise_base(
     >>> summary.last_period.name, round(summary.value.gross_margin.value, 2)
     ('half-year', 52.25)
     """
+    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    return summarise_base_log(
+        log,
+        Policy(refunds, zeros, missing),
+        margin=margin,
+        acquisition_cost=acquisition_cost,
+        discount_rate=discount_rate,
+        as_of=as_of,
+    )
+
+
+def summarise_base_log(
+    log: Log,
+    policy: Policy,
+    *,
+    margin: float | None,
+    acquisition_cost: float | None,
+    discount_rate: float | None,
+    as_of: ArrayLike | None,
+) -> BaseSummary:
+    """Do what :func:`summarise_base` does, for a log that is read already."""
     margin = None if margin is None else as_fraction("margin", margin, closed=True)
     acquisition_cost = None if acquisition_cost is None else _at_least("acquisition_cost", acquisition_cost)
     discount_rate = None if discount_rate is None else _at_least("discount_rate", discount_rate, zero=True)
-    history = summarise_purchases(
-        customer, date, amount, as_of=as_of, refunds=refunds, zeros=zeros, missing=missing, time_unit="day"
-    )
-    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    history = summarise_log(log, policy, as_of=as_of, time_unit="day", grain="day")
     if history.as_of is None or history.counts is None:  # pragma: no cover - a history made from a log has both
         raise AssertionError
-    period = _last_period(log, Policy(refunds, zeros, missing), history.as_of)
+    period = _last_period(log, policy, history.as_of)
     spend = history.total_spend
     return BaseSummary(
         as_of=history.as_of,

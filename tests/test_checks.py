@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from fractions import Fraction
 
@@ -140,6 +141,11 @@ class TestAsFloats:
         assert caught.value.index == index
         assert is_same(caught.value.value, offender)
         assert caught.value.rule
+
+    @pytest.mark.parametrize("value", [np.array([], dtype="datetime64[D]"), np.array([], dtype=bool)])
+    def test_rejects_an_empty_column_of_another_kind(self, value):
+        with pytest.raises(InputError, match=f"must be numeric; got '{re.escape(str(value.dtype))}'"):
+            as_floats(x=value)
 
     def test_counts_every_offender(self):
         with pytest.raises(InputError) as caught:
@@ -424,6 +430,7 @@ class TestAsDays:
         [
             [["2024-01-01"], ["2024-01-02", "2024-01-03"]],
             np.array(["2024-01"], dtype="datetime64[M]"),
+            np.array(["2024-01-04"], dtype="datetime64[W]"),
             np.datetime64("2024"),
             np.array([], dtype=np.int64),
         ],

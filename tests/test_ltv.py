@@ -180,6 +180,9 @@ class TestLtvSegments:
         found = ltv.ltv_segments([100_000, 40_000], [0.8, 0.5], [0.3, 0.4])  # by hand
         assert (found.values.tolist(), found.total) == ([24_000, 8_000], 32_000)
 
+    def test_a_tiny_value_is_no_error(self):
+        assert ltv.ltv_segments([1e-60, 1], [1e-50, 1], 1).total == 1
+
     @given(st.lists(st.tuples(money, rates, rates), min_size=1, max_size=20), st.randoms())
     def test_total_is_the_sum_of_the_parts_in_any_order(self, rows, random):
         result = ltv.ltv_segments(*zip(*rows, strict=True))

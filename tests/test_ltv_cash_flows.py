@@ -272,8 +272,8 @@ class TestIrrDated:
         assert ltv.irr_dated(*_dated(rows)) == pytest.approx(rate, rel=1e-9, abs=1e-12)
 
     def test_flows_of_one_day_are_one_flow(self):
-        days = ["2025-01-01"] * 3 + ["2026-01-01"] * 4
-        flows = [-60, -60, 20, 110, 0.1, 0.2, -0.3]  # the last three are nothing, up to rounding
+        days = ["2025-01-01"] * 3 + ["2026-01-01"] + ["2027-01-01"] * 3
+        flows = [-60, -60, 20, 110, -0.1, -0.2, 0.3]  # the last three are nothing, up to rounding
         assert ltv.irr_dated(flows, days) == pytest.approx(0.1, rel=1e-13)
 
     def test_even_years_are_periods(self):
@@ -351,6 +351,11 @@ class TestPaybackPeriods:
         assert ltv.payback_periods(flows, 2 * cost, timing="end", interpolate=True) >= plain
         whole = ltv.payback_periods(flows, cost, timing="end", interpolate=False)
         assert whole == math.inf if plain == math.inf else 0 <= whole - plain <= 1
+
+    def test_rounding_does_not_take_more_than_the_last_period(self):
+        flows = [0.1] * 10
+        assert sum(flows) < 1
+        assert ltv.payback_periods(flows, 1, timing="end", interpolate=True) == 10
 
     def test_one_answer_for_each_stream(self):
         flows = np.array([[40.0, 40, 40], [10, 10, 10], [100, 0, 0]])

@@ -44,6 +44,12 @@ class TestLtvSensitivity:
                 {"arpu": 500, "lifetime": 24, "acquisition_cost": 600, "service_cost": 400},
                 {"arpu": 12 / 11, "lifetime": 12 / 11, "acquisition_cost": -6 / 110, "service_cost": -4 / 110},
             ),
+            (
+                ltv.ltv_retention,
+                {**A_RETENTION, "retention_rate": 0.995, "discount_rate": 0},
+                {"arpu": 1, "gross_margin": 1, "retention_rate": 199, "discount_rate": 0},
+            ),
+            (lambda x: 4 + ltv.ltv_simple(x - 2, 1), {"x": 2}, {"x": 0.5}),
             (ltv.ltv_simple, {"arpu": [30, 60], "lifetime": 24}, {"arpu": [1, 1], "lifetime": [1, 1]}),
             (ltv.ltv_net_of_service, {"revenue": 0, "service_cost": 5}, {"revenue": 0, "service_cost": 1}),
         ],
@@ -119,6 +125,11 @@ class TestRetentionUplift:
     )
     def test_oracles(self, retention, discount, options, expected):
         assert ltv.retention_uplift(retention, discount, **options) == pytest.approx(expected, rel=1e-12, abs=1e-15)
+
+    def test_a_sum_that_passes_1_by_rounding_is_1(self):
+        assert (1.1 - 0.2) + 0.1 > 1
+        gain = ltv.retention_uplift(1.1 - 0.2, 1e-17, points=0.1)
+        assert gain == pytest.approx(1e16, rel=1e-12)  # 1 / 1e-17 over 1 / 0.1
 
     @given(st.floats(0, 0.9), st.floats(0, 2), st.floats(0, 0.1), st.one_of(st.none(), st.integers(1, 1000)))
     def test_equals_the_quotient_of_two_sums(self, retention, discount, points, n):

@@ -114,7 +114,10 @@ class TestReadOrders:
             (b"customer,date\na,2024-01-01\nb,yesterday\n", "column date", "yesterday"),
             (b"customer,date\na,7.5\n", "column date", "7.5"),
             (b"customer,date\na,2024-02-30\n", "column date", "2024-02-30"),
+            (b"customer,date\na,2024-01-01\nb,99999-01-01\n", "column date", "99999-01-01"),
             (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,two\n", "column amount", "two"),
+            (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,inf\n", "column amount", "inf"),
+            (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,1e300\n", "column amount", "1e+300"),
         ],
     )
     def test_rejects_content(self, tmp_path, content, name, says):
@@ -223,6 +226,6 @@ class TestMain:
         def broken(*_, **__):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(report, "summarise_base", broken)
+        monkeypatch.setattr(report, "summarise_base_log", broken)
         with pytest.raises(ZeroDivisionError):
             main([])

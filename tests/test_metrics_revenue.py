@@ -31,6 +31,7 @@ class TestRecurringRevenueMovements:
     def test_known_answers(self, before, after, expected, net, gross):
         result = recurring_revenue_movements(before, after)
         assert attrs.astuple(result) == expected
+        assert not np.signbit(attrs.astuple(result)).any()
         assert result.net_revenue_retention == pytest.approx(net, rel=1e-15)
         assert result.gross_revenue_retention == pytest.approx(gross, rel=1e-15)
 

@@ -219,6 +219,8 @@ class TestResolutionTime:
             (list(range(1, 11)), 10, (5.5, 5.5, 9.5, 10, 0)),
             ([0, 0], 0, (0, 0, 0, 2, 0)),
             ([1, 3, None, None], 9, (5.5, 6, np.inf, 2, 2)),  # level at 1/2 from 3 to the end at 9
+            ([*range(1, 10), None], 20, (6.5, 5.5, 14.5, 9, 1)),  # level at 1/10, though its factors round
+            ([*range(1, 7), None, None, None, None, None, None], 20, ((21 + 120) / 12, 13, np.inf, 6, 6)),
             ([None, None], 9, (9, np.inf, np.inf, 0, 2)),
             ([1, 20], 9, (5, 5, np.inf, 1, 1)),  # resolved after as_of: open
         ],

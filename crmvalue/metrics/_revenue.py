@@ -220,7 +220,7 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
         start=math.fsum(before),
         new=math.fsum(after[before == 0]),
         expansion=math.fsum(change[stays & (change > 0)]),
-        contraction=-math.fsum(change[stays & (change < 0)]),
+        contraction=math.fsum(-change[stays & (change < 0)]),
         lost=math.fsum(before[after == 0]),
         end=math.fsum(after),
     )

@@ -1,0 +1,198 @@
+"""Customer identifiers of every kind: each distinct one gets one code, nothing missing gets any."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue._customers import encode_customers
+from crmvalue.errors import InputError
+
+TEXT = ["b", "a", "b", "Ž"]
+NUMBERS = [3, -1, 3, 70]
+
+TEXT_KINDS = {
+    "list": TEXT,
+    "tuple": tuple(TEXT),
+    "numpy": np.array(TEXT),
+    "numpy objects": np.array(TEXT, dtype=object),
+    "numpy variable width": np.array(TEXT, dtype=np.dtypes.StringDType()),
+    "pandas": pd.Series(TEXT),
+    "pandas index": pd.Index(TEXT),
+    "pandas objects": pd.Series(TEXT, dtype=object),
+    "pandas string": pd.Series(TEXT, dtype="string"),
+    "pandas arrow": pd.Series(TEXT, dtype="string[pyarrow]"),
+    "pandas category": pd.Series(TEXT, dtype="category"),
+    "pandas ordered category": pd.Series(pd.Categorical(TEXT, categories=["Ž", "b", "a"], ordered=True)),
+    "polars": pl.Series(TEXT),
+    "polars categorical": pl.Series(TEXT, dtype=pl.Categorical),
+    "polars enum": pl.Series(TEXT, dtype=pl.Enum(["Ž", "b", "a"])),
+    "arrow": pa.array(TEXT),
+    "arrow large": pa.array(TEXT, pa.large_string()),
+    "arrow view": pa.array(TEXT, pa.string_view()),
+    "arrow dictionary": pa.array(TEXT).dictionary_encode(),
+    "arrow chunks": pa.chunked_array([TEXT[:1], TEXT[1:]]),
+    "arrow chunks of dictionaries": pa.chunked_array([pa.array(TEXT).dictionary_encode()]),
+}
+
+NUMBER_KINDS = {
+    "list": NUMBERS,
+    "int8": np.array(NUMBERS, dtype=np.int8),
+    "big-endian": np.array(NUMBERS, dtype=">i4"),
+    "objects": np.array(NUMBERS, dtype=object),
+    "float64": np.array(NUMBERS, dtype=np.float64),
+    "float16": np.array(NUMBERS, dtype=np.float16),
+    "long double": np.array(NUMBERS, dtype=np.longdouble),
+    "pandas": pd.Series(NUMBERS),
+    "pandas nullable": pd.Series(NUMBERS, dtype="Int64"),
+    "pandas arrow": pd.Series(NUMBERS, dtype="int64[pyarrow]"),
+    "pandas category": pd.Series(NUMBERS, dtype="category"),
+    "polars": pl.Series(NUMBERS),
+    "polars int16": pl.Series(NUMBERS, dtype=pl.Int16),
+    "arrow": pa.array(NUMBERS),
+    "arrow dictionary": pa.array(NUMBERS).dictionary_encode(),
+    "arrow chunks": pa.chunked_array([NUMBERS[:1], NUMBERS[1:]]),
+    "masked, nothing hidden": np.ma.array(NUMBERS),
+    "strided": np.repeat(NUMBERS, 2)[::2],
+}
+
+MISSING = {
+    "NaN": [1, np.nan],
+    "infinity": [1, np.inf],
+    "None": [1, None],
+    "None beside text": ["a", None],
+    "NaN beside text": ["a", np.nan],
+    "masked number": np.ma.array([1, 2], mask=[False, True]),
+    "masked text": np.ma.array(["a", "b"], mask=[False, True]),
+    "numpy variable width": np.array(["a", None], dtype=np.dtypes.StringDType(na_object=None)),
+    "pandas nullable": pd.Series([1, None], dtype="Int64"),
+    "pandas text": pd.Series(["a", None]),
+    "pandas string": pd.Series(["a", None], dtype="string"),
+    "pandas category": pd.Series(["a", None], dtype="category"),
+    "pandas category of numbers": pd.Series([1, None], dtype="category"),
+    "pandas NA": pd.Series([1, pd.NA], dtype=object),
+    "polars": pl.Series([1, None]),
+    "polars text": pl.Series(["a", None]),
+    "polars categorical": pl.Series(["a", None], dtype=pl.Categorical),
+    "arrow": pa.array([1, None]),
+    "arrow text": pa.array(["a", None]),
+    "arrow dictionary": pa.array(["a", None]).dictionary_encode(),
+    "arrow null in a dictionary": pa.DictionaryArray.from_arrays(pa.array([0, 1]), pa.array([1, None])),
+    "empty text": ["a", ""],
+    "blank text": ["a", " \t\n"],
+}
+
+NEITHER = {
+    "half": ([1.0, 1.5], 1),
+    "float beyond whole numbers": ([1.0, 2.0**54], 1),
+    "long double beyond float64": (np.array([1, "1e4000"], dtype=np.longdouble), 1),
+    "text and number": (["a", 1], 1),
+    "number and text": (np.array([1, "a"], dtype=object), 1),
+    "bool": ([True, False], None),
+    "bool among objects": (np.array([1, True], dtype=object), 1),
+    "float among objects": (np.array([1, 1.0], dtype=object), 1),
+    "bool among text": (["a", True], 1),
+    "bytes": (np.array([b"a", b"b"]), None),
+    "bytes in a list": ([b"a", b"b"], None),
+    "complex": ([1j, 2], None),
+    "date": (np.array(["2024-01-01"], dtype="datetime64[D]"), None),
+    "decimal": ([Decimal(1), Decimal(2)], 0),
+    "UUID": ([UUID(int=1)], 0),
+    "list": (np.array([["a"], None], dtype=object), 0),
+    "polars list": (pl.Series([[1], [2]]), 0),
+    "ragged": ([[1], [1, 2]], None),
+    "scalar": (5, None),
+    "text scalar": ("ann", None),
+    "matrix": ([[1, 2], [3, 4]], None),
+    "dictionary": ({1: 2}, None),
+}
+
+EDGES = {
+    "all of int8": (np.arange(-128, 128).astype(np.int8), np.int8),
+    "ends of int8": (np.array([127, -128, 0], dtype=np.int8), np.int8),
+    "end of uint8": (np.array([255, 254], dtype=np.uint8), np.uint8),
+    "end of int64": (np.array([2**63 - 1, 2**63 - 2, 2**63 - 1]), np.int64),
+    "begin of int64": (np.array([-(2**63), -(2**63) + 1]), np.int64),
+    "both ends of int64": (np.array([2**63 - 1, -(2**63), 0]), np.int64),
+    "end of uint64": (np.array([2**64 - 1, 2**64 - 2], dtype=np.uint64), np.uint64),
+    "across 2**63": (np.array([2**63, 2**63 - 1], dtype=np.uint64), np.uint64),
+    "objects beyond int64": (np.array([2**63 + 1, 2**63, -1], dtype=object), object),
+    "objects far beyond": ([10**30, 1, 10**30 + 1], object),
+    "text ending in a null": (np.array(["a\0", "a", "a\0\0", "a"], dtype=object), object),
+    "float at the limit": ([2.0**53, 2.0**53 - 1], np.int64),
+}
+
+
+def check(value, expected):
+    """Compare with the definition: ascending distinct values, which the codes turn back into the column."""
+    distinct, codes = encode_customers("customer", value)
+    assert distinct.tolist() == sorted(set(expected))
+    assert [distinct[code] for code in codes.tolist()] == list(expected)
+    assert codes.dtype == np.int64
+    return distinct
+
+
+class TestEncodeCustomers:
+    """`encode_customers`: distinct customers in ascending order, and each row's position among them."""
+
+    @pytest.mark.parametrize("value", TEXT_KINDS.values(), ids=TEXT_KINDS)
+    def test_text(self, value):
+        assert check(value, TEXT).dtype.kind == "U"
+
+    @pytest.mark.parametrize("value", NUMBER_KINDS.values(), ids=NUMBER_KINDS)
+    def test_numbers(self, value):
+        assert check(value, NUMBERS).dtype.kind == "i"
+
+    @pytest.mark.parametrize("value", MISSING.values(), ids=MISSING)
+    def test_missing_raises(self, value):
+        with pytest.raises(InputError, match=r"not missing|not empty|masked") as caught:
+            encode_customers("who", value)
+        assert (caught.value.name, caught.value.index) == ("who", 1)
+
+    @pytest.mark.parametrize(("value", "index"), NEITHER.values(), ids=NEITHER)
+    def test_what_is_neither_text_nor_whole_raises(self, value, index):
+        with pytest.raises(InputError) as caught:
+            encode_customers("who", value)
+        assert caught.value.name == "who"
+        if index is not None:
+            assert caught.value.index == index
+
+    @pytest.mark.parametrize(("value", "dtype"), EDGES.values(), ids=EDGES)
+    def test_edges(self, value, dtype):
+        assert check(value, list(value)).dtype == dtype
+
+    def test_nobody(self):
+        for nobody in ([], np.array([], dtype=object), np.array([], dtype=np.int64), np.array([], dtype=str)):
+            distinct, codes = encode_customers("customer", nobody)
+            assert len(distinct) == len(codes) == 0
+
+    @given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 5), min_size=1))
+    def test_any_integers(self, ids):
+        check(np.array(ids, dtype=np.int64), ids)
+        check(np.array(ids, dtype=object), ids)
+
+    @given(st.integers(-(10**6), 10**6), st.lists(st.integers(0, 3000), min_size=1))
+    def test_counting_and_sorting_agree(self, low, offsets):
+        """Numbers close together are counted, others sorted; where the span passes the border both are met."""
+        check(np.array([low + offset for offset in offsets]), [low + offset for offset in offsets])
+
+    @given(st.lists(st.text(min_size=1, max_size=3).filter(str.strip), min_size=1))
+    def test_any_text(self, ids):
+        check(ids, ids)
+        check(np.array(ids, dtype=object), ids)
+
+    def test_the_column_is_left_alone(self):
+        for ids in (np.array([5, 3, 4]), np.array([0, 1, 2]), np.array([0, 10**9]), np.array([0.0, 1.0])):
+            before = ids.copy()
+            distinct, codes = encode_customers("customer", ids)
+            distinct += 1
+            codes += 1
+            np.testing.assert_array_equal(ids, before)
