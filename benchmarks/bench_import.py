@@ -2,11 +2,13 @@
 
     python benchmarks/bench_import.py [REPETITIONS]
 
-The interpreter's own start is measured as well and taken off both, because nobody can do without it.
+`import crmvalue` alone loads none of its modules, so all of them are measured too: the time of a program that uses
+everything. The interpreter's own start is taken off all, because nobody can do without it.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import platform
 import statistics
 import subprocess
@@ -14,8 +16,20 @@ import sys
 from importlib.metadata import version
 from time import perf_counter
 
-STATEMENTS = {"nothing": "pass", "numpy": "import numpy", "crmvalue": "import crmvalue"}
+import crmvalue
+
 TARGET = 2.0
+MODULES = sorted(
+    info.name
+    for info in pkgutil.iter_modules(crmvalue.__path__, "crmvalue.")
+    if not info.name.split(".")[-1].startswith("_")
+)
+STATEMENTS = {
+    "pass": "pass",
+    "import numpy": "import numpy",
+    "import crmvalue": "import crmvalue",
+    "import all its modules": "import " + ", ".join(MODULES),
+}
 
 
 def seconds(statement):
@@ -33,17 +47,16 @@ def main():
             if round_number >= 2:  # the first rounds fill the caches of files and byte code
                 times[name].append(taken)
     median = {name: statistics.median(taken) for name, taken in times.items()}
-    own = {name: median[name] - median["nothing"] for name in ("numpy", "crmvalue")}
+    alone = {name: taken - median["pass"] for name, taken in median.items()}
+    ratio = {name: taken / alone["import numpy"] for name, taken in alone.items()}
 
     print(f"Python {platform.python_version()}, numpy {version('numpy')}, {repetitions} fresh processes each\n")
     print("| process | whole, ms | import alone, ms | times numpy's import |")
     print("|---|---:|---:|---:|")
-    print(f"| `pass` | {median['nothing'] * 1e3:.0f} | | |")
-    for name, alone in own.items():
-        ratio = alone / own["numpy"]
-        print(f"| `import {name}` | {median[name] * 1e3:.0f} | {alone * 1e3:.0f} | {ratio:.2f} |")
-    met = own["crmvalue"] <= TARGET * own["numpy"]
-    print(f"\nTarget: at most {TARGET:g} times. {'Met.' if met else 'Missed.'}")
+    for name, whole in median.items():
+        print(f"| `{name}` | {whole * 1e3:.0f} | {alone[name] * 1e3:.0f} | {ratio[name]:.2f} |")
+    met = max(ratio.values()) <= TARGET
+    print(f"\nTarget: at most {TARGET:g} times, with all modules. {'Met.' if met else 'Missed.'}")
 
 
 if __name__ == "__main__":

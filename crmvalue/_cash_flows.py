@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._checks import as_column, as_days, require, require_choice
-from crmvalue._ltv_checks import as_per_stream, as_streams, one_day, require_not_negative
+from crmvalue._checks import as_column, as_day, as_days, require, require_choice
+from crmvalue._ltv_checks import as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def npv_dated(
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
     days = _one_date_each(dates, flows)
-    origin = one_day("as_of", as_of)
+    origin = as_day("as_of", as_of)
     require_choice("convention", convention, YEAR_FRACTION_CONVENTIONS)
 
     years = year_fraction(np.asarray(origin), days, convention=convention)

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 __all__ = [
     "as_column",
     "as_counts",
+    "as_day",
+    "as_day_column",
     "as_days",
     "as_float",
     "as_floats",
     "as_fraction",
+    "as_time",
+    "as_time_column",
     "as_times",
     "as_whole_number",
     "require",
@@ -114,6 +118,30 @@ def as_days(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Date
 def as_times(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
     """Cast points in time of any usual kind to `datetime64[us]`, by the rules of :func:`as_days`."""
     return _as_datetimes(name, value, "us", allow_missing=allow_missing)
+
+
+def as_day(name: str, value: ArrayLike) -> np.datetime64:
+    """Cast one date to `datetime64[D]`; arrays with a dimension raise."""
+    return _only(name, as_days(name, value))
+
+
+def as_time(name: str, value: ArrayLike) -> np.datetime64:
+    """Cast one point in time to `datetime64[us]`; arrays with a dimension raise."""
+    return _only(name, as_times(name, value))
+
+
+def as_day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
+    """Cast one column of dates to a one-dimensional array of `datetime64[D]`."""
+    days = as_days(name, value, allow_missing=allow_missing)
+    _require_one_dimension(name, days)
+    return days
+
+
+def as_time_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
+    """Cast one column of points in time to a one-dimensional array of `datetime64[us]`."""
+    times = as_times(name, value, allow_missing=allow_missing)
+    _require_one_dimension(name, times)
+    return times
 
 
 def require(
@@ -223,6 +251,13 @@ def _require_broadcast(arrays: dict[str, Floats]) -> None:
 def _require_one_dimension(name: str, array: npt.NDArray[Any]) -> None:
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
+
+
+def _only(name: str, dates: Dates) -> np.datetime64:
+    if dates.ndim:
+        raise InputError(name, "one date, not an array", f"{dates.ndim} dimensions")
+    date: np.datetime64 = dates.reshape(1)[0]
+    return date
 
 
 def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allow_missing: bool) -> Dates:

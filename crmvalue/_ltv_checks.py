@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._checks import as_days, as_floats, require
+from crmvalue._checks import as_floats, require
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["as_per_stream", "as_streams", "one_day", "require_fractions", "require_not_negative"]
+__all__ = ["as_per_stream", "as_streams", "require_fractions", "require_not_negative"]
 
 
 def as_streams(name: str, value: ArrayLike) -> Floats:
@@ -21,14 +21,6 @@ def as_streams(name: str, value: ArrayLike) -> Floats:
     if array.ndim == 0 or array.size == 0:
         raise InputError(name, "an array of at least one period, with time on its last axis", value)
     return array
-
-
-def one_day(name: str, value: ArrayLike) -> np.datetime64:
-    """Cast one date; arrays with a dimension raise."""
-    days = as_days(name, value)
-    if days.ndim:
-        raise InputError(name, "one date, not an array", value)
-    return np.datetime64(days.item(), "D")
 
 
 def as_per_stream(name: str, streams: Floats, **inputs: ArrayLike) -> list[Floats]:

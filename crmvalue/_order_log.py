@@ -11,9 +11,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_days, require, require_choice, require_same_length
+from crmvalue._checks import as_column, as_day_column, require, require_choice, require_same_length
 from crmvalue._customers import encode_customers
-from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -28,7 +27,6 @@ __all__ = [
     "TimeUnit",
     "Zeros",
     "aggregate",
-    "one_day",
     "read_log",
     "start_of_grain",
 ]
@@ -147,9 +145,7 @@ def read_log(customer: ArrayLike, date: ArrayLike, amount: ArrayLike | None, *, 
     require_choice("time_unit", time_unit, get_args(TimeUnit))
     require_choice("grain", grain, get_args(Grain))
     ids, code = encode_customers("customer", customer)
-    day = as_days("date", date)
-    if day.ndim != 1:
-        raise InputError("date", "one-dimensional, one element a row", f"{day.ndim} dimensions")
+    day = as_day_column("date", date)
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
     money = None
     if amount is not None:
@@ -217,15 +213,6 @@ def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.dat
 def start_of_grain(day: Any, grain: str) -> Any:  # noqa: ANN401 - one day number or an array of them
     """First day of the grain that each day is in, as days since 1970."""
     return (day + _MONDAY) // 7 * 7 - _MONDAY if grain == "week" else day
-
-
-def one_day(name: str, value: ArrayLike) -> np.datetime64:
-    """Cast one date; more than one raise."""
-    day = as_days(name, value)
-    if day.ndim:
-        raise InputError(name, "one date", value)
-    one: np.datetime64 = day.reshape(1)[0]
-    return one
 
 
 def _apply_policy(
@@ -309,7 +296,7 @@ def _net(
         cancelled[place] = undone
         credit[place] = np.where(touched, np.where(undone, 0.0, left), paid)
         debt[:n_left] = np.where(touched, np.where(left < -_ROUNDING * paid, -left, 0.0), owed)
-    unmatched = -float(debt.sum())
+    unmatched = 0.0 - float(debt.sum())  # no -0.0
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))
     counts["unmatched_refunds"] = unmatched
     kept = bought & ~cancelled

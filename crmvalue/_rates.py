@@ -24,9 +24,9 @@ RatePeriod: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
 _DAYS: dict[RatePeriod, Fraction] = {
     "day": Fraction(1),
     "week": Fraction(7),
-    "month": Fraction(365, 12),
-    "quarter": Fraction(365, 4),
-    "year": Fraction(365),
+    "month": Fraction(1461, 48),
+    "quarter": Fraction(1461, 16),
+    "year": Fraction(1461, 4),
 }
 _KINDS: tuple[RateKind, ...] = ("churn", "retention", "discount")
 _LARGEST_LOG_RATE = 230.0  # of 1 + rate, about 1e100
@@ -44,7 +44,8 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
     kind : {"churn", "retention", "discount"}
         What the rate is; the three compound differently, so there is no default.
     from_period, to_period : {"day", "week", "month", "quarter", "year"}
-        A year is 4 quarters or 12 months exactly, and 365 days; a week is 7 days, so a year has 365/7 weeks.
+        A year is 4 quarters or 12 months exactly, and 365.25 days, the rulers
+        of :data:`crmvalue.purchases.DAYS_PER_UNIT`; a week is 7 days.
 
     Returns
     -------

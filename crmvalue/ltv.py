@@ -44,8 +44,8 @@ from crmvalue._cash_flows import (
     present_values,
     survivor_annuity,
 )
-from crmvalue._checks import as_column, as_days, as_floats, as_whole_number, require, require_choice
-from crmvalue._ltv_checks import as_per_stream, as_streams, one_day, require_fractions, require_not_negative
+from crmvalue._checks import as_column, as_day, as_days, as_floats, as_whole_number, require, require_choice
+from crmvalue._ltv_checks import as_per_stream, as_streams, require_fractions, require_not_negative
 from crmvalue._rates import RateKind, RatePeriod, convert_rate, expected_lifetime, retention_curve
 from crmvalue._sensitivity import as_horizon, ltv_sensitivity, require_finite_value, retention_uplift
 from crmvalue._unit_economics import (
@@ -310,7 +310,7 @@ def ltv_npv(
 
 
 def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
-    return None if value is None else one_day("as_of", value)
+    return None if value is None else as_day("as_of", value)
 
 
 @attrs.frozen(kw_only=True)
@@ -631,7 +631,7 @@ def is_stale(as_of: ArrayLike, on: ArrayLike, *, every_months: int = 3) -> np.bo
     array([ True, False])
     """
     due = recalculation_date(as_of, every_months=every_months)
-    day = one_day("on", on)
+    day = as_day("on", on)
 
     stale: np.bool_ | npt.NDArray[np.bool_] = day >= due
     return stale

@@ -18,7 +18,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, require, require_choice
+from crmvalue._checks import as_column, as_day, require, require_choice
 from crmvalue._customers import encode_customers
 from crmvalue._order_log import (
     Grain,
@@ -31,7 +31,6 @@ from crmvalue._order_log import (
     TimeUnit,
     Zeros,
     aggregate,
-    one_day,
     read_log,
     start_of_grain,
 )
@@ -234,7 +233,7 @@ class PurchaseHistory:
             total_spend=total_spend,
             time_unit=time_unit,
             customer=customer,
-            as_of=None if as_of is None else one_day("as_of", as_of),
+            as_of=None if as_of is None else as_day("as_of", as_of),
             grain=grain,
         )
 
@@ -432,7 +431,7 @@ def summarise_log(
     log: Log, policy: Policy, *, as_of: ArrayLike | None, time_unit: TimeUnit, grain: Grain
 ) -> PurchaseHistory:
     """Do what :func:`summarise_purchases` does, for a log that is read already."""
-    end = log.day.max() if as_of is None else one_day("as_of", as_of)
+    end = log.day.max() if as_of is None else as_day("as_of", as_of)
     return _to_history(aggregate(log, policy, None, end, grain), end, time_unit, grain)
 
 
@@ -481,8 +480,8 @@ def split_purchases(
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
     policy = Policy(refunds, zeros, missing)
-    cut = one_day("calibration_end", calibration_end)
-    end = log.day.max() if holdout_end is None else one_day("holdout_end", holdout_end)
+    cut = as_day("calibration_end", calibration_end)
+    end = log.day.max() if holdout_end is None else as_day("holdout_end", holdout_end)
     if end <= cut:
         raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
     calibration = _to_history(aggregate(log, policy, None, cut, grain), cut, time_unit, grain)

@@ -13,8 +13,8 @@ import numpy as np
 
 from crmvalue import ltv, metrics
 from crmvalue._calendar import add_months
-from crmvalue._checks import as_float, as_fraction
-from crmvalue._order_log import Log, Policy, aggregate, one_day, read_log
+from crmvalue._checks import as_day, as_float, as_fraction
+from crmvalue._order_log import Log, Policy, aggregate, read_log
 from crmvalue.errors import InputError
 from crmvalue.purchases import OrderLogCounts, PurchaseHistory, summarise_log
 from crmvalue.segmentation import gini, top_share
@@ -292,7 +292,7 @@ def summarise_base_log(
     spend = history.total_spend
     return BaseSummary(
         as_of=history.as_of,
-        recompute_on=one_day("as_of", ltv.recalculation_date(history.as_of)),
+        recompute_on=as_day("as_of", ltv.recalculation_date(history.as_of)),
         first_day=history.as_of - np.timedelta64(int(history.age.max()), "D"),
         n_customers=history.n_customers,
         n_purchases=int(history.n_purchases.sum()),

@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 project = "crmvalue"
 author = "The crmvalue developers"
+copyright = "2026, the crmvalue developers"
 version = release = crmvalue.__version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]

@@ -16,9 +16,9 @@ _INFINITY = 2**400  # periods; at 1 - 1e-100 all that follows is below any digit
 _LENGTHS = {  # in days
     "day": Fraction(1),
     "week": Fraction(7),
-    "month": Fraction(365, 12),
-    "quarter": Fraction(365, 4),
-    "year": Fraction(365),
+    "month": Fraction(1461, 48),
+    "quarter": Fraction(1461, 16),
+    "year": Fraction(1461, 4),
 }
 
 

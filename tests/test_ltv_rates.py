@@ -29,7 +29,7 @@ class TestConvertRate:
             pytest.param(0.10, "churn", "month", "quarter", 0.271, id="1 - 0.9^3 by hand"),
             pytest.param(0.90, "retention", "month", "quarter", 0.729, id="0.9^3 by hand"),
             pytest.param(0.5, "retention", "day", "week", 1 / 128, id="7 days a week"),
-            pytest.param(0.75, "churn", "year", "day", 1 - 0.25 ** (1 / 365), id="365 days a year"),
+            pytest.param(0.75, "churn", "year", "day", 1 - 0.25 ** (1 / 365.25), id="365.25 days a year"),
             pytest.param(1, "churn", "year", "month", 1, id="all leave"),
             pytest.param(0, "retention", "year", "month", 0, id="nobody stays"),
         ],
@@ -97,7 +97,7 @@ class TestConvertRate:
 
 
 def _ratio(there, back):
-    days = {"day": 1, "week": 7, "month": 365 / 12, "quarter": 365 / 4, "year": 365}
+    days = {"day": 1, "week": 7, "month": 30.4375, "quarter": 91.3125, "year": 365.25}
     return days[back] / days[there]
 
 

@@ -69,6 +69,12 @@ class TestLtvSensitivity:
         expected = retention / (1 - retention)
         assert found["retention_rate"] == pytest.approx(expected, rel=1e-5, abs=1e-8)  # differences of few digits left
 
+    def test_keeps_its_digits_where_the_first_step_is_too_long(self):
+        for retention in np.linspace(0.9, 0.999, 100):
+            inputs = A_RETENTION | {"retention_rate": retention, "discount_rate": 0}
+            found = ltv.ltv_sensitivity(ltv.ltv_retention, inputs, vary=["retention_rate"])
+            assert found["retention_rate"] == pytest.approx(retention / (1 - retention), rel=1e-9)
+
     @given(positive_money, st.floats(0.01, 1), st.floats(0.01, 0.99))
     def test_homogeneous_of_degree_one_in_money(self, arpu, margin, churn):
         inputs = {"arpu": arpu, "gross_margin": margin, "churn_rate": churn}

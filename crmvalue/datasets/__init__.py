@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_days, as_float, as_whole_number, require_same_length
+from crmvalue._checks import as_column, as_day, as_day_column, as_float, as_whole_number, require_same_length
 from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, read_only
 from crmvalue.errors import InputError
@@ -30,13 +30,6 @@ _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 def _customer_column(value: ArrayLike) -> npt.NDArray[Any]:
     distinct, code = encode_customers("customer", value)
     return read_only(distinct[code])
-
-
-def _date_column(value: ArrayLike) -> Dates:
-    day = as_days("date", value)
-    if day.ndim != 1:
-        raise InputError("date", "one-dimensional, one element a row", f"{day.ndim} dimensions")
-    return read_only(day)
 
 
 @attrs.frozen(kw_only=True)
@@ -60,7 +53,7 @@ class Transactions:
     """
 
     customer: npt.NDArray[Any] = array_field(_customer_column)
-    date: Dates = array_field(_date_column)
+    date: Dates = array_field(lambda value: read_only(as_day_column("date", value)))
     amount: Floats = array_field(lambda value: read_only(as_column("amount", value)))
 
     def __attrs_post_init__(self) -> None:
@@ -168,9 +161,7 @@ def simulate_transactions(
     n = as_whole_number("n_customers", n_customers, low=1)
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
-    first_day = as_days("start", start)
-    if first_day.ndim:
-        raise InputError("start", "one date", start)
+    first_day = as_day("start", start)
     days = as_whole_number("n_days", n_days, low=1)
     acquisition_days = as_whole_number("n_acquisition_days", n_acquisition_days, low=1)
     if acquisition_days > days:

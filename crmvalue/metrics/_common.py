@@ -6,24 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._checks import as_counts, as_days, as_float, as_floats, as_times, as_whole_number, require
-from crmvalue.errors import InputError
+from crmvalue._checks import as_counts, as_day, as_float, as_floats, as_time, as_whole_number, require
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from crmvalue.typing import ArrayLike, Dates, FloatOrArray
+    from crmvalue.typing import ArrayLike, FloatOrArray
 
 __all__ = [
     "amount_field",
     "as_of_field",
     "count_field",
-    "day_column",
-    "one_day",
-    "one_time",
     "per_unit",
     "share",
-    "time_column",
 ]
 
 
@@ -41,26 +34,6 @@ def per_unit(**inputs: ArrayLike) -> FloatOrArray:
     require(amount >= 0, amount_name, amount, ">= 0")
     require(unit > 0, unit_name, unit, "> 0")
     return (amount / unit)[()]
-
-
-def day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
-    """Cast one column of dates to a one-dimensional array of `datetime64[D]`."""
-    return _column(name, as_days(name, value, allow_missing=allow_missing))
-
-
-def time_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
-    """Cast one column of points in time to a one-dimensional array of `datetime64[us]`."""
-    return _column(name, as_times(name, value, allow_missing=allow_missing))
-
-
-def one_day(name: str, value: ArrayLike) -> np.datetime64:
-    """Cast one date to `datetime64[D]`."""
-    return _only(name, as_days(name, value))
-
-
-def one_time(name: str, value: ArrayLike) -> np.datetime64:
-    """Cast one point in time to `datetime64[us]`."""
-    return _only(name, as_times(name, value))
 
 
 def count_field(name: str, *, low: int = 0) -> Any:  # noqa: ANN401 - attrs' own
@@ -81,17 +54,4 @@ def amount_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
 
 def as_of_field(*, day: bool) -> Any:  # noqa: ANN401 - attrs' own
     """Field `as_of`: a day, or a point in time."""
-    return attrs.field(converter=lambda value: one_day("as_of", value) if day else one_time("as_of", value))
-
-
-def _column(name: str, dates: Dates) -> Dates:
-    if dates.ndim != 1:
-        raise InputError(name, "one-dimensional, one element a row", f"{dates.ndim} dimensions")
-    return dates
-
-
-def _only(name: str, dates: Dates) -> np.datetime64:
-    if dates.ndim:
-        raise InputError(name, "one date, not an array", f"{dates.ndim} dimensions")
-    date: np.datetime64 = dates.reshape(1)[0]
-    return date
+    return attrs.field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value))

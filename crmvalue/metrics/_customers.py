@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_whole_number, require, require_same_length
+from crmvalue._checks import as_counts, as_day, as_day_column, as_whole_number, require, require_same_length
 from crmvalue._customers import encode_customers
 from crmvalue.errors import InputError
-from crmvalue.metrics._common import as_of_field, count_field, day_column, one_day, per_unit, share
+from crmvalue.metrics._common import as_of_field, count_field, per_unit, share
 from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
 
 if TYPE_CHECKING:
@@ -359,7 +359,7 @@ def customer_movements(
     0.5
     """
     n_customers, code, day = _read_log(customer, date)
-    first_day, last_day = (int(one_day(name, value).astype(int)) for name, value in (("start", start), ("end", end)))
+    first_day, last_day = (int(as_day(name, value).astype(int)) for name, value in (("start", start), ("end", end)))
     require(last_day > first_day, "end", end, "after `start`")
     window = as_whole_number("active_days", active_days, low=1)
 
@@ -420,11 +420,11 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
     ... ).median
     6.0
     """
-    contact = day_column("first_contact", first_contact)
-    purchase = day_column("first_purchase", first_purchase, allow_missing=True)
+    contact = as_day_column("first_contact", first_contact)
+    purchase = as_day_column("first_purchase", first_purchase, allow_missing=True)
     require_same_length(first_contact=contact, first_purchase=purchase)
     require_order("first_contact", contact, "first_purchase", purchase)
-    now = one_day("as_of", as_of)
+    now = as_day("as_of", as_of)
 
     waits = summarise_waiting("first_contact", contact, purchase, now, "D")
     return TimeToPurchase(
@@ -440,7 +440,7 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
 
 def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Integers]:
     distinct, code = encode_customers("customer", customer)
-    day = day_column("date", date)
+    day = as_day_column("date", date)
     require_same_length(customer=code, date=day)
     return len(distinct), code, day.astype(np.int64)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_whole_number, require, require_same_length
-from crmvalue.metrics._common import as_of_field, count_field, one_time, share, time_column
+from crmvalue._checks import as_time, as_time_column, as_whole_number, require, require_same_length
+from crmvalue.metrics._common import as_of_field, count_field, share
 from crmvalue.metrics._intervals import proportion_interval
 from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
 
@@ -209,13 +209,13 @@ def first_contact_resolution_from_tickets(
     >>> result.n_resolved_first, result.n_contacted_again, result.n_unresolved, result.n_pending
     (1, 1, 1, 1)
     """
-    start = time_column("opened", opened)
-    solved = time_column("resolved", resolved, allow_missing=True)
-    again = time_column("next_contact", next_contact, allow_missing=True)
+    start = as_time_column("opened", opened)
+    solved = as_time_column("resolved", resolved, allow_missing=True)
+    again = as_time_column("next_contact", next_contact, allow_missing=True)
     require_same_length(opened=start, resolved=solved, next_contact=again)
     require_order("opened", start, "resolved", solved)
     require_order("opened", start, "next_contact", again)
-    now = one_time("as_of", as_of)
+    now = as_time("as_of", as_of)
     days = as_whole_number("window_days", window_days, low=1)
 
     decided = _days_between(start, now) >= days
@@ -282,11 +282,11 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     >>> result.median, result.percentile_90, result.n_open
     (6.0, inf, 1)
     """
-    start = time_column("opened", opened)
-    end = time_column("resolved", resolved, allow_missing=True)
+    start = as_time_column("opened", opened)
+    end = as_time_column("resolved", resolved, allow_missing=True)
     require_same_length(opened=start, resolved=end)
     require_order("opened", start, "resolved", end)
-    now = one_time("as_of", as_of)
+    now = as_time("as_of", as_of)
 
     waits = summarise_waiting("opened", start, end, now, "h")
     return ResolutionTime(
