@@ -30,6 +30,7 @@ __all__ = [
     "as_float",
     "as_floats",
     "as_fraction",
+    "as_positive",
     "as_time",
     "as_time_column",
     "as_times",
@@ -85,6 +86,14 @@ def as_float(name: str, value: ArrayLike) -> float:
     if array.ndim:
         raise InputError(name, "one number, not an array", value)
     return float(array)
+
+
+def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
+    """Cast one number above 0, or of at least 0 where `zero`."""
+    number = as_float(name, value)
+    if number < 0 or (number == 0 and not zero):
+        raise InputError(name, ">= 0" if zero else "> 0", number)
+    return number
 
 
 def as_whole_number(name: str, value: ArrayLike, *, low: int) -> int:

@@ -11,8 +11,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day_column, require, require_choice, require_same_length
+from crmvalue._checks import as_column, as_day, as_day_column, require, require_choice, require_same_length
 from crmvalue._customers import encode_customers
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -22,11 +23,15 @@ __all__ = [
     "Missing",
     "OrderLogCounts",
     "Policy",
+    "Purchases",
     "Refunds",
     "Summary",
     "TimeUnit",
     "Zeros",
     "aggregate",
+    "condense",
+    "find_purchases",
+    "last_day",
     "read_log",
     "start_of_grain",
 ]
@@ -61,6 +66,8 @@ class OrderLogCounts:
         Rows left out for want of an amount.
     n_refunds_dropped, n_zeros_dropped : int
         Rows with an amount below 0 or of 0, left out.
+    n_zeros_kept : int
+        Purchase rows with an amount of 0.
     n_refunds_netted : int
         Rows with an amount below 0 that were taken off a purchase.
     n_purchase_rows : int
@@ -89,6 +96,7 @@ class OrderLogCounts:
     n_missing: int = 0
     n_refunds_dropped: int = 0
     n_zeros_dropped: int = 0
+    n_zeros_kept: int = 0
     n_refunds_netted: int = 0
     n_purchase_rows: int = 0
     n_purchases: int = 0
@@ -132,7 +140,7 @@ class Summary(NamedTuple):
     counts: OrderLogCounts
 
 
-class _Purchases(NamedTuple):
+class Purchases(NamedTuple):
     """Purchases sorted by customer and day: those of customer c stand from start[c] to start[c + 1]."""
 
     start: Integers
@@ -154,8 +162,52 @@ def read_log(customer: ArrayLike, date: ArrayLike, amount: ArrayLike | None, *, 
     return Log(ids, code, day, money)
 
 
+def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
+    """Read the end of a span; by default the last date of the log, and never before the first."""
+    first: np.datetime64 = log.day.min()
+    end: np.datetime64 = log.day.max() if value is None else as_day(name, value)
+    if end < first:
+        raise InputError(name, f"on or after the first date of the log ({first})", str(end))
+    return end
+
+
 def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str) -> Summary:
     """Summarise the rows of a log from the day after `after` (or its beginning) to `end`."""
+    return condense(log, *find_purchases(log, policy, after, end, grain))
+
+
+def condense(log: Log, purchases: Purchases, counts: OrderLogCounts) -> Summary:
+    """One row per customer from the purchases of a log."""
+    number = np.diff(purchases.start)
+    buyer = number > 0
+    first, beyond = purchases.start[:-1], purchases.start[1:]
+    everybody = bool(buyer.all())
+    if not everybody:
+        first, beyond, number = first[buyer], beyond[buyer], number[buyer]
+    total = repeat_spend = None
+    if log.amount is not None:
+        scale, spend = _in_cents(purchases.amount)
+        spend = spend.copy()
+        first_spend = spend[first]
+        spend[first] = 0.0  # added up apart: total minus first would lose what is small beside the first
+        repeat_spend = np.add.reduceat(spend, first) if len(first) else np.zeros(0)
+        total = (first_spend + repeat_spend) / scale
+        repeat_spend /= scale
+    return Summary(
+        customer=log.ids if everybody else log.ids[buyer],
+        first_day=purchases.day[first],
+        last_day=purchases.day[beyond - 1],
+        n_purchases=number,
+        total=total,
+        repeat_spend=repeat_spend,
+        counts=counts,
+    )
+
+
+def find_purchases(
+    log: Log, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str
+) -> tuple[Purchases, OrderLogCounts]:
+    """Apply the policies to the rows from the day after `after` (or the beginning) to `end`; merge purchases."""
     counts: dict[str, Any] = {}
     window = log.day <= end if after is None else (log.day <= end) & (log.day > after)
     counts["n_rows_after_as_of"] = log.count(log.day > end)
@@ -170,44 +222,21 @@ def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.dat
     day = start_of_grain(day, grain)
     if amount is None:
         amount = np.zeros(len(day))
-    scale = 100.0 if np.array_equal(np.rint(amount * 100.0) / 100.0, amount) else 1.0
-    if scale > 1.0:
-        amount = np.rint(amount * scale)  # whole cents add up without rounding, in any order
+    scale, amount = _in_cents(amount)
     n_ids = len(log.ids)
     if refund is None:
         purchases = _merge(code, day, amount, n_ids)
     else:
         purchases = _net(code, day, amount, refund, n_ids, counts)
         counts["unmatched_refunds"] /= scale
-
-    number = np.diff(purchases.start)
-    buyer = number > 0
-    n_buyers = int(np.count_nonzero(buyer))
     n_seen = n_ids if after is None and not counts["n_rows_after_as_of"] else _count_seen(log.code[window], n_ids)
-    counts["n_customers_without_purchase"] = n_seen - n_buyers
+    counts["n_customers_without_purchase"] = n_seen - int(np.count_nonzero(np.diff(purchases.start)))
     if after is None:
         counts["n_customers_after_as_of"] = n_ids - n_seen
     counts["n_purchases"] = len(purchases.day)
-    first, beyond = purchases.start[:-1], purchases.start[1:]
-    if n_buyers < n_ids:
-        first, beyond, number = first[buyer], beyond[buyer], number[buyer]
-    total = repeat_spend = None
-    if log.amount is not None:
-        spend = purchases.amount
-        first_spend = spend[first]
-        spend[first] = 0.0  # added up apart: total minus first would lose what is small beside the first
-        repeat_spend = np.add.reduceat(spend, first) if n_buyers else np.zeros(0)
-        total = (first_spend + repeat_spend) / scale
-        repeat_spend /= scale
-    return Summary(
-        customer=log.ids if n_buyers == n_ids else log.ids[buyer],
-        first_day=purchases.day[first],
-        last_day=purchases.day[beyond - 1],
-        n_purchases=number,
-        total=total,
-        repeat_spend=repeat_spend,
-        counts=OrderLogCounts(**counts),
-    )
+    if scale > 1.0:
+        purchases.amount[:] /= scale
+    return purchases, OrderLogCounts(**counts)
 
 
 def start_of_grain(day: Any, grain: str) -> Any:  # noqa: ANN401 - one day number or an array of them
@@ -231,8 +260,10 @@ def _apply_policy(
             require(~missing, "amount", amount, "a number, not missing", hint='missing="drop" leaves such rows out')
         used = used & ~missing
         counts["n_missing"] = log.count(missing)
-    if policy.zeros != "keep":
-        zero = (amount == 0) & used
+    zero = (amount == 0) & used
+    if policy.zeros == "keep":
+        counts["n_zeros_kept"] = log.count(zero)
+    else:
         if policy.zeros == "raise":
             require(~zero, "amount", amount, "not 0", hint='zeros="keep" counts such rows, zeros="drop" does not')
         used = used & ~zero
@@ -250,13 +281,19 @@ def _apply_policy(
     return used, negative
 
 
+def _in_cents(amount: Floats) -> tuple[float, Floats]:
+    """Amounts as whole cents where they all are such, because these add up without rounding, in any order."""
+    cents = np.rint(amount * 100.0)
+    return (100.0, cents) if np.array_equal(cents / 100.0, amount) else (1.0, amount)
+
+
 def _count_seen(code: Integers, n_ids: int) -> int:
     seen = np.zeros(n_ids, dtype=bool)
     seen[code] = True
     return int(np.count_nonzero(seen))
 
 
-def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> _Purchases:
+def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> Purchases:
     """Sort rows by customer and day, and add up those of one customer and day.
 
     Customers by days is a sparse matrix; making its compressed form is a counting sort, several times faster than
@@ -267,12 +304,12 @@ def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> _Purcha
     origin = int(day.min(initial=0))
     span = int(day.max(initial=0)) - origin + 1
     table = coo_array((amount, (code, day - origin)), shape=(n_ids, span)).tocsr()
-    return _Purchases(table.indptr.astype(np.int64), table.indices.astype(np.int64) + origin, table.data)
+    return Purchases(table.indptr.astype(np.int64), table.indices.astype(np.int64) + origin, table.data)
 
 
 def _net(
     code: Integers, day: Integers, amount: Floats, refund: npt.NDArray[np.bool_], n_ids: int, counts: dict[str, Any]
-) -> _Purchases:
+) -> Purchases:
     """Merge rows as `_merge` does, taking refunds off the latest paid purchase at or before them, then earlier ones."""
     start, days, credit = _merge(code, day, np.where(refund, 0.0, amount), n_ids)
     back = _merge(code, day, np.where(refund, -amount, 0.0), n_ids).amount
@@ -294,11 +331,11 @@ def _net(
         touched = (owed > 0) & (paid > 0)
         undone = touched & (left <= _ROUNDING * paid)
         cancelled[place] = undone
-        credit[place] = np.where(touched, np.where(undone, 0.0, left), paid)
+        credit[place] = np.where(touched, left, paid)  # of a cancelled purchase nobody asks
         debt[:n_left] = np.where(touched, np.where(left < -_ROUNDING * paid, -left, 0.0), owed)
     unmatched = 0.0 - float(debt.sum())  # no -0.0
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))
     counts["unmatched_refunds"] = unmatched
     kept = bought & ~cancelled
     n_kept = np.concatenate([[0], np.cumsum(kept)])
-    return _Purchases(n_kept[start], days[kept], credit[kept])
+    return Purchases(n_kept[start], days[kept], credit[kept])

@@ -18,7 +18,7 @@ __all__ = ["RateKind", "RatePeriod", "convert_rate", "expected_lifetime", "reten
 RateKind: TypeAlias = Literal["churn", "retention", "discount"]
 """What a rate does: takes customers away, keeps them, or makes money grow."""
 
-RatePeriod: TypeAlias = Literal["day", "week", "month", "quarter", "year"]
+RatePeriod: TypeAlias = Literal["day", "week", "month", "quarter", "half-year", "year"]
 """Periods that a rate can refer to."""
 
 _DAYS: dict[RatePeriod, Fraction] = {
@@ -26,6 +26,7 @@ _DAYS: dict[RatePeriod, Fraction] = {
     "week": Fraction(7),
     "month": Fraction(1461, 48),
     "quarter": Fraction(1461, 16),
+    "half-year": Fraction(1461, 8),
     "year": Fraction(1461, 4),
 }
 _KINDS: tuple[RateKind, ...] = ("churn", "retention", "discount")
@@ -43,8 +44,8 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
         Rate per `from_period` [fraction]: churn and retention in [0, 1], discount >= 0.
     kind : {"churn", "retention", "discount"}
         What the rate is; the three compound differently, so there is no default.
-    from_period, to_period : {"day", "week", "month", "quarter", "year"}
-        A year is 4 quarters or 12 months exactly, and 365.25 days, the rulers
+    from_period, to_period : {"day", "week", "month", "quarter", "half-year", "year"}
+        A year is 2 half-years, 4 quarters or 12 months exactly, and 365.25 days, the rulers
         of :data:`crmvalue.purchases.DAYS_PER_UNIT`; a week is 7 days.
 
     Returns
@@ -140,7 +141,7 @@ def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
 
 
 def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
-    r"""Share of a cohort that is still active after each period, at a constant retention rate.
+    r"""Share of a cohort that is active in each period, at a constant retention rate.
 
     Basis: shares, no money. Margin per period times this curve is a stream for :func:`npv`.
 
@@ -149,12 +150,12 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
     retention_rate : array_like
         Share kept from one period to the next [fraction], in [0, 1]; an array gives one curve each.
     n_periods : int
-        Periods after the start, >= 0.
+        Number of periods, the first included, >= 1; the `n_periods` of :func:`ltv_retention`.
 
     Returns
     -------
-    numpy.ndarray, shape (..., n_periods + 1)
-        Element t is the share active after t periods; element 0 is 1.
+    numpy.ndarray, shape (..., n_periods)
+        Element t is the share active in period t + 1; element 0, of the first period, is 1.
 
     Raises
     ------
@@ -163,18 +164,18 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
 
     Notes
     -----
-    .. math:: S(t) = r^t, \qquad t = 0, \dots, n
+    .. math:: S(t) = r^t, \qquad t = 0, \dots, n - 1
 
     Source: survival function of the geometric distribution.
 
     Examples
     --------
-    >>> retention_curve(0.5, 3)
+    >>> retention_curve(0.5, 4)
     array([1.   , 0.5  , 0.25 , 0.125])
     """
     (retention,) = as_floats(retention_rate=retention_rate)
     require_fractions(retention_rate=retention)
-    n = as_whole_number("n_periods", n_periods, low=0)
+    n = as_whole_number("n_periods", n_periods, low=1)
 
-    curve: Floats = retention[..., np.newaxis] ** np.arange(n + 1)
+    curve: Floats = retention[..., np.newaxis] ** np.arange(n)
     return curve

@@ -87,4 +87,19 @@ class ConvergenceError(RuntimeError):
 
 
 class DataWarning(UserWarning):
-    """Data were used although they break an assumption; the message says which, and how many rows."""
+    """Data were used although they break an assumption.
+
+    Parameters
+    ----------
+    message : str
+        Which assumption.
+    count : int, optional
+        How many rows or customers break it.
+    """
+
+    def __init__(self, message: str, count: int | None = None) -> None:
+        self.count = count
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return DataWarning, (str(self), self.count)

@@ -63,6 +63,8 @@ from crmvalue._values import float_column
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats
@@ -309,6 +311,10 @@ def ltv_npv(
     return net
 
 
+def _optional_names(value: Iterable[str] | None) -> tuple[str, ...] | None:
+    return None if value is None else tuple(str(name) for name in value)
+
+
 def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
     return None if value is None else as_day("as_of", value)
 
@@ -323,6 +329,8 @@ class SegmentLtv:
     ----------
     values : array_like, shape (n,)
         Value of each segment [money].
+    names : iterable of str, optional
+        Name of each segment, all different.
     as_of : date, optional
         The day that the value refers to; :func:`is_stale` tells whether it is due again.
 
@@ -334,7 +342,12 @@ class SegmentLtv:
     """
 
     values: Floats = float_column("values")
+    names: tuple[str, ...] | None = attrs.field(default=None, converter=_optional_names)
     as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        if self.names is not None and len(set(self.names)) != len(self.values):
+            raise InputError("names", f"{len(self.values)} different names, one for each segment", self.names)
 
     @property
     def total(self) -> float:
@@ -342,8 +355,9 @@ class SegmentLtv:
         return math.fsum(self.values)
 
     def to_json(self) -> str:
-        """Write the values and their date as JSON text."""
-        return json.dumps({"values": self.values.tolist(), "as_of": None if self.as_of is None else str(self.as_of)})
+        """Write the values, their names and their date as JSON text."""
+        as_of = None if self.as_of is None else str(self.as_of)
+        return json.dumps({"values": self.values.tolist(), "names": self.names, "as_of": as_of})
 
     @classmethod
     def from_json(cls, text: str) -> SegmentLtv:
@@ -356,6 +370,7 @@ def ltv_segments(
     retention_probability: ArrayLike,
     margin: ArrayLike,
     *,
+    names: Iterable[str] | None = None,
     as_of: ArrayLike | None = None,
 ) -> SegmentLtv:
     r"""Lifetime value of a base by segment, where one average would hide that segments differ.
@@ -370,6 +385,8 @@ def ltv_segments(
         Probability that the segment stays to bring it [fraction], in [0, 1]; one, or one for each segment.
     margin : array_like
         Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment.
+    names : iterable of str, optional
+        Name of each segment, kept with the result.
     as_of : date, optional
         The day that the inputs refer to; kept with the result.
 
@@ -403,7 +420,9 @@ def ltv_segments(
     if values.shape != column.shape or not column.size:
         raise InputError("revenue", "one amount for each of at least one segment", column.shape)
 
-    return SegmentLtv(values=np.where(values < 1e-100, 0, values), as_of=as_of)  # what is that small is nothing
+    return SegmentLtv(
+        values=np.where(values < 1e-100, 0, values), names=names, as_of=as_of
+    )  # what is that small is nothing
 
 
 def ltv_net_of_costs(

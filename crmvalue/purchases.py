@@ -22,7 +22,6 @@ from crmvalue._checks import as_column, as_day, require, require_choice
 from crmvalue._customers import encode_customers
 from crmvalue._order_log import (
     Grain,
-    Log,
     Missing,
     OrderLogCounts,
     Policy,
@@ -31,6 +30,7 @@ from crmvalue._order_log import (
     TimeUnit,
     Zeros,
     aggregate,
+    last_day,
     read_log,
     start_of_grain,
 )
@@ -319,7 +319,7 @@ class PurchaseSplit:
     ----------
     calibration : PurchaseHistory
         The customers' histories up to and including `calibration.as_of`.
-    holdout_frequency : ndarray
+    holdout_n_purchases : ndarray
         Purchases of each of these customers in the holdout, shape (n,), whole numbers >= 0.
     holdout_spend : ndarray or None
         Money each spent in the holdout; None for a log without amounts.
@@ -327,7 +327,7 @@ class PurchaseSplit:
         Length of the holdout [time_unit of `calibration`], whole days.
     new_customer : ndarray
         Identifiers of customers whose first purchase is in the holdout: no model saw them.
-    new_frequency : ndarray
+    new_n_purchases : ndarray
         Purchases of each new customer in the holdout, the first included.
     new_spend : ndarray or None
         Money each new customer spent in the holdout.
@@ -337,16 +337,16 @@ class PurchaseSplit:
     Examples
     --------
     >>> split = split_purchases([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-03-02"], calibration_end="2024-01-31")
-    >>> split.holdout_frequency, split.n_new_customers
+    >>> split.holdout_n_purchases, split.n_new_customers
     (array([1.]), 1)
     """
 
     calibration: PurchaseHistory
-    holdout_frequency: Floats = float_column("holdout_frequency")
+    holdout_n_purchases: Floats = float_column("holdout_n_purchases")
     holdout_spend: Floats | None = float_column("holdout_spend", optional=True)
     holdout_length: float
     new_customer: npt.NDArray[Any] = array_field()
-    new_frequency: Floats = float_column("new_frequency")
+    new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
     holdout_counts: OrderLogCounts
 
@@ -424,15 +424,8 @@ def summarise_purchases(
     array([15., nan])
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
-    return summarise_log(log, Policy(refunds, zeros, missing), as_of=as_of, time_unit=time_unit, grain=grain)
-
-
-def summarise_log(
-    log: Log, policy: Policy, *, as_of: ArrayLike | None, time_unit: TimeUnit, grain: Grain
-) -> PurchaseHistory:
-    """Do what :func:`summarise_purchases` does, for a log that is read already."""
-    end = log.day.max() if as_of is None else as_day("as_of", as_of)
-    return _to_history(aggregate(log, policy, None, end, grain), end, time_unit, grain)
+    end = last_day(log, "as_of", as_of)
+    return to_history(aggregate(log, Policy(refunds, zeros, missing), None, end, grain), end, time_unit, grain)
 
 
 def split_purchases(
@@ -475,16 +468,16 @@ def split_purchases(
     >>> from crmvalue.datasets import load_cdnow
     >>> cdnow = load_cdnow()
     >>> split = split_purchases(cdnow.customer, cdnow.date, cdnow.amount, calibration_end="1997-09-30")
-    >>> int(split.calibration.frequency.sum()), int(split.holdout_frequency.sum()), split.holdout_length
+    >>> int(split.calibration.frequency.sum()), int(split.holdout_n_purchases.sum()), split.holdout_length
     (2457, 1882, 39.0)
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
     policy = Policy(refunds, zeros, missing)
-    cut = as_day("calibration_end", calibration_end)
-    end = log.day.max() if holdout_end is None else as_day("holdout_end", holdout_end)
+    cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
+    end = last_day(log, "holdout_end", holdout_end)
     if end <= cut:
         raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
-    calibration = _to_history(aggregate(log, policy, None, cut, grain), cut, time_unit, grain)
+    calibration = to_history(aggregate(log, policy, None, cut, grain), cut, time_unit, grain)
     later = aggregate(log, policy, cut, end, grain)
     ids = calibration.customer
     if ids is None:  # pragma: no cover - a history made from a log has its customers
@@ -499,21 +492,22 @@ def split_purchases(
         spend[place[known]] = later.total[known]
     return PurchaseSplit(
         calibration=calibration,
-        holdout_frequency=_own(frequency),
+        holdout_n_purchases=_own(frequency),
         holdout_spend=None if spend is None else _own(spend),
         holdout_length=float((end - cut).astype(np.int64) / DAYS_PER_UNIT[time_unit]),
         new_customer=later.customer[~known],
-        new_frequency=later.n_purchases[~known].astype(np.float64),
+        new_n_purchases=later.n_purchases[~known].astype(np.float64),
         new_spend=None if later.total is None else later.total[~known],
         holdout_counts=later.counts,
     )
 
 
-def _to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain) -> PurchaseHistory:
+def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain) -> PurchaseHistory:
+    """Put the summary of a log into the units of a history."""
     if len(summary.customer) == 0:
-        raise InputError("date", f"on or before {end} in at least one row that is a purchase", "no purchase")
+        raise InputError("amount", "such that at least one row is a purchase", f"no purchase until {end}")
     ruler = DAYS_PER_UNIT[time_unit]
-    last_day = start_of_grain(end.astype(np.int64), grain)
+    final_day = start_of_grain(end.astype(np.int64), grain)
     frequency = (summary.n_purchases - 1).astype(np.float64)
     repeat_spend = None
     if summary.repeat_spend is not None:
@@ -523,7 +517,7 @@ def _to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain
         customer=_own(summary.customer),
         frequency=_own(frequency),
         recency=_own((summary.last_day - summary.first_day) / ruler),
-        age=_own((last_day - summary.first_day) / ruler),
+        age=_own((final_day - summary.first_day) / ruler),
         mean_repeat_spend=None if repeat_spend is None else _own(repeat_spend),
         total_spend=None if summary.total is None else _own(summary.total),
         time_unit=time_unit,

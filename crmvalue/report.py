@@ -6,29 +6,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+import json
+import math
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import numpy as np
 
 from crmvalue import ltv, metrics
 from crmvalue._calendar import add_months
-from crmvalue._checks import as_day, as_float, as_fraction
-from crmvalue._order_log import Log, Policy, aggregate, read_log
+from crmvalue._checks import as_day, as_fraction, as_positive
+from crmvalue._order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
 from crmvalue.errors import InputError
-from crmvalue.purchases import OrderLogCounts, PurchaseHistory, summarise_log
+from crmvalue.purchases import OrderLogCounts, PurchaseHistory, to_history
 from crmvalue.segmentation import gini, top_share
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from crmvalue.ltv import LtvToCacBand
     from crmvalue.purchases import Missing, Refunds, Zeros
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+    from crmvalue.typing import ArrayLike, Dates, Floats
 
-__all__ = ["BaseSummary", "Concentration", "Estimate", "LastPeriod", "Value", "format_summary", "summarise_base"]
+__all__ = ["BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "format_summary", "summarise_base"]
 
-_PERIODS = {12: "year", 6: "half-year", 3: "quarter", 1: "month"}
+_PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
+_PACES = 2.0  # a period must be so many times the mean time between purchases, or silence says nothing
+_DAY = np.timedelta64(1, "D")
 
 
 @attrs.frozen
@@ -55,15 +61,12 @@ class Estimate:
 
 @attrs.frozen(kw_only=True)
 class LastPeriod:
-    """The newest period of the log against the one before it.
-
-    Silence for a whole period counts as leaving, so that slow customers are taken for lost ones: the churn is an upper
-    bound, and the longer the period, the better.
+    """The newest period of the log against the one before it, and what newcomers do in their first two.
 
     Parameters
     ----------
-    name : str
-        "year", "half-year", "quarter" or "month".
+    name : {"year", "half-year", "quarter", "month"}
+        The period.
     n_months : int
         Its length.
     n_before : int
@@ -72,14 +75,25 @@ class LastPeriod:
         Customers who bought in the newest period.
     retention_rate : Estimate or None
         Share of `n_before` who bought again in the newest period; None where nobody bought before.
-    purchases_per_customer : float or None
+    prob_silent : float
+        Chance that a customer who is still there and buys at random at the mean pace of the repeat buyers is silent
+        for a whole period, and so is taken for lost.
+    purchases_per_active : float or None
         Purchases per active customer in the newest period.
-    average_order_value, arpu : float or None
-        Money per purchase, and per active customer, in the newest period.
+    average_order_value : float or None
+        Money per purchase in the newest period.
+    arpu : Estimate or None
+        Money per active customer in the newest period.
+    n_newcomers : int
+        Customers whose first two periods, counted from their first purchase, the log covers.
+    newcomer_revenue : float or None
+        Mean money of a newcomer in the first period.
+    newcomer_retention_rate : float or None
+        Share of newcomers who bought in their second period.
 
     Examples
     --------
-    >>> LastPeriod(name="month", n_months=1, n_before=0, n_active=0).retention_rate is None
+    >>> LastPeriod(name="month", n_months=1, n_before=0, n_active=0, prob_silent=0.1).retention_rate is None
     True
     """
 
@@ -87,28 +101,33 @@ class LastPeriod:
     n_months: int
     n_before: int
     n_active: int
+    prob_silent: float
     retention_rate: Estimate | None = None
-    purchases_per_customer: float | None = None
+    purchases_per_active: float | None = None
     average_order_value: float | None = None
-    arpu: float | None = None
+    arpu: Estimate | None = None
+    n_newcomers: int = 0
+    newcomer_revenue: float | None = None
+    newcomer_retention_rate: float | None = None
 
 
 @attrs.frozen(kw_only=True)
-class Value:
-    """Lifetime value of a customer who is active today, before acquisition cost.
-
-    The intervals carry the uncertainty of the churn alone.
+class BaseValue:
+    """Lifetime value, before acquisition cost; the intervals carry the uncertainty of the retention rate alone.
 
     Parameters
     ----------
-    revenue : Estimate or None
-        Average order value x purchases a period x lifespan. Basis: revenue.
-    gross_margin : Estimate or None
-        ARPU x margin / churn. Basis: gross margin. None without a margin.
-    discounted : Estimate or None
-        The same, discounted at the end of each period. Basis: gross margin. None without margin and discount rate.
+    ltv_revenue : Estimate or None
+        Value of an active customer: average order value x purchases a period x lifespan. Basis: revenue.
+    ltv_margin : Estimate or None
+        Value of an active customer: ARPU x margin / churn. Basis: gross margin. None without a margin.
+    ltv_discounted : Estimate or None
+        The same, discounted at the end of each period. None without a discount rate.
+    ltv_newcomer : Estimate or None
+        Value of a new customer: the margin of the first period, then the value of an active customer for the share
+        that buys again; discounted where there is a discount rate. Basis: gross margin.
     ltv_to_cac : float or None
-        The best of the two margin values over the acquisition cost: discounted where there is a discount rate.
+        `ltv_newcomer` over the acquisition cost: what is paid for is a newcomer, not a customer who stayed.
     band : LtvToCacBand or None
         What that ratio means.
     max_acquisition_cost : float or None
@@ -116,13 +135,14 @@ class Value:
 
     Examples
     --------
-    >>> Value(revenue=Estimate(120.0)).gross_margin is None
+    >>> BaseValue(ltv_revenue=Estimate(120.0)).ltv_margin is None
     True
     """
 
-    revenue: Estimate | None = None
-    gross_margin: Estimate | None = None
-    discounted: Estimate | None = None
+    ltv_revenue: Estimate | None = None
+    ltv_margin: Estimate | None = None
+    ltv_discounted: Estimate | None = None
+    ltv_newcomer: Estimate | None = None
     ltv_to_cac: float | None = None
     band: LtvToCacBand | None = None
     max_acquisition_cost: float | None = None
@@ -177,11 +197,11 @@ class BaseSummary:
     time_between_purchases : Estimate or None
         Mean days between two purchases; None where nobody bought twice.
     last_period : LastPeriod or None
-        The newest period against the one before; None where the log is shorter than two months.
+        The newest period against the one before; None where the log is too short for the customers' pace.
     margin, acquisition_cost, discount_rate : float or None
         As given.
-    value : Value
-        Lifetime value of an active customer.
+    value : BaseValue
+        Lifetime value.
     concentration : Concentration or None
         None for a log without amounts, or without any money.
 
@@ -208,8 +228,37 @@ class BaseSummary:
     margin: float | None
     acquisition_cost: float | None
     discount_rate: float | None
-    value: Value
+    value: BaseValue
     concentration: Concentration | None
+
+    def to_json(self) -> str:
+        """Write all figures as JSON text; :meth:`from_json` reads them back."""
+        return json.dumps(attrs.asdict(self, value_serializer=_plain))
+
+    @classmethod
+    def from_json(cls, text: str) -> BaseSummary:
+        """Read what :meth:`to_json` wrote.
+
+        Examples
+        --------
+        >>> summary = summarise_base([1, 1], ["2024-01-01", "2024-03-01"], [10, 20])
+        >>> BaseSummary.from_json(summary.to_json()) == summary
+        True
+        """
+        fields = json.loads(text)
+        for name in ("as_of", "recompute_on", "first_day"):
+            fields[name] = as_day(name, fields[name])
+        fields["counts"] = OrderLogCounts(**fields["counts"])
+        for name, kind in (("last_period", LastPeriod), ("value", BaseValue), ("concentration", Concentration)):
+            if fields[name] is not None:
+                fields[name] = kind(**_estimates(fields[name]))
+        if fields["value"].band is not None:
+            fields["value"] = attrs.evolve(fields["value"], band=ltv.LtvToCacBand(**fields["value"].band))
+        return cls(**_estimates(fields))
+
+
+def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ANN401, ARG001 - the hook of attrs
+    return str(value) if isinstance(value, np.datetime64) else value
 
 
 def summarise_base(
@@ -251,14 +300,16 @@ def summarise_base(
     Notes
     -----
     Churn is measured on the two newest full periods of the log: the longest of year, half-year, quarter and month of
-    which two fit. A customer who bought in the first and not in the second counts as lost.
+    which two fit. A customer who bought in the first and not in the second counts as lost. Where that period is shorter
+    than twice the mean time between purchases, silence says too little, and no value is given. Newcomers are customers
+    whose first purchase is in the log; in a log that begins after the company did, the earliest are old customers.
 
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow
     >>> cdnow = load_cdnow()
     >>> summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
-    >>> summary.last_period.name, round(summary.value.gross_margin.value, 2)
+    >>> summary.last_period.name, round(summary.value.ltv_margin.value, 2)
     ('half-year', 52.25)
     """
     log = read_log(customer, date, amount, time_unit="day", grain="day")
@@ -283,40 +334,45 @@ def summarise_base_log(
 ) -> BaseSummary:
     """Do what :func:`summarise_base` does, for a log that is read already."""
     margin = None if margin is None else as_fraction("margin", margin, closed=True)
-    acquisition_cost = None if acquisition_cost is None else _at_least("acquisition_cost", acquisition_cost)
-    discount_rate = None if discount_rate is None else _at_least("discount_rate", discount_rate, zero=True)
-    history = summarise_log(log, policy, as_of=as_of, time_unit="day", grain="day")
-    if history.as_of is None or history.counts is None:  # pragma: no cover - a history made from a log has both
-        raise AssertionError
-    period = _last_period(log, policy, history.as_of)
+    acquisition_cost = None if acquisition_cost is None else as_positive("acquisition_cost", acquisition_cost)
+    discount_rate = None if discount_rate is None else as_positive("discount_rate", discount_rate, zero=True)
+    for name, given in (("acquisition_cost", acquisition_cost), ("discount_rate", discount_rate)):
+        if given is not None and margin is None:
+            raise InputError(name, "given together with a margin", given, hint="without one there is only revenue")
+    end = last_day(log, "as_of", as_of)
+    purchases, counts = find_purchases(log, policy, None, end, "day")
+    history = to_history(condense(log, purchases, counts), end, "day", "day")
+    between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
+    period = _last_period(purchases, end, None if between is None else between.value)
     spend = history.total_spend
     return BaseSummary(
-        as_of=history.as_of,
-        recompute_on=as_day("as_of", ltv.recalculation_date(history.as_of)),
-        first_day=history.as_of - np.timedelta64(int(history.age.max()), "D"),
+        as_of=end,
+        recompute_on=as_day("as_of", ltv.recalculation_date(end)),
+        first_day=end - np.timedelta64(int(history.age.max()), "D"),
         n_customers=history.n_customers,
         n_purchases=int(history.n_purchases.sum()),
         revenue=None if spend is None else float(spend.sum()),
-        counts=history.counts,
+        counts=counts,
         repeat_purchase_rate=_share(int(np.count_nonzero(history.frequency)), history.n_customers),
-        purchases_per_customer=_mean(history.n_purchases),
+        purchases_per_customer=_mean(history.n_purchases, at_least=1.0),
         average_order_value=None if spend is None else _ratio(spend, history.n_purchases),
         revenue_per_customer=None if spend is None else _mean(spend),
-        time_between_purchases=_ratio(history.recency, history.frequency) if history.frequency.any() else None,
+        time_between_purchases=between,
         last_period=period,
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
-        value=_value(period, margin, acquisition_cost, discount_rate),
+        value=_base_value(period, margin, acquisition_cost, discount_rate),
         concentration=_concentration(history),
     )
 
 
-def _at_least(name: str, value: ArrayLike, *, zero: bool = False) -> float:
-    number = as_float(name, value)
-    if number < 0 or (number == 0 and not zero):
-        raise InputError(name, ">= 0" if zero else "> 0", number)
-    return number
+def _estimates(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn what was an estimate into one again."""
+    return {
+        name: Estimate(**value) if isinstance(value, dict) and set(value) == {"value", "low", "high"} else value
+        for name, value in fields.items()
+    }
 
 
 def _share(n_part: int, n_all: int) -> Estimate:
@@ -324,12 +380,12 @@ def _share(n_part: int, n_all: int) -> Estimate:
     return Estimate(n_part / n_all, float(low), float(high))
 
 
-def _mean(values: Floats) -> Estimate:
+def _mean(values: Floats, *, at_least: float = 0.0) -> Estimate:
     mean = float(values.mean())
     if len(values) < 2:
         return Estimate(mean)
     low, high = metrics.mean_interval(values)
-    return Estimate(mean, max(float(low), 0.0), float(high))  # what is averaged here is never negative
+    return Estimate(mean, max(float(low), at_least), float(high))
 
 
 def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
@@ -344,70 +400,119 @@ def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
     return Estimate(ratio, max(float(low), 0.0), float(high))
 
 
-def _last_period(log: Log, policy: Policy, as_of: np.datetime64) -> LastPeriod | None:
-    first_day = log.day.min()
-    for n_months, name in _PERIODS.items():
+def _last_period(purchases: Purchases, as_of: np.datetime64, days_between: float | None) -> LastPeriod | None:
+    """Measure the longest period of which two fit into the log, if it is long enough for the customers' pace."""
+    day = purchases.day.astype("datetime64[D]")
+    first_day = day.min()
+    for name, n_months in _PERIODS.items():
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
-        if before < first_day - np.timedelta64(1, "D"):
+        if before < first_day - _DAY:
             continue
-        earlier = aggregate(log, policy, before, start, "day")
-        newest = aggregate(log, policy, start, as_of, "day")
-        n_before, n_active = len(earlier.customer), len(newest.customer)
-        kept = int(np.isin(earlier.customer, newest.customer, assume_unique=True).sum())
-        n_purchases = int(newest.n_purchases.sum())
-        money = None if newest.total is None else float(newest.total.sum())
+        n_days = int((as_of - start).astype(int))
+        if days_between is None or n_days < _PACES * days_between:
+            return None
+        bought_before = _in_window(purchases, day, before, start)
+        bought = _in_window(purchases, day, start, as_of)
+        n_before, n_active = (int(np.count_nonzero(who)) for who in (bought_before, bought))
+        newest = day > start
+        money = _sum_by_customer(purchases, newest)[bought]
+        paid = bool(money.any())
+        n_newcomers, newcomer_revenue, newcomer_retention = _newcomers(purchases, day, as_of, n_months)
         return LastPeriod(
             name=name,
             n_months=n_months,
             n_before=n_before,
             n_active=n_active,
-            retention_rate=_share(kept, n_before) if n_before else None,
-            purchases_per_customer=n_purchases / n_active if n_active else None,
-            average_order_value=None if not money else float(metrics.average_order_value(money, n_purchases)),
-            arpu=None if not money else float(metrics.average_revenue_per_user(money, n_active)),
+            prob_silent=math.exp(-n_days / days_between),
+            retention_rate=_share(int(np.count_nonzero(bought & bought_before)), n_before) if n_before else None,
+            purchases_per_active=int(np.count_nonzero(newest)) / n_active if n_active else None,
+            average_order_value=float(money.sum() / np.count_nonzero(newest)) if paid else None,
+            arpu=_mean(money) if paid else None,
+            n_newcomers=n_newcomers,
+            newcomer_revenue=newcomer_revenue,
+            newcomer_retention_rate=newcomer_retention,
         )
     return None
 
 
-def _value(
-    period: LastPeriod | None, margin: float | None, acquisition_cost: float | None, discount_rate: float | None
-) -> Value:
-    if period is None or period.retention_rate is None:
-        return Value()
-    arpu, order_value, frequency = period.arpu, period.average_order_value, period.purchases_per_customer
-    if arpu is None or order_value is None or frequency is None:
-        return Value()
-    kept = period.retention_rate
-    low, high = kept.low or 0.0, kept.high or 1.0
+def _in_window(purchases: Purchases, day: Dates, after: np.datetime64, end: np.datetime64) -> npt.NDArray[np.bool_]:
+    """Which customers bought after one day and up to another."""
+    seen = np.concatenate([[0], np.cumsum((day > after) & (day <= end))])
+    return np.diff(seen[purchases.start]) > 0
 
-    def at(formula: Callable[[float], FloatOrArray], rate: float) -> float | None:
+
+def _sum_by_customer(purchases: Purchases, chosen: npt.NDArray[np.bool_]) -> Floats:
+    owner = np.repeat(np.arange(len(purchases.start) - 1), np.diff(purchases.start))
+    return np.bincount(owner[chosen], purchases.amount[chosen], len(purchases.start) - 1).astype(np.float64)
+
+
+def _newcomers(
+    purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int
+) -> tuple[int, float | None, float | None]:
+    """Newcomers whose first two periods are over, their mean money in the first, and the share active in the second."""
+    n_purchases = np.diff(purchases.start)
+    came = day[np.minimum(purchases.start[:-1], len(day) - 1)]
+    second, over = (add_months(came, k * n_months) for k in (1, 2))
+    covered = (n_purchases > 0) & (over <= as_of + _DAY)
+    n = int(np.count_nonzero(covered))
+    if n == 0:
+        return 0, None, None
+    in_first = day < np.repeat(second, n_purchases)
+    in_second = ~in_first & (day < np.repeat(over, n_purchases))
+    seen = np.concatenate([[0], np.cumsum(in_second)])
+    came_again = np.diff(seen[purchases.start]) > 0
+    money = _sum_by_customer(purchases, in_first)
+    return n, float(money[covered].mean()), int(np.count_nonzero(came_again & covered)) / n
+
+
+def _base_value(
+    period: LastPeriod | None, margin: float | None, acquisition_cost: float | None, discount_rate: float | None
+) -> BaseValue:
+    if period is None or period.retention_rate is None or period.arpu is None:
+        return BaseValue()
+    kept, arpu = period.retention_rate, period.arpu.value
+    order_value, n_purchases = period.average_order_value or 0.0, period.purchases_per_active or 0.0
+    rate = 0.0
+    if discount_rate is not None:
+        rate = float(
+            ltv.convert_rate(discount_rate, kind="discount", from_period="year", to_period=cast("Any", period.name))
+        )
+
+    def newcomer(churn: float) -> float:
+        later = float(ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
+        first = (period.newcomer_revenue or 0.0) * (margin or 0.0)
+        return (first + (period.newcomer_retention_rate or 0.0) * later) / (1 + rate)
+
+    revenue = _over_churn(kept, lambda churn: ltv.ltv_retail(order_value, n_purchases, ltv.expected_lifetime(churn)))
+    if margin is None:
+        return BaseValue(ltv_revenue=revenue)
+    new = _over_churn(kept, newcomer) if period.n_newcomers else None
+    ratio = None if new is None or acquisition_cost is None else float(ltv.ltv_to_cac(new.value, acquisition_cost))
+    discounted = None
+    if discount_rate is not None:
+        discounted = _over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
+    return BaseValue(
+        ltv_revenue=revenue,
+        ltv_margin=_over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn)),
+        ltv_discounted=discounted,
+        ltv_newcomer=new,
+        ltv_to_cac=ratio,
+        band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio)),
+        max_acquisition_cost=None if new is None else float(ltv.max_acquisition_cost(new.value, 3)),
+    )
+
+
+def _over_churn(kept: Estimate, formula: Callable[[float], Any]) -> Estimate | None:
+    """Value of a formula at the measured churn and at the ends of its interval."""
+
+    def at(retention: float | None) -> float | None:
         try:
-            return float(formula(rate))
+            return None if retention is None else float(formula(1 - retention))
         except InputError:  # nobody left, and nothing is discounted: the value is infinite
             return None
 
-    def over_churn(formula: Callable[[float], FloatOrArray]) -> Estimate | None:
-        value = at(formula, 1 - kept.value)
-        return None if value is None else Estimate(value, at(formula, 1 - low), at(formula, 1 - high))
-
-    revenue = over_churn(lambda rate: ltv.ltv_retail(order_value, frequency, ltv.expected_lifetime(rate)))
-    if margin is None:
-        return Value(revenue=revenue)
-    gross = over_churn(lambda rate: ltv.ltv_margin_churn(arpu, margin, rate))
-    discounted = None
-    if discount_rate is not None:
-        per_period = float(np.expm1(period.n_months / 12 * np.log1p(discount_rate)))
-        discounted = over_churn(lambda rate: ltv.ltv_margin_churn(arpu, margin, rate, discount_rate=per_period))
-    best = gross if discount_rate is None else discounted
-    ratio = None if best is None or acquisition_cost is None else float(ltv.ltv_to_cac(best.value, acquisition_cost))
-    return Value(
-        revenue=revenue,
-        gross_margin=gross,
-        discounted=discounted,
-        ltv_to_cac=ratio,
-        band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio)),
-        max_acquisition_cost=None if best is None else float(ltv.max_acquisition_cost(best.value, 3)),
-    )
+    value = at(kept.value)
+    return None if value is None else Estimate(value, at(kept.low), at(kept.high))
 
 
 def _concentration(history: PurchaseHistory) -> Concentration | None:
@@ -455,12 +560,17 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     if summary.revenue is not None:
         lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
     left_out = [
-        (counts.n_rows_after_as_of, "after that day"),
+        (counts.n_rows_after_as_of, f"after that day; {counts.n_customers_after_as_of:,} customers are new then"),
         (counts.n_missing, "without an amount"),
         (counts.n_refunds_dropped, "refunds"),
         (counts.n_zeros_dropped, "with an amount of 0"),
     ]
     lines += [_line("left out", _rows(n), note=what) for n, what in left_out if n]
+    if counts.n_customers_without_purchase:
+        n = counts.n_customers_without_purchase
+        lines.append(_line("", f"{n:,}", note="customers of whom no purchase is left"))
+    if counts.n_zeros_kept:
+        lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
     if counts.n_refunds_netted:
         note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
         lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
@@ -480,17 +590,15 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
     ]
     period = summary.last_period
     if period is None:
-        lines.append(_line("retention rate", "not known", note="the log is shorter than two months"))
-    elif period.retention_rate is None:
-        note = f"nobody bought in the {period.name} before the last"
+        note = "the log is too short for how rarely these customers buy"
         lines.append(_line("retention rate", "not known", note=note))
+    elif period.retention_rate is None:
+        lines.append(_line("retention rate", "not known", note=f"nobody bought in the {period.name} before the last"))
     else:
-        note = f"of {period.n_before:,} active the {period.name} before, to the last"
+        note = f"of {period.n_before:,} who bought in the {period.name} before the last"
         lines.append(_estimate("retention rate", period.retention_rate, note=note))
-        arpu = None if period.arpu is None else f"{period.arpu:,.2f}"
-        if arpu:
-            note = f"revenue of each of {period.n_active:,} active in the last {period.name}"
-            lines.append(_line("ARPU", arpu, note=note))
+        note = f"of {period.n_active:,} who bought in the last {period.name}"
+        lines.append(_estimate("ARPU", period.arpu, note=note))
     return [line for line in lines if line]
 
 
@@ -500,23 +608,26 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         return ["LIFETIME VALUE", "  not known: the log has no amounts"]
     if period is None or period.retention_rate is None or period.arpu is None:
         return ["LIFETIME VALUE", "  not known: churn cannot be measured on this log"]
-    lines = ["LIFETIME VALUE of an active customer, before acquisition cost"]
-    if value.revenue is None:
+    lines = ["LIFETIME VALUE before acquisition cost; the intervals carry the retention rate alone"]
+    if value.ltv_revenue is None:
         lines.append("  Nobody left in the last period: without a discount rate the value is infinite.")
     lines += [
-        _estimate("in revenue", value.revenue, note="order value x purchases x lifespan"),
-        _estimate("in gross margin", value.gross_margin, note=f"ARPU x margin {summary.margin} / churn"),
+        _estimate("active, in revenue", value.ltv_revenue, note="order value x purchases x lifespan"),
+        _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn"),
+        _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year"),
     ]
-    if value.discounted is not None:
-        note = f"discounted at {summary.discount_rate} a year"
-        lines.append(_estimate("discounted", value.discounted, note=note))
+    if value.ltv_newcomer is not None and period.newcomer_retention_rate is not None:
+        note = f"first {period.name}, then active for {period.newcomer_retention_rate:.2f} of them"
+        lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
     if value.band is not None and value.ltv_to_cac is not None:
-        band = f"{value.band.name}: {value.band.message}"
+        band = f"newcomer's value; {value.band.name}: {value.band.message}"
         lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=band))
     if value.max_acquisition_cost is not None:
         lines.append(_line("acquisition cost", f"{value.max_acquisition_cost:,.2f}", note="at most, for LTV:CAC of 3"))
-    hint = f"Churn counts everybody as lost who was silent for one {period.name}, so these values are cautious."
-    lines.append(f"  {hint}")
+    lines.append(
+        f"  Who was silent for one {period.name} counts as lost; by chance alone that happens to a customer who is"
+        f" still there with {period.prob_silent:.2f}."
+    )
     if summary.margin is None:
         lines.append("  Revenue is not profit: give a margin (and an acquisition cost) for a value and LTV:CAC.")
     lines.append(f"  Compute again by {summary.recompute_on}; customers change.")

@@ -18,7 +18,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
-__all__ = ["LorenzCurve", "gini", "lorenz_curve", "top_share"]
+__all__ = ["LorenzCurve", "customer_share", "gini", "lorenz_curve", "top_share"]
 
 
 @attrs.frozen(kw_only=True)
@@ -140,6 +140,40 @@ def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
     held = np.concatenate([[0.0], np.cumsum(_sorted_values(value)[::-1])])
     best: FloatOrArray = (np.interp(share * (len(held) - 1), np.arange(len(held)), held) / held[-1])[()]
     return best
+
+
+def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
+    """Smallest share of the customers that holds a share of the value: the inverse of :func:`top_share`.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+    value_share : array_like
+        Part of the value, in [0, 1]: 0.8 for "who makes 80 % of the revenue".
+
+    Returns
+    -------
+    float or ndarray
+        In [0, 1], shape of `value_share`. The last customer needed counts in proportion.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, if all are 0, or if the share is not in [0, 1].
+
+    Examples
+    --------
+    >>> customer_share([50, 10, 10, 10, 20], 0.5)
+    np.float64(0.2)
+    """
+    (share,) = as_floats(value_share=value_share)
+    require((share >= 0) & (share <= 1), "value_share", share, "in [0, 1]", hint="0.8, not 80")
+    values = _sorted_values(value)[::-1]
+    holders = values[values > 0]  # customers without value are never needed
+    held = np.concatenate([[0.0], np.cumsum(holders)])
+    needed: FloatOrArray = (np.interp(share * held[-1], held, np.arange(len(held))) / len(values))[()]
+    return needed
 
 
 def _sorted_values(value: ArrayLike) -> Floats:

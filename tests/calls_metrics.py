@@ -65,7 +65,7 @@ CALLS = [
         {"n_promoters": [70, 50], "n_detractors": [20, 20], "n_answers": [100, 100], "level": 0.9},
         out_of_range={"n_promoters": -1, "n_detractors": -1, "n_answers": 89, "level": 95.0},
     ),
-    Call(metrics.count_nps_answers, {"scores": [10, 7, 0]}, out_of_range={"scores": 11}),
+    Call(metrics.nps_counts, {"scores": [10, 7, 0]}, out_of_range={"scores": 11}),
     share(metrics.customer_satisfaction, "n_positive", "n_answers"),
     Call(
         metrics.customer_satisfaction_from_scores,

@@ -10,6 +10,11 @@ CALLS = [
     Call(segmentation.gini, {"value": [1.0, 2.0]}, {"value": -1.0}),
     Call(segmentation.lorenz_curve, {"value": [1.0, 2.0]}, {"value": -1.0}),
     Call(
+        segmentation.customer_share,
+        {"value": [1.0, 2.0], "value_share": 0.8},
+        {"value": -1.0, "value_share": 80.0},
+    ),
+    Call(
         segmentation.top_share,
         {"value": [1.0, 2.0], "customer_share": 0.1},
         {"value": -1.0, "customer_share": 10.0},

@@ -18,6 +18,7 @@ _LENGTHS = {  # in days
     "week": Fraction(7),
     "month": Fraction(1461, 48),
     "quarter": Fraction(1461, 16),
+    "half-year": Fraction(1461, 8),
     "year": Fraction(1461, 4),
 }
 

@@ -49,6 +49,7 @@ class PlainCounts:
     n_missing: int = 0
     n_refunds_dropped: int = 0
     n_zeros_dropped: int = 0
+    n_zeros_kept: int = 0
     n_refunds_netted: int = 0
     n_purchase_rows: int = 0
     n_purchases: int = 0
@@ -118,6 +119,7 @@ def summarise_slowly(
                 kept.append((_start(row.date, grain), _money(row.amount)))
         else:
             counts.n_purchase_rows += 1
+            counts.n_zeros_kept += row.amount == 0
             kept.append((_start(row.date, grain), _money(row.amount)))
     if after is None:
         counts.n_customers_after_as_of = len(late - set(log))

@@ -304,7 +304,7 @@ class TestLtvRetention:
 
     @given(rates, discount_rates, st.integers(1, 40), timings)
     def test_equals_the_present_value_of_the_retention_curve(self, retention, discount, n, timing):
-        stream = 7 * ltv.retention_curve(retention, n - 1)
+        stream = 7 * ltv.retention_curve(retention, n)
         stream[stream < 1e-99] = 0
         value = ltv.ltv_retention(14, 0.5, retention, discount, timing=timing, n_periods=n)
         assert value == pytest.approx(ltv.npv(stream, discount, timing=timing), rel=1e-12)

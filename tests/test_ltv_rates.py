@@ -121,23 +121,23 @@ class TestExpectedLifetime:
 
 
 class TestRetentionCurve:
-    """S(t) = r^t, t = 0 ... n."""
+    """S(t) = r^t, t = 0 ... n - 1."""
 
     def test_oracle(self):
-        assert ltv.retention_curve(0.5, 3).tolist() == [1, 0.5, 0.25, 0.125]  # by hand
+        assert ltv.retention_curve(0.5, 4).tolist() == [1, 0.5, 0.25, 0.125]  # by hand
 
-    @given(rates, st.integers(0, 100))
+    @given(rates, st.integers(1, 100))
     def test_each_period_keeps_its_share_of_the_one_before(self, retention, n):
         curve = ltv.retention_curve(retention, n)
         assert curve[0] == 1
-        assert len(curve) == n + 1
+        assert len(curve) == n
         np.testing.assert_allclose(curve[1:], curve[:-1] * retention, rtol=1e-13, atol=1e-300)
 
     @given(st.floats(0.01, 1), st.integers(0, 10))
     def test_monthly_and_yearly_curves_meet(self, retention, years):
         monthly = ltv.convert_rate(retention, kind="retention", from_period="year", to_period="month")
-        every_year = ltv.retention_curve(monthly, 12 * years)[::12]
-        np.testing.assert_allclose(every_year, ltv.retention_curve(retention, years), rtol=1e-12)
+        every_year = ltv.retention_curve(monthly, 12 * years + 1)[::12]
+        np.testing.assert_allclose(every_year, ltv.retention_curve(retention, years + 1), rtol=1e-12)
 
     def test_one_curve_for_each_rate(self):
         curves = ltv.retention_curve([0.8, 0.9], 2)
@@ -147,7 +147,7 @@ class TestRetentionCurve:
         ("changes", "name"),
         [
             ({"retention_rate": 80}, "retention_rate"),
-            ({"n_periods": -1}, "n_periods"),
+            ({"n_periods": 0}, "n_periods"),
             ({"n_periods": 1.5}, "n_periods"),
             ({"n_periods": [1, 2]}, "n_periods"),
         ],

@@ -14,7 +14,7 @@ from strategies import counts, open_rates
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
     NpsCounts,
-    count_nps_answers,
+    nps_counts,
     customer_effort_score,
     customer_satisfaction,
     customer_satisfaction_from_scores,
@@ -133,18 +133,18 @@ class TestCountNpsAnswers:
         [(range(11), (2, 2, 7)), ([9, 10, 10], (3, 0, 0)), ([7, 8], (0, 2, 0)), ([0, 6], (0, 0, 2))],
     )
     def test_known_answers(self, scores, expected):
-        assert attrs.astuple(count_nps_answers(list(scores))) == expected
+        assert attrs.astuple(nps_counts(list(scores))) == expected
 
     @given(st.lists(st.integers(0, 10), min_size=1))
     def test_equals_the_mean_of_plus_and_minus_one(self, scores):
         votes = [(score >= 9) - (score <= 6) for score in scores]
-        assert count_nps_answers(scores).score == pytest.approx(100 * sum(votes) / len(votes), abs=1e-12)
-        assert count_nps_answers(scores).n_answers == len(scores)
+        assert nps_counts(scores).score == pytest.approx(100 * sum(votes) / len(votes), abs=1e-12)
+        assert nps_counts(scores).n_answers == len(scores)
 
     @pytest.mark.parametrize("scores", SCORE_REJECTIONS)
     def test_refuses(self, scores):
         with pytest.raises(InputError) as caught:
-            count_nps_answers(scores)
+            nps_counts(scores)
         assert caught.value.name == "scores"
 
 

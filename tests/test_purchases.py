@@ -239,8 +239,8 @@ REJECTIONS = [
     ({"amount": [5.0, 6.0]}, "amount", None),
     ({"amount": [[5.0], [6.0], [7.0]]}, "amount", None),
     ({"amount": 5.0}, "amount", None),
-    ({"amount": [0.0, 0.0, 0.0], "zeros": "drop"}, "date", None),
-    ({"amount": [-1.0, -1.0, -1.0], "refunds": "net"}, "date", None),
+    ({"amount": [0.0, 0.0, 0.0], "zeros": "drop"}, "amount", None),
+    ({"amount": [-1.0, -1.0, -1.0], "refunds": "net"}, "amount", None),
     ({"time_unit": "weeks"}, "time_unit", None),
     ({"time_unit": None}, "time_unit", None),
     ({"grain": "month"}, "grain", None),
@@ -251,7 +251,7 @@ REJECTIONS = [
 ]
 
 ENDS = [
-    ({"as_of": "2023-12-31"}, "date", None),
+    ({"as_of": "2023-12-31"}, "as_of", None),
     ({"as_of": "tomorrow"}, "as_of", None),
     ({"as_of": "2024-02"}, "as_of", None),
     ({"as_of": np.datetime64("NaT")}, "as_of", None),
@@ -280,9 +280,10 @@ class TestSummarisePurchases:
             assert caught.value.name == "amount"
             return
         if not plain.customer:
-            with pytest.raises(InputError, match="at least one row that is a purchase") as caught:
+            too_early = as_of is not None and as_of < min(row.date for row in rows)
+            with pytest.raises(InputError, match="first date of the log" if too_early else "no purchase") as caught:
                 summarise_purchases(*log_columns(rows), as_of=as_of, **options)
-            assert caught.value.name == "date"
+            assert caught.value.name == ("as_of" if too_early else "amount")
             return
         check_against(plain, summarise_purchases(*log_columns(rows), as_of=as_of, **options))
 
@@ -546,7 +547,7 @@ class TestSplitPurchases:
         calibration, bought, counts = split_slowly(rows, calibration_end=cut, holdout_end=end, **options)
         call = {"calibration_end": cut, "holdout_end": end, **options}
         if not calibration.customer:
-            with pytest.raises(InputError, match="at least one row that is a purchase"):
+            with pytest.raises(InputError, match="no purchase"):
                 split_purchases(*log_columns(rows), **call)
             return
         split = split_purchases(*log_columns(rows), **call)
@@ -554,12 +555,12 @@ class TestSplitPurchases:
         check_counts(counts, split.holdout_counts)
         known = split.calibration.customer.tolist()
         expected = [bought.get(customer, (0, 0.0)) for customer in known]
-        assert split.holdout_frequency.tolist() == [n for n, _ in expected]
+        assert split.holdout_n_purchases.tolist() == [n for n, _ in expected]
         np.testing.assert_allclose(split.holdout_spend, [spend for _, spend in expected], rtol=1e-13)
         new = sorted(set(bought) - set(known))
         assert split.new_customer.tolist() == new
         assert split.n_new_customers == len(new)
-        assert split.new_frequency.tolist() == [bought[customer][0] for customer in new]
+        assert split.new_n_purchases.tolist() == [bought[customer][0] for customer in new]
         np.testing.assert_allclose(split.new_spend, [bought[customer][1] for customer in new], rtol=1e-13)
         days = ((max(dates) if end is None else end) - cut).days
         assert split.holdout_length == days / DAYS_PER_UNIT[options["time_unit"]]
@@ -582,7 +583,7 @@ class TestSplitPurchases:
         spend = dict(zip(split.calibration.customer.tolist(), split.calibration.total_spend, strict=True))
         later = zip(
             [*split.calibration.customer.tolist(), *split.new_customer.tolist()],
-            [*split.holdout_frequency, *split.new_frequency],
+            [*split.holdout_n_purchases, *split.new_n_purchases],
             [*split.holdout_spend, *split.new_spend],
             strict=True,
         )
@@ -598,8 +599,8 @@ class TestSplitPurchases:
     def test_without_amounts(self):
         split = split_purchases([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-03-02"], calibration_end="2024-01-31")
         assert split.holdout_spend is split.new_spend is split.calibration.total_spend is None
-        assert split.holdout_frequency.tolist() == [1.0]
-        assert split.new_frequency.tolist() == [1.0]
+        assert split.holdout_n_purchases.tolist() == [1.0]
+        assert split.new_n_purchases.tolist() == [1.0]
 
     def test_a_refund_in_the_holdout_leaves_the_calibration_whole(self):
         split = split_purchases(
@@ -623,7 +624,7 @@ class TestSplitPurchases:
         ("change", "name", "index"),
         [
             *REJECTIONS,
-            ({"calibration_end": "2023-12-31"}, "date", None),
+            ({"calibration_end": "2023-12-31"}, "calibration_end", None),
             ({"calibration_end": "2024-02-01"}, "holdout_end", None),
             ({"holdout_end": "2024-01-10"}, "holdout_end", None),
             ({"holdout_end": "2024-01-09"}, "holdout_end", None),
@@ -658,6 +659,10 @@ class TestPurchaseHistory:
         assert history.days_since_last.tolist() == [59.0, 280.0]  # weeks rounded to two decimals, days none
         assert history.as_of == np.datetime64("1997-09-30")
         assert history.counts is None
+
+    def test_customers_are_stored_as_summaries_store_them(self):
+        for ids, kind in ((pd.Series(["b", "a"], dtype="category"), "U"), ([2.0, 1.0], "i")):
+            assert PurchaseHistory.from_columns(**SUMMARY, customer=ids).customer.dtype.kind == kind
 
     @pytest.mark.parametrize("nothing", [0, np.nan, -1, None])
     def test_mean_repeat_spend_of_nobody_may_be_anything(self, nothing):
@@ -906,7 +911,7 @@ class TestCdnow:
         mean = [0.2367, 0.6970, 1.3925, 1.56, 2.5323, 2.9474, 3.8621, 6.3594]
         group = np.minimum(split.calibration.frequency, 7).astype(int)
         np.testing.assert_array_equal(np.bincount(group), n)
-        actual = np.bincount(group, weights=split.holdout_frequency) / n
+        actual = np.bincount(group, weights=split.holdout_n_purchases) / n
         np.testing.assert_allclose(actual, mean, atol=0.00005)
         assert split.holdout_length == 39.0
 

@@ -10,12 +10,25 @@ import pytest
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
-from crmvalue.report import format_summary, summarise_base
+from crmvalue.report import BaseSummary, format_summary, summarise_base
 
 
 @pytest.fixture(scope="module")
 def cdnow():
     return load_cdnow()
+
+
+def half_year_after(day):
+    month = day.month + 5
+    year, month = day.year + month // 12, month % 12 + 1
+    last = (dt.date(year + month // 12, month % 12 + 1, 1) - dt.timedelta(days=1)).day
+    return dt.date(year, month, min(day.day, last))
+
+
+def daily(first, last, n):
+    """Spread n days evenly from the first to the last."""
+    start, end = np.datetime64(first), np.datetime64(last)
+    return start + np.round(np.linspace(0, (end - start).astype(int), n)).astype("timedelta64[D]")
 
 
 class TestSummariseBase:
@@ -34,15 +47,30 @@ class TestSummariseBase:
         retention = len(before & newest) / len(before)
         assert period.retention_rate.value == pytest.approx(retention, rel=1e-12)
         arpu = money / len(newest)
-        assert period.arpu == pytest.approx(arpu, rel=1e-12)
-        assert summary.value.revenue.value == pytest.approx(arpu / (1 - retention), rel=1e-12)
-        assert summary.value.gross_margin.value == pytest.approx(0.3 * arpu / (1 - retention), rel=1e-12)
-        per_period = 1.1**0.5
-        explicit = sum(0.3 * arpu * retention**t / per_period ** (t + 1) for t in range(500))
-        assert summary.value.discounted.value == pytest.approx(explicit, rel=1e-12)
-        assert summary.value.ltv_to_cac == pytest.approx(explicit / 20, rel=1e-12)
-        assert summary.value.max_acquisition_cost == pytest.approx(explicit / 3, rel=1e-12)
-        assert summary.value.band.name == "below healthy"
+        assert period.arpu.value == pytest.approx(arpu, rel=1e-12)
+        value = summary.value
+        assert value.ltv_revenue.value == pytest.approx(arpu / (1 - retention), rel=1e-12)
+        assert value.ltv_margin.value == pytest.approx(0.3 * arpu / (1 - retention), rel=1e-12)
+        growth = 1.1**0.5
+        discounted = sum(0.3 * arpu * retention**t / growth ** (t + 1) for t in range(500))
+        assert value.ltv_discounted.value == pytest.approx(discounted, rel=1e-12)
+        assert period.prob_silent == pytest.approx(np.exp(-182 / summary.time_between_purchases.value), rel=1e-12)
+
+        first = {}
+        for who, day, _ in rows:
+            first[who] = min(day, first.get(who, day))
+        second = {who: half_year_after(day) for who, day in first.items()}
+        third = {who: half_year_after(half_year_after(day)) for who, day in first.items()}
+        again = {who for who, day, _ in rows if second[who] <= day < third[who]}
+        early = sum(amount for who, day, amount in rows if day < second[who])
+        assert period.n_newcomers == len(first) == 2357
+        assert period.newcomer_revenue == pytest.approx(early / 2357, rel=1e-12)
+        assert period.newcomer_retention_rate == pytest.approx(len(again) / 2357, rel=1e-12)
+        newcomer = (0.3 * early / 2357 + len(again) / 2357 * discounted) / growth
+        assert value.ltv_newcomer.value == pytest.approx(newcomer, rel=1e-12)
+        assert value.ltv_to_cac == pytest.approx(newcomer / 20, rel=1e-12)
+        assert value.max_acquisition_cost == pytest.approx(newcomer / 3, rel=1e-12)
+        assert value.band.name == "break-even"
         assert str(summary.recompute_on) == "1998-09-30"
         assert summary.revenue == pytest.approx(sum(amount for *_, amount in rows), rel=1e-12)
 
@@ -51,34 +79,57 @@ class TestSummariseBase:
         estimates = [
             summary.repeat_purchase_rate, summary.purchases_per_customer, summary.average_order_value,
             summary.revenue_per_customer, summary.time_between_purchases, summary.last_period.retention_rate,
-            summary.value.revenue, summary.value.gross_margin, summary.value.discounted,
+            summary.last_period.arpu, summary.value.ltv_revenue, summary.value.ltv_margin,
+            summary.value.ltv_discounted, summary.value.ltv_newcomer,
         ]  # fmt: skip
         for estimate in estimates:
             assert 0 < estimate.low < estimate.value < estimate.high
 
     @pytest.mark.parametrize(
-        ("last_day", "period"),
-        [("2024-01-20", None), ("2024-03-01", "month"), ("2024-07-01", "quarter"), ("2026-06-30", "year")],
+        ("n_days", "period"),
+        [(40, None), (80, "month"), (190, "quarter"), (400, "half-year"), (800, "year")],
     )
-    def test_takes_the_longest_period_of_which_two_fit(self, last_day, period):
-        summary = summarise_base(["a", "b"], ["2024-01-01", last_day], [1, 1])
+    def test_takes_the_longest_period_of_which_two_fit(self, n_days, period):
+        days = np.datetime64("2024-01-01") + np.arange(0, n_days, 5)
+        summary = summarise_base(["a"] * len(days), days)
         assert (summary.last_period and summary.last_period.name) == period
 
     def test_two_full_periods_fit_exactly(self):
-        exactly = summarise_base(["a", "a"], ["2024-01-02", "2024-03-01"], [1, 1])
+        exactly = summarise_base(["a"] * 6, daily("2024-01-02", "2024-03-01", 6))
         assert exactly.last_period.name == "month"  # from 2 January to 1 March, both in: two months to the day
-        short = summarise_base(["a", "a"], ["2024-01-03", "2024-03-01"], [1, 1])
+        short = summarise_base(["a"] * 6, daily("2024-01-03", "2024-03-01", 6))
         assert short.last_period is None
 
+    def test_gives_no_value_where_customers_buy_too_rarely_for_the_log(self):
+        seldom = summarise_base(["a", "a", "a", "b"], ["2024-01-01", "2024-03-01", "2024-05-01", "2024-01-01"], [1] * 4)
+        assert seldom.time_between_purchases.value == pytest.approx(60.5)
+        assert seldom.last_period is None
+        assert "too short for how rarely" in format_summary(seldom)
+
+    def test_a_refund_in_another_period_cancels_the_purchase(self):
+        customer = ["a", "a", *["b"] * 9, *["c"] * 2]
+        date = ["2024-01-31", "2024-03-02", *daily("2024-01-20", "2024-03-20", 9), "2024-01-22", "2024-01-29"]
+        amount = [1000, -1000, *[5] * 9, 5, 5]
+        period = summarise_base(customer, date, amount, as_of="2024-03-20").last_period
+        assert (period.name, period.n_before) == ("month", 2)
+        assert period.retention_rate.value == 0.5
+
     def test_nobody_left_has_no_finite_value_without_discount(self):
-        customers, days = ["a", "a", "a"], ["2024-01-02", "2024-02-01", "2024-03-01"]
-        plain = summarise_base(customers, days, [10, 10, 10], margin=0.5, acquisition_cost=5)
+        days = daily("2024-01-02", "2024-03-01", 8)
+        customers, amounts = ["a"] * 8, [10] * 8
+        plain = summarise_base(customers, days, amounts, margin=0.5, acquisition_cost=5)
         assert plain.last_period.retention_rate.value == 1
-        assert plain.value.revenue is None
+        assert plain.value.ltv_revenue is None
         assert plain.value.ltv_to_cac is None
-        discounted = summarise_base(customers, days, [10, 10, 10], margin=0.5, acquisition_cost=5, discount_rate=0.1)
-        assert discounted.value.discounted.value == pytest.approx(5 / (1.1 ** (1 / 12) - 1), rel=1e-12)
+        discounted = summarise_base(customers, days, amounts, margin=0.5, acquisition_cost=5, discount_rate=0.1)
+        margin = 0.5 * discounted.last_period.arpu.value
+        assert discounted.value.ltv_discounted.value == pytest.approx(margin / (1.1 ** (1 / 12) - 1), rel=1e-12)
         assert "churn cannot be measured" not in format_summary(discounted)
+
+    def test_survives_json(self, cdnow):
+        for options in ({}, {"margin": 0.3, "acquisition_cost": 20, "discount_rate": 0.1}, {"as_of": "1997-01-01"}):
+            summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, **options)
+            assert BaseSummary.from_json(summary.to_json()) == summary
 
     @pytest.mark.parametrize(
         ("arguments", "name"),
@@ -87,7 +138,9 @@ class TestSummariseBase:
             ({"margin": -0.1}, "margin"),
             ({"acquisition_cost": 0}, "acquisition_cost"),
             ({"discount_rate": -0.01}, "discount_rate"),
-            ({"as_of": "1990-01-01"}, "date"),
+            ({"as_of": "1990-01-01"}, "as_of"),
+            ({"discount_rate": 0.1}, "discount_rate"),
+            ({"acquisition_cost": 5}, "acquisition_cost"),
             ({"refunds": "keep"}, "refunds"),
         ],
     )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.segmentation import gini, lorenz_curve, top_share
+from crmvalue.segmentation import customer_share, gini, lorenz_curve, top_share
 
 values = st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any)
 
@@ -114,3 +114,28 @@ class TestTopShare:
     def test_rejects_shares(self, share):
         with pytest.raises(InputError, match="customer_share"):
             top_share([1, 2], share)
+
+
+class TestCustomerShare:
+    """Smallest part of the customers that holds a part of the value."""
+
+    @pytest.mark.parametrize(
+        ("value", "share", "expected"),
+        [
+            ([50, 10, 10, 10, 20], 0.5, 0.2),  # the best of five holds half
+            ([50, 10, 10, 10, 20], 0.6, 0.3),  # and half of the second best a tenth
+            ([0, 0, 4, 4], 1.0, 0.5),  # who holds nothing is not needed
+            ([3, 1], 0.0, 0.0),
+        ],
+    )
+    def test_known(self, value, share, expected):
+        assert customer_share(value, share) == pytest.approx(expected, rel=1e-14)
+
+    @given(values, st.floats(0, 1))
+    def test_undoes_top_share(self, value, share):
+        assert top_share(value, customer_share(value, share)) == pytest.approx(share, abs=1e-9)
+
+    @pytest.mark.parametrize("share", [-0.1, 80, np.nan])
+    def test_rejects(self, share):
+        with pytest.raises(InputError, match="value_share"):
+            customer_share([1, 2], share)

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day, as_day_column, as_float, as_whole_number, require_same_length
+from crmvalue._checks import as_column, as_day, as_day_column, as_positive, as_whole_number, require_same_length
 from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, read_only
 from crmvalue.errors import InputError
@@ -173,7 +173,7 @@ def simulate_transactions(
         "dropout_scale": dropout_scale, "spend_shape": spend_shape, "spend_heterogeneity": spend_heterogeneity,
         "spend_scale": spend_scale,
     }  # fmt: skip
-    r, alpha, s, beta, p, q, gamma = (_positive(name, value) for name, value in shapes.items())
+    r, alpha, s, beta, p, q, gamma = (as_positive(name, value) for name, value in shapes.items())
 
     acquired = rng.integers(0, acquisition_days, n)
     observed = days - 1.0 - acquired
@@ -196,10 +196,3 @@ def simulate_transactions(
     return Transactions(
         customer=owner[order] + 1, date=first_day + day[order].astype("timedelta64[D]"), amount=amount[order]
     )
-
-
-def _positive(name: str, value: ArrayLike) -> float:
-    number = as_float(name, value)
-    if number <= 0:
-        raise InputError(name, "> 0", number)
-    return number

@@ -27,7 +27,7 @@ Revenue
 Feedback
 ====================================================  =================================================================
 :func:`net_promoter_score`                            NPS from counts
-:func:`count_nps_answers`                             NPS from single answers
+:func:`nps_counts`                             NPS from single answers
 :func:`customer_satisfaction`                         CSAT from counts
 :func:`customer_satisfaction_from_scores`             CSAT from single answers, as top-two-box or mean
 :func:`customer_effort_score`                         CES from single answers
@@ -91,12 +91,12 @@ from crmvalue.metrics._engagement import (
 )
 from crmvalue.metrics._feedback import (
     NpsCounts,
-    count_nps_answers,
     customer_effort_score,
     customer_satisfaction,
     customer_satisfaction_from_scores,
     net_promoter_score,
     net_promoter_score_interval,
+    nps_counts,
 )
 from crmvalue.metrics._intervals import mean_interval, proportion_interval, ratio_interval
 from crmvalue.metrics._revenue import (
@@ -130,7 +130,6 @@ __all__ = [
     "complaint_rate",
     "conversion_rate",
     "cost_per_contact",
-    "count_nps_answers",
     "customer_effort_score",
     "customer_movements",
     "customer_satisfaction",
@@ -141,6 +140,7 @@ __all__ = [
     "monthly_recurring_revenue",
     "net_promoter_score",
     "net_promoter_score_interval",
+    "nps_counts",
     "open_rate",
     "participation_rate",
     "proportion_interval",

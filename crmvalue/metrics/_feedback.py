@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NpsCounts",
-    "count_nps_answers",
     "customer_effort_score",
     "customer_satisfaction",
     "customer_satisfaction_from_scores",
     "net_promoter_score",
     "net_promoter_score_interval",
+    "nps_counts",
 ]
 
 SatisfactionMethod: TypeAlias = Literal["top_two_box", "mean"]
@@ -106,7 +106,7 @@ def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answer
     >>> net_promoter_score(70, 20, 100)
     np.float64(50.0)
     """
-    promoters, detractors, answers = _nps_counts(n_promoters, n_detractors, n_answers)
+    promoters, detractors, answers = _as_nps_counts(n_promoters, n_detractors, n_answers)
 
     return (100 * (promoters - detractors) / answers)[()]
 
@@ -155,7 +155,7 @@ def net_promoter_score_interval(
     >>> round(float(low), 2), round(float(high), 2)
     (14.05, 44.2)
     """
-    promoters, detractors, answers = _nps_counts(n_promoters, n_detractors, n_answers)
+    promoters, detractors, answers = _as_nps_counts(n_promoters, n_detractors, n_answers)
     z = normal_quantile(level)
 
     n = answers + _ADDED
@@ -165,7 +165,7 @@ def net_promoter_score_interval(
     return Interval((100 * low)[()], (100 * high)[()])
 
 
-def count_nps_answers(scores: ArrayLike) -> NpsCounts:
+def nps_counts(scores: ArrayLike) -> NpsCounts:
     """Count promoters, passives and detractors.
 
     Parameters
@@ -191,7 +191,7 @@ def count_nps_answers(scores: ArrayLike) -> NpsCounts:
 
     Examples
     --------
-    >>> count_nps_answers([10, 9, 8, 7, 6, 0, 10])
+    >>> nps_counts([10, 9, 8, 7, 6, 0, 10])
     NpsCounts(n_promoters=3, n_passives=2, n_detractors=2)
     """
     answers = _as_scores(scores, 0, 10)
@@ -335,7 +335,7 @@ def customer_effort_score(
     return np.float64(is_easy.mean() if method == "share_easy" else answers.mean())
 
 
-def _nps_counts(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: ArrayLike) -> tuple[Floats, ...]:
+def _as_nps_counts(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: ArrayLike) -> tuple[Floats, ...]:
     counts = as_counts(n_promoters=n_promoters, n_detractors=n_detractors, n_answers=n_answers)
     promoters, detractors, answers = counts
     require(answers > 0, "n_answers", answers, "> 0")
