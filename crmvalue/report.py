@@ -625,8 +625,8 @@ def _value_lines(summary: BaseSummary) -> list[str]:
     if value.max_acquisition_cost is not None:
         lines.append(_line("acquisition cost", f"{value.max_acquisition_cost:,.2f}", note="at most, for LTV:CAC of 3"))
     lines.append(
-        f"  Who was silent for one {period.name} counts as lost; by chance alone that happens to a customer who is"
-        f" still there with {period.prob_silent:.2f}."
+        f"  Who was silent for one {period.name} counts as lost; chance alone keeps a customer silent that long with"
+        f" {period.prob_silent:.2f}."
     )
     if summary.margin is None:
         lines.append("  Revenue is not profit: give a margin (and an acquisition cost) for a value and LTV:CAC.")
