@@ -113,7 +113,7 @@ group by customer
 
 DUCKDB = {
     "into numpy": lambda: DATABASE.execute(SQL).fetchnumpy(),
-    "into arrow": lambda: DATABASE.execute(SQL).to_arrow_table(),
+    "into arrow": lambda: DATABASE.sql(SQL).to_arrow_table(),
 }
 
 
