@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._checks import as_column, as_day, as_days, require, require_choice
+from crmvalue._checks import as_column, as_day, as_days, as_flag, require, require_choice
 from crmvalue._ltv_checks import as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
@@ -178,6 +178,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
 
     Flows that change their sign once have exactly one. For others all rates are found: between two rates the value
     turns, so the turning points, found by the same argument from a sum with one change of sign less, bracket them.
+    What is within its rounding error of zero counts as zero there: two rates that are nearer than about 1e-6 of 1 + r
+    may be taken for one, given as the rate between them.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
@@ -278,7 +280,7 @@ def payback_periods(
     Raises
     ------
     InputError
-        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+        If an input is NaN, infinite or outside its range, the shapes do not broadcast, or `interpolate` is no bool.
 
     Notes
     -----
@@ -306,7 +308,7 @@ def payback_periods(
     last = covered.argmax(axis=-1)[..., np.newaxis]
     flow, paid, due = (np.take_along_axis(array, last, axis=-1)[..., 0] for array in (present, total, due))
     periods = last[..., 0] + 1.0
-    if interpolate:
+    if as_flag("interpolate", interpolate):
         needed = np.where(flow > 0, flow, 1)  # a first covering flow is above 0; elsewhere the number is not used
         periods -= np.maximum(paid - due, 0) / needed
     return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))

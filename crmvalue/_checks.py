@@ -6,10 +6,11 @@ Subject modules call these helpers first and compute afterwards. Everything that
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,36 +18,42 @@ import numpy.typing as npt
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = [
+    "as_amounts",
     "as_column",
     "as_counts",
     "as_day",
     "as_day_column",
     "as_days",
+    "as_flag",
     "as_float",
     "as_floats",
     "as_fraction",
     "as_positive",
+    "as_text",
     "as_time",
     "as_time_column",
     "as_times",
     "as_whole_number",
+    "read_json",
     "require",
     "require_choice",
     "require_same_length",
+    "to_array",
 ]
 
+_T = TypeVar("_T")
+
 _LARGEST = 1e100
-_SMALLEST = 1e-100
-_ORDINARY = "0 or of a magnitude from 1e-100 to 1e100"
+_LARGEST_AMOUNT = 1e15
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
-_ISO_DATE = re.compile(r"\s*\d{4}-\d{2}-\d{2}([T ][0-9:.]+)?\s*")
+_ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 _DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 
 
@@ -70,14 +77,17 @@ def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
     return arrays
 
 
-def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, largest: float = _LARGEST) -> Floats:
     """Cast one column of raw data to a one-dimensional float64 array; NaN passes only where it is asked for."""
-    array = _numeric(name, value) if allow_missing else _finite(name, value)
+    array = _numeric(name, value)
     _require_one_dimension(name, array)
-    if allow_missing:
-        ok = np.isnan(array) | (array == 0) | ((np.abs(array) >= _SMALLEST) & (np.abs(array) <= _LARGEST))
-        require(ok, name, array, _ORDINARY)
+    _require_ordinary(name, array, allow_missing=allow_missing, largest=largest)
     return array
+
+
+def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+    """Cast one column of money that will be added up: 0 or of a magnitude from 1e-15 to 1e15, so sums stay ordinary."""
+    return as_column(name, value, allow_missing=allow_missing, largest=_LARGEST_AMOUNT)
 
 
 def as_float(name: str, value: ArrayLike) -> float:
@@ -96,12 +106,35 @@ def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
     return number
 
 
-def as_whole_number(name: str, value: ArrayLike, *, low: int) -> int:
-    """Cast one whole number that is at least `low`."""
+def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None = None) -> int:
+    """Cast one whole number from `low` to `high`, or to 2**53."""
     number = as_float(name, value)
-    if number != math.floor(number) or number < low or number > 2**53:
-        raise InputError(name, f"a whole number >= {low}", value)
+    if number != math.floor(number) or not low <= number <= (2**53 if high is None else high):
+        rule = f">= {low}" if high is None else f"from {low} to {high}"
+        raise InputError(name, f"a whole number {rule}", value)
     return int(number)
+
+
+def as_text(name: str, value: object) -> str:
+    """Take a text."""
+    if not isinstance(value, str):
+        raise InputError(name, "text", value)
+    return value
+
+
+def as_flag(name: str, value: object) -> bool:
+    """Take True or False, and nothing that is merely truthy."""
+    if not isinstance(value, bool | np.bool_):
+        raise InputError(name, "True or False", value)
+    return bool(value)
+
+
+def read_json(text: str | bytes, build: Callable[[Any], _T]) -> _T:
+    """Build a value from the JSON text that its `to_json` wrote; whatever goes wrong is wrong with `text`."""
+    try:
+        return build(json.loads(text))
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
 
 
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
@@ -174,6 +207,33 @@ def require(
     raise InputError(name, rule, _plain(values.ravel()[first]), index=place, count=len(places), hint=hint)
 
 
+def to_array(
+    name: str, value: ArrayLike, rule: str, *, hint: str | None = None, as_objects: bool = False
+) -> tuple[npt.NDArray[Any], set[type]]:
+    """Make an array, and give the types that stood in a list; numpy would drop masks and take True for 1."""
+    try:
+        types = _types_in(value)
+        hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
+        array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
+    except (RecursionError, TypeError, ValueError) as error:
+        raise InputError(name, rule, value, hint=hint) from error
+    if hidden:
+        raise InputError(name, "without masked arrays inside a list", value)
+    if isinstance(value, np.ma.MaskedArray):
+        require(~np.ma.getmaskarray(value), name, array, "without masked values")
+    return array, types
+
+
+def _types_in(value: ArrayLike) -> set[type]:
+    """Types of the elements of a list, at any depth; of an array in it also the type of its elements."""
+    if not isinstance(value, list | tuple):
+        return set()
+    types = set(map(type, value))
+    if any(issubclass(kind, list | tuple | np.ndarray) for kind in types):
+        types.update(*map(_types_in, value), (item.dtype.type for item in value if isinstance(item, np.ndarray)))
+    return types
+
+
 def require_choice(name: str, value: object, choices: Collection[str]) -> None:
     """Raise :class:`InputError` unless `value` is one of the words `choices`."""
     if not isinstance(value, str) or value not in choices:
@@ -194,21 +254,29 @@ def require_same_length(**columns: npt.NDArray[Any]) -> int:
 
 def _finite(name: str, value: ArrayLike) -> Floats:
     array = _numeric(name, value)
-    size = np.abs(array)
-    good = (size <= _LARGEST) & ((size >= _SMALLEST) | (size == 0))  # NaN compares false
-    if not good.all():
-        require(np.isfinite(array), name, array, "finite, without NaN")
-        require(good, name, array, _ORDINARY)
+    _require_ordinary(name, array)
     return array
 
 
+def _require_ordinary(name: str, array: Floats, *, allow_missing: bool = False, largest: float = _LARGEST) -> None:
+    size = np.abs(array)
+    good = (size <= largest) & ((size >= 1 / largest) | (size == 0))  # NaN compares false
+    if not good.all():
+        if allow_missing:
+            good |= np.isnan(array)
+        else:
+            require(np.isfinite(array), name, array, "finite, without NaN")
+        require(good, name, array, _ordinary(largest))
+
+
+def _ordinary(largest: float = _LARGEST) -> str:
+    return f"0 or of a magnitude from {1 / largest:g} to {largest:g}".replace("+", "")
+
+
 def _numeric(name: str, value: ArrayLike) -> Floats:
-    if isinstance(value, np.ma.MaskedArray) and np.ma.getmaskarray(value).any():
-        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError) as error:
-        raise InputError(name, "a number or a regular array of numbers", value) from error
+    array, types = to_array(name, value, "a number or a regular array of numbers")
+    if types & {bool, np.bool_}:
+        _objects_to_floats(name, np.asarray(value, dtype=object))
     if array.dtype.kind == "O":
         return _objects_to_floats(name, array)
     if array.dtype.kind not in "fiu":
@@ -240,7 +308,7 @@ def _object_to_float(
     try:
         return float(item)
     except OverflowError as error:
-        raise InputError(name, _ORDINARY, item, index=index) from error
+        raise InputError(name, _ordinary(), item, index=index) from error
     except (TypeError, ValueError) as error:
         raise InputError(name, "numeric", item, index=index) from error
 
@@ -271,14 +339,11 @@ def _only(name: str, dates: Dates) -> np.datetime64:
 
 def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allow_missing: bool) -> Dates:
     kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
+    kept_by = getattr(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
     if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
         raise InputError(name, "without time zone", str(kept_by), hint="convert to local time first")
-    if isinstance(value, np.ma.MaskedArray):
-        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
-    try:
-        array = np.asarray(value, dtype=object if allow_missing and isinstance(value, list | tuple) else None)
-    except (ValueError, TypeError) as error:
-        raise InputError(name, "a date or a regular array of dates", value, hint=_DATE_HINT) from error
+    gaps = allow_missing and isinstance(value, list | tuple)
+    array, _ = to_array(name, value, "a date or a regular array of dates", hint=_DATE_HINT, as_objects=gaps)
     missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
     if missing.any():  # a day in their place, so that the others are checked where they stand
         filler = np.zeros((), array.dtype) if array.dtype.kind == "M" else np.array(date(1970, 1, 1), dtype=object)
@@ -294,7 +359,10 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
     elif array.size or kind != "f":  # an empty list arrives as empty floats
         wrong = _plain(array.ravel()[0]) if array.size else str(array.dtype)
         raise InputError(name, "a date", wrong, index=_place(array, 0) if array.size else None, hint=_DATE_HINT)
-    days = array.astype("datetime64[D]")
+    try:
+        days = array.astype("datetime64[D]")
+    except OverflowError as error:  # units below the nanosecond
+        raise InputError(name, "dates of nanosecond resolution or coarser", str(array.dtype)) from error
     require(~np.isnat(days), name, array, "a date, not missing")
     require((days >= _FIRST_DAY) & (days <= _LAST_DAY), name, days, "in the years 1 to 9999")
     times = days if unit == "D" else array.astype("datetime64[us]")
@@ -327,15 +395,18 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
             raise InputError(name, "without time zone", item, index=index, hint="convert to local time first")
         if _is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)
-        if isinstance(item, np.datetime64):
-            is_date = np.datetime_data(item.dtype)[0] not in _COARSE_UNITS
-        else:
-            is_date = hasattr(item, "toordinal")
-        if not is_date:
+        if not _is_date(item):
             raise InputError(name, "a date", item, index=index, hint=_DATE_HINT)
     if text:
         return _text_to_datetimes(name, array.astype(str))
     return np.array(items, dtype="datetime64[us]").reshape(array.shape)
+
+
+def _is_date(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
+    if isinstance(item, np.datetime64):
+        coarse = np.datetime_data(item.dtype)[0] in _COARSE_UNITS
+        return not coarse and bool(_FIRST_DAY <= np.array(item, dtype="datetime64[D]") <= _LAST_DAY)
+    return isinstance(item, date)  # datetime.datetime and pandas' Timestamp are such
 
 
 def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:

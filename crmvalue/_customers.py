@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import require
+from crmvalue._checks import require, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,21 +24,19 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
 
     Whole numbers and text are taken; a missing or empty identifier raises, because it would melt many people into one.
     """
-    if isinstance(value, np.ma.MaskedArray):
-        require(~np.ma.getmaskarray(value), name, value.data, "without masked values")
-    try:
-        ids = np.asarray(value)
-        if ids.dtype.kind == "U" and isinstance(value, list | tuple):  # numpy makes text of what stands beside text
-            ids = np.asarray(value, dtype=object)
-    except (ValueError, TypeError) as error:
-        raise InputError(name, _KINDS, value) from error
+    ids, types = to_array(name, value, _KINDS)
+    if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of what stands beside text
+        ids, _ = to_array(name, value, _KINDS, as_objects=True)
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
     if ids.dtype.kind == "f":
+        digits = min(np.finfo(ids.dtype).nmant + 1, 53)  # from 2**digits on, neighbours are the same float
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes an infinity, which raises
             ids = ids.astype(np.float64, copy=False)
         require(np.isfinite(ids), name, ids, "an identifier, not missing")
-        require((ids == np.floor(ids)) & (np.abs(ids) <= 2**53), name, ids, _KINDS)
+        require(ids == np.floor(ids), name, ids, _KINDS)
+        rule = f"below 2**{digits} as a float, which cannot tell larger numbers apart"
+        require(np.abs(ids) < 2**digits, name, ids, rule, hint="keep identifiers as whole numbers or text")
         ids = ids.astype(np.int64)
     if ids.dtype.kind in "iu":
         return _encode_whole_numbers(ids)

@@ -1,14 +1,19 @@
 """Order logs from CSV and Parquet files of any size, through DuckDB.
 
-The file is aggregated to one row per customer, day and kind of row (purchase, zero, refund, missing amount) before
-anything comes into memory. Needs the extra `report`.
+CSV is read as text. How its dates and amounts are written is decided from all values of their column: a reading must
+fit every one, and where two fit and differ, the caller is asked. The file is aggregated to one row per customer, day
+and kind of row (purchase, zero, refund, missing amount) before anything comes into memory. Needs the extra `report`.
 """
 
 from __future__ import annotations
 
+import csv
+import gzip
+import io
 import re
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
 import numpy as np
@@ -18,9 +23,13 @@ from crmvalue._values import array_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = ["OrderFile", "read_orders"]
+
+_Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
 _GUESSES = {
     "customer": (
@@ -34,11 +43,36 @@ _GUESSES = {
     ),
     "amount": (
         "amount", "revenue", "total", "totalamount", "orderamount", "ordertotal", "ordervalue", "totalprice", "sales",
-        "spend", "spent", "value", "sum", "monetary", "monetaryvalue", "turnover", "dollarvalue", "price", "paid",
+        "spend", "spent", "value", "sum", "monetary", "monetaryvalue", "turnover", "dollarvalue", "paid", "price",
     ),
 }  # fmt: skip
-_MISSING = ("", "NA", "N/A", "NULL", "null", "NaN", "nan", "None")
-_OPTIONS = {"customer": "--customer", "date": "--date", "amount": "--amount"}
+_PRICES = ("price", "unitprice", "itemprice", "priceeach", "priceperunit")
+_QUANTITIES = ("quantity", "qty", "units", "count", "pieces", "nitems", "itemcount", "orderquantity", "quantityordered")
+_MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
+_ISO = "%Y-%m-%d"
+_DATES = (
+    _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
+    "%y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y",
+    "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y",
+)  # fmt: skip
+_TIMES = (
+    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%n", "T%H:%M:%S.%n", " %I:%M:%S %p", " %I:%M %p",
+    " %I:%M%p",
+)  # fmt: skip
+_ZONED = r"^(\d{4}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::\d\d)?(?:\.\d+)? ?(?:Z|z|UTC|([+-]\d\d(?::?\d\d)?))$"
+_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
+_BAD_DATE = "day is null and date_text is not null"
+_BAD_AMOUNT = "money is null and amount_text is not null"
+_SAMPLE = 1000  # values that tell which readings are worth trying on the whole column
+_HEAD = 1 << 20  # characters in which a header must end
+
+
+class _Column(NamedTuple):
+    """A column of the file: its name, its name in SQL, its type."""
+
+    name: str
+    sql: str
+    kind: str
 
 
 @attrs.frozen(kw_only=True)
@@ -65,6 +99,14 @@ class OrderFile:
         Which column of the file serves as customer, date and amount.
     guessed : frozenset of str
         Which of these were guessed.
+    date_format : str or None
+        How dates were read, such as "day.month.year"; None for a column that holds dates, not text.
+    in_utc : bool
+        Whether dates are instants with a time zone, which fall on their day in UTC.
+    decimal : str or None
+        Decimal sign of the amounts; None for a column that holds numbers, not text, and without amounts.
+    ids_shortened : bool
+        Whether all customers were written as whole numbers with ".0", which was cut off.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -77,33 +119,67 @@ class OrderFile:
     n_without_date: int
     columns: dict[str, str]
     guessed: frozenset[str]
+    date_format: str | None
+    in_utc: bool
+    decimal: str | None
+    ids_shortened: bool
 
 
 def read_orders(
-    path: str, *, customer: str | None = None, date: str | None = None, amount: str | None = None
+    path: str,
+    *,
+    customer: str | None = None,
+    date: str | None = None,
+    amount: str | None = None,
+    date_format: str | None = None,
+    decimal: str | None = None,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
+
+    `date_format` is the strptime pattern of dates in text, which a time of day may follow; `decimal` is the decimal
+    sign of amounts in text. Without them both are decided from the values.
 
     Raises
     ------
     InputError
         If there is no such file, it cannot be read or is empty, a column is missing or cannot be guessed, or dates or
-        amounts cannot be read.
+        amounts cannot be read or can be read in two ways.
     """
     duckdb = _import_duckdb()
-    if not Path(path).is_file():
-        raise InputError("FILE", "an existing file", path)
+    place = _existing_file(path)
+    asked = {"customer": customer, "date": date, "amount": amount}
     with duckdb.connect() as database:
         try:
             database.execute("set TimeZone = 'UTC'")  # instants fall on their day in UTC, on every machine
-            database.execute(f"create view file as select * from {_source(path)}")  # noqa: S608 - the path is quoted
-            kinds = {name: kind for name, kind, *_ in database.execute("describe file").fetchall()}
-            asked = {"customer": customer, "date": date, "amount": amount}
-            columns = _choose_columns(list(kinds), asked)
-            return _read(database, columns, kinds, frozenset(role for role in columns if asked[role] is None))
+            chosen = _choose_columns(_open(database, place), asked)
+            _view_texts(database, chosen)
+            pattern, day = _read_dates(database, chosen["date"], date_format)
+            sign, money = _read_amounts(database, chosen.get("amount"), decimal)
+            _aggregate(database, day, money)
+            found = _check_rows(database, chosen, pattern)
+            cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
+            names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
         except duckdb.Error as error:
-            reason = str(error).strip().splitlines()[0]
-            raise InputError("FILE", "a readable CSV or Parquet file", path, hint=reason[:200]) from error
+            raise _problem("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
+    return OrderFile(
+        customer=np.array([name[:-2] for name in names] if found["ids_shortened"] else names),
+        code=np.asarray(cells["code"], dtype=np.int64),
+        date=np.asarray(cells["day"]).astype("datetime64[D]"),
+        amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
+        n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
+        columns={role: column.name for role, column in chosen.items()},
+        guessed=frozenset(role for role in chosen if asked[role] is None),
+        date_format=None if pattern is None else _spelled(pattern),
+        decimal=sign,
+        **found,
+    )
+
+
+def _problem(name: str, sentence: str, value: object = None, count: int = 1) -> InputError:
+    """Make an error whose message is a sentence of its own: what is wrong is a file, not an argument."""
+    error = InputError(name, sentence, value, count=count)
+    error.args = (sentence,)
+    return error
 
 
 def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
@@ -115,136 +191,311 @@ def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
     return duckdb
 
 
-def _source(path: str) -> str:
-    """Table function that reads the file."""
-    with Path(path).open("rb") as file:
+def _existing_file(path: str) -> Path:
+    place = Path(path).expanduser() if path.startswith("~/") else Path(path)
+    try:
+        if place.is_file():
+            place.open("rb").close()
+            return place.absolute()
+        if place.is_dir():
+            raise _problem("FILE", f"{path!r} is a folder, not a file", path)
+        if path == "-" or place.exists():
+            raise _problem("FILE", f"{path!r} is not a file but a stream, which is read only once: save it first", path)
+    except OSError as error:
+        raise _problem("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
+    raise _problem("FILE", f"there is no file {path!r}", path)
+
+
+def _open(database: _Database, place: Path) -> list[_Column]:
+    """Make the view `file` and list its columns."""
+    name = _literal(re.sub(r"([*?\[])", r"[\1]", str(place)))  # one file, not a pattern of names
+    with place.open("rb") as file:
         start = file.read(4)
-    if not start:
-        raise InputError("FILE", "a file with at least one row", path, hint="the file is empty")
-    name = re.sub(r"([*?\[])", r"[\1]", path)  # one file, not a pattern of names
-    literal = "'" + name.replace("'", "''") + "'"
     if start == b"PAR1":
-        return f"read_parquet({literal})"
-    return f"read_csv({literal}, sample_size = 100000, nullstr = {list(_MISSING)})"
+        database.execute(f"create view file as select * from read_parquet({name})")  # noqa: S608 - the path is quoted
+        described = database.execute("describe file").fetchall()
+        return [_Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described]
+    if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        raise _problem("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
+    packed = start[:2] == b"\x1f\x8b"
+    delimiter, header = _header(place, packed=packed)
+    columns = [_Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header)]
+    types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in columns)
+    compression = "gzip" if packed else "none"
+    database.execute(
+        f"create view file as select * from read_csv({name}, auto_detect = false, header = true, "  # noqa: S608 - quoted
+        f"delim = {_literal(delimiter)}, quote = '\"', escape = '\"', compression = '{compression}', "
+        f"columns = {{{types}}})"
+    )
+    return columns
 
 
-def _choose_columns(names: list[str], asked: dict[str, str | None]) -> dict[str, str]:
-    chosen: dict[str, str] = {}
-    for role, wanted in asked.items():
-        if wanted is None:
-            continue
-        same = [name for name in names if name == wanted] or [n for n in names if n.lower() == wanted.lower()]
-        if len(same) != 1:
-            raise InputError(_OPTIONS[role], f"a column of the file ({_listed(names)})", wanted)
-        chosen[role] = same[0]
-    simple = {name: re.sub(r"[^a-z0-9]", "", name.lower()) for name in names}
-    for role, wanted in asked.items():
-        if wanted is not None:
-            continue
-        free = [name for name in names if name not in chosen.values()]
-        ranked = [name for guess in _GUESSES[role] for name in free if simple[name] == guess]
-        if ranked:
-            chosen[role] = ranked[0]
-        elif role != "amount":
-            raise InputError(_OPTIONS[role], f"named, since no column looks like a {role} ({_listed(names)})", None)
+def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
+    """Find the delimiter of a CSV file and the names in its first line."""
+    opened = gzip.open if packed else io.open
+    try:
+        with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+            head = file.read(_HEAD)
+        line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
+        delimiter = max(",;\t|", key=line.count)
+        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
+        raise _problem("FILE", f"{place.name!r} is not a readable CSV or Parquet file: {error}") from error
+    if not head.strip():
+        raise _problem("FILE", f"{place.name!r} is empty")
+    if not header:
+        raise _problem("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
+    if re.search("[\ufffd\0]", "".join(header)):
+        raise _problem("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
+    return delimiter, header
+
+
+def _reason(message: str) -> str:
+    """Say in a few words what DuckDB said in many."""
+    found = re.search(r"CSV Error on Line: (\d+)", message)
+    line = f"line {found[1]}" if found else "a line"
+    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if fields:
+        return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
+    if "unicode" in message.lower() or "utf-8" in message.lower():
+        return f"{line} is not UTF-8: save the file as UTF-8"
+    if "unterminated quote" in message:
+        return f"{line} has a quote that is not closed or has text behind it"
+    if "state machine" in message:
+        return "it mixes two kinds of line ends, or quotes are not closed"
+    return message.strip().splitlines()[0][:200]
+
+
+def _choose_columns(columns: list[_Column], asked: dict[str, str | None]) -> dict[str, _Column]:
+    names = [column.name for column in columns]
+    chosen = {role: _find_column(names, role, wanted) for role, wanted in asked.items() if wanted is not None}
+    for role in asked:
+        guess = None if role in chosen else _guess_column(names, role, chosen)
+        if guess is not None:
+            chosen[role] = guess
+    for name in chosen.values():
+        if names.count(name) > 1:
+            raise _problem("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
     if len(set(chosen.values())) < len(chosen):
         raise InputError("--customer, --date, --amount", "different columns", _listed(list(chosen.values())))
-    return {role: chosen[role] for role in _OPTIONS if role in chosen}
+    return {role: columns[names.index(chosen[role])] for role in asked if role in chosen}
 
 
-def _listed(names: list[str]) -> str:
+def _find_column(names: list[str], role: str, wanted: str) -> str:
+    same = [name for name in names if name == wanted] or [name for name in names if name.lower() == wanted.lower()]
+    if len(set(same)) != 1:
+        raise InputError(f"--{role}", f"a column of the file ({_listed(names)})", wanted)
+    return same[0]
+
+
+def _guess_column(names: list[str], role: str, chosen: dict[str, str]) -> str | None:
+    simple = {name: re.sub(r"[^a-z0-9]", "", name.lower()) for name in names}
+    quantity = [name for name in names if simple[name] in _QUANTITIES]
+    prices = [name for name in names if simple[name] in _PRICES] if role == "amount" and quantity else []
+    for guess in _GUESSES[role]:
+        for name in names:
+            if simple[name] == guess and name not in prices and name not in chosen.values():
+                return name
+    if prices:
+        sentence = (
+            f"--amount must be named: {prices[0]!r} beside {quantity[0]!r} looks like the price of one piece. Add a "
+            f"column with their product, or give --amount {prices[0]!r} if it is the money of the whole row"
+        )
+        raise _problem("--amount", sentence)
+    if role != "amount":
+        raise _problem(f"--{role}", f"--{role} must be named: no column looks like a {role} ({_listed(names)})")
+    return None
+
+
+def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:20])
     return shown if len(names) <= 20 else f"{shown}, ... {len(names) - 20} more"
 
 
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
-def _read(
-    database: Any,  # noqa: ANN401 - DuckDB's own object
-    columns: dict[str, str],
-    kinds: dict[str, str],
-    guessed: frozenset[str],
-) -> OrderFile:
-    day = _day_expression(columns["date"], kinds[columns["date"]])
-    day = f"case when year({day}) between 1 and 9999 then {day} end"
-    money = "NULL"
-    if "amount" in columns:
-        money = _money_expression(database, columns["amount"], kinds[columns["amount"]])
-        money = f"case when abs({money}) <= 1e15 then {money} end"  # not for infinities
-    who = f"nullif(trim(cast({_quoted(columns['customer'])} as varchar)), '')"
-    if kinds[columns["customer"]] in {"DOUBLE", "FLOAT"}:  # whole numbers beside missing ones arrive as 17850.0
-        who = f"regexp_replace({who}, '\\.0$', '')"
-    when = f"nullif(trim(cast({_quoted(columns['date'])} as varchar)), '')"
-    how_much = f"nullif(trim(cast({_quoted(columns['amount'])} as varchar)), '')" if "amount" in columns else "NULL"
-    database.execute(
-        f"create view file_rows as select {who} as who, {when} as when_text, {day} as day, "  # noqa: S608 - quoted names
-        f"{how_much} as money_text, {money} as money from file"
+def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
+    """Make the view `texts`: the columns as they are and as text, NULL where that means that there is none."""
+    columns = []
+    for role in _GUESSES:
+        raw = chosen[role].sql if role in chosen else "NULL"
+        text = f"trim(cast({raw} as varchar))"
+        columns.append(f"{raw} as {role}_raw")
+        columns.append(f"case when {text} not in ({', '.join(map(_literal, _MISSING))}) then {text} end as {role}_text")
+    zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
+    database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from file)")  # noqa: S608 - quoted names
+
+
+def _read_dates(database: _Database, column: _Column, asked: str | None) -> tuple[str | None, str]:
+    """Find the pattern of the dates, and their day in SQL."""
+    if column.kind == "DATE" or column.kind.startswith("TIMESTAMP"):
+        if asked is not None:
+            raise _problem("--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked)
+        return None, "try_cast(date_raw as date)"
+    if asked is not None:
+        codes = set(re.findall(r"%-?(.|$)", asked))
+        if not (codes <= set("aAbBdmyYHIMSpfnzj%") and codes & set("yY") and codes & set("mbBj")):
+            raise InputError("--date-format", "a strptime pattern such as %d/%m/%Y", asked)
+        return asked, _day(asked)
+    readings = {pattern: _day(pattern) for pattern in _DATES}
+    fits, example = _fitting(database, "date_text", readings, "year({}) >= 1000")
+    if example is not None:
+        ways = " or ".join(_spelled(pattern) for pattern in fits)
+        sentence = f"dates such as {example!r} in column {column.name!r} can be read as {ways}"
+        raise _problem("--date-format", f"{sentence}: give --date-format {' or '.join(fits)}", example)
+    return fits[0], readings[fits[0]]
+
+
+def _day(pattern: str) -> str:
+    """Day in SQL of a text that follows a pattern, with or without a time of day."""
+    times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
+    day = f"try_strptime(date_text, [{', '.join(_literal(pattern + time) for time in times)}])"
+    # DuckDB follows no pattern for three words, nor the number of digits where nothing stands between them.
+    good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
+    if pattern == "%Y%m%d":
+        good = r"regexp_full_match(date_text, '\d{8}(\D.*)?')"
+    day = f"cast(case when {good} then {day} end as date)"
+    if pattern != _ISO:
+        return day
+    # Seconds never change the day, and DuckDB 1.1 reads no zone behind minutes alone.
+    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00\3') as timestamptz)"
+    return f"case when zoned then cast({zoned} as date) else {day} end"
+
+
+def _spelled(pattern: str) -> str:
+    """Write a pattern in words: "day.month.year"."""
+    words = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}
+    text = re.sub("%[dmbBYy]", lambda found: words[found[0]], pattern)
+    return f"{text} (two digits)" if "%y" in pattern else text
+
+
+def _read_amounts(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
+    """Find the decimal sign of the amounts, and their money in SQL."""
+    if column is None:
+        return None, "cast(NULL as double)"
+    if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
+        if asked is not None:
+            raise _problem("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
+        return None, "cast(amount_raw as double)"
+    readings = {sign: _money(sign) for sign in (asked or ".,")}
+    fits, example = _fitting(database, "amount_text", readings, "{} is not null")
+    if example is not None:
+        sentence = f"the sign in amounts such as {example!r} in column {column.name!r} can part decimals or thousands"
+        raise _problem("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
+    return fits[0], readings[fits[0]]
+
+
+def _money(sign: str) -> str:
+    """Write the number in SQL of a text whose decimal sign is given, with or without thousands and currency."""
+    comma = "," if sign == "." else r"\."
+    number = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))(?:[{sign}]\d*)?|[{sign}]\d+"
+    body = rf"(?:{_CURRENCY} ?)?(?:{number})(?: ?{_CURRENCY})?"
+    whole = rf"[-+]? ?{body}|\({body}\)|{_CURRENCY} ?[-+] ?(?:{number})"
+    text = "translate(amount_text, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
+    digits = f"cast(replace(regexp_replace({text}, '[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
+    minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
+    # What DuckDB reads by itself is most of most columns, and fast; it takes 1_000 for a number.
+    plain = "try_cast(replace(amount_text, ',', '.') as double)"
+    other = "," if sign == "." else "."
+    return (
+        f"coalesce(case when not contains(amount_text, '{other}') and not contains(amount_text, '_') then {plain} end, "
+        f"case when regexp_full_match({text}, '{whole}') then {minus} * {digits} end)"
     )
-    facts = database.execute(
+
+
+def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
+    """Find the readings that fit all values of a column best, and a value that these read differently, if any.
+
+    A sample leaves one reading of most columns; whether that fits every value is checked where rows are added up.
+    """
+    for rows in (f"(select * from texts where {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
+        values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
+        wrong = ", ".join(f"count(*) filter (({rule.format(f'r{i}')}) is not true)" for i in range(len(readings)))
+        sql = f"select {wrong} from (select {values} from {rows} where {text} is not null)"  # noqa: S608 - our own names
+        n_wrong = database.execute(sql).fetchone()
+        readings = {name: readings[name] for name, n in zip(readings, n_wrong, strict=True) if n == min(n_wrong)}
+        if len(readings) == 1 or min(n_wrong):
+            return list(readings), None
+    values = ", ".join(readings.values())
+    return list(readings), _first(database, text, f"greatest({values}) > least({values})")
+
+
+def _first(database: _Database, value: str, condition: str, table: str = "texts") -> str | None:
+    found = database.execute(f"select {value} from {table} where {condition} limit 1").fetchone()  # noqa: S608 - our own names
+    return None if found is None else found[0]
+
+
+def _aggregate(database: _Database, day: str, money: str) -> None:
+    """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`."""
+    database.execute(
+        f"""
+        create view file_rows as
+        select customer_text as who, date_text, amount_text, zoned, money as any_money,
+               case when year(day) between 1000 and 9999 then day end as day,
+               case when abs(money) <= 1e15 then money end as money,
+               case when try_cast(amount_text as double) is null
+                    then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as currency
+        from (select *, {day} as day, {money} as money from texts);
+
+        create temp table cells as
+        select who, day, round(sum(money), 6) as money, count(*) as n_rows, bool_or(zoned) as zoned,
+               count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
+               min(currency) as currency, max(currency) as other_currency
+        from file_rows group by who, day, coalesce(sign(money), 2);
+
+        create temp table ids as
+        select who, row_number() over (order by who) - 1 as code
+        from (select distinct who from cells where who is not null and day is not null);
+        """  # noqa: S608 - our own names
+    )
+
+
+def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str | None) -> dict[str, Any]:
+    """Raise for what cannot be read; else count the rows, and tell what is said about dates and customers."""
+    totals = database.execute(
+        r"""
+        select coalesce(sum(n_rows), 0) as n_rows,
+               coalesce(sum(n_rows) filter (who is null), 0) as n_without_customer,
+               coalesce(sum(n_rows) filter (who is not null and day is null), 0) as n_without_date,
+               count(day) as n_days, sum(n_bad_dates) as n_bad_dates, sum(n_bad_amounts) as n_bad_amounts,
+               bool_or(zoned) as zoned, min(currency) as currency, max(other_currency) as other_currency,
+               (select bool_and(regexp_full_match(who, '-?\d+\.0')) from ids) as ids_shortened
+        from cells
         """
-        select count(*), count(*) filter (who is null), count(*) filter (who is not null and when_text is null),
-               any_value(when_text) filter (day is null), count(*) filter (when_text is not null and day is null),
-               any_value(money_text) filter (money is null), count(*) filter (money_text is not null and money is null)
-        from file_rows
-        """
-    ).fetchone()
-    n_rows, n_without_customer, n_without_date, bad_date, n_bad_dates, bad_money, n_bad_money = facts
-    if n_rows == 0:
-        raise InputError("FILE", "a file with at least one row", "a header without rows")
-    if n_bad_dates:
-        hint = "use dates such as 2024-02-29"
-        raise InputError(f"column {columns['date']}", "dates", bad_date, count=n_bad_dates, hint=hint)
-    if n_bad_money:
-        raise InputError(f"column {columns['amount']}", "numbers of at most 1e15", bad_money, count=n_bad_money)
-    if n_rows == n_without_customer + n_without_date:
-        raise InputError(
-            "FILE", "a file with at least one row that has a customer and a date", f"{n_rows} rows without"
+    )
+    found = dict(zip([column[0] for column in totals.description], totals.fetchone(), strict=True))
+    if found["n_rows"] == 0:
+        raise _problem("FILE", "the file has a header and no rows")
+    if found["n_bad_dates"]:
+        form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
+        hint = "write dates as 2024-02-29, or name their format with --date-format"
+        value = _first(database, "date_text", _BAD_DATE, "file_rows")
+        raise _unreadable(columns["date"], f"is no date{form}", value, found["n_bad_dates"], hint)
+    if found["n_bad_amounts"]:
+        value = _first(database, "amount_text", _BAD_AMOUNT, "file_rows")
+        large = "any_money is not null and regexp_matches(amount_text, '[0-9]')"
+        what = "is above 1e15" if _first(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
+        hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
+        raise _unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint)
+    if found["currency"] != found["other_currency"]:
+        both = f"{found['currency']} and {found['other_currency']}"
+        raise _problem(
+            "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
         )
-    database.execute(
-        "create temp table ids as select who, row_number() over (order by who) - 1 as code "
-        "from (select distinct who from file_rows where who is not null and day is not null)"
-    )
-    cells = database.execute(
-        """
-        select code, day, round(sum(money), 6) as money, count(*) as n_rows
-        from file_rows join ids using (who)
-        where day is not null
-        group by code, day, coalesce(sign(money), 2)
-        """
-    ).fetchnumpy()
-    names = database.execute("select who from ids order by code").fetchnumpy()["who"]
-    return OrderFile(
-        customer=np.array(names.tolist()),
-        code=np.asarray(cells["code"], dtype=np.int64),
-        date=np.asarray(cells["day"]).astype("datetime64[D]"),
-        amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in columns else None,
-        n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
-        n_rows=n_rows,
-        n_without_customer=n_without_customer,
-        n_without_date=n_without_date,
-        columns=columns,
-        guessed=guessed,
-    )
+    if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
+        raise _problem("FILE", "no row of the file has both a customer and a date")
+    return {
+        "n_rows": int(found["n_rows"]),
+        "n_without_customer": int(found["n_without_customer"]),
+        "n_without_date": int(found["n_without_date"]),
+        "in_utc": columns["date"].kind == "TIMESTAMP WITH TIME ZONE" or bool(found["zoned"] and pattern == _ISO),
+        "ids_shortened": bool(found["ids_shortened"]),
+    }
 
 
-def _day_expression(column: str, kind: str) -> str:
-    name = _quoted(column)
-    if kind == "DATE" or kind.startswith("TIMESTAMP"):
-        return f"try_cast({name} as date)"
-    text = f"trim(cast({name} as varchar))"
-    compact = f"try_strptime({text}, '%Y%m%d')"
-    if kind.endswith("INT") or kind == "INTEGER":  # 20240229
-        return f"cast(case when length({text}) = 8 then {compact} end as date)"
-    return f"coalesce(try_cast({text} as date), cast(try_cast({text} as timestamp) as date), cast({compact} as date))"
-
-
-def _money_expression(database: Any, column: str, kind: str) -> str:  # noqa: ANN401 - DuckDB's own object
-    name = _quoted(column)
-    if kind != "VARCHAR":
-        return f"try_cast({name} as double)"
-    # A comma is a decimal sign only where no value of the column has a point.
-    points = database.execute(f"select 1 from file where contains({name}, '.') limit 1").fetchone()  # noqa: S608 - quoted
-    text = f"trim({name})" if points else f"replace(trim({name}), ',', '.')"
-    return f"try_cast(nullif({text}, '') as double)"
+def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
+    rows = "1 such row" if count == 1 else f"{count:,} such rows"
+    sentence = f"{value!r} in column {column.name!r} {what} ({rows}). Hint: {hint}"
+    return _problem(f"column {column.name}", sentence, value, count)

@@ -11,8 +11,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day, as_day_column, require, require_choice, require_same_length
+from crmvalue._checks import as_amounts, as_day, as_day_column, as_float, require, require_choice, require_same_length
 from crmvalue._customers import encode_customers
+from crmvalue._values import count_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +45,13 @@ Missing: TypeAlias = Literal["raise", "drop"]
 
 _MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
+
+
+def _not_positive(value: ArrayLike) -> float:
+    number = as_float("unmatched_refunds", value)
+    if number > 0:
+        raise InputError("unmatched_refunds", "<= 0", number)
+    return number
 
 
 @attrs.frozen(kw_only=True)
@@ -90,19 +98,19 @@ class OrderLogCounts:
     (3, 2)
     """
 
-    n_rows: int
-    n_rows_after_as_of: int = 0
-    n_customers_after_as_of: int = 0
-    n_missing: int = 0
-    n_refunds_dropped: int = 0
-    n_zeros_dropped: int = 0
-    n_zeros_kept: int = 0
-    n_refunds_netted: int = 0
-    n_purchase_rows: int = 0
-    n_purchases: int = 0
-    n_purchases_cancelled: int = 0
-    n_customers_without_purchase: int = 0
-    unmatched_refunds: float = 0.0
+    n_rows: int = count_field("n_rows")
+    n_rows_after_as_of: int = count_field("n_rows_after_as_of", default=0)
+    n_customers_after_as_of: int = count_field("n_customers_after_as_of", default=0)
+    n_missing: int = count_field("n_missing", default=0)
+    n_refunds_dropped: int = count_field("n_refunds_dropped", default=0)
+    n_zeros_dropped: int = count_field("n_zeros_dropped", default=0)
+    n_zeros_kept: int = count_field("n_zeros_kept", default=0)
+    n_refunds_netted: int = count_field("n_refunds_netted", default=0)
+    n_purchase_rows: int = count_field("n_purchase_rows", default=0)
+    n_purchases: int = count_field("n_purchases", default=0)
+    n_purchases_cancelled: int = count_field("n_purchases_cancelled", default=0)
+    n_customers_without_purchase: int = count_field("n_customers_without_purchase", default=0)
+    unmatched_refunds: float = attrs.field(default=0.0, converter=_not_positive)
 
 
 class Policy(NamedTuple):
@@ -157,7 +165,7 @@ def read_log(customer: ArrayLike, date: ArrayLike, amount: ArrayLike | None, *, 
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
     money = None
     if amount is not None:
-        money = columns["amount"] = as_column("amount", amount, allow_missing=True)
+        money = columns["amount"] = as_amounts("amount", amount, allow_missing=True)
     require_same_length(**columns)
     return Log(ids, code, day, money)
 

@@ -31,6 +31,7 @@ _DAYS: dict[RatePeriod, Fraction] = {
 }
 _KINDS: tuple[RateKind, ...] = ("churn", "retention", "discount")
 _LARGEST_LOG_RATE = 230.0  # of 1 + rate, about 1e100
+_MOST_ELEMENTS = 10**8  # under a gigabyte
 
 
 def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to_period: RatePeriod) -> FloatOrArray:
@@ -150,7 +151,8 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
     retention_rate : array_like
         Share kept from one period to the next [fraction], in [0, 1]; an array gives one curve each.
     n_periods : int
-        Number of periods, the first included, >= 1; the `n_periods` of :func:`ltv_retention`.
+        Number of periods, the first included, >= 1; the `n_periods` of :func:`ltv_retention`. All curves together
+        have at most 1e8 elements.
 
     Returns
     -------
@@ -160,7 +162,7 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
     Raises
     ------
     InputError
-        If an input is NaN, infinite or outside its range, or `n_periods` is no whole number.
+        If an input is NaN, infinite or outside its range, or `n_periods` is no whole number, or too large.
 
     Notes
     -----
@@ -176,6 +178,10 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
     (retention,) = as_floats(retention_rate=retention_rate)
     require_fractions(retention_rate=retention)
     n = as_whole_number("n_periods", n_periods, low=1)
+    most = _MOST_ELEMENTS // max(retention.size, 1)
+    require(
+        n <= most, "n_periods", n, f"at most {most}", hint="the curves do not fit into the memory of a usual computer"
+    )
 
     curve: Floats = retention[..., np.newaxis] ** np.arange(n)
     return curve

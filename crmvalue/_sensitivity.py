@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from crmvalue._ltv_checks import require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
@@ -52,7 +54,8 @@ def ltv_sensitivity(
     Raises
     ------
     InputError
-        If the formula refuses `inputs`, the value is 0, a name of `vary` is unknown, or an input cannot move at all.
+        If `inputs` are no mapping, or not the arguments of `function`, or refused by it, the value is 0, a name of
+        `vary` is unknown, or an input cannot move at all.
     ConvergenceError
         If differences over ever smaller steps do not settle; `best` is the best estimate.
 
@@ -71,6 +74,9 @@ def ltv_sensitivity(
     >>> {name: round(float(value), 6) for name, value in found.items()}
     {'arpu': 1.0, 'gross_margin': 1.0, 'churn_rate': -1.0}
     """
+    _require_arguments(function, inputs)
+    if isinstance(vary, str) or not isinstance(vary, Collection | None):
+        raise InputError("vary", "a list of names", vary, hint='["arpu"] for one')
     names = [name for name, value in inputs.items() if _is_number(value)] if vary is None else list(vary)
     for name in names:
         require_choice("vary", name, inputs)
@@ -128,12 +134,13 @@ def retention_uplift(
     raised = retention + extra
     within = (raised >= -_ROUNDING) & (raised <= 1 + _ROUNDING)
     require(within, "points", extra, "such that the retention rate stays in [0, 1]", hint="0.05 is five points")
-    raised = np.clip(raised, 0, 1)
+    churn = 1 - retention
+    churn_after = np.clip(churn - extra, 0, 1)  # not 1 - raised, which cancels near a retention of 1
     horizon = as_horizon(n_periods, retention_rate=retention, discount_rate=rate, points=extra)
     if horizon is None:
-        require_finite_value(np.maximum(retention, raised), rate)
+        require_finite_value(np.where(raised >= 1, 0, np.minimum(churn, churn_after)), rate)
 
-    before, after = (survivor_annuity(1 - r, rate, n_periods=horizon, timing="end") for r in (retention, raised))
+    before, after = (survivor_annuity(c, rate, n_periods=horizon, timing="end") for c in (churn, churn_after))
 
     gain: FloatOrArray = (after / before - 1)[()]
     return gain
@@ -149,15 +156,33 @@ def as_horizon(n_periods: ArrayLike | None, **others: Floats) -> Floats | None:
     return horizon
 
 
-def require_finite_value(retention: Floats, rate: Floats) -> None:
+def require_finite_value(churn: Floats, rate: Floats) -> None:
     """Raise where nobody leaves, nothing is discounted and no horizon ends the sum."""
-    finite = (retention < 1) | (rate > 0)
+    finite = (churn > 0) | (rate > 0)
     hint = "the value is infinite otherwise; give a discount rate above 0, or n_periods"
     require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)
 
 
+def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
+    if not callable(function):
+        raise InputError("function", "callable", function)
+    if not isinstance(inputs, Mapping):
+        raise InputError("inputs", "a mapping of the names of arguments to their values", inputs)
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # written in C, without a signature
+        return
+    try:
+        signature.bind(**inputs)
+    except TypeError as error:
+        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
+
+
 def _is_number(value: Any) -> bool:  # noqa: ANN401 - any argument of any formula
-    return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+    try:
+        return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+    except ValueError:  # a ragged list, which the formula refuses
+        return False
 
 
 def _value(function: Callable[..., Any], inputs: Mapping[str, Any]) -> Floats:

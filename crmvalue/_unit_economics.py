@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_float, as_floats, require, require_choice
+from crmvalue._checks import as_flag, as_float, as_floats, as_text, read_json, require, require_choice
 from crmvalue._ltv_checks import require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, FloatOrArray
@@ -33,6 +32,14 @@ __all__ = [
 ]
 
 
+def _name(value: object) -> str:
+    return as_text("name", value)
+
+
+def _message(value: object) -> str:
+    return as_text("message", value)
+
+
 def _lower_end(value: ArrayLike) -> float:
     return as_float("low", value)
 
@@ -43,7 +50,13 @@ def _upper_end(value: ArrayLike) -> float:
 
 
 def _as_tuple(bands: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
-    return tuple(bands)
+    if not isinstance(bands, Iterable):
+        raise InputError("bands", "a list of LtvToCacBand", bands)
+    kept = tuple(bands)
+    for index, band in enumerate(kept):
+        if not isinstance(band, LtvToCacBand):
+            raise InputError("bands", "a list of LtvToCacBand", band, index=index)
+    return kept
 
 
 @attrs.frozen(kw_only=True)
@@ -65,10 +78,10 @@ class LtvToCacBand:
     1.0
     """
 
-    name: str
+    name: str = attrs.field(converter=_name)
     low: float = attrs.field(converter=_lower_end)
     high: float = attrs.field(converter=_upper_end)
-    message: str
+    message: str = attrs.field(converter=_message)
 
     def __attrs_post_init__(self) -> None:
         if not self.low < self.high:
@@ -114,8 +127,8 @@ class LtvToCacBands:
 
     @classmethod
     def from_json(cls, text: str) -> LtvToCacBands:
-        """Read bands that :meth:`to_json` wrote, and check them."""
-        return cls(bands=[LtvToCacBand(**row) for row in json.loads(text)])
+        """Read bands that :meth:`to_json` wrote, and check them; other text is an InputError."""
+        return read_json(text, lambda rows: cls(bands=[LtvToCacBand(**row) for row in rows]))
 
 
 @attrs.frozen(kw_only=True)
@@ -206,7 +219,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     Raises
     ------
     InputError
-        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+        If an input is NaN, infinite or outside its range, the shapes do not broadcast, or `net` is no bool.
 
     Notes
     -----
@@ -223,7 +236,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
     require(cost > 0, "acquisition_cost", cost, "> 0", hint="without a cost there is no ratio")
 
-    before = value + cost if net else value
+    before = value + cost if as_flag("net", net) else value
 
     ratio: FloatOrArray = (before / cost)[()]
     return ratio

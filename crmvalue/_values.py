@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column
+from crmvalue._checks import as_column, as_whole_number
 
-__all__ = ["array_field", "float_column", "read_only"]
+__all__ = ["Given", "array_field", "count_field", "float_column", "own", "read_only", "stay_frozen"]
+
+_T = TypeVar("_T")
+
+
+class Given(NamedTuple):
+    """A checked array that its maker gives away, so that a frozen value takes it as it is."""
+
+    array: npt.NDArray[Any]
+
+
+def own(array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - it stands for the array
+    """Give a fresh and checked array away: a frozen value neither checks nor copies it."""
+    return Given(array)
 
 
 def read_only(value: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever numpy.asarray takes
-    """Return an array that nobody can write to: a copy, unless the array owns its data and is read-only already."""
-    array = np.asarray(value)
-    if array.flags.writeable or not array.flags.owndata:
-        array = array.copy()
-        array.flags.writeable = False
+    """Return a read-only copy, or what was given away by :func:`own` itself."""
+    array = value.array if isinstance(value, Given) else np.array(value)
+    array.flags.writeable = False
     return array
+
+
+def stay_frozen(cls: type[_T]) -> type[_T]:
+    """Make copies and pickles of a class with arrays as read-only as its values, and the values plainly unhashable."""
+    made: Any = cls
+    restore = made.__setstate__  # attrs wrote it
+
+    def restore_frozen(self: _T, state: Any) -> None:  # noqa: ANN401 - attrs' own
+        restore(self, state)
+        for field in attrs.fields(made):
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+
+    made.__setstate__ = restore_frozen
+    made.__hash__ = None
+    return cls
+
+
+def count_field(name: str, *, low: int = 0, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a whole number of at least `low`, checked under the name of the field."""
+    return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)
 
 
 def float_column(name: str, *, missing: bool = False, optional: bool = False) -> Any:  # noqa: ANN401 - attrs' own
@@ -28,7 +61,7 @@ def float_column(name: str, *, missing: bool = False, optional: bool = False) ->
     def convert(value: Any) -> npt.NDArray[np.float64] | None:  # noqa: ANN401 - whatever numpy.asarray takes
         if optional and value is None:
             return None
-        return read_only(as_column(name, value, allow_missing=missing))
+        return read_only(value if isinstance(value, Given) else as_column(name, value, allow_missing=missing))
 
     return array_field(convert, default=None) if optional else array_field(convert)
 

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -44,7 +45,16 @@ from crmvalue._cash_flows import (
     present_values,
     survivor_annuity,
 )
-from crmvalue._checks import as_column, as_day, as_days, as_floats, as_whole_number, require, require_choice
+from crmvalue._checks import (
+    as_column,
+    as_day,
+    as_days,
+    as_floats,
+    as_whole_number,
+    read_json,
+    require,
+    require_choice,
+)
 from crmvalue._ltv_checks import as_per_stream, as_streams, require_fractions, require_not_negative
 from crmvalue._rates import RateKind, RatePeriod, convert_rate, expected_lifetime, retention_curve
 from crmvalue._sensitivity import as_horizon, ltv_sensitivity, require_finite_value, retention_uplift
@@ -59,12 +69,10 @@ from crmvalue._unit_economics import (
     ltv_to_cac_benchmark,
     max_acquisition_cost,
 )
-from crmvalue._values import float_column
+from crmvalue._values import float_column, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats
@@ -104,6 +112,9 @@ __all__ = [
     "retention_curve",
     "retention_uplift",
 ]
+
+_MOST_MONTHS = 120_000  # ten thousand years
+_LAST_DAY = np.datetime64("9999-12-31", "D")
 
 
 def ltv_simple(arpu: ArrayLike, lifetime: ArrayLike) -> FloatOrArray:
@@ -312,6 +323,8 @@ def ltv_npv(
 
 
 def _optional_names(value: Iterable[str] | None) -> tuple[str, ...] | None:
+    if isinstance(value, str) or not isinstance(value, Iterable | None):
+        raise InputError("names", "a list of names", value)
     return None if value is None else tuple(str(name) for name in value)
 
 
@@ -319,6 +332,7 @@ def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
     return None if value is None else as_day("as_of", value)
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class SegmentLtv:
     """Lifetime value by segment, with a total that is exactly the sum of its parts.
@@ -361,8 +375,8 @@ class SegmentLtv:
 
     @classmethod
     def from_json(cls, text: str) -> SegmentLtv:
-        """Read what :meth:`to_json` wrote, and check it."""
-        return cls(**json.loads(text))
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return read_json(text, lambda fields: cls(**fields))
 
 
 def ltv_segments(
@@ -576,7 +590,7 @@ def ltv_retention(
     require_fractions(gross_margin=margin, retention_rate=retention)
     horizon = as_horizon(n_periods, arpu=revenue, gross_margin=margin, retention_rate=retention, discount_rate=rate)
     if horizon is None:
-        require_finite_value(retention, rate)
+        require_finite_value(1 - retention, rate)
 
     return _product(revenue, margin, survivor_annuity(1 - retention, rate, n_periods=horizon, timing=timing))
 
@@ -589,7 +603,7 @@ def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np
     as_of : array_like of dates
         The day that the value refers to.
     every_months : int, default 3
-        Calendar months between computations, >= 1; a quarter by default, 1 in fast markets.
+        Calendar months between computations, 1 to 120,000; a quarter by default, 1 in fast markets.
 
     Returns
     -------
@@ -599,7 +613,7 @@ def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np
     Raises
     ------
     InputError
-        If a date is missing or none, or `every_months` is no whole number from 1.
+        If a date is missing or none, the day is after the year 9999, or `every_months` is no whole number from 1.
 
     Notes
     -----
@@ -612,9 +626,11 @@ def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np
     np.datetime64('2025-02-28')
     """
     days = as_days("as_of", as_of)
-    months = as_whole_number("every_months", every_months, low=1)
+    months = as_whole_number("every_months", every_months, low=1, high=_MOST_MONTHS)
 
-    due: Dates | np.datetime64 = add_months(days, months)[()]
+    moved = add_months(days, months)
+    require(moved <= _LAST_DAY, "as_of", days, f"such that {months} months later is not after {_LAST_DAY}")
+    due: Dates | np.datetime64 = moved[()]
     return due
 
 
@@ -628,7 +644,7 @@ def is_stale(as_of: ArrayLike, on: ArrayLike, *, every_months: int = 3) -> np.bo
     on : date
         The day on which the question is asked.
     every_months : int, default 3
-        Calendar months between computations, >= 1.
+        Calendar months between computations, 1 to 120,000.
 
     Returns
     -------
@@ -638,7 +654,7 @@ def is_stale(as_of: ArrayLike, on: ArrayLike, *, every_months: int = 3) -> np.bo
     Raises
     ------
     InputError
-        If a date is missing or none, or `every_months` is no whole number from 1.
+        If a date is missing or none, the value is due after the year 9999, or `every_months` is no whole number from 1.
 
     Notes
     -----

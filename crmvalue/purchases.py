@@ -34,7 +34,7 @@ from crmvalue._order_log import (
     read_log,
     start_of_grain,
 )
-from crmvalue._values import array_field, float_column, read_only
+from crmvalue._values import Given, array_field, float_column, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,6 +61,20 @@ DAYS_PER_UNIT: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.4375, "q
 _FEW_CELLS = 1 << 22  # a table of this many cells is cheap to count in
 
 
+def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
+    if value is None or isinstance(value, Given):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", value)
+    if len(distinct) != len(code):
+        raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
+    return read_only(own(distinct[code]))
+
+
+def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
+    return None if value is None else as_day("as_of", value)
+
+
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class UniquePurchases:
     """The distinct rows (frequency, recency, age) of a history with their weights.
@@ -91,6 +105,7 @@ class UniquePurchases:
     time_unit: str
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class PurchaseHistory:
     """What each customer bought, one element per customer in every column.
@@ -100,7 +115,8 @@ class PurchaseHistory:
     Parameters
     ----------
     customer : ndarray or None
-        Identifiers in ascending order, shape (n,); None where none were given.
+        Identifiers, all different, shape (n,), in ascending order where a log was summarised; None where none were
+        given.
     frequency : ndarray
         Number of **repeat** purchases, shape (n,), whole numbers >= 0: one less than the number of purchases.
     recency : ndarray
@@ -131,7 +147,7 @@ class PurchaseHistory:
     array([3., 1.])
     """
 
-    customer: npt.NDArray[Any] | None = array_field(lambda ids: None if ids is None else read_only(ids), default=None)
+    customer: npt.NDArray[Any] | None = array_field(_distinct_customers, default=None)
     frequency: Floats = float_column("frequency")
     recency: Floats = float_column("recency")
     age: Floats = float_column("age")
@@ -139,11 +155,15 @@ class PurchaseHistory:
     total_spend: Floats | None = float_column("total_spend", optional=True)
     time_unit: TimeUnit = attrs.field()
     grain: Grain | None = None
-    as_of: np.datetime64 | None = None
+    as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
     counts: OrderLogCounts | None = None
 
     def __attrs_post_init__(self) -> None:
         require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
+        if self.grain is not None:
+            require_choice("grain", self.grain, get_args(Grain))
+        if not isinstance(self.counts, OrderLogCounts | None):
+            raise InputError("counts", "an OrderLogCounts or None", self.counts)
         n = len(self.frequency)
         for name in ("customer", "recency", "age", "mean_repeat_spend", "total_spend"):
             column = getattr(self, name)
@@ -218,13 +238,6 @@ class PurchaseHistory:
             x = as_column("frequency", frequency)
             if x.shape == spend.shape:
                 mean_repeat_spend = np.where(x == 0, np.nan, spend)
-        if customer is not None:
-            distinct, code = encode_customers("customer", customer)
-            if len(distinct) != len(code):
-                raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
-            customer = distinct[code]
-        if grain is not None:
-            require_choice("grain", grain, get_args(Grain))
         return cls(
             frequency=frequency,
             recency=recency,
@@ -233,7 +246,7 @@ class PurchaseHistory:
             total_spend=total_spend,
             time_unit=time_unit,
             customer=customer,
-            as_of=None if as_of is None else as_day("as_of", as_of),
+            as_of=as_of,
             grain=grain,
         )
 
@@ -302,15 +315,16 @@ class PurchaseHistory:
         key = _row_key(self.frequency, self.recency, self.age)
         first, inverse, weight = _distinct(key)
         return UniquePurchases(
-            frequency=_own(self.frequency[first]),
-            recency=_own(self.recency[first]),
-            age=_own(self.age[first]),
-            weight=_own(weight),
-            inverse=_own(inverse),
+            frequency=own(self.frequency[first]),
+            recency=own(self.recency[first]),
+            age=own(self.age[first]),
+            weight=own(weight),
+            inverse=own(inverse),
             time_unit=self.time_unit,
         )
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class PurchaseSplit:
     """A log cut in two by time: what a model may see, and what it has to foretell.
@@ -368,7 +382,7 @@ def summarise_purchases(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
 ) -> PurchaseHistory:
-    """Turn an order log into one row per customer; the order of the rows does not matter.
+    """Turn an order log into one row per customer, whatever the order of its rows.
 
     Parameters
     ----------
@@ -377,7 +391,7 @@ def summarise_purchases(
     date : array_like
         Date of each row: `datetime64`, `datetime.date` or ISO text, without time zone; a time of day is cut off.
     amount : array_like, optional
-        Money of each row, below 0 for a refund.
+        Money of each row, below 0 for a refund; 0 or of a magnitude from 1e-15 to 1e15.
     as_of : date, optional
         Last day of observation; later rows are left out and counted. By default the last date of the log: say it
         where the log may end with a quiet day, since `age` depends on it.
@@ -408,7 +422,9 @@ def summarise_purchases(
     Notes
     -----
     Repeat purchases, recency and age are those of Fader, Hardie and Lee (2005): x, t_x and T, where the first purchase
-    makes somebody a customer and is not itself counted. Amounts that are whole cents are added without rounding.
+    makes somebody a customer and is not itself counted. Amounts that are all whole cents are added without rounding,
+    up to 9e13 for a customer, so that the order of the rows does not matter; in another order, sums of other amounts
+    may differ in their last digits.
 
     Examples
     --------
@@ -492,12 +508,12 @@ def split_purchases(
         spend[place[known]] = later.total[known]
     return PurchaseSplit(
         calibration=calibration,
-        holdout_n_purchases=_own(frequency),
-        holdout_spend=None if spend is None else _own(spend),
+        holdout_n_purchases=own(frequency),
+        holdout_spend=None if spend is None else own(spend),
         holdout_length=float((end - cut).astype(np.int64) / DAYS_PER_UNIT[time_unit]),
-        new_customer=later.customer[~known],
-        new_n_purchases=later.n_purchases[~known].astype(np.float64),
-        new_spend=None if later.total is None else later.total[~known],
+        new_customer=own(later.customer[~known]),
+        new_n_purchases=own(later.n_purchases[~known].astype(np.float64)),
+        new_spend=None if later.total is None else own(later.total[~known]),
         holdout_counts=later.counts,
     )
 
@@ -514,23 +530,17 @@ def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain:
         repeat_spend = np.full(len(frequency), np.nan)
         np.divide(summary.repeat_spend, frequency, out=repeat_spend, where=frequency > 0)
     return PurchaseHistory(
-        customer=_own(summary.customer),
-        frequency=_own(frequency),
-        recency=_own((summary.last_day - summary.first_day) / ruler),
-        age=_own((final_day - summary.first_day) / ruler),
-        mean_repeat_spend=None if repeat_spend is None else _own(repeat_spend),
-        total_spend=None if summary.total is None else _own(summary.total),
+        customer=own(summary.customer),
+        frequency=own(frequency),
+        recency=own((summary.last_day - summary.first_day) / ruler),
+        age=own((final_day - summary.first_day) / ruler),
+        mean_repeat_spend=None if repeat_spend is None else own(repeat_spend),
+        total_spend=None if summary.total is None else own(summary.total),
         time_unit=time_unit,
         grain=grain,
         as_of=end,
         counts=summary.counts,
     )
-
-
-def _own(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Give a fresh array away: read-only, so that a frozen value takes it without copying it."""
-    array.flags.writeable = False
-    return array
 
 
 def _row_key(*columns: Floats) -> Integers:

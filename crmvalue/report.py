@@ -15,7 +15,7 @@ import numpy as np
 
 from crmvalue import ltv, metrics
 from crmvalue._calendar import add_months
-from crmvalue._checks import as_day, as_fraction, as_positive
+from crmvalue._checks import as_day, as_fraction, as_positive, read_json
 from crmvalue._order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.purchases import OrderLogCounts, PurchaseHistory, to_history
@@ -237,7 +237,7 @@ class BaseSummary:
 
     @classmethod
     def from_json(cls, text: str) -> BaseSummary:
-        """Read what :meth:`to_json` wrote.
+        """Read what :meth:`to_json` wrote; other text is an InputError.
 
         Examples
         --------
@@ -245,7 +245,10 @@ class BaseSummary:
         >>> BaseSummary.from_json(summary.to_json()) == summary
         True
         """
-        fields = json.loads(text)
+        return read_json(text, cls._from_fields)
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any]) -> BaseSummary:
         for name in ("as_of", "recompute_on", "first_day"):
             fields[name] = as_day(name, fields[name])
         fields["counts"] = OrderLogCounts(**fields["counts"])
@@ -545,6 +548,8 @@ def format_summary(summary: BaseSummary) -> str:
     >>> print(format_summary(summary).splitlines()[0])
     THE BASE as of 2024-03-01
     """
+    if not isinstance(summary, BaseSummary):
+        raise InputError("summary", "a BaseSummary", summary, hint="summarise_base makes one")
     parts = [_base_lines(summary), _figure_lines(summary), _value_lines(summary), _concentration_lines(summary)]
     return "\n\n".join("\n".join(part) for part in parts if part)
 

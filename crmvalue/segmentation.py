@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_column, as_floats, require
-from crmvalue._values import array_field
+from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LorenzCurve", "customer_share", "gini", "lorenz_curve", "top_share"]
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class LorenzCurve:
     """Cumulative share of value against cumulative share of customers, poorest first.
@@ -74,7 +75,9 @@ def gini(value: ArrayLike) -> np.float64:
     values = _sorted_values(value)
     n = len(values)
     weight = 2.0 * np.arange(1, n + 1) - n - 1.0
-    return np.float64(max(0.0, float(np.sum(weight * values)) / (n * float(values.sum()))))
+    return np.float64(
+        np.clip(np.sum(weight * values) / (n * values.sum()), 0, 1 - 1 / n)
+    )  # rounding may leave the range
 
 
 def lorenz_curve(value: ArrayLike) -> LorenzCurve:

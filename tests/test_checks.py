@@ -17,14 +17,18 @@ from hypothesis import strategies as st
 from strategies import dates
 
 from crmvalue._checks import (
+    as_amounts,
     as_column,
     as_counts,
     as_days,
+    as_flag,
     as_float,
     as_floats,
     as_fraction,
+    as_text,
     as_times,
     as_whole_number,
+    read_json,
     require,
     require_choice,
     require_same_length,
@@ -32,6 +36,7 @@ from crmvalue._checks import (
 from crmvalue.errors import InputError
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
+ORDINAL = type("Ordinal", (), {"toordinal": lambda _: 5})()  # what other calendars offer
 HUGE = 10**400  # an integer that no float can hold
 
 # What is wrong as a number: the input, the offending value (nan stands for any missing one) and its index.
@@ -60,6 +65,10 @@ NOT_NUMBERS = {
     "bytes": (b"12", b"12", None),
     "bool": (True, True, None),
     "bools": ([True, False], True, 0),
+    "bool among whole numbers": ([1, True], True, 1),
+    "bool among numbers": ((0.5, np.True_), True, 1),
+    "bool in a matrix": ([[1, 2], [3, True]], True, (1, 1)),
+    "bools of an array in a list": ([np.array([1.0]), np.array([True])], True, (1, 0)),
     "complex": (1j, 1j, None),
     "complex among numbers": ([1, 2j], 2j, 1),
     "date": (dt.date(2024, 1, 1), dt.date(2024, 1, 1), None),
@@ -72,6 +81,8 @@ NOT_NUMBERS = {
     "long double": (np.longdouble("1e4000"), np.inf, None),
     "dictionary": ({1: 2}, {1: 2}, None),
 }
+
+MASKED = np.ma.array([1, 2], mask=[False, True])
 
 RAGGED = [[[1, 2], [3]], [1.0, [2.0]], [[1, [2, 3]], [3, 4]]]
 
@@ -158,6 +169,18 @@ class TestAsFloats:
             as_floats(x=value)
         assert caught.value.value == value
 
+    @pytest.mark.parametrize("value", [[MASKED, MASKED], [1.0, np.ma.masked], ([MASKED], [[3, 4]])])
+    def test_rejects_masked_arrays_in_a_list(self, value):
+        for check in (as_floats, as_days):
+            with pytest.raises(InputError, match="without masked arrays inside a list"):
+                check(x=value) if check is as_floats else check("x", value)
+
+    def test_rejects_a_list_in_itself(self):
+        endless = []
+        endless.append(endless)
+        with pytest.raises(InputError, match="regular array"):
+            as_floats(x=endless)
+
     def test_names_the_input_whose_shape_does_not_fit(self):
         with pytest.raises(InputError) as caught:
             as_floats(a=1.0, b=[1, 2], c=[1, 2, 3])
@@ -242,6 +265,63 @@ class TestAsColumn:
             as_column("x", np.ma.array([1.0, 2.0], mask=[False, True]), allow_missing=True)
 
 
+class TestAsAmounts:
+    """One column of money: so small that sums, and so large that differences and means, stay ordinary."""
+
+    def test_takes(self):
+        np.testing.assert_array_equal(as_amounts("x", [0, -1e15, 1e-15]), [0, -1e15, 1e-15])
+        np.testing.assert_array_equal(as_amounts("x", [None, 5], allow_missing=True), [np.nan, 5])
+
+    @pytest.mark.parametrize("allow_missing", [False, True])
+    @pytest.mark.parametrize("value", [1.1e15, -1e100, 9e-16, np.inf])
+    def test_rejects(self, value, allow_missing):
+        with pytest.raises(InputError) as caught:
+            as_amounts("x", [1, value], allow_missing=allow_missing)
+        assert (caught.value.name, caught.value.value, caught.value.index) == ("x", value, 1)
+
+    def test_says_the_range(self):
+        with pytest.raises(InputError, match="0 or of a magnitude from 1e-15 to 1e15; got"):
+            as_amounts("x", [1e100])
+        with pytest.raises(InputError, match="finite, without NaN"):
+            as_amounts("x", [np.nan])
+
+
+class TestAsFlag:
+    """True or False, and nothing that is merely truthy."""
+
+    @pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+    def test_takes(self, value):
+        assert as_flag("net", value) is bool(value)
+
+    @pytest.mark.parametrize("value", ["no", "", 0, 1, None, np.nan, [True], np.array([True, False])])
+    def test_rejects(self, value):
+        with pytest.raises(InputError, match="`net` must be True or False"):
+            as_flag("net", value)
+
+
+class TestAsText:
+    """A text."""
+
+    def test_takes_text_alone(self):
+        assert as_text("name", "a") == "a"
+        with pytest.raises(InputError, match="`name` must be text; got 5"):
+            as_text("name", 5)
+
+
+class TestReadJson:
+    """What goes wrong with a text is wrong with `text`."""
+
+    def test_builds(self):
+        assert read_json("[1, 2]", tuple) == (1, 2)
+
+    @pytest.mark.parametrize("text", ["x", "", "{", "5", "[1, [2]]", "{}", None, 5, b"\xff", "[" * 100_000])
+    def test_rejects(self, text):
+        with pytest.raises(InputError) as caught:
+            read_json(text, lambda rows: [row["a"] for row in rows] or rows.a)
+        assert (caught.value.name, caught.value.value) == ("text", text)
+        assert caught.value.hint
+
+
 class TestAsFloat:
     """One number; arrays with a dimension raise."""
 
@@ -271,6 +351,11 @@ class TestAsWholeNumber:
         number = as_whole_number("n", value, low=3)
         assert type(number) is int
         assert number == 3
+
+    def test_an_upper_end(self):
+        assert as_whole_number("n", 5, low=3, high=5) == 5
+        with pytest.raises(InputError, match="a whole number from 3 to 5; got 6"):
+            as_whole_number("n", 6, low=3, high=5)
 
     @pytest.mark.parametrize("value", [2, 3.5, -3, 2.0**54, np.nan, "3", True, [3, 4]])
     def test_rejects(self, value):
@@ -336,6 +421,7 @@ GOOD_COLUMNS = {
     "polars text": pl.Series(["2024-02-29", "1969-12-31"]),
     "arrow": pa.array([dt.date(2024, 2, 29), dt.date(1969, 12, 31)]),
     "arrow chunks": pa.chunked_array([[dt.date(2024, 2, 29)], [dt.date(1969, 12, 31)]]),
+    "arrow dictionary": pa.array(["2024-02-29", "1969-12-31"]).dictionary_encode(),
 }
 
 # What is wrong as a date: the input, the offending value (nan stands for any missing one) and its index.
@@ -378,6 +464,13 @@ NOT_DATES = {
     "arrow null": (pa.array([dt.date(2024, 2, 29), None]), "NaT", 1),
     "masked": (np.ma.array(["2024-02-29", "2024-03-01"], mask=[False, True], dtype="datetime64[D]"), "2024-03-01", 1),
     "datetime with a zone": (UTC_TIME, UTC_TIME, None),
+    "hour alone": ("2024-02-29T10", "2024-02-29T10", None),
+    "fraction of a minute": ("2024-02-29T10:00.5", "2024-02-29T10:00.5", None),
+    "ten decimals": ("2024-02-29T10:00:00.1234567890", "2024-02-29T10:00:00.1234567890", None),
+    "long fraction": ("2024-02-29T10:00:00." + "1" * 25, "2024-02-29T10:00:00." + "1" * 25, None),
+    "attoseconds": (np.array([0], dtype="datetime64[as]"), "datetime64[as]", None),
+    "end of int64 object": (np.array([np.datetime64(2**62, "D")], dtype=object), np.datetime64(2**62, "D"), 0),
+    "with an ordinal": ([ORDINAL], ORDINAL, 0),
     "datetimes with a zone": ([UTC_TIME.replace(tzinfo=None), UTC_TIME], UTC_TIME, 1),
 }
 WITH_ZONE = {
@@ -387,6 +480,7 @@ WITH_ZONE = {
     "polars": pl.Series([UTC_TIME]),
     "arrow": pa.array([UTC_TIME]),
     "arrow chunks": pa.chunked_array([[UTC_TIME]]),
+    "arrow dictionary": pa.array([UTC_TIME]).dictionary_encode(),
 }
 
 

@@ -100,6 +100,15 @@ NEITHER = {
     "bool among objects": (np.array([1, True], dtype=object), 1),
     "float among objects": (np.array([1, 1.0], dtype=object), 1),
     "bool among text": (["a", True], 1),
+    "bool in a list": ([1, True], 1),
+    "numpy's bool in a list": ([1, np.True_], 1),
+    "bool among floats": ([1.0, True], None),
+    "float64 beyond its digits": ([1.0, 2.0**53], 1),
+    "whole number that a float beside it rounds": ([2**53 + 1, 2.0**53], 0),
+    "float32 beyond its digits": (np.array([16777217, 16777216], dtype=np.float32), 0),
+    "float16 beyond its digits": (np.array([1, 2049], dtype=np.float16), 1),
+    "long double beyond the digits of float64": (np.array([1, 2**53 + 1], dtype=np.longdouble), 1),
+    "masked array in a list": ([np.ma.array(1, mask=True), 2], None),
     "bytes": (np.array([b"a", b"b"]), None),
     "bytes in a list": ([b"a", b"b"], None),
     "complex": ([1j, 2], None),
@@ -127,7 +136,9 @@ EDGES = {
     "objects beyond int64": (np.array([2**63 + 1, 2**63, -1], dtype=object), object),
     "objects far beyond": ([10**30, 1, 10**30 + 1], object),
     "text ending in a null": (np.array(["a\0", "a", "a\0\0", "a"], dtype=object), object),
-    "float at the limit": ([2.0**53, 2.0**53 - 1], np.int64),
+    "float at the limit": ([2.0**53 - 1, 2.0**53 - 2], np.int64),
+    "float32 at the limit": (np.array([2**24 - 1, 2**24 - 2], dtype=np.float32), np.int64),
+    "float16 at the limit": (np.array([2**11 - 1, -(2**11) + 1], dtype=np.float16), np.int64),
 }
 
 

@@ -252,6 +252,8 @@ class TestSimulateTransactions:
             ({"n_customers": 2.5}, "n_customers"),
             ({"n_customers": "5"}, "n_customers"),
             ({"n_customers": [5]}, "n_customers"),
+            ({"n_customers": 10**8 + 1}, "n_customers"),
+            ({"n_customers": 2**50}, "n_customers"),
             ({"rng": None}, "rng"),
             ({"rng": 7}, "rng"),
             ({"rng": np.random.RandomState(7)}, "rng"),

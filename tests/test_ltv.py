@@ -15,6 +15,7 @@ from references_ltv import npv as explicit_npv
 from strategies import dates, discount_rates, money, rates
 
 from crmvalue import ltv
+from crmvalue.errors import InputError
 
 timings = st.sampled_from(sorted(SHIFTS))
 horizons = st.integers(1, 10**6)
@@ -219,6 +220,24 @@ class TestSegmentLtv:
         assert kept != ltv.SegmentLtv(values=[0.1, 0.2, 0.3], as_of="2024-03-01")
         assert kept != ltv.SegmentLtv(values=[0.1, 0.2, 0.4], as_of=as_of)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "[]", "{}", "null", None, '{"values": 1}', '{"values": [NaN]}', '{"values": [1], "names": 5}'),
+            *('{"values": [1], "as_of": "soon"}', '{"values": [1], "as_of": null, "more": 1}'),
+        ],
+    )
+    def test_refuses_other_text(self, text):
+        with pytest.raises(InputError) as caught:
+            ltv.SegmentLtv.from_json(text)
+        assert (caught.value.name, caught.value.value) == ("text", text)
+
+    @pytest.mark.parametrize("names", [5, "a", ["a", "b"]])
+    def test_refuses_names(self, names):
+        with pytest.raises(InputError) as caught:
+            ltv.SegmentLtv(values=[1], names=names)
+        assert caught.value.name == "names"
+
     def test_values_are_a_read_only_copy(self):
         source = np.array([1.0, 2.0])
         kept = ltv.SegmentLtv(values=source)
@@ -371,6 +390,9 @@ class TestRecalculationDate:
         [
             ({"as_of": ["2025-01-01", "2025-02-29"]}, "as_of"),
             ({"as_of": 20250101}, "as_of"),
+            ({"as_of": ["2025-01-01", "9999-10-01"]}, "as_of"),
+            ({"every_months": 2**53}, "every_months"),
+            ({"every_months": 120_000}, "as_of"),
             ({"every_months": 0}, "every_months"),
             ({"every_months": [3, 3]}, "every_months"),
         ],

@@ -162,6 +162,17 @@ class TestIrr:
     def test_published_examples(self, flows, digits, published):
         assert round(ltv.irr(flows), digits) == published
 
+    @pytest.mark.parametrize(("apart", "n_rates"), [(1e-5, 2), (1e-8, 1)])
+    def test_rates_within_rounding_are_one(self, apart, n_rates):
+        """Two rates at 10 % plus and minus a little; `Notes` say from where on they are told apart."""
+        low, high = 1.1 - apart, 1.1 + apart
+        flows = [-1, low + high, -low * high]
+        if n_rates == 1:
+            assert ltv.irr(flows) == pytest.approx(0.1, abs=1e-6)
+        else:
+            error = refusal(ltv.irr, cash_flows=flows)
+            assert error.value == pytest.approx([low - 1, high - 1], abs=1e-8)
+
     @given(st.lists(positive_money, min_size=1, max_size=20), st.lists(positive_money, min_size=1, max_size=20))
     def test_the_value_at_this_rate_is_zero(self, costs, gains):
         flows = [-cost for cost in costs] + gains
@@ -370,6 +381,9 @@ class TestPaybackPeriods:
             ({"acquisition_cost": [1, 2, 3]}, "acquisition_cost"),
             ({"discount_rate": -0.1}, "discount_rate"),
             ({"timing": "soon"}, "timing"),
+            ({"interpolate": "no"}, "interpolate"),
+            ({"interpolate": None}, "interpolate"),
+            ({"interpolate": np.array([True, False])}, "interpolate"),
         ],
     )
     def test_refuses(self, changes, name):

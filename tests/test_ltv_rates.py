@@ -150,6 +150,8 @@ class TestRetentionCurve:
             ({"n_periods": 0}, "n_periods"),
             ({"n_periods": 1.5}, "n_periods"),
             ({"n_periods": [1, 2]}, "n_periods"),
+            ({"n_periods": 10**11}, "n_periods"),
+            ({"n_periods": 10**5, "retention_rate": np.full(1001, 0.5)}, "n_periods"),
         ],
     )
     def test_refuses(self, changes, name):

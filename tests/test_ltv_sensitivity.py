@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import assume, example, given
@@ -108,6 +109,17 @@ class TestLtvSensitivity:
             ({"vary": ["price"]}, "vary"),
             ({"function": ltv.ltv_retention, "inputs": A_RETENTION | {"n_periods": 12}}, "vary"),
             ({"function": lambda **_: "much"}, "function"),
+            ({"function": 5}, "function"),
+            ({"function": dict, "inputs": {"x": 2.0}}, "function"),  # it has no signature to look at
+            ({"inputs": 5}, "inputs"),
+            ({"inputs": [("arpu", 1), ("lifetime", 1)]}, "inputs"),
+            ({"inputs": {}}, "inputs"),
+            ({"inputs": {"arpu": 1}}, "inputs"),
+            ({"inputs": {"arpu": 1, "lifetime": 1, "price": 1}}, "inputs"),
+            ({"inputs": {"arpu": 1, 2: 1}}, "inputs"),
+            ({"inputs": {"arpu": [[1, 2], [3]], "lifetime": 1}}, "arpu"),
+            ({"vary": 5}, "vary"),
+            ({"vary": "arpu"}, "vary"),
         ],
     )
     def test_refuses(self, changes, name):
@@ -136,6 +148,20 @@ class TestRetentionUplift:
         assert (1.1 - 0.2) + 0.1 > 1
         gain = ltv.retention_uplift(1.1 - 0.2, 1e-17, points=0.1)
         assert gain == pytest.approx(1e16, rel=1e-12)  # 1 / 1e-17 over 1 / 0.1
+
+    @pytest.mark.parametrize("points", [1.4e-15, 1e-16, -1e-15, 1.5e-15])
+    def test_keeps_its_digits_near_a_retention_of_one(self, points):
+        """The definition, in 50 digits."""
+        retention, rate = 1 - 1.7e-15, 1e-17
+        with mpmath.workdps(50):
+            loss = 1 - mpmath.mpf(retention) + mpmath.mpf(rate)
+            expected = float(loss / (loss - mpmath.mpf(points)) - 1)
+        assert ltv.retention_uplift(retention, rate, points=points) == pytest.approx(expected, rel=1e-12)
+
+    def test_a_sum_that_rounds_to_1_is_infinite_without_a_discount(self):
+        assert (1 - 0.7) - 0.3 > 0
+        error = refusal(ltv.retention_uplift, retention_rate=0.7, discount_rate=0, points=0.3, n_periods=None)
+        assert error.name == "discount_rate"
 
     @given(st.floats(0, 0.9), st.floats(0, 2), st.floats(0, 0.1), st.one_of(st.none(), st.integers(1, 1000)))
     def test_equals_the_quotient_of_two_sums(self, retention, discount, points, n):

@@ -47,6 +47,9 @@ class TestLtvToCac:
             ({"acquisition_cost": -1}, "acquisition_cost", None),
             ({"ltv": [math.inf, 1]}, "ltv", 0),
             ({"acquisition_cost": [1, 2, 3]}, "acquisition_cost", None),
+            ({"net": "no"}, "net", None),
+            ({"net": [True, False]}, "net", None),
+            ({"net": np.array([True, False])}, "net", None),
         ],
     )
     def test_refuses(self, changes, name, index):
@@ -111,6 +114,18 @@ class TestLtvToCacBands:
         assert "Infinity" not in text
         assert ltv.LtvToCacBands.from_json(text) == ltv.LTV_TO_CAC_BANDS
 
+    @pytest.mark.parametrize("text", ["x", "{}", "[1]", '[{"name": "a"}]', "5", "null", 5, None, "[]"])
+    def test_refuses_other_text(self, text):
+        with pytest.raises(InputError) as caught:
+            ltv.LtvToCacBands.from_json(text)
+        assert (caught.value.name, caught.value.value) == ("text", text)
+
+    @pytest.mark.parametrize(("bands", "index"), [(5, None), (None, None), ([5], 0), ("x", 0)])
+    def test_refuses_what_is_no_list_of_bands(self, bands, index):
+        with pytest.raises(InputError) as caught:
+            ltv.LtvToCacBands(bands=bands)
+        assert (caught.value.name, caught.value.index) == ("bands", index)
+
     def test_is_frozen(self):
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             ltv.LTV_TO_CAC_BANDS.bands = ()
@@ -144,6 +159,11 @@ class TestOneBand:
         with pytest.raises(InputError) as caught:
             ltv.LtvToCacBand(name="x", low=low, high=high, message="")
         assert caught.value.name == name
+
+    def test_words_are_text(self):
+        for words in ({"name": None, "message": ""}, {"name": "x", "message": 1}):
+            with pytest.raises(InputError, match="must be text"):
+                ltv.LtvToCacBand(low=0, high=1, **words)
 
     def test_infinity_is_an_open_end(self):
         ends = {ltv.LtvToCacBand(name="x", low=0, high=end, message="").high for end in (None, math.inf, np.inf)}

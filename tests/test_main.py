@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import os
 import re
 import subprocess
 import sys
@@ -34,6 +35,26 @@ def write(path, header="customer,date,amount", rows=ROWS, sep=",", day="%Y-%m-%d
 
 def as_rows(orders):
     return sorted(zip(orders.customer[orders.code].tolist(), orders.date.tolist(), orders.amount.tolist(), strict=True))
+
+
+def write_column(path, role, values):
+    """Write a file in which one column is the text to be read: dates for customers 00, 01, ..., or their amounts."""
+    quoted = ['"' + value.replace('"', '""') + '"' for value in values]
+    cells = [(value, "1") if role == "date" else ("2024-01-31", value) for value in quoted]
+    path.write_text("customer,date,amount\n" + "".join(f"{i:03},{d},{a}\n" for i, (d, a) in enumerate(cells)), "utf-8")
+    return str(path)
+
+
+def read_dates(path, values, **options):
+    """Read dates written in a file, in its order."""
+    orders = read_orders(write_column(path, "date", values), **options)
+    return orders.date[np.argsort(orders.code)].tolist(), orders
+
+
+def read_amounts(path, values, **options):
+    """Read amounts written in a file, in its order."""
+    orders = read_orders(write_column(path, "amount", values), **options)
+    return orders.amount[np.argsort(orders.code)].tolist(), orders
 
 
 class TestReadOrders:
@@ -72,17 +93,84 @@ class TestReadOrders:
         assert as_rows(read_orders(write(tmp_path / name))) == sorted(ROWS)
 
     def test_odd_column_names(self, tmp_path):
-        path = write(tmp_path / "orders.csv", header='"who\'s ""it""",date,amount; drop table x')
-        orders = read_orders(path, customer='who\'s "it"', amount="AMOUNT; DROP TABLE X")
+        path = write(tmp_path / "orders.csv", header='"who\'s, ""it""",date,amount; drop table x')
+        orders = read_orders(path, customer='who\'s, "it"', amount="AMOUNT; DROP TABLE X")
         assert as_rows(orders) == sorted(ROWS)
         assert orders.guessed == {"date"}
 
-    def test_whole_number_customers_beside_missing_ones_keep_their_form(self, tmp_path):
+    def test_a_path_from_home(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("HOME", str(tmp_path))
+        write(tmp_path / "orders.csv")
+        assert as_rows(read_orders("~/orders.csv")) == sorted(ROWS)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda raw: b"\xef\xbb\xbf" + raw,
+            lambda raw: raw.replace(b"\n", b"\r\n"),
+            lambda raw: raw.replace(b"customer,", b'"customer",').replace(b"bob,", b'"bob",'),
+            lambda raw: raw.replace(b"customer,date,amount", b'"customer","date","amount"'),
+            lambda raw: raw.rstrip(b"\n"),
+            lambda raw: raw.replace(b"\n", b",x\n").replace(b"amount,x", b'amount,"a\nb"').replace(b",x", b',"x\ny"'),
+            lambda raw: raw.replace(b"\n", b",\xe9\n").replace(b"amount,\xe9", b"amount,note"),
+            lambda raw: (
+                raw.replace(b"customer", b"id,id,customer").replace(b"ann", b"1,2,ann").replace(b"bob", b"1,2,bob")
+            ),
+        ],
+        ids=[
+            "mark",
+            "crlf",
+            "quotes",
+            "quoted-names",
+            "no-last-end",
+            "line-in-field",
+            "latin-1-unused",
+            "twice-unused",
+        ],
+    )
+    def test_forms_of_csv(self, tmp_path, change):
         path = tmp_path / "orders.csv"
-        path.write_text("customer,date\n17850.0,2024-01-01\n,2024-01-02\n13047.0,2024-01-02\n")
+        write(path)
+        path.write_bytes(change(path.read_bytes()))
+        assert as_rows(read_orders(str(path))) == sorted(ROWS)
+
+    @pytest.mark.parametrize(
+        "ids",
+        [
+            ["00123", "123", "0123"],
+            ["12345678901234567890", "12345678901234567891"],
+            ["0x1F", "1e5", "1_000", "true", "2024-01-01"],
+            ["17850.0", "17850.5"],
+            ["17850.0", "A17"],
+            ["A,17", 'B"18', "ő\u00a0é"],
+        ],
+    )
+    def test_customers_are_text(self, tmp_path, ids):
+        path = tmp_path / "orders.csv"
+        quoted = ['"' + name.replace('"', '""') + '"' for name in ids]
+        path.write_text("customer,date\n" + "".join(f"{name},2024-01-01\n" for name in quoted), "utf-8")
         orders = read_orders(str(path))
-        assert orders.customer.tolist() == ["13047", "17850"]
-        assert (orders.n_rows, orders.n_without_customer) == (3, 1)
+        assert orders.customer.tolist() == sorted(ids)
+        assert not orders.ids_shortened
+
+    def test_one_odd_customer_behind_many_numbers(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text(
+            "customer,date\n" + "".join(f"{i:06},2024-01-01\n" for i in range(150_000)) + "A17,2024-01-01\n"
+        )
+        orders = read_orders(str(path))
+        assert (len(orders.customer), orders.customer[0], orders.customer[-1]) == (150_001, "000000", "A17")
+
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    def test_whole_number_customers_beside_missing_ones_lose_their_point(self, tmp_path, kind):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date\n17850.0,2024-01-01\n,2024-01-02\n13047.0,2024-01-02\n130470.0,2024-01-02\n")
+        if kind == "parquet":
+            plain, path = path, tmp_path / "orders.parquet"
+            duckdb.sql(f"copy (select customer::double as customer, date from '{plain}') to '{path}'")  # noqa: S608 - a file of this test
+        orders = read_orders(str(path))
+        assert orders.customer.tolist() == ["13047", "130470", "17850"]
+        assert (orders.n_rows, orders.n_without_customer, orders.ids_shortened) == (4, 1, True)
 
     def test_rows_of_one_customer_and_day_are_added_up_by_kind(self, tmp_path):
         path = tmp_path / "orders.csv"
@@ -94,54 +182,310 @@ class TestReadOrders:
         assert sorted(orders.amount.tolist(), key=str) == pytest.approx([-3.0, 0.0, 15.5, np.nan], nan_ok=True)
         assert (orders.n_rows, orders.n_without_customer, orders.n_without_date) == (7, 1, 1)
 
-    def test_instants_fall_on_their_day_in_utc(self, tmp_path):
-        path = tmp_path / "orders.parquet"
-        duckdb.sql(
-            f"copy (select 1 as customer, timestamptz '2024-01-01 23:00:00-05' as date, 1.0 as amount) to '{path}'"
-        )
-        assert read_orders(str(path)).date.tolist() == [dt.date(2024, 1, 2)]
-
     @pytest.mark.parametrize(
         ("content", "name", "says"),
         [
-            (b"", "FILE", "at least one row"),
-            (b"customer,date,amount\n", "FILE", "at least one row"),
-            (b"customer,date\n,2024-01-01\n", "FILE", "a customer and a date"),
-            (bytes(range(256)) * 40, "FILE", "a readable CSV or Parquet file"),
-            (b"PAR1garbage", "FILE", "a readable CSV or Parquet file"),
-            (b"x,y\n1,2024-01-01\n", "--customer", "x, y"),
-            (b"customer,y\n1,7.5\n", "--date", "customer, y"),
-            (b"customer,date\na,2024-01-01\nb,yesterday\n", "column date", "yesterday"),
-            (b"customer,date\na,7.5\n", "column date", "7.5"),
-            (b"customer,date\na,2024-02-30\n", "column date", "2024-02-30"),
-            (b"customer,date\na,2024-01-01\nb,99999-01-01\n", "column date", "99999-01-01"),
-            (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,two\n", "column amount", "two"),
-            (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,inf\n", "column amount", "inf"),
-            (b"customer,date,amount\na,2024-01-01,1\nb,2024-01-01,1e300\n", "column amount", "1e+300"),
+            (b"", "FILE", "is empty"),
+            (b" \n \n", "FILE", "is empty"),
+            (b"\ncustomer,date\na,2024-01-01\n", "FILE", "first line .* is empty"),
+            (b"customer,date,amount\n", "FILE", "a header and no rows"),
+            (b"customer,date\n,2024-01-01\na,\n", "FILE", "both a customer and a date"),
+            (bytes(range(256)) * 40, "FILE", "not UTF-8"),
+            (b"PAR1garbage", "FILE", "Parquet"),
+            (b"\x1f\x8bgarbage", "FILE", "not a readable CSV or Parquet file"),
+            ("customer,date\na,2024-01-01\n".encode("utf-16"), "FILE", "UTF-16: save it as UTF-8"),
+            (b"customer,date,n\xe9\na,2024-01-01,x\n", "FILE", "line 1 .* not UTF-8"),
+            (b"customer,date\na,2024-01-01\n\xe9,2024-01-01\n", "FILE", "line 3 is not UTF-8: save the file as UTF-8"),
+            (b"customer,date\na,2024-01-01\nb\n", "FILE", "line 3 has 1 fields instead of the 2 of the header"),
+            (b"customer,date\na,2024-01-01,5\n", "FILE", "line 2 has 3 fields instead of the 2 of the header"),
+            (b'customer,date\na,2024-01-01\n"b,2024-01-01\n', "FILE", "line 3 has a quote"),
+            (b"customer,date,date\na,2024-01-01,2024-01-01\n", "FILE", "2 columns of the file are called 'date'"),
+            (b"x,y\n1,2024-01-01\n", "--customer", r"no column looks like a customer \(x, y\)"),
+            (b"customer,y\n1,7.5\n", "--date", r"no column looks like a date \(customer, y\)"),
+            (b"1,2024-01-01,5\n2,2024-01-01,5\n", "--customer", "2024-01-01"),
         ],
     )
     def test_rejects_content(self, tmp_path, content, name, says):
         path = tmp_path / "orders.csv"
         path.write_bytes(content)
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(InputError, match=says) as caught:
             read_orders(str(path))
         assert caught.value.name == name
-        assert says in str(caught.value)
+        assert "None" not in str(caught.value)
 
-    def test_rejects_missing_file_folder_and_wrong_columns(self, tmp_path):
+    def test_rejects_what_is_no_file_and_wrong_columns(self, tmp_path):
         path = write(tmp_path / "orders.csv")
-        for bad in (str(tmp_path / "none.csv"), str(tmp_path)):
-            with pytest.raises(InputError, match="an existing file"):
-                read_orders(bad)
+        pipe = tmp_path / "pipe"
+        os.mkfifo(pipe)
+        for bad, says in (
+            (tmp_path / "none.csv", "there is no"),
+            (tmp_path, "a folder"),
+            (pipe, "stream"),
+            ("-", "stream"),
+        ):
+            with pytest.raises(InputError, match=says):
+                read_orders(str(bad))
         with pytest.raises(InputError, match=r"--amount.*a column of the file \(customer, date, amount\)"):
             read_orders(path, amount="money")
         with pytest.raises(InputError, match="different columns"):
             read_orders(path, customer="date", date="date")
 
+    def test_rejects_a_file_that_may_not_be_read(self, tmp_path, monkeypatch):
+        def refuse(*_, **__):
+            raise PermissionError(13, "Permission denied")
+
+        path = write(tmp_path / "orders.csv")
+        monkeypatch.setattr("pathlib.Path.open", refuse)
+        with pytest.raises(InputError, match=r"cannot open .*orders\.csv': Permission denied"):
+            read_orders(path)
+
+    @pytest.mark.parametrize(("price", "quantity"), [("price", "quantity"), ("Unit Price", "Qty"), ("Price", "UNITS")])
+    def test_a_price_of_one_piece_is_no_amount(self, tmp_path, price, quantity):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"customer,date,{price},{quantity}\na,2024-01-01,5,2\n")
+        with pytest.raises(InputError, match=f"--amount must be named: '{price}' beside '{quantity}'"):
+            read_orders(str(path))
+        assert read_orders(str(path), amount=price).columns["amount"] == price
+        path.write_text(f"customer,date,{price},{quantity},total\na,2024-01-01,5,2,10\n")
+        assert read_orders(str(path)).columns["amount"] == "total"
+        path.write_text("customer,date,price\na,2024-01-01,5\n")
+        assert read_orders(str(path)).columns["amount"] == "price"
+
     def test_says_which_extra_is_missing(self, tmp_path, monkeypatch):
         monkeypatch.setitem(sys.modules, "duckdb", None)
         with pytest.raises(ModuleNotFoundError, match=r"crmvalue\[report\]"):
             read_orders(write(tmp_path / "orders.csv"))
+
+
+class TestDates:
+    """The one known format that fits all values of the column; ISO before all; two that differ are asked for."""
+
+    @pytest.mark.parametrize(
+        ("values", "read_as", "days"),
+        [
+            (["2024-01-05", "2024-12-1"], "year-month-day", ["2024-01-05", "2024-12-01"]),
+            (["2024-01-05 23:59", "2024-01-06"], "year-month-day", ["2024-01-05", "2024-01-06"]),
+            (["2024-01-05T23:59:59.123456", "2024-01-06T00:00:00"], "year-month-day", ["2024-01-05", "2024-01-06"]),
+            (["20240105", "20241231"], "yearmonthday", ["2024-01-05", "2024-12-31"]),
+            (["2024/01/05", "2024/1/6 7:30"], "year/month/day", ["2024-01-05", "2024-01-06"]),
+            (["2024.01.05"], "year.month.day", ["2024-01-05"]),
+            (["05.01.2024", "6.1.2024 07:30"], "day.month.year", ["2024-01-05", "2024-01-06"]),
+            (["05.01.24", "31.12.98"], "day.month.year (two digits)", ["2024-01-05", "1998-12-31"]),
+            (["01/02/2024", "13/02/2024"], "day/month/year", ["2024-02-01", "2024-02-13"]),
+            (["12/1/2010 8:26", "12/13/2010 10:05"], "month/day/year", ["2010-12-01", "2010-12-13"]),
+            (["1/2/2024 12:05:00 AM", "1/13/2024 8:26 pm"], "month/day/year", ["2024-01-02", "2024-01-13"]),
+            (["01/02/24", "01/13/24"], "month/day/year (two digits)", ["2024-01-02", "2024-01-13"]),
+            (["31/01/98", "01/02/98"], "day/month/year (two digits)", ["1998-01-31", "1998-02-01"]),
+            (["13-02-2024", "01-02-2024"], "day-month-year", ["2024-02-13", "2024-02-01"]),
+            (["02-13-2024", "02-01-2024"], "month-day-year", ["2024-02-13", "2024-02-01"]),
+            (["2 Jan 2024", "13 May 2024"], "day month year", ["2024-01-02", "2024-05-13"]),
+            (["May 2, 2024", "June 13, 2024"], "month day, year", ["2024-05-02", "2024-06-13"]),
+            (["05-JAN-24", "06-FEB-24"], "day-month-year (two digits)", ["2024-01-05", "2024-02-06"]),
+            (["01/01/2024", "02/02/2024"], "day/month/year", ["2024-01-01", "2024-02-02"]),  # the same in both orders
+        ],
+    )
+    def test_formats(self, tmp_path, values, read_as, days):
+        found, orders = read_dates(tmp_path / "orders.csv", values)
+        assert [str(day) for day in found] == days
+        assert orders.date_format == read_as
+        assert not orders.in_utc
+
+    @pytest.mark.parametrize(
+        ("values", "patterns"),
+        [
+            (["01/02/2024", "03/04/2024"], ["%d/%m/%Y", "%m/%d/%Y"]),
+            (["01-02-2024"], ["%d-%m-%Y", "%m-%d-%Y"]),
+            (["01/02/24"], ["%d/%m/%y", "%m/%d/%y", "%y/%m/%d"]),
+            (["24/01/05", "24/01/13"], ["%d/%m/%y", "%y/%m/%d"]),
+            (["24-01-05", "24-01-13"], ["%d-%m-%y", "%y-%m-%d"]),
+        ],
+    )
+    def test_two_that_fit_are_asked_for(self, tmp_path, values, patterns):
+        with pytest.raises(InputError, match="--date-format") as caught:
+            read_dates(tmp_path / "orders.csv", values)
+        assert str(caught.value).endswith("give --date-format " + " or ".join(patterns))
+        assert values[0] in str(caught.value)
+
+    def test_the_last_of_many_rows_decides(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date\n" + "a,01/02/2024\n" * 3000 + "b,13/02/2024\n")
+        orders = read_orders(str(path))
+        assert (orders.date_format, min(orders.date.tolist())) == ("day/month/year", dt.date(2024, 2, 1))
+        path.write_text("customer,date\n" + "a,13/02/2024\n" * 3000 + "b,02/14/2024\n")
+        with pytest.raises(
+            InputError, match=r"'02/14/2024' in column 'date' is no date of the form day/month/year \(1 "
+        ):
+            read_orders(str(path))
+
+    @pytest.mark.parametrize(
+        ("pattern", "values", "days"),
+        [
+            ("%d/%m/%Y", ["01/02/2024", "03/04/2024 10:30"], ["2024-02-01", "2024-04-03"]),
+            ("%m/%d/%Y", ["01/02/2024", "03/04/2024"], ["2024-01-02", "2024-03-04"]),
+            ("%y/%m/%d", ["24/01/05"], ["2024-01-05"]),
+            ("%H:%M %d.%m.%Y", ["10:30 05.01.2024"], ["2024-01-05"]),
+            ("%d %b '%y", ["5 Jan '24"], ["2024-01-05"]),
+        ],
+    )
+    def test_asked_format(self, tmp_path, pattern, values, days):
+        found, _ = read_dates(tmp_path / "orders.csv", values, date_format=pattern)
+        assert [str(day) for day in found] == days
+
+    @pytest.mark.parametrize("pattern", ["", "%", "%Q", "dd/mm/yyyy", "%d", "%d/%m", "%Y", "%H:%M"])
+    def test_rejects_what_is_no_format(self, tmp_path, pattern):
+        with pytest.raises(InputError, match="strptime pattern"):
+            read_dates(tmp_path / "orders.csv", ["2024-01-05"], date_format=pattern)
+
+    @pytest.mark.parametrize(
+        ("values", "bad", "count"),
+        [
+            (["2024-01-05", "yesterday", "tomorrow"], "yesterday", 2),
+            (["yesterday"], "yesterday", 1),
+            (["7.5"], "7.5", 1),
+            (["2024-02-30"], "2024-02-30", 1),
+            (["2024-01-05", "05.01.2024"], "05.01.2024", 1),
+            (["2024-01-05", "99999-01-01"], "99999-01-01", 1),
+            (["0024-01-05"], "0024-01-05", 1),
+            (["2024-01-05 25:00"], "2024-01-05 25:00", 1),
+            (["2024-01-05 10:00 Nowhere/Land"], "2024-01-05 10:00 Nowhere/Land", 1),
+            (["2024115"], "2024115", 1),
+            (["01/02/024"], "01/02/024", 1),
+            (["2024-01-05", "infinity"], "infinity", 1),
+            (["Epoch"], "Epoch", 1),
+        ],
+    )
+    def test_rejects_what_no_format_fits(self, tmp_path, values, bad, count):
+        with pytest.raises(InputError) as caught:
+            read_dates(tmp_path / "orders.csv", values)
+        assert (caught.value.name, caught.value.value, caught.value.count) == ("column date", bad, count)
+        assert f"({count} such row" in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("value", "day"),
+        [
+            ("2024-01-01T23:00:00-05:00", "2024-01-02"),
+            ("2024-01-01 23:00:00 -0500", "2024-01-02"),
+            ("2024-01-02T00:30+02", "2024-01-01"),
+            ("2024-01-02 00:30:00.123+02:00", "2024-01-01"),
+            ("2024-01-01T23:00:00.123456789Z", "2024-01-01"),
+            ("2024-01-01 23:00:00 UTC", "2024-01-01"),
+        ],
+    )
+    def test_instants_fall_on_their_day_in_utc(self, tmp_path, value, day):
+        found, orders = read_dates(tmp_path / "orders.csv", ["2024-01-07", value])
+        assert [str(day) for day in found] == ["2024-01-07", day]
+        assert orders.in_utc
+
+    def test_instants_in_parquet(self, tmp_path):
+        path = tmp_path / "orders.parquet"
+        duckdb.sql(
+            f"copy (select 1 as customer, timestamptz '2024-01-01 23:00:00-05' as date, 1.0 as amount) to '{path}'"
+        )
+        orders = read_orders(str(path))
+        assert orders.date.tolist() == [dt.date(2024, 1, 2)]
+        assert (orders.in_utc, orders.date_format, orders.decimal) == (True, None, None)
+
+    def test_a_parquet_file_keeps_its_types(self, tmp_path):
+        path = tmp_path / "orders.parquet"
+        duckdb.sql(f"copy (select 1 as customer, date '1987-01-05' as date, 1.0 as amount) to '{path}'")
+        assert str(read_orders(str(path)).date[0]) == "1987-01-05"
+        with pytest.raises(InputError, match="--date-format is for text, and column 'date' holds dates"):
+            read_orders(str(path), date_format="%d/%m/%Y")
+        with pytest.raises(InputError, match="--decimal is for text, and column 'amount' holds numbers"):
+            read_orders(str(path), decimal=",")
+        duckdb.sql(f"copy (select 1 as customer, '31.01.2024' as date, '1,5' as amount) to '{path}'")
+        orders = read_orders(str(path))
+        assert as_rows(orders) == [("1", dt.date(2024, 1, 31), 1.5)]
+        assert (orders.date_format, orders.decimal) == ("day.month.year", ",")
+        duckdb.sql(f"copy (select 1 as customer, 20240131 as date, 'nan'::double as amount) to '{path}'")
+        orders = read_orders(str(path))
+        assert orders.date.tolist() == [dt.date(2024, 1, 31)]
+        assert np.isnan(orders.amount).all()
+
+
+class TestAmounts:
+    """The one use of point and comma that fits all values of the column; two that differ are asked for."""
+
+    @pytest.mark.parametrize(
+        ("values", "sign", "numbers"),
+        [
+            (
+                ["1200.5", "10", "-3.25", "+4", ".5", "5.", "1e2", "0.125"],
+                ".",
+                [1200.5, 10, -3.25, 4, 0.5, 5, 100, 0.125],
+            ),
+            (["12,50", "10", "-3,5"], ",", [12.5, 10, -3.5]),
+            (["1,200", "12,50"], ",", [1.2, 12.5]),
+            (["1200,125", "3"], ",", [1200.125, 3]),
+            (["0,125", "3"], ",", [0.125, 3]),
+            (["1.200", "12.50"], ".", [1.2, 12.5]),
+            (["1,200.50", "2,500", "10"], ".", [1200.5, 2500, 10]),
+            (["1,200,500", "2,500"], ".", [1200500, 2500]),
+            (["1.200,50", "2.500", "10"], ",", [1200.5, 2500, 10]),
+            (["1.200.500", "2.500"], ",", [1200500, 2500]),
+            (["1 200,50", "1\u00a0234\u00a0567,5", "1\u202f200"], ",", [1200.5, 1234567.5, 1200]),
+            (["1'200.50", "1\u2019200.50"], ".", [1200.5, 1200.5]),
+            (["$5", "-$5.50", "$-5.50", "$ 1,200.50", "($5.50)"], ".", [5, -5.5, -5.5, 1200.5, -5.5]),
+            (["12,50 €", "1.200,00 €", "-3,5€"], ",", [12.5, 1200, -3.5]),
+            (["USD 5.50", "7.25USD"], ".", [5.5, 7.25]),
+            (["£5", "6"], ".", [5, 6]),
+            (["₴5,50"], ",", [5.5]),
+            (["(5.50)", "\u22125.50"], ".", [-5.5, -5.5]),
+        ],
+    )
+    def test_forms(self, tmp_path, values, sign, numbers):
+        found, orders = read_amounts(tmp_path / "orders.csv", values)
+        assert found == pytest.approx(numbers, rel=1e-12)
+        assert orders.decimal == sign
+
+    @pytest.mark.parametrize("values", [["1,200", "2,500", "10"], ["1.200", "2.500", "10"], ["$1,200"]])
+    def test_two_that_fit_are_asked_for(self, tmp_path, values):
+        with pytest.raises(InputError, match=r"--decimal \. or --decimal ,") as caught:
+            read_amounts(tmp_path / "orders.csv", values)
+        assert repr(values[0]) in str(caught.value)
+
+    def test_asked_sign(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        assert read_amounts(path, ["1,200", "2,500", "10"], decimal=".")[0] == [1200, 2500, 10]
+        assert read_amounts(path, ["1,200", "2,500", "10"], decimal=",")[0] == [1.2, 2.5, 10]
+        assert read_amounts(path, ["1.200", "10"], decimal=",")[0] == [1200, 10]
+        with pytest.raises(InputError, match="'12,50' in column 'amount' is no number"):
+            read_amounts(path, ["12,50"], decimal=".")
+
+    def test_the_last_of_many_rows_decides(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        assert read_amounts(path, ["1,200"] * 3000 + ["1,200.50"])[0][0] == 1200
+        assert read_amounts(path, ["1,200"] * 3000 + ["1,20"])[0][0] == 1.2
+        with pytest.raises(InputError, match=r"'1,20' in column 'amount' is no number \(1 such row\)"):
+            read_amounts(path, ["1.20"] * 3000 + ["1,20"])
+
+    @pytest.mark.parametrize(
+        ("values", "bad", "says"),
+        [
+            (["1", "two", "three"], "two", "is no number (2 such rows)"),
+            (["1", "inf"], "inf", "is no number"),
+            (["1_000"], "1_000", "is no number"),
+            (["1,20,3"], "1,20,3", "is no number"),
+            (["12 34"], "12 34", "is no number"),
+            (["(5"], "(5", "is no number"),
+            (["-(5)"], "-(5)", "is no number"),
+            (["--5"], "--5", "is no number"),
+            (["-$-5"], "-$-5", "is no number"),
+            (["5%"], "5%", "is no number"),
+            (["1", "1e300"], "1e300", "is above 1e15"),
+            (["1", "1e400"], "1e400", "is above 1e15"),
+            (["1", "-2,000,000,000,000,000.00"], "-2,000,000,000,000,000.00", "is above 1e15"),
+        ],
+    )
+    def test_rejects(self, tmp_path, values, bad, says):
+        with pytest.raises(InputError) as caught:
+            read_amounts(tmp_path / "orders.csv", values)
+        assert (caught.value.name, caught.value.value) == ("column amount", bad)
+        assert says in str(caught.value)
+
+    def test_rejects_two_currencies(self, tmp_path):
+        with pytest.raises(InputError, match=r"mixes \$ and €"):
+            read_amounts(tmp_path / "orders.csv", ["$5", "€6"])
 
 
 class TestMain:
@@ -166,8 +510,10 @@ class TestMain:
         assert main([str(path), *columns, *money]) == 0
         printed = capsys.readouterr().out
         assert printed.split("THE BASE")[1] == shipped
-        assert printed.startswith("Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n")
-        assert "guess" not in printed
+        assert printed.startswith(
+            "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
+            "Dates read as year-month-day; another form: --date-format.\n\n"
+        )
 
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
@@ -190,17 +536,88 @@ class TestMain:
         assert main([str(path)]) == 0
         assert "the log has no amounts" in capsys.readouterr().out
 
+    def test_says_how_it_read_the_file(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer;date;amount\n1.0;2024-01-01T23:00-05:00;5,5\n2.0;2024-03-01T10:00Z;7\n")
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert "Dates read as year-month-day;" in printed
+        assert "each falls on its day in UTC" in printed
+        assert "decimal comma" in printed
+        assert "17850.0 is read as 17850" in printed
+        path.write_text("customer,date,amount\n1,01/02/2024,5\n2,03/04/2024,7\n")
+        assert main([str(path), "--date-format", "%m/%d/%Y"]) == 0
+        printed = capsys.readouterr().out
+        assert "Dates read as month/day/year;" in printed
+        assert "2024-01-02 to 2024-03-04" in printed
+        for word in ("UTC", "comma", "17850"):
+            assert word not in printed
+
+    def test_asked_decimal_sign(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text('customer,date,amount\na,2024-01-01,"1,200"\nb,2024-01-02,"2,500"\n')
+        assert main([str(path), "--decimal", "."]) == 0
+        assert re.search(r"revenue +3,700\.00", capsys.readouterr().out)
+        assert main([str(path), "--decimal", ","]) == 0
+        assert re.search(r"revenue +3\.70", capsys.readouterr().out)
+
+    @pytest.mark.parametrize(
+        ("policy", "fact"),
+        [
+            ([], r"purchases +3 [\s\S]*revenue +12\.00"),
+            (["--refunds", "drop"], r"purchases +3 [\s\S]*revenue +15\.00[\s\S]*1 row +refunds"),
+            (["--zeros", "drop"], r"purchases +2 [\s\S]*1 row +with an amount of 0"),
+        ],
+    )
+    def test_policies(self, tmp_path, capsys, policy, fact):
+        path = tmp_path / "orders.csv"
+        path.write_text(
+            "customer,date,amount\na,2024-01-01,5\na,2024-01-02,10\na,2024-01-03,-3\nb,2024-01-04,0\nb,2024-01-05,\n"
+        )
+        assert main([str(path), *policy]) == 0
+        assert re.search(fact, capsys.readouterr().out)
+
+    @pytest.mark.parametrize(
+        ("policy", "says"),
+        [
+            (["--refunds", "raise"], "the amounts must be >= 0. Hint: --refunds net takes such rows off purchases, "),
+            (
+                ["--zeros", "raise"],
+                "the amounts must not be 0. Hint: --zeros keep counts such rows, --zeros drop does not\n",
+            ),
+            (
+                ["--missing", "raise"],
+                "the amounts must be a number, not missing. Hint: --missing drop leaves such rows out\n",
+            ),
+        ],
+    )
+    def test_policies_that_raise(self, tmp_path, capsys, policy, says):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\na,2024-01-01,5\na,2024-01-03,-3\nb,2024-01-04,0\nb,2024-01-05,\n")
+        assert main([str(path), *policy]) == 2
+        assert capsys.readouterr().err.startswith(f"crmvalue: {says}")
+
+    def test_nothing_but_refunds(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\na,2024-01-01,-5\n")
+        assert main([str(path)]) == 2
+        assert "no purchase until 2024-01-01: there are only refunds" in capsys.readouterr().err
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            (["none.csv"], "an existing file"),
-            (["--customer", "id"], "together with a FILE"),
-            (["--margin", "30"], "a fraction, not percent"),
-            (["--margin", "nan"], "finite"),
-            (["--acquisition-cost", "0"], "> 0"),
-            (["--discount-rate", "-0.1"], ">= 0"),
-            (["--as-of", "tomorrow"], "a date"),
-            (["--as-of", "1990-01-01"], "on or before 1990-01-01"),
+            (["none.csv"], "there is no file 'none.csv'"),
+            (["--customer", "id"], "--customer must be given together with a FILE"),
+            (["--date-format", "%d/%m/%Y"], "--date-format must be given together with a FILE"),
+            (["--decimal", ","], "--decimal must be given together with a FILE"),
+            (["--margin", "30"], "--margin must be in [0, 1]; got 30.0. Hint: a fraction, not percent"),
+            (["--margin", "nan"], "--margin must be"),
+            (["--margin", "0.3", "--acquisition-cost", "0"], "--acquisition-cost must be > 0; got 0.0"),
+            (["--margin", "0.3", "--discount-rate", "-0.1"], "--discount-rate must be >= 0; got -0.1"),
+            (["--acquisition-cost", "20"], "--acquisition-cost must be given together with --margin"),
+            (["--discount-rate", "0.1"], "--discount-rate must be given together with --margin"),
+            (["--as-of", "tomorrow"], "--as-of must be a date; got 'tomorrow'. Hint: a day such as 2024-02-29"),
+            (["--as-of", "1990-01-01"], "--as-of must be on or after the first date of the log (1997-01-01)"),
         ],
     )
     def test_one_sentence_and_two(self, capsys, arguments, says):
@@ -208,18 +625,27 @@ class TestMain:
         captured = capsys.readouterr()
         assert captured.out == ""
         assert captured.err.count("\n") == 1
-        assert says in captured.err
+        assert captured.err.startswith(f"crmvalue: {says}")
+
+    def test_a_reader_who_stops_early(self):
+        command = [sys.executable, "-m", "crmvalue"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
 
     def test_as_a_command(self):
         done = subprocess.run(
             [sys.executable, "-m", "crmvalue", "none.csv"], capture_output=True, text=True, check=False
         )
         assert done.returncode == 2
-        assert done.stderr == "crmvalue: `FILE` must be an existing file; got 'none.csv'\n"
+        assert done.stderr == "crmvalue: there is no file 'none.csv'\n"
         help_text = subprocess.run(
             [sys.executable, "-m", "crmvalue", "--help"], capture_output=True, text=True, check=True
         ).stdout
-        for option in ("FILE", "--customer", "--date", "--amount", "--margin", "--acquisition-cost", "--as-of"):
+        columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal {.,,}", "%d/%m/%Y")
+        rows = ("--refunds {net,drop,raise}", "--zeros {keep,drop,raise}", "--missing {drop,raise}", "--as-of")
+        for option in (*columns, *rows, "--margin", "--acquisition-cost", "--discount-rate"):
             assert option in help_text
 
     def test_does_not_hide_defects(self, monkeypatch):

@@ -14,12 +14,12 @@ from strategies import counts, open_rates
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
     NpsCounts,
-    nps_counts,
     customer_effort_score,
     customer_satisfaction,
     customer_satisfaction_from_scores,
     net_promoter_score,
     net_promoter_score_interval,
+    nps_counts,
 )
 
 NAN = float("nan")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from mpmath import mp
 from scipy import stats
@@ -16,7 +18,7 @@ from crmvalue.typing import Interval
 
 NAN, INF = float("nan"), float("inf")
 
-LEVEL_REJECTIONS = [0, 1, 95, -0.5, NAN, INF, "0.95", [0.9, 0.95], None]
+LEVEL_REJECTIONS = [1e-17, 1e-100, 0, 1, 95, -0.5, NAN, INF, "0.95", [0.9, 0.95], None]
 
 values = st.floats(-1e6, 1e6).map(lambda x: round(x, 3))
 rows = st.lists(st.tuples(values, st.floats(0.5, 100).map(lambda x: round(x, 3))), min_size=3, max_size=20)
@@ -75,6 +77,21 @@ class TestProportionInterval:
             assert proportion_interval(0, n).low == 0
             assert proportion_interval(n, n).high == 1
 
+    @given(counts, counts, st.sampled_from([1e-16, 1e-8, 1e-3, 0.5, 0.95, 1 - 1e-12, 1 - 2**-53]))
+    @example(0, 1, 1e-16)
+    @example(29, 1, 1e-12)
+    def test_holds_the_estimate(self, hits, misses, level):
+        assume(hits + misses > 0)
+        low, high = proportion_interval(hits, hits + misses, level=level)
+        assert 0 <= low <= hits / (hits + misses) <= high <= 1
+
+    def test_the_estimate_is_inside_even_where_it_is_rounded(self):
+        n = np.arange(1, 3000)
+        for x in (np.minimum(n, 2), n - 1, n // 3):
+            for level in (1e-15, 1e-12, 1e-8):
+                low, high = proportion_interval(x, n, level=level)
+                assert np.all((low >= 0) & (low <= x / n) & (x / n <= high) & (high <= 1))
+
     def test_broadcasts(self):
         low, high = proportion_interval([[1], [2]], [10, 20, 30])
         assert low.shape == high.shape == (2, 3)
@@ -118,6 +135,11 @@ class TestMeanInterval:
     )
     def test_known_answers(self, numbers, level, low, high):
         assert mean_interval(numbers, level=level) == pytest.approx((low, high), abs=5e-8)
+
+    @given(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), st.integers(2, 9))
+    @example(0.1, 3)
+    def test_equal_values_give_that_value_twice(self, value, n):
+        assert tuple(mean_interval([value] * n)) == (value, value)
 
     @given(st.lists(values, min_size=2, max_size=30).filter(lambda x: np.ptp(x) > 1e-2), st.floats(0.01, 0.999))
     def test_agrees_with_scipy(self, numbers, level):
@@ -209,6 +231,12 @@ class TestRatioInterval:
         interval = ratio_interval(x, y, method="bootstrap", rng=np.random.default_rng(5))
         assert interval == pytest.approx(tuple(expected), rel=1e-12)
         assert interval == ratio_interval(x, y, method="bootstrap", rng=np.random.default_rng(5))
+
+    def test_bootstrap_leaves_the_filters_of_warnings_alone(self, monkeypatch):
+        """They belong to the whole process: changing them is not safe where threads run."""
+        monkeypatch.setattr(warnings, "catch_warnings", None)
+        low, high = ratio_interval([1, 2, 4], [1, 1, 3], method="bootstrap", rng=np.random.default_rng(8))
+        assert low < high
 
     @pytest.mark.parametrize("method", ["fieller", "bootstrap"])
     @pytest.mark.parametrize(

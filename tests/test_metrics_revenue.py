@@ -70,6 +70,9 @@ class TestRecurringRevenueMovements:
             ([1, 2], [-1, 2], "fee_after"),
             ([1, 2], [1, 2, 3], "fee_after"),
             ([], [], "fee_before"),
+            ([1e100, 1e100], [1e100, 1e100], "fee_before"),
+            ([1], [1e16], "fee_after"),
+            ([1e-100], [1.1e-100], "fee_before"),
             (1, [1], "fee_before"),
             (["1"], [1], "fee_before"),
         ],
@@ -78,6 +81,12 @@ class TestRecurringRevenueMovements:
         with pytest.raises(InputError) as caught:
             recurring_revenue_movements(before, after)
         assert caught.value.name == name
+
+    @pytest.mark.parametrize("fee", [1e-15, 1e15])
+    def test_the_ends_of_the_legal_range(self, fee):
+        nearby = np.nextafter(fee, 1)
+        moved = recurring_revenue_movements([fee] * 3, [nearby] * 3)
+        assert moved.expansion + moved.contraction == pytest.approx(3 * abs(fee - nearby))
 
 
 class TestRecurringRevenueMovementsValue:

@@ -955,3 +955,106 @@ class TestCdnow:
         place = np.searchsorted(history.customer, [original[customer] for customer in sample.customer])
         for name in ("frequency", "recency", "age", "total_spend", "mean_repeat_spend"):
             np.testing.assert_array_equal(getattr(history, name)[place], getattr(sample, name))
+
+
+class TestDirectHistory:
+    """`PurchaseHistory` checks all that `from_columns` checks, and takes its own arrays as they are."""
+
+    COLUMNS = {"frequency": [1, 0], "recency": [1, 0], "age": [2, 2], "time_unit": "week"}  # noqa: RUF012 - a table
+
+    @pytest.mark.parametrize("make", [PurchaseHistory, PurchaseHistory.from_columns])
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"customer": [1, 1]}, "customer"),
+            ({"customer": [1, None]}, "customer"),
+            ({"customer": ["a", " "]}, "customer"),
+            ({"customer": [1.5, 2]}, "customer"),
+            ({"customer": [1, True]}, "customer"),
+            ({"customer": [1, 2, 3]}, "customer"),
+            ({"as_of": "yesterday"}, "as_of"),
+            ({"as_of": ["2024-01-01"]}, "as_of"),
+            ({"grain": "hour"}, "grain"),
+            ({"grain": 5}, "grain"),
+        ],
+    )
+    def test_refuses(self, make, changes, name):
+        with pytest.raises(InputError) as caught:
+            make(**{**self.COLUMNS, **changes})
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize("counts", [5, {"n_rows": 1}, OrderLogCounts])
+    def test_refuses_counts(self, counts):
+        with pytest.raises(InputError, match="`counts` must be an OrderLogCounts"):
+            PurchaseHistory(**self.COLUMNS, counts=counts)
+
+    @pytest.mark.parametrize("make", [PurchaseHistory, PurchaseHistory.from_columns])
+    def test_takes(self, make):
+        history = make(**self.COLUMNS, customer=["b", "a"], as_of=dt.datetime(2024, 1, 2, 3), grain="day")  # noqa: DTZ001 - local
+        assert history.customer.tolist() == ["b", "a"]
+        assert history.as_of == np.datetime64("2024-01-02", "D")
+        assert history == attrs.evolve(history, grain="day")
+
+    def test_a_log_pays_for_its_identifiers_once(self, monkeypatch):
+        calls = []
+        encode = purchases.encode_customers
+        monkeypatch.setattr(purchases, "encode_customers", lambda *given: calls.append(given) or encode(*given))
+        history = summarise_purchases(["b", "a", "b"], ["2024-01-01"] * 3)
+        assert not calls
+        attrs.evolve(history, grain=None)
+        assert len(calls) == 1
+
+
+class TestOrderLogCounts:
+    """Whole numbers >= 0, and unmatched refunds <= 0."""
+
+    @pytest.mark.parametrize("name", [field.name for field in attrs.fields(OrderLogCounts)])
+    @pytest.mark.parametrize("wrong", [0.5, math.nan, math.inf, "1", None, True])
+    def test_refuses(self, name, wrong):
+        if name == "unmatched_refunds" and wrong == 0.5:
+            wrong = 1e-9
+        with pytest.raises(InputError) as caught:
+            OrderLogCounts(**{"n_rows": 5, name: wrong})
+        assert caught.value.name == name
+
+    def test_refuses_less_than_nothing(self):
+        with pytest.raises(InputError, match="`n_rows` must be a whole number >= 0"):
+            OrderLogCounts(n_rows=-5)
+        assert OrderLogCounts(n_rows=np.int64(5), unmatched_refunds=-2).unmatched_refunds == -2.0
+
+
+class TestSums:
+    """Amounts from 1e-15 to 1e15, so that nothing computed from them is refused under another name."""
+
+    @pytest.mark.parametrize("amount", [1e100, 1.1e15, 9e-16, 1e-100])
+    def test_refuses_what_is_not_ordinary_money(self, amount):
+        for log in (summarise_purchases, split_purchases):
+            end = {} if log is summarise_purchases else {"calibration_end": "2024-01-01"}
+            with pytest.raises(InputError) as caught:
+                log([1, 1], ["2024-01-01", "2024-01-02"], [1, amount], **end)
+            assert (caught.value.name, caught.value.index) == ("amount", 1)
+
+    @given(st.lists(st.sampled_from((1e15, 1e-15, -1e15, -1e-15, 3e-15, 0.0)), min_size=1, max_size=8), st.data())
+    def test_the_ends_of_the_range_give_a_history(self, amounts, data):
+        days = [f"2024-01-0{data.draw(st.integers(1, 4))}" for _ in amounts]
+        try:
+            history = summarise_purchases([1] * len(amounts), days, amounts, refunds="net")
+        except InputError as error:
+            assert "no purchase" in str(error.value)  # noqa: PT017 - a history is tested below
+            return
+        assert np.isfinite(history.total_spend).all()
+
+    @given(st.lists(st.integers(-10_000, 10**8), min_size=1, max_size=12), st.randoms(use_true_random=False))
+    def test_whole_cents_add_up_to_the_same_in_any_order(self, cents_spent, random):
+        """`Notes`: exactly for whole cents, up to rounding for other amounts."""
+        for unit, exact in ((100, True), (999, False)):
+            rows = [(n / unit, f"2024-01-0{1 + n % 3}") for n in cents_spent]
+            assume(rows[0][0] > 0)
+            histories = []
+            for _ in range(2):
+                amounts, days = zip(*rows, strict=True)
+                histories.append(summarise_purchases([1] * len(rows), days, amounts, refunds="drop"))
+                random.shuffle(rows)
+            for name in ("total_spend", "mean_repeat_spend"):
+                one, other = (getattr(history, name) for history in histories)
+                np.testing.assert_allclose(one, other, rtol=0 if exact else 1e-12)

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import importlib
+import pickle
+import pkgutil
+import re
+
 import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._values import array_field, float_column, read_only
+import crmvalue
+from crmvalue import ltv, metrics, purchases, report, segmentation
+from crmvalue._values import array_field, count_field, float_column, own, read_only, stay_frozen
+from crmvalue.datasets import Transactions
 from crmvalue.errors import InputError
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class Columns:
     """A value with one field of each kind."""
@@ -23,7 +33,7 @@ class Columns:
 
 
 class TestReadOnly:
-    """`read_only`: an array that nobody can write to, copied unless it is one already."""
+    """`read_only`: a read-only copy; what was given away by `own` is not copied."""
 
     @pytest.mark.parametrize("value", [[1, 2], (1, 2), range(1, 3), np.array([1, 2]), np.array([0, 1, 2])[1:]])
     def test_cannot_be_written_to(self, value):
@@ -53,9 +63,19 @@ class TestReadOnly:
         mine[0] = 9
         assert array.tolist() == [1, 2]
 
-    def test_what_is_read_only_and_its_own_is_not_copied(self):
-        array = read_only([1, 2])
-        assert read_only(array) is array
+    def test_a_locked_array_is_copied(self):
+        """Whoever owns it can unlock it."""
+        mine = np.array([1, 2])
+        mine.flags.writeable = False
+        array = read_only(mine)
+        mine.flags.writeable = True
+        mine[0] = 9
+        assert array.tolist() == [1, 2]
+
+    def test_what_is_given_away_is_not_copied(self):
+        mine = np.array([1, 2])
+        assert read_only(own(mine)) is mine
+        assert not mine.flags.writeable
 
 
 class TestFloatColumn:
@@ -85,6 +105,10 @@ class TestFloatColumn:
         with pytest.raises(InputError) as caught:
             Columns(number=[1], gaps=wrong)
         assert caught.value.name == "gaps"
+
+    def test_what_is_given_away_is_neither_checked_nor_copied(self):
+        mine = np.array([np.inf])
+        assert Columns(number=own(mine)).number is mine
 
     def test_a_needed_column_has_no_default(self):
         with pytest.raises(TypeError, match="number"):
@@ -138,4 +162,109 @@ class TestArrayField:
         value = Columns(number=[1, 2], gaps=[np.nan])
         changed = attrs.evolve(value, number=[3])
         assert changed.number.tolist() == [3.0]
-        assert changed.gaps is value.gaps
+        np.testing.assert_array_equal(changed.gaps, value.gaps)
+
+
+class TestCountField:
+    """`count_field`: a whole number of at least `low`, checked under the name of the field."""
+
+    def test_takes_and_refuses(self):
+        counts = attrs.make_class("Counts", {"n": count_field("n", low=1, default=3)})
+        assert counts().n == 3
+        assert type(counts(n=np.float64(2)).n) is int
+        with pytest.raises(InputError, match="`n` must be a whole number >= 1"):
+            counts(n=0)
+
+
+LOG = ([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
+
+VALUES = [
+    ltv.LTV_TO_CAC_BANDS,
+    ltv.LTV_TO_CAC_BANDS.bands[-1],
+    ltv.LTV_TO_CAC_BENCHMARKS[0],
+    ltv.ltv_segments([1, 2], 0.5, 0.5, names=["a", "b"], as_of="2024-01-01"),
+    metrics.nps_counts([9, 10, 3]),
+    metrics.customer_movements(
+        [1, 2], ["2024-01-01", "2024-02-01"], start="2024-01-02", end="2024-02-02", active_days=9
+    ),
+    metrics.time_to_purchase(["2024-01-01"], [None], as_of="2024-01-02"),
+    metrics.resolution_time(["2024-01-01"], ["2024-01-02"], as_of="2024-01-02"),
+    metrics.first_contact_resolution_from_tickets(
+        ["2024-01-01"], ["2024-01-01"], [None], as_of="2024-02-02", window_days=3
+    ),
+    metrics.recurring_revenue_movements([1, 2], [2, 0]),
+    purchases.summarise_purchases(*LOG),
+    purchases.summarise_purchases(["a", "b", "b"], *LOG[1:]),
+    purchases.summarise_purchases(*LOG).counts,
+    purchases.summarise_purchases(*LOG).unique(),
+    purchases.split_purchases(*LOG, calibration_end="2024-01-31"),
+    segmentation.lorenz_curve([1, 3]),
+    Transactions(customer=LOG[0], date=LOG[1], amount=LOG[2]),
+    report.Estimate(0.5, 0.4),
+    report.LastPeriod(name="month", n_months=1, n_before=0, n_active=0, prob_silent=0.1),
+    report.BaseValue(ltv_revenue=report.Estimate(120.0)),
+    report.Concentration(top_decile_share=0.3, top_fifth_share=0.5, gini=0.4),
+    report.summarise_base(*LOG, margin=0.3),
+]
+"""One of each public class of values, and more."""
+
+
+def each_value():
+    return [pytest.param(value, id=f"{type(value).__name__}-{i}") for i, value in enumerate(VALUES)]
+
+
+def public_values():
+    """Find all public attrs classes."""
+    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    modules = [importlib.import_module(name) for name in names if not re.search(r"\._", name)]
+    things = [getattr(module, name) for module in modules for name in module.__all__]
+    return {thing for thing in things if isinstance(thing, type) and attrs.has(thing)}
+
+
+def through_pickle(value):
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - it was made here
+
+
+def arrays_of(value):
+    """Give the arrays of a value, those of the values in it included."""
+    parts = [getattr(value, field.name) for field in attrs.fields(type(value))]
+    inner = [array for part in parts if attrs.has(type(part)) for array in arrays_of(part)]
+    return [part for part in parts if isinstance(part, np.ndarray)] + inner
+
+
+class TestPublicValues:
+    """Every public value equals its copies, and they are as frozen as it is."""
+
+    def test_none_escapes(self):
+        assert {type(value) for value in VALUES} == public_values()
+
+    @pytest.mark.parametrize("again", [through_pickle, copy.deepcopy, copy.copy, attrs.evolve])
+    @pytest.mark.parametrize("value", each_value())
+    def test_copies_are_equal_and_frozen(self, value, again):
+        twin = again(value)
+        assert type(twin) is type(value)
+        assert (twin == value) is True
+        assert (twin != value) is False
+        assert value != 5
+        for array in (*arrays_of(value), *arrays_of(twin)):
+            with pytest.raises(ValueError, match="read-only"):
+                array[:0] = array[:0]
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            setattr(twin, attrs.fields(type(twin))[0].name, None)
+
+    @pytest.mark.parametrize("value", each_value())
+    def test_values_with_arrays_say_that_they_have_no_hash(self, value):
+        if arrays_of(value):
+            with pytest.raises(TypeError, match=f"unhashable type: '{type(value).__name__}'"):
+                hash(value)
+        else:
+            assert hash(copy.deepcopy(value)) == hash(value)
+
+    @pytest.mark.parametrize("value", each_value())
+    def test_the_arrays_given_are_not_kept(self, value):
+        """An array that its owner locked and unlocks again is no way into a value."""
+        for name in [f.name for f in attrs.fields(type(value)) if isinstance(getattr(value, f.name), np.ndarray)]:
+            mine = getattr(value, name).copy()
+            mine.flags.writeable = False
+            twin = attrs.evolve(value, **{name: mine})
+            assert not np.shares_memory(getattr(twin, name), mine)

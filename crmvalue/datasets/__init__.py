@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day, as_day_column, as_positive, as_whole_number, require_same_length
+from crmvalue._checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
 from crmvalue._customers import encode_customers
-from crmvalue._values import array_field, read_only
+from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
 __all__ = ["Transactions", "load_cdnow", "simulate_transactions"]
 
-_MOST_ORDERS = 2e9
+_MOST_ORDERS = 10**8  # some gigabytes while they are drawn
 _LOWEST_RATE = 1e-200  # below it a rate is none, and its inverse is still a number
 _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 
 
 def _customer_column(value: ArrayLike) -> npt.NDArray[Any]:
     distinct, code = encode_customers("customer", value)
-    return read_only(distinct[code])
+    return read_only(own(distinct[code]))
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class Transactions:
     """An order log: three columns of equal length, one element per order.
@@ -43,7 +44,7 @@ class Transactions:
     date : ndarray of datetime64[D]
         Day of the order.
     amount : ndarray
-        Money of the order [money].
+        Money of the order [money], 0 or of a magnitude from 1e-15 to 1e15.
 
     Examples
     --------
@@ -54,7 +55,7 @@ class Transactions:
 
     customer: npt.NDArray[Any] = array_field(_customer_column)
     date: Dates = array_field(lambda value: read_only(as_day_column("date", value)))
-    amount: Floats = array_field(lambda value: read_only(as_column("amount", value)))
+    amount: Floats = array_field(lambda value: read_only(as_amounts("amount", value)))
 
     def __attrs_post_init__(self) -> None:
         require_same_length(customer=self.customer, date=self.date, amount=self.amount)
@@ -119,7 +120,7 @@ def simulate_transactions(
     Parameters
     ----------
     n_customers : int
-        Number of customers, >= 1; numbered from 1.
+        Number of customers, 1 to 1e8; numbered from 1.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same log.
     start : date, optional
@@ -158,7 +159,7 @@ def simulate_transactions(
     >>> len(np.unique(log.customer)), str(log.date.min())
     (1000, '2024-01-01')
     """
-    n = as_whole_number("n_customers", n_customers, low=1)
+    n = as_whole_number("n_customers", n_customers, low=1, high=_MOST_ORDERS)
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
     first_day = as_day("start", start)
@@ -179,8 +180,8 @@ def simulate_transactions(
     observed = days - 1.0 - acquired
     lifetime = rng.exponential(1.0, n) * beta / np.maximum(rng.gamma(s, 1.0, n), _LOWEST_RATE)
     expected = rng.gamma(r, 1.0, n) / alpha * np.minimum(lifetime, observed)
-    if expected.sum() > _MOST_ORDERS:
-        raise InputError("purchase_shape", f"such that the log stays below {_MOST_ORDERS:.0e} orders", purchase_shape)
+    if n + expected.sum() > _MOST_ORDERS:
+        raise InputError("purchase_shape", f"such that the log has at most {_MOST_ORDERS:,} orders", purchase_shape)
     n_repeat = rng.poisson(expected)
     mean_spend_rate = np.maximum(rng.gamma(q, 1.0, n) / gamma, _LOWEST_RATE)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._checks import as_counts, as_day, as_float, as_floats, as_time, as_whole_number, require
+from crmvalue._checks import as_counts, as_day, as_float, as_floats, as_time, require
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 __all__ = [
     "amount_field",
     "as_of_field",
-    "count_field",
     "per_unit",
     "share",
 ]
@@ -36,11 +35,6 @@ def per_unit(**inputs: ArrayLike) -> FloatOrArray:
     return (amount / unit)[()]
 
 
-def count_field(name: str, *, low: int = 0) -> Any:  # noqa: ANN401 - attrs' own
-    """Field for a whole number of at least `low`, checked under the name of the field."""
-    return attrs.field(converter=lambda value: as_whole_number(name, value, low=low))
-
-
 def amount_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
     """Field for a number >= 0, checked under the name of the field."""
 
@@ -54,4 +48,4 @@ def amount_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
 
 def as_of_field(*, day: bool) -> Any:  # noqa: ANN401 - attrs' own
     """Field `as_of`: a day, or a point in time."""
-    return attrs.field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value))
+    return attrs.field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value), eq=str)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -72,7 +71,7 @@ def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.
     half = z * np.sqrt(p * (1 - p) / n_all + (z / (2 * n_all)) ** 2)
     low = p**2 / (middle + half)  # equals (middle - half) / (1 + z^2 / n), without its cancellation
     high = np.where(x == n_all, 1.0, (middle + half) / (1 + z**2 / n_all))
-    return Interval(low[()], high[()])
+    return Interval(np.minimum(low, p)[()], np.clip(high, p, 1.0)[()])  # rounding may leave the order
 
 
 def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -110,6 +109,8 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     require(len(x) >= 2, "values", len(x), "at least two values")
     t = _student_quantile(level, len(x) - 1)
 
+    if x.min() == x.max():  # where their sum would be rounded
+        return Interval(x[0], x[0])
     mean = x.mean()
     half = t * x.std(ddof=1) / np.sqrt(len(x))
     return Interval(mean - half, mean + half)
@@ -133,9 +134,8 @@ def ratio_interval(
     numerator, denominator : array_like
         One element per customer, at least two; for the average order value the customer's revenue and orders.
     method : {"fieller", "bootstrap"}
-        Fieller's theorem (immediate; takes the means for normal), or BCa bootstrap over customers (9,999 resamples;
-        keeps the skewness of small samples; its work grows with the square of the number of customers, so that above
-        some 20,000 the other method is the sensible one).
+        Fieller's theorem (immediate; takes the means for normal), or BCa bootstrap over customers (9,999 resamples,
+        about a second for 10,000 customers; keeps the skewness of small samples).
     level : float, default 0.95
         Confidence level, in (0, 1).
     rng : numpy.random.Generator, optional
@@ -156,7 +156,8 @@ def ratio_interval(
     -----
     Fieller's interval holds the ratios :math:`\theta` for which a t test does not reject that
     :math:`x_i - \theta y_i` has mean 0 [1]_. It is bounded only where the same test rejects a mean denominator of 0.
-    The bootstrap is `scipy.stats.bootstrap` with paired rows [2]_.
+    The bootstrap draws rows with replacement and reads the ends from the percentiles of the drawn ratios, corrected
+    for bias and, by leaving out one customer at a time, for acceleration [2]_.
 
     .. [1] Fieller, E. C. (1954). Some problems in interval estimation. Journal of the Royal Statistical Society B 16,
        175-185.
@@ -189,7 +190,7 @@ def ratio_interval(
     elif method == "fieller":
         low, high = _fieller(ratio, residual, y, t)
     else:
-        low, high = _bootstrap(x, y, level, rng)
+        low, high = _bootstrap(x, y, level, cast("np.random.Generator", rng))
     return Interval(low * x_scale / y_scale, high * x_scale / y_scale)
 
 
@@ -197,15 +198,21 @@ def normal_quantile(level: float) -> float:
     """How many standard errors a two-sided normal interval reaches to each side."""
     from scipy import special
 
-    tail = (1 - as_fraction("level", level)) / 2
-    return -float(special.ndtri(tail))
+    return -float(special.ndtri(_tail(level)))
 
 
 def _student_quantile(level: float, degrees: int) -> float:
     from scipy import special
 
+    return -float(special.stdtrit(degrees, _tail(level)))
+
+
+def _tail(level: float) -> float:
+    """Probability beyond each end of a two-sided interval."""
     tail = (1 - as_fraction("level", level)) / 2
-    return -float(special.stdtrit(degrees, tail))
+    if tail == 0.5:
+        raise InputError("level", "so far above 0 that float64 tells 1 - level from 1", level)
+    return tail
 
 
 def _fieller(ratio: np.float64, residual: Floats, y: Floats, t: float) -> tuple[np.float64, np.float64]:
@@ -226,31 +233,29 @@ def _fieller(ratio: np.float64, residual: Floats, y: Floats, t: float) -> tuple[
     return ratio + (-covariance[0, 1] - half) / leading, ratio + (-covariance[0, 1] + half) / leading
 
 
-def _bootstrap(x: Floats, y: Floats, level: float, rng: np.random.Generator | None) -> tuple[np.float64, np.float64]:
-    from scipy import stats
+def _bootstrap(x: Floats, y: Floats, level: float, rng: np.random.Generator) -> tuple[np.float64, np.float64]:
+    from scipy import special
 
-    def ratio_of_sums(x: Floats, y: Floats, axis: int = -1) -> Floats:
-        ratio: Floats = x.sum(axis=axis) / y.sum(axis=axis)
-        return ratio
-
-    with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)  # its NaN raises below
-        interval = stats.bootstrap(
-            (x, y),
-            ratio_of_sums,
-            n_resamples=_N_RESAMPLES,
-            batch=max(1, _BATCH // len(x)),
-            vectorized=True,
-            paired=True,
-            confidence_level=level,
-            method="BCa",
-            random_state=rng,  # its name before and after scipy 1.15
-        ).confidence_interval
-    if not np.isfinite(interval).all():
+    n = len(x)
+    batch = max(1, _BATCH // n)
+    drawn = np.empty(_N_RESAMPLES)
+    with np.errstate(divide="ignore", invalid="ignore"):  # what is no number then raises below
+        for start in range(0, _N_RESAMPLES, batch):
+            rows = rng.integers(0, n, (min(batch, _N_RESAMPLES - start), n))
+            drawn[start : start + batch] = x[rows].sum(axis=1) / y[rows].sum(axis=1)
+        ratio = x.sum() / y.sum()
+        bias = special.ndtri(((drawn < ratio).mean() + (drawn <= ratio).mean()) / 2)
+        left_out = (x.sum() - x) / (y.sum() - y)
+        influence = left_out.mean() - left_out
+        acceleration = (influence**3).sum() / (6 * (influence**2).sum() ** 1.5)
+        z = bias + normal_quantile(level) * np.array([-1.0, 1.0])
+        share = special.ndtr(bias + z / (1 - acceleration * z))
+    if not (np.isfinite(drawn).all() and np.isfinite(share).all()):
         raise InputError(
             "denominator",
             "such that the ratio of every resample is a number",
-            tuple(float(end) for end in interval),
+            float(y.sum()),
             hint="too few customers have a denominator other than 0",
         )
-    return interval.low, interval.high
+    low, high = np.quantile(drawn, share)
+    return low, high

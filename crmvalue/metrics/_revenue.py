@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._checks import as_column, as_counts, as_floats, require, require_same_length
+from crmvalue._checks import as_amounts, as_counts, as_floats, require, require_same_length
 from crmvalue.metrics._common import amount_field, per_unit
 
 if TYPE_CHECKING:
@@ -185,8 +185,8 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     Parameters
     ----------
     fee_before, fee_after : array_like
-        Monthly fee of each subscriber at the two moments [money/month], >= 0, one element per subscriber in the same
-        order; 0 is not subscribed.
+        Monthly fee of each subscriber at the two moments [money/month], 0 or from 1e-15 to 1e15, one element per
+        subscriber in the same order; 0 is not subscribed.
 
     Returns
     -------
@@ -208,8 +208,8 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     >>> recurring_revenue_movements([50, 30, 20, 0], [60, 25, 0, 30])
     RecurringRevenueMovements(start=100.0, new=30.0, expansion=10.0, contraction=5.0, lost=20.0, end=115.0)
     """
-    before = as_column("fee_before", fee_before)
-    after = as_column("fee_after", fee_after)
+    before = as_amounts("fee_before", fee_before)
+    after = as_amounts("fee_after", fee_after)
     require_same_length(fee_before=before, fee_after=after)
     require(before >= 0, "fee_before", before, ">= 0")
     require(after >= 0, "fee_after", after, ">= 0")

@@ -1,0 +1,24 @@
+"""Concentration at the ends of its range."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from crmvalue.segmentation import gini
+
+
+class TestGiniRange:
+    """`gini` is in [0, 1 - 1/n], whatever is rounded."""
+
+    @given(st.integers(1, 50), st.floats(1e-3, 1e3))
+    @example(6, 3.3)
+    def test_one_customer_holds_everything(self, n, value):
+        found = gini([0] * (n - 1) + [value])
+        assert found <= 1 - 1 / n
+        assert found == pytest.approx(1 - 1 / n, abs=1e-15)
+
+    @given(st.integers(1, 50), st.floats(1e-3, 1e3))
+    def test_all_are_alike(self, n, value):
+        assert 0 <= gini([value] * n) <= 1e-15

@@ -1,0 +1,65 @@
+"""What the overview refuses: text that is no summary, what is no summary, and days too late to be due again."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.report import BaseSummary, format_summary, summarise_base
+
+SUMMARY = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
+
+
+def without(name):
+    """Give the text of a summary in which one field is missing."""
+    return json.dumps({key: value for key, value in json.loads(SUMMARY.to_json()).items() if key != name})
+
+
+def with_field(name, value):
+    """Give the text of a summary in which one field is another."""
+    return json.dumps(json.loads(SUMMARY.to_json()) | {name: value})
+
+
+class TestFromJson:
+    """What is wrong with the text of a summary is wrong with `text`."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *("", "x", "{}", "[]", "5", "null", None, 5),
+            *(without(name) for name in ("as_of", "counts", "value", "n_customers")),
+            *(with_field(*field) for field in (("as_of", "soon"), ("counts", 5), ("value", None), ("more", 1))),
+            with_field("counts", {"n_rows": -5}),
+        ],
+    )
+    def test_refuses_other_text(self, text):
+        with pytest.raises(InputError) as caught:
+            BaseSummary.from_json(text)
+        assert (caught.value.name, caught.value.value) == ("text", text)
+
+
+class TestFormatSummary:
+    """Only a summary can be written."""
+
+    @pytest.mark.parametrize("summary", [None, 5, SUMMARY.to_json()])
+    def test_refuses(self, summary):
+        with pytest.raises(InputError, match="`summary` must be a BaseSummary"):
+            format_summary(summary)
+
+
+class TestSummariseBase:
+    """The figures must be due again on a day that exists, and amounts be ordinary money."""
+
+    def test_refuses_a_day_too_late(self):
+        with pytest.raises(InputError, match="not after 9999-12-31") as caught:
+            summarise_base([1], ["2024-01-01"], [5], as_of="9999-12-31")
+        assert caught.value.name == "as_of"
+        assert str(summarise_base([1], ["2024-01-01"], [5], as_of="9999-09-30").recompute_on) == "9999-12-30"
+
+    @pytest.mark.parametrize("amount", [1e99, 1e16, 1e-99])
+    def test_refuses_amounts_whose_sums_are_not_ordinary(self, amount):
+        with pytest.raises(InputError) as caught:
+            summarise_base([1, 1], ["2024-01-01", "2024-03-01"], [5, amount])
+        assert (caught.value.name, caught.value.index) == ("amount", 1)
