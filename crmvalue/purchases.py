@@ -34,6 +34,7 @@ from crmvalue._order_log import (
     read_log,
     start_of_grain,
 )
+from crmvalue._rows import distinct_keys, row_keys
 from crmvalue._values import Given, array_field, float_column, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -57,8 +58,6 @@ __all__ = [
 
 DAYS_PER_UNIT: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.4375, "quarter": 91.3125, "year": 365.25}
 """Length of each time unit in days; a year is the mean year of the Julian calendar, a month its twelfth."""
-
-_FEW_CELLS = 1 << 22  # a table of this many cells is cheap to count in
 
 
 def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
@@ -312,8 +311,7 @@ class PurchaseHistory:
         >>> len(history.unique().weight)
         1
         """
-        key = _row_key(self.frequency, self.recency, self.age)
-        first, inverse, weight = _distinct(key)
+        first, inverse, weight = distinct_keys(row_keys(self.frequency, self.recency, self.age))
         return UniquePurchases(
             frequency=own(self.frequency[first]),
             recency=own(self.recency[first]),
@@ -541,42 +539,3 @@ def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain:
         as_of=end,
         counts=summary.counts,
     )
-
-
-def _row_key(*columns: Floats) -> Integers:
-    """One whole number per row, equal for equal rows and ascending in the columns, first column first."""
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        rank, size = _rank(column)
-        if size * (int(key.max(initial=0)) + 1) >= 2**62:
-            key = np.unique(key, return_inverse=True)[1].astype(np.int64, copy=False)
-        key = key * size + rank
-    return key
-
-
-def _rank(column: Floats) -> tuple[Integers, int]:
-    """Ascending whole numbers below `size`, equal for equal values."""
-    low = column.min(initial=0.0)
-    for ruler in (1.0, 7.0):  # whole units, and whole days counted in weeks
-        whole = np.rint(column * ruler)
-        if whole.max(initial=0.0) - whole.min(initial=0.0) < _FEW_CELLS and np.array_equal(whole / ruler, column):
-            offset = int(np.rint(low * ruler))
-            rank = whole.astype(np.int64) - offset
-            return rank, int(rank.max(initial=0)) + 1
-    distinct, rank = np.unique(column, return_inverse=True)
-    return rank.astype(np.int64, copy=False), len(distinct)
-
-
-def _distinct(key: Integers) -> tuple[Integers, Integers, Integers]:
-    """First place of each distinct key, the place of each row among them, and how often each occurs."""
-    n_keys = int(key.max(initial=0)) + 1
-    if n_keys > max(_FEW_CELLS, 4 * len(key)):
-        _, first, inverse, weight = np.unique(key, return_index=True, return_inverse=True, return_counts=True)
-        return first, inverse, weight
-    weight = np.bincount(key, minlength=n_keys)
-    present = np.nonzero(weight)[0]
-    first = np.empty(n_keys, dtype=np.int64)
-    first[key] = np.arange(len(key))  # any of the equal rows serves
-    place = np.empty(n_keys, dtype=np.int64)
-    place[present] = np.arange(len(present))
-    return first[present], place[key], weight[present]

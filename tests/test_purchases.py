@@ -17,7 +17,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from references_purchases import Row, log_columns, split_slowly, summarise_slowly
 
-from crmvalue import purchases
+from crmvalue import _rows, purchases
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
@@ -817,7 +817,7 @@ class TestUnique:
     def test_equals_numpy_on_whole_rows(self, history, few_cells):
         """Whether the rows are counted in a table or sorted is decided by the number of cells; both are searched."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(purchases, "_FEW_CELLS", few_cells)
+            patch.setattr(_rows, "_FEW_CELLS", few_cells)
             unique = history.unique()
         rows = np.column_stack([history.frequency, history.recency, history.age])
         distinct, weight = np.unique(rows, axis=0, return_counts=True)

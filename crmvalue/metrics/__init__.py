@@ -27,7 +27,7 @@ Revenue
 Feedback
 ====================================================  =================================================================
 :func:`net_promoter_score`                            NPS from counts
-:func:`nps_counts`                             NPS from single answers
+:func:`nps_counts`                                    NPS from single answers
 :func:`customer_satisfaction`                         CSAT from counts
 :func:`customer_satisfaction_from_scores`             CSAT from single answers, as top-two-box or mean
 :func:`customer_effort_score`                         CES from single answers
