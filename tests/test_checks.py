@@ -451,8 +451,8 @@ NOT_DATES = {
     "year 0": ("0000-01-01", "0000-01-01", None),
     "year 20000": (np.array(["20000-01-01"], dtype="datetime64[D]"), "20000-01-01", 0),
     "end of int64": (np.array([2**62], dtype="datetime64[D]"), "12626367463885247-04-15", 0),
-    "NaT": (np.datetime64("NaT"), "NaT", None),
-    "NaT in a list": ([np.datetime64("2024-02-29"), np.datetime64("NaT")], "NaT", 1),
+    "NaT": (np.datetime64("NaT", "D"), "NaT", None),
+    "NaT in a list": ([np.datetime64("2024-02-29"), np.datetime64("NaT", "D")], "NaT", 1),
     "None": ([dt.date(2024, 2, 29), None], None, 1),
     "None in a matrix": ([[dt.date(2024, 2, 29)], [None]], None, (1, 0)),
     "None among texts": (np.array(["2024-02-29", None], dtype=object), None, 1),
@@ -562,7 +562,7 @@ class TestAsDaysAllowMissing:
             ["2024-02-29", np.nan],
             [dt.date(2024, 2, 29), pd.NA],
             [dt.date(2024, 2, 29), pd.NaT],
-            [np.datetime64("2024-02-29"), np.datetime64("NaT")],
+            [np.datetime64("2024-02-29"), np.datetime64("NaT", "D")],
             np.array(["2024-02-29", "NaT"], dtype="datetime64[ns]"),
             np.array(["2024-02-29", None], dtype=object),
             pd.to_datetime(pd.Series(["2024-02-29", None])),
@@ -585,7 +585,7 @@ class TestAsDaysAllowMissing:
         assert days.dtype == "datetime64[D]"
         assert days.tolist() == [None, None]
 
-    @pytest.mark.parametrize("value", [None, np.nan, np.datetime64("NaT"), pd.NaT, pd.NA])
+    @pytest.mark.parametrize("value", [None, np.nan, np.datetime64("NaT", "D"), pd.NaT, pd.NA])
     def test_one_may_be_missing(self, value):
         day = as_days("d", value, allow_missing=True)
         assert day.shape == ()
@@ -721,7 +721,7 @@ class TestRequireSameLength:
             st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3),
             st.complex_numbers(), st.dates(), st.datetimes(timezones=st.none() | st.just(dt.UTC)), st.times(),
             st.timedeltas(), st.decimals(), st.fractions(), st.just(pd.NA), st.just(pd.NaT),
-            st.just(np.datetime64("NaT")), st.just(np.timedelta64("NaT")), st.just(np.array([1.0, np.nan])),
+            st.just(np.datetime64("NaT", "D")), st.just(np.timedelta64("NaT", "D")), st.just(np.array([1.0, np.nan])),
         ),
         lambda children: st.lists(children, max_size=3),
         max_leaves=6,

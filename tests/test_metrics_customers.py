@@ -23,7 +23,7 @@ from crmvalue.metrics import (
     time_to_purchase,
 )
 
-NAT = np.datetime64("NaT")
+NAT = np.datetime64("NaT", "D")
 rows = st.lists(st.tuples(st.integers(-3, 3), st.integers(-40, 40)), min_size=1, max_size=30)
 """Customers with days around 1 January 1970."""
 

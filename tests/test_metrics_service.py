@@ -24,7 +24,7 @@ from crmvalue.metrics import (
 )
 from crmvalue.metrics._survival import survival_curve
 
-NAT = np.datetime64("NaT")
+NAT = np.datetime64("NaT", "D")
 START = np.datetime64("2024-03-01T00:00")
 
 # Freireich et al. (1963), remission under 6-MP [weeks]; those still in remission at the second list.

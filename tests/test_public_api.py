@@ -105,7 +105,7 @@ def wrong_values(call, name):
     if holds_dates(call, name):
         yield "not a date"
         if name not in call.missing_allowed:
-            yield np.datetime64("NaT")
+            yield np.datetime64("NaT", "D")
     else:
         yield from (np.inf, -np.inf, "text")
         if name not in call.missing_allowed:
