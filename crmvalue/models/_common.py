@@ -1,0 +1,72 @@
+"""Checks and groupings that the purchase models share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_counts, as_floats, as_positive, require, require_choice
+from crmvalue.errors import InputError
+from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["as_horizon", "as_n", "as_rng", "check_history", "per_customer", "positive_field", "time_unit_field"]
+
+
+def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:
+    """Return the history, having checked that it is one, is not empty and is measured in the model's unit."""
+    if not isinstance(history, PurchaseHistory):
+        raise InputError(
+            "history",
+            "a PurchaseHistory",
+            type(history).__name__,
+            hint="crmvalue.purchases.summarise_purchases makes one",
+        )
+    if len(history) == 0:
+        raise InputError("history", "of at least one customer", 0)
+    if time_unit is not None and history.time_unit != time_unit:
+        raise InputError("history", f"measured in the model's unit, {time_unit!r}", history.time_unit)
+    return history
+
+
+def as_horizon(name: str, value: ArrayLike) -> Floats:
+    """Cast lengths of future time, >= 0."""
+    (horizon,) = as_floats(**{name: value})
+    require(horizon >= 0, name, horizon, ">= 0")
+    return horizon
+
+
+def as_n(value: ArrayLike) -> Floats:
+    """Cast numbers of purchases."""
+    (n,) = as_counts(n=value)
+    return n
+
+
+def as_rng(rng: object) -> np.random.Generator:
+    """Return the generator, or say how to get one."""
+    if not isinstance(rng, np.random.Generator):
+        raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
+    return rng
+
+
+def per_customer(name: str, array: npt.NDArray[np.float64], n_customers: int) -> Floats:
+    """Spread one number over all customers, or check that there is one for each."""
+    if array.ndim and array.shape != (n_customers,):
+        raise InputError(name, f"one number, or one for each of the {n_customers} customers", array.shape)
+    return np.broadcast_to(array, (n_customers,))
+
+
+def positive_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a parameter above 0."""
+    return attrs.field(converter=lambda value: as_positive(name, value))
+
+
+def time_unit_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the time unit of a model."""
+    return attrs.field(validator=lambda _, field, value: require_choice(field.name, value, DAYS_PER_UNIT))

@@ -1,0 +1,433 @@
+"""Maximum likelihood: the search, what it found, and in words whether to trust it.
+
+Parameters above 0 are searched as logarithms, coefficients of covariates as they are. Models supply the log-likelihood
+with its gradient and Hessian; this module knows nothing of any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_column, as_fraction, as_positive, as_whole_number
+from crmvalue._values import array_field
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats
+
+__all__ = [
+    "Diagnosis",
+    "Evaluation",
+    "Fit",
+    "LikelihoodRatioTest",
+    "Parameters",
+    "Posterior",
+    "fit_parameters",
+    "likelihood_ratio_test",
+]
+
+Model = TypeVar("Model")
+
+_LOG_LOW, _LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
+_COEFFICIENT_LIMIT = 50.0
+_FARTHEST = 2.0  # longest step of the search in any direction
+_SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
+_MOST_STEPS = 300
+_FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
+
+
+class Parameters(NamedTuple):
+    """Names of what is searched, and which of them are searched as logarithms."""
+
+    names: tuple[str, ...]
+    positive: npt.NDArray[np.bool_]
+
+    def natural(self, theta: Floats) -> Floats:
+        """Parameters of the model from what is searched."""
+        return np.where(self.positive, np.exp(np.where(self.positive, theta, 0.0)), theta)
+
+
+class Evaluation(NamedTuple):
+    """Log-likelihood at a point of the search, with its gradient and Hessian there."""
+
+    value: float
+    gradient: Floats
+    hessian: Floats
+
+
+class _Point(NamedTuple):
+    theta: Floats
+    at: Evaluation
+    converged: bool
+    n_evaluations: int
+
+
+@attrs.frozen(kw_only=True)
+class Diagnosis:
+    """How a search ended.
+
+    Parameters
+    ----------
+    gradient_norm : float
+        Largest slope of the log-likelihood (with the prior, if any) in a log-parameter that is not on a boundary.
+    boundary : tuple of str
+        Parameters that ended on the boundary of the search.
+    flat : tuple of str
+        Parameters that the data leave undetermined.
+    n_starts, n_evaluations : int
+        Starting points tried and evaluations made.
+    messages : tuple of str
+        In words: what is wrong and what to do. Empty for a fit that can be trusted.
+
+    Examples
+    --------
+    >>> Diagnosis(gradient_norm=1e-7, boundary=(), flat=(), n_starts=1, n_evaluations=8, messages=()).trustworthy
+    True
+    """
+
+    gradient_norm: float
+    boundary: tuple[str, ...]
+    flat: tuple[str, ...]
+    n_starts: int
+    n_evaluations: int
+    messages: tuple[str, ...]
+
+    @property
+    def trustworthy(self) -> bool:
+        """Whether nothing speaks against the parameters."""
+        return not self.messages
+
+
+@attrs.frozen(kw_only=True)
+class Posterior:
+    """Draws from the Laplace approximation of the posterior, with weights that correct it.
+
+    Parameters
+    ----------
+    parameters : dict of str to ndarray
+        Draws of each parameter, shape (n,).
+    weight : ndarray
+        Importance weight of each draw, shape (n,); sums to 1.
+
+    Examples
+    --------
+    >>> posterior = Posterior(parameters={"r": np.array([0.2, 0.3])}, weight=[0.5, 0.5])
+    >>> posterior.effective_share
+    1.0
+    """
+
+    parameters: dict[str, Floats]
+    weight: Floats = array_field()
+
+    @property
+    def effective_share(self) -> float:
+        """Effective sample size over the number of draws: 1 where the approximation is exact, near 0 where it fails."""
+        return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
+
+
+@attrs.frozen(kw_only=True)
+class LikelihoodRatioTest:
+    """Whether a larger model describes the data better than one nested in it, beyond chance.
+
+    Parameters
+    ----------
+    statistic : float
+        Twice the gain in log-likelihood, >= 0.
+    degrees : int
+        Parameters that the larger model has more.
+    p_value : float
+        Chance of such a gain if the smaller model holds, from the chi-square distribution.
+
+    Examples
+    --------
+    >>> LikelihoodRatioTest(statistic=3.84, degrees=1, p_value=0.05).degrees
+    1
+    """
+
+    statistic: float
+    degrees: int
+    p_value: float
+
+
+@attrs.frozen(kw_only=True)
+class Fit(Generic[Model]):
+    """A fitted model with what is known about its fit.
+
+    Parameters
+    ----------
+    model : model
+        The parameters, ready to predict.
+    log_likelihood : float
+        Log-likelihood of the data, without the prior.
+    n_customers : int
+        Customers (or cohort members) in the data.
+    names : tuple of str
+        Names of the parameters, in the order of `estimates` and `covariance`.
+    estimates : ndarray
+        Parameters, shape (k,).
+    search_covariance : ndarray
+        Covariance of what was searched (logarithms of positive parameters), shape (k, k); infinite on the diagonal
+        for a parameter on a boundary or undetermined.
+    positive : ndarray of bool
+        Which parameters were searched as logarithms.
+    diagnosis : Diagnosis
+        How the search ended.
+    priors : dict of str to tuple of float
+        Median and log-scale standard deviation of each prior; empty for plain maximum likelihood.
+    left_out : dict of str to int
+        Customers of the history that the fit did not use, by the reason; empty where it used all.
+    """
+
+    model: Model
+    log_likelihood: float
+    n_customers: int
+    names: tuple[str, ...]
+    estimates: Floats = array_field()
+    search_covariance: Floats = array_field()
+    positive: npt.NDArray[np.bool_] = array_field()
+    diagnosis: Diagnosis
+    priors: dict[str, tuple[float, float]] = attrs.field(factory=dict)
+    left_out: dict[str, int] = attrs.field(factory=dict)
+
+    @property
+    def n_parameters(self) -> int:
+        """Number of parameters that were estimated."""
+        return len(self.names)
+
+    @property
+    def aic(self) -> float:
+        """Akaike's information criterion; smaller is better."""
+        return 2.0 * self.n_parameters - 2.0 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """Bayesian information criterion; smaller is better."""
+        return math.log(self.n_customers) * self.n_parameters - 2.0 * self.log_likelihood
+
+    @property
+    def covariance(self) -> Floats:
+        """Covariance of the parameters, shape (k, k): the delta method on the logarithms."""
+        scale = np.where(self.positive, self.estimates, 1.0)
+        covariance: Floats = self.search_covariance * scale[:, np.newaxis] * scale
+        return covariance
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each parameter by name; infinite for one that the data do not determine."""
+        return dict(zip(self.names, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
+
+    def confidence_interval(self, level: float = 0.95) -> dict[str, Interval]:
+        """Confidence interval of each parameter by name, symmetric on the scale of the search.
+
+        Parameters
+        ----------
+        level : float, optional
+            Coverage, in (0, 1).
+
+        Returns
+        -------
+        dict of str to Interval
+            Ends of the interval; from 0 (or minus infinity) to infinity where nothing is known.
+        """
+        from scipy.special import ndtri
+
+        z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
+        half = z * np.sqrt(np.diag(self.search_covariance))
+        with np.errstate(over="ignore"):
+            low = np.where(self.positive, self.estimates * np.exp(-half), self.estimates - half)
+            high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
+        return {
+            name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)
+        }
+
+
+def fit_parameters(
+    evaluate: Callable[[Floats], Evaluation],
+    parameters: Parameters,
+    starts: Sequence[Floats],
+    *,
+    more_starts: Sequence[Floats] = (),
+    priors: Mapping[str, tuple[float, float]] | None = None,
+) -> tuple[Floats, Floats, float, Diagnosis, dict[str, tuple[float, float]]]:
+    """Maximise a log-likelihood, with priors if given.
+
+    `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean.
+    Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior, the
+    diagnosis and the checked priors.
+    """
+    checked = _read_priors(priors or {}, parameters)
+    location = np.array([math.log(checked[name][0]) if name in checked else 0.0 for name in parameters.names])
+    precision = np.array([checked[name][1] ** -2.0 if name in checked else 0.0 for name in parameters.names])
+
+    def with_prior(theta: Floats) -> Evaluation:
+        plain = evaluate(theta)
+        away = theta - location
+        return Evaluation(
+            plain.value - 0.5 * float(precision @ away**2),
+            plain.gradient - precision * away,
+            plain.hessian - np.diag(precision),
+        )
+
+    low = np.where(parameters.positive, _LOG_LOW, -_COEFFICIENT_LIMIT)
+    high = np.where(parameters.positive, _LOG_HIGH, _COEFFICIENT_LIMIT)
+    tried = [_climb(with_prior, start, low, high) for start in starts]
+    best = max(tried, key=lambda point: point.at.value)
+    diagnosis, covariance = _diagnose(best, parameters, low, high, tried)
+    if not diagnosis.trustworthy and more_starts:
+        tried += [_climb(with_prior, start, low, high) for start in more_starts]
+        best = max(tried, key=lambda point: point.at.value)
+        diagnosis, covariance = _diagnose(best, parameters, low, high, tried)
+    if not math.isfinite(best.at.value):
+        raise ConvergenceError("no start of the search has a finite likelihood", parameters.natural(best.theta))
+    away = best.theta - location
+    log_likelihood = best.at.value + 0.5 * float(precision @ away**2)
+    return parameters.natural(best.theta), covariance, log_likelihood, diagnosis, checked
+
+
+def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRatioTest:
+    """Test a fit against one that is nested in it, on the same data.
+
+    Parameters
+    ----------
+    smaller, larger : Fit
+        Fits by plain maximum likelihood, the parameters of `smaller` among those of `larger`.
+
+    Returns
+    -------
+    LikelihoodRatioTest
+        Statistic, degrees of freedom, p-value.
+
+    Raises
+    ------
+    InputError
+        If the fits are not nested, have priors, or are not of the same number of customers.
+    """
+    from scipy.stats import chi2
+
+    if not set(smaller.names) < set(larger.names):
+        raise InputError("smaller", f"nested in the larger fit ({', '.join(larger.names)})", smaller.names)
+    if smaller.priors or larger.priors:
+        raise InputError("larger", "a fit without priors, like the smaller", "a fit with priors")
+    if smaller.n_customers != larger.n_customers:
+        raise InputError("smaller", f"of the same {larger.n_customers} customers", smaller.n_customers)
+    statistic = max(0.0, 2.0 * (larger.log_likelihood - smaller.log_likelihood))
+    degrees = larger.n_parameters - smaller.n_parameters
+    return LikelihoodRatioTest(statistic=statistic, degrees=degrees, p_value=float(chi2.sf(statistic, degrees)))
+
+
+def draw_posterior(
+    fit: Fit[Any], evaluate: Callable[[Floats], float], n_draws: int, rng: np.random.Generator
+) -> Posterior:
+    """Draw from the normal approximation on the scale of the search, and weigh each draw by the true posterior."""
+    n = as_whole_number("n_draws", n_draws, low=1)
+    if not isinstance(rng, np.random.Generator):
+        raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
+    if not np.isfinite(fit.search_covariance).all():
+        raise InputError("fit", "one whose parameters are all determined", fit.diagnosis.messages, hint="give priors")
+    centre = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
+    root = np.linalg.cholesky(fit.search_covariance)
+    noise = rng.standard_normal((n, len(centre)))
+    draws = centre + noise @ root.T
+    height = np.array([evaluate(theta) for theta in draws]) + 0.5 * np.sum(noise**2, axis=1)
+    weight = np.exp(height - height.max())
+    values = np.where(fit.positive, np.exp(np.where(fit.positive, draws, 0.0)), draws)
+    parameters = {name: values[:, i] for i, name in enumerate(fit.names)}
+    return Posterior(parameters=parameters, weight=weight / weight.sum())
+
+
+def _read_priors(priors: Mapping[str, tuple[float, float]], parameters: Parameters) -> dict[str, tuple[float, float]]:
+    checked = {}
+    for name, prior in priors.items():
+        if name not in parameters.names or not parameters.positive[parameters.names.index(name)]:
+            allowed = ", ".join(n for n, p in zip(parameters.names, parameters.positive, strict=True) if p)
+            raise InputError("priors", f"for parameters of the model ({allowed})", name)
+        median, spread = as_column(f"priors[{name!r}]", prior)
+        checked[name] = (as_positive(f"priors[{name!r}]", median), as_positive(f"priors[{name!r}]", spread))
+    return checked
+
+
+def _climb(evaluate: Callable[[Floats], Evaluation], start: Floats, low: Floats, high: Floats) -> _Point:
+    """Newton's method with steps shortened until they climb, inside a box."""
+    theta = np.clip(np.asarray(start, dtype=np.float64), low, high)
+    at = evaluate(theta)
+    n = 1
+    for _ in range(_MOST_STEPS):
+        free = ~(((theta <= low) & (at.gradient < 0)) | ((theta >= high) & (at.gradient > 0)))
+        step = np.zeros_like(theta)
+        step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
+        gain = float(at.gradient @ step)
+        if gain < 2 * _SMALL_GAIN or not math.isfinite(at.value):
+            return _Point(theta, at, math.isfinite(at.value), n)
+        step *= min(1.0, _FARTHEST / float(np.abs(step).max()))
+        size = 1.0
+        while True:
+            candidate = np.clip(theta + size * step, low, high)
+            ahead = evaluate(candidate)
+            n += 1
+            if math.isfinite(ahead.value) and ahead.value > at.value:
+                break
+            size *= 0.25
+            if size < 1e-10:  # rounding hides what is left to gain
+                return _Point(theta, at, gain < 1e-4, n)
+        theta, at = candidate, ahead
+    return _Point(theta, at, converged=False, n_evaluations=n)
+
+
+def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
+    """Newton step where the function is concave; elsewhere curvatures are made so."""
+    if len(gradient) == 0:
+        return gradient
+    curvature, axes = np.linalg.eigh(-hessian)
+    along = axes.T @ gradient
+    safe = np.maximum(np.abs(curvature), 1e-8 * max(float(np.abs(curvature).max()), 1e-8))
+    step: Floats = axes @ (along / safe)
+    return step
+
+
+def _diagnose(
+    best: _Point, parameters: Parameters, low: Floats, high: Floats, tried: Sequence[_Point]
+) -> tuple[Diagnosis, Floats]:
+    names = parameters.names
+    slack = 1e-6
+    edge = (best.theta <= low + slack) | (best.theta >= high - slack)
+    free = np.nonzero(~edge)[0]
+    covariance = np.zeros((len(names), len(names)))
+    covariance[edge, edge] = np.inf
+    undetermined: list[str] = []
+    if len(free):
+        curvature, axes = np.linalg.eigh(-best.at.hessian[np.ix_(free, free)])
+        weak = curvature < _FLAT
+        undetermined = [names[i] for k, i in enumerate(free) if (np.abs(axes[k, weak]) > 0.1).any()]
+        covariance[np.ix_(free, free)] = (axes / np.maximum(curvature, 1e-12)) @ axes.T
+        for k, i in enumerate(free):
+            if (np.abs(axes[k, curvature <= 1e-9]) > 1e-3).any():
+                covariance[i, :] = covariance[:, i] = 0.0
+                covariance[i, i] = np.inf
+    gradient_norm = float(np.abs(best.at.gradient[free]).max(initial=0.0))
+    at_edge = tuple(name for name, hit in zip(names, edge, strict=True) if hit)
+    advice = "give a prior, try a simpler model, or get more data"
+    messages = []
+    if not best.converged:
+        messages.append(f"the search did not settle (slope {gradient_norm:.2g}): {advice}")
+    if at_edge:
+        messages.append(f"{', '.join(at_edge)} ran to the boundary of the search: {advice}")
+    if undetermined:
+        messages.append(f"the data hardly determine {', '.join(undetermined)}: {advice}")
+    diagnosis = Diagnosis(
+        gradient_norm=gradient_norm,
+        boundary=at_edge,
+        flat=tuple(undetermined),
+        n_starts=len(tried),
+        n_evaluations=sum(point.n_evaluations for point in tried),
+        messages=tuple(messages),
+    )
+    return diagnosis, covariance

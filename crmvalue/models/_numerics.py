@@ -1,0 +1,131 @@
+"""Special functions and quadrature rules of the models."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats
+
+__all__ = ["average_over_beta", "gauss_legendre", "log_rising"]
+
+_MOST_TERMS = 4096  # of a product that is summed term by term
+_MOST_CELLS = 1 << 16  # of one block: temporaries stay in the cache
+_NEGLIGIBLE = 1e-13
+_DROP = 34.0  # exp(-34) = 2e-15
+
+
+@lru_cache(maxsize=64)
+def gauss_legendre(n: int) -> tuple[Floats, Floats]:
+    """Nodes and weights of the Gauss-Legendre rule on [0, 1]."""
+    node, weight = np.polynomial.legendre.leggauss(n)
+    return 0.5 * (node + 1.0), 0.5 * weight
+
+
+def log_rising(start: Floats | float, n: Floats) -> Floats:
+    """Logarithm of start (start + 1) ... (start + n - 1), for whole n >= 0 and start > 0.
+
+    One `start` takes its products from a table, so that no large logarithms of gamma functions are subtracted.
+    """
+    from scipy.special import gammaln
+
+    top = float(n.max(initial=0.0))
+    few = np.minimum(n, _MOST_TERMS)
+    if np.ndim(start) == 0:
+        table = np.zeros(int(min(top, _MOST_TERMS)) + 1)
+        np.cumsum(np.log(start + np.arange(len(table) - 1)), out=table[1:])
+        found: Floats = table[few.astype(np.int64)]
+        if top > _MOST_TERMS:
+            found = found + gammaln(start + n) - gammaln(start + few)
+        return found
+    difference: Floats = gammaln(start + n) - gammaln(start)
+    return difference
+
+
+def average_over_beta(
+    function: Callable[[Floats, Floats, Floats], Floats], *, a: float, b: Floats, power: Floats, w: Floats
+) -> Floats:
+    """Average of function(p, power, w) over a beta distribution (a, b) of p, for each row of b, power and w.
+
+    The function has to fall in p no faster than (1 + p w)^-power, to be positive and analytic for p > -1 / w, and rows
+    with the same b have to have the same power.
+
+    In y = log(p / (1 - p)) the trapezoidal rule converges geometrically. It ends where the density has become
+    negligible or, in the long tails of small a and b, where all but exp(a y) or exp(-b y) has become constant: what is
+    left is a geometric series.
+    """
+    distinct, group = np.unique(b, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=len(distinct)))
+    starts = np.concatenate(([0], ends[:-1]))
+    power_of = power[order[starts]]
+    low, high = _windows(a, distinct, power_of, np.maximum.reduceat(w[order], starts))
+    found = np.empty(len(b))
+    for one_b, one_power, left, right, start, end in zip(
+        distinct.tolist(), power_of.tolist(), low.tolist(), high.tolist(), starts.tolist(), ends.tolist(), strict=True
+    ):
+        p, weight = _beta_rule(a, one_b, left, right)
+        step = max(1, _MOST_CELLS // len(p))
+        for i in range(start, end, step):
+            rows = order[i : min(i + step, end)]
+            values = function(p, one_power, w[rows, np.newaxis])
+            values *= weight
+            found[rows] = values.sum(axis=1)
+    return found
+
+
+def _beta_rule(a: float, b: float, left: float, right: float) -> tuple[Floats, Floats]:
+    """Nodes p and weights, which sum to 1, of the trapezoidal rule in y = log(p / (1 - p))."""
+    n = min(int((right - left) / min(0.29, 0.6 / math.sqrt(a))) + 2, 5000)
+    y, step = np.linspace(left, right, n, retstep=True)
+    log_p, log_q = -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y)
+    log_weight = a * log_p + b * log_q
+    weight = np.exp(log_weight - log_weight.max())
+    weight[0] /= -math.expm1(-a * step)
+    weight[-1] /= -math.expm1(-b * step)
+    return np.exp(log_p), weight / weight.sum()
+
+
+def _windows(a: float, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """Where the trapezoidal rule in y begins and ends for each row."""
+    shape = a + b
+
+    def height(y: Floats, tilt: Floats | float) -> Floats:
+        p = np.exp(-np.logaddexp(0.0, -y))
+        found: Floats = a * y - shape * np.logaddexp(0.0, y) - tilt * np.log1p(p * w)
+        return found
+
+    def slope(y: Floats, tilt: Floats | float) -> Floats:
+        p, q = np.exp(-np.logaddexp(0.0, -y)), np.exp(-np.logaddexp(0.0, y))
+        found: Floats = a * q - b * p - tilt * q * (p * w / (1.0 + p * w))
+        return found
+
+    far = np.full(len(b), 1500.0)
+    tilt = power + 1.0
+    peak = _last_true(lambda y: slope(y, tilt) > 0, -far, far)
+    target = height(peak, tilt) - _DROP
+    left = _last_true(lambda y: height(y, tilt) < target, -far, peak)
+    plain_peak = np.log(a / b)
+    plain_target = height(plain_peak, 0.0) - _DROP
+    right = _last_true(lambda y: height(y, 0.0) > plain_target, plain_peak, far)
+    constant_left = math.log(_NEGLIGIBLE) - np.log(np.maximum(1.0, np.maximum(shape, tilt * w)))
+    constant_right = -math.log(_NEGLIGIBLE) + np.log(np.maximum(1.0, np.maximum(shape, tilt)))
+    left, right = np.maximum(left, constant_left), np.minimum(right, constant_right)
+    return left, np.maximum(right, left + 1.0)
+
+
+def _last_true(condition: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
+    """Bisect for where a condition that holds at `low` ceases to hold."""
+    for _ in range(28):
+        middle = 0.5 * (low + high)
+        holds = condition(middle)
+        low, high = np.where(holds, middle, low), np.where(holds, high, middle)
+    return low

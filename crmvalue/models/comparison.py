@@ -1,0 +1,218 @@
+"""Which model foretells best: likelihood, information criterion and error on the holdout, beside naive rules.
+
+A model earns its place only if it beats "the same rate as before" and "churned after a gap" on purchases it has not
+seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_positive
+from crmvalue.errors import InputError
+from crmvalue.models._fit import Fit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmvalue.models.gamma_gamma import GammaGamma
+    from crmvalue.purchases import PurchaseHistory, PurchaseSplit
+    from crmvalue.typing import Floats
+
+__all__ = ["HoldoutError", "ModelScore", "compare_models", "holdout_error"]
+
+SAME_RATE = "same rate as before"
+GAP_RULE = "churned after a gap"
+_PACES = 3.0  # the gap: so many times the mean time between purchases
+
+
+@attrs.frozen(kw_only=True)
+class HoldoutError:
+    """How far a forecast was off, over all customers of the calibration.
+
+    Parameters
+    ----------
+    bias : float
+        (foretold total - actual total) / actual total; infinite where nothing happened and something was foretold.
+    mean_absolute_error : float
+        Mean of |foretold - actual| over the customers, in the unit of what was foretold.
+    best_decile_found : float
+        Share of the actual best tenth of the customers that stands in the foretold best tenth, in [0, 1]; customers
+        tied at the edge count in proportion.
+    gini : float
+        Gini coefficient of the actual along the foretold order over that along its own: 1 for the right order, about
+        0 for a random one.
+
+    Examples
+    --------
+    >>> HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7).bias
+    0.1
+    """
+
+    bias: float
+    mean_absolute_error: float
+    best_decile_found: float
+    gini: float
+
+
+@attrs.frozen(kw_only=True)
+class ModelScore:
+    """One model, or one naive rule, on one split.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    log_likelihood, aic : float or None
+        Of the calibration; None for a naive rule.
+    purchases : HoldoutError
+        Error of the foretold number of purchases.
+    spend : HoldoutError or None
+        Error of the foretold money; None where nothing is known of money.
+    warnings : tuple of str
+        What the diagnosis of the fit says.
+
+    Examples
+    --------
+    >>> error = HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+    >>> ModelScore(name="rule", log_likelihood=None, aic=None, purchases=error, spend=None).warnings
+    ()
+    """
+
+    name: str
+    log_likelihood: float | None
+    aic: float | None
+    purchases: HoldoutError
+    spend: HoldoutError | None
+    warnings: tuple[str, ...] = ()
+
+
+def compare_models(
+    split: PurchaseSplit,
+    fits: Mapping[str, Fit[Any]],
+    *,
+    spend_model: GammaGamma | None = None,
+    gap: float | None = None,
+) -> tuple[ModelScore, ...]:
+    """Score fitted models on the holdout, beside two naive rules.
+
+    Parameters
+    ----------
+    split : PurchaseSplit
+        Calibration, on which the models were fitted, and holdout.
+    fits : mapping of str to Fit
+        Fitted purchase models by name.
+    spend_model : GammaGamma, optional
+        Spend of one purchase; with it, money is scored too.
+    gap : float, optional
+        Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
+        times the mean time between purchases.
+
+    Returns
+    -------
+    tuple of ModelScore
+        The models in the order given, then the two rules: "same rate as before" (repeat purchases over age) and
+        "churned after a gap" (the same, but nothing from those silent for longer than the gap). Both rules give
+        each customer his mean spend so far.
+
+    Raises
+    ------
+    InputError
+        If there is no model, units differ, or the gap is not above 0.
+    """
+    if not fits:
+        raise InputError("fits", "at least one fitted model", dict(fits))
+    history, length = split.calibration, split.holdout_length
+    silence = _default_gap(history) if gap is None else as_positive("gap", gap)
+    spend = None if spend_model is None else spend_model.expected_spend(history)
+    scores = []
+    for name, fit in fits.items():
+        foretold = fit.model.expected_purchases(history, horizon=length)
+        scores.append(
+            ModelScore(
+                name=name,
+                log_likelihood=fit.log_likelihood,
+                aic=fit.aic,
+                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                spend=_spend_error(split, foretold, spend),
+                warnings=fit.diagnosis.messages,
+            )
+        )
+    same_rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0) * length
+    recently = history.age - history.recency <= silence
+    for name, foretold in ((SAME_RATE, same_rate), (GAP_RULE, np.where(recently, same_rate, 0.0))):
+        scores.append(
+            ModelScore(
+                name=name,
+                log_likelihood=None,
+                aic=None,
+                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                spend=_spend_error(split, foretold, history.mean_spend),
+            )
+        )
+    return tuple(scores)
+
+
+def holdout_error(foretold: Floats, actual: Floats) -> HoldoutError:
+    """Error of a forecast, one element per customer.
+
+    Parameters
+    ----------
+    foretold, actual : ndarray
+        Purchases or money of each customer, >= 0, shape (n,).
+
+    Returns
+    -------
+    HoldoutError
+        Bias, mean absolute error, share of the best decile found, Gini of the order.
+
+    Examples
+    --------
+    >>> holdout_error(np.array([2.0, 1.0]), np.array([1.0, 1.0])).bias
+    0.5
+    """
+    total = float(actual.sum())
+    excess = float(foretold.sum()) - total
+    bias = excess / total if total else (0.0 if excess == 0.0 else float("inf"))
+    best = _in_best_tenth(actual)
+    own = _gini_along(actual, actual)
+    return HoldoutError(
+        bias=bias,
+        mean_absolute_error=float(np.abs(foretold - actual).mean()),
+        best_decile_found=float((best * _in_best_tenth(foretold)).sum() / best.sum()),
+        gini=_gini_along(actual, foretold) / own if own else 0.0,
+    )
+
+
+def _default_gap(history: PurchaseHistory) -> float:
+    repeats = float(history.frequency.sum())
+    return _PACES * float(history.recency.sum()) / repeats if repeats else float("inf")
+
+
+def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -> HoldoutError | None:
+    if spend is None or split.holdout_spend is None:
+        return None
+    return holdout_error(foretold * spend, split.holdout_spend)
+
+
+def _in_best_tenth(value: Floats) -> Floats:
+    """How far each customer belongs to the best tenth: 1, 0, or a share for those tied at its edge."""
+    size = max(1.0, len(value) / 10.0)
+    edge = np.sort(value)[::-1][int(np.ceil(size)) - 1]
+    above, tied = value > edge, value == edge
+    share = (size - np.count_nonzero(above)) / np.count_nonzero(tied)
+    return np.where(above, 1.0, np.where(tied, share, 0.0))
+
+
+def _gini_along(actual: Floats, order: Floats) -> float:
+    """Gini coefficient of the actual values along an order, worst first; ties share their ranks."""
+    from scipy.stats import rankdata
+
+    n, total = len(actual), float(actual.sum())
+    if total == 0.0:
+        return 0.0
+    rank = rankdata(order)
+    return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))

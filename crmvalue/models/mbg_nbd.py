@@ -1,0 +1,238 @@
+"""MBG/NBD: customers who buy at random until, after one of their purchases, they are lost unnoticed.
+
+Unlike in :mod:`crmvalue.models.bg_nbd` the first purchase may be the last. Times are in the model's `time_unit`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crmvalue._checks import require_choice
+from crmvalue.models._beta_geometric import Core
+from crmvalue.models._beta_geometric_fit import fit
+from crmvalue.models._common import positive_field, time_unit_field
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy as np
+
+    from crmvalue.models._fit import Fit
+    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+__all__ = ["MbgNbd", "fit_mbg_nbd"]
+
+_EARLY = 1  # tosses of the coin before the first repeat purchase
+
+
+@attrs.frozen
+class MbgNbd:
+    """MBG/NBD with known parameters, ready to predict.
+
+    While alive, a customer purchases at random at an own rate; after each purchase, the first included, he is lost with
+    an own chance. Rates follow a gamma distribution over customers, chances a beta distribution.
+
+    Parameters
+    ----------
+    r, alpha : float
+        Shape and rate [time_unit] of the gamma distribution of purchase rates, > 0: the mean rate is r / alpha.
+    a, b : float
+        Beta distribution of the chance to be lost after a purchase, > 0: the mean chance is a / (a + b).
+    time_unit : {"day", "week", "month", "quarter", "year"}
+        Unit of `alpha`, of every horizon, and of the histories the model is applied to.
+
+    Notes
+    -----
+    Batislam, Denizel and Filiztekin, Empirical validation and comparison of models for customer base analysis,
+    International Journal of Research in Marketing 24 (2007). Computed as :class:`crmvalue.models.bg_nbd.BgNbd`, as
+    exactly and over the same domain.
+
+    Examples
+    --------
+    >>> from crmvalue.purchases import PurchaseHistory
+    >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+    >>> history = PurchaseHistory.from_columns(
+    ...     frequency=[2, 0], recency=[30.43, 0], age=[38.86, 38.86], time_unit="week"
+    ... )
+    >>> model.prob_alive(history).round(4)
+    array([0.7062, 0.3897])
+    >>> model.expected_purchases(history, horizon=39).round(4)
+    array([1.263, 0.154])
+    """
+
+    r: float = positive_field("r")
+    alpha: float = positive_field("alpha")
+    a: float = positive_field("a")
+    b: float = positive_field("b")
+    time_unit: TimeUnit = time_unit_field()
+
+    def log_likelihood(self, history: PurchaseHistory) -> Floats:
+        """Log-likelihood of each customer, shape (n,)."""
+        return self._core.log_likelihood(history)
+
+    def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
+        """Probability that each customer is still alive.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+        at : array_like, optional
+            Time after the end of observation [time_unit], >= 0, nothing known of what happens until then; one number
+            or one for each customer.
+
+        Returns
+        -------
+        ndarray
+            Probabilities, shape (n,).
+        """
+        return self._core.prob_alive(history, at)
+
+    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
+        """Give the expected number of purchases of each customer after the end of observation.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+        horizon : array_like
+            Length of the future [time_unit], >= 0; one number or one for each customer.
+
+        Returns
+        -------
+        ndarray
+            Purchases, shape (n,).
+        """
+        return self._core.expected_purchases(history, horizon)
+
+    def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
+        """Give the expected number of repeat purchases of a new customer within `horizon` of the first purchase."""
+        return self._core.expected_purchases_new(horizon)
+
+    def prob_purchases(self, history: PurchaseHistory, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
+        """Probability that each customer purchases exactly `n` times after the end of observation.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+        n : array_like
+            Number of purchases, whole, >= 0; one number or one for each customer.
+        horizon : array_like
+            Length of the future [time_unit], >= 0; one number or one for each customer.
+
+        Returns
+        -------
+        ndarray
+            Probabilities, shape (n,).
+        """
+        return self._core.prob_purchases(history, n, horizon)
+
+    def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
+        """Probability of `n` repeat purchases of a new customer within `horizon` of the first purchase."""
+        return self._core.prob_purchases_new(n, horizon)
+
+    def discounted_expected_purchases(
+        self, history: PurchaseHistory, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
+    ) -> Floats:
+        """Sum the expected purchases of each customer, those further away counting less.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+        discount_rate : array_like
+            Effective rate d per `time_unit`, >= 0; a purchase at the time s ahead counts (1 + d)^-s. For a rate per
+            year see :func:`crmvalue.ltv.convert_rate`.
+        horizon : array_like, optional
+            Length of the future [time_unit], >= 0, one number or one for each customer. By default for life; d must
+            then be above 0.
+
+        Returns
+        -------
+        ndarray
+            Discounted purchases, shape (n,).
+        """
+        return self._core.discounted(history, discount_rate, horizon)
+
+    def discounted_expected_purchases_new(
+        self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
+    ) -> FloatOrArray:
+        """Discounted repeat purchases of a new customer; arguments as for known customers."""
+        return self._core.discounted_new(discount_rate, horizon)
+
+    def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
+        """Draw new customers and what each has bought up to an age, in continuous time.
+
+        Parameters
+        ----------
+        ages : array_like
+            Time from the first purchase to the end of observation [time_unit], one per customer, shape (n,).
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        PurchaseHistory
+            One row per customer, in the order of `ages`.
+        """
+        return self._core.simulate(ages, rng)
+
+    def to_json(self) -> str:
+        """Write the parameters as JSON text."""
+        return json.dumps({"model": "MbgNbd", **attrs.asdict(self)})
+
+    @classmethod
+    def from_json(cls, text: str) -> MbgNbd:
+        """Read what :meth:`to_json` wrote, and check it."""
+        values = json.loads(text)
+        require_choice("text", values.pop("model", None), ("MbgNbd",))
+        return cls(**values)
+
+    @property
+    def _core(self) -> Core:
+        return Core(self.r, self.alpha, self.a, self.b, self.time_unit, _EARLY)
+
+
+def fit_mbg_nbd(
+    history: PurchaseHistory,
+    *,
+    priors: Mapping[str, tuple[float, float]] | None = None,
+    starts: Sequence[MbgNbd] | None = None,
+) -> Fit[MbgNbd]:
+    """Fit MBG/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
+
+    Parameters
+    ----------
+    history : PurchaseHistory
+        Customers; at least one.
+    priors : mapping of str to (float, float), optional
+        For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
+    starts : sequence of MbgNbd, optional
+        Where to start the search; by default a start made from the data, and more where its result is in doubt.
+
+    Returns
+    -------
+    Fit
+        The model with standard errors and a diagnosis; ask `diagnosis.trustworthy` before using it.
+
+    Raises
+    ------
+    InputError
+        If the history is empty or a prior is for no parameter of the model.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.purchases import split_purchases
+    >>> log = load_cdnow()
+    >>> split = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
+    >>> found = fit_mbg_nbd(split.calibration)
+    >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
+    (-9582.14, True)
+    """
+    return fit(MbgNbd, history, _EARLY, priors, starts)

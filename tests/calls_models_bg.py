@@ -1,0 +1,20 @@
+"""Valid calls of the public functions of crmvalue.models.bg_nbd and crmvalue.models.mbg_nbd."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue.models.bg_nbd import fit_bg_nbd
+from crmvalue.models.mbg_nbd import fit_mbg_nbd
+from crmvalue.purchases import PurchaseHistory
+
+__all__ = ["CALLS"]
+
+HISTORY = PurchaseHistory.from_columns(
+    frequency=[0, 0, 1, 2, 5, 0, 1],
+    recency=[0, 0, 3, 20, 30, 0, 33],
+    age=[30, 35, 31, 38, 33, 28, 36],
+    time_unit="week",
+)
+
+CALLS = [Call(function, {"history": HISTORY}) for function in (fit_bg_nbd, fit_mbg_nbd)]

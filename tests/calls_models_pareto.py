@@ -1,0 +1,16 @@
+"""Valid calls of the public functions of :mod:`crmvalue.models.pareto_nbd`."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue.models.pareto_nbd import fit_pareto_nbd
+from crmvalue.purchases import PurchaseHistory
+
+__all__ = ["CALLS"]
+
+HISTORY = PurchaseHistory.from_columns(
+    frequency=[0, 1, 2, 5, 0], recency=[0, 3, 8, 9, 0], age=[10, 10, 9, 10, 3], time_unit="week"
+)
+
+CALLS = [Call(fit_pareto_nbd, {"history": HISTORY})]
