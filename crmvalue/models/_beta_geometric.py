@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from crmvalue._checks import as_column, as_positive, require
+from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue.models._numerics import average_over_beta, gauss_legendre, log_rising
-from crmvalue.purchases import PurchaseHistory, _distinct, _row_key
+from crmvalue.purchases import PurchaseHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -238,5 +239,5 @@ def _purchases(p: Floats, power: Floats, w: Floats) -> Floats:
 def _distinct_rows(*columns: Floats) -> tuple[list[Floats], Integers]:
     """Distinct rows of some columns, ascending in the first, and for each row the place of its like."""
     finite = [np.where(np.isfinite(column), column, -1.0) for column in columns]
-    first, inverse, _ = _distinct(_row_key(*finite))
+    first, inverse, _ = distinct_keys(row_keys(*finite))
     return [column[first] for column in columns], inverse

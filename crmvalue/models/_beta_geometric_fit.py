@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
 from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
-from crmvalue.purchases import _distinct, _row_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ class Likelihood:
         self.rising_tosses = _RisingSum(tosses, weight)
         age = rows.age / self.ruler
         # Everything that depends on the age alone, once per distinct age.
-        first, inverse, _ = _distinct(_row_key(age))
+        first, inverse, _ = distinct_keys(row_keys(age))
         self.ages = age[first]
         self.age_weight = np.bincount(inverse, weight)
         self.age_repeat = np.bincount(inverse, weight * x)

@@ -245,9 +245,7 @@ class Fit(Generic[Model]):
         with np.errstate(over="ignore"):
             low = np.where(self.positive, self.estimates * np.exp(-half), self.estimates - half)
             high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
-        return {
-            name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)
-        }
+        return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
 
 
 def fit_parameters(

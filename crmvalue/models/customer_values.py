@@ -82,8 +82,15 @@ class CustomerValues:
     Examples
     --------
     >>> values = CustomerValues(
-    ...     prob_alive=[1.0], expected_purchases=[2.0], expected_spend=[10.0], clv=[6.0],
-    ...     horizon=52.0, discount_rate=0.0, margin=0.3, service_cost=0.0, time_unit="week",
+    ...     prob_alive=[1.0],
+    ...     expected_purchases=[2.0],
+    ...     expected_spend=[10.0],
+    ...     clv=[6.0],
+    ...     horizon=52.0,
+    ...     discount_rate=0.0,
+    ...     margin=0.3,
+    ...     service_cost=0.0,
+    ...     time_unit="week",
     ... )
     >>> values.total
     6.0

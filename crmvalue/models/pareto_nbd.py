@@ -22,12 +22,13 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_column, as_floats, as_positive, require, require_choice
+from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
 from crmvalue.models._pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue.models._pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
-from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory, _distinct, _row_key
+from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -192,7 +193,7 @@ class ParetoNbd:
         count = per_customer("n", as_n(n), len(history))
         ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
         x, age = history.frequency, history.age
-        first, place, _ = _distinct(_row_key(x, age, count, ahead))
+        first, place, _ = distinct_keys(row_keys(x, age, count, ahead))
         if_alive = prob_purchases(
             count[first], ahead[first], self.r + x[first], self.alpha + age[first], self.s, self.beta + age[first]
         )
@@ -250,11 +251,11 @@ class ParetoNbd:
         rate = self._discount(discount_rate, for_life=horizon is None)
         age = history.age
         if horizon is None:
-            first, place, _ = _distinct(_row_key(age))
+            first, place, _ = distinct_keys(row_keys(age))
             time = discounted_time(rate, self.s, self.beta + age[first], None)[place]
         else:
             ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
-            first, place, _ = _distinct(_row_key(age, ahead))
+            first, place, _ = distinct_keys(row_keys(age, ahead))
             time = discounted_time(rate, self.s, self.beta + age[first], ahead[first])[place]
         found: Floats = alive * ((self.r + history.frequency) / (self.alpha + age)) * time
         return found

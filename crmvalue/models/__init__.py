@@ -1,0 +1,61 @@
+"""Probability models: who is still a customer, how often they will buy, what they will spend, what they are worth.
+
+The parameters are the model: a frozen value that predicts, whether the parameters were fitted or published.
+`fit_...` returns a frozen :class:`Fit` with the model, its likelihood and a diagnosis in words.
+
+==========================================================  ===========================================================
+For                                                         Use
+==========================================================  ===========================================================
+repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
+purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
+contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
+money of one purchase                                       :class:`GammaGamma`
+a table of all customers with their lifetime value          :func:`customer_values`
+choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
+==========================================================  ===========================================================
+
+Histories come from :mod:`crmvalue.purchases`; values of averages, without any model, from :mod:`crmvalue.ltv`.
+"""
+
+from __future__ import annotations
+
+from crmvalue.models._contracts import ContractHistory
+from crmvalue.models._fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
+from crmvalue.models.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
+from crmvalue.models.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
+from crmvalue.models.bg_nbd import BgNbd, fit_bg_nbd
+from crmvalue.models.comparison import HoldoutError, ModelScore, compare_models, holdout_error
+from crmvalue.models.customer_values import CustomerValues, customer_values
+from crmvalue.models.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue.models.mbg_nbd import MbgNbd, fit_mbg_nbd
+from crmvalue.models.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from crmvalue.models.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
+
+__all__ = [
+    "BetaDiscreteWeibull",
+    "BgBb",
+    "BgNbd",
+    "ContractHistory",
+    "CustomerValues",
+    "Diagnosis",
+    "Fit",
+    "GammaGamma",
+    "HoldoutError",
+    "LikelihoodRatioTest",
+    "MbgNbd",
+    "ModelScore",
+    "OpportunityHistory",
+    "ParetoNbd",
+    "ShiftedBetaGeometric",
+    "compare_models",
+    "customer_values",
+    "fit_beta_discrete_weibull",
+    "fit_bg_bb",
+    "fit_bg_nbd",
+    "fit_gamma_gamma",
+    "fit_mbg_nbd",
+    "fit_pareto_nbd",
+    "fit_shifted_beta_geometric",
+    "holdout_error",
+    "likelihood_ratio_test",
+]
