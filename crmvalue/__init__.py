@@ -6,6 +6,7 @@ The package exposes modules, not names; import what you need from where it lives
 `crmvalue.metrics`           key figures: retention, churn, AOV, NPS and the rest, with intervals
 `crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
+`crmvalue.models`            who is still a customer, what he will buy, spend and be worth
 `crmvalue.segmentation`      how concentrated the value of a base is
 `crmvalue.report`            the overview of a base that `python -m crmvalue` prints
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size

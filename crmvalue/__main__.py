@@ -23,6 +23,7 @@ Without FILE the command works on the data that ship with the package: the CDNOW
 FILE is CSV or Parquet of any size, one row per order; columns are guessed by their names, and how dates and amounts
 are written is told by their values. Refunds (amounts below 0) are taken off earlier purchases unless --refunds says
 otherwise; what is left out is counted and said.
+The newest 40 % of the log are held back to check the purchase models; the best is fitted again on all of it.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
 _ROWS = ("customer", "date", "amount")
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0, or 2 for input that cannot be used."""
     options = _parser().parse_args(arguments)
     try:
-        overview = _overview(options)
+        overview, problem = _overview(options)
     except (InputError, ModuleNotFoundError) as error:
         print(f"crmvalue: {_sentence(error)}", file=sys.stderr)
         return 2
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(overview, flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough; nothing is left to flush at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if problem is not None:
+        print(f"crmvalue: {problem}", file=sys.stderr)
+        return 2
     return 0
 
 
@@ -65,18 +69,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--acquisition-cost", metavar="C", type=float, help="cost to win one customer")
     parser.add_argument("--discount-rate", metavar="D", type=float, help="effective rate per year, a fraction: 0.1")
     parser.add_argument("--as-of", metavar="DATE", help="last day to look at, such as 2024-02-29")
+    parser.add_argument(
+        "--output",
+        metavar="TABLE",
+        help="file for the table of all customers, their future and value: .csv or .parquet",
+    )
     parser.add_argument("--version", action="version", version=f"crmvalue {__version__}")
     return parser
 
 
-def _overview(options: argparse.Namespace) -> str:
-    from crmvalue._order_log import Log, Policy, read_log  # `--help` needs none of it
-    from crmvalue.report import format_summary, summarise_base_log
+def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
+    """Give what to print, and why no table was written where one was asked for and there is no model."""
+    from crmvalue import report  # `--help` needs none of it
+    from crmvalue._order_log import Log, Policy, read_log
+    from crmvalue._output import check_output, write_table
 
     if options.margin is None:
         for argument in ("acquisition_cost", "discount_rate"):
             if getattr(options, argument) is not None:
                 raise InputError(argument, "given together with --margin", getattr(options, argument))
+    output = None if options.output is None else check_output(options.output, options.file)
     if options.file is None:
         for argument in _FILE_OPTIONS:
             if getattr(options, argument) is not None:
@@ -92,15 +104,18 @@ def _overview(options: argparse.Namespace) -> str:
         orders = read_orders(options.file, **{argument: getattr(options, argument) for argument in _FILE_OPTIONS})
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows)
         heading = _describe(orders)
-    summary = summarise_base_log(
-        log,
-        Policy(options.refunds, options.zeros, options.missing),
-        margin=options.margin,
-        acquisition_cost=options.acquisition_cost,
-        discount_rate=options.discount_rate,
-        as_of=options.as_of,
-    )
-    return "\n".join([*heading, "", format_summary(summary)])
+    policy = Policy(options.refunds, options.zeros, options.missing)
+    money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
+    summary = report.summarise_base_log(log, policy, acquisition_cost=options.acquisition_cost, **money)
+    ahead, columns = report.summarise_models_log(log, policy, **money)
+    parts = [*heading, "", report.format_summary(summary), "", report.format_models(ahead)]
+    if output is None:
+        return "\n".join(parts), None
+    if columns is None:
+        return "\n".join(parts), f"--output wrote no table, because there is no model: {ahead.problem}"
+    write_table(columns, output)
+    parts += ["", f"Wrote the table of {summary.n_customers:,} customers to {options.output}; clv is that of 52 weeks."]
+    return "\n".join(parts), None
 
 
 def _describe(orders: OrderFile) -> list[str]:

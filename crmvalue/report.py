@@ -1,6 +1,7 @@
 """The overview of a base: what `python -m crmvalue` prints, as a value and as text.
 
-:func:`summarise_base` measures, :func:`format_summary` writes. Every figure comes from a public function of
+:func:`summarise_base` measures, :func:`format_summary` writes; :func:`summarise_models` and :func:`format_models` do
+the same for what a probability model foretells. Every figure comes from a public function of
 :mod:`crmvalue.metrics`, :mod:`crmvalue.ltv`, :mod:`crmvalue.purchases` or :mod:`crmvalue.segmentation`.
 """
 
@@ -16,6 +17,8 @@ import numpy as np
 from crmvalue import ltv, metrics
 from crmvalue._calendar import add_months
 from crmvalue._checks import as_day, as_fraction, as_positive, read_json
+from crmvalue._model_report import ModelSummary, format_models, line, summarise_models
+from crmvalue._model_report import summarise_models_log as summarise_models_log  # noqa: PLC0414 - for the command
 from crmvalue._order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.purchases import OrderLogCounts, PurchaseHistory, to_history
@@ -30,7 +33,18 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike, Dates, Floats
 
-__all__ = ["BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "format_summary", "summarise_base"]
+__all__ = [
+    "BaseSummary",
+    "BaseValue",
+    "Concentration",
+    "Estimate",
+    "LastPeriod",
+    "ModelSummary",
+    "format_models",
+    "format_summary",
+    "summarise_base",
+    "summarise_models",
+]
 
 _PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 _PACES = 2.0  # a period must be so many times the mean time between purchases, or silence says nothing
@@ -558,29 +572,29 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     counts = summary.counts
     lines = [
         f"THE BASE as of {summary.as_of}",
-        _line("customers", f"{summary.n_customers:,}"),
-        _line("purchases", f"{summary.n_purchases:,}", note="those of one customer and day are one"),
-        _line("period", f"{summary.first_day} to {summary.as_of}"),
+        line("customers", f"{summary.n_customers:,}"),
+        line("purchases", f"{summary.n_purchases:,}", note="those of one customer and day are one"),
+        line("period", f"{summary.first_day} to {summary.as_of}"),
     ]
     if summary.revenue is not None:
-        lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
+        lines.append(line("revenue", f"{summary.revenue:,.2f}"))
     left_out = [
         (counts.n_rows_after_as_of, f"after that day; {counts.n_customers_after_as_of:,} customers are new then"),
         (counts.n_missing, "without an amount"),
         (counts.n_refunds_dropped, "refunds"),
         (counts.n_zeros_dropped, "with an amount of 0"),
     ]
-    lines += [_line("left out", _rows(n), note=what) for n, what in left_out if n]
+    lines += [line("left out", _rows(n), note=what) for n, what in left_out if n]
     if counts.n_customers_without_purchase:
         n = counts.n_customers_without_purchase
-        lines.append(_line("", f"{n:,}", note="customers of whom no purchase is left"))
+        lines.append(line("", f"{n:,}", note="customers of whom no purchase is left"))
     if counts.n_zeros_kept:
-        lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
+        lines.append(line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
     if counts.n_refunds_netted:
         note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
-        lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
+        lines.append(line("refunds", _rows(counts.n_refunds_netted), note=note))
     if counts.unmatched_refunds:
-        lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
+        lines.append(line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
     return lines
 
 
@@ -596,9 +610,9 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
     period = summary.last_period
     if period is None:
         note = "the log is too short for how rarely these customers buy"
-        lines.append(_line("retention rate", "not known", note=note))
+        lines.append(line("retention rate", "not known", note=note))
     elif period.retention_rate is None:
-        lines.append(_line("retention rate", "not known", note=f"nobody bought in the {period.name} before the last"))
+        lines.append(line("retention rate", "not known", note=f"nobody bought in the {period.name} before the last"))
     else:
         note = f"of {period.n_before:,} who bought in the {period.name} before the last"
         lines.append(_estimate("retention rate", period.retention_rate, note=note))
@@ -626,9 +640,9 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
     if value.band is not None and value.ltv_to_cac is not None:
         band = f"newcomer's value; {value.band.name}: {value.band.message}"
-        lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=band))
+        lines.append(line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=band))
     if value.max_acquisition_cost is not None:
-        lines.append(_line("acquisition cost", f"{value.max_acquisition_cost:,.2f}", note="at most, for LTV:CAC of 3"))
+        lines.append(line("acquisition cost", f"{value.max_acquisition_cost:,.2f}", note="at most, for LTV:CAC of 3"))
     lines.append(
         f"  Who was silent for one {period.name} counts as lost; chance alone keeps a customer silent that long with"
         f" {period.prob_silent:.2f}."
@@ -645,18 +659,14 @@ def _concentration_lines(summary: BaseSummary) -> list[str]:
         return []
     return [
         "CONCENTRATION of revenue",
-        _line("best 10 % hold", f"{held.top_decile_share:.2f}", note="of the revenue"),
-        _line("best 20 % hold", f"{held.top_fifth_share:.2f}"),
-        _line("Gini", f"{held.gini:.2f}", note="0: all alike; 1: one has it all"),
+        line("best 10 % hold", f"{held.top_decile_share:.2f}", note="of the revenue"),
+        line("best 20 % hold", f"{held.top_fifth_share:.2f}"),
+        line("Gini", f"{held.gini:.2f}", note="0: all alike; 1: one has it all"),
     ]
 
 
 def _rows(n: int) -> str:
     return f"{n:,} row" if n == 1 else f"{n:,} rows"
-
-
-def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
-    return f"  {label:<24}{value:>12}  {interval:<18}{note}".rstrip()
 
 
 def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
@@ -665,4 +675,4 @@ def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
     low = "?" if estimate.low is None else f"{estimate.low:,.2f}"
     high = "?" if estimate.high is None else f"{estimate.high:,.2f}"
     interval = "" if low == high == "?" else f"{low} to {high}"
-    return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
+    return line(label, f"{estimate.value:,.2f}", interval=interval, note=note)

@@ -53,8 +53,8 @@ def setup(app: Sphinx) -> None:
 
 
 def public_modules() -> list[ModuleType]:
-    """Import the modules that have no private part in their name."""
-    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    """Import the modules right under crmvalue that are not private; packages are the only door to what they hold."""
+    names = [info.name for info in pkgutil.iter_modules(crmvalue.__path__, "crmvalue.")]
     return [importlib.import_module(name) for name in names if "._" not in name]
 
 

@@ -1,11 +1,10 @@
-"""Valid calls of the public functions of crmvalue.models.bg_nbd and crmvalue.models.mbg_nbd."""
+"""Valid calls of the public functions of BG/NBD and MBG/NBD in crmvalue.models."""
 
 from __future__ import annotations
 
 from calls import Call
 
-from crmvalue.models.bg_nbd import fit_bg_nbd
-from crmvalue.models.mbg_nbd import fit_mbg_nbd
+from crmvalue.models import fit_bg_nbd, fit_mbg_nbd
 from crmvalue.purchases import PurchaseHistory
 
 __all__ = ["CALLS"]
@@ -17,4 +16,4 @@ HISTORY = PurchaseHistory.from_columns(
     time_unit="week",
 )
 
-CALLS = [Call(function, {"history": HISTORY}) for function in (fit_bg_nbd, fit_mbg_nbd)]
+CALLS = [Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd)]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from calls import Call
 
-from crmvalue.models.beta_discrete_weibull import fit_beta_discrete_weibull
-from crmvalue.models.bg_bb import OpportunityHistory, fit_bg_bb
-from crmvalue.models.gamma_gamma import fit_gamma_gamma
-from crmvalue.models.shifted_beta_geometric import fit_shifted_beta_geometric
+from crmvalue.models import (
+    OpportunityHistory,
+    fit_beta_discrete_weibull,
+    fit_bg_bb,
+    fit_gamma_gamma,
+    fit_shifted_beta_geometric,
+)
 from crmvalue.purchases import PurchaseHistory
 
 __all__ = ["CALLS"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calls import Call
 
-from crmvalue.report import format_summary, summarise_base
+from crmvalue.report import format_models, format_summary, summarise_base, summarise_models
 
 __all__ = ["CALLS"]
 
@@ -28,5 +28,13 @@ CALLS = [
         unbounded={"amount"},
         missing_allowed={"amount"},
     ),
+    Call(
+        summarise_models,
+        {**LOG, "margin": 0.3, "discount_rate": 0.1, "as_of": "2024-03-31"},
+        out_of_range={"date": "2024-02-30", "margin": 30.0, "discount_rate": -0.1, "as_of": "2023-13-01"},
+        unbounded={"amount"},
+        missing_allowed={"amount"},
+    ),
+    Call(format_models, {"summary": summarise_models(**LOG)}),
     Call(format_summary, {"summary": summarise_base(**LOG)}),
 ]

@@ -25,9 +25,9 @@ def _numbers(*values):
     return [mp.mpf(float(value)) for value in values]
 
 
-def likelihood_by_integration(r, alpha, a, b, x, t_x, age, *, early):
+def likelihood_by_integration(r, alpha, a, b, x, t_x, age, *, early, digits):
     """Density of the history: the two ways it can have come about, integrated over lambda and p."""
-    with mp.workdps(25):
+    with mp.workdps(digits):
         r, alpha, a, b, t_x, age = _numbers(r, alpha, a, b, t_x, age)
         tosses = x + early
 
@@ -38,26 +38,26 @@ def likelihood_by_integration(r, alpha, a, b, x, t_x, age, *, early):
             )
             return (alive + lost) * p ** (a - 1) * (1 - p) ** (b - 1) / mp.beta(a, b)
 
-        return mp.quad(of_p, [0, 0.01, 0.3, 0.9, 1])
+        return mp.quad(of_p, [0, 1])
 
 
 def _gamma_mean(r, alpha, function):
-    density = lambda u: u ** (r - 1) * mp.exp(-alpha * u) * alpha**r / mp.gamma(r)  # noqa: E731
-    return mp.quad(lambda u: function(u) * density(u), [0, r / alpha / 10, r / alpha, 5 * (r + 5) / alpha, mp.inf])
+    density = lambda u: u ** (r - 1) * mp.exp(-alpha * u) * alpha**r / mp.gamma(r)  # noqa: E731 - a formula of the source
+    return mp.quad(lambda u: function(u) * density(u), [0, (r + 5) / alpha, mp.inf])
 
 
-def expected_by_integration(r, alpha, a, b, x, t_x, age, horizon, *, early):
+def expected_by_integration(r, alpha, a, b, x, t_x, age, horizon, *, early, digits):
     """Average the purchases of (lambda, p) over the horizon with the density of being alive with them."""
-    with mp.workdps(25):
+    with mp.workdps(digits):
         r, alpha, a, b, t_x, age, horizon = _numbers(r, alpha, a, b, t_x, age, horizon)
 
         def of_p(p):
-            ahead = lambda u: (1 - mp.exp(-u * p * horizon)) / p  # noqa: E731
+            ahead = lambda u: (1 - mp.exp(-u * p * horizon)) / p  # noqa: E731 - a formula of the source
             alive = _gamma_mean(r, alpha, lambda u: u**x * mp.exp(-u * age) * ahead(u))
             return alive * (1 - p) ** (x + early) * p ** (a - 1) * (1 - p) ** (b - 1) / mp.beta(a, b)
 
-        total = mp.quad(of_p, [0, 0.01, 0.3, 0.9, 1])
-    return total / likelihood_by_integration(r, alpha, a, b, x, t_x, age, early=early)
+        total = mp.quad(of_p, [0, 1])
+    return total / likelihood_by_integration(r, alpha, a, b, x, t_x, age, early=early, digits=digits)
 
 
 def log_likelihood_mp(r, alpha, a, b, x, t_x, age, *, early):
@@ -107,7 +107,7 @@ def discounted_mp(r, alpha, a, b, x, t_x, age, discount_rate, horizon=None, *, e
         end = 60 / kappa if horizon is None else mp.mpf(float(horizon)) / ruler
         if kappa:
             end = min(end, 60 / kappa)
-        rate = lambda u: mp.exp(-kappa * u) * _survival(power + 1, a, left, u)  # noqa: E731
+        rate = lambda u: mp.exp(-kappa * u) * _survival(power + 1, a, left, u)  # noqa: E731 - a formula of the source
         edges = [mp.mpf(0)]
         edge = 1 / (power + 1 + kappa)
         while edge < end:

@@ -497,6 +497,14 @@ class TestMain:
         for fact in (r"customers +2,357", r"purchases +6,696", r"revenue +244,091\.94", r"1997-01-01 to 1998-06-30"):
             assert re.search(fact, printed), fact
         assert "give a margin" in printed
+        ahead = printed.split("WHAT THE CUSTOMERS WILL DO (model)")[1]
+        for fact in (
+            r"chosen model +MBG/NBD",
+            "same rate as before",
+            r"still alive +0\.\d\d",
+            r"of the base, in revenue",
+        ):
+            assert re.search(fact, ahead), fact
 
     def test_a_file_gives_the_same_figures_as_its_columns(self, tmp_path, capsys):
         cdnow = load_cdnow()
@@ -645,7 +653,15 @@ class TestMain:
         ).stdout
         columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal {.,,}", "%d/%m/%Y")
         rows = ("--refunds {net,drop,raise}", "--zeros {keep,drop,raise}", "--missing {drop,raise}", "--as-of")
-        for option in (*columns, *rows, "--margin", "--acquisition-cost", "--discount-rate"):
+        for option in (
+            *columns,
+            *rows,
+            "--margin",
+            "--acquisition-cost",
+            "--discount-rate",
+            "--output TABLE",
+            ".parquet",
+        ):
             assert option in help_text
 
     def test_does_not_hide_defects(self, monkeypatch):

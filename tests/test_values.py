@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import ltv, metrics, purchases, report, segmentation
+from crmvalue import ltv, metrics, models, purchases, report, segmentation
 from crmvalue._values import array_field, count_field, float_column, own, read_only, stay_frozen
 from crmvalue.datasets import Transactions
 from crmvalue.errors import InputError
@@ -178,6 +178,18 @@ class TestCountField:
 
 LOG = ([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
 
+SPLIT = purchases.split_purchases(
+    [1, 1, 1, 2, 2, 3, 3, 3],
+    ["2024-01-01", "2024-01-20", "2024-03-01", "2024-01-03", "2024-02-10", "2024-01-04", "2024-02-01", "2024-02-09"],
+    [10, 20, 30, 12, 14, 9, 8, 11],
+    calibration_end="2024-02-15",
+    time_unit="week",
+)
+PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+SPEND = models.GammaGamma(6.25, 3.74, 15.44)
+FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
+SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
+
 VALUES = [
     ltv.LTV_TO_CAC_BANDS,
     ltv.LTV_TO_CAC_BANDS.bands[-1],
@@ -193,6 +205,24 @@ VALUES = [
         ["2024-01-01"], ["2024-01-01"], [None], as_of="2024-02-02", window_days=3
     ),
     metrics.recurring_revenue_movements([1, 2], [2, 0]),
+    PURCHASES,
+    models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    models.ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"),
+    models.BgBb(1.204, 0.750, 0.657, 2.783),
+    models.ShiftedBetaGeometric(0.668, 3.806),
+    models.BetaDiscreteWeibull(0.668, 3.806, 1.1),
+    SPEND,
+    models.ContractHistory.from_survivors([100, 80, 70]),
+    models.OpportunityHistory(frequency=[0, 1], recency=[0, 2], n_opportunities=[3, 3]),
+    FIT,
+    FIT.diagnosis,
+    models.likelihood_ratio_test(FIT, models.fit_beta_discrete_weibull([100, 80, 70, 65])),
+    SCORES[0],
+    SCORES[0].purchases,
+    models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    models.calibration_by_frequency(SPLIT, PURCHASES),
+    models.purchase_tracking(*LOG[:2], PURCHASES),
+    models.spend_independence(SPLIT.calibration),
     purchases.summarise_purchases(*LOG),
     purchases.summarise_purchases(["a", "b", "b"], *LOG[1:]),
     purchases.summarise_purchases(*LOG).counts,
@@ -205,6 +235,7 @@ VALUES = [
     report.BaseValue(ltv_revenue=report.Estimate(120.0)),
     report.Concentration(top_decile_share=0.3, top_fifth_share=0.5, gini=0.4),
     report.summarise_base(*LOG, margin=0.3),
+    report.summarise_models(*LOG, margin=0.3),
 ]
 """One of each public class of values, and more."""
 
@@ -215,7 +246,7 @@ def each_value():
 
 def public_values():
     """Find all public attrs classes."""
-    names = [info.name for info in pkgutil.walk_packages(crmvalue.__path__, "crmvalue.")]
+    names = [info.name for info in pkgutil.iter_modules(crmvalue.__path__, "crmvalue.")]
     modules = [importlib.import_module(name) for name in names if not re.search(r"\._", name)]
     things = [getattr(module, name) for module in modules for name in module.__all__]
     return {thing for thing in things if isinstance(thing, type) and attrs.has(thing)}

@@ -12,6 +12,8 @@ contracts with renewals                                     :class:`ShiftedBetaG
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`
 choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
+whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
+                                                            :func:`spend_independence`
 ==========================================================  ===========================================================
 
 Histories come from :mod:`crmvalue.purchases`; values of averages, without any model, from :mod:`crmvalue.ltv`.
@@ -24,6 +26,14 @@ from crmvalue.models._fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood
 from crmvalue.models.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue.models.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
 from crmvalue.models.bg_nbd import BgNbd, fit_bg_nbd
+from crmvalue.models.calibration import (
+    FrequencyCalibration,
+    PurchaseTracking,
+    SpendIndependence,
+    calibration_by_frequency,
+    purchase_tracking,
+    spend_independence,
+)
 from crmvalue.models.comparison import HoldoutError, ModelScore, compare_models, holdout_error
 from crmvalue.models.customer_values import CustomerValues, customer_values
 from crmvalue.models.gamma_gamma import GammaGamma, fit_gamma_gamma
@@ -39,6 +49,7 @@ __all__ = [
     "CustomerValues",
     "Diagnosis",
     "Fit",
+    "FrequencyCalibration",
     "GammaGamma",
     "HoldoutError",
     "LikelihoodRatioTest",
@@ -46,7 +57,10 @@ __all__ = [
     "ModelScore",
     "OpportunityHistory",
     "ParetoNbd",
+    "PurchaseTracking",
     "ShiftedBetaGeometric",
+    "SpendIndependence",
+    "calibration_by_frequency",
     "compare_models",
     "customer_values",
     "fit_beta_discrete_weibull",
@@ -58,4 +72,6 @@ __all__ = [
     "fit_shifted_beta_geometric",
     "holdout_error",
     "likelihood_ratio_test",
+    "purchase_tracking",
+    "spend_independence",
 ]

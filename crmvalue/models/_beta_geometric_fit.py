@@ -184,9 +184,12 @@ def fit(
     ruler = likelihood.ruler
     scale = np.array((1.0, ruler, 1.0, 1.0))
     for start in starts or ():
-        if start.time_unit != history.time_unit:  # type: ignore[attr-defined]
+        if start.time_unit != history.time_unit:  # type: ignore[attr-defined]  # both models have it
             raise InputError("starts", f"measured in the unit of the history, {history.time_unit!r}", start)
-    given = [np.log(np.array((m.r, m.alpha, m.a, m.b)) / scale) for m in starts or ()]  # type: ignore[attr-defined]
+    given = [
+        np.log(np.array((m.r, m.alpha, m.a, m.b)) / scale)  # type: ignore[attr-defined]  # both models have them
+        for m in starts or ()
+    ]
     first, *more = _starts(likelihood)
     scaled = None if priors is None else dict(priors)
     if scaled is not None and "alpha" in scaled:

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_float, as_whole_number, require, require_same_length
-from crmvalue._values import array_field, read_only
+from crmvalue._values import array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_rng
 from crmvalue.models._discrete import as_periods, log1mexp, log_beta_ratio, log_gamma_draws, sum_exp
@@ -46,6 +46,7 @@ def _as_weight(value: ArrayLike) -> Floats:
     return read_only(np.zeros(0) if value is None else as_counts(weight=value)[0])
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class ContractHistory:
     """How many renewals customers have had, and whether they refused the last.

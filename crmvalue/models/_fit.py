@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_column, as_fraction, as_positive, as_whole_number
-from crmvalue._values import array_field
+from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -158,6 +158,7 @@ class LikelihoodRatioTest:
     p_value: float
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class Fit(Generic[Model]):
     """A fitted model with what is known about its fit.
@@ -185,6 +186,15 @@ class Fit(Generic[Model]):
         Median and log-scale standard deviation of each prior; empty for plain maximum likelihood.
     left_out : dict of str to int
         Customers of the history that the fit did not use, by the reason; empty where it used all.
+
+    Examples
+    --------
+    >>> from crmvalue.models import fit_shifted_beta_geometric
+    >>> fit = fit_shifted_beta_geometric([1000, 869, 743, 653, 593, 551, 517, 491])
+    >>> fit.model
+    ShiftedBetaGeometric(alpha=0.668..., beta=3.806...)
+    >>> round(fit.aic, 1), fit.diagnosis.trustworthy
+    (3226.3, True)
     """
 
     model: Model
@@ -237,6 +247,19 @@ class Fit(Generic[Model]):
         -------
         dict of str to Interval
             Ends of the interval; from 0 (or minus infinity) to infinity where nothing is known.
+
+        Raises
+        ------
+        InputError
+            If `level` is not in (0, 1).
+
+        Examples
+        --------
+        >>> from crmvalue.models import fit_shifted_beta_geometric
+        >>> fit = fit_shifted_beta_geometric([1000, 869, 743, 653, 593, 551, 517, 491])
+        >>> low, high = fit.confidence_interval()["alpha"]
+        >>> round(low, 3), round(high, 3)
+        (0.493, 0.906)
         """
         from scipy.special import ndtri
 
@@ -308,6 +331,19 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     ------
     InputError
         If the fits are not nested, have priors, or are not of the same number of customers.
+
+    Notes
+    -----
+    Wilks (1938): where the smaller model holds, twice the gain is chi-square distributed, with one degree for each
+    parameter that the larger model has more.
+
+    Examples
+    --------
+    >>> from crmvalue.models import fit_beta_discrete_weibull, fit_shifted_beta_geometric
+    >>> cohort = [1000, 869, 743, 653, 593, 551, 517, 491]
+    >>> test = likelihood_ratio_test(fit_shifted_beta_geometric(cohort), fit_beta_discrete_weibull(cohort))
+    >>> round(test.statistic, 2), round(test.p_value, 4)
+    (11.69, 0.0006)
     """
     from scipy.stats import chi2
 

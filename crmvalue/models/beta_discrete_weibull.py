@@ -1,6 +1,6 @@
 r"""Contracts whose customers change with tenure: the beta-discrete-Weibull model.
 
-As the shifted beta-geometric model (:mod:`crmvalue.models.shifted_beta_geometric` explains the words), but a customer's
+As the shifted beta-geometric model (`shifted_beta_geometric.py` explains the words), but a customer's
 own churn probability may fall (c < 1) or rise (c > 1) from renewal to renewal.
 """
 
@@ -64,6 +64,18 @@ class BetaDiscreteWeibull:
         -------
         ndarray
             Log-probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is no `ContractHistory`.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> history = ContractHistory(lifetime=[1, 3], churned=[True, False])
+        >>> model.log_likelihood(history).round(4)
+        array([-1.9017, -0.4349])
         """
         if not isinstance(history, ContractHistory):
             raise InputError("history", "a ContractHistory", type(history).__name__)
@@ -88,6 +100,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If `t` or `tenure` is no whole number >= 0.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.survival([1, 12]).round(3), model.survival(12, tenure=5).round(3)
+        (array([0.851, 0.332]), np.float64(0.508))
         """
         return self._contract.survival(t, tenure)
 
@@ -108,6 +126,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If `t` is no whole number >= 1.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.retention_rate([1, 2, 12]).round(3)
+        array([0.851, 0.863, 0.95 ])
         """
         renewal = as_periods("t", t, low=1)
         return self._contract.survival(np.ones(renewal.shape), renewal - 1.0)
@@ -131,6 +155,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If `t` is no whole number >= 1, or `tenure` none >= 0.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.prob_churn([1, 2, 3]).round(3)
+        array([0.149, 0.116, 0.087])
         """
         return self._contract.prob_churn(t, tenure)
 
@@ -153,6 +183,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If no horizon is given and the mean lifetime is infinite: that is so for alpha * c <= 1.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.expected_remaining_lifetime([0, 5], horizon=10).round(2)
+        array([5.45, 7.02])
         """
         return self._contract.lifetime(tenure, 0.0, horizon, shift=0.0)
 
@@ -176,6 +212,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> round(model.discounted_expected_lifetime(discount_rate=0.1), 3)
+        5.582
         """
         return float(1.0 + self._contract.lifetime(0, discount_rate, horizon, shift=0.0))
 
@@ -202,6 +244,12 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.discounted_expected_residual_lifetime([0, 5], discount_rate=0.1).round(3)
+        array([5.04 , 6.696])
         """
         return self._contract.lifetime(tenure, discount_rate, horizon, shift=1.0)
 
@@ -226,16 +274,57 @@ class BetaDiscreteWeibull:
         ------
         InputError
             If a number is not whole, or `rng` no generator.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> drawn = model.simulate(1000, n_periods=8, rng=np.random.default_rng(1))
+        >>> drawn.n_customers
+        1000
         """
         return self._contract.simulate(n_customers, n_periods, rng)
 
     def to_json(self) -> str:
-        """Write the parameters."""
+        """Write the parameters.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> model.to_json()
+        '{"model": "BetaDiscreteWeibull", "alpha": 0.668, "beta": 3.806, "c": 1.1}'
+        """
         return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> BetaDiscreteWeibull:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        BetaDiscreteWeibull
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = BetaDiscreteWeibull(0.668, 3.806, 1.1)
+        >>> BetaDiscreteWeibull.from_json(model.to_json()) == model
+        True
+        """
         model: BetaDiscreteWeibull = model_from_json(cls, text)
         return model
 
@@ -253,7 +342,7 @@ def fit_beta_discrete_weibull(
     ----------
     survivors : array_like or ContractHistory
         Customers of one cohort who are still there after 0, 1, 2, ... renewals, whole numbers that never rise; or any
-        customers as a :class:`crmvalue.models.shifted_beta_geometric.ContractHistory`.
+        customers as a :class:`crmvalue.models.ContractHistory`.
     priors : dict of str to tuple of float, optional
         For `alpha`, `beta`, `c`: median and standard deviation of the logarithm of a log-normal prior.
 

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_column, as_counts, as_float, as_whole_number, require, require_same_length
-from crmvalue._values import array_field, read_only
+from crmvalue._values import array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_n, as_rng, per_customer
 from crmvalue.models._discrete import (
@@ -50,6 +50,7 @@ def _as_weight(value: ArrayLike) -> Floats:
     return read_only(np.zeros(0) if value is None else as_column("weight", value))
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class OpportunityHistory:
     """At how many of his opportunities each customer bought, and at which one last.
@@ -218,6 +219,12 @@ class BgBb:
         ------
         InputError
             If `horizon` is no whole number >= 0.
+
+        Examples
+        --------
+        >>> model = BgBb(1.204, 0.750, 0.657, 2.783)
+        >>> model.expected_purchases_new([6, 12]).round(3)
+        array([2.22 , 3.587])
         """
         ahead = as_periods("horizon", horizon)
         stays = [self._sum_of_stays(np.zeros(1), float(length), 0.0)[0] for length in ahead.ravel()]
@@ -244,6 +251,12 @@ class BgBb:
         ------
         InputError
             If `n` or `horizon` is no whole number >= 0.
+
+        Examples
+        --------
+        >>> model = BgBb(1.204, 0.750, 0.657, 2.783)
+        >>> model.prob_purchases_new([0, 1, 2], 6).round(3)
+        array([0.311, 0.17 , 0.121])
         """
         number, ahead = as_n(n), _as_short("horizon", horizon)
         try:
@@ -335,6 +348,12 @@ class BgBb:
         ------
         InputError
             As for :meth:`discounted_expected_purchases`.
+
+        Examples
+        --------
+        >>> model = BgBb(1.204, 0.750, 0.657, 2.783)
+        >>> round(model.discounted_expected_purchases_new(0.1), 3)
+        2.701
         """
         stays = self._sum_of_stays(np.zeros(1), horizon, discount_rate)
         return float(stays[0]) * self.alpha / (self.alpha + self.beta)
@@ -360,6 +379,12 @@ class BgBb:
         ------
         InputError
             If a number is not whole and above 0, or `rng` no generator.
+
+        Examples
+        --------
+        >>> model = BgBb(1.204, 0.750, 0.657, 2.783)
+        >>> model.simulate(1000, n_opportunities=6, rng=np.random.default_rng(1)).n_customers
+        1000
         """
         size = as_whole_number("n_customers", n_customers, low=1)
         n = int(_as_short("n_opportunities", as_whole_number("n_opportunities", n_opportunities, low=1)))
@@ -376,12 +401,29 @@ class BgBb:
         return OpportunityHistory(frequency=frequency, recency=recency, n_opportunities=np.full(size, float(n)))
 
     def to_json(self) -> str:
-        """Write the parameters."""
+        """Write the parameters.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+        """
         return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> BgBb:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        BgBb
+            The model.
+        """
         model: BgBb = model_from_json(cls, text)
         return model
 

@@ -74,7 +74,31 @@ class BgNbd:
     time_unit: TimeUnit = time_unit_field()
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
-        """Log-likelihood of each customer, shape (n,)."""
+        """Log-likelihood of each customer.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+
+        Returns
+        -------
+        ndarray
+            Natural logarithm of the density of each customer's purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.log_likelihood(known).round(4)
+        array([-9.4586])
+        """
         return self._core.log_likelihood(history)
 
     def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
@@ -92,6 +116,19 @@ class BgNbd:
         -------
         ndarray
             Probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `at` is below 0.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
+        (array([0.727]), array([0.532]))
         """
         return self._core.prob_alive(history, at)
 
@@ -109,11 +146,46 @@ class BgNbd:
         -------
         ndarray
             Purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.expected_purchases(known, horizon=52).round(3)
+        array([1.559])
         """
         return self._core.expected_purchases(history, horizon)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
-        """Give the expected number of repeat purchases of a new customer within `horizon` of the first purchase."""
+        """Give the expected number of repeat purchases of a new customer.
+
+        Parameters
+        ----------
+        horizon : array_like
+            Time since the first purchase [time_unit], >= 0.
+
+        Returns
+        -------
+        float or ndarray
+            Expected number of repeat purchases, shape of `horizon`.
+
+        Raises
+        ------
+        InputError
+            If `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> model.expected_purchases_new([13, 52]).round(3)
+        array([0.534, 1.446])
+        """
         return self._core.expected_purchases_new(horizon)
 
     def prob_purchases(self, history: PurchaseHistory, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
@@ -132,11 +204,48 @@ class BgNbd:
         -------
         ndarray
             Probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, `n` is no whole number >= 0, or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_purchases(known, 0, horizon=52).round(3)
+        array([0.397])
         """
         return self._core.prob_purchases(history, n, horizon)
 
     def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
-        """Probability of `n` repeat purchases of a new customer within `horizon` of the first purchase."""
+        """Probability that a new customer makes exactly `n` repeat purchases.
+
+        Parameters
+        ----------
+        n : array_like
+            Number of repeat purchases, whole, >= 0.
+        horizon : array_like
+            Time since the first purchase [time_unit], >= 0.
+
+        Returns
+        -------
+        float or ndarray
+            Probabilities, shape of `n` and `horizon` broadcast.
+
+        Raises
+        ------
+        InputError
+            If `n` is no whole number >= 0 or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> model.prob_purchases_new([0, 1, 2], 52).round(3)
+        array([0.538, 0.205, 0.091])
+        """
         return self._core.prob_purchases_new(n, horizon)
 
     def discounted_expected_purchases(
@@ -159,13 +268,51 @@ class BgNbd:
         -------
         ndarray
             Discounted purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, the rate or `horizon` is below 0, or the rate is 0
+            without a horizon.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
+        array([6.077])
         """
         return self._core.discounted(history, discount_rate, horizon)
 
     def discounted_expected_purchases_new(
         self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
     ) -> FloatOrArray:
-        """Discounted repeat purchases of a new customer; arguments as for known customers."""
+        """Sum the expected repeat purchases of a new customer, those further away counting less.
+
+        Parameters
+        ----------
+        discount_rate : array_like
+            Effective rate d per `time_unit`, >= 0; a purchase at the time s counts (1 + d)^-s.
+        horizon : array_like, optional
+            Time since the first purchase [time_unit], >= 0. By default for life; d must then be above 0.
+
+        Returns
+        -------
+        float or ndarray
+            Discounted number of repeat purchases.
+
+        Raises
+        ------
+        InputError
+            If the rate or `horizon` is below 0, or the rate is 0 without a horizon.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> float(round(model.discounted_expected_purchases_new(0.002, horizon=52), 3))
+        1.386
+        """
         return self._core.discounted_new(discount_rate, horizon)
 
     def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
@@ -182,16 +329,63 @@ class BgNbd:
         -------
         PurchaseHistory
             One row per customer, in the order of `ages`.
+
+        Raises
+        ------
+        InputError
+            If an age is below 0 or `rng` is no generator.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> import numpy as np
+        >>> drawn = model.simulate([52.0] * 1000, rng=np.random.default_rng(1))
+        >>> drawn.n_customers, drawn.time_unit
+        (1000, 'week')
         """
         return self._core.simulate(ages, rng)
 
     def to_json(self) -> str:
-        """Write the parameters as JSON text."""
+        """Write the parameters as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> model.to_json()
+        '{"model": "BgNbd", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "time_unit": "week"}'
+        """
         return json.dumps({"model": "BgNbd", **attrs.asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> BgNbd:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        BgNbd
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        >>> BgNbd.from_json(model.to_json()) == model
+        True
+        """
         values = json.loads(text)
         require_choice("text", values.pop("model", None), ("BgNbd",))
         return cls(**values)

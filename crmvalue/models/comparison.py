@@ -6,21 +6,22 @@ seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_positive
+from crmvalue._checks import as_column, as_positive, require, require_same_length
 from crmvalue.errors import InputError
+from crmvalue.models._common import check_history
 from crmvalue.models._fit import Fit
+from crmvalue.models.gamma_gamma import GammaGamma
+from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from crmvalue.models.gamma_gamma import GammaGamma
-    from crmvalue.purchases import PurchaseHistory, PurchaseSplit
-    from crmvalue.typing import Floats
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["HoldoutError", "ModelScore", "compare_models", "holdout_error"]
 
@@ -38,10 +39,10 @@ class HoldoutError:
     bias : float
         (foretold total - actual total) / actual total; infinite where nothing happened and something was foretold.
     mean_absolute_error : float
-        Mean of |foretold - actual| over the customers, in the unit of what was foretold.
+        Mean distance of foretold and actual over the customers, in the unit of what was foretold.
     best_decile_found : float
         Share of the actual best tenth of the customers that stands in the foretold best tenth, in [0, 1]; customers
-        tied at the edge count in proportion.
+        tied at the edge count in proportion, so that with ties even a perfect forecast stays below 1.
     gini : float
         Gini coefficient of the actual along the foretold order over that along its own: 1 for the right order, about
         0 for a random one.
@@ -106,7 +107,7 @@ def compare_models(
     fits : mapping of str to Fit
         Fitted purchase models by name.
     spend_model : GammaGamma, optional
-        Spend of one purchase; with it, money is scored too.
+        Spend of one purchase; with it, the money that the models foretell is scored too.
     gap : float, optional
         Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
         times the mean time between purchases.
@@ -121,11 +122,28 @@ def compare_models(
     Raises
     ------
     InputError
-        If there is no model, units differ, or the gap is not above 0.
+        If `split` is not one, `fits` is no mapping of names to fits of purchase models or is empty, units differ, or
+        the gap is not above 0.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import fit_bg_nbd
+    >>> from crmvalue.purchases import split_purchases
+    >>> log = load_cdnow()
+    >>> split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
+    >>> for score in compare_models(split, {"BG/NBD": fit_bg_nbd(split.calibration)}):
+    ...     print(score.name, round(score.purchases.mean_absolute_error, 3))
+    BG/NBD 0.785
+    same rate as before 1.024
+    churned after a gap 0.886
     """
-    if not fits:
-        raise InputError("fits", "at least one fitted model", dict(fits))
-    history, length = split.calibration, split.holdout_length
+    if not isinstance(split, PurchaseSplit):
+        raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
+    _check_fits(fits)
+    if spend_model is not None and not isinstance(spend_model, GammaGamma):
+        raise InputError("spend_model", "a GammaGamma", type(spend_model).__name__, hint="of a fit give `fit.model`")
+    history, length = check_history(split.calibration), split.holdout_length
     silence = _default_gap(history) if gap is None else as_positive("gap", gap)
     spend = None if spend_model is None else spend_model.expected_spend(history)
     scores = []
@@ -156,12 +174,12 @@ def compare_models(
     return tuple(scores)
 
 
-def holdout_error(foretold: Floats, actual: Floats) -> HoldoutError:
-    """Error of a forecast, one element per customer.
+def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
+    """Measure the error of a forecast, one element per customer.
 
     Parameters
     ----------
-    foretold, actual : ndarray
+    foretold, actual : array_like
         Purchases or money of each customer, >= 0, shape (n,).
 
     Returns
@@ -169,11 +187,25 @@ def holdout_error(foretold: Floats, actual: Floats) -> HoldoutError:
     HoldoutError
         Bias, mean absolute error, share of the best decile found, Gini of the order.
 
+    Raises
+    ------
+    InputError
+        If a value is below 0, NaN or infinite, or the columns are empty or differ in length.
+
+    Notes
+    -----
+    The best tenth of n customers are n / 10 of them, at least one; customers tied at its edge share what is left of
+    it. Where all actual values are equal no order is right or wrong, and the Gini coefficient is 0.
+
     Examples
     --------
-    >>> holdout_error(np.array([2.0, 1.0]), np.array([1.0, 1.0])).bias
+    >>> holdout_error([2.0, 1.0], [1.0, 1.0]).bias
     0.5
     """
+    foretold, actual = as_column("foretold", foretold), as_column("actual", actual)
+    require(foretold >= 0, "foretold", foretold, ">= 0")
+    require(actual >= 0, "actual", actual, ">= 0")
+    require_same_length(foretold=foretold, actual=actual)
     total = float(actual.sum())
     excess = float(foretold.sum()) - total
     bias = excess / total if total else (0.0 if excess == 0.0 else float("inf"))
@@ -185,6 +217,14 @@ def holdout_error(foretold: Floats, actual: Floats) -> HoldoutError:
         best_decile_found=float((best * _in_best_tenth(foretold)).sum() / best.sum()),
         gini=_gini_along(actual, foretold) / own if own else 0.0,
     )
+
+
+def _check_fits(fits: object) -> None:
+    if not isinstance(fits, Mapping) or not fits:
+        raise InputError("fits", "a mapping of names to fits, with at least one", fits)
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit) or not hasattr(fit.model, "discounted_expected_purchases"):
+            raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
 
 
 def _default_gap(history: PurchaseHistory) -> float:
@@ -199,7 +239,7 @@ def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -
 
 
 def _in_best_tenth(value: Floats) -> Floats:
-    """How far each customer belongs to the best tenth: 1, 0, or a share for those tied at its edge."""
+    """Say how far each customer belongs to the best tenth: 1, 0, or a share for those tied at its edge."""
     size = max(1.0, len(value) / 10.0)
     edge = np.sort(value)[::-1][int(np.ceil(size)) - 1]
     above, tied = value > edge, value == edge
@@ -209,10 +249,9 @@ def _in_best_tenth(value: Floats) -> Floats:
 
 def _gini_along(actual: Floats, order: Floats) -> float:
     """Gini coefficient of the actual values along an order, worst first; ties share their ranks."""
-    from scipy.stats import rankdata
-
     n, total = len(actual), float(actual.sum())
     if total == 0.0:
         return 0.0
-    rank = rankdata(order)
+    _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
     return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))

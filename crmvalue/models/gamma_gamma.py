@@ -89,6 +89,16 @@ class GammaGamma:
         ------
         InputError
             If the history has no spend, or a mean repeat spend of 0, which no gamma distribution gives.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> history = PurchaseHistory.from_columns(
+        ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
+        ... )
+        >>> model.log_likelihood(history).round(4)
+        array([-4.8813])
         """
         frequency, spend, bought = _spend(history)
         require(spend > 0, "history", spend, "one whose mean repeat spend is above 0", hint="leave these customers out")
@@ -113,6 +123,16 @@ class GammaGamma:
         ------
         InputError
             If q <= 1, where the base has no finite mean, or if the history has no spend.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> history = PurchaseHistory.from_columns(
+        ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
+        ... )
+        >>> model.expected_spend(history).round(2)
+        array([47.34])
         """
         self._require_mean()
         frequency, spend, bought = _spend(history)
@@ -133,6 +153,12 @@ class GammaGamma:
         ------
         InputError
             If q <= 1, where the base has no finite mean.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> round(model.expected_spend_new(), 2)
+        35.22
         """
         self._require_mean()
         return self.gamma * (self.p / (self.q - 1.0))
@@ -157,6 +183,12 @@ class GammaGamma:
         ------
         InputError
             If `frequency` holds anything but whole numbers >= 0.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> model.simulate([2, 0, 5], rng=np.random.default_rng(1)).round(2)
+        array([23.6 ,   nan, 35.57])
         """
         (frequency,) = as_counts(frequency=frequency)
         source = as_rng(rng)
@@ -167,12 +199,46 @@ class GammaGamma:
         return np.where(frequency > 0, np.exp(np.clip(log_mean, -230.0, 230.0)), np.nan)
 
     def to_json(self) -> str:
-        """Write the parameters."""
+        """Write the parameters.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> model.to_json()
+        '{"model": "GammaGamma", "p": 6.25, "q": 3.74, "gamma": 15.44}'
+        """
         return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> GammaGamma:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        GammaGamma
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> GammaGamma.from_json(model.to_json()) == model
+        True
+        """
         model: GammaGamma = model_from_json(cls, text)
         return model
 

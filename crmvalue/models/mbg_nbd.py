@@ -48,7 +48,7 @@ class MbgNbd:
     Notes
     -----
     Batislam, Denizel and Filiztekin, Empirical validation and comparison of models for customer base analysis,
-    International Journal of Research in Marketing 24 (2007). Computed as :class:`crmvalue.models.bg_nbd.BgNbd`, as
+    International Journal of Research in Marketing 24 (2007). Computed as :class:`crmvalue.models.BgNbd`, as
     exactly and over the same domain.
 
     Examples
@@ -71,7 +71,31 @@ class MbgNbd:
     time_unit: TimeUnit = time_unit_field()
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
-        """Log-likelihood of each customer, shape (n,)."""
+        """Log-likelihood of each customer.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            Customers.
+
+        Returns
+        -------
+        ndarray
+            Natural logarithm of the density of each customer's purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.log_likelihood(known).round(4)
+        array([-9.4856])
+        """
         return self._core.log_likelihood(history)
 
     def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
@@ -89,6 +113,19 @@ class MbgNbd:
         -------
         ndarray
             Probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `at` is below 0.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
+        (array([0.706]), array([0.493]))
         """
         return self._core.prob_alive(history, at)
 
@@ -106,11 +143,46 @@ class MbgNbd:
         -------
         ndarray
             Purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.expected_purchases(known, horizon=52).round(3)
+        array([1.597])
         """
         return self._core.expected_purchases(history, horizon)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
-        """Give the expected number of repeat purchases of a new customer within `horizon` of the first purchase."""
+        """Give the expected number of repeat purchases of a new customer.
+
+        Parameters
+        ----------
+        horizon : array_like
+            Time since the first purchase [time_unit], >= 0.
+
+        Returns
+        -------
+        float or ndarray
+            Expected number of repeat purchases, shape of `horizon`.
+
+        Raises
+        ------
+        InputError
+            If `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> model.expected_purchases_new([13, 52]).round(3)
+        array([0.535, 1.42 ])
+        """
         return self._core.expected_purchases_new(horizon)
 
     def prob_purchases(self, history: PurchaseHistory, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
@@ -129,11 +201,48 @@ class MbgNbd:
         -------
         ndarray
             Probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, `n` is no whole number >= 0, or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_purchases(known, 0, horizon=52).round(3)
+        array([0.395])
         """
         return self._core.prob_purchases(history, n, horizon)
 
     def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
-        """Probability of `n` repeat purchases of a new customer within `horizon` of the first purchase."""
+        """Probability that a new customer makes exactly `n` repeat purchases.
+
+        Parameters
+        ----------
+        n : array_like
+            Number of repeat purchases, whole, >= 0.
+        horizon : array_like
+            Time since the first purchase [time_unit], >= 0.
+
+        Returns
+        -------
+        float or ndarray
+            Probabilities, shape of `n` and `horizon` broadcast.
+
+        Raises
+        ------
+        InputError
+            If `n` is no whole number >= 0 or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> model.prob_purchases_new([0, 1, 2], 52).round(3)
+        array([0.554, 0.183, 0.09 ])
+        """
         return self._core.prob_purchases_new(n, horizon)
 
     def discounted_expected_purchases(
@@ -156,13 +265,51 @@ class MbgNbd:
         -------
         ndarray
             Discounted purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, the rate or `horizon` is below 0, or the rate is 0
+            without a horizon.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
+        array([5.719])
         """
         return self._core.discounted(history, discount_rate, horizon)
 
     def discounted_expected_purchases_new(
         self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
     ) -> FloatOrArray:
-        """Discounted repeat purchases of a new customer; arguments as for known customers."""
+        """Sum the expected repeat purchases of a new customer, those further away counting less.
+
+        Parameters
+        ----------
+        discount_rate : array_like
+            Effective rate d per `time_unit`, >= 0; a purchase at the time s counts (1 + d)^-s.
+        horizon : array_like, optional
+            Time since the first purchase [time_unit], >= 0. By default for life; d must then be above 0.
+
+        Returns
+        -------
+        float or ndarray
+            Discounted number of repeat purchases.
+
+        Raises
+        ------
+        InputError
+            If the rate or `horizon` is below 0, or the rate is 0 without a horizon.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> float(round(model.discounted_expected_purchases_new(0.002, horizon=52), 3))
+        1.362
+        """
         return self._core.discounted_new(discount_rate, horizon)
 
     def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
@@ -179,16 +326,63 @@ class MbgNbd:
         -------
         PurchaseHistory
             One row per customer, in the order of `ages`.
+
+        Raises
+        ------
+        InputError
+            If an age is below 0 or `rng` is no generator.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> import numpy as np
+        >>> drawn = model.simulate([52.0] * 1000, rng=np.random.default_rng(1))
+        >>> drawn.n_customers, drawn.time_unit
+        (1000, 'week')
         """
         return self._core.simulate(ages, rng)
 
     def to_json(self) -> str:
-        """Write the parameters as JSON text."""
+        """Write the parameters as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> model.to_json()
+        '{"model": "MbgNbd", "r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614, "time_unit": "week"}'
+        """
         return json.dumps({"model": "MbgNbd", **attrs.asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> MbgNbd:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        MbgNbd
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week")
+        >>> MbgNbd.from_json(model.to_json()) == model
+        True
+        """
         values = json.loads(text)
         require_choice("text", values.pop("model", None), ("MbgNbd",))
         return cls(**values)

@@ -102,6 +102,18 @@ class ParetoNbd:
         -------
         ndarray
             Natural logarithm of the density of each customer's purchases, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.log_likelihood(known).round(4)
+        array([-9.5542])
         """
         rows = check_history(history, self.time_unit).unique()
         each: Floats = log_likelihood(rows.frequency, rows.recency, rows.age, *self._of(rows))[rows.inverse]
@@ -121,6 +133,18 @@ class ParetoNbd:
         -------
         ndarray
             Probability, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `at` is below 0.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
+        (array([0.869]), array([0.566]))
         """
         from scipy.special import expit
 
@@ -144,9 +168,21 @@ class ParetoNbd:
         ndarray
             Expected number of purchases, shape (n,).
 
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, or `horizon` is below 0.
+
         Notes
         -----
         .. math:: P(\mathrm{alive}) \, \frac{r+x}{\alpha+T} \int_0^h \Bigl(\frac{\beta+T}{\beta+T+u}\Bigr)^s du
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.expected_purchases(known, horizon=52).round(3)
+        array([1.851])
         """
         alive = self.prob_alive(history)
         ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
@@ -165,6 +201,17 @@ class ParetoNbd:
         -------
         float or ndarray
             Expected number of purchases, shape of `horizon`.
+
+        Raises
+        ------
+        InputError
+            If `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> model.expected_purchases_new([13, 52]).round(3)
+        array([0.531, 1.473])
         """
         ahead = as_horizon("horizon", horizon)
         expected: FloatOrArray = (self.r / self.alpha * time_as_customer(self.s, self.beta, ahead))[()]
@@ -186,6 +233,18 @@ class ParetoNbd:
         -------
         ndarray
             Probability, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is empty or measured in another unit, `n` is no whole number >= 0, or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.prob_purchases(known, 0, horizon=52).round(3)
+        array([0.368])
         """
         from scipy.special import expit
 
@@ -214,6 +273,17 @@ class ParetoNbd:
         -------
         float or ndarray
             Probability, shape of `n` and `horizon` broadcast.
+
+        Raises
+        ------
+        InputError
+            If `n` is no whole number >= 0 or `horizon` is below 0.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> model.prob_purchases_new([0, 1, 2], 52).round(3)
+        array([0.574, 0.161, 0.082])
         """
         as_floats(n=n, horizon=horizon)
         count, ahead = np.broadcast_arrays(as_n(n), as_horizon("horizon", horizon))
@@ -246,6 +316,13 @@ class ParetoNbd:
         ------
         InputError
             If the sum for life is infinite: without a discount where s <= 1.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
+        >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
+        array([7.759])
         """
         alive = self.prob_alive(history)
         rate = self._discount(discount_rate, for_life=horizon is None)
@@ -281,6 +358,12 @@ class ParetoNbd:
         ------
         InputError
             If the sum for life is infinite: without a discount where s <= 1.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> float(round(model.discounted_expected_purchases_new(0.002, horizon=52), 3))
+        1.411
         """
         rate = self._discount(discount_rate, for_life=horizon is None)
         pace = self.r / self.alpha
@@ -305,6 +388,18 @@ class ParetoNbd:
         -------
         PurchaseHistory
             One row for each customer, times not rounded.
+
+        Raises
+        ------
+        InputError
+            If an age is below 0 or `rng` is no generator.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> drawn = model.simulate([52.0] * 1000, rng=np.random.default_rng(1))
+        >>> drawn.n_customers, drawn.time_unit
+        (1000, 'week')
         """
         age = as_column("ages", ages)
         require(age >= 0, "ages", age, ">= 0")
@@ -322,12 +417,46 @@ class ParetoNbd:
         return PurchaseHistory(frequency=x, recency=recency, age=age, time_unit=self.time_unit)
 
     def to_json(self) -> str:
-        """Write the parameters as JSON text."""
+        """Write the parameters as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> model.to_json()
+        '{"model": "ParetoNbd", "r": 0.553, "alpha": 10.58, "s": 0.606, "beta": 11.67, "time_unit": "week"}'
+        """
         return json.dumps({"model": "ParetoNbd", **attrs.asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> ParetoNbd:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        ParetoNbd
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> ParetoNbd.from_json(model.to_json()) == model
+        True
+        """
         values = json.loads(text)
         require_choice("text", values.pop("model", None), ("ParetoNbd",))
         return cls(**values)

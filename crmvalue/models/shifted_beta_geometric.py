@@ -65,6 +65,18 @@ class ShiftedBetaGeometric:
         -------
         ndarray
             Log-probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history is no `ContractHistory`.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> history = ContractHistory(lifetime=[1, 3], churned=[True, False])
+        >>> model.log_likelihood(history).round(4)
+        array([-1.9017, -0.4008])
         """
         if not isinstance(history, ContractHistory):
             raise InputError("history", "a ContractHistory", type(history).__name__)
@@ -89,6 +101,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If `t` or `tenure` is no whole number >= 0.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.survival([1, 12]).round(3), model.survival(12, tenure=5).round(3)
+        (array([0.851, 0.378]), np.float64(0.559))
         """
         return self._contract.survival(t, tenure)
 
@@ -109,6 +127,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If `t` is no whole number >= 1.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.retention_rate([1, 2, 12]).round(3)
+        array([0.851, 0.878, 0.957])
         """
         renewal = as_periods("t", t, low=1)
         return self._contract.survival(np.ones(renewal.shape), renewal - 1.0)
@@ -132,6 +156,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If `t` is no whole number >= 1, or `tenure` none >= 0.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.prob_churn([1, 2, 3]).round(3)
+        array([0.149, 0.104, 0.077])
         """
         return self._contract.prob_churn(t, tenure)
 
@@ -154,6 +184,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If no horizon is given and the mean lifetime is infinite: that is so for alpha <= 1.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.expected_remaining_lifetime([0, 5], horizon=10).round(2)
+        array([5.76, 7.37])
         """
         return self._contract.lifetime(tenure, 0.0, horizon, shift=0.0)
 
@@ -177,6 +213,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> round(model.discounted_expected_lifetime(discount_rate=0.1), 3)
+        5.923
         """
         return float(1.0 + self._contract.lifetime(0, discount_rate, horizon, shift=0.0))
 
@@ -203,6 +245,12 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.discounted_expected_residual_lifetime([0, 5], discount_rate=0.1).round(3)
+        array([5.415, 7.136])
         """
         return self._contract.lifetime(tenure, discount_rate, horizon, shift=1.0)
 
@@ -227,16 +275,57 @@ class ShiftedBetaGeometric:
         ------
         InputError
             If a number is not whole, or `rng` no generator.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> drawn = model.simulate(1000, n_periods=8, rng=np.random.default_rng(1))
+        >>> drawn.n_customers
+        1000
         """
         return self._contract.simulate(n_customers, n_periods, rng)
 
     def to_json(self) -> str:
-        """Write the parameters."""
+        """Write the parameters.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> model.to_json()
+        '{"model": "ShiftedBetaGeometric", "alpha": 0.668, "beta": 3.806}'
+        """
         return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> ShiftedBetaGeometric:
-        """Read what :meth:`to_json` wrote, and check it."""
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        ShiftedBetaGeometric
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = ShiftedBetaGeometric(0.668, 3.806)
+        >>> ShiftedBetaGeometric.from_json(model.to_json()) == model
+        True
+        """
         model: ShiftedBetaGeometric = model_from_json(cls, text)
         return model
 

@@ -1,0 +1,85 @@
+"""Valid calls of what compares models and values customers with them in crmvalue.models."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue.models import (
+    BgNbd,
+    GammaGamma,
+    calibration_by_frequency,
+    compare_models,
+    customer_values,
+    fit_beta_discrete_weibull,
+    fit_bg_nbd,
+    fit_shifted_beta_geometric,
+    holdout_error,
+    likelihood_ratio_test,
+    purchase_tracking,
+    spend_independence,
+)
+from crmvalue.purchases import PurchaseHistory, split_purchases
+
+__all__ = ["CALLS"]
+
+SPLIT = split_purchases(
+    ["ann", "ann", "ann", "ann", "bob", "bob", "cid", "dan"],
+    ["2025-01-01", "2025-01-08", "2025-02-01", "2025-03-09", "2025-01-03", "2025-01-20", "2025-01-05", "2025-01-09"],
+    [20.0, 30.0, 25.0, 28.0, 12.0, 9.0, 40.0, 15.0],
+    calibration_end="2025-02-15",
+    holdout_end="2025-03-31",
+    time_unit="week",
+)
+MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+HISTORY = PurchaseHistory.from_columns(
+    frequency=[2, 0], recency=[30.0, 0], age=[38.0, 38.0], mean_repeat_spend=[25.0, float("nan")], time_unit="week"
+)
+COHORT = [100, 80, 70, 65]
+
+CALLS = [
+    Call(calibration_by_frequency, {"split": SPLIT, "model": MODEL, "most": 3}, out_of_range={"most": 0}),
+    Call(
+        purchase_tracking,
+        {
+            "customer": ["ann", "bob", "ann"],
+            "date": ["2025-01-01", "2025-01-03", "2025-01-20"],
+            "model": MODEL,
+            "as_of": "2025-01-31",
+            "period_days": 7,
+        },
+        out_of_range={"date": "not a date", "as_of": "2024-12-31", "period_days": 0},
+    ),
+    Call(
+        spend_independence,
+        {
+            "history": PurchaseHistory.from_columns(
+                frequency=[1, 2, 3], recency=[1, 2, 3], age=[5, 5, 5], mean_repeat_spend=[9, 8, 9], time_unit="week"
+            )
+        },
+    ),
+    Call(
+        compare_models,
+        {"split": SPLIT, "fits": {"BG/NBD": fit_bg_nbd(SPLIT.calibration)}},
+        out_of_range={"gap": 0.0},
+    ),
+    Call(
+        customer_values,
+        {
+            "history": HISTORY,
+            "purchase_model": MODEL,
+            "spend_model": GammaGamma(6.25, 3.74, 15.44),
+            "horizon": 52.0,
+            "margin": 0.3,
+            "discount_rate": 0.002,
+            "service_cost": 0.1,
+        },
+        out_of_range={"horizon": -1.0, "margin": 1.5, "discount_rate": -0.1, "service_cost": -1.0},
+    ),
+    Call(
+        holdout_error, {"foretold": [2.0, 1.0], "actual": [1.0, 1.0]}, out_of_range={"foretold": -1.0, "actual": -1.0}
+    ),
+    Call(
+        likelihood_ratio_test,
+        {"smaller": fit_shifted_beta_geometric(COHORT), "larger": fit_beta_discrete_weibull(COHORT)},
+    ),
+]

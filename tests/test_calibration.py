@@ -1,0 +1,154 @@
+"""Checks of a model's fit: by frequency, over time, and of the independence of spend."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import pearsonr
+
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import DataWarning, InputError
+from crmvalue.models import BgNbd, calibration_by_frequency, purchase_tracking, spend_independence
+from crmvalue.purchases import PurchaseHistory, split_purchases
+
+PAPER = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+
+
+def repeaters(frequency, spend):
+    age = [max(frequency) + 1] * len(frequency)
+    return PurchaseHistory.from_columns(
+        frequency=frequency, recency=frequency, age=age, mean_repeat_spend=spend, time_unit="week"
+    )
+
+
+@pytest.fixture(scope="module")
+def split():
+    log = load_cdnow()
+    return split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
+
+
+class TestCalibrationByFrequency:
+    """Mean purchases in the holdout of those with 0, 1, ... repeat purchases before."""
+
+    def test_cdnow(self, split):
+        """Fader, Hardie and Lee (2005); what is expected hangs on the rounding of the published parameters."""
+        found = calibration_by_frequency(split, PAPER)
+        assert found.n_customers.tolist() == [1411, 439, 214, 100, 62, 38, 29, 64]
+        actual = [0.2367, 0.6970, 1.3925, 1.56, 2.5323, 2.9474, 3.8621, 6.3594]
+        expected = [0.2251, 0.5231, 1.0441, 1.5203, 2.1638, 2.6538, 3.5040, 6.1570]
+        np.testing.assert_allclose(found.actual, actual, atol=5.1e-5)
+        np.testing.assert_allclose(found.expected, expected, atol=5e-4)
+
+    def test_groups_add_up_to_the_base(self, split):
+        found = calibration_by_frequency(split, PAPER, most=40)
+        filled = found.n_customers > 0
+        assert not filled.all()
+        assert np.isnan(found.actual[~filled]).all()
+        total = (found.n_customers * found.actual)[filled].sum()
+        assert total == pytest.approx(split.holdout_n_purchases.sum(), rel=1e-12)
+        total = (found.n_customers * found.expected)[filled].sum()
+        every = PAPER.expected_purchases(split.calibration, horizon=split.holdout_length).sum()
+        assert total == pytest.approx(every, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"split": 1}, "split"),
+            ({"model": 1}, "model"),
+            ({"most": 0}, "most"),
+            ({"model": BgNbd(0.2, 4.0, 0.8, 2.4, "day")}, "history"),
+        ],
+    )
+    def test_rejects(self, split, changes, name):
+        with pytest.raises(InputError) as caught:
+            calibration_by_frequency(**{"split": split, "model": PAPER, **changes})
+        assert caught.value.name == name
+
+
+class TestPurchaseTracking:
+    """Repeat purchases of all customers so far, against a new customer's expectation since each first purchase."""
+
+    def test_cdnow(self):
+        """Weeks 39 and 78; the paper's figure shows BG/NBD within 5 % of the total."""
+        log = load_cdnow()
+        found = purchase_tracking(log.customer, log.date, PAPER)
+        assert len(found.end) == 78
+        assert found.cumulative_actual[[38, 77]].tolist() == [2457, 2457 + 1882]
+        assert found.cumulative_expected[[38, 77]] == pytest.approx([2457, 4339], rel=0.05)
+
+    def test_by_hand(self):
+        """Days 0, 2 and 15 are first; the second purchase of a day is none, and day 16 is of no whole week."""
+        found = purchase_tracking(
+            ["a", "b", "a", "a", "b", "c", "a"],
+            ["2024-01-01", "2024-01-03", "2024-01-01", "2024-01-07", "2024-01-14", "2024-01-16", "2024-01-17"],
+            PAPER,
+        )
+        assert found.end.astype(str).tolist() == ["2024-01-07", "2024-01-14"]
+        assert found.actual.tolist() == [1, 1]
+        new = PAPER.expected_purchases_new(np.array([6, 4, 13, 11]) / 7)
+        assert found.cumulative_expected == pytest.approx([new[0] + new[1], new[2] + new[3]], rel=1e-12)
+        assert found.expected.cumsum() == pytest.approx(found.cumulative_expected, rel=1e-12)
+        assert found.cumulative_actual.tolist() == [1, 2]
+
+    def test_order_of_rows_and_length_of_periods_do_not_matter(self):
+        log = load_cdnow()
+        weekly = purchase_tracking(log.customer, log.date, PAPER, as_of="1997-12-31")
+        other = purchase_tracking(log.customer[::-1], log.date[::-1], PAPER, as_of="1997-12-31", period_days=28)
+        np.testing.assert_array_equal(other.cumulative_actual, weekly.cumulative_actual[3::4])
+        np.testing.assert_allclose(other.cumulative_expected, weekly.cumulative_expected[3::4], rtol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"date": ["2024-01-01"]}, "date"),
+            ({"model": 1}, "model"),
+            ({"as_of": "2023-01-01"}, "as_of"),
+            ({"period_days": 30}, "period_days"),
+            ({"period_days": 1.5}, "period_days"),
+        ],
+    )
+    def test_rejects(self, changes, name):
+        valid = {"customer": ["a", "a"], "date": ["2024-01-01", "2024-01-20"], "model": PAPER}
+        with pytest.raises(InputError) as caught:
+            purchase_tracking(**{**valid, **changes})
+        assert caught.value.name == name
+
+
+class TestSpendIndependence:
+    """Pearson's correlation of frequency and mean repeat spend among the customers with a repeat purchase."""
+
+    def test_cdnow(self, split):
+        """Fader, Hardie and Lee, RFM and CLV (2005): 946 customers, a correlation of 0.11."""
+        found = spend_independence(split.calibration)
+        assert (found.n_customers, round(found.correlation, 2), found.holds) == (946, 0.11, True)
+        assert "too little to matter" in found.sentence
+
+    @pytest.mark.parametrize(("sign", "word"), [(1, "more"), (-1, "less")])
+    def test_warns_where_it_is_broken(self, sign, word):
+        frequency = np.arange(31)
+        spend = 100.0 + sign * 3.0 * frequency + np.sin(frequency)
+        with pytest.warns(DataWarning, match=f"spend {word}") as caught:
+            found = spend_independence(repeaters(frequency, spend))
+        oracle = pearsonr(frequency[1:], spend[1:])
+        assert (found.correlation, found.p_value) == pytest.approx((oracle.statistic, oracle.pvalue), rel=1e-9)
+        assert not found.holds
+        assert caught[0].message.count == 30
+
+    @pytest.mark.parametrize(
+        ("frequency", "spend"), [([1, 2, 3], [5, 5, 5]), ([2, 2, 2], [1, 5, 9]), ([1, 2, 3], [0, 0, 0])]
+    )
+    def test_nothing_depends_on_what_does_not_vary(self, frequency, spend):
+        found = spend_independence(repeaters(frequency, spend))
+        assert (found.correlation, found.p_value, found.holds) == (0.0, 1.0, True)
+
+    @pytest.mark.parametrize(
+        "history",
+        [
+            [1, 2],
+            repeaters([0, 1, 2], [0, 5, 6]),
+            PurchaseHistory.from_columns(frequency=[1] * 3, recency=[1] * 3, age=[2] * 3, time_unit="week"),
+        ],
+    )
+    def test_rejects(self, history):
+        with pytest.raises(InputError, match="history"):
+            spend_independence(history)

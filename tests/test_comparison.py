@@ -1,0 +1,148 @@
+"""Errors on the holdout, and models beside naive rules."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
+from crmvalue.models import (
+    GammaGamma,
+    compare_models,
+    fit_bg_nbd,
+    fit_pareto_nbd,
+    fit_shifted_beta_geometric,
+    holdout_error,
+)
+from crmvalue.purchases import split_purchases
+from crmvalue.segmentation import gini
+
+forecasts = st.integers(1, 40).flatmap(
+    lambda n: st.tuples(*(st.lists(st.integers(0, 5), min_size=n, max_size=n) for _ in range(2)))
+)
+
+
+class TestHoldoutError:
+    """Total bias, mean absolute error, share of the best decile found, Gini coefficient of the order."""
+
+    @pytest.mark.parametrize(
+        ("foretold", "actual", "bias", "error", "found", "order"),
+        [
+            ([1, 2, 3], [1, 2, 3], 0.0, 0.0, 1.0, 1.0),  # perfect
+            ([3, 2, 1], [1, 2, 3], 0.0, 4 / 3, 0.0, -1.0),  # upside down
+            ([2, 2, 2, 2], [0, 0, 0, 4], 1.0, 2.0, 0.25, 0.0),  # all foretold tied: one of four by chance
+            ([4, 4, 0, 0], [4, 0, 0, 0], 1.0, 1.0, 0.5, 2 / 3),  # two tied for the first place; ranks 3.5 against 4
+            ([1, 0], [0, 0], np.inf, 0.5, 0.5, 0.0),  # nothing happened
+            ([0, 0], [0, 0], 0.0, 0.0, 0.5, 0.0),
+        ],
+    )
+    def test_by_hand(self, foretold, actual, bias, error, found, order):
+        result = holdout_error(foretold, actual)
+        assert (result.bias, result.mean_absolute_error) == pytest.approx((bias, error), rel=1e-14)
+        assert (result.best_decile_found, result.gini) == pytest.approx((found, order), rel=1e-14, abs=1e-14)
+
+    def test_ties_at_the_edge_of_the_decile_count_in_proportion(self):
+        """Best 2 of 20: one for sure and a third of each of three; foretold are the sure one and one of the three."""
+        actual = np.array([9, 5, 5, 5] + [0] * 16)
+        foretold = np.array([8, 7, 1, 1] + [0] * 16)
+        assert holdout_error(foretold, actual).best_decile_found == pytest.approx((1 + 1 / 3) / 2, rel=1e-14)
+
+    @given(forecasts)
+    def test_bounds_and_order_of_customers(self, pair):
+        foretold, actual = np.array(pair, dtype=float)
+        found = holdout_error(foretold, actual)
+        assert 0 <= found.best_decile_found <= 1 + 1e-12
+        assert abs(found.gini) <= 1 + 1e-12
+        back = holdout_error(foretold[::-1], actual[::-1])
+        assert back.gini == pytest.approx(found.gini, abs=1e-12)
+        assert back.best_decile_found == pytest.approx(found.best_decile_found, abs=1e-12)
+
+    def test_gini_is_that_of_the_actual_values_over_itself(self):
+        """With one customer ahead of the others in both orders, the numerator is its lead in rank."""
+        actual = np.array([1.0, 1.0, 4.0, 2.0])
+        along = ((2 * np.array([2, 2, 4, 2]) - 5) * actual).sum() / (4 * actual.sum())
+        assert holdout_error([0, 0, 1, 0], actual).gini == pytest.approx(along / gini(actual), rel=1e-14)
+
+    @pytest.mark.parametrize(
+        ("foretold", "actual", "name", "index"),
+        [
+            ([1, -1], [1, 1], "foretold", 1),
+            ([1, 1], [-1, 1], "actual", 0),
+            ([np.nan, 1], [1, 1], "foretold", 0),
+            ([1, 1], [1, np.inf], "actual", 1),
+            ([1, 1], [1], "actual", None),
+            ([[1.0]], [1], "foretold", None),
+            ([], [], "foretold", None),
+        ],
+    )
+    def test_rejects(self, foretold, actual, name, index):
+        with pytest.raises(InputError) as caught:
+            holdout_error(foretold, actual)
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+
+@pytest.fixture(scope="module")
+def split():
+    log = load_cdnow()
+    return split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
+
+
+@pytest.fixture(scope="module")
+def fits(split):
+    return {"BG/NBD": fit_bg_nbd(split.calibration), "Pareto/NBD": fit_pareto_nbd(split.calibration)}
+
+
+class TestCompareModels:
+    """Each model, then the two naive rules, on what none of them has seen."""
+
+    def test_models_beat_the_same_rate_on_cdnow(self, split, fits):
+        bg, pareto, same, gap = compare_models(split, fits, spend_model=GammaGamma(6.25, 3.74, 15.44))
+        assert [score.name for score in (bg, pareto, same, gap)] == [
+            *fits,
+            "same rate as before",
+            "churned after a gap",
+        ]
+        assert (bg.purchases.bias, bg.purchases.mean_absolute_error) == pytest.approx((-0.121, 0.785), abs=5e-4)
+        assert (same.purchases.bias, same.purchases.mean_absolute_error) == pytest.approx((0.557, 1.024), abs=5e-4)
+        for score in (bg, pareto):
+            assert score.purchases.mean_absolute_error < same.purchases.mean_absolute_error
+            assert score.spend.mean_absolute_error < same.spend.mean_absolute_error
+            assert abs(score.purchases.bias) < abs(same.purchases.bias)
+            assert (score.log_likelihood, score.aic) == (fits[score.name].log_likelihood, fits[score.name].aic)
+        assert (same.log_likelihood, same.aic, gap.warnings) == (None, None, ())
+
+    def test_naive_rules_by_hand(self, split, fits):
+        past = split.calibration
+        rate = past.frequency / past.age * split.holdout_length
+        silent = past.age - past.recency > 5.0
+        *_, same, gap = compare_models(split, fits, gap=5.0)
+        assert same.purchases == holdout_error(rate, split.holdout_n_purchases)
+        assert gap.purchases == holdout_error(np.where(silent, 0, rate), split.holdout_n_purchases)
+        assert gap.spend == holdout_error(np.where(silent, 0, rate * past.mean_spend), split.holdout_spend)
+        pace = 3 * past.recency.sum() / past.frequency.sum()
+        assert compare_models(split, fits)[-1] == compare_models(split, fits, gap=pace)[-1]
+
+    def test_without_money(self, fits):
+        log = load_cdnow()
+        bare = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
+        assert [score.spend for score in compare_models(bare, fits)] == [None] * 4
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"split": None}, "split"),
+            ({"fits": {}}, "fits"),
+            ({"fits": [1]}, "fits"),
+            ({"fits": {"a": 1}}, "fits['a']"),
+            ({"fits": {"sbg": fit_shifted_beta_geometric([100, 80, 70])}}, "fits['sbg']"),
+            ({"spend_model": 30.0}, "spend_model"),
+            ({"gap": 0.0}, "gap"),
+        ],
+    )
+    def test_rejects(self, split, fits, changes, name):
+        with pytest.raises(InputError) as caught:
+            compare_models(**{"split": split, "fits": fits, **changes})
+        assert caught.value.name == name

@@ -1,0 +1,139 @@
+"""Values of all customers, against slow integrals of their definition."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import attrs
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from crmvalue.errors import InputError
+from crmvalue.models import BgNbd, GammaGamma, MbgNbd, ParetoNbd, customer_values
+from crmvalue.purchases import PurchaseHistory
+
+HISTORY = PurchaseHistory.from_columns(
+    frequency=[2, 0, 7, 1],
+    recency=[30.43, 0, 36, 0.5],
+    age=[38.86, 38.86, 38, 2],
+    mean_repeat_spend=[22.35, 0, 50, 10],
+    time_unit="week",
+    customer=[4, 3, 9, 1],
+)
+MODELS = [
+    BgNbd(0.243, 4.414, 0.793, 2.426, "week"),
+    MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    ParetoNbd(0.553, 10.578, 0.606, 11.669, "week"),
+]
+SPEND = GammaGamma(6.25, 3.74, 15.44)
+each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).__name__)
+
+
+def one(history, i):
+    columns = ("frequency", "recency", "age", "mean_repeat_spend")
+    return PurchaseHistory.from_columns(
+        **{name: getattr(history, name)[i : i + 1] for name in columns}, time_unit=history.time_unit
+    )
+
+
+def slow_value(history, model, horizon, margin, rate, cost):
+    """Purchases by parts: their discounted sum is E(H) v(H) + log(1+d) times the integral of E(s) v(s)."""
+    force = np.log1p(rate)
+
+    def integral(function):
+        options = {"epsabs": 0, "epsrel": 1e-10, "limit": 200}
+        edges = [0.0, *np.geomspace(0.1, horizon, 8)]
+        return sum(quad(function, a, b, **options)[0] for a, b in pairwise(edges))
+
+    expected = lambda s: model.expected_purchases(history, horizon=s)[0]  # noqa: E731 - a formula
+    purchases = expected(horizon) * np.exp(-force * horizon)
+    if force:
+        purchases += force * integral(lambda s: expected(s) * np.exp(-force * s))
+    time = integral(lambda s: model.prob_alive(history, at=s)[0] * np.exp(-force * s))
+    x, m = history.frequency[0], np.nan_to_num(history.mean_repeat_spend[0])
+    spend = SPEND.p * (SPEND.gamma + m * x) / (SPEND.p * x + SPEND.q - 1)
+    return margin * spend * purchases - cost * time
+
+
+class TestCustomerValues:
+    """margin * spend * discounted purchases - cost * discounted time alive."""
+
+    @each_model
+    @pytest.mark.parametrize(("horizon", "rate", "cost"), [(52.0, 0.002, 0.05), (52.0, 0.0, 0.05), (9.0, 0.01, 0.0)])
+    def test_equals_slow_integrals(self, model, horizon, rate, cost):
+        values = customer_values(
+            HISTORY, model, SPEND, horizon=horizon, margin=0.3, discount_rate=rate, service_cost=cost
+        )
+        slow = [slow_value(one(HISTORY, i), model, horizon, 0.3, rate, cost) for i in range(4)]
+        np.testing.assert_allclose(values.clv, slow, rtol=1e-8)
+
+    @each_model
+    def test_for_life_with_a_small_rate_equals_slow_integrals(self, model):
+        """1e-3 a week: the sum reaches 20 thousand weeks ahead, where it has lost e^-20 of its value."""
+        values = customer_values(HISTORY, model, SPEND, horizon=None, margin=0.3, discount_rate=1e-3, service_cost=0.01)
+        slow = [slow_value(one(HISTORY, i), model, 20_000.0, 0.3, 1e-3, 0.01) for i in range(4)]
+        np.testing.assert_allclose(values.clv, slow, rtol=1e-7)
+        assert values.horizon is None
+        assert values.expected_purchases is None
+
+    @each_model
+    def test_a_long_horizon_tends_to_life(self, model):
+        terms = {"margin": 0.3, "discount_rate": 0.01, "service_cost": 0.1}
+        life = customer_values(HISTORY, model, SPEND, horizon=None, **terms).clv
+        long = customer_values(HISTORY, model, SPEND, horizon=4000, **terms).clv
+        np.testing.assert_allclose(long, life, rtol=1e-7)
+
+    @each_model
+    def test_margin_scales_and_cost_subtracts(self, model):
+        def clv(margin, cost):
+            return customer_values(HISTORY, model, SPEND, horizon=20, margin=margin, service_cost=cost).clv
+
+        np.testing.assert_allclose(clv(0.6, 0), 2 * clv(0.3, 0), rtol=1e-14)
+        np.testing.assert_allclose(clv(0.3, 2) - clv(0.3, 0), 2 * (clv(0.3, 1) - clv(0.3, 0)), rtol=1e-12)
+        assert (clv(0.0, 1.0) < 0).all()
+        assert (clv(0.0, 0.0) == 0).all()
+
+    @each_model
+    def test_columns_are_those_of_the_models_in_the_order_of_the_history(self, model):
+        values = customer_values(HISTORY, model, SPEND, horizon=20, margin=0.3)
+        np.testing.assert_array_equal(values.customer, [4, 3, 9, 1])
+        np.testing.assert_array_equal(values.prob_alive, model.prob_alive(HISTORY))
+        np.testing.assert_array_equal(values.expected_purchases, model.expected_purchases(HISTORY, horizon=20))
+        np.testing.assert_array_equal(values.expected_spend, SPEND.expected_spend(HISTORY))
+        assert values.total == pytest.approx(values.clv.sum(), rel=1e-14)
+        assert len(values) == 4
+        assert list(values.to_columns()) == [
+            "customer", "prob_alive", "expected_purchases", "expected_spend", "clv",
+        ]  # fmt: skip
+        assert not values.clv.flags.writeable
+        np.testing.assert_allclose(
+            customer_values(one(HISTORY, 2), model, SPEND, horizon=20, margin=0.3).clv, values.clv[2], rtol=1e-9
+        )
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"horizon": None}, "discount_rate"),
+            ({"horizon": 0.0}, "horizon"),
+            ({"margin": 30}, "margin"),
+            ({"service_cost": -1.0}, "service_cost"),
+            ({"discount_rate": -0.1}, "discount_rate"),
+            ({"purchase_model": SPEND}, "purchase_model"),
+            ({"spend_model": MODELS[0]}, "spend_model"),
+            ({"spend_model": GammaGamma(6.0, 0.9, 15.0)}, "q"),
+            ({"history": [1, 2]}, "history"),
+            ({"history": attrs.evolve(HISTORY, mean_repeat_spend=None)}, "history"),
+            ({"history": attrs.evolve(HISTORY, time_unit="day")}, "history"),
+        ],
+    )
+    def test_rejects(self, changes, name):
+        valid = {"history": HISTORY, "purchase_model": MODELS[0], "spend_model": SPEND, "horizon": 52, "margin": 0.3}
+        with pytest.raises(InputError) as caught:
+            customer_values(**{**valid, **changes})
+        assert caught.value.name == name
+
+    def test_rejects_columns_of_different_lengths(self):
+        values = customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3)
+        with pytest.raises(InputError, match="as long as"):
+            attrs.evolve(values, prob_alive=[0.5])

@@ -1,0 +1,302 @@
+"""What the customers will do: the chosen model against the public functions, and every state without one."""
+
+from __future__ import annotations
+
+import re
+import warnings
+
+import attrs
+import numpy as np
+import pytest
+
+from crmvalue import _model_report, _output, ltv
+from crmvalue.__main__ import main
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
+from crmvalue.models import (
+    GammaGamma,
+    compare_models,
+    customer_values,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+)
+from crmvalue.purchases import split_purchases, summarise_purchases
+from crmvalue.report import ModelSummary, format_models, summarise_models
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    return load_cdnow()
+
+
+@pytest.fixture(scope="module")
+def found(cdnow):
+    return summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=0.1)
+
+
+@pytest.fixture
+def columns(cdnow):
+    """Take a fifth of the sample, enough for a model."""
+    chosen = cdnow.customer <= 500
+    return cdnow.customer[chosen], cdnow.date[chosen], cdnow.amount[chosen]
+
+
+def doubtful(fit_function, message="flat"):
+    """Give the fit of a function, with a diagnosis that says not to trust it."""
+
+    def fit(history, **options):
+        found = fit_function(history, **options)
+        return attrs.evolve(found, diagnosis=attrs.evolve(found.diagnosis, messages=(message,)))
+
+    return fit
+
+
+class TestSummariseModels:
+    """Chooses by AIC among fits that can be trusted, refits on the whole log and values the base."""
+
+    def test_equals_the_public_functions(self, cdnow, found):
+        split = split_purchases(cdnow.customer, cdnow.date, cdnow.amount, calibration_end="1997-11-24")
+        fits = {
+            "BG/NBD": fit_bg_nbd(split.calibration),
+            "MBG/NBD": fit_mbg_nbd(split.calibration),
+            "Pareto/NBD": fit_pareto_nbd(split.calibration),
+        }
+        spend = fit_gamma_gamma(split.calibration, zeros="drop").model
+        assert found.scores == compare_models(split, fits, spend_model=spend)
+        assert found.model == min(fits, key=lambda name: fits[name].aic) == "MBG/NBD"
+        assert found.holdout_length == split.holdout_length
+        history = summarise_purchases(cdnow.customer, cdnow.date, cdnow.amount)
+        fit, spend = fit_mbg_nbd(history), fit_gamma_gamma(history, zeros="drop")
+        weekly = ltv.convert_rate(0.1, kind="discount", from_period="year", to_period="week")
+        options = {"margin": 0.3, "discount_rate": weekly}
+        year = customer_values(history, fit.model, spend.model, horizon=52, **options)
+        assert found.value == pytest.approx(year.total, rel=1e-12)
+        life = customer_values(history, fit.model, spend.model, horizon=None, **options)
+        assert found.value_for_life == pytest.approx(life.total, rel=1e-12)
+        assert found.expected_purchases == pytest.approx(year.expected_purchases.sum(), rel=1e-12)
+        assert found.share_alive == pytest.approx(year.prob_alive.mean(), rel=1e-12)
+        assert found.n_zero_spend == spend.left_out["zero spend"]
+        assert found.parameters["alpha"] == fit.model.alpha
+        assert found.spend_parameters["q"] == spend.model.q
+
+    def test_without_margin_values_are_revenue(self, columns):
+        revenue, margin = (summarise_models(*columns, margin=share) for share in (None, 0.25))
+        assert margin.value == pytest.approx(0.25 * revenue.value, rel=1e-12)
+        assert revenue.value_for_life is None
+        assert "in revenue" in format_models(revenue)
+        assert "gross margin at 0.25" in format_models(margin)
+
+    def test_survives_json(self, found, columns):
+        for summary in (found, summarise_models(*columns[:2]), summarise_models([1], ["2024-01-01"])):
+            assert ModelSummary.from_json(summary.to_json()) == summary
+        with pytest.raises(InputError, match="text"):
+            ModelSummary.from_json("{}")
+
+    def test_score_by_name(self, found):
+        assert found.score("same rate as before").aic is None
+        with pytest.raises(InputError, match="one of BG/NBD"):
+            found.score("oracle")
+
+    @pytest.mark.parametrize(
+        ("customer", "date", "says"),
+        [
+            ([1], ["2024-01-01"], "the log spans 1 days"),
+            ([1, 1], ["2024-01-01", "2024-03-01"], "it takes at least 30 customers with 30 repeat purchases"),
+            (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "and until 2024-03-14 there are 99 with 0"),
+            ([*range(60)] * 2 + [99], ["2024-01-01"] * 60 + ["2024-01-09"] * 60 + ["2024-05-01"], "none of the custom"),
+        ],
+    )
+    def test_too_little(self, customer, date, says):
+        summary = summarise_models(list(customer), date, [5.0] * len(date))
+        assert summary.model is None
+        assert says in summary.problem
+        assert f"not known: {summary.problem}"[:90] in format_models(summary)
+
+    def test_no_amounts(self, columns):
+        summary = summarise_models(*columns[:2])
+        assert (summary.value, summary.spend_problem) == (None, "the log has no amounts")
+        assert "Value not known: the log has no amounts" in format_models(summary)
+        assert summary.score(summary.model).spend is None
+
+    def test_free_purchases(self, columns):
+        assert (
+            summarise_models(*columns[:2], np.zeros(len(columns[0]))).spend_problem == "no repeat purchase was paid for"
+        )
+
+    def test_zero_spend_is_left_out_and_counted(self, columns):
+        amount = np.where(columns[0] == 1, 0.0, columns[2])
+        summary = summarise_models(*columns[:2], amount)
+        assert summary.n_zero_spend >= 1
+        assert re.search(
+            rf"customers +{summary.n_zero_spend} +repeat purchases without any money", format_models(summary)
+        )
+
+    def test_no_finite_mean(self, columns, monkeypatch):
+        def heavy(history, **options):
+            return attrs.evolve(fit_gamma_gamma(history, **options), model=GammaGamma(2.0, 0.9, 5.0))
+
+        monkeypatch.setattr(_model_report, "fit_gamma_gamma", heavy)
+        summary = summarise_models(*columns)
+        assert summary.value is None
+        assert "no finite mean (q = 0.90)" in format_models(summary)
+
+    def test_spend_that_cannot_be_trusted_or_fitted(self, columns, monkeypatch):
+        monkeypatch.setattr(_model_report, "fit_gamma_gamma", doubtful(fit_gamma_gamma, "p on the boundary"))
+        assert "cannot be trusted: p on the boundary" in summarise_models(*columns).spend_problem
+
+        def fails(*_, **__):
+            raise ConvergenceError("no answer")
+
+        monkeypatch.setattr(_model_report, "fit_gamma_gamma", fails)
+        assert summarise_models(*columns).spend_problem == "the spend cannot be fitted: no answer"
+
+    def test_passes_over_fits_that_cannot_be_trusted(self, columns, monkeypatch):
+        whole = len(summarise_purchases(*columns[:2]).frequency)
+        best = summarise_models(*columns).model
+        true_fit = _model_report._FITS[best]
+        monkeypatch.setitem(_model_report._FITS, best, doubtful(true_fit))
+        second = summarise_models(*columns)
+        assert second.model not in (None, best)
+        assert f"{best} " in format_models(second)
+        assert "(doubtful)" in format_models(second)
+        assert whole == second.n_customers
+
+        calls = []
+
+        def doubtful_at_last(history):
+            calls.append(history.as_of)
+            return (true_fit if len(calls) == 1 else doubtful(true_fit))(history)
+
+        monkeypatch.setitem(_model_report._FITS, best, doubtful_at_last)
+        assert summarise_models(*columns).model == second.model
+        for name, fit in list(_model_report._FITS.items()):
+            monkeypatch.setitem(_model_report._FITS, name, doubtful(fit))
+        nothing = summarise_models(*columns)
+        assert nothing.model is None
+        assert nothing.problem.startswith("no fit can be trusted; ")
+
+    def test_no_fit_at_all(self, columns, monkeypatch):
+        def fails(*_):
+            raise ConvergenceError("lost the way " * 20)
+
+        for name in _model_report._FITS:
+            monkeypatch.setitem(_model_report._FITS, name, fails)
+        summary = summarise_models(*columns)
+        assert summary.scores == ()
+        assert "lost the way" in summary.problem
+        assert max(map(len, format_models(summary).splitlines())) <= 120
+
+    def test_broken_assumptions_are_said(self, columns, monkeypatch):
+        def warns(history):
+            warnings.warn(DataWarning("somebody is odd"), stacklevel=1)
+            return fit_bg_nbd(history)
+
+        monkeypatch.setitem(_model_report._FITS, "BG/NBD", warns)
+        summary = summarise_models(*columns)
+        assert "somebody is odd" in summary.warnings
+        assert "Note: somebody is odd" in format_models(summary)
+
+    def test_same_call_same_bits(self, cdnow, found):
+        again = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=0.1)
+        assert again == found
+
+
+class TestFormatModels:
+    """Every figure stands in the text."""
+
+    def test_figures(self, found):
+        text = format_models(found)
+        chosen, naive = found.score(found.model), found.score("same rate as before")
+        for fact in (
+            found.model, f"{chosen.aic:,.1f}", f"{100 * chosen.purchases.bias:+,.1f} %",
+            f"{naive.purchases.mean_absolute_error:,.2f}", f"{100 * chosen.spend.bias:+,.1f} %",
+            f"{found.expected_purchases:,.0f}", f"{found.share_alive:.2f}", f"{found.value:,.2f}",
+            f"{found.value_for_life:,.2f}", "gross margin at 0.3",
+        ):  # fmt: skip
+            assert fact in text
+        assert max(map(len, text.splitlines())) <= 120
+
+    @pytest.mark.parametrize("summary", [None, 5, "{}"])
+    def test_refuses(self, summary):
+        with pytest.raises(InputError, match="`summary` must be a ModelSummary"):
+            format_models(summary)
+
+
+class TestOutput:
+    """`--output` writes the table of all customers, or says in one sentence why not."""
+
+    duckdb = pytest.importorskip("duckdb")
+
+    @pytest.mark.parametrize("name", ["values.csv", "it's VALUES.PARQUET"])
+    def test_reads_back(self, tmp_path, capsys, cdnow, found, name):
+        path = tmp_path / name
+        path.write_text("old")
+        assert main(["--margin", "0.3", "--discount-rate", "0.1", "--output", str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert format_models(found) in printed
+        assert "Wrote the table of 2,357 customers" in printed
+        assert [file.name for file in tmp_path.iterdir()] == [name]
+        reader = self.duckdb.read_csv if name.endswith("csv") else self.duckdb.read_parquet
+        relation = reader(str(path))
+        assert relation.columns[:8] == [
+            "customer", "frequency", "recency", "age", "prob_alive", "expected_purchases", "expected_spend", "clv",
+        ]  # fmt: skip
+        assert {"days_since_last", "n_purchases", "mean_spend", "total_spend"} <= set(relation.columns)
+        table = relation.fetchnumpy()
+        assert sorted(map(str, table["customer"])) == sorted(map(str, set(cdnow.customer.tolist())))
+        assert table["clv"].sum() == pytest.approx(found.value, rel=1e-12)
+        assert table["expected_purchases"].sum() == pytest.approx(found.expected_purchases, rel=1e-12)
+        if not name.endswith("csv"):
+            assert str(relation.types[0]) == "VARCHAR"
+
+    def test_a_file_with_text_for_customers_and_no_amounts(self, tmp_path, columns, capsys):
+        source, target = tmp_path / "orders.csv", tmp_path / "values.parquet"
+        rows = zip(columns[0].tolist(), columns[1].tolist(), strict=True)
+        source.write_text("customer,date\n" + "".join(f'"00{who}, é",{day}\n' for who, day in rows), "utf-8")
+        assert main([str(source), "--output", str(target)]) == 0
+        capsys.readouterr()
+        table = self.duckdb.read_parquet(str(target))
+        assert table.filter("customer = '001, é' and clv is null and expected_spend is null").fetchall()
+        assert main([str(source), "--output", str(source)]) == 2
+        assert "another file than the one that is read" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("values.xlsx", "whose name ends in .csv or .parquet"),
+            ("values", "whose name ends in .csv or .parquet"),
+            ("folder.csv", "a file, not a folder"),
+            ("none/values.csv", "in a folder that exists"),
+        ],
+    )
+    def test_refuses(self, tmp_path, capsys, name, says):
+        (tmp_path / "folder.csv").mkdir()
+        assert main(["--output", str(tmp_path / name)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith("crmvalue: --output must be ")
+        assert says in captured.err
+        assert captured.err.count("\n") == 1
+
+    def test_cannot_be_written(self, tmp_path, capsys, monkeypatch):
+        monkeypatch.setattr("crmvalue._output.os.access", lambda *_: False)
+        assert main(["--output", str(tmp_path / "values.csv")]) == 2
+        assert "--output must be a file that can be written" in capsys.readouterr().err
+        monkeypatch.undo()
+        monkeypatch.setitem(_output._FORMATS, ".csv", "format none")
+        assert main(["--output", str(tmp_path / "values.csv")]) == 2
+        assert "--output must be a file that can be written" in capsys.readouterr().err
+        assert not list(tmp_path.iterdir())
+
+    def test_no_model_no_table(self, tmp_path, capsys):
+        source = tmp_path / "orders.csv"
+        source.write_text("customer,date,amount\na,2024-01-01,5\na,2024-03-01,5\n")
+        assert main([str(source), "--output", str(tmp_path / "values.csv")]) == 2
+        captured = capsys.readouterr()
+        assert "WHAT THE CUSTOMERS WILL DO" in captured.out
+        assert captured.err.startswith(
+            "crmvalue: --output wrote no table, because there is no model: it takes at least"
+        )
+        assert not (tmp_path / "values.csv").exists()
