@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from calls import Call
 
 from crmvalue.models import (
     BgNbd,
+    ContractHistory,
     GammaGamma,
     calibration_by_frequency,
     compare_models,
     customer_values,
+    draw_posterior,
     fit_beta_discrete_weibull,
     fit_bg_nbd,
     fit_shifted_beta_geometric,
@@ -37,6 +40,16 @@ HISTORY = PurchaseHistory.from_columns(
 COHORT = [100, 80, 70, 65]
 
 CALLS = [
+    Call(
+        draw_posterior,
+        {
+            "fit": fit_shifted_beta_geometric(COHORT),
+            "history": ContractHistory.from_survivors(COHORT),
+            "n_draws": 20,
+            "rng": np.random.default_rng(1),
+        },
+        out_of_range={"n_draws": 0},
+    ),
     Call(calibration_by_frequency, {"split": SPLIT, "model": MODEL, "most": 3}, out_of_range={"most": 0}),
     Call(
         purchase_tracking,

@@ -187,6 +187,7 @@ SPLIT = purchases.split_purchases(
 )
 PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
+RNG = np.random.default_rng(3)
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
 
@@ -216,6 +217,7 @@ VALUES = [
     models.OpportunityHistory(frequency=[0, 1], recency=[0, 2], n_opportunities=[3, 3]),
     FIT,
     FIT.diagnosis,
+    models.draw_posterior(FIT, models.ContractHistory.from_survivors([100, 80, 70, 65]), n_draws=5, rng=RNG),
     models.likelihood_ratio_test(FIT, models.fit_beta_discrete_weibull([100, 80, 70, 65])),
     SCORES[0],
     SCORES[0].purchases,

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from crmvalue.models._contracts import ContractHistory
 from crmvalue.models._fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
+from crmvalue.models._posterior import Posterior, draw_posterior
 from crmvalue.models.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue.models.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
 from crmvalue.models.bg_nbd import BgNbd, fit_bg_nbd
@@ -57,12 +58,14 @@ __all__ = [
     "ModelScore",
     "OpportunityHistory",
     "ParetoNbd",
+    "Posterior",
     "PurchaseTracking",
     "ShiftedBetaGeometric",
     "SpendIndependence",
     "calibration_by_frequency",
     "compare_models",
     "customer_values",
+    "draw_posterior",
     "fit_beta_discrete_weibull",
     "fit_bg_bb",
     "fit_bg_nbd",

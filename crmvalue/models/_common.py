@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["as_horizon", "as_n", "as_rng", "check_history", "per_customer", "positive_field", "time_unit_field"]
+__all__ = [
+    "as_horizon",
+    "as_n",
+    "as_rng",
+    "check_history",
+    "model_from_json",
+    "model_to_json",
+    "per_customer",
+    "positive_field",
+    "time_unit_field",
+]
 
 
 def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:
@@ -70,3 +81,22 @@ def positive_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
 def time_unit_field() -> Any:  # noqa: ANN401 - attrs' own
     """Field for the time unit of a model."""
     return attrs.field(validator=lambda _, field, value: require_choice(field.name, value, DAYS_PER_UNIT))
+
+
+def model_to_json(model: Any) -> str:  # noqa: ANN401 - any frozen model
+    """Write the parameters of a model, with the name of its class."""
+    return json.dumps({"model": type(model).__name__, **attrs.asdict(model)})
+
+
+def model_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model of the class
+    """Read what :func:`model_to_json` wrote for this class."""
+    try:
+        fields = json.loads(text)
+        name = fields.pop("model")
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise InputError("text", "JSON written by to_json", text) from error
+    if name != cls.__name__:
+        raise InputError("text", f"JSON of a {cls.__name__}", name)
+    if set(fields) != {field.name for field in attrs.fields(cls)}:
+        raise InputError("text", f"JSON with the parameters of a {cls.__name__}", sorted(fields))
+    return cls(**fields)

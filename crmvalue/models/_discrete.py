@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,6 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_floats, as_positive, require
-from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +24,6 @@ __all__ = [
     "log_beta_density",
     "log_beta_ratio",
     "log_gamma_draws",
-    "model_from_json",
-    "model_to_json",
     "parameter",
     "stirling_error",
     "sum_exp",
@@ -45,25 +41,6 @@ _FARTHEST = 1e290
 def parameter(name: str) -> Any:  # noqa: ANN401 - attrs' own
     """Field for a parameter above 0."""
     return attrs.field(converter=lambda value: as_positive(name, value))
-
-
-def model_to_json(model: Any) -> str:  # noqa: ANN401 - any frozen model
-    """Write the parameters of a model, with the name of its class."""
-    return json.dumps({"model": type(model).__name__, **attrs.asdict(model)})
-
-
-def model_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model of the class
-    """Read what :func:`model_to_json` wrote for this class."""
-    try:
-        fields = json.loads(text)
-        name = fields.pop("model")
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        raise InputError("text", "JSON written by to_json", text) from error
-    if name != cls.__name__:
-        raise InputError("text", f"JSON of a {cls.__name__}", name)
-    if set(fields) != {field.name for field in attrs.fields(cls)}:
-        raise InputError("text", f"JSON with the parameters of a {cls.__name__}", sorted(fields))
-    return cls(**fields)
 
 
 def as_periods(name: str, value: ArrayLike, *, low: int = 0) -> Floats:

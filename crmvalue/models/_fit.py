@@ -6,13 +6,14 @@ with its gradient and Hessian; this module knows nothing of any of them.
 
 from __future__ import annotations
 
+import json
 import math
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_positive, as_whole_number
+from crmvalue._checks import as_column, as_fraction, as_positive, read_json
 from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
@@ -30,7 +31,6 @@ __all__ = [
     "Fit",
     "LikelihoodRatioTest",
     "Parameters",
-    "Posterior",
     "fit_parameters",
     "likelihood_ratio_test",
 ]
@@ -105,33 +105,6 @@ class Diagnosis:
     def trustworthy(self) -> bool:
         """Whether nothing speaks against the parameters."""
         return not self.messages
-
-
-@attrs.frozen(kw_only=True)
-class Posterior:
-    """Draws from the Laplace approximation of the posterior, with weights that correct it.
-
-    Parameters
-    ----------
-    parameters : dict of str to ndarray
-        Draws of each parameter, shape (n,).
-    weight : ndarray
-        Importance weight of each draw, shape (n,); sums to 1.
-
-    Examples
-    --------
-    >>> posterior = Posterior(parameters={"r": np.array([0.2, 0.3])}, weight=[0.5, 0.5])
-    >>> posterior.effective_share
-    1.0
-    """
-
-    parameters: dict[str, Floats]
-    weight: Floats = array_field()
-
-    @property
-    def effective_share(self) -> float:
-        """Effective sample size over the number of draws: 1 where the approximation is exact, near 0 where it fails."""
-        return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
 
 
 @attrs.frozen(kw_only=True)
@@ -270,6 +243,90 @@ class Fit(Generic[Model]):
             high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
         return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
 
+    def to_json(self) -> str:
+        """Write the model and what is known about its fit as JSON text; infinite variances are null.
+
+        Returns
+        -------
+        str
+            A JSON object.
+
+        Examples
+        --------
+        >>> from crmvalue.models import fit_shifted_beta_geometric
+        >>> fit = fit_shifted_beta_geometric([1000, 869, 743, 653, 593, 551, 517, 491])
+        >>> Fit.from_json(fit.to_json()) == fit
+        True
+        """
+        fields = {
+            "model": json.loads(self.model.to_json()),  # type: ignore[attr-defined]  # every model has it
+            "log_likelihood": self.log_likelihood,
+            "n_customers": self.n_customers,
+            "names": list(self.names),
+            "estimates": self.estimates.tolist(),
+            "search_covariance": _finite_or_null(self.search_covariance.tolist()),
+            "positive": self.positive.tolist(),
+            "diagnosis": attrs.asdict(self.diagnosis),
+            "priors": {name: list(prior) for name, prior in self.priors.items()},
+            "left_out": self.left_out,
+        }
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fit[Any]:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Fit
+            An equal fit.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return read_json(text, _fit_from_fields)
+
+
+def _finite_or_null(values: Any) -> Any:  # noqa: ANN401 - a number, or nested lists of numbers
+    """JSON has no infinity: null stands for it."""
+    if isinstance(values, list):
+        return [_finite_or_null(value) for value in values]
+    return values if math.isfinite(values) else None
+
+
+def _null_to_infinite(values: Any) -> Any:  # noqa: ANN401 - a number, None, or nested lists of them
+    if isinstance(values, list):
+        return [_null_to_infinite(value) for value in values]
+    return math.inf if values is None else values
+
+
+def _fit_from_fields(fields: dict[str, Any]) -> Fit[Any]:
+    from crmvalue import models
+
+    model = fields["model"]
+    kind = getattr(models, model["model"])
+    diagnosis = fields["diagnosis"]
+    lists = {name: tuple(diagnosis[name]) for name in ("boundary", "flat", "messages")}
+    return Fit(
+        **{
+            **fields,
+            "model": kind.from_json(json.dumps(model)),
+            "names": tuple(fields["names"]),
+            "estimates": np.array(fields["estimates"], dtype=np.float64),
+            "search_covariance": np.array(_null_to_infinite(fields["search_covariance"]), dtype=np.float64),
+            "positive": np.array(fields["positive"], dtype=bool),
+            "diagnosis": Diagnosis(**{**diagnosis, **lists}),
+            "priors": {name: (median, spread) for name, (median, spread) in fields["priors"].items()},
+        }
+    )
+
 
 def fit_parameters(
     evaluate: Callable[[Floats], Evaluation],
@@ -356,26 +413,6 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     statistic = max(0.0, 2.0 * (larger.log_likelihood - smaller.log_likelihood))
     degrees = larger.n_parameters - smaller.n_parameters
     return LikelihoodRatioTest(statistic=statistic, degrees=degrees, p_value=float(chi2.sf(statistic, degrees)))
-
-
-def draw_posterior(
-    fit: Fit[Any], evaluate: Callable[[Floats], float], n_draws: int, rng: np.random.Generator
-) -> Posterior:
-    """Draw from the normal approximation on the scale of the search, and weigh each draw by the true posterior."""
-    n = as_whole_number("n_draws", n_draws, low=1)
-    if not isinstance(rng, np.random.Generator):
-        raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
-    if not np.isfinite(fit.search_covariance).all():
-        raise InputError("fit", "one whose parameters are all determined", fit.diagnosis.messages, hint="give priors")
-    centre = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
-    root = np.linalg.cholesky(fit.search_covariance)
-    noise = rng.standard_normal((n, len(centre)))
-    draws = centre + noise @ root.T
-    height = np.array([evaluate(theta) for theta in draws]) + 0.5 * np.sum(noise**2, axis=1)
-    weight = np.exp(height - height.max())
-    values = np.where(fit.positive, np.exp(np.where(fit.positive, draws, 0.0)), draws)
-    parameters = {name: values[:, i] for i, name in enumerate(fit.names)}
-    return Posterior(parameters=parameters, weight=weight / weight.sum())
 
 
 def _read_priors(priors: Mapping[str, tuple[float, float]], parameters: Parameters) -> dict[str, tuple[float, float]]:

@@ -6,15 +6,13 @@ Its sibling :mod:`crmvalue.models.mbg_nbd` lets them leave after the first purch
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._checks import require_choice
 from crmvalue.models._beta_geometric import Core
 from crmvalue.models._beta_geometric_fit import fit
-from crmvalue.models._common import positive_field, time_unit_field
+from crmvalue.models._common import model_from_json, model_to_json, positive_field, time_unit_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -359,7 +357,7 @@ class BgNbd:
         >>> model.to_json()
         '{"model": "BgNbd", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "time_unit": "week"}'
         """
-        return json.dumps({"model": "BgNbd", **attrs.asdict(self)})
+        return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> BgNbd:
@@ -386,9 +384,8 @@ class BgNbd:
         >>> BgNbd.from_json(model.to_json()) == model
         True
         """
-        values = json.loads(text)
-        require_choice("text", values.pop("model", None), ("BgNbd",))
-        return cls(**values)
+        model: BgNbd = model_from_json(cls, text)
+        return model
 
     @property
     def _core(self) -> Core:

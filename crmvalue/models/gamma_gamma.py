@@ -15,12 +15,10 @@ import numpy as np
 
 from crmvalue._checks import as_counts, require, require_choice
 from crmvalue.errors import InputError
-from crmvalue.models._common import as_rng, check_history
+from crmvalue.models._common import as_rng, check_history, model_from_json, model_to_json
 from crmvalue.models._discrete import (
     log_beta_density,
     log_gamma_draws,
-    model_from_json,
-    model_to_json,
     parameter,
 )
 from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters

@@ -5,15 +5,13 @@ Unlike in :mod:`crmvalue.models.bg_nbd` the first purchase may be the last. Time
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._checks import require_choice
 from crmvalue.models._beta_geometric import Core
 from crmvalue.models._beta_geometric_fit import fit
-from crmvalue.models._common import positive_field, time_unit_field
+from crmvalue.models._common import model_from_json, model_to_json, positive_field, time_unit_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -356,7 +354,7 @@ class MbgNbd:
         >>> model.to_json()
         '{"model": "MbgNbd", "r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614, "time_unit": "week"}'
         """
-        return json.dumps({"model": "MbgNbd", **attrs.asdict(self)})
+        return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> MbgNbd:
@@ -383,9 +381,8 @@ class MbgNbd:
         >>> MbgNbd.from_json(model.to_json()) == model
         True
         """
-        values = json.loads(text)
-        require_choice("text", values.pop("model", None), ("MbgNbd",))
-        return cls(**values)
+        model: MbgNbd = model_from_json(cls, text)
+        return model
 
     @property
     def _core(self) -> Core:

@@ -14,7 +14,6 @@ purchase: :mod:`crmvalue.models.bg_nbd`.
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,15 @@ import numpy as np
 from crmvalue._checks import as_column, as_floats, as_positive, require, require_choice
 from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
-from crmvalue.models._common import as_horizon, as_n, as_rng, check_history, per_customer
+from crmvalue.models._common import (
+    as_horizon,
+    as_n,
+    as_rng,
+    check_history,
+    model_from_json,
+    model_to_json,
+    per_customer,
+)
 from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
 from crmvalue.models._pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue.models._pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
@@ -430,7 +437,7 @@ class ParetoNbd:
         >>> model.to_json()
         '{"model": "ParetoNbd", "r": 0.553, "alpha": 10.58, "s": 0.606, "beta": 11.67, "time_unit": "week"}'
         """
-        return json.dumps({"model": "ParetoNbd", **attrs.asdict(self)})
+        return model_to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> ParetoNbd:
@@ -457,9 +464,8 @@ class ParetoNbd:
         >>> ParetoNbd.from_json(model.to_json()) == model
         True
         """
-        values = json.loads(text)
-        require_choice("text", values.pop("model", None), ("ParetoNbd",))
-        return cls(**values)
+        model: ParetoNbd = model_from_json(cls, text)
+        return model
 
     def _of(self, rows: UniquePurchases) -> tuple[float, Floats, float, Floats]:
         """Parameters of each row; customers with covariates have an alpha and a beta of their own."""

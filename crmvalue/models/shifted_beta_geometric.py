@@ -16,8 +16,9 @@ import attrs
 import numpy as np
 
 from crmvalue.errors import InputError
+from crmvalue.models._common import model_from_json, model_to_json
 from crmvalue.models._contracts import Contract, ContractHistory, fit_contract
-from crmvalue.models._discrete import as_periods, model_from_json, model_to_json, parameter
+from crmvalue.models._discrete import as_periods, parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
