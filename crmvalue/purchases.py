@@ -12,13 +12,14 @@ For rates and averages over the whole base see :mod:`crmvalue.metrics`; for the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day, require, require_choice
+from crmvalue._checks import as_column, as_day, as_floats, as_text, require, require_choice
 from crmvalue._customers import encode_customers
 from crmvalue._order_log import (
     Grain,
@@ -67,6 +68,25 @@ def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
     if len(distinct) != len(code):
         raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
     return read_only(own(distinct[code]))
+
+
+def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(as_text("covariate_names", name) for name in value)
+    if len(set(names)) != len(names):
+        raise InputError("covariate_names", "all different", names)
+    return names
+
+
+def _table(value: ArrayLike) -> Floats:
+    (table,) = as_floats(covariate_values=value)
+    return read_only(table)
+
+
+class _Place(NamedTuple):
+    """Row of each customer of a history in a table of so many rows."""
+
+    rows: Integers
+    n_rows: int
 
 
 def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
@@ -134,6 +154,10 @@ class PurchaseHistory:
         Last day of observation.
     counts : OrderLogCounts or None
         What became of the rows of the log.
+    covariate_names : tuple of str
+        Names of the k known traits of customers, all different: see :meth:`with_covariates`.
+    covariate_values : ndarray or None
+        Their values, shape (n, k); None where there are none.
 
     Examples
     --------
@@ -156,6 +180,8 @@ class PurchaseHistory:
     grain: Grain | None = None
     as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
     counts: OrderLogCounts | None = None
+    covariate_names: tuple[str, ...] = attrs.field(default=(), converter=_distinct_names)
+    covariate_values: Floats | None = array_field(attrs.converters.optional(_table), default=None)
 
     def __attrs_post_init__(self) -> None:
         require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
@@ -187,6 +213,9 @@ class PurchaseHistory:
             )  # fmt: skip
         if self.total_spend is not None:
             require(self.total_spend >= 0, "total_spend", self.total_spend, ">= 0")
+        shape = () if self.covariate_values is None else self.covariate_values.shape
+        if shape != ((n, len(self.covariate_names)) if self.covariate_names else ()):
+            raise InputError("covariate_values", f"one row for each customer and one column for each name ({n})", shape)
 
     @classmethod
     def from_columns(
@@ -292,7 +321,102 @@ class PurchaseHistory:
             "days_since_last", "n_purchases", "mean_spend", "total_spend",
         )  # fmt: skip
         columns = {name: getattr(self, name) for name in names}
+        columns |= {name: self.covariate(name) for name in self.covariate_names}
         return {name: column for name, column in columns.items() if column is not None}
+
+    def with_covariates(
+        self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None
+    ) -> PurchaseHistory:
+        """Add what is known of each customer beside the purchases, for models with covariates.
+
+        Parameters
+        ----------
+        columns : mapping of str to array_like
+            Numbers by name, one element per customer: an amount, an age, 0 or 1 for a property. Of a category give a
+            0/1 column for each value but one. Covariates that the history has already are replaced.
+        customer : array_like, optional
+            Whose each row is, where `columns` come from elsewhere: in any order, each customer once, others than those
+            of the history allowed. By default the rows are in the order of the history.
+
+        Returns
+        -------
+        PurchaseHistory
+            The same history with these covariates.
+
+        Raises
+        ------
+        InputError
+            If a column is not numeric, has a missing value or another length, or a customer of the history is missing.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(
+        ...     customer=["ann", "bob"], frequency=[2, 0], recency=[3, 0], age=[5, 5], time_unit="week"
+        ... )
+        >>> known = history.with_covariates({"is_member": [0, 1, 1]}, customer=["bob", "ann", "eve"])
+        >>> known.covariate("is_member")
+        array([1., 0.])
+        """
+        given: object = columns
+        if not (isinstance(given, Mapping) and given):
+            raise InputError("columns", "a mapping from names to columns, at least one", columns)
+        read = {as_text("columns", name): as_column(f"columns[{name!r}]", column) for name, column in columns.items()}
+        place = None if customer is None else self._rows_of(customer)
+        n = len(self) if place is None else place.n_rows
+        for name, column in read.items():
+            if len(column) != n:
+                raise InputError(f"columns[{name!r}]", f"one element for each of the {n} rows", len(column))
+        values = np.column_stack(list(read.values()))
+        return attrs.evolve(
+            self,
+            covariate_names=tuple(read),
+            covariate_values=values if place is None else values[place.rows],
+        )
+
+    def covariate(self, name: str) -> Floats:
+        """Values of one covariate.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        ndarray
+            One element per customer, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history has no such covariate.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[5], time_unit="week")
+        >>> history.with_covariates({"visits": [3]}).covariate("visits")
+        array([3.])
+        """
+        if self.covariate_values is None or name not in self.covariate_names:
+            known = ", ".join(self.covariate_names) or "none"
+            raise InputError("history", f"with the covariate {name!r}", known, hint="PurchaseHistory.with_covariates")
+        return self.covariate_values[:, self.covariate_names.index(name)]
+
+    def _rows_of(self, customer: ArrayLike) -> _Place:
+        """Find the row of each customer of the history among given rows."""
+        if self.customer is None:
+            raise InputError("customer", "left out, since the history has no identifiers", "identifiers")
+        distinct, code = encode_customers("customer", customer)
+        if len(distinct) != len(code):
+            raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
+        if (distinct.dtype.kind in "iu") != (self.customer.dtype.kind in "iu") and len(distinct):
+            raise InputError("customer", f"identifiers like those of the history, {self.customer.dtype}", distinct[0])
+        place = np.minimum(np.searchsorted(distinct, self.customer), max(len(distinct) - 1, 0))
+        found = distinct[place] == self.customer if len(distinct) else np.zeros(len(self), dtype=bool)
+        require(found, "customer", self.customer, "complete: every customer of the history has a row")
+        row = np.empty(len(code), dtype=np.int64)
+        row[code] = np.arange(len(code))
+        return _Place(row[place], len(code))
 
     def unique(self) -> UniquePurchases:
         """Compress customers with equal (frequency, recency, age) to one weighted row.

@@ -208,6 +208,7 @@ VALUES = [
     metrics.recurring_revenue_movements([1, 2], [2, 0]),
     PURCHASES,
     models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    models.CovariateEffect("income", 0.3, centre=40_000, scale=15_000),
     models.ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"),
     models.BgBb(1.204, 0.750, 0.657, 2.783),
     models.ShiftedBetaGeometric(0.668, 3.806),

@@ -7,6 +7,7 @@ The parameters are the model: a frozen value that predicts, whether the paramete
 For                                                         Use
 ==========================================================  ===========================================================
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
+the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
 money of one purchase                                       :class:`GammaGamma`
@@ -22,6 +23,7 @@ Histories come from :mod:`crmvalue.purchases`; values of averages, without any m
 from __future__ import annotations
 
 from crmvalue.models._contracts import ContractHistory
+from crmvalue.models._covariates import CovariateEffect
 from crmvalue.models._fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
 from crmvalue.models._posterior import Posterior, draw_posterior
 from crmvalue.models.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
@@ -47,6 +49,7 @@ __all__ = [
     "BgBb",
     "BgNbd",
     "ContractHistory",
+    "CovariateEffect",
     "CustomerValues",
     "Diagnosis",
     "Fit",

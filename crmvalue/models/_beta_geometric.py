@@ -38,28 +38,31 @@ _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 
 
 class Core(NamedTuple):
-    """Parameters of either model, and whether the coin is tossed before the first repeat purchase."""
+    """Parameters of either model, and whether the coin is tossed before the first repeat purchase.
+
+    Where customers have covariates, `alpha`, `a` and `b` may hold a value for each customer of the history.
+    """
 
     r: float
-    alpha: float
-    a: float
-    b: float
+    alpha: Floats | float
+    a: Floats | float
+    b: Floats | float
     time_unit: TimeUnit
     early: int
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
         """Log-likelihood of each customer."""
-        rows = check_history(history, self.time_unit).unique()
-        x, t_x, age = rows.frequency, rows.recency, rows.age
-        tosses = x + self.early
+        check_history(history, self.time_unit)
+        here, (x, t_x, age), inverse = self._distinct(history.frequency, history.recency, history.age)
+        tosses = x + here.early
         alive = (
-            log_rising(self.r, x)
-            + log_rising(self.b, tosses)
-            - log_rising(self.a + self.b, tosses)
-            - self.r * np.log1p(age / self.alpha)
-            - x * np.log(self.alpha + age)
+            log_rising(here.r, x)
+            + log_rising(here.b, tosses)
+            - log_rising(here.a + here.b, tosses)
+            - here.r * np.log1p(age / here.alpha)
+            - x * np.log(here.alpha + age)
         )
-        found: Floats = (alive + np.logaddexp(0.0, self._log_odds_lost(x, t_x, age)))[rows.inverse]
+        found: Floats = (alive + np.logaddexp(0.0, here.log_odds_lost(x, t_x, age)))[inverse]
         return found
 
     def prob_alive(self, history: PurchaseHistory, at: ArrayLike) -> Floats:
@@ -81,8 +84,8 @@ class Core(NamedTuple):
         force = math.log1p(as_positive("discount_rate", discount_rate, zero=horizon is not None))
         ahead = np.asarray(np.inf) if horizon is None else as_horizon("horizon", horizon)
         ahead = per_customer("horizon", ahead, len(history))
-        (x, age, until), inverse = _distinct_rows(history.frequency, history.age, ahead)
-        value = self._discounted_given_alive(x, age, until, force)
+        here, (x, age, until), inverse = self._distinct(history.frequency, history.age, ahead)
+        value = here.discounted_given_alive(x, age, until, force)
         return self._prob_alive_now(history) * value[inverse]
 
     def prob_purchases(self, history: PurchaseHistory, n: ArrayLike, horizon: ArrayLike) -> Floats:
@@ -90,8 +93,8 @@ class Core(NamedTuple):
         check_history(history, self.time_unit)
         count = per_customer("n", as_n(n), len(history))
         ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
-        (x, age, until, wanted), inverse = _distinct_rows(history.frequency, history.age, ahead, count)
-        given_alive = self._prob_given_alive(x, age, wanted, until)[inverse]
+        here, (x, age, until, wanted), inverse = self._distinct(history.frequency, history.age, ahead, count)
+        given_alive = here.prob_given_alive(x, age, wanted, until)[inverse]
         alive = self._prob_alive_now(history)
         lost = self._prob_alive_now(history, lost=True)
         return alive * given_alive + np.where(count == 0, lost, 0.0)
@@ -140,14 +143,14 @@ class Core(NamedTuple):
         last[bought] = np.maximum(last[bought], np.minimum(1e-100, age[bought]))
         return PurchaseHistory(frequency=x, recency=np.minimum(last, age), age=age, time_unit=self.time_unit)
 
-    def _log_odds_lost(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+    def log_odds_lost(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Logarithm of the odds of being lost at the last purchase; minus infinity where that could not happen."""
         tosses = x + self.early
         odds = np.full(x.shape, -np.inf)
         could = tosses > 0
         since = np.log1p((age - t_x) / (self.alpha + t_x))
         np.add(
-            math.log(self.a) - np.log(np.where(could, (tosses - 1.0) + self.b, 1.0)),
+            np.log(self.a) - np.log(np.where(could, (tosses - 1.0) + self.b, 1.0)),
             (self.r + x) * since,
             out=odds,
             where=could,
@@ -157,24 +160,22 @@ class Core(NamedTuple):
     def _prob_alive_now(self, history: PurchaseHistory, *, lost: bool = False) -> Floats:
         from scipy.special import expit
 
-        odds = self._log_odds_lost(history.frequency, history.recency, history.age)
+        odds = self.log_odds_lost(history.frequency, history.recency, history.age)
         found: Floats = expit(odds if lost else -odds)
         return found
 
     def _average(
-        self, history: PurchaseHistory, ahead: Floats, function: Callable[[Floats, Floats, Floats], Floats]
+        self, history: PurchaseHistory, ahead: Floats, function: Callable[[Floats, Floats | float, Floats], Floats]
     ) -> Floats:
         """Average of a function of p over those alive, once for each distinct (x, age, time ahead)."""
-        (x, age, until), inverse = _distinct_rows(history.frequency, history.age, ahead)
-        found: Floats = self._average_given_alive(x, until / (self.alpha + age), function, self.r + x)[inverse]
-        return found
+        here, (x, age, until), inverse = self._distinct(history.frequency, history.age, ahead)
+        w = until / (here.alpha + age)
+        found = average_over_beta(function, a=here.a, b=x + here.early + here.b, power=here.r + x, w=w)
+        each: Floats = found[inverse]
+        return each
 
-    def _average_given_alive(
-        self, x: Floats, w: Floats, function: Callable[[Floats, Floats, Floats], Floats], power: Floats
-    ) -> Floats:
-        return average_over_beta(function, a=self.a, b=x + self.early + self.b, power=power, w=w)
-
-    def _discounted_given_alive(self, x: Floats, age: Floats, until: Floats, force: float) -> Floats:
+    def discounted_given_alive(self, x: Floats, age: Floats, until: Floats, force: float) -> Floats:
+        """Sum the discounted purchases of somebody alive."""
         # The integral over time of R exp(-force s) E[(1 + p u)^-(R+1)] du, u = s / (alpha + T): all in log(1 + rho u),
         # where rho is the fastest rate at which anything falls.
         ruler = self.alpha + age
@@ -187,13 +188,19 @@ class Core(NamedTuple):
         node, weight = gauss_legendre(int(14 + 4 * span.max(initial=0.0)))
         grown = np.exp(span[:, np.newaxis] * node)
         u = np.expm1(span[:, np.newaxis] * node) / rho[:, np.newaxis]
-        wide = np.broadcast_to(x[:, np.newaxis], u.shape).ravel()
-        alive = self._average_given_alive(wide, u.ravel(), _survival, self.r + wide + 1.0).reshape(u.shape)
+        left, width = x + self.early + self.b, u.shape[1]
+        alive = average_over_beta(
+            _survival,
+            a=self.a if np.ndim(self.a) == 0 else np.repeat(self.a, width),
+            b=np.repeat(left, width),
+            power=np.repeat(shape + 1.0, width),
+            w=u.ravel(),
+        ).reshape(u.shape)
         density = weight * grown * np.exp(-kappa[:, np.newaxis] * u) * alive
         found: Floats = density.sum(axis=1) * shape * span / rho
         return found
 
-    def _prob_given_alive(self, x: Floats, age: Floats, n: Floats, until: Floats) -> Floats:
+    def prob_given_alive(self, x: Floats, age: Floats, n: Floats, until: Floats) -> Floats:
         """Probability of n purchases of somebody alive: alive to the end, or lost at the n-th."""
         from scipy.special import betainc
 
@@ -209,6 +216,14 @@ class Core(NamedTuple):
         found: Floats = kept * count + np.where(n > 0, lost_at_last * reached, 0.0)
         return found
 
+    def _distinct(self, *columns: Floats) -> tuple[Core, list[Floats], Integers]:
+        """Distinct rows, ascending in the first column, with their parameters, and the place of each row's like."""
+        own = {name: value for name in ("alpha", "a", "b") if np.ndim(value := getattr(self, name))}
+        finite = [np.where(np.isfinite(column), column, -1.0) for column in columns]
+        first, inverse, _ = distinct_keys(row_keys(*finite, *own.values()))
+        here = self._replace(**{name: value[first] for name, value in own.items()})
+        return here, [column[first] for column in columns], inverse
+
     def _newcomers(self, n: int) -> PurchaseHistory:
         zeros = np.zeros(n)
         return PurchaseHistory(frequency=zeros, recency=zeros, age=zeros, time_unit=self.time_unit)
@@ -220,24 +235,17 @@ class Core(NamedTuple):
         return found
 
 
-def _survival(p: Floats, power: Floats, w: Floats) -> Floats:
+def _survival(p: Floats, power: Floats | float, w: Floats) -> Floats:
     """Chance to survive: (1 + p w)^-power."""
     log = np.log1p(p * w)
     log *= -power
     return np.exp(log, out=log)
 
 
-def _purchases(p: Floats, power: Floats, w: Floats) -> Floats:
+def _purchases(p: Floats, power: Floats | float, w: Floats) -> Floats:
     """Purchases while alive: (1 - (1 + p w)^-power) / p."""
     log = np.log1p(p * w)
     log *= -power
     np.expm1(log, out=log)
     log /= -p
     return log
-
-
-def _distinct_rows(*columns: Floats) -> tuple[list[Floats], Integers]:
-    """Distinct rows of some columns, ascending in the first, and for each row the place of its like."""
-    finite = [np.where(np.isfinite(column), column, -1.0) for column in columns]
-    first, inverse, _ = distinct_keys(row_keys(*finite))
-    return [column[first] for column in columns], inverse

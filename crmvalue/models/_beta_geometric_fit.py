@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,9 @@ import numpy as np
 from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
-from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._covariate_fit import Process, fit_with_covariates
+from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._numerics import log_rising
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model")
 
-__all__ = ["Likelihood", "fit"]
+__all__ = ["Likelihood", "fit", "log_likelihood_derivatives"]
 
 _NAMES = Parameters(("r", "alpha", "a", "b"), np.ones(4, dtype=bool))
 _MOST_TERMS = 1 << 16  # of a product over the purchases of one customer that is summed term by term
@@ -171,15 +174,68 @@ class Likelihood:
         return value, gradient, hessian
 
 
+def log_likelihood_derivatives(
+    x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, a: Floats, b: Floats, early: int
+) -> Derivatives:
+    """Log-likelihood of each row with gradient and Hessian in the logarithms of the parameters, each row with its own.
+
+    The term of being alive plus log(1 + odds of being lost), as in :class:`Likelihood`, for customers with covariates.
+    """
+    from scipy.special import digamma, expit, zeta
+
+    tosses = x + early
+    power = r + x
+    counts, place = np.unique(x, return_inverse=True)
+    in_r, bend_r = (digamma(r + counts) - digamma(r))[place], (zeta(2, r + counts) - zeta(2, r))[place]
+    in_b, bend_b = digamma(b + tosses) - digamma(b), zeta(2, b + tosses) - zeta(2, b)
+    in_ab, bend_ab = digamma(a + b + tosses) - digamma(a + b), zeta(2, a + b + tosses) - zeta(2, a + b)
+    at_end, at_last = 1.0 / (alpha + age), 1.0 / (alpha + t_x)
+    grown = np.log1p(age / alpha)
+    longer = np.log1p((age - t_x) * at_last)
+    could = tosses > 0
+    toss = 1.0 / np.where(could, tosses - 1.0 + b, 1.0)
+    log_odds = np.where(could, np.log(a * toss) + power * longer, -np.inf)
+    lost, kept = expit(log_odds), expit(-log_odds)
+
+    value = log_rising(r, x) + log_rising(b, tosses) - log_rising(a + b, tosses) - r * grown - x * np.log(alpha + age)
+    value += np.logaddexp(0.0, log_odds)
+    change = at_end - at_last
+    odds_slope = np.stack([longer, power * change, 1.0 / a, -toss])
+    alive_slope = np.stack([in_r - grown, r * (age * at_end / alpha) - x * at_end, -in_ab, in_b - in_ab])
+    gradient = alive_slope + lost * odds_slope
+    hessian = lost * kept * odds_slope * odds_slope[:, np.newaxis]
+    hessian[0, 0] += bend_r
+    hessian[0, 1] += age * at_end / alpha + lost * change
+    hessian[1, 0] = hessian[0, 1]
+    hessian[1, 1] += power * at_end**2 - r / alpha**2 + lost * power * (at_last**2 - at_end**2)
+    hessian[2:, 2:] -= bend_ab
+    hessian[2, 2] -= lost / a**2
+    hessian[3, 3] += bend_b + lost * toss**2
+    natural = np.stack([np.full(len(x), r), alpha, a, b])
+    gradient *= natural
+    hessian *= natural * natural[:, np.newaxis]
+    for i in range(4):
+        hessian[i, i] += gradient[i]
+    return Derivatives(value, gradient, hessian)
+
+
 def fit(
     make: Callable[[float, float, float, float, TimeUnit], Model],
     history: PurchaseHistory,
     early: int,
     priors: Mapping[str, tuple[float, float]] | None,
     starts: Sequence[Model] | None,
+    purchase_covariates: Sequence[str] = (),
+    dropout_covariates: Sequence[str] = (),
 ) -> Fit[Model]:
     """Fit by maximum likelihood, or the most probable parameters under the priors."""
     rows = check_history(history).unique()
+    if len(purchase_covariates) + len(dropout_covariates):
+        process = Process(_NAMES.names, ("alpha",), (1, 1), partial(log_likelihood_derivatives, early=early))
+        plain = fit(make, history, early, None, None)
+        return fit_with_covariates(
+            process, make, history, purchase_covariates, dropout_covariates, plain, priors, starts
+        )
     likelihood = Likelihood(rows, early)
     ruler = likelihood.ruler
     scale = np.array((1.0, ruler, 1.0, 1.0))

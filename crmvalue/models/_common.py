@@ -22,6 +22,7 @@ __all__ = [
     "as_n",
     "as_rng",
     "check_history",
+    "model_fields",
     "model_from_json",
     "model_to_json",
     "per_customer",
@@ -90,6 +91,11 @@ def model_to_json(model: Any) -> str:  # noqa: ANN401 - any frozen model
 
 def model_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model of the class
     """Read what :func:`model_to_json` wrote for this class."""
+    return cls(**model_fields(cls, text))
+
+
+def model_fields(cls: type[Any], text: str) -> dict[str, Any]:
+    """Read the fields of a model of this class from JSON text; those with a default may be left out."""
     try:
         fields = json.loads(text)
         name = fields.pop("model")
@@ -97,6 +103,8 @@ def model_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model
         raise InputError("text", "JSON written by to_json", text) from error
     if name != cls.__name__:
         raise InputError("text", f"JSON of a {cls.__name__}", name)
-    if set(fields) != {field.name for field in attrs.fields(cls)}:
+    allowed = {field.name for field in attrs.fields(cls)}
+    needed = {field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING}
+    if not needed <= set(fields) <= allowed:
         raise InputError("text", f"JSON with the parameters of a {cls.__name__}", sorted(fields))
-    return cls(**fields)
+    return dict(fields)

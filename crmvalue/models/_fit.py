@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "Derivatives",
     "Diagnosis",
     "Evaluation",
     "Fit",
@@ -60,6 +61,14 @@ class Evaluation(NamedTuple):
     """Log-likelihood at a point of the search, with its gradient and Hessian there."""
 
     value: float
+    gradient: Floats
+    hessian: Floats
+
+
+class Derivatives(NamedTuple):
+    """Log-likelihood of n rows, (n,), gradient, (4, n), Hessian, (4, 4, n), in the logarithms of four parameters."""
+
+    value: Floats
     gradient: Floats
     hessian: Floats
 
@@ -343,7 +352,8 @@ def fit_parameters(
     diagnosis and the checked priors.
     """
     checked = _read_priors(priors or {}, parameters)
-    location = np.array([math.log(checked[name][0]) if name in checked else 0.0 for name in parameters.names])
+    location = np.array([checked[name][0] if name in checked else 0.0 for name in parameters.names])
+    location[parameters.positive] = np.log(np.where(location > 0, location, 1.0))[parameters.positive]
     precision = np.array([checked[name][1] ** -2.0 if name in checked else 0.0 for name in parameters.names])
 
     def with_prior(theta: Floats) -> Evaluation:
@@ -418,11 +428,15 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
 def _read_priors(priors: Mapping[str, tuple[float, float]], parameters: Parameters) -> dict[str, tuple[float, float]]:
     checked = {}
     for name, prior in priors.items():
-        if name not in parameters.names or not parameters.positive[parameters.names.index(name)]:
-            allowed = ", ".join(n for n, p in zip(parameters.names, parameters.positive, strict=True) if p)
-            raise InputError("priors", f"for parameters of the model ({allowed})", name)
-        median, spread = as_column(f"priors[{name!r}]", prior)
-        checked[name] = (as_positive(f"priors[{name!r}]", median), as_positive(f"priors[{name!r}]", spread))
+        if name not in parameters.names:
+            raise InputError("priors", f"for parameters of the model ({', '.join(parameters.names)})", name)
+        pair = as_column(f"priors[{name!r}]", prior)
+        if len(pair) != 2:
+            raise InputError(f"priors[{name!r}]", "a pair: centre and spread", prior)
+        median, spread = pair.tolist()
+        if parameters.positive[parameters.names.index(name)]:
+            as_positive(f"priors[{name!r}]", median)
+        checked[name] = (median, as_positive(f"priors[{name!r}]", spread))
     return checked
 
 

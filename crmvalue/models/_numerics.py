@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
 __all__ = ["average_over_beta", "gauss_legendre", "log_rising"]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
+_STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
 _MOST_CELLS = 1 << 16  # of one block: temporaries stay in the cache
 _NEGLIGIBLE = 1e-13
 _DROP = 34.0  # exp(-34) = 2e-15
@@ -46,22 +47,41 @@ def log_rising(start: Floats | float, n: Floats) -> Floats:
         if top > _MOST_TERMS:
             found = found + gammaln(start + n) - gammaln(start + few)
         return found
-    difference: Floats = gammaln(start + n) - gammaln(start)
-    return difference
+    # Stirling's series for both, subtracted term by term; a start below 10 is first moved up by ten.
+    small = np.asarray(start) < _STIRLING
+    low = np.where(small, start + 10.0, start)
+    found = n * np.log(low + n) - n + (low - 0.5) * np.log1p(n / low) + _stirling_rest(low + n) - _stirling_rest(low)
+    for i in range(10) if small.any() else ():
+        found = found - np.where(small, np.log1p(n / (start + i)), 0.0)
+    return found
+
+
+def _stirling_rest(z: Floats) -> Floats:
+    """Logarithm of the gamma function less (z - 1/2) log(z) - z + log(2 pi) / 2, for z >= 10."""
+    w = 1.0 / (z * z)
+    rest: Floats = (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w * (1 / 1188 - w * 691 / 360360))))) / z
+    return rest
 
 
 def average_over_beta(
-    function: Callable[[Floats, Floats, Floats], Floats], *, a: float, b: Floats, power: Floats, w: Floats
+    function: Callable[[Floats, Floats | float, Floats], Floats],
+    *,
+    a: Floats | float,
+    b: Floats,
+    power: Floats,
+    w: Floats,
 ) -> Floats:
-    """Average of function(p, power, w) over a beta distribution (a, b) of p, for each row of b, power and w.
+    """Average of function(p, power, w) over a beta distribution (a, b) of p, for each row of a, b, power and w.
 
     The function has to fall in p no faster than (1 + p w)^-power, to be positive and analytic for p > -1 / w, and rows
-    with the same b have to have the same power.
+    with the same b have to have the same power if `a` is one number.
 
     In y = log(p / (1 - p)) the trapezoidal rule converges geometrically. It ends where the density has become
     negligible or, in the long tails of small a and b, where all but exp(a y) or exp(-b y) has become constant: what is
     left is a geometric series.
     """
+    if np.ndim(a):
+        return _average_row_by_row(function, np.broadcast_to(a, b.shape), b, power, w)
     distinct, group = np.unique(b, return_inverse=True)
     order = np.argsort(group, kind="stable")
     ends = np.cumsum(np.bincount(group, minlength=len(distinct)))
@@ -72,8 +92,8 @@ def average_over_beta(
     for one_b, one_power, left, right, start, end in zip(
         distinct.tolist(), power_of.tolist(), low.tolist(), high.tolist(), starts.tolist(), ends.tolist(), strict=True
     ):
-        p, weight = _beta_rule(a, one_b, left, right)
-        step = max(1, _MOST_CELLS // len(p))
+        p, weight = _beta_rules(*(np.array([value]) for value in (a, one_b, left, right)))
+        step = max(1, _MOST_CELLS // p.size)
         for i in range(start, end, step):
             rows = order[i : min(i + step, end)]
             values = function(p, one_power, w[rows, np.newaxis])
@@ -82,19 +102,46 @@ def average_over_beta(
     return found
 
 
-def _beta_rule(a: float, b: float, left: float, right: float) -> tuple[Floats, Floats]:
-    """Nodes p and weights, which sum to 1, of the trapezoidal rule in y = log(p / (1 - p))."""
-    n = min(int((right - left) / min(0.29, 0.6 / math.sqrt(a))) + 2, 5000)
-    y, step = np.linspace(left, right, n, retstep=True)
+def _average_row_by_row(
+    function: Callable[[Floats, Floats | float, Floats], Floats], a: Floats, b: Floats, power: Floats, w: Floats
+) -> Floats:
+    """Each row with a rule of its own; rows that need about as many nodes are computed together."""
+    left, right = _windows(a, b, power, w)
+    order = np.argsort(_n_nodes(a, left, right), kind="stable")
+    n_nodes = _n_nodes(a, left, right)[order]
+    found = np.empty(len(b))
+    start = 0
+    while start < len(order):
+        n = int(n_nodes[start])
+        alike = int(np.searchsorted(n_nodes, 1.25 * n, side="right"))
+        end = min(start + max(1, _MOST_CELLS // n), max(alike, start + 1))
+        rows = order[start:end]
+        p, weight = _beta_rules(a[rows], b[rows], left[rows], right[rows])
+        weight *= function(p, power[rows, np.newaxis], w[rows, np.newaxis])
+        found[rows] = weight.sum(axis=1)
+        start = end
+    return found
+
+
+def _n_nodes(a: Floats, left: Floats, right: Floats) -> Integers:
+    n: Integers = np.minimum((right - left) / np.minimum(0.29, 0.6 / np.sqrt(a)) + 2, 5000).astype(np.int64)
+    return n
+
+
+def _beta_rules(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:
+    """Nodes p and weights of the trapezoidal rule in y = log(p / (1 - p)); the weights of each row sum to 1."""
+    n = int(_n_nodes(a, left, right).max())
+    step = (right - left) / (n - 1)
+    y = left[:, np.newaxis] + step[:, np.newaxis] * np.arange(n)
     log_p, log_q = -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y)
-    log_weight = a * log_p + b * log_q
-    weight = np.exp(log_weight - log_weight.max())
-    weight[0] /= -math.expm1(-a * step)
-    weight[-1] /= -math.expm1(-b * step)
-    return np.exp(log_p), weight / weight.sum()
+    log_weight = a[:, np.newaxis] * log_p + b[:, np.newaxis] * log_q
+    weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
+    weight[:, 0] /= -np.expm1(-a * step)
+    weight[:, -1] /= -np.expm1(-b * step)
+    return np.exp(log_p), weight / weight.sum(axis=1, keepdims=True)
 
 
-def _windows(a: float, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+def _windows(a: Floats | float, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Where the trapezoidal rule in y begins and ends for each row."""
     shape = a + b
 

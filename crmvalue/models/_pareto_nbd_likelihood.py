@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crmvalue.models._fit import Derivatives
 from crmvalue.models._numerics import gauss_legendre, log_rising
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Derivatives", "log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
+__all__ = ["log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
 
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _CELLS = 1 << 14  # rows times nodes at a time: what a step works on stays in the cache of the processor
@@ -43,14 +44,6 @@ _RULES = (
     (16.0, np.inf, 48, 1),
     (np.inf, np.inf, 48, 32),
 )
-
-
-class Derivatives(NamedTuple):
-    """Log-likelihood, (n,), gradient, (4, n), Hessian, (4, 4, n), in the logarithms of r, alpha, s, beta."""
-
-    value: Floats
-    gradient: Floats
-    hessian: Floats
 
 
 class _Integral(NamedTuple):

@@ -11,6 +11,7 @@ from crmvalue._checks import as_whole_number
 from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_rng
+from crmvalue.models._covariates import with_estimates
 from crmvalue.models._fit import Fit
 
 if TYPE_CHECKING:
@@ -114,9 +115,11 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
 
 def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
     named = dict(zip(fit.names, values.tolist(), strict=True))
-    per_customer = attrs.evolve(fit.model, **named).log_likelihood(history)
+    per_customer = with_estimates(fit.model, fit.names, values.tolist()).log_likelihood(history)
     weight = getattr(history, "weight", None)
     total = float(per_customer.sum() if weight is None else (per_customer * weight).sum())
+    positive = dict(zip(fit.names, fit.positive.tolist(), strict=True))
     for name, (median, spread) in fit.priors.items():
-        total -= 0.5 * (np.log(named[name] / median) / spread) ** 2
+        away = np.log(named[name] / median) if positive[name] else named[name] - median
+        total -= 0.5 * (away / spread) ** 2
     return total

@@ -10,9 +10,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from crmvalue._checks import as_column
 from crmvalue.models._beta_geometric import Core
 from crmvalue.models._beta_geometric_fit import fit
-from crmvalue.models._common import model_from_json, model_to_json, positive_field, time_unit_field
+from crmvalue.models._common import check_history, positive_field, time_unit_field
+from crmvalue.models._covariates import (
+    CovariateEffect,
+    effects_field,
+    factors,
+    factors_for,
+    json_with_effects,
+    model_repr,
+    model_with_effects_from_json,
+    read_covariates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +39,7 @@ __all__ = ["BgNbd", "fit_bg_nbd"]
 _EARLY = 0  # tosses of the coin before the first repeat purchase
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class BgNbd:
     """BG/NBD with known parameters, ready to predict.
 
@@ -44,6 +55,12 @@ class BgNbd:
         Beta distribution of the chance to be lost after a purchase, > 0: the mean chance is a / (a + b).
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of `alpha`, of every horizon, and of the histories the model is applied to.
+    purchase_effects, dropout_effects : tuple of CovariateEffect, optional
+        Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
+        multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
+        is and, where f is above 1, makes customers more alike. Methods that take a history then need it to have these
+        covariates; those about newcomers speak of customers whose covariates are at the centre (see
+        :meth:`for_covariates` for others).
 
     Notes
     -----
@@ -70,6 +87,10 @@ class BgNbd:
     a: float = positive_field("a")
     b: float = positive_field("b")
     time_unit: TimeUnit = time_unit_field()
+    purchase_effects: tuple[CovariateEffect, ...] = effects_field("purchase_effects")
+    dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
+
+    __repr__ = model_repr
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
         """Log-likelihood of each customer.
@@ -97,7 +118,7 @@ class BgNbd:
         >>> model.log_likelihood(known).round(4)
         array([-9.4586])
         """
-        return self._core.log_likelihood(history)
+        return self._core_of(history).log_likelihood(history)
 
     def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
         """Probability that each customer is still alive.
@@ -128,7 +149,7 @@ class BgNbd:
         >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
         (array([0.727]), array([0.532]))
         """
-        return self._core.prob_alive(history, at)
+        return self._core_of(history).prob_alive(history, at)
 
     def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
         """Give the expected number of purchases of each customer after the end of observation.
@@ -158,7 +179,7 @@ class BgNbd:
         >>> model.expected_purchases(known, horizon=52).round(3)
         array([1.559])
         """
-        return self._core.expected_purchases(history, horizon)
+        return self._core_of(history).expected_purchases(history, horizon)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
         """Give the expected number of repeat purchases of a new customer.
@@ -216,7 +237,7 @@ class BgNbd:
         >>> model.prob_purchases(known, 0, horizon=52).round(3)
         array([0.397])
         """
-        return self._core.prob_purchases(history, n, horizon)
+        return self._core_of(history).prob_purchases(history, n, horizon)
 
     def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
         """Probability that a new customer makes exactly `n` repeat purchases.
@@ -281,7 +302,7 @@ class BgNbd:
         >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
         array([6.077])
         """
-        return self._core.discounted(history, discount_rate, horizon)
+        return self._core_of(history).discounted(history, discount_rate, horizon)
 
     def discounted_expected_purchases_new(
         self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
@@ -313,7 +334,9 @@ class BgNbd:
         """
         return self._core.discounted_new(discount_rate, horizon)
 
-    def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
+    def simulate(
+        self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
+    ) -> PurchaseHistory:
         """Draw new customers and what each has bought up to an age, in continuous time.
 
         Parameters
@@ -322,6 +345,9 @@ class BgNbd:
             Time from the first purchase to the end of observation [time_unit], one per customer, shape (n,).
         rng : numpy.random.Generator
             Source of randomness.
+        covariates : mapping of str to array_like, optional
+            For a model with effects: the covariates of each customer by name, numbers or columns of shape (n,). They
+            become those of the history.
 
         Returns
         -------
@@ -341,7 +367,40 @@ class BgNbd:
         >>> drawn.n_customers, drawn.time_unit
         (1000, 'week')
         """
-        return self._core.simulate(ages, rng)
+        age = as_column("ages", ages)
+        columns = read_covariates(self, covariates or {}, len(age))
+        purchase, dropout = (factors_for(of, columns) for of in (self.purchase_effects, self.dropout_effects))
+        drawn = self._scaled(purchase, dropout).simulate(age, rng)
+        return drawn.with_covariates(columns) if columns else drawn
+
+    def for_covariates(self, covariates: Mapping[str, float]) -> BgNbd:
+        """Give the model of customers whose covariates are known: the same without effects.
+
+        Parameters
+        ----------
+        covariates : mapping of str to float
+            A value for each covariate of the model.
+
+        Returns
+        -------
+        BgNbd
+            What such customers have in common, ready for the methods about newcomers.
+
+        Raises
+        ------
+        InputError
+            If a covariate is missing, unknown or no number.
+
+        Examples
+        --------
+        >>> from crmvalue.models import CovariateEffect
+        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week", purchase_effects=[CovariateEffect("is_member", 0.5)])
+        >>> model.for_covariates({"is_member": 1})
+        BgNbd(r=0.243, alpha=2.67..., a=0.793, b=2.426, time_unit='week')
+        """
+        columns = read_covariates(self, covariates)
+        purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
+        return BgNbd(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit)
 
     def to_json(self) -> str:
         """Write the parameters as JSON text.
@@ -357,7 +416,7 @@ class BgNbd:
         >>> model.to_json()
         '{"model": "BgNbd", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "time_unit": "week"}'
         """
-        return model_to_json(self)
+        return json_with_effects(self)
 
     @classmethod
     def from_json(cls, text: str) -> BgNbd:
@@ -384,12 +443,19 @@ class BgNbd:
         >>> BgNbd.from_json(model.to_json()) == model
         True
         """
-        model: BgNbd = model_from_json(cls, text)
+        model: BgNbd = model_with_effects_from_json(cls, text)
         return model
 
     @property
     def _core(self) -> Core:
-        return Core(self.r, self.alpha, self.a, self.b, self.time_unit, _EARLY)
+        return self._scaled(1.0, 1.0)
+
+    def _core_of(self, history: PurchaseHistory) -> Core:
+        check_history(history, self.time_unit)
+        return self._scaled(factors(self.purchase_effects, history), factors(self.dropout_effects, history))
+
+    def _scaled(self, purchase: Floats | float, dropout: Floats | float) -> Core:
+        return Core(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit, _EARLY)
 
 
 def fit_bg_nbd(
@@ -397,6 +463,8 @@ def fit_bg_nbd(
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[BgNbd] | None = None,
+    purchase_covariates: Sequence[str] = (),
+    dropout_covariates: Sequence[str] = (),
 ) -> Fit[BgNbd]:
     """Fit BG/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -408,6 +476,10 @@ def fit_bg_nbd(
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of BgNbd, optional
         Where to start the search; by default a start made from the data, and more where its result is in doubt.
+    purchase_covariates, dropout_covariates : sequence of str, optional
+        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised, and the fit
+        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
+        deviation.
 
     Returns
     -------
@@ -429,4 +501,4 @@ def fit_bg_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
     (-9582.43, True)
     """
-    return fit(BgNbd, history, _EARLY, priors, starts)
+    return fit(BgNbd, history, _EARLY, priors, starts, purchase_covariates, dropout_covariates)

@@ -9,9 +9,20 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from crmvalue._checks import as_column
 from crmvalue.models._beta_geometric import Core
 from crmvalue.models._beta_geometric_fit import fit
-from crmvalue.models._common import model_from_json, model_to_json, positive_field, time_unit_field
+from crmvalue.models._common import check_history, positive_field, time_unit_field
+from crmvalue.models._covariates import (
+    CovariateEffect,
+    effects_field,
+    factors,
+    factors_for,
+    json_with_effects,
+    model_repr,
+    model_with_effects_from_json,
+    read_covariates,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -27,7 +38,7 @@ __all__ = ["MbgNbd", "fit_mbg_nbd"]
 _EARLY = 1  # tosses of the coin before the first repeat purchase
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MbgNbd:
     """MBG/NBD with known parameters, ready to predict.
 
@@ -42,6 +53,12 @@ class MbgNbd:
         Beta distribution of the chance to be lost after a purchase, > 0: the mean chance is a / (a + b).
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of `alpha`, of every horizon, and of the histories the model is applied to.
+    purchase_effects, dropout_effects : tuple of CovariateEffect, optional
+        Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
+        multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
+        is and, where f is above 1, makes customers more alike. Methods that take a history then need it to have these
+        covariates; those about newcomers speak of customers whose covariates are at the centre (see
+        :meth:`for_covariates` for others).
 
     Notes
     -----
@@ -67,6 +84,10 @@ class MbgNbd:
     a: float = positive_field("a")
     b: float = positive_field("b")
     time_unit: TimeUnit = time_unit_field()
+    purchase_effects: tuple[CovariateEffect, ...] = effects_field("purchase_effects")
+    dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
+
+    __repr__ = model_repr
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
         """Log-likelihood of each customer.
@@ -94,7 +115,7 @@ class MbgNbd:
         >>> model.log_likelihood(known).round(4)
         array([-9.4856])
         """
-        return self._core.log_likelihood(history)
+        return self._core_of(history).log_likelihood(history)
 
     def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
         """Probability that each customer is still alive.
@@ -125,7 +146,7 @@ class MbgNbd:
         >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
         (array([0.706]), array([0.493]))
         """
-        return self._core.prob_alive(history, at)
+        return self._core_of(history).prob_alive(history, at)
 
     def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
         """Give the expected number of purchases of each customer after the end of observation.
@@ -155,7 +176,7 @@ class MbgNbd:
         >>> model.expected_purchases(known, horizon=52).round(3)
         array([1.597])
         """
-        return self._core.expected_purchases(history, horizon)
+        return self._core_of(history).expected_purchases(history, horizon)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
         """Give the expected number of repeat purchases of a new customer.
@@ -213,7 +234,7 @@ class MbgNbd:
         >>> model.prob_purchases(known, 0, horizon=52).round(3)
         array([0.395])
         """
-        return self._core.prob_purchases(history, n, horizon)
+        return self._core_of(history).prob_purchases(history, n, horizon)
 
     def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
         """Probability that a new customer makes exactly `n` repeat purchases.
@@ -278,7 +299,7 @@ class MbgNbd:
         >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
         array([5.719])
         """
-        return self._core.discounted(history, discount_rate, horizon)
+        return self._core_of(history).discounted(history, discount_rate, horizon)
 
     def discounted_expected_purchases_new(
         self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
@@ -310,7 +331,9 @@ class MbgNbd:
         """
         return self._core.discounted_new(discount_rate, horizon)
 
-    def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
+    def simulate(
+        self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
+    ) -> PurchaseHistory:
         """Draw new customers and what each has bought up to an age, in continuous time.
 
         Parameters
@@ -319,6 +342,9 @@ class MbgNbd:
             Time from the first purchase to the end of observation [time_unit], one per customer, shape (n,).
         rng : numpy.random.Generator
             Source of randomness.
+        covariates : mapping of str to array_like, optional
+            For a model with effects: the covariates of each customer by name, numbers or columns of shape (n,). They
+            become those of the history.
 
         Returns
         -------
@@ -338,7 +364,40 @@ class MbgNbd:
         >>> drawn.n_customers, drawn.time_unit
         (1000, 'week')
         """
-        return self._core.simulate(ages, rng)
+        age = as_column("ages", ages)
+        columns = read_covariates(self, covariates or {}, len(age))
+        purchase, dropout = (factors_for(of, columns) for of in (self.purchase_effects, self.dropout_effects))
+        drawn = self._scaled(purchase, dropout).simulate(age, rng)
+        return drawn.with_covariates(columns) if columns else drawn
+
+    def for_covariates(self, covariates: Mapping[str, float]) -> MbgNbd:
+        """Give the model of customers whose covariates are known: the same without effects.
+
+        Parameters
+        ----------
+        covariates : mapping of str to float
+            A value for each covariate of the model.
+
+        Returns
+        -------
+        MbgNbd
+            What such customers have in common, ready for the methods about newcomers.
+
+        Raises
+        ------
+        InputError
+            If a covariate is missing, unknown or no number.
+
+        Examples
+        --------
+        >>> from crmvalue.models import CovariateEffect
+        >>> model = MbgNbd(0.525, 6.183, 0.891, 1.614, "week", purchase_effects=[CovariateEffect("is_member", 0.5)])
+        >>> model.for_covariates({"is_member": 1})
+        MbgNbd(r=0.525, alpha=3.75..., a=0.891, b=1.614, time_unit='week')
+        """
+        columns = read_covariates(self, covariates)
+        purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
+        return MbgNbd(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit)
 
     def to_json(self) -> str:
         """Write the parameters as JSON text.
@@ -354,7 +413,7 @@ class MbgNbd:
         >>> model.to_json()
         '{"model": "MbgNbd", "r": 0.525, "alpha": 6.183, "a": 0.891, "b": 1.614, "time_unit": "week"}'
         """
-        return model_to_json(self)
+        return json_with_effects(self)
 
     @classmethod
     def from_json(cls, text: str) -> MbgNbd:
@@ -381,12 +440,19 @@ class MbgNbd:
         >>> MbgNbd.from_json(model.to_json()) == model
         True
         """
-        model: MbgNbd = model_from_json(cls, text)
+        model: MbgNbd = model_with_effects_from_json(cls, text)
         return model
 
     @property
     def _core(self) -> Core:
-        return Core(self.r, self.alpha, self.a, self.b, self.time_unit, _EARLY)
+        return self._scaled(1.0, 1.0)
+
+    def _core_of(self, history: PurchaseHistory) -> Core:
+        check_history(history, self.time_unit)
+        return self._scaled(factors(self.purchase_effects, history), factors(self.dropout_effects, history))
+
+    def _scaled(self, purchase: Floats | float, dropout: Floats | float) -> Core:
+        return Core(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit, _EARLY)
 
 
 def fit_mbg_nbd(
@@ -394,6 +460,8 @@ def fit_mbg_nbd(
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[MbgNbd] | None = None,
+    purchase_covariates: Sequence[str] = (),
+    dropout_covariates: Sequence[str] = (),
 ) -> Fit[MbgNbd]:
     """Fit MBG/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -405,6 +473,10 @@ def fit_mbg_nbd(
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of MbgNbd, optional
         Where to start the search; by default a start made from the data, and more where its result is in doubt.
+    purchase_covariates, dropout_covariates : sequence of str, optional
+        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised, and the fit
+        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
+        deviation.
 
     Returns
     -------
@@ -426,4 +498,4 @@ def fit_mbg_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
     (-9582.14, True)
     """
-    return fit(MbgNbd, history, _EARLY, priors, starts)
+    return fit(MbgNbd, history, _EARLY, priors, starts, purchase_covariates, dropout_covariates)

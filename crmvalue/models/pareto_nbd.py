@@ -15,12 +15,12 @@ purchase: :mod:`crmvalue.models.bg_nbd`.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_floats, as_positive, require, require_choice
+from crmvalue._checks import as_column, as_floats, as_positive, require
 from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import (
@@ -28,17 +28,28 @@ from crmvalue.models._common import (
     as_n,
     as_rng,
     check_history,
-    model_from_json,
-    model_to_json,
     per_customer,
+    positive_field,
+    time_unit_field,
 )
-from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._covariate_fit import Process, fit_with_covariates
+from crmvalue.models._covariates import (
+    CovariateEffect,
+    effects_field,
+    factors,
+    factors_for,
+    json_with_effects,
+    model_repr,
+    model_with_effects_from_json,
+    read_covariates,
+)
+from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, fit_parameters
 from crmvalue.models._pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue.models._pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
-from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
+from crmvalue.purchases import PurchaseHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from crmvalue.purchases import TimeUnit, UniquePurchases
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
@@ -49,15 +60,7 @@ _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _PARAMETERS = Parameters(("r", "alpha", "s", "beta"), np.ones(4, dtype=bool))
 
 
-def _parameter(name: str) -> Any:  # noqa: ANN401 - attrs' own
-    return attrs.field(converter=lambda value: as_positive(name, value))
-
-
-def _time_unit() -> Any:  # noqa: ANN401 - attrs' own
-    return attrs.field(validator=lambda _, __, value: require_choice("time_unit", value, DAYS_PER_UNIT))
-
-
-@attrs.frozen
+@attrs.frozen(repr=False)
 class ParetoNbd:
     r"""Pareto/NBD with given parameters, ready to predict.
 
@@ -69,6 +72,10 @@ class ParetoNbd:
         Shape and rate [time_unit] of the gamma distribution of the rates of leaving, > 0.
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of alpha, beta and of every time given to the model.
+    purchase_effects, dropout_effects : tuple of CovariateEffect, optional
+        Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale) of its rate: alpha / f
+        and beta / f. Methods that take a history then need it to have these covariates; those about newcomers speak of
+        customers whose covariates are at the centre (see :meth:`for_covariates` for others).
 
     Raises
     ------
@@ -91,11 +98,15 @@ class ParetoNbd:
     array([1.455, 0.107])
     """
 
-    r: float = _parameter("r")
-    alpha: float = _parameter("alpha")
-    s: float = _parameter("s")
-    beta: float = _parameter("beta")
-    time_unit: TimeUnit = _time_unit()
+    r: float = positive_field("r")
+    alpha: float = positive_field("alpha")
+    s: float = positive_field("s")
+    beta: float = positive_field("beta")
+    time_unit: TimeUnit = time_unit_field()
+    purchase_effects: tuple[CovariateEffect, ...] = effects_field("purchase_effects")
+    dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
+
+    __repr__ = model_repr
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
         """Log-likelihood of each customer.
@@ -122,9 +133,7 @@ class ParetoNbd:
         >>> model.log_likelihood(known).round(4)
         array([-9.5542])
         """
-        rows = check_history(history, self.time_unit).unique()
-        each: Floats = log_likelihood(rows.frequency, rows.recency, rows.age, *self._of(rows))[rows.inverse]
-        return each
+        return self._of_rows(log_likelihood, history)
 
     def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
         """Probability that each customer is still one.
@@ -157,7 +166,8 @@ class ParetoNbd:
 
         log_odds = self._log_died_to_alive(history)
         later = per_customer("at", as_horizon("at", at), len(history))
-        probability: Floats = expit(-log_odds) * np.exp(-self.s * np.log1p(later / (self.beta + history.age)))
+        _, beta = self._scales(history)
+        probability: Floats = expit(-log_odds) * np.exp(-self.s * np.log1p(later / (beta + history.age)))
         return probability
 
     def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
@@ -193,8 +203,9 @@ class ParetoNbd:
         """
         alive = self.prob_alive(history)
         ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
-        rate = (self.r + history.frequency) / (self.alpha + history.age)
-        return alive * rate * time_as_customer(self.s, self.beta + history.age, ahead)
+        alpha, beta = self._scales(history)
+        rate = (self.r + history.frequency) / (alpha + history.age)
+        return alive * rate * time_as_customer(self.s, beta + history.age, ahead)
 
     def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
         """Purchases expected of a new customer after his first, within a horizon from it.
@@ -258,10 +269,10 @@ class ParetoNbd:
         log_odds = self._log_died_to_alive(history)
         count = per_customer("n", as_n(n), len(history))
         ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
-        x, age = history.frequency, history.age
-        first, place, _ = distinct_keys(row_keys(x, age, count, ahead))
+        alpha, beta = (scale + history.age for scale in self._scales(history))
+        first, place, _ = distinct_keys(row_keys(history.frequency, alpha, beta, count, ahead))
         if_alive = prob_purchases(
-            count[first], ahead[first], self.r + x[first], self.alpha + age[first], self.s, self.beta + age[first]
+            count[first], ahead[first], self.r + history.frequency[first], alpha[first], self.s, beta[first]
         )
         probability: Floats = np.where(count == 0, expit(log_odds), 0.0) + expit(-log_odds) * if_alive[place]
         return np.minimum(probability, 1.0)
@@ -333,15 +344,15 @@ class ParetoNbd:
         """
         alive = self.prob_alive(history)
         rate = self._discount(discount_rate, for_life=horizon is None)
-        age = history.age
+        alpha, beta = (scale + history.age for scale in self._scales(history))
         if horizon is None:
-            first, place, _ = distinct_keys(row_keys(age))
-            time = discounted_time(rate, self.s, self.beta + age[first], None)[place]
+            first, place, _ = distinct_keys(row_keys(beta))
+            time = discounted_time(rate, self.s, beta[first], None)[place]
         else:
             ahead = per_customer("horizon", as_horizon("horizon", horizon), len(history))
-            first, place, _ = distinct_keys(row_keys(age, ahead))
-            time = discounted_time(rate, self.s, self.beta + age[first], ahead[first])[place]
-        found: Floats = alive * ((self.r + history.frequency) / (self.alpha + age)) * time
+            first, place, _ = distinct_keys(row_keys(beta, ahead))
+            time = discounted_time(rate, self.s, beta[first], ahead[first])[place]
+        found: Floats = alive * ((self.r + history.frequency) / alpha) * time
         return found
 
     def discounted_expected_purchases_new(
@@ -381,7 +392,9 @@ class ParetoNbd:
         found: FloatOrArray = (pace * time).reshape(ahead.shape)[()]
         return found
 
-    def simulate(self, ages: ArrayLike, *, rng: np.random.Generator) -> PurchaseHistory:
+    def simulate(
+        self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
+    ) -> PurchaseHistory:
         """Draw customers and what they buy, in continuous time.
 
         Parameters
@@ -390,6 +403,9 @@ class ParetoNbd:
             Time from the first purchase of each customer to the end of observation [time_unit], >= 0, shape (n,).
         rng : numpy.random.Generator
             Source of randomness.
+        covariates : mapping of str to array_like, optional
+            For a model with effects: the covariates of each customer by name, numbers or columns of shape (n,). They
+            become those of the history.
 
         Returns
         -------
@@ -411,8 +427,9 @@ class ParetoNbd:
         age = as_column("ages", ages)
         require(age >= 0, "ages", age, ">= 0")
         rng, n = as_rng(rng), len(age)
-        rate = rng.gamma(self.r, 1.0, n) / self.alpha
-        leaving = rng.gamma(self.s, 1.0, n) / self.beta
+        columns = read_covariates(self, covariates or {}, n)
+        rate = rng.gamma(self.r, 1.0, n) / self.alpha * factors_for(self.purchase_effects, columns)
+        leaving = rng.gamma(self.s, 1.0, n) / self.beta * factors_for(self.dropout_effects, columns)
         patience = rng.standard_exponential(n)
         lifetime = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving * age > 1e-300)
         active = np.minimum(age, lifetime)
@@ -421,7 +438,38 @@ class ParetoNbd:
         root = np.exp(-rng.standard_exponential(n) / np.maximum(x, 1.0))
         x[active * root < 1e-100] = 0.0  # closer to the first purchase than a history can hold
         recency = np.where(x > 0, active * root, 0.0)
-        return PurchaseHistory(frequency=x, recency=recency, age=age, time_unit=self.time_unit)
+        drawn = PurchaseHistory(frequency=x, recency=recency, age=age, time_unit=self.time_unit)
+        return drawn.with_covariates(columns) if columns else drawn
+
+    def for_covariates(self, covariates: Mapping[str, float]) -> ParetoNbd:
+        """Give the model of customers whose covariates are known: the same without effects.
+
+        Parameters
+        ----------
+        covariates : mapping of str to float
+            A value for each covariate of the model.
+
+        Returns
+        -------
+        ParetoNbd
+            What such customers have in common, ready for the methods about newcomers.
+
+        Raises
+        ------
+        InputError
+            If a covariate is missing, unknown or no number.
+
+        Examples
+        --------
+        >>> from crmvalue.models import CovariateEffect
+        >>> member = CovariateEffect("is_member", -0.5)
+        >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week", dropout_effects=[member])
+        >>> model.for_covariates({"is_member": 1})
+        ParetoNbd(r=0.553, alpha=10.58, s=0.606, beta=19.24..., time_unit='week')
+        """
+        columns = read_covariates(self, covariates)
+        purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
+        return ParetoNbd(self.r, self.alpha / purchase, self.s, self.beta / dropout, self.time_unit)
 
     def to_json(self) -> str:
         """Write the parameters as JSON text.
@@ -437,7 +485,7 @@ class ParetoNbd:
         >>> model.to_json()
         '{"model": "ParetoNbd", "r": 0.553, "alpha": 10.58, "s": 0.606, "beta": 11.67, "time_unit": "week"}'
         """
-        return model_to_json(self)
+        return json_with_effects(self)
 
     @classmethod
     def from_json(cls, text: str) -> ParetoNbd:
@@ -464,18 +512,26 @@ class ParetoNbd:
         >>> ParetoNbd.from_json(model.to_json()) == model
         True
         """
-        model: ParetoNbd = model_from_json(cls, text)
+        model: ParetoNbd = model_with_effects_from_json(cls, text)
         return model
 
-    def _of(self, rows: UniquePurchases) -> tuple[float, Floats, float, Floats]:
-        """Parameters of each row; customers with covariates have an alpha and a beta of their own."""
-        n = len(rows.weight)
-        return self.r, np.full(n, self.alpha), self.s, np.full(n, self.beta)
+    def _scales(self, history: PurchaseHistory) -> tuple[Floats | float, Floats | float]:
+        """Alpha and beta: one for all, or of each customer where covariates act on them."""
+        purchase, dropout = factors(self.purchase_effects, history), factors(self.dropout_effects, history)
+        return self.alpha / purchase, self.beta / dropout
+
+    def _of_rows(self, function: Callable[..., Floats], history: PurchaseHistory) -> Floats:
+        """Compute a function of the history and the parameters once for each distinct row."""
+        check_history(history, self.time_unit)
+        columns = (history.frequency, history.recency, history.age)
+        alphas, betas = (np.asarray(scale) for scale in self._scales(history))
+        first, place, _ = distinct_keys(row_keys(*columns, *(scale for scale in (alphas, betas) if scale.ndim)))
+        alpha, beta = (np.broadcast_to(scale, history.age.shape)[first] for scale in (alphas, betas))
+        each: Floats = function(*(column[first] for column in columns), self.r, alpha, self.s, beta)[place]
+        return each
 
     def _log_died_to_alive(self, history: PurchaseHistory) -> Floats:
-        rows = check_history(history, self.time_unit).unique()
-        each: Floats = log_died_to_alive(rows.frequency, rows.recency, rows.age, *self._of(rows))[rows.inverse]
-        return each
+        return self._of_rows(log_died_to_alive, history)
 
     def _discount(self, discount_rate: ArrayLike, *, for_life: bool) -> float:
         rate = math.log1p(as_positive("discount_rate", discount_rate, zero=True))
@@ -492,6 +548,8 @@ def fit_pareto_nbd(
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[ParetoNbd] | None = None,
+    purchase_covariates: Sequence[str] = (),
+    dropout_covariates: Sequence[str] = (),
 ) -> Fit[ParetoNbd]:
     """Fit the Pareto/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -504,6 +562,10 @@ def fit_pareto_nbd(
         log-normal prior.
     starts : sequence of ParetoNbd, optional
         Where to start the search; by default a start made from the data, and more where its result is in doubt.
+    purchase_covariates, dropout_covariates : sequence of str, optional
+        Covariates of the history that act on the rate of purchases, or of leaving. They are standardised, and the fit
+        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
+        deviation.
 
     Returns
     -------
@@ -531,6 +593,15 @@ def fit_pareto_nbd(
     (-9594.98, True)
     """
     rows = check_history(history).unique()
+    for start in starts or ():
+        if start.time_unit != history.time_unit:
+            raise InputError("starts", f"measured in the unit of the history, {history.time_unit!r}", start)
+    if len(purchase_covariates) + len(dropout_covariates):
+        process = Process(_PARAMETERS.names, ("alpha", "beta"), (0, -1), _derivatives)
+        plain = fit_pareto_nbd(history)
+        return fit_with_covariates(
+            process, ParetoNbd, history, purchase_covariates, dropout_covariates, plain, priors, starts
+        )
     likelihood = _Likelihood(rows)
     scale = np.array((1.0, likelihood.ruler, 1.0, likelihood.ruler))
     given = [np.log(np.array((model.r, model.alpha, model.s, model.beta)) / scale) for model in starts or ()]
@@ -552,6 +623,10 @@ def fit_pareto_nbd(
         diagnosis=diagnosis,
         priors=dict(_scale_priors(checked, likelihood.ruler) or {}),
     )
+
+
+def _derivatives(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, s: Floats, beta: Floats) -> Derivatives:
+    return log_likelihood_derivatives(x, t_x, age, r, alpha, float(s[0]), beta)  # s is the same for all
 
 
 class _Likelihood:
