@@ -43,6 +43,7 @@ _COEFFICIENT_LIMIT = 50.0
 _FARTHEST = 2.0  # longest step of the search in any direction
 _SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
 _MOST_STEPS = 300
+_WIDE = 0.5  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
 
@@ -347,7 +348,8 @@ def fit_parameters(
 ) -> tuple[Floats, Floats, float, Diagnosis, dict[str, tuple[float, float]]]:
     """Maximise a log-likelihood, with priors if given.
 
-    `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean.
+    `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean or a
+    standard error is wide.
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior, the
     diagnosis and the checked priors.
     """
@@ -370,7 +372,8 @@ def fit_parameters(
     tried = [_climb(with_prior, start, low, high) for start in starts]
     best = max(tried, key=lambda point: point.at.value)
     diagnosis, covariance = _diagnose(best, parameters, low, high, tried)
-    if not diagnosis.trustworthy and more_starts:
+    unsure = not diagnosis.trustworthy or float(np.diag(covariance).max()) > _WIDE**2
+    if unsure and more_starts:
         tried += [_climb(with_prior, start, low, high) for start in more_starts]
         best = max(tried, key=lambda point: point.at.value)
         diagnosis, covariance = _diagnose(best, parameters, low, high, tried)

@@ -666,6 +666,7 @@ class _Likelihood:
             (0.2, 0.2 / pace, 0.05, 0.1),
             (5.0, 3.0 / pace, 1.0, 0.1),
             (50.0, 30.0 / pace, 9.0, 30.0),
+            (2.0, 1.0 / pace, 0.25, 0.005),
         ]
         return [np.log(np.array(point)) for point in points]
 
