@@ -348,8 +348,8 @@ def fit_parameters(
 ) -> tuple[Floats, Floats, float, Diagnosis, dict[str, tuple[float, float]]]:
     """Maximise a log-likelihood, with priors if given.
 
-    `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean or a
-    standard error is wide.
+    `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean
+    or a standard error is wide.
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior, the
     diagnosis and the checked priors.
     """

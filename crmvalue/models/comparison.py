@@ -6,16 +6,18 @@ seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_positive, require, require_same_length
+from crmvalue._checks import as_column, as_positive, as_text, read_json, require, require_same_length
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
 from crmvalue.models._fit import Fit
+from crmvalue.models._json import number_of, to_json_text
 from crmvalue.models.gamma_gamma import GammaGamma
 from crmvalue.purchases import PurchaseSplit
 
@@ -58,6 +60,22 @@ class HoldoutError:
     best_decile_found: float
     gini: float
 
+    def to_json(self) -> str:
+        """Write the errors as JSON text, an infinite bias as null; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> HoldoutError:
+        """Read the errors that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=float("inf"), mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> HoldoutError.from_json(error.to_json()) == error
+        True
+        """
+        return read_json(text, _error_from_fields)
+
 
 @attrs.frozen(kw_only=True)
 class ModelScore:
@@ -89,6 +107,23 @@ class ModelScore:
     purchases: HoldoutError
     spend: HoldoutError | None
     warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Write the score as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelScore:
+        """Read the score that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> score = ModelScore(name="rule", log_likelihood=None, aic=None, purchases=error, spend=None)
+        >>> ModelScore.from_json(score.to_json()) == score
+        True
+        """
+        return read_json(text, _score_from_fields)
 
 
 def compare_models(
@@ -255,3 +290,21 @@ def _gini_along(actual: Floats, order: Floats) -> float:
     _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
     return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))
+
+
+def _error_from_fields(fields: dict[str, Any]) -> HoldoutError:
+    bias = number_of(fields.pop("bias"), null=math.inf)
+    return HoldoutError(bias=bias, **{name: number_of(value) for name, value in fields.items()})
+
+
+def _score_from_fields(fields: dict[str, Any]) -> ModelScore:
+    spend = fields.pop("spend")
+    likelihood = {name: fields.pop(name) for name in ("log_likelihood", "aic")}
+    return ModelScore(
+        name=as_text("name", fields.pop("name")),
+        purchases=_error_from_fields(fields.pop("purchases")),
+        spend=None if spend is None else _error_from_fields(spend),
+        warnings=tuple(as_text("warnings", message) for message in fields.pop("warnings")),
+        **{name: None if value is None else number_of(value) for name, value in likelihood.items()},
+        **fields,
+    )
