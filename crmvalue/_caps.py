@@ -1,0 +1,159 @@
+"""Frequency caps: what a customer may still get, given what was sent and what the run sends before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._customers import encode_customers
+from crmvalue._rows import row_keys
+from crmvalue._sources import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue._journey_data import Customers, MessageHistory
+    from crmvalue._policy import FrequencyCap
+    from crmvalue.typing import Dates, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["Past", "apply_caps"]
+
+
+class Past:
+    """The history of the customers of a run."""
+
+    def __init__(
+        self,
+        history: MessageHistory,
+        customers: Customers,
+        rows: Integers,
+        groups: npt.NDArray[np.str_],
+        labels: Sequence[str],
+    ) -> None:
+        row = np.zeros(0, dtype=np.int64)
+        if len(history):
+            distinct, code = encode_customers("history", history.customer)
+            row = customers.rows_of(distinct)[code]
+        present = np.zeros(len(customers), dtype=bool)
+        present[rows] = True
+        kept = np.nonzero((row >= 0) & present[row])[0]
+        self.row, self.sent_at = row[kept], history.sent_at[kept]
+        self.anchor, self.channel, self.counted = history.anchor[kept], history.channel[kept], history.counted[kept]
+        self.group = _codes(history.group[kept], groups.tolist())
+        self.step = _codes(history.step[kept], labels)
+
+    def has(self, row: Integers, group: Integers, step: Integers, anchor: Dates) -> Bools:
+        """Whether each message was sent before, or stands further up in the table."""
+        n = len(self.row)
+        columns = ((self.row, row), (self.group, group), (self.step, step), (self.anchor, anchor))
+        joined = [np.concatenate(pair).astype(np.float64) for pair in columns]
+        # A group and a moment are one message, whatever its journey; journeys of one table are told apart elsewhere.
+        key = row_keys(*joined)
+        return np.isin(key[n:], key[:n])
+
+    def latest(self, row: Integers, group: Integers) -> Dates:
+        """Time of the last message of a group to each customer; NaT where there was none."""
+        if len(self.row) == 0:
+            return np.full(len(row), NEVER)
+        n_groups = int(max(self.group.max(), group.max(initial=0))) + 2
+        key = self.row * n_groups + self.group
+        order = np.lexsort((self.sent_at, key))
+        key, time = key[order], self.sent_at[order]
+        wanted = row * n_groups + group
+        place = np.searchsorted(key, wanted, side="right") - 1
+        hit = (place >= 0) & (key[place] == wanted)
+        return np.where(hit, time[place], NEVER)
+
+
+def _codes(words: npt.NDArray[np.str_], known: Sequence[str]) -> Integers:
+    """Place of each word among the known ones, -1 for others."""
+    distinct, inverse = np.unique(words, return_inverse=True)
+    place = {word: i for i, word in enumerate(known)}
+    codes: Integers = np.array([place.get(word, -1) for word in distinct.tolist()], dtype=np.int64)[inverse]
+    return codes
+
+
+def apply_caps(
+    caps: tuple[FrequencyCap, ...],
+    names: list[str],
+    channels: Integers,
+    row: Integers,
+    send: Dates,
+    exempt: Bools,
+    open_: Bools,
+    past: Past,
+) -> Integers:
+    """Channel that each open message may use under the caps, -1 for none; a customer's messages go one by one."""
+    used = np.full(len(row), -1, dtype=np.int64)
+    free = open_ & (exempt | (not caps))
+    for position in range(channels.shape[1]):
+        chosen = free & (used < 0)
+        used[chosen] = channels[chosen, position]
+    bound = np.nonzero(open_ & ~free)[0]
+    if len(bound) == 0:
+        return used
+    counts = [_Counter(cap, names, past) for cap in caps]
+    starts = np.r_[True, row[bound][1:] != row[bound][:-1]]
+    turn = np.arange(len(bound)) - np.maximum.accumulate(np.where(starts, np.arange(len(bound)), 0))
+    for k in range(int(turn.max()) + 1):
+        lines = bound[turn == k]
+        for position in range(channels.shape[1]):
+            trial = lines[(used[lines] < 0) & (channels[lines, position] >= 0)]
+            channel = channels[trial, position]
+            room = np.ones(len(trial), dtype=bool)
+            for count in counts:
+                room &= count.has_room(row[trial], send[trial], channel)
+            trial, channel = trial[room], channel[room]
+            used[trial] = channel
+            for count in counts:
+                count.add(row[trial], send[trial], channel)
+    return used
+
+
+class _Counter:
+    """Messages that count for one cap, by customer and time."""
+
+    def __init__(self, cap: FrequencyCap, names: list[str], past: Past) -> None:
+        self.cap = cap
+        self.channel = None if cap.channel is None else (names.index(cap.channel) if cap.channel in names else -2)
+        counted = past.counted if cap.channel is None else past.counted & (past.channel == cap.channel)
+        self.keys = np.sort(_moment(past.row[counted], past.sent_at[counted]))
+
+    def has_room(self, row: Integers, send: Dates, channel: Integers) -> Bools:
+        """Whether one more message fits into every window around it."""
+        low, high = _window(self.cap, send)
+        n = np.searchsorted(self.keys, _moment(row, high)) - np.searchsorted(self.keys, _moment(row, low))
+        room: Bools = n < self.cap.messages
+        return room if self.channel is None else room | (channel != self.channel)
+
+    def add(self, row: Integers, send: Dates, channel: Integers) -> None:
+        """Count messages that are sent."""
+        mine = slice(None) if self.channel is None else channel == self.channel
+        self.keys = np.sort(np.concatenate((self.keys, _moment(row[mine], send[mine]))))
+
+
+def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:
+    """First moment in the window of a cap and the first beyond it.
+
+    A rolling window is looked at on both sides, since of several messages the later may be decided first.
+    """
+    if cap.days is not None:
+        span = np.timedelta64(cap.days, "D")
+        return send - span + np.timedelta64(1, "s"), send + span
+    day = send.astype("datetime64[D]")
+    if cap.per == "month":
+        month = day.astype("datetime64[M]")
+        return month.astype("datetime64[s]"), (month + np.timedelta64(1, "M")).astype("datetime64[s]")
+    start = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]") if cap.per == "week" else day
+    length = np.timedelta64(7 if cap.per == "week" else 1, "D")
+    return start.astype("datetime64[s]"), (start + length).astype("datetime64[s]")
+
+
+def _moment(row: Integers, time: Dates) -> Integers:
+    key: Integers = row * np.int64(1 << 40) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 37))
+    return key

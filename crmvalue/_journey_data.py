@@ -1,0 +1,312 @@
+"""What a plan is made of: customers, what they did, and what was sent to them before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_day_column, as_text, as_time_column, to_array
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["Customers", "Events", "MessageHistory", "as_words", "as_zone"]
+
+
+def as_zone(name: str, value: object) -> str:
+    """Take the name of a time zone that the standard library knows."""
+    zone = as_text(name, value)
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise InputError(name, "a time zone such as 'Europe/Kyiv'", zone) from error
+    return zone
+
+
+def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
+    """Distinct texts of a column in ascending order, and the place of each row's among them."""
+    array, _ = to_array(name, value, "a column of texts")
+    if array.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
+    items = array.tolist()
+    try:
+        distinct = list(dict.fromkeys(items))
+    except TypeError as error:
+        raise InputError(name, "a column of texts", type(items[0]).__name__) from error
+    for item in distinct:
+        if not isinstance(item, str) or not item:
+            raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
+    distinct.sort()
+    place = {item: i for i, item in enumerate(distinct)}
+    return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
+
+
+def _identifiers(value: ArrayLike) -> npt.NDArray[Any]:
+    distinct, code = encode_customers("customer", value)
+    if len(distinct) != len(code):
+        twice = distinct[np.argmax(np.bincount(code, minlength=len(distinct)))]
+        raise InputError("customer", "one row a customer", twice, count=len(code) - len(distinct))
+    return read_only(distinct[code])
+
+
+def _dates(value: Mapping[str, ArrayLike] | None) -> dict[str, Dates]:
+    if value is None:
+        return {}
+    return {
+        as_text("dates", name): _locked(as_day_column(f"dates[{name!r}]", column, allow_missing=True))
+        for name, column in _items("dates", value)
+    }
+
+
+def _flags(name: str, value: ArrayLike) -> Bools:
+    array, _ = to_array(name, value, "True or False for each customer")
+    if array.dtype.kind != "b" or array.ndim > 1:
+        raise InputError(name, "True or False for each customer", str(array.dtype))
+    flags: Bools = _locked(np.array(array))
+    return flags
+
+
+def _segments(value: Mapping[str, ArrayLike] | None) -> dict[str, Bools]:
+    if value is None:
+        return {}
+    return {
+        as_text("segments", name): _flags(f"segments[{name!r}]", column) for name, column in _items("segments", value)
+    }
+
+
+def _consent(value: Mapping[Any, ArrayLike] | None) -> dict[tuple[str, str], Bools]:
+    """Consent by channel and purpose; a channel alone stands for all purposes, written "*"."""
+    if value is None:
+        return {}
+    found = {}
+    for key, column in _items("consent", value):
+        pair = key if isinstance(key, tuple) else (key, "*")
+        if len(pair) != 2:
+            raise InputError("consent", "by channel, or by (channel, purpose)", key)
+        channel, purpose = (as_text("consent", part) for part in pair)
+        found[channel, purpose] = _flags(f"consent[{key!r}]", column)
+    return found
+
+
+def _items(name: str, value: object) -> list[tuple[Any, Any]]:
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping from names to columns", type(value).__name__)
+    return list(value.items())
+
+
+def _locked(array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - the array itself
+    return read_only(own(array))
+
+
+def _utc() -> Any:  # noqa: ANN401 - for the converter
+    return "UTC"
+
+
+def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], np.ndarray):
+        return value
+    if isinstance(value, str):
+        return (as_zone("time_zone", value),), _locked(np.zeros(0, dtype=np.int64))
+    names, code = as_words("time_zone", value)
+    return tuple(as_zone("time_zone", name) for name in names), _locked(code)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Customers:
+    """The customers of a plan, one element each in every column.
+
+    Parameters
+    ----------
+    customer : array_like
+        Identifiers, all different, shape (n,).
+    dates : mapping of str to array_like, optional
+        Days that journeys start from, such as "last_purchase", "birthday", "registered"; missing ones are NaT or None.
+    segments : mapping of str to array_like of bool, optional
+        Who belongs to which segment: for example `{name: membership.members(name) for name in membership.names}`.
+    consent : mapping, optional
+        Whether each customer may be written to: by channel, or by (channel, purpose). A channel that is not there
+        nobody has agreed to.
+    time_zone : str or array_like of str, optional
+        Name of the time zone of all customers, or of each.
+
+    Examples
+    --------
+    >>> base = Customers(customer=[1, 2], dates={"birthday": ["1990-02-28", None]}, consent={"email": [True, False]})
+    >>> len(base)
+    2
+    """
+
+    customer: npt.NDArray[Any] = attrs.field(converter=_identifiers)
+    dates: dict[str, Dates] = attrs.field(default=None, converter=_dates)
+    segments: dict[str, Bools] = attrs.field(default=None, converter=_segments)
+    consent: dict[tuple[str, str], Bools] = attrs.field(default=None, converter=_consent)
+    time_zone: tuple[tuple[str, ...], Integers] = attrs.field(converter=_zones, kw_only=True, factory=_utc)
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.customer)
+        if n == 0:
+            raise InputError("customer", "at least one customer", 0)
+        for kind in ("dates", "segments", "consent"):
+            for name, column in getattr(self, kind).items():
+                if column.shape != (n,):
+                    raise InputError(f"{kind}[{name!r}]", f"one for each of the {n} customers", column.shape)
+        zones, code = self.time_zone
+        if len(code) not in (0, n):
+            raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))
+        if len(zones) == 1 and len(code) == 0:
+            object.__setattr__(self, "time_zone", (zones, np.broadcast_to(np.int64(0), (n,))))  # of everybody
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def rows_of(self, distinct: npt.NDArray[Any]) -> Integers:
+        """Row of each identifier, -1 for one that is not among the customers."""
+        if (distinct.dtype.kind in "iu") != (self.customer.dtype.kind in "iu"):
+            if len(distinct) == 0:
+                return np.zeros(0, dtype=np.int64)
+            raise InputError("customer", "identifiers of one kind, numbers or text", distinct[0])
+        order = np.argsort(self.customer, kind="stable")
+        place = np.minimum(np.searchsorted(self.customer, distinct, sorter=order), len(order) - 1)
+        row = order[place]
+        return np.where(self.customer[row] == distinct, row, -1)
+
+
+@attrs.frozen
+class Coded:
+    """A column as its distinct values and the place of each row's among them."""
+
+    distinct: Any
+    code: Integers
+
+
+def _coded_customers(value: ArrayLike) -> Coded:
+    return Coded(*encode_customers("customer", value))
+
+
+def _coded_names(value: ArrayLike) -> Coded:
+    return Coded(*as_words("name", value))
+
+
+def _times(value: ArrayLike) -> Dates:
+    times: Dates = _locked(as_time_column("time", value).astype("datetime64[s]"))
+    return times
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Events:
+    """What customers did, and when: one element per event, in any order.
+
+    Parameters
+    ----------
+    customer : array_like
+        Whose, shape (m,).
+    name : array_like of str
+        What: "purchase", "cart", a name of your own.
+    time : array_like
+        Local time of the customer: `datetime64`, `datetime.datetime` or ISO text, without time zone.
+
+    Examples
+    --------
+    >>> events = Events(customer=[1], name=["purchase"], time=["2024-05-31T12:00"])
+    >>> events.names
+    ('purchase',)
+    """
+
+    customer: Coded = attrs.field(converter=_coded_customers)
+    name: Coded = attrs.field(converter=_coded_names)
+    time: Dates = attrs.field(converter=_times)
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.time)
+        for name in ("customer", "name"):
+            if len(getattr(self, name).code) != n:
+                raise InputError(name, f"one for each of the {n} events", len(getattr(self, name).code))
+
+    def __len__(self) -> int:
+        return len(self.time)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Distinct names of events."""
+        return tuple(self.name.distinct)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class MessageHistory:
+    """Messages that were sent, one element each in every column; made by :meth:`Plan.history`.
+
+    Parameters
+    ----------
+    customer : ndarray
+        To whom.
+    group, step : ndarray of str
+        Group of the journey, and its step.
+    anchor : ndarray of datetime64[s]
+        What the message was about: the day or the moment that started it.
+    sent_at : ndarray of datetime64[s]
+        Local time of sending.
+    channel : ndarray of str
+        Channel.
+    counted : ndarray of bool
+        Whether it counts for frequency caps.
+
+    Examples
+    --------
+    >>> len(MessageHistory.empty())
+    0
+    """
+
+    customer: npt.NDArray[Any] = array_field()
+    group: npt.NDArray[np.str_] = array_field()
+    step: npt.NDArray[np.str_] = array_field()
+    anchor: Dates = array_field()
+    sent_at: Dates = array_field()
+    channel: npt.NDArray[np.str_] = array_field()
+    counted: Bools = array_field()
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.customer)
+        for name in ("group", "step", "anchor", "sent_at", "channel", "counted"):
+            if getattr(self, name).shape != (n,):
+                raise InputError(name, f"one for each of the {n} messages", getattr(self, name).shape)
+
+    @classmethod
+    def empty(cls) -> MessageHistory:
+        """Nothing was sent yet."""
+        none = np.zeros(0, dtype=np.int64)
+        words, times = none.astype(np.str_), none.astype("datetime64[s]")
+        return cls(
+            customer=none,
+            group=words,
+            step=words,
+            anchor=times,
+            sent_at=times,
+            channel=words,
+            counted=none.astype(bool),
+        )
+
+    def __len__(self) -> int:
+        return len(self.customer)
+
+    def __add__(self, other: MessageHistory) -> MessageHistory:
+        """Both, one after the other."""
+        if not len(self) or not len(other):
+            return other if not len(self) else self
+        return MessageHistory(
+            **{
+                field.name: own(np.concatenate((getattr(self, field.name), getattr(other, field.name))))
+                for field in attrs.fields(MessageHistory)
+            }
+        )

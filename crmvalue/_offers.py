@@ -1,0 +1,92 @@
+"""What a journey gives: a percentage, an amount, or anything that has a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+import attrs
+
+from crmvalue._checks import as_float, as_text
+from crmvalue.errors import InputError
+
+__all__ = ["Offer", "as_offer", "as_offers"]
+
+
+def _optional_percent(value: Any) -> float | None:  # noqa: ANN401 - checked here
+    if value is None:
+        return None
+    percent = as_float("percent", value)
+    if not 0 < percent <= 100:
+        raise InputError("percent", "in (0, 100]", percent, hint="an offer of 10 percent is 10")
+    return percent
+
+
+def _optional_amount(value: Any) -> Decimal | None:  # noqa: ANN401 - checked here
+    if value is None:
+        return None
+    if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
+        raise InputError("amount", "a Decimal, a whole number or text such as '9.90'", value, hint="money is exact")
+    try:
+        amount = Decimal(value)
+    except ArithmeticError as error:
+        raise InputError("amount", "a Decimal, a whole number or text such as '9.90'", value) from error
+    if not amount.is_finite() or amount <= 0:
+        raise InputError("amount", "above 0", value)
+    return amount
+
+
+@attrs.frozen(kw_only=True)
+class Offer:
+    """What a message offers: a percentage, an amount of money, or a benefit by name.
+
+    Parameters
+    ----------
+    label : str, optional
+        What it is called; by default made of the percentage or the amount.
+    percent : float, optional
+        Discount in percent, in (0, 100].
+    amount : Decimal, int or str, optional
+        Money off, above 0; exact, so no float.
+
+    Examples
+    --------
+    >>> Offer(percent=10).label, Offer(amount="9.90").label, Offer(label="a gift").label
+    ('10 %', '9.90 off', 'a gift')
+    """
+
+    label: str = ""
+    percent: float | None = attrs.field(default=None, converter=_optional_percent)
+    amount: Decimal | None = attrs.field(default=None, converter=_optional_amount)
+
+    def __attrs_post_init__(self) -> None:
+        as_text("label", self.label)
+        if self.percent is not None and self.amount is not None:
+            raise InputError("amount", "left out where there is a percentage", self.amount)
+        if not self.label:
+            if self.percent is None and self.amount is None:
+                raise InputError("label", "given where there is no percentage and no amount", self.label)
+            made = f"{self.percent:g} %" if self.percent is not None else f"{self.amount} off"
+            object.__setattr__(self, "label", made)  # frozen, but made of the other fields
+
+
+def as_offer(value: object) -> Offer:
+    """Take an offer, or a text as one that has but a name."""
+    if isinstance(value, Offer):
+        return value
+    return Offer(label=as_text("offers", value))
+
+
+def as_offers(value: Iterable[object]) -> tuple[Offer, ...]:
+    """Take offers that do not fall from one to the next."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError("offers", "a sequence of offers or texts", value)
+    offers = tuple(as_offer(item) for item in value)
+    for earlier, later in pairwise(offers):
+        for name in ("percent", "amount"):
+            before, after = getattr(earlier, name), getattr(later, name)
+            if before is not None and after is not None and after < before:
+                raise InputError("offers", f"not falling: {later.label!r} comes after {earlier.label!r}", later.label)
+    return offers

@@ -1,0 +1,206 @@
+"""A plan: every message that was looked at, with its decision."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import read_json
+from crmvalue._journey_data import MessageHistory
+from crmvalue._values import array_field, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import Dates
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["DECISIONS", "Plan", "concatenate"]
+
+DECISIONS = (
+    "send", "duplicate", "exited", "missed", "expired", "suppressed", "control group", "no consent", "cool-down",
+    "outranked", "capped", "over budget",
+)  # fmt: skip
+"""All decisions; the module docstring of the planner states the order of the checks."""
+
+_REASONS = {
+    "send": "due, and nothing speaks against it",
+    "duplicate": "it was sent before",
+    "exited": "what ends the journey came first",
+    "missed": "an earlier run missed it, and the policy sends the latest alone or none",
+    "expired": "its time is over",
+    "suppressed": "the customer is on the suppression list",
+    "control group": "the customer is in the control group",
+    "no consent": "no channel of the journey has the customer's consent",
+    "cool-down": "the journey wrote to the customer a short while ago",
+    "outranked": "another journey of the group goes first",
+    "capped": "a frequency cap is reached on every channel",
+    "over budget": "the budget of the run is spent on more important messages",
+}
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Plan:
+    """All messages that were looked at, with one decision each; columns of equal length, by run and customer.
+
+    Parameters
+    ----------
+    run : ndarray of datetime64[D]
+        Day of the run.
+    customer : ndarray
+        To whom.
+    journey, step : ndarray of str
+        Journey, and its step.
+    group : ndarray of str
+        Group of journeys that sends one message between them; the journey itself for most.
+    anchor : ndarray of datetime64[s]
+        What the message is about: the day or the moment that started it.
+    planned, send_time, expires : ndarray of datetime64[s]
+        Local times: when it was due, when it is sent after quiet hours and missed runs, and its last moment.
+    send_time_utc : ndarray of datetime64[s]
+        The time of sending in UTC.
+    channel : ndarray of str
+        Channel; empty where none may be used or the message was decided on before.
+    offer : ndarray of str
+        Label of the offer; empty where there is none.
+    decision : ndarray of str
+        One of `DECISIONS`.
+    counted : ndarray of bool
+        Whether it counts for frequency caps once it is sent.
+    n_unknown_events : int
+        Events of customers who are not among those of the plan.
+
+    Examples
+    --------
+    >>> from crmvalue.journeys import Cascade, Customers, Policy, plan
+    >>> base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
+    >>> made = plan([Cascade(offers=["5 %", "7 %"])], base, None, None, Policy(), "2023-10-31")
+    >>> made.n_by_decision, str(made.send_time[0]), str(made.offer[0])
+    ({'send': 1}, '2023-10-31T10:00:00', '5 %')
+    """
+
+    run: Dates = array_field()
+    customer: npt.NDArray[Any] = array_field()
+    journey: npt.NDArray[np.str_] = array_field()
+    step: npt.NDArray[np.str_] = array_field()
+    group: npt.NDArray[np.str_] = array_field()
+    anchor: Dates = array_field()
+    planned: Dates = array_field()
+    send_time: Dates = array_field()
+    expires: Dates = array_field()
+    send_time_utc: Dates = array_field()
+    channel: npt.NDArray[np.str_] = array_field()
+    offer: npt.NDArray[np.str_] = array_field()
+    decision: npt.NDArray[np.str_] = array_field()
+    counted: Bools = array_field()
+    n_unknown_events: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        for name, column in self.to_columns().items():
+            if column.shape != self.run.shape:
+                raise InputError(name, f"as long as `run` ({len(self.run)})", column.shape)
+
+    def __len__(self) -> int:
+        return len(self.run)
+
+    @property
+    def n_by_decision(self) -> dict[str, int]:
+        """Number of messages by decision."""
+        words, counts = np.unique(self.decision, return_counts=True)
+        return dict(zip(words.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def key(self) -> npt.NDArray[np.str_]:
+        """Idempotency key of each message: the same message has the same key in every plan."""
+        parts = zip(self.group.tolist(), self.step.tolist(), self.customer.tolist(), self.anchor.tolist(), strict=True)
+        return np.array([f"{g}|{s}|{c}|{a:%Y-%m-%dT%H:%M:%S}" for g, s, c, a in parts], dtype=np.str_)
+
+    @property
+    def reason(self) -> npt.NDArray[np.str_]:
+        """Why each decision was taken, in words."""
+        words, place = np.unique(self.decision, return_inverse=True)
+        said = np.array([_REASONS[word] for word in words.tolist()], dtype=np.str_)
+        moved = (self.decision == "send") & (self.send_time != self.planned)
+        return np.where(moved, "due; sent later than planned, after quiet hours or a missed run", said[place])
+
+    def history(self) -> MessageHistory:
+        """Give the messages that are sent, to be kept for the next plan.
+
+        Returns
+        -------
+        MessageHistory
+            Of an earlier plan and a later one the sum: ``past + plan.history()``.
+        """
+        sent = self.decision == "send"
+        names = ("customer", "group", "step", "anchor", "channel", "counted")
+        return MessageHistory(sent_at=self.send_time[sent], **{name: getattr(self, name)[sent] for name in names})
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, for a dataframe of any kind."""
+        return {
+            field.name: getattr(self, field.name) for field in attrs.fields(Plan) if field.name != "n_unknown_events"
+        }
+
+    def to_json(self) -> str:
+        """Write the plan as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object of columns.
+        """
+        columns = {
+            name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
+            for name, column in self.to_columns().items()
+        }
+        return json.dumps({**columns, "n_unknown_events": self.n_unknown_events})
+
+    @classmethod
+    def from_json(cls, text: str) -> Plan:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Plan
+            An equal plan.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return read_json(text, _plan_from_fields)
+
+
+def concatenate(parts: list[Plan]) -> Plan:
+    """Put plans one after the other."""
+    columns = {name: own(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()}
+    return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events)
+
+
+def _plan_from_fields(fields: dict[str, Any]) -> Plan:
+    columns = {name: values for name, values in fields.items() if name != "n_unknown_events"}
+    read = {}
+    for name, values in columns.items():
+        if name == "run":
+            read[name] = np.array(values, dtype="datetime64[D]")
+        elif name in ("anchor", "planned", "send_time", "expires", "send_time_utc"):
+            read[name] = np.array(values, dtype="datetime64[s]")
+        elif name == "counted":
+            read[name] = np.array(values, dtype=bool)
+        elif name == "customer":
+            read[name] = np.array(values) if values else np.zeros(0, dtype=np.int64)
+        else:
+            read[name] = np.array(values, dtype=np.str_)
+    return Plan(**read, n_unknown_events=fields["n_unknown_events"])

@@ -1,0 +1,448 @@
+"""The planner: every message that is due, with one decision and its reason.
+
+Decisions are taken in a fixed order; the first check that a message fails decides:
+
+1. duplicate: it has been sent already
+2. exited: a purchase, or what else ends the journey, came first
+3. missed: an earlier run missed it, and the policy does not catch up on it
+4. expired: its time is over
+5. suppressed: the customer is on the suppression list
+6. control group: the customer is never written to
+7. no consent: on none of the channels of the journey
+8. cool-down: the journey wrote to the customer a short while ago
+9. outranked: another journey of its group has the customer's one message
+10. expired: its time is over when the quiet hours end
+11. capped: a frequency cap is reached on every channel
+12. over budget: the run may send no more
+13. send
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from crmvalue._calendar import local_to_utc, skip_quiet_hours
+from crmvalue._caps import Past, apply_caps
+from crmvalue._cascade import Cascade
+from crmvalue._checks import as_day, as_whole_number
+from crmvalue._journey_data import Customers, Events, MessageHistory
+from crmvalue._plan import DECISIONS, Plan, concatenate
+from crmvalue._policy import Policy
+from crmvalue._rows import row_keys
+from crmvalue._sources import BirthdayJourney, Context, TriggerJourney
+from crmvalue._values import own
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._offers import Offer
+    from crmvalue._sources import Candidates
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+    JourneyKind = Cascade | BirthdayJourney | TriggerJourney
+
+__all__ = ["explain", "plan", "simulate_plan"]
+
+_SEND, _OPEN = 0, 255
+_DAY = np.timedelta64(1, "D")
+
+
+class _Table(NamedTuple):
+    """All candidates of a run, columns of equal length."""
+
+    row: Integers
+    journey: Integers
+    step: Integers  # among all labels of the run
+    offer: Integers  # among all offers of the run
+    anchor: Dates
+    planned: Dates
+    expires: Dates
+    exited: Dates
+
+
+def plan(
+    journeys: Sequence[JourneyKind],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory | None,
+    policy: Policy,
+    as_of: ArrayLike,
+    *,
+    days: int = 1,
+) -> Plan:
+    """Decide on every message that is due on a day: whom to contact, with what, and why not the others.
+
+    Parameters
+    ----------
+    journeys : sequence
+        :class:`Cascade`, :class:`BirthdayJourney` and :class:`TriggerJourney` objects with different names.
+    customers : Customers
+        The customers.
+    events : Events or None
+        What they did; events after the day are not looked at.
+    history : MessageHistory or None
+        What was sent to them before.
+    policy : Policy
+        What holds for every message.
+    as_of : date
+        Day of the run, in the local time of each customer.
+    days : int, optional
+        Runs on so many days one after the other, each knowing what those before it have sent.
+
+    Returns
+    -------
+    Plan
+        Every message that was looked at, with its decision. The same arguments give the same plan, and with the sent
+        messages in `history` nothing is sent twice.
+
+    Raises
+    ------
+    InputError
+        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, or an event is of
+        an unknown customer and the policy does not allow for that.
+
+    Examples
+    --------
+    >>> base = Customers(
+    ...     customer=["ann", "bob"],
+    ...     dates={"birthday": ["1990-06-07", "1985-06-07"]},
+    ...     segments={"vip": [False, True]},
+    ...     consent={"email": [True, True]},
+    ... )
+    >>> birthdays = [
+    ...     BirthdayJourney("birthday", offer="10 %"),
+    ...     BirthdayJourney("vip birthday", offer="a gift", segment="vip", priority=1),
+    ... ]
+    >>> made = plan(birthdays, base, None, None, Policy(), "2024-05-31")
+    >>> for row in zip(made.customer, made.journey, made.decision):
+    ...     print(*row)
+    ann birthday send
+    bob vip birthday send
+    bob birthday outranked
+    """
+    chosen = _read_journeys(journeys)
+    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
+        if not isinstance(value, kind):
+            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
+    past = MessageHistory.empty() if history is None else history
+    first = as_day("as_of", as_of)
+    n_days = as_whole_number("days", days, low=1, high=3660)
+    parts = []
+    for day in range(n_days):
+        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"))
+        parts.append(made)
+        past = past + made.history() if n_days > 1 else past
+    return parts[0] if n_days == 1 else concatenate(parts)
+
+
+def simulate_plan(
+    journeys: Sequence[JourneyKind],
+    customers: Customers,
+    events: Events | None,
+    policy: Policy,
+    start: ArrayLike,
+    end: ArrayLike,
+    *,
+    history: MessageHistory | None = None,
+) -> Plan:
+    """Run journeys over past data day by day, to see loads and conflicts before going live.
+
+    Parameters
+    ----------
+    journeys, customers, events, policy, history
+        As in :func:`plan`; dates of the customers as they stood at `start`, later purchases as events.
+    start, end : date
+        First and last day, both in.
+
+    Returns
+    -------
+    Plan
+        The plans of all days, one after the other; `run` tells them apart.
+
+    Raises
+    ------
+    InputError
+        As :func:`plan`, and if `end` is before `start`.
+
+    Examples
+    --------
+    >>> base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
+    >>> simulated = simulate_plan([Cascade()], base, None, Policy(), "2023-10-01", "2024-02-01")
+    >>> simulated.send_time.astype("datetime64[D]")[simulated.decision == "send"]
+    array(['2023-10-31', '2024-01-31'], dtype='datetime64[D]')
+    """
+    first, last = as_day("start", start), as_day("end", end)
+    if last < first:
+        raise InputError("end", f"no earlier than start ({first})", str(last))
+    return plan(journeys, customers, events, history, policy, first, days=int((last - first).astype(np.int64)) + 1)
+
+
+def explain(made: Plan, customer: object) -> str:
+    """Say in words what a plan does with one customer, and why.
+
+    Parameters
+    ----------
+    made : Plan
+        A plan.
+    customer : int or str
+        Identifier.
+
+    Returns
+    -------
+    str
+        A line for each message that was looked at.
+
+    Raises
+    ------
+    InputError
+        If `made` is no plan.
+
+    Examples
+    --------
+    >>> base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]})
+    >>> print(explain(plan([Cascade()], base, None, None, Policy(), "2023-10-31"), 1))
+    2023-10-31 win-back, month 9: no consent (no channel of the journey has the customer's consent)
+    """
+    if not isinstance(made, Plan):
+        raise InputError("made", "a Plan", type(made).__name__)
+    mine = np.nonzero(made.customer == customer)[0]
+    if len(mine) == 0:
+        return f"no message was due to {customer}"
+    lines = []
+    reasons = made.reason
+    for i in mine.tolist():
+        sent = f" on {made.channel[i]} at {made.send_time[i]}" if made.decision[i] == "send" else ""
+        lines.append(f"{made.run[i]} {made.journey[i]}, {made.step[i]}: {made.decision[i]}{sent} ({reasons[i]})")
+    return "\n".join(lines)
+
+
+def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
+    given: object = journeys
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise InputError("journeys", "a sequence of at least one journey", given)
+    for journey in given:
+        if not isinstance(journey, Cascade | BirthdayJourney | TriggerJourney):
+            raise InputError("journeys", "Cascade, BirthdayJourney or TriggerJourney objects", journey)
+    names = [journey.name for journey in given]
+    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        raise InputError("journeys", "with different names", twice)
+    return tuple(given)
+
+
+def _plan_day(
+    journeys: tuple[JourneyKind, ...],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory,
+    policy: Policy,
+    today: np.datetime64,
+) -> Plan:
+    context = Context(customers, events, today)
+    if context.n_unknown and policy.unknown_customers == "raise":
+        rule = "of customers of the plan"
+        raise InputError("events", rule, "others", count=context.n_unknown, hint="unknown_customers='count' of Policy")
+    table, labels, offers = _collect(journeys, context)
+    ids, rank = np.unique(customers.customer[table.row], return_inverse=True)
+    priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[table.journey]
+    order = np.lexsort((table.step, table.journey, table.planned, -priority, rank))
+    table = _Table._make(column[order] for column in table)
+    rank, priority = rank[order], priority[order]
+
+    decision = np.full(len(rank), _OPEN, dtype=np.uint8)
+
+    def decide(word: str, chosen: Bools) -> None:
+        decision[(decision == _OPEN) & chosen] = DECISIONS.index(word)
+
+    send = _send_times(table.planned, today, policy)
+    group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
+    group = group_of[table.journey]
+    past = Past(history, customers, table.row, group_names, labels)
+    decide("duplicate", past.has(table.row, group, table.step, table.anchor))
+    decide("exited", table.exited <= send)
+    start = today.astype("datetime64[s]")
+    if policy.catch_up != "all":
+        late = table.planned < start
+        decide(
+            "missed",
+            late & (_has_later(rank, table, decision == _OPEN) | np.full(len(rank), policy.catch_up == "skip")),
+        )
+    decide("expired", np.maximum(table.planned, start) > table.expires)
+    decide("suppressed", np.isin(ids, _like(policy.suppressed, ids))[rank])
+    decide("control group", (_uniform(ids, policy.salt) < policy.control_share)[rank])
+    channels, channel_names = _channels(journeys, customers, table)
+    decide("no consent", (channels < 0).all(axis=1))
+    _cool_down(journeys, table, rank, send, past, group, decision, decide)
+    contest = np.array([isinstance(journey, BirthdayJourney) for journey in journeys])[table.journey]
+    decide("outranked", contest & _not_first(decision == _OPEN, rank, group, table.anchor))
+    decide("expired", send > table.expires)
+    exempt = np.array([journey.exempt for journey in journeys])[table.journey]
+    used = apply_caps(policy.caps, channel_names, channels, table.row, send, exempt, decision == _OPEN, past)
+    decide("capped", used < 0)
+    if policy.budget is not None:
+        open_ = np.nonzero(decision == _OPEN)[0]
+        draw = _uniform(ids, policy.salt + " budget")[rank[open_]]
+        first = open_[np.lexsort((table.planned[open_], draw, -priority[open_]))]
+        decision[first[policy.budget :]] = DECISIONS.index("over budget")
+    decision[decision == _OPEN] = _SEND
+    words = np.array(DECISIONS)[decision]
+    sent = decision == _SEND
+    return Plan(
+        run=own(np.full(len(rank), today)),
+        customer=own(ids[rank]),
+        journey=own(np.array([journey.name for journey in journeys])[table.journey]),
+        step=own(np.array(labels)[table.step] if labels else np.zeros(0, dtype=np.str_)),
+        group=own(group_names[group]),
+        anchor=own(table.anchor),
+        planned=own(table.planned),
+        send_time=own(send),
+        expires=own(table.expires),
+        send_time_utc=own(_to_utc(send, customers, table.row)),
+        channel=own(np.where(sent, np.array([*channel_names, ""])[used], "")),
+        offer=own(np.array([offer.label if offer else "" for offer in offers], dtype=np.str_)[table.offer]),
+        decision=own(words),
+        counted=own(~exempt),
+        n_unknown_events=context.n_unknown,
+    )
+
+
+def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[_Table, tuple[str, ...], list[Offer | None]]:
+    """Candidates of all journeys whose segment the customer is in, with all labels of steps and all offers."""
+    parts: list[tuple[Candidates, int]] = []
+    labels: dict[str, int] = {}
+    offers: list[Offer | None] = []
+    columns: list[list[Any]] = [[] for _ in _Table._fields]
+    for j, journey in enumerate(journeys):
+        found = journey.candidates(context)
+        keep: Any = slice(None)
+        if journey.segment is not None:
+            segments = context.customers.segments
+            if journey.segment not in segments:
+                known = ", ".join(segments) or "none"
+                raise InputError("customers", f"with the segment {journey.segment!r} of {journey.name!r}", known)
+            keep = segments[journey.segment][found.row]
+        parts.append((found, j))
+        place = np.array([labels.setdefault(label, len(labels)) for label in found.labels], dtype=np.int64)
+        row, step = found.row[keep], found.step[keep]
+        values = (
+            row, np.full(len(row), j), place[step], step + len(offers),
+            found.anchor[keep], found.planned[keep], found.expires[keep], found.exited[keep],
+        )  # fmt: skip
+        offers.extend(found.offers)
+        for column, value in zip(columns, values, strict=True):
+            column.append(value)
+    return _Table(*(np.concatenate(column) for column in columns)), tuple(labels), offers
+
+
+def _send_times(planned: Dates, today: np.datetime64, policy: Policy) -> Dates:
+    """Send what was missed today at its hour, and what falls into quiet hours at their end."""
+    late = planned < today.astype("datetime64[s]")
+    hour = planned - planned.astype("datetime64[D]")
+    send: Dates = np.where(late, today.astype("datetime64[s]") + hour, planned)
+    if policy.quiet_hours is not None:
+        start, end = policy.quiet_hours
+        send = skip_quiet_hours(send, start_hour=start, end_hour=end)
+    return send
+
+
+def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:
+    """Whether a message of the same customer and journey stands open that was planned later."""
+    journeys = int(table.journey.max(initial=0)) + 1
+    key = rank * journeys + table.journey
+    latest = np.full(
+        int(key.max(initial=-1)) + 1 if len(key) < 1 << 22 else int(key.max()) + 1, -(2**62), dtype=np.int64
+    )
+    planned = table.planned.astype(np.int64)
+    np.maximum.at(latest, key[open_], planned[open_])
+    found: Bools = planned < latest[key]
+    return found
+
+
+def _not_first(open_: Bools, rank: Integers, group: Integers, anchor: Dates) -> Bools:
+    """Whether another open row of the same customer, group and anchor stands further up."""
+    rows = np.nonzero(open_)[0]
+    key = row_keys(*(column[rows].astype(np.float64) for column in (rank, group, anchor)))
+    _, first = np.unique(key, return_index=True)
+    found = np.ones(len(open_), dtype=bool)
+    found[rows[first]] = False
+    return found & open_
+
+
+def _cool_down(
+    journeys: tuple[JourneyKind, ...],
+    table: _Table,
+    rank: Integers,
+    send: Dates,
+    past: Past,
+    group: Integers,
+    decision: npt.NDArray[np.uint8],
+    decide: Any,  # noqa: ANN401 - the function of the run
+) -> None:
+    triggers = [isinstance(journey, TriggerJourney) for journey in journeys]
+    days = [j.cool_down_days if isinstance(j, TriggerJourney) else 0 for j in journeys]
+    once = [isinstance(j, TriggerJourney) and j.once for j in journeys]
+    rest = np.array(days)[table.journey].astype("timedelta64[D]")
+    single = np.array(once)[table.journey]
+    latest = past.latest(table.row, group)
+    soon = (send < latest + rest) | (single & ~np.isnat(latest))
+    held = np.array(triggers)[table.journey] & ((rest > np.timedelta64(0, "D")) | single)
+    decide("cool-down", held & soon)
+    nothing = np.zeros(len(rank), dtype=np.int64).astype("datetime64[s]")
+    decide("cool-down", held & _not_first((decision == _OPEN) & held, rank, table.journey, nothing))
+
+
+def _channels(journeys: tuple[JourneyKind, ...], customers: Customers, table: _Table) -> tuple[Integers, list[str]]:
+    """Channels that may be used for each message, the preferred one first, as places among the names; -1 for none."""
+    names = list(dict.fromkeys(channel for journey in journeys for channel in journey.channels))
+    place = {name: i for i, name in enumerate(names)}
+    width = max(len(journey.channels) for journey in journeys)
+    found = np.full((len(table.row), width), -1, dtype=np.int64)
+    by_journey = np.argsort(table.journey, kind="stable")
+    ends = np.searchsorted(table.journey[by_journey], np.arange(len(journeys) + 1))
+    for j, journey in enumerate(journeys):
+        lines = by_journey[ends[j] : ends[j + 1]]
+        if len(lines) == 0:
+            continue
+        rows = table.row[lines]
+        for position, channel in enumerate(journey.channels):
+            consent = customers.consent.get((channel, journey.purpose), customers.consent.get((channel, "*")))
+            if consent is not None:
+                found[lines, position] = np.where(consent[rows], place[channel], -1)
+    return found, names
+
+
+def _uniform(ids: npt.NDArray[Any], salt: str) -> Floats:
+    """Draw a number in [0, 1) for each identifier, always the same for the same salt."""
+    if salt and len(salt.encode()) > 64:
+        salt = hashlib.blake2b(salt.encode()).hexdigest()[:64]
+    key = salt.encode()
+    hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
+    numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
+    return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def _like(suppressed: npt.NDArray[Any], ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Check that the suppression list is of the same kind as the identifiers."""
+    if len(suppressed) and len(ids) and (suppressed.dtype.kind in "iu") != (ids.dtype.kind in "iu"):
+        raise InputError("suppressed", "identifiers like those of the customers", suppressed[0])
+    return suppressed
+
+
+def _to_utc(local: Dates, customers: Customers, row: Integers) -> Dates:
+    zones, code = customers.time_zone
+    utc = local.copy()
+    if zones == ("UTC",):
+        return utc
+    of = code[row]
+    for i, zone in enumerate(zones):
+        mine = of == i
+        if mine.any():
+            utc[mine] = local_to_utc(local[mine], ZoneInfo(zone))
+    return utc

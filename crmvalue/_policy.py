@@ -1,0 +1,140 @@
+"""Rules that hold for all journeys: who may be written to, when, how often and on which channel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+
+from crmvalue._checks import as_fraction, as_text, as_whole_number, require_choice
+from crmvalue._customers import encode_customers
+from crmvalue._values import checked_field
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["FrequencyCap", "Policy"]
+
+_SECONDS_A_DAY = 86_400
+
+
+@attrs.frozen(kw_only=True)
+class FrequencyCap:
+    """At most so many messages to a customer in so many days.
+
+    Parameters
+    ----------
+    messages : int
+        Most messages, >= 1.
+    days : int, optional
+        Length of a rolling window, >= 1; leave it out with `per`.
+    per : {"day", "week", "month"}, optional
+        A period of the customer's calendar instead of a rolling window; weeks begin on Monday.
+    channel : str, optional
+        The channel that is counted; by default all together.
+
+    Examples
+    --------
+    >>> FrequencyCap(messages=2, days=7)
+    FrequencyCap(messages=2, days=7, per=None, channel=None)
+    >>> FrequencyCap(messages=1, per="day", channel="sms").channel
+    'sms'
+    """
+
+    messages: int = checked_field("messages", lambda name, value: as_whole_number(name, value, low=1))
+    days: int | None = attrs.field(default=None)
+    per: Literal["day", "week", "month"] | None = None
+    channel: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.days is None) == (self.per is None):
+            raise InputError("days", "given, or `per` in its place", self.days)
+        if self.days is not None:
+            as_whole_number("days", self.days, low=1, high=3660)
+        if self.per is not None:
+            require_choice("per", self.per, ("day", "week", "month"))
+        if self.channel is not None:
+            as_text("channel", self.channel)
+
+
+def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
+    given: object = value
+    caps = tuple(given) if isinstance(given, Iterable) else (given,)
+    for cap in caps:
+        if not isinstance(cap, FrequencyCap):
+            raise InputError("caps", "FrequencyCap objects", cap)
+    return caps
+
+
+def _hours(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - checked here
+    if value is None:
+        return None
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError("quiet_hours", "a pair of hours such as (22, 6)", value)
+    hours = tuple(as_whole_number("quiet_hours", hour, low=0, high=23) for hour in value)
+    if len(hours) != 2 or hours[0] == hours[1]:
+        raise InputError("quiet_hours", "a pair of two different hours such as (22, 6)", value)
+    return hours
+
+
+def _suppressed(value: ArrayLike) -> npt.NDArray[Any]:
+    return encode_customers("suppressed", value)[0]
+
+
+def _share(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
+    return as_fraction(name, value, closed=True)
+
+
+def _optional_count(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_whole_number(name, value, low=0)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Policy:
+    """What holds for every message of a plan.
+
+    Parameters
+    ----------
+    quiet_hours : (int, int), optional
+        Local hours from which and until which nobody is written to; (22, 6) runs over midnight. A message planned
+        inside waits for their end.
+    caps : sequence of FrequencyCap, optional
+        Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted.
+    control_share : float, optional
+        Share of the customers who are never written to, in [0, 1], to measure the effect: chosen by a salted hash of
+        the identifier, so always the same ones.
+    salt : str, optional
+        Of that hash: another salt gives another control group.
+    suppressed : array_like, optional
+        Identifiers of customers who are not written to at all.
+    budget : int, optional
+        Most messages of one run, >= 0: the most important first, then by a stable draw.
+    catch_up : {"latest", "all", "skip"}, optional
+        Messages of a journey that earlier runs have missed and that are still valid: the latest of each customer and
+        journey, all, or none.
+    unknown_customers : {"raise", "count"}, optional
+        Events and past messages of customers who are not among those of the plan: an error, or left out and counted.
+
+    Examples
+    --------
+    >>> policy = Policy(quiet_hours=(22, 6), caps=[FrequencyCap(messages=2, days=7)], control_share=0.05)
+    >>> policy.catch_up
+    'latest'
+    """
+
+    quiet_hours: tuple[int, int] | None = attrs.field(default=None, converter=_hours)
+    caps: tuple[FrequencyCap, ...] = attrs.field(default=(), converter=_caps)
+    control_share: float = checked_field("control_share", _share, default=0.0)
+    salt: str = checked_field("salt", as_text, default="crmvalue")
+    suppressed: npt.NDArray[Any] = attrs.field(default=(), converter=_suppressed)
+    budget: int | None = checked_field("budget", _optional_count, default=None)
+    catch_up: Literal["latest", "all", "skip"] = "latest"
+    unknown_customers: Literal["raise", "count"] = "raise"
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("catch_up", self.catch_up, ("latest", "all", "skip"))
+        require_choice("unknown_customers", self.unknown_customers, ("raise", "count"))

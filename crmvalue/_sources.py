@@ -1,0 +1,448 @@
+"""Journeys that a date or an event starts, and the messages that each has to send on a day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months, anniversary
+from crmvalue._checks import as_days, as_flag, as_positive, as_text, as_whole_number, require_choice
+from crmvalue._offers import Offer, as_offer
+from crmvalue._values import checked_field
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue._cascade import Cascade
+    from crmvalue._journey_data import Customers, Events
+    from crmvalue.typing import ArrayLike, Dates, Integers
+
+__all__ = [
+    "NEVER",
+    "BirthdayJourney",
+    "Candidates",
+    "Context",
+    "TriggerJourney",
+    "cascade_candidates",
+    "channels_field",
+    "flag_field",
+    "hour_field",
+    "name_field",
+    "offer_field",
+    "purpose_field",
+    "segment_field",
+    "whole_field",
+]
+
+_DAY = np.timedelta64(1, "D")
+_SECOND = np.timedelta64(1, "s")
+_FEBRUARY = 64  # of a month and day as one number
+NEVER = np.datetime64("NaT", "s")
+
+
+class Candidates(NamedTuple):
+    """Messages that a journey would send, columns of equal length; times are those of the customer."""
+
+    row: Integers
+    step: Integers  # place among `labels`
+    labels: tuple[str, ...]
+    anchor: Dates  # what the message is about: the day or the moment that started it
+    planned: Dates
+    expires: Dates  # last moment
+    exited: Dates  # moment at which the reason for the message was gone; NaT where it is not
+    offers: tuple[Offer | None, ...]  # of each label
+
+
+class Context:
+    """What all journeys of a run look at: the customers, the day, and the events until its end."""
+
+    def __init__(self, customers: Customers, events: Events | None, today: np.datetime64) -> None:
+        self.customers, self.today = customers, today
+        self.end = (today + _DAY).astype("datetime64[s]")
+        self.by_name: dict[str, tuple[Integers, Dates]] = {}
+        self._month_days: dict[str, Integers] = {}
+        self.n_unknown = 0
+        if events is None or len(events) == 0:
+            return
+        rows = customers.rows_of(events.customer.distinct)[events.customer.code]
+        self.n_unknown = int(np.count_nonzero(rows < 0))
+        usable = (rows >= 0) & (events.time < self.end)
+        rows, names, times = rows[usable], events.name.code[usable], events.time[usable]
+        order = np.lexsort((times, rows, names))
+        rows, names, times = rows[order], names[order], times[order]
+        ends = np.searchsorted(names, np.arange(len(events.names) + 1))
+        for i, name in enumerate(events.names):
+            part = slice(ends[i], ends[i + 1])
+            self.by_name[name] = rows[part], times[part]
+
+    def events_of(self, name: str) -> tuple[Integers, Dates]:
+        """Give the customers and times of the events of a name, by customer and time."""
+        empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
+        return self.by_name.get(name, empty)
+
+    def first_after(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
+        """Time of the first event of some names after a moment, for each row; NaT where there is none."""
+        first = np.full(len(row), NEVER, dtype="datetime64[s]")
+        for name in names:
+            rows, times = self.events_of(name)
+            if len(rows) == 0:
+                continue
+            place = np.searchsorted(_join(rows, times), _join(row, after), side="right")
+            inside = np.minimum(place, len(rows) - 1)
+            found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)
+            first = np.fmin(first, found)
+        return first
+
+    def latest_day(self, name: str) -> Dates:
+        """Day of the last event of a name of each customer; NaT where there is none."""
+        rows, times = self.events_of(name)
+        latest = np.full(len(self.customers), np.datetime64("NaT", "D"))
+        latest[rows] = times.astype("datetime64[D]")  # sorted by time: the last one stays
+        return latest
+
+    def rows_by_month_day(self, name: str, days: Dates) -> Integers:
+        """Find customers whose date may have its anniversary on one of some days; leap days are let through."""
+        if name not in self._month_days:
+            date = self.date(name)
+            month_day = _month_day(np.where(np.isnat(date), np.datetime64("1970-01-01"), date))
+            self._month_days[name] = np.where(np.isnat(date), 0, month_day)
+        wanted = np.zeros(12 * 32 + 32, dtype=bool)
+        wanted[_month_day(days)] = True
+        if wanted[[_FEBRUARY + 28, _FEBRUARY + 29, _FEBRUARY + 32 + 1]].any():
+            wanted[_FEBRUARY + 29] = True
+        return np.nonzero(wanted[self._month_days[name]])[0]
+
+    def date(self, name: str) -> Dates:
+        """Column of days of the customers."""
+        if name not in self.customers.dates:
+            known = ", ".join(self.customers.dates) or "none"
+            raise InputError("customers", f"with the date {name!r} that a journey starts from", known)
+        return self.customers.dates[name]
+
+
+def _month_day(date: Dates) -> Integers:
+    """One number for month and day: 32 times the month, counted from 1, and the day."""
+    month = date.astype("datetime64[M]")
+    number: Integers = 32 * (month.astype(np.int64) % 12 + 1) + (date - month.astype("datetime64[D]")).astype(np.int64)
+    return number + 1
+
+
+def _join(row: Integers, time: Dates) -> Integers:
+    """One ascending number for a row and a moment (of the years 1 to 9999)."""
+    key: Integers = row * np.int64(1 << 40) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 37))
+    return key
+
+
+def _words(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise InputError(name, "a text or a sequence of texts", value)
+    return tuple(as_text(name, word) for word in value)
+
+
+def _channels(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    words = _words(name, value)
+    if not words or len(set(words)) != len(words):
+        raise InputError(name, "at least one channel, each once, the preferred one first", value)
+    return words
+
+
+def _optional_text(name: str, value: Any) -> str | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_text(name, value)
+
+
+def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401, ARG001 - the signature of checked_field
+    return None if value is None else as_offer(value)
+
+
+def _name(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a text that is not empty", value)
+    return text
+
+
+def name_field(**options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the name of a journey."""
+    return checked_field("name", _name, **options)
+
+
+def segment_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the segment whose customers a journey is for; None for all."""
+    return checked_field("segment", _optional_text, default=None, kw_only=True)
+
+
+def channels_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for channels, the preferred one first."""
+    return checked_field("channels", _channels, default=("email",), kw_only=True)
+
+
+def purpose_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the purpose to which a customer has to have agreed."""
+    return checked_field("purpose", as_text, default="marketing", kw_only=True)
+
+
+def offer_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for what a message offers."""
+    return checked_field("offer", _optional_offer, default=None, kw_only=True)
+
+
+def hour_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the local hour of sending."""
+    return whole_field("send_hour", 0, 23, default=10)
+
+
+def flag_field(name: str, *, default: bool) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for True or False."""
+    return checked_field(name, as_flag, default=default, kw_only=True)
+
+
+def whole_field(name: str, low: int, high: int, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a whole number from low to high."""
+    return checked_field(
+        name, lambda field, value: as_whole_number(field, value, low=low, high=high), kw_only=True, **options
+    )
+
+
+_PRIORITY = 1_000_000
+
+
+@attrs.frozen
+class BirthdayJourney:
+    """A message some days before each birthday, or another anniversary, with an offer that ends some days after.
+
+    Of several journeys on one date each customer gets one a year: of those whose segment he is in, that with the
+    highest priority.
+
+    Parameters
+    ----------
+    name : str
+        Name of the journey.
+    date : str, optional
+        Date of the customers that comes round each year: "birthday", "registered", "contract_end", one of your own.
+    days_before : int, optional
+        Days from the message to the day itself, >= 0.
+    valid_days_after : int, optional
+        Days after it on which the offer still holds, >= 0.
+    leap_day : {"backward", "forward", "skip"}, optional
+        What becomes of 29 February in a common year: 28 February, 1 March, or no message.
+    offer : Offer or str, optional
+        What is offered.
+    segment : str, optional
+        Segment whose customers it is for; by default all.
+    priority : int, optional
+        Higher goes first.
+    channels : str or sequence of str, optional
+        Channels, the preferred one first: the others are tried where it may not be used.
+    purpose : str, optional
+        Purpose to which the customer has to have agreed.
+    exempt : bool, optional
+        Whether its messages neither count for frequency caps nor are held back by them.
+    send_hour : int, optional
+        Local hour of sending, 0 to 23.
+    catch_up_days : int, optional
+        Days after which a missed message is given up, >= 0.
+
+    Examples
+    --------
+    >>> vip = BirthdayJourney("vip birthday", offer="a gift", segment="vip", priority=2)
+    >>> message = vip.message("1992-02-29", 2025)
+    >>> str(message.sent_on), str(message.day), str(message.valid_until)
+    ('2025-02-21', '2025-02-28', '2025-03-07')
+    """
+
+    name: str = name_field()
+    date: str = checked_field("date", as_text, default="birthday", kw_only=True)
+    days_before: int = whole_field("days_before", 0, 180, default=7)
+    valid_days_after: int = whole_field("valid_days_after", 0, 180, default=7)
+    leap_day: LeapDayPolicy = attrs.field(default="backward", kw_only=True)
+    offer: Offer | None = offer_field()
+    segment: str | None = segment_field()
+    priority: int = whole_field("priority", -_PRIORITY, _PRIORITY, default=0)
+    channels: tuple[str, ...] = channels_field()
+    purpose: str = purpose_field()
+    exempt: bool = flag_field("exempt", default=False)
+    send_hour: int = hour_field()
+    catch_up_days: int = whole_field("catch_up_days", 0, 180, default=3)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("leap_day", self.leap_day, LEAP_DAY_POLICIES)
+
+    @property
+    def group(self) -> str:
+        """Journeys of one group send one message a customer and year between them."""
+        return f"anniversary of {self.date}"
+
+    def message(self, date: ArrayLike, year: int) -> AnniversaryMessage:
+        """Days of the message for an anniversary.
+
+        Parameters
+        ----------
+        date : array_like
+            The date itself, such as that of birth; one customer or any number.
+        year : int
+            Year of the anniversary. Its message may fall into the year before.
+
+        Returns
+        -------
+        AnniversaryMessage
+            Day of the message, of the anniversary, and the last on which the offer holds.
+
+        Raises
+        ------
+        InputError
+            If a date is missing or the year is not from 2 to 9998.
+
+        Examples
+        --------
+        >>> message = BirthdayJourney("birthday").message("1990-01-03", 2025)
+        >>> str(message.sent_on), str(message.valid_until)
+        ('2024-12-27', '2025-01-10')
+        """
+        of_year = as_whole_number("year", year, low=2, high=9998)
+        day = anniversary(as_days("date", date), of_year, leap_day=self.leap_day)
+        before, after = (np.timedelta64(days, "D") for days in (self.days_before, self.valid_days_after))
+        return AnniversaryMessage(sent_on=day - before, day=day, valid_until=day + after)
+
+    def candidates(self, context: Context) -> Candidates:
+        """Messages of the run, those missed in the last days included."""
+        date = context.date(self.date)
+        first = context.today - np.timedelta64(self.catch_up_days, "D")
+        rows, days = [], []
+        target = np.arange(first, context.today + _DAY) + np.timedelta64(self.days_before, "D")
+        around = context.rows_by_month_day(self.date, target)
+        for year in np.unique(target.astype("datetime64[Y]").astype(np.int64) + 1970).tolist():
+            day = anniversary(date[around], year, leap_day=self.leap_day)
+            hit = (day >= target[0]) & (day <= target[-1]) & (day > date[around])  # not the day itself
+            rows.append(around[hit])
+            days.append(day[hit])
+        row, day = np.concatenate(rows), np.concatenate(days)
+        planned = _at_hour(day - np.timedelta64(self.days_before, "D"), self.send_hour)
+        expires = _at_hour(day + np.timedelta64(self.valid_days_after + 1, "D"), 0) - _SECOND
+        return Candidates(
+            row, np.zeros(len(row), dtype=np.int64), ("message",), day.astype("datetime64[s]"), planned, expires,
+            np.full(len(row), NEVER), (self.offer,),
+        )  # fmt: skip
+
+
+class AnniversaryMessage(NamedTuple):
+    """Days of a message: when it is sent, the day itself, and the last on which its offer holds."""
+
+    sent_on: Dates
+    day: Dates
+    valid_until: Dates
+
+
+@attrs.frozen
+class TriggerJourney:
+    """A message some time after an event, unless something else has happened meanwhile.
+
+    The event is one of yours, or made by :func:`price_drops` or :func:`segment_changes`. The functions
+    :meth:`abandoned_cart`, :meth:`welcome` and :meth:`no_second_purchase` give the usual ones.
+
+    Parameters
+    ----------
+    name : str
+        Name of the journey.
+    event : str
+        Event that starts it.
+    wait_hours : float, optional
+        Hours from the event to the message, >= 0.
+    unless : str or sequence of str, optional
+        Events that call the message off, looked up until the moment of sending.
+    valid_days : int, optional
+        Days after the planned moment on which the message is still worth sending, >= 1.
+    cool_down_days : int, optional
+        Days after a message in which the journey does not write to the same customer again, >= 0.
+    once : bool, optional
+        Whether a customer gets the message once in his life.
+    offer, segment, priority, channels, purpose, exempt, catch_up_days
+        As in :class:`BirthdayJourney`.
+
+    Examples
+    --------
+    >>> TriggerJourney("back in stock", event="restock", wait_hours=2, unless="purchase").valid_days
+    3
+    """
+
+    name: str = name_field()
+    event: str = checked_field("event", _name, kw_only=True)
+    wait_hours: float = checked_field(
+        "wait_hours", lambda name, value: as_positive(name, value, zero=True), default=0.0, kw_only=True
+    )
+    unless: tuple[str, ...] = checked_field("unless", _words, default=(), kw_only=True)
+    valid_days: int = whole_field("valid_days", 1, 3660, default=3)
+    cool_down_days: int = whole_field("cool_down_days", 0, 3660, default=7)
+    once: bool = flag_field("once", default=False)
+    offer: Offer | None = offer_field()
+    segment: str | None = segment_field()
+    priority: int = whole_field("priority", -_PRIORITY, _PRIORITY, default=0)
+    channels: tuple[str, ...] = channels_field()
+    purpose: str = purpose_field()
+    exempt: bool = flag_field("exempt", default=False)
+    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=3)
+
+    @property
+    def group(self) -> str:
+        """A trigger is a group of its own."""
+        return self.name
+
+    @classmethod
+    def abandoned_cart(cls, name: str = "abandoned cart", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+        """Remind of a cart that was left: an hour after "cart", unless "purchase"."""
+        return cls(name, **{"event": "cart", "wait_hours": 1.0, "unless": "purchase", **options})
+
+    @classmethod
+    def welcome(cls, name: str = "welcome", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+        """Welcome a new customer: at once after "first purchase", once in his life."""
+        return cls(name, **{"event": "first purchase", "once": True, **options})
+
+    @classmethod
+    def no_second_purchase(cls, days: int = 30, name: str = "no second purchase", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+        """Ask for the second purchase: so many days after "first purchase", unless "purchase" came after it."""
+        wait = 24.0 * as_whole_number("days", days, low=1)
+        return cls(
+            name, **{"event": "first purchase", "wait_hours": wait, "unless": "purchase", "once": True, **options}
+        )
+
+    def candidates(self, context: Context) -> Candidates:
+        """Messages of the run, those missed in the last days included."""
+        row, time = context.events_of(self.event)
+        planned = time + np.timedelta64(round(self.wait_hours * 3600), "s")
+        first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        due = (planned >= first) & (planned < context.end)
+        row, time, planned = row[due], time[due], planned[due]
+        return Candidates(
+            row, np.zeros(len(row), dtype=np.int64), ("message",), time, planned,
+            planned + np.timedelta64(self.valid_days, "D"), context.first_after(self.unless, row, time), (self.offer,),
+        )  # fmt: skip
+
+
+def cascade_candidates(cascade: Cascade, context: Context) -> Candidates:
+    """Find the steps of a win-back cascade that fall on the day or were missed in the last days."""
+    bought = context.latest_day("purchase")
+    given = context.date(cascade.date)
+    last = np.fmax(given, bought)
+    rows = np.nonzero(~np.isnat(last))[0]
+    due = cascade.due(last[rows], context.today, most_days_late=cascade.catch_up_days)
+    months = np.array(cascade.months, dtype=np.int64)
+    step = np.searchsorted(months, due.month)
+    row = rows[due.row]
+    anchor = last[row]
+    ends = add_months(anchor, np.append(months[1:], cascade.end_month)[step])
+    exited: Dates = np.full(len(row), NEVER)
+    if cascade.ends_with == "reaction":
+        exited = context.first_after(("reaction",), row, _at_hour(anchor, 0))
+    return Candidates(
+        row, step, tuple(f"month {month}" for month in cascade.months), anchor.astype("datetime64[s]"),
+        _at_hour(due.date, cascade.send_hour), _at_hour(ends, 0) - _SECOND, exited,
+        tuple(cascade.offer_of(i) for i in range(len(months))),
+    )  # fmt: skip
+
+
+def _at_hour(day: Dates, hour: int) -> Dates:
+    moment: Dates = np.add(day.astype("datetime64[s]"), np.timedelta64(hour * 3600, "s"))
+    return moment
