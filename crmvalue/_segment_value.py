@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_day
+from crmvalue._checks import as_column, as_day, as_text
 from crmvalue._migration import encode_labels
 from crmvalue._segment_table import SegmentTable
 from crmvalue._values import array_field, own, stay_frozen
@@ -144,7 +145,11 @@ class SegmentValueChanges:
 
 
 def summarise_segments(
-    segment: ArrayLike, value: ArrayLike, *, table: SegmentTable | None = None, as_of: ArrayLike | None = None
+    segment: ArrayLike,
+    value: ArrayLike,
+    *,
+    table: SegmentTable | Sequence[str] | None = None,
+    as_of: ArrayLike | None = None,
 ) -> SegmentSummary:
     """Add up the customers and their value by segment, channel, region or cohort.
 
@@ -154,8 +159,9 @@ def summarise_segments(
         Group of each customer, shape (n,).
     value : array_like
         Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
-    table : SegmentTable, optional
-        Table that the groups are from: its order, its groups without customers too, and what it says of them.
+    table : SegmentTable or sequence of str, optional
+        Table that the groups are from: its order, its groups without customers too, and what it says of them. Or just
+        the names of all groups in order, such as `LIFECYCLE_STAGES`.
     as_of : date, optional
         Day of the values.
 
@@ -191,18 +197,29 @@ def summarise_segments(
         names = tuple(labels[i] for i in order)
         meanings = actions = ("",) * len(names)
     else:
-        if not isinstance(table, SegmentTable):
-            raise InputError("table", "a SegmentTable", type(table).__name__)
-        strange = sorted(set(labels) - set(table.names))
+        names, meanings, actions = _read_table(table)
+        strange = sorted(set(labels) - set(names))
         if strange:
             raise InputError("segment", "a group of the table", strange[0], count=len(strange))
         place = {label: i for i, label in enumerate(labels)}
         n, sums = np.append(n, 0), np.append(sums, 0.0)  # for groups without customers
-        order = np.array([place.get(name, len(labels)) for name in table.names])
-        names, meanings, actions = table.names, table.meanings, table.actions
+        order = np.array([place.get(name, len(labels)) for name in names])
     return SegmentSummary(
         names=names, n_customers=own(n[order]), value=own(sums[order]), meanings=meanings, actions=actions, as_of=as_of
     )
+
+
+def _read_table(table: SegmentTable | Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Names of all groups, with what is said of them."""
+    if isinstance(table, SegmentTable):
+        return table.names, table.meanings, table.actions
+    given: object = table
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise InputError("table", "a SegmentTable, or the names of all groups", given)
+    names = tuple(as_text("table", name) for name in given)
+    if len(set(names)) != len(names):
+        raise InputError("table", "names that are all different", names)
+    return names, ("",) * len(names), ("",) * len(names)
 
 
 def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> SegmentValueChanges:
