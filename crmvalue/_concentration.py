@@ -215,12 +215,12 @@ class ValueConcentration:
     @property
     def message(self) -> str:
         """Say it in a sentence."""
-        said = (
-            f"{self.best_customers:.0%} of the customers hold {self.value_of_best:.0%} of the value; "
-            f"{self.holders:.0%} of them make {self.value_share:.0%}"
+        best, held, holders, asked = (
+            _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
         )
-        if self.is_warning:
-            return f"{said}: above the warning level of {self.warning_level:.0%}"
+        said = f"{best} of the customers hold {held} of the value; {holders} of them make {asked}"
+        if self.warning_level is not None and self.is_warning:
+            return f"{said}: above the warning level of {_percent(self.warning_level)}"
         return said
 
 
@@ -266,6 +266,11 @@ def concentration(
         holders=float(customer_share(value, wanted)),
         warning_level=level,
     )
+
+
+def _percent(share: float) -> str:
+    """Whole percent; less than 1 % to two digits."""
+    return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 def _sorted_values(value: ArrayLike) -> Floats:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._calendar import months_between
-from crmvalue._checks import as_column, as_day, as_day_column, as_text, read_json, to_array
+from crmvalue._checks import as_day, as_text, read_json
 from crmvalue._customers import encode_customers
+from crmvalue._migration import as_comparable
 from crmvalue._rules import (
     AllOf,
     Condition,
@@ -24,13 +24,14 @@ from crmvalue._rules import (
     rule_conditions,
     rule_to_fields,
 )
-from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue._segment_columns import read_columns
+from crmvalue._values import Given, array_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Floats, Integers
+    from crmvalue.typing import ArrayLike, Integers
 
     Bools = npt.NDArray[np.bool_]
 
@@ -45,6 +46,32 @@ def _segment_name(value: object) -> str:
     if not name.strip():
         raise InputError("name", "a text that is not empty", name)
     return name
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InputError("rule", "without a key that occurs twice", [key for key, _ in pairs])
+    return fields
+
+
+def _segment_names(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError("names", "a sequence of texts", value)
+    names = tuple(str(as_text("names", name)) for name in value)
+    if not names or len(set(names)) != len(names):
+        raise InputError("names", "at least one, all different", names)
+    return names
+
+
+def _customer_column(value: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+    if value is None or isinstance(value, Given):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", value)
+    if len(distinct) != len(code):
+        raise InputError("customer", "all different", f"{len(distinct)} different ones in {len(code)} rows")
+    return read_only(own(distinct[code]))
 
 
 def _as_of(value: ArrayLike) -> np.datetime64:
@@ -114,7 +141,12 @@ class Segment:
         """
         if not isinstance(columns, SegmentColumns):
             raise InputError("columns", "a SegmentColumns", type(columns).__name__)
-        return read_json(text, lambda fields: cls(**{**fields, "rule": read_rule(fields["rule"], columns)}))
+
+        def read(_: object) -> Segment:
+            fields = json.loads(text, object_pairs_hook=_each_key_once)
+            return cls(**{**fields, "rule": read_rule(fields["rule"], columns)})
+
+        return read_json(text, read)
 
 
 @stay_frozen
@@ -135,6 +167,15 @@ class SegmentMembership:
     customer : ndarray or None
         Identifiers, shape (n,).
 
+    Raises
+    ------
+    InputError
+        If a name or an identifier occurs twice, or the shapes do not go together.
+
+    Notes
+    -----
+    To compare with the next run, keep the arrays (`numpy.savez` takes all fields) and make the value of them again.
+
     Examples
     --------
     >>> from crmvalue.segmentation import SegmentColumns
@@ -144,16 +185,18 @@ class SegmentMembership:
     ({'adults': 2}, array([False,  True,  True]))
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = attrs.field(converter=_segment_names)
     bits: npt.NDArray[np.uint8] = array_field()
-    n_customers: int
+    n_customers: int = count_field("n_customers", low=1)
     as_of: np.datetime64 = attrs.field(converter=_as_of, eq=str)
-    customer: npt.NDArray[Any] | None = array_field(attrs.converters.optional(read_only), default=None)
+    customer: npt.NDArray[Any] | None = array_field(_customer_column, default=None)
 
     def __attrs_post_init__(self) -> None:
         shape = (len(self.names), -(-self.n_customers // 8))
         if self.bits.shape != shape or self.bits.dtype != np.uint8:
-            raise InputError("bits", f"uint8 of shape {shape}", self.bits.shape)
+            raise InputError("bits", f"uint8 of shape {shape}", f"{self.bits.dtype} of shape {self.bits.shape}")
+        if self.n_customers % 8 and (self.bits[:, -1] & (0xFF >> self.n_customers % 8)).any():
+            raise InputError("bits", f"0 beyond the {self.n_customers} customers", self.bits[:, -1])
         if self.customer is not None and self.customer.shape != (self.n_customers,):
             raise InputError("customer", f"one for each of the {self.n_customers} customers", self.customer.shape)
 
@@ -214,9 +257,9 @@ class SegmentMembership:
         """
         k = len(self.names)
         counts = np.zeros((k, k), dtype=np.int64)
-        step = max(8, (1 << 22) // max(k, 1))  # bytes of each row at a time
-        for start in range(0, self.bits.shape[1], step):
-            part = self.bits[:, start : start + step]
+        step = max(1, (1 << 18) // k)  # words of each row at a time, so that all stay in the cache
+        for start in range(0, self.bits.shape[1], 8 * step):
+            part = _words(self.bits[:, start : start + 8 * step])
             for i in range(k):
                 counts[i, i:] += np.bitwise_count(part[i] & part[i:]).sum(axis=1, dtype=np.int64)
         return np.triu(counts) + np.triu(counts, 1).T
@@ -269,6 +312,8 @@ class SegmentChanges:
         Customers that only the later or only the earlier evaluation knows.
     added, removed : tuple of str
         Segments that only the later or only the earlier evaluation has.
+    before, now : SegmentMembership
+        The evaluations.
 
     Examples
     --------
@@ -392,10 +437,12 @@ def evaluate_segments(
     """
     chosen = _read_segments(segments)
     today = as_day("as_of", as_of)
-    if not isinstance(columns, Mapping):
-        raise InputError("columns", "a mapping from names to columns", type(columns).__name__)
+    given: object = columns
+    if not isinstance(given, Mapping):
+        hint = "dict(frame.items()) of a pandas frame, frame.to_dict() of a Polars frame"
+        raise InputError("columns", "a mapping from names to columns", type(given).__name__, hint=hint)
     used = Counter(condition for segment in chosen for condition in rule_conditions(segment.rule))
-    data = _read_columns(used, columns, today)
+    data = read_columns(used, columns, today)
     n = len(next(iter(data.values())))
     ids = None if customer is None else _read_customers(customer, n)
     tests = {condition: _make_test(condition, data) for condition in used}
@@ -429,110 +476,6 @@ def _read_customers(customer: ArrayLike, n: int) -> Any:  # noqa: ANN401 - check
     if len(code) != n or len(distinct) != n:
         raise InputError("customer", f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
     return own(distinct[code])
-
-
-def _read_columns(
-    used: Mapping[Condition, int], columns: Mapping[str, ArrayLike], today: np.datetime64
-) -> dict[Any, npt.NDArray[Any]]:
-    """Each column and each measure of a date that a rule asks for: numbers with NaN, or codes with -1."""
-    types: dict[str, str] = {}
-    for condition in used:
-        if types.setdefault(condition.column, condition.type) != condition.type:
-            raise InputError("segments", f"of one opinion on what {condition.column!r} holds", condition.type)
-    data: dict[Any, npt.NDArray[Any]] = {}
-    length: tuple[str, int] | None = None
-    for name, kind in types.items():
-        if name not in columns:
-            raise InputError("columns", f"with the column {name!r} that the rules speak of", list(columns))
-        read = _READERS[kind](f"columns[{name!r}]", columns[name])
-        n = len(read[0]) if kind == "text" else len(read)
-        if length is None:
-            length = name, n
-        if n != length[1]:
-            raise InputError(f"columns[{name!r}]", f"as long as {length[0]!r} ({length[1]} customers)", n)
-        if kind == "date":
-            measures = {condition.measure for condition in used if condition.column == name}
-            data.update({(name, measure): _measure(read, measure, today) for measure in measures})
-        elif kind == "text":
-            data[name, "value"], data[name, "words"] = read
-        else:
-            data[name, "value"] = read
-    if length is not None and length[1] == 0:
-        raise InputError("columns", "of at least one customer", 0)
-    return data
-
-
-def _measure(day: npt.NDArray[np.datetime64], measure: str, today: np.datetime64) -> Floats:
-    missing = np.isnat(day)
-    number = np.where(missing, today, day).astype(np.int64)
-    if measure == "months_ago":  # once for each day that can occur
-        first = int(number.min(initial=today.astype(np.int64)))
-        days = np.arange(first, int(number.max(initial=first)) + 1).astype("datetime64[D]")
-        number = months_between(days, np.asarray(today))[number - first]
-    elif measure == "days_ago":
-        number = today.astype(np.int64) - number
-    measured = number.astype(np.float64)
-    measured[missing] = np.nan
-    return measured
-
-
-def _read_flags(name: str, value: ArrayLike) -> npt.NDArray[np.int8]:
-    array, types = to_array(name, value, "True, False or missing")
-    if array.dtype.kind == "b":
-        flags = array.astype(np.int8)
-    else:
-        items = np.asarray(value, dtype=object) if types else array.astype(object)
-        flags = np.array([_flag(name, item, i) for i, item in enumerate(items.ravel().tolist())], dtype=np.int8)
-        flags = flags.reshape(items.shape)
-    if flags.ndim != 1:
-        raise InputError(name, "one-dimensional, one element a customer", f"{flags.ndim} dimensions")
-    return flags
-
-
-def _flag(name: str, item: object, index: int) -> int:
-    if isinstance(item, bool | np.bool_):
-        return int(item)
-    if _is_missing(item):
-        return -1
-    raise InputError(name, "True, False or missing", item, index=index)
-
-
-def _read_words(name: str, value: ArrayLike) -> tuple[Integers, npt.NDArray[Any]]:
-    """Codes of texts, -1 where one is missing, and the distinct texts."""
-    array = np.asarray(value) if not isinstance(value, list | tuple) else np.asarray(value, dtype=object)
-    if array.ndim != 1:
-        raise InputError(name, "one-dimensional, one element a customer", f"{array.ndim} dimensions")
-    items = array.tolist()
-    places: dict[Any, int] = {}
-    try:
-        for item in dict.fromkeys(items):
-            if isinstance(item, str):
-                places[item] = len(places)
-            elif _is_missing(item):
-                places[item] = -1
-            else:
-                raise InputError(name, "text or missing", item, index=items.index(item))
-    except TypeError as error:
-        raise InputError(name, "text or missing", type(items[0]).__name__) from error
-    words = [item for item, place in places.items() if place >= 0]
-    renumbered = {word: i for i, word in enumerate(words)}
-    codes = {item: renumbered.get(item, -1) for item in places}
-    return (
-        np.fromiter(map(codes.__getitem__, items), dtype=np.int32, count=len(items)),
-        np.array(words, dtype=object),
-    )
-
-
-def _is_missing(item: object) -> bool:
-    return item is None or type(item).__name__ in {"NAType", "NaTType"} or (isinstance(item, float) and item != item)  # noqa: PLR0124 - NaN alone differs from itself
-
-
-_READERS: dict[str, Any] = {
-    "number": lambda name, value: as_column(name, value, allow_missing=True),
-    "date": lambda name, value: as_day_column(name, value, allow_missing=True),
-    "flag": _read_flags,
-    "text": _read_words,
-}
 
 
 def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - a function of rows
@@ -621,6 +564,13 @@ def _evaluate(
     return result
 
 
+def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Bits, 64 customers to a word; the last word is filled with zeros."""
+    padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return padded.view(np.uint64)
+
+
 def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChanges:
     names = tuple(name for name in now.names if name in before.names)
     place = _places(now, before)
@@ -659,10 +609,11 @@ def _places(one: SegmentMembership, other: SegmentMembership) -> Integers:
         raise InputError("previous", "with identifiers of the same kind", str(other.customer.dtype))
     if np.array_equal(one.customer, other.customer):
         return np.arange(one.n_customers)
-    order = np.argsort(other.customer, kind="stable")
-    found = np.searchsorted(other.customer, one.customer, sorter=order)
-    place = order[np.minimum(found, len(order) - 1)]
-    return np.where(other.customer[place] == one.customer, place, -1)
+    mine, theirs = as_comparable(one.customer, other.customer)
+    order = np.argsort(theirs, kind="stable")
+    known = theirs[order]
+    found = np.minimum(np.searchsorted(known, mine), len(known) - 1)
+    return np.where(known[found] == mine, order[found], -1)
 
 
 def _aligned(members: Bools, place: Integers) -> Bools:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_text, as_whole_number
+from crmvalue._checks import as_column, as_fraction, as_text, as_whole_number, to_array
 from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -16,9 +17,11 @@ from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["Migration", "encode_labels", "migration_matrix"]
+__all__ = ["Migration", "as_comparable", "encode_labels", "group_sums", "migration_matrix"]
 
 
 @stay_frozen
@@ -245,24 +248,37 @@ def migration_matrix(
 
 def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     """Distinct labels and the place of each row's label among them; every label has to be a text."""
-    array = np.asarray(value)
-    if array.ndim != 1 or array.dtype.kind not in "UOT":
-        if array.ndim == 1 and len(array) == 0:
-            raise InputError(name, "at least one customer", 0)
+    array, _ = to_array(name, value, "a column of texts", as_objects=isinstance(value, list | tuple))
+    if array.ndim != 1:
         raise InputError(name, "a column of texts", value)
     items = array.tolist()
     if not items:
         raise InputError(name, "at least one customer", 0)
     try:
         distinct = list(dict.fromkeys(items))
-    except TypeError as error:
-        raise InputError(name, "a column of texts", type(items[0]).__name__) from error
+    except TypeError as error:  # a list or another value that cannot be a key
+        raise InputError(name, "a column of texts", value) from error
     for item in distinct:
         if not isinstance(item, str) or not item:
-            raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
+            index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
+            raise InputError(name, "a text, not empty or missing", item, index=index)
     distinct.sort()
     place = {item: i for i, item in enumerate(distinct)}
     return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
+
+
+def group_sums(code: Integers, value: Floats, k: int) -> Floats:
+    """Sum of the values of each group, rounded once: the order of the rows does not matter, nor how many there are."""
+    ordered = value[np.argsort(code, kind="stable")]
+    ends = np.cumsum(np.bincount(code, minlength=k))
+    return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
+
+
+def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
+    if {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f":
+        return one.astype(object), other.astype(object)
+    return one, other
 
 
 def _read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
@@ -298,6 +314,7 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
     (then, code_then), (today, code_now) = found["customer_before"], found["customer_now"]
     if (then.dtype.kind in "iu") != (today.dtype.kind in "iu"):
         raise InputError("customer_now", "identifiers of the same kind as before", str(today.dtype))
+    then, today = as_comparable(then, today)
     row = np.empty(n_then, dtype=np.int64)
     row[code_then] = np.arange(n_then)
     place = np.minimum(np.searchsorted(then, today), n_then - 1)
@@ -309,7 +326,7 @@ def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:  # noqa: 
     column = as_column(name, value)
     if len(column) != len(code):
         raise InputError(name, f"one for each of the {len(code)} customers", len(column))
-    return own(np.bincount(code, column, minlength=k))
+    return own(group_sums(code, column, k))
 
 
 def _movement(before: int, now: int) -> str:
@@ -320,6 +337,5 @@ def _movement(before: int, now: int) -> str:
         return f"vanished, {sizes}"
     if before == 0:
         return f"appeared, {sizes}"
-    if now > before:
-        return f"grew {now / before:.1f} times, {sizes}"
-    return f"shrank {before / now:.1f} times, {sizes}"
+    verb, factor = ("grew", now / before) if now > before else ("shrank", before / now)
+    return f"{verb} {factor:.1f} times, {sizes}" if factor >= 1.05 else f"{verb} slightly, {sizes}"

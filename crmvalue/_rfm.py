@@ -36,14 +36,16 @@ SpendBasis = Literal["mean", "total"]
 
 _COLUMNS = ("days_since_last", "n_purchases", "spend")
 _MOST_BINS = 100
+_LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
 
 
-def _breaks(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _breaks(name: str, endless: float) -> Any:  # noqa: ANN401 - attrs' own
     def convert(value: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - whatever numpy.asarray takes
-        given = np.array(value, dtype=np.float64)
-        if given.ndim != 1 or np.isnan(given).any():
-            raise InputError(name, "a column of numbers", value)
-        return read_only(given)
+        if not np.iterable(value):
+            raise InputError(name, "a column of break points", value)
+        is_endless = [isinstance(item, float | np.floating) and item == endless for item in value]
+        given = [0.0 if skip else item for item, skip in zip(value, is_endless, strict=True)]
+        return read_only(np.where(is_endless, endless, as_column(name, given, largest=_LARGEST_BREAK)))
 
     return array_field(convert)
 
@@ -92,9 +94,9 @@ class RfmBreaks:
     3
     """
 
-    days_since_last: Floats = _breaks("days_since_last")
-    n_purchases: Floats = _breaks("n_purchases")
-    spend: Floats = _breaks("spend")
+    days_since_last: Floats = _breaks("days_since_last", math.inf)
+    n_purchases: Floats = _breaks("n_purchases", -math.inf)
+    spend: Floats = _breaks("spend", -math.inf)
     spend_basis: SpendBasis = attrs.field()
     method: RfmMethod
     as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
@@ -224,7 +226,8 @@ def fit_rfm(
         Number of scores k, from 2 to 100.
     method : {"rank", "quantile", "threshold"}, optional
         "rank": bins of equal size by the mean rank among equals. "quantile": bins between the quantiles of the values,
-        as `pandas.qcut` cuts; where many are equal, scores are left out. "threshold": those given.
+        as `pandas.qcut` cuts; where many are equal, scores are left out, and where all are, they score 1. "threshold":
+        those given.
     thresholds : mapping, optional
         For "threshold" the k - 1 break points of "days_since_last" (descending), "n_purchases" and "spend" (ascending).
     as_of : date, optional
@@ -272,8 +275,6 @@ def fit_rfm(
         if column.ndim != 1:
             raise InputError(name, "one-dimensional, one element a customer", f"{column.ndim} dimensions")
     require_same_length(**dict(zip(_COLUMNS, columns, strict=True)))
-    if len(columns[0]) == 0:
-        raise InputError("days_since_last", "at least one customer", 0)
     if (method == "threshold") != (thresholds is not None):
         raise InputError("thresholds", "given with method='threshold', and only then", thresholds)
     days, count, money = columns
@@ -290,7 +291,7 @@ def fit_rfm(
         method=method,
         as_of=as_of,
         window=window,
-        n_customers=len(days),
+        n_customers=0 if method == "threshold" else len(days),
     )
 
 
@@ -358,25 +359,44 @@ def _rank_breaks(value: Floats, n_bins: int) -> Floats:
     """Largest value that scores at most 1, 2, ..., n_bins - 1; minus infinity where there is none.
 
     A group of equals at the ranks f to l scores 1 + floor(k (f + l - 1) / 2 n). The last group to score at most j
-    holds the place floor(j n / k), or is the one before.
+    holds the place floor(j n / k), or is the one before. Only the buckets with these places are sorted.
     """
     n = len(value)
-    places = np.minimum(np.arange(1, n_bins) * n // n_bins, n - 1)
-    at = np.partition(value, np.unique(places))[places]
+    bucket = _buckets(value)
+    up_to = np.cumsum(np.bincount(bucket))
+    places = np.arange(1, n_bins) * n // n_bins
     found = np.full(n_bins - 1, -np.inf)
-    for j, x in enumerate(at.tolist(), start=1):
-        before = value < x
-        first = int(np.count_nonzero(before)) + 1
-        last = int(np.count_nonzero(value <= x))
-        if n_bins * (first + last - 1) < 2 * n * j:
-            found[j - 1] = x
-        elif first > 1:
-            found[j - 1] = value[before].max()
+    for b in np.unique(np.searchsorted(up_to, places, side="right")).tolist():
+        inside = np.sort(value[bucket == b])
+        before = int(up_to[b]) - len(inside)
+        for j in (np.nonzero((places >= before) & (places < up_to[b]))[0] + 1).tolist():
+            x = inside[int(places[j - 1]) - before]
+            start, end = np.searchsorted(inside, x), np.searchsorted(inside, x, side="right")
+            if n_bins * (2 * before + int(start) + int(end)) < 2 * n * j:
+                found[j - 1] = x
+            elif start > 0:
+                found[j - 1] = inside[start - 1]
+            elif before > 0:
+                found[j - 1] = value[bucket == np.searchsorted(up_to, before - 1, side="right")].max()
     return found
 
 
+def _buckets(value: Floats) -> Integers:
+    """Whole numbers from 0 to 65,535 that rise with the values, roughly with their logarithms; all have one sign."""
+    key = np.abs(value).view(np.int64)  # the bits of floats >= 0 are in the order of the floats
+    if value.min() < 0:
+        np.negative(key, out=key)
+    key -= key.min()
+    key >>= max(int(key.max()).bit_length() - 16, 0)
+    return key
+
+
 def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
-    found: Floats = np.quantile(value, np.arange(1, n_bins) / n_bins)
+    """Quantiles between neighbours, as numpy's, with places in whole numbers, so that none is missed by rounding."""
+    place, rest = np.divmod(np.arange(1, n_bins) * (len(value) - 1), n_bins)
+    ordered = np.sort(value)
+    low, high = ordered[place], ordered[np.minimum(place + 1, len(value) - 1)]
+    found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
     return found
 
 

@@ -47,11 +47,13 @@ _DEEPEST = 50  # rules inside rules
 
 
 def _and(self: Rule, other: object) -> AllOf:
-    return AllOf((self, as_rule(other)))
+    both = (self, as_rule(other))
+    return AllOf([part for rule in both for part in (rule.rules if isinstance(rule, AllOf) else (rule,))])
 
 
 def _or(self: Rule, other: object) -> AnyOf:
-    return AnyOf((self, as_rule(other)))
+    both = (self, as_rule(other))
+    return AnyOf([part for rule in both for part in (rule.rules if isinstance(rule, AnyOf) else (rule,))])
 
 
 def _not(self: Rule) -> Not:
@@ -81,8 +83,34 @@ def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
     return rules
 
 
+def _parts(rule: Rule) -> tuple[Rule, ...]:
+    if isinstance(rule, Condition):
+        return ()
+    return (rule.rule,) if isinstance(rule, Not) else rule.rules
+
+
+def _depth(rule: Rule) -> int:
+    return 1 + max(map(_depth, _parts(rule)), default=-1)
+
+
+def _require_shallow(self: Rule) -> None:
+    depth = _depth(self)
+    if depth > _DEEPEST:
+        raise InputError("rule", f"at most {_DEEPEST} rules inside each other", depth, hint="put them side by side")
+
+
 def _column_name(value: object) -> str:
     return as_text("column", value)
+
+
+def _read_values(name: str, rule: str, value: object, read: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InputError(name, rule, value)
+    try:
+        items = list(value)
+    except TypeError as error:  # an array without a dimension
+        raise InputError(name, rule, value) from error
+    return tuple(read(name, item) for item in items)
 
 
 @attrs.frozen
@@ -117,6 +145,7 @@ class Condition:
     measure: Measure = "value"
 
     __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__ = _and, _or  # of 5 & rule, where parentheses are missing
 
     def __attrs_post_init__(self) -> None:
         require_choice("type", self.type, get_args(ColumnType))
@@ -134,16 +163,12 @@ class Condition:
             return None
         read = _READERS["number" if self.measure != "value" else self.type]
         if self.operator == "in":
-            if isinstance(self.value, str) or not isinstance(self.value, Iterable):
-                raise InputError(name, "a sequence of values", self.value)
-            values = tuple(read(name, item) for item in self.value)
+            values = _read_values(name, "a sequence of values", self.value, read)
             if not values:
                 raise InputError(name, "at least one value", self.value)
-            return tuple(dict.fromkeys(values))
+            return tuple(sorted(set(values)))  # in the same order in every process, whatever a set gave
         if self.operator == "between":
-            if isinstance(self.value, str) or not isinstance(self.value, Iterable):
-                raise InputError(name, "a pair of values", self.value)
-            pair = tuple(read(name, item) for item in self.value)
+            pair = _read_values(name, "a pair of values", self.value, read)
             if len(pair) != 2 or not pair[0] <= pair[1]:
                 raise InputError(name, "a pair of values, the lower one first", self.value)
             return pair
@@ -169,6 +194,7 @@ class AllOf:
     rules: tuple[Rule, ...] = attrs.field(converter=_rules)
 
     __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
 
 
 @attrs.frozen
@@ -190,6 +216,7 @@ class AnyOf:
     rules: tuple[Rule, ...] = attrs.field(converter=_rules)
 
     __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
 
 
 @attrs.frozen
@@ -210,6 +237,7 @@ class Not:
     rule: Rule = attrs.field(converter=as_rule)
 
     __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
 
 
 Rule: TypeAlias = Condition | AllOf | AnyOf | Not
@@ -303,7 +331,9 @@ class Column:
 
     def _measured(self, measure: Measure) -> Column:
         if self.type != "date" or self.measure != "value":
-            raise InputError(f"{self.name}.{measure}", "of a date", self.type)
+            raise InputError(
+                f"{self.name}.{measure}", "of a date", self.type if self.measure == "value" else self.measure
+            )
         return attrs.evolve(self, measure=measure)
 
     def _condition(self, operator: str, value: object = None) -> Condition:
@@ -316,6 +346,8 @@ def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
         raise InputError("types", "a mapping from columns to their types", value)
     read = []
     for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise InputError("types", "pairs of a column and its type", pair)
         name, kind = pair
         require_choice(f"types[{name!r}]", kind, get_args(ColumnType))
         read.append((as_text("types", name), kind))
@@ -344,7 +376,8 @@ class SegmentColumns:
 
     def __getitem__(self, name: str) -> Column:
         types = dict(self.types)
-        if name not in types:
+        given: object = name
+        if not isinstance(given, str) or given not in types:
             raise InputError("column", f"one of {', '.join(types)}", name)
         return Column(name, types[name])
 
@@ -360,8 +393,7 @@ def rule_conditions(rule: Rule) -> list[Condition]:
     """All conditions of a rule, from left to right."""
     if isinstance(rule, Condition):
         return [rule]
-    parts = (rule.rule,) if isinstance(rule, Not) else rule.rules
-    return [condition for part in parts for condition in rule_conditions(part)]
+    return [condition for part in _parts(rule) for condition in rule_conditions(part)]
 
 
 def rule_to_fields(rule: Rule) -> dict[str, Any]:

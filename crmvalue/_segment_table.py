@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_text, as_whole_number, read_json, require, require_choice
-from crmvalue._values import array_field, stay_frozen
+from crmvalue._checks import as_counts, as_text, as_whole_number, read_json, require, require_choice, to_array
+from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike
 
 __all__ = ["Inversion", "SegmentTable", "TableBasis", "assign_segments"]
 
@@ -27,6 +27,7 @@ TableBasis = Literal["rfm", "rf", "r_fm"]
 _DIGITS = {"rfm": 3, "rf": 2, "r_fm": 2}
 _PIECE = re.compile(r"\d|\[\d-\d\]|\*")
 _MOST_SHOWN = 12
+_MOST_GROUPS = 256
 
 _NOTES = {
     "Champions": ("Bought lately, often, and for much.", "Thank them, show them what is new first, ask for referrals."),
@@ -100,7 +101,21 @@ _PRESETS: dict[str, tuple[TableBasis, dict[str, str]]] = {
 
 
 class Inversion(NamedTuple):
-    """Two neighbouring cells of which the better one, (r, f, m), is in the worse group."""
+    """Two neighbouring cells of which the better one is in the worse group.
+
+    Parameters
+    ----------
+    better_cell, worse_cell : tuple of int
+        The cells as (r, f, m); they differ by 1 in one score.
+    better_cell_group, worse_cell_group : str
+        Their groups.
+
+    Examples
+    --------
+    >>> table = SegmentTable.from_groups({"core": "1*", "other": "2*"}, basis="rf", n_bins=2)
+    >>> table.inversions[0]
+    Inversion(better_cell=(2, 1, 1), better_cell_group='other', worse_cell=(1, 1, 1), worse_cell_group='core')
+    """
 
     better_cell: tuple[int, int, int]
     better_cell_group: str
@@ -108,12 +123,21 @@ class Inversion(NamedTuple):
     worse_cell_group: str
 
 
-def _names(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(as_text("names", name) for name in value)
+def _texts(field: str) -> Any:  # noqa: ANN401 - attrs' own
+    def convert(value: Iterable[str]) -> tuple[str, ...]:
+        if isinstance(value, str) or not np.iterable(value):
+            raise InputError(field, "a sequence of texts", value)
+        return tuple(as_text(field, text) for text in value)
+
+    return attrs.field(converter=convert)
 
 
-def _lines(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(as_text("meanings and actions", line) for line in value)
+def _whole(value: ArrayLike) -> npt.NDArray[np.uint8]:
+    cells, types = to_array("cells", value, "whole numbers")
+    if cells.dtype.kind not in "iu" or types & {bool, np.bool_}:
+        raise InputError("cells", "whole numbers", value)
+    require((cells >= 0) & (cells < _MOST_GROUPS), "cells", cells, f"whole numbers from 0 to {_MOST_GROUPS - 1}")
+    return read_only(own(cells.astype(np.uint8)))
 
 
 @stay_frozen
@@ -141,17 +165,17 @@ class SegmentTable:
     'Champions'
     """
 
-    names: tuple[str, ...] = attrs.field(converter=_names)
-    cells: npt.NDArray[np.uint8] = array_field()
-    meanings: tuple[str, ...] = attrs.field(converter=_lines)
-    actions: tuple[str, ...] = attrs.field(converter=_lines)
+    names: tuple[str, ...] = _texts("names")
+    cells: npt.NDArray[np.uint8] = array_field(_whole)
+    meanings: tuple[str, ...] = _texts("meanings")
+    actions: tuple[str, ...] = _texts("actions")
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.names), len(self.cells) if self.cells.ndim else 0
         if len(set(self.names)) != n:
             raise InputError("names", "all different", self.names)
-        if self.cells.dtype.kind not in "iu" or self.cells.shape != (k, k, k) or not 2 <= k <= 9:
-            raise InputError("cells", "whole numbers of shape (k, k, k), k from 2 to 9", self.cells.shape)
+        if self.cells.shape != (k, k, k) or not 2 <= k <= 9:
+            raise InputError("cells", "of shape (k, k, k), k from 2 to 9", self.cells.shape)
         if set(np.unique(self.cells).tolist()) != set(range(n)):
             raise InputError("cells", "such that every group has a cell and every cell a group", n)
         for field in ("meanings", "actions"):
@@ -233,8 +257,8 @@ class SegmentTable:
         require_choice("basis", basis, get_args(TableBasis))
         k = as_whole_number("n_bins", n_bins, low=2, high=9)
         given: object = groups
-        if not (isinstance(given, Mapping) and given):
-            raise InputError("groups", "a mapping from names to cells, at least one", given)
+        if not (isinstance(given, Mapping) and 0 < len(given) <= _MOST_GROUPS):
+            raise InputError("groups", f"a mapping from names to cells, 1 to {_MOST_GROUPS} of them", given)
         owner: dict[tuple[int, ...], str] = {}
         twice: dict[tuple[int, ...], list[str]] = {}
         for name, text in groups.items():
@@ -254,11 +278,10 @@ class SegmentTable:
         for r, f, m in product(range(1, k + 1), repeat=3):
             key = {"rfm": (r, f, m), "rf": (r, f), "r_fm": (r, (f + m + 1) // 2)}[basis]
             cells[r - 1, f - 1, m - 1] = place[owner[key]]
-        known = {**_NOTES, **(notes or {})}
-        if notes is not None and not set(notes) <= set(names):
-            raise InputError("notes", "for groups of the table", sorted(set(notes) - set(names)))
+        known = {**_NOTES, **_read_notes(notes, names)}
         lines = [known.get(name, ("", "")) for name in names]
-        return cls(names=names, cells=cells, meanings=[line[0] for line in lines], actions=[line[1] for line in lines])
+        meanings, actions = zip(*lines, strict=True)
+        return cls(names=names, cells=cells, meanings=meanings, actions=actions)
 
     @property
     def n_bins(self) -> int:
@@ -322,7 +345,7 @@ class SegmentTable:
         InputError
             If the text is not what :meth:`to_json` wrote, or the table is not total.
         """
-        return read_json(text, lambda fields: cls(**{**fields, "cells": _whole(fields["cells"])}))
+        return read_json(text, lambda fields: cls(**fields))
 
     def _name(self, cell: tuple[int, ...]) -> str:
         r, f, m = cell
@@ -391,8 +414,13 @@ def _join(cell: tuple[int, ...]) -> str:
     return "".join(map(str, cell))
 
 
-def _whole(cells: Any) -> Integers:  # noqa: ANN401 - parsed JSON
-    table = np.array(cells)
-    if table.dtype.kind != "i" or not ((table >= 0) & (table < 256)).all():
-        raise InputError("text", "JSON with whole numbers as cells", "other cells")
-    return table.astype(np.uint8)
+def _read_notes(notes: Mapping[str, tuple[str, str]] | None, names: tuple[str, ...]) -> dict[str, tuple[str, str]]:
+    given: Any = {} if notes is None else notes
+    if not isinstance(given, Mapping):
+        raise InputError("notes", "a mapping from groups to two lines", given)
+    for name, lines in given.items():
+        if name not in names:
+            raise InputError("notes", "for groups of the table", name)
+        if not isinstance(lines, tuple | list) or len(lines) != 2:
+            raise InputError(f"notes[{name!r}]", "two lines, one on who they are and one on what to do", lines)
+    return dict(given)

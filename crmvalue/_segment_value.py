@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_day, as_text
-from crmvalue._migration import encode_labels
+from crmvalue._checks import as_column, as_day, as_text, read_json
+from crmvalue._migration import encode_labels, group_sums
 from crmvalue._segment_table import SegmentTable
-from crmvalue._values import array_field, own, stay_frozen
+from crmvalue._values import array_field, float_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,16 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
+
+
+def _text_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=lambda value: _texts(name, value))
+
+
+def _texts(name: str, value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError(name, "a sequence of texts", value)
+    return tuple(as_text(name, item) for item in value)
 
 
 def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
@@ -50,14 +61,25 @@ class SegmentSummary:
     >>> summary = summarise_segments(["a", "b", "a"], [10.0, 5.0, 20.0])
     >>> summary.names, summary.n_customers, summary.value
     (('a', 'b'), array([2, 1]), array([30.,  5.]))
+    >>> SegmentSummary.from_json(summary.to_json()) == summary
+    True
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...] = _text_field("names")
     n_customers: Integers = array_field()
-    value: Floats = array_field()
-    meanings: tuple[str, ...]
-    actions: tuple[str, ...]
+    value: Floats = float_column("value")
+    meanings: tuple[str, ...] = _text_field("meanings")
+    actions: tuple[str, ...] = _text_field("actions")
     as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise InputError("names", "at least one, all different", self.names)
+        for name in ("n_customers", "value", "meanings", "actions"):
+            if np.shape(getattr(self, name)) != (len(self.names),):
+                raise InputError(name, f"one for each of the {len(self.names)} groups", getattr(self, name))
+        if self.n_customers.dtype.kind not in "iu" or (self.n_customers < 0).any():
+            raise InputError("n_customers", "whole numbers >= 0", self.n_customers)
 
     @property
     def total(self) -> float:
@@ -100,6 +122,39 @@ class SegmentSummary:
             "meaning": np.array(self.meanings),
             "action": np.array(self.actions),
         }
+
+    def to_json(self) -> str:
+        """Write the groups as JSON text, to compare them with those of a later date.
+
+        Returns
+        -------
+        str
+            A JSON object with the fields.
+        """
+        as_of = None if self.as_of is None else str(self.as_of)
+        columns = {"n_customers": self.n_customers.tolist(), "value": self.value.tolist(), "as_of": as_of}
+        return json.dumps({"names": self.names, "meanings": self.meanings, "actions": self.actions, **columns})
+
+    @classmethod
+    def from_json(cls, text: str) -> SegmentSummary:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        SegmentSummary
+            The same groups.
+
+        Raises
+        ------
+        InputError
+            If the text is no such object.
+        """
+        return read_json(text, lambda fields: cls(**fields))
 
 
 @stay_frozen
@@ -191,7 +246,7 @@ def summarise_segments(
     if len(values) != len(code):
         raise InputError("value", f"one for each of the {len(code)} customers", len(values))
     n = np.bincount(code, minlength=len(labels))
-    sums = np.bincount(code, values, minlength=len(labels))
+    sums = group_sums(code, values, len(labels))
     if table is None:
         order = np.lexsort((np.arange(len(labels)), -sums))
         names = tuple(labels[i] for i in order)

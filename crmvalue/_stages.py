@@ -196,7 +196,7 @@ def _tier_names(n: int, names: Sequence[str] | None) -> list[str]:
         if n > 26:
             raise InputError("names", "given for more than 26 tiers", None)
         return [chr(ord("A") + i) for i in range(n)]
-    if isinstance(names, str):
+    if isinstance(names, str) or not np.iterable(names):
         raise InputError("names", "a sequence of texts", names)
     labels = [as_text("names", name) for name in names]
     if len(labels) != n or len(set(labels)) != n:
