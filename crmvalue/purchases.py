@@ -77,6 +77,24 @@ def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
+def _covariate_name(name: object) -> str:
+    text = as_text("columns", name)
+    taken = {field.name for field in attrs.fields(PurchaseHistory)} | {"days_since_last", "n_purchases", "mean_spend"}
+    if not text.strip() or text in taken:
+        raise InputError("columns", "names that are not empty and not those of columns of the history", text)
+    return text
+
+
+def _covariate(name: str, value: ArrayLike) -> Floats:
+    flags = np.asarray(value)
+    if flags.dtype.kind == "b":
+        value = flags.astype(np.float64)
+    if flags.dtype.kind in "UT":
+        hint = "of a category give a 0/1 column for each value but one"
+        raise InputError(f"columns[{name!r}]", "numeric", flags.ravel()[0] if flags.size else "text", hint=hint)
+    return as_column(f"columns[{name!r}]", value)
+
+
 def _table(value: ArrayLike) -> Floats:
     (table,) = as_floats(covariate_values=value)
     return read_only(table)
@@ -332,8 +350,8 @@ class PurchaseHistory:
         Parameters
         ----------
         columns : mapping of str to array_like
-            Numbers by name, one element per customer: an amount, an age, 0 or 1 for a property. Of a category give a
-            0/1 column for each value but one. Covariates that the history has already are replaced.
+            Numbers by name, one element per customer: an amount, an age, True or False for a property. Of a category give a
+            0/1 column for each value but one. All covariates that the history had are dropped.
         customer : array_like, optional
             Whose each row is, where `columns` come from elsewhere: in any order, each customer once, others than those
             of the history allowed. By default the rows are in the order of the history.
@@ -360,7 +378,7 @@ class PurchaseHistory:
         given: object = columns
         if not (isinstance(given, Mapping) and given):
             raise InputError("columns", "a mapping from names to columns, at least one", columns)
-        read = {as_text("columns", name): as_column(f"columns[{name!r}]", column) for name, column in columns.items()}
+        read = {_covariate_name(name): _covariate(name, column) for name, column in columns.items()}
         place = None if customer is None else self._rows_of(customer)
         n = len(self) if place is None else place.n_rows
         for name, column in read.items():
@@ -413,7 +431,7 @@ class PurchaseHistory:
             raise InputError("customer", f"identifiers like those of the history, {self.customer.dtype}", distinct[0])
         place = np.minimum(np.searchsorted(distinct, self.customer), max(len(distinct) - 1, 0))
         found = distinct[place] == self.customer if len(distinct) else np.zeros(len(self), dtype=bool)
-        require(found, "customer", self.customer, "complete: every customer of the history has a row")
+        require(found, "customer", self.customer, "complete: this customer of the history has no row")
         row = np.empty(len(code), dtype=np.int64)
         row[code] = np.arange(len(code))
         return _Place(row[place], len(code))
@@ -485,6 +503,26 @@ class PurchaseSplit:
     new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
     holdout_counts: OrderLogCounts
+
+    def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
+        """Add what is known of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
+
+        Parameters
+        ----------
+        columns, customer
+            As there.
+
+        Returns
+        -------
+        PurchaseSplit
+            The same split, its calibration with these covariates.
+
+        Raises
+        ------
+        InputError
+            As there.
+        """
+        return attrs.evolve(self, calibration=self.calibration.with_covariates(columns, customer=customer))
 
     @property
     def n_new_customers(self) -> int:
