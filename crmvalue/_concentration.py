@@ -220,7 +220,7 @@ class ValueConcentration:
         )
         said = f"{best} of the customers hold {held} of the value; {holders} of them make {asked}"
         if self.warning_level is not None and self.is_warning:
-            return f"{said}: above the warning level of {_percent(self.warning_level)}"
+            return f"{said}; the warning level of {_percent(self.warning_level)} is reached"
         return said
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from crmvalue._calendar import add_months
 from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue._values import stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
@@ -39,6 +40,7 @@ _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class GroupSummary:
     """The groups of a base, what they have spent, and what they were three months before.

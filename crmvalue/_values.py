@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_whole_number
+from crmvalue._checks import as_column, as_whole_number, require, to_array
+from crmvalue.errors import InputError
 
-__all__ = ["Given", "array_field", "count_field", "float_column", "own", "read_only", "stay_frozen"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "Given",
+    "array_field",
+    "checked_field",
+    "count_field",
+    "float_column",
+    "number_column",
+    "own",
+    "read_only",
+    "stay_frozen",
+]
 
 _T = TypeVar("_T")
 
@@ -55,6 +69,11 @@ def count_field(name: str, *, low: int = 0, **options: Any) -> Any:  # noqa: ANN
     return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)
 
 
+def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for whatever a check takes, checked under the name of the field."""
+    return attrs.field(converter=lambda value: check(name, value), **options)
+
+
 def float_column(name: str, *, missing: bool = False, optional: bool = False) -> Any:  # noqa: ANN401 - attrs' own
     """Field for a one-dimensional read-only float64 column, checked under the name of the field."""
 
@@ -64,6 +83,22 @@ def float_column(name: str, *, missing: bool = False, optional: bool = False) ->
         return read_only(value if isinstance(value, Given) else as_column(name, value, allow_missing=missing))
 
     return array_field(convert, default=None) if optional else array_field(convert)
+
+
+def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a column of results, of any size a float may have: no NaN, an infinity only where allowed."""
+
+    def convert(value: Any) -> npt.NDArray[np.float64] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+        if value is None and options.get("default", attrs.NOTHING) is None:
+            return None
+        array, types = to_array(name, value, "a column of numbers")
+        if array.ndim != 1 or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+            raise InputError(name, "a column of numbers", f"{array.ndim} dimensions of {array.dtype}")
+        allowed = ~np.isnan(array) if infinite else np.isfinite(array)
+        require(allowed, name, array, "a number, not NaN" if infinite else "a finite number")
+        return read_only(own(array.astype(np.float64)))
+
+    return array_field(convert, **options)
 
 
 def array_field(converter: Any = read_only, **options: Any) -> Any:  # noqa: ANN401 - attrs' own

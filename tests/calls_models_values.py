@@ -5,23 +5,25 @@ from __future__ import annotations
 import numpy as np
 from calls import Call
 
+from crmvalue.datasets import load_cdnow
 from crmvalue.models import (
     BgNbd,
     ContractHistory,
-    GammaGamma,
     calibration_by_frequency,
     compare_models,
     customer_values,
     draw_posterior,
     fit_beta_discrete_weibull,
     fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
     fit_shifted_beta_geometric,
     holdout_error,
     likelihood_ratio_test,
     purchase_tracking,
     spend_independence,
 )
-from crmvalue.purchases import PurchaseHistory, split_purchases
+from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
 
 __all__ = ["CALLS"]
 
@@ -34,9 +36,8 @@ SPLIT = split_purchases(
     time_unit="week",
 )
 MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-HISTORY = PurchaseHistory.from_columns(
-    frequency=[2, 0], recency=[30.0, 0], age=[38.0, 38.0], mean_repeat_spend=[25.0, float("nan")], time_unit="week"
-)
+CDNOW = load_cdnow()
+KNOWN = summarise_purchases(CDNOW.customer, CDNOW.date, CDNOW.amount, as_of="1997-09-30")
 COHORT = [100, 80, 70, 65]
 
 CALLS = [
@@ -78,15 +79,25 @@ CALLS = [
     Call(
         customer_values,
         {
-            "history": HISTORY,
-            "purchase_model": MODEL,
-            "spend_model": GammaGamma(6.25, 3.74, 15.44),
+            "history": KNOWN,
+            "purchase_model": fit_mbg_nbd(KNOWN),
+            "spend_model": fit_gamma_gamma(KNOWN),
             "horizon": 52.0,
             "margin": 0.3,
             "discount_rate": 0.002,
             "service_cost": 0.1,
+            "level": 0.5,
+            "n_draws": 4,
+            "rng": np.random.default_rng(1),
         },
-        out_of_range={"horizon": -1.0, "margin": 1.5, "discount_rate": -0.1, "service_cost": -1.0},
+        out_of_range={
+            "horizon": -1.0,
+            "margin": 1.5,
+            "discount_rate": -0.1,
+            "service_cost": -1.0,
+            "level": 1.5,
+            "n_draws": 0,
+        },
     ),
     Call(
         holdout_error, {"foretold": [2.0, 1.0], "actual": [1.0, 1.0]}, out_of_range={"foretold": -1.0, "actual": -1.0}

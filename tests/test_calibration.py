@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
-from crmvalue.models import BgNbd, calibration_by_frequency, purchase_tracking, spend_independence
+from crmvalue.models import (
+    BgNbd,
+    FrequencyCalibration,
+    PurchaseTracking,
+    SpendIndependence,
+    calibration_by_frequency,
+    purchase_tracking,
+    spend_independence,
+)
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
 PAPER = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
@@ -152,3 +162,64 @@ class TestSpendIndependence:
     def test_rejects(self, history):
         with pytest.raises(InputError, match="history"):
             spend_independence(history)
+
+
+def through_json(value):
+    return type(value).from_json(value.to_json())
+
+
+class TestJson:
+    """What is written is read back as an equal value; other text raises."""
+
+    VALUES = (
+        FrequencyCalibration(
+            frequency=[0, 1, 2], n_customers=[5, 0, 1], actual=[0.1, np.nan, 2.5], expected=[0.1, np.nan, 1 / 3]
+        ),
+        PurchaseTracking(
+            end=np.array(["2024-02-29", "2024-03-07"], dtype="datetime64[D]"),
+            actual=[3.0, 1.0],
+            expected=[0.1 + 0.2, 1.5],
+            cumulative_actual=[3.0, 4.0],
+            cumulative_expected=[0.3, 1.8],
+        ),
+        SpendIndependence(n_customers=9999, correlation=0.9, p_value=1e-250, holds=True, sentence="It holds."),
+        SpendIndependence(n_customers=9, correlation=-0.3, p_value=0.01, holds=False, sentence="It does not hold."),
+    )
+    each_value = pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+
+    @each_value
+    def test_round_trip(self, value):
+        assert through_json(value) == value
+        assert all(
+            getattr(through_json(value), name).dtype == getattr(value, name).dtype
+            for name in ("frequency", "actual", "end")
+            if hasattr(value, name)
+        )
+        json.loads(value.to_json(), parse_constant=pytest.fail)  # no NaN
+
+    @each_value
+    def test_rejects_other_text(self, value):
+        fields = json.loads(value.to_json())
+        first = next(iter(fields))
+        wrong = [{**fields, first: "x"}, {**fields, "more": 1}, {k: v for k, v in fields.items() if k != first}, [], 1]
+        for text in ["", *map(json.dumps, wrong)]:
+            with pytest.raises(InputError) as caught:
+                type(value).from_json(text)
+            assert caught.value.name == "text"
+
+    @pytest.mark.parametrize(
+        ("value", "changes"),
+        [
+            (VALUES[0], {"frequency": [0, 1]}),
+            (VALUES[0], {"n_customers": [5, 0.5, 1]}),
+            (VALUES[0], {"actual": [1, 2, "3"]}),
+            (VALUES[1], {"end": ["2024-02-29", "2024-02-30"]}),
+            (VALUES[1], {"expected": [1.0, None]}),
+            (VALUES[2], {"holds": 1}),
+            (VALUES[2], {"p_value": None}),
+            (VALUES[2], {"sentence": 5}),
+        ],
+    )
+    def test_rejects_wrong_fields(self, value, changes):
+        with pytest.raises(InputError):
+            type(value).from_json(json.dumps({**json.loads(value.to_json()), **changes}))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +13,8 @@ from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
     GammaGamma,
+    HoldoutError,
+    ModelScore,
     compare_models,
     fit_bg_nbd,
     fit_pareto_nbd,
@@ -146,3 +150,44 @@ class TestCompareModels:
         with pytest.raises(InputError) as caught:
             compare_models(**{"split": split, "fits": fits, **changes})
         assert caught.value.name == name
+
+
+def through_json(value):
+    return type(value).from_json(value.to_json())
+
+
+class TestJson:
+    """What is written is read back as an equal value; other text raises."""
+
+    ERROR = HoldoutError(bias=np.inf, mean_absolute_error=0.1 + 0.2, best_decile_found=0.5, gini=-0.1)
+    OTHER = HoldoutError(bias=-0.25, mean_absolute_error=3.0, best_decile_found=0.5, gini=0.7)
+    each_value = pytest.mark.parametrize(
+        "value",
+        [
+            ERROR,
+            OTHER,
+            ModelScore(name="é", log_likelihood=-9.5, aic=27.0, purchases=OTHER, spend=ERROR, warnings=("a", "b")),
+            ModelScore(name="rule", log_likelihood=None, aic=None, purchases=ERROR, spend=None),
+        ],
+    )
+
+    @each_value
+    def test_round_trip(self, value):
+        assert through_json(value) == value
+        json.loads(value.to_json(), parse_constant=pytest.fail)  # no Infinity
+
+    @each_value
+    def test_rejects_other_text(self, value):
+        fields = json.loads(value.to_json())
+        last = "gini" if "gini" in fields else "purchases"
+        wrong = [{**fields, last: "x"}, {**fields, "more": 1}, {k: v for k, v in fields.items() if k != last}, [], 1]
+        for text in ["", *map(json.dumps, wrong)]:
+            with pytest.raises(InputError) as caught:
+                type(value).from_json(text)
+            assert caught.value.name == "text"
+
+    def test_what_compare_models_gives(self):
+        log = load_cdnow()
+        split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
+        for score in compare_models(split, {"BG/NBD": fit_bg_nbd(split.calibration)}):
+            assert through_json(score) == score

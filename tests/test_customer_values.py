@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import attrs
@@ -10,7 +11,15 @@ import pytest
 from scipy.integrate import quad
 
 from crmvalue.errors import InputError
-from crmvalue.models import BgNbd, GammaGamma, MbgNbd, ParetoNbd, customer_values
+from crmvalue.models import (
+    BgNbd,
+    CustomerValues,
+    GammaGamma,
+    MbgNbd,
+    ParetoNbd,
+    ValueIntervals,
+    customer_values,
+)
 from crmvalue.purchases import PurchaseHistory
 
 HISTORY = PurchaseHistory.from_columns(
@@ -111,6 +120,17 @@ class TestCustomerValues:
             customer_values(one(HISTORY, 2), model, SPEND, horizon=20, margin=0.3).clv, values.clv[2], rtol=1e-9
         )
 
+    @each_model
+    def test_a_heavy_buyer_who_fell_silent_is_worth_next_to_nothing(self, model):
+        """His probability to be alive is below 1e-200, and still a number."""
+        silent = PurchaseHistory.from_columns(
+            frequency=[500], recency=[100], age=[400], mean_repeat_spend=[3], time_unit="week"
+        )
+        values = customer_values(silent, model, SPEND, horizon=52, margin=0.3)
+        assert 0 < values.prob_alive[0] < 1e-200
+        assert 0 < values.clv[0] < 1e-190
+        assert CustomerValues.from_json(values.to_json()) == values
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [
@@ -137,3 +157,96 @@ class TestCustomerValues:
         values = customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3)
         with pytest.raises(InputError, match="as long as"):
             attrs.evolve(values, prob_alive=[0.5])
+
+    @pytest.mark.parametrize(
+        ("field", "value"),
+        [
+            ("horizon", 0.0),
+            ("discount_rate", -0.1),
+            ("margin", 30),
+            ("service_cost", float("nan")),
+            ("time_unit", "fortnight"),
+            ("as_of", "soon"),
+        ],
+    )
+    def test_rejects_terms_outside_their_range(self, field, value):
+        values = customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3)
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(values, **{field: value})
+        assert caught.value.name == field
+
+
+INTERVALS = ValueIntervals(
+    level=0.9,
+    n_draws=20,
+    clv_low=[1, 2, 3, 4],
+    clv_high=[2, 3, np.inf, 5],
+    outcome_low=[0, 0, 0, -1],
+    outcome_high=[9, 8, 7, 6],
+    total=(10, np.inf),
+    total_outcome=(5, 25),
+    effective_share=0.7,
+)
+INTERVALS_FIELDS = {
+    **{name: column.tolist() for name, column in INTERVALS.to_columns().items()},
+    **{name: getattr(INTERVALS, name) for name in ("level", "n_draws", "total", "total_outcome", "effective_share")},
+}
+
+
+class TestJson:
+    """What is written is read back as an equal value."""
+
+    @pytest.mark.parametrize("intervals", [None, INTERVALS])
+    @pytest.mark.parametrize(
+        "customer",
+        [None, [4, 3, 9, 1], ["é", "b", "a", "02"], [2**70, 1, 2, -3], np.array([1, 2, 3, 2**63], np.uint64)],
+    )
+    @pytest.mark.parametrize(("horizon", "as_of"), [(52, "2024-02-29"), (None, None)])
+    def test_round_trip(self, customer, horizon, as_of, intervals):
+        history = attrs.evolve(HISTORY, customer=customer, as_of=as_of)
+        terms = {"margin": 0.3, "discount_rate": 0.01, "service_cost": 0.1}
+        values = attrs.evolve(customer_values(history, MODELS[1], SPEND, horizon=horizon, **terms), intervals=intervals)
+        again = CustomerValues.from_json(values.to_json())
+        assert again == values
+        assert again.to_json() == values.to_json()
+        assert again.to_columns().keys() == values.to_columns().keys()
+        if customer is not None:
+            assert again.customer.tolist() == list(customer)
+
+    def test_is_plain_json(self):
+        values = attrs.evolve(customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3), intervals=INTERVALS)
+        fields = json.loads(values.to_json(), parse_constant=pytest.fail)  # no NaN, no Infinity
+        assert fields["customer"] == [4, 3, 9, 1]
+        assert fields["intervals"]["clv_high"] == [2.0, 3.0, None, 5.0]
+        assert fields["intervals"]["total"] == [10.0, None]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"clv": [1.0, 2.0]},
+            {"clv": [1.0, 2.0, 3.0, None]},
+            {"clv": "abcd"},
+            {"customer": [1, 2, "a", 4]},
+            {"customer": [1, 2]},
+            {"horizon": "long"},
+            {"time_unit": "aeon"},
+            {"as_of": 7},
+            {"intervals": {"level": 0.9}},
+            {"intervals": {**INTERVALS_FIELDS, "clv_low": [1, 2, 3, "4"]}},
+            {"intervals": {**INTERVALS_FIELDS, "total": [1, 2, 3]}},
+            {"colour": 1},
+        ],
+    )
+    def test_rejects_other_text(self, change):
+        fields = json.loads(customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3).to_json())
+        for text in (
+            json.dumps({**fields, **change}),
+            "",
+            "[]",
+            "{}",
+            "null",
+            json.dumps(dict(list(fields.items())[1:])),
+        ):
+            with pytest.raises(InputError) as caught:
+                CustomerValues.from_json(text)
+            assert caught.value.name == "text"

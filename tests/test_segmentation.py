@@ -182,7 +182,7 @@ class TestConcentration:
         assert said == "20% of the customers hold 50% of the value; 20% of them make 50%"
         few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_level=0.8).message
         assert few == (
-            "0.5% of the customers hold 100% of the value; 0.04% of them make 80%: above the warning level of 80%"
+            "0.5% of the customers hold 100% of the value; 0.04% of them make 80%; the warning level of 80% is reached"
         )
 
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)

@@ -16,7 +16,17 @@ from hypothesis import strategies as st
 
 import crmvalue
 from crmvalue import journey_map, ltv, metrics, models, purchases, report, segmentation
-from crmvalue._values import array_field, count_field, float_column, own, read_only, stay_frozen
+from crmvalue._checks import as_fraction
+from crmvalue._values import (
+    array_field,
+    checked_field,
+    count_field,
+    float_column,
+    number_column,
+    own,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.datasets import Transactions
 from crmvalue.errors import InputError
 
@@ -115,6 +125,48 @@ class TestFloatColumn:
             Columns()
 
 
+class TestNumberColumn:
+    """`number_column`: numbers of any size, infinite ones only where allowed, never NaN."""
+
+    @staticmethod
+    def make(**options):
+        return attrs.make_class("Results", {"x": number_column("x", **options)})
+
+    def test_takes_numbers_of_any_size(self):
+        mine = np.array([1e-300, -1e300])
+        column = self.make()(x=mine).x
+        np.testing.assert_array_equal(column, mine)
+        assert not np.shares_memory(column, mine)
+        assert not column.flags.writeable
+        assert self.make()(x=[1, 2]).x.dtype == np.float64
+
+    def test_infinity_where_allowed(self):
+        assert self.make(infinite=True)(x=[np.inf]).x[0] == np.inf
+        with pytest.raises(InputError, match="`x` must be a finite number; got inf at index 1"):
+            self.make()(x=[1, np.inf])
+
+    def test_none_where_it_is_the_default(self):
+        assert self.make(default=None)().x is None
+        with pytest.raises(InputError):
+            self.make()(x=None)
+
+    @pytest.mark.parametrize("wrong", [[np.nan], ["1"], [[1.0]], 1.0, [True, 1], [1, None], [[1], [1, 2]]])
+    @pytest.mark.parametrize("infinite", [True, False])
+    def test_rejections(self, wrong, infinite):
+        with pytest.raises(InputError, match="`x` must be"):
+            self.make(infinite=infinite)(x=wrong)
+
+
+class TestCheckedField:
+    """`checked_field`: what a check takes, under the name of the field."""
+
+    def test_takes_and_refuses(self):
+        terms = attrs.make_class("Terms", {"n": checked_field("n", as_fraction, default=0.5)})
+        assert (terms().n, terms(n=0.25).n) == (0.5, 0.25)
+        with pytest.raises(InputError, match="`n` must be in"):
+            terms(n=2)
+
+
 class TestArrayField:
     """`array_field`: equality compares all elements, NaN equal to NaN."""
 
@@ -202,6 +254,17 @@ MEMBERSHIP = segmentation.evaluate_segments(
     customer=["ann", "bob"],
 )
 SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
+VALUES_WITH_INTERVALS = attrs.evolve(
+    models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    intervals=models.ValueIntervals(
+        level=0.5,
+        n_draws=4,
+        **{end: np.zeros(len(SPLIT.calibration)) for end in ("clv_low", "clv_high", "outcome_low", "outcome_high")},
+        total=(0.0, np.inf),
+        total_outcome=(0.0, 1.0),
+        effective_share=1.0,
+    ),
+)
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
 
 VALUES = [
@@ -236,6 +299,8 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    VALUES_WITH_INTERVALS,
+    VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),
     models.purchase_tracking(*LOG[:2], PURCHASES),
     models.spend_independence(SPLIT.calibration),
@@ -272,6 +337,7 @@ VALUES = [
     report.BaseValue(ltv_revenue=report.Estimate(120.0)),
     report.Concentration(top_decile_share=0.3, top_fifth_share=0.5, gini=0.4),
     report.summarise_base(*LOG, margin=0.3),
+    report.summarise_groups(*LOG),
     report.summarise_models(*LOG, margin=0.3),
 ]
 """One of each public class of values, and more."""

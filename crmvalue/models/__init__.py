@@ -11,7 +11,8 @@ the same, with known traits of customers                    `purchase_covariates
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
 money of one purchase                                       :class:`GammaGamma`
-a table of all customers with their lifetime value          :func:`customer_values`
+a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
+what the data leave open about the parameters               :func:`draw_posterior`, :class:`Posterior`
 choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
                                                             :func:`spend_independence`
@@ -26,6 +27,7 @@ from crmvalue.models._contracts import ContractHistory
 from crmvalue.models._covariates import CovariateEffect
 from crmvalue.models._fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
 from crmvalue.models._posterior import Posterior, draw_posterior
+from crmvalue.models._value_intervals import ValueIntervals
 from crmvalue.models.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue.models.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
 from crmvalue.models.bg_nbd import BgNbd, fit_bg_nbd
@@ -65,6 +67,7 @@ __all__ = [
     "PurchaseTracking",
     "ShiftedBetaGeometric",
     "SpendIndependence",
+    "ValueIntervals",
     "calibration_by_frequency",
     "compare_models",
     "customer_values",

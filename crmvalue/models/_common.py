@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_floats, as_positive, require, require_choice
+from crmvalue._values import own
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
@@ -22,11 +23,13 @@ __all__ = [
     "as_n",
     "as_rng",
     "check_history",
+    "covariate_columns",
     "model_fields",
     "model_from_json",
     "model_to_json",
     "per_customer",
     "positive_field",
+    "take",
     "time_unit_field",
 ]
 
@@ -74,6 +77,25 @@ def per_customer(name: str, array: npt.NDArray[np.float64], n_customers: int) ->
     return np.broadcast_to(array, (n_customers,))
 
 
+def take(history: PurchaseHistory, rows: Any, recency: Floats | None = None) -> PurchaseHistory:  # noqa: ANN401 - places of customers
+    """Give some customers of a history, nameless, with another recency if given."""
+    spend, covariates = history.mean_repeat_spend, history.covariate_values
+    return PurchaseHistory(
+        frequency=own(history.frequency[rows]),
+        recency=own(history.recency[rows] if recency is None else recency),
+        age=own(history.age[rows]),
+        mean_repeat_spend=None if spend is None else own(spend[rows]),
+        time_unit=history.time_unit,
+        covariate_names=history.covariate_names,
+        covariate_values=None if covariates is None else covariates[rows],
+    )
+
+
+def covariate_columns(history: PurchaseHistory) -> list[Floats]:
+    """Columns of the covariates."""
+    return [history.covariate(name) for name in history.covariate_names]
+
+
 def positive_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
     """Field for a parameter above 0."""
     return attrs.field(converter=lambda value: as_positive(name, value))
@@ -99,7 +121,7 @@ def model_fields(cls: type[Any], text: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
         name = fields.pop("model")
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise InputError("text", "JSON written by to_json", text) from error
     if name != cls.__name__:
         raise InputError("text", f"JSON of a {cls.__name__}", name)

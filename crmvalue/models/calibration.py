@@ -5,17 +5,28 @@ Everything returns its numbers. To choose among models see :mod:`crmvalue.models
 
 from __future__ import annotations
 
+import math
 import warnings
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day, as_day_column, as_whole_number, require_same_length
+from crmvalue._checks import (
+    as_column,
+    as_day,
+    as_day_column,
+    as_flag,
+    as_text,
+    as_whole_number,
+    read_json,
+    require_same_length,
+)
 from crmvalue._customers import encode_customers
-from crmvalue._values import array_field, stay_frozen
+from crmvalue._values import array_field, checked_field, count_field, stay_frozen
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models._common import check_history
+from crmvalue.models._json import counts_of, floats_of, number_of, to_json_text
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 
 if TYPE_CHECKING:
@@ -75,6 +86,24 @@ class FrequencyCalibration:
     actual: Floats = array_field()
     expected: Floats = array_field()
 
+    def to_json(self) -> str:
+        """Write the groups as JSON text, a mean of nobody as null; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> FrequencyCalibration:
+        """Read the groups that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> groups = FrequencyCalibration(
+        ...     frequency=[0, 1], n_customers=[3, 0], actual=[0.5, np.nan], expected=[0.4, np.nan]
+        ... )
+        >>> FrequencyCalibration.from_json(groups.to_json()) == groups
+        True
+        """
+        return read_json(text, _groups_from_fields)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -109,6 +138,23 @@ class PurchaseTracking:
     cumulative_actual: Floats = array_field()
     cumulative_expected: Floats = array_field()
 
+    def to_json(self) -> str:
+        """Write the periods as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> PurchaseTracking:
+        """Read the periods that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> columns = dict.fromkeys(("actual", "expected", "cumulative_actual", "cumulative_expected"), [3.0])
+        >>> tracking = PurchaseTracking(end=np.array(["2024-01-07"], dtype="datetime64[D]"), **columns)
+        >>> PurchaseTracking.from_json(tracking.to_json()) == tracking
+        True
+        """
+        return read_json(text, _tracking_from_fields)
+
 
 @attrs.frozen(kw_only=True)
 class SpendIndependence:
@@ -133,11 +179,27 @@ class SpendIndependence:
     True
     """
 
-    n_customers: int
+    n_customers: int = count_field("n_customers")
     correlation: float
     p_value: float
-    holds: bool
-    sentence: str
+    holds: bool = checked_field("holds", as_flag)
+    sentence: str = checked_field("sentence", as_text)
+
+    def to_json(self) -> str:
+        """Write the finding as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> SpendIndependence:
+        """Read the finding that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> found = SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, sentence="Weak.")
+        >>> SpendIndependence.from_json(found.to_json()) == found
+        True
+        """
+        return read_json(text, _finding_from_fields)
 
 
 def calibration_by_frequency(split: PurchaseSplit, model: PurchaseModel, *, most: int = 7) -> FrequencyCalibration:
@@ -242,6 +304,9 @@ def purchase_tracking(
     (np.datetime64('1997-09-30'), np.float64(2457.0))
     """
     _require_model(model)
+    if getattr(model, "purchase_effects", ()) or getattr(model, "dropout_effects", ()):
+        rule = "a model without effects of covariates: the log does not say whose first purchase had which"
+        raise InputError("model", rule, type(model).__name__, hint="for_covariates gives that of one profile")
     days = as_day_column("date", date)
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
@@ -353,3 +418,23 @@ def _require_model(model: object) -> None:
     methods = (getattr(model, name, None) for name in ("expected_purchases", "expected_purchases_new"))
     if not all(callable(method) for method in methods) or not hasattr(model, "time_unit"):
         raise InputError("model", "a purchase model", type(model).__name__, hint="of a fit give `fit.model`")
+
+
+def _groups_from_fields(fields: dict[str, Any]) -> FrequencyCalibration:
+    columns = {name: counts_of(name, fields.pop(name)) for name in ("frequency", "n_customers")}
+    columns |= {name: floats_of(fields.pop(name), null=math.nan) for name in ("actual", "expected")}
+    require_same_length(**columns)
+    return FrequencyCalibration(**columns, **fields)
+
+
+def _tracking_from_fields(fields: dict[str, Any]) -> PurchaseTracking:
+    columns: dict[str, Any] = {"end": as_day_column("end", fields.pop("end"))}
+    for name in ("actual", "expected", "cumulative_actual", "cumulative_expected"):
+        columns[name] = as_column(name, fields.pop(name))
+    require_same_length(**columns)
+    return PurchaseTracking(**columns, **fields)
+
+
+def _finding_from_fields(fields: dict[str, Any]) -> SpendIndependence:
+    correlation, p_value = (number_of(fields.pop(name)) for name in ("correlation", "p_value"))
+    return SpendIndependence(correlation=correlation, p_value=p_value, **fields)

@@ -6,16 +6,18 @@ seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_positive, require, require_same_length
+from crmvalue._checks import as_column, as_positive, as_text, read_json, require, require_same_length
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
 from crmvalue.models._fit import Fit
+from crmvalue.models._json import number_of, to_json_text
 from crmvalue.models.gamma_gamma import GammaGamma
 from crmvalue.purchases import PurchaseSplit
 
@@ -58,6 +60,22 @@ class HoldoutError:
     best_decile_found: float
     gini: float
 
+    def to_json(self) -> str:
+        """Write the errors as JSON text, an infinite bias as null; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> HoldoutError:
+        """Read the errors that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=float("inf"), mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> HoldoutError.from_json(error.to_json()) == error
+        True
+        """
+        return read_json(text, _error_from_fields)
+
 
 @attrs.frozen(kw_only=True)
 class ModelScore:
@@ -90,12 +108,29 @@ class ModelScore:
     spend: HoldoutError | None
     warnings: tuple[str, ...] = ()
 
+    def to_json(self) -> str:
+        """Write the score as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelScore:
+        """Read the score that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> score = ModelScore(name="rule", log_likelihood=None, aic=None, purchases=error, spend=None)
+        >>> ModelScore.from_json(score.to_json()) == score
+        True
+        """
+        return read_json(text, _score_from_fields)
+
 
 def compare_models(
     split: PurchaseSplit,
     fits: Mapping[str, Fit[Any]],
     *,
-    spend_model: GammaGamma | None = None,
+    spend_model: GammaGamma | Fit[GammaGamma] | None = None,
     gap: float | None = None,
 ) -> tuple[ModelScore, ...]:
     """Score fitted models on the holdout, beside two naive rules.
@@ -106,7 +141,7 @@ def compare_models(
         Calibration, on which the models were fitted, and holdout.
     fits : mapping of str to Fit
         Fitted purchase models by name.
-    spend_model : GammaGamma, optional
+    spend_model : GammaGamma or Fit, optional
         Spend of one purchase; with it, the money that the models foretell is scored too.
     gap : float, optional
         Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
@@ -141,11 +176,12 @@ def compare_models(
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
     _check_fits(fits)
-    if spend_model is not None and not isinstance(spend_model, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma", type(spend_model).__name__, hint="of a fit give `fit.model`")
+    spending = spend_model.model if isinstance(spend_model, Fit) else spend_model
+    if spending is not None and not isinstance(spending, GammaGamma):
+        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
     history, length = check_history(split.calibration), split.holdout_length
     silence = _default_gap(history) if gap is None else as_positive("gap", gap)
-    spend = None if spend_model is None else spend_model.expected_spend(history)
+    spend = None if spending is None else spending.expected_spend(history)
     scores = []
     for name, fit in fits.items():
         foretold = fit.model.expected_purchases(history, horizon=length)
@@ -223,8 +259,10 @@ def _check_fits(fits: object) -> None:
     if not isinstance(fits, Mapping) or not fits:
         raise InputError("fits", "a mapping of names to fits, with at least one", fits)
     for name, fit in fits.items():
-        if not isinstance(fit, Fit) or not hasattr(fit.model, "discounted_expected_purchases"):
+        if not isinstance(fit, Fit) or not hasattr(fit.model, "time_unit"):
             raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
+        if name in (SAME_RATE, GAP_RULE):
+            raise InputError("fits", "names other than those of the naive rules", name)
 
 
 def _default_gap(history: PurchaseHistory) -> float:
@@ -255,3 +293,21 @@ def _gini_along(actual: Floats, order: Floats) -> float:
     _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
     return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))
+
+
+def _error_from_fields(fields: dict[str, Any]) -> HoldoutError:
+    bias = number_of(fields.pop("bias"), null=math.inf)
+    return HoldoutError(bias=bias, **{name: number_of(value) for name, value in fields.items()})
+
+
+def _score_from_fields(fields: dict[str, Any]) -> ModelScore:
+    spend = fields.pop("spend")
+    likelihood = {name: fields.pop(name) for name in ("log_likelihood", "aic")}
+    return ModelScore(
+        name=as_text("name", fields.pop("name")),
+        purchases=_error_from_fields(fields.pop("purchases")),
+        spend=None if spend is None else _error_from_fields(spend),
+        warnings=tuple(as_text("warnings", message) for message in fields.pop("warnings")),
+        **{name: None if value is None else number_of(value) for name, value in likelihood.items()},
+        **fields,
+    )
