@@ -47,7 +47,7 @@ _FARTHEST = 2.0  # longest step of the search in any direction
 _SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
 _MOST_STEPS = 300
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
-_WIDE = 0.5  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
+_WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
 _NESTED = ("ShiftedBetaGeometric", "BetaDiscreteWeibull")  # of two classes, the first the second with c = 1
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
