@@ -2,17 +2,18 @@
 
 The package exposes modules, not names; import what you need from where it lives.
 
-===========================  ==========================================================================
+===========================  ================================================================================
 `crmvalue.metrics`           key figures: retention, churn, AOV, NPS and the rest, with intervals
 `crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
 `crmvalue.models`            who is still a customer, what he will buy, spend and be worth
-`crmvalue.segmentation`      how concentrated the value of a base is
+`crmvalue.segmentation`      RFM and its groups, stages, tiers, dynamic segments, migration, concentration
+`crmvalue.journey_map`       customer journey maps: what is missing, what the future state changes
 `crmvalue.report`            the overview of a base that `python -m crmvalue` prints
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
 `crmvalue.errors`            the errors and warnings that all of these raise
 `crmvalue.typing`            the types in their signatures
-===========================  ==========================================================================
+===========================  ================================================================================
 
 Importing the package loads numpy and attrs; scipy's submodules are loaded by the functions that use them.
 """

@@ -107,13 +107,15 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     policy = Policy(options.refunds, options.zeros, options.missing)
     money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
     summary = report.summarise_base_log(log, policy, acquisition_cost=options.acquisition_cost, **money)
+    groups, group_columns = report.summarise_groups_log(log, policy, as_of=options.as_of)
     ahead, columns = report.summarise_models_log(log, policy, **money)
-    parts = [*heading, "", report.format_summary(summary), "", report.format_models(ahead)]
+    parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
+    parts += ["", report.format_models(ahead)]
     if output is None:
         return "\n".join(parts), None
     if columns is None:
         return "\n".join(parts), f"--output wrote no table, because there is no model: {ahead.problem}"
-    write_table(columns, output)
+    write_table({**columns, **group_columns}, output)
     parts += ["", f"Wrote the table of {summary.n_customers:,} customers to {options.output}; clv is that of 52 weeks."]
     return "\n".join(parts), None
 

@@ -17,6 +17,7 @@ from crmvalue._checks import as_day, as_fraction, as_positive, read_json
 from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models.bg_nbd import fit_bg_nbd
+from crmvalue.models.calibration import spend_independence
 from crmvalue.models.comparison import HoldoutError, ModelScore, compare_models
 from crmvalue.models.customer_values import customer_values
 from crmvalue.models.gamma_gamma import fit_gamma_gamma
@@ -317,6 +318,8 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
 def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Outlook:
     """Foretell with the model fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
+    if spend is not None:
+        spend_independence(history)  # it warns where the assumption is broken
     weekly = 0.0
     if summary.discount_rate is not None:
         weekly = float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))

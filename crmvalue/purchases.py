@@ -12,14 +12,14 @@ For rates and averages over the whole base see :mod:`crmvalue.metrics`; for the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmvalue._checks import as_column, as_day, as_floats, as_text, require, require_choice
+from crmvalue._covariate_columns import align_covariates
 from crmvalue._customers import encode_customers
 from crmvalue._order_log import (
     Grain,
@@ -40,6 +40,8 @@ from crmvalue._values import Given, array_field, float_column, own, read_only, s
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -78,15 +80,10 @@ def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
 
 
 def _table(value: ArrayLike) -> Floats:
+    if isinstance(value, Given):
+        return read_only(value)
     (table,) = as_floats(covariate_values=value)
     return read_only(table)
-
-
-class _Place(NamedTuple):
-    """Row of each customer of a history in a table of so many rows."""
-
-    rows: Integers
-    n_rows: int
 
 
 def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
@@ -332,8 +329,8 @@ class PurchaseHistory:
         Parameters
         ----------
         columns : mapping of str to array_like
-            Numbers by name, one element per customer: an amount, an age, 0 or 1 for a property. Of a category give a
-            0/1 column for each value but one. Covariates that the history has already are replaced.
+            Numbers by name, one element per customer: an amount, an age, True or False for a property. Of a category
+            give a 0/1 column for each value but one. All covariates that the history had are dropped.
         customer : array_like, optional
             Whose each row is, where `columns` come from elsewhere: in any order, each customer once, others than those
             of the history allowed. By default the rows are in the order of the history.
@@ -357,21 +354,9 @@ class PurchaseHistory:
         >>> known.covariate("is_member")
         array([1., 0.])
         """
-        given: object = columns
-        if not (isinstance(given, Mapping) and given):
-            raise InputError("columns", "a mapping from names to columns, at least one", columns)
-        read = {as_text("columns", name): as_column(f"columns[{name!r}]", column) for name, column in columns.items()}
-        place = None if customer is None else self._rows_of(customer)
-        n = len(self) if place is None else place.n_rows
-        for name, column in read.items():
-            if len(column) != n:
-                raise InputError(f"columns[{name!r}]", f"one element for each of the {n} rows", len(column))
-        values = np.column_stack(list(read.values()))
-        return attrs.evolve(
-            self,
-            covariate_names=tuple(read),
-            covariate_values=values if place is None else values[place.rows],
-        )
+        taken = {field.name for field in attrs.fields(PurchaseHistory)} | set(self.to_columns())
+        names, values = align_covariates(columns, customer, self.customer, len(self), taken - set(self.covariate_names))
+        return attrs.evolve(self, covariate_names=names, covariate_values=own(values))
 
     def covariate(self, name: str) -> Floats:
         """Values of one covariate.
@@ -401,22 +386,6 @@ class PurchaseHistory:
             known = ", ".join(self.covariate_names) or "none"
             raise InputError("history", f"with the covariate {name!r}", known, hint="PurchaseHistory.with_covariates")
         return self.covariate_values[:, self.covariate_names.index(name)]
-
-    def _rows_of(self, customer: ArrayLike) -> _Place:
-        """Find the row of each customer of the history among given rows."""
-        if self.customer is None:
-            raise InputError("customer", "left out, since the history has no identifiers", "identifiers")
-        distinct, code = encode_customers("customer", customer)
-        if len(distinct) != len(code):
-            raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
-        if (distinct.dtype.kind in "iu") != (self.customer.dtype.kind in "iu") and len(distinct):
-            raise InputError("customer", f"identifiers like those of the history, {self.customer.dtype}", distinct[0])
-        place = np.minimum(np.searchsorted(distinct, self.customer), max(len(distinct) - 1, 0))
-        found = distinct[place] == self.customer if len(distinct) else np.zeros(len(self), dtype=bool)
-        require(found, "customer", self.customer, "complete: every customer of the history has a row")
-        row = np.empty(len(code), dtype=np.int64)
-        row[code] = np.arange(len(code))
-        return _Place(row[place], len(code))
 
     def unique(self) -> UniquePurchases:
         """Compress customers with equal (frequency, recency, age) to one weighted row.
@@ -485,6 +454,26 @@ class PurchaseSplit:
     new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
     holdout_counts: OrderLogCounts
+
+    def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
+        """Add what is known of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
+
+        Parameters
+        ----------
+        columns, customer
+            As there.
+
+        Returns
+        -------
+        PurchaseSplit
+            The same split, its calibration with these covariates.
+
+        Raises
+        ------
+        InputError
+            As there.
+        """
+        return attrs.evolve(self, calibration=self.calibration.with_covariates(columns, customer=customer))
 
     @property
     def n_new_customers(self) -> int:

@@ -1,7 +1,8 @@
 """The overview of a base: what `python -m crmvalue` prints, as a value and as text.
 
 :func:`summarise_base` measures, :func:`format_summary` writes; :func:`summarise_models` and :func:`format_models` do
-the same for what a probability model foretells. Every figure comes from a public function of
+the same for what a probability model foretells, :func:`summarise_groups` and :func:`format_groups` for the groups of
+RFM. Every figure comes from a public function of
 :mod:`crmvalue.metrics`, :mod:`crmvalue.ltv`, :mod:`crmvalue.purchases` or :mod:`crmvalue.segmentation`.
 """
 
@@ -17,6 +18,8 @@ import numpy as np
 from crmvalue import ltv, metrics
 from crmvalue._calendar import add_months
 from crmvalue._checks import as_day, as_fraction, as_positive, read_json
+from crmvalue._group_report import GroupSummary, format_groups, summarise_groups
+from crmvalue._group_report import summarise_groups_log as summarise_groups_log  # noqa: PLC0414 - for the command
 from crmvalue._model_report import ModelSummary, format_models, line, summarise_models
 from crmvalue._model_report import summarise_models_log as summarise_models_log  # noqa: PLC0414 - for the command
 from crmvalue._order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
@@ -38,11 +41,14 @@ __all__ = [
     "BaseValue",
     "Concentration",
     "Estimate",
+    "GroupSummary",
     "LastPeriod",
     "ModelSummary",
+    "format_groups",
     "format_models",
     "format_summary",
     "summarise_base",
+    "summarise_groups",
     "summarise_models",
 ]
 

@@ -1,191 +1,81 @@
-"""How the value of a base is spread over its customers.
+"""Segments: which customers are alike, what each group is worth, and how the groups change.
 
-All functions take one value per customer, in any unit and any order, and answer how concentrated it is: a base that
-lives on few customers is at risk. For what the value is, see :mod:`crmvalue.ltv` and :mod:`crmvalue.purchases`.
+==========================================================  ===========================================================
+For                                                         Use
+==========================================================  ===========================================================
+scores of recency, frequency and money                      :func:`fit_rfm` once, then :func:`score_rfm`
+the eleven groups, or your own                              :class:`SegmentTable`, :func:`assign_segments`
+stages by silence, steps by purchases                       :func:`lifecycle_stage`, :func:`loyalty_step`
+the best customers                                          :func:`value_tier`
+rules of your own, evaluated as of a day                    :class:`SegmentColumns`, :class:`Segment`,
+                                                            :func:`evaluate_segments`
+movement between groups from one date to another            :func:`migration_matrix`
+size and value of each group, and which fell                :func:`summarise_segments`, :func:`segment_value_changes`
+dependence on few customers                                 :func:`concentration`, :func:`gini`, :func:`lorenz_curve`,
+                                                            :func:`top_share`, :func:`customer_share`
+==========================================================  ===========================================================
+
+All take columns with one element per customer, in any order; days and months are those of the calendar, money keeps its
+unit. Columns of a base come from :mod:`crmvalue.purchases`, values from :mod:`crmvalue.ltv` and :mod:`crmvalue.models`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from crmvalue._concentration import (
+    LorenzCurve,
+    ValueConcentration,
+    concentration,
+    customer_share,
+    gini,
+    lorenz_curve,
+    top_share,
+)
+from crmvalue._membership import Segment, SegmentChanges, SegmentMembership, evaluate_segments
+from crmvalue._migration import Migration, migration_matrix
+from crmvalue._rfm import RfmBreaks, RfmMethod, RfmScores, SpendBasis, fit_rfm, score_rfm
+from crmvalue._rules import AllOf, AnyOf, Column, ColumnType, Condition, Not, SegmentColumns
+from crmvalue._segment_table import Inversion, SegmentTable, TableBasis, assign_segments
+from crmvalue._segment_value import SegmentSummary, SegmentValueChanges, segment_value_changes, summarise_segments
+from crmvalue._stages import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
 
-import attrs
-import numpy as np
-
-from crmvalue._checks import as_column, as_floats, require
-from crmvalue._values import array_field, stay_frozen
-from crmvalue.errors import InputError
-
-if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
-
-__all__ = ["LorenzCurve", "customer_share", "gini", "lorenz_curve", "top_share"]
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class LorenzCurve:
-    """Cumulative share of value against cumulative share of customers, poorest first.
-
-    Parameters
-    ----------
-    customer_share : ndarray
-        0, 1/n, ..., 1, shape (n + 1,).
-    value_share : ndarray
-        Share of the value held by that part of the customers, from 0 to 1, shape (n + 1,).
-
-    Examples
-    --------
-    >>> lorenz_curve([1, 3]).value_share
-    array([0.  , 0.25, 1.  ])
-    """
-
-    customer_share: Floats = array_field()
-    value_share: Floats = array_field()
-
-
-def gini(value: ArrayLike) -> np.float64:
-    r"""Gini coefficient: 0 where all customers are worth the same, near 1 where one holds everything.
-
-    Parameters
-    ----------
-    value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
-
-    Returns
-    -------
-    float
-        In [0, 1 - 1/n].
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or negative, if there is none, or if all are 0.
-
-    Notes
-    -----
-    .. math:: G = \frac{\sum_i \sum_j |v_i - v_j|}{2 n \sum_i v_i}
-
-    computed from the sorted values. Gini (1912).
-
-    Examples
-    --------
-    >>> gini([1, 2, 3, 4, 5])
-    np.float64(0.26666666666666666)
-    """
-    values = _sorted_values(value)
-    n = len(values)
-    weight = 2.0 * np.arange(1, n + 1) - n - 1.0
-    return np.float64(
-        np.clip(np.sum(weight * values) / (n * values.sum()), 0, 1 - 1 / n)
-    )  # rounding may leave the range
-
-
-def lorenz_curve(value: ArrayLike) -> LorenzCurve:
-    """Lorenz curve of one value per customer.
-
-    Parameters
-    ----------
-    value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
-
-    Returns
-    -------
-    LorenzCurve
-        n + 1 points from (0, 0) to (1, 1).
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or negative, if there is none, or if all are 0.
-
-    Notes
-    -----
-    Lorenz (1905). The area between the curve and the diagonal is half the :func:`gini` coefficient.
-
-    Examples
-    --------
-    >>> lorenz_curve([4, 1, 5]).value_share
-    array([0. , 0.1, 0.5, 1. ])
-    """
-    values = _sorted_values(value)
-    held = np.concatenate([[0.0], np.cumsum(values)])
-    return LorenzCurve(customer_share=np.linspace(0.0, 1.0, len(held)), value_share=held / held[-1])
-
-
-def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
-    """Share of the value that the best customers hold.
-
-    Parameters
-    ----------
-    value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
-    customer_share : array_like
-        Which part of the customers counts as the best, in [0, 1]: 0.1 for the top decile.
-
-    Returns
-    -------
-    float or ndarray
-        In [0, 1], shape of `customer_share`. Where the part is no whole number of customers, the next customer counts
-        in proportion.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or negative, if there is none, if all are 0, or if the share is not in [0, 1].
-
-    Examples
-    --------
-    >>> top_share([50, 10, 10, 10, 20], 0.2)
-    np.float64(0.5)
-    """
-    (share,) = as_floats(customer_share=customer_share)
-    require((share >= 0) & (share <= 1), "customer_share", share, "in [0, 1]", hint="0.1, not 10")
-    held = np.concatenate([[0.0], np.cumsum(_sorted_values(value)[::-1])])
-    best: FloatOrArray = (np.interp(share * (len(held) - 1), np.arange(len(held)), held) / held[-1])[()]
-    return best
-
-
-def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
-    """Smallest share of the customers that holds a share of the value: the inverse of :func:`top_share`.
-
-    Parameters
-    ----------
-    value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
-    value_share : array_like
-        Part of the value, in [0, 1]: 0.8 for "who makes 80 % of the revenue".
-
-    Returns
-    -------
-    float or ndarray
-        In [0, 1], shape of `value_share`. The last customer needed counts in proportion.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN, infinite or negative, if there is none, if all are 0, or if the share is not in [0, 1].
-
-    Examples
-    --------
-    >>> customer_share([50, 10, 10, 10, 20], 0.5)
-    np.float64(0.2)
-    """
-    (share,) = as_floats(value_share=value_share)
-    require((share >= 0) & (share <= 1), "value_share", share, "in [0, 1]", hint="0.8, not 80")
-    values = _sorted_values(value)[::-1]
-    holders = values[values > 0]  # customers without value are never needed
-    held = np.concatenate([[0.0], np.cumsum(holders)])
-    needed: FloatOrArray = (np.interp(share * held[-1], held, np.arange(len(held))) / len(values))[()]
-    return needed
-
-
-def _sorted_values(value: ArrayLike) -> Floats:
-    """Check values and put them in ascending order."""
-    values = as_column("value", value)
-    if len(values) == 0:
-        raise InputError("value", "at least one customer", 0)
-    require(values >= 0, "value", values, ">= 0", hint="leave customers with a loss to a table of their own")
-    if not values.any():
-        raise InputError("value", "above 0 for at least one customer", 0.0)
-    ordered: Floats = np.sort(values)
-    return ordered
+__all__ = [
+    "LIFECYCLE_STAGES",
+    "LOYALTY_STEPS",
+    "AllOf",
+    "AnyOf",
+    "Column",
+    "ColumnType",
+    "Condition",
+    "Inversion",
+    "LorenzCurve",
+    "Migration",
+    "Not",
+    "RfmBreaks",
+    "RfmMethod",
+    "RfmScores",
+    "Segment",
+    "SegmentChanges",
+    "SegmentColumns",
+    "SegmentMembership",
+    "SegmentSummary",
+    "SegmentTable",
+    "SegmentValueChanges",
+    "SpendBasis",
+    "TableBasis",
+    "ValueConcentration",
+    "assign_segments",
+    "concentration",
+    "customer_share",
+    "evaluate_segments",
+    "fit_rfm",
+    "gini",
+    "lifecycle_stage",
+    "lorenz_curve",
+    "loyalty_step",
+    "migration_matrix",
+    "score_rfm",
+    "segment_value_changes",
+    "summarise_segments",
+    "top_share",
+    "value_tier",
+]

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from calls import Call
 
-from crmvalue.report import format_models, format_summary, summarise_base, summarise_models
+from crmvalue.report import (
+    format_groups,
+    format_models,
+    format_summary,
+    summarise_base,
+    summarise_groups,
+    summarise_models,
+)
 
 __all__ = ["CALLS"]
 
@@ -35,6 +42,14 @@ CALLS = [
         unbounded={"amount"},
         missing_allowed={"amount"},
     ),
+    Call(
+        summarise_groups,
+        {**LOG, "as_of": "2024-03-31"},
+        out_of_range={"date": "2024-02-30", "as_of": "2023-13-01"},
+        unbounded={"amount"},
+        missing_allowed={"amount"},
+    ),
+    Call(format_groups, {"summary": summarise_groups(**LOG)}),
     Call(format_models, {"summary": summarise_models(**LOG)}),
     Call(format_summary, {"summary": summarise_base(**LOG)}),
 ]

@@ -19,4 +19,9 @@ CALLS = [
         {"value": [1.0, 2.0], "customer_share": 0.1},
         {"value": -1.0, "customer_share": 10.0},
     ),
+    Call(
+        segmentation.concentration,
+        {"value": [1.0, 2.0], "best_customers": 0.2, "value_share": 0.5, "warning_level": 0.4},
+        {"value": -1.0, "best_customers": 0.0, "value_share": 1.0, "warning_level": 40.0},
+    ),
 ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.segmentation import customer_share, gini, lorenz_curve, top_share
+from crmvalue.segmentation import concentration, customer_share, gini, lorenz_curve, top_share
 
 values = st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any)
 
@@ -139,3 +139,61 @@ class TestCustomerShare:
     def test_rejects(self, share):
         with pytest.raises(InputError, match="value_share"):
             customer_share([1, 2], share)
+
+
+class TestConcentration:
+    """Gini, value of the best customers, holders of a share of the value, and a warning from a level on."""
+
+    def test_known(self):
+        """By hand: the best of five holds half of 100, the best 2.5 hold 75."""
+        found = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.75, warning_level=0.45)
+        assert (found.best_customers, found.value_share, found.warning_level) == (0.2, 0.75, 0.45)
+        assert found.value_of_best == pytest.approx(0.5, rel=1e-14)
+        assert found.holders == pytest.approx(0.5, rel=1e-14)
+        assert found.gini == pytest.approx((-4 * 10 - 2 * 10 + 2 * 20 + 4 * 50) / 500, rel=1e-14)
+        assert found.is_warning
+
+    @given(values, st.integers(1, 99), st.integers(1, 99))
+    def test_equals_its_definition(self, value, best_percent, value_percent):
+        """In fractions: whole customers first, then a part of the next."""
+        found = concentration(value, best_customers=best_percent / 100, value_share=value_percent / 100)
+        ordered = sorted(value, reverse=True)
+        best = Fraction(best_percent, 100) * len(value)
+        held = sum(mine * min(max(best - i, Fraction(0)), 1) for i, mine in enumerate(ordered))
+        assert found.value_of_best == pytest.approx(float(held / sum(value)), rel=1e-9)
+        left, needed = Fraction(value_percent, 100) * sum(value), Fraction(0)
+        for mine in ordered:
+            if left > 0:
+                needed += min(left / mine, 1)
+                left -= min(left, mine)
+        assert found.holders == pytest.approx(float(needed / len(value)), rel=1e-9)
+        pairs = sum(abs(Fraction(a) - b) for a in value for b in value)
+        assert found.gini == pytest.approx(float(pairs / (2 * len(value) * sum(value))), abs=1e-12)
+        assert not found.is_warning
+
+    @pytest.mark.parametrize(("level", "warns"), [(None, False), (0.49, True), (0.5, True), (0.51, False)])
+    def test_warns_from_the_level_on(self, level, warns):
+        found = concentration([2, 1, 1], best_customers=1 / 3, warning_level=level)
+        assert found.is_warning is warns
+        assert ("warning level" in found.message) is warns
+
+    def test_says_it_in_a_sentence(self):
+        said = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
+        assert said == "20% of the customers hold 50% of the value; 20% of them make 50%"
+        few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_level=0.8).message
+        assert few == (
+            "0.5% of the customers hold 100% of the value; 0.04% of them make 80%; the warning level of 80% is reached"
+        )
+
+    @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
+    def test_rejects_values(self, value, name, index):
+        with pytest.raises(InputError) as caught:
+            concentration(value)
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+    @pytest.mark.parametrize("name", ["best_customers", "value_share", "warning_level"])
+    @pytest.mark.parametrize("wrong", [0, 1, -0.1, 10, np.nan, "0.1", True, [0.1]])
+    def test_rejects_shares(self, name, wrong):
+        with pytest.raises(InputError) as caught:
+            concentration([1, 2], **{name: wrong})
+        assert caught.value.name == name

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import ltv, metrics, models, purchases, report, segmentation
+from crmvalue import journey_map, ltv, metrics, models, purchases, report, segmentation
 from crmvalue._checks import as_fraction
 from crmvalue._values import (
     array_field,
@@ -241,6 +241,19 @@ PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
 RNG = np.random.default_rng(3)
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
+STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
+CURRENT = journey_map.JourneyMap(
+    persona="Student", type="current state", stages=[STAGE, journey_map.Stage("order")], reviewed_on="2024-01-31"
+)
+COLUMNS = segmentation.SegmentColumns({"spend": "number", "city": "text", "member": "flag"})
+RULE = (COLUMNS["spend"] > 1) & ((COLUMNS["city"] == "b") | ~COLUMNS["member"].is_true())
+MEMBERSHIP = segmentation.evaluate_segments(
+    [segmentation.Segment("rich", RULE)],
+    {"spend": [2, None], "city": ["b", None], "member": [True, None]},
+    as_of="2024-01-01",
+    customer=["ann", "bob"],
+)
+SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
 VALUES_WITH_INTERVALS = attrs.evolve(
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
     intervals=models.ValueIntervals(
@@ -297,15 +310,40 @@ VALUES = [
     purchases.summarise_purchases(*LOG).unique(),
     purchases.split_purchases(*LOG, calibration_end="2024-01-31"),
     segmentation.lorenz_curve([1, 3]),
+    segmentation.concentration([1, 3], warning_level=0.5),
+    segmentation.fit_rfm([3, 40, 40], [9, 1, 1], [9, 5, 1], spend_basis="mean", as_of="2024-01-01", window=365),
+    segmentation.RfmScores(r_score=[5, 1], f_score=[4, 2], m_score=[3, 3]),
+    segmentation.SegmentTable.preset("A"),
+    STAGE,
+    STAGE.touchpoints[0],
+    CURRENT,
+    journey_map.lint(CURRENT, as_of="2024-06-30")[0],
+    journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")),
+    journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")).kept[0],
+    COLUMNS,
+    RULE,
+    RULE.rules[0],
+    RULE.rules[1],
+    RULE.rules[1].rules[1],
+    segmentation.Segment("rich", RULE),
+    MEMBERSHIP,
+    MEMBERSHIP.changes_since(MEMBERSHIP),
+    segmentation.migration_matrix(["a", "b"], ["b", "c"], value_before=[1, 2], value_now=[3, 4]),
+    SUMMARY,
+    segmentation.segment_value_changes(SUMMARY, SUMMARY),
     Transactions(customer=LOG[0], date=LOG[1], amount=LOG[2]),
     report.Estimate(0.5, 0.4),
     report.LastPeriod(name="month", n_months=1, n_before=0, n_active=0, prob_silent=0.1),
     report.BaseValue(ltv_revenue=report.Estimate(120.0)),
     report.Concentration(top_decile_share=0.3, top_fifth_share=0.5, gini=0.4),
     report.summarise_base(*LOG, margin=0.3),
+    report.summarise_groups(*LOG),
     report.summarise_models(*LOG, margin=0.3),
 ]
 """One of each public class of values, and more."""
+
+NOT_COMPARED = {segmentation.Column}
+"""Classes whose `==` makes a rule."""
 
 
 def each_value():
@@ -335,7 +373,7 @@ class TestPublicValues:
     """Every public value equals its copies, and they are as frozen as it is."""
 
     def test_none_escapes(self):
-        assert {type(value) for value in VALUES} == public_values()
+        assert {type(value) for value in VALUES} == public_values() - NOT_COMPARED
 
     @pytest.mark.parametrize("again", [through_pickle, copy.deepcopy, copy.copy, attrs.evolve])
     @pytest.mark.parametrize("value", each_value())

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Core"]
 
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
+_ROWS = 1 << 14  # at a time in the discounted sum
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 
 
@@ -176,6 +177,15 @@ class Core(NamedTuple):
 
     def discounted_given_alive(self, x: Floats, age: Floats, until: Floats, force: float) -> Floats:
         """Sum the discounted purchases of somebody alive."""
+        found = np.empty(len(x))
+        for start in range(0, len(x), _ROWS):
+            rows = slice(start, start + _ROWS)
+            own = {name: value[rows] for name in ("alpha", "a", "b") if np.ndim(value := getattr(self, name))}
+            found[rows] = self._replace(**own).discounted_block(x[rows], age[rows], until[rows], force)
+        return found
+
+    def discounted_block(self, x: Floats, age: Floats, until: Floats, force: float) -> Floats:
+        """Do what :meth:`discounted_given_alive` does, for not too many rows."""
         # The integral over time of R exp(-force s) E[(1 + p u)^-(R+1)] du, u = s / (alpha + T): all in log(1 + rho u),
         # where rho is the fastest rate at which anything falls.
         ruler = self.alpha + age
@@ -188,14 +198,12 @@ class Core(NamedTuple):
         node, weight = gauss_legendre(int(14 + 4 * span.max(initial=0.0)))
         grown = np.exp(span[:, np.newaxis] * node)
         u = np.expm1(span[:, np.newaxis] * node) / rho[:, np.newaxis]
-        left, width = x + self.early + self.b, u.shape[1]
-        alive = average_over_beta(
-            _survival,
-            a=self.a if np.ndim(self.a) == 0 else np.repeat(self.a, width),
-            b=np.repeat(left, width),
-            power=np.repeat(shape + 1.0, width),
-            w=u.ravel(),
-        ).reshape(u.shape)
+        left, power, width = x + self.early + self.b, shape + 1.0, u.shape[1]
+        if np.ndim(self.a):
+            alive = average_over_beta(_survival, a=self.a, b=left, power=power, w=u)
+        else:
+            left, power = np.repeat(left, width), np.repeat(power, width)
+            alive = average_over_beta(_survival, a=self.a, b=left, power=power, w=u.ravel()).reshape(u.shape)
         density = weight * grown * np.exp(-kappa[:, np.newaxis] * u) * alive
         found: Floats = density.sum(axis=1) * shape * span / rho
         return found
@@ -207,7 +215,7 @@ class Core(NamedTuple):
         shape, left = self.r + x, x + self.early + self.b
         w = until / (self.alpha + age)
         with np.errstate(divide="ignore"):
-            in_log = np.where(n > 0, n * (np.log(w) - np.log1p(w)), 0.0)  # minus infinity for an empty horizon
+            in_log = np.multiply(n, np.log(w) - np.log1p(w), out=np.zeros(n.shape), where=n > 0)
         count = np.exp(log_rising(shape, n) - log_rising(1.0, n) + in_log - shape * np.log1p(w))
         kept = np.exp(log_rising(left, n) - log_rising(self.a + left, n))
         tosses = np.maximum(n, 1.0)

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._rows import distinct_keys, row_keys
-from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
 from crmvalue.models._covariate_fit import Process, fit_with_covariates
-from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, check_starts, fit_parameters, read_priors
 from crmvalue.models._numerics import log_rising
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import TypeVar
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeVar
 
-    from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
+    from crmvalue.purchases import PurchaseHistory, UniquePurchases
     from crmvalue.typing import Floats
 
     Model = TypeVar("Model")
@@ -220,7 +219,7 @@ def log_likelihood_derivatives(
 
 
 def fit(
-    make: Callable[[float, float, float, float, TimeUnit], Model],
+    make: Any,  # noqa: ANN401 - the class of the model
     history: PurchaseHistory,
     early: int,
     priors: Mapping[str, tuple[float, float]] | None,
@@ -230,25 +229,23 @@ def fit(
 ) -> Fit[Model]:
     """Fit by maximum likelihood, or the most probable parameters under the priors."""
     rows = check_history(history).unique()
-    if len(purchase_covariates) + len(dropout_covariates):
+    check_starts(starts, make, history.time_unit)
+    if purchase_covariates or dropout_covariates:
         process = Process(_NAMES.names, ("alpha",), (1, 1), partial(log_likelihood_derivatives, early=early))
-        plain = fit(make, history, early, None, None)
+        plain: Fit[Any] = fit(make, history, early, None, None)
         return fit_with_covariates(
             process, make, history, purchase_covariates, dropout_covariates, plain, priors, starts
         )
     likelihood = Likelihood(rows, early)
     ruler = likelihood.ruler
     scale = np.array((1.0, ruler, 1.0, 1.0))
-    for start in starts or ():
-        if start.time_unit != history.time_unit:  # type: ignore[attr-defined]  # both models have it
-            raise InputError("starts", f"measured in the unit of the history, {history.time_unit!r}", start)
     given = [
         np.log(np.array((m.r, m.alpha, m.a, m.b)) / scale)  # type: ignore[attr-defined]  # both models have them
         for m in starts or ()
     ]
     first, *more = _starts(likelihood)
-    scaled = None if priors is None else dict(priors)
-    if scaled is not None and "alpha" in scaled:
+    scaled = read_priors(priors, _NAMES)
+    if "alpha" in scaled:
         median, spread = scaled["alpha"]
         scaled["alpha"] = (median / ruler, spread)
     estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(

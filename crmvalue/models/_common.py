@@ -121,7 +121,7 @@ def model_fields(cls: type[Any], text: str) -> dict[str, Any]:
     try:
         fields = json.loads(text)
         name = fields.pop("model")
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         raise InputError("text", "JSON written by to_json", text) from error
     if name != cls.__name__:
         raise InputError("text", f"JSON of a {cls.__name__}", name)

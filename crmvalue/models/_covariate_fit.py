@@ -12,7 +12,7 @@ from crmvalue._checks import as_text
 from crmvalue._rows import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._covariates import CovariateEffect
-from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -83,10 +83,9 @@ def fit_with_covariates(
 
     neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))
     more = [np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral]
-    scaled = None
-    if priors is not None:
-        units = dict(zip(names, scale.tolist(), strict=True))
-        scaled = {name: (_over(median, units.get(name, 1.0)), spread) for name, (median, spread) in priors.items()}
+    units = dict(zip(names, scale.tolist(), strict=True))
+    given = read_priors(priors, parameters)
+    scaled = {name: (centre / units[name], spread) for name, (centre, spread) in given.items()}
     estimates, covariance, value, diagnosis, checked = fit_parameters(
         likelihood,
         parameters,
@@ -116,10 +115,6 @@ def fit_with_covariates(
         diagnosis=diagnosis,
         priors={name: (prior[0] * scale[names.index(name)], prior[1]) for name, prior in checked.items()},
     )
-
-
-def _over(value: Any, unit: float) -> Any:  # noqa: ANN401 - checked where priors are read
-    return value if unit == 1.0 else value / unit
 
 
 def _read_names(argument: str, names: Sequence[str], history: PurchaseHistory) -> tuple[str, ...]:

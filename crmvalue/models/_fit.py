@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_positive, read_json
+from crmvalue._checks import as_float, as_fraction, as_positive, read_json
 from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -32,8 +33,10 @@ __all__ = [
     "Fit",
     "LikelihoodRatioTest",
     "Parameters",
+    "check_starts",
     "fit_parameters",
     "likelihood_ratio_test",
+    "read_priors",
 ]
 
 Model = TypeVar("Model")
@@ -43,7 +46,10 @@ _COEFFICIENT_LIMIT = 50.0
 _FARTHEST = 2.0  # longest step of the search in any direction
 _SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
 _MOST_STEPS = 300
-_WIDE = 0.5  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
+_STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
+_WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
+_SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
+_NESTED = ("ShiftedBetaGeometric", "BetaDiscreteWeibull")  # of two classes, the first the second with c = 1
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
 
@@ -248,7 +254,7 @@ class Fit(Generic[Model]):
 
         z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
         half = z * np.sqrt(np.diag(self.search_covariance))
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):  # of a parameter at 0 that is not searched as a logarithm
             low = np.where(self.positive, self.estimates * np.exp(-half), self.estimates - half)
             high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
         return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
@@ -353,7 +359,7 @@ def fit_parameters(
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior, the
     diagnosis and the checked priors.
     """
-    checked = _read_priors(priors or {}, parameters)
+    checked = read_priors(priors, parameters)
     location = np.array([checked[name][0] if name in checked else 0.0 for name in parameters.names])
     location[parameters.positive] = np.log(np.where(location > 0, location, 1.0))[parameters.positive]
     precision = np.array([checked[name][1] ** -2.0 if name in checked else 0.0 for name in parameters.names])
@@ -400,7 +406,8 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     Raises
     ------
     InputError
-        If the fits are not nested, have priors, or are not of the same number of customers.
+        If the fits are not nested, have priors, are not of the same number of customers, or the larger one is less
+        likely.
 
     Notes
     -----
@@ -417,30 +424,59 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     """
     from scipy.stats import chi2
 
-    if not set(smaller.names) < set(larger.names):
-        raise InputError("smaller", f"nested in the larger fit ({', '.join(larger.names)})", smaller.names)
+    for name, fit in (("smaller", smaller), ("larger", larger)):
+        if not isinstance(fit, Fit):
+            raise InputError(name, "a Fit", type(fit).__name__)
+    kinds = type(smaller.model).__name__, type(larger.model).__name__
+    unit = getattr(smaller.model, "time_unit", None), getattr(larger.model, "time_unit", None)
+    nested = (kinds[0] == kinds[1] or kinds == _NESTED) and unit[0] == unit[1]
+    if not (nested and set(smaller.names) < set(larger.names)):
+        rule = f"nested in the larger fit: a {kinds[1]} of fewer parameters in the same time unit"
+        raise InputError("smaller", rule, f"{kinds[0]} with {', '.join(smaller.names)}")
     if smaller.priors or larger.priors:
         raise InputError("larger", "a fit without priors, like the smaller", "a fit with priors")
     if smaller.n_customers != larger.n_customers:
         raise InputError("smaller", f"of the same {larger.n_customers} customers", smaller.n_customers)
-    statistic = max(0.0, 2.0 * (larger.log_likelihood - smaller.log_likelihood))
+    gain = larger.log_likelihood - smaller.log_likelihood
+    if gain < -_SLACK * max(1.0, abs(smaller.log_likelihood)):
+        rule = f"at least as likely as the smaller one, {smaller.log_likelihood:.6g}, on the same data"
+        raise InputError("larger", rule, larger.log_likelihood, hint="fits of other data, or a search that went wrong")
+    statistic = max(0.0, 2.0 * gain)
     degrees = larger.n_parameters - smaller.n_parameters
     return LikelihoodRatioTest(statistic=statistic, degrees=degrees, p_value=float(chi2.sf(statistic, degrees)))
 
 
-def _read_priors(priors: Mapping[str, tuple[float, float]], parameters: Parameters) -> dict[str, tuple[float, float]]:
+def read_priors(priors: object, parameters: Parameters) -> dict[str, tuple[float, float]]:
+    """Check priors: of a positive parameter median and log-scale spread, of a coefficient mean and deviation."""
+    if priors is None:
+        return {}
+    if not isinstance(priors, Mapping):
+        raise InputError("priors", "a mapping from parameters to pairs (median, log-scale spread)", priors)
     checked = {}
     for name, prior in priors.items():
         if name not in parameters.names:
             raise InputError("priors", f"for parameters of the model ({', '.join(parameters.names)})", name)
-        pair = as_column(f"priors[{name!r}]", prior)
-        if len(pair) != 2:
-            raise InputError(f"priors[{name!r}]", "a pair: centre and spread", prior)
-        median, spread = pair.tolist()
+        pair = np.asarray(prior, dtype=object)
+        if pair.shape != (2,):
+            raise InputError(f"priors[{name!r}]", "a pair: median and log-scale spread", prior)
+        centre = as_float(f"median of priors[{name!r}]", pair[0])
         if parameters.positive[parameters.names.index(name)]:
-            as_positive(f"priors[{name!r}]", median)
-        checked[name] = (median, as_positive(f"priors[{name!r}]", spread))
+            as_positive(f"median of priors[{name!r}]", centre)
+        checked[name] = (centre, as_positive(f"spread of priors[{name!r}]", pair[1]))
     return checked
+
+
+def check_starts(starts: object, kind: type[Any], time_unit: str) -> None:
+    """Check that models to start a search from are of the kind that is fitted, without effects, in the same unit."""
+    if starts is None:
+        return
+    if not isinstance(starts, Sequence) or not starts:
+        raise InputError("starts", f"a list of {kind.__name__} models, at least one", starts)
+    for start in starts:
+        if not isinstance(start, kind):
+            raise InputError("starts", f"a list of {kind.__name__} models", start)
+        if start.time_unit != time_unit:
+            raise InputError("starts", f"measured in the unit of the history, {time_unit!r}", start)
 
 
 def _climb(evaluate: Callable[[Floats], Evaluation], start: Floats, low: Floats, high: Floats) -> _Point:
@@ -454,7 +490,8 @@ def _climb(evaluate: Callable[[Floats], Evaluation], start: Floats, low: Floats,
         step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
         gain = float(at.gradient @ step)
         if gain < 2 * _SMALL_GAIN or not math.isfinite(at.value):
-            return _Point(theta, at, math.isfinite(at.value), n)
+            steepest = np.abs(at.gradient[free] / _units(at.hessian[np.ix_(free, free)])).max(initial=0.0)
+            return _Point(theta, at, math.isfinite(at.value) and steepest < _STEEP, n)
         step *= min(1.0, _FARTHEST / float(np.abs(step).max()))
         size = 1.0
         while True:
@@ -474,11 +511,18 @@ def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
     """Newton step where the function is concave; elsewhere curvatures are made so."""
     if len(gradient) == 0:
         return gradient
-    curvature, axes = np.linalg.eigh(-hessian)
-    along = axes.T @ gradient
+    unit = _units(hessian)  # a tight prior makes one direction steeper than the others by many orders
+    curvature, axes = np.linalg.eigh(-hessian / (unit * unit[:, np.newaxis]))
+    along = axes.T @ (gradient / unit)
     safe = np.maximum(np.abs(curvature), 1e-8 * max(float(np.abs(curvature).max()), 1e-8))
-    step: Floats = axes @ (along / safe)
+    step: Floats = (axes @ (along / safe)) / unit
     return step
+
+
+def _units(hessian: Floats) -> Floats:
+    """Scale of each direction: the root of its curvature, or of 1e-8 where that is smaller."""
+    units: Floats = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-8))
+    return units
 
 
 def _diagnose(

@@ -74,7 +74,7 @@ def average_over_beta(
     """Average of function(p, power, w) over a beta distribution (a, b) of p, for each row of a, b, power and w.
 
     The function has to fall in p no faster than (1 + p w)^-power, to be positive and analytic for p > -1 / w, and rows
-    with the same b have to have the same power if `a` is one number.
+    with the same b have to have the same power if `a` is one number. Where it is not, w may have several columns.
 
     In y = log(p / (1 - p)) the trapezoidal rule converges geometrically. It ends where the density has become
     negligible or, in the long tails of small a and b, where all but exp(a y) or exp(-b y) has become constant: what is
@@ -106,21 +106,23 @@ def _average_row_by_row(
     function: Callable[[Floats, Floats | float, Floats], Floats], a: Floats, b: Floats, power: Floats, w: Floats
 ) -> Floats:
     """Each row with a rule of its own; rows that need about as many nodes are computed together."""
-    left, right = _windows(a, b, power, w)
+    wide = w.reshape(len(b), -1)  # a row's w share its nodes
+    left, right = _windows(a, b, power, wide.max(axis=1))
     order = np.argsort(_n_nodes(a, left, right), kind="stable")
     n_nodes = _n_nodes(a, left, right)[order]
-    found = np.empty(len(b))
+    found = np.empty(wide.shape)
     start = 0
     while start < len(order):
         n = int(n_nodes[start])
         alike = int(np.searchsorted(n_nodes, 1.25 * n, side="right"))
-        end = min(start + max(1, _MOST_CELLS // n), max(alike, start + 1))
+        end = min(start + max(1, _MOST_CELLS // (n * wide.shape[1])), max(alike, start + 1))
         rows = order[start:end]
         p, weight = _beta_rules(a[rows], b[rows], left[rows], right[rows])
-        weight *= function(p, power[rows, np.newaxis], w[rows, np.newaxis])
-        found[rows] = weight.sum(axis=1)
+        values = function(p[:, np.newaxis], power[rows, np.newaxis, np.newaxis], wide[rows, :, np.newaxis])
+        values *= weight[:, np.newaxis]
+        found[rows] = values.sum(axis=2)
         start = end
-    return found
+    return found.reshape(w.shape)
 
 
 def _n_nodes(a: Floats, left: Floats, right: Floats) -> Integers:

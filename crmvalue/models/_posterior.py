@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,14 +11,18 @@ import numpy as np
 from crmvalue._checks import as_whole_number
 from crmvalue._values import array_field, stay_frozen
 from crmvalue.errors import InputError
-from crmvalue.models._common import as_rng
+from crmvalue.models._common import as_rng, take
 from crmvalue.models._covariates import with_estimates
 from crmvalue.models._fit import Fit
+from crmvalue.models.gamma_gamma import GammaGamma
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = ["Posterior", "draw_posterior"]
+
+_MOST_DRAWS = 1_000_000
+_SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
 
 @stay_frozen
@@ -46,6 +51,8 @@ class Posterior:
     weight: Floats = array_field()
 
     def __getitem__(self, name: str) -> Floats:
+        if name not in self.names:
+            raise InputError("name", f"one of {', '.join(self.names)}", name)
         return self.draws[:, self.names.index(name)]
 
     @property
@@ -77,8 +84,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     Raises
     ------
     InputError
-        If a parameter of the fit is on a boundary or undetermined, the history is of another kind or size, or `rng` is
-        no generator.
+        If a parameter of the fit is on a boundary or undetermined, the history is not that of the fit, or `rng` is no
+        generator.
 
     Notes
     -----
@@ -100,26 +107,47 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     """
     if not isinstance(fit, Fit):
         raise InputError("fit", "a Fit", type(fit).__name__)
-    n = as_whole_number("n_draws", n_draws, low=1)
+    n = as_whole_number("n_draws", n_draws, low=1, high=_MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
         raise InputError("fit", "one whose parameters are all determined", fit.diagnosis.messages, hint="give priors")
+    used = _used(fit, history)
+    found = _log_likelihood(fit, used, fit.estimates)
+    if not math.isclose(found, fit.log_likelihood, rel_tol=_SAME, abs_tol=_SAME):
+        rule = f"that of the fit, of {fit.n_customers} customers and log-likelihood {fit.log_likelihood:.6g}"
+        raise InputError("history", rule, f"one of log-likelihood {found:.6g}")
     centre = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
     noise = generator.standard_normal((n, len(centre)))
     draws = centre + noise @ np.linalg.cholesky(fit.search_covariance).T
-    values = np.where(fit.positive, np.exp(np.where(fit.positive, draws, 0.0)), draws)
-    height = np.array([_log_posterior(fit, history, row) for row in values]) + 0.5 * np.sum(noise**2, axis=1)
+    with np.errstate(over="ignore"):
+        values = np.where(fit.positive, np.exp(np.where(fit.positive, draws, 0.0)), draws)
+    height = np.array([_log_posterior(fit, used, row) for row in values]) + 0.5 * np.sum(noise**2, axis=1)
     weight = np.exp(height - height.max())
     return Posterior(names=fit.names, draws=values, weight=weight / weight.sum())
 
 
-def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
-    named = dict(zip(fit.names, values.tolist(), strict=True))
+def _used(fit: Fit[Any], history: Any) -> Any:  # noqa: ANN401 - each model has its own
+    """Leave out those whom a fit of spend has left out."""
+    spend = getattr(history, "mean_repeat_spend", None)
+    if not isinstance(fit.model, GammaGamma) or spend is None:
+        return history
+    return take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))
+
+
+def _log_likelihood(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
     per_customer = with_estimates(fit.model, fit.names, values.tolist()).log_likelihood(history)
     weight = getattr(history, "weight", None)
-    total = float(per_customer.sum() if weight is None else (per_customer * weight).sum())
+    return float(per_customer.sum() if weight is None else (per_customer * weight).sum())
+
+
+def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
+    try:
+        total = _log_likelihood(fit, history, values)
+    except InputError:  # a draw so far away that it is no model
+        return -math.inf
+    named = dict(zip(fit.names, values.tolist(), strict=True))
     positive = dict(zip(fit.names, fit.positive.tolist(), strict=True))
     for name, (median, spread) in fit.priors.items():
-        away = np.log(named[name] / median) if positive[name] else named[name] - median
+        away = math.log(named[name] / median) if positive[name] else named[name] - median
         total -= 0.5 * (away / spread) ** 2
     return total

@@ -67,7 +67,7 @@ class BgNbd:
     Fader, Hardie and Lee, "Counting your customers" the easy way, Marketing Science 24 (2005). Predictions are averages
     of positive functions over the beta distribution, computed by quadrature, so that no parameter is singular. Relative
     errors are below 1e-8 for r in [0.01, 20], alpha in [0.01, 1e4], a and b in [0.01, 50], up to 5,000 purchases, an
-    age of 5,000 and a horizon of 1e4. Results below 1e-308 become 0.
+    age of 5,000 and a horizon of 1e4. Results below about 1e-300 become 0.
 
     Examples
     --------

@@ -304,6 +304,9 @@ def purchase_tracking(
     (np.datetime64('1997-09-30'), np.float64(2457.0))
     """
     _require_model(model)
+    if getattr(model, "purchase_effects", ()) or getattr(model, "dropout_effects", ()):
+        rule = "a model without effects of covariates: the log does not say whose first purchase had which"
+        raise InputError("model", rule, type(model).__name__, hint="for_covariates gives that of one profile")
     days = as_day_column("date", date)
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)

@@ -130,7 +130,7 @@ def compare_models(
     split: PurchaseSplit,
     fits: Mapping[str, Fit[Any]],
     *,
-    spend_model: GammaGamma | None = None,
+    spend_model: GammaGamma | Fit[GammaGamma] | None = None,
     gap: float | None = None,
 ) -> tuple[ModelScore, ...]:
     """Score fitted models on the holdout, beside two naive rules.
@@ -141,7 +141,7 @@ def compare_models(
         Calibration, on which the models were fitted, and holdout.
     fits : mapping of str to Fit
         Fitted purchase models by name.
-    spend_model : GammaGamma, optional
+    spend_model : GammaGamma or Fit, optional
         Spend of one purchase; with it, the money that the models foretell is scored too.
     gap : float, optional
         Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
@@ -176,11 +176,12 @@ def compare_models(
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
     _check_fits(fits)
-    if spend_model is not None and not isinstance(spend_model, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma", type(spend_model).__name__, hint="of a fit give `fit.model`")
+    spending = spend_model.model if isinstance(spend_model, Fit) else spend_model
+    if spending is not None and not isinstance(spending, GammaGamma):
+        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
     history, length = check_history(split.calibration), split.holdout_length
     silence = _default_gap(history) if gap is None else as_positive("gap", gap)
-    spend = None if spend_model is None else spend_model.expected_spend(history)
+    spend = None if spending is None else spending.expected_spend(history)
     scores = []
     for name, fit in fits.items():
         foretold = fit.model.expected_purchases(history, horizon=length)
@@ -258,8 +259,10 @@ def _check_fits(fits: object) -> None:
     if not isinstance(fits, Mapping) or not fits:
         raise InputError("fits", "a mapping of names to fits, with at least one", fits)
     for name, fit in fits.items():
-        if not isinstance(fit, Fit) or not hasattr(fit.model, "discounted_expected_purchases"):
+        if not isinstance(fit, Fit) or not hasattr(fit.model, "time_unit"):
             raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
+        if name in (SAME_RATE, GAP_RULE):
+            raise InputError("fits", "names other than those of the naive rules", name)
 
 
 def _default_gap(history: PurchaseHistory) -> float:

@@ -315,7 +315,7 @@ def customer_values(
 def _models_of(purchase_model: object, spend_model: object) -> tuple[PurchaseModel, GammaGamma]:
     purchases, spending = (given.model if isinstance(given, Fit) else given for given in (purchase_model, spend_model))
     methods = ("prob_alive", "expected_purchases", "discounted_expected_purchases")
-    if not all(callable(getattr(purchases, name, None)) for name in methods):
+    if not (all(callable(getattr(purchases, name, None)) for name in methods) and hasattr(purchases, "time_unit")):
         raise InputError("purchase_model", "a BgNbd, MbgNbd or ParetoNbd, or the fit of one", type(purchases).__name__)
     if not isinstance(spending, GammaGamma):
         raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)

@@ -21,7 +21,7 @@ from crmvalue.models._discrete import (
     log_gamma_draws,
     parameter,
 )
-from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -304,11 +304,11 @@ def fit_gamma_gamma(
         raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
     x, m = frequency[used], spend[used]
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
+    names = Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool))
     scaled = {
         name: (median / unit if name == "gamma" else median, spread)
-        for name, (median, spread) in (priors or {}).items()
+        for name, (median, spread) in read_priors(priors, names).items()
     }
-    names = Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool))
     starts = [_START]
     if len(x) >= _MANY:  # a part of the customers leads close to the answer of all
         part = fit_parameters(_objective(x[::_THINNED], m[::_THINNED] / unit), names, starts, priors=scaled)

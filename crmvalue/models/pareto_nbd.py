@@ -43,7 +43,7 @@ from crmvalue.models._covariates import (
     model_with_effects_from_json,
     read_covariates,
 )
-from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, fit_parameters
+from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, check_starts, fit_parameters, read_priors
 from crmvalue.models._pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue.models._pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
 from crmvalue.purchases import PurchaseHistory
@@ -593,10 +593,8 @@ def fit_pareto_nbd(
     (-9594.98, True)
     """
     rows = check_history(history).unique()
-    for start in starts or ():
-        if start.time_unit != history.time_unit:
-            raise InputError("starts", f"measured in the unit of the history, {history.time_unit!r}", start)
-    if len(purchase_covariates) + len(dropout_covariates):
+    check_starts(starts, ParetoNbd, history.time_unit)
+    if purchase_covariates or dropout_covariates:
         process = Process(_PARAMETERS.names, ("alpha", "beta"), (0, -1), _derivatives)
         plain = fit_pareto_nbd(history)
         return fit_with_covariates(
@@ -606,7 +604,7 @@ def fit_pareto_nbd(
     scale = np.array((1.0, likelihood.ruler, 1.0, likelihood.ruler))
     given = [np.log(np.array((model.r, model.alpha, model.s, model.beta)) / scale) for model in starts or ()]
     first, *more = likelihood.starts()
-    scaled = _scale_priors(priors, 1.0 / likelihood.ruler)
+    scaled = _scale_priors(read_priors(priors, _PARAMETERS), 1.0 / likelihood.ruler)
     estimates, covariance, value, diagnosis, checked = fit_parameters(
         likelihood, _PARAMETERS, given or [first], more_starts=more, priors=scaled
     )
@@ -621,7 +619,7 @@ def fit_pareto_nbd(
         search_covariance=covariance,
         positive=_PARAMETERS.positive,
         diagnosis=diagnosis,
-        priors=dict(_scale_priors(checked, likelihood.ruler) or {}),
+        priors=_scale_priors(checked, likelihood.ruler),
     )
 
 
@@ -671,12 +669,8 @@ class _Likelihood:
         return [np.log(np.array(point)) for point in points]
 
 
-def _scale_priors(
-    priors: Mapping[str, tuple[float, float]] | None, factor: float
-) -> dict[str, tuple[float, float]] | None:
+def _scale_priors(priors: Mapping[str, tuple[float, float]], factor: float) -> dict[str, tuple[float, float]]:
     """Measure the priors of alpha and beta by another ruler."""
-    if priors is None:
-        return None
     scaled = dict(priors)
     for name in ("alpha", "beta"):
         if name in scaled:

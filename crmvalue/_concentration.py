@@ -1,0 +1,285 @@
+"""How the value of a base is spread over its customers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_column, as_floats, as_fraction, require
+from crmvalue._values import array_field, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+__all__ = ["LorenzCurve", "ValueConcentration", "concentration", "customer_share", "gini", "lorenz_curve", "top_share"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class LorenzCurve:
+    """Cumulative share of value against cumulative share of customers, poorest first.
+
+    Parameters
+    ----------
+    customer_share : ndarray
+        0, 1/n, ..., 1, shape (n + 1,).
+    value_share : ndarray
+        Share of the value held by that part of the customers, from 0 to 1, shape (n + 1,).
+
+    Examples
+    --------
+    >>> lorenz_curve([1, 3]).value_share
+    array([0.  , 0.25, 1.  ])
+    """
+
+    customer_share: Floats = array_field()
+    value_share: Floats = array_field()
+
+
+def gini(value: ArrayLike) -> np.float64:
+    r"""Gini coefficient: 0 where all customers are worth the same, near 1 where one holds everything.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+
+    Returns
+    -------
+    float
+        In [0, 1 - 1/n].
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, or if all are 0.
+
+    Notes
+    -----
+    .. math:: G = \frac{\sum_i \sum_j |v_i - v_j|}{2 n \sum_i v_i}
+
+    computed from the sorted values. Gini (1912).
+
+    Examples
+    --------
+    >>> gini([1, 2, 3, 4, 5])
+    np.float64(0.26666666666666666)
+    """
+    values = _sorted_values(value)
+    n = len(values)
+    weight = 2.0 * np.arange(1, n + 1) - n - 1.0
+    return np.float64(
+        np.clip(np.sum(weight * values) / (n * values.sum()), 0, 1 - 1 / n)
+    )  # rounding may leave the range
+
+
+def lorenz_curve(value: ArrayLike) -> LorenzCurve:
+    """Lorenz curve of one value per customer.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+
+    Returns
+    -------
+    LorenzCurve
+        n + 1 points from (0, 0) to (1, 1).
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, or if all are 0.
+
+    Notes
+    -----
+    Lorenz (1905). The area between the curve and the diagonal is half the :func:`gini` coefficient.
+
+    Examples
+    --------
+    >>> lorenz_curve([4, 1, 5]).value_share
+    array([0. , 0.1, 0.5, 1. ])
+    """
+    values = _sorted_values(value)
+    held = np.concatenate([[0.0], np.cumsum(values)])
+    return LorenzCurve(customer_share=np.linspace(0.0, 1.0, len(held)), value_share=held / held[-1])
+
+
+def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
+    """Share of the value that the best customers hold.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+    customer_share : array_like
+        Which part of the customers counts as the best, in [0, 1]: 0.1 for the top decile.
+
+    Returns
+    -------
+    float or ndarray
+        In [0, 1], shape of `customer_share`. Where the part is no whole number of customers, the next customer counts
+        in proportion.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, if all are 0, or if the share is not in [0, 1].
+
+    Examples
+    --------
+    >>> top_share([50, 10, 10, 10, 20], 0.2)
+    np.float64(0.5)
+    """
+    (share,) = as_floats(customer_share=customer_share)
+    require((share >= 0) & (share <= 1), "customer_share", share, "in [0, 1]", hint="0.1, not 10")
+    held = np.concatenate([[0.0], np.cumsum(_sorted_values(value)[::-1])])
+    best: FloatOrArray = (np.interp(share * (len(held) - 1), np.arange(len(held)), held) / held[-1])[()]
+    return best
+
+
+def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
+    """Smallest share of the customers that holds a share of the value: the inverse of :func:`top_share`.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+    value_share : array_like
+        Part of the value, in [0, 1]: 0.8 for "who makes 80 % of the revenue".
+
+    Returns
+    -------
+    float or ndarray
+        In [0, 1], shape of `value_share`. The last customer needed counts in proportion.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, if all are 0, or if the share is not in [0, 1].
+
+    Examples
+    --------
+    >>> customer_share([50, 10, 10, 10, 20], 0.5)
+    np.float64(0.2)
+    """
+    (share,) = as_floats(value_share=value_share)
+    require((share >= 0) & (share <= 1), "value_share", share, "in [0, 1]", hint="0.8, not 80")
+    values = _sorted_values(value)[::-1]
+    holders = values[values > 0]  # customers without value are never needed
+    held = np.concatenate([[0.0], np.cumsum(holders)])
+    needed: FloatOrArray = (np.interp(share * held[-1], held, np.arange(len(held))) / len(values))[()]
+    return needed
+
+
+@attrs.frozen(kw_only=True)
+class ValueConcentration:
+    """How much a base depends on its best customers.
+
+    Parameters
+    ----------
+    gini : float
+        Gini coefficient of the values, in [0, 1).
+    best_customers : float
+        Share of the customers that counts as the best.
+    value_of_best : float
+        Share of the value that they hold.
+    value_share : float
+        Share of the value of which the holders were asked.
+    holders : float
+        Smallest share of the customers that holds it.
+    warning_level : float or None
+        `value_of_best` from which the base is at risk; None where none was set.
+
+    Examples
+    --------
+    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, warning_level=0.4).is_warning
+    True
+    """
+
+    gini: float
+    best_customers: float
+    value_of_best: float
+    value_share: float
+    holders: float
+    warning_level: float | None = None
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether the best customers hold at least the warning level."""
+        return self.warning_level is not None and self.value_of_best >= self.warning_level
+
+    @property
+    def message(self) -> str:
+        """Say it in a sentence."""
+        best, held, holders, asked = (
+            _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
+        )
+        said = f"{best} of the customers hold {held} of the value; {holders} of them make {asked}"
+        if self.warning_level is not None and self.is_warning:
+            return f"{said}; the warning level of {_percent(self.warning_level)} is reached"
+        return said
+
+
+def concentration(
+    value: ArrayLike, *, best_customers: float = 0.1, value_share: float = 0.8, warning_level: float | None = None
+) -> ValueConcentration:
+    """Measure how concentrated the value of a base is.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+    best_customers : float, optional
+        Share of the customers that counts as the best, in (0, 1).
+    value_share : float, optional
+        Share of the value whose holders are asked for, in (0, 1).
+    warning_level : float, optional
+        Share of the value, in (0, 1): the result warns where the best customers hold as much.
+
+    Returns
+    -------
+    ValueConcentration
+        Gini coefficient, share of the best, share of the holders, warning.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, if there is none, if all are 0, or a share is not in (0, 1).
+
+    Examples
+    --------
+    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
+    '20% of the customers hold 50% of the value; 20% of them make 50%'
+    """
+    best = as_fraction("best_customers", best_customers)
+    wanted = as_fraction("value_share", value_share)
+    level = None if warning_level is None else as_fraction("warning_level", warning_level)
+    return ValueConcentration(
+        gini=float(gini(value)),
+        best_customers=best,
+        value_of_best=float(top_share(value, best)),
+        value_share=wanted,
+        holders=float(customer_share(value, wanted)),
+        warning_level=level,
+    )
+
+
+def _percent(share: float) -> str:
+    """Whole percent; less than 1 % to two digits."""
+    return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
+
+
+def _sorted_values(value: ArrayLike) -> Floats:
+    """Check values and put them in ascending order."""
+    values = as_column("value", value)
+    if len(values) == 0:
+        raise InputError("value", "at least one customer", 0)
+    require(values >= 0, "value", values, ">= 0", hint="leave customers with a loss to a table of their own")
+    if not values.any():
+        raise InputError("value", "above 0 for at least one customer", 0.0)
+    ordered: Floats = np.sort(values)
+    return ordered

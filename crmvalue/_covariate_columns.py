@@ -1,0 +1,79 @@
+"""Columns of traits of customers, put in the order of a history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue._checks import as_column, as_text, require
+from crmvalue._customers import encode_customers
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["align_covariates"]
+
+
+def align_covariates(
+    columns: Mapping[str, ArrayLike],
+    customer: ArrayLike | None,
+    ids: npt.NDArray[Any] | None,
+    n_customers: int,
+    taken: Collection[str],
+) -> tuple[tuple[str, ...], Floats]:
+    """Check covariates and join them to customers: their names, and a column of each for every customer.
+
+    `customer` says whose each row is, `ids` are the customers of the history, `taken` are names that may not be used.
+    """
+    given: object = columns
+    if not (isinstance(given, Mapping) and given):
+        raise InputError("columns", "a mapping from names to columns, at least one", given)
+    read = {_name(name, taken): _column(name, column) for name, column in columns.items()}
+    row = None if customer is None else _rows_of(customer, ids)
+    n_rows = n_customers if row is None else row[1]
+    for name, column in read.items():
+        if len(column) != n_rows:
+            raise InputError(f"columns[{name!r}]", f"one element for each of the {n_rows} rows", len(column))
+    values = np.column_stack(list(read.values()))
+    return tuple(read), values if row is None else values[row[0]]
+
+
+def _name(name: object, taken: Collection[str]) -> str:
+    text = as_text("columns", name)
+    if not text.strip() or text in taken:
+        raise InputError("columns", "names that are not empty and not those of columns of the history", text)
+    return text
+
+
+def _column(name: str, value: ArrayLike) -> Floats:
+    array = np.asarray(value)
+    if array.dtype.kind == "b":
+        value = array.astype(np.float64)
+    elif array.dtype.kind in "UT":
+        hint = "of a category give a 0/1 column for each value but one"
+        raise InputError(f"columns[{name!r}]", "numeric", array.ravel()[0] if array.size else "text", hint=hint)
+    return as_column(f"columns[{name!r}]", value)
+
+
+def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integers, int]:
+    """Row of each customer of the history among the given ones, and how many those are."""
+    if ids is None:
+        raise InputError("customer", "left out, since the history has no identifiers", "identifiers")
+    distinct, code = encode_customers("customer", customer)
+    if len(distinct) != len(code):
+        raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
+    if (distinct.dtype.kind in "iu") != (ids.dtype.kind in "iu") and len(distinct):
+        raise InputError("customer", f"identifiers like those of the history, {ids.dtype}", distinct[0])
+    place = np.minimum(np.searchsorted(distinct, ids), max(len(distinct) - 1, 0))
+    found = distinct[place] == ids if len(distinct) else np.zeros(len(ids), dtype=bool)
+    require(found, "customer", ids, "complete: this customer of the history has no row")
+    row = np.empty(len(code), dtype=np.int64)
+    row[code] = np.arange(len(code))
+    return row[place], len(code)

@@ -1,0 +1,215 @@
+"""Which groups the customers of a log fall into; the part of the report on segments.
+
+The public door is :mod:`crmvalue.report`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._calendar import add_months
+from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue._values import stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.purchases import PurchaseHistory, to_history
+from crmvalue.segmentation import (
+    LIFECYCLE_STAGES,
+    RfmBreaks,
+    RfmScores,
+    SegmentSummary,
+    SegmentTable,
+    assign_segments,
+    fit_rfm,
+    lifecycle_stage,
+    score_rfm,
+    summarise_segments,
+)
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["GroupSummary", "format_groups", "summarise_groups", "summarise_groups_log"]
+
+_ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
+_MONTHS_BEFORE = 3
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class GroupSummary:
+    """The groups of a base, what they have spent, and what they were three months before.
+
+    Parameters
+    ----------
+    as_of : datetime64[D]
+        Last day of observation.
+    groups : SegmentSummary
+        The groups of RFM, best first, with the revenue of all time.
+    stages : SegmentSummary
+        The stages of the lifecycle.
+    breaks : RfmBreaks
+        Break points of the scores, to score other customers with.
+    before : SegmentSummary or None
+        The groups three months before, by the same break points; None for a shorter log.
+    has_money : bool
+        Whether the log has amounts; without them the groups are by recency and frequency alone.
+
+    Examples
+    --------
+    >>> summary = summarise_groups([1, 1, 2], ["2024-01-01", "2024-03-01", "2023-01-10"], [10, 20, 30])
+    >>> summary.stages.n_customers
+    array([1, 1, 0, 0])
+    """
+
+    as_of: np.datetime64 = attrs.field(eq=str)
+    groups: SegmentSummary
+    stages: SegmentSummary
+    breaks: RfmBreaks
+    before: SegmentSummary | None
+    has_money: bool
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """Groups with customers that need attention now, most urgent first."""
+        size = dict(zip(self.groups.names, self.groups.n_customers.tolist(), strict=True))
+        return tuple(name for name in _ATTENTION if size.get(name))
+
+
+def summarise_groups(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike | None = None,
+    *,
+    as_of: ArrayLike | None = None,
+    refunds: Refunds = "net",
+    zeros: Zeros = "keep",
+    missing: Missing = "drop",
+) -> GroupSummary:
+    """Sort the customers of an order log into the groups of RFM and the stages of the lifecycle.
+
+    Parameters
+    ----------
+    customer, date, amount, as_of, refunds, zeros, missing
+        As in :func:`crmvalue.purchases.summarise_purchases`, with policies that suit a log nobody has cleaned.
+
+    Returns
+    -------
+    GroupSummary
+        Size and revenue of each group, now and three months before.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.purchases.summarise_purchases`.
+
+    Notes
+    -----
+    Scores by rank on days since the last purchase, number of purchases and total spend, folded by table A of
+    :class:`crmvalue.segmentation.SegmentTable`; without amounts by table D. Both days are scored by the break points of
+    the last, so that nobody is ranked anew.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> cdnow = load_cdnow()
+    >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount).attention
+    ("Can't Lose Them", 'At Risk', 'Need Attention', 'About To Sleep')
+    """
+    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    return summarise_groups_log(log, Policy(refunds, zeros, missing), as_of=as_of)[0]
+
+
+def summarise_groups_log(
+    log: Log, policy: Policy, *, as_of: ArrayLike | None
+) -> tuple[GroupSummary, dict[str, npt.NDArray[np.generic]]]:
+    """Do what :func:`summarise_groups` does, for a log that is read already, and give the columns of all customers."""
+    end = last_day(log, "as_of", as_of)
+    history = to_history(aggregate(log, policy, None, end, "day"), end, "day", "day")
+    has_money = history.total_spend is not None
+    table = SegmentTable.preset("A" if has_money else "D")
+    breaks = fit_rfm(*_columns(history), spend_basis="total", as_of=end)
+    scores, groups, summary = _sort(history, breaks, table)
+    last_purchase = end - history.days_since_last.astype(np.int64).astype("timedelta64[D]")
+    stages = summarise_segments(
+        lifecycle_stage(last_purchase, end), _columns(history)[2], table=LIFECYCLE_STAGES, as_of=end
+    )  # fmt: skip
+    earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
+    before = None
+    if log.day.min() <= earlier:
+        past = aggregate(log, policy, None, earlier, "day")
+        if len(past.customer):
+            before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
+    found = GroupSummary(as_of=end, groups=summary, stages=stages, breaks=breaks, before=before, has_money=has_money)
+    columns = {"r_score": scores.r_score, "f_score": scores.f_score, "m_score": scores.m_score, "segment": groups}
+    if not has_money:
+        del columns["m_score"]
+    return found, columns
+
+
+def format_groups(summary: GroupSummary) -> str:
+    """Write the groups as text of at most 120 columns.
+
+    Parameters
+    ----------
+    summary : GroupSummary
+        What :func:`summarise_groups` found.
+
+    Returns
+    -------
+    str
+        A heading and its lines.
+
+    Raises
+    ------
+    InputError
+        If it is no GroupSummary.
+
+    Examples
+    --------
+    >>> print(format_groups(summarise_groups([1, 1], ["2024-01-01", "2024-03-01"])).splitlines()[0])
+    GROUPS OF CUSTOMERS (RFM)
+    """
+    if not isinstance(summary, GroupSummary):
+        raise InputError("summary", "a GroupSummary", summary, hint="summarise_groups makes one")
+    groups, before = summary.groups, summary.before
+    then = {} if before is None else dict(zip(before.names, before.n_customers.tolist(), strict=True))
+    lines = ["GROUPS OF CUSTOMERS (RFM)"]
+    header = f"  {'group':<20}{'customers':>10}{'share':>8}"
+    header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
+    lines.append(header + (f"{'3 months before':>18}" if then else ""))
+    rows = zip(
+        groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
+        groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
+    )  # fmt: skip
+    for name, n, share, value, value_share, mean in rows:
+        row = f"  {name:<20}{n:>10,}{share:>8.1%}"
+        if summary.has_money:
+            row += f"{value:>16,.2f}{value_share:>8.1%}" + (f"{mean:>12,.2f}" if n else f"{'-':>12}")
+        lines.append(row + (f"{then[name]:>18,}" if then else ""))
+    stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
+    lines.append("  By silence: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
+    actions = dict(zip(groups.names, groups.actions, strict=True))
+    if summary.attention:
+        lines.append("  Need attention:")
+        lines += [f"    {name}: {actions[name]}" for name in summary.attention]
+    return "\n".join(lines)
+
+
+def _columns(history: PurchaseHistory) -> tuple[npt.NDArray[np.float64], ...]:
+    spend = np.zeros(len(history)) if history.total_spend is None else history.total_spend
+    return history.days_since_last, history.n_purchases, spend
+
+
+def _sort(
+    history: PurchaseHistory, breaks: RfmBreaks, table: SegmentTable
+) -> tuple[RfmScores, npt.NDArray[np.str_], SegmentSummary]:
+    days, count, spend = _columns(history)
+    scores = score_rfm(days, count, spend, breaks)
+    groups = assign_segments(scores.r_score, scores.f_score, scores.m_score, table)
+    return scores, groups, summarise_segments(groups, spend, table=table, as_of=history.as_of)

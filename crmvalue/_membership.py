@@ -1,0 +1,622 @@
+"""Dynamic segments: named rules evaluated for all customers at once, into one bit per customer and segment."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_day, as_text, read_json
+from crmvalue._customers import encode_customers
+from crmvalue._migration import as_comparable
+from crmvalue._rules import (
+    AllOf,
+    Condition,
+    Not,
+    Rule,
+    SegmentColumns,
+    as_rule,
+    read_rule,
+    rule_conditions,
+    rule_to_fields,
+)
+from crmvalue._segment_columns import read_columns
+from crmvalue._values import Given, array_field, count_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["Segment", "SegmentChanges", "SegmentMembership", "evaluate_segments"]
+
+_CHUNK = 1 << 16  # customers at a time, a multiple of 8: what a rule works on stays in the cache
+_FEW = 8  # values that are compared one by one
+
+
+def _segment_name(value: object) -> str:
+    name = as_text("name", value)
+    if not name.strip():
+        raise InputError("name", "a text that is not empty", name)
+    return name
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InputError("rule", "without a key that occurs twice", [key for key, _ in pairs])
+    return fields
+
+
+def _segment_names(value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError("names", "a sequence of texts", value)
+    names = tuple(str(as_text("names", name)) for name in value)
+    if not names or len(set(names)) != len(names):
+        raise InputError("names", "at least one, all different", names)
+    return names
+
+
+def _customer_column(value: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+    if value is None or isinstance(value, Given):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", value)
+    if len(distinct) != len(code):
+        raise InputError("customer", "all different", f"{len(distinct)} different ones in {len(code)} rows")
+    return read_only(own(distinct[code]))
+
+
+def _as_of(value: ArrayLike) -> np.datetime64:
+    return as_day("as_of", value)
+
+
+@attrs.frozen
+class Segment:
+    """A named rule: who belongs is decided anew at each evaluation.
+
+    Parameters
+    ----------
+    name : str
+        Name, not empty.
+    rule : rule
+        Conditions on :class:`SegmentColumns`, combined with `&`, `|` and `~`.
+
+    Examples
+    --------
+    >>> from crmvalue.segmentation import SegmentColumns
+    >>> columns = SegmentColumns({"last_purchase": "date", "total_spend": "number"})
+    >>> asleep = Segment("asleep", (columns["last_purchase"].months_ago >= 9) & (columns["total_spend"] > 100))
+    >>> Segment.from_json(asleep.to_json(), columns) == asleep
+    True
+    """
+
+    name: str = attrs.field(converter=_segment_name)
+    rule: Rule = attrs.field(converter=as_rule)
+
+    def to_json(self) -> str:
+        """Write the name and the rule as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+
+        Examples
+        --------
+        >>> from crmvalue.segmentation import SegmentColumns
+        >>> Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18).to_json()
+        '{"name": "adults", "rule": {"column": "age", "type": "number", "operator": ">=", "value": 18.0}}'
+        """
+        return json.dumps({"name": self.name, "rule": rule_to_fields(self.rule)})
+
+    @classmethod
+    def from_json(cls, text: str, columns: SegmentColumns) -> Segment:
+        """Read what :meth:`to_json` wrote, or a rule written by hand.
+
+        Parameters
+        ----------
+        text : str
+            JSON text: an object with "name" and "rule", the rule {"all": [...]}, {"any": [...]}, {"not": ...} or a
+            condition with "column", "operator", "value" and, for dates, "measure".
+        columns : SegmentColumns
+            Columns that the rule may speak of.
+
+        Returns
+        -------
+        Segment
+            The checked segment.
+
+        Raises
+        ------
+        InputError
+            If the text is no such object, or the rule names an unknown column, a wrong type or an unknown operator.
+        """
+        if not isinstance(columns, SegmentColumns):
+            raise InputError("columns", "a SegmentColumns", type(columns).__name__)
+
+        def read(_: object) -> Segment:
+            fields = json.loads(text, object_pairs_hook=_each_key_once)
+            return cls(**{**fields, "rule": read_rule(fields["rule"], columns)})
+
+        return read_json(text, read)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SegmentMembership:
+    """Who belongs to which segment on a day, one bit for each customer and segment.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Segments.
+    bits : ndarray of uint8
+        Membership, eight customers to a byte, the first in the highest bit, shape (segments, ceil(n / 8)).
+    n_customers : int
+        Number of customers, n.
+    as_of : datetime64[D]
+        Day of the evaluation.
+    customer : ndarray or None
+        Identifiers, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If a name or an identifier occurs twice, or the shapes do not go together.
+
+    Notes
+    -----
+    To compare with the next run, keep the arrays (`numpy.savez` takes all fields) and make the value of them again.
+
+    Examples
+    --------
+    >>> from crmvalue.segmentation import SegmentColumns
+    >>> adults = Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18)
+    >>> found = evaluate_segments([adults], {"age": [17, 18, 40]}, as_of="2024-06-30")
+    >>> found.sizes, found.members("adults")
+    ({'adults': 2}, array([False,  True,  True]))
+    """
+
+    names: tuple[str, ...] = attrs.field(converter=_segment_names)
+    bits: npt.NDArray[np.uint8] = array_field()
+    n_customers: int = count_field("n_customers", low=1)
+    as_of: np.datetime64 = attrs.field(converter=_as_of, eq=str)
+    customer: npt.NDArray[Any] | None = array_field(_customer_column, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        shape = (len(self.names), -(-self.n_customers // 8))
+        if self.bits.shape != shape or self.bits.dtype != np.uint8:
+            raise InputError("bits", f"uint8 of shape {shape}", f"{self.bits.dtype} of shape {self.bits.shape}")
+        if self.n_customers % 8 and (self.bits[:, -1] & (0xFF >> self.n_customers % 8)).any():
+            raise InputError("bits", f"0 beyond the {self.n_customers} customers", self.bits[:, -1])
+        if self.customer is not None and self.customer.shape != (self.n_customers,):
+            raise InputError("customer", f"one for each of the {self.n_customers} customers", self.customer.shape)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of customers in each segment."""
+        counts = np.bitwise_count(self.bits).sum(axis=1, dtype=np.int64)
+        return dict(zip(self.names, counts.tolist(), strict=True))
+
+    def members(self, name: str) -> Bools:
+        """Whether each customer belongs to a segment.
+
+        Parameters
+        ----------
+        name : str
+            Segment.
+
+        Returns
+        -------
+        ndarray of bool
+            Shape (n,).
+
+        Raises
+        ------
+        InputError
+            If there is no such segment.
+        """
+        found: Bools = np.unpackbits(self._row(name), count=self.n_customers).view(bool)
+        return found
+
+    def overlap(self, first: str, second: str) -> int:
+        """Count the customers who belong to both of two segments.
+
+        Parameters
+        ----------
+        first, second : str
+            Segments.
+
+        Returns
+        -------
+        int
+            Size of the intersection.
+
+        Raises
+        ------
+        InputError
+            If there is no such segment.
+        """
+        return int(np.bitwise_count(self._row(first) & self._row(second)).sum(dtype=np.int64))
+
+    def overlaps(self) -> Integers:
+        """Sizes of all intersections of two segments.
+
+        Returns
+        -------
+        ndarray
+            Shape (segments, segments), symmetric; the sizes of the segments are on the diagonal.
+        """
+        k = len(self.names)
+        counts = np.zeros((k, k), dtype=np.int64)
+        step = max(1, (1 << 18) // k)  # words of each row at a time, so that all stay in the cache
+        for start in range(0, self.bits.shape[1], 8 * step):
+            part = _words(self.bits[:, start : start + 8 * step])
+            for i in range(k):
+                counts[i, i:] += np.bitwise_count(part[i] & part[i:]).sum(axis=1, dtype=np.int64)
+        return np.triu(counts) + np.triu(counts, 1).T
+
+    def changes_since(self, previous: SegmentMembership) -> SegmentChanges:
+        """Who entered and who left each segment since an earlier evaluation.
+
+        Parameters
+        ----------
+        previous : SegmentMembership
+            The earlier evaluation. Customers are matched by their identifiers, or by their place where neither
+            evaluation has any.
+
+        Returns
+        -------
+        SegmentChanges
+            For the segments that both have; customers who are new have entered, those who are gone have left.
+
+        Raises
+        ------
+        InputError
+            If `previous` is later, has identifiers where this has none or the other way round, or other customers
+            without identifiers.
+        """
+        if not isinstance(previous, SegmentMembership):
+            raise InputError("previous", "a SegmentMembership", type(previous).__name__)
+        if previous.as_of > self.as_of:
+            raise InputError("previous", f"no later than {self.as_of}", str(previous.as_of))
+        return _changes(previous, self)
+
+    def _row(self, name: str) -> npt.NDArray[np.uint8]:
+        if name not in self.names:
+            raise InputError("name", f"one of {', '.join(self.names)}", name)
+        row: npt.NDArray[np.uint8] = self.bits[self.names.index(name)]
+        return row
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SegmentChanges:
+    """What happened to segments between two evaluations: size now = size before + entered - left.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Segments that both evaluations have.
+    size_before, size_now, n_entered, n_left : ndarray
+        Customers of each, shape (segments,).
+    n_new_customers, n_gone_customers : int
+        Customers that only the later or only the earlier evaluation knows.
+    added, removed : tuple of str
+        Segments that only the later or only the earlier evaluation has.
+    before, now : SegmentMembership
+        The evaluations.
+
+    Examples
+    --------
+    >>> from crmvalue.segmentation import SegmentColumns
+    >>> adults = Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18)
+    >>> before = evaluate_segments([adults], {"age": [17, 18]}, customer=["ann", "bob"], as_of="2024-06-30")
+    >>> now = evaluate_segments([adults], {"age": [18, 40]}, customer=["ann", "eve"], as_of="2024-09-30")
+    >>> changes = now.changes_since(before)
+    >>> changes.n_entered, changes.n_left, changes.entered("adults")
+    (array([2]), array([1]), array(['ann', 'eve'], dtype='<U3'))
+    """
+
+    names: tuple[str, ...]
+    size_before: Integers = array_field()
+    size_now: Integers = array_field()
+    n_entered: Integers = array_field()
+    n_left: Integers = array_field()
+    n_new_customers: int
+    n_gone_customers: int
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    before: SegmentMembership = attrs.field(repr=False)
+    now: SegmentMembership = attrs.field(repr=False)
+
+    def entered(self, name: str) -> npt.NDArray[Any]:
+        """List the customers who belong now and did not before: identifiers, or places where there are none.
+
+        Parameters
+        ----------
+        name : str
+            Segment.
+
+        Returns
+        -------
+        ndarray
+            In the order of the later evaluation.
+
+        Raises
+        ------
+        InputError
+            If the evaluations do not both have the segment.
+        """
+        return self._only_in(self.now, self.before, name)
+
+    def left(self, name: str) -> npt.NDArray[Any]:
+        """List the customers who belonged before and do not now: identifiers, or places where there are none.
+
+        Parameters
+        ----------
+        name : str
+            Segment.
+
+        Returns
+        -------
+        ndarray
+            In the order of the earlier evaluation.
+
+        Raises
+        ------
+        InputError
+            If the evaluations do not both have the segment.
+        """
+        return self._only_in(self.before, self.now, name)
+
+    def _only_in(self, one: SegmentMembership, other: SegmentMembership, name: str) -> npt.NDArray[Any]:
+        if name not in self.names:
+            raise InputError("name", f"a segment of both evaluations: {', '.join(self.names)}", name)
+        alone = one.members(name) & ~_aligned(other.members(name), _places(one, other))
+        places = np.nonzero(alone)[0]
+        return places if one.customer is None else one.customer[places]
+
+
+def evaluate_segments(
+    segments: Sequence[Segment],
+    columns: Mapping[str, ArrayLike],
+    *,
+    as_of: ArrayLike,
+    customer: ArrayLike | None = None,
+) -> SegmentMembership:
+    """Find who belongs to each segment on a day.
+
+    Parameters
+    ----------
+    segments : sequence of Segment
+        Segments with different names.
+    columns : mapping of str to array_like
+        Columns that the rules speak of, one element per customer, shape (n,): numbers, text, dates, and flags (True or
+        False). NaN, None and NaT are missing. Other columns are not looked at.
+    as_of : date
+        Day of the evaluation, from which `days_ago` and `months_ago` count.
+    customer : array_like, optional
+        Identifiers, all different, shape (n,): needed to match this evaluation with another.
+
+    Returns
+    -------
+    SegmentMembership
+        One bit for each customer and segment.
+
+    Raises
+    ------
+    InputError
+        If a column is not there, holds something else than the rules take it for or has another length, a name occurs
+        twice, or there is no segment.
+
+    Notes
+    -----
+    A condition on a missing value is not met, whether it says `==`, `!=` or `<`. All else is plain logic: `~` of a
+    condition holds for whoever does not meet it, those with a missing value included; ask `is_missing()` to tell them
+    apart.
+
+    Examples
+    --------
+    >>> from crmvalue.segmentation import SegmentColumns
+    >>> of = SegmentColumns({"last_purchase": "date", "total_spend": "number"})
+    >>> vip = Segment("vip", of["total_spend"] >= 500)
+    >>> asleep = Segment("asleep", of["last_purchase"].months_ago.between(9, 35))
+    >>> table = {"last_purchase": ["2024-06-01", "2023-05-31", None], "total_spend": [900.0, 700.0, 20.0]}
+    >>> found = evaluate_segments([vip, asleep], table, as_of="2024-06-30")
+    >>> found.sizes, found.overlap("vip", "asleep")
+    ({'vip': 2, 'asleep': 1}, 1)
+    """
+    chosen = _read_segments(segments)
+    today = as_day("as_of", as_of)
+    given: object = columns
+    if not isinstance(given, Mapping):
+        hint = "dict(frame.items()) of a pandas frame, frame.to_dict() of a Polars frame"
+        raise InputError("columns", "a mapping from names to columns", type(given).__name__, hint=hint)
+    used = Counter(condition for segment in chosen for condition in rule_conditions(segment.rule))
+    data = read_columns(used, columns, today)
+    n = len(next(iter(data.values())))
+    ids = None if customer is None else _read_customers(customer, n)
+    tests = {condition: _make_test(condition, data) for condition in used}
+    bits = np.empty((len(chosen), -(-n // 8)), dtype=np.uint8)
+    for start in range(0, n, _CHUNK):
+        rows = slice(start, min(start + _CHUNK, n))
+        at = slice(start // 8, -(-rows.stop // 8))
+        met: dict[Condition, Bools] = {}
+        for line, segment in zip(bits, chosen, strict=True):
+            line[at] = np.packbits(_evaluate(segment.rule, tests, used, met, rows))
+    return SegmentMembership(
+        names=tuple(segment.name for segment in chosen), bits=own(bits), n_customers=n, as_of=today, customer=ids
+    )
+
+
+def _read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    given: object = segments
+    if not (isinstance(given, Sequence) and given):
+        raise InputError("segments", "a sequence of at least one Segment", given)
+    for segment in given:
+        if not isinstance(segment, Segment):
+            raise InputError("segments", "Segment objects", segment)
+    twice = [name for name, n in Counter(segment.name for segment in segments).items() if n > 1]
+    if twice:
+        raise InputError("segments", "with different names", twice[0])
+    return tuple(segments)
+
+
+def _read_customers(customer: ArrayLike, n: int) -> Any:  # noqa: ANN401 - checked and given away
+    distinct, code = encode_customers("customer", customer)
+    if len(code) != n or len(distinct) != n:
+        raise InputError("customer", f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
+    return own(distinct[code])
+
+
+def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - a function of rows
+    """Prepare a condition as a function from rows to who meets it."""
+    column = data[condition.column, condition.measure]
+    operator, value = condition.operator, condition.value
+    if condition.type in ("text", "flag"):
+        return _test_codes(condition, column, data.get((condition.column, "words")))
+    if operator == "missing":
+        return lambda rows: np.isnan(column[rows])
+    if condition.type == "date" and condition.measure == "value":
+        value = _day_numbers(value)
+    if operator == "in":
+        if len(value) > _FEW:
+            values = np.array(value)
+            return lambda rows: np.isin(column[rows], values)
+        return lambda rows: _any_equal(column[rows], value)
+    if operator == "between":
+        low, high = value
+        return lambda rows: (column[rows] >= low) & (column[rows] <= high)
+    compare = _COMPARE[operator]
+    return lambda rows: compare(column[rows], value)
+
+
+_COMPARE: dict[str, Any] = {
+    "==": np.equal,
+    "!=": lambda column, value: (column < value) | (column > value),  # not met where missing
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+}
+
+
+def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] | None) -> Any:  # noqa: ANN401 - see above
+    """Prepare a condition on codes: of a flag 0 and 1, of a text its place among the words, -1 where missing."""
+    operator, value = condition.operator, condition.value
+    if operator == "missing":
+        return lambda rows: codes[rows] == -1
+    if words is None:
+        wanted = [1 if operator == "true" else 0]
+    else:
+        place = {word: i for i, word in enumerate(words.tolist())}
+        asked = value if isinstance(value, tuple) else (value,)
+        wanted = [place[word] for word in asked if word in place] or [-2]  # -2: nobody
+    if operator == "!=":
+        return lambda rows: (codes[rows] != wanted[0]) & (codes[rows] != -1)
+    if len(wanted) <= _FEW:
+        return lambda rows: _any_equal(codes[rows], wanted)
+    answer = np.zeros(int(codes.max(initial=0)) + 2, dtype=bool)  # the last for -1
+    answer[wanted] = True
+    return lambda rows: answer[codes[rows]]
+
+
+def _any_equal(column: npt.NDArray[Any], values: Sequence[Any]) -> Bools:
+    found: Bools = column == values[0]
+    for value in values[1:]:
+        found |= column == value
+    return found
+
+
+def _day_numbers(value: Any) -> Any:  # noqa: ANN401 - a date or a tuple of dates
+    if isinstance(value, tuple):
+        return tuple(_day_numbers(item) for item in value)
+    return float(np.datetime64(value, "D").astype(np.int64))
+
+
+def _evaluate(
+    rule: Rule, tests: Mapping[Condition, Any], used: Mapping[Condition, int], met: dict[Condition, Bools], rows: slice
+) -> Bools:
+    """Who meets a rule among some rows; conditions that occur more than once are kept for the next rule."""
+    if isinstance(rule, Condition):
+        if rule in met:
+            return met[rule]
+        found: Bools = tests[rule](rows)
+        if used[rule] > 1:
+            met[rule] = found
+        return found
+    if isinstance(rule, Not):
+        return ~_evaluate(rule.rule, tests, used, met, rows)
+    combine = np.logical_and if isinstance(rule, AllOf) else np.logical_or
+    first, *others = rule.rules
+    result = _evaluate(first, tests, used, met, rows)
+    for other in others:
+        result = combine(result, _evaluate(other, tests, used, met, rows))
+    return result
+
+
+def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
+    """Bits, 64 customers to a word; the last word is filled with zeros."""
+    padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
+    padded[:, : bits.shape[1]] = bits
+    return padded.view(np.uint64)
+
+
+def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChanges:
+    names = tuple(name for name in now.names if name in before.names)
+    place = _places(now, before)
+    n_matched = int(np.count_nonzero(place >= 0))
+    counts = np.zeros((4, len(names)), dtype=np.int64)
+    for column, name in zip(counts.T, names, strict=True):
+        then, today = before.members(name), now.members(name)
+        stayed = int(np.count_nonzero(today & _aligned(then, place)))
+        size_before, size_now = int(np.count_nonzero(then)), int(np.count_nonzero(today))
+        column[:] = size_before, size_now, size_now - stayed, size_before - stayed
+    return SegmentChanges(
+        names=names,
+        size_before=own(counts[0]),
+        size_now=own(counts[1]),
+        n_entered=own(counts[2]),
+        n_left=own(counts[3]),
+        n_new_customers=now.n_customers - n_matched,
+        n_gone_customers=before.n_customers - n_matched,
+        added=tuple(name for name in now.names if name not in before.names),
+        removed=tuple(name for name in before.names if name not in now.names),
+        before=before,
+        now=now,
+    )
+
+
+def _places(one: SegmentMembership, other: SegmentMembership) -> Integers:
+    """Place in the other evaluation of each customer of the one; -1 where it does not have him."""
+    if (one.customer is None) != (other.customer is None):
+        raise InputError("previous", "with identifiers where this has them, and only then", "one without")
+    if one.customer is None or other.customer is None:
+        if one.n_customers != other.n_customers:
+            rule = f"of the same {one.n_customers} customers where there are no identifiers"
+            raise InputError("previous", rule, other.n_customers)
+        return np.arange(one.n_customers)
+    if (one.customer.dtype.kind in "iu") != (other.customer.dtype.kind in "iu"):
+        raise InputError("previous", "with identifiers of the same kind", str(other.customer.dtype))
+    if np.array_equal(one.customer, other.customer):
+        return np.arange(one.n_customers)
+    mine, theirs = as_comparable(one.customer, other.customer)
+    order = np.argsort(theirs, kind="stable")
+    known = theirs[order]
+    found = np.minimum(np.searchsorted(known, mine), len(known) - 1)
+    return np.where(known[found] == mine, order[found], -1)
+
+
+def _aligned(members: Bools, place: Integers) -> Bools:
+    """Membership of the other evaluation in the order of this one; False for customers it does not have."""
+    found: Bools = np.concatenate((members, [False]))[place]
+    return found

@@ -1,0 +1,341 @@
+"""How customers moved between groups from one date to another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_column, as_fraction, as_text, as_whole_number, to_array
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["Migration", "as_comparable", "encode_labels", "group_sums", "migration_matrix"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Migration:
+    """Customers by group before and now, and what follows.
+
+    Parameters
+    ----------
+    states : tuple of str
+        Groups.
+    counts : ndarray
+        Customers by group before (row) and now (column), shape (k, k).
+    n_new, n_gone : ndarray
+        Customers of each group now who were none before, and of each group before who are none now, shape (k,).
+    value_before, value_now : ndarray or None
+        Value of each group [money], shape (k,).
+    level : float
+        Confidence level of the intervals.
+
+    Examples
+    --------
+    >>> moved = migration_matrix(["active", "active", "sleeping"], ["active", "sleeping", "active"])
+    >>> moved.counts
+    array([[1, 1],
+           [1, 0]])
+    """
+
+    states: tuple[str, ...]
+    counts: Integers = array_field()
+    n_new: Integers = array_field()
+    n_gone: Integers = array_field()
+    value_before: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
+    value_now: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
+    level: float = 0.95
+
+    @property
+    def size_before(self) -> Integers:
+        """Customers of each group before, shape (k,)."""
+        size: Integers = self.counts.sum(axis=1) + self.n_gone
+        return size
+
+    @property
+    def size_now(self) -> Integers:
+        """Customers of each group now, shape (k,)."""
+        size: Integers = self.counts.sum(axis=0) + self.n_new
+        return size
+
+    @property
+    def change(self) -> Integers:
+        """Net change of each group [customers], shape (k,)."""
+        change: Integers = self.size_now - self.size_before
+        return change
+
+    @property
+    def factor(self) -> Floats:
+        """Size now over size before, shape (k,): below 1 where a group shrank; NaN where it was empty."""
+        factor = np.full(len(self.states), np.nan)
+        np.divide(self.size_now, self.size_before, out=factor, where=self.size_before > 0)
+        return factor
+
+    @property
+    def value_change(self) -> Floats | None:
+        """Change of the value of each group [money], shape (k,)."""
+        if self.value_before is None or self.value_now is None:
+            return None
+        return self.value_now - self.value_before
+
+    @property
+    def transition(self) -> Floats:
+        """Probability to be now in each group (column), by the group before (row), shape (k, k).
+
+        Of customers who are gone the row leaves room; a row is NaN where the group was empty.
+        """
+        size = self.size_before[:, np.newaxis]
+        found = np.full(self.counts.shape, np.nan)
+        np.divide(self.counts, size, out=found, where=size > 0)
+        return found
+
+    @property
+    def transition_interval(self) -> Interval:
+        """Wilson interval of each probability of `transition`, shapes (k, k); [0, 1] where a group was empty."""
+        size = np.broadcast_to(self.size_before[:, np.newaxis], self.counts.shape)
+        found = proportion_interval(np.where(size > 0, self.counts, 0), np.maximum(size, 1), level=self.level)
+        return Interval(np.where(size > 0, found.low, 0.0), np.where(size > 0, found.high, 1.0))
+
+    def project(self, n_periods: int = 1) -> Floats:
+        """Sizes of the groups after more periods of the same length, if nothing changes.
+
+        Parameters
+        ----------
+        n_periods : int, optional
+            Periods ahead, >= 0.
+
+        Returns
+        -------
+        ndarray
+            Expected customers of each group, shape (k,).
+
+        Raises
+        ------
+        InputError
+            If `n_periods` is no whole number >= 0.
+
+        Notes
+        -----
+        Each period moves customers by the same probabilities and brings the same new ones. Of a group that was empty
+        nothing is known: its customers stay.
+
+        Examples
+        --------
+        >>> moved = migration_matrix(["active"] * 4, ["active"] * 3 + ["sleeping"])
+        >>> moved.project()
+        array([2.25, 1.75])
+        """
+        n = as_whole_number("n_periods", n_periods, low=0, high=10_000)
+        empty = self.size_before == 0
+        stays = np.eye(len(self.states))
+        probability = np.where(empty[:, np.newaxis], stays, np.nan_to_num(self.transition))
+        size = self.size_now.astype(np.float64)
+        for _ in range(n):
+            size = size @ probability + self.n_new
+        return size
+
+    def statements(self) -> tuple[str, ...]:
+        """Say in a sentence for each group what became of it.
+
+        Returns
+        -------
+        tuple of str
+            In the order of `states`.
+
+        Examples
+        --------
+        >>> moved = migration_matrix(["sleeping"] * 49, ["active"] * 39 + ["sleeping"] * 10)
+        >>> moved.statements()[1]
+        'sleeping shrank 4.9 times, from 49 to 10 customers'
+        """
+        money = self.value_change
+        said = []
+        for i, (state, before, now) in enumerate(
+            zip(self.states, self.size_before.tolist(), self.size_now.tolist(), strict=True)
+        ):
+            worth = "" if money is None else f", and its value changed by {money[i]:+,.2f}"
+            said.append(f"{state} {_movement(before, now)}{worth}")
+        return tuple(said)
+
+
+def migration_matrix(
+    before: ArrayLike,
+    now: ArrayLike,
+    *,
+    customer_before: ArrayLike | None = None,
+    customer_now: ArrayLike | None = None,
+    value_before: ArrayLike | None = None,
+    value_now: ArrayLike | None = None,
+    states: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> Migration:
+    """Count how customers moved between groups.
+
+    Parameters
+    ----------
+    before, now : array_like of str
+        Group of each customer at the earlier and at the later date. Row by row the same customers, unless identifiers
+        say whose each row is.
+    customer_before, customer_now : array_like, optional
+        Identifiers, each once; who occurs in one only is new or gone.
+    value_before, value_now : array_like, optional
+        Value of each customer at the two dates [money].
+    states : sequence of str, optional
+        Groups in the order of the result; by default all that occur, in the order of their names.
+    level : float, optional
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    Migration
+        Counts, probabilities and changes.
+
+    Raises
+    ------
+    InputError
+        If labels are missing or not among `states`, lengths differ, only one side has identifiers or values, or an
+        identifier occurs twice.
+
+    Examples
+    --------
+    >>> moved = migration_matrix(
+    ...     ["active", "sleeping"], ["sleeping", "active", "active"], customer_before=[1, 2], customer_now=[1, 2, 3]
+    ... )
+    >>> moved.states, moved.size_now, moved.n_new
+    (('active', 'sleeping'), array([2, 1]), array([1, 0]))
+    """
+    share = as_fraction("level", level)
+    names_then, code_then = encode_labels("before", before)
+    names_now, code_now = encode_labels("now", now)
+    known = _read_states(states, names_then, names_now)
+    place = {name: i for i, name in enumerate(known)}
+    then = np.array([place[name] for name in names_then], dtype=np.int64)[code_then]
+    today = np.array([place[name] for name in names_now], dtype=np.int64)[code_now]
+    for one, other, name in (
+        (customer_before, customer_now, "customer_now"),
+        (value_before, value_now, "value_now"),
+    ):
+        if (one is None) != (other is None):
+            raise InputError(name, f"given together with {name.replace('now', 'before')}", other)
+    match = _match(customer_before, customer_now, len(then), len(today))
+    stayed = match >= 0
+    k = len(known)
+    pairs = np.bincount(then[match[stayed]] * k + today[stayed], minlength=k * k).reshape(k, k)
+    gone = np.ones(len(then), dtype=bool)
+    gone[match[stayed]] = False
+    return Migration(
+        states=known,
+        counts=own(pairs),
+        n_new=own(np.bincount(today[~stayed], minlength=k)),
+        n_gone=own(np.bincount(then[gone], minlength=k)),
+        value_before=None if value_before is None else _sums("value_before", value_before, then, k),
+        value_now=None if value_now is None else _sums("value_now", value_now, today, k),
+        level=share,
+    )
+
+
+def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
+    """Distinct labels and the place of each row's label among them; every label has to be a text."""
+    array, _ = to_array(name, value, "a column of texts", as_objects=isinstance(value, list | tuple))
+    if array.ndim != 1:
+        raise InputError(name, "a column of texts", value)
+    items = array.tolist()
+    if not items:
+        raise InputError(name, "at least one customer", 0)
+    try:
+        distinct = list(dict.fromkeys(items))
+    except TypeError as error:  # a list or another value that cannot be a key
+        raise InputError(name, "a column of texts", value) from error
+    for item in distinct:
+        if not isinstance(item, str) or not item:
+            index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
+            raise InputError(name, "a text, not empty or missing", item, index=index)
+    distinct.sort()
+    place = {item: i for i, item in enumerate(distinct)}
+    return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
+
+
+def group_sums(code: Integers, value: Floats, k: int) -> Floats:
+    """Sum of the values of each group, rounded once: the order of the rows does not matter, nor how many there are."""
+    ordered = value[np.argsort(code, kind="stable")]
+    ends = np.cumsum(np.bincount(code, minlength=k))
+    return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
+
+
+def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
+    if {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f":
+        return one.astype(object), other.astype(object)
+    return one, other
+
+
+def _read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
+    found = sorted({*then, *now})
+    if states is None:
+        return tuple(found)
+    if isinstance(states, str) or not isinstance(states, Sequence):
+        raise InputError("states", "a sequence of texts", states)
+    known = tuple(as_text("states", state) for state in states)
+    if len(set(known)) != len(known):
+        raise InputError("states", "all different", states)
+    for name, labels in (("before", then), ("now", now)):
+        strange = sorted(set(labels) - set(known))
+        if strange:
+            raise InputError(name, f"one of the states ({', '.join(known)})", strange[0], count=len(strange))
+    return known
+
+
+def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: int) -> Integers:
+    """Row of each present customer among the earlier ones; -1 where he is new."""
+    if before is None or now is None:
+        if n_then != n_now:
+            raise InputError(
+                "now", f"as long as `before` ({n_then} rows)", n_now, hint="give identifiers where customers differ"
+            )
+        return np.arange(n_now)
+    found = {}
+    for name, value, n in (("customer_before", before, n_then), ("customer_now", now, n_now)):
+        distinct, code = encode_customers(name, value)
+        if len(code) != n or len(distinct) != n:
+            raise InputError(name, f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
+        found[name] = distinct, code
+    (then, code_then), (today, code_now) = found["customer_before"], found["customer_now"]
+    if (then.dtype.kind in "iu") != (today.dtype.kind in "iu"):
+        raise InputError("customer_now", "identifiers of the same kind as before", str(today.dtype))
+    then, today = as_comparable(then, today)
+    row = np.empty(n_then, dtype=np.int64)
+    row[code_then] = np.arange(n_then)
+    place = np.minimum(np.searchsorted(then, today), n_then - 1)
+    match: Integers = np.where(then[place] == today, row[place], -1)[code_now]
+    return match
+
+
+def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:  # noqa: ANN401 - checked and given away
+    column = as_column(name, value)
+    if len(column) != len(code):
+        raise InputError(name, f"one for each of the {len(code)} customers", len(column))
+    return own(group_sums(code, column, k))
+
+
+def _movement(before: int, now: int) -> str:
+    sizes = f"from {before:,} to {now:,} customers"
+    if before == now:
+        return f"stayed at {now:,} customers"
+    if now == 0:
+        return f"vanished, {sizes}"
+    if before == 0:
+        return f"appeared, {sizes}"
+    verb, factor = ("grew", now / before) if now > before else ("shrank", before / now)
+    return f"{verb} {factor:.1f} times, {sizes}" if factor >= 1.05 else f"{verb} slightly, {sizes}"

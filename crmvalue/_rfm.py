@@ -1,0 +1,408 @@
+"""RFM scores: break points are fitted once, and then score any customer without ranking anybody again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_column,
+    as_day,
+    as_floats,
+    as_positive,
+    as_whole_number,
+    read_json,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue._values import array_field, count_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["RfmBreaks", "RfmMethod", "RfmScores", "SpendBasis", "fit_rfm", "score_rfm"]
+
+RfmMethod = Literal["rank", "quantile", "threshold"]
+SpendBasis = Literal["mean", "total"]
+
+_COLUMNS = ("days_since_last", "n_purchases", "spend")
+_MOST_BINS = 100
+_LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
+
+
+def _breaks(name: str, endless: float) -> Any:  # noqa: ANN401 - attrs' own
+    def convert(value: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - whatever numpy.asarray takes
+        if not np.iterable(value):
+            raise InputError(name, "a column of break points", value)
+        is_endless = [isinstance(item, float | np.floating) and item == endless for item in value]
+        given = [0.0 if skip else item for item, skip in zip(value, is_endless, strict=True)]
+        return read_only(np.where(is_endless, endless, as_column(name, given, largest=_LARGEST_BREAK)))
+
+    return array_field(convert)
+
+
+def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
+    return None if value is None else as_day("as_of", value)
+
+
+def _optional_window(value: ArrayLike | None) -> float | None:
+    return None if value is None else as_positive("window", value)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class RfmBreaks:
+    """Break points between the scores of recency, frequency and money.
+
+    Made by :func:`fit_rfm`; may also be written down by hand. A score is 1 for each customer and 1 more for each break
+    point that he is beyond: fewer days than the break, more purchases or more money than it.
+
+    Parameters
+    ----------
+    days_since_last : ndarray
+        Days, in descending order, shape (k - 1,): the customer scores 1 more for each of which he has **fewer**.
+        Infinite where nobody has the scores below.
+    n_purchases, spend : ndarray
+        Purchases and money, in ascending order, shape (k - 1,): 1 more for each of which he has **more**. Minus
+        infinite where nobody has the scores below.
+    spend_basis : {"mean", "total"}
+        What `spend` is: money of a mean purchase or of all.
+    method : {"rank", "quantile", "threshold"}
+        How they were found.
+    as_of : datetime64[D] or None
+        Day from which the days since the last purchase were counted.
+    window : float or None
+        Length of the period in which purchases and money were counted [days]; None for all time.
+    n_customers : int
+        Customers they were fitted to; 0 for thresholds.
+
+    Examples
+    --------
+    >>> breaks = RfmBreaks(
+    ...     days_since_last=[90, 30], n_purchases=[1, 4], spend=[50, 200], spend_basis="total", method="threshold"
+    ... )
+    >>> breaks.n_bins
+    3
+    """
+
+    days_since_last: Floats = _breaks("days_since_last", math.inf)
+    n_purchases: Floats = _breaks("n_purchases", -math.inf)
+    spend: Floats = _breaks("spend", -math.inf)
+    spend_basis: SpendBasis = attrs.field()
+    method: RfmMethod
+    as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
+    window: float | None = attrs.field(default=None, converter=_optional_window)
+    n_customers: int = count_field("n_customers", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("spend_basis", self.spend_basis, get_args(SpendBasis))
+        require_choice("method", self.method, get_args(RfmMethod))
+        require_same_length(days_since_last=self.days_since_last, n_purchases=self.n_purchases, spend=self.spend)
+        if not 1 <= len(self.spend) < _MOST_BINS:
+            raise InputError("spend", f"1 to {_MOST_BINS - 1} break points", len(self.spend))
+        for name, sign in (("days_since_last", -1.0), ("n_purchases", 1.0), ("spend", 1.0)):
+            column = sign * getattr(self, name)
+            rule = "in ascending order" if sign > 0 else "in descending order"
+            require(np.concatenate(([True], column[1:] >= column[:-1])), name, getattr(self, name), rule)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of scores of each kind, k; the best is k."""
+        return len(self.spend) + 1
+
+    def to_json(self) -> str:
+        """Write the break points as JSON text; an infinite one is null.
+
+        Returns
+        -------
+        str
+            A JSON object.
+
+        Examples
+        --------
+        >>> breaks = fit_rfm([3, 40, 200], [9, 2, 1], [90, 50, 10], spend_basis="total", n_bins=3)
+        >>> RfmBreaks.from_json(breaks.to_json()) == breaks
+        True
+        """
+        fields = attrs.asdict(self)
+        for name in _COLUMNS:
+            fields[name] = [value if math.isfinite(value) else None for value in fields[name].tolist()]
+        fields["as_of"] = None if self.as_of is None else str(self.as_of)
+        return json.dumps(fields)
+
+    @classmethod
+    def from_json(cls, text: str) -> RfmBreaks:
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        RfmBreaks
+            Equal break points.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote, or breaks a rule.
+        """
+        return read_json(text, cls._from_fields)
+
+    @classmethod
+    def _from_fields(cls, fields: dict[str, Any]) -> RfmBreaks:
+        for name, infinite in zip(_COLUMNS, (math.inf, -math.inf, -math.inf), strict=True):
+            fields[name] = [infinite if value is None else value for value in fields[name]]
+        return cls(**fields)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class RfmScores:
+    """Scores of customers, 1 to k, k best, always.
+
+    Parameters
+    ----------
+    r_score, f_score, m_score : ndarray
+        Scores of recency, frequency and money, in the shape of what was scored.
+
+    Examples
+    --------
+    >>> RfmScores(r_score=[5, 1], f_score=[5, 2], m_score=[4, 1]).cell
+    array([554, 121])
+    """
+
+    r_score: Integers = array_field()
+    f_score: Integers = array_field()
+    m_score: Integers = array_field()
+
+    @property
+    def cell(self) -> Integers:
+        """The three scores side by side as a number, such as 545; for up to 9 bins."""
+        if max(int(np.max(score, initial=0)) for score in (self.r_score, self.f_score, self.m_score)) > 9:
+            raise InputError("n_bins", "up to 9 for scores side by side", "more")
+        digits = (score.astype(np.int64) for score in (self.r_score, self.f_score, self.m_score))
+        r, f, m = digits
+        cell: Integers = (100 * r + 10 * f + m)[()]
+        return cell
+
+
+def fit_rfm(
+    days_since_last: ArrayLike,
+    n_purchases: ArrayLike,
+    spend: ArrayLike,
+    *,
+    spend_basis: SpendBasis,
+    n_bins: int = 5,
+    method: RfmMethod = "rank",
+    thresholds: Mapping[str, ArrayLike] | None = None,
+    as_of: ArrayLike | None = None,
+    window: float | None = None,
+) -> RfmBreaks:
+    r"""Find the break points between the scores on a base of customers.
+
+    Parameters
+    ----------
+    days_since_last : array_like
+        Days from the last purchase to the as-of date, >= 0, shape (n,).
+    n_purchases : array_like
+        Number of purchases, whole, >= 0, shape (n,).
+    spend : array_like
+        Money, >= 0, shape (n,).
+    spend_basis : {"mean", "total"}
+        What `spend` is: of a mean purchase or of all. Both are in use and give other scores, so there is no default.
+    n_bins : int, optional
+        Number of scores k, from 2 to 100.
+    method : {"rank", "quantile", "threshold"}, optional
+        "rank": bins of equal size by the mean rank among equals. "quantile": bins between the quantiles of the values,
+        as `pandas.qcut` cuts; where many are equal, scores are left out, and where all are, they score 1. "threshold":
+        those given.
+    thresholds : mapping, optional
+        For "threshold" the k - 1 break points of "days_since_last" (descending), "n_purchases" and "spend" (ascending).
+    as_of : date, optional
+        Day from which the days were counted; kept with the break points.
+    window : float, optional
+        Length of the period in which purchases and money were counted [days], > 0; kept with the break points.
+
+    Returns
+    -------
+    RfmBreaks
+        To be kept, and given to :func:`score_rfm`.
+
+    Raises
+    ------
+    InputError
+        If a column has a negative or missing value, the lengths differ, there is no customer, or thresholds are given
+        with another method or not given with their own.
+
+    Notes
+    -----
+    By rank, a customer whose mean rank among n is :math:`\bar r` (1 the worst, equals sharing the mean) scores
+
+    .. math:: 1 + \lfloor k (\bar r - 1/2) / n \rfloor
+
+    so equal customers score alike whatever the order of the rows, and where all are equal they score in the middle. A
+    value scored later that lies between two fitted ones gets the score of the better of them, and k beyond the best.
+
+    Examples
+    --------
+    >>> breaks = fit_rfm(
+    ...     days_since_last=[5, 20, 60, 200, 400],
+    ...     n_purchases=[9, 5, 2, 1, 1],
+    ...     spend=[900, 300, 80, 20, 15],
+    ...     spend_basis="total",
+    ...     as_of="2024-06-30",
+    ... )
+    >>> breaks.days_since_last
+    array([400., 200.,  60.,  20.])
+    """
+    require_choice("spend_basis", spend_basis, get_args(SpendBasis))
+    require_choice("method", method, get_args(RfmMethod))
+    k = as_whole_number("n_bins", n_bins, low=2, high=_MOST_BINS)
+    columns = _read(days_since_last, n_purchases, spend)
+    for name, column in zip(_COLUMNS, columns, strict=True):
+        if column.ndim != 1:
+            raise InputError(name, "one-dimensional, one element a customer", f"{column.ndim} dimensions")
+    require_same_length(**dict(zip(_COLUMNS, columns, strict=True)))
+    if (method == "threshold") != (thresholds is not None):
+        raise InputError("thresholds", "given with method='threshold', and only then", thresholds)
+    days, count, money = columns
+    if thresholds is not None:
+        breaks = _read_thresholds(thresholds, k)
+    else:
+        find = _rank_breaks if method == "rank" else _quantile_breaks
+        breaks = (-find(-days, k), find(count, k), find(money, k))
+    return RfmBreaks(
+        days_since_last=breaks[0],
+        n_purchases=breaks[1],
+        spend=breaks[2],
+        spend_basis=spend_basis,
+        method=method,
+        as_of=as_of,
+        window=window,
+        n_customers=0 if method == "threshold" else len(days),
+    )
+
+
+def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike, breaks: RfmBreaks) -> RfmScores:
+    """Score customers by break points that were found before.
+
+    Parameters
+    ----------
+    days_since_last : array_like
+        Days from the last purchase to the day of scoring, >= 0: one customer or any number, shapes broadcast.
+    n_purchases : array_like
+        Number of purchases, whole, >= 0.
+    spend : array_like
+        Money, >= 0, on the basis of the break points (`breaks.spend_basis`).
+    breaks : RfmBreaks
+        Break points of :func:`fit_rfm`.
+
+    Returns
+    -------
+    RfmScores
+        Scores from 1 to k, k best.
+
+    Raises
+    ------
+    InputError
+        If a value is negative or missing, or `breaks` are no break points.
+
+    Examples
+    --------
+    >>> breaks = fit_rfm([5, 20, 60, 200, 400], [9, 5, 2, 1, 1], [900, 300, 80, 20, 15], spend_basis="total")
+    >>> scores = score_rfm([3, 100], [2, 12], [50, 5000], breaks)
+    >>> scores.r_score, scores.f_score, scores.m_score
+    (array([5, 3], dtype=uint8), array([3, 5], dtype=uint8), array([3, 5], dtype=uint8))
+    """
+    if not isinstance(breaks, RfmBreaks):
+        raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
+    days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
+    return RfmScores(
+        r_score=own(_score(-days, -breaks.days_since_last)),
+        f_score=own(_score(count, breaks.n_purchases)),
+        m_score=own(_score(money, breaks.spend)),
+    )
+
+
+def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    days, count, money = as_floats(days_since_last=days_since_last, n_purchases=n_purchases, spend=spend)
+    require(days >= 0, "days_since_last", days, ">= 0", hint="a purchase after the as-of date?")
+    require((count >= 0) & (count == np.floor(count)), "n_purchases", count, "a whole number >= 0")
+    require(money >= 0, "spend", money, ">= 0", hint="leave out who got more back than he paid, or count it as 0")
+    return days, count, money
+
+
+def _read_thresholds(thresholds: Mapping[str, ArrayLike], n_bins: int) -> tuple[Floats, ...]:
+    given: object = thresholds
+    if not isinstance(given, Mapping) or set(given) != set(_COLUMNS):
+        raise InputError("thresholds", f"a mapping with {', '.join(_COLUMNS)}", given)
+    read = tuple(as_column(f"thresholds[{name!r}]", thresholds[name]) for name in _COLUMNS)
+    for name, column in zip(_COLUMNS, read, strict=True):
+        if len(column) != n_bins - 1:
+            raise InputError(f"thresholds[{name!r}]", f"{n_bins - 1} break points for {n_bins} bins", len(column))
+    return read
+
+
+def _rank_breaks(value: Floats, n_bins: int) -> Floats:
+    """Largest value that scores at most 1, 2, ..., n_bins - 1; minus infinity where there is none.
+
+    A group of equals at the ranks f to l scores 1 + floor(k (f + l - 1) / 2 n). The last group to score at most j
+    holds the place floor(j n / k), or is the one before. Only the buckets with these places are sorted.
+    """
+    n = len(value)
+    bucket = _buckets(value)
+    up_to = np.cumsum(np.bincount(bucket))
+    places = np.arange(1, n_bins) * n // n_bins
+    found = np.full(n_bins - 1, -np.inf)
+    for b in np.unique(np.searchsorted(up_to, places, side="right")).tolist():
+        inside = np.sort(value[bucket == b])
+        before = int(up_to[b]) - len(inside)
+        for j in (np.nonzero((places >= before) & (places < up_to[b]))[0] + 1).tolist():
+            x = inside[int(places[j - 1]) - before]
+            start, end = np.searchsorted(inside, x), np.searchsorted(inside, x, side="right")
+            if n_bins * (2 * before + int(start) + int(end)) < 2 * n * j:
+                found[j - 1] = x
+            elif start > 0:
+                found[j - 1] = inside[start - 1]
+            elif before > 0:
+                found[j - 1] = value[bucket == np.searchsorted(up_to, before - 1, side="right")].max()
+    return found
+
+
+def _buckets(value: Floats) -> Integers:
+    """Whole numbers from 0 to 65,535 that rise with the values, roughly with their logarithms; all have one sign."""
+    key = np.abs(value).view(np.int64)  # the bits of floats >= 0 are in the order of the floats
+    if value.min() < 0:
+        np.negative(key, out=key)
+    key -= key.min()
+    key >>= max(int(key.max()).bit_length() - 16, 0)
+    return key
+
+
+def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
+    """Quantiles between neighbours, as numpy's, with places in whole numbers, so that none is missed by rounding."""
+    place, rest = np.divmod(np.arange(1, n_bins) * (len(value) - 1), n_bins)
+    ordered = np.sort(value)
+    low, high = ordered[place], ordered[np.minimum(place + 1, len(value) - 1)]
+    found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
+    return found
+
+
+def _score(value: Floats, breaks: Floats) -> Any:  # noqa: ANN401 - small whole numbers
+    """One more for each break point below the value."""
+    score = np.ones(value.shape, dtype=np.uint8)
+    for point in breaks.tolist():
+        score += value > point
+    return score

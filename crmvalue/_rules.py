@@ -1,0 +1,434 @@
+"""Rules over columns of customers: written in Python or JSON, checked when they are made, never run as code.
+
+>>> from crmvalue.segmentation import SegmentColumns
+>>> columns = SegmentColumns({"total_spend": "number", "last_purchase": "date", "city": "text"})
+>>> rule = (columns["total_spend"] >= 500) & ~columns["city"].is_in(["Kyiv", "Lviv"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
+
+import attrs
+
+from crmvalue._checks import as_day, as_float, as_text, require_choice
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "AllOf",
+    "AnyOf",
+    "Column",
+    "ColumnType",
+    "Condition",
+    "Not",
+    "Rule",
+    "SegmentColumns",
+    "as_rule",
+    "read_rule",
+    "rule_conditions",
+    "rule_to_fields",
+]
+
+ColumnType = Literal["number", "text", "date", "flag"]
+Measure = Literal["value", "days_ago", "months_ago"]
+
+_COMPARISONS = ("==", "!=", "<", "<=", ">", ">=", "between", "in")
+_OPERATORS: dict[str, tuple[str, ...]] = {
+    "number": (*_COMPARISONS, "missing"),
+    "date": (*_COMPARISONS, "missing"),
+    "text": ("==", "!=", "in", "missing"),
+    "flag": ("true", "false", "missing"),
+}
+_DEEPEST = 50  # rules inside rules
+
+
+def _and(self: Rule, other: object) -> AllOf:
+    both = (self, as_rule(other))
+    return AllOf([part for rule in both for part in (rule.rules if isinstance(rule, AllOf) else (rule,))])
+
+
+def _or(self: Rule, other: object) -> AnyOf:
+    both = (self, as_rule(other))
+    return AnyOf([part for rule in both for part in (rule.rules if isinstance(rule, AnyOf) else (rule,))])
+
+
+def _not(self: Rule) -> Not:
+    return Not(self)
+
+
+def _no_truth(self: object) -> NoReturn:
+    raise InputError(
+        "rule", "combined with &, | and ~", repr(self),
+        hint="`and`, `or`, `not`, `in` and a < b < c are ambiguous: use &, |, ~, is_in and between",
+    )  # fmt: skip
+
+
+def as_rule(value: object) -> Rule:
+    """Take a rule, or say what one is."""
+    if not isinstance(value, Condition | AllOf | AnyOf | Not):
+        raise InputError("rule", "a condition such as columns['age'] >= 18", value, hint="put each in parentheses")
+    return value
+
+
+def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
+    if not isinstance(value, Iterable):
+        raise InputError("rules", "a sequence of rules", value)
+    rules = tuple(as_rule(rule) for rule in value)
+    if not rules:
+        raise InputError("rules", "at least one rule", 0)
+    return rules
+
+
+def _parts(rule: Rule) -> tuple[Rule, ...]:
+    if isinstance(rule, Condition):
+        return ()
+    return (rule.rule,) if isinstance(rule, Not) else rule.rules
+
+
+def _depth(rule: Rule) -> int:
+    return 1 + max(map(_depth, _parts(rule)), default=-1)
+
+
+def _require_shallow(self: Rule) -> None:
+    depth = _depth(self)
+    if depth > _DEEPEST:
+        raise InputError("rule", f"at most {_DEEPEST} rules inside each other", depth, hint="put them side by side")
+
+
+def _column_name(value: object) -> str:
+    return as_text("column", value)
+
+
+def _read_values(name: str, rule: str, value: object, read: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise InputError(name, rule, value)
+    try:
+        items = list(value)
+    except TypeError as error:  # an array without a dimension
+        raise InputError(name, rule, value) from error
+    return tuple(read(name, item) for item in items)
+
+
+@attrs.frozen
+class Condition:
+    """One comparison of one column; made by the operators of :class:`Column`.
+
+    A customer whose value is missing does not meet it, whatever the operator, except "missing".
+
+    Parameters
+    ----------
+    column : str
+        Name of the column.
+    type : {"number", "text", "date", "flag"}
+        What the column holds.
+    operator : str
+        "==", "!=", "<", "<=", ">", ">=", "between" (both ends in), "in", "true", "false" or "missing".
+    value : object, optional
+        What it is compared with: a number, a text, an ISO date, a pair or a tuple of these; None where nothing is.
+    measure : {"value", "days_ago", "months_ago"}, optional
+        Of a date: the day itself, or the days or whole calendar months from it to the day of evaluation.
+
+    Examples
+    --------
+    >>> Condition("age", "number", ">=", 18)
+    Condition(column='age', type='number', operator='>=', value=18.0, measure='value')
+    """
+
+    column: str = attrs.field(converter=_column_name)
+    type: ColumnType
+    operator: str
+    value: Any = None
+    measure: Measure = "value"
+
+    __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__ = _and, _or  # of 5 & rule, where parentheses are missing
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("type", self.type, get_args(ColumnType))
+        require_choice("measure", self.measure, get_args(Measure))
+        if self.measure != "value" and self.type != "date":
+            raise InputError("measure", "'value' for a column that is no date", self.measure)
+        require_choice("operator", self.operator, _OPERATORS[self.type])
+        object.__setattr__(self, "value", self._read_value())  # frozen, but checked as a whole
+
+    def _read_value(self) -> Any:  # noqa: ANN401 - as `value`
+        name = f"{self.column} {self.operator}"
+        if self.operator in ("true", "false", "missing"):
+            if self.value is not None:
+                raise InputError(name, "without a value", self.value)
+            return None
+        read = _READERS["number" if self.measure != "value" else self.type]
+        if self.operator == "in":
+            values = _read_values(name, "a sequence of values", self.value, read)
+            if not values:
+                raise InputError(name, "at least one value", self.value)
+            return tuple(sorted(set(values)))  # in the same order in every process, whatever a set gave
+        if self.operator == "between":
+            pair = _read_values(name, "a pair of values", self.value, read)
+            if len(pair) != 2 or not pair[0] <= pair[1]:
+                raise InputError(name, "a pair of values, the lower one first", self.value)
+            return pair
+        return read(name, self.value)
+
+
+@attrs.frozen
+class AllOf:
+    """All of some rules; made by `&`.
+
+    Parameters
+    ----------
+    rules : tuple
+        At least one rule.
+
+    Examples
+    --------
+    >>> adult = Condition("age", "number", ">=", 18)
+    >>> adult & Condition("city", "text", "==", "Lviv") == AllOf([adult, Condition("city", "text", "==", "Lviv")])
+    True
+    """
+
+    rules: tuple[Rule, ...] = attrs.field(converter=_rules)
+
+    __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
+
+
+@attrs.frozen
+class AnyOf:
+    """At least one of some rules; made by `|`.
+
+    Parameters
+    ----------
+    rules : tuple
+        At least one rule.
+
+    Examples
+    --------
+    >>> child = Condition("age", "number", "<", 18)
+    >>> child | Condition("age", "number", ">=", 65) == AnyOf([child, Condition("age", "number", ">=", 65)])
+    True
+    """
+
+    rules: tuple[Rule, ...] = attrs.field(converter=_rules)
+
+    __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
+
+
+@attrs.frozen
+class Not:
+    """Whoever does not meet a rule; made by `~`.
+
+    Parameters
+    ----------
+    rule : rule
+        A condition or a combination.
+
+    Examples
+    --------
+    >>> ~Condition("is_member", "flag", "true")
+    Not(rule=Condition(column='is_member', type='flag', operator='true', value=None, measure='value'))
+    """
+
+    rule: Rule = attrs.field(converter=as_rule)
+
+    __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
+    __rand__, __ror__, __attrs_post_init__ = _and, _or, _require_shallow
+
+
+Rule: TypeAlias = Condition | AllOf | AnyOf | Not
+
+
+@attrs.frozen(eq=False)
+class Column:
+    """One column, ready to be compared; taken from :class:`SegmentColumns`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column.
+    type : {"number", "text", "date", "flag"}
+        What it holds.
+    measure : {"value", "days_ago", "months_ago"}, optional
+        Of a date, what is compared.
+
+    Examples
+    --------
+    >>> column = Column("last_purchase", "date")
+    >>> column.months_ago >= 9
+    Condition(column='last_purchase', type='date', operator='>=', value=9.0, measure='months_ago')
+    """
+
+    name: str
+    type: ColumnType
+    measure: Measure = "value"
+
+    __hash__ = None  # type: ignore[assignment]  # == makes a condition
+    __bool__ = _no_truth
+
+    def __eq__(self, value: object) -> Condition:  # type: ignore[override]  # it makes a condition
+        return self._condition("==", value)
+
+    def __ne__(self, value: object) -> Condition:  # type: ignore[override]  # it makes a condition
+        return self._condition("!=", value)
+
+    def __lt__(self, value: object) -> Condition:
+        return self._condition("<", value)
+
+    def __le__(self, value: object) -> Condition:
+        return self._condition("<=", value)
+
+    def __gt__(self, value: object) -> Condition:
+        return self._condition(">", value)
+
+    def __ge__(self, value: object) -> Condition:
+        return self._condition(">=", value)
+
+    def __and__(self, other: object) -> NoReturn:
+        _no_truth(self)
+
+    __or__ = __rand__ = __ror__ = __and__
+
+    def __invert__(self) -> NoReturn:
+        _no_truth(self)
+
+    def __contains__(self, item: object) -> NoReturn:
+        _no_truth(self)
+
+    def between(self, low: object, high: object) -> Condition:
+        """From low to high, both ends in."""
+        return self._condition("between", (low, high))
+
+    def is_in(self, values: Iterable[object]) -> Condition:
+        """One of some values."""
+        return self._condition("in", values)
+
+    def is_true(self) -> Condition:
+        """Of a flag: set."""
+        return self._condition("true")
+
+    def is_false(self) -> Condition:
+        """Of a flag: known, and not set."""
+        return self._condition("false")
+
+    def is_missing(self) -> Condition:
+        """Not known."""
+        return self._condition("missing")
+
+    @property
+    def days_ago(self) -> Column:
+        """Of a date: days from it to the day of evaluation, below 0 if it is still to come."""
+        return self._measured("days_ago")
+
+    @property
+    def months_ago(self) -> Column:
+        """Of a date: whole calendar months from it to the day of evaluation."""
+        return self._measured("months_ago")
+
+    def _measured(self, measure: Measure) -> Column:
+        if self.type != "date" or self.measure != "value":
+            raise InputError(
+                f"{self.name}.{measure}", "of a date", self.type if self.measure == "value" else self.measure
+            )
+        return attrs.evolve(self, measure=measure)
+
+    def _condition(self, operator: str, value: object = None) -> Condition:
+        return Condition(self.name, self.type, operator, value, self.measure)
+
+
+def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
+    pairs = value.items() if isinstance(value, Mapping) else value
+    if not isinstance(pairs, Iterable) or isinstance(pairs, str):
+        raise InputError("types", "a mapping from columns to their types", value)
+    read = []
+    for pair in pairs:
+        if not isinstance(pair, tuple) or len(pair) != 2:
+            raise InputError("types", "pairs of a column and its type", pair)
+        name, kind = pair
+        require_choice(f"types[{name!r}]", kind, get_args(ColumnType))
+        read.append((as_text("types", name), kind))
+    if not read or len(dict(read)) != len(read):
+        raise InputError("types", "at least one column, each once", value)
+    return tuple(read)
+
+
+@attrs.frozen
+class SegmentColumns:
+    """Columns that rules may speak of, with what they hold.
+
+    Parameters
+    ----------
+    types : mapping of str to {"number", "text", "date", "flag"}
+        Type of each column.
+
+    Examples
+    --------
+    >>> columns = SegmentColumns({"age": "number", "city": "text"})
+    >>> (columns["age"] >= 18) & (columns["city"] == "Lviv")  # doctest: +ELLIPSIS
+    AllOf(rules=(Condition(column='age', ...), Condition(column='city', ...)))
+    """
+
+    types: tuple[tuple[str, ColumnType], ...] = attrs.field(converter=_read_types)
+
+    def __getitem__(self, name: str) -> Column:
+        types = dict(self.types)
+        given: object = name
+        if not isinstance(given, str) or given not in types:
+            raise InputError("column", f"one of {', '.join(types)}", name)
+        return Column(name, types[name])
+
+
+_READERS: dict[str, Callable[[str, Any], Any]] = {
+    "number": as_float,
+    "text": as_text,
+    "date": lambda name, value: str(as_day(name, value)),
+}
+
+
+def rule_conditions(rule: Rule) -> list[Condition]:
+    """All conditions of a rule, from left to right."""
+    if isinstance(rule, Condition):
+        return [rule]
+    return [condition for part in _parts(rule) for condition in rule_conditions(part)]
+
+
+def rule_to_fields(rule: Rule) -> dict[str, Any]:
+    """Plain data of a rule, for JSON."""
+    if isinstance(rule, Condition):
+        fields: dict[str, Any] = {"column": rule.column, "type": rule.type, "operator": rule.operator}
+        if rule.value is not None:
+            fields["value"] = list(rule.value) if isinstance(rule.value, tuple) else rule.value
+        if rule.measure != "value":
+            fields["measure"] = rule.measure
+        return fields
+    if isinstance(rule, Not):
+        return {"not": rule_to_fields(rule.rule)}
+    return {"all" if isinstance(rule, AllOf) else "any": [rule_to_fields(part) for part in rule.rules]}
+
+
+def read_rule(fields: object, columns: SegmentColumns, depth: int = 0) -> Rule:
+    """Rule of plain data; its columns have to be among those given, with the type that they have there."""
+    if depth > _DEEPEST:
+        raise InputError("rule", f"at most {_DEEPEST} rules inside each other", depth)
+    if not isinstance(fields, Mapping):
+        raise InputError("rule", "an object", fields)
+    keys = set(fields)
+    if keys in ({"all"}, {"any"}):
+        ((key, parts),) = fields.items()
+        if not isinstance(parts, list):
+            raise InputError("rule", f"a list under {key!r}", parts)
+        rules = [read_rule(part, columns, depth + 1) for part in parts]
+        return AllOf(rules) if key == "all" else AnyOf(rules)
+    if keys == {"not"}:
+        return Not(read_rule(fields["not"], columns, depth + 1))
+    if not {"column", "operator"} <= keys <= {"column", "type", "operator", "value", "measure"}:
+        rule = 'either {"all": [...]}, {"any": [...]}, {"not": ...} or a condition with "column" and "operator"'
+        raise InputError("rule", rule, sorted(map(str, keys)), hint="two of them in one object are ambiguous")
+    column = columns[fields["column"]]
+    if fields.get("type", column.type) != column.type:
+        raise InputError(f"rule on {column.name}", f"of the type of the column, {column.type}", fields["type"])
+    return Condition(column.name, column.type, fields["operator"], fields.get("value"), fields.get("measure", "value"))

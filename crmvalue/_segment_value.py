@@ -1,0 +1,317 @@
+"""What groups of customers are worth, and which of them fell."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_column, as_day, as_text, read_json
+from crmvalue._migration import encode_labels, group_sums
+from crmvalue._segment_table import SegmentTable
+from crmvalue._values import array_field, float_column, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
+
+
+def _text_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=lambda value: _texts(name, value))
+
+
+def _texts(name: str, value: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError(name, "a sequence of texts", value)
+    return tuple(as_text(name, item) for item in value)
+
+
+def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
+    return None if value is None else as_day("as_of", value)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SegmentSummary:
+    """Size and value of each group; the groups add up to the base.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Groups.
+    n_customers : ndarray
+        Customers of each, shape (k,).
+    value : ndarray
+        Value of each, the sum over its customers [money], shape (k,).
+    meanings, actions : tuple of str
+        A line for each on who they are and on what to do; empty without a table.
+    as_of : datetime64[D] or None
+        Day of the values, so that stale ones can be told.
+
+    Examples
+    --------
+    >>> summary = summarise_segments(["a", "b", "a"], [10.0, 5.0, 20.0])
+    >>> summary.names, summary.n_customers, summary.value
+    (('a', 'b'), array([2, 1]), array([30.,  5.]))
+    >>> SegmentSummary.from_json(summary.to_json()) == summary
+    True
+    """
+
+    names: tuple[str, ...] = _text_field("names")
+    n_customers: Integers = array_field()
+    value: Floats = float_column("value")
+    meanings: tuple[str, ...] = _text_field("meanings")
+    actions: tuple[str, ...] = _text_field("actions")
+    as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        if not self.names or len(set(self.names)) != len(self.names):
+            raise InputError("names", "at least one, all different", self.names)
+        for name in ("n_customers", "value", "meanings", "actions"):
+            if np.shape(getattr(self, name)) != (len(self.names),):
+                raise InputError(name, f"one for each of the {len(self.names)} groups", getattr(self, name))
+        if self.n_customers.dtype.kind not in "iu" or (self.n_customers < 0).any():
+            raise InputError("n_customers", "whole numbers >= 0", self.n_customers)
+
+    @property
+    def total(self) -> float:
+        """Value of the base [money]."""
+        return math.fsum(self.value.tolist())
+
+    @property
+    def customer_share(self) -> Floats:
+        """Share of the customers in each group [fraction], shape (k,)."""
+        share: Floats = self.n_customers / self.n_customers.sum()
+        return share
+
+    @property
+    def value_share(self) -> Floats:
+        """Share of the value in each group [fraction], shape (k,); NaN where the total is not above 0."""
+        return self.value / self.total if self.total > 0 else np.full(len(self.names), np.nan)
+
+    @property
+    def mean_value(self) -> Floats:
+        """Mean value of a customer of each group [money], shape (k,); NaN where it is empty."""
+        mean = np.full(len(self.names), np.nan)
+        np.divide(self.value, self.n_customers, out=mean, where=self.n_customers > 0)
+        return mean
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns of one length, a row for each group.
+        """
+        return {
+            "segment": np.array(self.names),
+            "n_customers": self.n_customers,
+            "customer_share": self.customer_share,
+            "value": self.value,
+            "value_share": self.value_share,
+            "mean_value": self.mean_value,
+            "meaning": np.array(self.meanings),
+            "action": np.array(self.actions),
+        }
+
+    def to_json(self) -> str:
+        """Write the groups as JSON text, to compare them with those of a later date.
+
+        Returns
+        -------
+        str
+            A JSON object with the fields.
+        """
+        as_of = None if self.as_of is None else str(self.as_of)
+        columns = {"n_customers": self.n_customers.tolist(), "value": self.value.tolist(), "as_of": as_of}
+        return json.dumps({"names": self.names, "meanings": self.meanings, "actions": self.actions, **columns})
+
+    @classmethod
+    def from_json(cls, text: str) -> SegmentSummary:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        SegmentSummary
+            The same groups.
+
+        Raises
+        ------
+        InputError
+            If the text is no such object.
+        """
+        return read_json(text, lambda fields: cls(**fields))
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SegmentValueChanges:
+    """Value of each group at two dates.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Groups of either date.
+    value_before, value_now : ndarray
+        Value [money], shape (k,); 0 for a group that is not there.
+    mean_before, mean_now : ndarray
+        Mean value of a customer [money], shape (k,); NaN for a group without customers.
+
+    Examples
+    --------
+    >>> before = summarise_segments(["a", "b"], [10.0, 5.0])
+    >>> changes = segment_value_changes(before, summarise_segments(["a", "b", "b"], [9.0, 6.0, 2.0]))
+    >>> changes.fallen, changes.fallen_mean
+    (('a',), ('a', 'b'))
+    """
+
+    names: tuple[str, ...]
+    value_before: Floats = array_field()
+    value_now: Floats = array_field()
+    mean_before: Floats = array_field()
+    mean_now: Floats = array_field()
+
+    @property
+    def fallen(self) -> tuple[str, ...]:
+        """Groups that are worth less than before."""
+        return self._where(self.value_now < self.value_before)
+
+    @property
+    def fallen_mean(self) -> tuple[str, ...]:
+        """Groups of which a mean customer is worth less than before."""
+        return self._where(self.mean_now < self.mean_before)
+
+    def _where(self, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
+        return tuple(name for name, hit in zip(self.names, chosen.tolist(), strict=True) if hit)
+
+
+def summarise_segments(
+    segment: ArrayLike,
+    value: ArrayLike,
+    *,
+    table: SegmentTable | Sequence[str] | None = None,
+    as_of: ArrayLike | None = None,
+) -> SegmentSummary:
+    """Add up the customers and their value by segment, channel, region or cohort.
+
+    Parameters
+    ----------
+    segment : array_like of str
+        Group of each customer, shape (n,).
+    value : array_like
+        Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
+    table : SegmentTable or sequence of str, optional
+        Table that the groups are from: its order, its groups without customers too, and what it says of them. Or just
+        the names of all groups in order, such as `LIFECYCLE_STAGES`.
+    as_of : date, optional
+        Day of the values.
+
+    Returns
+    -------
+    SegmentSummary
+        One row for each group, in the order of the table, else from the most valuable down.
+
+    Raises
+    ------
+    InputError
+        If a label is missing or not in the table, a value is NaN or infinite, or the lengths differ.
+
+    Notes
+    -----
+    Where revenue has yet to be multiplied by a retention probability and a margin of each segment, use
+    :func:`crmvalue.ltv.ltv_segments`.
+
+    Examples
+    --------
+    >>> summary = summarise_segments(["New", "Lost", "New"], [10, 2, 30], table=SegmentTable.preset("A"))
+    >>> summary.names[3], int(summary.n_customers[3]), summary.total
+    ('New', 2, 42.0)
+    """
+    labels, code = encode_labels("segment", segment)
+    values = as_column("value", value)
+    if len(values) != len(code):
+        raise InputError("value", f"one for each of the {len(code)} customers", len(values))
+    n = np.bincount(code, minlength=len(labels))
+    sums = group_sums(code, values, len(labels))
+    if table is None:
+        order = np.lexsort((np.arange(len(labels)), -sums))
+        names = tuple(labels[i] for i in order)
+        meanings = actions = ("",) * len(names)
+    else:
+        names, meanings, actions = _read_table(table)
+        strange = sorted(set(labels) - set(names))
+        if strange:
+            raise InputError("segment", "a group of the table", strange[0], count=len(strange))
+        place = {label: i for i, label in enumerate(labels)}
+        n, sums = np.append(n, 0), np.append(sums, 0.0)  # for groups without customers
+        order = np.array([place.get(name, len(labels)) for name in names])
+    return SegmentSummary(
+        names=names, n_customers=own(n[order]), value=own(sums[order]), meanings=meanings, actions=actions, as_of=as_of
+    )
+
+
+def _read_table(table: SegmentTable | Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """Names of all groups, with what is said of them."""
+    if isinstance(table, SegmentTable):
+        return table.names, table.meanings, table.actions
+    given: object = table
+    if isinstance(given, str) or not isinstance(given, Sequence) or not given:
+        raise InputError("table", "a SegmentTable, or the names of all groups", given)
+    names = tuple(as_text("table", name) for name in given)
+    if len(set(names)) != len(names):
+        raise InputError("table", "names that are all different", names)
+    return names, ("",) * len(names), ("",) * len(names)
+
+
+def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> SegmentValueChanges:
+    """Compare the values of groups at two dates.
+
+    Parameters
+    ----------
+    before, now : SegmentSummary
+        Summaries of the earlier and the later date.
+
+    Returns
+    -------
+    SegmentValueChanges
+        All groups of either; `fallen` and `fallen_mean` name those that lost.
+
+    Raises
+    ------
+    InputError
+        If an argument is no summary, or `before` has a later day than `now`.
+
+    Examples
+    --------
+    >>> before = summarise_segments(["a"], [10.0], as_of="2024-03-31")
+    >>> segment_value_changes(before, summarise_segments(["a"], [12.0], as_of="2024-06-30")).fallen
+    ()
+    """
+    for name, summary in (("before", before), ("now", now)):
+        if not isinstance(summary, SegmentSummary):
+            raise InputError(name, "a SegmentSummary", type(summary).__name__)
+    if before.as_of is not None and now.as_of is not None and before.as_of > now.as_of:
+        raise InputError("before", f"no later than `now` ({now.as_of})", str(before.as_of))
+    names = now.names + tuple(name for name in before.names if name not in now.names)
+    columns = []
+    for summary in (before, now):
+        place = {name: i for i, name in enumerate(summary.names)}
+        for column, empty in ((summary.value, 0.0), (summary.mean_value, np.nan)):
+            columns.append(own(np.array([column[place[name]] if name in place else empty for name in names])))
+    return SegmentValueChanges(
+        names=names, value_before=columns[0], mean_before=columns[1], value_now=columns[2], mean_now=columns[3]
+    )

@@ -1,0 +1,204 @@
+"""Stages and tiers of single customers: lifecycle by silence, loyalty by purchases, tiers by value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from crmvalue._calendar import months_between
+from crmvalue._checks import as_column, as_counts, as_day, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["LIFECYCLE_STAGES", "LOYALTY_STEPS", "lifecycle_stage", "loyalty_step", "value_tier"]
+
+LIFECYCLE_STAGES = ("active", "sleeping", "potential churn", "churned")
+"""Stages by silence, in the order in which a silent customer passes them."""
+LOYALTY_STEPS = ("first purchase", "repeat", "regular", "loyal", "advocate")
+"""Steps of the loyalty ladder, lowest first."""
+
+
+def lifecycle_stage(
+    last_purchase: ArrayLike,
+    as_of: ArrayLike,
+    *,
+    sleeping_from: int = 9,
+    potential_churn_from: int = 24,
+    churned_from: int = 36,
+) -> npt.NDArray[np.str_]:
+    """Stage of each customer by the time since the last purchase.
+
+    Parameters
+    ----------
+    last_purchase : array_like
+        Day of the last purchase: `datetime64`, `datetime.date` or ISO text; one customer or any number.
+    as_of : date
+        Day on which the stages are told.
+    sleeping_from, potential_churn_from, churned_from : int, optional
+        Calendar months of silence with which a stage begins, ascending, >= 1. The first and the last are those of a
+        retailer whose case is published (sleeping from 9 months, churned after 36); between them its source names no
+        month, and 24 is ours.
+
+    Returns
+    -------
+    str or ndarray of str
+        One of `LIFECYCLE_STAGES`, in the shape of `last_purchase`.
+
+    Raises
+    ------
+    InputError
+        If a date is missing or after `as_of`, or the months do not ascend.
+
+    Notes
+    -----
+    Months are those of the calendar, anchored at the last purchase and clamped to the end of the month: who bought on
+    31 May 2023 is sleeping from 29 February 2024.
+
+    Examples
+    --------
+    >>> lifecycle_stage(["2024-05-30", "2023-05-31", "2021-02-28"], "2024-05-31")
+    array(['active', 'sleeping', 'churned'], dtype='<U15')
+    """
+    last = as_days("last_purchase", last_purchase)
+    today = as_day("as_of", as_of)
+    require(last <= today, "last_purchase", last, f"no later than as_of ({today})")
+    limits = [
+        as_whole_number(name, months, low=1)
+        for name, months in (
+            ("sleeping_from", sleeping_from),
+            ("potential_churn_from", potential_churn_from),
+            ("churned_from", churned_from),
+        )
+    ]
+    if not limits[0] < limits[1] < limits[2]:
+        raise InputError("churned_from", "above potential_churn_from, and that above sleeping_from", tuple(limits))
+    silent = months_between(last, np.asarray(today))
+    stage: npt.NDArray[np.str_] = np.array(LIFECYCLE_STAGES)[np.searchsorted(limits, silent, side="right")]
+    return stage
+
+
+def loyalty_step(
+    n_purchases: ArrayLike, n_referrals: ArrayLike = 0, *, regular_from: int = 3, loyal_from: int = 6
+) -> npt.NDArray[np.str_]:
+    """Step of each customer on the loyalty ladder.
+
+    Parameters
+    ----------
+    n_purchases : array_like
+        Number of purchases, whole, >= 1.
+    n_referrals : array_like, optional
+        Customers whom he has brought, whole, >= 0: whoever brought one is an advocate, whatever he has bought.
+    regular_from, loyal_from : int, optional
+        Purchases with which somebody is a regular customer and a loyal one, ascending, >= 3. No source gives numbers;
+        these are ours.
+
+    Returns
+    -------
+    str or ndarray of str
+        One of `LOYALTY_STEPS`, in the shape of the arguments broadcast.
+
+    Raises
+    ------
+    InputError
+        If a number is not whole or too small, or the limits do not ascend.
+
+    Examples
+    --------
+    >>> loyalty_step([1, 2, 4, 9, 1], [0, 0, 0, 0, 2])
+    array(['first purchase', 'repeat', 'regular', 'loyal', 'advocate'],
+          dtype='<U14')
+    """
+    bought, brought = as_counts(n_purchases=n_purchases, n_referrals=n_referrals)
+    require(bought >= 1, "n_purchases", bought, ">= 1", hint="who has not bought is no customer yet")
+    regular = as_whole_number("regular_from", regular_from, low=3)
+    loyal = as_whole_number("loyal_from", loyal_from, low=3)
+    if regular >= loyal:
+        raise InputError("loyal_from", f"above regular_from ({regular})", loyal)
+    step = np.where(brought > 0, 4, np.searchsorted([2, regular, loyal], bought, side="right"))
+    found: npt.NDArray[np.str_] = np.array(LOYALTY_STEPS)[step]
+    return found
+
+
+def value_tier(
+    value: ArrayLike,
+    *,
+    by: Literal["value_share", "customer_share"],
+    limits: ArrayLike = (0.8, 0.95),
+    names: Sequence[str] | None = None,
+) -> npt.NDArray[np.str_]:
+    """Tier of each customer by value: those who make 80 % of it, or the best 10 % of customers.
+
+    Parameters
+    ----------
+    value : array_like
+        Value of each customer, >= 0, shape (n,), with a sum above 0.
+    by : {"value_share", "customer_share"}
+        What the limits count: the cumulative share of the value, or that of the customers, best first.
+    limits : array_like, optional
+        Where each tier but the last ends, ascending, in (0, 1). The default is the ABC analysis.
+    names : sequence of str, optional
+        One more than limits, best first; by default "A", "B", "C", ...
+
+    Returns
+    -------
+    ndarray of str
+        Tier of each customer, shape (n,).
+
+    Raises
+    ------
+    InputError
+        If a value is NaN, infinite or negative, all are 0, the limits do not ascend in (0, 1), or their number does not
+        fit the names.
+
+    Notes
+    -----
+    A customer is in the first tier whose limit lies above the share that is held (or made up) by the customers who are
+    strictly better. So equal customers are always in one tier, the customer who crosses a limit still belongs to the
+    better tier, and the order of the rows does not matter.
+
+    Examples
+    --------
+    >>> value_tier([500, 300, 100, 60, 40], by="value_share")
+    array(['A', 'A', 'B', 'B', 'C'], dtype='<U1')
+    >>> value_tier([7, 7, 1, 1], by="customer_share", limits=[0.25], names=["top", "other"])
+    array(['top', 'top', 'other', 'other'], dtype='<U5')
+    """
+    values = as_column("value", value)
+    if len(values) == 0:
+        raise InputError("value", "at least one customer", 0)
+    require(values >= 0, "value", values, ">= 0", hint="leave customers with a loss to a tier of their own")
+    if not values.any():
+        raise InputError("value", "above 0 for at least one customer", 0.0)
+    require_choice("by", by, ("value_share", "customer_share"))
+    ends = as_column("limits", limits)
+    require((ends > 0) & (ends < 1), "limits", ends, "in (0, 1)", hint="0.8, not 80")
+    require(np.diff(ends, prepend=-1.0) > 0, "limits", ends, "in ascending order")
+    labels = _tier_names(len(ends) + 1, names)
+    distinct, place = np.unique(values, return_inverse=True)
+    weight = np.bincount(place).astype(np.float64)
+    if by == "value_share":
+        weight *= distinct
+    ahead = np.concatenate(([0.0], np.cumsum(weight[::-1])[:-1]))[::-1]  # of those strictly better
+    tier = np.searchsorted(ends * weight.sum() * (1 - 1e-12), ahead, side="right")
+    found: npt.NDArray[np.str_] = np.array(labels)[tier][place]
+    return found
+
+
+def _tier_names(n: int, names: Sequence[str] | None) -> list[str]:
+    if names is None:
+        if n > 26:
+            raise InputError("names", "given for more than 26 tiers", None)
+        return [chr(ord("A") + i) for i in range(n)]
+    if isinstance(names, str) or not np.iterable(names):
+        raise InputError("names", "a sequence of texts", names)
+    labels = [as_text("names", name) for name in names]
+    if len(labels) != n or len(set(labels)) != n:
+        raise InputError("names", f"{n} different texts, one more than limits", names)
+    return labels

@@ -1,0 +1,498 @@
+"""Customer journey maps: written down as values, checked for gaps, compared, and kept as JSON.
+
+A :class:`JourneyMap` is a list of :class:`Stage`, each with a list of :class:`Touchpoint`. It may be made with gaps: a
+workshop fills it step by step, and :func:`lint` names what is still missing. Only what is wrong, such as an emotion of
+3 or two stages of one name, is an error at once. :func:`compare_maps` tells what a future state changes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import product
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._calendar import add_months
+from crmvalue._checks import as_day, as_float, as_text, read_json, require_choice
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = [
+    "JourneyMap",
+    "JourneyMapDifference",
+    "LintFinding",
+    "LintRule",
+    "MapType",
+    "Stage",
+    "StageDifference",
+    "StagePart",
+    "Touchpoint",
+    "compare_maps",
+    "lint",
+]
+
+MapType = Literal["current state", "day in the life", "future state", "service blueprint"]
+LintRule = Literal[
+    "goal", "stages", "review", "touchpoint", "channel", "emotion", "kpi", "barrier", "owner", "backstage", "states"
+]
+StagePart = Literal["touchpoints", "channels", "barriers", "kpis", "backstage"]
+_Gap: TypeAlias = tuple[LintRule, str, str]  # rule, what is missing, what to do
+
+_STATES: tuple[MapType, MapType] = ("current state", "future state")
+_FEWEST_STAGES, _MOST_STAGES = 5, 10
+_REVIEW_MONTHS = 6
+
+_T = TypeVar("_T")
+
+
+def _text(name: str, value: object, index: int | None = None, *, may_be_empty: bool = False) -> str:
+    text = as_text(name, value)
+    if text != text.strip() or not (text or may_be_empty):
+        raise InputError(name, "a text that is not empty, without blanks around it", text, index=index)
+    return text
+
+
+def _require_different(name: str, values: Sequence[object], rule: str = "all different") -> None:
+    for i, value in enumerate(values):
+        if value in values[:i]:
+            raise InputError(name, rule, value, index=i)
+
+
+def _sequence(name: str, value: object, kind: type[_T]) -> tuple[_T, ...]:
+    """Take a list or tuple of different values of a kind."""
+    rule = f"a list of {'text' if kind is str else kind.__name__}"
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise InputError(name, rule, value)
+    for i, item in enumerate(value):
+        if not isinstance(item, kind):
+            raise InputError(name, rule, item, index=i)
+        if kind is str:
+            _text(name, item, i)
+    _require_different(name, value)
+    return tuple(value)
+
+
+def _emotion(name: str, value: ArrayLike) -> float:
+    emotion = as_float(name, value)
+    if not -2 <= emotion <= 2:
+        raise InputError(name, "from -2 to 2", emotion)
+    return emotion
+
+
+def _text_field(name: str, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a text, which may be empty if it has a default."""
+    return attrs.field(converter=lambda value: _text(name, value, may_be_empty="default" in options), **options)
+
+
+def _sequence_field(name: str, kind: type) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=lambda value: _sequence(name, value, kind), default=(), kw_only=True)
+
+
+def _optional_field(name: str, read: Any, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for what `read` takes, or None."""
+    converter = attrs.converters.optional(lambda value: read(name, value))
+    return attrs.field(converter=converter, default=None, kw_only=True, **options)
+
+
+@attrs.frozen
+class Touchpoint:
+    """Where a customer meets the company.
+
+    Parameters
+    ----------
+    name : str
+        What happens there, such as "product page".
+    channel : str, optional
+        Through what, such as "website"; empty while not known.
+
+    Examples
+    --------
+    >>> Touchpoint("reminder of the cart", "e-mail")
+    Touchpoint(name='reminder of the cart', channel='e-mail')
+    """
+
+    name: str = _text_field("name")
+    channel: str = _text_field("channel", default="")
+
+
+@attrs.frozen
+class Stage:
+    """One stage of a journey, seen by the customer; all but the name may be filled in later.
+
+    Parameters
+    ----------
+    name : str
+        Name, such as "delivery".
+    goal : str, optional
+        What the customer wants at this stage.
+    touchpoints : sequence of Touchpoint, optional
+        Where he meets the company, all different.
+    emotion : float or None, optional
+        How he feels, from -2 (very bad) to 2 (very good); a mean of answers may lie between whole numbers.
+    barriers : sequence of str, optional
+        What stands in his way.
+    owner : str, optional
+        Who in the company answers for the stage.
+    kpis : sequence of str, optional
+        Figures that tell whether the stage works.
+    backstage : sequence of str, optional
+        What the company does unseen, for a service blueprint; the touchpoints are the front of the stage.
+
+    Examples
+    --------
+    >>> stage = Stage("delivery", touchpoints=[Touchpoint("parcel", "courier")], emotion=-1, barriers=["comes late"])
+    >>> stage.channels
+    ('courier',)
+    """
+
+    name: str = _text_field("name")
+    goal: str = _text_field("goal", default="", kw_only=True)
+    touchpoints: tuple[Touchpoint, ...] = _sequence_field("touchpoints", Touchpoint)
+    emotion: float | None = _optional_field("emotion", _emotion)
+    barriers: tuple[str, ...] = _sequence_field("barriers", str)
+    owner: str = _text_field("owner", default="", kw_only=True)
+    kpis: tuple[str, ...] = _sequence_field("kpis", str)
+    backstage: tuple[str, ...] = _sequence_field("backstage", str)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels of the touchpoints, each once."""
+        return tuple(dict.fromkeys(point.channel for point in self.touchpoints if point.channel))
+
+
+@attrs.frozen(kw_only=True)
+class JourneyMap:
+    """The way of one persona to a goal, stage by stage.
+
+    Parameters
+    ----------
+    persona : str
+        Who goes the way, such as "Student, 20, buys gifts".
+    type : {"current state", "day in the life", "future state", "service blueprint"}
+        The journey as it is; the whole day of the persona, with or without the company; the journey as it shall be; the
+        journey with what the company does behind it.
+    goal : str, optional
+        What the persona wants in the end.
+    stages : sequence of Stage, optional
+        Stages in their order, of different names.
+    reviewed_on : date or None, optional
+        Day on which the map was last checked against reality.
+
+    Examples
+    --------
+    >>> journey = JourneyMap(persona="Student", type="current state", stages=[Stage("search"), Stage("purchase")])
+    >>> JourneyMap.from_json(journey.to_json()) == journey
+    True
+    """
+
+    persona: str = _text_field("persona")
+    type: MapType
+    goal: str = _text_field("goal", default="")
+    stages: tuple[Stage, ...] = _sequence_field("stages", Stage)
+    reviewed_on: np.datetime64 | None = _optional_field("reviewed_on", as_day, eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("type", self.type, get_args(MapType))
+        _require_different("stages", [stage.name for stage in self.stages], "of different names")
+
+    def to_json(self) -> str:
+        """Write the map as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        day = None if self.reviewed_on is None else str(self.reviewed_on)
+        return json.dumps({**attrs.asdict(self), "reviewed_on": day})
+
+    @classmethod
+    def from_json(cls, text: str) -> JourneyMap:
+        """Read what :meth:`to_json` wrote, or a map written by hand; what has a default may be left out.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        JourneyMap
+            The checked map.
+
+        Raises
+        ------
+        InputError
+            If the text is no such object, or something in it is wrong.
+        """
+        return read_json(text, lambda fields: cls(**_with(fields, "stages", _read_stage)))
+
+
+@attrs.frozen
+class LintFinding:
+    """One gap in a map, and what to do about it.
+
+    Parameters
+    ----------
+    persona, type : str
+        Map that it concerns; for the rule "states" the type that is missing.
+    stage : str or None
+        Stage that it concerns; None if it is the map as a whole.
+    rule : str
+        Rule that is broken, see the table in :func:`lint`.
+    message : str
+        What is missing.
+    action : str
+        What to do.
+
+    Examples
+    --------
+    >>> journey = JourneyMap(persona="Student", type="current state", goal="a gift", reviewed_on="2024-06-01")
+    >>> (finding,) = lint(journey, as_of="2024-06-30")
+    >>> print(finding)
+    Student, current state: The map has 0 stages, not 5 to 10. Add stages until the journey is told from end to end.
+    """
+
+    persona: str
+    type: MapType
+    stage: str | None
+    rule: LintRule
+    message: str
+    action: str
+
+    def __str__(self) -> str:
+        place = [self.persona, self.type, *([] if self.stage is None else [self.stage])]
+        return f"{', '.join(place)}: {self.message} {self.action}"
+
+
+@attrs.frozen
+class StageDifference:
+    """A stage that both maps have, before and after.
+
+    Parameters
+    ----------
+    before, after : Stage
+        The stage in the current and in the future state.
+
+    Examples
+    --------
+    >>> now, then = Stage("delivery", emotion=-1, barriers=["late"]), Stage("delivery", emotion=1, kpis=["days"])
+    >>> delivery = StageDifference(now, then)
+    >>> delivery.emotion_change, delivery.removed("barriers"), delivery.added("kpis")
+    (2.0, ('late',), ('days',))
+    """
+
+    before: Stage
+    after: Stage
+
+    @property
+    def emotion_change(self) -> float | None:
+        """Emotion after less emotion before; None if one of them is not known."""
+        if self.before.emotion is None or self.after.emotion is None:
+            return None
+        return self.after.emotion - self.before.emotion
+
+    def added(self, part: StagePart) -> tuple[Any, ...]:
+        """Give what is new of "touchpoints", "channels", "barriers", "kpis" or "backstage"."""
+        return _only_in(self.after, self.before, part)
+
+    def removed(self, part: StagePart) -> tuple[Any, ...]:
+        """Give what is gone of the same parts."""
+        return _only_in(self.before, self.after, part)
+
+
+@attrs.frozen(kw_only=True)
+class JourneyMapDifference:
+    """What the future state of a journey changes in the current one.
+
+    Parameters
+    ----------
+    added : tuple of str
+        Stages of the future state alone, in its order.
+    removed : tuple of str
+        Stages of the current state alone, in its order.
+    kept : tuple of StageDifference
+        Stages of both, in the order of the future state.
+
+    Examples
+    --------
+    >>> now = JourneyMap(persona="Student", type="current state", stages=[Stage("queue"), Stage("purchase")])
+    >>> then = JourneyMap(persona="Student", type="future state", stages=[Stage("purchase"), Stage("thanks")])
+    >>> difference = compare_maps(now, then)
+    >>> difference.added, difference.removed, [kept.after.name for kept in difference.kept]
+    (('thanks',), ('queue',), ['purchase'])
+    """
+
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    kept: tuple[StageDifference, ...]
+
+
+def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[LintFinding, ...]:
+    """Name what is missing in a map, or in the maps of one or more personas.
+
+    Parameters
+    ----------
+    maps : JourneyMap or sequence of JourneyMap
+        One map, or all maps that belong together, at most one of each type for each persona.
+    as_of : date
+        Today, for the age of the last review.
+
+    Returns
+    -------
+    tuple of LintFinding
+        Map by map and stage by stage; empty if nothing is missing.
+
+    Raises
+    ------
+    InputError
+        If `maps` holds anything but maps, no map, or a persona's type twice, or `as_of` is no date.
+
+    Notes
+    -----
+    ==============  =======================================================================================
+    Rule            Broken if
+    ==============  =======================================================================================
+    ``goal``        the map has no goal
+    ``stages``      it has fewer than 5 or more than 10 stages
+    ``review``      it was never reviewed, or more than six calendar months ago, or after `as_of`
+    ``touchpoint``  a stage has none; ``emotion`` and ``kpi`` likewise
+    ``channel``     a touchpoint of a stage has none
+    ``barrier``     the emotion of a stage is below 0, and it has none; ``owner`` likewise
+    ``backstage``   a stage of a service blueprint has no backstage action
+    ``states``      of a sequence: a persona has no current state or no future state
+    ==============  =======================================================================================
+
+    Six months end on the same day of the month, or on its last day: a review of 31 August holds until the end of
+    February.
+
+    Examples
+    --------
+    >>> stages = [Stage("search", emotion=1), Stage("delivery", emotion=-1, owner="logistics")]
+    >>> journey = JourneyMap(persona="Student", type="current state", goal="a gift", stages=stages)
+    >>> [(finding.rule, finding.stage) for finding in lint(journey, as_of="2024-06-30")][-3:]
+    [('touchpoint', 'delivery'), ('kpi', 'delivery'), ('barrier', 'delivery')]
+    """
+    day = as_day("as_of", as_of)
+    if isinstance(maps, JourneyMap):
+        return tuple(_lint_map(maps, day))
+    several = _sequence("maps", maps, JourneyMap)
+    if not several:
+        raise InputError("maps", "at least one map", maps)
+    seen = [(journey.persona, journey.type) for journey in several]
+    _require_different("maps", seen, "of a different persona or type each")
+    found = [finding for journey in several for finding in _lint_map(journey, day)]
+    for persona, state in product(dict(seen), _STATES):
+        if (persona, state) not in seen:
+            message, action = f"The persona has no map of the {state}.", "Draw it, so that both can be compared."
+            found.append(LintFinding(persona, state, None, "states", message, action))
+    return tuple(found)
+
+
+def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifference:
+    """Tell what the future state of a persona's journey changes in the current state.
+
+    Parameters
+    ----------
+    current : JourneyMap
+        Map of the type "current state".
+    future : JourneyMap
+        Map of the type "future state", of the same persona.
+
+    Returns
+    -------
+    JourneyMapDifference
+        Stages added, removed and kept, by their names, and what changes at each that is kept.
+
+    Raises
+    ------
+    InputError
+        If a map is of another type, or the personas differ.
+
+    Examples
+    --------
+    >>> now = JourneyMap(persona="Student", type="current state", stages=[Stage("delivery", emotion=-1)])
+    >>> then = JourneyMap(persona="Student", type="future state", stages=[Stage("delivery", emotion=1)])
+    >>> compare_maps(now, then).kept[0].emotion_change
+    2.0
+    """
+    given: dict[str, object] = {"current": current, "future": future}
+    for (name, journey), state in zip(given.items(), _STATES, strict=True):
+        if not isinstance(journey, JourneyMap) or journey.type != state:
+            raise InputError(name, f"a JourneyMap of the type {state!r}", getattr(journey, "type", journey))
+    if future.persona != current.persona:
+        raise InputError("future", f"of the persona of `current`, {current.persona!r}", future.persona)
+    before = {stage.name: stage for stage in current.stages}
+    after = {stage.name: stage for stage in future.stages}
+    return JourneyMapDifference(
+        added=tuple(name for name in after if name not in before),
+        removed=tuple(name for name in before if name not in after),
+        kept=tuple(StageDifference(before[name], after[name]) for name in after if name in before),
+    )
+
+
+def _lint_map(journey: JourneyMap, day: np.datetime64) -> list[LintFinding]:
+    found = [LintFinding(journey.persona, journey.type, None, *gap) for gap in _map_gaps(journey, day)]
+    for stage in journey.stages:
+        gaps = _stage_gaps(stage, journey.type)
+        found += [LintFinding(journey.persona, journey.type, stage.name, *gap) for gap in gaps]
+    return found
+
+
+def _map_gaps(journey: JourneyMap, day: np.datetime64) -> Iterator[_Gap]:
+    if not journey.goal:
+        yield "goal", "The map has no goal.", "Say what the persona wants in the end."
+    n, reviewed_on = len(journey.stages), journey.reviewed_on
+    has = f"The map has {n} stage{'' if n == 1 else 's'}, not {_FEWEST_STAGES} to {_MOST_STAGES}."
+    if n < _FEWEST_STAGES:
+        yield "stages", has, "Add stages until the journey is told from end to end."
+    if n > _MOST_STAGES:
+        yield "stages", has, "Join stages, or split the journey."
+    if reviewed_on is None:
+        yield "review", "The map was never reviewed.", "Check it against reality and note the day."
+    elif reviewed_on > day:
+        yield "review", f"The review of {reviewed_on} lies after {day}.", "Correct the day of the review."
+    elif day > (due := add_months(np.asarray(reviewed_on), _REVIEW_MONTHS)):
+        yield "review", f"The review of {reviewed_on} was good until {due}.", "Check the map against reality again."
+
+
+def _stage_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
+    if not stage.touchpoints:
+        yield "touchpoint", "The stage has no touchpoint.", "Say where the customer meets the company."
+    if not all(point.channel for point in stage.touchpoints):
+        yield "channel", "A touchpoint has no channel.", "Say through what it reaches the customer, such as 'e-mail'."
+    if stage.emotion is None:
+        yield "emotion", "The stage has no emotion.", "Rate how the customer feels, from -2 to 2."
+    if not stage.kpis:
+        yield "kpi", "The stage has no KPI.", "Name a figure that tells whether the stage works."
+    if stage.emotion is not None and stage.emotion < 0:
+        if not stage.barriers:
+            yield "barrier", "The emotion is negative, and no barrier says why.", "Name what is in the customer's way."
+        if not stage.owner:
+            yield "owner", "The emotion is negative, and nobody owns the stage.", "Name who will remove the barrier."
+    if map_type == "service blueprint" and not stage.backstage:
+        yield "backstage", "The stage has no backstage action.", "Say what the company does there unseen."
+
+
+def _only_in(stage: Stage, other: Stage, part: StagePart) -> tuple[Any, ...]:
+    require_choice("part", part, get_args(StagePart))
+    return tuple(item for item in getattr(stage, part) if item not in getattr(other, part))
+
+
+def _with(fields: Any, name: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+    """Fields of a JSON object, with each element of one of its lists read."""
+    items = fields.get(name, [])
+    if not isinstance(items, list):
+        raise InputError(name, "a list", items)
+    return {**fields, name: [read(item) for item in items]}
+
+
+def _read_stage(fields: Any) -> Stage:  # noqa: ANN401 - parsed JSON
+    return Stage(**_with(fields, "touchpoints", lambda point: Touchpoint(**point)))

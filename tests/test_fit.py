@@ -1,0 +1,190 @@
+"""What all fits share: priors, starts, the search, the test of nested models, draws."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+
+from crmvalue.errors import InputError
+from crmvalue.models import (
+    BgBb,
+    BgNbd,
+    CovariateEffect,
+    MbgNbd,
+    OpportunityHistory,
+    ParetoNbd,
+    compare_models,
+    draw_posterior,
+    fit_bg_bb,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    fit_shifted_beta_geometric,
+    likelihood_ratio_test,
+    purchase_tracking,
+)
+from crmvalue.purchases import PurchaseHistory, split_purchases
+
+RNG = np.random.default_rng(1)
+BASE = (
+    BgNbd(0.5, 8, 0.8, 2.5, "week")
+    .simulate(RNG.uniform(27, 39, 1000), rng=RNG)
+    .with_covariates({"z": RNG.standard_normal(1000)})
+)
+FITS = pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+
+
+class TestPriors:
+    """Log-normal priors of positive parameters by median and log-scale spread."""
+
+    @pytest.mark.parametrize("spread", [1e-4, 1e-7, 1e-12, 1e-20])
+    def test_a_tight_prior_holds_one_parameter_and_leaves_the_others_to_the_data(self, spread):
+        """The best of the three others, by an optimiser that knows the likelihood only."""
+
+        def cost(logs):
+            alpha, a, b = np.exp(logs)
+            return -BgNbd(3.0, alpha, a, b, "week").log_likelihood(BASE).sum()
+
+        best = minimize(cost, np.log([60.0, 0.01, 0.07]), method="Nelder-Mead", options={"maxiter": 4000})
+        found = fit_bg_nbd(BASE, priors={"r": (3.0, spread)})
+        assert found.model.r == pytest.approx(3.0, rel=1e-3)
+        assert found.log_likelihood == pytest.approx(-best.fun, abs=0.05)
+
+    @FITS
+    @pytest.mark.parametrize(
+        "priors",
+        [5, "r", {"r": 1.0}, {"r": (1, 1, 1)}, {"r": ("a", 1)}, {"r": (None, 1)}, {"r": (1, 0)}, {"x": (1, 1)}],
+    )
+    def test_rejections(self, fit, priors):
+        with pytest.raises(InputError, match="priors"):
+            fit(BASE, priors=priors)
+
+    def test_the_number_that_was_given_is_shown(self):
+        with pytest.raises(InputError, match=r"median of priors\['alpha'\].*-3"):
+            fit_bg_nbd(BASE, priors={"alpha": (-3, 1)})
+
+    def test_rejections_of_spend(self):
+        spend = PurchaseHistory.from_columns(
+            frequency=[1, 2], recency=[1, 2], age=[3, 3], mean_repeat_spend=[1, 2], time_unit="week"
+        )
+        with pytest.raises(InputError, match="priors"):
+            fit_gamma_gamma(spend, priors={"gamma": 3})
+
+
+class TestStarts:
+    """`starts`: models of the kind that is fitted."""
+
+    @pytest.mark.parametrize(
+        "starts", [3, [], [3], BgNbd(1, 1, 1, 1, "week"), [MbgNbd(1, 1, 1, 1, "week")], [BgNbd(1, 1, 1, 1, "day")]]
+    )
+    def test_rejections(self, starts):
+        with pytest.raises(InputError, match="starts"):
+            fit_bg_nbd(BASE, starts=starts)
+
+    def test_rejections_of_pareto_nbd(self):
+        with pytest.raises(InputError, match="starts"):
+            fit_pareto_nbd(BASE, starts=[BgNbd(1, 1, 1, 1, "week")])
+
+    @FITS
+    @pytest.mark.parametrize("names", [3, {"z": 1}, "z"])
+    def test_names_of_covariates(self, fit, names):
+        with pytest.raises(InputError, match="purchase_covariates"):
+            fit(BASE, purchase_covariates=names)
+
+
+class TestLikelihoodRatioTest:
+    """Only of nested fits to the same data."""
+
+    def test_other_models_are_not_nested(self):
+        larger = fit_bg_nbd(BASE, purchase_covariates=["z"])
+        for smaller in (fit_mbg_nbd(BASE), fit_shifted_beta_geometric([1000, 700, 500])):
+            with pytest.raises(InputError, match="nested"):
+                likelihood_ratio_test(smaller, larger)
+        donors = OpportunityHistory(frequency=[0, 1, 2, 3], recency=[0, 1, 3, 3], n_opportunities=[3, 3, 3, 3])
+        with pytest.raises(InputError, match="nested"):
+            likelihood_ratio_test(fit_shifted_beta_geometric([4, 3, 2]), fit_bg_bb(donors))
+        with pytest.raises(InputError, match="a Fit"):
+            likelihood_ratio_test(larger.model, larger)
+
+    def test_a_larger_fit_that_is_less_likely_is_of_other_data(self):
+        other = MbgNbd(0.5, 2.0, 0.8, 2.5, "week").simulate(np.full(1000, 39.0), rng=np.random.default_rng(2))
+        larger = fit_bg_nbd(other.with_covariates({"z": np.arange(1000)}), purchase_covariates=["z"])
+        with pytest.raises(InputError, match="at least as likely"):
+            likelihood_ratio_test(fit_bg_nbd(BASE), larger)
+
+
+class TestDrawPosterior:
+    """Draws of the parameters given the data of the fit."""
+
+    def test_other_data_are_refused(self):
+        fit = fit_bg_nbd(BASE)
+        once = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[1], time_unit="week")
+        for other in (once, MbgNbd(0.5, 8, 0.8, 2.5, "week").simulate(np.full(1000, 30.0), rng=RNG)):
+            with pytest.raises(InputError, match="that of the fit"):
+                draw_posterior(fit, other, rng=RNG)
+
+    def test_customers_whom_the_fit_left_out(self):
+        x = np.arange(1, 301) % 6
+        spend = np.where(x > 0, 10.0 + 7 * np.sin(np.arange(300)), np.nan)
+        spend[7] = 0.0
+        history = PurchaseHistory.from_columns(
+            frequency=x, recency=x, age=np.full(300, 9), mean_repeat_spend=spend, time_unit="week"
+        )
+        fit = fit_gamma_gamma(history, zeros="drop", priors={"p": (5, 0.5), "q": (4, 0.5)})
+        assert fit.left_out["zero spend"] == 1
+        assert draw_posterior(fit, history, n_draws=20, rng=RNG).weight.sum() == pytest.approx(1.0)
+
+    def test_draws_that_are_no_model_weigh_nothing(self):
+        separated = BASE.with_covariates({"never": BASE.frequency == 0})
+        fit = fit_bg_nbd(separated, purchase_covariates=["never"])
+        assert not fit.diagnosis.trustworthy
+        if np.isfinite(fit.search_covariance).all():
+            assert np.isfinite(draw_posterior(fit, separated, n_draws=20, rng=RNG).weight).all()
+
+    def test_limits(self):
+        with pytest.raises(InputError, match="n_draws"):
+            draw_posterior(fit_bg_nbd(BASE), BASE, n_draws=10**12, rng=RNG)
+        with pytest.raises(InputError, match="one of r"):
+            draw_posterior(fit_bg_nbd(BASE), BASE, n_draws=2, rng=RNG)["alfa"]
+
+
+def test_an_interval_of_a_coefficient_of_which_nothing_is_known():
+    """A 0/1 covariate of one customer without a repeat purchase says nothing of dropout."""
+    one = np.zeros(1000)
+    one[int(np.flatnonzero(BASE.frequency == 0)[0])] = 1.0
+    fit = fit_bg_nbd(BASE.with_covariates({"one": one}), dropout_covariates=["one"])
+    low, high = fit.confidence_interval()["dropout.one"]
+    assert low == -np.inf
+    assert high == np.inf
+
+
+@pytest.mark.parametrize("kind", [BgNbd, MbgNbd, ParetoNbd])
+def test_nobody_buys_in_no_time(kind):
+    model = kind(0.5, 8, 0.8, 2.5, "week")
+    assert model.prob_purchases_new([0, 1], 0).tolist() == [1.0, 0.0]
+
+
+def test_tracking_needs_a_model_without_effects():
+    model = BgNbd(0.5, 8, 0.8, 2.5, "week", purchase_effects=[CovariateEffect("z", 1.0)])
+    with pytest.raises(InputError, match="without effects"):
+        purchase_tracking([1], ["2024-01-01"], model)
+
+
+def test_models_are_compared_on_a_split_with_covariates():
+    customers = np.repeat(np.arange(60), 5)
+    days = np.datetime64("2024-01-01") + np.random.default_rng(4).integers(0, 300, 300)
+    split = split_purchases(customers, days, calibration_end="2024-06-30")
+    known = split.calibration.customer
+    split = split.with_covariates({"z": np.sin(known)}, customer=known)
+    fits = {"with": fit_bg_nbd(split.calibration, purchase_covariates=["z"]), "without": fit_bg_nbd(split.calibration)}
+    assert [score.name for score in compare_models(split, fits)][:2] == ["with", "without"]
+    with pytest.raises(InputError, match="naive"):
+        compare_models(split, {"same rate as before": fits["with"]})
+    with pytest.raises(InputError, match="purchase model"):
+        compare_models(split, {"BG/BB": fit_bg_bb(OpportunityHistory(frequency=[1], recency=[1], n_opportunities=[3]))})
+
+
+def test_a_published_model_needs_no_fit():
+    assert BgBb(1.204, 0.750, 0.657, 2.783).alpha == 1.204

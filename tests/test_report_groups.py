@@ -1,0 +1,69 @@
+"""The groups of customers in the overview."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
+from crmvalue.report import format_groups, summarise_groups
+
+CDNOW = load_cdnow()
+SUMMARY = summarise_groups(CDNOW.customer, CDNOW.date, CDNOW.amount)
+
+
+class TestSummariseGroups:
+    """`summarise_groups`: the groups of RFM with their revenue, now and three months before."""
+
+    def test_totals_are_those_of_the_order_log(self):
+        assert SUMMARY.groups.n_customers.sum() == 2357
+        assert SUMMARY.groups.total == pytest.approx(math.fsum(CDNOW.amount.tolist()), abs=0.005)
+        assert SUMMARY.stages.total == pytest.approx(SUMMARY.groups.total, abs=0.005)
+
+    def test_stages_by_hand(self):
+        """Who has not bought since 30 September 1997, nine months before the last day, is asleep."""
+        last = np.full(int(CDNOW.customer.max()) + 1, np.datetime64("1900-01-01"))
+        np.maximum.at(last, CDNOW.customer, CDNOW.date)
+        asleep = int((last[np.unique(CDNOW.customer)] <= np.datetime64("1997-09-30")).sum())
+        assert SUMMARY.stages.n_customers.tolist() == [2357 - asleep, asleep, 0, 0]
+
+    def test_three_months_before(self):
+        assert str(SUMMARY.before.as_of) == "1998-03-30"
+        bought = np.unique(CDNOW.customer[CDNOW.date <= np.datetime64("1998-03-30")])
+        assert SUMMARY.before.n_customers.sum() == len(bought)
+
+    def test_a_short_log_has_no_past(self):
+        short = summarise_groups([1, 2], ["2024-01-01", "2024-02-01"], [1, 2])
+        assert short.before is None
+        assert "months before" not in format_groups(short)
+
+    def test_without_amounts(self):
+        bare = summarise_groups(CDNOW.customer, CDNOW.date)
+        assert not bare.has_money
+        assert bare.groups.n_customers.sum() == 2357
+        assert "revenue" not in format_groups(bare)
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="as_of"):
+            summarise_groups([1], ["2024-01-01"], as_of="1999-01-01")
+        with pytest.raises(InputError, match="GroupSummary"):
+            format_groups("groups")
+
+
+class TestFormatGroups:
+    """`format_groups`: a table of at most 120 columns, and what needs attention."""
+
+    def test_every_group_has_a_line(self):
+        text = format_groups(SUMMARY)
+        assert max(map(len, text.splitlines())) <= 120
+        for name, n in zip(SUMMARY.groups.names, SUMMARY.groups.n_customers.tolist(), strict=True):
+            assert any(line.startswith(f"  {name}  ") and f" {n:,} " in line for line in text.splitlines())
+
+    def test_attention(self):
+        text = format_groups(SUMMARY)
+        for name in SUMMARY.attention:
+            assert f"    {name}: " in text
+        assert "About To Sleep" not in SUMMARY.attention  # nobody is in it
