@@ -8,6 +8,7 @@ The package exposes modules, not names; import what you need from where it lives
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
 `crmvalue.models`            who is still a customer, what he will buy, spend and be worth
 `crmvalue.segmentation`      RFM and its groups, stages, tiers, dynamic segments, migration, concentration
+`crmvalue.journeys`          whom to contact today, with what, and why not the others
 `crmvalue.journey_map`       customer journey maps: what is missing, what the future state changes
 `crmvalue.report`            the overview of a base that `python -m crmvalue` prints
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
