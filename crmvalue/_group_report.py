@@ -14,6 +14,7 @@ from crmvalue._calendar import add_months
 from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue._values import stay_frozen
 from crmvalue.errors import InputError
+from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
     LIFECYCLE_STAGES,
@@ -57,6 +58,8 @@ class GroupSummary:
         Break points of the scores, to score other customers with.
     before : SegmentSummary or None
         The groups three months before, by the same break points; None for a shorter log.
+    due : dict of int to int
+        Customers due in the default win-back cascade, were it run for the first time on that day, by months of silence.
     has_money : bool
         Whether the log has amounts; without them the groups are by recency and frequency alone.
 
@@ -72,6 +75,7 @@ class GroupSummary:
     stages: SegmentSummary
     breaks: RfmBreaks
     before: SegmentSummary | None
+    due: dict[int, int]
     has_money: bool
 
     @property
@@ -145,7 +149,15 @@ def summarise_groups_log(
         past = aggregate(log, policy, None, earlier, "day")
         if len(past.customer):
             before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
-    found = GroupSummary(as_of=end, groups=summary, stages=stages, breaks=breaks, before=before, has_money=has_money)
+    found = GroupSummary(
+        as_of=end,
+        groups=summary,
+        stages=stages,
+        breaks=breaks,
+        before=before,
+        due=Cascade().due(last_purchase, end).n_by_month,
+        has_money=has_money,
+    )
     columns = {"r_score": scores.r_score, "f_score": scores.f_score, "m_score": scores.m_score, "segment": groups}
     if not has_money:
         del columns["m_score"]
@@ -194,6 +206,8 @@ def format_groups(summary: GroupSummary) -> str:
         lines.append(row + (f"{then[name]:>18,}" if then else ""))
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  By silence: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
+    steps = ", ".join(f"month {month} {n:,}" for month, n in summary.due.items()) or "nobody"
+    lines.append(f"  Due in a first win-back run on {summary.as_of}: {steps}.")
     actions = dict(zip(groups.names, groups.actions, strict=True))
     if summary.attention:
         lines.append("  Need attention:")
