@@ -355,13 +355,11 @@ def _send_times(planned: Dates, today: np.datetime64, policy: Policy) -> Dates:
 def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:
     """Whether a message of the same customer and journey stands open that was planned later."""
     journeys = int(table.journey.max(initial=0)) + 1
-    key = rank * journeys + table.journey
-    latest = np.full(
-        int(key.max(initial=-1)) + 1 if len(key) < 1 << 22 else int(key.max()) + 1, -(2**62), dtype=np.int64
-    )
+    distinct, place = np.unique(rank * journeys + table.journey, return_inverse=True)
+    latest = np.full(len(distinct), -(2**62), dtype=np.int64)
     planned = table.planned.astype(np.int64)
-    np.maximum.at(latest, key[open_], planned[open_])
-    found: Bools = planned < latest[key]
+    np.maximum.at(latest, place[open_], planned[open_])
+    found: Bools = planned < latest[place]
     return found
 
 

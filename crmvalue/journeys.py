@@ -10,6 +10,10 @@ who is who, what they did, what was sent                    :class:`Customers`, 
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
+services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`spread_visits`
+whom nothing is planned for, and what expires               :func:`without_next_step`, :func:`expiring_terms`
+treated against control                                     :func:`campaign_effect`
+which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`best_last_step`
 ==========================================================  ===========================================================
 
 A plan is a pure function of data and a day: the same arguments give the same plan. Times are the customer's own, and
@@ -19,30 +23,66 @@ nothing here reads a clock.
 from __future__ import annotations
 
 from crmvalue._cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
+from crmvalue._effect import (
+    CampaignEffect,
+    LastStep,
+    StepsThatPay,
+    best_last_step,
+    break_even_benefit,
+    campaign_effect,
+    steps_that_pay,
+)
 from crmvalue._journey_data import Customers, Events, MessageHistory
 from crmvalue._offers import Offer
 from crmvalue._plan import DECISIONS, Plan
 from crmvalue._planner import explain, plan, simulate_plan
 from crmvalue._policy import FrequencyCap, Policy
+from crmvalue._service import (
+    ExpiringTerms,
+    ServiceCycle,
+    ServiceDue,
+    VisitSchedule,
+    WithoutNextStep,
+    expiring_terms,
+    next_service,
+    spread_visits,
+    without_next_step,
+)
 from crmvalue._sources import AnniversaryMessage, BirthdayJourney, TriggerJourney
 
 __all__ = [
     "DECISIONS",
     "AnniversaryMessage",
     "BirthdayJourney",
+    "CampaignEffect",
     "Cascade",
     "CascadeDue",
     "CascadeState",
     "CascadeSteps",
     "Customers",
     "Events",
+    "ExpiringTerms",
     "FrequencyCap",
+    "LastStep",
     "MessageHistory",
     "Offer",
     "Plan",
     "Policy",
+    "ServiceCycle",
+    "ServiceDue",
+    "StepsThatPay",
     "TriggerJourney",
+    "VisitSchedule",
+    "WithoutNextStep",
+    "best_last_step",
+    "break_even_benefit",
+    "campaign_effect",
+    "expiring_terms",
     "explain",
+    "next_service",
     "plan",
     "simulate_plan",
+    "spread_visits",
+    "steps_that_pay",
+    "without_next_step",
 ]

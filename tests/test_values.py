@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import journey_map, ltv, metrics, models, purchases, report, segmentation
+from crmvalue import journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
 from crmvalue._checks import as_fraction
 from crmvalue._values import (
     array_field,
@@ -339,6 +339,15 @@ VALUES = [
     report.summarise_base(*LOG, margin=0.3),
     report.summarise_groups(*LOG),
     report.summarise_models(*LOG, margin=0.3),
+    journeys.ServiceCycle(),
+    journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
+    journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
+    journeys.spread_visits(["2024-06-12"] * 9, 1, as_of="2024-06-01"),
+    journeys.without_next_step(["ann", "bob"], ["ann"], ["2024-07-01"], as_of="2024-06-30"),
+    journeys.campaign_effect(80, 56, 80, 48),
+    journeys.campaign_effect(2, 1, 2, 1, revenue_treated=[1, 3], revenue_control=[1, 2], margin=0.5),
+    journeys.steps_that_pay([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
+    journeys.best_last_step([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
 ]
 """One of each public class of values, and more."""
 

@@ -1,0 +1,124 @@
+"""The daily plan of 2,500,000 customers.
+
+    python benchmarks/bench_plan.py [CUSTOMERS]
+
+20 triggers, a win-back cascade, four birthday journeys, consent, quiet hours, two frequency caps and a control group of
+5 %, over a million events of the last week. Then the same number of events spread over 50, 500 and 1,500 triggers, to
+show that the cost grows with customers and due messages and not with customers times scenarios. Memory is the peak
+resident set of the process beyond what it was when the data stood ready.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+import statistics
+import sys
+from importlib.metadata import version
+from time import perf_counter
+
+import numpy as np
+
+from crmvalue.journeys import (
+    BirthdayJourney,
+    Cascade,
+    Customers,
+    Events,
+    FrequencyCap,
+    Policy,
+    TriggerJourney,
+    plan,
+)
+
+TODAY = np.datetime64("2024-05-31")
+CHANNELS = ("email", "sms")
+
+
+def make_customers(n, rng):
+    return Customers(
+        customer=np.arange(n),
+        dates={
+            "last_purchase": TODAY - rng.integers(7, 1400, n).astype("timedelta64[D]"),
+            "birthday": np.datetime64("1985-01-01") + rng.integers(-9000, 9000, n).astype("timedelta64[D]"),
+        },
+        segments={f"segment {i}": rng.random(n) < 0.3 for i in range(4)},
+        consent={"email": rng.random(n) < 0.8, "sms": rng.random(n) < 0.5},
+        time_zone="Europe/Kyiv",
+    )
+
+
+def make_events(n, n_names, rng):
+    m = 2 * n // 5
+    names = np.array([f"event {i}" for i in range(n_names)] + ["purchase"])
+    start = (TODAY - np.timedelta64(6, "D")).astype("datetime64[s]")
+    return Events(
+        customer=rng.integers(0, n, m),
+        name=names[rng.integers(0, len(names), m)],
+        time=start + rng.integers(0, 7 * 86_400, m).astype("timedelta64[s]"),
+    )
+
+
+def make_journeys(n_triggers):
+    triggers = [
+        TriggerJourney(
+            f"trigger {i}", event=f"event {i}", wait_hours=2, unless="purchase", channels=CHANNELS,
+            segment=f"segment {i % 4}",
+        )
+        for i in range(n_triggers)
+    ]  # fmt: skip
+    birthdays = [BirthdayJourney(f"birthday {i}", segment=f"segment {i}", priority=i) for i in range(4)]
+    return [Cascade(offers=["5 %", "7 %", "10 %"], channels=CHANNELS), *birthdays, *triggers]
+
+
+POLICY = Policy(
+    quiet_hours=(22, 6),
+    caps=[FrequencyCap(messages=2, days=7), FrequencyCap(messages=1, per="day", channel="email")],
+    control_share=0.05,
+)
+
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def timed(function, repetitions):
+    taken = []
+    for _ in range(repetitions):
+        start = perf_counter()
+        result = function()
+        taken.append(perf_counter() - start)
+    return statistics.median(taken), result
+
+
+def main():
+    n = int(sys.argv[1]) if len(sys.argv) > 1 else 2_500_000
+    rng = np.random.default_rng(1)
+    base = make_customers(n, rng)
+    print(f"Python {platform.python_version()}, numpy {version('numpy')}, {n:,} customers, medians of 3\n")
+    print("| Triggers | customers | messages looked at | sent | seconds | peak beyond the data, MiB |")
+    print("|---:|---:|---:|---:|---:|---:|")
+    for n_triggers in (20, 50, 500, 1500):
+        events, journeys = make_events(n, n_triggers, rng), make_journeys(n_triggers)
+        before = peak()
+        seconds, made = timed(lambda e=events, j=journeys: plan(j, base, e, None, POLICY, TODAY), 3)
+        sent = made.n_by_decision["send"]
+        print(
+            f"| {n_triggers:,} | {n:,} | {len(made):,} | {sent:,} | {seconds:.1f} | {peak() - before:,.0f} |",
+            flush=True,
+        )
+        if n_triggers == 20:
+            first, again = made, None
+            seconds, again = timed(
+                lambda e=events, j=journeys, p=first: plan(j, base, e, p.history(), POLICY, TODAY), 1
+            )
+            assert again.n_by_decision.get("send", 0) == 0
+            print(f"| {n_triggers:,}, the same day again | {n:,} | {len(again):,} | 0 | {seconds:.1f} | |", flush=True)
+    small = make_customers(n // 4, rng)
+    events = make_events(n // 4, 20, rng)
+    seconds, made = timed(lambda: plan(make_journeys(20), small, events, None, POLICY, TODAY), 3)
+    print(f"| 20 | {n // 4:,} | {len(made):,} | {made.n_by_decision['send']:,} | {seconds:.1f} | |")
+    print("\nTarget: 20 triggers in under 60 s and 4 GB.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Valid calls of the service cycle and the effect in crmvalue.journeys."""
+
+from __future__ import annotations
+
+from calls import Call
+
+from crmvalue import journeys
+
+STEPS = {
+    "value": [50.0, 400.0],
+    "prob_return_with": [[0.1, 0.07], [0.2, 0.1]],
+    "prob_return_without": [[0.05, 0.04], [0.1, 0.1]],
+    "benefit": [[5.0, 10.0], [5.0, 10.0]],
+    "contact_cost": 0.5,
+}
+OUTSIDE = {
+    "value": -1.0,
+    "prob_return_with": 1.5,
+    "prob_return_without": -0.1,
+    "benefit": -1.0,
+    "contact_cost": -1.0,
+}
+
+CALLS = [
+    Call(
+        journeys.next_service,
+        {"last_service": ["2024-01-31", "2024-02-29"], "interval_months": [1, 12]},
+        {"last_service": "2024-02-30", "interval_months": 0},
+    ),
+    Call(
+        journeys.expiring_terms,
+        {"term": ["price", "delivery"], "expires": ["2024-07-01", "2024-08-01"], "as_of": "2024-06-30"},
+        {"expires": "2024-06-31", "as_of": "2024-06-31", "days_before": -1},
+        missing_allowed={"expires"},
+    ),
+    Call(
+        journeys.spread_visits,
+        {"dates": ["2024-06-12", "2024-06-13"], "capacity_per_week": 1, "as_of": "2024-06-01"},
+        {"dates": "2024-06-31", "capacity_per_week": -1, "as_of": "x-06-31", "weeks_early": -1, "weeks_late": 521},
+    ),
+    Call(
+        journeys.without_next_step,
+        {
+            "customer": ["ann", "bob"],
+            "step_customer": ["ann", "bob"],
+            "step_date": ["2024-07-01", "2024-05-01"],
+            "as_of": "2024-06-30",
+        },
+        {"step_date": "2024-06-31", "as_of": "2024-06-31"},
+        missing_allowed={"step_date"},
+    ),
+    Call(
+        journeys.campaign_effect,
+        {
+            "n_treated": 3,
+            "n_treated_responded": 2,
+            "n_control": 2,
+            "n_control_responded": 1,
+            "revenue_treated": [10.0, 0.0, 20.0],
+            "revenue_control": [0.0, 5.0],
+            "margin": 0.5,
+        },
+        {
+            "n_treated": 0,
+            "n_treated_responded": 4,
+            "n_control": 0,
+            "n_control_responded": 1.5,
+            "margin": 1.5,
+            "benefit": -1.0,
+            "contact_cost": -1.0,
+            "level": 1.0,
+        },
+        unbounded={"revenue_treated", "revenue_control"},
+    ),
+    Call(
+        journeys.break_even_benefit,
+        {"value": [50.0, 90.0], "prob_return_with": [0.1, 0.2], "prob_return_without": [0.05, 0.1]},
+        {"value": -1.0, "prob_return_with": 0.0, "prob_return_without": 1.5, "contact_cost": -1.0},
+    ),
+    Call(journeys.steps_that_pay, STEPS, OUTSIDE),
+    Call(journeys.best_last_step, STEPS, OUTSIDE),
+]

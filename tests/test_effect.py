@@ -1,0 +1,203 @@
+"""What a campaign brought, and which steps of a cascade pay."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from crmvalue.errors import InputError
+from crmvalue.journeys import best_last_step, break_even_benefit, campaign_effect, steps_that_pay
+
+PROB = st.floats(0, 1)
+SHARE = st.floats(0.01, 1)
+MONEY = st.floats(0, 1000).map(lambda x: round(x, 2))
+
+
+class TestCampaignEffect:
+    """`campaign_effect`: treated minus control, Newcombe's interval for rates and Welch's for money."""
+
+    @pytest.mark.parametrize(
+        ("counts", "low", "high"),
+        [  # Newcombe (1998), table II, method 10
+            ((70, 56, 80, 48), 0.0524, 0.3339),
+            ((10, 9, 10, 3), 0.1705, 0.8090),
+        ],
+    )
+    def test_published_intervals(self, counts, low, high):
+        interval = campaign_effect(*counts).response_interval
+        assert tuple(np.round(interval, 4)) == (low, high)
+
+    @given(
+        st.lists(MONEY, min_size=3, max_size=9),
+        st.lists(MONEY, min_size=3, max_size=9),
+        st.floats(0.1, 0.99),
+        st.floats(0.01, 1),
+    )
+    def test_money_equals_scipy(self, treated, control, level, margin):
+        treated, control = [*treated, 0.0, 50.0], [*control, 0.0, 70.0]  # no group without variance
+        benefit = np.linspace(0, 5, len(treated))
+        effect = campaign_effect(
+            len(treated), 1, len(control), 1, revenue_treated=treated, revenue_control=control, margin=margin,
+            benefit=benefit, contact_cost=0.3, level=level,
+        )  # fmt: skip
+        revenue = stats.ttest_ind(treated, control, equal_var=False).confidence_interval(level)
+        np.testing.assert_allclose(effect.revenue_interval, revenue, rtol=1e-9, atol=1e-7)
+        net = margin * np.array(treated) - benefit - 0.3
+        expected = stats.ttest_ind(net, margin * np.array(control), equal_var=False).confidence_interval(level)
+        np.testing.assert_allclose(effect.net_interval, expected, rtol=1e-9, atol=1e-7)
+        np.testing.assert_allclose(effect.revenue_difference, np.mean(treated) - np.mean(control), atol=1e-9)
+
+    def test_totals_by_hand(self):
+        effect = campaign_effect(
+            4, 2, 2, 0, revenue_treated=[100, 60, 0, 0], revenue_control=[0, 20], margin=0.5,
+            benefit=[10, 6, 0, 0], contact_cost=1,
+        )  # fmt: skip
+        assert effect.revenue_difference == 30
+        assert effect.incremental_revenue == 120
+        assert effect.incremental_responses == 2
+        assert effect.net_difference == 10  # 40 x 0.5 - 4 - 1 against 10 x 0.5
+        assert effect.net_gain == 40
+
+    @pytest.mark.parametrize(
+        ("counts", "said"),
+        [((1000, 300, 1000, 200), "raised"), ((1000, 200, 1000, 300), "lowered"), ((100, 21, 100, 20), "no effect")],
+    )
+    def test_the_sentence_about_responses(self, counts, said):
+        effect = campaign_effect(*counts)
+        assert said in effect.conclusion
+        assert effect.net_gain is effect.incremental_revenue is None
+
+    @pytest.mark.parametrize(
+        ("cost", "said"), [(1, "it pays."), (20, "it loses money."), (10, "whether it pays is not shown.")]
+    )
+    def test_the_sentence_about_money(self, cost, said):
+        effect = campaign_effect(
+            100, 50, 100, 50, revenue_treated=[18, 22] * 50, revenue_control=[8, 12] * 50, margin=1, contact_cost=cost
+        )
+        assert effect.conclusion.endswith(said)
+
+    def test_without_variance_the_interval_is_a_point(self):
+        effect = campaign_effect(2, 2, 2, 0, revenue_treated=[5, 5], revenue_control=[1, 1], margin=1)
+        assert effect.revenue_interval == (4, 4)
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"revenue_control": None}, "revenue_control"),
+            ({"revenue_treated": [1.0]}, "revenue_treated"),
+            ({"margin": None}, "margin"),
+            ({"benefit": [1.0]}, "benefit"),
+            ({"revenue_treated": None, "revenue_control": None}, "revenue_treated"),
+            ({"n_control_responded": 3}, "n_control_responded"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        arguments = {
+            "n_treated": 2, "n_treated_responded": 1, "n_control": 2, "n_control_responded": 1,
+            "revenue_treated": [1.0, 2.0], "revenue_control": [1.0, 2.0], "margin": 0.5,
+        }  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            campaign_effect(**{**arguments, **changes})
+        assert caught.value.name == name
+
+
+class TestBreakEvenBenefit:
+    """`break_even_benefit`: the root b of (p1 - p0) V - p1 b - c = 0."""
+
+    def test_by_hand(self):
+        """1,000 offers at 0.40: 80 return instead of 50, 30 x 200 less 400 is left for the 80: 70 each."""
+        assert break_even_benefit(200, 0.08, 0.05, 0.4) == pytest.approx((30 * 200 - 400) / 80, rel=1e-12)
+
+    @given(MONEY, SHARE, PROB.filter(lambda p: p == 0 or p > 1e-50), MONEY)
+    def test_at_it_the_offer_neither_gains_nor_loses(self, value, with_offer, without, cost):
+        benefit = break_even_benefit(value, with_offer, without, cost)
+        expected = with_offer * (value - benefit) - cost  # of who gets the offer
+        assert expected == pytest.approx(without * value, abs=1e-9 * (1 + value + cost))
+
+    def test_rises_with_value_and_falls_with_the_cost(self):
+        assert np.all(np.diff(break_even_benefit(np.arange(1, 9), 0.2, 0.1)) > 0)
+        assert np.all(np.diff(break_even_benefit(50, 0.2, 0.1, np.arange(1, 9))) < 0)
+
+    def test_is_negative_where_the_offer_drives_away(self):
+        assert break_even_benefit(100, 0.1, 0.2) == pytest.approx(-100)
+
+
+class TestStepsThatPay:
+    """`steps_that_pay`: gain (p1 - p0) V - p1 b - c of each step, alone."""
+
+    @given(MONEY, SHARE, SHARE, MONEY, MONEY)
+    def test_pays_just_below_the_break_even_and_not_above(self, value, with_offer, without, cost, room):
+        benefit = float(break_even_benefit(value, with_offer, without, cost))
+        if benefit > 1:
+            below, above = benefit * 0.999, benefit * 1.001 + room
+            found = steps_that_pay(value, with_offer, without, [below, above], cost)
+            assert found.pays.tolist() == [True, False]
+
+    def test_customers_by_steps(self):
+        found = steps_that_pay([100, 1000], [0.1, 0.05], [0.05, 0.04], [20, 30], 1)
+        np.testing.assert_allclose(found.gain, [[2, -1.5], [47, 7.5]])
+        assert found.n_by_step.tolist() == [2, 1]
+
+    @pytest.mark.parametrize("name", ["value", "benefit", "prob_return_with"])
+    def test_rejections(self, name):
+        arguments = {"value": [1, 2], "prob_return_with": [0.2], "prob_return_without": [0.1], "benefit": [[1], [1]]}
+        with pytest.raises(InputError):
+            steps_that_pay(**{**arguments, name: [[0.1] * 3] * 5})
+        with pytest.raises(InputError, match="one for each step"):
+            steps_that_pay(1, 0.2, 0.1, 1)
+
+
+def by_enumeration(value, with_offer, without, benefit, cost, last):
+    """Sum the money over every course that the months can take: at which step the customer returns, if at all."""
+    total = 0.0
+    n = len(with_offer)
+    for course in itertools.product([True, False], repeat=n):
+        if sum(course) > 1:
+            continue  # who has returned is out
+        weight, money = 1.0, 0.0
+        for step, returns in enumerate(course):
+            offered = step < last
+            prob = with_offer[step] if offered else without[step]
+            money -= cost if offered else 0
+            weight *= prob if returns else 1 - prob
+            if returns:
+                money += value - (benefit[step] if offered else 0)
+                break
+        total += weight * money
+    return total
+
+
+class TestBestLastStep:
+    """`best_last_step`: expected money with offers up to a step, less that without any."""
+
+    @given(MONEY, st.lists(st.tuples(PROB, PROB, MONEY), min_size=1, max_size=5), MONEY)
+    def test_equals_all_courses(self, value, steps, cost):
+        with_offer, without, benefit = (np.round(column, 6) for column in zip(*steps, strict=True))
+        found = best_last_step(value, with_offer, without, benefit, cost)
+        money = [by_enumeration(value, with_offer, without, benefit, cost, last) for last in range(len(with_offer) + 1)]
+        expected = np.array(money) - money[0]
+        np.testing.assert_allclose(found.gain_by_last_step, expected, rtol=1e-9, atol=1e-7)
+        assert expected[found.last_step] == pytest.approx(max(expected), abs=1e-7)
+
+    def test_a_step_that_loses_is_kept_for_a_later_one(self):
+        found = best_last_step(100, [0.0, 0.9], [0.0, 0.1], [0, 0], [1, 1])
+        np.testing.assert_allclose(found.gain_by_last_step, [0, -1, 78])
+        assert found.last_step == 2
+
+    def test_who_is_worth_nothing_gets_no_offer(self):
+        found = best_last_step([0, 1000], [0.2, 0.2], [0.1, 0.1], 5, 1)
+        assert found.last_step.tolist() == [0, 2]
+        assert found.n_by_last_step.tolist() == [1, 0, 1]
+        assert found.gain[0] == 0
+
+    def test_array_equals_loop(self):
+        values = np.linspace(0, 500, 7)
+        found = best_last_step(values, [0.1, 0.07], [0.05, 0.05], [10, 20], 0.2)
+        for value, gains in zip(values, found.gain_by_last_step, strict=True):
+            one = best_last_step(value, [0.1, 0.07], [0.05, 0.05], [10, 20], 0.2)
+            np.testing.assert_array_equal(one.gain_by_last_step, gains)
