@@ -119,7 +119,7 @@ def summarise_groups(
     >>> from crmvalue.datasets import load_cdnow
     >>> cdnow = load_cdnow()
     >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount).attention
-    ("Can't Lose Them", 'At Risk', 'Need Attention', 'About To Sleep')
+    ("Can't Lose Them", 'At Risk', 'Need Attention')
     """
     log = read_log(customer, date, amount, time_unit="day", grain="day")
     return summarise_groups_log(log, Policy(refunds, zeros, missing), as_of=as_of)[0]
