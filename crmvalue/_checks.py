@@ -119,7 +119,7 @@ def as_text(name: str, value: object) -> str:
     """Take a text."""
     if not isinstance(value, str):
         raise InputError(name, "text", value)
-    return value
+    return str.__str__(value)  # of a subclass, such as the members of an enumeration, the text itself
 
 
 def as_flag(name: str, value: object) -> bool:
@@ -132,9 +132,17 @@ def as_flag(name: str, value: object) -> bool:
 def read_json(text: str | bytes, build: Callable[[Any], _T]) -> _T:
     """Build a value from the JSON text that its `to_json` wrote; whatever goes wrong is wrong with `text`."""
     try:
-        return build(json.loads(text))
+        return build(json.loads(text, object_pairs_hook=_each_key_once))
     except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
+    return fields
 
 
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:

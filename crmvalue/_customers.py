@@ -83,6 +83,7 @@ def _to_array(distinct: list[Any], *, text: bool) -> npt.NDArray[Any]:
     if not distinct:
         return np.array([], dtype=np.int64)
     if text:
+        distinct = [str.__str__(item) for item in distinct]  # of a subclass the text itself
         ends_in_null = any(item.endswith("\0") for item in distinct)  # numpy cuts such ends off
         return np.array(distinct, dtype=object if ends_in_null else np.str_)
     fits = distinct[0] >= -(2**63) and distinct[-1] < 2**63

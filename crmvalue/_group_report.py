@@ -5,6 +5,7 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import attrs
@@ -194,7 +195,7 @@ def format_groups(summary: GroupSummary) -> str:
     lines = ["GROUPS OF CUSTOMERS (RFM)"]
     header = f"  {'group':<20}{'customers':>10}{'share':>8}"
     header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
-    lines.append(header + (f"{'3 months before':>18}" if then else ""))
+    lines.append(header + ("" if before is None else f"{f'on {before.as_of}':>18}"))
     rows = zip(
         groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
         groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
@@ -202,7 +203,8 @@ def format_groups(summary: GroupSummary) -> str:
     for name, n, share, value, value_share, mean in rows:
         row = f"  {name:<20}{n:>10,}{share:>8.1%}"
         if summary.has_money:
-            row += f"{value:>16,.2f}{value_share:>8.1%}" + (f"{mean:>12,.2f}" if n else f"{'-':>12}")
+            row += f"{value:>16,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f"{value_share:>8.1%}")
+            row += f"{mean:>12,.2f}" if n else f"{'-':>12}"
         lines.append(row + (f"{then[name]:>18,}" if then else ""))
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  By silence: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")

@@ -12,7 +12,7 @@ import numpy as np
 
 from crmvalue._checks import as_day, as_text, read_json
 from crmvalue._customers import encode_customers
-from crmvalue._migration import as_comparable
+from crmvalue._migration import are_texts, as_comparable
 from crmvalue._rules import (
     AllOf,
     Condition,
@@ -46,14 +46,6 @@ def _segment_name(value: object) -> str:
     if not name.strip():
         raise InputError("name", "a text that is not empty", name)
     return name
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object of its pairs; Python's reader would take the last of two values without a word."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise InputError("rule", "without a key that occurs twice", [key for key, _ in pairs])
-    return fields
 
 
 def _segment_names(value: Iterable[str]) -> tuple[str, ...]:
@@ -141,12 +133,7 @@ class Segment:
         """
         if not isinstance(columns, SegmentColumns):
             raise InputError("columns", "a SegmentColumns", type(columns).__name__)
-
-        def read(_: object) -> Segment:
-            fields = json.loads(text, object_pairs_hook=_each_key_once)
-            return cls(**{**fields, "rule": read_rule(fields["rule"], columns)})
-
-        return read_json(text, read)
+        return read_json(text, lambda fields: cls(**{**fields, "rule": read_rule(fields["rule"], columns)}))
 
 
 @stay_frozen
@@ -174,7 +161,8 @@ class SegmentMembership:
 
     Notes
     -----
-    To compare with the next run, keep the arrays (`numpy.savez` takes all fields) and make the value of them again.
+    To compare with the next run, keep the arrays (with `numpy.savez`, say, without `customer` where it is None or an
+    array of objects) and make the value of them again.
 
     Examples
     --------
@@ -381,9 +369,13 @@ class SegmentChanges:
     def _only_in(self, one: SegmentMembership, other: SegmentMembership, name: str) -> npt.NDArray[Any]:
         if name not in self.names:
             raise InputError("name", f"a segment of both evaluations: {', '.join(self.names)}", name)
-        alone = one.members(name) & ~_aligned(other.members(name), _places(one, other))
-        places = np.nonzero(alone)[0]
-        return places if one.customer is None else one.customer[places]
+        places = np.nonzero(one.members(name))[0]
+        theirs = np.nonzero(other.members(name))[0]
+        if one.customer is None or other.customer is None:
+            return np.setdiff1d(places, theirs, assume_unique=True)
+        mine, others = as_comparable(one.customer[places], other.customer[theirs])
+        alone: npt.NDArray[Any] = one.customer[places[~np.isin(mine, others)]]
+        return alone
 
 
 def evaluate_segments(
@@ -605,7 +597,7 @@ def _places(one: SegmentMembership, other: SegmentMembership) -> Integers:
             rule = f"of the same {one.n_customers} customers where there are no identifiers"
             raise InputError("previous", rule, other.n_customers)
         return np.arange(one.n_customers)
-    if (one.customer.dtype.kind in "iu") != (other.customer.dtype.kind in "iu"):
+    if are_texts(one.customer) != are_texts(other.customer):
         raise InputError("previous", "with identifiers of the same kind", str(other.customer.dtype))
     if np.array_equal(one.customer, other.customer):
         return np.arange(one.n_customers)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["Migration", "as_comparable", "encode_labels", "group_sums", "migration_matrix"]
+__all__ = ["Migration", "are_texts", "as_comparable", "encode_labels", "group_sums", "migration_matrix"]
 
 
 @stay_frozen
@@ -262,9 +262,13 @@ def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
         if not isinstance(item, str) or not item:
             index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
             raise InputError(name, "a text, not empty or missing", item, index=index)
+        if item.endswith("\0"):
+            raise InputError(name, "a text without a null at its end", item, index=items.index(item))
     distinct.sort()
     place = {item: i for i, item in enumerate(distinct)}
-    return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
+    return [str.__str__(item) for item in distinct], np.fromiter(
+        map(place.__getitem__, items), dtype=np.int64, count=len(items)
+    )
 
 
 def group_sums(code: Integers, value: Floats, k: int) -> Floats:
@@ -274,9 +278,15 @@ def group_sums(code: Integers, value: Floats, k: int) -> Floats:
     return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
 
 
+def are_texts(ids: npt.NDArray[Any]) -> bool:
+    """Whether identifiers are texts; whole numbers beyond int64, and texts that end in a null, are objects."""
+    return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
+
+
 def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
-    if {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f":
+    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
+    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
         return one.astype(object), other.astype(object)
     return one, other
 
@@ -312,7 +322,7 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
             raise InputError(name, f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
         found[name] = distinct, code
     (then, code_then), (today, code_now) = found["customer_before"], found["customer_now"]
-    if (then.dtype.kind in "iu") != (today.dtype.kind in "iu"):
+    if are_texts(then) != are_texts(today):
         raise InputError("customer_now", "identifiers of the same kind as before", str(today.dtype))
     then, today = as_comparable(then, today)
     row = np.empty(n_then, dtype=np.int64)

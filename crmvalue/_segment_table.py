@@ -25,7 +25,7 @@ __all__ = ["Inversion", "SegmentTable", "TableBasis", "assign_segments"]
 TableBasis = Literal["rfm", "rf", "r_fm"]
 
 _DIGITS = {"rfm": 3, "rf": 2, "r_fm": 2}
-_PIECE = re.compile(r"\d|\[\d-\d\]|\*")
+_PIECE = re.compile(r"\d|\[\d-\d\]|\*", re.ASCII)
 _MOST_SHOWN = 12
 _MOST_GROUPS = 256
 

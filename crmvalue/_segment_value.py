@@ -13,7 +13,7 @@ import numpy as np
 from crmvalue._checks import as_column, as_day, as_text, read_json
 from crmvalue._migration import encode_labels, group_sums
 from crmvalue._segment_table import SegmentTable
-from crmvalue._values import array_field, float_column, own, stay_frozen
+from crmvalue._values import array_field, number_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
+
+_ROUNDING = 1e-12  # of a value, by which sums and means of the same customers may differ
 
 
 def _text_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
@@ -67,7 +69,7 @@ class SegmentSummary:
 
     names: tuple[str, ...] = _text_field("names")
     n_customers: Integers = array_field()
-    value: Floats = float_column("value")
+    value: Floats = number_column("value")
     meanings: tuple[str, ...] = _text_field("meanings")
     actions: tuple[str, ...] = _text_field("actions")
     as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
@@ -80,6 +82,8 @@ class SegmentSummary:
                 raise InputError(name, f"one for each of the {len(self.names)} groups", getattr(self, name))
         if self.n_customers.dtype.kind not in "iu" or (self.n_customers < 0).any():
             raise InputError("n_customers", "whole numbers >= 0", self.n_customers)
+        if not self.n_customers.any():
+            raise InputError("n_customers", "above 0 for at least one group", self.n_customers)
 
     @property
     def total(self) -> float:
@@ -187,16 +191,17 @@ class SegmentValueChanges:
 
     @property
     def fallen(self) -> tuple[str, ...]:
-        """Groups that are worth less than before."""
-        return self._where(self.value_now < self.value_before)
+        """Groups that are worth less than before, beyond what rounding does."""
+        return self._lower(self.value_now, self.value_before)
 
     @property
     def fallen_mean(self) -> tuple[str, ...]:
-        """Groups of which a mean customer is worth less than before."""
-        return self._where(self.mean_now < self.mean_before)
+        """Groups of which a mean customer is worth less than before, beyond what rounding does."""
+        return self._lower(self.mean_now, self.mean_before)
 
-    def _where(self, chosen: npt.NDArray[np.bool_]) -> tuple[str, ...]:
-        return tuple(name for name, hit in zip(self.names, chosen.tolist(), strict=True) if hit)
+    def _lower(self, now: Floats, before: Floats) -> tuple[str, ...]:
+        lower = now < before - _ROUNDING * np.abs(before)
+        return tuple(name for name, hit in zip(self.names, lower.tolist(), strict=True) if hit)
 
 
 def summarise_segments(

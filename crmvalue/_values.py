@@ -91,6 +91,8 @@ def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any: 
     def convert(value: Any) -> npt.NDArray[np.float64] | None:  # noqa: ANN401 - whatever numpy.asarray takes
         if value is None and options.get("default", attrs.NOTHING) is None:
             return None
+        if isinstance(value, Given):
+            return read_only(value)
         array, types = to_array(name, value, "a column of numbers")
         if array.ndim != 1 or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
             raise InputError(name, "a column of numbers", f"{array.ndim} dimensions of {array.dtype}")

@@ -1,0 +1,95 @@
+"""What the modules of segmentation have to agree on."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import numpy as np
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.report import format_groups, summarise_groups
+from crmvalue.segmentation import (
+    Segment,
+    SegmentColumns,
+    SegmentSummary,
+    SegmentTable,
+    assign_segments,
+    evaluate_segments,
+    migration_matrix,
+    segment_value_changes,
+    summarise_segments,
+    value_tier,
+)
+
+
+class Group(str, Enum):  # noqa: UP042 - the older kind, whose str() is not its text
+    """Names of groups as a program may keep them."""
+
+    HIGH = "high"
+    LOW = "low"
+
+
+OF = SegmentColumns({"x": "number"})
+BIG = [Segment("big", OF["x"] > 1)]
+
+
+def test_members_of_an_enumeration_are_their_texts():
+    table = SegmentTable.from_groups({Group.HIGH: "2*", Group.LOW: "1*"}, basis="rf", n_bins=2)
+    groups = assign_segments([2, 1], [1, 1], [1, 1], table)
+    assert groups.tolist() == ["high", "low"]
+    assert summarise_segments(groups, [1, 2], table=table).names == ("high", "low")
+    tiers = value_tier([1, 2], by="customer_share", limits=[0.5], names=[Group.HIGH, Group.LOW])
+    assert tiers.tolist() == ["low", "high"]
+    moved = migration_matrix(["a", "a"], ["a", "a"], customer_before=[Group.HIGH, "x"], customer_now=["high", "x"])
+    assert moved.counts.tolist() == [[2]]
+
+
+@pytest.mark.parametrize("n", range(2, 120))
+def test_rounding_is_not_a_fall(n):
+    """Every customer is worth 19.99 at both dates."""
+    before, now = (summarise_segments(["a"] * k, [19.99] * k) for k in (n, n + 1))
+    assert segment_value_changes(before, now).fallen_mean == ()
+
+
+def test_a_fall_of_a_cent_is_one():
+    before, now = (summarise_segments(["a"], [value]) for value in (1_000_000.00, 999_999.99))
+    assert segment_value_changes(before, now).fallen == ("a",)
+
+
+def test_numbers_beyond_int64_are_identifiers_like_others():
+    moved = migration_matrix(["a", "b"], ["b", "b"], customer_before=[1, 2**70], customer_now=[1, 2])
+    assert (moved.counts.sum(), moved.n_new.sum(), moved.n_gone.sum()) == (1, 1, 1)
+    before = evaluate_segments(BIG, {"x": [1, 2]}, customer=[1, 2**70], as_of="2024-01-01")
+    now = evaluate_segments(BIG, {"x": [2, 2]}, customer=[1, 2], as_of="2024-02-01")
+    changes = now.changes_since(before)
+    assert changes.entered("big").tolist() == [1, 2]
+    assert changes.left("big").tolist() == [2**70]
+
+
+def test_texts_and_numbers_are_not_matched():
+    texts = evaluate_segments(BIG, {"x": [1, 2]}, customer=["x", "x\0"], as_of="2024-02-01")
+    numbers = evaluate_segments(BIG, {"x": [1, 2]}, customer=[1, 2**70], as_of="2024-01-01")
+    with pytest.raises(InputError, match="same kind"):
+        texts.changes_since(numbers)
+    with pytest.raises(InputError, match="same kind"):
+        migration_matrix(["a"] * 2, ["a"] * 2, customer_before=["x", "x\0"], customer_now=[1, 2**70])
+
+
+def test_sums_of_any_size_go_to_json():
+    large = summarise_segments(["a"] * 3, [1e100] * 3)
+    assert SegmentSummary.from_json(large.to_json()) == large
+
+
+def test_what_cannot_be_told_apart_or_divided_is_refused():
+    with pytest.raises(InputError, match="null"):
+        summarise_segments(["a\0", "a"], [1, 2])
+    with pytest.raises(InputError, match="n_customers"):
+        SegmentSummary(names=("a",), n_customers=np.array([0]), value=[0.0], meanings=("",), actions=("",))
+    with pytest.raises(InputError, match="groups"):
+        SegmentTable.from_groups({"a": "\uff11*", "b": "2*"}, basis="rf", n_bins=2)
+
+
+def test_a_log_without_any_money_has_no_shares():
+    text = format_groups(summarise_groups([1, 2], ["2024-01-01", "2024-05-02"], [0, 0]))
+    assert "nan" not in text
