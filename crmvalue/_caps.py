@@ -41,6 +41,7 @@ class Past:
             row = customers.rows_of(distinct)[code]
         present = np.zeros(len(customers), dtype=bool)
         present[rows] = True
+        self.n_unknown = int(np.count_nonzero(row < 0))
         kept = np.nonzero((row >= 0) & present[row])[0]
         self.row, self.sent_at = row[kept], history.sent_at[kept]
         self.anchor, self.channel, self.counted = history.anchor[kept], history.channel[kept], history.counted[kept]
@@ -48,7 +49,7 @@ class Past:
         self.step = _codes(history.step[kept], labels)
 
     def has(self, row: Integers, group: Integers, step: Integers, anchor: Dates) -> Bools:
-        """Whether each message was sent before, or stands further up in the table."""
+        """Whether each message was sent before."""
         n = len(self.row)
         columns = ((self.row, row), (self.group, group), (self.step, step), (self.anchor, anchor))
         joined = [np.concatenate(pair).astype(np.float64) for pair in columns]

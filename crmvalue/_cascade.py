@@ -152,7 +152,8 @@ class Cascade:
     ends_with : {"purchase", "reaction"}, optional
         What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always moves the anchor.
     name, date, segment, priority, channels, purpose, exempt, send_hour, catch_up_days
-        For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase.
+        For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase. Raise `catch_up_days` for
+        a first run over customers who have long been silent: a step missed by more days waits for the next one.
 
     Notes
     -----
@@ -204,8 +205,13 @@ class Cascade:
     @property
     def months(self) -> tuple[int, ...]:
         """Months of silence of each step."""
-        last = self.end_month + 1 if self.offer_at_end else self.end_month
-        return tuple(range(self.first_month, last, self.every_months))
+        before = tuple(range(self.first_month, self.end_month, self.every_months))
+        return (*before, self.end_month) if self.offer_at_end else before
+
+    @property
+    def given_up_month(self) -> int:
+        """Months of silence from which nothing is offered; the step at the end itself holds for one month."""
+        return self.end_month + 1 if self.offer_at_end else self.end_month
 
     def offer_of(self, step: int) -> Offer | None:
         """Offer of a step, counted from 0; None where the cascade has no offers."""
@@ -335,8 +341,7 @@ class Cascade:
         rows = np.nonzero(anchor <= earliest)[0]
         silent = months_between(anchor[rows], np.asarray(today))
         step = np.searchsorted(months, silent, side="right") - 1
-        over = silent >= self.end_month + (1 if self.offer_at_end else 0)
-        keep = (step >= 0) & ~over
+        keep = (step >= 0) & (silent < self.given_up_month)
         rows, step = rows[keep], step[keep]
         date = add_months(anchor[rows], months[step])
         open_ = np.ones(len(rows), dtype=bool)

@@ -218,7 +218,7 @@ class ValueConcentration:
         best, held, holders, asked = (
             _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
         )
-        said = f"{best} of the customers hold {held} of the value; {holders} of them make {asked}"
+        said = f"the best {best} of the customers hold {held} of the value; the best {holders} hold {asked}"
         if self.warning_level is not None and self.is_warning:
             return f"{said}; the warning level of {_percent(self.warning_level)} is reached"
         return said
@@ -253,7 +253,7 @@ def concentration(
     Examples
     --------
     >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
-    '20% of the customers hold 50% of the value; 20% of them make 50%'
+    'the best 20% of the customers hold 50% of the value; the best 20% hold 50%'
     """
     best = as_fraction("best_customers", best_customers)
     wanted = as_fraction("value_share", value_share)

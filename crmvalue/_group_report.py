@@ -58,7 +58,8 @@ class GroupSummary:
     breaks : RfmBreaks
         Break points of the scores, to score other customers with.
     before : SegmentSummary or None
-        The groups three months before, by the same break points; None for a shorter log.
+        The groups three months before, by the same break points; None where the log was then too young for the longest
+        silence among them.
     due : dict of int to int
         Customers due in the default win-back cascade, were it run for the first time on that day, by months of silence.
     has_money : bool
@@ -146,7 +147,8 @@ def summarise_groups_log(
     )  # fmt: skip
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
     before = None
-    if log.day.min() <= earlier:
+    oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
+    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else nobody could have been silent for so long
         past = aggregate(log, policy, None, earlier, "day")
         if len(past.customer):
             before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]

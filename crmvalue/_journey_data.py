@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._checks import as_day_column, as_text, as_time_column, to_array
 from crmvalue._customers import encode_customers
-from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue._values import Given, array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -172,9 +172,9 @@ class Customers:
 
     def rows_of(self, distinct: npt.NDArray[Any]) -> Integers:
         """Row of each identifier, -1 for one that is not among the customers."""
-        if (distinct.dtype.kind in "iu") != (self.customer.dtype.kind in "iu"):
-            if len(distinct) == 0:
-                return np.zeros(0, dtype=np.int64)
+        if len(distinct) == 0:
+            return np.zeros(0, dtype=np.int64)
+        if isinstance(distinct[0], str) != isinstance(self.customer[0], str):
             raise InputError("customer", "identifiers of one kind, numbers or text", distinct[0])
         order = np.argsort(self.customer, kind="stable")
         place = np.minimum(np.searchsorted(self.customer, distinct, sorter=order), len(order) - 1)
@@ -242,6 +242,26 @@ class Events:
         return tuple(self.name.distinct)
 
 
+def _customer_column(name: str, value: ArrayLike) -> npt.NDArray[Any]:
+    distinct, code = encode_customers(name, value)
+    return distinct[code]
+
+
+def _word_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+    words, code = as_words(name, value)
+    column: npt.NDArray[np.str_] = np.array(words, dtype=np.str_)[code]
+    return column
+
+
+def _second_column(name: str, value: ArrayLike) -> Dates:
+    return as_time_column(name, value).astype("datetime64[s]")
+
+
+def _sent_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - attrs' own
+    """Field for a column of the history, checked unless it was given away."""
+    return array_field(lambda value: read_only(value if isinstance(value, Given) else own(check(name, value))))
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class MessageHistory:
@@ -268,13 +288,13 @@ class MessageHistory:
     0
     """
 
-    customer: npt.NDArray[Any] = array_field()
-    group: npt.NDArray[np.str_] = array_field()
-    step: npt.NDArray[np.str_] = array_field()
-    anchor: Dates = array_field()
-    sent_at: Dates = array_field()
-    channel: npt.NDArray[np.str_] = array_field()
-    counted: Bools = array_field()
+    customer: npt.NDArray[Any] = _sent_field("customer", _customer_column)
+    group: npt.NDArray[np.str_] = _sent_field("group", _word_column)
+    step: npt.NDArray[np.str_] = _sent_field("step", _word_column)
+    anchor: Dates = _sent_field("anchor", _second_column)
+    sent_at: Dates = _sent_field("sent_at", _second_column)
+    channel: npt.NDArray[np.str_] = _sent_field("channel", _word_column)
+    counted: Bools = _sent_field("counted", _flags)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
@@ -288,13 +308,13 @@ class MessageHistory:
         none = np.zeros(0, dtype=np.int64)
         words, times = none.astype(np.str_), none.astype("datetime64[s]")
         return cls(
-            customer=none,
-            group=words,
-            step=words,
-            anchor=times,
-            sent_at=times,
-            channel=words,
-            counted=none.astype(bool),
+            customer=own(none),
+            group=own(words),
+            step=own(words),
+            anchor=own(times),
+            sent_at=own(times),
+            channel=own(words),
+            counted=own(none.astype(bool)),
         )
 
     def __len__(self) -> int:

@@ -412,7 +412,8 @@ def evaluate_segments(
 
     Notes
     -----
-    A condition on a missing value is not met, whether it says `==`, `!=` or `<`. All else is plain logic: `~` of a
+    A condition on a missing value is not met, whether it says `==`, `!=` or `<`; `is_missing()` is. An empty text is a
+    value. All else is plain logic: `~` of a
     condition holds for whoever does not meet it, those with a missing value included; ask `is_missing()` to tell them
     apart.
 

@@ -72,21 +72,24 @@ class Offer:
             object.__setattr__(self, "label", made)  # frozen, but made of the other fields
 
 
-def as_offer(value: object) -> Offer:
+def as_offer(name: str, value: object) -> Offer:
     """Take an offer, or a text as one that has but a name."""
     if isinstance(value, Offer):
         return value
-    return Offer(label=as_text("offers", value))
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a text that is not empty", value)
+    return Offer(label=text)
 
 
 def as_offers(value: Iterable[object]) -> tuple[Offer, ...]:
     """Take offers that do not fall from one to the next."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InputError("offers", "a sequence of offers or texts", value)
-    offers = tuple(as_offer(item) for item in value)
-    for earlier, later in pairwise(offers):
-        for name in ("percent", "amount"):
-            before, after = getattr(earlier, name), getattr(later, name)
-            if before is not None and after is not None and after < before:
+    offers = tuple(as_offer("offers", item) for item in value)
+    for name in ("percent", "amount"):
+        alike = [offer for offer in offers if getattr(offer, name) is not None]  # a gift between two does not count
+        for earlier, later in pairwise(alike):
+            if getattr(later, name) < getattr(earlier, name):
                 raise InputError("offers", f"not falling: {later.label!r} comes after {earlier.label!r}", later.label)
     return offers

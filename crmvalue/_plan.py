@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import read_json
+from crmvalue._checks import as_flag, as_text, as_whole_number, read_json, require_choice
+from crmvalue._customers import encode_customers
 from crmvalue._journey_data import MessageHistory
 from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
@@ -28,6 +29,7 @@ DECISIONS = (
 )  # fmt: skip
 """All decisions; the module docstring of the planner states the order of the checks."""
 
+_COUNTS = ("n_unknown_events", "n_unknown_messages")
 _REASONS = {
     "send": "due, and nothing speaks against it",
     "duplicate": "it was sent before",
@@ -73,8 +75,8 @@ class Plan:
         One of `DECISIONS`.
     counted : ndarray of bool
         Whether it counts for frequency caps once it is sent.
-    n_unknown_events : int
-        Events of customers who are not among those of the plan.
+    n_unknown_events, n_unknown_messages : int
+        Events, and messages of the history, of customers who are not among those of the plan.
 
     Examples
     --------
@@ -100,6 +102,7 @@ class Plan:
     decision: npt.NDArray[np.str_] = array_field()
     counted: Bools = array_field()
     n_unknown_events: int = 0
+    n_unknown_messages: int = 0
 
     def __attrs_post_init__(self) -> None:
         for name, column in self.to_columns().items():
@@ -139,13 +142,12 @@ class Plan:
         """
         sent = self.decision == "send"
         names = ("customer", "group", "step", "anchor", "channel", "counted")
-        return MessageHistory(sent_at=self.send_time[sent], **{name: getattr(self, name)[sent] for name in names})
+        columns = {name: own(getattr(self, name)[sent]) for name in names}
+        return MessageHistory(sent_at=own(self.send_time[sent]), **columns)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind."""
-        return {
-            field.name: getattr(self, field.name) for field in attrs.fields(Plan) if field.name != "n_unknown_events"
-        }
+        return {field.name: getattr(self, field.name) for field in attrs.fields(Plan) if field.name not in _COUNTS}
 
     def to_json(self) -> str:
         """Write the plan as JSON text.
@@ -159,7 +161,7 @@ class Plan:
             name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
             for name, column in self.to_columns().items()
         }
-        return json.dumps({**columns, "n_unknown_events": self.n_unknown_events})
+        return json.dumps({**columns, **{name: getattr(self, name) for name in _COUNTS}})
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
@@ -186,21 +188,23 @@ class Plan:
 def concatenate(parts: list[Plan]) -> Plan:
     """Put plans one after the other."""
     columns = {name: own(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()}
-    return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events)
+    return Plan(**columns, **{name: getattr(parts[-1], name) for name in _COUNTS})
 
 
 def _plan_from_fields(fields: dict[str, Any]) -> Plan:
-    columns = {name: values for name, values in fields.items() if name != "n_unknown_events"}
-    read = {}
-    for name, values in columns.items():
+    read: dict[str, Any] = {name: as_whole_number(name, fields.pop(name), low=0) for name in _COUNTS}
+    for name, values in fields.items():
         if name == "run":
             read[name] = np.array(values, dtype="datetime64[D]")
         elif name in ("anchor", "planned", "send_time", "expires", "send_time_utc"):
             read[name] = np.array(values, dtype="datetime64[s]")
         elif name == "counted":
-            read[name] = np.array(values, dtype=bool)
+            read[name] = np.array([as_flag(name, value) for value in values], dtype=bool)
         elif name == "customer":
-            read[name] = np.array(values) if values else np.zeros(0, dtype=np.int64)
+            distinct, place = encode_customers(name, values)
+            read[name] = distinct[place]
         else:
-            read[name] = np.array(values, dtype=np.str_)
-    return Plan(**read, n_unknown_events=fields["n_unknown_events"])
+            read[name] = np.array([as_text(name, value) for value in values], dtype=np.str_)
+    for word in set(read["decision"].tolist()):
+        require_choice("decision", word, DECISIONS)
+    return Plan(**read)

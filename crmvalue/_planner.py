@@ -2,7 +2,7 @@
 
 Decisions are taken in a fixed order; the first check that a message fails decides:
 
-1. duplicate: it has been sent already
+1. duplicate: it has been sent already, or the same event was given twice
 2. exited: a purchase, or what else ends the journey, came first
 3. missed: an earlier run missed it, and the policy does not catch up on it
 4. expired: its time is over
@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "plan", "simulate_plan"]
 
 _SEND, _OPEN = 0, 255
+_MOST_DAYS = 3660
 _DAY = np.timedelta64(1, "D")
 
 
@@ -82,7 +84,8 @@ def plan(
     Parameters
     ----------
     journeys : sequence
-        :class:`Cascade`, :class:`BirthdayJourney` and :class:`TriggerJourney` objects with different names.
+        :class:`Cascade`, :class:`BirthdayJourney` and :class:`TriggerJourney` objects with different names. Of equal
+        priority the message that was planned earlier goes first, then the journey whose name comes first.
     customers : Customers
         The customers.
     events : Events or None
@@ -131,9 +134,14 @@ def plan(
     for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
         if not isinstance(value, kind):
             raise InputError(name, f"a {kind.__name__}", type(value).__name__)
+    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
+    for name, given, wanted in spare:
+        if given is not None and not isinstance(given, wanted):
+            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
+    _check_suppressed(policy, customers)
     past = MessageHistory.empty() if history is None else history
     first = as_day("as_of", as_of)
-    n_days = as_whole_number("days", days, low=1, high=3660)
+    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
     parts = []
     for day in range(n_days):
         made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"))
@@ -181,7 +189,10 @@ def simulate_plan(
     first, last = as_day("start", start), as_day("end", end)
     if last < first:
         raise InputError("end", f"no earlier than start ({first})", str(last))
-    return plan(journeys, customers, events, history, policy, first, days=int((last - first).astype(np.int64)) + 1)
+    days = int((last - first).astype(np.int64)) + 1
+    if days > _MOST_DAYS:
+        raise InputError("end", f"at most {_MOST_DAYS} days from start on", str(last))
+    return plan(journeys, customers, events, history, policy, first, days=days)
 
 
 def explain(made: Plan, customer: object) -> str:
@@ -202,7 +213,7 @@ def explain(made: Plan, customer: object) -> str:
     Raises
     ------
     InputError
-        If `made` is no plan.
+        If `made` is no plan or `customer` no identifier.
 
     Examples
     --------
@@ -212,6 +223,8 @@ def explain(made: Plan, customer: object) -> str:
     """
     if not isinstance(made, Plan):
         raise InputError("made", "a Plan", type(made).__name__)
+    if not isinstance(customer, int | str | np.integer):
+        raise InputError("customer", "one identifier", customer)
     mine = np.nonzero(made.customer == customer)[0]
     if len(mine) == 0:
         return f"no message was due to {customer}"
@@ -234,7 +247,17 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
     twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
     if twice is not None:
         raise InputError("journeys", "with different names", twice)
-    return tuple(given)
+    shared = {journey.group for journey in given if isinstance(journey, BirthdayJourney)}
+    for journey in given:
+        if not isinstance(journey, BirthdayJourney) and journey.group in shared:
+            raise InputError("journeys", "with names that are no group of anniversaries", journey.name)
+    return tuple(sorted(given, key=lambda journey: journey.name))  # the order in which they are given decides nothing
+
+
+def _check_suppressed(policy: Policy, customers: Customers) -> None:
+    listed = policy.suppressed
+    if len(listed) and isinstance(listed[0], str) != isinstance(customers.customer[0], str):
+        raise InputError("suppressed", "identifiers like those of the customers", listed[0])
 
 
 def _plan_day(
@@ -261,24 +284,28 @@ def _plan_day(
     def decide(word: str, chosen: Bools) -> None:
         decision[(decision == _OPEN) & chosen] = DECISIONS.index(word)
 
-    send = _send_times(table.planned, today, policy)
+    send = _send_times(table, today, policy, customers)
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
     group = group_of[table.journey]
     past = Past(history, customers, table.row, group_names, labels)
+    if past.n_unknown and policy.unknown_customers == "raise":
+        rule = "of customers of the plan"
+        raise InputError("history", rule, "others", count=past.n_unknown, hint="unknown_customers='count' of Policy")
     decide("duplicate", past.has(table.row, group, table.step, table.anchor))
+    decide("duplicate", _not_first(decision == _OPEN, rank, table.journey, table.step, table.anchor))
     decide("exited", table.exited <= send)
     start = today.astype("datetime64[s]")
     if policy.catch_up != "all":
         late = table.planned < start
         decide(
             "missed",
-            late & (_has_later(rank, table, decision == _OPEN) | np.full(len(rank), policy.catch_up == "skip")),
+            late & (_has_later(rank, table, decision == _OPEN) | np.full(len(rank), bool(policy.catch_up == "skip"))),
         )
-    decide("expired", np.maximum(table.planned, start) > table.expires)
-    decide("suppressed", np.isin(ids, _like(policy.suppressed, ids))[rank])
+    decide("expired", np.asarray(np.maximum(table.planned, start) > table.expires))
+    decide("suppressed", np.isin(ids, policy.suppressed)[rank])
     decide("control group", (_uniform(ids, policy.salt) < policy.control_share)[rank])
     channels, channel_names = _channels(journeys, customers, table)
-    decide("no consent", (channels < 0).all(axis=1))
+    decide("no consent", np.all(channels < 0, axis=1, keepdims=True)[:, 0])
     _cool_down(journeys, table, rank, send, past, group, decision, decide)
     contest = np.array([isinstance(journey, BirthdayJourney) for journey in journeys])[table.journey]
     decide("outranked", contest & _not_first(decision == _OPEN, rank, group, table.anchor))
@@ -310,6 +337,7 @@ def _plan_day(
         decision=own(words),
         counted=own(~exempt),
         n_unknown_events=context.n_unknown,
+        n_unknown_messages=past.n_unknown,
     )
 
 
@@ -341,15 +369,44 @@ def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[_Tabl
     return _Table(*(np.concatenate(column) for column in columns)), tuple(labels), offers
 
 
-def _send_times(planned: Dates, today: np.datetime64, policy: Policy) -> Dates:
-    """Send what was missed today at its hour, and what falls into quiet hours at their end."""
+def _send_times(table: _Table, today: np.datetime64, policy: Policy, customers: Customers) -> Dates:
+    """Send what was missed today at its hour, and what falls into quiet hours at their end; all on existing times."""
+    planned = table.planned
     late = planned < today.astype("datetime64[s]")
     hour = planned - planned.astype("datetime64[D]")
     send: Dates = np.where(late, today.astype("datetime64[s]") + hour, planned)
+    send = _skip_gaps(send, customers, table.row)
     if policy.quiet_hours is not None:
         start, end = policy.quiet_hours
-        send = skip_quiet_hours(send, start_hour=start, end_hour=end)
+        send = _skip_gaps(skip_quiet_hours(send, start_hour=start, end_hour=end), customers, table.row)
     return send
+
+
+def _skip_gaps(local: Dates, customers: Customers, row: Integers) -> Dates:
+    """Move local times that a change of the clocks skips to the first moment after it."""
+    zones, code = customers.time_zone
+    day = local.astype("datetime64[D]")
+    distinct = np.unique(day)
+    moved = local
+    for i, name in enumerate(zones):
+        zone = ZoneInfo(name)
+        for date in distinct:
+            offsets = [_offset(date + ahead * _DAY, zone) for ahead in (0, 1)]
+            if offsets[0] >= offsets[1]:  # no hour is skipped
+                continue
+            mine = np.nonzero((day == date) & (code[row] == i))[0]
+            utc = local_to_utc(local[mine], zone)
+            skipped = utc + offsets[0] != local[mine]
+            skipped &= utc + offsets[1] != local[mine]
+            moved = moved.copy() if moved is local else moved
+            moved[mine[skipped]] = (utc + offsets[1])[skipped]
+    return moved
+
+
+def _offset(date: np.datetime64, zone: ZoneInfo) -> np.timedelta64:
+    """Local time less UTC at the beginning of a day."""
+    offset = datetime.combine(date.astype(object), time(), tzinfo=zone).utcoffset() or timedelta()
+    return np.timedelta64(round(offset.total_seconds()), "s")
 
 
 def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:
@@ -363,10 +420,10 @@ def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:
     return found
 
 
-def _not_first(open_: Bools, rank: Integers, group: Integers, anchor: Dates) -> Bools:
-    """Whether another open row of the same customer, group and anchor stands further up."""
+def _not_first(open_: Bools, *columns: npt.NDArray[Any]) -> Bools:
+    """Whether another open row that is the same in these columns stands further up."""
     rows = np.nonzero(open_)[0]
-    key = row_keys(*(column[rows].astype(np.float64) for column in (rank, group, anchor)))
+    key = row_keys(*(column[rows].astype(np.float64) for column in columns))
     _, first = np.unique(key, return_index=True)
     found = np.ones(len(open_), dtype=bool)
     found[rows[first]] = False
@@ -392,8 +449,7 @@ def _cool_down(
     soon = (send < latest + rest) | (single & ~np.isnat(latest))
     held = np.array(triggers)[table.journey] & ((rest > np.timedelta64(0, "D")) | single)
     decide("cool-down", held & soon)
-    nothing = np.zeros(len(rank), dtype=np.int64).astype("datetime64[s]")
-    decide("cool-down", held & _not_first((decision == _OPEN) & held, rank, table.journey, nothing))
+    decide("cool-down", held & _not_first((decision == _OPEN) & held, rank, table.journey))
 
 
 def _channels(journeys: tuple[JourneyKind, ...], customers: Customers, table: _Table) -> tuple[Integers, list[str]]:
@@ -424,13 +480,6 @@ def _uniform(ids: npt.NDArray[Any], salt: str) -> Floats:
     hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
     numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
     return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
-
-
-def _like(suppressed: npt.NDArray[Any], ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Check that the suppression list is of the same kind as the identifiers."""
-    if len(suppressed) and len(ids) and (suppressed.dtype.kind in "iu") != (ids.dtype.kind in "iu"):
-        raise InputError("suppressed", "identifiers like those of the customers", suppressed[0])
-    return suppressed
 
 
 def _to_utc(local: Dates, customers: Customers, row: Integers) -> Dates:

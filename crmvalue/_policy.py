@@ -9,7 +9,7 @@ import attrs
 
 from crmvalue._checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._customers import encode_customers
-from crmvalue._values import checked_field
+from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FrequencyCap", "Policy"]
 
-_SECONDS_A_DAY = 86_400
+
+def _optional_days(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_whole_number(name, value, low=1, high=3660)
 
 
 @attrs.frozen(kw_only=True)
@@ -46,15 +48,13 @@ class FrequencyCap:
     """
 
     messages: int = checked_field("messages", lambda name, value: as_whole_number(name, value, low=1))
-    days: int | None = attrs.field(default=None)
+    days: int | None = checked_field("days", _optional_days, default=None)
     per: Literal["day", "week", "month"] | None = None
     channel: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.days is None) == (self.per is None):
             raise InputError("days", "given, or `per` in its place", self.days)
-        if self.days is not None:
-            as_whole_number("days", self.days, low=1, high=3660)
         if self.per is not None:
             require_choice("per", self.per, ("day", "week", "month"))
         if self.channel is not None:
@@ -82,7 +82,7 @@ def _hours(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - checked here
 
 
 def _suppressed(value: ArrayLike) -> npt.NDArray[Any]:
-    return encode_customers("suppressed", value)[0]
+    return read_only(own(encode_customers("suppressed", value)[0]))
 
 
 def _share(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
@@ -93,7 +93,8 @@ def _optional_count(name: str, value: Any) -> int | None:  # noqa: ANN401 - chec
     return None if value is None else as_whole_number(name, value, low=0)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@stay_frozen
+@attrs.frozen(kw_only=True)
 class Policy:
     """What holds for every message of a plan.
 
@@ -117,7 +118,8 @@ class Policy:
         Messages of a journey that earlier runs have missed and that are still valid: the latest of each customer and
         journey, all, or none.
     unknown_customers : {"raise", "count"}, optional
-        Events and past messages of customers who are not among those of the plan: an error, or left out and counted.
+        Events and past messages of customers who are not among those of the plan: an error, or left out and counted in
+        the plan.
 
     Examples
     --------
@@ -130,7 +132,7 @@ class Policy:
     caps: tuple[FrequencyCap, ...] = attrs.field(default=(), converter=_caps)
     control_share: float = checked_field("control_share", _share, default=0.0)
     salt: str = checked_field("salt", as_text, default="crmvalue")
-    suppressed: npt.NDArray[Any] = attrs.field(default=(), converter=_suppressed)
+    suppressed: npt.NDArray[Any] = array_field(_suppressed, default=())
     budget: int | None = checked_field("budget", _optional_count, default=None)
     catch_up: Literal["latest", "all", "skip"] = "latest"
     unknown_customers: Literal["raise", "count"] = "raise"

@@ -152,7 +152,7 @@ class Condition:
         require_choice("measure", self.measure, get_args(Measure))
         if self.measure != "value" and self.type != "date":
             raise InputError("measure", "'value' for a column that is no date", self.measure)
-        require_choice("operator", self.operator, _OPERATORS[self.type])
+        require_choice(f"operator on {self.column}", self.operator, _OPERATORS[self.type])
         object.__setattr__(self, "value", self._read_value())  # frozen, but checked as a whole
 
     def _read_value(self) -> Any:  # noqa: ANN401 - as `value`

@@ -26,22 +26,32 @@ TableBasis = Literal["rfm", "rf", "r_fm"]
 
 _DIGITS = {"rfm": 3, "rf": 2, "r_fm": 2}
 _PIECE = re.compile(r"\d|\[\d-\d\]|\*", re.ASCII)
-_MOST_SHOWN = 12
 _MOST_GROUPS = 256
+
+_MOST_SHOWN = 12
 
 _NOTES = {
     "Champions": ("Bought lately, often, and for much.", "Thank them, show them what is new first, ask for referrals."),
     "Loyal": (
-        "Buy often and keep coming.",
+        "Fairly recent; much or often.",
         "Offer more of what they like, ask for reviews, keep the programme worth it.",
     ),
-    "Potential Loyalist": ("Bought lately, more than once.", "Invite to the programme, recommend what fits."),
+    "Potential Loyalist": (
+        "More recent than many; frequency and spend in the middle.",
+        "Invite to the programme, recommend what fits.",
+    ),
     "New": ("Bought just now for the first time.", "Welcome, help with the start, lead to the second purchase."),
     "Promising": ("Bought not long ago, little so far.", "Make known what else there is; a small reason to return."),
-    "Need Attention": ("Middling in everything and slowing down.", "An offer with an end, based on past purchases."),
+    "Need Attention": (
+        "Silent longer than many; little or middling so far.",
+        "An offer with an end, based on past purchases.",
+    ),
     "About To Sleep": ("Have not bought for a while, and not much before.", "Remind them of what they liked."),
     "At Risk": ("Bought often or for much, long ago.", "Win back in person: a good offer, a question what was wrong."),
-    "Can't Lose Them": ("Were among the best, silent for long.", "Call them; the best win-back offer there is."),
+    "Can't Lose Them": (
+        "High in frequency or spend, and silent longest.",
+        "Call them; the best win-back offer there is.",
+    ),
     "Hibernating": ("Bought little, long ago.", "A cheap reminder now and then; no costly offers."),
     "Lost": ("Bought least, and longest ago.", "One last try at no cost, or leave them alone."),
 }
@@ -154,7 +164,7 @@ class SegmentTable:
     cells : ndarray
         For each cell [r - 1, f - 1, m - 1] the place of its group among `names`, shape (k, k, k).
     meanings, actions : tuple of str
-        A line for each group on who they are and on what to do.
+        A line for each group on who they are, relative to the base of the break points, and on what to do.
 
     Examples
     --------

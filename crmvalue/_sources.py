@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months, anniversary
-from crmvalue._checks import as_days, as_flag, as_positive, as_text, as_whole_number, require_choice
+from crmvalue._checks import as_days, as_flag, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._offers import Offer, as_offer
 from crmvalue._values import checked_field
 from crmvalue.errors import InputError
@@ -154,8 +154,8 @@ def _optional_text(name: str, value: Any) -> str | None:  # noqa: ANN401 - check
     return None if value is None else as_text(name, value)
 
 
-def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401, ARG001 - the signature of checked_field
-    return None if value is None else as_offer(value)
+def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_offer(name, value)
 
 
 def _name(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
@@ -207,15 +207,23 @@ def whole_field(name: str, low: int, high: int, **options: Any) -> Any:  # noqa:
     )
 
 
+def _hours(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
+    hours = as_positive(name, value, zero=True)
+    if hours > _MOST_HOURS:
+        raise InputError(name, f"from 0 to {_MOST_HOURS}", hours)
+    return hours
+
+
 _PRIORITY = 1_000_000
+_MOST_HOURS = 3660 * 24
 
 
 @attrs.frozen
 class BirthdayJourney:
     """A message some days before each birthday, or another anniversary, with an offer that ends some days after.
 
-    Of several journeys on one date each customer gets one a year: of those whose segment he is in, that with the
-    highest priority.
+    Of several journeys on one date each customer gets one a year: of those that are due on a day and whose segment he
+    is in, that with the highest priority.
 
     Parameters
     ----------
@@ -323,13 +331,30 @@ class BirthdayJourney:
         planned = _at_hour(day - np.timedelta64(self.days_before, "D"), self.send_hour)
         expires = _at_hour(day + np.timedelta64(self.valid_days_after + 1, "D"), 0) - _SECOND
         return Candidates(
-            row, np.zeros(len(row), dtype=np.int64), ("message",), day.astype("datetime64[s]"), planned, expires,
+            row, np.zeros(len(row), dtype=np.int64), ("message",),
+            day.astype("datetime64[Y]").astype("datetime64[s]"),  # one a year, even if the date is corrected meanwhile
+            planned, expires,
             np.full(len(row), NEVER), (self.offer,),
         )  # fmt: skip
 
 
 class AnniversaryMessage(NamedTuple):
-    """Days of a message: when it is sent, the day itself, and the last on which its offer holds."""
+    """Days of a message of an anniversary.
+
+    Parameters
+    ----------
+    sent_on : ndarray of datetime64[D]
+        When it is sent.
+    day : ndarray of datetime64[D]
+        The anniversary.
+    valid_until : ndarray of datetime64[D]
+        Last day on which its offer holds.
+
+    Examples
+    --------
+    >>> str(BirthdayJourney("birthday").message("1990-03-05", 2024).sent_on)
+    '2024-02-27'
+    """
 
     sent_on: Dates
     day: Dates
@@ -340,8 +365,8 @@ class AnniversaryMessage(NamedTuple):
 class TriggerJourney:
     """A message some time after an event, unless something else has happened meanwhile.
 
-    The event is one of yours, or made by :func:`price_drops` or :func:`segment_changes`. The functions
-    :meth:`abandoned_cart`, :meth:`welcome` and :meth:`no_second_purchase` give the usual ones.
+    The event is one of yours. The functions :meth:`abandoned_cart`, :meth:`welcome` and :meth:`no_second_purchase` give
+    the usual ones.
 
     Parameters
     ----------
@@ -350,7 +375,7 @@ class TriggerJourney:
     event : str
         Event that starts it.
     wait_hours : float, optional
-        Hours from the event to the message, >= 0.
+        Hours from the event to the message, from 0 to 87840 (ten years).
     unless : str or sequence of str, optional
         Events that call the message off, looked up until the moment of sending.
     valid_days : int, optional
@@ -370,9 +395,7 @@ class TriggerJourney:
 
     name: str = name_field()
     event: str = checked_field("event", _name, kw_only=True)
-    wait_hours: float = checked_field(
-        "wait_hours", lambda name, value: as_positive(name, value, zero=True), default=0.0, kw_only=True
-    )
+    wait_hours: float = checked_field("wait_hours", _hours, default=0.0, kw_only=True)
     unless: tuple[str, ...] = checked_field("unless", _words, default=(), kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
     cool_down_days: int = whole_field("cool_down_days", 0, 3660, default=7)
@@ -426,21 +449,28 @@ def cascade_candidates(cascade: Cascade, context: Context) -> Candidates:
     bought = context.latest_day("purchase")
     given = context.date(cascade.date)
     last = np.fmax(given, bought)
+    rule = f"no later than the day of the run ({context.today})"
+    require(np.isnat(last) | (last <= context.today), f"dates[{cascade.date!r}]", last, rule)
     rows = np.nonzero(~np.isnat(last))[0]
     due = cascade.due(last[rows], context.today, most_days_late=cascade.catch_up_days)
     months = np.array(cascade.months, dtype=np.int64)
     step = np.searchsorted(months, due.month)
     row = rows[due.row]
     anchor = last[row]
-    ends = add_months(anchor, np.append(months[1:], cascade.end_month)[step])
+    ends = add_months(anchor, np.append(months[1:], cascade.given_up_month)[step])
     exited: Dates = np.full(len(row), NEVER)
     if cascade.ends_with == "reaction":
-        exited = context.first_after(("reaction",), row, _at_hour(anchor, 0))
+        exited = context.first_after(("reaction",), row, _at_hour(_next_day(anchor), 0) - _SECOND)
     return Candidates(
         row, step, tuple(f"month {month}" for month in cascade.months), anchor.astype("datetime64[s]"),
         _at_hour(due.date, cascade.send_hour), _at_hour(ends, 0) - _SECOND, exited,
         tuple(cascade.offer_of(i) for i in range(len(months))),
     )  # fmt: skip
+
+
+def _next_day(day: Dates) -> Dates:
+    moved: Dates = np.add(day, _DAY)
+    return moved
 
 
 def _at_hour(day: Dates, hour: int) -> Dates:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LIFECYCLE_STAGES", "LOYALTY_STEPS", "lifecycle_stage", "loyalty_step", "value_tier"]
 
+_ABC = (0.8, 0.95)  # shares of the value
+
 LIFECYCLE_STAGES = ("active", "sleeping", "potential churn", "churned")
 """Stages by silence, in the order in which a silent customer passes them."""
 LOYALTY_STEPS = ("first purchase", "repeat", "regular", "loyal", "advocate")
@@ -130,7 +132,7 @@ def value_tier(
     value: ArrayLike,
     *,
     by: Literal["value_share", "customer_share"],
-    limits: ArrayLike = (0.8, 0.95),
+    limits: ArrayLike | None = None,
     names: Sequence[str] | None = None,
 ) -> npt.NDArray[np.str_]:
     """Tier of each customer by value: those who make 80 % of it, or the best 10 % of customers.
@@ -142,7 +144,8 @@ def value_tier(
     by : {"value_share", "customer_share"}
         What the limits count: the cumulative share of the value, or that of the customers, best first.
     limits : array_like, optional
-        Where each tier but the last ends, ascending, in (0, 1). The default is the ABC analysis.
+        Where each tier but the last ends, ascending, in (0, 1). Of the value (0.8, 0.95) by default, the ABC analysis;
+        of the customers they have to be given.
     names : sequence of str, optional
         One more than limits, best first; by default "A", "B", "C", ...
 
@@ -177,6 +180,10 @@ def value_tier(
     if not values.any():
         raise InputError("value", "above 0 for at least one customer", 0.0)
     require_choice("by", by, ("value_share", "customer_share"))
+    if limits is None:
+        if by == "customer_share":
+            raise InputError("limits", "given with by='customer_share'", None, hint="[0.1] for the best 10 %")
+        limits = _ABC
     ends = as_column("limits", limits)
     require((ends > 0) & (ends < 1), "limits", ends, "in (0, 1)", hint="0.8, not 80")
     require(np.diff(ends, prepend=-1.0) > 0, "limits", ends, "in ascending order")

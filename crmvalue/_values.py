@@ -111,7 +111,7 @@ def array_field(converter: Any = read_only, **options: Any) -> Any:  # noqa: ANN
 def _equal(left: npt.NDArray[Any] | None, right: npt.NDArray[Any] | None) -> bool:
     if left is None or right is None:
         return left is right
-    return np.array_equal(left, right, equal_nan=left.dtype.kind in "fc" and right.dtype.kind in "fc")
+    return np.array_equal(left, right, equal_nan=left.dtype.kind in "fcmM" and right.dtype.kind in "fcmM")
 
 
 def _short(array: npt.NDArray[Any] | None) -> str:

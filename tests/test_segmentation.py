@@ -179,10 +179,11 @@ class TestConcentration:
 
     def test_says_it_in_a_sentence(self):
         said = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
-        assert said == "20% of the customers hold 50% of the value; 20% of them make 50%"
+        assert said == "the best 20% of the customers hold 50% of the value; the best 20% hold 50%"
         few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_level=0.8).message
         assert few == (
-            "0.5% of the customers hold 100% of the value; 0.04% of them make 80%; the warning level of 80% is reached"
+            "the best 0.5% of the customers hold 100% of the value; the best 0.04% hold 80%; "
+            "the warning level of 80% is reached"
         )
 
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)

@@ -198,7 +198,7 @@ class TestValueTier:
             ([500, 300, 100, 60, 40], {"by": "value_share"}, "AABBC"),  # definition: 0, .5 | .8, .9 | .96 are ahead
             ([7, 7, 1, 1], {"by": "customer_share", "limits": [0.25]}, "AABB"),  # equals are not parted
             ([1, 1, 1], {"by": "value_share"}, "AAA"),
-            ([3], {"by": "customer_share"}, "A"),
+            ([3], {"by": "customer_share", "limits": [0.8]}, "A"),
             ([0, 5], {"by": "value_share"}, "CA"),
             (range(1, 11), {"by": "customer_share", "limits": [0.1, 0.3]}, "CCCCCCCBBA"),
             (range(1, 11), {"by": "customer_share", "limits": [0.7]}, "BBBAAAAAAA"),  # 0.7 * 10 < 7 in floats

@@ -267,7 +267,20 @@ VALUES_WITH_INTERVALS = attrs.evolve(
 )
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
 
+ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
+PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
+
 VALUES = [
+    journeys.Offer(percent=10),
+    journeys.Cascade(offers=["5 %"]),
+    journeys.Cascade().steps(["2023-08-31"]),
+    journeys.Cascade().state(["2023-08-31"], "2024-05-31"),
+    journeys.Cascade().due(["2023-08-31"], "2024-05-31"),
+    journeys.BirthdayJourney("birthday"),
+    journeys.TriggerJourney("cart", event="cart"),
+    journeys.FrequencyCap(messages=1, days=7),
+    PLAN,
+    PLAN.history(),
     ltv.LTV_TO_CAC_BANDS,
     ltv.LTV_TO_CAC_BANDS.bands[-1],
     ltv.LTV_TO_CAC_BENCHMARKS[0],
@@ -351,8 +364,8 @@ VALUES = [
 ]
 """One of each public class of values, and more."""
 
-NOT_COMPARED = {segmentation.Column}
-"""Classes whose `==` makes a rule."""
+NOT_COMPARED = {segmentation.Column, journeys.Customers, journeys.Events, journeys.Policy}
+"""A class whose `==` makes a rule, and what a plan is made of, which is compared by its plans."""
 
 
 def each_value():
