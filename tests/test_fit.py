@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -188,3 +189,43 @@ def test_models_are_compared_on_a_split_with_covariates():
 
 def test_a_published_model_needs_no_fit():
     assert BgBb(1.204, 0.750, 0.657, 2.783).alpha == 1.204
+
+
+class TestNearCertainty:
+    """A customer of whom no repeat purchase was to be expected: the logarithm of 1 - P(a purchase), P tiny."""
+
+    @pytest.mark.parametrize(
+        ("r", "alpha", "s", "beta", "age"),
+        [
+            (1.001, 1e4, 13.445465228967082, 0.020224762193311235, 5000.0),
+            (20.0, 1e4, 20.0, 0.01, 5000.0),
+            (0.05, 1e3, 5.0, 0.05, 52.0),
+            (0.01, 1e4, 1.0, 0.01, 1.0),
+            (0.55, 10.56, 0.61, 11.64, 1e-3),
+        ],
+    )
+    def test_pareto_nbd(self, r, alpha, s, beta, age):
+        """P is the integral over the time of the first purchase, at 50 digits."""
+        with mpmath.workdps(50):
+            values = [mpmath.mpf(value) for value in (r, alpha, s, beta)]
+            ends = [0, *(beta * 10**k for k in range(7) if beta * 10**k < age), age]
+
+            def density(u):
+                shape, rate, other, its_rate = values
+                return shape / (rate + u) * (rate / (rate + u)) ** shape * (its_rate / (its_rate + u)) ** other
+
+            expected = float(mpmath.log1p(-mpmath.quad(density, ends)))
+        once = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[age], time_unit="week")
+        assert ParetoNbd(r, alpha, s, beta, "week").log_likelihood(once)[0] == pytest.approx(expected, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("r", "alpha", "a", "b", "age"), [(0.01, 1e4, 50.0, 0.01, 52.0), (0.5, 6.0, 0.9, 1.6, 1e-6)]
+    )
+    def test_mbg_nbd(self, r, alpha, a, b, age):
+        """Not lost at once, and a purchase: b / (a + b) (1 - (alpha / (alpha + T))^r), at 50 digits."""
+        with mpmath.workdps(50):
+            stays = mpmath.mpf(b) / (mpmath.mpf(a) + b)
+            buys = 1 - (mpmath.mpf(alpha) / (mpmath.mpf(alpha) + age)) ** mpmath.mpf(r)
+            expected = float(mpmath.log1p(-stays * buys))
+        once = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[age], time_unit="week")
+        assert MbgNbd(r, alpha, a, b, "week").log_likelihood(once)[0] == pytest.approx(expected, rel=1e-12)

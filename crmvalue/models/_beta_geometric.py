@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Core"]
 
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
+_NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _ROWS = 1 << 14  # at a time in the discounted sum
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 
@@ -63,8 +64,14 @@ class Core(NamedTuple):
             - here.r * np.log1p(age / here.alpha)
             - x * np.log(here.alpha + age)
         )
-        found: Floats = (alive + np.logaddexp(0.0, here.log_odds_lost(x, t_x, age)))[inverse]
-        return found
+        found = alive + np.logaddexp(0.0, here.log_odds_lost(x, t_x, age))
+        if (
+            self.early
+        ):  # nobody is expected to buy: the chance of a purchase has the digits that a likelihood near 1 hides
+            chance = here.b / (here.a + here.b) * -np.expm1(-here.r * np.log1p(age / here.alpha))
+            found = np.where((x == 0) & (found > _NEAR_ONE), np.log1p(-chance), found)
+        each: Floats = found[inverse]
+        return each
 
     def prob_alive(self, history: PurchaseHistory, at: ArrayLike) -> Floats:
         """Probability of each customer to be alive `at` time units after the end of observation."""

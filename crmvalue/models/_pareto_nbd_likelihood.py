@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
 
+_NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _CELLS = 1 << 14  # rows times nodes at a time: what a step works on stays in the cache of the processor
 _ROWS = 1 << 11
@@ -62,6 +63,13 @@ def log_likelihood(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats,
     log_odds = log_died_to_alive(x, t_x, age, r, alpha, s, beta)
     alive = log_rising(r, x) - r * np.log1p(age / alpha) - x * np.log(alpha + age) - s * np.log1p(age / beta)
     total: Floats = alive + np.logaddexp(0.0, log_odds)
+    # Nobody is expected to buy: the likelihood is near 1, and the chance of a purchase, the same integral with both
+    # processes in each other's place, has the digits that 1 hides.
+    rows = np.nonzero((x == 0) & (total > _NEAR_ONE))[0]
+    if len(rows):
+        nothing = np.zeros(len(rows))
+        log_chance = log_died_to_alive(nothing, nothing, age[rows], s, beta[rows], r, alpha[rows]) + alive[rows]
+        total[rows] = np.log1p(-np.exp(log_chance))
     return total
 
 
