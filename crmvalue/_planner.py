@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -386,27 +386,25 @@ def _skip_gaps(local: Dates, customers: Customers, row: Integers) -> Dates:
     """Move local times that a change of the clocks skips to the first moment after it."""
     zones, code = customers.time_zone
     day = local.astype("datetime64[D]")
-    distinct = np.unique(day)
-    moved = local
+    days = np.unique(day)
+    moved = local.copy()
     for i, name in enumerate(zones):
         zone = ZoneInfo(name)
-        for date in distinct:
-            offsets = [_offset(date + ahead * _DAY, zone) for ahead in (0, 1)]
-            if offsets[0] >= offsets[1]:  # no hour is skipped
-                continue
+        for date in days[[_offset(date, zone) < _offset(date + _DAY, zone) for date in days]]:  # an hour is skipped
             mine = np.nonzero((day == date) & (code[row] == i))[0]
-            utc = local_to_utc(local[mine], zone)
-            skipped = utc + offsets[0] != local[mine]
-            skipped &= utc + offsets[1] != local[mine]
-            moved = moved.copy() if moved is local else moved
-            moved[mine[skipped]] = (utc + offsets[1])[skipped]
+            moved[mine] = _from_utc(local_to_utc(local[mine], zone), zone)
     return moved
 
 
-def _offset(date: np.datetime64, zone: ZoneInfo) -> np.timedelta64:
+def _offset(date: np.datetime64, zone: ZoneInfo) -> timedelta:
     """Local time less UTC at the beginning of a day."""
-    offset = datetime.combine(date.astype(object), time(), tzinfo=zone).utcoffset() or timedelta()
-    return np.timedelta64(round(offset.total_seconds()), "s")
+    return datetime.combine(date.astype(object), time(), tzinfo=zone).utcoffset() or timedelta()
+
+
+def _from_utc(utc: Dates, zone: ZoneInfo) -> Dates:
+    times, place = np.unique(utc, return_inverse=True)
+    local = [instant.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None) for instant in times.tolist()]
+    return np.array(local, dtype="datetime64[s]")[place]
 
 
 def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:

@@ -1,0 +1,702 @@
+"""The planner against slow rules of its own: clocks, caps, consent, order, duplicates, and what it refuses."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.journeys import (
+    BirthdayJourney,
+    Cascade,
+    Customers,
+    Events,
+    FrequencyCap,
+    MessageHistory,
+    Plan,
+    Policy,
+    TriggerJourney,
+    explain,
+    plan,
+    simulate_plan,
+)
+
+DAY = np.timedelta64(1, "D")
+TODAY = np.datetime64("2024-05-31")
+
+
+def one(**fields):
+    """Give a customer who may be written to by e-mail."""
+    return Customers(**{"customer": [1], "consent": {"email": [True]}, **fields})
+
+
+def trigger(name="visit", **fields):
+    return TriggerJourney(name, **{"event": "visit", "cool_down_days": 0, **fields})
+
+
+def visits(*times, customer=1, name="visit"):
+    return Events(customer=[customer] * len(times), name=[name] * len(times), time=times)
+
+
+def sent(made):
+    """Give who is sent what, when and where, in an order of its own."""
+    columns = (made.key, made.journey, made.send_time_utc, made.channel, made.offer)
+    rows = zip(*(column.tolist() for column in columns), made.decision.tolist(), strict=True)
+    return sorted(row[:-1] for row in rows if row[-1] == "send")
+
+
+class TestBirthdays:
+    """Sent 7 days before, valid to the end of the 7th day after, one for each birthday year."""
+
+    @pytest.mark.parametrize(
+        ("born", "start", "leap_day", "sent_on", "valid_to"),
+        [
+            ("1990-01-03", "2024-12-20", "backward", "2024-12-27", "2025-01-10"),
+            ("1990-12-31", "2025-12-10", "backward", "2025-12-24", "2026-01-07"),
+            ("1990-03-05", "2025-02-20", "backward", "2025-02-26", "2025-03-12"),
+            ("1990-03-05", "2024-02-20", "backward", "2024-02-27", "2024-03-12"),
+            ("1992-02-29", "2025-02-15", "backward", "2025-02-21", "2025-03-07"),
+            ("1992-02-29", "2025-02-15", "forward", "2025-02-22", "2025-03-08"),
+            ("1992-02-29", "2024-02-15", "backward", "2024-02-22", "2024-03-07"),
+            ("1992-02-29", "2024-02-15", "forward", "2024-02-22", "2024-03-07"),
+            ("1992-02-29", "2024-02-15", "skip", "2024-02-22", "2024-03-07"),
+            ("1992-02-29", "2025-02-15", "skip", None, None),
+        ],
+    )
+    def test_published_days_in_daily_runs(self, born, start, leap_day, sent_on, valid_to):
+        base = one(dates={"birthday": [born]})
+        made = plan([BirthdayJourney("b", leap_day=leap_day)], base, None, None, Policy(), start, days=20)
+        ours = made.decision == "send"
+        assert made.send_time[ours].astype(str).tolist() == [f"{sent_on}T10:00:00"] * (sent_on is not None)
+        assert made.expires[ours].astype(str).tolist() == [f"{valid_to}T23:59:59"] * (sent_on is not None)
+
+    def test_the_birthday_year_is_that_of_the_day_itself(self):
+        base = one(dates={"birthday": ["1990-01-03"]})
+        made = plan([BirthdayJourney("b")], base, None, None, Policy(), "2024-12-27")
+        assert made.anchor.astype("datetime64[Y]").astype(str).tolist() == ["2025"]
+
+    def test_a_date_that_is_corrected_meanwhile_brings_no_second_message(self):
+        journeys = [BirthdayJourney("b"), BirthdayJourney("leap", leap_day="forward", segment="vip", priority=1)]
+        first = plan(
+            journeys,
+            one(dates={"birthday": ["1992-02-29"]}, segments={"vip": [False]}),
+            None,
+            None,
+            Policy(),
+            "2025-02-21",
+        )
+        for born in ("1992-03-01", "1992-02-29"):  # and as a VIP he would celebrate on 1 March
+            base = one(dates={"birthday": [born]}, segments={"vip": [True]})
+            again = plan(journeys, base, None, first.history(), Policy(), "2025-02-22")
+            assert set(again.decision.tolist()) == {"duplicate"}
+
+    @pytest.mark.parametrize(("days_late", "decisions"), [(3, ["send"]), (4, [])])
+    def test_a_missed_run_is_caught_up_until_the_limit(self, days_late, decisions):
+        base = one(dates={"birthday": ["1990-06-07"]})
+        made = plan([BirthdayJourney("b", catch_up_days=3)], base, None, None, Policy(), TODAY + days_late)
+        assert made.decision.tolist() == decisions
+        assert (made.send_time.astype("datetime64[D]") == TODAY + days_late).all()
+
+    def test_the_day_of_birth_is_no_anniversary(self):
+        base = one(dates={"registered": ["2024-05-31"]})
+        journey = BirthdayJourney("r", date="registered", days_before=0)
+        assert len(plan([journey], base, None, None, Policy(), "2024-05-31")) == 0
+        assert len(plan([journey], base, None, None, Policy(), "2025-05-31")) == 1
+
+
+CHANGES = [
+    ("Europe/Kyiv", "2024-03-31"),
+    ("Europe/Kyiv", "2024-10-27"),
+    ("America/New_York", "2024-03-10"),
+    ("America/New_York", "2024-11-03"),
+    ("Australia/Lord_Howe", "2024-10-06"),
+    ("Australia/Lord_Howe", "2024-04-07"),
+]
+
+
+@lru_cache
+def clock(zone, day):
+    """Read a zone's clock every ten minutes from the day before the change to two days after: (UTC, local)."""
+    start = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC) - dt.timedelta(days=2)
+    instants = [start + dt.timedelta(minutes=10 * i) for i in range(6 * 24 * 6)]
+    return [(utc.replace(tzinfo=None), utc.astimezone(ZoneInfo(zone)).replace(tzinfo=None)) for utc in instants]
+
+
+def is_quiet(moment, hours):
+    start, end = hours
+    return start <= moment.hour < end if start < end else moment.hour >= start or moment.hour < end
+
+
+class TestClocks:
+    """A message goes out at the first instant whose local time is not before the planned one and not quiet."""
+
+    @given(
+        st.sampled_from(CHANGES),
+        st.integers(0, 24 * 6 - 1),
+        st.none() | st.tuples(st.integers(0, 23), st.integers(0, 23)).filter(lambda hours: hours[0] != hours[1]),
+    )
+    @example(("Europe/Kyiv", "2024-03-31"), 3 * 6 + 3, (4, 6))  # skipped by the clock, right into quiet hours
+    @example(("Europe/Kyiv", "2024-03-31"), 0, (22, 3))  # quiet until an hour that does not exist
+    @example(("Australia/Lord_Howe", "2024-10-06"), 2 * 6, (22, 2))
+    @example(("America/New_York", "2024-11-03"), 6, None)  # the hour that comes twice
+    @settings(max_examples=60)
+    def test_over_both_changes(self, change, step, hours):
+        zone, day = change
+        planned = dt.datetime.fromisoformat(day) + dt.timedelta(minutes=10 * step)
+        utc, local = next(
+            (utc, local)
+            for utc, local in clock(zone, day)
+            if local >= planned and not (hours and is_quiet(local, hours))
+        )
+        base = one(time_zone=zone)
+        made = plan([trigger(valid_days=9)], base, visits(planned), None, Policy(quiet_hours=hours), day)
+        assert made.decision.tolist() == ["send"]
+        assert made.send_time_utc.tolist() == [utc]
+        assert made.send_time.tolist() == [local]
+
+    @pytest.mark.parametrize(
+        ("planned", "sent_at"),
+        [
+            ("2024-05-31T05:30", "2024-05-31T06:00:00"),
+            ("2024-05-31T05:59:59", "2024-05-31T06:00:00"),
+            ("2024-05-31T06:00", "2024-05-31T06:00:00"),
+            ("2024-05-31T21:59:59", "2024-05-31T21:59:59"),
+            ("2024-05-31T22:00", "2024-06-01T06:00:00"),
+            ("2024-05-31T00:00", "2024-05-31T06:00:00"),
+        ],
+    )
+    def test_quiet_from_22_to_6(self, planned, sent_at):
+        made = plan([trigger()], one(), visits(planned), None, Policy(quiet_hours=(22, 6)), TODAY)
+        assert made.send_time.astype(str).tolist() == [sent_at]
+
+    def test_a_message_that_is_over_when_the_quiet_hours_end_is_not_sent(self):
+        journey = BirthdayJourney("b", days_before=0, valid_days_after=0, send_hour=23)
+        base = one(dates={"birthday": ["1990-05-31"]})
+        made = plan([journey], base, None, None, Policy(quiet_hours=(22, 6)), TODAY)
+        assert made.decision.tolist() == ["expired"]
+
+
+N = 8
+VISITS = st.lists(
+    st.tuples(st.integers(0, N - 1), st.sampled_from(["visit", "cart", "purchase"]), st.integers(0, 8 * 24 * 4)),
+    max_size=25,
+)
+CAP = st.builds(
+    lambda messages, window, channel: FrequencyCap(messages=messages, channel=channel, **window),
+    st.integers(1, 3),
+    st.integers(1, 9).map(lambda days: {"days": days})
+    | st.sampled_from(["day", "week", "month"]).map(lambda p: {"per": p}),
+    st.sampled_from([None, "email", "sms"]),
+)
+JOURNEYS = [
+    Cascade(offers=["5 %", "7 %"], channels=("sms", "email"), catch_up_days=40),
+    BirthdayJourney("birthday", catch_up_days=4),
+    BirthdayJourney("gift", segment="vip", priority=0, catch_up_days=4),
+    trigger(channels=("email", "sms"), catch_up_days=5, valid_days=6),
+    TriggerJourney.abandoned_cart(channels=("sms",), priority=3),
+    trigger("receipt", event="purchase", exempt=True, purpose="service"),
+    trigger("again", event="visit", wait_hours=30, priority=0, once=True),
+]
+
+
+def base_of(order=range(N)):
+    who = np.array(order)
+    return Customers(
+        customer=[f"c{i}" for i in who],
+        dates={
+            "last_purchase": TODAY - (240 + 30 * who) * DAY,
+            "birthday": np.datetime64("1990-06-05") + who * DAY,
+        },
+        segments={"vip": who % 2 == 0},
+        consent={"email": who % 3 > 0, ("sms", "marketing"): who % 4 < 2, ("email", "service"): who >= 0},
+        time_zone=[CHANGES[i % 3 * 2][0] for i in who],
+    )
+
+
+def events_of(acts, order=None):
+    if not acts:
+        return None
+    acts = acts if order is None else [acts[i] for i in order]
+    who, names, quarters = zip(*acts, strict=True)
+    times = (TODAY - 3 * DAY).astype("datetime64[m]") + 15 * np.array(quarters)
+    return Events(customer=[f"c{i}" for i in who], name=names, time=times)
+
+
+def period(cap, day):
+    if cap.per == "month":
+        return day.year, day.month
+    return day - dt.timedelta(days=day.weekday()) if cap.per == "week" else day
+
+
+def most_in_window(cap, times):
+    """Count the messages in the fullest window of a cap."""
+    if cap.per is not None:
+        return max(Counter(period(cap, time.date()) for time in times).values(), default=0)
+    length = dt.timedelta(days=cap.days)
+    return max((sum(start <= time < start + length for time in times) for start in times), default=0)
+
+
+def is_full_around(cap, times, moment):
+    """Whether no further message at a moment fits between the messages on both sides of it."""
+    if cap.per is not None:
+        near = [time for time in times if period(cap, time.date()) == period(cap, moment.date())]
+    else:
+        near = [time for time in times if abs(time - moment) < dt.timedelta(days=cap.days)]
+    return len(near) >= cap.messages
+
+
+class TestCaps:
+    """No window of a cap holds more than its messages; exempt ones neither count nor are held back."""
+
+    @given(VISITS, st.lists(CAP, min_size=1, max_size=3), st.sampled_from([None, (22, 6), (10, 12)]))
+    @settings(max_examples=50)
+    def test_none_is_exceeded_and_none_holds_back_without_need(self, acts, caps, hours):
+        base = base_of()
+        made = plan(JOURNEYS, base, events_of(acts), None, Policy(caps=caps, quiet_hours=hours), TODAY, days=5)
+        is_sent = made.decision == "send"
+        assert not ((made.decision == "capped") & (made.journey == "receipt")).any()
+        assert (made.counted == (made.journey != "receipt")).all()
+        for customer in set(made.customer.tolist()):
+            mine = (made.customer == customer) & is_sent & made.counted
+            times = {
+                channel: made.send_time[mine & ((made.channel == channel) | (channel is None))].tolist()
+                for channel in (None, "email", "sms")
+            }
+            for cap in caps:
+                assert most_in_window(cap, times[cap.channel]) <= cap.messages
+            for i in np.nonzero((made.customer == customer) & (made.decision == "capped"))[0]:
+                for channel in ("email", "sms"):
+                    assert any(
+                        cap.channel in (None, channel)
+                        and is_full_around(cap, times[cap.channel], made.send_time[i].tolist())
+                        for cap in caps
+                    ) or not may_use(base, made, i, channel)
+
+    def test_a_full_channel_leaves_the_other(self):
+        base = one(consent={"email": [True], "sms": [True]})
+        policy = Policy(caps=[FrequencyCap(messages=1, per="day", channel="email")])
+        events = visits("2024-05-31T10:00", "2024-05-31T11:00", "2024-05-31T12:00")
+        made = plan([trigger(channels=("email", "sms"))], base, events, None, policy, TODAY)
+        assert made.channel.tolist() == ["email", "sms", "sms"]
+
+    @pytest.mark.parametrize(
+        ("cap", "times", "expected"),
+        [
+            (FrequencyCap(messages=1, days=7), ["05-20T10:00", "05-27T09:59", "05-27T10:00"], [1, 0, 1]),
+            (
+                FrequencyCap(messages=1, per="week"),
+                ["05-26T23:59", "05-27T00:00", "06-02T23:59", "06-03T00:00"],
+                [1, 1, 0, 1],
+            ),
+            (FrequencyCap(messages=1, per="month"), ["05-01T00:00", "05-31T23:59", "06-01T00:00"], [1, 0, 1]),
+            (
+                FrequencyCap(messages=2, per="day"),
+                ["05-20T00:00", "05-20T01:00", "05-20T23:59", "05-21T00:00"],
+                [1, 1, 0, 1],
+            ),
+        ],
+    )
+    def test_the_edges_of_windows(self, cap, times, expected):
+        """27 May 2024 is a Monday."""
+        times = [f"2024-{time}" for time in times]
+        made = simulate_plan(
+            [trigger(catch_up_days=0)], one(), visits(*times), Policy(caps=[cap]), "2024-05-01", "2024-06-05"
+        )
+        assert (made.decision == "send").tolist() == [bool(one_sent) for one_sent in expected]
+
+
+def may_use(base, made, i, channel):
+    """Whether a journey of the caps' property may write to a customer on a channel at all."""
+    journey = next(journey for journey in JOURNEYS if journey.name == made.journey[i])
+    row = base.customer.tolist().index(made.customer[i])
+    consent = base.consent.get((channel, journey.purpose), base.consent.get((channel, "*")))
+    return channel in journey.channels and bool(consent[row])
+
+
+class TestWholePlans:
+    """Twice the same, never twice the same message, whatever the order of anything."""
+
+    @given(VISITS, st.permutations(range(N)), st.permutations(JOURNEYS), st.randoms(use_true_random=False))
+    @settings(max_examples=50)
+    def test_no_order_matters(self, acts, order, journeys, random):
+        policy = Policy(budget=6, caps=[FrequencyCap(messages=1, days=2)], quiet_hours=(22, 6), control_share=0.2)
+        first = plan(JOURNEYS, base_of(), events_of(acts), None, policy, TODAY, days=3)
+        shuffled = random.sample(range(len(acts)), len(acts))
+        second = plan(journeys, base_of(order), events_of(acts, shuffled), None, policy, TODAY, days=3)
+        assert second == first
+
+    @given(VISITS)
+    @settings(max_examples=20)
+    def test_history_is_enough_and_no_key_is_sent_twice(self, acts):
+        policy, base, events = Policy(quiet_hours=(22, 6), budget=9), base_of(), events_of([*acts, *acts[:3]])
+        whole = plan(JOURNEYS, base, events, None, policy, TODAY, days=7)
+        assert len(sent(whole)) == len({row[0] for row in sent(whole)})
+        past, parts = MessageHistory.empty(), []
+        for day in range(7):
+            made = plan(JOURNEYS, base, events, past, policy, TODAY + day)
+            assert Plan.from_json(made.to_json()) == made
+            assert plan(JOURNEYS, base, events, past, policy, TODAY + day) == made
+            past = past + made.history()
+            parts += sent(made)
+            again = plan(JOURNEYS, base, events, past, attrs.evolve(policy, budget=None), TODAY + day)
+            assert not {row[0] for row in sent(again)} & {row[0] for row in parts}
+        assert sorted(parts) == sent(whole)
+        assert max(Counter(whole.run[whole.decision == "send"].tolist()).values(), default=0) <= 9
+        assert (whole.reason != "").all()
+
+    @given(VISITS)
+    @settings(max_examples=50)
+    def test_a_purchase_silences_the_cascade_until_its_first_month_comes_again(self, acts):
+        made = plan(JOURNEYS, base_of(), events_of(acts), None, Policy(), TODAY - 3, days=10)
+        ours = (made.journey == "win-back") & (made.decision == "send")
+        for who, name, quarters in acts:
+            if name == "purchase":
+                bought = TODAY - 3 + quarters // 96
+                assert (made.run[ours & (made.customer == f"c{who}")] < bought).all()
+
+    def test_the_same_event_given_twice_is_sent_once(self):
+        made = plan([trigger()], one(), visits("2024-05-31T10:00", "2024-05-31T10:00"), None, Policy(), TODAY)
+        assert made.n_by_decision == {"duplicate": 1, "send": 1}
+
+    def test_equal_priority_falls_to_the_name(self):
+        base = one(dates={"birthday": ["1990-06-07"]})
+        for names in (["a", "b"], ["b", "a"]):
+            made = plan([BirthdayJourney(name) for name in names], base, None, None, Policy(), TODAY)
+            assert made.journey[made.decision == "send"].tolist() == ["a"]
+
+    @pytest.mark.parametrize(
+        ("catch_up", "expected"),
+        [("latest", ["missed", "missed", "send"]), ("all", ["send"] * 3), ("skip", ["missed", "missed", "send"])],
+    )
+    def test_what_earlier_runs_have_missed(self, catch_up, expected):
+        events = visits("2024-05-29T09:00", "2024-05-30T09:00", "2024-05-31T09:00")
+        made = plan([trigger()], one(), events, None, Policy(catch_up=catch_up), TODAY)
+        assert made.decision.tolist() == expected
+        assert (made.send_time == np.datetime64("2024-05-31T09:00")).all()
+
+    def test_catching_up_on_yesterday_or_not(self):
+        for catch_up, expected in (("latest", "send"), ("skip", "missed")):
+            made = plan([trigger()], one(), visits("2024-05-30T09:00"), None, Policy(catch_up=catch_up), TODAY)
+            assert made.decision.tolist() == [expected]
+
+    def test_a_later_message_that_was_sent_already_makes_no_other_missed(self):
+        """The event of the day before came late."""
+        later = plan([trigger()], one(), visits("2024-05-31T09:00"), None, Policy(), TODAY)
+        events = visits("2024-05-30T09:00", "2024-05-31T09:00")
+        made = plan([trigger()], one(), events, later.history(), Policy(), TODAY)
+        assert made.decision.tolist() == ["send", "duplicate"]
+
+    def test_the_next_midnight_belongs_to_the_next_run(self):
+        journeys, events = [trigger(wait_hours=1)], visits("2024-05-31T22:59:59", "2024-05-31T23:00")
+        for day, expected in ((TODAY, ["2024-05-31T23:59:59"]), (TODAY + 1, ["2024-06-01T00:00:00"])):
+            made = plan(journeys, one(), events, None, Policy(), day)
+            assert made.planned[made.decision == "send"].astype(str).tolist() == expected
+
+
+class TestWhoIsWrittenTo:
+    """Consent by channel and purpose, suppression, control group, budget."""
+
+    @pytest.mark.parametrize(
+        ("consent", "channel"),
+        [
+            ({"email": [True], "sms": [True]}, "sms"),
+            ({"email": [True], "sms": [False]}, "email"),
+            ({"email": [True]}, "email"),
+            ({"email": [False], "sms": [False]}, ""),
+            ({}, ""),
+            ({"sms": [True], ("sms", "marketing"): [False], "email": [True]}, "email"),
+            ({("sms", "service"): [True], ("email", "marketing"): [True]}, "email"),
+            ({("sms", "service"): [True]}, ""),
+            ({"push": [True]}, ""),
+        ],
+    )
+    def test_consent_and_the_channel_to_fall_back_on(self, consent, channel):
+        base = one(consent=consent)
+        made = plan([trigger(channels=("sms", "email"))], base, visits("2024-05-31T10:00"), None, Policy(), TODAY)
+        assert made.channel.tolist() == [channel]
+        assert made.decision.tolist() == ["send" if channel else "no consent"]
+
+    def test_the_control_group_is_of_its_share_and_stays(self):
+        def control(customers, day, **fields):
+            base = Customers(
+                customer=customers,
+                dates={"birthday": ["1990-06-07"] * len(customers)},
+                consent={"email": np.ones(len(customers), dtype=bool)},
+            )
+            made = plan([BirthdayJourney("b")], base, None, None, Policy(**{"control_share": 0.05, **fields}), day)
+            return set(made.customer[made.decision == "control group"].tolist())
+
+        everybody = [f"id {i}" for i in range(8_000)]
+        group = control(everybody, TODAY)
+        assert abs(len(group) - 400) < 5 * (8_000 * 0.05 * 0.95) ** 0.5
+        assert control(everybody[::-2], TODAY + 1) == group & {*everybody[::-2]}
+        assert group < control(everybody, TODAY, control_share=0.1)
+        other = control(everybody, TODAY, salt="another")
+        assert len(group & other) < 60  # 20 by chance
+        assert control(everybody, TODAY, control_share=0) == set()
+        assert control(everybody, TODAY, control_share=1) == {*everybody}
+
+    def test_a_budget_goes_to_the_most_important(self):
+        base = Customers(customer=range(20), consent={"email": [True] * 20})
+        events = Events(customer=[*range(20)] * 2, name=["visit"] * 20 + ["cart"] * 20, time=["2024-05-31T10:00"] * 40)
+        journeys = [trigger(), trigger("cart", event="cart", priority=1)]
+        for budget, n_visits in ((0, 0), (7, 0), (25, 5), (50, 20)):
+            made = plan(journeys, base, events, None, Policy(budget=budget), TODAY)
+            ours = made.decision == "send"
+            assert int(ours.sum()) == min(budget, 40)
+            assert int((ours & (made.journey == "visit")).sum()) == n_visits
+            assert set(made.decision[~ours].tolist()) <= {"over budget"}
+
+    def test_suppressed_customers_are_not_written_to(self):
+        base = Customers(customer=["a", "b"], consent={"email": [True, True]})
+        events = Events(customer=["a", "b"], name=["visit"] * 2, time=["2024-05-31T10:00"] * 2)
+        made = plan([trigger(exempt=True)], base, events, None, Policy(suppressed=["b", "z"]), TODAY)
+        assert made.decision.tolist() == ["send", "suppressed"]
+
+    def test_the_order_of_the_checks(self):
+        """Of several reasons the first in the stated order is given."""
+        base = one(dates={"birthday": ["1990-06-07"]}, consent={})
+        journeys = [BirthdayJourney("b")]
+        history = plan(journeys, one(dates=base.dates), None, None, Policy(), TODAY).history()
+        everything = Policy(suppressed=[1], control_share=1.0, budget=0)
+        assert plan(journeys, base, None, history, everything, TODAY).decision.tolist() == ["duplicate"]
+        assert plan(journeys, base, None, None, everything, TODAY).decision.tolist() == ["suppressed"]
+        late = plan(journeys, base, None, None, attrs.evolve(everything, catch_up="skip"), TODAY + 1)
+        assert late.decision.tolist() == ["missed"]
+        hidden = attrs.evolve(everything, suppressed=[])
+        assert plan(journeys, base, None, None, hidden, TODAY).decision.tolist() == ["control group"]
+        plain = attrs.evolve(hidden, control_share=0.0)
+        assert plan(journeys, base, None, None, plain, TODAY).decision.tolist() == ["no consent"]
+        assert plan(journeys, one(dates=base.dates), None, None, plain, TODAY).decision.tolist() == ["over budget"]
+
+
+class TestTriggers:
+    """A message after an event, unless another came meanwhile; with cool-down, or once in a life."""
+
+    @pytest.mark.parametrize(
+        ("bought", "decision"),
+        [
+            ("2024-05-31T09:59", "send"),  # before the cart
+            ("2024-05-31T10:30", "exited"),
+            ("2024-05-31T11:00", "exited"),  # at the moment of sending
+            ("2024-05-31T11:01", "send"),
+        ],
+    )
+    def test_an_abandoned_cart(self, bought, decision):
+        events = Events(customer=[1, 1], name=["cart", "purchase"], time=["2024-05-31T10:00", bought])
+        made = plan([TriggerJourney.abandoned_cart()], one(), events, None, Policy(), TODAY)
+        assert made.decision.tolist() == [decision]
+
+    def test_the_second_purchase_that_does_not_come(self):
+        events = Events(
+            customer=[1, 1], name=["first purchase", "purchase"], time=["2024-05-01T10:00", "2024-05-01T10:00"]
+        )
+        made = plan([TriggerJourney.no_second_purchase(30)], one(), events, None, Policy(), TODAY)
+        assert made.send_time.astype(str).tolist() == ["2024-05-31T10:00:00"]
+        assert made.decision.tolist() == ["send"]
+
+    def test_cool_down_and_once(self):
+        events = visits("2024-05-01T10:00", "2024-05-07T10:00", "2024-05-08T10:00")
+        for fields, days in (({"cool_down_days": 7}, [1, 8]), ({"once": True}, [1]), ({}, [1, 7, 8])):
+            made = simulate_plan([trigger(**fields)], one(), events, Policy(), "2024-05-01", "2024-05-20")
+            assert [row[2].day for row in sent(made)] == days
+
+
+class TestWhatIsKept:
+    """A plan and its history survive JSON and lists."""
+
+    @pytest.mark.parametrize("ids", [[1, 2], ["ann", "bob"], ["1", "2"], [-5, 2**70]])
+    @pytest.mark.parametrize("day", [TODAY, TODAY + 40])
+    def test_json_keeps_identifiers_and_emptiness(self, ids, day):
+        base = Customers(customer=ids, dates={"birthday": ["1990-06-07"] * 2}, consent={"email": [True, False]})
+        made = plan([BirthdayJourney("b")], base, None, None, Policy(suppressed=ids[1:]), day)
+        assert len(made) == (2 if day == TODAY else 0)
+        again = Plan.from_json(made.to_json())
+        assert again == made
+        assert again.customer.tolist() == made.customer.tolist()
+        assert again.key.tolist() == made.key.tolist()
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", "5", '{"run": []}', "{]"])
+    def test_other_texts_are_refused(self, text):
+        with pytest.raises(InputError) as caught:
+            Plan.from_json(text)
+        assert caught.value.name == "text"
+
+    def test_a_decision_that_is_none_is_refused(self):
+        text = plan([trigger()], one(), visits("2024-05-31T10:00"), None, Policy(), TODAY).to_json()
+        with pytest.raises(InputError, match="perhaps"):
+            Plan.from_json(text.replace('"send"', '"perhaps"'))
+
+    def test_a_history_of_lists_is_one_of_arrays(self):
+        made = plan([trigger()], one(), visits("2024-05-31T10:00"), None, Policy(), TODAY)
+        past = made.history()
+        columns = {field.name: getattr(past, field.name) for field in attrs.fields(MessageHistory)}
+        lists = {
+            name: (column.astype(str) if column.dtype.kind == "M" else column).tolist()
+            for name, column in columns.items()
+        }
+        assert MessageHistory(**lists) == past
+        wrong = {"anchor": ["never"], "sent_at": [None], "counted": ["yes"], "channel": [5], "customer": [None]}
+        for name, value in wrong.items():
+            with pytest.raises(InputError) as caught:
+                MessageHistory(**{**lists, name: value})
+            assert caught.value.name == name
+
+    def test_explanations(self):
+        base = Customers(customer=["ann", "bob"], consent={"email": [True, False]})
+        events = Events(customer=["ann", "bob"], name=["visit"] * 2, time=["2024-05-31T23:00"] * 2)
+        made = plan([trigger()], base, events, None, Policy(quiet_hours=(22, 6)), TODAY)
+        assert explain(made, "ann") == (
+            "2024-05-31 visit, message: send on email at 2024-06-01T06:00:00 "
+            "(due; sent later than planned, after quiet hours or a missed run)"
+        )
+        assert "no consent" in explain(made, "bob")
+        assert explain(made, 5) == "no message was due to 5"
+
+
+class TestRejections:
+    """Bad input names its argument."""
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"journeys": []}, "journeys"),
+            ({"journeys": "visit"}, "journeys"),
+            ({"journeys": [5]}, "journeys"),
+            ({"journeys": [trigger(), trigger()]}, "journeys"),
+            ({"journeys": [BirthdayJourney("b"), trigger("anniversary of birthday")]}, "journeys"),
+            ({"journeys": [trigger(segment="vip")]}, "customers"),
+            ({"journeys": [BirthdayJourney("b")]}, "customers"),
+            ({"customers": {"customer": [1]}}, "customers"),
+            ({"events": "visit"}, "events"),
+            ({"events": visits("2024-05-31", customer=2)}, "events"),
+            ({"events": visits("2024-05-31", customer="1")}, "customer"),
+            ({"history": "none"}, "history"),
+            ({"policy": None}, "policy"),
+            ({"policy": Policy(suppressed=["one"])}, "suppressed"),
+            ({"as_of": "2024-02-30"}, "as_of"),
+            ({"as_of": None}, "as_of"),
+            ({"days": 0}, "days"),
+            ({"days": 1.5}, "days"),
+        ],
+    )
+    def test_of_a_plan(self, changes, name):
+        arguments = {
+            "journeys": [trigger()], "customers": one(), "events": None, "history": None, "policy": Policy(),
+            "as_of": TODAY, **changes,
+        }  # fmt: skip
+        with pytest.raises(InputError) as caught:
+            plan(**arguments)
+        assert caught.value.name == name
+
+    def test_of_customers_whom_nobody_knows(self):
+        stranger = Customers(customer=[1, 2], consent={"email": [True, True]})
+        history = plan([trigger()], stranger, visits("2024-05-31", customer=2), None, Policy(), TODAY).history()
+        with pytest.raises(InputError) as caught:
+            plan([trigger()], one(), None, history, Policy(), TODAY)
+        assert caught.value.name == "history"
+        events = visits("2024-05-31", "2024-05-31", customer=2)
+        made = plan([trigger()], one(), events, history, Policy(unknown_customers="count"), TODAY, days=2)
+        assert (len(made), made.n_unknown_events, made.n_unknown_messages) == (0, 2, 1)
+        assert Plan.from_json(made.to_json()) == made
+
+    @pytest.mark.parametrize(("end", "name"), [("2024-05-30", "end"), ("2054-05-30", "end"), ("x", "end")])
+    def test_of_a_simulation(self, end, name):
+        with pytest.raises(InputError) as caught:
+            simulate_plan([trigger()], one(), None, Policy(), TODAY, end)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(("made", "customer", "name"), [("plan", 1, "made"), (None, [1, 2], "customer")])
+    def test_of_an_explanation(self, made, customer, name):
+        made = plan([trigger()], one(), None, None, Policy(), TODAY) if made is None else made
+        with pytest.raises(InputError) as caught:
+            explain(made, customer)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("fields", "name"),
+        [
+            ({}, "days"),
+            ({"days": 7, "per": "day"}, "days"),
+            ({"days": 0}, "days"),
+            ({"days": 1.5}, "days"),
+            ({"per": "year"}, "per"),
+            ({"days": 7, "messages": 0}, "messages"),
+            ({"days": 7, "channel": 5}, "channel"),
+        ],
+    )
+    def test_of_caps(self, fields, name):
+        with pytest.raises(InputError) as caught:
+            FrequencyCap(**{"messages": 1, **fields})
+        assert caught.value.name == name
+
+    def test_days_of_a_cap_are_a_whole_number(self):
+        """7.0 is one, and must not reach the planner as a float."""
+        assert FrequencyCap(messages=1, days=7.0) == FrequencyCap(messages=1, days=7)
+        assert isinstance(FrequencyCap(messages=1, days=7.0).days, int)
+
+    @pytest.mark.parametrize(
+        ("fields", "name"),
+        [
+            ({"event": ""}, "event"),
+            ({"wait_hours": -1}, "wait_hours"),
+            ({"wait_hours": 1e99}, "wait_hours"),
+            ({"wait_hours": np.nan}, "wait_hours"),
+            ({"valid_days": 0}, "valid_days"),
+            ({"unless": 5}, "unless"),
+            ({"offer": 5}, "offer"),
+            ({"segment": 5}, "segment"),
+            ({"priority": 0.5}, "priority"),
+            ({"channels": []}, "channels"),
+            ({"once": "yes"}, "once"),
+        ],
+    )
+    def test_of_triggers(self, fields, name):
+        with pytest.raises(InputError) as caught:
+            trigger(**fields)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("fields", "name"),
+        [
+            ({"customer": [1]}, "customer"),
+            ({"customer": [1, None]}, "customer"),
+            ({"name": ["visit", ""]}, "name"),
+            ({"name": ["visit", None]}, "name"),
+            ({"time": ["2024-05-31", "2024-05-32"]}, "time"),
+            ({"time": ["2024-05-31", None]}, "time"),
+            ({"time": [dt.datetime(2024, 5, 31, tzinfo=dt.UTC)] * 2}, "time"),
+        ],
+    )
+    def test_of_events(self, fields, name):
+        with pytest.raises(InputError) as caught:
+            Events(**{"customer": [1, 2], "name": ["visit"] * 2, "time": ["2024-05-31"] * 2, **fields})
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("fields", "name"),
+        [
+            ({"time_zone": "Europe/Atlantis"}, "time_zone"),
+            ({"time_zone": ""}, "time_zone"),
+            ({"time_zone": ["UTC"]}, "time_zone"),
+            ({"dates": {"birthday": ["1990-01-01"]}}, "dates['birthday']"),
+            ({"dates": {"birthday": ["1990-01-01", "soon"]}}, "dates['birthday']"),
+            ({"dates": ["1990-01-01"]}, "dates"),
+            ({"segments": {"vip": [1, 0]}}, "segments['vip']"),
+            ({"consent": {("email", "a", "b"): [True, True]}}, "consent"),
+            ({"consent": {"email": True}}, "consent[('email', '*')]"),
+            ({"customer": ["a", "a"]}, "customer"),
+        ],
+    )
+    def test_of_customers(self, fields, name):
+        with pytest.raises(InputError) as caught:
+            Customers(**{"customer": [1, 2], **fields})
+        assert caught.value.name == name
