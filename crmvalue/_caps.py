@@ -8,7 +8,7 @@ import numpy as np
 
 from crmvalue._customers import encode_customers
 from crmvalue._rows import row_keys
-from crmvalue._sources import NEVER
+from crmvalue._sources import NEVER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,19 +123,19 @@ class _Counter:
         self.cap = cap
         self.channel = None if cap.channel is None else (names.index(cap.channel) if cap.channel in names else -2)
         counted = past.counted if cap.channel is None else past.counted & (past.channel == cap.channel)
-        self.keys = np.sort(_moment(past.row[counted], past.sent_at[counted]))
+        self.keys = np.sort(moment(past.row[counted], past.sent_at[counted]))
 
     def has_room(self, row: Integers, send: Dates, channel: Integers) -> Bools:
         """Whether one more message fits into every window around it."""
         low, high = _window(self.cap, send)
-        n = np.searchsorted(self.keys, _moment(row, high)) - np.searchsorted(self.keys, _moment(row, low))
+        n = np.searchsorted(self.keys, moment(row, high)) - np.searchsorted(self.keys, moment(row, low))
         room: Bools = n < self.cap.messages
         return room if self.channel is None else room | (channel != self.channel)
 
     def add(self, row: Integers, send: Dates, channel: Integers) -> None:
         """Count messages that are sent."""
         mine = slice(None) if self.channel is None else channel == self.channel
-        self.keys = np.sort(np.concatenate((self.keys, _moment(row[mine], send[mine]))))
+        self.keys = np.sort(np.concatenate((self.keys, moment(row[mine], send[mine]))))
 
 
 def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:
@@ -153,8 +153,3 @@ def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:
     start = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]") if cap.per == "week" else day
     length = np.timedelta64(7 if cap.per == "week" else 1, "D")
     return start.astype("datetime64[s]"), (start + length).astype("datetime64[s]")
-
-
-def _moment(row: Integers, time: Dates) -> Integers:
-    key: Integers = row * np.int64(1 << 40) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 37))
-    return key

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
 
 from crmvalue._calendar import add_months, months_between
 from crmvalue._checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._offers import Offer, as_offers
 from crmvalue._sources import (
     cascade_candidates,
@@ -33,6 +34,10 @@ __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
 
 _MOST_MONTHS = 1200
 _STATES = ("active", "in cascade", "churned")
+
+
+def _optional_days(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_whole_number(name, value, low=0, high=3660)
 
 
 @stay_frozen
@@ -151,9 +156,12 @@ class Cascade:
         end nobody is written to.
     ends_with : {"purchase", "reaction"}, optional
         What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always moves the anchor.
-    name, date, segment, priority, channels, purpose, exempt, send_hour, catch_up_days
-        For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase. Raise `catch_up_days` for
-        a first run over customers who have long been silent: a step missed by more days waits for the next one.
+    catch_up_days : int, optional
+        Days after which :func:`plan` gives up a step that was missed, >= 0; the customer waits for the next one. By
+        default 3, but in a first run, with no message of the cascade in the history, every customer gets the latest
+        step that he has reached.
+    name, date, segment, priority, channels, purpose, exempt, send_hour
+        For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase.
 
     Notes
     -----
@@ -184,7 +192,7 @@ class Cascade:
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
     send_hour: int = hour_field()
-    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=3)
+    catch_up_days: int | None = checked_field("catch_up_days", _optional_days, default=None)
 
     def __attrs_post_init__(self) -> None:
         require_choice("ends_with", self.ends_with, ("purchase", "reaction"))
@@ -197,6 +205,37 @@ class Cascade:
     def group(self) -> str:
         """A cascade is a group of its own."""
         return self.name
+
+    def to_json(self) -> str:
+        """Write the cascade as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        return journey_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Cascade:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Cascade
+            An equal cascade.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
         """Find the steps of the run, those missed in the last days included."""

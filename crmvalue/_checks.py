@@ -39,6 +39,7 @@ __all__ = [
     "as_time_column",
     "as_times",
     "as_whole_number",
+    "is_missing_object",
     "read_json",
     "require",
     "require_choice",
@@ -381,11 +382,11 @@ def _is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     if array.dtype.kind != "O":
         missing: npt.NDArray[np.bool_] = array != array  # noqa: PLR0124 - NaN and NaT differ from themselves
         return missing
-    flags = [_is_missing_object(item) for item in array.ravel().tolist()]
+    flags = [is_missing_object(item) for item in array.ravel().tolist()]
     return np.array(flags, dtype=bool).reshape(array.shape)
 
 
-def _is_missing_object(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
+def is_missing_object(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
     if isinstance(item, float | np.datetime64):
         return bool(np.isnan(item))
     return item is None or type(item).__name__ in {"NAType", "NaTType"}
@@ -401,7 +402,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
         index = _place(array, position)
         if getattr(item, "tzinfo", None) is not None:
             raise InputError(name, "without time zone", item, index=index, hint="convert to local time first")
-        if _is_missing_object(item):
+        if is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)
         if not _is_date(item):
             raise InputError(name, "a date", item, index=index, hint=_DATE_HINT)

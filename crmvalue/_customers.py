@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,9 +13,9 @@ from crmvalue._checks import require, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["encode_customers"]
+__all__ = ["encode_customers", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
 
@@ -45,6 +46,16 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if ids.dtype.kind == "T":  # numpy's variable-width text
         return _encode_objects(name, ids.astype(object).tolist())
     raise InputError(name, _KINDS, str(ids.dtype))
+
+
+def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
+    """Draw a number in [0, 1) for each identifier, always the same for the same salt."""
+    if len(salt.encode()) > 64:
+        salt = hashlib.blake2b(salt.encode()).hexdigest()[:64]
+    key = salt.encode()
+    hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
+    numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
+    return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
 def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day_column, as_text, as_time_column, to_array
+from crmvalue._checks import as_day_column, as_text, as_time_column, is_missing_object, to_array
 from crmvalue._customers import encode_customers
-from crmvalue._values import Given, array_field, own, read_only, stay_frozen
+from crmvalue._values import FixedMapping, Given, array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,13 +60,15 @@ def _identifiers(value: ArrayLike) -> npt.NDArray[Any]:
     return read_only(distinct[code])
 
 
-def _dates(value: Mapping[str, ArrayLike] | None) -> dict[str, Dates]:
+def _dates(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Dates]:
     if value is None:
-        return {}
-    return {
-        as_text("dates", name): _locked(as_day_column(f"dates[{name!r}]", column, allow_missing=True))
-        for name, column in _items("dates", value)
-    }
+        return FixedMapping()
+    return FixedMapping(
+        {
+            as_text("dates", name): _locked(as_day_column(f"dates[{name!r}]", column, allow_missing=True))
+            for name, column in _items("dates", value)
+        }
+    )
 
 
 def _flags(name: str, value: ArrayLike) -> Bools:
@@ -77,18 +79,18 @@ def _flags(name: str, value: ArrayLike) -> Bools:
     return flags
 
 
-def _segments(value: Mapping[str, ArrayLike] | None) -> dict[str, Bools]:
+def _segments(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Bools]:
     if value is None:
-        return {}
-    return {
-        as_text("segments", name): _flags(f"segments[{name!r}]", column) for name, column in _items("segments", value)
-    }
+        return FixedMapping()
+    return FixedMapping(
+        {as_text("segments", name): _flags(f"segments[{name!r}]", column) for name, column in _items("segments", value)}
+    )
 
 
-def _consent(value: Mapping[Any, ArrayLike] | None) -> dict[tuple[str, str], Bools]:
+def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, str], Bools]:
     """Consent by channel and purpose; a channel alone stands for all purposes, written "*"."""
     if value is None:
-        return {}
+        return FixedMapping()
     found = {}
     for key, column in _items("consent", value):
         pair = key if isinstance(key, tuple) else (key, "*")
@@ -96,7 +98,38 @@ def _consent(value: Mapping[Any, ArrayLike] | None) -> dict[tuple[str, str], Boo
             raise InputError("consent", "by channel, or by (channel, purpose)", key)
         channel, purpose = (as_text("consent", part) for part in pair)
         found[channel, purpose] = _flags(f"consent[{key!r}]", column)
-    return found
+    return FixedMapping(found)
+
+
+def _attributes(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Coded]:
+    if value is None:
+        return FixedMapping()
+    return FixedMapping(
+        {
+            as_text("attributes", name): column if isinstance(column, Coded) else _attribute(name, column)
+            for name, column in _items("attributes", value)
+        }
+    )
+
+
+def _attribute(name: str, value: ArrayLike) -> Coded:
+    """Code a column of texts; what is missing has the code -1."""
+    of = f"attributes[{name!r}]"
+    array, _ = to_array(of, value, "a column of texts", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(of, "one-dimensional, one element a customer", f"{array.ndim} dimensions")
+    items = array.tolist()
+    try:
+        distinct = dict.fromkeys(items)
+    except TypeError as error:
+        raise InputError(of, "texts, or None", type(items[0]).__name__) from error
+    for item in distinct:
+        if not is_missing_object(item) and not isinstance(item, str):
+            raise InputError(of, "a text, or None", item, index=items.index(item), hint="write numbers as text")
+    words = sorted(item for item in distinct if isinstance(item, str))
+    place = dict.fromkeys(distinct, -1) | {word: i for i, word in enumerate(words)}
+    code = np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
+    return Coded(np.array(words, dtype=object), own(code))
 
 
 def _items(name: str, value: object) -> list[tuple[Any, Any]]:
@@ -122,7 +155,37 @@ def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
     return tuple(as_zone("time_zone", name) for name in names), _locked(code)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 - a mapping, a pair or an array
+    """Whether two fields hold the same values."""
+    if isinstance(left, Mapping):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, tuple):
+        return len(left) == len(right) and all(map(_same, left, right))
+    if isinstance(left, np.ndarray):
+        return np.array_equal(left, right, equal_nan=left.dtype.kind == "M")
+    return bool(left == right)
+
+
+def _require_one_kind(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> None:
+    if isinstance(one[0], str) != isinstance(other[0], str):
+        raise InputError("customer", "identifiers of one kind, numbers or text", other[0])
+
+
+def _data_field(converter: Any, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_same), **options)
+
+
+@stay_frozen
+@attrs.frozen
+class Coded:
+    """A column as its distinct values and the place of each row's among them."""
+
+    distinct: npt.NDArray[Any] = array_field(lambda value: read_only(own(value)))
+    code: Integers = array_field()
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
 class Customers:
     """The customers of a plan, one element each in every column.
 
@@ -134,6 +197,8 @@ class Customers:
         Days that journeys start from, such as "last_purchase", "birthday", "registered"; missing ones are NaT or None.
     segments : mapping of str to array_like of bool, optional
         Who belongs to which segment: for example `{name: membership.members(name) for name in membership.names}`.
+    attributes : mapping of str to array_like of str, optional
+        Texts that journeys part by, such as a language or a city; missing ones are None.
     consent : mapping, optional
         Whether each customer may be written to: by channel, or by (channel, purpose). A channel that is not there
         nobody has agreed to.
@@ -147,20 +212,22 @@ class Customers:
     2
     """
 
-    customer: npt.NDArray[Any] = attrs.field(converter=_identifiers)
-    dates: dict[str, Dates] = attrs.field(default=None, converter=_dates)
-    segments: dict[str, Bools] = attrs.field(default=None, converter=_segments)
-    consent: dict[tuple[str, str], Bools] = attrs.field(default=None, converter=_consent)
-    time_zone: tuple[tuple[str, ...], Integers] = attrs.field(converter=_zones, kw_only=True, factory=_utc)
+    customer: npt.NDArray[Any] = array_field(_identifiers)
+    dates: FixedMapping[str, Dates] = _data_field(_dates, default=None)
+    segments: FixedMapping[str, Bools] = _data_field(_segments, default=None)
+    attributes: FixedMapping[str, Coded] = _data_field(_attributes, default=None)
+    consent: FixedMapping[tuple[str, str], Bools] = _data_field(_consent, default=None)
+    time_zone: tuple[tuple[str, ...], Integers] = _data_field(_zones, factory=_utc)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
         if n == 0:
             raise InputError("customer", "at least one customer", 0)
-        for kind in ("dates", "segments", "consent"):
+        for kind in ("dates", "segments", "attributes", "consent"):
             for name, column in getattr(self, kind).items():
-                if column.shape != (n,):
-                    raise InputError(f"{kind}[{name!r}]", f"one for each of the {n} customers", column.shape)
+                shape = column.code.shape if isinstance(column, Coded) else column.shape
+                if shape != (n,):
+                    raise InputError(f"{kind}[{name!r}]", f"one for each of the {n} customers", shape)
         zones, code = self.time_zone
         if len(code) not in (0, n):
             raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))
@@ -174,28 +241,25 @@ class Customers:
         """Row of each identifier, -1 for one that is not among the customers."""
         if len(distinct) == 0:
             return np.zeros(0, dtype=np.int64)
-        if isinstance(distinct[0], str) != isinstance(self.customer[0], str):
-            raise InputError("customer", "identifiers of one kind, numbers or text", distinct[0])
+        _require_one_kind(self.customer, distinct)
         order = np.argsort(self.customer, kind="stable")
         place = np.minimum(np.searchsorted(self.customer, distinct, sorter=order), len(order) - 1)
         row = order[place]
         return np.where(self.customer[row] == distinct, row, -1)
 
 
-@attrs.frozen
-class Coded:
-    """A column as its distinct values and the place of each row's among them."""
-
-    distinct: Any
-    code: Integers
-
-
-def _coded_customers(value: ArrayLike) -> Coded:
-    return Coded(*encode_customers("customer", value))
+def _coded_customers(value: ArrayLike | Coded) -> Coded:
+    if isinstance(value, Coded):
+        return value
+    distinct, code = encode_customers("customer", value)
+    return Coded(distinct, own(code))
 
 
-def _coded_names(value: ArrayLike) -> Coded:
-    return Coded(*as_words("name", value))
+def _coded_names(value: ArrayLike | Coded) -> Coded:
+    if isinstance(value, Coded):
+        return value
+    words, code = as_words("name", value)
+    return Coded(np.array(words, dtype=object), own(code))
 
 
 def _times(value: ArrayLike) -> Dates:
@@ -203,7 +267,8 @@ def _times(value: ArrayLike) -> Dates:
     return times
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@stay_frozen
+@attrs.frozen(kw_only=True)
 class Events:
     """What customers did, and when: one element per event, in any order.
 
@@ -225,7 +290,7 @@ class Events:
 
     customer: Coded = attrs.field(converter=_coded_customers)
     name: Coded = attrs.field(converter=_coded_names)
-    time: Dates = attrs.field(converter=_times)
+    time: Dates = array_field(_times)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.time)
@@ -235,6 +300,15 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.time)
+
+    def __add__(self, other: Events) -> Events:
+        """Both, one after the other."""
+        if not len(self) or not len(other):
+            return other if not len(self) else self
+        _require_one_kind(self.customer.distinct, other.customer.distinct)
+        pairs = ((self.customer, other.customer), (self.name, other.name))
+        customer, name = (np.concatenate([part.distinct[part.code] for part in pair]) for pair in pairs)
+        return Events(customer=customer, name=name, time=np.concatenate((self.time, other.time)))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -324,6 +398,7 @@ class MessageHistory:
         """Both, one after the other."""
         if not len(self) or not len(other):
             return other if not len(self) else self
+        _require_one_kind(self.customer, other.customer)
         return MessageHistory(
             **{
                 field.name: own(np.concatenate((getattr(self, field.name), getattr(other, field.name))))

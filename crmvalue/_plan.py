@@ -121,8 +121,9 @@ class Plan:
     @property
     def key(self) -> npt.NDArray[np.str_]:
         """Idempotency key of each message: the same message has the same key in every plan."""
-        parts = zip(self.group.tolist(), self.step.tolist(), self.customer.tolist(), self.anchor.tolist(), strict=True)
-        return np.array([f"{g}|{s}|{c}|{a:%Y-%m-%dT%H:%M:%S}" for g, s, c, a in parts], dtype=np.str_)
+        words = (_escaped(column.tolist()) for column in (self.group, self.step, self.customer))
+        parts = zip(*words, self.anchor.astype(np.str_).tolist(), strict=True)
+        return np.array(["|".join(part) for part in parts], dtype=np.str_)
 
     @property
     def reason(self) -> npt.NDArray[np.str_]:
@@ -183,6 +184,11 @@ class Plan:
             If the text is not what :meth:`to_json` wrote.
         """
         return read_json(text, _plan_from_fields)
+
+
+def _escaped(words: list[Any]) -> list[str]:
+    r"""Write each word with a backslash before every "|" and backslash in it."""
+    return [str(word).replace("\\", "\\\\").replace("|", "\\|") for word in words]
 
 
 def concatenate(parts: list[Plan]) -> Plan:

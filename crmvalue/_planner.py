@@ -19,7 +19,6 @@ Decisions are taken in a fixed order; the first check that a message fails decid
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -31,6 +30,8 @@ from crmvalue._calendar import local_to_utc, skip_quiet_hours
 from crmvalue._caps import Past, apply_caps
 from crmvalue._cascade import Cascade
 from crmvalue._checks import as_day, as_whole_number
+from crmvalue._customers import stable_draw
+from crmvalue._journey import Journey
 from crmvalue._journey_data import Customers, Events, MessageHistory
 from crmvalue._plan import DECISIONS, Plan, concatenate
 from crmvalue._policy import Policy
@@ -43,11 +44,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._offers import Offer
-    from crmvalue._sources import Candidates
-    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
     Bools = npt.NDArray[np.bool_]
-    JourneyKind = Cascade | BirthdayJourney | TriggerJourney
+    JourneyKind = Cascade | BirthdayJourney | TriggerJourney | Journey
 
 __all__ = ["explain", "plan", "simulate_plan"]
 
@@ -62,7 +62,7 @@ class _Table(NamedTuple):
     row: Integers
     journey: Integers
     step: Integers  # among all labels of the run
-    offer: Integers  # among all offers of the run
+    place: Integers  # among all steps of all journeys of the run
     anchor: Dates
     planned: Dates
     expires: Dates
@@ -84,7 +84,8 @@ def plan(
     Parameters
     ----------
     journeys : sequence
-        :class:`Cascade`, :class:`BirthdayJourney` and :class:`TriggerJourney` objects with different names. Of equal
+        :class:`Cascade`, :class:`BirthdayJourney`, :class:`TriggerJourney` and :class:`Journey` objects with different
+        names; two versions of a journey may share one. Of equal
         priority the message that was planned earlier goes first, then the journey whose name comes first.
     customers : Customers
         The customers.
@@ -241,17 +242,22 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence) or not given:
         raise InputError("journeys", "a sequence of at least one journey", given)
     for journey in given:
-        if not isinstance(journey, Cascade | BirthdayJourney | TriggerJourney):
-            raise InputError("journeys", "Cascade, BirthdayJourney or TriggerJourney objects", journey)
-    names = [journey.name for journey in given]
-    twice = next((name for name in names if names.count(name) > 1), None) if len(set(names)) < len(names) else None
-    if twice is not None:
-        raise InputError("journeys", "with different names", twice)
+        if not isinstance(journey, Cascade | BirthdayJourney | TriggerJourney | Journey):
+            raise InputError("journeys", "Cascade, BirthdayJourney, TriggerJourney or Journey objects", journey)
+    _require_different("with different names", [_full_name(journey) for journey in given])
     shared = {journey.group for journey in given if isinstance(journey, BirthdayJourney)}
-    for journey in given:
-        if not isinstance(journey, BirthdayJourney) and journey.group in shared:
-            raise InputError("journeys", "with names that are no group of anniversaries", journey.name)
-    return tuple(sorted(given, key=lambda journey: journey.name))  # the order in which they are given decides nothing
+    groups = [journey.group for journey in given if not isinstance(journey, BirthdayJourney)]
+    _require_different("with names that are no group of another one", [*groups, *shared])
+    return tuple(sorted(given, key=_full_name))  # the order in which they are given decides nothing
+
+
+def _full_name(journey: JourneyKind) -> tuple[str, int]:
+    return journey.name, journey.version if isinstance(journey, Journey) else 0
+
+
+def _require_different(rule: str, given: Sequence[object]) -> None:
+    if len(set(given)) < len(given):
+        raise InputError("journeys", rule, next(item for item in given if given.count(item) > 1))
 
 
 def _check_suppressed(policy: Policy, customers: Customers) -> None:
@@ -268,11 +274,11 @@ def _plan_day(
     policy: Policy,
     today: np.datetime64,
 ) -> Plan:
-    context = Context(customers, events, today)
+    context = Context(customers, events, history, today)
     if context.n_unknown and policy.unknown_customers == "raise":
         rule = "of customers of the plan"
         raise InputError("events", rule, "others", count=context.n_unknown, hint="unknown_customers='count' of Policy")
-    table, labels, offers = _collect(journeys, context)
+    table, labels, steps = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[table.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[table.journey]
     order = np.lexsort((table.step, table.journey, table.planned, -priority, rank))
@@ -295,16 +301,16 @@ def _plan_day(
     decide("duplicate", _not_first(decision == _OPEN, rank, table.journey, table.step, table.anchor))
     decide("exited", table.exited <= send)
     start = today.astype("datetime64[s]")
+    over = np.asarray(np.maximum(table.planned, start) > table.expires)
     if policy.catch_up != "all":
         late = table.planned < start
-        decide(
-            "missed",
-            late & (_has_later(rank, table, decision == _OPEN) | np.full(len(rank), bool(policy.catch_up == "skip"))),
-        )
-    decide("expired", np.asarray(np.maximum(table.planned, start) > table.expires))
+        sent_or_open = (decision == _OPEN) | (decision == DECISIONS.index("duplicate"))
+        later = _has_later(rank, table, sent_or_open & ~over)
+        decide("missed", late & (later | np.full(len(rank), policy.catch_up == "skip")))
+    decide("expired", over)
     decide("suppressed", np.isin(ids, policy.suppressed)[rank])
-    decide("control group", (_uniform(ids, policy.salt) < policy.control_share)[rank])
-    channels, channel_names = _channels(journeys, customers, table)
+    decide("control group", (stable_draw(ids, policy.salt) < policy.control_share)[rank])
+    channels, channel_names = _channels(steps, customers, table)
     decide("no consent", np.all(channels < 0, axis=1, keepdims=True)[:, 0])
     _cool_down(journeys, table, rank, send, past, group, decision, decide)
     contest = np.array([isinstance(journey, BirthdayJourney) for journey in journeys])[table.journey]
@@ -315,7 +321,7 @@ def _plan_day(
     decide("capped", used < 0)
     if policy.budget is not None:
         open_ = np.nonzero(decision == _OPEN)[0]
-        draw = _uniform(ids, policy.salt + " budget")[rank[open_]]
+        draw = stable_draw(ids, policy.salt + " budget")[rank[open_]]
         first = open_[np.lexsort((table.planned[open_], draw, -priority[open_]))]
         decision[first[policy.budget :]] = DECISIONS.index("over budget")
     decision[decision == _OPEN] = _SEND
@@ -333,7 +339,7 @@ def _plan_day(
         expires=own(table.expires),
         send_time_utc=own(_to_utc(send, customers, table.row)),
         channel=own(np.where(sent, np.array([*channel_names, ""])[used], "")),
-        offer=own(np.array([offer.label if offer else "" for offer in offers], dtype=np.str_)[table.offer]),
+        offer=own(np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)[table.place]),
         decision=own(words),
         counted=own(~exempt),
         n_unknown_events=context.n_unknown,
@@ -341,32 +347,36 @@ def _plan_day(
     )
 
 
-def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[_Table, tuple[str, ...], list[Offer | None]]:
-    """Candidates of all journeys whose segment the customer is in, with all labels of steps and all offers."""
-    parts: list[tuple[Candidates, int]] = []
+class _Step(NamedTuple):
+    """What the messages of one step of one journey have in common."""
+
+    offer: Offer | None
+    channels: tuple[str, ...]
+    purpose: str
+
+
+def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[_Table, tuple[str, ...], list[_Step]]:
+    """Candidates of all journeys whose segment the customer is in, with all labels of steps and all steps."""
     labels: dict[str, int] = {}
-    offers: list[Offer | None] = []
+    steps: list[_Step] = []
     columns: list[list[Any]] = [[] for _ in _Table._fields]
     for j, journey in enumerate(journeys):
         found = journey.candidates(context)
-        keep: Any = slice(None)
-        if journey.segment is not None:
-            segments = context.customers.segments
-            if journey.segment not in segments:
-                known = ", ".join(segments) or "none"
-                raise InputError("customers", f"with the segment {journey.segment!r} of {journey.name!r}", known)
-            keep = segments[journey.segment][found.row]
-        parts.append((found, j))
+        keep: Any = slice(None) if journey.segment is None else context.segment(journey.segment)[found.row]
         place = np.array([labels.setdefault(label, len(labels)) for label in found.labels], dtype=np.int64)
         row, step = found.row[keep], found.step[keep]
         values = (
-            row, np.full(len(row), j), place[step], step + len(offers),
+            row, np.full(len(row), j), place[step], step + len(steps),
             found.anchor[keep], found.planned[keep], found.expires[keep], found.exited[keep],
         )  # fmt: skip
-        offers.extend(found.offers)
+        channels = found.channels or (None,) * len(found.offers)
+        steps.extend(
+            _Step(offer, own_channels or journey.channels, journey.purpose)
+            for offer, own_channels in zip(found.offers, channels, strict=True)
+        )
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    return _Table(*(np.concatenate(column) for column in columns)), tuple(labels), offers
+    return _Table(*(np.concatenate(column) for column in columns)), tuple(labels), steps
 
 
 def _send_times(table: _Table, today: np.datetime64, policy: Policy, customers: Customers) -> Dates:
@@ -407,13 +417,13 @@ def _from_utc(utc: Dates, zone: ZoneInfo) -> Dates:
     return np.array(local, dtype="datetime64[s]")[place]
 
 
-def _has_later(rank: Integers, table: _Table, open_: Bools) -> Bools:
-    """Whether a message of the same customer and journey stands open that was planned later."""
+def _has_later(rank: Integers, table: _Table, chosen: Bools) -> Bools:
+    """Whether one of the chosen messages to the same customer from the same journey was planned later."""
     journeys = int(table.journey.max(initial=0)) + 1
     distinct, place = np.unique(rank * journeys + table.journey, return_inverse=True)
     latest = np.full(len(distinct), -(2**62), dtype=np.int64)
     planned = table.planned.astype(np.int64)
-    np.maximum.at(latest, place[open_], planned[open_])
+    np.maximum.at(latest, place[chosen], planned[chosen])
     found: Bools = planned < latest[place]
     return found
 
@@ -450,34 +460,24 @@ def _cool_down(
     decide("cool-down", held & _not_first((decision == _OPEN) & held, rank, table.journey))
 
 
-def _channels(journeys: tuple[JourneyKind, ...], customers: Customers, table: _Table) -> tuple[Integers, list[str]]:
+def _channels(steps: list[_Step], customers: Customers, table: _Table) -> tuple[Integers, list[str]]:
     """Channels that may be used for each message, the preferred one first, as places among the names; -1 for none."""
-    names = list(dict.fromkeys(channel for journey in journeys for channel in journey.channels))
-    place = {name: i for i, name in enumerate(names)}
-    width = max(len(journey.channels) for journey in journeys)
+    names = list(dict.fromkeys(channel for step in steps for channel in step.channels))
+    number = {name: i for i, name in enumerate(names)}
+    width = max(len(step.channels) for step in steps)
     found = np.full((len(table.row), width), -1, dtype=np.int64)
-    by_journey = np.argsort(table.journey, kind="stable")
-    ends = np.searchsorted(table.journey[by_journey], np.arange(len(journeys) + 1))
-    for j, journey in enumerate(journeys):
-        lines = by_journey[ends[j] : ends[j + 1]]
+    by_step = np.argsort(table.place, kind="stable")
+    ends = np.searchsorted(table.place[by_step], np.arange(len(steps) + 1))
+    for i, step in enumerate(steps):
+        lines = by_step[ends[i] : ends[i + 1]]
         if len(lines) == 0:
             continue
         rows = table.row[lines]
-        for position, channel in enumerate(journey.channels):
-            consent = customers.consent.get((channel, journey.purpose), customers.consent.get((channel, "*")))
+        for position, channel in enumerate(step.channels):
+            consent = customers.consent.get((channel, step.purpose), customers.consent.get((channel, "*")))
             if consent is not None:
-                found[lines, position] = np.where(consent[rows], place[channel], -1)
+                found[lines, position] = np.where(consent[rows], number[channel], -1)
     return found, names
-
-
-def _uniform(ids: npt.NDArray[Any], salt: str) -> Floats:
-    """Draw a number in [0, 1) for each identifier, always the same for the same salt."""
-    if salt and len(salt.encode()) > 64:
-        salt = hashlib.blake2b(salt.encode()).hexdigest()[:64]
-    key = salt.encode()
-    hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
-    numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
-    return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
 def _to_utc(local: Dates, customers: Customers, row: Integers) -> Dates:

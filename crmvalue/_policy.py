@@ -9,6 +9,7 @@ import attrs
 
 from crmvalue._checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._customers import encode_customers
+from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -140,3 +141,34 @@ class Policy:
     def __attrs_post_init__(self) -> None:
         require_choice("catch_up", self.catch_up, ("latest", "all", "skip"))
         require_choice("unknown_customers", self.unknown_customers, ("raise", "count"))
+
+    def to_json(self) -> str:
+        """Write the policy as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        return journey_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Policy:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Policy
+            An equal policy.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return journey_from_json(text, cls, FrequencyCap)

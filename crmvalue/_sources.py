@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
 import numpy as np
 
 from crmvalue._calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months, anniversary
 from crmvalue._checks import as_days, as_flag, as_positive, as_text, as_whole_number, require, require_choice
+from crmvalue._customers import encode_customers
+from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._offers import Offer, as_offer
 from crmvalue._values import checked_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._cascade import Cascade
-    from crmvalue._journey_data import Customers, Events
+    from crmvalue._journey_data import Coded, Customers, Events, MessageHistory
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = [
@@ -27,15 +31,20 @@ __all__ = [
     "TriggerJourney",
     "cascade_candidates",
     "channels_field",
+    "channels_of",
     "flag_field",
     "hour_field",
+    "moment",
     "name_field",
+    "name_of",
     "offer_field",
     "purpose_field",
     "segment_field",
     "whole_field",
+    "words_of",
 ]
 
+_T = TypeVar("_T")
 _DAY = np.timedelta64(1, "D")
 _SECOND = np.timedelta64(1, "s")
 _FEBRUARY = 64  # of a month and day as one number
@@ -53,13 +62,16 @@ class Candidates(NamedTuple):
     expires: Dates  # last moment
     exited: Dates  # moment at which the reason for the message was gone; NaT where it is not
     offers: tuple[Offer | None, ...]  # of each label
+    channels: tuple[tuple[str, ...] | None, ...] = ()  # of each label where they are not those of the journey
 
 
 class Context:
     """What all journeys of a run look at: the customers, the day, and the events until its end."""
 
-    def __init__(self, customers: Customers, events: Events | None, today: np.datetime64) -> None:
-        self.customers, self.today = customers, today
+    def __init__(
+        self, customers: Customers, events: Events | None, history: MessageHistory, today: np.datetime64
+    ) -> None:
+        self.customers, self.history, self.today = customers, history, today
         self.end = (today + _DAY).astype("datetime64[s]")
         self.by_name: dict[str, tuple[Integers, Dates]] = {}
         self._month_days: dict[str, Integers] = {}
@@ -82,6 +94,14 @@ class Context:
         empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
         return self.by_name.get(name, empty)
 
+    def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates]:
+        """Give the customer, step and anchor of each message of a group that was sent before."""
+        mine = np.nonzero(self.history.group == group)[0]
+        distinct, code = encode_customers("history", self.history.customer[mine])
+        row = self.customers.rows_of(distinct)[code]
+        known = row >= 0
+        return row[known], self.history.step[mine][known], self.history.anchor[mine][known]
+
     def first_after(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
         """Time of the first event of some names after a moment, for each row; NaT where there is none."""
         first = np.full(len(row), NEVER, dtype="datetime64[s]")
@@ -89,7 +109,7 @@ class Context:
             rows, times = self.events_of(name)
             if len(rows) == 0:
                 continue
-            place = np.searchsorted(_join(rows, times), _join(row, after), side="right")
+            place = np.searchsorted(moment(rows, times), moment(row, after), side="right")
             inside = np.minimum(place, len(rows) - 1)
             found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)
             first = np.fmin(first, found)
@@ -116,10 +136,22 @@ class Context:
 
     def date(self, name: str) -> Dates:
         """Column of days of the customers."""
-        if name not in self.customers.dates:
-            known = ", ".join(self.customers.dates) or "none"
-            raise InputError("customers", f"with the date {name!r} that a journey starts from", known)
-        return self.customers.dates[name]
+        return _known(self.customers.dates, "date", name)
+
+    def segment(self, name: str) -> npt.NDArray[np.bool_]:
+        """Whether each customer is in a segment."""
+        return _known(self.customers.segments, "segment", name)
+
+    def attribute(self, name: str) -> Coded:
+        """Column of an attribute of the customers."""
+        return _known(self.customers.attributes, "attribute", name)
+
+
+def _known(columns: Mapping[str, _T], kind: str, name: str) -> _T:
+    if name not in columns:
+        known = ", ".join(columns) or "none"
+        raise InputError("customers", f"with the {kind} {name!r} that a journey asks for", known)
+    return columns[name]
 
 
 def _month_day(date: Dates) -> Integers:
@@ -129,13 +161,13 @@ def _month_day(date: Dates) -> Integers:
     return number + 1
 
 
-def _join(row: Integers, time: Dates) -> Integers:
+def moment(row: Integers, time: Dates) -> Integers:
     """One ascending number for a row and a moment (of the years 1 to 9999)."""
     key: Integers = row * np.int64(1 << 40) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 37))
     return key
 
 
-def _words(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def words_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
     if isinstance(value, str):
         return (value,)
     if not isinstance(value, Iterable):
@@ -143,8 +175,8 @@ def _words(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked 
     return tuple(as_text(name, word) for word in value)
 
 
-def _channels(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
-    words = _words(name, value)
+def channels_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    words = words_of(name, value)
     if not words or len(set(words)) != len(words):
         raise InputError(name, "at least one channel, each once, the preferred one first", value)
     return words
@@ -158,7 +190,7 @@ def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401 - ch
     return None if value is None else as_offer(name, value)
 
 
-def _name(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
+def name_of(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
     text = as_text(name, value)
     if not text.strip():
         raise InputError(name, "a text that is not empty", value)
@@ -167,7 +199,7 @@ def _name(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
 
 def name_field(**options: Any) -> Any:  # noqa: ANN401 - attrs' own
     """Field for the name of a journey."""
-    return checked_field("name", _name, **options)
+    return checked_field("name", name_of, **options)
 
 
 def segment_field() -> Any:  # noqa: ANN401 - attrs' own
@@ -177,7 +209,7 @@ def segment_field() -> Any:  # noqa: ANN401 - attrs' own
 
 def channels_field() -> Any:  # noqa: ANN401 - attrs' own
     """Field for channels, the preferred one first."""
-    return checked_field("channels", _channels, default=("email",), kw_only=True)
+    return checked_field("channels", channels_of, default=("email",), kw_only=True)
 
 
 def purpose_field() -> Any:  # noqa: ANN401 - attrs' own
@@ -215,6 +247,7 @@ def _hours(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
 
 
 _PRIORITY = 1_000_000
+_CATCH_UP_DAYS = 3
 _MOST_HOURS = 3660 * 24
 
 
@@ -274,7 +307,7 @@ class BirthdayJourney:
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
     send_hour: int = hour_field()
-    catch_up_days: int = whole_field("catch_up_days", 0, 180, default=3)
+    catch_up_days: int = whole_field("catch_up_days", 0, 180, default=_CATCH_UP_DAYS)
 
     def __attrs_post_init__(self) -> None:
         require_choice("leap_day", self.leap_day, LEAP_DAY_POLICIES)
@@ -314,6 +347,37 @@ class BirthdayJourney:
         day = anniversary(as_days("date", date), of_year, leap_day=self.leap_day)
         before, after = (np.timedelta64(days, "D") for days in (self.days_before, self.valid_days_after))
         return AnniversaryMessage(sent_on=day - before, day=day, valid_until=day + after)
+
+    def to_json(self) -> str:
+        """Write the journey as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        return journey_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> BirthdayJourney:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        BirthdayJourney
+            An equal journey.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
         """Messages of the run, those missed in the last days included."""
@@ -394,9 +458,9 @@ class TriggerJourney:
     """
 
     name: str = name_field()
-    event: str = checked_field("event", _name, kw_only=True)
+    event: str = checked_field("event", name_of, kw_only=True)
     wait_hours: float = checked_field("wait_hours", _hours, default=0.0, kw_only=True)
-    unless: tuple[str, ...] = checked_field("unless", _words, default=(), kw_only=True)
+    unless: tuple[str, ...] = checked_field("unless", words_of, default=(), kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
     cool_down_days: int = whole_field("cool_down_days", 0, 3660, default=7)
     once: bool = flag_field("once", default=False)
@@ -406,7 +470,7 @@ class TriggerJourney:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
-    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=3)
+    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=_CATCH_UP_DAYS)
 
     @property
     def group(self) -> str:
@@ -431,6 +495,37 @@ class TriggerJourney:
             name, **{"event": "first purchase", "wait_hours": wait, "unless": "purchase", "once": True, **options}
         )
 
+    def to_json(self) -> str:
+        """Write the journey as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        return journey_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> TriggerJourney:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        TriggerJourney
+            An equal journey.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return journey_from_json(text, cls, Offer)
+
     def candidates(self, context: Context) -> Candidates:
         """Messages of the run, those missed in the last days included."""
         row, time = context.events_of(self.event)
@@ -452,7 +547,10 @@ def cascade_candidates(cascade: Cascade, context: Context) -> Candidates:
     rule = f"no later than the day of the run ({context.today})"
     require(np.isnat(last) | (last <= context.today), f"dates[{cascade.date!r}]", last, rule)
     rows = np.nonzero(~np.isnat(last))[0]
-    due = cascade.due(last[rows], context.today, most_days_late=cascade.catch_up_days)
+    late = cascade.catch_up_days
+    if late is None and (context.history.group == cascade.group).any():
+        late = _CATCH_UP_DAYS  # not the first run
+    due = cascade.due(last[rows], context.today, most_days_late=late)
     months = np.array(cascade.months, dtype=np.int64)
     step = np.searchsorted(months, due.month)
     row = rows[due.row]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import attrs
 import numpy as np
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FixedMapping",
     "Given",
     "array_field",
     "checked_field",
@@ -27,6 +28,23 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+_K = TypeVar("_K")
+
+
+class FixedMapping(dict[_K, _T]):
+    """A mapping that cannot be changed."""
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        raise TypeError("the mapping of a frozen value cannot be changed")
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    clear = pop = popitem = setdefault = update = _refuse
+
+    def __hash__(self) -> int:  # type: ignore[override]  # a dict has none
+        return hash(frozenset(self.items()))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[_K, _T]]]:
+        return type(self), (dict(self),)
 
 
 class Given(NamedTuple):
@@ -55,13 +73,19 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     def restore_frozen(self: _T, state: Any) -> None:  # noqa: ANN401 - attrs' own
         restore(self, state)
         for field in attrs.fields(made):
-            value = getattr(self, field.name)
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
+            _lock(getattr(self, field.name))
 
     made.__setstate__ = restore_frozen
     made.__hash__ = None
     return cls
+
+
+def _lock(value: object) -> None:
+    if isinstance(value, np.ndarray):
+        value.flags.writeable = False
+    elif isinstance(value, FixedMapping | tuple):
+        for part in value.values() if isinstance(value, FixedMapping) else value:
+            _lock(part)
 
 
 def count_field(name: str, *, low: int = 0, **options: Any) -> Any:  # noqa: ANN401 - attrs' own

@@ -6,7 +6,12 @@ For                                                         Use
 offers that grow with a customer's silence                  :class:`Cascade`
 birthdays and other days that come round each year          :class:`BirthdayJourney`
 messages after an event                                     :class:`TriggerJourney`
+several messages with waits and branches                    :class:`Journey`, :class:`JourneyRuns`
+its steps                                                   :class:`Message`, :class:`Wait`, :class:`WaitFor`,
+                                                            :class:`Branch`, :class:`Choice`, :class:`Split`
 who is who, what they did, what was sent                    :class:`Customers`, :class:`Events`, :class:`MessageHistory`
+events from prices, levels and segments                     :func:`price_drops`, :func:`level_changes`,
+                                                            :func:`segment_changes`
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
@@ -23,6 +28,7 @@ nothing here reads a clock.
 from __future__ import annotations
 
 from crmvalue._cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
+from crmvalue._derived_events import level_changes, price_drops, segment_changes
 from crmvalue._effect import (
     CampaignEffect,
     LastStep,
@@ -32,7 +38,9 @@ from crmvalue._effect import (
     campaign_effect,
     steps_that_pay,
 )
+from crmvalue._journey import Journey, JourneyRuns
 from crmvalue._journey_data import Customers, Events, MessageHistory
+from crmvalue._journey_steps import Branch, Choice, Message, Split, Wait, WaitFor
 from crmvalue._offers import Offer
 from crmvalue._plan import DECISIONS, Plan
 from crmvalue._planner import explain, plan, simulate_plan
@@ -54,33 +62,44 @@ __all__ = [
     "DECISIONS",
     "AnniversaryMessage",
     "BirthdayJourney",
+    "Branch",
     "CampaignEffect",
     "Cascade",
     "CascadeDue",
     "CascadeState",
     "CascadeSteps",
+    "Choice",
     "Customers",
     "Events",
     "ExpiringTerms",
     "FrequencyCap",
+    "Journey",
+    "JourneyRuns",
     "LastStep",
+    "Message",
     "MessageHistory",
     "Offer",
     "Plan",
     "Policy",
     "ServiceCycle",
     "ServiceDue",
+    "Split",
     "StepsThatPay",
     "TriggerJourney",
     "VisitSchedule",
+    "Wait",
+    "WaitFor",
     "WithoutNextStep",
     "best_last_step",
     "break_even_benefit",
     "campaign_effect",
     "expiring_terms",
     "explain",
+    "level_changes",
     "next_service",
     "plan",
+    "price_drops",
+    "segment_changes",
     "simulate_plan",
     "spread_visits",
     "steps_that_pay",

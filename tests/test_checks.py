@@ -398,7 +398,7 @@ GOOD_DATES = {
     "text with a blank and a time": "2024-02-29 23:59:59.999999",
     "bytes": b"2024-02-29",
     "date": dt.date(2024, 2, 29),
-    "datetime": dt.datetime(2024, 2, 29, 23, 59),  # noqa: DTZ001 - local times have no zone here
+    "datetime": dt.datetime(2024, 2, 29, 23, 59),
     "datetime64[D]": np.datetime64("2024-02-29"),
     "datetime64[ns]": np.datetime64("2024-02-29T23:59:59.999999999"),
     "pandas": pd.Timestamp("2024-02-29 23:59"),
@@ -409,7 +409,7 @@ GOOD_COLUMNS = {
     "text array": np.array(["2024-02-29", "1969-12-31"]),
     "dates": [dt.date(2024, 2, 29), dt.date(1969, 12, 31)],
     "dates and texts": [dt.date(2024, 2, 29), "1969-12-31"],
-    "dates and times": [dt.datetime(2024, 2, 29, 1), dt.date(1969, 12, 31)],  # noqa: DTZ001 - local times
+    "dates and times": [dt.datetime(2024, 2, 29, 1), dt.date(1969, 12, 31)],
     "datetime64[s]": np.array(["2024-02-29T05:00", "1969-12-31T23:59"], dtype="datetime64[s]"),
     "datetime64 objects": np.array([np.datetime64("2024-02-29"), dt.date(1969, 12, 31)], dtype=object),
     "unmasked": np.ma.array(np.array(["2024-02-29", "1969-12-31"], dtype="datetime64[D]"), mask=[False, False]),
@@ -616,7 +616,7 @@ class TestAsTimes:
         "value",
         [
             "2024-02-29 23:59:59.5",
-            dt.datetime(2024, 2, 29, 23, 59, 59, 500_000),  # noqa: DTZ001 - local times have no zone here
+            dt.datetime(2024, 2, 29, 23, 59, 59, 500_000),
             np.datetime64("2024-02-29T23:59:59.500"),
             pd.Timestamp("2024-02-29 23:59:59.5"),
         ],

@@ -119,7 +119,7 @@ DATES = {
     "pandas": pd.to_datetime(pd.Series(["2024-01-31", None, "2024-03-01", "2023-02-28"])),
     "pandas text": pd.Series(["2024-01-31", None, "2024-03-01", "2023-02-28"], dtype="string"),
     "polars Date": pl.Series([dt.date(2024, 1, 31), None, dt.date(2024, 3, 1), dt.date(2023, 2, 28)]),
-    "polars Datetime": pl.Series([dt.datetime(2024, 1, 31, 9), None, dt.datetime(2024, 3, 1), dt.datetime(2023, 2, 28)]),  # noqa: DTZ001, E501 - local, one table
+    "polars Datetime": pl.Series([dt.datetime(2024, 1, 31, 9), None, dt.datetime(2024, 3, 1), dt.datetime(2023, 2, 28)]),  # noqa: E501 - local, one table
 }  # fmt: skip
 
 

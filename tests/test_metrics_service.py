@@ -268,10 +268,10 @@ class TestResolutionTime:
         [
             ["2024-03-01 02:00", None, None],
             ["2024-03-01T02:00", float("nan"), NAT],
-            [dt.datetime(2024, 3, 1, 2), None, pd.NaT],  # noqa: DTZ001 - local time without zone is what is tested
+            [dt.datetime(2024, 3, 1, 2), None, pd.NaT],
             pd.Series(["2024-03-01 02:00", None, pd.NA], dtype=object),
             pd.Series(["2024-03-01 02:00", None, None], dtype="datetime64[ns]"),
-            pl.Series([dt.datetime(2024, 3, 1, 2), None, None]),  # noqa: DTZ001 - as above
+            pl.Series([dt.datetime(2024, 3, 1, 2), None, None]),
             np.array(["2024-03-01T02", "NaT", "NaT"], dtype="datetime64[h]"),
         ],
         ids=["None", "NaN", "NaT", "NA", "pandas", "polars", "numpy"],

@@ -20,10 +20,13 @@ from crmvalue.journeys import (
     Customers,
     Events,
     FrequencyCap,
+    Journey,
+    Message,
     MessageHistory,
     Plan,
     Policy,
     TriggerJourney,
+    Wait,
     explain,
     plan,
     simulate_plan,
@@ -387,12 +390,20 @@ class TestWholePlans:
             made = plan([trigger()], one(), visits("2024-05-30T09:00"), None, Policy(catch_up=catch_up), TODAY)
             assert made.decision.tolist() == [expected]
 
-    def test_a_later_message_that_was_sent_already_makes_no_other_missed(self):
-        """The event of the day before came late."""
-        later = plan([trigger()], one(), visits("2024-05-31T09:00"), None, Policy(), TODAY)
+    def test_what_a_run_left_out_a_second_run_of_the_day_does_not_send(self):
+        """The later message is a duplicate then, and still the latest."""
         events = visits("2024-05-30T09:00", "2024-05-31T09:00")
-        made = plan([trigger()], one(), events, later.history(), Policy(), TODAY)
-        assert made.decision.tolist() == ["send", "duplicate"]
+        first = plan([trigger()], one(), events, None, Policy(), TODAY)
+        assert first.decision.tolist() == ["missed", "send"]
+        made = plan([trigger()], one(), events, first.history(), Policy(), TODAY)
+        assert made.decision.tolist() == ["missed", "duplicate"]
+
+    def test_an_expired_message_is_not_the_latest(self):
+        steps = {"long": Message(valid_days=30), "pause": Wait("1 day"), "short": Message(valid_days=1)}
+        journey = Journey("x", entry="visit", steps=steps)
+        made = plan([journey], one(), visits("2024-05-28T09:00"), None, Policy(), TODAY)
+        decided = dict(zip(made.step.tolist(), made.decision.tolist(), strict=True))
+        assert decided == {"long": "send", "short": "expired"}
 
     def test_the_next_midnight_belongs_to_the_next_run(self):
         journeys, events = [trigger(wait_hours=1)], visits("2024-05-31T22:59:59", "2024-05-31T23:00")

@@ -150,7 +150,7 @@ NETTING = {
 
 DATES = (dt.date(1969, 12, 31), dt.date(2024, 2, 29), dt.date(2024, 2, 29))
 TEXT = ["1969-12-31", "2024-02-29", "2024-02-29"]
-TIMES = (dt.datetime(1969, 12, 31, 23, 59, 59, 999_999), *[dt.datetime(2024, 2, 29, 0, 0, 1)] * 2)  # noqa: DTZ001 - local times have no zone
+TIMES = (dt.datetime(1969, 12, 31, 23, 59, 59, 999_999), *[dt.datetime(2024, 2, 29, 0, 0, 1)] * 2)
 DATE_KINDS = {
     "datetime64[D]": np.array(DATES, dtype="datetime64[D]"),
     "datetime64[us]": np.array(TIMES, dtype="datetime64[us]"),
@@ -501,7 +501,7 @@ class TestSummarisePurchases:
         [
             "2024-03-01",
             dt.date(2024, 3, 1),
-            dt.datetime(2024, 3, 1, 23, 59),  # noqa: DTZ001 - local times have no zone
+            dt.datetime(2024, 3, 1, 23, 59),
             np.datetime64("2024-03-01T12", "ns"),
             pd.Timestamp("2024-03-01 01:00"),
         ],
@@ -990,7 +990,7 @@ class TestDirectHistory:
 
     @pytest.mark.parametrize("make", [PurchaseHistory, PurchaseHistory.from_columns])
     def test_takes(self, make):
-        history = make(**self.COLUMNS, customer=["b", "a"], as_of=dt.datetime(2024, 1, 2, 3), grain="day")  # noqa: DTZ001 - local
+        history = make(**self.COLUMNS, customer=["b", "a"], as_of=dt.datetime(2024, 1, 2, 3), grain="day")
         assert history.customer.tolist() == ["b", "a"]
         assert history.as_of == np.datetime64("2024-01-02", "D")
         assert history == attrs.evolve(history, grain="day")

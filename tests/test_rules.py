@@ -58,7 +58,7 @@ class TestCondition:
             (of["member"].is_false(), ("member", "flag", "false", None, "value")),
             (of["member"].is_missing(), ("member", "flag", "missing", None, "value")),
             (of["last"] == dt.date(2024, 2, 29), ("last", "date", "==", "2024-02-29", "value")),
-            (of["last"] < dt.datetime(2024, 2, 29, 23, 59), ("last", "date", "<", "2024-02-29", "value")),  # noqa: DTZ001 - local
+            (of["last"] < dt.datetime(2024, 2, 29, 23, 59), ("last", "date", "<", "2024-02-29", "value")),
             (of["last"] < pd.Timestamp("2024-02-29"), ("last", "date", "<", "2024-02-29", "value")),
             (np.datetime64("2024-02-29") > of["last"], ("last", "date", "<", "2024-02-29", "value")),
             (of["last"].between("0999-01-01", "2024-02-29"),

@@ -270,7 +270,31 @@ SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibra
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
 PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
 
+STEPS = {
+    "who": journeys.Branch("vip", then="lot", otherwise="city"),
+    "city": journeys.Choice("city", cases={"Kyiv": "wait"}, otherwise="end"),
+    "lot": journeys.Split({"wait": 0.5, "opened": 0.5}),
+    "wait": journeys.Wait("3 days"),
+    "opened": journeys.WaitFor("opened", at_most="7 days"),
+    "letter": journeys.Message(),
+}
+JOURNEY = journeys.Journey("hello", entry="registered", steps=STEPS)
+WHO = journeys.Customers(
+    customer=[1],
+    dates={"birthday": ["1990-01-01"]},
+    segments={"vip": [True]},
+    attributes={"city": [None]},
+    consent={"email": [True]},
+)
+DID = journeys.Events(customer=[1], name=["registered"], time=["2024-05-31T12:00"])
+
 VALUES = [
+    *STEPS.values(),
+    JOURNEY,
+    JOURNEY.runs(WHO, DID, "2024-05-31"),
+    WHO,
+    DID,
+    journeys.Policy(suppressed=[1]),
     journeys.Offer(percent=10),
     journeys.Cascade(offers=["5 %"]),
     journeys.Cascade().steps(["2023-08-31"]),
@@ -364,8 +388,8 @@ VALUES = [
 ]
 """One of each public class of values, and more."""
 
-NOT_COMPARED = {segmentation.Column, journeys.Customers, journeys.Events, journeys.Policy}
-"""A class whose `==` makes a rule, and what a plan is made of, which is compared by its plans."""
+NOT_COMPARED = {segmentation.Column}
+"""A class whose `==` makes a rule."""
 
 
 def each_value():
@@ -387,6 +411,7 @@ def through_pickle(value):
 def arrays_of(value):
     """Give the arrays of a value, those of the values in it included."""
     parts = [getattr(value, field.name) for field in attrs.fields(type(value))]
+    parts += [item for part in parts if isinstance(part, dict) for item in part.values()]
     inner = [array for part in parts if attrs.has(type(part)) for array in arrays_of(part)]
     return [part for part in parts if isinstance(part, np.ndarray)] + inner
 

@@ -1,0 +1,410 @@
+"""Events that follow from other data: prices of wished items, loyalty levels, two evaluations of segments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._checks import as_amounts, as_positive, as_text, as_time, as_time_column, as_whole_number, require
+from crmvalue._customers import encode_customers
+from crmvalue._journey_data import Events, as_words
+from crmvalue._sources import name_of
+from crmvalue.errors import InputError
+from crmvalue.segmentation import SegmentMembership
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["level_changes", "price_drops", "segment_changes"]
+
+_NEAR = 1e-12  # relative: thousands of times what float64 rounds off, and far less than a cent
+_MOST_DAYS = 36_600
+
+
+def price_drops(
+    customer: ArrayLike,
+    item: ArrayLike,
+    wished_at: ArrayLike,
+    price_item: ArrayLike,
+    price_time: ArrayLike,
+    price: ArrayLike,
+    *,
+    removed_at: ArrayLike | None = None,
+    amount: float | None = None,
+    percent: float | None = None,
+    look_back_days: int | None = None,
+    name: str = "price drop",
+) -> Events:
+    """Events of wished items that have become cheaper than they were when they were wished.
+
+    The first event of a wish is the first change to a price that is low enough. The next ones are new lows: prices
+    below every price that has already caused an event of this wish.
+
+    Parameters
+    ----------
+    customer : array_like
+        Who wishes, one element per wish, shape (m,).
+    item : array_like
+        What: whole numbers or text, shape (m,). An item that is wished again is another wish.
+    wished_at : array_like
+        When the wish began, shape (m,).
+    price_item : array_like
+        Item of each entry of the price log, shape (k,). Items that nobody wishes are not looked at.
+    price_time : array_like
+        Moment from which the price holds, shape (k,). Of several prices of an item at one moment the last row holds.
+    price : array_like
+        The price from that moment on [money], >= 0, shape (k,).
+    removed_at : array_like, optional
+        When each wish was taken back, not before it began, shape (m,); NaT or None for one that still stands. A price
+        that changes at that moment no longer counts.
+    amount : float, optional
+        Money by which the price has to be below that of the wish, > 0. Either this or `percent`.
+    percent : float, optional
+        The same in percent of the price of the wish, in (0, 100].
+    look_back_days : int, optional
+        Days of 24 hours after the wish in which changes count, the end included, from 1 to 36600; by default all.
+    name : str, optional
+        Name of the events.
+
+    Returns
+    -------
+    Events
+        One for each wish and each such change, by time and customer. Two wishes of a customer whose prices fall at one
+        moment are two events; the planner sends one message.
+
+    Raises
+    ------
+    InputError
+        If a wish has no price at or before its moment, a price is negative, not one of `amount` and `percent` is given,
+        or the columns of the wishes or of the log differ in length.
+
+    Notes
+    -----
+    The price of the wish is the last one at or before it. Up to 1e-12 of it may be missing from the drop, so that 10 %
+    off 19.99 is reached at 17.991, however the computer rounds; and a price within 1e-12 of another is no new low.
+
+    Wishes and prices are not multiplied with each other: memory grows with the wishes, plus the prices of wished items
+    times the binary logarithm of the longest price log of one item; time also with the number of events.
+
+    Times are those of :class:`Events`: local, without time zone, cut to the second in the result.
+
+    Examples
+    --------
+    >>> from crmvalue.journeys import Customers, Policy, TriggerJourney, plan
+    >>> drops = price_drops(
+    ...     customer=["ann", "bob"],
+    ...     item=["lamp", "lamp"],
+    ...     wished_at=["2024-05-01", "2024-05-20"],
+    ...     price_item=["lamp", "lamp", "lamp"],
+    ...     price_time=["2024-01-01", "2024-05-10", "2024-05-31T08:00"],
+    ...     price=[100.0, 92.0, 90.0],
+    ...     percent=10,
+    ... )
+    >>> drops.customer.distinct, drops.time
+    (array(['ann'], dtype='<U3'), array(['2024-05-31T08:00:00'], dtype='datetime64[s]'))
+    >>> base = Customers(customer=["ann", "bob"], consent={"email": [True, True]})
+    >>> journey = TriggerJourney("cheaper now", event="price drop", wait_hours=2, unless="purchase")
+    >>> made = plan([journey], base, drops, None, Policy(), "2024-05-31")
+    >>> for row in zip(made.customer, made.planned, made.decision):
+    ...     print(*row)
+    ann 2024-05-31T10:00:00 send
+    """
+    people, person = encode_customers("customer", customer)
+    wished, wish_item = encode_customers("item", item)
+    start = as_time_column("wished_at", wished_at)
+    _require_rows(len(person), "customer", item=wish_item, wished_at=start)
+    end = _ends(start, removed_at)
+    priced, log_item = encode_customers("price_item", price_item)
+    since = as_time_column("price_time", price_time)
+    cost = as_amounts("price", price)
+    _require_rows(len(log_item), "price_item", price_time=since, price=cost)
+    require(cost >= 0, "price", cost, ">= 0")
+    money, share = _least_drop(amount, percent)
+    days = None if look_back_days is None else as_whole_number("look_back_days", look_back_days, low=1, high=_MOST_DAYS)
+    word = name_of("name", name)
+
+    log = _price_log(_places(priced, wished)[log_item], since, cost)
+    base = log.n_until(wish_item, start, included=True) - 1
+    known = base >= np.searchsorted(log.item, wish_item)
+    require(known, "item", wished[wish_item], "with a price at or before the moment of the wish")
+    stop = log.n_until(wish_item, end, included=False)  # NaT sorts behind all moments
+    if days is not None:
+        stop = np.minimum(stop, log.n_until(wish_item, start + np.timedelta64(days, "D"), included=True))
+    wish, place = _new_lows(log, wish_item, base, stop, money, share)
+    return _events(people, person[wish], [word], np.zeros(len(wish), dtype=np.int64), log.time[place])
+
+
+def level_changes(customer: ArrayLike, level: ArrayLike, time: ArrayLike, *, levels: Sequence[str]) -> Events:
+    """Events "level up" and "level down" of a log of loyalty levels.
+
+    Parameters
+    ----------
+    customer : array_like
+        Whose level, one element per record, shape (m,).
+    level : array_like of str
+        Level from that moment on, one of `levels`.
+    time : array_like
+        Moment of each record. Of several records of a customer at one moment the last row holds.
+    levels : sequence of str
+        All levels, the lowest first, at least two.
+
+    Returns
+    -------
+    Events
+        One for each record whose level is another than that of the customer's record before, at its time, by time and
+        customer. A first record is no change.
+
+    Raises
+    ------
+    InputError
+        If a level is not among `levels`, one of these comes twice, or the columns differ in length.
+
+    Examples
+    --------
+    >>> changes = level_changes(
+    ...     ["ann", "ann", "ann", "bob"],
+    ...     ["silver", "gold", "silver", "gold"],
+    ...     ["2024-01-01", "2024-03-01", "2024-05-01", "2024-05-01"],
+    ...     levels=["silver", "gold"],
+    ... )
+    >>> for i, moment in zip(changes.name.code, changes.time):
+    ...     print(moment, changes.names[i])
+    2024-03-01T00:00:00 level up
+    2024-05-01T00:00:00 level down
+    """
+    people, person = encode_customers("customer", customer)
+    words, word = as_words("level", level)
+    moment = as_time_column("time", time)
+    _require_rows(len(person), "customer", level=word, time=moment)
+    place = {known: i for i, known in enumerate(_level_names(levels))}
+    height = np.array([place.get(known, -1) for known in words], dtype=np.int64)[word]
+    require(height >= 0, "level", np.array(words, dtype=object)[word], f"one of {', '.join(place)}")
+
+    order = np.lexsort((moment, person))
+    order = order[_last_of_equal(person[order], moment[order])]
+    person, moment, height = person[order], moment[order], height[order]
+    step = np.where(person[1:] == person[:-1], np.diff(height), 0)
+    rows = np.nonzero(step)[0]
+    down = (step[rows] < 0).astype(np.int64)
+    return _events(people, person[rows + 1], ["level up", "level down"], down, moment[rows + 1])
+
+
+def segment_changes(
+    before: SegmentMembership, now: SegmentMembership, time: ArrayLike, *, names: Iterable[str] | None = None
+) -> Events:
+    """Events "entered <segment>" and "left <segment>" between two evaluations of segments.
+
+    Parameters
+    ----------
+    before, now : SegmentMembership
+        The earlier and the later evaluation, both with identifiers of the customers.
+    time : datetime
+        Local time of the events: the moment at which the change became known, such as that of the later run.
+    names : iterable of str, optional
+        Segments to look at; by default all that both evaluations have.
+
+    Returns
+    -------
+    Events
+        One for each customer who entered or left a segment. Customers whom only the later evaluation knows have
+        entered, those whom only the earlier one knows have left.
+
+    Raises
+    ------
+    InputError
+        If an evaluation has no identifiers, `before` is later than `now`, the identifiers are of different kinds, or a
+        chosen segment is not in both.
+
+    See Also
+    --------
+    crmvalue.segmentation.SegmentMembership.changes_since : The same as lists and counts.
+
+    Examples
+    --------
+    >>> from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
+    >>> vip = Segment("vip", SegmentColumns({"spend": "number"})["spend"] >= 500)
+    >>> before = evaluate_segments([vip], {"spend": [900, 20]}, customer=["ann", "bob"], as_of="2024-05-30")
+    >>> now = evaluate_segments([vip], {"spend": [900, 520]}, customer=["ann", "bob"], as_of="2024-05-31")
+    >>> changes = segment_changes(before, now, "2024-05-31T08:00")
+    >>> changes.customer.distinct, changes.names
+    (array(['bob'], dtype='<U3'), ('entered vip',))
+    """
+    for which, value in (("before", before), ("now", now)):
+        if not isinstance(value, SegmentMembership):
+            raise InputError(which, "a SegmentMembership", type(value).__name__)
+        if value.customer is None:
+            raise InputError(which, "with identifiers", None, hint="give `customer` to evaluate_segments")
+    moment = as_time("time", time)
+    try:
+        changes = now.changes_since(before)
+    except InputError as error:  # it knows the earlier evaluation by another name
+        raise InputError("before", error.rule, error.value) from error
+    words: list[str] = []
+    parts: list[npt.NDArray[Any]] = []
+    for name in changes.names if names is None else _chosen(names, changes.names):
+        words += [f"entered {name}", f"left {name}"]
+        parts += [changes.entered(name), changes.left(name)]
+    sizes = [len(part) for part in parts]
+    if not sum(sizes):
+        return Events(customer=[], name=[], time=np.zeros(0, dtype="datetime64[s]"))
+    people, person = encode_customers("customer", np.concatenate([part for part in parts if len(part)]))
+    return _events(people, person, words, np.repeat(np.arange(len(words)), sizes), np.full(len(person), moment))
+
+
+def _require_rows(n: int, first: str, **columns: npt.NDArray[Any]) -> None:
+    """Check that columns are as long as the first; all may be empty, for a day on which nothing happened."""
+    for name, column in columns.items():
+        if len(column) != n:
+            raise InputError(name, f"as long as `{first}` ({n} rows)", len(column))
+
+
+def _ends(start: Dates, removed_at: ArrayLike | None) -> Dates:
+    """Moment from which on each wish is over; NaT for never."""
+    if removed_at is None:
+        return np.full(len(start), np.datetime64("NaT", "us"))
+    end = as_time_column("removed_at", removed_at, allow_missing=True)
+    _require_rows(len(start), "customer", removed_at=end)
+    require(np.isnat(end) | (end >= start), "removed_at", end, "no earlier than `wished_at`")
+    return end
+
+
+def _least_drop(amount: float | None, percent: float | None) -> tuple[float, float]:
+    """Least drop as money and as a share of the price of the wish; one of the two is 0."""
+    money = 0.0 if amount is None else as_positive("amount", amount)
+    share = 0.0 if percent is None else as_positive("percent", percent) / 100
+    if share > 1:
+        raise InputError("percent", "in (0, 100]", percent)
+    if (amount is None) == (percent is None):
+        rule = "given, or else `percent`, and not both"
+        raise InputError("amount", rule, amount if amount is None else (amount, percent))
+    return money, share
+
+
+def _places(wanted: npt.NDArray[Any], known: npt.NDArray[Any]) -> Integers:
+    """Place of each distinct identifier among known ones, -1 for one that is not there; numbers are never text."""
+    place = {item: i for i, item in enumerate(known.tolist())}
+    return np.fromiter((place.get(item, -1) for item in wanted.tolist()), dtype=np.int64, count=len(wanted))
+
+
+class _PriceLog(NamedTuple):
+    """Prices by item and time, one for each moment."""
+
+    item: Integers
+    time: Dates
+    price: Floats
+    moments: Dates  # distinct times in ascending order
+    key: Integers  # one ascending number for item and time
+
+    def n_until(self, item: Integers, time: Dates, *, included: bool) -> Integers:
+        """Count the prices of all items before some, and of each of these until a moment."""
+        n_moments = np.searchsorted(self.moments, time, side="right" if included else "left")
+        key = item * (len(self.moments) + 1) + n_moments
+        return np.searchsorted(self.key, key, side="right")
+
+
+def _price_log(item: Integers, time: Dates, price: Floats) -> _PriceLog:
+    """Sort the prices of wished items, those with a code >= 0."""
+    used = np.nonzero(item >= 0)[0]
+    order = used[np.lexsort((time[used], item[used]))]
+    order = order[_last_of_equal(item[order], time[order])]
+    item, time, price = item[order], time[order], price[order]
+    moments = np.sort(time)
+    moments = moments[_last_of_equal(moments)]
+    key = item * (len(moments) + 1) + np.searchsorted(moments, time, side="right")
+    return _PriceLog(item, time, price, moments, key)
+
+
+def _last_of_equal(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each row of sorted columns differs from the next one."""
+    last = np.zeros(len(columns[0]), dtype=bool)
+    last[-1:] = True
+    for column in columns:
+        last[:-1] |= column[1:] != column[:-1]
+    return last
+
+
+def _new_lows(
+    log: _PriceLog, item: Integers, base: Integers, stop: Integers, money: float, share: float
+) -> tuple[Integers, Integers]:
+    """Wish and place in the log of each event, from the place of the wish's price on and before a place.
+
+    What has to be found is the first price from a place on below a limit: that of the rule at first, then the price
+    found last.
+    """
+    rank, lowest = _ranks(log.price)
+    wished = log.price[base]
+    low_enough = np.searchsorted(lowest, wished * (1 + _NEAR) - (money + wished * share), side="right")
+    top = item.max(initial=0)
+    value = (top - log.item) * len(lowest) + rank  # every price of the next item is below all of this one
+    limit = (top - item) * len(lowest) + np.minimum(low_enough, rank[base])
+    minima = _minima(value, int(np.bincount(log.item).max(initial=0)))
+    wish = np.arange(len(item))
+    place = _first_below(minima, base + 1, limit)
+    wishes, places = [wish[:0]], [place[:0]]
+    while len(wish):  # once for each new low of the wish that has most of them
+        meets = place < stop[wish]
+        wish, place = wish[meets], place[meets]
+        wishes.append(wish)
+        places.append(place)
+        place = _first_below(minima, place + 1, value[place])
+    return np.concatenate(wishes), np.concatenate(places)
+
+
+def _ranks(price: Floats) -> tuple[Integers, Floats]:
+    """Rank of each price, nearly equal ones sharing theirs, and the lowest price of each rank."""
+    order = np.argsort(price, kind="stable")
+    ascending = price[order]
+    is_new = np.ones(len(price), dtype=bool)
+    is_new[1:] = np.diff(ascending) > _NEAR * ascending[1:]
+    rank = np.empty(len(price), dtype=np.int64)
+    rank[order] = np.cumsum(is_new) - 1
+    return rank, ascending[is_new]
+
+
+def _minima(value: Integers, reach: int) -> list[Integers]:
+    """Minimum of the 1, 2, 4, ... values from each place on; beyond the end there is -1."""
+    n = len(value)
+    minima = [np.append(value, -1)]
+    for k in range(reach.bit_length() - 1):
+        longer = minima[-1].copy()
+        np.minimum(longer[: n + 1 - 2**k], longer[2**k :], out=longer[: n + 1 - 2**k])
+        minima.append(longer)
+    return minima
+
+
+def _first_below(minima: list[Integers], start: Integers, limit: Integers) -> Integers:
+    """First place from `start` on whose value is below `limit`: skip blocks without one, the longest first."""
+    place = start.copy()
+    for k in range(len(minima) - 1, -1, -1):
+        place += (minima[k][place] >= limit).astype(np.int64) << k
+    return place
+
+
+def _level_names(levels: object) -> tuple[str, ...]:
+    if isinstance(levels, str) or not isinstance(levels, Iterable):
+        raise InputError("levels", "a sequence of texts, the lowest first", levels)
+    names = tuple(as_text("levels", name) for name in levels)
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise InputError("levels", "at least two, all different", names)
+    return names
+
+
+def _chosen(names: object, known: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise InputError("names", "a sequence of texts", names)
+    chosen = tuple(dict.fromkeys(as_text("names", name) for name in names))
+    for name in chosen:
+        if name not in known:
+            raise InputError("names", f"segments of both evaluations: {', '.join(known) or 'none'}", name)
+    return chosen
+
+
+def _events(people: npt.NDArray[Any], person: Integers, words: Sequence[str], word: Integers, time: Dates) -> Events:
+    """Events by time, customer and name."""
+    order = np.lexsort((word, person, time))
+    names = np.array(words, dtype=object)
+    return Events(customer=people[person[order]], name=names[word[order]], time=time[order])

@@ -1,0 +1,464 @@
+"""The general journey: named steps with waits and branches, worked out for all its customers at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_day, as_text
+from crmvalue._customers import stable_draw
+from crmvalue._journey_data import Customers, Events, MessageHistory
+from crmvalue._journey_json import journey_from_json, journey_to_json
+from crmvalue._journey_steps import (
+    END,
+    Branch,
+    Choice,
+    Message,
+    Split,
+    Step,
+    Wait,
+    WaitFor,
+    as_duration,
+    follow,
+    in_order,
+    reachable,
+    take_apart,
+)
+from crmvalue._offers import Offer
+from crmvalue._sources import (
+    NEVER,
+    Candidates,
+    Context,
+    channels_field,
+    flag_field,
+    moment,
+    name_field,
+    name_of,
+    purpose_field,
+    segment_field,
+    whole_field,
+    words_of,
+)
+from crmvalue._values import FixedMapping, array_field, checked_field, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["Journey", "JourneyRuns"]
+
+_REENTRY = ("never", "after exit", "always")
+_LATEST = np.datetime64("9999-12-31T23:59:59", "s")
+_DAY = np.timedelta64(1, "D")
+
+
+def _steps(name: str, value: Any) -> FixedMapping[str, Step]:  # noqa: ANN401 - checked here
+    if not isinstance(value, Mapping) or not value:
+        raise InputError(name, "a mapping from names to steps, in their order", value)
+    steps: dict[str, Step] = {}
+    for key, step in value.items():
+        word = name_of(name, key)
+        if word == END:
+            raise InputError(name, f"names other than {END!r}, which is where every journey leads", word)
+        if not isinstance(step, Step):
+            raise InputError(name, "Message, Wait, WaitFor, Branch, Choice or Split objects", step)
+        steps[word] = step
+    if not any(isinstance(step, Message) for step in steps.values()):
+        raise InputError(name, "at least one Message", list(steps))
+    in_order(steps)
+    return FixedMapping(steps)
+
+
+def _reentry(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
+    text = as_text(name, value)
+    return text if text in _REENTRY else as_duration(name, text)
+
+
+def _optional_day(name: str, value: Any) -> np.datetime64 | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_day(name, value)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class JourneyRuns:
+    """Where customers stand in a journey, a row for each time that one of them has entered it.
+
+    Parameters
+    ----------
+    customer : ndarray
+        Who.
+    entered : ndarray of datetime64[s]
+        When.
+    step : ndarray of str
+        Step at which he is, or was when the run ended; "end" after the last.
+    since : ndarray of datetime64[s]
+        When he came to it.
+    outcome : ndarray of str
+        "running", "goal", "exit" or "finished".
+    ended : ndarray of datetime64[s]
+        When the run ended; NaT where it is running.
+
+    Examples
+    --------
+    >>> from crmvalue.journeys import Customers, Events, Journey, Message, Wait
+    >>> journey = Journey("hello", entry="registered", steps={"wait": Wait("3 days"), "hello": Message()})
+    >>> registered = Events(customer=[1], name=["registered"], time=["2024-05-01T12:00"])
+    >>> runs = journey.runs(Customers(customer=[1]), registered, "2024-05-02")
+    >>> runs.step[0], runs.outcome[0]
+    (np.str_('wait'), np.str_('running'))
+    """
+
+    customer: npt.NDArray[Any] = array_field()
+    entered: Dates = array_field()
+    step: npt.NDArray[np.str_] = array_field()
+    since: Dates = array_field()
+    outcome: npt.NDArray[np.str_] = array_field()
+    ended: Dates = array_field()
+
+    def __len__(self) -> int:
+        return len(self.entered)
+
+
+@attrs.frozen
+class Journey:
+    """Messages in several steps, with waits between them and ways that part.
+
+    Parameters
+    ----------
+    name : str
+        Name of the journey.
+    entry : str
+        Event with which a customer enters.
+    steps : mapping of str to step
+        Named steps in their order: :class:`Message`, :class:`Wait`, :class:`WaitFor`, :class:`Branch`, :class:`Choice`
+        and :class:`Split`. The first one begins; each is followed by the next, unless it says otherwise.
+    goals : str or sequence of str, optional
+        Events that the journey is for. With the first of them it is over at once, during a wait as well.
+    exits : str or sequence of str, optional
+        Other events that end it in the same way.
+    reentry : str, optional
+        Whether a customer who was in it may enter again: "never"; "after exit", so that he is in it once at a time;
+        "always", with every event; or with an event at least some time after the last entry, such as "30 days".
+    version : int, optional
+        Number of the version, >= 1. Two versions are two journeys that may have one name; each counts its own messages.
+    starts, ends : date, optional
+        First day on which customers enter, and the first on which they enter no more: an old version ends, and brings
+        to an end who is in it, on the day on which the new one starts.
+    segment, priority, channels, purpose, exempt, catch_up_days
+        As in :class:`BirthdayJourney`.
+
+    Notes
+    -----
+    A journey has no memory of its own. Where each customer stands follows from the events and the day alone, so that a
+    missed run loses nothing. Branches look at the segments and attributes of the customers that are given; who has
+    received a message on one of the ways stays on it, whatever becomes of his segment. An event at the very moment of
+    the entry, or of the beginning of a wait, is not after it and does not count. Steps that lead back to themselves,
+    that nothing leads to, or that lead to a step which is not there raise when the journey is made.
+
+    Examples
+    --------
+    >>> journey = Journey(
+    ...     "first month",
+    ...     entry="registered",
+    ...     steps={
+    ...         "welcome": Message(offer="5 %"),
+    ...         "answer": WaitFor("opened", at_most="7 days", otherwise="reminder"),
+    ...         "morning": Wait("next day at 09:00", then="who"),
+    ...         "reminder": Message(channels="sms"),
+    ...         "who": Branch("vip", then="call", otherwise="end"),
+    ...         "call": Message(channels="phone"),
+    ...     },
+    ...     goals="purchase",
+    ...     exits="unsubscribed",
+    ...     reentry="never",
+    ... )
+    >>> journey == Journey.from_json(journey.to_json())
+    True
+    """
+
+    name: str = name_field()
+    entry: str = checked_field("entry", name_of, kw_only=True)
+    steps: FixedMapping[str, Step] = checked_field("steps", _steps, kw_only=True)
+    goals: tuple[str, ...] = checked_field("goals", words_of, default=(), kw_only=True)
+    exits: tuple[str, ...] = checked_field("exits", words_of, default=(), kw_only=True)
+    reentry: str = checked_field("reentry", _reentry, default="after exit", kw_only=True)
+    version: int = whole_field("version", 1, 1_000_000, default=1)
+    starts: np.datetime64 | None = checked_field("starts", _optional_day, default=None, kw_only=True)
+    ends: np.datetime64 | None = checked_field("ends", _optional_day, default=None, kw_only=True)
+    segment: str | None = segment_field()
+    priority: int = whole_field("priority", -1_000_000, 1_000_000, default=0)
+    channels: tuple[str, ...] = channels_field()
+    purpose: str = purpose_field()
+    exempt: bool = flag_field("exempt", default=False)
+    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=3)
+
+    def __attrs_post_init__(self) -> None:
+        if self.starts is not None and self.ends is not None and self.ends <= self.starts:
+            raise InputError("ends", f"after starts ({self.starts})", str(self.ends))
+
+    @property
+    def group(self) -> str:
+        """Each version of a journey is a group of its own."""
+        return f"{self.name}, version {self.version}"
+
+    def candidates(self, context: Context) -> Candidates:
+        """Messages of the run, those missed in the last days included."""
+        row, entered = self._admitted(context)
+        first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        recent = entered >= first - self._longest
+        row, entered = row[recent], entered[recent]
+        walk = self._walk(context, row, entered, np.full(len(row), context.end))
+        labels = {name: i for i, name in enumerate(name for name, s in self.steps.items() if isinstance(s, Message))}
+        messages = [self.steps[name] for name in labels]
+        sent = [visit for visit in walk.visits if visit.step in labels]
+        run = np.concatenate([visit.run for visit in sent])
+        step = np.concatenate([np.full(len(visit.run), labels[visit.step]) for visit in sent])
+        planned = np.concatenate([visit.time for visit in sent])
+        due = planned >= first
+        run, step, planned = run[due], step[due], planned[due]
+        valid = np.array([m.valid_days for m in messages if isinstance(m, Message)], dtype="timedelta64[D]")
+        over = context.first_after(self.goals + self.exits, row, entered)
+        return Candidates(
+            row[run], step, tuple(labels), entered[run], planned, planned + valid[step], over[run],
+            tuple(m.offer for m in messages if isinstance(m, Message)),
+            tuple(m.channels for m in messages if isinstance(m, Message)),
+        )  # fmt: skip
+
+    def runs(
+        self,
+        customers: Customers,
+        events: Events,
+        as_of: ArrayLike,
+        *,
+        history: MessageHistory | None = None,
+    ) -> JourneyRuns:
+        """Where every customer who has entered stands at the end of a day.
+
+        Parameters
+        ----------
+        customers : Customers
+            The customers; events of others are left out.
+        events : Events
+            What they did.
+        as_of : date
+            Day of the answer.
+        history : MessageHistory, optional
+            What was sent; it decides on which way of a branch a customer stays.
+
+        Returns
+        -------
+        JourneyRuns
+            A row for each entry, by customer and time.
+
+        Raises
+        ------
+        InputError
+            If a branch asks for a segment or an attribute that the customers do not have.
+
+        Examples
+        --------
+        >>> journey = Journey("hello", entry="registered", steps={"hello": Message()}, goals="purchase")
+        >>> did = Events(
+        ...     customer=[1, 2, 2],
+        ...     name=["registered", "registered", "purchase"],
+        ...     time=["2024-05-01T12:00", "2024-05-01T13:00", "2024-05-02T10:00"],
+        ... )
+        >>> journey.runs(Customers(customer=[1, 2]), did, "2024-05-03").outcome
+        array(['finished', 'finished'], dtype='<U8')
+        """
+        for name, value, kind in (("customers", customers, Customers), ("events", events, Events)):
+            if not isinstance(value, kind):
+                raise InputError(name, f"of the class {kind.__name__}", type(value).__name__)
+        past = MessageHistory.empty() if history is None else history
+        context = Context(customers, events, past, as_day("as_of", as_of))
+        row, entered = self._admitted(context)
+        goal, other = (context.first_after(names, row, entered) for names in (self.goals, self.exits))
+        over = np.fmin(goal, other)
+        walk = self._walk(context, row, entered, np.fmin(over, context.end))
+        finished = ~np.isnat(walk.finished)
+        outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))
+        names = np.array([*self.steps, END])
+        return JourneyRuns(
+            customer=own(customers.customer[row]),
+            entered=own(entered),
+            step=own(names[np.where(finished, len(self.steps), walk.place)]),
+            since=own(np.where(finished, walk.finished, walk.since)),
+            outcome=own(np.where(finished, "finished", outcome)),
+            ended=own(np.where(finished, walk.finished, over)),
+        )
+
+    def to_json(self) -> str:
+        """Write the journey as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object.
+        """
+        return journey_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Journey:
+        """Read what :meth:`to_json` wrote, or somebody wrote by hand in the same form.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        Journey
+            An equal journey.
+
+        Raises
+        ------
+        InputError
+            If the text is not of this form, or the journey is wrong.
+        """
+        return journey_from_json(text, cls, Offer, Message, Wait, WaitFor, Branch, Choice, Split)
+
+    @property
+    def _longest(self) -> np.timedelta64:
+        """No run takes longer than this until its last message."""
+        waits = (step.parts.longest for step in self.steps.values() if isinstance(step, Wait | WaitFor))
+        return np.timedelta64(sum(waits), "s")
+
+    def _admitted(self, context: Context) -> tuple[Integers, Dates]:
+        """Give the customers and times of all entries that count, by customer and time."""
+        row, time = context.events_of(self.entry)
+        keep = np.ones(len(row), dtype=bool)
+        if self.starts is not None:
+            keep &= time >= self.starts
+        if self.ends is not None:
+            keep &= time < self.ends
+        row, time = row[keep], time[keep]
+        if self.reentry == "always" or len(row) == 0:
+            return row, time
+        first = np.r_[True, row[1:] != row[:-1]]
+        if self.reentry == "never":
+            before = np.full(len(context.customers), _LATEST)
+            sent_row, _, anchor = context.sent(self.group)
+            np.minimum.at(before, sent_row, anchor)
+            keep = first & (time <= before[row])
+            return row[keep], time[keep]
+        key, current, taken = moment(row, time), np.nonzero(first)[0], []
+        while len(current):  # the next entry of each customer that counts, until none is left
+            taken.append(current)
+            free = self._free_from(context, row[current], time[current])
+            place = np.searchsorted(key, moment(row[current], free))
+            inside = np.minimum(place, len(row) - 1)
+            current = inside[(place < len(row)) & (row[inside] == row[current]) & (free < _LATEST)]
+        chosen = np.sort(np.concatenate(taken))
+        return row[chosen], time[chosen]
+
+    def _free_from(self, context: Context, row: Integers, entered: Dates) -> Dates:
+        """First moment at which a customer may enter again."""
+        if self.reentry != "after exit":
+            return take_apart("reentry", self.reentry).after(entered)
+        over = context.first_after(self.goals + self.exits, row, entered)
+        walk = self._walk(context, row, entered, np.fmin(over, context.end))
+        left = np.where(np.isnat(walk.finished), over, walk.finished)
+        return np.where(np.isnat(left), _LATEST, left + np.timedelta64(1, "s"))
+
+    def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates) -> _Walk:
+        """Follow the runs from step to step; a step that would be reached at `until` or later is not reached."""
+        n = len(row)
+        ways = follow(self.steps)
+        names = {name: i for i, name in enumerate(self.steps)}
+        arrived: dict[str, list[tuple[Integers, Dates]]] = {name: [] for name in (*self.steps, END)}
+        arrived[next(iter(self.steps))].append((np.arange(n), entered))
+        place, since, visits = np.zeros(n, dtype=np.int64), entered.copy(), []
+        for name in in_order(self.steps):
+            run = np.concatenate([part[0] for part in arrived[name]])
+            time = np.concatenate([part[1] for part in arrived[name]])
+            place[run], since[run] = names[name], time
+            visits.append(_Visit(name, run, time))
+            for target, chosen, moved in self._leave(name, ways, context, row, entered, run, time):
+                reached = moved < until[run[chosen]]
+                arrived[target].append((run[chosen][reached], moved[reached]))
+        finished = np.full(n, NEVER)
+        for run, time in arrived[END]:
+            finished[run] = time
+        return _Walk(visits, finished, place, since)
+
+    def _leave(
+        self,
+        name: str,
+        ways: Mapping[str, tuple[str, ...]],
+        context: Context,
+        row: Integers,
+        entered: Dates,
+        run: Integers,
+        time: Dates,
+    ) -> list[tuple[str, Integers, Dates]]:
+        """Find for each step that follows who goes there, as places among those who are here, and when."""
+        step, targets = self.steps[name], ways[name]
+        everyone = np.arange(len(run))
+        if isinstance(step, Message):
+            return [(targets[0], everyone, time)]
+        if isinstance(step, Wait):
+            return [(targets[0], everyone, step.parts.after(time))]
+        if isinstance(step, WaitFor):
+            limit = step.parts.after(time)
+            event = context.first_after((step.event,), row[run], time)
+            came = event <= limit
+            return [(targets[0], everyone[came], event[came]), (targets[1], everyone[~came], limit[~came])]
+        if isinstance(step, Split):
+            ids, inverse = np.unique(row[run], return_inverse=True)
+            draw = stable_draw(context.customers.customer[ids], f"{self.name}/{name}")[inverse]
+            bounds = np.cumsum(list(step.shares.values()))[:-1]
+            way = np.searchsorted(bounds, draw, side="right")
+        elif isinstance(step, Branch):
+            way = np.where(context.segment(step.segment)[row[run]], 0, 1)
+        else:
+            values = context.attribute(step.attribute)
+            case = [targets.index(step.cases[v]) if v in step.cases else -1 for v in values.distinct]
+            way = np.array([*case, -1], dtype=np.int64)[values.code[row[run]]]
+            way = np.where(way < 0, targets.index(step.otherwise), way)
+        if not isinstance(step, Split):
+            way = self._stay(way, ways, targets, context, row[run], entered[run])
+        return [(target, everyone[way == i], time[way == i]) for i, target in enumerate(targets)]
+
+    def _stay(
+        self,
+        way: Integers,
+        ways: Mapping[str, tuple[str, ...]],
+        targets: tuple[str, ...],
+        context: Context,
+        row: Integers,
+        entered: Dates,
+    ) -> Integers:
+        """Keep who has received a message that lies on one of the ways alone on that way."""
+        beyond = [reachable(ways, target) for target in targets]
+        sent_row, sent_step, anchor = context.sent(self.group)
+        for i in range(len(targets)):
+            alone = beyond[i].difference(*(steps for j, steps in enumerate(beyond) if j != i))
+            mine = np.isin(sent_step, [name for name in alone if isinstance(self.steps[name], Message)])
+            received = np.isin(moment(row, entered), moment(sent_row[mine], anchor[mine]))
+            way = np.where(received, i, way)
+        return way
+
+
+class _Visit(NamedTuple):
+    """Runs that come to a step, and when."""
+
+    step: str
+    run: Integers
+    time: Dates
+
+
+class _Walk(NamedTuple):
+    """Where runs have led."""
+
+    visits: list[_Visit]
+    finished: Dates  # NaT where a run is not through
+    place: Integers  # of the last step that was reached
+    since: Dates

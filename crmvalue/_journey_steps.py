@@ -1,0 +1,372 @@
+"""The steps of a general journey, and the waits between them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._calendar import add_months, next_day_at
+from crmvalue._checks import as_float, as_text
+from crmvalue._sources import channels_of, name_of, offer_field, whole_field
+from crmvalue._values import FixedMapping, checked_field
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue._offers import Offer
+    from crmvalue.typing import Dates
+
+__all__ = [
+    "END",
+    "Branch",
+    "Choice",
+    "Duration",
+    "Message",
+    "Split",
+    "Step",
+    "Wait",
+    "WaitFor",
+    "as_duration",
+    "follow",
+    "in_order",
+    "reachable",
+    "take_apart",
+]
+
+END = "end"
+"""Name that stands for the end of a journey where a step is named."""
+
+_SECONDS = {"minute": 60, "hour": 3600}
+_DAYS = {"day": 1, "week": 7}
+_LONGEST_DAYS = 3660
+_DURATION = re.compile(
+    r"(?:(?P<next>next day)|(?P<count>\d{1,7}) (?P<unit>minute|hour|day|week|month)s?)"
+    r"(?: at (?P<hour>\d{1,2}):(?P<minute>\d\d))?"
+)
+_RULE = 'a time such as "3 days", "1 month", "90 minutes" or "next day at 15:00"'
+
+
+class Duration(NamedTuple):
+    """A wait, taken apart: calendar months or days, or seconds, and the hour of the day at which it ends."""
+
+    months: int
+    days: int
+    seconds: int
+    at: int | None  # seconds after midnight; None for the time of day at which the wait began
+
+    def after(self, start: Dates) -> Dates:
+        """Local time at which the wait ends, for each local time at which it begins."""
+        if self.months == self.days == 0:
+            return start + np.timedelta64(self.seconds, "s")
+        day = start.astype("datetime64[D]")
+        if self.at is not None:
+            start = np.add(day.astype("datetime64[s]"), np.timedelta64(self.at, "s"))
+        moved = add_months(day, self.months) if self.months else next_day_at(day, days=self.days, hour=0)
+        passed = moved.astype("datetime64[D]") - day
+        ended: Dates = np.add(start, passed)
+        return ended
+
+    @property
+    def longest(self) -> int:
+        """Seconds than which no wait of this kind takes longer."""
+        return 86_400 * (31 * self.months + self.days + 1) + self.seconds
+
+
+def as_duration(name: str, value: object) -> str:
+    """Take a wait in words, written in one way."""
+    text = " ".join(as_text(name, value).split()).lower()
+    take_apart(name, text)
+    return text
+
+
+def take_apart(name: str, text: str) -> Duration:
+    """Take a wait in words apart."""
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        raise InputError(name, _RULE, text)
+    count, unit = (1, "day") if found["next"] else (int(found["count"]), found["unit"])
+    at = None
+    if found["hour"] is not None:
+        hour, minute = int(found["hour"]), int(found["minute"])
+        if hour > 23 or minute > 59 or unit in _SECONDS:
+            raise InputError(name, _RULE, text, hint="days, weeks or months end at a time from 00:00 to 23:59")
+        at = 3600 * hour + 60 * minute
+    months = count if unit == "month" else 0
+    days = count * _DAYS.get(unit, 0)
+    seconds = count * _SECONDS.get(unit, 0)
+    if count < 1 or 31 * months + days + seconds / 86_400 > _LONGEST_DAYS:
+        raise InputError(name, f"a time above 0 and up to {_LONGEST_DAYS} days", text)
+    return Duration(months, days, seconds, at)
+
+
+def _target(name: str, value: object) -> str | None:
+    return None if value is None else name_of(name, value)
+
+
+def _needed_target(name: str, value: object) -> str:
+    if value is None:
+        raise InputError(name, f"the name of a step, or {END!r}", value, hint="a branch says where each way leads")
+    return name_of(name, value)
+
+
+def _optional_channels(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - checked here
+    return None if value is None else channels_of(name, value)
+
+
+def _cases(name: str, value: Any) -> FixedMapping[str, str]:  # noqa: ANN401 - checked here
+    if not isinstance(value, Mapping) or not value:
+        raise InputError(name, "a mapping from values of the attribute to names of steps", value)
+    return FixedMapping({as_text(name, case): _needed_target(name, step) for case, step in value.items()})
+
+
+def _shares(name: str, value: Any) -> FixedMapping[str, float]:  # noqa: ANN401 - checked here
+    if not isinstance(value, Mapping) or len(value) < 2:
+        raise InputError(name, "a mapping from the names of at least two steps to their shares", value)
+    shares = FixedMapping({name_of(name, step): as_float(name, share) for step, share in value.items()})
+    if min(shares.values()) <= 0 or not math.isclose(math.fsum(shares.values()), 1.0, rel_tol=1e-9):
+        raise InputError(name, "above 0, with the sum 1", dict(shares))
+    return shares
+
+
+def _then(check: Any = _target, *, name: str = "then", **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+    return checked_field(name, check, kw_only=True, **({"default": None} if check is _target else {}), **options)
+
+
+@attrs.frozen
+class Message:
+    """Send a message and go on at once.
+
+    Parameters
+    ----------
+    offer : Offer or str, optional
+        What is offered.
+    channels : str or sequence of str, optional
+        Channels of this message, the preferred one first; by default those of the journey.
+    valid_days : int, optional
+        Days after the planned moment on which it is still worth sending, >= 1.
+    then : str, optional
+        Step that follows; by default the next one of the journey. "end" ends it, here and in all other steps.
+
+    Examples
+    --------
+    >>> Message(offer="5 %").valid_days
+    3
+    """
+
+    offer: Offer | None = offer_field()
+    channels: tuple[str, ...] | None = checked_field("channels", _optional_channels, default=None, kw_only=True)
+    valid_days: int = whole_field("valid_days", 1, 3660, default=3)
+    then: str | None = _then()
+
+    @property
+    def targets(self) -> tuple[str | None, ...]:
+        """Steps that may follow; None for the next one."""
+        return (self.then,)
+
+
+@attrs.frozen
+class Wait:
+    """Wait for some time.
+
+    Parameters
+    ----------
+    duration : str
+        In the customer's own time: "90 minutes", "36 hours", "3 days", "2 weeks", "1 month", each with an "s" or
+        without; with days, weeks and months also an hour, as in "2 days at 09:30" and "next day at 15:00".
+    then : str, optional
+        Step that follows; by default the next one.
+
+    Notes
+    -----
+    Days, weeks and months are those of the calendar and keep the time of day; a month ends at the latest on the last
+    day of its month. "next day at 15:00" is 15:00 of the day after, whatever the time of day at which the wait begins.
+
+    Examples
+    --------
+    >>> Wait("next day at 15:00").duration
+    'next day at 15:00'
+    """
+
+    duration: str = checked_field("duration", as_duration)
+    then: str | None = _then()
+
+    @property
+    def targets(self) -> tuple[str | None, ...]:
+        """Steps that may follow; None for the next one."""
+        return (self.then,)
+
+    @property
+    def parts(self) -> Duration:
+        """The wait, taken apart."""
+        return take_apart("duration", self.duration)
+
+
+@attrs.frozen
+class WaitFor:
+    """Wait until an event happens, but only for some time.
+
+    Parameters
+    ----------
+    event : str
+        Event of the customer; one that happens after the wait has begun.
+    at_most : str
+        Time after which the wait ends without the event, as in :class:`Wait`.
+    then : str, optional
+        Step that follows the event, at once; by default the next one.
+    otherwise : str, optional
+        Step that follows if it does not come; by default the next one.
+
+    Examples
+    --------
+    >>> WaitFor("opened", at_most="7 days", then="thanks", otherwise="reminder").event
+    'opened'
+    """
+
+    event: str = checked_field("event", name_of)
+    at_most: str = checked_field("at_most", as_duration, kw_only=True)
+    then: str | None = _then()
+    otherwise: str | None = _then(name="otherwise")
+
+    @property
+    def targets(self) -> tuple[str | None, ...]:
+        """Steps that may follow; None for the next one."""
+        return self.then, self.otherwise
+
+    @property
+    def parts(self) -> Duration:
+        """The longest wait, taken apart."""
+        return take_apart("at_most", self.at_most)
+
+
+@attrs.frozen
+class Branch:
+    """Two ways: one for the customers of a segment, one for the others.
+
+    Parameters
+    ----------
+    segment : str
+        Segment of the customers.
+    then, otherwise : str
+        Step for those who are in it, and for those who are not.
+
+    Examples
+    --------
+    >>> Branch("vip", then="call", otherwise="letter").targets
+    ('call', 'letter')
+    """
+
+    segment: str = checked_field("segment", name_of)
+    then: str = _then(_needed_target, default=None)
+    otherwise: str = _then(_needed_target, name="otherwise", default=None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Steps that may follow."""
+        return self.then, self.otherwise
+
+
+@attrs.frozen
+class Choice:
+    """A way for each value of an attribute.
+
+    Parameters
+    ----------
+    attribute : str
+        Attribute of the customers.
+    cases : mapping of str to str
+        Step for each value.
+    otherwise : str
+        Step for every other value, and where the value is missing.
+
+    Examples
+    --------
+    >>> Choice("language", cases={"uk": "letter_uk", "en": "letter_en"}, otherwise="end").targets
+    ('letter_uk', 'letter_en', 'end')
+    """
+
+    attribute: str = checked_field("attribute", name_of)
+    cases: FixedMapping[str, str] = checked_field("cases", _cases, kw_only=True)
+    otherwise: str = _then(_needed_target, name="otherwise", default=None)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Steps that may follow."""
+        return (*dict.fromkeys((*self.cases.values(), self.otherwise)),)
+
+
+@attrs.frozen
+class Split:
+    """Ways by lot, for a test of one against another.
+
+    Parameters
+    ----------
+    shares : mapping of str to float
+        Share of the customers for each step, in (0, 1); together 1. Who goes where follows from a hash of his
+        identifier, the name of the journey and that of the step: always the same, in every version of the journey.
+
+    Examples
+    --------
+    >>> Split({"with_gift": 0.5, "without": 0.5}).targets
+    ('with_gift', 'without')
+    """
+
+    shares: FixedMapping[str, float] = checked_field("shares", _shares)
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Steps that may follow."""
+        return tuple(self.shares)
+
+
+Step = Message | Wait | WaitFor | Branch | Choice | Split
+
+
+def follow(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
+    """Name the steps that may follow each step; the last one is followed by the end."""
+    names = list(steps)
+    after = dict(zip(names, [*names[1:], END], strict=True))
+    return {name: tuple(after[name] if t is None else t for t in step.targets) for name, step in steps.items()}
+
+
+def in_order(steps: Mapping[str, Step]) -> tuple[str, ...]:
+    """Put steps into an order in which each comes after all that lead to it; what is wrong with them raises."""
+    ways = follow(steps)
+    for name, targets in ways.items():
+        for target in targets:
+            if target != END and target not in steps:
+                raise InputError("steps", f"steps that lead to steps; {name!r} leads to {target!r}", list(steps))
+    reached = reachable(ways, next(iter(steps)))
+    lost = [name for name in steps if name not in reached]
+    if lost:
+        raise InputError("steps", "steps that can be reached from the first one", lost[0], count=len(lost))
+    ordered: list[str] = []
+    waiting = {name: sum(name in set(targets) for targets in ways.values()) for name in steps}
+    free = [name for name, n in waiting.items() if n == 0]
+    while free:
+        name = free.pop()
+        ordered.append(name)
+        for target in set(ways[name]) - {END}:
+            waiting[target] -= 1
+            if waiting[target] == 0:
+                free.append(target)
+    if len(ordered) < len(steps):
+        loop = next(name for name in steps if any(name in reachable(ways, target) for target in ways[name]))
+        rule = f"steps that come to an end; {loop!r} leads back to itself"
+        raise InputError("steps", rule, list(steps), hint="write a message that is repeated as so many steps")
+    return tuple(ordered)
+
+
+def reachable(ways: Mapping[str, Iterable[str]], start: str) -> set[str]:
+    """Find all steps that a step leads to, itself included."""
+    found: set[str] = set()
+    open_ = [start]
+    while open_:
+        name = open_.pop()
+        if name != END and name not in found:
+            found.add(name)
+            open_.extend(ways[name])
+    return found

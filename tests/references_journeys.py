@@ -1,0 +1,96 @@
+"""A general journey followed customer by customer with Python's own dates, to compare with."""
+
+from __future__ import annotations
+
+import calendar
+from datetime import datetime, timedelta
+
+from crmvalue.journeys import Branch, Choice, Message, Split, Wait, WaitFor
+
+__all__ = ["admitted_entries", "follow_run", "later"]
+
+
+def later(start, words):
+    """Time at which a wait in words ends."""
+    words, _, clock = words.partition(" at ")
+    if words == "next day":
+        words = "1 day"
+    count, unit = words.split()
+    count, unit = int(count), unit.rstrip("s")
+    if unit in ("minute", "hour"):
+        return start + timedelta(**{unit + "s": count})
+    if unit == "month":
+        months = start.year * 12 + start.month - 1 + count
+        year, month = divmod(months, 12)
+        day = min(start.day, calendar.monthrange(year, month + 1)[1])
+        moved = start.replace(year=year, month=month + 1, day=day)
+    else:
+        moved = start + timedelta(days=count * (7 if unit == "week" else 1))
+    if clock:
+        hour, minute = clock.split(":")
+        moved = moved.replace(hour=int(hour), minute=int(minute), second=0)
+    return moved
+
+
+def first_after(events, names, moment):
+    """First of some events after a moment."""
+    times = [time for name, time in events if name in names and time > moment]
+    return min(times, default=None)
+
+
+def follow_run(journey, events, entered, until, *, side):
+    """Messages of one run, its last step, when it was reached, and when it was through.
+
+    `side(step)` gives the step to which a branch, a choice or a split leads this customer.
+    """
+    names = list(journey.steps)
+    name, time, messages = names[0], entered, []
+    while True:
+        step = journey.steps[name]
+        after = names[names.index(name) + 1] if name != names[-1] else "end"
+        if isinstance(step, Message):
+            messages.append((name, time))
+            target, moved = step.then or after, time
+        elif isinstance(step, Wait):
+            target, moved = step.then or after, later(time, step.duration)
+        elif isinstance(step, WaitFor):
+            limit = later(time, step.at_most)
+            event = first_after(events, {step.event}, time)
+            came = event is not None and event <= limit
+            target, moved = ((step.then or after), event) if came else ((step.otherwise or after), limit)
+        else:
+            assert isinstance(step, Branch | Choice | Split)
+            target, moved = side(name, step), time
+        if moved >= until:
+            return messages, name, time, None
+        if target == "end":
+            return messages, "end", moved, moved
+        name, time = target, moved
+
+
+def admitted_entries(journey, events, end, *, side):
+    """Entries of one customer that count, with what became of each."""
+    taken, free = [], datetime.min
+    for entered in sorted(time for name, time in events if name == journey.entry and time < end):
+        if journey.reentry == "never" and taken:
+            continue
+        if entered < free:
+            continue
+        goal = first_after(events, set(journey.goals), entered)
+        other = first_after(events, set(journey.exits), entered)
+        over = min((t for t in (goal, other) if t is not None and t < end), default=None)
+        _, step, since, through = follow_run(journey, events, entered, over or end, side=side)
+        if through is not None:
+            outcome, ended = "finished", through
+        elif over is not None:
+            outcome, ended = "goal" if over == goal else "exit", over
+        else:
+            outcome, ended = "running", None
+        if journey.reentry == "after exit":
+            free = datetime.max if ended is None else ended + timedelta(seconds=1)
+        elif journey.reentry not in ("never", "always"):
+            free = later(entered, journey.reentry)
+        taken.append((entered, step, since, outcome, ended))
+        if journey.reentry == "after exit" and ended is None:
+            break
+    return taken

@@ -1,0 +1,593 @@
+"""The general journey: its steps, its checks, its runs, and its messages in a plan."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+from datetime import datetime
+from typing import ClassVar
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from references_journeys import admitted_entries, follow_run, later
+
+from crmvalue._journey_steps import as_duration, take_apart
+from crmvalue.errors import InputError
+from crmvalue.journeys import (
+    BirthdayJourney,
+    Branch,
+    Cascade,
+    Choice,
+    Customers,
+    Events,
+    FrequencyCap,
+    Journey,
+    Message,
+    MessageHistory,
+    Offer,
+    Policy,
+    Split,
+    TriggerJourney,
+    Wait,
+    WaitFor,
+    plan,
+    simulate_plan,
+)
+
+WORDS = (
+    "1 minute", "90 minutes", "36 hours", "3 days", "2 weeks", "1 month", "13 months", "next day at 15:00",
+    "1 day at 15:00", "2 days at 00:00", "1 week at 9:30", "1 month at 23:59",
+)  # fmt: skip
+EVENTS = ("registered", "opened", "purchase", "unsubscribed")
+
+
+def one(events, **options):
+    """Give customer 1 with some events, and what else he is."""
+    names, times = zip(*events, strict=True)
+    base = Customers(customer=[1], consent={"email": [True], "sms": [True], "phone": [True]}, **options)
+    return base, Events(customer=[1] * len(events), name=list(names), time=list(times))
+
+
+def messages(made):
+    """Give what a plan sends: step, time and channel."""
+    sent = made.decision == "send"
+    return list(
+        zip(made.step[sent].tolist(), made.send_time[sent].astype(str), made.channel[sent].tolist(), strict=True)
+    )
+
+
+class TestWait:
+    """Waits in words, in the customer's own time."""
+
+    @pytest.mark.parametrize(
+        ("words", "start", "end"),
+        [
+            ("next day at 15:00", "2024-05-31T14:00:00", "2024-06-01T15:00:00"),
+            ("next day at 15:00", "2024-05-31T16:00:00", "2024-06-01T15:00:00"),
+            ("1 month", "2024-01-31T12:34:56", "2024-02-29T12:34:56"),
+            ("12 months", "2024-02-29T00:00:00", "2025-02-28T00:00:00"),
+            ("36 hours", "2024-02-28T13:00:00", "2024-03-01T01:00:00"),
+            ("2 weeks at 09:30", "2024-12-24T23:59:59", "2025-01-07T09:30:00"),
+        ],
+    )
+    def test_known(self, words, start, end):
+        start, end = np.array([start], dtype="datetime64[s]"), np.array([end], dtype="datetime64[s]")
+        assert take_apart("duration", words).after(start) == end
+
+    @given(
+        words=st.sampled_from(WORDS),
+        start=st.datetimes(datetime(1, 1, 1), datetime(9990, 1, 1)).map(lambda t: t.replace(microsecond=0)),
+    )
+    def test_equals_the_reference_and_is_never_longer_than_it_says(self, words, start):
+        wait = take_apart("duration", words)
+        begun = np.array([start], dtype="datetime64[s]")
+        ended = wait.after(begun)
+        assert ended.tolist() == [later(start, words)]
+        assert (ended - begun).astype(np.int64)[0] <= wait.longest
+
+    def test_spaces_and_capitals_do_not_matter(self):
+        assert Wait("  Next  day at 15:00 ") == Wait("next day at 15:00")
+        assert as_duration("x", "1 Days") == "1 days"
+
+    @pytest.mark.parametrize(
+        "wrong",
+        ["", "soon", "0 days", "3", "days", "-1 days", "1.5 days", "3 years", "3 days at 24:00", "3 days at 12:60",
+         "2 hours at 12:00", "9999 weeks", "next week", "3 days  at", 3, None, True],
+    )  # fmt: skip
+    def test_rejections(self, wrong):
+        with pytest.raises(InputError) as caught:
+            Wait(wrong)
+        assert caught.value.name == "duration"
+        with pytest.raises(InputError) as caught:
+            WaitFor("opened", at_most=wrong)
+        assert caught.value.name == "at_most"
+
+
+class TestSteps:
+    """What is wrong with the steps raises when the journey is made."""
+
+    @pytest.mark.parametrize(
+        ("steps", "words"),
+        [
+            ({"a": Message(then="b")}, "leads to 'b'"),
+            ({"a": Message(then="end"), "b": Message()}, "reached from the first"),
+            ({"a": Branch("vip", then="c", otherwise="c"), "b": Message(), "c": Message()}, "reached from the first"),
+            ({"a": Message(), "b": Wait("1 day", then="a")}, "leads back to itself"),
+            ({"a": Message(), "b": Wait("1 day", then="b")}, "leads back to itself"),
+            ({"a": Message(), "b": WaitFor("x", at_most="1 day", otherwise="c"), "c": Wait("1 day", then="b")}, "back"),
+            ({"a": Split({"b": 0.5, "c": 0.5}), "b": Message()}, "leads to 'c'"),
+            ({"a": Choice("city", cases={"Kyiv": "b"}, otherwise="z"), "b": Message()}, "leads to 'z'"),
+            ({"end": Message()}, "other than 'end'"),
+            ({"a": Wait("1 day")}, "at least one Message"),
+            ({"": Message()}, "not empty"),
+            ({"a": "message"}, "Message, Wait"),
+            ({}, "a mapping"),
+            ([Message()], "a mapping"),
+        ],
+    )
+    def test_rejections(self, steps, words):
+        with pytest.raises(InputError, match=words):
+            Journey("x", entry="registered", steps=steps)
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: Branch("vip", then="a"),
+            lambda: Branch("vip", otherwise="a"),
+            lambda: Branch("", then="a", otherwise="b"),
+            lambda: Choice("city", cases={"Kyiv": "a"}),
+            lambda: Choice("city", cases={}, otherwise="a"),
+            lambda: Choice("city", cases={"Kyiv": None}, otherwise="a"),
+            lambda: Choice("city", cases=["Kyiv"], otherwise="a"),
+            lambda: Split({"a": 1.0}),
+            lambda: Split({"a": 0.5, "b": 0.6}),
+            lambda: Split({"a": 0.0, "b": 1.0}),
+            lambda: Split({"a": -0.5, "b": 1.5}),
+            lambda: Split({"a": np.nan, "b": 0.5}),
+            lambda: Split("a"),
+            lambda: Message(channels=[]),
+            lambda: Message(channels=["sms", "sms"]),
+            lambda: Message(valid_days=0),
+            lambda: Message(then=1),
+            lambda: WaitFor("", at_most="1 day"),
+        ],
+    )
+    def test_rejections_of_one_step(self, make):
+        with pytest.raises(InputError):
+            make()
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"name": ""},
+            {"entry": " "},
+            {"goals": 1},
+            {"exits": [1]},
+            {"reentry": "sometimes"},
+            {"version": 0},
+            {"starts": "tomorrow"},
+            {"starts": "2024-01-02", "ends": "2024-01-02"},
+            {"priority": 0.5},
+            {"catch_up_days": -1},
+        ],
+    )
+    def test_rejections_of_the_journey(self, wrong):
+        with pytest.raises(InputError) as caught:
+            Journey(**{"name": "x", "entry": "e", "steps": {"a": Message()}, **wrong})
+        assert caught.value.name == list(wrong)[-1]
+
+    def test_nothing_can_be_changed(self):
+        journey = Journey("x", entry="e", steps={"a": Message()})
+        with pytest.raises(TypeError, match="cannot be changed"):
+            journey.steps["b"] = Message()
+        with pytest.raises(TypeError, match="cannot be changed"):
+            journey.steps.update(b=Message())
+        for again in (copy.copy(journey), copy.deepcopy(journey), pickle.loads(pickle.dumps(journey))):  # noqa: S301 - its own
+            assert again == journey
+            with pytest.raises(TypeError, match="cannot be changed"):
+                again.steps.clear()
+
+
+ONBOARDING = Journey(
+    "first month",
+    entry="registered",
+    steps={
+        "welcome": Message(offer="5 %"),
+        "answer": WaitFor("opened", at_most="7 days", otherwise="reminder"),
+        "morning": Wait("next day at 09:00", then="who"),
+        "reminder": Message(channels="sms"),
+        "who": Branch("vip", then="call", otherwise="where"),
+        "call": Message(channels=["phone", "email"], then="end"),
+        "where": Choice("city", cases={"Kyiv": "shop", "Lviv": "end"}, otherwise="lot"),
+        "shop": Message(then="end"),
+        "lot": Split({"gift": 0.3, "plain": 0.7}),
+        "gift": Message(offer="a gift", then="end"),
+        "plain": Wait("1 month"),
+        "last": Message(offer="10 %"),
+    },
+    goals="purchase",
+    exits=["unsubscribed"],
+)
+
+
+class TestJourney:
+    """Messages of a journey in a plan."""
+
+    def test_the_ways_of_one_customer(self):
+        base, did = one(
+            [("registered", "2024-05-01T12:00"), ("opened", "2024-05-03T20:00")],
+            segments={"vip": [True]},
+            attributes={"city": [None]},
+        )
+        made = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-07-01")
+        assert messages(made) == [
+            ("welcome", "2024-05-01T12:00:00", "email"),
+            ("call", "2024-05-04T09:00:00", "phone"),
+        ]
+
+    def test_without_the_event(self):
+        base, did = one([("registered", "2024-05-01T12:00")], segments={"vip": [False]}, attributes={"city": ["Kyiv"]})
+        made = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-07-01")
+        assert messages(made) == [
+            ("welcome", "2024-05-01T12:00:00", "email"),
+            ("reminder", "2024-05-08T12:00:00", "sms"),
+            ("shop", "2024-05-08T12:00:00", "email"),
+        ]
+
+    @pytest.mark.parametrize("city", ["Lviv", "Odesa", None])
+    def test_choices_and_lots(self, city):
+        base, did = one([("registered", "2024-05-01T12:00")], segments={"vip": [False]}, attributes={"city": [city]})
+        made = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-07-01")
+        rest = [step for step, *_ in messages(made)[2:]]
+        assert rest in ([[]] if city == "Lviv" else [["gift"], ["last"]])
+
+    @pytest.mark.parametrize("event", ["purchase", "unsubscribed"])
+    def test_over_at_once_during_a_wait(self, event):
+        base, did = one(
+            [("registered", "2024-05-01T12:00"), (event, "2024-05-05T01:00")],
+            segments={"vip": [True]},
+            attributes={"city": [None]},
+        )
+        made = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-07-01")
+        assert [step for step, *_ in messages(made)] == ["welcome"]
+        assert set(made.decision[made.step != "welcome"].tolist()) == {"exited"}
+
+    def test_a_purchase_in_the_quiet_hours_comes_before_the_message(self):
+        journey = Journey("x", entry="registered", steps={"a": Message()}, goals="purchase")
+        base, did = one([("registered", "2024-05-01T23:00"), ("purchase", "2024-05-02T05:00")])
+        for day in ("2024-05-01", "2024-05-02"):
+            made = plan([journey], base, did, None, Policy(quiet_hours=(22, 6)), day)
+            assert made.decision.tolist() == (["send"] if day == "2024-05-01" else ["exited"])
+
+    def test_a_missed_run_is_caught_up(self):
+        base, did = one([("registered", "2024-05-01T12:00")])
+        journey = Journey("x", entry="registered", steps={"a": Message(), "w": Wait("1 hour"), "b": Message()})
+        late = plan([journey], base, did, None, Policy(), "2024-05-03")
+        assert dict(zip(late.step.tolist(), late.decision.tolist(), strict=True)) == {"a": "missed", "b": "send"}
+        late = plan([journey], base, did, None, Policy(catch_up="all"), "2024-05-03")
+        assert late.n_by_decision == {"send": 2}
+        assert len(plan([journey], base, did, None, Policy(), "2024-05-05")) == 0
+
+    def test_who_received_a_message_stays_on_its_way(self):
+        steps = {
+            "who": Branch("vip", then="gold", otherwise="silver"),
+            "gold": Message(),
+            "rest": Wait("3 days"),
+            "more gold": Message(then="end"),
+            "silver": Message(),
+        }
+        journey = Journey("x", entry="registered", steps=steps)
+        did = Events(customer=[1], name=["registered"], time=["2024-05-01T12:00"])
+        as_vip, as_other = (
+            Customers(customer=[1], segments={"vip": [vip]}, consent={"email": [True]}) for vip in (True, False)
+        )
+        first = plan([journey], as_vip, did, None, Policy(), "2024-05-01")
+        assert first.step.tolist() == ["gold"]
+        then = plan([journey], as_other, did, first.history(), Policy(), "2024-05-04")
+        assert then.step.tolist() == ["gold", "more gold"]
+        assert then.decision.tolist() == ["duplicate", "send"]
+        assert journey.runs(as_other, did, "2024-05-02", history=first.history()).step.tolist() == ["rest"]
+        assert plan([journey], as_other, did, None, Policy(), "2024-05-04").step.tolist() == ["silver"]
+
+    @pytest.mark.parametrize(("opened", "step"), [("2024-05-08T12:00:00", "thanks"), ("2024-05-08T12:00:01", "again")])
+    def test_an_event_at_the_very_end_of_the_wait_counts(self, opened, step):
+        steps = {
+            "wait": WaitFor("opened", at_most="7 days", then="thanks", otherwise="again"),
+            "thanks": Message(then="end"),
+            "again": Message(),
+        }
+        base, did = one([("e", "2024-05-01T12:00"), ("opened", opened)])
+        made = plan([Journey("x", entry="e", steps=steps)], base, did, None, Policy(), "2024-05-08")
+        assert made.step.tolist() == [step]
+
+    def test_a_goal_at_the_moment_of_a_step_comes_first(self):
+        steps = {"first": Message(), "wait": Wait("1 day"), "second": Message()}
+        journey = Journey("x", entry="e", steps=steps, goals="purchase", exits="purchase")
+        base, did = one([("e", "2024-05-01T12:00"), ("purchase", "2024-05-02T12:00")])
+        runs = journey.runs(base, did, "2024-05-02")
+        assert (runs.step.tolist(), runs.outcome.tolist()) == (["wait"], ["goal"])
+        assert plan([journey], base, did, None, Policy(), "2024-05-02").decision.tolist() == ["exited", "exited"]
+
+    @pytest.mark.parametrize(("again", "n_runs"), [("2024-05-02T12:00:00", 1), ("2024-05-02T12:00:01", 2)])
+    def test_who_leaves_enters_again_a_second_later(self, again, n_runs):
+        journey = Journey("x", entry="e", steps={"wait": Wait("1 day"), "a": Message()})
+        base, did = one([("e", "2024-05-01T12:00"), ("e", again)])
+        assert len(journey.runs(base, did, "2024-05-05")) == n_runs
+
+    def test_versions_part_the_entries(self):
+        old = Journey("x", entry="e", steps={"a": Message()}, version=1, ends="2024-05-02")
+        new = Journey("x", entry="e", steps={"a": Message()}, version=2, starts="2024-05-02")
+        base, did = one([("e", "2024-05-01T23:59:59"), ("e", "2024-05-02T00:00")])
+        made = simulate_plan([new, old], base, did, Policy(), "2024-05-01", "2024-05-03")
+        sent = made.decision == "send"
+        assert list(zip(made.group[sent], made.anchor[sent].astype(str), strict=True)) == [
+            ("x, version 1", "2024-05-01T23:59:59"),
+            ("x, version 2", "2024-05-02T00:00:00"),
+        ]
+        with pytest.raises(InputError, match="different names"):
+            plan([old, attrs.evolve(old, ends=None)], base, did, None, Policy(), "2024-05-02")
+        with pytest.raises(InputError, match="group"):
+            plan([old, TriggerJourney("x, version 1", event="e")], base, did, None, Policy(), "2024-05-02")
+
+    def test_the_history_remembers_who_never_enters_again(self):
+        journey = Journey("x", entry="e", steps={"a": Message()}, reentry="never")
+        base, did = one([("e", "2024-05-01T12:00")])
+        past = plan([journey], base, did, None, Policy(), "2024-05-01").history()
+        later_event = Events(customer=[1], name=["e"], time=["2024-06-01T12:00"])
+        assert len(plan([journey], base, later_event, past, Policy(), "2024-06-01")) == 0
+        assert len(plan([journey], base, later_event, None, Policy(), "2024-06-01")) == 1
+
+    def test_a_split_is_the_same_in_every_version_and_near_its_shares(self):
+        steps = {"lot": Split({"a": 0.3, "b": 0.7}), "a": Message(then="end"), "b": Message()}
+        n = 20_000
+        base = Customers(customer=np.arange(n), consent={"email": np.ones(n, dtype=bool)})
+        did = Events(customer=np.arange(n), name=["e"] * n, time=np.full(n, "2024-05-01T12:00", "datetime64[s]"))
+        first, second = (
+            plan([Journey("x", entry="e", steps=steps, version=v)], base, did, None, Policy(), "2024-05-01")
+            for v in (1, 2)
+        )
+        assert first.step.tolist() == second.step.tolist()
+        assert abs(np.mean(first.step == "a") - 0.3) < 5 * np.sqrt(0.3 * 0.7 / n)
+        other = plan([Journey("y", entry="e", steps=steps)], base, did, None, Policy(), "2024-05-01")
+        both = np.mean((other.step == "a") & (first.step == "a"))
+        assert abs(both - 0.09) < 5 * np.sqrt(0.09 * 0.91 / n)
+
+    def test_what_the_customers_do_not_have(self):
+        base, did = one([("registered", "2024-05-01T12:00")])
+        with pytest.raises(InputError, match="'vip'"):
+            plan([ONBOARDING], base, did, None, Policy(), "2024-05-08")
+        base, did = one([("registered", "2024-05-01T12:00")], segments={"vip": [False]})
+        with pytest.raises(InputError, match="'city'"):
+            plan([ONBOARDING], base, did, None, Policy(), "2024-05-08")
+
+    @pytest.mark.parametrize("wrong", [[1], [["Kyiv"]], [True], "Kyiv", [{}], ["Kyiv", "Lviv"]])
+    def test_attributes_are_texts(self, wrong):
+        with pytest.raises(InputError, match="attributes"):
+            Customers(customer=[1], attributes={"city": wrong})
+
+
+moments = st.integers(0, 40 * 24).map(
+    lambda hours: datetime(2024, 1, 30) + hours * (datetime(1, 1, 2, 1) - datetime(1, 1, 2))
+)
+logs = st.lists(st.tuples(st.integers(1, 3), st.sampled_from(EVENTS), moments), min_size=1, max_size=14)
+reentries = st.sampled_from(["never", "after exit", "always", "3 days", "1 month", "next day at 09:00"])
+
+
+class TestAgainstTheReference:
+    """Whole journeys, compared with a walk customer by customer."""
+
+    SIDES: ClassVar = {  # customer: way of "who" and "where"
+        1: {"who": "call"},
+        2: {"who": "where", "where": "shop"},
+        3: {"who": "where", "where": "lot"},
+    }
+
+    def base(self):
+        return Customers(
+            customer=[1, 2, 3],
+            segments={"vip": [True, False, False]},
+            attributes={"city": ["Lviv", "Kyiv", None]},
+            consent=dict.fromkeys(("email", "sms", "phone"), [True] * 3),
+        )
+
+    def lot(self, customer):
+        """Way of a customer at the lot, read off a run of his own."""
+        did = Events(customer=[customer], name=["registered"], time=["2020-01-01T00:00"])
+        steps = {"lot": ONBOARDING.steps["lot"], "gift": Message(then="end"), "plain": Message()}
+        journey = Journey("first month", entry="registered", steps=steps)
+        return plan([journey], self.base(), did, None, Policy(), "2020-01-01").step[0]
+
+    def side(self, customer):
+        lot = self.lot(3)
+        return lambda name, _: lot if name == "lot" else self.SIDES[customer][name]
+
+    @given(log=logs, reentry=reentries, day=st.integers(0, 70))
+    def test_runs(self, log, reentry, day):
+        journey = attrs.evolve(ONBOARDING, reentry=reentry)
+        today = np.datetime64("2024-01-30") + day
+        end = (today + 1).astype("datetime64[s]").item()
+        who, names, times = zip(*log, strict=True)
+        runs = journey.runs(self.base(), Events(customer=who, name=names, time=times), today)
+        expected = []
+        for customer in (1, 2, 3):
+            events = [(name, time) for c, name, time in log if c == customer and time < end]
+            taken = admitted_entries(journey, events, end, side=self.side(customer))
+            expected += [(customer, *row) for row in taken]
+        columns = (runs.customer, runs.entered, runs.step, runs.since, runs.outcome, runs.ended)
+        assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
+
+    @settings(max_examples=20)
+    @given(log=logs, reentry=st.sampled_from(["always", "after exit"]))
+    def test_messages_of_all_days(self, log, reentry):
+        """Over all days, the messages planned are those of the runs that count, and each is looked at once."""
+        journey = attrs.evolve(ONBOARDING, reentry=reentry, catch_up_days=0)
+        who, names, times = zip(*log, strict=True)
+        events = Events(customer=who, name=names, time=times)
+        made = simulate_plan([journey], self.base(), events, Policy(catch_up="all"), "2024-01-30", "2024-04-30")
+        end = datetime(2024, 5, 1)
+        expected = set()
+        for customer in (1, 2, 3):
+            mine = [(name, time) for c, name, time in log if c == customer]
+            for entered, _, _, outcome, ended in admitted_entries(journey, mine, end, side=self.side(customer)):
+                sent = follow_run(journey, mine, entered, end, side=self.side(customer))[0]
+                over = ended if outcome in ("goal", "exit") else datetime.max
+                expected |= {(customer, entered, step, time, time >= over) for step, time in sent}
+        exited = made.decision == "exited"
+        assert set(made.decision.tolist()) <= {"send", "exited", "duplicate"}
+        fresh = made.decision != "duplicate"
+        columns = (made.customer, made.anchor, made.step, made.planned, exited)
+        assert {
+            row for row, new in zip(zip(*(c.tolist() for c in columns), strict=True), fresh, strict=True) if new
+        } == expected
+
+    @settings(max_examples=20)
+    @given(log=logs, reentry=reentries)
+    def test_a_second_run_plans_nothing_new_and_two_weeks_are_their_days(self, log, reentry):
+        journey = attrs.evolve(ONBOARDING, reentry=reentry)
+        who, names, times = zip(*log, strict=True)
+        events = Events(customer=who, name=names, time=times)
+        whole = plan([journey], self.base(), events, None, Policy(), "2024-02-01", days=14)
+        past = MessageHistory.empty()
+        for day in range(14):
+            made = plan([journey], self.base(), events, past, Policy(), np.datetime64("2024-02-01") + day)
+            past = past + made.history()
+            again = plan([journey], self.base(), events, past, Policy(), np.datetime64("2024-02-01") + day)
+            assert "send" not in again.decision
+        assert whole.history() == past
+        assert len(set(whole.key[whole.decision == "send"].tolist())) == len(past)
+
+
+class TestJson:
+    """Journeys and policies survive JSON."""
+
+    VALUES = (
+        ONBOARDING,
+        attrs.evolve(ONBOARDING, starts="2024-01-01", ends="2025-01-01", reentry="30 days", segment="new", version=3),
+        Journey(
+            "kind", entry="kind", steps={"kind": Choice("kind", cases={"kind": "m"}, otherwise="end"), "m": Message()}
+        ),
+        Cascade(),
+        Cascade(offers=[Offer(amount="5.50"), Offer(amount="7.00")], catch_up_days=90, ends_with="reaction"),
+        BirthdayJourney("b", offer=Offer(percent=10), segment="vip", leap_day="forward"),
+        TriggerJourney.abandoned_cart(channels=["push", "email"]),
+        Policy(),
+        Policy(quiet_hours=(22, 6), caps=[FrequencyCap(messages=2, days=7)], suppressed=["a", "b"], budget=5),
+        Policy(suppressed=[1, 2], caps=[FrequencyCap(messages=1, per="day", channel="sms")], catch_up="all"),
+    )
+
+    @pytest.mark.parametrize("value", VALUES)
+    def test_round_trip(self, value):
+        assert type(value).from_json(value.to_json()) == value
+
+    def test_written_by_hand(self):
+        text = """{"kind": "Journey", "name": "hello", "entry": "registered", "steps": {
+            "wait": {"kind": "Wait", "duration": "1 hour"},
+            "hello": {"kind": "Message", "offer": "5 %"}}}"""
+        steps = {"wait": Wait("1 hour"), "hello": Message(offer="5 %")}
+        assert Journey.from_json(text) == Journey("hello", entry="registered", steps=steps)
+
+    @pytest.mark.parametrize("value", VALUES)
+    @pytest.mark.parametrize("wrong", ["", "[]", "1", "null", '{"kind": "Plan"}', "{}", b"\xff"])
+    def test_rejections(self, value, wrong):
+        with pytest.raises(InputError) as caught:
+            type(value).from_json(wrong)
+        assert caught.value.name == "text"
+
+    @pytest.mark.parametrize("value", VALUES)
+    def test_unknown_and_wrong_fields(self, value):
+        fields = json.loads(value.to_json())
+        for changed in ({**fields, "colour": "red"}, {**fields, "kind": "Message"}, {**fields, "priority": "high"}):
+            with pytest.raises(InputError):
+                type(value).from_json(json.dumps(changed))
+
+    @pytest.mark.parametrize("step", [{"kind": "Policy"}, {"kind": "Jump"}, {}, "message", None, 1, []])
+    def test_unknown_steps(self, step):
+        text = json.dumps(
+            {"kind": "Journey", "name": "x", "entry": "e", "steps": {"a": step, "b": {"kind": "Message"}}}
+        )
+        with pytest.raises(InputError):
+            Journey.from_json(text)
+
+
+class TestCustomersAndEvents:
+    """Customers and events compare by value, cannot be changed, and events can be joined."""
+
+    def make(self, **changes):
+        given = {
+            "customer": ["a", "b"],
+            "dates": {"birthday": ["1990-01-01", None]},
+            "segments": {"vip": [True, False]},
+            "attributes": {"city": ["Kyiv", None]},
+            "consent": {"email": [True, True]},
+            "time_zone": ["Europe/Kyiv", "UTC"],
+        }
+        return Customers(**{**given, **changes})
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"customer": ["a", "c"]},
+            {"dates": {"birthday": ["1990-01-01", "1990-01-01"]}},
+            {"dates": {}},
+            {"segments": {"vip": [True, True]}},
+            {"attributes": {"city": ["Kyiv", "Lviv"]}},
+            {"attributes": {"town": ["Kyiv", None]}},
+            {"consent": {("email", "news"): [True, True]}},
+            {"time_zone": "UTC"},
+        ],
+    )
+    def test_compare_by_value(self, change):
+        assert self.make() == self.make()
+        assert copy.deepcopy(self.make()) == self.make()
+        assert self.make() != self.make(**change)
+
+    @pytest.mark.parametrize("name", ["dates", "segments", "attributes", "consent"])
+    def test_mappings_cannot_be_changed(self, name):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            getattr(self.make(), name)["other"] = [True, True]
+
+    def test_evolve(self):
+        assert attrs.evolve(self.make(), segments={"vip": [True, True]}).attributes == self.make().attributes
+
+    def test_events(self):
+        first = Events(customer=[2, 1], name=["cart", "purchase"], time=["2024-01-01T00:00", "2024-01-02T00:00"])
+        second = Events(customer=[3], name=["a"], time=["2023-01-01T00:00"])
+        both = Events(
+            customer=[2, 1, 3],
+            name=["cart", "purchase", "a"],
+            time=["2024-01-01T00:00", "2024-01-02T00:00", "2023-01-01T00:00"],
+        )
+        assert first + second == both != second + first
+        none = Events(customer=[], name=[], time=[])
+        assert first + none == none + first == first
+        with pytest.raises(InputError, match="one kind"):
+            first + Events(customer=["x"], name=["a"], time=["2023-01-01T00:00"])
+
+
+class TestFirstRunOfACascade:
+    """With nothing in the history, `plan` gives the latest step to everybody; later runs wait for the next step."""
+
+    def test_a_first_run_at_month_twenty_sends_month_eighteen(self):
+        base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
+        cascade = Cascade(offers=["5 %", "7 %", "9 %", "11 %"])
+        first = plan([cascade], base, None, None, Policy(), "2024-09-30")
+        assert (first.step.tolist(), first.offer.tolist(), first.decision.tolist()) == (
+            ["month 18"],
+            ["11 %"],
+            ["send"],
+        )
+        limited = plan([attrs.evolve(cascade, catch_up_days=3)], base, None, None, Policy(), "2024-09-30")
+        assert len(limited) == 0
+        again = plan([cascade], base, None, first.history(), Policy(), "2024-09-30")
+        assert "send" not in again.decision
+
+    def test_who_comes_late_into_a_cascade_that_runs_waits_for_the_next_step(self):
+        dates = {"last_purchase": ["2023-01-31", "2023-12-31"]}
+        both = Customers(customer=[1, 2], dates=dates, consent={"email": [True, True]})
+        past = plan([Cascade()], both, None, None, Policy(), "2024-09-30").history()
+        kept = MessageHistory(**{f.name: getattr(past, f.name)[past.customer == 2] for f in attrs.fields(type(past))})
+        assert plan([Cascade()], both, None, kept, Policy(), "2024-09-30").customer.tolist() == [2]
