@@ -77,8 +77,13 @@ def _steps(name: str, value: Any) -> FixedMapping[str, Step]:  # noqa: ANN401 - 
 
 
 def _reentry(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
-    text = as_text(name, value)
-    return text if text in _REENTRY else as_duration(name, text)
+    text = " ".join(as_text(name, value).lower().split())
+    if text in _REENTRY:
+        return text
+    try:
+        return as_duration(name, text)
+    except InputError as error:
+        raise InputError(name, f"one of {_REENTRY}, or {error.rule}", value) from error
 
 
 def _optional_day(name: str, value: Any) -> np.datetime64 | None:  # noqa: ANN401 - checked here
@@ -273,10 +278,12 @@ class Journey:
         >>> journey.runs(Customers(customer=[1, 2]), did, "2024-05-03").outcome
         array(['finished', 'finished'], dtype='<U8')
         """
-        for name, value, kind in (("customers", customers, Customers), ("events", events, Events)):
+        past = MessageHistory.empty() if history is None else history
+        given: tuple[tuple[str, object, type], ...]
+        given = (("customers", customers, Customers), ("events", events, Events), ("history", past, MessageHistory))
+        for name, value, kind in given:
             if not isinstance(value, kind):
                 raise InputError(name, f"of the class {kind.__name__}", type(value).__name__)
-        past = MessageHistory.empty() if history is None else history
         context = Context(customers, events, past, as_day("as_of", as_of))
         row, entered = self._admitted(context)
         goal, other = (context.first_after(names, row, entered) for names in (self.goals, self.exits))

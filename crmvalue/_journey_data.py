@@ -303,6 +303,8 @@ class Events:
 
     def __add__(self, other: Events) -> Events:
         """Both, one after the other."""
+        if not isinstance(other, Events):
+            return NotImplemented
         if not len(self) or not len(other):
             return other if not len(self) else self
         _require_one_kind(self.customer.distinct, other.customer.distinct)
@@ -396,6 +398,8 @@ class MessageHistory:
 
     def __add__(self, other: MessageHistory) -> MessageHistory:
         """Both, one after the other."""
+        if not isinstance(other, MessageHistory):
+            return NotImplemented
         if not len(self) or not len(other):
             return other if not len(self) else self
         _require_one_kind(self.customer, other.customer)

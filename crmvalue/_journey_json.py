@@ -55,7 +55,7 @@ def _read_fields(fields: dict[str, Any], kinds: dict[str, type]) -> dict[str, An
         if name in _ONE:
             read[name] = _read_part(value, kinds)
         elif name in _MANY:
-            read[name] = [_read_part(item, kinds) for item in value]
+            read[name] = [_read_part(item, kinds) for item in value] if isinstance(value, list) else value
         elif name in _NAMED:
             read[name] = {key: _read_part(item, kinds) for key, item in value.items()}
     return read
