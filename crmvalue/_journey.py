@@ -220,20 +220,20 @@ class Journey:
         recent = entered >= first - self._longest
         row, entered = row[recent], entered[recent]
         walk = self._walk(context, row, entered, np.full(len(row), context.end))
-        labels = {name: i for i, name in enumerate(name for name, s in self.steps.items() if isinstance(s, Message))}
-        messages = [self.steps[name] for name in labels]
-        sent = [visit for visit in walk.visits if visit.step in labels]
+        messages = {name: step for name, step in self.steps.items() if isinstance(step, Message)}
+        labels = tuple(messages)
+        sent = [visit for visit in walk.visits if visit.step in messages]
         run = np.concatenate([visit.run for visit in sent])
-        step = np.concatenate([np.full(len(visit.run), labels[visit.step]) for visit in sent])
+        step = np.concatenate([np.full(len(visit.run), labels.index(visit.step)) for visit in sent])
         planned = np.concatenate([visit.time for visit in sent])
         due = planned >= first
         run, step, planned = run[due], step[due], planned[due]
-        valid = np.array([m.valid_days for m in messages if isinstance(m, Message)], dtype="timedelta64[D]")
+        valid = np.array([message.valid_days for message in messages.values()], dtype="timedelta64[D]")
         over = context.first_after(self.goals + self.exits, row, entered)
         return Candidates(
-            row[run], step, tuple(labels), entered[run], planned, planned + valid[step], over[run],
-            tuple(m.offer for m in messages if isinstance(m, Message)),
-            tuple(m.channels for m in messages if isinstance(m, Message)),
+            row[run], step, labels, entered[run], planned, planned + valid[step], over[run],
+            tuple(message.offer for message in messages.values()),
+            tuple(message.channels for message in messages.values()),
         )  # fmt: skip
 
     def runs(
