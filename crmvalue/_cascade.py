@@ -159,7 +159,8 @@ class Cascade:
     catch_up_days : int, optional
         Days after which :func:`plan` gives up a step that was missed, >= 0; the customer waits for the next one. By
         default 3, but in a first run, with no message of the cascade in the history, every customer gets the latest
-        step that he has reached.
+        step that he has reached. Give the days between two steps, such as 92, where a budget of :class:`Policy` spreads
+        the first run over many days.
     name, date, segment, priority, channels, purpose, exempt, send_hour
         For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase.
 

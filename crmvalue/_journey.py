@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._checks import as_day, as_text
 from crmvalue._customers import stable_draw
-from crmvalue._journey_data import Customers, Events, MessageHistory
+from crmvalue._journey_data import Customers, Events, MessageHistory, table_columns
 from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._journey_steps import (
     END,
@@ -129,6 +129,10 @@ class JourneyRuns:
 
     def __len__(self) -> int:
         return len(self.entered)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, for a dataframe of any kind."""
+        return table_columns(self)
 
 
 @attrs.frozen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day_column, as_text, as_time_column, is_missing_object, to_array
+from crmvalue._checks import as_day_column, as_flag, as_text, as_time_column, is_missing_object, read_json, to_array
 from crmvalue._customers import encode_customers
 from crmvalue._values import FixedMapping, Given, array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -21,7 +22,20 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["Customers", "Events", "MessageHistory", "as_words", "as_zone"]
+__all__ = [
+    "Coded",
+    "Customers",
+    "Events",
+    "MessageHistory",
+    "as_words",
+    "as_zone",
+    "plain_columns",
+    "read_table",
+    "table_columns",
+]
+
+_SECONDS = np.dtype("datetime64[s]")
+_MOMENTS = ("run", "anchor", "planned", "send_time", "expires", "send_time_utc", "sent_at")
 
 
 def as_zone(name: str, value: object) -> str:
@@ -393,6 +407,41 @@ class MessageHistory:
             counted=own(none.astype(bool)),
         )
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, for a dataframe of any kind; the same columns make a history again."""
+        return table_columns(self)
+
+    def to_json(self) -> str:
+        """Write the history as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object of columns.
+        """
+        return json.dumps(plain_columns(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> MessageHistory:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        MessageHistory
+            An equal history.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return read_json(text, lambda fields: MessageHistory(**read_table(fields)))
+
     def __len__(self) -> int:
         return len(self.customer)
 
@@ -409,3 +458,39 @@ class MessageHistory:
                 for field in attrs.fields(MessageHistory)
             }
         )
+
+
+def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a frozen value with columns
+    """All columns of a value; moments in microseconds, which every dataframe takes."""
+    return {
+        name: column.astype("datetime64[us]") if column.dtype == _SECONDS else column
+        for name, column in _arrays(value).items()
+    }
+
+
+def plain_columns(value: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - a frozen value with columns
+    """All columns of a value as lists of plain values."""
+    return {
+        name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
+        for name, column in _arrays(value).items()
+    }
+
+
+def read_table(fields: dict[str, Any]) -> dict[str, Any]:
+    """Make the columns of a plan or a history of what :func:`plain_columns` gave."""
+    read: dict[str, Any] = {}
+    for name, values in fields.items():
+        if name in _MOMENTS:
+            read[name] = np.array(values, dtype="datetime64[D]" if name == "run" else "datetime64[s]")
+        elif name == "counted":
+            read[name] = np.array([as_flag(name, value) for value in values], dtype=bool)
+        elif name == "customer":
+            read[name] = _customer_column(name, values)
+        else:
+            read[name] = np.array([as_text(name, value) for value in values], dtype=np.str_)
+    return read
+
+
+def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a frozen value with columns
+    parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
+    return {name: part for name, part in parts if isinstance(part, np.ndarray)}

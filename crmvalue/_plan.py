@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_flag, as_text, as_whole_number, read_json, require_choice
-from crmvalue._customers import encode_customers
-from crmvalue._journey_data import MessageHistory
+from crmvalue._checks import as_whole_number, read_json, require_choice
+from crmvalue._journey_data import MessageHistory, plain_columns, read_table, table_columns
 from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 
@@ -42,7 +41,7 @@ _REASONS = {
     "cool-down": "the journey wrote to the customer a short while ago",
     "outranked": "another journey of the group goes first",
     "capped": "a frequency cap is reached on every channel",
-    "over budget": "the budget of the run is spent on more important messages",
+    "over budget": "the budget of the day is spent on other messages, more important or drawn before",
 }
 
 
@@ -147,8 +146,8 @@ class Plan:
         return MessageHistory(sent_at=own(self.send_time[sent]), **columns)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All columns by name, for a dataframe of any kind."""
-        return {field.name: getattr(self, field.name) for field in attrs.fields(Plan) if field.name not in _COUNTS}
+        """All columns by name, for a dataframe of any kind; moments in the unit that each of them takes."""
+        return table_columns(self)
 
     def to_json(self) -> str:
         """Write the plan as JSON text.
@@ -158,11 +157,7 @@ class Plan:
         str
             A JSON object of columns.
         """
-        columns = {
-            name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
-            for name, column in self.to_columns().items()
-        }
-        return json.dumps({**columns, **{name: getattr(self, name) for name in _COUNTS}})
+        return json.dumps({**plain_columns(self), **{name: getattr(self, name) for name in _COUNTS}})
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
@@ -199,18 +194,7 @@ def concatenate(parts: list[Plan]) -> Plan:
 
 def _plan_from_fields(fields: dict[str, Any]) -> Plan:
     read: dict[str, Any] = {name: as_whole_number(name, fields.pop(name), low=0) for name in _COUNTS}
-    for name, values in fields.items():
-        if name == "run":
-            read[name] = np.array(values, dtype="datetime64[D]")
-        elif name in ("anchor", "planned", "send_time", "expires", "send_time_utc"):
-            read[name] = np.array(values, dtype="datetime64[s]")
-        elif name == "counted":
-            read[name] = np.array([as_flag(name, value) for value in values], dtype=bool)
-        elif name == "customer":
-            distinct, place = encode_customers(name, values)
-            read[name] = distinct[place]
-        else:
-            read[name] = np.array([as_text(name, value) for value in values], dtype=np.str_)
+    read |= read_table(fields)
     for word in set(read["decision"].tolist()):
         require_choice("decision", word, DECISIONS)
     return Plan(**read)

@@ -13,7 +13,7 @@ Decisions are taken in a fixed order; the first check that a message fails decid
 9. outranked: another journey of its group has the customer's one message
 10. expired: its time is over when the quiet hours end
 11. capped: a frequency cap is reached on every channel
-12. over budget: the run may send no more
+12. over budget: on the day of sending no more messages may be sent
 13. send
 """
 
@@ -322,8 +322,8 @@ def _plan_day(
     if policy.budget is not None:
         open_ = np.nonzero(decision == _OPEN)[0]
         draw = stable_draw(ids, policy.salt + " budget")[rank[open_]]
-        first = open_[np.lexsort((table.planned[open_], draw, -priority[open_]))]
-        decision[first[policy.budget :]] = DECISIONS.index("over budget")
+        in_turn = open_[np.lexsort((table.planned[open_], draw, -priority[open_]))]
+        decision[_over_budget(policy.budget, in_turn, send, history)] = DECISIONS.index("over budget")
     decision[decision == _OPEN] = _SEND
     words = np.array(DECISIONS)[decision]
     sent = decision == _SEND
@@ -345,6 +345,16 @@ def _plan_day(
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )
+
+
+def _over_budget(budget: int, in_turn: Integers, send: Dates, history: MessageHistory) -> Integers:
+    """Messages for which the day of sending has no room, of those given in their turn."""
+    day, sent_on = send[in_turn].astype("datetime64[D]"), history.sent_at.astype("datetime64[D]")
+    over = []
+    for date in np.unique(day):
+        left = max(budget - int(np.count_nonzero(sent_on == date)), 0)
+        over.append(in_turn[day == date][left:])
+    return np.concatenate([*over, in_turn[:0]])
 
 
 class _Step(NamedTuple):

@@ -114,7 +114,8 @@ class Policy:
     suppressed : array_like, optional
         Identifiers of customers who are not written to at all.
     budget : int, optional
-        Most messages of one run, >= 0: the most important first, then by a stable draw.
+        Most messages that are sent on one day, those of the history included, >= 0: the most important first, then by
+        a stable draw. The rest waits for the next run, as long as the journeys' `catch_up_days` reach.
     catch_up : {"latest", "all", "skip"}, optional
         Messages of a journey that earlier runs have missed and that are still valid: the latest of each customer and
         journey, all, or none.

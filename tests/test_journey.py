@@ -568,6 +568,38 @@ class TestCustomersAndEvents:
             first + Events(customer=["x"], name=["a"], time=["2023-01-01T00:00"])
 
 
+class TestHistory:
+    """What was sent survives JSON and tables."""
+
+    def test_round_trips(self):
+        base, did = one([("registered", "2024-05-01T12:00")], segments={"vip": [True]}, attributes={"city": [None]})
+        past = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-06-01").history()
+        assert len(past) == 3
+        assert MessageHistory.from_json(past.to_json()) == past
+        assert MessageHistory(**past.to_columns()) == past
+        assert MessageHistory.from_json(MessageHistory.empty().to_json()) == MessageHistory.empty()
+        assert past.to_columns()["sent_at"].dtype == "datetime64[us]"
+
+    @pytest.mark.parametrize("wrong", ["", "{}", "[]", '{"customer": [1]}', '{"customer": [1], "colour": ["red"]}'])
+    def test_rejections(self, wrong):
+        with pytest.raises(InputError) as caught:
+            MessageHistory.from_json(wrong)
+        assert caught.value.name == "text"
+
+    def test_a_budget_counts_what_the_day_has_sent(self):
+        n = 30
+        base = Customers(customer=np.arange(n), consent={"email": np.ones(n, dtype=bool)})
+        did = Events(customer=np.arange(n), name=["e"] * n, time=["2024-05-01T23:00"] * 10 + ["2024-05-01T12:00"] * 20)
+        journey, policy = Journey("x", entry="e", steps={"a": Message()}), Policy(budget=8, quiet_hours=(22, 6))
+        first = plan([journey], base, did, None, policy, "2024-05-01")
+        days, counts = np.unique(first.history().sent_at.astype("datetime64[D]"), return_counts=True)
+        assert (days.astype(str).tolist(), counts.tolist()) == (["2024-05-01", "2024-05-02"], [8, 8])
+        again = plan([journey], base, did, first.history(), policy, "2024-05-01")
+        assert again.n_by_decision == {"duplicate": 16, "over budget": 14}
+        more = plan([journey], base, did, first.history(), attrs.evolve(policy, budget=10), "2024-05-01")
+        assert more.n_by_decision["send"] == 4
+
+
 class TestFirstRunOfACascade:
     """With nothing in the history, `plan` gives the latest step to everybody; later runs wait for the next step."""
 
