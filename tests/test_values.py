@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
+from crmvalue import cohorts, journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
 from crmvalue._checks import as_fraction
 from crmvalue._values import (
     array_field,
@@ -288,7 +288,19 @@ WHO = journeys.Customers(
 )
 DID = journeys.Events(customer=[1], name=["registered"], time=["2024-05-31T12:00"])
 
+TRIANGLE = cohorts.retention_triangle(
+    [1, 1, 2], ["2024-01-05", "2024-02-09", "2024-02-20"], [5, 3, 2], period="month", as_of="2024-02-29"
+)
+
 VALUES = [
+    TRIANGLE,
+    cohorts.n_day_retention(
+        [1, 1, 2], ["2024-01-01", "2024-01-08", "2024-01-01"], [1, 7], kind="day", as_of="2024-02-01"
+    ),
+    cohorts.survival_curve([1, 2, 2], [True, False, True]),
+    cohorts.compare_survival([1, 2, 2], [True, False, True], ["a", "a", "b"]),
+    cohorts.project_retention([100, 80, 70], 2, n_holdout=1),
+    cohorts.cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=2),
     *STEPS.values(),
     JOURNEY,
     JOURNEY.runs(WHO, DID, "2024-05-31"),

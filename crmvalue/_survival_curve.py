@@ -1,0 +1,513 @@
+"""How long customers stay: the Kaplan-Meier curve, and whether cohorts differ in how many of them do."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_column,
+    as_float,
+    as_floats,
+    as_fraction,
+    as_whole_number,
+    require,
+    require_same_length,
+    to_array,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._retention import RetentionTriangle
+from crmvalue._values import array_field, own, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["CohortComparison", "SurvivalCurve", "compare_retention", "compare_survival", "survival_curve"]
+
+_SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
+_MOST_COHORTS = 100  # 4,950 pairs
+_FEW = 5.0  # expected customers below which the chi-squared test gives way to Fisher's
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SurvivalCurve:
+    """Share of customers who stay longer than each time, where some have not left yet.
+
+    Parameters
+    ----------
+    time : ndarray
+        Distinct durations, ascending, shape (n,), in the unit of the durations.
+    survival : ndarray
+        Share that stays longer than each time.
+    low, high : ndarray
+        Interval of each share by itself; both 1 before the first leaving, NaN where the curve has come to 0.
+    n_at_risk : ndarray of int
+        Customers who were still there and watched right before each time.
+    n_events, n_censored : ndarray of int
+        Customers who left at each time, and who were last seen at it.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> curve = survival_curve([1, 2, 2, 4, 5], [True, True, False, True, False])
+    >>> curve.survival.round(3), curve.median
+    (array([0.8, 0.6, 0.3, 0.3]), 4.0)
+    """
+
+    time: Floats = array_field()
+    survival: Floats = array_field()
+    low: Floats = array_field()
+    high: Floats = array_field()
+    n_at_risk: Integers = array_field()
+    n_events: Integers = array_field()
+    n_censored: Integers = array_field()
+    level: float
+
+    @property
+    def n_customers(self) -> int:
+        """Customers, whether they have left or not."""
+        return int(self.n_at_risk[0])
+
+    @property
+    def median(self) -> float:
+        """First time by which half of the customers have left; infinite where fewer have.
+
+        Where the curve is level at exactly one half, the middle of that stretch.
+        """
+        (reached,) = np.nonzero(self.survival <= 0.5 + _SAME)
+        (passed,) = np.nonzero(self.survival < 0.5 - _SAME)
+        if not reached.size:
+            return math.inf
+        end = self.time[passed[0]] if passed.size else self.time[-1]
+        return float((self.time[reached[0]] + end) / 2)
+
+    @property
+    def median_interval(self) -> Interval:
+        """Where the bounds of the curve fall to one half (Brookmeyer and Crowley 1982); an end may be infinite."""
+        bounds = (np.nan_to_num(self.low, nan=0.0), np.nan_to_num(self.high, nan=1.0))  # NaN where the curve is at 0
+        below = [bound <= 0.5 + _SAME for bound in bounds]
+        low, high = (np.float64(self.time[found.argmax()] if found.any() else math.inf) for found in below)
+        return Interval(low, high)
+
+    def at(self, time: ArrayLike) -> FloatOrArray:
+        """Read the curve.
+
+        Parameters
+        ----------
+        time : array_like
+            Times, >= 0.
+
+        Returns
+        -------
+        float or ndarray
+            Share that stays longer than each time. Beyond the longest duration it is 0 where the curve has come to 0,
+            otherwise NaN: nobody was watched for so long.
+
+        Raises
+        ------
+        InputError
+            If a time is negative or not finite.
+        """
+        (t,) = as_floats(time=time)
+        require(t >= 0, "time", t, ">= 0")
+        found = np.append(1.0, self.survival)[np.searchsorted(self.time, t, side="right")]
+        unknown = (t > self.time[-1]) & (self.survival[-1] > 0)
+        return np.where(unknown, np.nan, found)[()]
+
+    def restricted_mean(self, horizon: float) -> float:
+        """Mean time that customers stay within a horizon: the area under the curve up to it.
+
+        Parameters
+        ----------
+        horizon : float
+            Time, > 0, up to the longest duration unless the curve has come to 0.
+
+        Returns
+        -------
+        float
+            Mean of the smaller of duration and horizon, in the unit of the durations.
+
+        Raises
+        ------
+        InputError
+            If the horizon is not above 0, or the curve is not known so far.
+        """
+        end = as_float("horizon", horizon)
+        require(end > 0, "horizon", end, "> 0")
+        if end > self.time[-1] and self.survival[-1] > 0:
+            raise InputError("horizon", f"at most the longest duration ({self.time[-1]:g})", end)
+        steps = np.minimum(np.append(self.time, np.inf), end)
+        return float(np.diff(steps, prepend=0.0) @ np.append(1.0, self.survival))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the columns by name, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            All fields of shape (n,).
+        """
+        names = ("time", "survival", "low", "high", "n_at_risk", "n_events", "n_censored")
+        return {name: getattr(self, name) for name in names}
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class CohortComparison:
+    """Whether cohorts differ, all together and pair by pair.
+
+    Parameters
+    ----------
+    measure : str
+        What is compared, such as "retention at age 3".
+    names : tuple of str
+        Cohorts.
+    n_customers : ndarray of int
+        Customers of each cohort, shape (k,).
+    value : ndarray
+        Retention rate, or median of the time that customers stay; infinite where fewer than half have left.
+    low, high : ndarray
+        Interval of each value.
+    p_value : float
+        Probability of differences as large as these if the cohorts were alike.
+    first, second : ndarray of int
+        Places of the cohorts of each pair, shape (pairs,).
+    pair_p_value : ndarray
+        The same for each pair, corrected by Holm's method for the number of pairs.
+    direction : ndarray of int
+        1 where the first of the pair keeps its customers better, -1 where the second does, 0 where neither.
+    level : float
+        One minus the level of the tests.
+
+    Examples
+    --------
+    >>> found = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+    >>> found.names, found.value, round(found.p_value, 4)
+    (('new', 'old'), array([7.5, 2.5]), 0.0067)
+    """
+
+    measure: str
+    names: tuple[str, ...]
+    n_customers: Integers = array_field()
+    value: Floats = array_field()
+    low: Floats = array_field()
+    high: Floats = array_field()
+    p_value: float
+    first: Integers = array_field()
+    second: Integers = array_field()
+    pair_p_value: Floats = array_field()
+    direction: Integers = array_field()
+    level: float
+
+    @property
+    def differs(self) -> npt.NDArray[np.bool_]:
+        """Pairs that differ beyond chance after the correction, which also bounds the error over all pairs."""
+        return self.pair_p_value < 1 - self.level
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded, if nothing but chance and the cohort decides who stays."""
+        level = f"at the {100 * (1 - self.level):.3g} % level"
+        k = len(self.names)
+        what = f"{self.measure[:1].upper()}{self.measure[1:]}"
+        pairs = np.nonzero(self.differs)[0]
+        if not len(pairs):
+            if self.p_value < 1 - self.level:
+                return (
+                    f"{what} differs among the {k} cohorts {level} (p = {self.p_value:.2g}), but no single pair does."
+                )
+            return (
+                f"{what}: no difference among the {k} cohorts is shown {level} (p = {self.p_value:.2g}); "
+                "that does not show that they are alike."
+            )
+        clearest = pairs[self.pair_p_value[pairs].argmin()]
+        better, worse = self.first[clearest], self.second[clearest]
+        if self.direction[clearest] < 0:
+            better, worse = worse, better
+        said = f"{self.names[better]} keeps its customers better than {self.names[worse]}"
+        if k == 2:
+            return f"{what}: {said} (p = {self.p_value:.2g})."
+        verb = "differs" if len(pairs) == 1 else "differ"
+        return (
+            f"{what}: {len(pairs)} of {len(self.first)} pairs of cohorts {verb} {level} after correction; "
+            f"most clearly, {said} (p = {self.pair_p_value[clearest]:.2g})."
+        )
+
+
+def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95) -> SurvivalCurve:
+    r"""Kaplan-Meier curve of the time that customers stay.
+
+    Parameters
+    ----------
+    duration : array_like
+        Time from the start of each customer to the day he left, or to the last day on which he was known to be there,
+        >= 0, in any unit, shape (n,).
+    event : array_like of bool
+        Whether the customer left at the end of that time; False for one who is still there or was lost from sight.
+    level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    SurvivalCurve
+        The curve at each distinct duration, with interval and customers at risk.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, a duration is negative, NaN or infinite, `event` is not of True
+        and False, or the level is outside (0, 1).
+
+    Notes
+    -----
+    With :math:`n_i` customers at risk and :math:`d_i` leaving at :math:`t_i` (Kaplan and Meier 1958),
+
+    .. math:: S(t) = \prod_{t_i \le t} (1 - d_i / n_i)
+
+    The interval is normal on the scale of :math:`\log(-\log S)` with Greenwood's variance, so it stays inside [0, 1].
+    Both are those of :func:`scipy.stats.ecdf`. Who leaves and who is last seen at the same time: the leaving comes
+    first. Being lost from sight must have nothing to do with leaving.
+
+    Examples
+    --------
+    >>> curve = survival_curve([3, 5, 5, 8, 12], [True, True, False, True, False])
+    >>> curve.at([4, 8]).round(3), round(curve.restricted_mean(12), 2)
+    (array([0.8, 0.3]), 7.6)
+    """
+    time, left = _read_durations(duration, event)
+    level = as_fraction("level", level)
+    return _curve(time, left, level)
+
+
+def compare_survival(
+    duration: ArrayLike, event: ArrayLike, cohort: ArrayLike, *, level: float = 0.95
+) -> CohortComparison:
+    """Test whether the customers of several cohorts stay equally long.
+
+    Parameters
+    ----------
+    duration, event : array_like
+        Of each customer, as in :func:`survival_curve`, shape (n,).
+    cohort : array_like
+        Cohort of each customer, whole numbers or text: 2 to 100 different ones.
+    level : float, optional
+        Level of the intervals, and one minus that of the tests, in (0, 1).
+
+    Returns
+    -------
+    CohortComparison
+        Medians with intervals, the test of each pair, and a sentence; cohorts in ascending order.
+
+    Raises
+    ------
+    InputError
+        If a column is not as in :func:`survival_curve`, or the number of cohorts is not from 2 to 100.
+
+    Notes
+    -----
+    Each pair is tested by the log-rank test (:func:`scipy.stats.logrank`), and the p-values are corrected by Holm's
+    method (1979). For more than two cohorts `p_value` is the smallest corrected one, a valid test of all at once. The
+    log-rank test sees best where one cohort loses more at every age; curves that cross can hide from it.
+
+    Examples
+    --------
+    >>> found = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+    >>> found.conclusion
+    'Time that customers stay: new keeps its customers better than old (p = 0.0067).'
+    """
+    time, left = _read_durations(duration, event)
+    labels, code = encode_customers("cohort", cohort)
+    require_same_length(duration=time, cohort=code)
+    level = as_fraction("level", level)
+    k = len(labels)
+    if not 2 <= k <= _MOST_COHORTS:
+        raise InputError("cohort", f"2 to {_MOST_COHORTS} different cohorts", k)
+    order = np.argsort(code, kind="stable")
+    ends = np.cumsum(np.bincount(code))[:-1]
+    times, lefts = np.split(time[order], ends), np.split(left[order], ends)
+    curves = [_curve(*columns, level) for columns in zip(times, lefts, strict=True)]
+    pairs = list(combinations(range(k), 2))
+    tests = [_log_rank(times[i], lefts[i], times[j], lefts[j]) for i, j in pairs]
+    corrected = _holm(np.array([p for _, p in tests]))
+    intervals = [curve.median_interval for curve in curves]
+    return CohortComparison(
+        measure="time that customers stay",
+        names=tuple(str(label) for label in labels.tolist()),
+        n_customers=own(np.bincount(code)),
+        value=own(np.array([curve.median for curve in curves])),
+        low=own(np.array([low for low, _ in intervals])),
+        high=own(np.array([high for _, high in intervals])),
+        p_value=float(corrected.min()),
+        level=level,
+        direction=own(-np.sign([statistic for statistic, _ in tests]).astype(np.int64)),
+        **_pair_fields(pairs, corrected),
+    )
+
+
+def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0.95) -> CohortComparison:
+    """Test whether cohorts of a triangle have kept the same share of their customers at one age.
+
+    Parameters
+    ----------
+    triangle : RetentionTriangle
+        Cohorts; those not yet observed at that age are left out.
+    age : int
+        Periods since that of the first purchase, >= 1.
+    level : float, optional
+        Level of the intervals, and one minus that of the tests, in (0, 1).
+
+    Returns
+    -------
+    CohortComparison
+        Retention rates with Wilson's intervals, the test of each pair, and a sentence; names are the first days of the
+        cohorts.
+
+    Raises
+    ------
+    InputError
+        If `triangle` is none, or the number of cohorts observed at that age is not from 2 to 100.
+
+    Notes
+    -----
+    A pair is tested by Pearson's chi-squared test without continuity correction, which is the two-proportion z test, or
+    by Fisher's exact test where fewer than 5 customers are expected in one of the four cells; the p-values are
+    corrected by Holm's method (1979). `p_value` is that of the chi-squared test of all cohorts, and where one of its
+    cells has fewer than 5 expected customers, the smallest corrected p-value, which is a valid test of all too. All
+    from :mod:`scipy.stats`.
+
+    Examples
+    --------
+    >>> from crmvalue.cohorts import retention_triangle
+    >>> from crmvalue.datasets import load_cdnow
+    >>> log = load_cdnow()
+    >>> triangle = retention_triangle(log.customer, log.date, period="month", as_of="1998-06-30")
+    >>> found = compare_retention(triangle, 1)
+    >>> found.value.round(3), round(found.p_value, 3)
+    (array([0.159, 0.156, 0.121]), 0.069)
+    """
+    if not isinstance(triangle, RetentionTriangle):
+        raise InputError("triangle", "a RetentionTriangle", type(triangle).__name__)
+    column = as_whole_number("age", age, low=1)
+    level = as_fraction("level", level)
+    told = triangle.observed[:, column] if column < len(triangle.age) else np.zeros(len(triangle.size), dtype=bool)
+    n, kept = triangle.size[told], triangle.active[told][:, min(column, len(triangle.age) - 1)]
+    if not 2 <= len(n) <= _MOST_COHORTS:
+        hint = f"{len(n)} are"
+        raise InputError("age", f"one at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
+    pairs = list(combinations(range(len(n)), 2))
+    corrected = _holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))
+    low, high = proportion_interval(kept, n, level=level)
+    overall = float(corrected.min())
+    if len(n) > 2 and _expected(kept, n).min() >= _FEW:
+        overall = _chi_squared(kept, n)
+    rate = kept / n
+    return CohortComparison(
+        measure=f"retention at age {column}",
+        names=tuple(triangle.cohort[told].astype(str).tolist()),
+        n_customers=own(n),
+        value=own(rate),
+        low=own(np.asarray(low)),
+        high=own(np.asarray(high)),
+        p_value=overall,
+        level=level,
+        direction=own(np.array([np.sign(kept[i] * n[j] - kept[j] * n[i]) for i, j in pairs])),
+        **_pair_fields(pairs, corrected),
+    )
+
+
+def _read_durations(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:
+    time = as_column("duration", duration)
+    require(time >= 0, "duration", time, ">= 0")
+    left, _ = to_array("event", event, "True or False for each customer")
+    if left.ndim != 1 or (left.dtype.kind != "b" and left.size):
+        raise InputError("event", "True or False for each customer", event)
+    require_same_length(duration=time, event=left)
+    return time, left.astype(bool)
+
+
+def _curve(time: Floats, left: Bools, level: float) -> SurvivalCurve:
+    from scipy import stats
+
+    curve = stats.ecdf(stats.CensoredData(uncensored=time[left], right=time[~left])).sf
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
+        interval = curve.confidence_interval(level, method="log-log")
+    moments = curve.quantiles
+    untouched = curve.probabilities >= 1  # nobody has left yet
+    n_events = _count_at(moments, time[left])
+    n_censored = _count_at(moments, time[~left])
+    gone = np.cumsum(n_events + n_censored)
+    return SurvivalCurve(
+        time=own(np.array(moments)),
+        survival=own(np.array(curve.probabilities)),
+        low=own(np.where(untouched, 1.0, interval.low.probabilities)),
+        high=own(np.where(untouched, 1.0, interval.high.probabilities)),
+        n_at_risk=own(len(time) - np.append(0, gone[:-1])),
+        n_events=own(n_events),
+        n_censored=own(n_censored),
+        level=level,
+    )
+
+
+def _count_at(moments: Floats, time: Floats) -> Integers:
+    return np.bincount(np.searchsorted(moments, time), minlength=len(moments))
+
+
+def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) -> tuple[float, float]:
+    """Statistic, above 0 where the first loses more customers than expected, and p-value."""
+    from scipy import stats
+
+    sample = stats.CensoredData(uncensored=time[left], right=time[~left])
+    other = stats.CensoredData(uncensored=other_time[other_left], right=other_time[~other_left])
+    with np.errstate(divide="ignore", invalid="ignore"):  # no time at which both are at risk and not all leave
+        found = stats.logrank(sample, other)
+    return (float(found.statistic), float(found.pvalue)) if np.isfinite(found.statistic) else (0.0, 1.0)
+
+
+def _holm(p_value: Floats) -> Floats:
+    """Corrected p-values: the i-th smallest of m times m + 1 - i, and never below a smaller one's."""
+    order = np.argsort(p_value)
+    corrected = np.empty(len(p_value))
+    corrected[order] = np.maximum.accumulate(p_value[order] * np.arange(len(p_value), 0, -1))
+    return np.minimum(corrected, 1.0)
+
+
+def _pair_fields(pairs: list[tuple[int, int]], corrected: Floats) -> dict[str, Any]:
+    first, second = np.array(pairs).T
+    return {"first": own(first.copy()), "second": own(second.copy()), "pair_p_value": own(corrected)}
+
+
+def _expected(kept: Integers, n: Integers) -> Floats:
+    share = kept.sum() / n.sum()
+    expected: Floats = np.stack([share * n, (1 - share) * n])
+    return expected
+
+
+def _same_share(kept: Integers, n: Integers) -> float:
+    from scipy import stats
+
+    if kept.sum() in (0, n.sum()):
+        return 1.0
+    if _expected(kept, n).min() >= _FEW:
+        return _chi_squared(kept, n)
+    return float(stats.fisher_exact(np.stack([kept, n - kept])).pvalue)
+
+
+def _chi_squared(kept: Integers, n: Integers) -> float:
+    from scipy import stats
+
+    return float(stats.chi2_contingency(np.stack([kept, n - kept]), correction=False).pvalue)

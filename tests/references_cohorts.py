@@ -1,0 +1,100 @@
+"""Cohorts told row by row and customer by customer, slowly."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from fractions import Fraction
+
+__all__ = ["first_day", "holm", "kaplan_meier", "log_rank", "next_first_day", "slow_days", "slow_triangle"]
+
+
+def first_day(day, period):
+    """Give the first day of the period in which a day lies."""
+    if period == "week":
+        return day - dt.timedelta(days=day.weekday())
+    month = {"month": day.month, "quarter": 3 * ((day.month - 1) // 3) + 1, "year": 1}[period]
+    return dt.date(day.year, month, 1)
+
+
+def next_first_day(day, period):
+    """Give the first day of the period after that in which a day lies."""
+    start = first_day(day, period)
+    step = {"week": 7, "month": 32, "quarter": 93, "year": 367}[period]
+    return first_day(start + dt.timedelta(days=step), period)
+
+
+def slow_triangle(rows, period, as_of):
+    """Cells of rows (customer, day, amount): {(cohort, first day of the period): [customers, revenue, state]}."""
+    known = [row for row in rows if row[1] <= as_of]
+    began = {}
+    for customer, day, amount in known:
+        if amount >= 0:
+            began[customer] = min(began.get(customer, day), day)
+    cells = {}
+    for cohort in {first_day(day, period) for day in began.values()}:
+        start = cohort
+        while start <= as_of:
+            end = next_first_day(start, period)
+            inside = [row for row in known if row[0] in began and first_day(row[1], period) == start]
+            mine = [row for row in inside if first_day(began[row[0]], period) == cohort]
+            cells[cohort, start] = (
+                len({row[0] for row in mine if row[2] >= 0}),
+                math.fsum(row[2] for row in mine),
+                "observed" if end <= as_of + dt.timedelta(days=1) else "partly observed",
+            )
+            start = end
+    return cells
+
+
+def slow_days(rows, as_of, low, high):
+    """Eligible, retained and too young customers of rows (customer, day)."""
+    visits = {}
+    for customer, day in rows:
+        if day <= as_of:
+            visits.setdefault(customer, []).append(day)
+    counts = [0, 0, 0]
+    for days in visits.values():
+        start = min(days)
+        if (as_of - start).days < (low if high is None else high):
+            counts[2] += 1
+            continue
+        counts[0] += 1
+        counts[1] += any(low <= (day - start).days and (high is None or (day - start).days <= high) for day in days)
+    return tuple(counts)
+
+
+def kaplan_meier(duration, event):
+    """Give (time, at risk, left, survival in exact fractions) at each distinct time."""
+    share, found = Fraction(1), []
+    for time in sorted(set(duration)):
+        at_risk = sum(other >= time for other in duration)
+        left = sum(other == time and over for other, over in zip(duration, event, strict=True))
+        share *= Fraction(at_risk - left, at_risk)
+        found.append((time, at_risk, left, share))
+    return found
+
+
+def log_rank(duration, event, is_first):
+    """Give observed minus expected leavings of the first group, and their variance, in exact fractions."""
+    rows = list(zip(duration, event, is_first, strict=True))
+    difference, variance = Fraction(0), Fraction(0)
+    for time in sorted({t for t, over, _ in rows if over}):
+        n = sum(t >= time for t, _, _ in rows)
+        n1 = sum(t >= time and one for t, _, one in rows)
+        d = sum(t == time and over for t, over, _ in rows)
+        d1 = sum(t == time and over and one for t, over, one in rows)
+        difference += d1 - Fraction(d * n1, n)
+        if n > 1:
+            variance += Fraction(d * n1 * (n - n1) * (n - d), n * n * (n - 1))
+    return difference, variance
+
+
+def holm(p_values):
+    """Correct each p-value: the largest, over those that are no larger, of it times how many are not below it."""
+    ranked = sorted(range(len(p_values)), key=lambda i: p_values[i])
+    corrected = [0.0] * len(p_values)
+    for place, i in enumerate(ranked):
+        steps = [p_values[j] * (len(ranked) - before) for before, j in enumerate(ranked[: place + 1])]
+        corrected[i] = min(1.0, *[max(steps)] * 2)
+    return corrected
