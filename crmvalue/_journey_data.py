@@ -50,7 +50,9 @@ def as_zone(name: str, value: object) -> str:
 
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     """Distinct texts of a column in ascending order, and the place of each row's among them."""
-    array, _ = to_array(name, value, "a column of texts")
+    array, types = to_array(name, value, "a column of texts")
+    if types - {str, np.str_}:  # numpy makes text of what stands beside text
+        array, _ = to_array(name, value, "a column of texts", as_objects=True)
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     items = array.tolist()

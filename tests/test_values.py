@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import cohorts, journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
+from crmvalue import attribution, cohorts, journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
 from crmvalue._checks import as_fraction
 from crmvalue._values import (
     array_field,
@@ -292,7 +292,15 @@ TRIANGLE = cohorts.retention_triangle(
     [1, 1, 2], ["2024-01-05", "2024-02-09", "2024-02-20"], [5, 3, 2], period="month", as_of="2024-02-29"
 )
 
+PATHS = attribution.Paths.from_lists([["ads", "email"], ["email"]], n_conversions=[2, 1], n_lost=[1, 0], value=[30, 9])
+
 VALUES = [
+    PATHS,
+    attribution.attribute(PATHS, model="linear"),
+    attribution.markov_removal_effects(PATHS),
+    attribution.shapley_values({"a": 1, "b": 2, ("a", "b"): 4}),
+    attribution.channel_transitions(PATHS),
+    attribution.channel_returns(attribution.attribute(PATHS, model="last"), {"ads": 10, "email": 1}, margin=0.5),
     TRIANGLE,
     cohorts.n_day_retention(
         [1, 1, 2], ["2024-01-01", "2024-01-08", "2024-01-01"], [1, 7], kind="day", as_of="2024-02-01"
