@@ -15,7 +15,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["encode_customers", "stable_draw"]
+__all__ = ["as_words", "encode_customers", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
 
@@ -46,6 +46,26 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if ids.dtype.kind == "T":  # numpy's variable-width text
         return _encode_objects(name, ids.astype(object).tolist())
     raise InputError(name, _KINDS, str(ids.dtype))
+
+
+def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
+    """Distinct texts of a column in ascending order, and the place of each row's among them."""
+    array, types = to_array(name, value, "a column of texts")
+    if types - {str, np.str_}:  # numpy makes text of what stands beside text
+        array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
+    items = array.tolist()
+    try:
+        distinct = list(dict.fromkeys(items))
+    except TypeError as error:
+        raise InputError(name, "a column of texts", type(items[0]).__name__) from error
+    for item in distinct:
+        if not isinstance(item, str) or not item:
+            raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
+    distinct.sort()
+    place = {item: i for i, item in enumerate(distinct)}
+    return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
 
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
+from crmvalue._comparisons import newcombe
 from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -192,7 +193,8 @@ def campaign_effect(
     spent = as_positive("contact_cost", contact_cost, zero=True)
     given_away = _benefits(benefit, n1)
     share = None if margin is None else as_fraction("margin", margin, closed=True)
-    responses = _newcombe(x1, n1, x0, n0, level)
+    with_offer, without = (proportion_interval(x, n, level=level) for x, n in ((x1, n1), (x0, n0)))
+    responses = newcombe(x1 / n1, with_offer, x0 / n0, without)
     if revenue_treated is None and revenue_control is None:
         if share is not None or spent or given_away.any():
             raise InputError("revenue_treated", "given where there is a margin or a cost", None)
@@ -482,13 +484,6 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
     if len(revenue) != n or n < 2:
         raise InputError(name, f"one for each of the {n} customers, at least two", len(revenue))
     return revenue
-
-
-def _newcombe(x1: int, n1: int, x0: int, n0: int, level: float) -> Interval:
-    p1, p0 = x1 / n1, x0 / n0
-    low1, high1 = proportion_interval(x1, n1, level=level)
-    low0, high0 = proportion_interval(x0, n0, level=level)
-    return Interval(p1 - p0 - np.hypot(p1 - low1, high0 - p0), p1 - p0 + np.hypot(high1 - p1, p0 - low0))
 
 
 def _welch(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:

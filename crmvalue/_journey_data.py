@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_day_column, as_flag, as_text, as_time_column, is_missing_object, read_json, to_array
-from crmvalue._customers import encode_customers
+from crmvalue._customers import as_words, encode_customers
 from crmvalue._values import FixedMapping, Given, array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -27,7 +27,6 @@ __all__ = [
     "Customers",
     "Events",
     "MessageHistory",
-    "as_words",
     "as_zone",
     "plain_columns",
     "read_table",
@@ -46,26 +45,6 @@ def as_zone(name: str, value: object) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise InputError(name, "a time zone such as 'Europe/Kyiv'", zone) from error
     return zone
-
-
-def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
-    """Distinct texts of a column in ascending order, and the place of each row's among them."""
-    array, types = to_array(name, value, "a column of texts")
-    if types - {str, np.str_}:  # numpy makes text of what stands beside text
-        array, _ = to_array(name, value, "a column of texts", as_objects=True)
-    if array.ndim != 1:
-        raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
-    items = array.tolist()
-    try:
-        distinct = list(dict.fromkeys(items))
-    except TypeError as error:
-        raise InputError(name, "a column of texts", type(items[0]).__name__) from error
-    for item in distinct:
-        if not isinstance(item, str) or not item:
-            raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
-    distinct.sort()
-    place = {item: i for i, item in enumerate(distinct)}
-    return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
 
 
 def _identifiers(value: ArrayLike) -> npt.NDArray[Any]:

@@ -9,8 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_amounts, as_column, as_counts, as_day, as_time_column, as_whole_number, require
-from crmvalue._customers import encode_customers
-from crmvalue._journey_data import as_words
+from crmvalue._customers import as_words, encode_customers
 from crmvalue._values import array_field, count_field, own, stay_frozen
 from crmvalue.errors import InputError
 
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["Paths", "paths_from_touches"]
+__all__ = ["Paths", "paths_from_touches", "require_paths"]
 
 
 @stay_frozen
@@ -285,3 +284,9 @@ def _require_rows(n: int, of: str, **columns: npt.NDArray[Any]) -> None:
     for name, column in columns.items():
         if len(column) != n:
             raise InputError(name, f"as long as `{of}` ({n})", len(column))
+
+
+def require_paths(paths: Paths) -> None:
+    """Raise for anything but paths."""
+    if not isinstance(paths, Paths):
+        raise InputError("paths", "Paths", type(paths).__name__, hint="Paths.from_lists or paths_from_touches")

@@ -20,6 +20,7 @@ from crmvalue._checks import (
     require_same_length,
     to_array,
 )
+from crmvalue._comparisons import holm
 from crmvalue._customers import encode_customers
 from crmvalue._retention import RetentionTriangle
 from crmvalue._values import array_field, own, stay_frozen
@@ -342,7 +343,7 @@ def compare_survival(
     curves = [_curve(*columns, level) for columns in zip(times, lefts, strict=True)]
     pairs = list(combinations(range(k), 2))
     tests = [_log_rank(times[i], lefts[i], times[j], lefts[j]) for i, j in pairs]
-    corrected = _holm(np.array([p for _, p in tests]))
+    corrected = holm(np.array([p for _, p in tests]))
     intervals = [curve.median_interval for curve in curves]
     return CohortComparison(
         measure="time that customers stay",
@@ -409,7 +410,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
         hint = f"{len(n)} are"
         raise InputError("age", f"one at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
     pairs = list(combinations(range(len(n)), 2))
-    corrected = _holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))
+    corrected = holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))
     low, high = proportion_interval(kept, n, level=level)
     overall = float(corrected.min())
     if len(n) > 2 and _expected(kept, n).min() >= _FEW:
@@ -476,14 +477,6 @@ def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) 
     with np.errstate(divide="ignore", invalid="ignore"):  # no time at which both are at risk and not all leave
         found = stats.logrank(sample, other)
     return (float(found.statistic), float(found.pvalue)) if np.isfinite(found.statistic) else (0.0, 1.0)
-
-
-def _holm(p_value: Floats) -> Floats:
-    """Corrected p-values: the i-th smallest of m times m + 1 - i, and never below a smaller one's."""
-    order = np.argsort(p_value)
-    corrected = np.empty(len(p_value))
-    corrected[order] = np.maximum.accumulate(p_value[order] * np.arange(len(p_value), 0, -1))
-    return np.minimum(corrected, 1.0)
 
 
 def _pair_fields(pairs: list[tuple[int, int]], corrected: Floats) -> dict[str, Any]:

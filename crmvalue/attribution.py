@@ -18,15 +18,16 @@ touch; what had none is counted apart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from math import comb
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_positive, as_text, as_whole_number, require, require_choice
-from crmvalue._paths import Paths, paths_from_touches
+from crmvalue._checks import as_column, as_fraction, as_positive, as_text, require, require_choice
+from crmvalue._paths import Paths, paths_from_touches, require_paths
+from crmvalue._removal import RemovalEffects, markov_removal_effects
+from crmvalue._shapley import ShapleyValues, shapley_values
 from crmvalue._values import array_field, count_field, own, stay_frozen
 from crmvalue.errors import InputError
 
@@ -55,9 +56,6 @@ AttributionModel: TypeAlias = Literal[
     "first", "last", "last non-direct", "linear", "position", "time decay", "markov", "shapley"
 ]
 """Ways to divide the credit of a conversion."""
-
-_EXACT_CHANNELS = 15
-_ORDERS = (1, 3)
 
 
 @stay_frozen
@@ -158,7 +156,7 @@ def attribute(
     >>> attribute(paths, model="time decay").n_conversions * 7
     array([5., 2.])
     """
-    _require_paths(paths)
+    require_paths(paths)
     require_choice("model", model, get_args(AttributionModel))
     n = len(paths.channels)
     length = paths.length
@@ -184,193 +182,6 @@ def attribute(
         n_unattributed=paths.n_unattributed,
         value_unattributed=paths.value_unattributed,
         model=model,
-    )
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class RemovalEffects:
-    """What is lost without each channel, in a Markov chain of the paths.
-
-    Parameters
-    ----------
-    channel : ndarray of str
-        Channels.
-    prob_conversion : float
-        Probability that a path of the chain ends in a conversion.
-    effect : ndarray
-        Share of the conversions that is lost without the channel, in [0, 1].
-    share : ndarray
-        The effects divided by their sum; NaN where no channel has one.
-    order : int
-        Order of the chain.
-
-    Examples
-    --------
-    >>> effects = markov_removal_effects(Paths.from_lists([["ads"], ["ads", "email"]]))
-    >>> effects.channel, effects.effect
-    (array(['ads', 'email'], dtype='<U5'), array([1. , 0.5]))
-    """
-
-    channel: npt.NDArray[np.str_] = array_field()
-    prob_conversion: float
-    effect: Floats = array_field()
-    share: Floats = array_field()
-    order: int = count_field("order", low=1)
-
-
-def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
-    r"""Compute how many conversions would be lost without each channel, by a Markov chain.
-
-    Parameters
-    ----------
-    paths : Paths
-        The paths; those without a conversion count too.
-    order : int, optional
-        Number of the last touches on which the next one depends, from 1 to 3.
-
-    Returns
-    -------
-    RemovalEffects
-        Probability of conversion of the whole chain, and the effect of each channel.
-
-    Raises
-    ------
-    InputError
-        If no path has a touch, or the order is not 1, 2 or 3.
-
-    Notes
-    -----
-    The states are the last `order` touches, the beginning, conversion and loss; the probabilities of the transitions
-    are their shares in the paths, a path that occurs often counting as often. Without channel *c* whoever would have
-    come to it is lost. The effect is :math:`1 - P_{-c} / P` with the probability *P* to be absorbed by the conversion.
-    Paths without a touch take no part. Source: Anderl, Becker, von Wangenheim and Schumann, Mapping the customer
-    journey, International Journal of Research in Marketing 33 (2016), 457-474.
-
-    Examples
-    --------
-    >>> paths = Paths.from_lists([["G"], ["M"], ["G", "M"]], n_conversions=[2, 1, 1], n_lost=[1, 0, 0])
-    >>> effects = markov_removal_effects(paths)
-    >>> round(effects.prob_conversion, 12), effects.effect.round(12), (effects.share * 4).round(12)
-    (0.8, array([0.75, 0.5 ]), array([2.4, 1.6]))
-    """
-    _require_paths(paths)
-    steps = as_whole_number("order", order, low=_ORDERS[0], high=_ORDERS[1])
-    if len(paths.channel) == 0:
-        raise InputError("paths", "with at least one touch", len(paths))
-    chain = _chain(paths, steps)
-    whole = _prob_conversion(chain, None)
-    without = np.array([_prob_conversion(chain, c) for c in range(len(paths.channels))])
-    effect = np.clip(1.0 - without / whole, 0.0, 1.0) if whole > 0 else np.zeros(len(without))
-    total = effect.sum()
-    return RemovalEffects(
-        channel=own(np.array(paths.channels, dtype=np.str_)),
-        prob_conversion=whole,
-        effect=own(effect),
-        share=own(effect / total if total > 0 else np.full(len(effect), np.nan)),
-        order=steps,
-    )
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class ShapleyValues:
-    """What each channel adds to the worth of the others, on average.
-
-    Parameters
-    ----------
-    channel : ndarray of str
-        Channels.
-    value : ndarray
-        Shapley values; their sum is the worth of all channels together.
-    standard_error : ndarray
-        Of the drawing of orders; 0 where the values are exact.
-
-    Examples
-    --------
-    >>> shapley_values({"ads": 6, "email": 4, ("ads", "email"): 14}).value
-    array([8., 6.])
-    """
-
-    channel: npt.NDArray[np.str_] = array_field()
-    value: Floats = array_field()
-    standard_error: Floats = array_field()
-
-
-def shapley_values(
-    worth: Mapping[Any, float] | Callable[[frozenset[str]], float],
-    *,
-    channels: Iterable[str] | None = None,
-    n_samples: int = 2000,
-    rng: np.random.Generator | None = None,
-) -> ShapleyValues:
-    r"""Divide the worth of a set of channels by what each adds to the sets of the others.
-
-    Parameters
-    ----------
-    worth : mapping or callable
-        Worth of every set of channels but the empty one, which is worth 0: a mapping whose keys are names or
-        collections of names, or a function of a frozenset.
-    channels : sequence of str, optional
-        The channels; needed with a function, by default all names of the mapping.
-    n_samples : int, optional
-        Orders that are drawn where there are more than 15 channels, >= 2.
-    rng : numpy.random.Generator, optional
-        Needed there.
-
-    Returns
-    -------
-    ShapleyValues
-        Exact up to 15 channels; beyond, the mean over drawn orders, whose sum is exact all the same.
-
-    Raises
-    ------
-    InputError
-        If a set has no worth, a worth is not finite, or `channels` or `rng` is missing where it is needed.
-
-    Notes
-    -----
-    .. math::
-        \varphi_c = \sum_{S \not\ni c} \frac{|S|!\,(n - |S| - 1)!}{n!}\,\bigl(v(S \cup c) - v(S)\bigr)
-
-    Source: Shapley, A value for n-person games, Contributions to the Theory of Games II (1953), 307-317.
-
-    Examples
-    --------
-    >>> game = {"O": 7, "F": 6, "D": 4, "OF": 15, "OD": 7, "FD": 9, "OFD": 19}
-    >>> found = shapley_values({tuple(names): value for names, value in game.items()})
-    >>> dict(zip(found.channel.tolist(), found.value.round(4).tolist()))
-    {'D': 3.1667, 'F': 8.1667, 'O': 7.6667}
-    """
-    table = None if callable(worth) else _read_game(worth)
-    names = _channel_names(channels, table)
-    n = len(names)
-
-    def of(members: frozenset[str]) -> float:
-        if not members:
-            return 0.0
-        if table is not None and members not in table:
-            raise InputError("worth", f"given for every set of channels, such as {sorted(members)}", "none")
-        value = table[members] if table is not None else worth(members)  # type: ignore[operator]  # a function then
-        return float(as_column("worth", [value])[0])
-
-    if n <= _EXACT_CHANNELS:
-        game = np.array([of(frozenset(names[i] for i in range(n) if s >> i & 1)) for s in range(1 << n)])
-        return ShapleyValues(channel=own(np.array(names)), value=own(_exact(game, n)), standard_error=own(np.zeros(n)))
-    if rng is None:
-        raise InputError("rng", f"given for more than {_EXACT_CHANNELS} channels, whose orders are drawn", None)
-    draws = as_whole_number("n_samples", n_samples, low=2, high=10**7)
-    marginal = np.empty((draws, n))
-    for row in marginal:
-        worth_before, members = 0.0, frozenset[str]()
-        for i in rng.permutation(n).tolist():
-            members = members | {names[i]}
-            worth_now = of(members)
-            row[i], worth_before = worth_now - worth_before, worth_now
-    return ShapleyValues(
-        channel=own(np.array(names)),
-        value=own(marginal.mean(axis=0)),
-        standard_error=own(marginal.std(axis=0, ddof=1) / np.sqrt(draws)),
     )
 
 
@@ -432,7 +243,7 @@ def channel_transitions(paths: Paths) -> ChannelTransitions:
     >>> found.origin, found.n[1].tolist()
     (('start', 'ads', 'email'), [0, 1, 0, 3])
     """
-    _require_paths(paths)
+    require_paths(paths)
     n = len(paths.channels)
     length = paths.length
     some = length > 0
@@ -542,11 +353,6 @@ def channel_returns(credit: Attribution, cost: Mapping[str, float], *, margin: f
         )
 
 
-def _require_paths(paths: Paths) -> None:
-    if not isinstance(paths, Paths):
-        raise InputError("paths", "Paths", type(paths).__name__, hint="Paths.from_lists or paths_from_touches")
-
-
 def _distinct(paths: Paths, path: Integers) -> tuple[Integers, Integers]:
     """Give each path and each of its channels once."""
     n = len(paths.channels)
@@ -619,94 +425,3 @@ def _position_weights(
     weight = np.where(place == 0, first, np.where(is_last, last, (1 - first - last) / np.maximum(of_path - 2, 1)))
     weight = np.where(of_path == 2, weight / (first + last), weight)
     return np.asarray(np.where(of_path == 1, 1.0, weight), dtype=np.float64)
-
-
-class _Chain:
-    """Transition probabilities between the states of a chain, which are the last touches of a path."""
-
-    def __init__(self, leave: Any, start: Floats, convert: Floats, channel: Integers) -> None:  # noqa: ANN401 - sparse
-        self.leave, self.start, self.convert, self.channel = leave, start, convert, channel
-
-
-def _chain(paths: Paths, order: int) -> _Chain:
-    from scipy.sparse import coo_array
-
-    n = len(paths.channels) + 1
-    length = paths.length
-    some = length > 0
-    path = np.repeat(np.arange(len(paths)), length)
-    place = np.arange(len(path)) - paths.start[path]
-    code = np.zeros(len(path), dtype=np.int64)
-    for back in range(order):
-        known = place >= back
-        earlier = np.zeros(len(path), dtype=np.int64)
-        earlier[known] = paths.channel[np.nonzero(known)[0] - back] + 1
-        code += earlier * n**back
-    distinct, state = np.unique(code, return_inverse=True)
-    times = (paths.n_conversions + paths.n_lost)[path].astype(np.float64)
-    first, last = paths.start[:-1][some], paths.start[1:][some] - 1
-    inner = np.ones(len(path), dtype=bool)
-    inner[last] = False
-    here = np.nonzero(inner)[0]
-    k = len(distinct)
-    visits = np.bincount(state, weights=times, minlength=k)
-    pairs, inverse = np.unique(state[here] * k + state[here + 1], return_inverse=True)
-    steps = np.bincount(inverse, weights=times[here], minlength=len(pairs))
-    leave = coo_array((steps / visits[pairs // k], (pairs // k, pairs % k)), shape=(k, k)).tocsr()
-    begins = np.bincount(state[first], weights=times[first], minlength=k)
-    converts = np.bincount(state[last], weights=paths.n_conversions[some], minlength=k)
-    return _Chain(leave, begins / begins.sum(), converts / visits, distinct % n - 1)
-
-
-def _prob_conversion(chain: _Chain, without: int | None) -> float:
-    """Probability that a path of the chain is absorbed by the conversion, one channel removed."""
-    from scipy.sparse import eye_array
-    from scipy.sparse.linalg import spsolve
-
-    kept = np.nonzero(chain.channel != (-1 if without is None else without))[0]
-    if len(kept) == 0:
-        return 0.0
-    system = eye_array(len(kept), format="csc") - chain.leave[kept][:, kept].tocsc()
-    prob = np.atleast_1d(spsolve(system, chain.convert[kept]))
-    return float(chain.start[kept] @ prob)
-
-
-def _read_game(worth: Mapping[Any, float]) -> dict[frozenset[str], float]:
-    if not isinstance(worth, Mapping):
-        raise InputError("worth", "a mapping from sets of channels, or a function", type(worth).__name__)
-    table: dict[frozenset[str], float] = {}
-    for key, value in worth.items():
-        members = frozenset((key,)) if isinstance(key, str) else frozenset(as_text("worth", name) for name in key)
-        if members in table:
-            raise InputError("worth", "one number for each set of channels", sorted(members))
-        if not members and value != 0:
-            raise InputError("worth", "0 for the empty set", value)
-        table[members] = value
-    return table
-
-
-def _channel_names(channels: Iterable[str] | None, table: dict[frozenset[str], float] | None) -> list[str]:
-    if channels is None:
-        if table is None:
-            raise InputError("channels", "given with a function", None)
-        names = sorted(frozenset().union(*table))
-    else:
-        given: object = channels
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise InputError("channels", "a sequence of texts", given)
-        names = [as_text("channels", name) for name in given]
-    if not names or len(set(names)) < len(names):
-        raise InputError("channels", "at least one, all different", names)
-    return names
-
-
-def _exact(game: Floats, n: int) -> Floats:
-    """Shapley values of a game over all sets, a set being the bits of its place."""
-    sets = np.arange(1 << n)
-    size = np.array([int(s).bit_count() for s in range(1 << n)])
-    weight = np.array([1.0 / (n * comb(n - 1, k)) if k < n else 0.0 for k in range(n + 1)])[size]
-    values = np.empty(n)
-    for i in range(n):
-        without = sets[(sets >> i) & 1 == 0]
-        values[i] = weight[without] @ (game[without | 1 << i] - game[without])
-    return values
