@@ -401,7 +401,7 @@ def _weights(
         other = paths.channel != (paths.channels.index(passed) if passed in paths.channels else -1)
         latest = np.full(len(paths), -1)
         np.maximum.at(latest, path[other], place[other])
-        return np.where(latest[path] < 0, is_last, place == latest[path]).astype(np.float64)
+        return np.asarray(np.where(latest[path] < 0, is_last, place == latest[path]), dtype=np.float64)
     if model == "position":
         return _position_weights(place, of_path, is_last, position_shares)
     half = as_positive("half_life_days", half_life_days)
