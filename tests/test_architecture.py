@@ -26,7 +26,16 @@ GROUND = {"errors": 0, "typing": 0, "_checks": 1, "_calendar": 1, "_values": 2, 
 OUTER = {"frames", "plots", "report", "__main__"}
 """The modules above all subjects; they may import extras, inside functions."""
 
-PAIRS = {("journeys", "metrics"), ("journeys", "segmentation"), ("models", "purchases"), ("segmentation", "metrics")}
+PAIRS = {
+    ("cohorts", "ltv"),
+    ("cohorts", "metrics"),
+    ("cohorts", "models"),
+    ("funnels", "metrics"),
+    ("journeys", "metrics"),
+    ("journeys", "segmentation"),
+    ("models", "purchases"),
+    ("segmentation", "metrics"),
+}
 """Subjects that are made of another: (importer, imported)."""
 
 CORE = {"numpy", "scipy", "attrs"}

@@ -1,0 +1,606 @@
+"""Paths of touches to a conversion or to none, as arrays or read from a log, and the transitions between channels."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_amounts,
+    as_column,
+    as_counts,
+    as_positive,
+    as_text,
+    as_time,
+    as_time_column,
+    require,
+    require_same_length,
+    to_array,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, count_field, float_column, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["ChannelTransitions", "Paths", "as_paths", "channel_transitions", "paths_from_touches", "path_of_touch"]
+
+_DAY = 86_400_000_000  # microseconds
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Paths:
+    """Touches of many paths, each path to a conversion or to none.
+
+    Make one with :meth:`from_lists` or :func:`paths_from_touches`. A row stands for `n_paths` equal paths, so that
+    identical paths may be given once with their number.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the channels.
+    offsets : ndarray of int
+        Where the touches of each path begin in `code`, shape (rows + 1,): those of row i are
+        ``code[offsets[i]:offsets[i + 1]]``, earliest first.
+    code : ndarray of int
+        Position of each touch's channel among `channels`.
+    n_paths : ndarray of int
+        Paths that each row stands for, >= 1.
+    n_conversions : ndarray of int
+        How many of them converted; the others are lost.
+    value : ndarray, optional
+        What the conversions of each row brought together [money].
+    days_before : ndarray, optional
+        Days from each touch to the end of its path, one element per touch, never rising within a path; time decay
+        needs it.
+    n_too_old : int, default 0
+        Touches left out because they came before the look-back window of their conversion.
+    n_later_touches, n_later_conversions : int, default 0
+        Touches and conversions left out because they came after `as_of`.
+    n_open_paths, n_open_touches : int, default 0
+        Paths left out because they may still convert, and their touches.
+    n_after_conversion : int, default 0
+        Touches after the last conversion of their customer. They earn nothing of it; they are in a path without
+        conversion, or among `n_open_touches`.
+    n_filled : int, default 0
+        Conversions without a touch that were given one of the direct channel.
+
+    Examples
+    --------
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> paths.channels, int(paths.n_paths.sum()), int(paths.n_conversions.sum())
+    (('mail', 'search'), 5, 4)
+    """
+
+    channels: tuple[str, ...] = attrs.field(converter=tuple)
+    offsets: Integers = array_field()
+    code: npt.NDArray[np.integer[Any]] = array_field()
+    n_paths: Integers = array_field()
+    n_conversions: Integers = array_field()
+    value: Floats | None = float_column("value", optional=True)
+    days_before: Floats | None = float_column("days_before", optional=True)
+    n_too_old: int = count_field("n_too_old", default=0)
+    n_later_touches: int = count_field("n_later_touches", default=0)
+    n_later_conversions: int = count_field("n_later_conversions", default=0)
+    n_open_paths: int = count_field("n_open_paths", default=0)
+    n_open_touches: int = count_field("n_open_touches", default=0)
+    n_after_conversion: int = count_field("n_after_conversion", default=0)
+    n_filled: int = count_field("n_filled", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        for channel in self.channels:
+            as_text("channels", channel)
+        if len(set(self.channels)) != len(self.channels):
+            raise InputError("channels", "each once", self.channels)
+        for name in ("offsets", "code", "n_paths", "n_conversions"):
+            array = getattr(self, name)
+            if array.ndim != 1 or array.dtype.kind not in "iu":
+                raise InputError(name, "a column of whole numbers", f"{array.ndim} dimensions of {array.dtype}")
+        n = len(self.n_paths)
+        if n == 0:
+            raise InputError("n_paths", "at least one path", 0)
+        ends = len(self.offsets) == n + 1 and self.offsets[0] == 0 and self.offsets[-1] == len(self.code)
+        if not ends:
+            raise InputError("offsets", f"{n + 1} places from 0 to the number of touches", self.offsets)
+        require(np.diff(self.offsets, prepend=0) >= 0, "offsets", self.offsets, "ascending")
+        require((self.code >= 0) & (self.code < len(self.channels)), "code", self.code, "a place in `channels`")
+        require(self.n_paths >= 1, "n_paths", self.n_paths, ">= 1")
+        if len(self.n_conversions) != n:
+            raise InputError("n_conversions", f"one for each of the {n} rows", len(self.n_conversions))
+        good = (self.n_conversions >= 0) & (self.n_conversions <= self.n_paths)
+        require(good, "n_conversions", self.n_conversions, "from 0 to `n_paths`")
+        if self.value is not None:
+            _require_value("value", self.value, self.n_conversions)
+        if self.days_before is not None:
+            _require_days(self.days_before, self.offsets, len(self.code))
+
+    @classmethod
+    def from_lists(
+        cls,
+        touches: Sequence[Iterable[str]],
+        n_conversions: ArrayLike,
+        *,
+        n_lost: ArrayLike | None = None,
+        value: ArrayLike | None = None,
+        days_before: Sequence[Iterable[float]] | None = None,
+    ) -> Self:
+        """Make paths of lists of channels.
+
+        Parameters
+        ----------
+        touches : list of lists of str
+            Channels of each path, earliest first; an empty list is a path without a touch.
+        n_conversions : array_like
+            Conversions by each path: 1 or 0 (or True or False) for one path, a larger number for equal paths.
+        n_lost : array_like, optional
+            Equal paths without conversion. By default 1 where `n_conversions` is 0 and 0 elsewhere.
+        value : array_like, optional
+            What the conversions of each path brought together, >= 0 [money].
+        days_before : list of lists of float, optional
+            Days from each touch to the end of its path, >= 0, in the shape of `touches`.
+
+        Returns
+        -------
+        Paths
+            The paths, channels in alphabetical order.
+
+        Raises
+        ------
+        InputError
+            If there is no path, a touch is not a name, a number is negative or missing, a value stands beside no
+            conversion, days rise within a path, or lengths differ.
+
+        Examples
+        --------
+        >>> paths = Paths.from_lists([["ad", "mail"], ["ad"]], [1, 0], value=[50, 0], days_before=[[7, 0], [3]])
+        >>> paths.code, paths.offsets
+        (array([0, 1, 0], dtype=int32), array([0, 2, 3]))
+        """
+        channels, code, offsets = _encode_lists(touches)
+        converted = _counts_or_flags("n_conversions", n_conversions)
+        lost = (converted == 0).astype(np.int64) if n_lost is None else _counts_or_flags("n_lost", n_lost)
+        money = None if value is None else as_amounts("value", value)
+        for name, column in (("n_conversions", converted), ("n_lost", lost), ("value", money)):
+            if column is not None and len(column) != len(offsets) - 1:
+                raise InputError(name, f"as long as `touches` ({len(offsets) - 1} paths)", len(column))
+        require(converted + lost > 0, "n_lost", lost, ">= 1 where there is no conversion")
+        return cls(
+            channels=channels,
+            offsets=own(offsets),
+            code=own(code),
+            n_paths=own(converted + lost),
+            n_conversions=own(converted),
+            value=None if money is None else own(money),
+            days_before=None if days_before is None else own(_flat_days(days_before, offsets)),
+        )
+
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.n_paths)
+
+    @property
+    def n_touches(self) -> Integers:
+        """Touches in each path, shape (rows,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_without_touch(self) -> int:
+        """Conversions that no touch came before; no channel can be given credit for them."""
+        return int(self.n_conversions[self.n_touches == 0].sum())
+
+    @property
+    def conclusion(self) -> str:
+        """What the paths hold, and what they leave out."""
+        n, won = int(self.n_paths.sum()), int(self.n_conversions.sum())
+        text = f"{n} paths over {len(self.channels)} channels: {won} converted, {n - won} did not."
+        left_out = [
+            (self.n_without_touch, "conversions had no touch"),
+            (self.n_filled, "had none and count as direct"),
+            (self.n_too_old, "touches were before the look-back window"),
+            (self.n_open_paths, "paths are still open and left out"),
+            (self.n_later_touches, "touches and"),
+            (self.n_later_conversions, "conversions came after the end of the log"),
+        ]
+        said = [f"{count} {words}" for count, words in left_out[:4] if count]
+        if self.n_later_touches or self.n_later_conversions:
+            said.append(" ".join(f"{count} {words}" for count, words in left_out[4:]))
+        return f"{text} {'; '.join(said)}." if said else text
+
+
+def paths_from_touches(
+    customer: ArrayLike,
+    channel: ArrayLike,
+    time: ArrayLike,
+    *,
+    conversion_customer: ArrayLike,
+    conversion_time: ArrayLike,
+    conversion_value: ArrayLike | None = None,
+    as_of: ArrayLike,
+    look_back_days: float | None = None,
+    direct: str | None = None,
+) -> Paths:
+    """Read the paths of customers from a log of touches and a list of conversions.
+
+    A path holds the touches of one customer after the conversion before and up to the next; after a conversion a new
+    path begins. The touches after the last conversion, or all of a customer without one, are a path that is lost, or
+    left out while it is open.
+
+    Parameters
+    ----------
+    customer : array_like
+        Who was touched, whole numbers or text, one element per touch, in any order.
+    channel : array_like of str
+        By which channel.
+    time : array_like
+        When.
+    conversion_customer, conversion_time : array_like
+        Who converted and when, one element per conversion, in any order; empty if nobody did.
+    conversion_value : array_like, optional
+        What each conversion brought, >= 0 [money].
+    as_of : date_like
+        When both end; a date is its midnight. What comes later is left out and counted.
+    look_back_days : float, optional
+        A conversion is credited to touches up to so many days before it, both ends in; older ones are left out and
+        counted. A path without conversion is lost when its last touch is longer ago than that, and open until then:
+        open paths are left out and counted. Without it every touch counts and every path without conversion is lost.
+    direct : str, optional
+        Name of a channel that a conversion without a touch is ascribed to. Without it such a conversion stays a path
+        without touches.
+
+    Returns
+    -------
+    Paths
+        One row per path, by customer and time.
+
+    Raises
+    ------
+    InputError
+        If a value is missing or negative, a name is empty, lengths differ, there is no touch, or nothing is left.
+
+    Notes
+    -----
+    A touch at the very moment of a conversion belongs to it. Touches of one customer at one moment are taken in
+    alphabetical order of their channels, so that the order of rows does not matter. Conversions of one customer at one
+    moment share their path and count as that many conversions.
+
+    Examples
+    --------
+    >>> paths = paths_from_touches(
+    ...     [1, 1, 2, 1],
+    ...     ["ad", "mail", "ad", "mail"],
+    ...     ["2024-01-01", "2024-01-08", "2024-01-02", "2024-03-30"],
+    ...     conversion_customer=[1],
+    ...     conversion_time=["2024-01-10"],
+    ...     conversion_value=[90],
+    ...     as_of="2024-04-01",
+    ...     look_back_days=30,
+    ... )
+    >>> paths.n_conversions, paths.days_before, paths.n_open_paths
+    (array([1, 0]), array([ 9.,  2., 90.]), 1)
+    """
+    ids, who = encode_customers("customer", customer)
+    channels, code = _encode_channels(channel)
+    when = as_time_column("time", time)
+    require_same_length(customer=who, channel=code, time=when)
+    buyer_ids, buyer = encode_customers("conversion_customer", conversion_customer)
+    bought = as_time_column("conversion_time", conversion_time)
+    money = None if conversion_value is None else as_amounts("conversion_value", conversion_value)
+    for name, column in (("conversion_time", bought), ("conversion_value", money)):
+        if column is not None and len(column) != len(buyer):
+            raise InputError(name, f"as long as `conversion_customer` ({len(buyer)} rows)", len(column))
+    if money is not None:
+        require(money >= 0, "conversion_value", money, ">= 0")
+    end = as_time("as_of", as_of)
+    window = None if look_back_days is None else as_positive("look_back_days", look_back_days)
+    if direct is not None and not as_text("direct", direct).strip():
+        raise InputError("direct", "a name, not empty", direct)
+    who, buyer = _on_one_scale(ids, who, buyer_ids, buyer)
+    seen, counted = when <= end, bought <= end
+    if not (seen.any() or counted.any()):
+        raise InputError("as_of", "not before every touch and conversion", str(end))
+    log = _sorted_log(who[seen], code[seen], when[seen], buyer[counted], bought[counted], len(channels))
+    money = None if money is None else money[counted]
+    return _cut_into_paths(
+        log,
+        channels,
+        money,
+        end=end,
+        window=window,
+        direct=direct,
+        n_later=(int((~seen).sum()), int((~counted).sum())),
+    )
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ChannelTransitions:
+    """How often one touch follows another, a path begins, converts and is lost.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the channels.
+    n_transitions : ndarray of int
+        Shape (channels + 1, channels + 2): from the start (first row) and from each channel, to each channel, to
+        conversion (last column but one) and to loss (last column).
+
+    Examples
+    --------
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> transitions = channel_transitions(paths)
+    >>> transitions.to_states
+    ('mail', 'search', 'conversion', 'lost')
+    >>> transitions.prob[2]
+    array([0.25, 0.  , 0.5 , 0.25])
+    """
+
+    channels: tuple[str, ...] = attrs.field(converter=tuple)
+    n_transitions: Integers = array_field()
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.channels)
+        if self.n_transitions.shape != (n + 1, n + 2):
+            raise InputError("n_transitions", f"of shape ({n + 1}, {n + 2})", self.n_transitions.shape)
+        require(self.n_transitions >= 0, "n_transitions", self.n_transitions, ">= 0")
+
+    @property
+    def from_states(self) -> tuple[str, ...]:
+        """Names of the rows."""
+        return ("start", *self.channels)
+
+    @property
+    def to_states(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return (*self.channels, "conversion", "lost")
+
+    @property
+    def prob(self) -> Floats:
+        """Share of each row's transitions; each row sums to 1, or is NaN where there is none."""
+        total = self.n_transitions.sum(axis=1, keepdims=True)
+        return np.divide(self.n_transitions, total, out=np.full(self.n_transitions.shape, np.nan), where=total > 0)
+
+
+def channel_transitions(paths: Paths) -> ChannelTransitions:
+    """Count the steps from channel to channel, from the start and to the end.
+
+    Parameters
+    ----------
+    paths : Paths
+        The paths; those without a touch are left out, each other counts `n_paths` times.
+
+    Returns
+    -------
+    ChannelTransitions
+        Counts, and the probability of each step. A channel that follows itself counts as any other.
+
+    Raises
+    ------
+    InputError
+        If `paths` is not of :class:`Paths`.
+
+    Examples
+    --------
+    >>> paths = Paths.from_lists([["ad", "mail"], ["ad"]], [1, 0])
+    >>> channel_transitions(paths).n_transitions
+    array([[2, 0, 0, 0],
+           [0, 1, 0, 1],
+           [0, 0, 1, 0]])
+    """
+    k = len(as_paths(paths).channels)
+    touched = paths.n_touches > 0
+    first, last = paths.code[paths.offsets[:-1][touched]], paths.code[paths.offsets[1:][touched] - 1]
+    n, won = paths.n_paths[touched], paths.n_conversions[touched]
+    inner = np.ones(len(paths.code), dtype=bool)
+    inner[paths.offsets[:-1][touched]] = False  # every touch but the first has one before it
+    to = np.nonzero(inner)[0]
+    cells = (paths.code[to - 1].astype(np.int64) + 1) * (k + 2) + paths.code[to]
+    counts = np.bincount(cells, weights=paths.n_paths[path_of_touch(paths)[to]], minlength=(k + 1) * (k + 2))
+    counts = counts.reshape(k + 1, k + 2)
+    counts[0, :k] = np.bincount(first, weights=n, minlength=k)
+    counts[1:, k] = np.bincount(last, weights=won, minlength=k)
+    counts[1:, k + 1] = np.bincount(last, weights=n - won, minlength=k)
+    return ChannelTransitions(channels=paths.channels, n_transitions=counts.astype(np.int64))
+
+
+def as_paths(paths: Paths) -> Paths:
+    """Take paths."""
+    if not isinstance(paths, Paths):
+        raise InputError("paths", "of Paths, as Paths.from_lists makes them", type(paths).__name__)
+    return paths
+
+
+def path_of_touch(paths: Paths) -> Integers:
+    """Row of each touch."""
+    return np.repeat(np.arange(len(paths)), paths.n_touches)
+
+
+def _require_value(name: str, value: Floats, n_conversions: Integers) -> None:
+    if len(value) != len(n_conversions):
+        raise InputError(name, f"one for each of the {len(n_conversions)} rows", len(value))
+    require(value >= 0, name, value, ">= 0")
+    require((value == 0) | (n_conversions > 0), name, value, "0 where there is no conversion")
+
+
+def _require_days(days: Floats, offsets: Integers, n_touches: int) -> None:
+    if len(days) != n_touches:
+        raise InputError("days_before", f"one for each of the {n_touches} touches", len(days))
+    require(days >= 0, "days_before", days, ">= 0", hint="a touch after the conversion earns nothing of it")
+    falls = np.ones(len(days), dtype=bool)
+    falls[1:] = days[1:] <= days[:-1]
+    falls[offsets[:-1][offsets[:-1] < len(days)]] = True  # the first touch of a path follows none
+    require(falls, "days_before", days, "no larger than that of the touch before", hint="the earliest touch first")
+
+
+def _counts_or_flags(name: str, value: ArrayLike) -> Integers:
+    """Column of whole numbers, or of True and False."""
+    array, types = to_array(name, value, "a column of whole numbers >= 0")
+    plain = array.dtype.kind == "b" or (bool(types) and types <= {bool, np.bool_})
+    (counts,) = as_counts(**{name: array.astype(np.int64) if plain else value})
+    if counts.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a path", f"{counts.ndim} dimensions")
+    return counts.astype(np.int64)
+
+
+def _encode_lists(
+    touches: Sequence[Iterable[str]],
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32], Integers]:
+    """Channels in alphabetical order, the code of each touch, and where each path begins."""
+    rows = _rows_of("touches", touches, hint="a path is a list of channels; text is split: 'ad > mail'.split(' > ')")
+    if not rows:
+        raise InputError("touches", "at least one path", 0)
+    flat = list(chain.from_iterable(rows))
+    try:
+        distinct = set(flat)
+    except TypeError:
+        distinct = {None}
+    if not all(isinstance(name, str) and name.strip() for name in distinct):
+        _raise_for_channel(rows)
+    channels = tuple(sorted(str.__str__(name) for name in distinct))
+    place = {name: i for i, name in enumerate(channels)}
+    code = np.fromiter(map(place.__getitem__, flat), dtype=np.int32, count=len(flat))
+    return channels, code, _offsets(np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)))
+
+
+def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:  # noqa: ANN401 - checked here
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InputError(name, "a list with one list a path", value, hint=hint)
+    rows = []
+    for index, row in enumerate(value):
+        if isinstance(row, str | bytes | dict) or not hasattr(row, "__iter__"):
+            raise InputError(name, "a list with one list a path", row, index=index, hint=hint)
+        rows.append(list(row))
+    return rows
+
+
+def _raise_for_channel(rows: list[list[Any]]) -> None:
+    for index, row in enumerate(rows):
+        for place, name in enumerate(row):
+            if not (isinstance(name, str) and name.strip()):
+                raise InputError("touches", "a name of a channel, text that is not empty", name, index=(index, place))
+
+
+def _flat_days(days_before: Any, offsets: Integers) -> Floats:  # noqa: ANN401 - checked here
+    rows = _rows_of("days_before", days_before)
+    if len(rows) != len(offsets) - 1:
+        raise InputError("days_before", f"as long as `touches` ({len(offsets) - 1} paths)", len(rows))
+    length = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    require(length == np.diff(offsets), "days_before", length, "one number for each touch of its path")
+    flat = list(chain.from_iterable(rows))
+    try:
+        return as_column("days_before", flat)
+    except InputError as error:
+        if isinstance(error.index, int):  # say in which path and where
+            path = int(np.searchsorted(offsets, error.index, side="right")) - 1
+            error.index = (path, error.index - int(offsets[path]))
+            raise InputError(error.name, error.rule, error.value, index=error.index, count=error.count) from None
+        raise
+
+
+def _offsets(length: Integers) -> Integers:
+    offsets = np.zeros(len(length) + 1, dtype=np.int64)
+    np.cumsum(length, out=offsets[1:])
+    return offsets
+
+
+def _encode_channels(channel: ArrayLike) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    names, code = encode_customers("channel", channel)
+    if names.dtype.kind not in "UO" or (len(names) and not isinstance(names[0], str)):
+        raise InputError("channel", "text", names[0].item() if len(names) else str(names.dtype))
+    return tuple(names.tolist()), code.astype(np.int32)
+
+
+def _on_one_scale(
+    ids: npt.NDArray[Any], who: Integers, buyer_ids: npt.NDArray[Any], buyer: Integers
+) -> tuple[Integers, Integers]:
+    """Codes of touched and converted customers among all of both."""
+    if not len(buyer_ids):
+        return who, buyer
+    if isinstance(ids[0], str) != isinstance(buyer_ids[0], str):
+        raise InputError("conversion_customer", "of the kind of `customer`, text or whole numbers", buyer_ids[0])
+    everybody = np.union1d(ids, buyer_ids)
+    return np.searchsorted(everybody, ids)[who], np.searchsorted(everybody, buyer_ids)[buyer]
+
+
+@attrs.frozen
+class _Log:
+    """Touches and conversions together, by customer and time, touches first; `code` of a conversion is -1."""
+
+    customer: Integers
+    time: Dates
+    code: npt.NDArray[np.int32]
+    conversion: Integers  # places of the conversions in their own list, in this order
+
+
+def _sorted_log(
+    who: Integers, code: npt.NDArray[np.int32], when: Dates, buyer: Integers, bought: Dates, n_channels: int
+) -> _Log:
+    customer, time = np.concatenate([who, buyer]), np.concatenate([when, bought])
+    tie = np.concatenate([code, np.full(len(buyer), n_channels, dtype=np.int32)])
+    order = np.lexsort((tie, time, customer))
+    tie = tie[order]
+    sold = tie == n_channels
+    conversion = order[sold] - len(who)
+    tie[sold] = -1
+    return _Log(customer[order], time[order], tie, conversion)
+
+
+def _cut_into_paths(
+    log: _Log,
+    channels: tuple[str, ...],
+    money: Floats | None,
+    *,
+    end: np.datetime64,
+    window: float | None,
+    direct: str | None,
+    n_later: tuple[int, int],
+) -> Paths:
+    sold = log.code < 0
+    begins = _begins(log, sold)
+    path = np.cumsum(begins) - 1
+    n = int(path[-1]) + 1
+    n_conversions = np.bincount(path[sold], minlength=n)
+    won = n_conversions > 0
+    last = np.append(np.nonzero(begins)[0][1:], len(path)) - 1
+    ended = np.where(won, log.time[last], end)
+    touch = np.nonzero(~sold)[0]
+    of = path[touch]
+    days = (ended[of] - log.time[touch]).astype(np.int64) / _DAY
+    again = np.zeros(n, dtype=bool)  # a path without conversion of a customer who converted before
+    again[1:] = ~won[1:] & (log.customer[last[1:]] == log.customer[last[:-1]])
+    kept = np.ones(len(touch), dtype=bool)
+    is_open = np.zeros(n, dtype=bool)
+    if window is not None:
+        is_open = ~won & ((end - log.time[last]).astype(np.int64) / _DAY <= window)
+        kept = ~(won[of] & (days > window))
+    n_too_old = int((~kept).sum())
+    open_touch = is_open[of]
+    kept &= ~open_touch
+    n_after = int(again[of].sum())
+    if is_open.all():
+        raise InputError("as_of", "late enough for one path to be over", str(end), hint="all may still convert")
+    row = np.cumsum(~is_open) - 1
+    of, code, days = row[of[kept]], log.code[touch[kept]], days[kept]
+    rows = n_conversions[~is_open]
+    length = np.bincount(of, minlength=len(rows))
+    n_filled = 0
+    if direct is not None:
+        channels, of, code, days, length = _fill(direct, channels, of, code, days, length)
+        n_filled = int(rows[length == 0].sum()) if False else int(rows[_was_empty(of, length, code)].sum())
+    return Paths(
+        channels=channels,
+        offsets=own(_offsets(length)),
+        code=own(code),
+        n_paths=own(np.maximum(rows, 1)),
+        n_conversions=own(rows),
+    )
