@@ -1,0 +1,438 @@
+"""Follow-up tasks: due so many hours after an event, by the calendar or in business hours."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_day_column,
+    as_float,
+    as_floats,
+    as_text,
+    as_time,
+    as_time_column,
+    as_times,
+    read_json,
+    require,
+    require_same_length,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["BusinessHours", "FollowUpRule", "FollowUpTasks", "follow_up_due", "follow_up_tasks"]
+
+_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
+_HOUR = 3_600_000_000  # microseconds
+_MOST_HOURS = 100_000.0  # eleven years
+
+
+def _hours(name: str, value: ArrayLike) -> Floats:
+    (hours,) = as_floats(**{name: value})
+    require((hours > 0) & (hours <= _MOST_HOURS), name, hours, f"above 0 and at most {_MOST_HOURS:,.0f}")
+    return hours
+
+
+def _days(value: object) -> tuple[str, ...]:
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InputError("days", f"some of {', '.join(_WEEK)}", value)
+    days = list(value)
+    for index, day in enumerate(days):
+        if day not in _WEEK or day in days[:index]:
+            raise InputError("days", f"some of {', '.join(_WEEK)}, each once", day, index=index)
+    if not days:
+        raise InputError("days", "at least one day of the week", days)
+    return tuple(sorted(days, key=_WEEK.index))
+
+
+def _holidays(value: ArrayLike) -> Dates:
+    return read_only(own(np.unique(as_day_column("holidays", value))))
+
+
+def _clock(name: str, value: object) -> str:
+    text = as_text(name, value)
+    if not _CLOCK.fullmatch(text):
+        raise InputError(name, "a time of day such as '09:00', up to '24:00'", text)
+    return text
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class BusinessHours:
+    """When somebody is there to answer: the same hours on each working day, in local time.
+
+    Parameters
+    ----------
+    days : iterable of str, optional
+        Working days of the week, of "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" and "Sun"; Monday to Friday by default.
+    start, end : str, optional
+        Opening and closing time "HH:MM", `end` after `start` and at most "24:00".
+    holidays : array_like of dates, optional
+        Days without work, whatever day of the week.
+
+    Examples
+    --------
+    >>> hours = BusinessHours(start="09:00", end="18:00", holidays=["2024-12-25"])
+    >>> hours.hours_per_day
+    9.0
+    """
+
+    days: tuple[str, ...] = attrs.field(converter=_days, default=_WEEK[:5])
+    start: str = checked_field("start", _clock, default="09:00")
+    end: str = checked_field("end", _clock, default="18:00")
+    holidays: Dates = array_field(_holidays, default=())
+
+    def __attrs_post_init__(self) -> None:
+        if self.end <= self.start:
+            raise InputError("end", "after `start` of the same day", self.end, hint="nights are not supported")
+
+    @property
+    def hours_per_day(self) -> float:
+        """Hours of a working day."""
+        return (_microseconds(self.end) - _microseconds(self.start)) / _HOUR
+
+    def to_json(self) -> str:
+        """Write the hours as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object with the fields.
+        """
+        return json.dumps(attrs.asdict(self) | {"holidays": self.holidays.astype(str).tolist()})
+
+    @classmethod
+    def from_json(cls, text: str) -> BusinessHours:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        BusinessHours
+            Equal hours.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+        return read_json(text, lambda fields: cls(**fields))
+
+
+def _one_event(name: str, value: object) -> str:
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "not empty", text)
+    return text
+
+
+def _opening(value: object) -> BusinessHours | None:
+    if value is not None and not isinstance(value, BusinessHours):
+        raise InputError("business_hours", "BusinessHours, or None for hours by the calendar", value)
+    return value
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class FollowUpRule:
+    """What has to follow an event, and how soon.
+
+    Parameters
+    ----------
+    event : str
+        Name of the event in the log.
+    hours : float
+        Hours from the event until the task is due, above 0.
+    business_hours : BusinessHours, optional
+        The hours that count; by default all of them, by the calendar.
+    task : str, optional
+        What is to be done; by default "follow up".
+
+    Examples
+    --------
+    >>> FollowUpRule(event="offer_answered", hours=24).task
+    'follow up'
+    """
+
+    event: str = checked_field("event", _one_event)
+    hours: float = checked_field("hours", lambda name, value: float(_hours(name, as_float(name, value))))
+    business_hours: BusinessHours | None = attrs.field(converter=_opening, default=None)
+    task: str = checked_field("task", _one_event, default="follow up")
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class FollowUpTasks:
+    """The tasks that events have opened, in the order of their due times.
+
+    Parameters
+    ----------
+    as_of : datetime64[us]
+        The moment at which the tasks are looked at.
+    row : ndarray of int
+        Row of the log that opened each task.
+    customer, event, task : ndarray
+        Whom it is for, what happened and what is to be done.
+    time, due : ndarray of datetime64[us]
+        When the event was and when the task is due.
+    done : ndarray of bool
+        Whether it was done at or before `as_of`.
+    late : ndarray of bool
+        Whether it was done after it was due, or is not done and due before `as_of`.
+    n_later : int
+        Events after `as_of`, which open no task yet.
+    n_without_rule : int
+        Events up to `as_of` for which there is no rule.
+
+    Examples
+    --------
+    >>> tasks = follow_up_tasks(
+    ...     ["anna", "boris"],
+    ...     ["offer_answered", "offer_answered"],
+    ...     ["2024-05-31 17:00", "2024-06-03 10:00"],
+    ...     rules=[FollowUpRule(event="offer_answered", hours=24, task="call")],
+    ...     as_of="2024-06-03 12:00",
+    ... )
+    >>> tasks.conclusion
+    '2 tasks: 0 done in time, 0 done late, 1 overdue, 1 not yet due.'
+    >>> tasks.customer[tasks.overdue].tolist()
+    ['anna']
+    """
+
+    as_of: np.datetime64 = attrs.field(eq=str)
+    row: Integers = array_field()
+    customer: npt.NDArray[Any] = array_field()
+    event: npt.NDArray[Any] = array_field()
+    task: npt.NDArray[Any] = array_field()
+    time: Dates = array_field()
+    due: Dates = array_field()
+    done: Bools = array_field()
+    late: Bools = array_field()
+    n_later: int = 0
+    n_without_rule: int = 0
+
+    @property
+    def overdue(self) -> npt.NDArray[np.bool_]:
+        """Tasks that are due before `as_of` and not done."""
+        return self.late & ~self.done
+
+    @property
+    def conclusion(self) -> str:
+        """How many tasks there are and how they stand, in a sentence."""
+        n = len(self.row)
+        n_done, n_overdue = int(self.done.sum()), int(self.overdue.sum())
+        n_late = int((self.done & self.late).sum())
+        return (
+            f"{n:,} task{'' if n == 1 else 's'}: {n_done - n_late:,} done in time, {n_late:,} done late, "
+            f"{n_overdue:,} overdue, {n - n_done - n_overdue:,} not yet due."
+        )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the tasks as a table, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each task: `customer`, `event`, `task`, `time`, `due`, `done`, `late` and `overdue`.
+        """
+        names = ("customer", "event", "task", "time", "due", "done", "late", "overdue")
+        return {name: getattr(self, name) for name in names}
+
+
+def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: BusinessHours | None = None) -> Dates:
+    """When a task is due that has to be done so many hours after an event.
+
+    Parameters
+    ----------
+    time : array_like
+        When each event was, in local time.
+    hours : array_like
+        Hours until the task is due, above 0 and at most 100,000; broadcasts with `time`.
+    business_hours : BusinessHours, optional
+        The hours that count; by default all of them, by the calendar.
+
+    Returns
+    -------
+    datetime64[us] or ndarray of it
+        The due times: the first moment at which that many hours have passed. Hours that end exactly at closing time are
+        due at closing time, not at the next opening. An event outside the business hours starts to count at the next
+        opening.
+
+    Raises
+    ------
+    InputError
+        If a time is missing or of a wrong kind, or a number of hours is not above 0 or too large.
+
+    Notes
+    -----
+    Local times are taken as they are: over a change of the clock, hours by the calendar are off by the change. Give
+    times in UTC where that matters.
+
+    Examples
+    --------
+    Three business hours after Friday, 17:00, and 24 hours by the calendar:
+
+    >>> hours = BusinessHours(start="09:00", end="18:00")
+    >>> str(follow_up_due("2024-05-31 17:00", 3, business_hours=hours))[:16]
+    '2024-06-03T11:00'
+    >>> str(follow_up_due("2024-05-31 17:00", 24))[:16]
+    '2024-06-01T17:00'
+    """
+    start = as_times("time", time)
+    wait = _hours("hours", hours)
+    opening = _opening(business_hours)
+    try:
+        np.broadcast_shapes(start.shape, wait.shape)
+    except ValueError as error:
+        raise InputError(
+            "hours", f"of a shape that broadcasts with that of `time`, {start.shape}", wait.shape
+        ) from error
+    return _due(start, wait, opening)[()]
+
+
+def follow_up_tasks(
+    customer: ArrayLike,
+    event: ArrayLike,
+    time: ArrayLike,
+    *,
+    rules: Iterable[FollowUpRule],
+    as_of: ArrayLike,
+    done_at: ArrayLike | None = None,
+) -> FollowUpTasks:
+    """Open a task for each event that has a rule, and tell which of them are overdue.
+
+    Parameters
+    ----------
+    customer, event : array_like
+        Whom each row of the log is about and what happened, shape (rows,).
+    time : array_like
+        When it happened, in local time, shape (rows,).
+    rules : iterable of FollowUpRule
+        At most one rule for each name of an event.
+    as_of : datetime
+        The moment at which the tasks are looked at; a date means its midnight. A task due at this very moment is not
+        overdue.
+    done_at : array_like, optional
+        When the task of each row was done, missing where it was not yet, shape (rows,). What was done after `as_of`
+        is open at it.
+
+    Returns
+    -------
+    FollowUpTasks
+        The tasks in the order of their due times, and how many rows opened none.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, there are two rules for one
+        event, or a task was done before its event.
+
+    Examples
+    --------
+    >>> tasks = follow_up_tasks(
+    ...     [1, 2, 3],
+    ...     ["offer_answered", "visit", "offer_answered"],
+    ...     ["2024-05-31 17:00", "2024-05-31 17:30", "2024-06-03 09:30"],
+    ...     rules=[FollowUpRule(event="offer_answered", hours=4, business_hours=BusinessHours())],
+    ...     as_of="2024-06-03 12:30",
+    ...     done_at=["2024-06-03 09:15", None, None],
+    ... )
+    >>> tasks.due.astype("datetime64[m]").tolist() == [
+    ...     np.datetime64("2024-06-03T12:00").item(),
+    ...     np.datetime64("2024-06-03T13:30").item(),
+    ... ]
+    True
+    >>> tasks.conclusion, tasks.n_without_rule
+    ('2 tasks: 1 done in time, 0 done late, 0 overdue, 1 not yet due.', 1)
+    """
+    people, person = encode_customers("customer", customer)
+    names, kind = encode_customers("event", event)
+    times = as_time_column("time", time)
+    require_same_length(customer=person, event=kind, time=times)
+    now = as_time("as_of", as_of)
+    done = None if done_at is None else as_time_column("done_at", done_at, allow_missing=True)
+    if done is not None:
+        require_same_length(time=times, done_at=done)
+        require(~(done < times), "done_at", done, "missing, or not before `time`")
+    by_event = _by_event(rules)
+
+    due = np.full(len(times), np.datetime64("NaT", "us"))
+    known = times <= now
+    for code, name in enumerate(names.tolist()):
+        if name in by_event:
+            rows = known & (kind == code)
+            rule = by_event[name]
+            due[rows] = _due(times[rows], np.float64(rule.hours), rule.business_hours)
+    opened = np.nonzero(~np.isnat(due))[0]
+    opened = opened[np.argsort(due[opened], kind="stable")]
+    finish = np.full(len(opened), now) if done is None else done[opened]
+    is_done = np.zeros(len(opened), dtype=bool) if done is None else finish <= now  # NaT compares false
+    tasks = np.array([by_event[name].task if name in by_event else "" for name in names.tolist()], dtype=object)
+    return FollowUpTasks(
+        as_of=now,
+        row=own(opened),
+        customer=own(people[person[opened]]),
+        event=own(names[kind[opened]]),
+        task=own(tasks[kind[opened]].astype(str)),
+        time=own(times[opened]),
+        due=own(due[opened]),
+        done=own(is_done),
+        late=own(np.where(is_done, finish, now) > due[opened]),
+        n_later=int((~known).sum()),
+        n_without_rule=int(known.sum()) - len(opened),
+    )
+
+
+def _due(start: Dates, hours: Floats | np.float64, opening: BusinessHours | None) -> Dates:
+    wait = np.maximum(np.rint(hours * _HOUR), 1).astype(np.int64)
+    if opening is None:
+        by_calendar: Dates = start + wait.astype("timedelta64[us]")
+        return by_calendar
+    mask = [day in opening.days for day in _WEEK]
+    first, length = _microseconds(opening.start), _microseconds(opening.end) - _microseconds(opening.start)
+    day = start.astype("datetime64[D]")
+    # Work that is over by `start`, counted from the first working day at or after its day.
+    free = ~np.is_busday(day, weekmask=mask, holidays=opening.holidays)
+    since_midnight = (start - day.astype("datetime64[us]")).astype(np.int64)
+    over = np.where(free, 0, np.clip(since_midnight - first, 0, length))
+    target = over + wait
+    whole = (target - 1) // length  # what ends at closing time stays on its day
+    due_day = np.busday_offset(day, whole, roll="forward", weekmask=mask, holidays=opening.holidays)
+    due: Dates = due_day.astype("datetime64[us]") + (first + target - whole * length).astype("timedelta64[us]")
+    return due
+
+
+def _microseconds(clock: str) -> int:
+    hour, minute = map(int, clock.split(":"))
+    return hour * _HOUR + minute * (_HOUR // 60)
+
+
+def _by_event(rules: object) -> dict[str, FollowUpRule]:
+    found: dict[str, FollowUpRule] = {}
+    if isinstance(rules, str) or not isinstance(rules, Iterable):
+        raise InputError("rules", "FollowUpRule values", rules)
+    for index, rule in enumerate(rules):
+        if not isinstance(rule, FollowUpRule):
+            raise InputError("rules", "FollowUpRule values", rule, index=index)
+        if rule.event in found:
+            raise InputError("rules", "one for each event", rule.event, index=index)
+        found[rule.event] = rule
+    return found

@@ -1,0 +1,189 @@
+"""Past forecasts of deals against what came of them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_column, as_fraction, as_whole_number, require, require_same_length
+from crmvalue._pipeline import distribution_of_total
+from crmvalue._stage_probabilities import as_flags, share_interval
+from crmvalue._values import array_field, own, stay_frozen
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers, Interval
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["ForecastCalibration", "forecast_calibration"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ForecastCalibration:
+    """Whether deals that were given a probability were won that often.
+
+    Parameters
+    ----------
+    edge : ndarray
+        Ends of the bins of the given probability, shape (bins + 1,).
+    n_deals, n_won : ndarray of int
+        Closed deals of each bin, and those that were won, shape (bins,).
+    expected : ndarray
+        Their probabilities added up: how many should have been won.
+    confidence_level : float
+        Level of `interval`.
+    brier_score : float
+        Mean squared distance of the probability from what came, 0 the best.
+    brier_score_constant : float
+        The same of somebody who always says the share that was won in the end.
+    p_value_total : float
+        Test of the number of won deals in all: two-sided, from its distribution under the forecast.
+    p_value : float
+        Spiegelhalter's test of the single probabilities; NaN where they are all 0, 1/2 or 1, which it cannot test.
+
+    Examples
+    --------
+    >>> past = forecast_calibration([0.2, 0.2, 0.8, 0.8], [False, False, True, True], n_bins=2)
+    >>> past.n_won, past.expected
+    (array([0, 2]), array([0.4, 1.6]))
+    >>> round(past.brier_score, 3)
+    0.04
+    """
+
+    edge: Floats = array_field()
+    n_deals: Integers = array_field()
+    n_won: Integers = array_field()
+    expected: Floats = array_field()
+    confidence_level: float
+    brier_score: float
+    brier_score_constant: float
+    p_value_total: float
+    p_value: float = attrs.field(eq=repr)  # NaN equals NaN
+
+    @property
+    def mean_probability(self) -> Floats:
+        """Mean given probability of each bin; NaN where it is empty."""
+        return self._per_deal(self.expected)
+
+    @property
+    def win_rate(self) -> Floats:
+        """Share won of each bin; NaN where it is empty."""
+        return self._per_deal(self.n_won)
+
+    @property
+    def interval(self) -> Interval:
+        """Wilson's interval of each win rate by itself; NaN where the bin is empty."""
+        return share_interval(self.n_won, self.n_deals, self.confidence_level)
+
+    @property
+    def conclusion(self) -> str:
+        """What the past says about the forecasts, in two sentences."""
+        won, expected, n = int(self.n_won.sum()), float(self.expected.sum()), int(self.n_deals.sum())
+        alpha = 1 - self.confidence_level
+        side = "more" if won > expected else "fewer"
+        total = f"{side} than chance explains" if self.p_value_total < alpha else "within what chance explains"
+        if math.isnan(self.p_value):
+            single = "The single probabilities cannot be tested"
+        elif self.p_value < alpha:
+            single = "The single probabilities do not fit what came"
+        else:
+            single = "Nothing shows that the single probabilities are wrong"
+        return (
+            f"Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
+            f"(p = {self.p_value_total:.3g}). {single} (p = {self.p_value:.3g}, Brier score {self.brier_score:.3f})."
+        )
+
+    def _per_deal(self, column: Floats | Integers) -> Floats:
+        found: Floats = np.divide(column, self.n_deals, out=np.full(len(self.n_deals), np.nan), where=self.n_deals > 0)
+        return found
+
+
+def forecast_calibration(
+    probability: ArrayLike, won: ArrayLike, *, n_bins: int = 10, confidence_level: float = 0.95
+) -> ForecastCalibration:
+    r"""Hold past forecasts against what came of them.
+
+    Parameters
+    ----------
+    probability : array_like
+        Probability that each deal, closed since, was given, in [0, 1], shape (deals,).
+    won : array_like of bool
+        Whether it was won, shape (deals,).
+    n_bins : int, optional
+        Bins of equal width, 1 to 1,000. Each holds its lower end, the last one both.
+    confidence_level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    ForecastCalibration
+        Expected and actual wins by bin, Brier score and two tests.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, or a value is missing or outside its range.
+
+    Notes
+    -----
+    The number of wins under the forecast is a sum of independent 0 and 1; its distribution is that of
+    :func:`forecast_pipeline` with amounts of 1, and the p-value twice the smaller tail, at most 1. Spiegelhalter's
+    statistic [1]_ takes the mean and the variance of the Brier score under the forecast:
+
+    .. math:: z = \frac{\sum (y_i - p_i)(1 - 2 p_i)}{\sqrt{\sum (1 - 2 p_i)^2 p_i (1 - p_i)}}
+
+    It is normal for many deals. A sure forecast (0 or 1) that failed makes both p-values 0.
+
+    .. [1] Spiegelhalter, D. J. (1986). Probabilistic prediction in patient management and clinical trials. Statistics
+       in Medicine 5, 421-433. Brier, G. W. (1950). Verification of forecasts expressed in terms of probability. Monthly
+       Weather Review 78, 1-3.
+
+    Examples
+    --------
+    >>> past = forecast_calibration([0.5] * 8 + [0.9] * 8, [True] * 4 + [False] * 4 + [True] * 2 + [False] * 6)
+    >>> past.conclusion.split(".")[0]
+    'Of 16 deals 6 were won where 11'
+    >>> past.p_value_total < 0.01
+    True
+    """
+    p = as_column("probability", probability)
+    y = as_flags("won", won)
+    require_same_length(probability=p, won=y)
+    require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
+    n = as_whole_number("n_bins", n_bins, low=1, high=1000)
+    level = as_fraction("confidence_level", confidence_level)
+    edge = np.linspace(0.0, 1.0, n + 1)
+    bin_ = np.minimum(np.searchsorted(edge, p, side="right") - 1, n - 1)
+    rate = y.mean()
+    p_value_total, p_value = _calibration_tests(p, y)
+    return ForecastCalibration(
+        edge=own(edge),
+        n_deals=own(np.bincount(bin_, minlength=n)),
+        n_won=own(np.bincount(bin_[y], minlength=n)),
+        expected=own(np.bincount(bin_, weights=p, minlength=n)),
+        confidence_level=level,
+        brier_score=float(np.mean((p - y) ** 2)),
+        brier_score_constant=float(rate * (1 - rate)),
+        p_value_total=p_value_total,
+        p_value=p_value,
+    )
+
+
+def _calibration_tests(p: Floats, y: Bools) -> tuple[float, float]:
+    from scipy import special
+
+    if np.any((p == 1) & ~y) or np.any((p == 0) & y):
+        return 0.0, 0.0
+    wins = distribution_of_total(np.ones(len(p)), p, "auto")
+    up_to = float(wins.prob[wins.total <= y.sum() + 0.5].sum())
+    at_least = float(wins.prob[wins.total >= y.sum() - 0.5].sum())
+    weight = 1 - 2 * p
+    spread = float(np.sum(weight**2 * p * (1 - p)))
+    z = float(np.sum((y - p) * weight)) / math.sqrt(spread) if spread > 0 else math.nan
+    return min(1.0, 2 * up_to, 2 * at_least), 2 * float(special.ndtr(-abs(z)))

@@ -1,0 +1,335 @@
+"""Funnels as named stages, and their conversion from counts."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
+from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
+
+__all__ = [
+    "AIDA",
+    "B2B",
+    "MQL_SQL",
+    "SALES",
+    "TOP_MIDDLE_BOTTOM",
+    "Funnel",
+    "FunnelConversion",
+    "as_names",
+    "conversion",
+]
+
+_FEW = 5  # below so many expected in a cell the normal approximation is not trusted
+
+
+def as_names(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    """Take a list of different names, each a text that is not empty."""
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InputError(name, "a list of names", value)
+    names = tuple(as_text(name, item) for item in value)
+    for place, item in enumerate(names):
+        if not item.strip() or item in names[:place]:
+            raise InputError(name, "different names, none of them empty", item, index=place)
+    return names
+
+
+def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - checked here
+    return None if value is None else as_names(name, value)
+
+
+def _stages(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    names = as_names("stages", value)
+    if len(names) < 2:
+        raise InputError("stages", "at least two", names)
+    return names
+
+
+@attrs.frozen
+class Funnel:
+    """The stages of a funnel, in order.
+
+    Parameters
+    ----------
+    stages : list of str
+        At least two different names, from entry to the last stage.
+    name : str, default ""
+        What the funnel is called.
+
+    Examples
+    --------
+    >>> funnel = Funnel(["enquiry", "call", "presentation"])
+    >>> len(funnel), funnel.stages[-1]
+    (3, 'presentation')
+    >>> Funnel.from_json(funnel.to_json()) == funnel
+    True
+    """
+
+    stages: tuple[str, ...] = attrs.field(converter=_stages)
+    name: str = checked_field("name", as_text, default="", kw_only=True)
+
+    def __len__(self) -> int:
+        return len(self.stages)
+
+    def to_json(self) -> str:
+        """Write the funnel as JSON text."""
+        return json.dumps({"name": self.name, "stages": list(self.stages)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Funnel:
+        """Read what :meth:`to_json` wrote."""
+        return read_json(text, lambda fields: cls(**fields))
+
+
+AIDA = Funnel(("attention", "interest", "desire", "action"), name="AIDA")
+SALES = Funnel(("lead", "qualified", "presentation", "offer", "deal"), name="sales")
+B2B = Funnel(("need", "search", "evaluation", "agreement", "contract", "after-sales"), name="B2B")
+TOP_MIDDLE_BOTTOM = Funnel(("top", "middle", "bottom"), name="top, middle, bottom")
+MQL_SQL = Funnel(("MQL", "SQL"), name="MQL to SQL")
+
+
+def _counts(value: ArrayLike) -> Integers:
+    (counts,) = as_counts(counts=value)
+    if counts.ndim not in {1, 2} or counts.shape[-1] < 2 or not counts.size:
+        raise InputError("counts", "of shape (stages,) or (groups, stages), with at least two stages", counts.shape)
+    require(counts[..., :1] > 0, "counts", counts[..., :1], "at least 1 at the first stage")
+    grows = np.zeros(counts.shape, dtype=bool)
+    grows[..., 1:] = counts[..., 1:] > counts[..., :-1]
+    require(~grows, "counts", counts, "at most the count of the stage before")
+    return read_only(own(counts.astype(np.int64)))
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class FunnelConversion:
+    """How many of those at each stage moved on, with its uncertainty.
+
+    Parameters
+    ----------
+    counts : ndarray of int
+        Prospects that reached each stage, shape (stages,) or (groups, stages).
+    stages : tuple of str
+        Names of the stages.
+    groups : tuple of str or None, default None
+        Names of the groups; None without groups.
+    confidence_level : float, default 0.95
+        Level of the intervals, and one minus the level of the tests.
+
+    Examples
+    --------
+    >>> result = conversion([500, 300, 120], funnel=Funnel(["enquiry", "call", "presentation"]))
+    >>> result.step_conversion
+    array([0.6, 0.4])
+    >>> result.weakest_step
+    ('call', 'presentation')
+    """
+
+    counts: Integers = array_field(_counts)
+    stages: tuple[str, ...] = attrs.field(converter=_stages)
+    groups: tuple[str, ...] | None = checked_field("groups", _optional_names, default=None)
+    confidence_level: float = checked_field("confidence_level", as_fraction, default=0.95)
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.stages) != self.counts.shape[-1]:
+            raise InputError("counts", f"one for each of the {len(self.stages)} stages", self.counts.shape)
+        if (self.groups is not None) != (self.counts.ndim == 2):
+            raise InputError("groups", "given if and only if `counts` has a row for each group", self.groups)
+        if self.groups is not None and len(self.groups) != len(self.counts):
+            raise InputError("groups", f"one for each of the {len(self.counts)} rows of `counts`", self.groups)
+
+    @property
+    def lost(self) -> Integers:
+        """Prospects that did not move on from each stage but the last."""
+        return self.counts[..., :-1] - self.counts[..., 1:]
+
+    @property
+    def step_conversion(self) -> Floats:
+        """Share of those at each stage who reached the next; NaN where nobody was at it."""
+        return _share(self.counts[..., 1:], self.counts[..., :-1])
+
+    @property
+    def step_interval(self) -> Interval:
+        """Wilson's interval for each step conversion; NaN where nobody was at the stage."""
+        n = self.counts[..., :-1]
+        low, high = proportion_interval(self.counts[..., 1:], np.maximum(n, 1), level=self.confidence_level)
+        return Interval(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
+
+    @property
+    def overall_conversion(self) -> FloatOrArray:
+        """Share of those at the first stage who reached the last, one for each group."""
+        return _share(self.counts[..., -1], self.counts[..., 0])[()]
+
+    @property
+    def overall_interval(self) -> Interval:
+        """Wilson's interval for the overall conversion."""
+        return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.confidence_level)
+
+    @property
+    def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str], ...]:
+        """From which stage to which the smallest share moves on, the first of equals; one pair for each group."""
+        pairs = tuple((self.stages[k], self.stages[k + 1]) for k in self._weakest())
+        return pairs[0] if self.groups is None else pairs
+
+    @property
+    def neighbour_p_value(self) -> Floats:
+        """Whether the weakest step converts like the step before and the step after it: two p-values, corrected.
+
+        NaN where there is no such step or nobody was at it. With an expected count below 5 Fisher's exact test,
+        otherwise the two-proportion z test with a pooled variance. Each is multiplied by the number of pairs of
+        neighbours in all groups (Bonferroni), because the weakest step was picked from all.
+        """
+        return self._tests().reshape(*self.counts.shape[:-1], 2)
+
+    @property
+    def is_weakest_beyond_chance(self) -> Any:  # noqa: ANN401 - bool or array of bool
+        """Whether the weakest step differs from every neighbour it has, at the stated level; one for each group."""
+        p = self.neighbour_p_value
+        alpha = 1 - self.confidence_level
+        differs = np.all(np.isnan(p) | (p < alpha), axis=-1) & np.any(~np.isnan(p), axis=-1)
+        return bool(differs) if self.groups is None else differs
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded, a line for each group."""
+        rows = np.atleast_2d(self.counts)
+        low, high = (np.atleast_1d(end) for end in self.overall_interval)
+        names = [""] if self.groups is None else [f"{group}: " for group in self.groups]
+        weakest, tests = self._weakest(), self._tests()
+        lines = []
+        for g, (name, row) in enumerate(zip(names, rows, strict=True)):
+            lines.append(
+                f"{name}{row[-1]} of {row[0]} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
+                f"{100 * self.confidence_level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
+                f"{self._about_weakest(row, weakest[g], tests[g])}"
+            )
+        return "\n".join(lines)
+
+    def to_json(self) -> str:
+        """Write counts, names and level as JSON text."""
+        fields = {
+            "counts": self.counts.tolist(),
+            "stages": list(self.stages),
+            "groups": None if self.groups is None else list(self.groups),
+            "confidence_level": self.confidence_level,
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FunnelConversion:
+        """Read what :meth:`to_json` wrote."""
+        return read_json(text, lambda fields: cls(**fields))
+
+    def _weakest(self) -> list[int]:
+        rate = np.atleast_2d(self.step_conversion)
+        return [int(k) for k in np.nanargmin(rate, axis=1)]  # the first step always has a rate
+
+    def _tests(self) -> Floats:
+        rows = np.atleast_2d(self.counts)
+        n_pairs = max(len(rows) * (rows.shape[1] - 2), 1)
+        p = np.full((len(rows), 2), np.nan)
+        for g, k in enumerate(self._weakest()):
+            for side, other in enumerate((k - 1, k + 1)):
+                if 0 <= other < rows.shape[1] - 1 and rows[g, other] > 0:
+                    p[g, side] = min(1.0, n_pairs * _two_proportions(rows[g], k, other))
+        return p
+
+    def _about_weakest(self, row: Integers, k: int, p: Floats) -> str:
+        step = f"{self.stages[k]} to {self.stages[k + 1]}"
+        said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
+        if np.isnan(p).all():
+            return f"{said}; there is no other step to compare it with."
+        alpha = 1 - self.confidence_level
+        parts = [
+            f"{'lower than' if value < alpha else 'no difference shown from'} the step {side} it (p {_p_text(value)})"
+            for value, side in zip(p, ("before", "after"), strict=True)
+            if not np.isnan(value)
+        ]
+        return f"{said}: {' and '.join(parts)}."
+
+
+def conversion(
+    counts: ArrayLike,
+    *,
+    funnel: Funnel | None = None,
+    groups: Any = None,  # noqa: ANN401 - a list of names
+    confidence_level: float = 0.95,
+) -> FunnelConversion:
+    r"""Conversion of each step and overall from the counts of the stages, and the weakest step.
+
+    Parameters
+    ----------
+    counts : array_like of int
+        Prospects that reached each stage, shape (stages,), or (groups, stages) with `groups`; never growing from one
+        stage to the next, at least 1 at the first.
+    funnel : Funnel, optional
+        Names of the stages; "stage 1", "stage 2", ... without it.
+    groups : list of str, optional
+        Names of the rows, such as sources or managers.
+    confidence_level : float, default 0.95
+        Level of the intervals, and one minus the level of the tests, in (0, 1).
+
+    Returns
+    -------
+    FunnelConversion
+        `step_conversion`, `overall_conversion`, `lost`, Wilson's intervals, `weakest_step` and a `conclusion`.
+
+    Raises
+    ------
+    InputError
+        If a count is no whole number >= 0, counts grow from stage to stage, nobody entered, or names do not fit.
+
+    See Also
+    --------
+    funnel_from_events : The same from a log of events, with prospects that are still open kept apart.
+
+    Notes
+    -----
+    All prospects are taken as finished: those still under way count as lost. Steps follow one another with
+    :math:`n_{k+1}` of :math:`n_k` moving on; given :math:`n_k` that is a binomial count, so neighbouring steps can be
+    compared as independent proportions. The two tests of the weakest step are corrected for all pairs of neighbours in
+    all groups, whichever step turns out to be the weakest.
+
+    Examples
+    --------
+    >>> result = conversion([500, 300, 120])
+    >>> result.step_conversion, round(float(result.overall_conversion), 2)
+    (array([0.6, 0.4]), 0.24)
+    >>> print(result.conclusion)
+    120 of 500 reached stage 3 (24.0%, 95 % interval 20.5% to 27.9%). The weakest step is stage 2 to stage 3: 120 of 300 (40.0%): lower than the step before it (p < 0.0001).
+    """  # noqa: E501 - the conclusion is one line
+    checked = _counts(counts)
+    if funnel is not None and not isinstance(funnel, Funnel):
+        raise InputError("funnel", "a Funnel", funnel)
+    stages = funnel.stages if funnel is not None else tuple(f"stage {k + 1}" for k in range(checked.shape[-1]))
+    return FunnelConversion(counts=checked, stages=stages, groups=groups, confidence_level=confidence_level)
+
+
+def _share(part: Integers, whole: Integers) -> Floats:
+    share: Floats = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    return share
+
+
+def _two_proportions(row: Integers, one: int, other: int) -> float:
+    """Two-sided p-value of no difference between two steps of a funnel."""
+    from scipy import stats
+
+    table = np.array([[row[k + 1], row[k] - row[k + 1]] for k in (one, other)], dtype=np.float64)
+    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
+    if expected.min() < _FEW and table.sum() < 2**31:
+        return float(stats.fisher_exact(table.astype(np.int64)).pvalue)
+    if expected.min() == 0:  # all moved on, or none did, in both
+        return 1.0
+    return float(stats.chi2_contingency(table, correction=False).pvalue)
+
+
+def _p_text(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -1,0 +1,563 @@
+"""Funnels from a log of events: who entered, how far each came, and who is still on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_column,
+    as_time,
+    as_time_column,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._funnel_attempts import (
+    Attempts,
+    Log,
+    Rows,
+    at_level,
+    choose,
+    follow,
+    is_first,
+    near_first_entry,
+    skips,
+    sorted_log,
+)
+from crmvalue._funnel_counts import FunnelConversion
+from crmvalue._funnel_steps import Rules, as_window, read_steps, rules_for
+from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["BelongsTo", "EventFunnel", "Order", "Reentry", "StageTimes", "Ties", "funnel_from_events", "time_in_stage"]
+
+Order: TypeAlias = Literal["ordered", "strict", "any", "stages"]
+Reentry: TypeAlias = Literal["first", "best", "every"]
+Ties: TypeAlias = Literal["steps", "row", "error"]
+BelongsTo: TypeAlias = Literal["entry", "last"]
+
+_DAY = 86_400_000_000  # microseconds
+_SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
+
+
+def _optional(value: ArrayLike | None) -> Any:  # noqa: ANN401 - an array or None
+    return None if value is None else read_only(value)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class EventFunnel:
+    """Every attempt to pass a funnel, and the counts of its stages.
+
+    Counts and rates have the shape (stages,), or (groups, stages) with groups; steps are one fewer than stages.
+
+    Parameters
+    ----------
+    stages : tuple of str
+        Names of the stages; "1 of 3 steps" and so on where steps may come in any order.
+    customer : ndarray
+        Whose attempt, one element per attempt, ascending by customer and entry.
+    level : ndarray of int
+        Stages reached, 1 to the number of stages.
+    is_lost : ndarray of bool
+        Over without the last stage: the window has passed, an excluded event came, or strict order was broken.
+    is_matured : ndarray of bool
+        Whether the window had passed by `as_of`, whatever became of the attempt; False without a window.
+    step_time : ndarray of datetime64
+        When each stage was reached, shape (attempts, stages); NaT where it was not.
+    ended_at : ndarray of datetime64
+        When the attempt converted or was lost; `as_of` while it is open.
+    as_of : datetime64
+        When the log ends.
+    window : float or None
+        Days from the first step within which the last must come.
+    groups : tuple or None
+        Distinct values of `by`, ascending; None without `by`.
+    group : ndarray of int or None
+        Position of each attempt's value among `groups`.
+    skipped : ndarray of bool or None
+        With order "stages": stages passed over, shape (attempts, stages).
+    n_returns : ndarray of int or None
+        With order "stages": signals of a stage after a later one was reached, shape (attempts, stages).
+    n_customers : int
+        Customers with an event by `as_of`.
+    n_without_entry : int
+        Those of them with no attempt.
+    n_before_entry : int
+        Events of steps before the entry of their customer's first attempt: they count for nothing.
+    n_other : int
+        Events by `as_of` that the funnel does not name.
+    n_later : int
+        Events after `as_of`, left out.
+
+    Examples
+    --------
+    >>> result = funnel_from_events(
+    ...     [1, 1, 2],
+    ...     ["lead", "deal", "lead"],
+    ...     ["2024-01-01", "2024-01-05", "2024-01-02"],
+    ...     ["lead", "deal"],
+    ...     as_of="2024-03-01",
+    ...     window=30,
+    ... )
+    >>> result.entered, result.lost, result.open, result.step_conversion
+    (array([2, 1]), array([1, 0]), array([0, 0]), array([0.5]))
+    """
+
+    stages: tuple[str, ...]
+    customer: npt.NDArray[Any] = array_field()
+    level: Integers = array_field()
+    is_lost: Bools = array_field()
+    is_matured: Bools = array_field()
+    step_time: Dates = array_field()
+    ended_at: Dates = array_field()
+    as_of: np.datetime64
+    window: float | None = None
+    groups: tuple[Any, ...] | None = None
+    group: Integers | None = array_field(_optional, default=None)
+    skipped: Bools | None = array_field(_optional, default=None)
+    n_returns: Integers | None = array_field(_optional, default=None)
+    n_customers: int
+    n_without_entry: int
+    n_before_entry: int
+    n_other: int
+    n_later: int
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.customer)
+        for name in ("level", "is_lost", "is_matured", "step_time", "ended_at", "group", "skipped", "n_returns"):
+            column = getattr(self, name)
+            if column is not None and len(column) != n:
+                raise InputError(name, f"one for each of the {n} attempts", len(column))
+        if self.step_time.shape != (n, len(self.stages)):
+            raise InputError("step_time", f"of shape ({n}, {len(self.stages)})", self.step_time.shape)
+        require((self.level >= 1) & (self.level <= len(self.stages)), "level", self.level, "a number of stages")
+        if (self.group is None) != (self.groups is None):
+            raise InputError("group", "given if and only if `groups` is", self.group)
+
+    def __len__(self) -> int:
+        """Count the attempts."""
+        return len(self.customer)
+
+    @property
+    def entered(self) -> Integers:
+        """Attempts that reached each stage: entered = converted + lost + open."""
+        return self._reached(slice(None))
+
+    @property
+    def converted(self) -> Integers:
+        """Of those, how many reached the next stage; at the last stage all, for they have passed the funnel."""
+        return _moved_on(self.entered)
+
+    @property
+    def lost(self) -> Integers:
+        """Of those, how many are over without having reached the next stage."""
+        return self._stopped(self.is_lost)
+
+    @property
+    def open(self) -> Integers:
+        """Of those, how many may still reach the next stage."""
+        return self._stopped(~self.is_lost)
+
+    @property
+    def matured(self) -> Integers:
+        """Attempts whose window is over that reached each stage: what conversion may be read from."""
+        return self._reached(self.is_matured)
+
+    @property
+    def step_conversion(self) -> Floats:
+        """Share of the matured attempts at each stage that reached the next; NaN where there is none."""
+        return _step_share(self.matured)
+
+    @property
+    def overall_conversion(self) -> FloatOrArray:
+        """Share of the matured attempts that passed the funnel; NaN where there is none."""
+        return _overall_share(self.matured)
+
+    @property
+    def naive_step_conversion(self) -> Floats:
+        """Share of all attempts at each stage that have reached the next so far, as if the open ones were lost."""
+        return _step_share(self.entered)
+
+    @property
+    def naive_overall_conversion(self) -> FloatOrArray:
+        """Share of all attempts that have passed the funnel so far, as if the open ones were lost."""
+        return _overall_share(self.entered)
+
+    def conversion(self, *, confidence_level: float = 0.95) -> FunnelConversion:
+        """Conversion of the matured attempts with its intervals; every group needs at least one."""
+        names = None if self.groups is None else tuple(str(name) for name in self.groups)
+        return FunnelConversion(
+            counts=self.matured, stages=self.stages, groups=names, confidence_level=confidence_level
+        )
+
+    @property
+    def conclusion(self) -> str:
+        """What the log says of all attempts together."""
+        n, won, lost = len(self), int((self.level == len(self.stages)).sum()), int(self.is_lost.sum())
+        text = (
+            f"By {self.as_of} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
+            f"{lost} are lost, {n - won - lost} still open."
+        )
+        n_matured = int(self.is_matured.sum())
+        if not n_matured:
+            return f"{text} No window is over, so what share will convert cannot be read from them yet."
+        done = int((self.level[self.is_matured] == len(self.stages)).sum())
+        return f"{text} Of the {n_matured} whose window is over {done / n_matured:.1%} converted."
+
+    def _reached(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
+        return np.cumsum(self._at_level(which)[..., ::-1], axis=-1)[..., ::-1]
+
+    def _stopped(self, which: Bools) -> Integers:
+        counts = self._at_level(which)
+        counts[..., -1] = 0
+        return counts
+
+    def _at_level(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
+        k = len(self.stages)
+        if self.group is None or self.groups is None:
+            return np.bincount(self.level[which] - 1, minlength=k)
+        cell = self.group[which] * k + self.level[which] - 1
+        return np.bincount(cell, minlength=k * len(self.groups)).reshape(len(self.groups), k)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class StageTimes:
+    """How long attempts wait for the next stage, those that still wait included.
+
+    Parameters
+    ----------
+    stages : tuple of str
+        Names of the stages.
+    prob : ndarray
+        Probabilities of the quantiles.
+    time_in_stage : ndarray
+        Days until so large a share has moved on, shape (stages - 1, quantiles); infinite where that share was not seen
+        to move on.
+    time_to_convert : ndarray
+        The same from entry to the last stage, shape (quantiles,).
+    n_moved_on : ndarray of int
+        Attempts at each stage but the last that reached the next.
+    n_censored : ndarray of int
+        Those that did not: lost, or open at the end of the log.
+
+    Examples
+    --------
+    >>> result = funnel_from_events(
+    ...     [1, 1, 2, 2],
+    ...     ["lead", "deal"] * 2,
+    ...     ["2024-01-01", "2024-01-05", "2024-01-02", "2024-01-04"],
+    ...     ["lead", "deal"],
+    ...     as_of="2024-03-01",
+    ... )
+    >>> time_in_stage(result).time_to_convert
+    array([2., 2., 4.])
+    """
+
+    stages: tuple[str, ...]
+    prob: Floats = array_field()
+    time_in_stage: Floats = array_field()
+    time_to_convert: Floats = array_field()
+    n_moved_on: Integers = array_field()
+    n_censored: Integers = array_field()
+
+
+def funnel_from_events(
+    customer: ArrayLike,
+    event: ArrayLike,
+    time: ArrayLike,
+    steps: Any,  # noqa: ANN401 - a Funnel, a list or a mapping
+    *,
+    as_of: ArrayLike,
+    window: Any = None,  # noqa: ANN401 - a number of days or a timedelta
+    order: Order = "ordered",
+    reentry: Reentry = "first",
+    exclude: Any = (),  # noqa: ANN401 - a list of events
+    ties: Ties = "steps",
+    by: ArrayLike | None = None,
+    belongs_to: BelongsTo = "entry",
+    absent: Literal["error", "allow"] = "error",
+) -> EventFunnel:
+    r"""Follow customers through the steps of a funnel, and keep converted, lost and open apart.
+
+    Parameters
+    ----------
+    customer : array_like
+        Whose event, whole numbers or text, one element per event, in any order.
+    event : array_like
+        What happened, whole numbers or text.
+    time : array_like
+        When.
+    steps : Funnel, list or mapping
+        The steps in order. Of a Funnel each stage is the event of its name. In a list each element is an event, or a
+        list of events any of which will do. A mapping gives such an element for each name of a stage.
+    as_of : date_like
+        When the log ends; a date is its midnight. Later events are left out and counted.
+    window : float or timedelta, optional
+        Longest time from the first step to the last, both ends in [days]. Without it nothing is ever lost but by
+        `exclude` or strict order.
+    order : {"ordered", "strict", "any", "stages"}, default "ordered"
+        "ordered": the steps in their order, whatever happens between. "strict": nothing else in the log between them,
+        also no event that the funnel does not name; what comes between ends the attempt. "any": all steps in any order,
+        the first event of any of them is the entry, and the level is the number of steps seen. "stages": a signal
+        opens its stage and all before it, so that the entry is any signal; stages passed over and signals of an
+        earlier stage than the one reached are recorded. In the last two an event may belong to one step only.
+    reentry : {"first", "best", "every"}, default "first"
+        Which attempts count. "first": the one from the customer's first entry. "best": of all entries the one that
+        gets furthest, the earliest of equals. "every": each entry that begins after the last attempt is over; an
+        attempt without a window is over only by conversion, `exclude` or strict order.
+    exclude : list, optional
+        Events that end an attempt.
+    ties : {"steps", "row", "error"}, default "steps"
+        Events of one customer at one moment: "steps" takes them in the order of the steps, other events before and
+        excluded ones after, so that the order of rows does not matter and a day's events can all count; "row" as the
+        rows stand; "error" raises.
+    by : array_like, optional
+        A value per event to break down by, such as a source, a manager, a product or a period.
+    belongs_to : {"entry", "last"}, default "entry"
+        Whether an attempt belongs to the value at its entry or at the last step it reached.
+    absent : {"error", "allow"}, default "error"
+        Whether an event that `steps` or `exclude` name and the log lacks is an error (it may be misspelt) or simply
+        did not happen yet.
+
+    Returns
+    -------
+    EventFunnel
+        The attempts, and per stage those who entered, converted, were lost and are open.
+
+    Raises
+    ------
+    InputError
+        If columns differ in length, hold missing values, `window` is not in (0, 1,000,000] days, an event is unknown,
+        belongs to steps and `exclude`, or two events tie where `ties` is "error".
+
+    See Also
+    --------
+    conversion : From counts.
+    time_in_stage : How long each step takes.
+
+    Notes
+    -----
+    One event never satisfies two steps. From a given entry the earliest event of each step is taken, which reaches the
+    furthest that can be reached. Entered = converted + lost + open at every stage.
+
+    `step_conversion` and `overall_conversion` are read from the attempts whose window has passed by `as_of` only.
+    Among young ones those who convert fast are known and those who never will are not, so that neither leaving out the
+    open ones nor counting them as lost (`naive_step_conversion`) gives the share that will convert.
+
+    The events are sorted once by customer and time; each step then needs one pass: :math:`O(n \log n + n K)`.
+
+    Examples
+    --------
+    >>> customer = [1, 1, 1, 2, 2, 3]
+    >>> event = ["lead", "offer", "deal", "lead", "offer", "lead"]
+    >>> time = ["2024-01-01", "2024-01-03", "2024-01-20", "2024-01-05", "2024-01-06", "2024-02-25"]
+    >>> result = funnel_from_events(customer, event, time, ["lead", "offer", "deal"], as_of="2024-03-01", window=30)
+    >>> result.entered, result.converted, result.lost, result.open
+    (array([3, 2, 1]), array([2, 1, 1]), array([0, 1, 0]), array([1, 0, 0]))
+    >>> result.step_conversion, result.naive_step_conversion.round(2)
+    (array([1. , 0.5]), array([0.67, 0.5 ]))
+    """
+    for name, value, choices in (
+        ("order", order, Order),
+        ("reentry", reentry, Reentry),
+        ("ties", ties, Ties),
+        ("belongs_to", belongs_to, BelongsTo),
+        ("absent", absent, Literal["error", "allow"]),
+    ):
+        require_choice(name, value, get_args(choices))
+    stages, wanted = read_steps(steps)
+    end = as_time("as_of", as_of)
+    length = as_window("window", window)
+    ids, who = encode_customers("customer", customer)
+    names, code = encode_customers("event", event)
+    moment = _read_times(time)
+    groups, group = (None, None) if by is None else encode_customers("by", by)
+    require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
+    rules = rules_for(wanted, exclude, names, order=order, allow_absent=absent == "allow")
+    if order == "any":
+        stages = tuple(f"{k + 1} of {len(stages)} steps" for k in range(len(stages)))
+
+    symbol = rules.symbol[code]
+    named, n_later, n_customers = symbol > 0, 0, len(ids)
+    counts = named if order != "strict" else np.ones(len(named), dtype=bool)
+    n_other = len(named) - int(np.count_nonzero(named))
+    if moment.max() > end:
+        known: Bools = np.asarray(moment <= end)
+        n_later = len(known) - int(np.count_nonzero(known))
+        n_customers = int(np.count_nonzero(np.bincount(who[known], minlength=len(ids))))
+        n_other = int(np.count_nonzero(known & ~named))
+        counts = counts & known
+    rows = np.nonzero(counts)[0]
+    events = Rows(
+        who[rows],
+        moment[rows].astype("datetime64[us]").view(np.int64),
+        symbol[rows],
+        None if group is None else group[rows],
+        len(ids),
+    )
+    del who, code, moment, symbol, named, counts, rows, group
+    n_before = 0
+    if reentry == "first" and ties != "error":
+        events, n_before = near_first_entry(events, rules, length, order)
+    log = sorted_log(events, ties)
+    attempts = choose(follow(log, rules, length, int(end.view(np.int64)), order, reentry), reentry)
+    return EventFunnel(
+        **_columns(log, rules, attempts, ids, belongs_to, n_before),
+        stages=stages,
+        groups=None if groups is None else tuple(groups.tolist()),
+        as_of=end,
+        window=None if length is None else length / _DAY,
+        n_customers=n_customers,
+        n_without_entry=n_customers - int(np.count_nonzero(is_first(attempts.who))),
+        n_other=n_other,
+        n_later=n_later,
+    )
+
+
+def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -> StageTimes:
+    """Quantiles of the days at each stage and from entry to conversion, by Kaplan and Meier.
+
+    Parameters
+    ----------
+    result : EventFunnel
+        Of :func:`funnel_from_events`.
+    prob : array_like, default (0.25, 0.5, 0.75)
+        Probabilities of the quantiles, in (0, 1); 0.5 is the median.
+
+    Returns
+    -------
+    StageTimes
+        Quantiles in days, and how many moved on and did not.
+
+    Raises
+    ------
+    InputError
+        If a probability is outside (0, 1).
+
+    Notes
+    -----
+    A wait ends with the next stage. Attempts that are lost or open are censored: when they were lost, or at `as_of`.
+    So a quantile is the time by which that share moves on among prospects that nothing takes away. It is infinite where
+    the waits known do not tell, as for the median when most of them never move on.
+
+    References
+    ----------
+    Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete observations. Journal of the American
+    Statistical Association 53, 457-481.
+
+    Examples
+    --------
+    >>> result = funnel_from_events(
+    ...     [1, 1, 2, 2, 3],
+    ...     ["lead", "deal", "lead", "deal", "lead"],
+    ...     ["2024-01-01", "2024-01-05", "2024-01-02", "2024-01-12", "2024-01-20"],
+    ...     ["lead", "deal"],
+    ...     as_of="2024-03-01",
+    ... )
+    >>> time_in_stage(result, prob=[0.5]).time_in_stage
+    array([[10.]])
+    """
+    if not isinstance(result, EventFunnel):
+        raise InputError("result", "an EventFunnel", result)
+    shares = as_column("prob", prob)
+    require((shares > 0) & (shares < 1), "prob", shares, "in (0, 1)")
+    k = len(result.stages)
+    quantiles, moved, stayed = [], [], []
+    for stage in range(k - 1):
+        values, over = _waits(result, stage, stage + 1)
+        quantiles.append(_quantiles(values, over, shares))
+        moved.append(int(over.sum()))
+        stayed.append(len(over) - moved[-1])
+    return StageTimes(
+        stages=result.stages,
+        prob=own(shares.copy()),
+        time_in_stage=own(np.array(quantiles)),
+        time_to_convert=own(_quantiles(*_waits(result, 0, k - 1), shares)),
+        n_moved_on=own(np.array(moved)),
+        n_censored=own(np.array(stayed)),
+    )
+
+
+def _moved_on(reached: Integers) -> Integers:
+    return np.concatenate((reached[..., 1:], reached[..., -1:]), axis=-1)
+
+
+def _step_share(reached: Integers) -> Floats:
+    n = reached[..., :-1]
+    share: Floats = np.divide(reached[..., 1:], n, out=np.full(n.shape, np.nan), where=n > 0)
+    return share
+
+
+def _overall_share(reached: Integers) -> FloatOrArray:
+    n = reached[..., 0]
+    share: FloatOrArray = np.divide(reached[..., -1], n, out=np.full(n.shape, np.nan), where=n > 0)[()]
+    return share
+
+
+def _waits(result: EventFunnel, one: int, other: int) -> tuple[Floats, Bools]:
+    at = result.level > one
+    over = result.level[at] > other
+    until = np.where(over, result.step_time[at, other], result.ended_at[at])
+    waited: Floats = (until - result.step_time[at, one]) / np.timedelta64(1, "D")
+    return waited, over
+
+
+def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
+    from scipy import stats
+
+    if not over.any():
+        return np.full(len(prob), np.inf)
+    curve = stats.ecdf(stats.CensoredData(uncensored=waited[over], right=waited[~over])).sf
+    place = np.searchsorted(-curve.probabilities, prob - 1 - _SAME)  # first time with S <= 1 - prob
+    return np.append(curve.quantiles, np.inf)[place]
+
+
+def _read_times(time: ArrayLike) -> Dates:
+    """Check times; a column that is nothing but points in time needs no copy of another unit."""
+    if type(time) is np.ndarray and time.ndim == 1 and time.dtype.kind == "M" and len(time):
+        ends = np.array([time.min(), time.max()])  # missing if any is
+        if np.datetime_data(time.dtype)[1] == 1 and not np.isnat(ends[0]):
+            try:
+                as_time_column("time", ends)
+            except InputError:
+                return as_time_column("time", time)  # says which element is wrong
+            return time
+    return as_time_column("time", time)
+
+
+def _columns(
+    log: Log, rules: Rules, found: Attempts, ids: npt.NDArray[Any], belongs_to: BelongsTo, n_before: int
+) -> dict[str, Any]:
+    """Fields of the result that are read off the attempts."""
+    time = np.append(log.time, np.datetime64("NaT", "us").view(np.int64)).view("datetime64[us]")
+    step_time = np.array([time[column] for column in found.place]).T
+    skipped, n_returns = skips(log, rules, found) if rules.by_stage else (None, None)
+    row = found.start if belongs_to == "entry" else at_level(found.place, found.level)
+    entered = is_first(found.who)
+    steps_before = np.append(0, np.cumsum(rules.opens_from(0)[log.symbol]))
+    entry, who = found.start[entered], found.who[entered]
+    return {
+        "customer": own(ids[found.who]),
+        "level": own(found.level),
+        "is_lost": own(found.lost),
+        "is_matured": own(found.matured),
+        "step_time": own(step_time),
+        "ended_at": own(found.ended.view("datetime64[us]")),
+        "group": None if log.group is None else own(log.group[row]),
+        "skipped": None if skipped is None else own(skipped),
+        "n_returns": None if n_returns is None else own(n_returns),
+        "n_before_entry": n_before + int((steps_before[entry] - steps_before[log.bound[who]]).sum()),
+    }

@@ -1,0 +1,162 @@
+"""The steps of a funnel as rules over the events of a log."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from crmvalue._checks import as_positive
+from crmvalue._funnel_counts import Funnel, as_names
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Rules", "as_window", "read_steps", "rules_for"]
+
+EventName: TypeAlias = str | int
+
+_DAY = 86_400_000_000  # microseconds
+_MOST_DAYS = 1e6
+_MOST_STEPS = 100
+
+
+class Rules(NamedTuple):
+    """What each event does; events that do the same share a symbol, in the order of the steps, 0 for no part in it."""
+
+    symbol: npt.NDArray[np.int16]  # of each distinct event of the log
+    opens: npt.NDArray[np.bool_]  # steps by symbols
+    closes: npt.NDArray[np.bool_]  # of symbols
+    by_stage: bool
+
+    @property
+    def n_symbols(self) -> int:
+        return len(self.closes)
+
+    def opens_from(self, step: int) -> npt.NDArray[np.bool_]:
+        """Tell the symbols that open this step or a later one."""
+        symbols: npt.NDArray[np.bool_] = np.logical_or.reduce(self.opens[step:])
+        return symbols
+
+
+def as_window(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+    """Take a window in days or as a timedelta, and give it in microseconds."""
+    if value is None:
+        return None
+    if isinstance(value, timedelta):
+        days = value / timedelta(days=1)
+    elif isinstance(value, np.timedelta64) and not np.isnat(value):
+        days = float(value / np.timedelta64(1, "D"))
+    else:
+        days = as_positive(name, value)
+    if not 0 < days <= _MOST_DAYS:
+        raise InputError(name, f"above 0 and at most {_MOST_DAYS:,.0f} days", value)
+    return max(round(days * _DAY), 1)
+
+
+def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:  # noqa: ANN401 - checked here
+    """Names of the stages, and the events that open each."""
+    if isinstance(steps, Funnel):
+        return steps.stages, [(stage,) for stage in steps.stages]
+    if isinstance(steps, Mapping):
+        stages, wanted = as_names("steps", steps), [_events("steps", value) for value in steps.values()]
+    elif isinstance(steps, Sequence | np.ndarray) and not isinstance(steps, str | bytes):
+        wanted = [_events("steps", value) for value in steps]
+        stages = _labels(wanted)
+    else:
+        raise InputError("steps", "a Funnel, a list of events or a mapping of stages to events", steps)
+    if not 2 <= len(wanted) <= _MOST_STEPS:
+        raise InputError("steps", f"2 to {_MOST_STEPS}", len(wanted))
+    return stages, wanted
+
+
+def rules_for(
+    wanted: list[tuple[EventName, ...]],
+    exclude: Any,  # noqa: ANN401 - checked here
+    names: npt.NDArray[Any],
+    *,
+    order: str,
+    allow_absent: bool,
+) -> Rules:
+    """Give each distinct event of the log its part in the funnel."""
+    closing = _events("exclude", exclude, empty=True)
+    parts = _parts(wanted, closing, order)
+    if not allow_absent:
+        _require_known("steps", parts, set(names.tolist()))
+        _require_known("exclude", closing, set(names.tolist()))
+
+    kinds = sorted(set(parts.values()))
+    place = {**{item: 1 + kinds.index(of) for item, of in parts.items()}, **dict.fromkeys(closing, 1 + len(kinds))}
+    symbol = np.fromiter((place.get(name, 0) for name in names.tolist()), dtype=np.int16, count=len(names))
+    opens = np.zeros((len(wanted), len(kinds) + 2), dtype=bool)
+    for kind, of in enumerate(kinds, start=1):
+        opens[list(of), kind] = True
+    closes = np.zeros(len(kinds) + 2, dtype=bool)
+    closes[-1] = bool(closing)
+    return Rules(symbol, opens, closes, order == "stages")
+
+
+def _parts(
+    wanted: list[tuple[EventName, ...]], closing: tuple[EventName, ...], order: str
+) -> dict[EventName, tuple[int, ...]]:
+    """List the steps that each event may satisfy."""
+    parts: dict[EventName, tuple[int, ...]] = {}
+    for step, events in enumerate(wanted):
+        for item in events:
+            parts[item] = (*parts.get(item, ()), step)
+    for item, of in parts.items():
+        if item in closing:
+            raise InputError("exclude", "of other events than the steps", item)
+        if len(of) > 1 and order in {"any", "stages"}:
+            raise InputError("steps", f"of different events where `order` is {order!r}", item)
+    return parts
+
+
+def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, ...]:  # noqa: ANN401 - checked here
+    """One event, or several of which any will do, each once."""
+    if isinstance(value, str | int | np.integer):
+        items: list[Any] = [value]
+    elif isinstance(value, Sequence | AbstractSet | np.ndarray) and not isinstance(value, bytes):
+        items = list(value)
+    else:
+        raise InputError(name, "events (text or whole numbers), or lists of them", value)
+    for item in items:
+        if not isinstance(item, str | int | np.integer) or isinstance(item, bool):
+            raise InputError(name, "events (text or whole numbers), or lists of them", item)
+    if not items and not empty:
+        raise InputError(name, "at least one event for each step", value)
+    return tuple(dict.fromkeys(str.__str__(item) if isinstance(item, str) else int(item) for item in items))
+
+
+def _labels(wanted: list[tuple[EventName, ...]]) -> tuple[str, ...]:
+    """Name each step after its events; of equal names the second becomes "a (2)"."""
+    labels: list[str] = []
+    for events in wanted:
+        label = plain = " or ".join(map(str, events))
+        n = 1
+        while label in labels:
+            n += 1
+            label = f"{plain} ({n})"
+        labels.append(label)
+    return tuple(labels)
+
+
+def _require_known(name: str, events: Any, known: set[Any]) -> None:  # noqa: ANN401 - anything iterable
+    missing = [item for item in events if item not in known]
+    if not missing:
+        return
+    texts = sorted(str(item) for item in known)
+    near = difflib.get_close_matches(str(missing[0]), texts, n=1)
+    hint = f"{near[0]!r}? " if near else ""
+    raise InputError(
+        name,
+        "of events that occur in `event`",
+        missing[0],
+        count=len(missing),
+        hint=f"{hint}absent='allow' if it only has not happened yet",
+    )

@@ -1,0 +1,659 @@
+"""Lead scores: points for who a lead is and for what it does, grades that do not flicker, and each score explained."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_column,
+    as_float,
+    as_positive,
+    as_text,
+    as_time,
+    as_time_column,
+    is_missing_object,
+    read_json,
+    require,
+    to_array,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, checked_field, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["FitRule", "Grade", "LeadScore", "LeadScores", "ScoreItem", "Signal"]
+
+_T = TypeVar("_T")
+
+_MOST_POINTS = 10_000.0
+_MOST_RULES = 200
+_FINE = 2.0**30  # points are kept to its inverse, so that sums of them are exact in any order
+_DAY = 86_400_000_000  # microseconds
+
+
+def _name(name: str, value: object) -> str:
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "not empty", text)
+    return text
+
+
+def _points(name: str, value: ArrayLike) -> float:
+    points = as_float(name, value)
+    if abs(points) > _MOST_POINTS:
+        raise InputError(name, f"from -{_MOST_POINTS:,.0f} to {_MOST_POINTS:,.0f}", points)
+    return points
+
+
+def _bound(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=lambda value: None if value is None else as_float(name, value), default=None)
+
+
+def _above_zero(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    return attrs.field(converter=lambda value: None if value is None else as_positive(name, value), default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Signal:
+    """Points for an event, each time it happens.
+
+    Parameters
+    ----------
+    event : str
+        Name of the event in the log.
+    points : float
+        Points for one event at `as_of`, from -10,000 to 10,000; negative where it speaks against the lead.
+    cap : float, optional
+        The most that all events of the signal together may count, in either direction, > 0; by default no limit.
+    lookback_days : float, optional
+        Events older than this count nothing, those of just this age do, > 0; by default all count.
+    half_life_days : float, optional
+        Days in which the points of an event halve, > 0; by default they stay.
+
+    Examples
+    --------
+    >>> signal = Signal(event="price_list", points=10, cap=30, lookback_days=90, half_life_days=30)
+    >>> signal.cap
+    30.0
+    """
+
+    event: str = checked_field("event", _name)
+    points: float = checked_field("points", _points)
+    cap: float | None = _above_zero("cap")
+    lookback_days: float | None = _above_zero("lookback_days")
+    half_life_days: float | None = _above_zero("half_life_days")
+
+
+def _words(value: object) -> tuple[str | float, ...] | None:
+    if value is None:
+        return None
+    items = (value,) if isinstance(value, str | bool | int | float) else value
+    if not isinstance(items, Iterable):
+        raise InputError("equals", "a word, a number or True or False, or several of them", value)
+    found = tuple(items)
+    for index, item in enumerate(found):
+        if not isinstance(item, str | bool | int | float) or (isinstance(item, float) and not math.isfinite(item)):
+            raise InputError("equals", "words, numbers or True or False", item, index=index)
+    if not found:
+        raise InputError("equals", "at least one value", found)
+    return found
+
+
+@attrs.frozen(kw_only=True)
+class FitRule:
+    """Points for who a lead is: an attribute that equals some value, or lies in a range.
+
+    A lead whose attribute is missing gets no points by the rule.
+
+    Parameters
+    ----------
+    attribute : str
+        Name of the attribute.
+    points : float
+        Points from -10,000 to 10,000.
+    equals : value or iterable of values, optional
+        Words, numbers or True or False, one of which the attribute has to be.
+    at_least, below : float, optional
+        Range of a number: ``at_least <= attribute < below``; one end may be left out. Either `equals` or a range.
+
+    Examples
+    --------
+    >>> FitRule(attribute="industry", points=20, equals=["retail", "bank"]).equals
+    ('retail', 'bank')
+    >>> FitRule(attribute="employees", points=10, at_least=50).label
+    'employees from 50'
+    """
+
+    attribute: str = checked_field("attribute", _name)
+    points: float = checked_field("points", _points)
+    equals: tuple[str | float, ...] | None = attrs.field(converter=_words, default=None)
+    at_least: float | None = _bound("at_least")
+    below: float | None = _bound("below")
+
+    def __attrs_post_init__(self) -> None:
+        is_range = self.at_least is not None or self.below is not None
+        if is_range == (self.equals is not None):
+            raise InputError("equals", "given, or a range, and not both", self.equals)
+        if self.at_least is not None and self.below is not None and self.below <= self.at_least:
+            raise InputError("below", "above `at_least`", self.below)
+
+    @property
+    def label(self) -> str:
+        """The rule in words."""
+        if self.equals is not None:
+            return f"{self.attribute} is {' or '.join(map(str, self.equals))}"
+        low = "" if self.at_least is None else f" from {self.at_least:g}"
+        high = "" if self.below is None else f" below {self.below:g}"
+        return f"{self.attribute}{low}{high}"
+
+
+@attrs.frozen(kw_only=True)
+class Grade:
+    """A grade that a lead enters at one score and leaves below another, so that it does not flicker.
+
+    Parameters
+    ----------
+    name : str
+        Name of the grade.
+    enter : float
+        Score from which a lead has the grade.
+    leave : float
+        Score below which a lead that has it loses it, at most `enter`.
+
+    Examples
+    --------
+    >>> Grade(name="hot", enter=60, leave=50).leave
+    50.0
+    """
+
+    name: str = checked_field("name", _name)
+    enter: float = checked_field("enter", as_float)
+    leave: float = checked_field("leave", as_float)
+
+    def __attrs_post_init__(self) -> None:
+        if self.leave > self.enter:
+            raise InputError("leave", "at most `enter`", self.leave)
+
+
+class ScoreItem(NamedTuple):
+    """One line of an explained score.
+
+    Parameters
+    ----------
+    rule : str
+        What gave points: a fit rule in words, or the name of an event.
+    points : float
+        How many, after decay and cap.
+    n_events : int or None
+        From how many events; None for a fit rule.
+
+    Examples
+    --------
+    >>> ScoreItem("price_list", 17.5, 2).points
+    17.5
+    """
+
+    rule: str
+    points: float
+    n_events: int | None
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class LeadScores:
+    """Scores and grades of leads at a moment, with what they are made of.
+
+    Parameters
+    ----------
+    as_of : datetime64[us]
+        The moment of the scores.
+    customer : ndarray
+        The leads, in the order in which they were given.
+    fit, engagement : ndarray
+        Points for attributes and for events.
+    grade : ndarray of str
+        Grade of each lead.
+    rule : tuple of str
+        What gives points: fit rules in words, then the names of events.
+    item_row, item_rule : ndarray of int
+        Lead and rule of everything that gave points, ascending by lead and then by rule.
+    item_points : ndarray
+        How many points it gave.
+    item_events : ndarray of int
+        From how many events; 0 for a fit rule.
+    n_rules_of_fit : int
+        How many of the rules are fit rules.
+    n_events : int
+        Events that were counted.
+    n_later, n_too_old, n_without_signal, n_unknown_customer : int
+        Events that were not: after `as_of`; older than the look-back of their signal; of no signal; of customers that
+        were not given. Each is counted once, at the first of: customer, signal, later, too old.
+
+    Examples
+    --------
+    >>> score = LeadScore(
+    ...     signals=[Signal(event="visit", points=5, cap=10)], grades=[Grade(name="warm", enter=10, leave=5)]
+    ... )
+    >>> found = score.score(["anna"], events=(["anna"] * 3, ["visit"] * 3, ["2024-05-01"] * 3), as_of="2024-05-31")
+    >>> found.total, found.grade.tolist()
+    (array([10.]), ['warm'])
+    """
+
+    as_of: np.datetime64 = attrs.field(eq=str)
+    customer: npt.NDArray[Any] = array_field()
+    fit: Floats = array_field()
+    engagement: Floats = array_field()
+    grade: npt.NDArray[np.str_] = array_field()
+    rule: tuple[str, ...]
+    item_row: Integers = array_field()
+    item_rule: Integers = array_field()
+    item_points: Floats = array_field()
+    item_events: Integers = array_field()
+    n_rules_of_fit: int
+    n_events: int = 0
+    n_later: int = 0
+    n_too_old: int = 0
+    n_without_signal: int = 0
+    n_unknown_customer: int = 0
+
+    @property
+    def total(self) -> Floats:
+        """Fit and engagement together."""
+        return self.fit + self.engagement
+
+    def explain(self, customer: object) -> tuple[ScoreItem, ...]:
+        """Give the score of one lead item by item; the points sum exactly to its total.
+
+        Parameters
+        ----------
+        customer : int or str
+            The lead.
+
+        Returns
+        -------
+        tuple of ScoreItem
+            What gave points, fit before engagement, in the order of the rules.
+
+        Raises
+        ------
+        InputError
+            If the customer has no score.
+        """
+        comparable = np.ndim(np.asarray(customer, dtype=object)) == 0 and (
+            isinstance(customer, str) == isinstance(self.customer[0], str)
+        )
+        rows = np.nonzero(np.asarray(self.customer == customer))[0] if comparable else np.zeros(0, dtype=np.int64)
+        if len(rows) != 1:
+            raise InputError("customer", "one of those scored", customer)
+        low, high = np.searchsorted(self.item_row, [rows[0], rows[0] + 1])
+        return tuple(
+            ScoreItem(self.rule[rule], points, None if rule < self.n_rules_of_fit else n)
+            for rule, points, n in zip(
+                self.item_rule[low:high].tolist(),
+                self.item_points[low:high].tolist(),
+                self.item_events[low:high].tolist(),
+                strict=True,
+            )
+        )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the scores as a table, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each lead: `customer`, `fit`, `engagement`, `total` and `grade`.
+        """
+        names = ("customer", "fit", "engagement", "total", "grade")
+        return {name: getattr(self, name) for name in names}
+
+
+def _many(name: str, kind: type[_T]) -> Any:  # noqa: ANN401 - attrs' own
+    def convert(value: object) -> tuple[_T, ...]:
+        if isinstance(value, str) or not isinstance(value, Iterable):
+            raise InputError(name, f"{kind.__name__} values", value)
+        found = tuple(value)
+        for index, item in enumerate(found):
+            if not isinstance(item, kind):
+                raise InputError(name, f"{kind.__name__} values", item, index=index)
+        if len(found) > _MOST_RULES:
+            raise InputError(name, f"at most {_MOST_RULES}", len(found))
+        return found
+
+    return attrs.field(converter=convert, default=())
+
+
+@attrs.frozen(kw_only=True)
+class LeadScore:
+    """The rules of a lead score.
+
+    Parameters
+    ----------
+    fit : iterable of FitRule, optional
+        Points for attributes. All rules that hold count.
+    signals : iterable of Signal, optional
+        Points for events, at most one signal for each event.
+    grades : iterable of Grade, optional
+        Grades from the lowest to the highest, `enter` and `leave` rising.
+    lowest : str, optional
+        Name of the grade below all others.
+
+    Examples
+    --------
+    >>> score = LeadScore(
+    ...     fit=[FitRule(attribute="employees", points=20, at_least=50)],
+    ...     signals=[
+    ...         Signal(event="demo", points=30),
+    ...         Signal(event="visit", points=4, cap=10, half_life_days=10),
+    ...         Signal(event="unsubscribe", points=-25),
+    ...     ],
+    ...     grades=[Grade(name="warm", enter=20, leave=15), Grade(name="hot", enter=50, leave=40)],
+    ... )
+    >>> found = score.score(
+    ...     ["anna", "boris"],
+    ...     attributes={"employees": [120, None]},
+    ...     events=(["anna", "anna", "boris"], ["demo", "visit", "visit"], ["2024-05-30", "2024-05-21", "2024-05-31"]),
+    ...     as_of="2024-05-31",
+    ... )
+    >>> found.fit, found.engagement, found.grade.tolist()
+    (array([20.,  0.]), array([32.,  4.]), ['hot', 'cold'])
+    >>> for item in found.explain("anna"):
+    ...     print(item.rule, item.points)
+    employees from 50 20.0
+    demo 30.0
+    visit 2.0
+    """
+
+    fit: tuple[FitRule, ...] = _many("fit", FitRule)
+    signals: tuple[Signal, ...] = _many("signals", Signal)
+    grades: tuple[Grade, ...] = _many("grades", Grade)
+    lowest: str = checked_field("lowest", _name, default="cold")
+
+    def __attrs_post_init__(self) -> None:
+        if not self.fit and not self.signals:
+            raise InputError("signals", "given, or `fit`", self.signals)
+        _require_distinct("signals", [signal.event for signal in self.signals])
+        _require_distinct("grades", [self.lowest, *(grade.name for grade in self.grades)])
+        for low, high in zip(self.grades[:-1], self.grades[1:], strict=True):
+            if high.enter <= low.enter or high.leave < low.leave:
+                raise InputError("grades", "from the lowest to the highest, `enter` and `leave` rising", high)
+
+    def score(
+        self,
+        customer: ArrayLike,
+        *,
+        attributes: Mapping[str, ArrayLike] | None = None,
+        events: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+        as_of: ArrayLike,
+        previous_grade: ArrayLike | None = None,
+    ) -> LeadScores:
+        """Score leads at a moment.
+
+        Parameters
+        ----------
+        customer : array_like
+            The leads, each once, whole numbers or text, shape (leads,).
+        attributes : mapping of str to array_like, optional
+            Attributes of the leads by name, shape (leads,) each; those of the fit rules are needed. Missing values are
+            None or NaN.
+        events : tuple of three array_like, optional
+            Customer, name and time of each event of the log, in any order; needed where there are signals.
+        as_of : datetime
+            The moment of the score; a date means its midnight. Later events do not count.
+        previous_grade : array_like of str, optional
+            Grade that each lead had before, None for a new one, shape (leads,). Without it all leads are new.
+
+        Returns
+        -------
+        LeadScores
+            Fit, engagement, total and grade of each lead, what they are made of, and which events were not counted.
+
+        Raises
+        ------
+        InputError
+            If columns differ in length, a customer occurs twice, an attribute is missing or of a wrong kind, a time is
+            missing, or a previous grade is unknown.
+
+        Notes
+        -----
+        An event of age `d` days counts ``points * 0.5 ** (d / half_life_days)``; the sum over the events of a signal is
+        cut at its cap on either side. Points are kept to 2**-30, so that sums below 2**23 points are exact: the order
+        of the events does not matter, and the items of an explanation sum to the score.
+
+        A lead has the highest grade whose `enter` it reaches, or, if that is higher, the highest grade up to its
+        previous one whose `leave` it reaches.
+        """
+        leads = _Leads.of(customer)
+        now = as_time("as_of", as_of)
+        parts = _fit_items(self.fit, attributes, leads.n)
+        counts = dict.fromkeys(("n_events", "n_later", "n_too_old", "n_without_signal", "n_unknown_customer"), 0)
+        if self.signals:
+            found, counts = _event_items(self.signals, events, leads, now, len(self.fit))
+            parts += found
+
+        row, rule, points, n_events = (np.concatenate(columns) for columns in zip(_NOTHING, *parts, strict=True))
+        order = np.argsort(row, kind="stable")  # the parts ascend by rule
+        is_fit = rule < len(self.fit)
+        fit = np.bincount(row[is_fit], weights=points[is_fit], minlength=leads.n).astype(np.float64)
+        engagement = np.bincount(row[~is_fit], weights=points[~is_fit], minlength=leads.n).astype(np.float64)
+        return LeadScores(
+            as_of=now,
+            customer=own(leads.customer),
+            fit=own(fit),
+            engagement=own(engagement),
+            grade=own(self._grade(fit + engagement, previous_grade)),
+            rule=tuple([rule.label for rule in self.fit] + [signal.event for signal in self.signals]),
+            item_row=own(row[order]),
+            item_rule=own(rule[order]),
+            item_points=own(points[order]),
+            item_events=own(n_events[order]),
+            n_rules_of_fit=len(self.fit),
+            **counts,
+        )
+
+    def to_json(self) -> str:
+        """Write the rules as JSON text.
+
+        Returns
+        -------
+        str
+            A JSON object with the fields.
+        """
+        return json.dumps(attrs.asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> LeadScore:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        LeadScore
+            Equal rules.
+
+        Raises
+        ------
+        InputError
+            If the text is not what :meth:`to_json` wrote.
+        """
+
+        def build(fields: Any) -> LeadScore:  # noqa: ANN401 - whatever stands in the text
+            kinds = {"fit": FitRule, "signals": Signal, "grades": Grade}
+            parts: dict[str, Any] = {name: [kind(**item) for item in fields.pop(name)] for name, kind in kinds.items()}
+            return cls(**parts, **fields)
+
+        return read_json(text, build)
+
+    def _grade(self, total: Floats, previous: ArrayLike | None) -> npt.NDArray[np.str_]:
+        names = [self.lowest, *(grade.name for grade in self.grades)]
+        grade = np.searchsorted([grade.enter for grade in self.grades], total, side="right")
+        if previous is not None:
+            before = _previous(previous, names, len(total))
+            held = np.searchsorted([grade.leave for grade in self.grades], total, side="right")
+            grade = np.maximum(grade, np.minimum(before, held))
+        return np.array(names)[grade]
+
+
+_NOTHING = (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64))
+_Items = list[tuple["Integers", "Integers", "Floats", "Integers"]]
+
+
+class _Leads(NamedTuple):
+    """The leads that are scored, with their rows by ascending identifier."""
+
+    customer: npt.NDArray[Any]
+    distinct: npt.NDArray[Any]
+    row: Integers
+
+    @property
+    def n(self) -> int:
+        return len(self.customer)
+
+    @classmethod
+    def of(cls, value: ArrayLike) -> _Leads:
+        distinct, code = encode_customers("customer", value)
+        if len(code) == 0:
+            raise InputError("customer", "at least one row", 0)
+        if len(distinct) != len(code):
+            twice = distinct[np.argmax(np.bincount(code))]
+            raise InputError("customer", "one row a customer", twice, count=len(code) - len(distinct))
+        row = np.empty(len(code), dtype=np.int64)
+        row[code] = np.arange(len(code))
+        return cls(distinct[code], distinct, row)
+
+    def rows_of(self, others: npt.NDArray[Any]) -> Integers:
+        """Row of each of the ascending identifiers, -1 for one that is not among the leads."""
+        if len(others) == 0:
+            return np.zeros(0, dtype=np.int64)
+        if isinstance(self.distinct[0], str) != isinstance(others[0], str):
+            raise InputError("events", "of customers of the kind of `customer`, numbers or text", others[0])
+        place = np.minimum(np.searchsorted(self.distinct, others), self.n - 1)
+        found: Integers = np.where(self.distinct[place] == others, self.row[place], -1)
+        return found
+
+
+def _require_distinct(name: str, words: list[str]) -> None:
+    for index, word in enumerate(words):
+        if word in words[:index]:
+            raise InputError(name, "of different names", word)
+
+
+def _fine(points: Any) -> Any:  # noqa: ANN401 - a number or an array of them
+    return np.rint(points * _FINE) / _FINE
+
+
+def _fit_items(rules: tuple[FitRule, ...], attributes: Mapping[str, ArrayLike] | None, n: int) -> _Items:
+    if attributes is not None and not isinstance(attributes, Mapping):
+        raise InputError("attributes", "a mapping from names to columns", type(attributes).__name__)
+    items: _Items = []
+    for number, rule in enumerate(rules):
+        if attributes is None or rule.attribute not in attributes:
+            raise InputError("attributes", f"with a column {rule.attribute!r}", sorted(attributes or ()))
+        holds = _holds(rule, attributes[rule.attribute])
+        if len(holds) != n:
+            raise InputError(f"attributes[{rule.attribute!r}]", f"as long as `customer` ({n} rows)", len(holds))
+        row = np.nonzero(holds & (rule.points != 0))[0]
+        points = np.full(len(row), float(_fine(rule.points)))
+        items.append((row, np.full(len(row), number), points, np.zeros(len(row), dtype=np.int64)))
+    return items
+
+
+def _holds(rule: FitRule, value: ArrayLike) -> Bools:
+    """Leads for whom a fit rule holds; missing is none of its values and in no range."""
+    name = f"attributes[{rule.attribute!r}]"
+    if rule.equals is None:
+        column = as_column(name, value, allow_missing=True)
+        low = -math.inf if rule.at_least is None else rule.at_least
+        high = math.inf if rule.below is None else rule.below
+        inside: Bools = (column >= low) & (column < high)  # NaN compares false
+        return inside
+    array, _ = to_array(name, value, "a column of words, numbers or flags", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a lead", f"{array.ndim} dimensions")
+    wanted = {(isinstance(item, str), item) for item in rule.equals}
+    try:
+        return np.fromiter(((isinstance(x, str), x) in wanted for x in array.tolist()), dtype=bool, count=len(array))
+    except TypeError as error:
+        raise InputError(name, "a column of words, numbers or flags", "a list inside") from error
+
+
+def _event_items(
+    signals: tuple[Signal, ...], events: object, leads: _Leads, now: np.datetime64, first: int
+) -> tuple[_Items, dict[str, int]]:
+    if not isinstance(events, tuple | list) or len(events) != 3:
+        raise InputError("events", "a tuple of customer, name and time, where there are signals", type(events).__name__)
+    people, person = encode_customers("events[0]", events[0])
+    names, kind = encode_customers("events[1]", events[1])
+    times = as_time_column("events[2]", events[2])
+    for place, column in ((1, kind), (2, times)):
+        if len(column) != len(person):
+            raise InputError(f"events[{place}]", f"as long as `events[0]` ({len(person)} rows)", len(column))
+    number = {signal.event: i for i, signal in enumerate(signals)}
+    signal_of = np.array([number.get(name, -1) for name in names.tolist()], dtype=np.int64)
+
+    row, signal = leads.rows_of(people)[person], signal_of[kind]
+    age = (now - times).astype(np.int64) / _DAY
+    known = row >= 0
+    ours = known & (signal >= 0)
+    past = ours & (age >= 0)
+    counts = {
+        "n_unknown_customer": int((~known).sum()),
+        "n_without_signal": int((known & ~ours).sum()),
+        "n_later": int((ours & ~past).sum()),
+        "n_too_old": 0,
+        "n_events": 0,
+    }
+    items: _Items = []
+    for i, one in enumerate(signals):
+        chosen = np.nonzero(past & (signal == i))[0]
+        if one.lookback_days is not None:
+            young = chosen[age[chosen] <= one.lookback_days]
+            counts["n_too_old"] += len(chosen) - len(young)
+            chosen = young
+        counts["n_events"] += len(chosen)
+        items.append(_signal_items(one, row[chosen], age[chosen], leads.n, first + i))
+    return items, counts
+
+
+def _signal_items(
+    signal: Signal, row: Integers, age: Floats, n: int, number: int
+) -> tuple[Integers, Integers, Floats, Integers]:
+    n_events = np.bincount(row, minlength=n).astype(np.int64, copy=False)
+    if signal.half_life_days is None:
+        points = (n_events * float(_fine(signal.points))).astype(np.float64)
+    else:
+        each = _fine(signal.points * np.exp2(-age / signal.half_life_days))
+        points = np.bincount(row, weights=each, minlength=n).astype(np.float64)
+    if signal.cap is not None:
+        cap = float(_fine(signal.cap))
+        points = np.clip(points, -cap, cap)
+    rows = np.nonzero(points)[0]
+    return rows, np.full(len(rows), number), points[rows], n_events[rows]
+
+
+def _previous(value: ArrayLike, names: list[str], n: int) -> Integers:
+    array, _ = to_array("previous_grade", value, "a column of grades", as_objects=True)
+    if array.shape != (n,):
+        raise InputError("previous_grade", f"one for each of the {n} leads", array.shape)
+    place = {name: i for i, name in enumerate(names)}
+    items = array.tolist()
+    code = [place.get(item, -1) if isinstance(item, str) else 0 if is_missing_object(item) else -1 for item in items]
+    found = np.array(code, dtype=np.int64)
+    require(found >= 0, "previous_grade", array, f"one of {', '.join(names)}, or None")
+    return found

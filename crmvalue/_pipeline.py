@@ -1,0 +1,451 @@
+"""What an open pipeline will bring: the total with its distribution, by month and by manager."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_amounts,
+    as_column,
+    as_day_column,
+    as_floats,
+    as_fraction,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._values import array_field, own, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["PipelineForecast", "PipelineTable", "distribution_of_total", "forecast_pipeline"]
+
+ForecastMethod: TypeAlias = Literal["auto", "exact", "grid"]
+
+_MOST_UNITS = 2**20  # steps of an exact lattice
+_MOST_DEALS = 20_000  # on an exact lattice
+_FEW_DEALS = 16  # whose 2**16 totals are counted one by one
+_GRID = 2**16  # steps of the approximate lattice
+_LARGE_DEALS = 4096  # that stand on it one by one; the others join as one normal amount
+_REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
+_TINY = 1e-12  # rounding of sums of probabilities
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PipelineTable:
+    """A forecast by month or by manager; its expected totals add up to that of the pipeline.
+
+    Parameters
+    ----------
+    label : ndarray
+        The months (datetime64[M]) or the groups, ascending.
+    n_deals : ndarray of int
+        Open deals of each.
+    amount : ndarray
+        Their amounts added up [money].
+    expected, standard_deviation : ndarray
+        Mean and standard deviation of what they will bring [money].
+    low, high : ndarray
+        Ends of the interval of each total by itself [money].
+    method : ndarray of str
+        How each distribution was found: "exact" or "grid".
+
+    Examples
+    --------
+    >>> forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9], group=["Anna", "Boris", "Anna"])
+    >>> forecast.by_group.label.tolist(), forecast.by_group.expected
+    (['Anna', 'Boris'], array([5700., 3000.]))
+    """
+
+    label: npt.NDArray[Any] = array_field()
+    n_deals: Integers = array_field()
+    amount: Floats = array_field()
+    expected: Floats = array_field()
+    standard_deviation: Floats = array_field()
+    low: Floats = array_field()
+    high: Floats = array_field()
+    method: npt.NDArray[np.str_] = array_field()
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each month or group.
+        """
+        return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PipelineForecast:
+    """What an open pipeline will bring, with its distribution.
+
+    Parameters
+    ----------
+    n_deals : int
+        Open deals.
+    amount : float
+        Their amounts added up: what comes if all are won [money].
+    expected, standard_deviation : float
+        Mean and standard deviation of the total [money].
+    confidence_level : float
+        Level of `interval`, and of the intervals by month and by group.
+    method : {"exact", "grid"}
+        How the distribution was found.
+    total : ndarray
+        Totals that can come about, ascending [money].
+    prob_total : ndarray
+        Probability of each; they sum to 1.
+    by_month, by_group : PipelineTable, optional
+        The same by month and by group, where these were given.
+
+    Examples
+    --------
+    >>> forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9])
+    >>> low, high = forecast.interval
+    >>> float(low), float(high)
+    (0.0, 20000.0)
+    >>> float(forecast.quantile(0.5)), round(float(forecast.prob_at_least(12000)), 3)
+    (8000.0, 0.25)
+    """
+
+    n_deals: int
+    amount: float
+    expected: float
+    standard_deviation: float
+    confidence_level: float
+    method: str
+    total: Floats = array_field()
+    prob_total: Floats = array_field()
+    by_month: PipelineTable | None = None
+    by_group: PipelineTable | None = None
+
+    @property
+    def interval(self) -> Interval:
+        """Equal tails: each end is left out with at most half of what the level leaves."""
+        low, high = _ends(Distribution(self.total, self.prob_total, self.method), self.confidence_level)
+        return Interval(np.float64(low), np.float64(high))
+
+    @property
+    def conclusion(self) -> str:
+        """The forecast in a sentence."""
+        low, high = self.interval
+        return (
+            f"{self.n_deals:,} open deals worth {self.amount:,.0f} are expected to bring {self.expected:,.0f}; "
+            f"with {100 * self.confidence_level:.4g} % probability from {low:,.0f} to {high:,.0f}, "
+            f"if the deals are independent and their probabilities are right."
+        )
+
+    def quantile(self, prob: ArrayLike) -> FloatOrArray:
+        """Give the least total that is not exceeded with a probability of at least `prob`.
+
+        Parameters
+        ----------
+        prob : array_like
+            Probabilities in (0, 1).
+
+        Returns
+        -------
+        float or ndarray
+            Totals [money], in the shape of `prob`.
+
+        Raises
+        ------
+        InputError
+            If a probability is outside (0, 1).
+        """
+        (wanted,) = as_floats(prob=prob)
+        require((wanted > 0) & (wanted < 1), "prob", wanted, "in (0, 1)", hint="a fraction, not percent")
+        found: FloatOrArray = _quantile(Distribution(self.total, self.prob_total, self.method), wanted)[()]
+        return found
+
+    def prob_at_least(self, target: ArrayLike) -> FloatOrArray:
+        """Give the probability that the total reaches a target.
+
+        Parameters
+        ----------
+        target : array_like
+            Totals to be reached [money].
+
+        Returns
+        -------
+        float or ndarray
+            Probabilities, in the shape of `target`.
+
+        Raises
+        ------
+        InputError
+            If a target is NaN or infinite.
+        """
+        (goal,) = as_floats(target=target)
+        slack = 1e-9 * max(self.amount, 0.0)  # totals are sums of rounded amounts
+        at_least = np.append(np.minimum(self.prob_total[::-1].cumsum()[::-1], 1.0), 0.0)
+        found: FloatOrArray = at_least[np.searchsorted(self.total, goal - slack)][()]
+        return found
+
+
+def forecast_pipeline(
+    amount: ArrayLike,
+    probability: ArrayLike,
+    *,
+    month: ArrayLike | None = None,
+    group: ArrayLike | None = None,
+    confidence_level: float = 0.95,
+    method: ForecastMethod = "auto",
+) -> PipelineForecast:
+    r"""Forecast what open deals will bring, each won with its own probability, independently of the others.
+
+    Parameters
+    ----------
+    amount : array_like
+        Amount of each open deal if it is won [money], >= 0, shape (deals,).
+    probability : array_like
+        Probability that it is won, in [0, 1], shape (deals,); for instance of :meth:`StageProbabilities.assign`.
+    month : array_like of dates, optional
+        Day on which each deal is expected to close; any day stands for its month.
+    group : array_like, optional
+        Manager, source or product of each deal, whole numbers or text.
+    confidence_level : float, optional
+        Level of the intervals, in (0, 1).
+    method : {"auto", "exact", "grid"}, optional
+        How the distribution is found. "auto" is exact where it can be, else the grid.
+
+    Returns
+    -------
+    PipelineForecast
+        Mean, standard deviation, interval, quantiles and distribution of the total; by month and by group.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, a value is missing or outside its range, or the exact
+        distribution is asked for where it is out of reach.
+
+    Notes
+    -----
+    The total is :math:`\sum a_i B_i` with independent :math:`B_i`, 1 with probability :math:`p_i`: mean
+    :math:`\sum a_i p_i`, variance :math:`\sum a_i^2 p_i (1 - p_i)`.
+
+    *Exact*, up to rounding: by convolution where all amounts are multiples of one unit of at least 0.01, the open
+    amounts are at most 1,048,576 such units and at most 20,000 deals are open; by counting all totals where at most 16
+    deals are. Deals of probability 0 or 1 are not open and cost nothing.
+
+    *Grid*: a lattice of 65,536 steps. Each amount is shared between its two neighbours so that its mean is kept [1]_,
+    which adds at most a quarter of a squared step to the variance of each deal. Beyond 4,096 deals the smaller ones
+    join as one normal amount of their mean and variance.
+
+    Deals that a common cause wins or loses together spread more than this says, and an error of the probabilities is
+    not in the interval: give the low and the high ends of their intervals to see what it does.
+
+    .. [1] Gerber, H. U. (1982). On the numerical evaluation of the distribution of aggregate claims. Insurance:
+       Mathematics and Economics 1, 13-18.
+
+    Examples
+    --------
+    >>> month = ["2024-06-03", "2024-07-15", "2024-06-20"]
+    >>> forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9], month=month)
+    >>> forecast.expected, round(forecast.standard_deviation, 1), forecast.method
+    (8700.0, 5814.6, 'exact')
+    >>> forecast.by_month.label.astype(str).tolist(), forecast.by_month.expected
+    (['2024-06', '2024-07'], array([5700., 3000.]))
+    """
+    a = as_amounts("amount", amount)
+    p = as_column("probability", probability)
+    require_same_length(amount=a, probability=p)
+    require(a >= 0, "amount", a, ">= 0")
+    require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
+    level = as_fraction("confidence_level", confidence_level)
+    require_choice("method", method, get_args(ForecastMethod))
+    by_month = by_group = None
+    if month is not None:
+        months = as_day_column("month", month).astype("datetime64[M]")
+        require_same_length(amount=a, month=months)
+        by_month = _table(*np.unique(months, return_inverse=True), a, p, level, method)
+    if group is not None:
+        labels, code = encode_customers("group", group)
+        require_same_length(amount=a, group=code)
+        by_group = _table(labels, code, a, p, level, method)
+
+    found = distribution_of_total(a, p, method)
+    return PipelineForecast(
+        n_deals=len(a),
+        amount=float(a.sum()),
+        expected=float(a @ p),
+        standard_deviation=_deviation(a, p),
+        confidence_level=level,
+        method=found.method,
+        total=own(found.total),
+        prob_total=own(found.prob),
+        by_month=by_month,
+        by_group=by_group,
+    )
+
+
+class Distribution(NamedTuple):
+    """Totals that can come about, ascending, with their probabilities."""
+
+    total: Floats
+    prob: Floats
+    method: str
+
+
+def _quantile(distribution: Distribution, prob: Floats | float) -> Floats:
+    up_to = distribution.prob.cumsum()
+    place = np.searchsorted(up_to, np.asarray(prob) - _TINY)
+    found: Floats = distribution.total[np.minimum(place, len(up_to) - 1)]
+    return found
+
+
+def _ends(distribution: Distribution, level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    low, high = _quantile(distribution, np.array([tail, 1 - tail]))
+    return float(low), float(high)
+
+
+def _deviation(a: Floats, p: Floats) -> float:
+    return math.sqrt(float(np.sum(a * a * p * (1 - p))))
+
+
+def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:  # noqa: ANN401 - months or identifiers
+    k = len(labels)
+    order = np.argsort(code, kind="stable")
+    n_deals = np.bincount(code, minlength=k)
+    ends = n_deals.cumsum()
+    rows = [order[end - n : end] for n, end in zip(n_deals.tolist(), ends.tolist(), strict=True)]
+    found = [distribution_of_total(a[row], p[row], method) for row in rows]
+    low, high = np.array([_ends(one, level) for one in found]).reshape(-1, 2).T
+    return PipelineTable(
+        label=labels,
+        n_deals=own(n_deals),
+        amount=own(np.bincount(code, weights=a, minlength=k)),
+        expected=own(np.bincount(code, weights=a * p, minlength=k)),
+        standard_deviation=own(np.sqrt(np.bincount(code, weights=a * a * p * (1 - p), minlength=k))),
+        low=own(low.copy()),
+        high=own(high.copy()),
+        method=own(np.array([one.method for one in found])),
+    )
+
+
+def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
+    """Distribution of the total; deals that are sure shift it."""
+    sure = float(a[p == 1].sum())
+    is_open = (a > 0) & (p > 0) & (p < 1)
+    a, p = a[is_open], p[is_open]
+    if len(a) == 0:
+        return Distribution(np.array([sure]), np.ones(1), "grid" if method == "grid" else "exact")
+    if method != "grid":
+        units, unit = _units(a)
+        if units is not None and len(a) <= _MOST_DEALS:
+            prob = _convolve_deals(units, p)
+            return _trim(np.arange(len(prob), dtype=np.float64) * unit + sure, prob, "exact")
+        if len(a) <= _FEW_DEALS:
+            return _trim(*_all_totals(a, p, sure), "exact")
+        if method == "exact":
+            hint = (
+                "at most 1,048,576 common units of at least 0.01 and 20,000 deals, or at most 16 deals; or use 'auto'"
+            )
+            raise InputError("method", "'auto' or 'grid' for these amounts", method, hint=hint)
+    return _on_grid(a, p, sure)
+
+
+def _units(a: Floats) -> tuple[Integers | None, float]:
+    """Amounts as multiples of their largest common unit in hundredths; None where that is too fine."""
+    hundredths = np.rint(a * 100)
+    if a.sum() > 1e13 or not np.array_equal(hundredths / 100, a):
+        return None, 0.0
+    whole = hundredths.astype(np.int64)
+    unit = int(np.gcd.reduce(whole))
+    units = whole // unit
+    return (units, unit / 100) if units.sum() <= _MOST_UNITS else (None, 0.0)
+
+
+def _trim(total: Floats, prob: Floats, method: str) -> Distribution:
+    possible = prob > 0
+    prob = prob[possible]
+    return Distribution(total[possible], prob / prob.sum(), method)
+
+
+def _all_totals(a: Floats, p: Floats, sure: float) -> tuple[Floats, Floats]:
+    total, prob = np.array([sure]), np.ones(1)
+    for amount, chance in zip(a, p, strict=True):
+        total = np.concatenate([total, total + amount])
+        prob = np.concatenate([prob * (1 - chance), prob * chance])
+    order = np.argsort(total, kind="stable")
+    return total[order], prob[order]
+
+
+def _convolve_deals(units: Integers, p: Floats) -> Floats:
+    """Probability of each number of units, small amounts first so that both halves stay short."""
+    order = np.argsort(units, kind="stable")
+    one = [_two_points(int(u), q) for u, q in zip(units[order], p[order], strict=True)]
+    return _convolve_all(one)
+
+
+def _two_points(units: int, p: float) -> Floats:
+    prob = np.zeros(units + 1)
+    prob[0], prob[-1] = 1 - p, p
+    return prob
+
+
+def _convolve_all(parts: list[Floats]) -> Floats:
+    """Convolution of all, by halves: neighbours first."""
+    while len(parts) > 1:
+        pairs = [_convolve(one, other) for one, other in zip(parts[::2], parts[1::2], strict=False)]
+        parts = pairs + ([parts[-1]] if len(parts) % 2 else [])
+    return parts[0]
+
+
+def _convolve(one: Floats, other: Floats) -> Floats:
+    if min(len(one), len(other)) <= 256:
+        return np.convolve(one, other)
+    from scipy import fft
+
+    n = len(one) + len(other) - 1
+    size = fft.next_fast_len(n, real=True)
+    product: Floats = fft.irfft(fft.rfft(one, size) * fft.rfft(other, size), size)[:n]
+    product[product < 1e-17] = 0.0  # rounding
+    return product
+
+
+def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
+    """Large deals one by one on a lattice, each amount shared between its neighbours; the rest as a normal amount."""
+    order = np.argsort(-a * a * p * (1 - p), kind="stable")
+    large, small = order[:_LARGE_DEALS], order[_LARGE_DEALS:]
+    mean, deviation = float(a[small] @ p[small]), _deviation(a[small], p[small])
+    step = (float(a[large].sum()) + 2 * _REACH * deviation) / _GRID
+    by_size = large[np.argsort(a[large], kind="stable")]
+    parts = [_shared(amount / step, chance) for amount, chance in zip(a[by_size], p[by_size], strict=True)]
+    offset = sure + mean
+    if deviation > 0:
+        from scipy import special
+
+        reach = math.ceil(_REACH * deviation / step)
+        ends = (np.arange(-reach, reach + 2) - 0.5) * (step / deviation)
+        parts.append(np.diff(special.ndtr(ends)))
+        offset -= reach * step
+    prob = _convolve_all(parts)
+    total = np.clip(np.arange(len(prob)) * step + offset, sure, sure + a.sum())
+    return _trim(total, prob, "grid")
+
+
+def _shared(steps: float, p: float) -> Floats:
+    below = int(steps)
+    prob = np.zeros(below + 2)
+    prob[below], prob[below + 1] = p * (1 - (steps - below)), p * (steps - below)
+    prob[0] += 1 - p
+    return prob

@@ -1,0 +1,72 @@
+"""A valid call of each public function of the pipeline, the lead score and the follow-up tasks."""
+
+from __future__ import annotations
+
+import numpy as np
+from calls import Call
+
+from crmvalue._follow_up import FollowUpRule, follow_up_due, follow_up_tasks
+from crmvalue._forecast_calibration import forecast_calibration
+from crmvalue._lead_score_fit import fit_lead_score
+from crmvalue._pipeline import forecast_pipeline
+from crmvalue._stage_probabilities import pipeline_velocity, stage_probabilities
+
+CALLS = [
+    Call(
+        forecast_pipeline,
+        {
+            "amount": [5000.0, 12000.0, 3000.0],
+            "probability": [0.6, 0.25, 0.9],
+            "month": ["2024-06-03", "2024-07-15", "2024-06-20"],
+            "group": ["Anna", "Boris", "Anna"],
+        },
+        out_of_range={"amount": -1.0, "probability": 1.5, "month": "2024-13-01", "confidence_level": 1.0},
+    ),
+    Call(
+        stage_probabilities,
+        {
+            "furthest_stage": ["offer", "call", "offer"],
+            "won": [True, False, False],
+            "stages": ["call", "offer"],
+        },
+    ),
+    Call(
+        pipeline_velocity,
+        {"n_deals": [40, 20], "average_deal": [5000.0, 9000.0], "win_rate": [0.25, 0.1], "cycle_days": [50.0, 90.0]},
+        out_of_range={"n_deals": 1.5, "average_deal": -1.0, "win_rate": 25.0, "cycle_days": 0.0},
+    ),
+    Call(
+        forecast_calibration,
+        {"probability": [0.2, 0.8, 0.5], "won": [False, True, True], "n_bins": 5},
+        out_of_range={"probability": -0.1, "n_bins": 0, "confidence_level": 1.0},
+    ),
+    Call(
+        fit_lead_score,
+        {
+            "X": [[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [3.0, 0.0], [0.0, 2.0]],
+            "y": [1, 0, 1, 0, 1, 0, 1, 0],
+            "names": ["demo", "visit"],
+            "rng": np.random.default_rng(1),
+        },
+        out_of_range={"X": 1e101, "y": 2, "penalty": 0.0, "holdout_share": 1.0, "confidence_level": 0.0},
+    ),
+    Call(
+        follow_up_due,
+        {"time": ["2024-05-31 17:00", "2024-06-03 10:00"], "hours": [24.0, 8.0]},
+        out_of_range={"time": "2024-02-30", "hours": 0.0},
+    ),
+    Call(
+        follow_up_tasks,
+        {
+            "customer": [1, 2],
+            "event": ["offer_answered", "visit"],
+            "time": ["2024-05-31 17:00", "2024-06-03 10:00"],
+            "rules": [FollowUpRule(event="offer_answered", hours=24)],
+            "as_of": "2024-06-03 12:00",
+            "done_at": ["2024-05-31 18:00", "2024-06-03 11:00"],
+        },
+        out_of_range={"time": "2024-02-30", "done_at": "2024-05-01"},
+        unbounded={"as_of"},
+        missing_allowed={"done_at"},
+    ),
+]

@@ -1,0 +1,379 @@
+"""Funnels from a log: against the slow way, by their rules, and in their counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from references_funnels import attempts_of, funnel_counts
+
+from crmvalue.errors import InputError
+from crmvalue.funnels import EventFunnel, Funnel, StageTimes, funnel_from_events, time_in_stage
+
+EPOCH = np.datetime64("2024-01-01", "us")
+DAY = np.timedelta64(1, "D")
+FREIREICH = [(t, True) for t in (6, 6, 6, 7, 10, 13, 16, 22, 23)]
+FREIREICH += [(t, False) for t in (6, 9, 10, 11, 17, 19, 20, 25, 32, 32, 34, 35)]
+ORDERS = ["ordered", "strict", "any", "stages"]
+REENTRIES = ["first", "best", "every"]
+
+
+def moment(t):
+    return EPOCH + np.timedelta64(round(t * 86_400_000_000), "us")
+
+
+def run(log, steps, *, as_of=1000.0, **options):
+    """Follow rows of (customer, event, day, source)."""
+    customer, event, time = ([row[k] for row in log] for k in range(3))
+    return funnel_from_events(
+        customer, event, np.array([moment(t) for t in time]), steps, as_of=moment(as_of), absent="allow", **options
+    )
+
+
+def log_of(events):
+    """One customer, one event a day."""
+    return [(1, event, float(t)) for t, event in enumerate(events)]
+
+
+events = st.sampled_from("abcdx")
+times = st.integers(0, 6).map(float) | st.integers(0, 6 * 1024).map(lambda t: t / 1024)  # exact in microseconds
+logs = st.lists(st.tuples(st.integers(1, 3), events, times, st.sampled_from(["web", "shop"])), min_size=1, max_size=24)
+ends = st.integers(0, 10 * 1024).map(lambda t: t / 1024)
+windows = st.none() | st.sampled_from([0.5, 1.0, 2.0, 3.0, 100.0])
+disjoint = st.sampled_from([[{"a"}, {"b"}, {"c"}], [{"b"}, {"a"}], [{"a", "d"}, {"b"}, {"c"}], [{"a"}, {"c", "b"}]])
+overlapping = st.sampled_from(
+    [[{"a"}, {"a"}, {"b"}], [{"a", "b"}, {"b", "c"}], [{"a"}, {"b"}, {"a"}, {"c"}], [{"a", "b"}, {"a"}, {"b", "c"}]]
+)
+questions = st.tuples(st.sampled_from(ORDERS), disjoint) | st.tuples(st.sampled_from(ORDERS[:2]), overlapping)
+
+
+def listed(steps):
+    return [sorted(step) for step in steps]
+
+
+class TestFunnelFromEvents:
+    """From an entry each step is its earliest event after the step before; entered = converted + lost + open."""
+
+    @pytest.mark.parametrize(
+        ("log", "steps", "window", "order", "level"),
+        [
+            # oracles.md, section 4
+            (range(1000, 1009), [1003, 1004, 1005, 1006, 1007], 2, "ordered", 3),
+            (range(1000, 1009), [1003, 1004, 1005, 1006, 1007], 3, "ordered", 4),
+            (range(1000, 1009), [1003, 1004, 1005, 1006, 1007], 4, "ordered", 5),
+            (range(1000, 1009), [1008, 1007, 1006, 1005, 1004, 1003, 1002, 1001], 100, "ordered", 1),
+            ("adbc", "abc", None, "ordered", 3),
+            ("adbc", "abc", None, "strict", 1),
+            ("ccbbaa", "abc", None, "ordered", 1),
+            ("ab", "aab", None, "ordered", 1),  # one event never satisfies two steps
+            ("aab", "aab", None, "ordered", 3),
+            # by hand
+            ("abc", "abc", None, "strict", 3),
+            ("cab", "abc", None, "any", 3),
+            ("cab", "abc", 1, "any", 2),
+            ("ac", "abc", None, "stages", 3),
+            ("b", "abc", None, "stages", 2),
+        ],
+    )
+    @pytest.mark.parametrize("reentry", REENTRIES)
+    def test_known_levels(self, log, steps, window, order, level, reentry):
+        result = run(log_of(log), list(steps), window=window, order=order, reentry=reentry)
+        assert max(result.level) == level
+        assert result.entered.tolist() == [sum(x > k for x in result.level) for k in range(len(list(steps)))]
+
+    def test_the_best_attempt_goes_further_than_the_first(self):
+        log = log_of("aabc")
+        assert run(log, list("abc"), order="strict").level.tolist() == [1]
+        assert run(log, list("abc"), order="strict", reentry="best").level.tolist() == [3]
+        assert run(log, list("abc"), order="strict", reentry="every").level.tolist() == [1, 3]
+
+    @given(logs, questions, windows, st.sampled_from(REENTRIES), st.booleans(), ends, st.booleans())
+    def test_equals_the_slow_way(self, log, question, window, reentry, exclude, as_of, by_row):
+        order, steps = question
+        options = {"window": window, "order": order, "reentry": reentry, "exclude": ["x"] * exclude}
+        options["ties"] = "row" if by_row else "steps"
+        result = run(log, listed(steps), as_of=as_of, **options)
+        expected, n_before = attempts_of(log, steps, as_of=as_of, **options)
+
+        rows = [(customer, attempt) for customer, kept in expected.items() for attempt in kept]
+        assert result.customer.tolist() == [customer for customer, _ in rows]
+        assert result.level.tolist() == [attempt["level"] for _, attempt in rows]
+        assert result.is_lost.tolist() == [attempt["lost"] for _, attempt in rows]
+        assert result.is_matured.tolist() == [attempt["matured"] for _, attempt in rows]
+        assert [t.tolist() for t in result.ended_at] == [moment(attempt["end"]).tolist() for _, attempt in rows]
+        for i, (_, attempt) in enumerate(rows):
+            reached = result.step_time[i][~np.isnat(result.step_time[i])]
+            assert reached.tolist() == [moment(t).tolist() for t in attempt["times"]]
+            if order == "stages":
+                assert result.skipped[i].tolist() == attempt["skipped"]
+                assert result.n_returns[i].tolist() == attempt["returns"]
+        parts = (result.entered, result.converted, result.lost, result.open)
+        assert tuple(part.tolist() for part in parts) == funnel_counts(expected, len(steps))
+        known = [row for row in log if row[2] <= as_of]
+        assert result.n_later == len(log) - len(known)
+        assert result.n_customers == len({row[0] for row in known})
+        assert result.n_without_entry == result.n_customers - len(expected)
+        assert result.n_before_entry == n_before
+        named = set().union(*steps, {"x"} if exclude else set())
+        assert result.n_other == sum(row[1] not in named for row in known)
+
+    @given(logs, questions, windows, st.sampled_from(REENTRIES), ends, st.sampled_from(["entry", "last"]))
+    def test_every_attempt_is_in_one_place_and_one_group(self, log, question, window, reentry, as_of, belongs_to):
+        order, steps = question
+        options = {"as_of": as_of, "window": window, "order": order, "reentry": reentry}
+        whole = run(log, listed(steps), **options)
+        by = run(log, listed(steps), **options, by=[row[3] for row in log], belongs_to=belongs_to)
+        for result in (whole, by):
+            assert (result.entered == result.converted + result.lost + result.open).all()
+            assert (result.matured <= result.entered).all()
+        for name in ("entered", "converted", "lost", "open", "matured"):
+            assert getattr(by, name).sum(axis=0).tolist() == getattr(whole, name).tolist()
+        assert len(whole) == len(by) == whole.entered[0]
+
+    @given(logs, questions, windows, st.sampled_from(REENTRIES), st.randoms(), st.sampled_from(["entry", "last"]))
+    def test_order_of_rows_does_not_matter(self, log, question, window, reentry, random, belongs_to):
+        order, steps = question
+        options = {"window": window, "order": order, "reentry": reentry, "exclude": ["x"], "belongs_to": belongs_to}
+        mixed = random.sample(log, len(log))
+        one = run(log, listed(steps), **options, by=[row[3] for row in log])
+        assert one == run(mixed, listed(steps), **options, by=[row[3] for row in mixed])
+
+    @given(logs, questions, windows, st.sampled_from(REENTRIES))
+    def test_names_of_customers_do_not_matter(self, log, question, window, reentry):
+        order, steps = question
+        options = {"window": window, "order": order, "reentry": reentry}
+        other = [(f"customer {10**6 - row[0]}", *row[1:]) for row in log]
+        one, two = run(log, listed(steps), **options), run(other, listed(steps), **options)
+        assert one.entered.tolist() == two.entered.tolist()
+        assert sorted(one.level.tolist()) == sorted(two.level.tolist())
+
+    @given(logs, questions, st.sampled_from([0.5, 1.0, 2.0]), st.floats(1, 4), st.sampled_from(["first", "best"]))
+    def test_a_wider_window_never_lowers_a_level(self, log, question, window, times_as_wide, reentry):
+        order, steps = question
+        options = {"order": order, "reentry": reentry, "exclude": ["x"]}
+        narrow = run(log, listed(steps), window=window, **options)
+        wide = run(log, listed(steps), window=window * times_as_wide, **options)
+        assert (wide.level >= narrow.level).all()
+        assert (run(log, listed(steps), **options).level >= wide.level).all()
+
+    @given(logs, disjoint, windows)
+    def test_looser_orders_reach_no_less(self, log, steps, window):
+        levels = [run(log, listed(steps), window=window, order=order, reentry="best").entered for order in ORDERS]
+        ordered, strict, unordered, stages = levels
+        assert (strict <= ordered).all()
+        assert (ordered <= unordered).all()
+        assert (ordered <= stages).all()
+
+    @given(logs, questions, windows, st.sampled_from(REENTRIES))
+    def test_wide_columns_sort_alike(self, log, question, window, reentry):
+        """Customers and microseconds far apart leave no room for one key: the sort by columns gives the same."""
+        order, steps = question
+        options = {"window": window, "order": order, "reentry": reentry}
+        far = [(9, "b", -400_000.0 - 1e-9), *[(c, e, t + 0.000_001) for c, e, t, _ in log]]
+        near = [(9, "b", -1.0), *[(c, e, t + 0.000_001) for c, e, t, _ in log]]
+        crowd = [(10 + c, "z", 2_000_000.0) for c in range(2**12)]
+        one = run(far + crowd, listed(steps), **options)
+        two = run(near, listed(steps), **options)
+        assert one.level[one.customer < 9].tolist() == two.level[two.customer < 9].tolist()
+
+    def test_whose_a_prospect_is(self):
+        log = [(1, "a", 0.0, "web"), (1, "z", 1.0, "ad"), (1, "b", 2.0, "shop"), (2, "a", 0.0, "shop")]
+        by = [row[3] for row in log]
+        at_entry = run(log, ["a", "b"], by=by)
+        assert at_entry.groups == ("ad", "shop", "web")
+        assert at_entry.entered.tolist() == [[0, 0], [1, 0], [1, 1]]
+        assert run(log, ["a", "b"], by=by, belongs_to="last").entered.tolist() == [[0, 0], [2, 1], [0, 0]]
+
+    def test_young_prospects_are_open_and_not_lost(self):
+        log = [(1, "a", 0.0), (2, "a", 8.0), (2, "b", 9.0), (3, "a", 9.0)]
+        result = run(log, ["a", "b"], window=5, as_of=10)
+        assert (result.lost.tolist(), result.open.tolist()) == ([1, 0], [1, 0])
+        assert result.step_conversion.tolist() == [0.0]  # only the first had its five days
+        assert result.naive_step_conversion.tolist() == [1 / 3]
+        assert result.overall_conversion == 0.0
+        assert result.naive_overall_conversion == 1 / 3
+        assert "1 reached b, 1 are lost, 1 still open" in result.conclusion
+        at_end = run(log, ["a", "b"], window=5, as_of=13)
+        assert (at_end.lost.tolist(), at_end.open.tolist()) == ([1, 0], [1, 0])
+        assert run(log, ["a", "b"], window=5, as_of=14).lost.tolist() == [2, 0]  # both ends in: nothing can follow
+
+    def test_without_a_window_conversion_is_unknown(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        assert np.isnan(result.step_conversion).all()
+        assert np.isnan(result.overall_conversion)
+        assert "cannot be read" in result.conclusion
+
+    def test_an_excluded_event_ends_an_attempt(self):
+        log = log_of("axbab")
+        assert run(log, ["a", "b"], exclude=["x"]).level.tolist() == [1]
+        assert run(log, ["a", "b"], exclude=["x"]).is_lost.tolist() == [True]
+        assert run(log, ["a", "b"], exclude=["x"], reentry="every").level.tolist() == [1, 2]
+
+    def test_ties(self):
+        log = [(1, "b", 0.0), (1, "a", 0.0)]
+        assert run(log, ["a", "b"]).level.tolist() == [2]
+        assert run(log, ["a", "b"], ties="row").level.tolist() == [1]
+        with pytest.raises(InputError, match="time"):
+            run(log, ["a", "b"], ties="error")
+        assert run([(1, "b", 0.0), (2, "a", 0.0)], ["a", "b"], ties="error").level.tolist() == [1]
+
+    def test_signals_of_stages(self):
+        """Skips and returns, as an account manager would count them."""
+        stages = {"interest": ["click", "subscribe"], "desire": ["price list", "demo"], "action": ["call"]}
+        result = run(log_of(["click", "call"]), stages, order="stages")
+        assert result.stages == ("interest", "desire", "action")
+        assert result.skipped.tolist() == [[False, True, False]]
+        result = run(log_of(["demo", "click", "subscribe", "demo", "call", "click"]), stages, order="stages")
+        assert result.skipped.tolist() == [[True, False, False]]
+        assert result.n_returns.tolist() == [[2, 0, 0]]
+
+    def test_takes_what_people_have(self):
+        columns = {"customer": ["u", "u"], "event": ["lead", "deal"], "time": ["2024-01-01", "2024-01-03"]}
+        rest = {"steps": Funnel(["lead", "deal"]), "as_of": dt.date(2024, 2, 1), "window": dt.timedelta(days=2)}
+        one = funnel_from_events(**columns, **rest)
+        assert one.level.tolist() == [2]
+        assert one.window == 2
+        frame = pd.DataFrame(columns).assign(time=lambda table: pd.to_datetime(table["time"]))
+        table = pl.DataFrame(columns)
+        for made in (frame, table):
+            assert funnel_from_events(made["customer"], made["event"], made["time"], **rest) == one
+        assert funnel_from_events(**columns, **{**rest, "window": np.timedelta64(48, "h")}) == one
+
+    def test_no_entry_at_all(self):
+        result = run(log_of("bb"), ["a", "b"], reentry="every")
+        assert (result.n_without_entry, result.n_before_entry, len(result)) == (1, 0, 0)
+
+    def test_intervals_of_the_matured(self):
+        log = [(c, "a", 0.0) for c in range(20)] + [(c, "b", 1.0) for c in range(5)] + [(99, "a", 9.5)]
+        made = run(log, ["a", "b"], window=2, as_of=10).conversion(confidence_level=0.9)
+        assert made.counts.tolist() == [20, 5]
+        assert made.confidence_level == 0.9
+        by = run(log, ["a", "b"], window=2, as_of=10, by=[row[0] % 2 for row in log])
+        with pytest.raises(InputError, match="first stage"):
+            run([(1, "a", 0.0)], ["a", "b"]).conversion()
+        assert by.conversion().groups == ("0", "1")
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"steps": ["laed", "deal"]}, "steps"),
+            ({"steps": ["lead"]}, "steps"),
+            ({"steps": "lead"}, "steps"),
+            ({"steps": [1.5, "deal"]}, "steps"),
+            ({"steps": [[], "deal"]}, "steps"),
+            ({"steps": {"one": "lead", "": "deal"}}, "steps"),
+            ({"steps": ["lead", "lead"], "order": "any"}, "steps"),
+            ({"exclude": ["lead"]}, "exclude"),
+            ({"exclude": ["refund"]}, "exclude"),
+            ({"exclude": 1.5}, "exclude"),
+            ({"window": 0}, "window"),
+            ({"window": 1e7}, "window"),
+            ({"window": "30"}, "window"),
+            ({"window": dt.timedelta(0)}, "window"),
+            ({"order": "free"}, "order"),
+            ({"reentry": "last"}, "reentry"),
+            ({"ties": "first"}, "ties"),
+            ({"belongs_to": "first"}, "belongs_to"),
+            ({"absent": "ignore"}, "absent"),
+            ({"customer": [], "event": [], "time": [], "absent": "allow"}, "customer"),
+            ({"by": ["x"]}, "by"),
+            ({"by": ["x", None]}, "by"),
+            ({"event": ["lead"]}, "event"),
+            ({"event": ["lead", None]}, "event"),
+            ({"time": ["2024-01-01", None]}, "time"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        valid = {"customer": [1, 1], "event": ["lead", "deal"], "time": ["2024-01-01", "2024-01-02"]}
+        with pytest.raises(InputError) as caught:
+            funnel_from_events(**{**valid, "steps": ["lead", "deal"], "as_of": "2024-02-01", **changes})
+        assert caught.value.name == name
+
+    def test_a_misspelt_step_gets_a_hint(self):
+        with pytest.raises(InputError, match="'lead'"):
+            funnel_from_events([1], ["lead"], ["2024-01-01"], ["laed", "deal"], as_of="2024-02-01")
+
+    def test_many_windows_at_once(self):
+        """A million events in a moment, and an attempt for each of many entries."""
+        n = 200_000
+        rng = np.random.default_rng(1)
+        time = moment(0) + rng.integers(0, 30 * 86400, n) * np.timedelta64(1, "s")
+        result = funnel_from_events(
+            rng.integers(0, 5000, n),
+            rng.integers(0, 5, n),
+            time,
+            [0, 1, 2],
+            as_of=moment(30),
+            window=2,
+            reentry="every",
+        )
+        assert (result.entered == result.converted + result.lost + result.open).all()
+        spent = result.step_time[:, -1] - result.step_time[:, 0]
+        assert (spent[~np.isnat(spent)] <= 2 * DAY).all()
+
+
+class TestEventFunnel:
+    """A frozen value whose columns go together."""
+
+    RESULT = run(log_of("ab"), ["a", "b"])
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"level": [1, 2]}, {"level": [3]}, {"step_time": np.zeros((1, 3), "M8[us]")}, {"groups": ("x",)}],
+    )
+    def test_rejections(self, changes):
+        with pytest.raises(InputError):
+            attrs.evolve(self.RESULT, **{k: np.array(v) if k != "groups" else v for k, v in changes.items()})
+
+    def test_is_read_only(self):
+        assert isinstance(self.RESULT, EventFunnel)
+        with pytest.raises(ValueError, match="read-only"):
+            self.RESULT.level[0] = 1
+
+
+class TestTimeInStage:
+    """Kaplan-Meier quantiles: the first time by which so large a share has moved on."""
+
+    def test_freireich(self):
+        """6-MP, oracles.md: survival .8571 .8067 .7529 .6902 .6275 .5378 .4482 at 6, 7, 10, 13, 16, 22, 23."""
+        log = []
+        for customer, (t, over) in enumerate(FREIREICH):
+            log += [(customer, "a", 0.0), (customer, "b" if over else "x", float(t))]
+        result = run(log, ["a", "b"], exclude=["x"])
+        probs = [0.14, 0.15, 0.2, 0.3, 0.37, 0.4, 0.5, 0.56]
+        times = time_in_stage(result, prob=probs)
+        assert times.time_in_stage.tolist() == [[6, 7, 10, 13, 16, 22, 23, np.inf]]
+        assert times.time_to_convert.tolist() == times.time_in_stage[0].tolist()
+        assert (times.n_moved_on.tolist(), times.n_censored.tolist()) == ([9], [12])
+
+    @given(st.lists(st.floats(0, 100).map(lambda t: round(t, 3)), min_size=1, max_size=30), st.floats(0.01, 0.99))
+    def test_without_censoring_it_is_the_plain_quantile(self, waits, prob):
+        log = [row for c, wait in enumerate(waits) for row in ((c, "a", 0.0), (c, "b", wait))]
+        made = float(time_in_stage(run(log, ["a", "b"]), prob=[prob]).time_in_stage[0, 0])
+        assert made == pytest.approx(np.quantile(waits, prob, method="inverted_cdf"), abs=1e-9)
+
+    def test_open_prospects_count(self):
+        """Of three one moved on after a day, two still wait: the median is not known, nor is it a day."""
+        log = [(1, "a", 0.0), (1, "b", 1.0), (2, "a", 0.0), (3, "a", 0.0)]
+        assert time_in_stage(run(log, ["a", "b"], as_of=5), prob=[0.3, 0.5]).time_in_stage.tolist() == [[1.0, np.inf]]
+
+    def test_nobody_moved_on(self):
+        times = time_in_stage(run(log_of("a"), ["a", "b", "c"]))
+        assert isinstance(times, StageTimes)
+        assert np.isinf(times.time_in_stage).all()
+        assert times.n_censored.tolist() == [1, 0]
+
+    @pytest.mark.parametrize("prob", [[0.0], [1.0], [np.nan], 0.5])
+    def test_rejects_probabilities(self, prob):
+        with pytest.raises(InputError, match="prob"):
+            time_in_stage(TestEventFunnel.RESULT, prob=prob)
+
+    def test_rejects_other_values(self):
+        with pytest.raises(InputError, match="result"):
+            time_in_stage([1, 2])

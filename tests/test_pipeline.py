@@ -1,0 +1,345 @@
+"""Forecasts of a pipeline, chances by stage, velocity and past forecasts."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from crmvalue._forecast_calibration import forecast_calibration
+from crmvalue._pipeline import forecast_pipeline
+from crmvalue._stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue.errors import InputError
+
+chances = st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]) | st.floats(0.001, 0.999)
+deals = st.lists(st.tuples(st.integers(0, 40), chances), min_size=1, max_size=9)
+STAGES = ("call", "presentation", "offer")
+
+
+def all_outcomes(rows):
+    """Probability of each total, by going through who is won and who is not."""
+    found = {}
+    for won in itertools.product([0, 1], repeat=len(rows)):
+        total = sum(Fraction(a) for (a, _), w in zip(rows, won, strict=True) if w)
+        prob = math.prod(p if w else 1 - p for (_, p), w in zip(rows, won, strict=True))
+        found[total] = found.get(total, 0.0) + prob
+    return {total: prob for total, prob in sorted(found.items()) if prob > 0}
+
+
+def forecast_of(rows, **options):
+    return forecast_pipeline([a for a, _ in rows], [p for _, p in rows], **options)
+
+
+def drawn_totals(amount, probability, n, rng):
+    return np.array([amount @ (rng.random(len(amount)) < probability) for _ in range(n)])
+
+
+class TestForecastPipeline:
+    """The total of independent deals: sum of amount times 1 with its probability, else 0."""
+
+    @given(deals)
+    def test_exact_equals_going_through_all_outcomes(self, rows):
+        forecast = forecast_of(rows)
+        wanted = all_outcomes(rows)
+        assert forecast.method == "exact"
+        mine = dict(zip(forecast.total.tolist(), forecast.prob_total.tolist(), strict=True))
+        for total in mine.keys() | {float(t) for t in wanted}:
+            assert mine.get(total, 0.0) == pytest.approx(wanted.get(Fraction(total), 0.0), abs=1e-12)
+
+    @given(st.lists(st.tuples(st.floats(0.001, 1e6), chances), min_size=1, max_size=8))
+    def test_amounts_without_a_common_unit_are_counted_one_by_one(self, rows):
+        forecast = forecast_of([(a + math.pi, p) for a, p in rows], method="exact")
+        wanted = all_outcomes([(a + math.pi, p) for a, p in rows])
+        goals = [float(t) for t in wanted]
+        for goal in goals:
+            slow = sum(prob for total, prob in wanted.items() if float(total) >= goal * (1 - 1e-10))
+            assert forecast.prob_at_least(goal) == pytest.approx(slow, abs=1e-7)
+
+    @given(deals)
+    def test_mean_and_deviation_are_those_of_the_distribution(self, rows):
+        forecast = forecast_of(rows)
+        mean = float(forecast.total @ forecast.prob_total)
+        assert forecast.expected == pytest.approx(mean, abs=1e-9)
+        variance = float((forecast.total - mean) ** 2 @ forecast.prob_total)
+        assert forecast.standard_deviation**2 == pytest.approx(variance, abs=1e-7)
+        assert forecast.prob_total.sum() == pytest.approx(1, abs=1e-12)
+
+    @given(deals, st.randoms(use_true_random=False))
+    def test_order_of_deals_does_not_matter(self, rows, random):
+        one = forecast_of(rows)
+        random.shuffle(rows)
+        other = forecast_of(rows)
+        assert other.expected == pytest.approx(one.expected)
+        np.testing.assert_array_equal(other.total, one.total)
+        np.testing.assert_allclose(other.prob_total, one.prob_total, atol=1e-14)
+
+    @given(deals, st.lists(st.integers(0, 2), min_size=9, max_size=9))
+    def test_groups_and_months_add_up(self, rows, code):
+        code = code[: len(rows)]
+        month = [f"2024-0{c + 1}-1{c}" for c in code]
+        forecast = forecast_of(rows, group=code, month=month)
+        for table in (forecast.by_group, forecast.by_month):
+            assert table.n_deals.sum() == forecast.n_deals
+            assert table.amount.sum() == pytest.approx(forecast.amount)
+            assert table.expected.sum() == pytest.approx(forecast.expected)
+            assert (table.standard_deviation**2).sum() == pytest.approx(forecast.standard_deviation**2)
+        for place, c in enumerate(sorted(set(code))):
+            alone = forecast_of([row for row, of in zip(rows, code, strict=True) if of == c])
+            assert (forecast.by_group.low[place], forecast.by_group.high[place]) == alone.interval
+
+    @pytest.mark.parametrize("p", [0.01, 0.3, 0.97])
+    @pytest.mark.parametrize("n", [1, 30, 5000])
+    def test_equal_amounts_are_binomial(self, n, p):
+        forecast = forecast_pipeline([250.0] * n, [p] * n)
+        assert forecast.method == "exact"
+        at = np.rint(forecast.total / 250).astype(int)
+        np.testing.assert_allclose(forecast.prob_total, stats.binom.pmf(at, n, p), atol=1e-13)
+        for q in (0.025, 0.5, 0.975):
+            assert forecast.quantile(q) == 250 * stats.binom.ppf(q, n, p)
+
+    @pytest.mark.parametrize("n", [40, 3000])
+    def test_grid_is_close_to_exact(self, n):
+        rng = np.random.default_rng(n)
+        amount, probability = rng.integers(1, 300, n) * 1.0, rng.random(n)
+        exact = forecast_pipeline(amount, probability, method="exact")
+        grid = forecast_pipeline(amount, probability, method="grid")
+        assert (exact.method, grid.method) == ("exact", "grid")
+        prob = np.linspace(0.001, 0.999, 201)
+        step = amount.sum() / 2**16
+        assert np.abs(exact.quantile(prob) - grid.quantile(prob)).max() <= 1 + n**0.5 * step
+        assert grid.total @ grid.prob_total == pytest.approx(exact.expected, rel=1e-9)
+
+    def test_more_deals_than_the_lattice_takes_are_close_to_exact(self):
+        """Some large deals stand alone, 8,000 small ones join as a normal amount."""
+        rng = np.random.default_rng(5)
+        n = 12_000
+        amount = np.rint(rng.lognormal(3, 1, n)) + 1
+        probability = rng.uniform(0.02, 0.4, n)
+        exact = forecast_pipeline(amount, probability, method="exact")
+        grid = forecast_pipeline(amount, probability, method="grid")
+        prob = np.array([0.001, 0.025, 0.25, 0.5, 0.75, 0.975, 0.999])
+        assert np.abs(exact.quantile(prob) - grid.quantile(prob)).max() < 0.005 * exact.standard_deviation
+
+    @pytest.mark.parametrize("whale", [0.0, 5e5])
+    def test_approximation_agrees_with_simulation(self, whale):
+        """A single deal as large as the rest gives two humps, which a normal curve would miss."""
+        rng = np.random.default_rng(3)
+        amount = np.append(rng.lognormal(9, 1, 60), whale)
+        probability = np.append(rng.beta(1, 3, 60), 0.3)
+        forecast = forecast_pipeline(amount, probability)
+        assert forecast.method == "grid"
+        drawn = np.sort(drawn_totals(amount, probability, 20_000, rng))
+        up_to = 1 - forecast.prob_at_least(drawn)
+        distance = np.abs(up_to - np.arange(20_000) / 20_000).max()
+        assert distance < 1.95 / math.sqrt(20_000)  # Kolmogorov's limit for p = 0.001
+        low, high = forecast.interval
+        assert np.mean((drawn >= low) & (drawn <= high)) == pytest.approx(0.95, abs=0.006)
+
+    def test_a_million_deals(self):
+        rng = np.random.default_rng(8)
+        amount, probability = rng.lognormal(5, 1, 10**6), rng.uniform(0, 0.2, 10**6)
+        forecast = forecast_pipeline(amount, probability)
+        low, high = forecast.interval
+        assert (high - low) / forecast.standard_deviation == pytest.approx(2 * 1.959964, rel=1e-3)
+        assert (low + high) / 2 == pytest.approx(forecast.expected, rel=1e-4)
+
+    def test_sure_deals_only_shift(self):
+        forecast = forecast_pipeline([0.1, math.pi, 7.0, 0.0], [1, 0, 1, 0.5])
+        assert forecast.total.tolist() == [7.1]
+        assert forecast.standard_deviation == 0
+        assert forecast.method == "exact"
+
+    def test_conclusion(self):
+        forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9])
+        assert forecast.conclusion == (
+            "3 open deals worth 20,000 are expected to bring 8,700; with 95 % probability from 0 to 20,000, "
+            "if the deals are independent and their probabilities are right."
+        )
+        assert forecast.prob_at_least([0, 8000, 8000.01, 20000, 20001]) == pytest.approx([1, 0.655, 0.25, 0.135, 0])
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"probability": [0.1]}, "probability"),
+            ({"amount": [], "probability": []}, "amount"),
+            ({"month": ["2024-01-01"]}, "month"),
+            ({"group": ["a"]}, "group"),
+            ({"group": ["a", None]}, "group"),
+            ({"method": "normal"}, "method"),
+            ({"amount": [1.0, np.nan]}, "amount"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            forecast_pipeline(**{"amount": [1.0, 2.0], "probability": [0.1, 0.2], **changes})
+        assert caught.value.name == name
+
+    def test_exact_out_of_reach_is_refused(self):
+        with pytest.raises(InputError, match="16 deals"):
+            forecast_pipeline(np.arange(17) + math.pi, np.full(17, 0.5), method="exact")
+
+    @pytest.mark.parametrize("prob", [0, 1, -0.1, np.nan])
+    def test_quantile_rejections(self, prob):
+        with pytest.raises(InputError):
+            forecast_pipeline([1], [0.5]).quantile(prob)
+
+
+class TestStageProbabilities:
+    """Won over reached, of closed deals; who reached a stage reached those before it."""
+
+    @given(st.lists(st.tuples(st.sampled_from(STAGES), st.booleans()), min_size=1, max_size=60))
+    def test_equals_counting(self, rows):
+        learned = stage_probabilities([s for s, _ in rows], [w for _, w in rows], stages=STAGES)
+        for i, _ in enumerate(STAGES):
+            reached = [w for s, w in rows if w or STAGES.index(s) >= i]
+            assert learned.n_reached[i] == len(reached)
+            assert learned.n_won[i] == sum(reached)
+        assert np.nanmin(np.diff(learned.prob_won), initial=0) >= 0
+        assert StageProbabilities.from_json(learned.to_json()) == learned
+
+    def test_intervals_are_wilson(self):
+        """Newcombe (1998): 81 of 263, 15 of 148 and 0 of 20."""
+        learned = StageProbabilities(stages=["a", "b"], n_reached=[263, 148], n_won=[81, 15])
+        low, high = learned.interval()
+        assert (low[0], high[0]) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+        assert (low[1], high[1]) == pytest.approx((0.0624, 0.1605), abs=5e-5)
+        assert StageProbabilities(stages=["a"], n_reached=[20], n_won=[0]).interval().high == pytest.approx(
+            [0.1611], abs=5e-5
+        )
+
+    def test_open_deals_get_the_chance_of_their_stage(self):
+        learned = StageProbabilities(stages=STAGES, n_reached=[200, 100, 0], n_won=[20, 0, 0])
+        assert learned.assign(["presentation", "call"]).tolist() == [0.0, 0.1]
+        low, high = learned.assign_interval(["call"])
+        assert low[0] < 0.1 < high[0]
+        assert np.isnan(learned.prob_won[2])
+        assert np.isnan(learned.interval().low[2])
+        assert learned.conclusion == (
+            "Won of those who reached: call 20 of 200 (10%, 7% to 15%), presentation 0 of 100 (0%, 0% to 4%), "
+            "offer unknown."
+        )
+        with pytest.raises(InputError) as caught:
+            learned.assign(["call", "offer"])
+        assert (caught.value.name, caught.value.index, caught.value.value) == ("stage", 1, "offer")
+        with pytest.raises(InputError, match="one of call"):
+            learned.assign(["deal"])
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ((["call", "deal"], [True, False], STAGES), "furthest_stage"),
+            ((["call", None], [True, False], STAGES), "furthest_stage"),
+            ((["call"], [True, False], STAGES), "won"),
+            ((["call"], [1], STAGES), "won"),
+            (([], [], STAGES), "won"),
+            ((["call"], [True], ["call", "call"]), "stages"),
+            ((["call"], [True], "call"), "stages"),
+            ((["call"], [True], []), "stages"),
+        ],
+    )
+    def test_rejections(self, arguments, name):
+        furthest, won, stages = arguments
+        with pytest.raises(InputError) as caught:
+            stage_probabilities(furthest, won, stages=stages)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"n_reached": [1, 2, 2]}, "n_reached"),
+            ({"n_won": [9, 1, 1]}, "n_won"),
+            ({"n_won": [1, 1]}, "n_won"),
+            ({"n_won": [1, 1, -1]}, "n_won"),
+        ],
+    )
+    def test_value_rejections(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            StageProbabilities(**{"stages": STAGES, "n_reached": [8, 4, 2], "n_won": [1, 1, 1], **changes})
+        assert caught.value.name == name
+
+
+class TestPipelineVelocity:
+    """Deals times average amount times win rate over cycle."""
+
+    def test_known(self):
+        assert pipeline_velocity(40, 5000, 0.25, 50) == 1000
+        np.testing.assert_array_equal(pipeline_velocity([40, 0], 5000, 0.25, [50, 50]), [1000, 0])
+
+
+class TestForecastCalibration:
+    """Expected against actual wins by bin, Brier score, and tests of the total and of the single probabilities."""
+
+    @given(st.lists(st.tuples(chances, st.booleans()), min_size=1, max_size=50), st.integers(1, 12))
+    def test_bins_hold_every_deal_once(self, rows, n_bins):
+        p, won = map(np.array, zip(*rows, strict=True))
+        found = forecast_calibration(p, won, n_bins=n_bins)
+        assert found.n_deals.sum() == len(rows)
+        assert found.n_won.sum() == won.sum()
+        assert found.expected.sum() == pytest.approx(p.sum())
+        for b in range(n_bins):
+            low, high = found.edge[b], found.edge[b + 1]
+            inside = (p >= low) & ((p < high) | (b == n_bins - 1))
+            assert found.n_deals[b] == inside.sum()
+            assert found.n_won[b] == won[inside].sum()
+        assert found.brier_score == pytest.approx(np.mean((p - won) ** 2))
+        assert 0 <= found.p_value_total <= 1
+
+    def test_total_is_the_binomial_test(self):
+        for n_won in (0, 3, 10, 19):
+            won = np.arange(20) < n_won
+            found = forecast_calibration(np.full(20, 0.3), won)
+            tails = stats.binom.cdf(n_won, 20, 0.3), stats.binom.sf(n_won - 1, 20, 0.3)
+            assert found.p_value_total == pytest.approx(min(1, 2 * min(tails)))
+
+    def test_right_forecasts_are_rarely_rejected_and_wrong_ones_mostly(self):
+        rng = np.random.default_rng(2)
+        right, wrong = [], []
+        for _ in range(400):
+            p = rng.beta(1, 2, 150)
+            true = rng.random(150) < p
+            found = forecast_calibration(p, true)
+            right.append([found.p_value, found.p_value_total])
+            extreme = p**2 / (p**2 + (1 - p) ** 2)
+            wrong.append(forecast_calibration(extreme, true).p_value)
+        share = np.mean(np.array(right) < 0.05, axis=0)
+        assert (share < 0.05 + 3 * math.sqrt(0.05 * 0.95 / 400)).all()  # three standard errors
+        assert share[0] > 0.01
+        assert np.mean(np.array(wrong) < 0.05) > 0.9
+
+    def test_sure_and_even_forecasts(self):
+        sure = forecast_calibration([1.0, 0.5], [False, True])
+        assert sure.p_value == sure.p_value_total == 0
+        even = forecast_calibration([0.5, 0.5, 1.0], [False, True, True])
+        assert math.isnan(even.p_value)
+        assert "cannot be tested" in even.conclusion
+        assert np.isnan(even.win_rate[0])
+        assert np.isnan(even.interval.low[0])
+        assert even.mean_probability[5] == 0.5
+
+    def test_conclusion(self):
+        found = forecast_calibration([0.5] * 8 + [0.9] * 8, [True] * 4 + [False] * 4 + [True] * 2 + [False] * 6)
+        assert found.conclusion.startswith(
+            "Of 16 deals 6 were won where 11.2 were expected, fewer than chance explains"
+        )
+        assert "do not fit what came" in found.conclusion
+        good = forecast_calibration([0.25] * 8, [True, True] + [False] * 6)
+        assert "within what chance explains" in good.conclusion
+        assert "Nothing shows" in good.conclusion
+
+    @pytest.mark.parametrize("won", [[1, 0], [True], ["yes", "no"], [[True, False]], [True, None]])
+    def test_rejections(self, won):
+        with pytest.raises(InputError) as caught:
+            forecast_calibration([0.5, 0.5], won)
+        assert caught.value.name == "won"
+
+    def test_is_frozen(self):
+        found = forecast_calibration([0.5], [True])
+        with pytest.raises(attrs.exceptions.FrozenInstanceError):
+            found.brier_score = 1
