@@ -36,7 +36,7 @@ class ForecastCalibration:
         Closed deals of each bin, and those that were won, shape (bins,).
     expected : ndarray
         Their probabilities added up: how many should have been won.
-    confidence_level : float
+    level : float
         Level of `interval`.
     brier_score : float
         Mean squared distance of the probability from what came, 0 the best.
@@ -60,7 +60,7 @@ class ForecastCalibration:
     n_deals: Integers = array_field()
     n_won: Integers = array_field()
     expected: Floats = array_field()
-    confidence_level: float
+    level: float
     brier_score: float
     brier_score_constant: float
     p_value_total: float
@@ -79,13 +79,13 @@ class ForecastCalibration:
     @property
     def interval(self) -> Interval:
         """Wilson's interval of each win rate by itself; NaN where the bin is empty."""
-        return share_interval(self.n_won, self.n_deals, self.confidence_level)
+        return share_interval(self.n_won, self.n_deals, self.level)
 
     @property
     def conclusion(self) -> str:
         """What the past says about the forecasts, in two sentences."""
         won, expected, n = int(self.n_won.sum()), float(self.expected.sum()), int(self.n_deals.sum())
-        alpha = 1 - self.confidence_level
+        alpha = 1 - self.level
         side = "more" if won > expected else "fewer"
         total = f"{side} than chance explains" if self.p_value_total < alpha else "within what chance explains"
         if math.isnan(self.p_value):
@@ -105,7 +105,7 @@ class ForecastCalibration:
 
 
 def forecast_calibration(
-    probability: ArrayLike, won: ArrayLike, *, n_bins: int = 10, confidence_level: float = 0.95
+    probability: ArrayLike, won: ArrayLike, *, n_bins: int = 10, level: float = 0.95
 ) -> ForecastCalibration:
     r"""Hold past forecasts against what came of them.
 
@@ -117,7 +117,7 @@ def forecast_calibration(
         Whether it was won, shape (deals,).
     n_bins : int, optional
         Bins of equal width, 1 to 1,000. Each holds its lower end, the last one both.
-    confidence_level : float, optional
+    level : float, optional
         Level of the intervals, in (0, 1).
 
     Returns
@@ -157,7 +157,7 @@ def forecast_calibration(
     require_same_length(probability=p, won=y)
     require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
     n = as_whole_number("n_bins", n_bins, low=1, high=1000)
-    level = as_fraction("confidence_level", confidence_level)
+    level = as_fraction("level", level)
     edge = np.linspace(0.0, 1.0, n + 1)
     bin_ = np.minimum(np.searchsorted(edge, p, side="right") - 1, n - 1)
     rate = y.mean()
@@ -167,7 +167,7 @@ def forecast_calibration(
         n_deals=own(np.bincount(bin_, minlength=n)),
         n_won=own(np.bincount(bin_[y], minlength=n)),
         expected=own(np.bincount(bin_, weights=p, minlength=n)),
-        confidence_level=level,
+        level=level,
         brier_score=float(np.mean((p - y) ** 2)),
         brier_score_constant=float(rate * (1 - rate)),
         p_value_total=p_value_total,

@@ -121,7 +121,7 @@ class FunnelConversion:
         Names of the stages.
     groups : tuple of str or None, default None
         Names of the groups; None without groups.
-    confidence_level : float, default 0.95
+    level : float, default 0.95
         Level of the intervals, and one minus the level of the tests.
 
     Examples
@@ -136,7 +136,7 @@ class FunnelConversion:
     counts: Integers = array_field(_counts)
     stages: tuple[str, ...] = attrs.field(converter=_stages)
     groups: tuple[str, ...] | None = checked_field("groups", _optional_names, default=None)
-    confidence_level: float = checked_field("confidence_level", as_fraction, default=0.95)
+    level: float = checked_field("level", as_fraction, default=0.95)
 
     def __attrs_post_init__(self) -> None:
         if len(self.stages) != self.counts.shape[-1]:
@@ -160,7 +160,7 @@ class FunnelConversion:
     def step_interval(self) -> Interval:
         """Wilson's interval for each step conversion; NaN where nobody was at the stage."""
         n = self.counts[..., :-1]
-        low, high = proportion_interval(self.counts[..., 1:], np.maximum(n, 1), level=self.confidence_level)
+        low, high = proportion_interval(self.counts[..., 1:], np.maximum(n, 1), level=self.level)
         return Interval(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
 
     @property
@@ -171,7 +171,7 @@ class FunnelConversion:
     @property
     def overall_interval(self) -> Interval:
         """Wilson's interval for the overall conversion."""
-        return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.confidence_level)
+        return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.level)
 
     @property
     def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str], ...]:
@@ -193,7 +193,7 @@ class FunnelConversion:
     def is_weakest_beyond_chance(self) -> Any:  # noqa: ANN401 - bool or array of bool
         """Whether the weakest step differs from every neighbour it has, at the stated level; one for each group."""
         p = self.neighbour_p_value
-        alpha = 1 - self.confidence_level
+        alpha = 1 - self.level
         differs = np.all(np.isnan(p) | (p < alpha), axis=-1) & np.any(~np.isnan(p), axis=-1)
         return bool(differs) if self.groups is None else differs
 
@@ -208,7 +208,7 @@ class FunnelConversion:
         for g, (name, row) in enumerate(zip(names, rows, strict=True)):
             lines.append(
                 f"{name}{row[-1]} of {row[0]} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
-                f"{100 * self.confidence_level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
+                f"{100 * self.level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
         return "\n".join(lines)
@@ -219,7 +219,7 @@ class FunnelConversion:
             "counts": self.counts.tolist(),
             "stages": list(self.stages),
             "groups": None if self.groups is None else list(self.groups),
-            "confidence_level": self.confidence_level,
+            "level": self.level,
         }
         return json.dumps(fields, ensure_ascii=False)
 
@@ -247,7 +247,7 @@ class FunnelConversion:
         said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
-        alpha = 1 - self.confidence_level
+        alpha = 1 - self.level
         parts = [
             f"{'lower than' if value < alpha else 'no difference shown from'} the step {side} it (p {_p_text(value)})"
             for value, side in zip(p, ("before", "after"), strict=True)
@@ -261,7 +261,7 @@ def conversion(
     *,
     funnel: Funnel | None = None,
     groups: Any = None,  # noqa: ANN401 - a list of names
-    confidence_level: float = 0.95,
+    level: float = 0.95,
 ) -> FunnelConversion:
     r"""Conversion of each step and overall from the counts of the stages, and the weakest step.
 
@@ -274,7 +274,7 @@ def conversion(
         Names of the stages; "stage 1", "stage 2", ... without it.
     groups : list of str, optional
         Names of the rows, such as sources or managers.
-    confidence_level : float, default 0.95
+    level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
 
     Returns
@@ -310,7 +310,7 @@ def conversion(
     if funnel is not None and not isinstance(funnel, Funnel):
         raise InputError("funnel", "a Funnel", funnel)
     stages = funnel.stages if funnel is not None else tuple(f"stage {k + 1}" for k in range(checked.shape[-1]))
-    return FunnelConversion(counts=checked, stages=stages, groups=groups, confidence_level=confidence_level)
+    return FunnelConversion(counts=checked, stages=stages, groups=groups, level=level)
 
 
 def _share(part: Integers, whole: Integers) -> Floats:

@@ -195,12 +195,10 @@ class EventFunnel:
         """Share of all attempts that have passed the funnel so far, as if the open ones were lost."""
         return _overall_share(self.entered)
 
-    def conversion(self, *, confidence_level: float = 0.95) -> FunnelConversion:
+    def conversion(self, *, level: float = 0.95) -> FunnelConversion:
         """Conversion of the matured attempts with its intervals; every group needs at least one."""
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
-        return FunnelConversion(
-            counts=self.matured, stages=self.stages, groups=names, confidence_level=confidence_level
-        )
+        return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)
 
     @property
     def conclusion(self) -> str:

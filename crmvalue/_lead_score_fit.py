@@ -51,7 +51,7 @@ class LeadScoreFit:
         Probability that a held-out lead that bought scores above one that did not, ties half; 0.5 is chance.
     auc_interval : Interval
         Its interval by Newcombe from the variance of Hanley and McNeil.
-    confidence_level : float
+    level : float
         Level of `auc_interval`.
     brier_score, brier_score_constant : float
         Mean squared error of the held-out probabilities, and of always saying the training share.
@@ -84,7 +84,7 @@ class LeadScoreFit:
     n_won_holdout: int
     auc: float
     auc_interval: Interval
-    confidence_level: float
+    level: float
     brier_score: float
     brier_score_constant: float
     calibration_intercept: float
@@ -99,7 +99,7 @@ class LeadScoreFit:
         gain = "better" if self.brier_score < self.brier_score_constant else "no better"
         return (
             f"On {self.n_holdout:,} held-out leads the score {told}: AUC {self.auc:.3f} "
-            f"({100 * self.confidence_level:.4g} % interval {low:.3f} to {high:.3f}). Its probabilities are {gain} "
+            f"({100 * self.level:.4g} % interval {low:.3f} to {high:.3f}). Its probabilities are {gain} "
             f"than one share for all (Brier score {self.brier_score:.4f} against {self.brier_score_constant:.4f}, "
             f"calibration slope {self.calibration_slope:.2f})."
         )
@@ -159,7 +159,7 @@ def fit_lead_score(
     names: Iterable[str],
     penalty: float = 1.0,
     holdout_share: float = 0.3,
-    confidence_level: float = 0.95,
+    level: float = 0.95,
     rng: np.random.Generator,
 ) -> LeadScoreFit:
     r"""Learn points from past leads by penalised logistic regression, and try them on leads held out.
@@ -178,7 +178,7 @@ def fit_lead_score(
         training leads. It keeps the coefficients finite where a signal separates the buyers completely.
     holdout_share : float, optional
         Share of buyers and of others that are held out, in (0, 1); at least two of each stand on both sides.
-    confidence_level : float, optional
+    level : float, optional
         Level of the interval of the AUC, in (0, 1).
     rng : numpy.random.Generator
         Draws who is held out.
@@ -229,7 +229,7 @@ def fit_lead_score(
     words = _names(names, x.shape[1])
     weight = as_positive("penalty", penalty)
     share = as_fraction("holdout_share", holdout_share)
-    level = as_fraction("confidence_level", confidence_level)
+    level = as_fraction("level", level)
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng)
     held = _hold_out(won, share, rng)
@@ -260,7 +260,7 @@ def fit_lead_score(
         n_won_holdout=int(y_held.sum()),
         auc=auc,
         auc_interval=_auc_interval(auc, int(y_held.sum()), int((~y_held).sum()), level),
-        confidence_level=level,
+        level=level,
         brier_score=float(np.mean((prob - y_held) ** 2)),
         brier_score_constant=float(np.mean((y_train.mean() - y_held) ** 2)),
         calibration_intercept=_calibration_intercept(log_odds, y_held),

@@ -103,7 +103,7 @@ class PipelineForecast:
         Their amounts added up: what comes if all are won [money].
     expected, standard_deviation : float
         Mean and standard deviation of the total [money].
-    confidence_level : float
+    level : float
         Level of `interval`, and of the intervals by month and by group.
     method : {"exact", "grid"}
         How the distribution was found.
@@ -128,7 +128,7 @@ class PipelineForecast:
     amount: float
     expected: float
     standard_deviation: float
-    confidence_level: float
+    level: float
     method: str
     total: Floats = array_field()
     prob_total: Floats = array_field()
@@ -138,7 +138,7 @@ class PipelineForecast:
     @property
     def interval(self) -> Interval:
         """Equal tails: each end is left out with at most half of what the level leaves."""
-        low, high = _ends(Distribution(self.total, self.prob_total, self.method), self.confidence_level)
+        low, high = _ends(Distribution(self.total, self.prob_total, self.method), self.level)
         return Interval(np.float64(low), np.float64(high))
 
     @property
@@ -147,7 +147,7 @@ class PipelineForecast:
         low, high = self.interval
         return (
             f"{self.n_deals:,} open deals worth {self.amount:,.0f} are expected to bring {self.expected:,.0f}; "
-            f"with {100 * self.confidence_level:.4g} % probability from {low:,.0f} to {high:,.0f}, "
+            f"with {100 * self.level:.4g} % probability from {low:,.0f} to {high:,.0f}, "
             f"if the deals are independent and their probabilities are right."
         )
 
@@ -205,7 +205,7 @@ def forecast_pipeline(
     *,
     month: ArrayLike | None = None,
     group: ArrayLike | None = None,
-    confidence_level: float = 0.95,
+    level: float = 0.95,
     method: ForecastMethod = "auto",
 ) -> PipelineForecast:
     r"""Forecast what open deals will bring, each won with its own probability, independently of the others.
@@ -220,7 +220,7 @@ def forecast_pipeline(
         Day on which each deal is expected to close; any day stands for its month.
     group : array_like, optional
         Manager, source or product of each deal, whole numbers or text.
-    confidence_level : float, optional
+    level : float, optional
         Level of the intervals, in (0, 1).
     method : {"auto", "exact", "grid"}, optional
         How the distribution is found. "auto" is exact where it can be, else the grid.
@@ -269,7 +269,7 @@ def forecast_pipeline(
     require_same_length(amount=a, probability=p)
     require(a >= 0, "amount", a, ">= 0")
     require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
-    level = as_fraction("confidence_level", confidence_level)
+    level = as_fraction("level", level)
     require_choice("method", method, get_args(ForecastMethod))
     by_month = by_group = None
     if month is not None:
@@ -287,7 +287,7 @@ def forecast_pipeline(
         amount=float(a.sum()),
         expected=float(a @ p),
         standard_deviation=_deviation(a, p),
-        confidence_level=level,
+        level=level,
         method=found.method,
         total=own(found.total),
         prob_total=own(found.prob),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_amounts, as_fraction, as_whole_number, require, require_same_length
+from crmvalue._checks import as_amounts, as_fraction, as_whole_number, require, require_same_length, to_array
 from crmvalue._values import array_field, own, stay_frozen
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def sequential_test(
     >>> sequential_test([0, 1, 0, 1], [0, 1, 1, 1]).p_value.round(3)
     array([1.   , 0.983, 0.983, 0.983])
     """
-    arm, y = _read_arms(variant), as_amounts("outcome", _numbers(outcome))
+    arm, y = _read_arms(variant), _numbers("outcome", outcome)
     require_same_length(variant=arm, outcome=y)
     r = as_fraction("share", share)
     level = as_fraction("level", level)
@@ -165,14 +165,14 @@ def sequential_test(
     )
 
 
-def _numbers(outcome: ArrayLike) -> ArrayLike:
-    """Take True for 1 where all are flags."""
-    array = np.asarray(outcome)
-    return array.astype(np.float64) if array.dtype.kind == "b" else outcome
+def _numbers(name: str, column: ArrayLike) -> Floats:
+    """Take a column of numbers, or of flags with True for 1."""
+    array, _ = to_array(name, column, "a column of numbers, or of True and False")
+    return as_amounts(name, array.astype(np.float64) if array.dtype.kind == "b" else column)
 
 
 def _read_arms(variant: ArrayLike) -> npt.NDArray[np.int64]:
-    arm = as_amounts("variant", _numbers(variant))
+    arm = _numbers("variant", variant)
     require(np.isin(arm, (0.0, 1.0)), "variant", arm, "0 for the control or 1 for the variant")
     return arm.astype(np.int64)
 

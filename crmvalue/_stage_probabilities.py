@@ -104,12 +104,12 @@ class StageProbabilities:
         ]
         return f"Won of those who reached: {', '.join(parts)}."
 
-    def interval(self, *, confidence_level: float = 0.95) -> Interval:
+    def interval(self, *, level: float = 0.95) -> Interval:
         """Give Wilson's interval of each probability.
 
         Parameters
         ----------
-        confidence_level : float, optional
+        level : float, optional
             Level of each interval by itself, in (0, 1).
 
         Returns
@@ -122,7 +122,7 @@ class StageProbabilities:
         InputError
             If the level is outside (0, 1).
         """
-        return share_interval(self.n_won, self.n_reached, as_fraction("confidence_level", confidence_level))
+        return share_interval(self.n_won, self.n_reached, as_fraction("level", level))
 
     def assign(self, stage: ArrayLike) -> Floats:
         """Give open deals the probability of the stage where they are.
@@ -144,14 +144,14 @@ class StageProbabilities:
         """
         return self._of_deals(stage, self.prob_won)
 
-    def assign_interval(self, stage: ArrayLike, *, confidence_level: float = 0.95) -> Interval:
+    def assign_interval(self, stage: ArrayLike, *, level: float = 0.95) -> Interval:
         """Give open deals the ends of the interval of their stage.
 
         Parameters
         ----------
         stage : array_like of str
             Stage of each open deal, shape (deals,).
-        confidence_level : float, optional
+        level : float, optional
             Level of each interval by itself, in (0, 1).
 
         Returns
@@ -164,7 +164,7 @@ class StageProbabilities:
         InputError
             If a stage is unknown, no closed deal reached it, or the level is outside (0, 1).
         """
-        low, high = self.interval(confidence_level=confidence_level)
+        low, high = self.interval(level=level)
         return Interval(self._of_deals(stage, np.asarray(low)), self._of_deals(stage, np.asarray(high)))
 
     def to_json(self) -> str:

@@ -307,9 +307,9 @@ def compare_means(
     >>> print(compare_means([[0, 0, 9, 0, 7, 0], [0, 12, 8, 0, 14, 9]], names=["old", "new"]).conclusion)
     No difference between new and old is shown: +4.5 (95 % interval -2.216 to +11.22), p = 0.16. It may still be there.
     """
-    columns = [as_amounts(f"values[{i}]", column) for i, column in enumerate(_arms(values))]
-    for i, column in enumerate(columns):
-        require(len(column) >= 2, f"values[{i}]", len(column), "at least two values")
+    columns = [as_amounts("values", column) for column in _arms(values)]
+    for column in columns:
+        require(len(column) >= 2, "values", len(column), "at least two values")
     n = np.array([len(column) for column in columns], dtype=np.int64)
     mean = np.array([column.mean() for column in columns])
     error = np.array([column.std(ddof=1) for column in columns]) / np.sqrt(n)
@@ -360,11 +360,11 @@ def compare_ratios(
     if len(above) != len(below):
         raise InputError("denominator", f"one column for each of the {len(above)} variants", len(below))
     n, mean, error = [], [], []
-    for i, (upper, lower) in enumerate(zip(above, below, strict=True)):
-        y, x = as_amounts(f"numerator[{i}]", upper), as_amounts(f"denominator[{i}]", lower)
-        rows = require_same_length(**{f"numerator[{i}]": y, f"denominator[{i}]": x})
-        require(rows >= 2, f"numerator[{i}]", rows, "at least two values")
-        require(x.sum() > 0, f"denominator[{i}]", float(x.sum()), "above 0 in sum")
+    for upper, lower in zip(above, below, strict=True):
+        y, x = as_amounts("numerator", upper), as_amounts("denominator", lower)
+        rows = require_same_length(numerator=y, denominator=x)
+        require(rows >= 2, "numerator", rows, "at least two values")
+        require(x.sum() > 0, "denominator", float(x.sum()), "above 0 in sum")
         ratio = y.sum() / x.sum()
         n.append(rows)
         mean.append(ratio)
@@ -379,8 +379,10 @@ class CovariateAdjustment:
 
     Parameters
     ----------
-    values : tuple of ndarray
-        Adjusted column of each variant; take it to :func:`compare_means`.
+    value : ndarray
+        Adjusted values of all customers, variant by variant; :attr:`values` parts them.
+    n : ndarray
+        Customers of each variant, shape (k,).
     coefficient : float
         Change of the value for one unit of the covariate.
     variance_reduction : float
@@ -392,9 +394,15 @@ class CovariateAdjustment:
     1.0
     """
 
-    values: tuple[Floats, ...]
+    value: Floats = array_field()
+    n: npt.NDArray[np.int64] = array_field()
     coefficient: float
     variance_reduction: float
+
+    @property
+    def values(self) -> tuple[Floats, ...]:
+        """Adjusted column of each variant; take them to :func:`compare_means`."""
+        return tuple(np.split(self.value, np.cumsum(self.n)[:-1]))
 
 
 def adjust_by_covariate(values: Iterable[ArrayLike], covariate: Iterable[ArrayLike]) -> CovariateAdjustment:
@@ -430,21 +438,25 @@ def adjust_by_covariate(values: Iterable[ArrayLike], covariate: Iterable[ArrayLi
     >>> round(found.coefficient, 6), round(found.variance_reduction, 3)
     (11.5, 0.989)
     """
-    ys = [as_amounts(f"values[{i}]", column) for i, column in enumerate(_arms(values))]
-    xs = [as_amounts(f"covariate[{i}]", column) for i, column in enumerate(_arms(covariate, "covariate"))]
+    ys = [as_amounts("values", column) for column in _arms(values)]
+    xs = [as_amounts("covariate", column) for column in _arms(covariate, "covariate")]
     if len(xs) != len(ys):
         raise InputError("covariate", f"one column for each of the {len(ys)} variants", len(xs))
-    for i, (y, x) in enumerate(zip(ys, xs, strict=True)):
-        require_same_length(**{f"values[{i}]": y, f"covariate[{i}]": x})
-        require(len(y) >= 2, f"values[{i}]", len(y), "at least two values")
+    for y, x in zip(ys, xs, strict=True):
+        require_same_length(values=y, covariate=x)
+        require(len(y) >= 2, "values", len(y), "at least two values")
     y_within = np.concatenate([y - y.mean() for y in ys])
     x_within = np.concatenate([x - x.mean() for x in xs])
     spread, total = float(x_within @ x_within), float(y_within @ y_within)
     slope = float(x_within @ y_within) / spread if spread > 0 else 0.0
     middle = float(np.concatenate(xs).mean())
-    adjusted = tuple(own(y - slope * (x - middle)).array for y, x in zip(ys, xs, strict=True))
     explained = min(slope * slope * spread / total, 1.0) if total > 0 else 0.0
-    return CovariateAdjustment(values=adjusted, coefficient=slope, variance_reduction=explained)
+    return CovariateAdjustment(
+        value=own(np.concatenate(ys) - slope * (np.concatenate(xs) - middle)),
+        n=own(np.array([len(y) for y in ys])),
+        coefficient=slope,
+        variance_reduction=explained,
+    )
 
 
 def _compare(

@@ -8,6 +8,14 @@ the stages of a funnel, your own or ready ones              :class:`Funnel`, :da
 conversion from counts, and the weakest step                :func:`conversion`
 conversion from a log of events, by group                   :func:`funnel_from_events`
 how long prospects stay at each stage                       :func:`time_in_stage`
+what the open deals will bring                              :func:`forecast_pipeline`, :class:`PipelineForecast`
+probability of a deal by its stage                          :func:`stage_probabilities`
+money that a pipeline brings per day                        :func:`pipeline_velocity`
+whether past forecasts were right                           :func:`forecast_calibration`
+points for what a prospect is and does                      :class:`LeadScore`, :class:`FitRule`, :class:`Signal`,
+                                                            :class:`Grade`
+points learned from past deals                              :func:`fit_lead_score`
+tasks that follow an event, in business hours too           :func:`follow_up_tasks`, :func:`follow_up_due`
 ==========================================================  ===========================================================
 
 A prospect that may still convert is open, never lost. Conversion of a step is the share of those at a stage who reach
@@ -16,6 +24,8 @@ the next one; overall conversion is the share of those who entered who reach the
 
 from __future__ import annotations
 
+from crmvalue._follow_up import BusinessHours, FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
+from crmvalue._forecast_calibration import ForecastCalibration, forecast_calibration
 from crmvalue._funnel_counts import (
     AIDA,
     B2B,
@@ -27,6 +37,10 @@ from crmvalue._funnel_counts import (
     conversion,
 )
 from crmvalue._funnel_events import EventFunnel, StageTimes, funnel_from_events, time_in_stage
+from crmvalue._lead_score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
+from crmvalue._lead_score_fit import LeadScoreFit, fit_lead_score
+from crmvalue._pipeline import PipelineForecast, PipelineTable, forecast_pipeline
+from crmvalue._stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
 
 __all__ = [
     "AIDA",
@@ -34,11 +48,32 @@ __all__ = [
     "MQL_SQL",
     "SALES",
     "TOP_MIDDLE_BOTTOM",
+    "BusinessHours",
     "EventFunnel",
+    "FitRule",
+    "FollowUpRule",
+    "FollowUpTasks",
+    "ForecastCalibration",
     "Funnel",
     "FunnelConversion",
+    "Grade",
+    "LeadScore",
+    "LeadScoreFit",
+    "LeadScores",
+    "PipelineForecast",
+    "PipelineTable",
+    "ScoreItem",
+    "Signal",
+    "StageProbabilities",
     "StageTimes",
     "conversion",
+    "fit_lead_score",
+    "follow_up_due",
+    "follow_up_tasks",
+    "forecast_calibration",
+    "forecast_pipeline",
     "funnel_from_events",
+    "pipeline_velocity",
+    "stage_probabilities",
     "time_in_stage",
 ]

@@ -17,7 +17,7 @@ LOG = {
 }
 
 CALLS = [
-    Call(conversion, {"counts": [500, 300, 120]}, out_of_range={"counts": -1, "confidence_level": 95.0}),
+    Call(conversion, {"counts": [500, 300, 120]}, out_of_range={"counts": -1, "level": 95.0}),
     Call(
         funnel_from_events,
         {**LOG, "window": 30.0, "by": ["web", "web", "shop"]},

@@ -20,7 +20,7 @@ CALLS = [
             "month": ["2024-06-03", "2024-07-15", "2024-06-20"],
             "group": ["Anna", "Boris", "Anna"],
         },
-        out_of_range={"amount": -1.0, "probability": 1.5, "month": "2024-13-01", "confidence_level": 1.0},
+        out_of_range={"amount": -1.0, "probability": 1.5, "month": "2024-13-01", "level": 1.0},
     ),
     Call(
         stage_probabilities,
@@ -38,7 +38,7 @@ CALLS = [
     Call(
         forecast_calibration,
         {"probability": [0.2, 0.8, 0.5], "won": [False, True, True], "n_bins": 5},
-        out_of_range={"probability": -0.1, "n_bins": 0, "confidence_level": 1.0},
+        out_of_range={"probability": -0.1, "n_bins": 0, "level": 1.0},
     ),
     Call(
         fit_lead_score,
@@ -48,7 +48,7 @@ CALLS = [
             "names": ["demo", "visit"],
             "rng": np.random.default_rng(1),
         },
-        out_of_range={"X": 1e101, "y": 2, "penalty": 0.0, "holdout_share": 1.0, "confidence_level": 0.0},
+        out_of_range={"X": 1e101, "y": 2, "penalty": 0.0, "holdout_share": 1.0, "level": 0.0},
     ),
     Call(
         follow_up_due,

@@ -251,9 +251,9 @@ class TestFunnelFromEvents:
 
     def test_intervals_of_the_matured(self):
         log = [(c, "a", 0.0) for c in range(20)] + [(c, "b", 1.0) for c in range(5)] + [(99, "a", 9.5)]
-        made = run(log, ["a", "b"], window=2, as_of=10).conversion(confidence_level=0.9)
+        made = run(log, ["a", "b"], window=2, as_of=10).conversion(level=0.9)
         assert made.counts.tolist() == [20, 5]
-        assert made.confidence_level == 0.9
+        assert made.level == 0.9
         by = run(log, ["a", "b"], window=2, as_of=10, by=[row[0] % 2 for row in log])
         with pytest.raises(InputError, match="first stage"):
             run([(1, "a", 0.0)], ["a", "b"]).conversion()

@@ -210,7 +210,7 @@ class TestConversion:
             ({"counts": [[10, 5]]}, "groups", None),
             ({"counts": [[10, 5]], "groups": ["a", "b"]}, "groups", None),
             ({"counts": [[10, 5], [9, 4]], "groups": ["a", "a"]}, "groups", 1),
-            ({"counts": [10, 5], "confidence_level": 95}, "confidence_level", None),
+            ({"counts": [10, 5], "level": 95}, "level", None),
         ],
     )
     def test_rejections(self, arguments, name, index):
@@ -229,7 +229,7 @@ class TestFunnelConversion:
 
     @given(st.lists(falling_to_zero, min_size=1, max_size=3).filter(lambda rows: len({len(row) for row in rows}) == 1))
     def test_json_round_trip(self, rows):
-        result = conversion(rows, groups=[f"g{i}" for i in range(len(rows))], confidence_level=0.9)
+        result = conversion(rows, groups=[f"g{i}" for i in range(len(rows))], level=0.9)
         assert FunnelConversion.from_json(result.to_json()) == result
         assert FunnelConversion.from_json(conversion(rows[0]).to_json()) == conversion(rows[0])
 

@@ -15,7 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import attribution, cohorts, journey_map, journeys, ltv, metrics, models, purchases, report, segmentation
+from crmvalue import (
+    attribution,
+    cohorts,
+    experiments,
+    funnels,
+    journey_map,
+    journeys,
+    ltv,
+    metrics,
+    models,
+    purchases,
+    report,
+    segmentation,
+)
 from crmvalue._checks import as_fraction
 from crmvalue._values import (
     array_field,
@@ -294,7 +307,42 @@ TRIANGLE = cohorts.retention_triangle(
 
 PATHS = attribution.Paths.from_lists([["ads", "email"], ["email"]], n_conversions=[2, 1], n_lost=[1, 0], value=[30, 9])
 
+LEADS = funnels.LeadScore(
+    fit=[funnels.FitRule(attribute="n", points=1, at_least=1)],
+    signals=[funnels.Signal(event="visit", points=5)],
+    grades=[funnels.Grade(name="warm", enter=5, leave=3)],
+)
+FORECAST = funnels.forecast_pipeline([5.0, 3.0], [0.5, 0.2], month=["2024-06-03", "2024-07-15"], group=["a", "b"])
+ENTERED = funnels.funnel_from_events(
+    [1, 1], ["a", "b"], ["2024-01-01", "2024-01-02"], ["a", "b"], as_of="2024-02-01", window=5, by=["x", "y"]
+)
+
 VALUES = [
+    experiments.ice_score([8, 5], [6, 9], [3, 9], convention="mean"),
+    experiments.sample_ratio_mismatch([310, 98], [0.7, 0.3]),
+    experiments.compare_proportions([200, 250], [1000, 1000]),
+    experiments.compare_means([[1.0, 2.0], [2.0, 4.0]]),
+    experiments.adjust_by_covariate([[1.0, 2.0], [2.0, 4.0]], [[1.0, 1.0], [1.0, 2.0]]),
+    experiments.sequential_test([0, 1], [0, 1]),
+    funnels.Funnel(["a", "b"]),
+    funnels.conversion([500, 300, 120]),
+    ENTERED,
+    funnels.time_in_stage(ENTERED),
+    FORECAST,
+    FORECAST.by_group,
+    funnels.stage_probabilities(["offer", "call"], [True, False], stages=["call", "offer"]),
+    funnels.forecast_calibration([0.5, 0.5], [True, False]),
+    *LEADS.fit,
+    *LEADS.signals,
+    *LEADS.grades,
+    LEADS,
+    LEADS.score([1, 2], attributes={"n": [1, 0]}, events=([1], ["visit"], ["2024-05-01"]), as_of="2024-05-31"),
+    funnels.fit_lead_score(np.arange(8.0)[:, np.newaxis], [0, 1] * 4, names=["visits"], rng=np.random.default_rng(1)),
+    funnels.BusinessHours(holidays=["2024-12-25"]),
+    funnels.FollowUpRule(event="answer", hours=24, business_hours=funnels.BusinessHours()),
+    funnels.follow_up_tasks(
+        ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
+    ),
     PATHS,
     attribution.attribute(PATHS, model="linear"),
     attribution.markov_removal_effects(PATHS),
