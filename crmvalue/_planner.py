@@ -224,8 +224,10 @@ def explain(made: Plan, customer: object) -> str:
     """
     if not isinstance(made, Plan):
         raise InputError("made", "a Plan", type(made).__name__)
-    if not isinstance(customer, int | str | np.integer):
+    if not isinstance(customer, int | str | np.integer) or isinstance(customer, bool):
         raise InputError("customer", "one identifier", customer)
+    if len(made) and isinstance(customer, str) != isinstance(made.customer[0], str):
+        raise InputError("customer", "an identifier like those of the plan", customer)
     mine = np.nonzero(made.customer == customer)[0]
     if len(mine) == 0:
         return f"no message was due to {customer}"

@@ -570,7 +570,10 @@ class TestWhatIsKept:
             "(due; sent later than planned, after quiet hours or a missed run)"
         )
         assert "no consent" in explain(made, "bob")
-        assert explain(made, 5) == "no message was due to 5"
+        assert explain(made, "eve") == "no message was due to eve"
+        for wrong in (5, True):
+            with pytest.raises(InputError, match="customer"):
+                explain(made, wrong)
 
 
 class TestRejections:
