@@ -239,7 +239,10 @@ class Cascade:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Find the steps of the run, those missed in the last days included."""
+        """Find the steps of the run, those missed in the last days included.
+
+        :meta private:
+        """
         return cascade_candidates(self, context)
 
     @property

@@ -380,7 +380,10 @@ class BirthdayJourney:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included."""
+        """Messages of the run, those missed in the last days included.
+
+        :meta private:
+        """
         date = context.date(self.date)
         first = context.today - np.timedelta64(self.catch_up_days, "D")
         rows, days = [], []
@@ -527,7 +530,10 @@ class TriggerJourney:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included."""
+        """Messages of the run, those missed in the last days included.
+
+        :meta private:
+        """
         row, time = context.events_of(self.event)
         planned = time + np.timedelta64(round(self.wait_hours * 3600), "s")
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
