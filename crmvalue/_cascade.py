@@ -152,10 +152,11 @@ class Cascade:
         One for each step, in order: :class:`Offer` objects or texts. Percentages and amounts must not fall from step to
         step. A shorter list stays with its last offer.
     offer_at_end : bool, optional
-        Whether `end_month` is itself the last step. By default the last offer is one interval before it, and with the
+        Whether `end_month` is itself the last step. By default the last offer is the last one before it, and with the
         end nobody is written to.
     ends_with : {"purchase", "reaction"}, optional
-        What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always moves the anchor.
+        What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always moves the anchor. In
+        :func:`plan` these are the events "purchase", on whichever hour of the day, and "reaction".
     catch_up_days : int, optional
         Days after which :func:`plan` gives up a step that was missed, >= 0; the customer waits for the next one. By
         default 3, but in a first run, with no message of the cascade in the history, every customer gets the latest
@@ -239,7 +240,10 @@ class Cascade:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Find the steps of the run, those missed in the last days included."""
+        """Find the steps of the run, those missed in the last days included.
+
+        :meta private:
+        """
         return cascade_candidates(self, context)
 
     @property

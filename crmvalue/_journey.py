@@ -218,7 +218,10 @@ class Journey:
         return f"{self.name}, version {self.version}"
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included."""
+        """Messages of the run, those missed in the last days included.
+
+        :meta private:
+        """
         row, entered = self._admitted(context)
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         recent = entered >= first - self._longest

@@ -195,8 +195,8 @@ class Customers:
     attributes : mapping of str to array_like of str, optional
         Texts that journeys part by, such as a language or a city; missing ones are None.
     consent : mapping, optional
-        Whether each customer may be written to: by channel, or by (channel, purpose). A channel that is not there
-        nobody has agreed to.
+        Whether each customer may be written to: by channel, or by (channel, purpose), which goes before that of the
+        channel alone. A channel that is not there nobody has agreed to.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
 
@@ -272,7 +272,8 @@ class Events:
     customer : array_like
         Whose, shape (m,).
     name : array_like of str
-        What: "purchase", "cart", a name of your own.
+        What: "purchase", "cart", a name of your own. A cascade knows "purchase" and "reaction"; "first purchase" is an
+        event of its own, beside the purchase.
     time : array_like
         Local time of the customer: `datetime64`, `datetime.datetime` or ISO text, without time zone.
 

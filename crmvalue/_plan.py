@@ -26,23 +26,26 @@ DECISIONS = (
     "send", "duplicate", "exited", "missed", "expired", "suppressed", "control group", "no consent", "cool-down",
     "outranked", "capped", "over budget",
 )  # fmt: skip
-"""All decisions; the module docstring of the planner states the order of the checks."""
+"""All decisions; the how-to page "Whom do I write to today?" states the order of the checks."""
 
 _COUNTS = ("n_unknown_events", "n_unknown_messages")
 _REASONS = {
     "send": "due, and nothing speaks against it",
-    "duplicate": "it was sent before",
+    "duplicate": "it was sent before, or the same event was given twice",
     "exited": "what ends the journey came first",
     "missed": "an earlier run missed it, and the policy sends the latest alone or none",
     "expired": "its time is over",
     "suppressed": "the customer is on the suppression list",
     "control group": "the customer is in the control group",
     "no consent": "no channel of the journey has the customer's consent",
-    "cool-down": "the journey wrote to the customer a short while ago",
+    "cool-down": "the journey has written to the customer already, or does so with another message",
     "outranked": "another journey of the group goes first",
     "capped": "a frequency cap is reached on every channel",
     "over budget": "the budget of the day is spent on other messages, more important or drawn before",
 }
+
+
+_MOVED = "due; sent later than planned, after quiet hours, a missed run or a change of the clocks"
 
 
 @stay_frozen
@@ -61,7 +64,8 @@ class Plan:
     group : ndarray of str
         Group of journeys that sends one message between them; the journey itself for most.
     anchor : ndarray of datetime64[s]
-        What the message is about: the day or the moment that started it.
+        What the message is about: the day or the moment that started it; of an anniversary 1 January of its year, so
+        that a corrected date makes no second message.
     planned, send_time, expires : ndarray of datetime64[s]
         Local times: when it was due, when it is sent after quiet hours and missed runs, and its last moment.
     send_time_utc : ndarray of datetime64[s]
@@ -113,7 +117,7 @@ class Plan:
 
     @property
     def n_by_decision(self) -> dict[str, int]:
-        """Number of messages by decision."""
+        """Number of rows by decision; in a plan over several days a message has a row on each day it is looked at."""
         words, counts = np.unique(self.decision, return_counts=True)
         return dict(zip(words.tolist(), counts.tolist(), strict=True))
 
@@ -130,7 +134,11 @@ class Plan:
         words, place = np.unique(self.decision, return_inverse=True)
         said = np.array([_REASONS[word] for word in words.tolist()], dtype=np.str_)
         moved = (self.decision == "send") & (self.send_time != self.planned)
-        return np.where(moved, "due; sent later than planned, after quiet hours or a missed run", said[place])
+        return np.where(
+            moved,
+            "due; sent later than planned, after quiet hours, a missed run or a change of the clocks",
+            said[place],
+        )
 
     def history(self) -> MessageHistory:
         """Give the messages that are sent, to be kept for the next plan.

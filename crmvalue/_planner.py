@@ -96,7 +96,8 @@ def plan(
     policy : Policy
         What holds for every message.
     as_of : date
-        Day of the run, in the local time of each customer.
+        Day of the run, in the local time of each customer: a run plans the whole day, whatever the hour. What an
+        earlier run has missed is sent at its hour, or at the first moment of the day outside the quiet hours.
     days : int, optional
         Runs on so many days one after the other, each knowing what those before it have sent.
 
@@ -104,7 +105,8 @@ def plan(
     -------
     Plan
         Every message that was looked at, with its decision. The same arguments give the same plan, and with the sent
-        messages in `history` nothing is sent twice.
+        messages in `history` nothing is sent twice. Shortly before sending, plan the day again with the `history` of
+        before it and the events until then: what has ended meanwhile is "exited".
 
     Raises
     ------
@@ -224,8 +226,10 @@ def explain(made: Plan, customer: object) -> str:
     """
     if not isinstance(made, Plan):
         raise InputError("made", "a Plan", type(made).__name__)
-    if not isinstance(customer, int | str | np.integer):
+    if not isinstance(customer, int | str | np.integer) or isinstance(customer, bool):
         raise InputError("customer", "one identifier", customer)
+    if len(made) and isinstance(customer, str) != isinstance(made.customer[0], str):
+        raise InputError("customer", "an identifier like those of the plan", customer)
     mine = np.nonzero(made.customer == customer)[0]
     if len(mine) == 0:
         return f"no message was due to {customer}"
@@ -311,7 +315,7 @@ def _plan_day(
     decide("suppressed", np.isin(ids, policy.suppressed)[rank])
     decide("control group", (stable_draw(ids, policy.salt) < policy.control_share)[rank])
     channels, channel_names = _channels(steps, customers, table)
-    decide("no consent", np.all(channels < 0, axis=1, keepdims=True)[:, 0])
+    decide("no consent", np.all(channels < 0, axis=1))
     _cool_down(journeys, table, rank, send, past, group, decision, decide)
     contest = np.array([isinstance(journey, BirthdayJourney) for journey in journeys])[table.journey]
     decide("outranked", contest & _not_first(decision == _OPEN, rank, group, table.anchor))
@@ -398,7 +402,10 @@ def _send_times(table: _Table, today: np.datetime64, policy: Policy, customers: 
     send = _skip_gaps(send, customers, table.row)
     if policy.quiet_hours is not None:
         start, end = policy.quiet_hours
-        send = _skip_gaps(skip_quiet_hours(send, start_hour=start, end_hour=end), customers, table.row)
+        allowed = skip_quiet_hours(send, start_hour=start, end_hour=end)
+        # What is late has waited long enough: where its hour is quiet, the first allowed moment of the day.
+        earliest = skip_quiet_hours(today.astype("datetime64[s]")[np.newaxis], start_hour=start, end_hour=end)
+        send = _skip_gaps(np.where(late & (allowed != send), earliest, allowed), customers, table.row)
     return send
 
 
@@ -458,14 +465,13 @@ def _cool_down(
     decision: npt.NDArray[np.uint8],
     decide: Any,  # noqa: ANN401 - the function of the run
 ) -> None:
-    triggers = [isinstance(journey, TriggerJourney) for journey in journeys]
     days = [j.cool_down_days if isinstance(j, TriggerJourney) else 0 for j in journeys]
     once = [isinstance(j, TriggerJourney) and j.once for j in journeys]
     rest = np.array(days)[table.journey].astype("timedelta64[D]")
     single = np.array(once)[table.journey]
     latest = past.latest(table.row, group)
     soon = (send < latest + rest) | (single & ~np.isnat(latest))
-    held = np.array(triggers)[table.journey] & ((rest > np.timedelta64(0, "D")) | single)
+    held = (rest > np.timedelta64(0, "D")) | single
     decide("cool-down", held & soon)
     decide("cool-down", held & _not_first((decision == _OPEN) & held, rank, table.journey))
 

@@ -10,6 +10,7 @@ import attrs
 from crmvalue._checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._customers import encode_customers
 from crmvalue._journey_json import journey_from_json, journey_to_json
+from crmvalue._sources import name_of
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -59,7 +60,7 @@ class FrequencyCap:
         if self.per is not None:
             require_choice("per", self.per, ("day", "week", "month"))
         if self.channel is not None:
-            as_text("channel", self.channel)
+            name_of("channel", self.channel)
 
 
 def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
@@ -105,7 +106,8 @@ class Policy:
         Local hours from which and until which nobody is written to; (22, 6) runs over midnight. A message planned
         inside waits for their end.
     caps : sequence of FrequencyCap, optional
-        Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted.
+        Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted. What is capped waits
+        for the next run, as long as the `catch_up_days` of its journey reach.
     control_share : float, optional
         Share of the customers who are never written to, in [0, 1], to measure the effect: chosen by a salted hash of
         the identifier, so always the same ones.

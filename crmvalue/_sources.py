@@ -169,10 +169,10 @@ def moment(row: Integers, time: Dates) -> Integers:
 
 def words_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
     if isinstance(value, str):
-        return (value,)
+        return (name_of(name, value),)
     if not isinstance(value, Iterable):
         raise InputError(name, "a text or a sequence of texts", value)
-    return tuple(as_text(name, word) for word in value)
+    return tuple(name_of(name, word) for word in value)
 
 
 def channels_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
@@ -182,8 +182,8 @@ def channels_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - che
     return words
 
 
-def _optional_text(name: str, value: Any) -> str | None:  # noqa: ANN401 - checked here
-    return None if value is None else as_text(name, value)
+def _optional_name(name: str, value: Any) -> str | None:  # noqa: ANN401 - checked here
+    return None if value is None else name_of(name, value)
 
 
 def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401 - checked here
@@ -204,7 +204,7 @@ def name_field(**options: Any) -> Any:  # noqa: ANN401 - attrs' own
 
 def segment_field() -> Any:  # noqa: ANN401 - attrs' own
     """Field for the segment whose customers a journey is for; None for all."""
-    return checked_field("segment", _optional_text, default=None, kw_only=True)
+    return checked_field("segment", _optional_name, default=None, kw_only=True)
 
 
 def channels_field() -> Any:  # noqa: ANN401 - attrs' own
@@ -214,7 +214,7 @@ def channels_field() -> Any:  # noqa: ANN401 - attrs' own
 
 def purpose_field() -> Any:  # noqa: ANN401 - attrs' own
     """Field for the purpose to which a customer has to have agreed."""
-    return checked_field("purpose", as_text, default="marketing", kw_only=True)
+    return checked_field("purpose", name_of, default="marketing", kw_only=True)
 
 
 def offer_field() -> Any:  # noqa: ANN401 - attrs' own
@@ -261,9 +261,11 @@ class BirthdayJourney:
     Parameters
     ----------
     name : str
-        Name of the journey.
+        Name of the journey. What it has sent is known by it: a new name begins anew.
     date : str, optional
-        Date of the customers that comes round each year: "birthday", "registered", "contract_end", one of your own.
+        Name of the date of the customers that comes round each year: "birthday", "registered", one of your own.
+    day_itself : bool, optional
+        Whether the date itself counts, as the end of a contract does; a birth is none of its anniversaries.
     days_before : int, optional
         Days from the message to the day itself, >= 0.
     valid_days_after : int, optional
@@ -275,17 +277,18 @@ class BirthdayJourney:
     segment : str, optional
         Segment whose customers it is for; by default all.
     priority : int, optional
-        Higher goes first.
+        Higher goes first where only some may be sent: under caps, a budget, and among journeys on one date.
     channels : str or sequence of str, optional
         Channels, the preferred one first: the others are tried where it may not be used.
     purpose : str, optional
         Purpose to which the customer has to have agreed.
     exempt : bool, optional
-        Whether its messages neither count for frequency caps nor are held back by them.
+        Whether its messages neither count for frequency caps nor are held back by them. The control group and the
+        budget hold for them too.
     send_hour : int, optional
         Local hour of sending, 0 to 23.
     catch_up_days : int, optional
-        Days after which a missed message is given up, >= 0.
+        Days after which a missed message is given up, >= 0; later runs do not look at it.
 
     Examples
     --------
@@ -296,7 +299,8 @@ class BirthdayJourney:
     """
 
     name: str = name_field()
-    date: str = checked_field("date", as_text, default="birthday", kw_only=True)
+    date: str = checked_field("date", name_of, default="birthday", kw_only=True)
+    day_itself: bool = flag_field("day_itself", default=False)
     days_before: int = whole_field("days_before", 0, 180, default=7)
     valid_days_after: int = whole_field("valid_days_after", 0, 180, default=7)
     leap_day: LeapDayPolicy = attrs.field(default="backward", kw_only=True)
@@ -380,7 +384,10 @@ class BirthdayJourney:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included."""
+        """Messages of the run, those missed in the last days included.
+
+        :meta private:
+        """
         date = context.date(self.date)
         first = context.today - np.timedelta64(self.catch_up_days, "D")
         rows, days = [], []
@@ -388,7 +395,7 @@ class BirthdayJourney:
         around = context.rows_by_month_day(self.date, target)
         for year in np.unique(target.astype("datetime64[Y]").astype(np.int64) + 1970).tolist():
             day = anniversary(date[around], year, leap_day=self.leap_day)
-            hit = (day >= target[0]) & (day <= target[-1]) & (day > date[around])  # not the day itself
+            hit = (day >= target[0]) & (day <= target[-1]) & (day >= date[around] + (_DAY * (not self.day_itself)))
             rows.append(around[hit])
             days.append(day[hit])
         row, day = np.concatenate(rows), np.concatenate(days)
@@ -429,6 +436,7 @@ class AnniversaryMessage(NamedTuple):
 class TriggerJourney:
     """A message some time after an event, unless something else has happened meanwhile.
 
+    A run plans a day: a message that is due soon after its event needs the runs of that day to follow each other soon.
     The event is one of yours. The functions :meth:`abandoned_cart`, :meth:`welcome` and :meth:`no_second_purchase` give
     the usual ones.
 
@@ -527,7 +535,10 @@ class TriggerJourney:
         return journey_from_json(text, cls, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included."""
+        """Messages of the run, those missed in the last days included.
+
+        :meta private:
+        """
         row, time = context.events_of(self.event)
         planned = time + np.timedelta64(round(self.wait_hours * 3600), "s")
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")

@@ -3,7 +3,7 @@
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
-offers that grow with a customer's silence                  :class:`Cascade`
+offers that grow with a customer's silence                  :class:`Cascade`, :class:`Offer`
 birthdays and other days that come round each year          :class:`BirthdayJourney`
 messages after an event                                     :class:`TriggerJourney`
 several messages with waits and branches                    :class:`Journey`, :class:`JourneyRuns`
@@ -15,10 +15,12 @@ events from prices, levels and segments                     :func:`price_drops`,
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
-services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`spread_visits`
+services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
+                                                            :func:`spread_visits`
 whom nothing is planned for, and what expires               :func:`without_next_step`, :func:`expiring_terms`
 treated against control                                     :func:`campaign_effect`
-which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`best_last_step`
+which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
+                                                            :func:`best_last_step`
 ==========================================================  ===========================================================
 
 A plan is a pure function of data and a day: the same arguments give the same plan. Times are the customer's own, and

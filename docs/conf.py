@@ -6,6 +6,7 @@ import pkgutil
 from types import GenericAlias
 from typing import TYPE_CHECKING
 
+import attrs
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 
@@ -49,7 +50,33 @@ nitpick_ignore_regex = [
 def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
     app.connect("builder-inited", lambda _: lend_docstrings())
+    app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
+    app.connect("autodoc-skip-member", lambda *given: True if is_place_in_tuple(given[3]) else None)
     app.connect("env-check-consistency", lambda _, env: require_every_public_name(env))
+
+
+def signature_of(thing: object) -> str | None:
+    """Write the signature of a frozen value with its real defaults; attrs hides them from autodoc."""
+    if not (inspect.isclass(thing) and attrs.has(thing)):
+        return None
+    written, keywords = [], False
+    for field in (field for field in attrs.fields(thing) if field.init):
+        if field.kw_only and not keywords:
+            written.append("*")
+            keywords = True
+        default = "" if field.default is attrs.NOTHING else f"={default_of(field.default)}"
+        written.append(field.alias + default)
+    return f"({', '.join(written)})"
+
+
+def default_of(value: object) -> str:
+    """Write a default as one would type it."""
+    return f"{value.factory.__name__}()" if isinstance(value, attrs.Factory) else repr(value)
+
+
+def is_place_in_tuple(thing: object) -> bool:
+    """Whether it is a field of a named tuple, which the parameters of its class describe."""
+    return str(getattr(thing, "__doc__", "")).startswith("Alias for field number")
 
 
 def public_modules() -> list[ModuleType]:

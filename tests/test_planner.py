@@ -337,6 +337,7 @@ class TestWholePlans:
         assert second == first
 
     @given(VISITS)
+    @example([(0, "visit", 0), (0, "cart", 180), (1, "visit", 0), (2, "visit", 0)])
     @settings(max_examples=20)
     def test_history_is_enough_and_no_key_is_sent_twice(self, acts):
         policy, base, events = Policy(quiet_hours=(22, 6), budget=9), base_of(), events_of([*acts, *acts[:3]])
@@ -352,7 +353,8 @@ class TestWholePlans:
             again = plan(JOURNEYS, base, events, past, attrs.evolve(policy, budget=None), TODAY + day)
             assert not {row[0] for row in sent(again)} & {row[0] for row in parts}
         assert sorted(parts) == sent(whole)
-        assert max(Counter(whole.run[whole.decision == "send"].tolist()).values(), default=0) <= 9
+        days = whole.send_time[whole.decision == "send"].astype("datetime64[D]")
+        assert max(Counter(days.tolist()).values(), default=0) <= 9
         assert (whole.reason != "").all()
 
     @given(VISITS)
@@ -397,6 +399,18 @@ class TestWholePlans:
         assert first.decision.tolist() == ["missed", "send"]
         made = plan([trigger()], one(), events, first.history(), Policy(), TODAY)
         assert made.decision.tolist() == ["missed", "duplicate"]
+
+    def test_what_is_late_goes_at_the_end_of_the_quiet_hours_of_the_day(self):
+        """And not at those of the next night."""
+        events = visits("2024-05-30T23:00")
+        made = plan([trigger()], one(), events, None, Policy(quiet_hours=(22, 6)), TODAY)
+        assert made.send_time.astype(str).tolist() == ["2024-05-31T06:00:00"]
+
+    def test_a_day_that_counts_itself(self):
+        base = one(dates={"contract_end": ["2024-06-07"]})
+        for day_itself in (True, False):
+            journey = BirthdayJourney("renewal", date="contract_end", day_itself=day_itself)
+            assert len(plan([journey], base, None, None, Policy(), TODAY)) == day_itself
 
     def test_an_expired_message_is_not_the_latest(self):
         steps = {"long": Message(valid_days=30), "pause": Wait("1 day"), "short": Message(valid_days=1)}
@@ -567,10 +581,13 @@ class TestWhatIsKept:
         made = plan([trigger()], base, events, None, Policy(quiet_hours=(22, 6)), TODAY)
         assert explain(made, "ann") == (
             "2024-05-31 visit, message: send on email at 2024-06-01T06:00:00 "
-            "(due; sent later than planned, after quiet hours or a missed run)"
+            "(due; sent later than planned, after quiet hours, a missed run or a change of the clocks)"
         )
         assert "no consent" in explain(made, "bob")
-        assert explain(made, 5) == "no message was due to 5"
+        assert explain(made, "eve") == "no message was due to eve"
+        for wrong in (5, True):
+            with pytest.raises(InputError, match="customer"):
+                explain(made, wrong)
 
 
 class TestRejections:
