@@ -93,6 +93,7 @@ def shapley_values(
     >>> dict(zip(found.channel.tolist(), found.value.round(4).tolist()))
     {'D': 3.1667, 'F': 8.1667, 'O': 7.6667}
     """
+    draws = as_whole_number("n_samples", n_samples, low=2, high=10**7)
     table = None if callable(worth) else _read_game(worth)
     names = _channel_names(channels, table)
     n = len(names)
@@ -110,7 +111,6 @@ def shapley_values(
         return ShapleyValues(channel=own(np.array(names)), value=own(_exact(game, n)), standard_error=own(np.zeros(n)))
     if rng is None:
         raise InputError("rng", f"given for more than {_EXACT_CHANNELS} channels, whose orders are drawn", None)
-    draws = as_whole_number("n_samples", n_samples, low=2, high=10**7)
     marginal = np.empty((draws, n))
     for row in marginal:
         worth_before, members = 0.0, frozenset[str]()

@@ -17,7 +17,6 @@ from crmvalue._checks import (
     as_whole_number,
     require,
     require_choice,
-    require_same_length,
 )
 from crmvalue._comparisons import holm, newcombe
 from crmvalue._values import array_field, own, stay_frozen
@@ -307,9 +306,7 @@ def compare_means(
     >>> print(compare_means([[0, 0, 9, 0, 7, 0], [0, 12, 8, 0, 14, 9]], names=["old", "new"]).conclusion)
     No difference between new and old is shown: +4.5 (95 % interval -2.216 to +11.22), p = 0.16. It may still be there.
     """
-    columns = [as_amounts("values", column) for column in _arms(values)]
-    for column in columns:
-        require(len(column) >= 2, "values", len(column), "at least two values")
+    columns = _columns("values", values)
     n = np.array([len(column) for column in columns], dtype=np.int64)
     mean = np.array([column.mean() for column in columns])
     error = np.array([column.std(ddof=1) for column in columns]) / np.sqrt(n)
@@ -356,19 +353,15 @@ def compare_ratios(
     >>> compare_ratios(revenue, orders).mean
     array([13.  , 20.75])
     """
-    above, below = _arms(numerator, "numerator"), _arms(denominator, "denominator")
-    if len(above) != len(below):
-        raise InputError("denominator", f"one column for each of the {len(above)} variants", len(below))
+    above, below = _columns("numerator", numerator), _columns("denominator", denominator)
+    _require_alike(numerator=above, denominator=below)
     n, mean, error = [], [], []
-    for upper, lower in zip(above, below, strict=True):
-        y, x = as_amounts("numerator", upper), as_amounts("denominator", lower)
-        rows = require_same_length(numerator=y, denominator=x)
-        require(rows >= 2, "numerator", rows, "at least two values")
+    for y, x in zip(above, below, strict=True):
         require(x.sum() > 0, "denominator", float(x.sum()), "above 0 in sum")
         ratio = y.sum() / x.sum()
-        n.append(rows)
+        n.append(len(y))
         mean.append(ratio)
-        error.append((y - ratio * x).std(ddof=1) / x.mean() / math.sqrt(rows))
+        error.append((y - ratio * x).std(ddof=1) / x.mean() / math.sqrt(len(y)))
     return _compare(np.array(n), np.array(mean), np.array(error), names, control, level, correction)
 
 
@@ -438,13 +431,8 @@ def adjust_by_covariate(values: Iterable[ArrayLike], covariate: Iterable[ArrayLi
     >>> round(found.coefficient, 6), round(found.variance_reduction, 3)
     (11.5, 0.989)
     """
-    ys = [as_amounts("values", column) for column in _arms(values)]
-    xs = [as_amounts("covariate", column) for column in _arms(covariate, "covariate")]
-    if len(xs) != len(ys):
-        raise InputError("covariate", f"one column for each of the {len(ys)} variants", len(xs))
-    for y, x in zip(ys, xs, strict=True):
-        require_same_length(values=y, covariate=x)
-        require(len(y) >= 2, "values", len(y), "at least two values")
+    ys, xs = _columns("values", values), _columns("covariate", covariate)
+    _require_alike(values=ys, covariate=xs)
     y_within = np.concatenate([y - y.mean() for y in ys])
     x_within = np.concatenate([x - x.mean() for x in xs])
     spread, total = float(x_within @ x_within), float(y_within @ y_within)
@@ -583,11 +571,28 @@ def _require_arms(x: Floats, n: Floats) -> None:
         raise InputError("successes", "one for each of at least two variants, as `trials`", x.shape)
 
 
-def _arms(values: object, name: str = "values") -> list[Any]:
-    arms: list[Any] = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else []
+def _columns(name: str, given: object) -> list[Floats]:
+    """Check the column of each variant; an index in an error is the place of the variant and that in its column."""
+    arms: list[Any] = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
     if len(arms) < 2:
-        raise InputError(name, "a sequence of columns, one for each of at least two variants", values)
-    return arms
+        raise InputError(name, "a sequence of columns, one for each of at least two variants", given)
+    columns = []
+    for i, arm in enumerate(arms):
+        try:
+            column = as_amounts(name, arm)
+        except InputError as error:
+            place = (i, *np.atleast_1d(error.index).tolist()) if error.index is not None else i
+            raise InputError(name, error.rule, error.value, index=place, count=error.count, hint=error.hint) from error
+        if len(column) < 2:
+            raise InputError(name, "at least two values of each variant", len(column), index=i)
+        columns.append(column)
+    return columns
+
+
+def _require_alike(**columns: list[Floats]) -> None:
+    (first_name, first), (name, other) = columns.items()
+    if [len(column) for column in first] != [len(column) for column in other]:
+        raise InputError(name, f"as many columns as `{first_name}`, each as long", [len(column) for column in other])
 
 
 def _names(names: Sequence[str] | None, k: int) -> tuple[str, ...]:

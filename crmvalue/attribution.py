@@ -19,12 +19,12 @@ touch; what had none is counted apart.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_positive, as_text, require, require_choice
+from crmvalue._checks import as_column, as_fraction, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._paths import Paths, paths_from_touches, require_paths
 from crmvalue._removal import RemovalEffects, markov_removal_effects
 from crmvalue._shapley import ShapleyValues, shapley_values
@@ -158,6 +158,10 @@ def attribute(
     """
     require_paths(paths)
     require_choice("model", model, get_args(AttributionModel))
+    rule = _Rule(
+        as_text("direct", direct), as_positive("half_life_days", half_life_days), _read_position(position_shares)
+    )
+    chain_order = as_whole_number("order", order, low=1, high=3)
     n = len(paths.channels)
     length = paths.length
     path = np.repeat(np.arange(len(paths)), length)
@@ -166,12 +170,12 @@ def attribute(
     distinct_path, distinct_channel = _distinct(paths, path)
     on_paths = np.bincount(distinct_channel, weights=times[distinct_path], minlength=n)
     if model == "markov":
-        credits_ = _markov_credit(paths, order)
+        credits_ = _markov_credit(paths, chain_order)
     elif model == "shapley":
         share = 1.0 / np.bincount(distinct_path, minlength=len(paths))[distinct_path]
         credits_ = _by_channel(paths, distinct_path, distinct_channel, share)
     else:
-        weight = _weights(paths, path, model, direct, half_life_days, position_shares)
+        weight = _weights(paths, path, model, rule)
         credits_ = _by_channel(paths, path, paths.channel, weight)
     return Attribution(
         channel=own(np.array(paths.channels, dtype=np.str_)),
@@ -377,14 +381,25 @@ def _markov_credit(paths: Paths, order: int) -> tuple[Floats, Floats]:
     return share * n, share * money
 
 
-def _weights(
-    paths: Paths,
-    path: Integers,
-    model: str,
-    direct: str,
-    half_life_days: float,
-    position_shares: tuple[float, float],
-) -> Floats:
+class _Rule(NamedTuple):
+    """Checked options of the rules."""
+
+    direct: str
+    half_life_days: float
+    position: tuple[float, float]
+
+
+def _read_position(shares: tuple[float, float]) -> tuple[float, float]:
+    given: object = shares
+    if not isinstance(given, tuple | list) or len(given) != 2:
+        raise InputError("position_shares", "shares of the first and the last touch", given)
+    first, last = (as_fraction("position_shares", share, closed=True) for share in shares)
+    if first + last > 1 or first + last == 0:
+        raise InputError("position_shares", "above 0 and at most 1 together", shares)
+    return first, last
+
+
+def _weights(paths: Paths, path: Integers, model: str, rule: _Rule) -> Floats:
     """Share of each touch in the credit of its path."""
     m, length = len(paths.channel), paths.length
     place = np.arange(m) - paths.start[path]
@@ -397,18 +412,18 @@ def _weights(
     if model == "last":
         return np.asarray(is_last, dtype=np.float64)
     if model == "last non-direct":
-        passed = as_text("direct", direct)
-        other = paths.channel != (paths.channels.index(passed) if passed in paths.channels else -1)
+        other = paths.channel != (paths.channels.index(rule.direct) if rule.direct in paths.channels else -1)
         latest = np.full(len(paths), -1)
         np.maximum.at(latest, path[other], place[other])
         return np.asarray(np.where(latest[path] < 0, is_last, place == latest[path]), dtype=np.float64)
     if model == "position":
-        return _position_weights(place, of_path, is_last, position_shares)
-    half = as_positive("half_life_days", half_life_days)
+        return _position_weights(place, of_path, is_last, rule.position)
     require(~np.isnan(paths.days_before), "days_before", paths.days_before, "given for time decay")
     nearest = np.full(len(paths), np.inf)
     np.minimum.at(nearest, path, paths.days_before)
-    weight = np.exp2((nearest[path] - paths.days_before) / half)  # of the latest touch 1: no underflow of all
+    weight = np.exp2(
+        (nearest[path] - paths.days_before) / rule.half_life_days
+    )  # of the latest touch 1: no underflow of all
     total = np.bincount(path, weights=weight, minlength=len(paths))
     return np.asarray(weight / total[path], dtype=np.float64)
 
@@ -416,12 +431,7 @@ def _weights(
 def _position_weights(
     place: Integers, of_path: Integers, is_last: npt.NDArray[np.bool_], shares: tuple[float, float]
 ) -> Floats:
-    given: object = shares
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise InputError("position_shares", "shares of the first and the last touch", given)
-    first, last = (as_fraction("position_shares", share, closed=True) for share in shares)
-    if first + last > 1 or first + last == 0:
-        raise InputError("position_shares", "above 0 and at most 1 together", shares)
+    first, last = shares
     weight = np.where(place == 0, first, np.where(is_last, last, (1 - first - last) / np.maximum(of_path - 2, 1)))
     weight = np.where(of_path == 2, weight / (first + last), weight)
     return np.asarray(np.where(of_path == 1, 1.0, weight), dtype=np.float64)

@@ -11,7 +11,11 @@ __all__ = ["CALLS"]
 PATHS = attribution.Paths.from_lists([["ads", "email"], ["email"]], n_conversions=[2, 1], n_lost=[1, 0], value=[30, 9])
 
 CALLS = [
-    Call(attribution.attribute, {"paths": PATHS, "model": "linear"}),
+    Call(
+        attribution.attribute,
+        {"paths": PATHS, "model": "linear", "half_life_days": 7.0, "order": 1},
+        {"half_life_days": 0, "order": 4},
+    ),
     Call(attribution.markov_removal_effects, {"paths": PATHS, "order": 2}, {"order": 4}),
     Call(attribution.channel_transitions, {"paths": PATHS}),
     Call(
@@ -23,7 +27,11 @@ CALLS = [
         },
         {"margin": 1.5},
     ),
-    Call(attribution.shapley_values, {"worth": {"a": 1, "b": 2, ("a", "b"): 4}}),
+    Call(
+        attribution.shapley_values,
+        {"worth": {"a": 1, "b": 2, ("a", "b"): 4}, "n_samples": 100},
+        {"n_samples": 1},
+    ),
     Call(
         attribution.paths_from_touches,
         {

@@ -53,8 +53,8 @@ CALLS = [
     Call(
         experiments.compare_ratios,
         {"numerator": [[1.0, 2.0], [2.0, 4.0]], "denominator": [[1.0, 1.0], [1.0, 2.0]], "control": 0, "level": 0.95},
-        {"control": 2, "level": 1, "denominator": 0},
-        unbounded={"numerator"},
+        {"control": 2, "level": 1},
+        unbounded={"numerator", "denominator"},
     ),
     Call(
         experiments.adjust_by_covariate,

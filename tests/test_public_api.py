@@ -19,7 +19,7 @@ from crmvalue.errors import InputError
 WITHOUT_CALL: set[str] = {"load_cdnow"}
 """Functions without arguments."""
 
-IDENTIFIERS = {"customer"}
+IDENTIFIERS = {"customer", "conversion_customer"}
 """Arguments that may hold numbers and are none."""
 
 RANDOMNESS = {"rng", "seed"}
