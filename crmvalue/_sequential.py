@@ -1,237 +1,655 @@
-"""Tests that may be looked at after every observation, and stopped at any of them."""
+"""Tests that may be looked at after every customer, with p-values and intervals that hold at all looks together."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_amounts, as_fraction, as_whole_number, require, require_same_length, to_array
-from crmvalue._values import array_field, own, stay_frozen
+from crmvalue._checks import as_column, as_counts, as_positive, read_json, require
+from crmvalue._experiment_arms import (
+    ArmRows,
+    against_control,
+    arm_names,
+    as_control,
+    as_level,
+    columns,
+    default_names,
+    p_text,
+    rows_by_arm,
+    to_json,
+    variants_of,
+)
+from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
-    from crmvalue.typing import ArrayLike, Floats
+__all__ = [
+    "SequentialMeans",
+    "SequentialTest",
+    "sequential_test",
+    "sequential_test_from_stream",
+    "sequential_test_means",
+]
 
-__all__ = ["SequentialTest", "sequential_test"]
+_HALVINGS = 40  # of an interval of differences, at most 2 wide
+_POLISH = 3  # Newton steps after the closed form, whose arc cosine loses half the digits
 
-_STRENGTHS = np.array([10.0, 100.0, 1000.0])  # observations that the common rate counts for in a variant's own
-_EFFECT = 0.1  # standard deviations: the size of difference for which the interval is narrowest
+
+def _table(name: str) -> Any:  # noqa: ANN401 - attrs' own
+    def convert(value: ArrayLike) -> Integers:
+        (counts,) = as_counts(**{name: value})
+        if counts.ndim != 2 or counts.shape[1] < 2 or not len(counts):
+            raise InputError(name, "of shape (looks, arms), with at least one look and two arms", counts.shape)
+        return read_only(own(counts.astype(np.int64)))
+
+    return array_field(convert)
+
+
+def _number_table(value: ArrayLike) -> Floats:
+    return read_only(np.asarray(value, dtype=np.float64))
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SequentialTest:
-    """A test of one variant against a control, after each observation.
+    """Conversions of arms at a row of looks, tested so that every look counts.
+
+    Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
 
     Parameters
     ----------
-    difference : ndarray
-        Mean of the variant less that of the control, after each of n observations, shape (n,); NaN until both have one.
-    low, high : ndarray
-        Ends of an interval that covers the true difference at all moments together, shape (n,); infinite at first.
-    p_value : ndarray
-        Always-valid p-value: falls or stays, shape (n,).
-    kind : {"proportions", "means"}
-        What was compared.
-    level : float
-        Level of the intervals, and one minus that of the test.
+    successes, trials : ndarray of int
+        Customers so far who converted, and all customers so far, shape (looks, arms).
+    names : tuple of str
+        Names of the arms.
+    control : int, default 0
+        Position of the arm the others are compared with.
+    level : float, default 0.95
+        Level at which all intervals of all variants and looks hold together.
+    prior_successes, prior_failures : float, default 0.5
+        Parameters of the beta distribution that weighs the rates.
+
+    Examples
+    --------
+    >>> result = sequential_test([[30, 50], [60, 110]], [[500, 500], [1000, 1000]])
+    >>> result.p_value.round(3)
+    array([[1.   ],
+           [0.456]])
+    """
+
+    successes: Integers = _table("successes")
+    trials: Integers = _table("trials")
+    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    control: int = 0
+    level: float = checked_field("level", as_level, default=0.95)
+    prior_successes: float = checked_field("prior_successes", as_positive, default=0.5)
+    prior_failures: float = checked_field("prior_failures", as_positive, default=0.5)
+
+    def __attrs_post_init__(self) -> None:
+        if self.trials.shape != self.successes.shape:
+            raise InputError("trials", f"of the shape {self.successes.shape} of `successes`", self.trials.shape)
+        for name, table in (("trials", self.trials), ("successes", self.successes)):
+            rises = np.ones(table.shape, dtype=bool)
+            rises[1:] = table[1:] >= table[:-1]
+            require(rises, name, table, "counts so far, never fewer than at the look before")
+        require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
+        came, all_came = np.diff(self.successes, axis=0), np.diff(self.trials, axis=0)
+        since = np.ones(self.successes.shape, dtype=bool)
+        since[1:] = came <= all_came
+        require(since, "successes", self.successes, "risen by at most the rise of `trials` since the look before")
+        require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 at the last look: no arm stays empty")
+        if len(self.names) != self.successes.shape[1]:
+            raise InputError("names", f"one for each of the {self.successes.shape[1]} arms", self.names)
+        object.__setattr__(self, "control", as_control(self.control, len(self.names)))
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Names of all arms but the control."""
+        return tuple(self.names[k] for k in variants_of(len(self.names), self.control))
+
+    @property
+    def difference(self) -> Floats:
+        """Rate of each variant so far minus that of the control; NaN while an arm is empty."""
+        n = self.trials
+        rate = np.divide(self.successes, n, out=np.full(n.shape, np.nan), where=n > 0)
+        variant, control = against_control(rate, self.control)
+        return variant - control
+
+    @property
+    def p_value(self) -> Floats:
+        """P-value at each look; it never rises and holds at whatever look one stops. Corrected by Bonferroni."""
+        (x1, x0), (n1, n0) = self._pairs(self.successes), self._pairs(self.trials)
+        pooled = _divide(x1 + x0, n1 + n0)
+        return _running(self._weight() - _log_likelihood(x1, n1, x0, n0, pooled, pooled))
+
+    @property
+    def difference_interval(self) -> Interval:
+        """Interval of each difference at each look; all of them hold together at the level."""
+        return self._interval(slice(None))
+
+    @property
+    def decided_at(self) -> Integers:
+        """Position of the first look whose p-value is at most one minus the level, for each variant; -1 for none."""
+        return _decided(self.p_value, self.level)
+
+    @property
+    def conclusion(self) -> str:
+        """What may and what may not be concluded at the last look, a line for each variant."""
+        low, high = map(np.asarray, self._interval(slice(-1, None)))
+        told = [
+            (f"{100 * d:+.1f} points", f"{100 * a:+.1f} to {100 * b:+.1f}")
+            for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
+        ]
+        return _sentences(self, told, "Exact for any number of looks.")
+
+    def to_json(self) -> str:
+        """Write counts, names and settings as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SequentialTest:
+        """Read what :meth:`to_json` wrote."""
+        return read_json(text, lambda fields: cls(**fields))
+
+    def _pairs(self, table: Integers, looks: slice = slice(None)) -> tuple[Floats, Floats]:
+        variant, control = against_control(table[looks].astype(np.float64), self.control)
+        return variant, np.broadcast_to(control, variant.shape)
+
+    def _weight(self, looks: slice = slice(None)) -> Floats:
+        """Log of the probability of variant and control, averaged over the prior."""
+        from scipy import special
+
+        a, b = self.prior_successes, self.prior_failures
+        x, n = self.successes[looks], self.trials[looks]
+        each = special.betaln(a + x, b + n - x) - special.betaln(a, b)
+        variant, control = against_control(each, self.control)
+        return np.asarray(variant + control)
+
+    def _interval(self, looks: slice) -> Interval:
+        (x1, x0), (n1, n0) = self._pairs(self.successes, looks), self._pairs(self.trials, looks)
+        limit = np.log((len(self.names) - 1) / (1 - self.level))
+        least = self._weight(looks) - limit  # differences with a lower likelihood are refuted
+        middle = _divide(x1, n1) - _divide(x0, n0)
+        ends = []
+        for end in (-1.0, 1.0):
+            inside, outside = middle.copy(), np.full(middle.shape, end)
+            for _ in range(_HALVINGS):
+                tried = (inside + outside) / 2
+                kept = _profile(x1, n1, x0, n0, tried) >= least
+                inside, outside = np.where(kept, tried, inside), np.where(kept, outside, tried)
+            at_end = _profile(x1, n1, x0, n0, np.full(middle.shape, end)) >= least
+            ends.append(np.where(at_end, end, outside))
+        return Interval(ends[0], ends[1])
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class SequentialMeans:
+    """Means of arms at a row of looks, tested so that every look counts.
+
+    Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
+
+    Parameters
+    ----------
+    n : ndarray of int
+        Customers so far, shape (looks, arms).
+    mean, standard_error : ndarray
+        Mean so far and its standard error, of the same shape; 0 where there are too few customers for them.
+    names : tuple of str
+        Names of the arms.
+    effect_scale : float
+        Size of the differences looked for, in the unit of the values.
+    control : int, default 0
+        Position of the arm the others are compared with.
+    level : float, default 0.95
+        Level at which all intervals of all variants and looks hold together.
+    min_n : int, default 100
+        Customers in each arm below which nothing is concluded.
 
     Examples
     --------
     >>> rng = np.random.default_rng(1)
-    >>> variant = rng.integers(0, 2, 4000)
-    >>> bought = rng.random(4000) < np.where(variant == 1, 0.30, 0.20)
-    >>> test = sequential_test(variant, bought)
-    >>> test.stopped_at, bool(test.p_value[-1] < 0.001)
-    (394, True)
+    >>> arm = rng.integers(0, 2, 4000)
+    >>> result = sequential_test_means(rng.normal(10 + arm, 5), arm, control=0, effect_scale=1.0)
+    >>> int(result.decided_at[0]) < 4000
+    True
     """
 
-    difference: Floats = array_field()
-    low: Floats = array_field()
-    high: Floats = array_field()
-    p_value: Floats = array_field()
-    kind: Literal["proportions", "means"]
-    level: float
+    n: Integers = _table("n")
+    mean: Floats = array_field(_number_table)
+    standard_error: Floats = array_field(_number_table)
+    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    effect_scale: float = checked_field("effect_scale", as_positive)
+    control: int = 0
+    level: float = checked_field("level", as_level, default=0.95)
+    min_n: int = count_field("min_n", low=2, default=100)
 
-    def __len__(self) -> int:
-        return len(self.p_value)
+    def __attrs_post_init__(self) -> None:
+        for name in ("mean", "standard_error"):
+            table = getattr(self, name)
+            if table.shape != self.n.shape:
+                raise InputError(name, f"of the shape {self.n.shape} of `n`", table.shape)
+            require(np.isfinite(table), name, table, "finite")
+        require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
+        if len(self.names) != self.n.shape[1]:
+            raise InputError("names", f"one for each of the {self.n.shape[1]} arms", self.names)
+        object.__setattr__(self, "control", as_control(self.control, len(self.names)))
 
     @property
-    def stopped_at(self) -> int | None:
-        """Number of observations after which the test could be stopped with a difference; None where it never could."""
-        reached = self.p_value < 1 - self.level
-        return int(np.argmax(reached)) + 1 if reached.any() else None
+    def variants(self) -> tuple[str, ...]:
+        """Names of all arms but the control."""
+        return tuple(self.names[k] for k in variants_of(len(self.names), self.control))
+
+    @property
+    def difference(self) -> Floats:
+        """Mean of each variant so far minus that of the control; NaN while an arm is empty."""
+        variant, control = against_control(np.where(self.n > 0, self.mean, np.nan), self.control)
+        return variant - control
+
+    @property
+    def p_value(self) -> Floats:
+        """P-value at each look; it never rises and holds at whatever look one stops. Corrected by Bonferroni."""
+        v, enough = self._variance()
+        scale = self.effect_scale**2
+        d = np.where(enough, self.difference, 0.0)
+        return _running(np.where(enough, (scale * d**2 / (v * (v + scale)) + np.log(v / (v + scale))) / 2, 0.0))
+
+    @property
+    def difference_interval(self) -> Interval:
+        """Interval of each difference at each look, all together at the level; infinite below `min_n` customers."""
+        v, enough = self._variance()
+        scale = self.effect_scale**2
+        limit = np.log((len(self.names) - 1) / (1 - self.level))
+        half = np.sqrt(v * (v + scale) / scale * (2 * limit + np.log((v + scale) / v)))
+        d = np.where(enough, self.difference, 0.0)
+        return Interval(np.where(enough, d - half, -np.inf), np.where(enough, d + half, np.inf))
+
+    @property
+    def decided_at(self) -> Integers:
+        """Position of the first look whose p-value is at most one minus the level, for each variant; -1 for none."""
+        return _decided(self.p_value, self.level)
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded after the last observation, and what may not."""
-        n, alpha = len(self), 1 - self.level
-        if self.stopped_at is None:
-            return (
-                f"After {n:,} observations no difference is shown (p = {self.p_value[-1]:.2g}, not below {alpha:.2g}); "
-                "it may still be there, and the test may go on."
-            )
-        better = "better" if self.difference[self.stopped_at - 1] > 0 else "worse"
-        return (
-            f"The variant is {better} than the control: shown after {self.stopped_at:,} of {n:,} observations. "
-            "Looking at every one of them was allowed for."
-        )
+        """What may and what may not be concluded at the last look, a line for each variant."""
+        low, high = map(np.asarray, self.difference_interval)
+        told = [
+            (f"{d:+.4g}", f"{a:+.4g} to {b:+.4g}")
+            for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
+        ]
+        return _sentences(self, told, f"Approximate, from {self.min_n} customers an arm on.")
+
+    def to_json(self) -> str:
+        """Write means, errors, names and settings as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SequentialMeans:
+        """Read what :meth:`to_json` wrote."""
+        return read_json(text, lambda fields: cls(**fields))
+
+    def _variance(self) -> tuple[Floats, Any]:
+        """Variance of each difference, 1 in the place of what cannot be judged, and where it can be."""
+        (e1, e0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
+        v = e1**2 + e0**2
+        enough = (np.minimum(n1, n0) >= self.min_n) & (v > 0)
+        return np.where(enough, v, 1.0), enough
 
 
 def sequential_test(
-    variant: ArrayLike,
-    outcome: ArrayLike,
+    successes: ArrayLike,
+    trials: ArrayLike,
     *,
-    share: float = 0.5,
+    names: Any = None,  # noqa: ANN401 - a list of names
+    control: int = 0,
     level: float = 0.95,
-    burn_in: int = 100,
+    prior_successes: float = 0.5,
+    prior_failures: float = 0.5,
 ) -> SequentialTest:
-    r"""Test a variant against a control with a look after every observation.
+    r"""Compare conversions again and again, and stop whenever you like, without cheating.
 
     Parameters
     ----------
-    variant : array_like
-        Which of the two each customer got, in the order of arrival, shape (n,): 0 or False for the control, 1 or True
-        for the variant. Drawn for each customer independently.
-    outcome : array_like
-        What he did, shape (n,): only 0 and 1, or True and False, for proportions; any numbers for means.
-    share : float, optional
-        Probability with which a customer got the variant, in (0, 1).
-    level : float, optional
-        One minus the probability of a false alarm at any moment, in (0, 1).
-    burn_in : int, optional
-        Observations of each of the two before which the approximation below concludes nothing, >= 2.
+    successes : array_like of int
+        Customers so far who converted, shape (looks, arms), the looks in order of time.
+    trials : array_like of int
+        All customers so far, of the same shape; >= 1 at the last look.
+    names : list of str, optional
+        Names of the arms; A, B, C, ... without it.
+    control : int, default 0
+        Position of the arm that the others are compared with.
+    level : float, default 0.95
+        Level at which all intervals of all variants and looks hold together, in (0, 1).
+    prior_successes, prior_failures : float, default 0.5
+        Parameters of the beta distribution that weighs the rates, > 0, chosen before the first look. Any choice keeps
+        the guarantee; one near the truth, such as 20 and 380 for a rate known to be about 5 %, decides sooner.
 
     Returns
     -------
     SequentialTest
-        Difference, interval and p-value after each observation.
+        `p_value` and `difference_interval` at each look, `decided_at` and a `conclusion`.
 
     Raises
     ------
     InputError
-        If a variant is neither 0 nor 1, an outcome is missing, or the columns differ in length.
+        If a count is no whole number >= 0, falls from look to look, conversions exceed customers, or an arm is empty.
+
+    See Also
+    --------
+    sequential_test_from_stream : The same from one row per customer, with a look after each.
+    compare_proportions : Where the end is fixed before: it needs fewer customers.
 
     Notes
     -----
-    **Proportions.** The p-value is exact for every number of observations and every rate, however rare: it is one over
-    the largest value so far of a martingale that starts at 1 if the outcome does not depend on the variant, so that it
-    ever reaches :math:`1 / \alpha` with probability :math:`\alpha` at most (Ville's inequality). Each observation
-    multiplies it by :math:`\hat p_v(y) / \sum_u r_u \hat p_u(y)`, with the shares *r* of the assignment and estimates
-    :math:`\hat p` of what each variant's customers do, made of the earlier observations alone; the mean over three
-    strengths with which these are drawn to the common rate is taken. It holds because the assignment is random with a
-    known share: check that first (:func:`sample_ratio_mismatch`).
+    Exact, for any number of looks, any sample size and any rate: if the two rates are the same, the probability that
+    the p-value is ever at most :math:`\alpha` is at most :math:`\alpha`. With :math:`B` the beta function, each arm has
+    the mixture
 
-    **Means**, and all intervals, rest on a normal approximation: the mixture sequential probability ratio test, with
-    the mixing variance chosen after `burn_in` observations of each [1]_. The error is controlled asymptotically; with
-    outcomes of great skew raise `burn_in`.
+    .. math:: m(x, n) = \frac{B(a + x, b + n - x)}{B(a, b)}
 
-    .. [1] Johari, R., Koomen, P., Pekelis, L. and Walsh, D. (2022). Always valid inference: continuous monitoring of
-       A/B tests. Operations Research 70, 1806-1821.
+    For the true rates :math:`\theta_1, \theta_0` the ratio :math:`m(x_1, n_1) m(x_0, n_0) / L(\theta_1, \theta_0)` to
+    the likelihood is a martingale that starts at 1, so it reaches :math:`1/\alpha` with a probability of at most
+    :math:`\alpha` (Ville's inequality) [1]_. The p-value is the smallest so far of
+
+    .. math:: \min\left(1, \frac{\max_\theta L(\theta, \theta)}{m(x_1, n_1) \, m(x_0, n_0)}\right)
+
+    and the interval has the differences :math:`\delta` with
+    :math:`\max_\theta L(\theta + \delta, \theta) \ge \alpha \, m(x_1, n_1) \, m(x_0, n_0)`. What it rests on: each
+    customer converts independently of the others, an arm has the same rate all the time, and the arm of a customer is
+    chosen before the outcome is known. With several variants :math:`\alpha` is divided by their number. The price of
+    looking at will: for an effect that a test with a fixed end finds with a power of 80 %, half of the simulated streams
+    needed 3 times its customers, and 1.5 times with a prior near the truth (``benchmarks/study_sequential.py``).
+
+    .. [1] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm. Annals of Mathematical
+       Statistics 41, 1397-1409. The maximum over the common rate: Wasserman, L., Ramdas, A. and Balakrishnan, S.
+       (2020). Universal inference. PNAS 117, 16880-16890.
 
     Examples
     --------
-    >>> sequential_test([0, 1, 0, 1], [0, 1, 1, 1]).p_value.round(3)
-    array([1.   , 0.983, 0.983, 0.983])
-    """
-    arm, y = _read_arms(variant), _numbers("outcome", outcome)
-    require_same_length(variant=arm, outcome=y)
-    r = as_fraction("share", share)
-    level = as_fraction("level", level)
-    least = as_whole_number("burn_in", burn_in, low=2)
-    treated = arm == 1
-    n1, n0 = np.cumsum(treated), np.cumsum(~treated)
-    s1, s0 = np.cumsum(np.where(treated, y, 0.0)), np.cumsum(np.where(treated, 0.0, y))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean1, mean0 = s1 / n1, s0 / n0
-    difference = mean1 - mean0
-    variance = _variance(np.where(treated, y, 0.0), n1, mean1) + _variance(np.where(treated, 0.0, y), n0, mean0)
-    ready = (n1 >= least) & (n0 >= least) & (variance > 0)
-    low, high, log_e = _mixture(difference, variance, ready, n1, n0, level)
-    proportions = bool(np.isin(y, (0.0, 1.0)).all())
-    if proportions:
-        log_e = _exact(treated, y, s1, s0, n1, n0, r)
-    best = np.maximum.accumulate(np.concatenate(([0.0], log_e)))[1:]
+    >>> result = sequential_test([[30, 50], [60, 110], [95, 175]], [[500, 500], [1000, 1000], [1500, 1500]])
+    >>> result.decided_at
+    array([2])
+    >>> print(result.conclusion)
+    B against A after 3 looks: +5.3 points (95 % interval +0.5 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
+    """  # noqa: E501 - the conclusion is one line
+    x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
+    if x.ndim != 2 or x.shape[1] < 2:
+        raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)
     return SequentialTest(
-        difference=own(difference),
-        low=own(low),
-        high=own(high),
-        p_value=own(np.exp(-best)),
-        kind="proportions" if proportions else "means",
+        successes=x.astype(np.int64),
+        trials=n.astype(np.int64),
+        names=default_names(x.shape[1]) if names is None else names,
+        control=control,
         level=level,
+        prior_successes=prior_successes,
+        prior_failures=prior_failures,
     )
 
 
-def _numbers(name: str, column: ArrayLike) -> Floats:
-    """Take a column of numbers, or of flags with True for 1."""
-    array, _ = to_array(name, column, "a column of numbers, or of True and False")
-    return as_amounts(name, array.astype(np.float64) if array.dtype.kind == "b" else column)
+def sequential_test_from_stream(
+    converted: ArrayLike,
+    arm: ArrayLike,
+    *,
+    control: Any,  # noqa: ANN401 - a label
+    looks: ArrayLike | None = None,
+    level: float = 0.95,
+    prior_successes: float = 0.5,
+    prior_failures: float = 0.5,
+) -> SequentialTest:
+    """Compare conversions after each customer, from one row per customer in order of arrival.
+
+    Parameters
+    ----------
+    converted : array_like
+        1 or True for each customer who converted, else 0 or False, in the order in which the outcomes became known.
+    arm : array_like
+        Label of the arm of each customer: text or whole numbers.
+    control : str or int
+        Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
+    looks : array_like of int, optional
+        After how many customers one looks, ascending, from 1 to all; after each customer without it.
+    level : float, default 0.95
+        Level at which all intervals of all variants and looks hold together, in (0, 1).
+    prior_successes, prior_failures : float, default 0.5
+        As in :func:`sequential_test`.
+
+    Returns
+    -------
+    SequentialTest
+        `p_value` and `difference_interval` at each look, `decided_at` and a `conclusion`.
+
+    Raises
+    ------
+    InputError
+        If an outcome is neither 0 nor 1, there are fewer than two arms, no arm is the control, or looks do not ascend.
+
+    Notes
+    -----
+    The counts so far go to :func:`sequential_test`, which states the guarantee.
+
+    Examples
+    --------
+    >>> result = sequential_test_from_stream([1, 0, 1, 1, 0, 0], list("ABABAB"), control="A", looks=[2, 4, 6])
+    >>> result.trials.tolist(), result.successes.tolist()
+    ([[1, 1], [2, 2], [3, 3]], [[1, 0], [2, 1], [2, 1]])
+    """
+    flags = converted if getattr(getattr(converted, "dtype", None), "kind", "") != "b" else np.asarray(converted) * 1
+    if isinstance(flags, list | tuple) and flags and all(isinstance(item, bool | np.bool_) for item in flags):
+        flags = [int(item) for item in flags]
+    y = as_column("converted", flags)
+    require((y == 0) | (y == 1), "converted", y, "0 or 1")
+    rows = rows_by_arm(arm, control, len(y), at_least=1)
+    places = _looks(looks, len(y))
+    k = len(rows.names)
+    successes, trials = np.empty((len(places), k), np.int64), np.empty((len(places), k), np.int64)
+    for a in range(k):  # over arms, so that no table of rows by arms is needed
+        mine = rows.arm == a
+        trials[:, a] = np.cumsum(mine)[places]
+        successes[:, a] = np.cumsum(mine & (y == 1))[places]
+    return SequentialTest(
+        successes=successes,
+        trials=trials,
+        names=rows.names,
+        control=rows.control,
+        level=level,
+        prior_successes=prior_successes,
+        prior_failures=prior_failures,
+    )
 
 
-def _read_arms(variant: ArrayLike) -> npt.NDArray[np.int64]:
-    arm = _numbers("variant", variant)
-    require(np.isin(arm, (0.0, 1.0)), "variant", arm, "0 for the control or 1 for the variant")
-    return arm.astype(np.int64)
+def sequential_test_means(
+    value: ArrayLike,
+    arm: ArrayLike,
+    *,
+    control: Any,  # noqa: ANN401 - a label
+    effect_scale: float,
+    looks: ArrayLike | None = None,
+    level: float = 0.95,
+    min_n: int = 100,
+) -> SequentialMeans:
+    r"""Compare means after each customer, from one row per customer in order of arrival.
+
+    Parameters
+    ----------
+    value : array_like
+        One value for each customer [its unit], such as revenue, in the order in which the values became known.
+    arm : array_like
+        Label of the arm of each customer: text or whole numbers.
+    control : str or int
+        Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
+    effect_scale : float
+        Size of the differences looked for, in the unit of `value`, > 0, chosen before the first look. Any choice keeps
+        the guarantee; the test decides soonest for differences about that large.
+    looks : array_like of int, optional
+        After how many customers one looks, ascending, from 1 to all; after each customer without it.
+    level : float, default 0.95
+        Level at which all intervals of all variants and looks hold together, in (0, 1).
+    min_n : int, default 100
+        Customers in each arm below which nothing is concluded, at least 2; take more for very skewed values.
+
+    Returns
+    -------
+    SequentialMeans
+        `p_value` and `difference_interval` at each look, `decided_at` and a `conclusion`.
+
+    Raises
+    ------
+    InputError
+        If a value is NaN or infinite, there are fewer than two arms, no arm is the control, or looks do not ascend.
+
+    Notes
+    -----
+    Asymptotic: the guarantee of :func:`sequential_test` holds as `min_n` grows, because variances are estimated and
+    means taken for normal. With the difference :math:`D`, its variance :math:`V` so far and the effect scale
+    :math:`\tau`, the likelihood ratio averaged over differences from a normal distribution of standard deviation
+    :math:`\tau` is [1]_ [2]_
+
+    .. math:: \sqrt{\frac{V}{V + \tau^2}} \exp\left(\frac{\tau^2 D^2}{2 V (V + \tau^2)}\right)
+
+    The p-value is the smallest inverse so far; the interval has the differences whose ratio stays below
+    :math:`1/\alpha`. With several variants :math:`\alpha` is divided by their number.
+
+    .. [1] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm. Annals of Mathematical
+       Statistics 41, 1397-1409.
+    .. [2] Waudby-Smith, I., Arbour, D., Sinha, R., Kennedy, E. H. and Ramdas, A. (2024). Time-uniform central limit
+       theory and asymptotic confidence sequences. Annals of Statistics 52, 2613-2640.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> arm = rng.integers(0, 2, 4000)
+    >>> result = sequential_test_means(rng.normal(10 + arm, 5), arm, control=0, effect_scale=1.0, looks=[2000, 4000])
+    >>> result.p_value[-1] < 0.05
+    array([ True])
+    """
+    (x,) = columns(value=value)
+    rows = rows_by_arm(arm, control, len(x), at_least=1)
+    places = _looks(looks, len(x))
+    n, mean, error = _moments(x, rows, places)
+    return SequentialMeans(
+        n=n,
+        mean=mean,
+        standard_error=error,
+        names=rows.names,
+        control=rows.control,
+        effect_scale=effect_scale,
+        level=level,
+        min_n=min_n,
+    )
 
 
-def _variance(y: Floats, n: npt.NDArray[np.int64], mean: Floats) -> Floats:
-    """Variance of a running mean: zeros stand for the other's observations."""
-    shift = mean[-1] if len(mean) and np.isfinite(mean[-1]) else 0.0  # near all values: no cancellation
-    own_row = np.diff(n, prepend=0) > 0
-    centred = np.where(own_row, y - shift, 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        squares = np.cumsum(centred**2) - np.cumsum(centred) ** 2 / n
-        return np.maximum(squares, 0.0) / (n - 1) / n
+def _divide(x: Floats, n: Floats) -> Floats:
+    return np.asarray(np.divide(x, n, out=np.full(np.shape(x), 0.5), where=n > 0))
 
 
-def _mixture(
-    difference: Floats,
-    variance: Floats,
-    ready: npt.NDArray[np.bool_],
-    n1: npt.NDArray[np.int64],
-    n0: npt.NDArray[np.int64],
-    level: float,
-) -> tuple[Floats, Floats, Floats]:
-    """Interval for all moments together, and the logarithm of the mixture's likelihood ratio."""
-    low, high, log_e = np.full(len(ready), -np.inf), np.full(len(ready), np.inf), np.zeros(len(ready))
-    if not ready.any():
-        return low, high, log_e
-    first = int(np.argmax(ready))
-    spread = variance[first] / (1 / n1[first] + 1 / n0[first])  # of one observation, as known after the burn-in
-    mixing = _EFFECT**2 * spread
-    v, d = variance[ready], difference[ready]
-    shrink = np.log1p(mixing / v)
-    log_e[ready] = (d**2 * mixing / (v * (v + mixing)) - shrink) / 2
-    half = np.sqrt(v * (v + mixing) / mixing * (2 * np.log(1 / (1 - level)) + shrink))
-    low[ready], high[ready] = d - half, d + half
-    return low, high, log_e
+def _log_likelihood(x1: Floats, n1: Floats, x0: Floats, n0: Floats, p1: Floats, p0: Floats) -> Floats:
+    from scipy import special
+
+    with np.errstate(divide="ignore"):  # a rate of 0 with conversions has the likelihood 0
+        one = special.xlogy(x1, p1) + special.xlog1py(n1 - x1, -p1)
+        return np.asarray(one + special.xlogy(x0, p0) + special.xlog1py(n0 - x0, -p0))
 
 
-def _exact(
-    treated: npt.NDArray[np.bool_],
-    y: Floats,
-    s1: Floats,
-    s0: Floats,
-    n1: npt.NDArray[np.int64],
-    n0: npt.NDArray[np.int64],
-    share: float,
-) -> Floats:
-    """Logarithm of the martingale: what the earlier observations say of each next one."""
-    before = [np.concatenate(([0.0], column[:-1])) for column in (s1, s0, n1, n0)]
-    won1, won0, seen1, seen0 = before
-    common = (won1 + won0 + 0.5) / (seen1 + seen0 + 1.0)
-    paths = []
-    for strength in _STRENGTHS:
-        rate1 = (won1 + strength * common) / (seen1 + strength)
-        rate0 = (won0 + strength * common) / (seen0 + strength)
-        mixed = share * rate1 + (1 - share) * rate0
-        mine = np.where(treated, rate1, rate0)
-        step = np.where(y == 1, np.log(mine) - np.log(mixed), np.log1p(-mine) - np.log1p(-mixed))
-        paths.append(np.cumsum(step))
-    stacked = np.array(paths)
-    top = stacked.max(axis=0)
-    mean: Floats = top + np.log(np.exp(stacked - top).mean(axis=0))
-    return mean
+def _profile(x1: Floats, n1: Floats, x0: Floats, n0: Floats, delta: Floats) -> Floats:
+    """Largest log-likelihood of rates with the difference delta: concave in delta.
+
+    The closed form of Farrington and Manning (1990), then Newton steps that are taken where they help.
+    """
+    low, high = np.maximum(0.0, delta), np.minimum(1.0, 1.0 + delta)  # of the variant's rate
+    p1 = np.clip(_constrained(_divide(x1, n1), n1, _divide(x0, n0), n0, delta), low, high)
+    best = _log_likelihood(x1, n1, x0, n0, p1, p1 - delta)
+    for start in (low, high, (low + high) / 2):  # the ends, where the maximum may lie; the middle where an arm is empty
+        value = _log_likelihood(x1, n1, x0, n0, start, np.clip(start - delta, 0.0, 1.0))
+        better = value > best
+        p1, best = np.where(better, start, p1), np.where(better, value, best)
+    for _ in range(_POLISH):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            p0 = p1 - delta
+            slope = x1 / p1 - (n1 - x1) / (1 - p1) + x0 / p0 - (n0 - x0) / (1 - p0)
+            bend = x1 / p1**2 + (n1 - x1) / (1 - p1) ** 2 + x0 / p0**2 + (n0 - x0) / (1 - p0) ** 2
+            tried = np.clip(np.where(np.isfinite(slope / bend), p1 + slope / bend, p1), low, high)
+        value = _log_likelihood(x1, n1, x0, n0, tried, np.clip(tried - delta, 0.0, 1.0))
+        better = value > best
+        p1, best = np.where(better, tried, p1), np.where(better, value, best)
+    return best
+
+
+def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) -> Floats:
+    """Rate of the variant that is likeliest under the difference delta: the middle root of a cubic."""
+    ratio = n0 / np.maximum(n1, 1.0)
+    a = 1 + ratio
+    b = -(1 + ratio + r1 + ratio * r0 + delta * (ratio + 2)) / (3 * a)
+    c = (delta**2 + delta * (2 * r1 + ratio + 1) + r1 + ratio * r0) / (3 * a)
+    d = -r1 * delta * (1 + delta)
+    v = b**3 - 1.5 * b * c + d / (2 * a)
+    u = np.where(v >= 0, 1.0, -1.0) * np.sqrt(np.maximum(0.0, b**2 - c))
+    cosine = np.divide(v, u**3, out=np.ones(np.shape(v)), where=u != 0)
+    return np.asarray(2 * u * np.cos((np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3) - b)
+
+
+def _running(log_evidence: Floats) -> Floats:
+    """Smallest corrected p-value so far, from the log of the evidence against no difference at each look."""
+    n_variants = log_evidence.shape[1]
+    p = np.minimum(1.0, n_variants * np.exp(-np.maximum(log_evidence, 0.0)))
+    return np.minimum.accumulate(p, axis=0)
+
+
+def _decided(p: Floats, level: float) -> Integers:
+    decided = p <= 1 - level
+    return np.where(decided.any(axis=0), decided.argmax(axis=0), -1)
+
+
+def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], guarantee: str) -> str:
+    p, decided = test.p_value[-1], test.decided_at
+    first = test.difference[np.maximum(decided, 0), np.arange(len(decided))]
+    lines = []
+    for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
+        text = (
+            f"{name} against {test.names[test.control]} after {len(test.p_value)} looks: {difference} "
+            f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
+        )
+        if decided[k] >= 0:
+            said = f"{name} is {'higher' if first[k] > 0 else 'lower'}, decided at look {decided[k] + 1}."
+        else:
+            said = "no difference is shown yet, and that there is none may not be concluded; you may go on."
+        lines.append(f"{text}{said} {guarantee}")
+    return "\n".join(lines)
+
+
+def _looks(value: ArrayLike | None, n_rows: int) -> Integers:
+    """Positions of the last row seen at each look."""
+    if value is None:
+        return np.arange(n_rows)
+    looks = as_column("looks", value)
+    if not len(looks):
+        raise InputError("looks", "at least one", 0)
+    require((looks == np.floor(looks)) & (looks >= 1) & (looks <= n_rows), "looks", looks, f"from 1 to {n_rows} rows")
+    rises = np.ones(len(looks), dtype=bool)
+    rises[1:] = looks[1:] > looks[:-1]
+    require(rises, "looks", looks, "ascending")
+    return looks.astype(np.int64) - 1
+
+
+def _moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floats, Floats]:
+    """Count, mean and standard error of each arm at each look; 0 where there are none."""
+    k = len(rows.names)
+    n = np.empty((len(places), k), np.int64)
+    mean, error = np.zeros((len(places), k)), np.zeros((len(places), k))
+    for a in range(k):  # over arms, so that no table of rows by arms is needed
+        mine = rows.arm == a
+        centre = x[mine].mean()  # keeps the digits of the squares
+        moved = np.where(mine, x - centre, 0.0)
+        moved[np.abs(moved) <= 1e-12 * np.abs(x).max()] = 0.0
+        count = np.cumsum(mine)[places]
+        total, squares = np.cumsum(moved)[places], np.cumsum(moved**2)[places]
+        some = np.maximum(count, 1)
+        mean[:, a] = np.where(count > 0, centre + total / some, 0.0)
+        spread = np.maximum(0.0, squares - total**2 / some)
+        error[:, a] = np.sqrt(spread / np.maximum(count - 1, 1) / some)
+        n[:, a] = count
+    return n, mean, error

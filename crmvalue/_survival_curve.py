@@ -280,7 +280,7 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     .. math:: S(t) = \prod_{t_i \le t} (1 - d_i / n_i)
 
     The interval is normal on the scale of :math:`\log(-\log S)` with Greenwood's variance, so it stays inside [0, 1].
-    Both are those of :func:`scipy.stats.ecdf`. Who leaves and who is last seen at the same time: the leaving comes
+    Both are those of `scipy.stats.ecdf`. Who leaves and who is last seen at the same time: the leaving comes
     first. Being lost from sight must have nothing to do with leaving.
 
     Examples
@@ -320,7 +320,7 @@ def compare_survival(
 
     Notes
     -----
-    Each pair is tested by the log-rank test (:func:`scipy.stats.logrank`), and the p-values are corrected by Holm's
+    Each pair is tested by the log-rank test (`scipy.stats.logrank`), and the p-values are corrected by Holm's
     method (1979). For more than two cohorts `p_value` is the smallest corrected one, a valid test of all at once. The
     log-rank test sees best where one cohort loses more at every age; curves that cross can hide from it.
 
@@ -388,7 +388,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     by Fisher's exact test where fewer than 5 customers are expected in one of the four cells; the p-values are
     corrected by Holm's method (1979). `p_value` is that of the chi-squared test of all cohorts, and where one of its
     cells has fewer than 5 expected customers, the smallest corrected p-value, which is a valid test of all too. All
-    from :mod:`scipy.stats`.
+    from `scipy.stats`.
 
     Examples
     --------

@@ -1,144 +1,276 @@
-"""The sequential test: no more false alarms than stated, however often one looks."""
+"""Sequential tests: exact for conversions, asymptotic for means, however often one looks."""
 
 from __future__ import annotations
-
-import itertools
-import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from references_experiments import log_evidence, profile
+from scipy import stats
 
+from crmvalue._sequential import _profile
 from crmvalue.errors import InputError
-from crmvalue.experiments import sequential_test
+from crmvalue.experiments import (
+    SequentialMeans,
+    SequentialTest,
+    compare_means,
+    sequential_test,
+    sequential_test_from_stream,
+    sequential_test_means,
+)
+
+STREAM = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=2, max_size=40).filter(
+    lambda rows: len({arm for arm, _ in rows}) == 2
+)
 
 
-def alarms(draw, *, runs, n, share=0.5, seed=1, **options):
-    """Share of tests of two equal variants that ever conclude a difference, with a look at every observation."""
+def refused(function, *arguments, **options):
+    with pytest.raises(InputError) as caught:
+        function(*arguments, **options)
+    return caught.value
+
+
+def alarms(rates, n, share, runs, seed, **options):
+    """Share of simulated streams that ever decide, with a look after each customer."""
     rng = np.random.default_rng(seed)
     found = 0
     for _ in range(runs):
-        variant = (rng.random(n) < share).astype(int)
-        found += sequential_test(variant, draw(rng, n), share=share, **options).stopped_at is not None
+        arm = (rng.random(n) < share).astype(int)
+        arm[:2] = 0, 1
+        y = (rng.random(n) < np.where(arm == 1, rates[1], rates[0])).astype(int)
+        found += int(sequential_test_from_stream(y, arm, control=0, **options).decided_at[0] >= 0)
     return found / runs
 
 
 class TestSequentialTest:
-    """Always-valid p-values and intervals."""
+    """`sequential_test`: mixture of the rates over the largest likelihood of a common one."""
 
-    @pytest.mark.parametrize(("rate", "share"), [(0.5, 0.5), (0.2, 0.3), (0.01, 0.5), (0.9, 0.8)])
-    def test_false_alarms_of_proportions_stay_under_the_level(self, rate, share):
-        """Exact: at most 10 % of 600 tests, give or take three standard errors of a fair count."""
-        share_of_alarms = alarms(lambda rng, n: rng.random(n) < rate, runs=600, n=1500, share=share, level=0.9)
-        assert share_of_alarms <= 0.10
-
-    @pytest.mark.parametrize("kind", ["normal", "exponential"])
-    def test_false_alarms_of_means_stay_under_the_level(self, kind):
-        draw = {"normal": lambda rng, n: rng.normal(5, 2, n), "exponential": lambda rng, n: rng.exponential(3, n)}[kind]
-        assert alarms(draw, runs=600, n=1500, level=0.9) <= 0.10
-
-    @settings(max_examples=25)
-    @given(n=st.integers(1, 4), share=st.sampled_from([0.2, 0.5, 0.7]), rate=st.floats(0.05, 0.95))
-    def test_the_martingale_is_worth_one_on_average(self, n, share, rate):
-        """Exact for few observations: the sum over all assignments and outcomes, with their probabilities."""
-        total = 0.0
-        for row in itertools.product((0, 1), (0, 1), repeat=n):
-            variant, y = row[::2], row[1::2]
-            weight = math.prod(share if v else 1 - share for v in variant)
-            weight *= math.prod(rate if o else 1 - rate for o in y)
-            total += weight * martingale(variant, y, share)
-        assert total == pytest.approx(1.0, abs=1e-12)
+    @given(STREAM, st.sampled_from([(0.5, 0.5), (1.0, 1.0), (2.0, 30.0)]))
+    def test_p_value_is_that_of_the_urn(self, rows, prior):
+        arm, y = np.array(rows).T
+        result = sequential_test_from_stream(y, arm, control=0, prior_successes=prior[0], prior_failures=prior[1])
+        lowest = 1.0
+        for look in range(len(rows)):
+            (x0, x1), (n0, n1) = result.successes[look].tolist(), result.trials[look].tolist()
+            evidence = log_evidence(x1, n1, x0, n0, 0.0, *prior)
+            lowest = min(lowest, np.exp(-evidence))
+            assert result.p_value[look, 0] == pytest.approx(lowest, rel=1e-6)
 
     @given(
-        row=st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1, max_size=40),
-        share=st.sampled_from([0.2, 0.5, 0.7]),
+        st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+        st.integers(1, 200).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+        st.floats(-0.99, 0.99),
     )
-    def test_the_p_value_is_one_over_its_largest_value(self, row, share):
-        variant, y = zip(*row, strict=True)
-        best = max(1.0, *(martingale(variant[:k], y[:k], share) for k in range(1, len(y) + 1)))
-        assert sequential_test(variant, y, share=share).p_value[-1] == pytest.approx(1 / best, rel=1e-9)
+    def test_profile_is_the_largest(self, one, other, delta):
+        args = [np.array([float(v)]) for v in (*one, *other)]
+        found = float(_profile(*args, np.array([delta]))[0])
+        assert found == pytest.approx(profile(*one, *other, delta), rel=1e-6, abs=1e-6)
+        assert found >= profile(*one, *other, delta) - 1e-7  # never below: the error control rests on it
 
-    def test_finds_a_difference(self):
-        rng = np.random.default_rng(2)
-        variant = rng.integers(0, 2, 6000)
-        test = sequential_test(variant, rng.random(6000) < np.where(variant == 1, 0.25, 0.20))
-        assert test.kind == "proportions"
-        assert test.stopped_at is not None
-        assert "better" in test.conclusion
-        spend = rng.exponential(np.where(variant == 1, 8.0, 10.0))
-        test = sequential_test(variant, spend)
-        assert test.kind == "means"
-        assert "worse" in test.conclusion
+    @given(
+        st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+        st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))),
+    )
+    def test_interval_ends_where_the_evidence_is_enough(self, one, other):
+        (x0, n0), (x1, n1) = one, other
+        result = sequential_test([[x0, x1]], [[n0, n1]])
+        low, high = (float(end[0, 0]) for end in result.difference_interval)
+        assert -1 <= low <= result.difference[0, 0] <= high <= 1
+        for end, edge in ((low, -1), (high, 1)):
+            if end != edge:
+                evidence = log_evidence(x1, n1, x0, n0, end, 0.5, 0.5)
+                assert evidence == pytest.approx(np.log(20), abs=1e-4)
+        assert (result.p_value[0, 0] < 0.05) == (low > 0 or high < 0)
 
-    def test_the_interval_covers_at_all_moments_together(self):
+    @settings(max_examples=25)
+    @given(STREAM)
+    def test_swapping_arms_and_outcomes(self, rows):
+        arm, y = np.array(rows).T
+        result = sequential_test_from_stream(y, arm, control=0)
+        swapped = sequential_test_from_stream(y, arm, control=1)
+        turned = sequential_test_from_stream(1 - y, arm, control=0)
+        for other in (swapped, turned):
+            np.testing.assert_allclose(other.p_value, result.p_value, rtol=1e-9)
+            np.testing.assert_allclose(other.difference_interval.low, -result.difference_interval.high, atol=1e-8)
+
+    def test_p_values_never_rise_and_looks_pick_rows(self):
         rng = np.random.default_rng(3)
-        missed = 0
-        for _ in range(400):
-            variant = rng.integers(0, 2, 1500)
-            test = sequential_test(variant, rng.normal(10 + 0.3 * variant, 2), level=0.9)
-            missed += bool(((test.low > 0.3) | (test.high < 0.3)).any())
-        assert missed / 400 <= 0.10
-
-    def test_p_values_never_rise_and_equal_what_a_shorter_test_says(self):
-        rng = np.random.default_rng(4)
-        variant, y = rng.integers(0, 2, 800), rng.random(800) < 0.3
-        whole = sequential_test(variant, y)
-        assert (np.diff(whole.p_value) <= 0).all()
-        assert (whole.p_value <= 1).all()
-        for n in (1, 7, 300):
-            part = sequential_test(variant[:n], y[:n])
-            assert part.p_value == pytest.approx(whole.p_value[:n], abs=1e-12)
-            np.testing.assert_allclose(part.low, whole.low[:n], rtol=1e-9)
-
-    def test_nothing_yet(self):
-        with pytest.raises(InputError, match="at least one row"):
-            sequential_test([], [])
-        test = sequential_test([1, 1], [0, 1])
-        assert np.isnan(test.difference).all()
-        assert "may still be there" in test.conclusion
-        same = sequential_test([0, 1] * 300, [5.0] * 600)
-        assert same.stopped_at is None
-
-    def test_a_large_common_value_does_not_blur_the_variance(self):
-        rng = np.random.default_rng(5)
-        variant, y = rng.integers(0, 2, 900), rng.normal(0, 1, 900)
-        plain, lifted = sequential_test(variant, y), sequential_test(variant, y + 1e6)
-        np.testing.assert_allclose(lifted.p_value, plain.p_value, rtol=1e-4)
+        arm, y = rng.integers(0, 3, 3000), rng.random(3000)
+        y = (y < 0.1 + 0.05 * arm).astype(int)
+        every = sequential_test_from_stream(y == 1, arm, control=1)
+        assert (np.diff(every.p_value, axis=0) <= 0).all()
+        some = sequential_test_from_stream(y.tolist(), arm, control=1, looks=[500, 1700, 3000])
+        np.testing.assert_array_equal(some.trials, every.trials[[499, 1699, 2999]])
+        np.testing.assert_array_equal(
+            some.difference_interval, np.array(every.difference_interval)[:, [499, 1699, 2999]]
+        )
+        direct = sequential_test(some.successes, some.trials, names=["0", "1", "2"], control=1)
+        assert direct == some
+        assert (some.p_value >= every.p_value[[499, 1699, 2999]]).all()
+        pair = sequential_test(some.successes[:, :2], some.trials[:, :2], control=1)
+        np.testing.assert_allclose(some.p_value[:, 0], np.minimum(1, 2 * pair.p_value[:, 0]), rtol=1e-12)
 
     @pytest.mark.parametrize(
-        ("changes", "name"),
+        ("rate", "n", "share"), [(0.5, 60, 0.5), (0.2, 1000, 0.5), (0.01, 2000, 0.5), (0.1, 600, 0.2)]
+    )
+    def test_false_alarms_with_a_look_after_each_customer(self, rate, n, share):
+        """At most 5 %: the guarantee is exact, so the margin is that of the simulation alone."""
+        assert alarms((rate, rate), n, share, 400, 11) < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 400)
+
+    def test_false_alarms_of_a_lax_level_and_a_bold_prior(self):
+        """At level 0.5 alarms do come, and stay below it; a prior far off keeps the level too."""
+        found = alarms((0.3, 0.3), 400, 0.5, 300, 12, level=0.5)
+        assert found < 0.5
+        assert alarms((0.3, 0.3), 400, 0.5, 300, 13, prior_successes=30.0, prior_failures=70.0, level=0.5) > 0.02
+        assert alarms((0.3, 0.3), 400, 0.5, 300, 14, prior_successes=90.0, prior_failures=10.0) < 0.05
+
+    def test_ordinary_test_would_cheat(self):
+        """The same streams, looked at with a fixed-end test: far more false alarms than 5 %."""
+        rng = np.random.default_rng(11)
+        found = 0
+        for _ in range(200):
+            arm = np.arange(1000) % 2
+            y = rng.random(1000) < 0.2
+            result = sequential_test_from_stream(y, arm, control=0)
+            (x0, x1), (n0, n1) = result.successes[50:].T, result.trials[50:].T
+            mean = (x0 + x1) / (n0 + n1)
+            with np.errstate(invalid="ignore"):
+                z = (x1 / n1 - x0 / n0) / np.sqrt(mean * (1 - mean) * (1 / n0 + 1 / n1))
+            found += bool((np.abs(z) > stats.norm.isf(0.025)).any())
+        assert found / 200 > 0.2
+
+    def test_finds_what_is_there_and_all_intervals_hold(self):
+        rng = np.random.default_rng(5)
+        held = decided = 0
+        for _ in range(60):
+            arm = rng.integers(0, 2, 3000)
+            y = rng.random(3000) < 0.1 + 0.1 * arm
+            result = sequential_test_from_stream(y, arm, control=0, looks=np.arange(30, 3001, 30))
+            low, high = result.difference_interval
+            held += bool(((low <= 0.1) & (high >= 0.1)).all())
+            decided += int(result.decided_at[0] >= 0)
+        assert decided > 55
+        assert held >= 54  # 57 expected at the least; a margin of two standard errors
+
+    def test_an_informed_prior_decides_sooner(self):
+        x, n = np.array([[1, 2], [2, 3], [3, 5]]) * 60, np.array([[1, 1], [2, 2], [3, 3]]) * 1000
+        plain = sequential_test(x, n)
+        informed = sequential_test(x, n, prior_successes=8.0, prior_failures=92.0)
+        assert informed.p_value[0] < plain.p_value[0]
+
+    def test_words_and_round_trip(self):
+        shown = sequential_test([[30, 50], [60, 150]], [[500, 500], [1000, 1000]])
+        assert "B is higher, decided at look 2" in shown.conclusion
+        assert "Exact" in shown.conclusion
+        hidden = sequential_test([[30, 32]], [[500, 500]])
+        assert "you may go on" in hidden.conclusion
+        assert hidden.decided_at.tolist() == [-1]
+        assert SequentialTest.from_json(shown.to_json()) == shown
+
+    def test_a_late_arm_waits(self):
+        result = sequential_test([[3, 0], [5, 0], [9, 4]], [[9, 0], [20, 0], [30, 8]])
+        assert result.p_value[:2].tolist() == [[1.0], [1.0]]
+        assert np.isnan(result.difference[:2]).all()
+        assert (result.difference_interval.low[0, 0], result.difference_interval.high[0, 0]) != (0.0, 0.0)
+
+    @pytest.mark.parametrize(
+        ("name", "x", "n", "options"),
         [
-            ({"variant": [0, 2]}, "variant"),
-            ({"variant": [0, np.nan]}, "variant"),
-            ({"outcome": [0, np.nan]}, "outcome"),
-            ({"outcome": ["a", "b"]}, "outcome"),
-            ({"share": 1}, "share"),
-            ({"level": 0}, "level"),
-            ({"burn_in": 1}, "burn_in"),
+            ("successes", [[6, 1]], [[5, 5]], {}),
+            ("successes", [[3, 1], [2, 1]], [[5, 5], [6, 6]], {}),
+            ("trials", [[3, 1], [3, 1]], [[5, 5], [6, 4]], {}),
+            ("successes", [[0, 1], [3, 1]], [[5, 5], [6, 5]], {}),
+            ("trials", [[0, 1], [0, 1]], [[0, 5], [0, 5]], {}),
+            ("trials", [[0, 1], [0, 1]], [[5, 5]], {}),
+            ("successes", [3, 1], [5, 5], {}),
+            ("successes", [[3], [4]], [[5], [6]], {}),
+            ("names", [[3, 1]], [[5, 5]], {"names": ["a", "b", "c"]}),
+            ("control", [[3, 1]], [[5, 5]], {"control": 5}),
         ],
     )
-    def test_rejections(self, changes, name):
-        with pytest.raises(InputError) as caught:
-            sequential_test(**{"variant": [0, 1], "outcome": [0, 1], **changes})
-        assert caught.value.name == name
+    def test_rejections(self, name, x, n, options):
+        assert refused(sequential_test, x, n, **options).name == name
 
-    def test_lengths(self):
-        with pytest.raises(InputError):
-            sequential_test([0, 1], [0, 1, 1])
+    @pytest.mark.parametrize(
+        ("name", "change"),
+        [
+            ("converted", {"converted": [0, 1, 0.5, 1]}),
+            ("arm", {"arm": list("aaaa")}),
+            ("arm", {"arm": list("aab")}),
+            ("control", {"control": "c"}),
+            ("looks", {"looks": [3, 2]}),
+            ("looks", {"looks": [5]}),
+            ("looks", {"looks": []}),
+            ("trials", {"looks": [1]}),
+        ],
+    )
+    def test_rejections_of_streams(self, name, change):
+        valid = {"converted": [0, 1, 0, 1], "arm": list("abab"), "control": "a"}
+        assert refused(sequential_test_from_stream, **{**valid, **change}).name == name
 
 
-def martingale(variant, y, share):
-    """Mean of the three martingales after some observations, one by one."""
-    values = []
-    for strength in (10.0, 100.0, 1000.0):
-        value, won, seen = 1.0, [0.0, 0.0], [0, 0]
-        for v, o in zip(variant, y, strict=True):
-            common = (sum(won) + 0.5) / (sum(seen) + 1)
-            rate = [(won[u] + strength * common) / (seen[u] + strength) for u in (0, 1)]
-            mixed = share * rate[1] + (1 - share) * rate[0]
-            value *= rate[v] / mixed if o else (1 - rate[v]) / (1 - mixed)
-            won[v] += o
-            seen[v] += 1
-        values.append(value)
-    return sum(values) / 3
+class TestSequentialMeans:
+    """`sequential_test_means`: normal mixture over differences, from `min_n` customers an arm on."""
+
+    @given(st.integers(0, 2**32 - 1))
+    def test_equals_its_definition(self, seed):
+        rng = np.random.default_rng(seed)
+        arm = rng.permutation([0, 1] * 20)
+        value = rng.normal(1000, 3, 40) + arm
+        result = sequential_test_means(value, arm, control=0, effect_scale=2.0, min_n=5)
+        lowest = 1.0
+        for look in range(40):
+            a, b = value[: look + 1][arm[: look + 1] == 0], value[: look + 1][arm[: look + 1] == 1]
+            if min(len(a), len(b)) < 5:
+                assert result.p_value[look, 0] == 1
+                assert result.difference_interval.high[look, 0] == np.inf
+                continue
+            error = compare_means(value[: look + 1], arm[: look + 1], control=0).standard_error
+            v, d = float((error**2).sum()), b.mean() - a.mean()
+            under_null = stats.norm.pdf(d, 0, np.sqrt(v))
+            mixed = stats.norm.pdf(d, 0, np.sqrt(v + 4))  # a normal difference of scale 2, seen with variance v
+            lowest = min(lowest, under_null / mixed)
+            assert result.p_value[look, 0] == pytest.approx(lowest, rel=1e-6)
+            for end in (low_high[look, 0] for low_high in result.difference_interval):
+                ratio = np.sqrt((v + 4) / v) * np.exp(-((d - end) ** 2) / 2 * (1 / v - 1 / (v + 4)))
+                assert ratio == pytest.approx(0.05, rel=1e-6)
+
+    def test_scales_and_shifts(self):
+        rng = np.random.default_rng(1)
+        arm, value = rng.integers(0, 2, 600), rng.exponential(5, 600)
+        base = sequential_test_means(value, arm, control=0, effect_scale=1.0)
+        scaled = sequential_test_means(7 * value + 100, arm, control=0, effect_scale=7.0)
+        np.testing.assert_allclose(scaled.p_value, base.p_value, rtol=1e-6)
+        back = sequential_test_means(value, arm, control=1, effect_scale=1.0)
+        np.testing.assert_allclose(back.difference[-1], -base.difference[-1])
+        assert (np.diff(base.p_value, axis=0) <= 0).all()
+        assert SequentialMeans.from_json(base.to_json()) == base
+
+    @pytest.mark.parametrize("kind", ["normal", "skewed"])
+    def test_false_alarms_with_a_look_after_each_customer(self, kind):
+        rng = np.random.default_rng(21)
+        found = 0
+        for _ in range(300):
+            arm = rng.integers(0, 2, 2000)
+            value = rng.normal(0, 1, 2000) if kind == "normal" else rng.exponential(1, 2000) * (rng.random(2000) < 0.3)
+            found += int(sequential_test_means(value, arm, control=0, effect_scale=0.1).decided_at[0] >= 0)
+        assert found / 300 < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 300)
+
+    def test_finds_what_is_there(self):
+        rng = np.random.default_rng(22)
+        arm = rng.integers(0, 3, 6000)
+        result = sequential_test_means(rng.normal(10 + (arm == 2), 3), arm, control=0, effect_scale=1.0)
+        assert result.decided_at[0] == -1
+        assert 0 < result.decided_at[1] < 5999
+        assert "2 is higher" in result.conclusion
+        assert "Approximate, from 100 customers" in result.conclusion
+
+    def test_where_nothing_varies_nothing_is_decided(self):
+        result = sequential_test_means([0.1] * 300, [0, 1] * 150, control=0, effect_scale=1.0)
+        assert (result.p_value == 1).all()
+
+    def test_rejections(self):
+        assert refused(sequential_test_means, [1, 2], [0, 1], control=2, effect_scale=1.0).name == "control"
+        assert refused(sequential_test_means, [1, np.nan], [0, 1], control=0, effect_scale=1.0).name == "value"
+        assert refused(sequential_test_means, [1, 2], [0, 1], control=0, effect_scale=1.0, looks=[0.5]).name == "looks"

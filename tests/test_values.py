@@ -318,12 +318,13 @@ ENTERED = funnels.funnel_from_events(
 )
 
 VALUES = [
-    experiments.ice_score([8, 5], [6, 9], [3, 9], convention="mean"),
+    experiments.compare_proportions([48, 56], [80, 70]),
+    experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
+    experiments.adjust_by_covariate([1, 2, 3, 5], [1, 4, 2, 3], ["a", "a", "b", "b"], control="a"),
+    experiments.sample_size(0.2, 0.25, null_variance="pooled"),
     experiments.sample_ratio_mismatch([310, 98], [0.7, 0.3]),
-    experiments.compare_proportions([200, 250], [1000, 1000]),
-    experiments.compare_means([[1.0, 2.0], [2.0, 4.0]]),
-    experiments.adjust_by_covariate([[1.0, 2.0], [2.0, 4.0]], [[1.0, 1.0], [1.0, 2.0]]),
-    experiments.sequential_test([0, 1], [0, 1]),
+    experiments.sequential_test([[3, 5]], [[50, 50]]),
+    experiments.sequential_test_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a", effect_scale=1.0),
     funnels.Funnel(["a", "b"]),
     funnels.conversion([500, 300, 120]),
     ENTERED,

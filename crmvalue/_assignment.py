@@ -1,0 +1,175 @@
+"""Which idea to try first, and which customer sees which variant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import numpy as np
+
+from crmvalue._checks import as_column, as_float, as_floats, as_text, require, require_choice
+from crmvalue._customers import encode_customers, stable_draw
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
+
+__all__ = ["assign_variant", "ice_rank", "ice_score"]
+
+IceConvention: TypeAlias = Literal["mean", "product"]
+
+
+def ice_score(impact: ArrayLike, confidence: ArrayLike, ease: ArrayLike, *, convention: IceConvention) -> FloatOrArray:
+    """Score ideas by impact, confidence and ease.
+
+    Parameters
+    ----------
+    impact : array_like
+        How much the idea would bring, from 1 to 10.
+    confidence : array_like
+        How sure you are of that, from 1 to 10.
+    ease : array_like
+        How easy it is to do, from 1 to 10, 10 the easiest. Who scores effort turns it round first: 11 minus effort.
+    convention : {"mean", "product"}
+        Both are in use: the mean of the three, from 1 to 10, or their product, from 1 to 1,000. They may rank
+        differently: the product punishes one low mark more.
+
+    Returns
+    -------
+    float or ndarray
+        The score of each idea.
+
+    Raises
+    ------
+    InputError
+        If a mark is NaN or outside 1 to 10, or the convention is no known word.
+
+    Examples
+    --------
+    >>> float(ice_score(8, 6, 3, convention="product"))
+    144.0
+    >>> round(float(ice_score(8, 6, 3, convention="mean")), 2)
+    5.67
+    """
+    marks = as_floats(impact=impact, confidence=confidence, ease=ease)
+    for name, mark in zip(("impact", "confidence", "ease"), marks, strict=True):
+        require((mark >= 1) & (mark <= 10), name, mark, "from 1 to 10")
+    require_choice("convention", convention, get_args(IceConvention))
+    one, two, three = marks
+    score: FloatOrArray = ((one + two + three) / 3 if convention == "mean" else one * two * three)[()]
+    return score
+
+
+def ice_rank(score: ArrayLike) -> npt.NDArray[np.int64]:
+    """Rank ideas by their score, the best first.
+
+    Parameters
+    ----------
+    score : array_like
+        Score of each idea, as :func:`ice_score` gives it.
+
+    Returns
+    -------
+    ndarray of int
+        1 for the highest score. Equal scores share the best rank among them, and the next rank is left out: 1, 2, 2, 4.
+
+    Raises
+    ------
+    InputError
+        If a score is NaN or infinite.
+
+    Examples
+    --------
+    >>> ice_rank(ice_score([8, 5, 6, 9], [6, 5, 8, 9], [3, 2, 3, 9], convention="product"))
+    array([2, 4, 2, 1])
+    """
+    from scipy import stats
+
+    scores = as_column("score", score)
+    return np.asarray(stats.rankdata(-scores, method="min"), dtype=np.int64)
+
+
+def assign_variant(
+    customer: ArrayLike, shares: Mapping[str, float], *, salt: str, strata: ArrayLike | None = None
+) -> npt.NDArray[np.str_]:
+    """Assign customers to variants by a stable hash of their identifiers.
+
+    Parameters
+    ----------
+    customer : array_like
+        Identifier of each row: text or whole numbers. Rows of one customer get one variant.
+    shares : mapping of str to float
+        Share of each variant, in (0, 1), of sum 1, such as ``{"control": 0.5, "new": 0.5}``.
+    salt : str
+        Name of the experiment. Different salts give independent assignments.
+    strata : array_like, optional
+        Group of each row, text or whole numbers, such as a segment; the same in all rows of a customer.
+
+    Returns
+    -------
+    ndarray of str
+        Variant of each row.
+
+    Raises
+    ------
+    InputError
+        If an identifier is missing, shares do not sum to 1, or a customer is in two strata.
+
+    Notes
+    -----
+    Without strata the hash alone decides: a customer keeps the variant as long as salt and shares (with their order)
+    stay, whoever else comes or goes. The counts follow the shares up to chance.
+
+    With strata the customers of each stratum are put in the order of their hashes, and the variants are cut from this
+    order so that each gets its share of the stratum up to less than one customer; which of them gets the odd one is
+    drawn by the hash of the stratum, so that small strata do not all favour the same variant. A customer keeps the
+    variant as long as salt, shares and the list of customers of the stratum stay: assign once, and keep the answer.
+    The order of rows never matters.
+
+    Examples
+    --------
+    >>> assign_variant([101, 102, 103, 104], {"control": 0.5, "new": 0.5}, salt="spring", strata=["a", "a", "b", "b"])
+    array(['new', 'control', 'control', 'new'], dtype='<U7')
+    """
+    names, cuts = _cuts(shares)
+    key = as_text("salt", salt)
+    customers, code = encode_customers("customer", customer)
+    draw = stable_draw(customers, key)
+    if strata is not None:
+        draw = _position_in_stratum(draw, code, strata, key)
+    return names[np.searchsorted(cuts, draw, side="right")][code]
+
+
+def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:  # noqa: ANN401 - checked here
+    """Names of the variants, and where in [0, 1) each but the last ends."""
+    if not hasattr(shares, "items") or len(shares) < 2:
+        raise InputError("shares", "a mapping of at least two variants to their shares", shares)
+    names = [as_text("shares", name) for name in shares]
+    if not all(name.strip() for name in names):
+        raise InputError("shares", "with names that are not empty", names)
+    parts = np.array([as_float("shares", share) for share in shares.values()])
+    require((parts > 0) & (parts < 1), "shares", parts, "in (0, 1)", hint="fractions, not percent")
+    if abs(parts.sum() - 1) > 1e-9:
+        raise InputError("shares", "of sum 1", float(parts.sum()))
+    return np.array(names, dtype=np.str_), np.cumsum(parts)[:-1]
+
+
+def _position_in_stratum(draw: Floats, code: Integers, strata: ArrayLike, salt: str) -> Floats:
+    """Place of each customer in [0, 1): ranks in the stratum evenly spread, from a start drawn for the stratum."""
+    labels, group = encode_customers("strata", strata)
+    if len(group) != len(code):
+        raise InputError("strata", f"one for each of the {len(code)} rows", len(group))
+    mine = np.empty(len(draw), dtype=np.int64)
+    mine[code] = group
+    require(mine[code] == group, "strata", np.asarray(strata), "the same in all rows of a customer")
+    order = np.lexsort((draw, mine))
+    size = np.bincount(mine, minlength=len(labels))
+    start = np.concatenate(([0], np.cumsum(size)[:-1]))
+    rank = np.empty(len(draw), dtype=np.int64)
+    rank[order] = np.arange(len(draw)) - start[mine[order]]
+    offset = stable_draw(labels, f"stratum of {salt}")
+    place: Floats = np.minimum((rank + offset[mine]) / size[mine], np.nextafter(1.0, 0.0))
+    return place
