@@ -1,292 +1,422 @@
-"""Paths of touches to a conversion or to none."""
+"""Paths of touches to a conversion or to none, and the transitions between channels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_amounts, as_column, as_counts, as_day, as_time_column, as_whole_number, require
-from crmvalue._customers import as_words, encode_customers
-from crmvalue._values import array_field, count_field, own, stay_frozen
+from crmvalue._checks import (
+    as_amounts,
+    as_column,
+    as_counts,
+    as_text,
+    require,
+    to_array,
+)
+from crmvalue._values import array_field, count_field, float_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["Paths", "paths_from_touches", "require_paths"]
+__all__ = [
+    "ChannelTransitions",
+    "Paths",
+    "as_paths",
+    "channel_transitions",
+    "names_field",
+    "names_of",
+    "path_of_touch",
+    "places_of",
+]
+
+
+def names_field() -> Any:  # noqa: ANN401 - attrs' own
+    """Field for the names of channels, each once."""
+    return attrs.field(converter=names_of)
+
+
+def names_of(channels: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+    """Take a list of names, each once."""
+    if isinstance(channels, str) or not hasattr(channels, "__iter__"):
+        raise InputError("channels", "a list of names", channels)
+    names = tuple(as_text("channels", name) for name in channels)
+    if len(set(names)) != len(names):
+        raise InputError("channels", "each once", channels)
+    return names
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Paths:
-    """Paths of touches, each with the conversions that it ended in.
+    """Touches of many paths, each path to a conversion or to none.
 
-    Made by :meth:`from_lists` or :func:`paths_from_touches`.
+    Make one with :meth:`from_lists` or :func:`paths_from_touches`. A row stands for `n_paths` equal paths, so that
+    identical paths may be given once with their number.
 
     Parameters
     ----------
     channels : tuple of str
-        Distinct channels, in ascending order.
-    start : ndarray
-        Place of the first touch of each path among all touches, shape (n + 1,); the last is their number.
-    channel : ndarray
-        Channel of each touch as its place among `channels`, path by path, in the order of time, shape (m,).
-    days_before : ndarray
-        Days from each touch to the end of its path, >= 0, shape (m,); NaN where they are not known.
-    n_conversions, n_lost : ndarray
-        How often each path ended in a conversion, and how often in none, whole numbers >= 0, shape (n,).
-    value : ndarray
-        Money of all conversions of each path, shape (n,).
-    n_touches_outside : int
-        Touches that belong to no path: before the look-back window of a conversion, or after `as_of`.
-    n_conversions_later : int
-        Conversions after `as_of`, which are not looked at.
+        Names of the channels.
+    offsets : ndarray of int
+        Where the touches of each path begin in `code`, shape (rows + 1,): those of row i are
+        ``code[offsets[i]:offsets[i + 1]]``, earliest first.
+    code : ndarray of int
+        Position of each touch's channel among `channels`.
+    n_paths : ndarray of int
+        Paths that each row stands for, >= 1.
+    n_conversions : ndarray of int
+        How many of them converted; the others are lost.
+    value : ndarray, optional
+        What the conversions of each row brought together [money].
+    days_before : ndarray, optional
+        Days from each touch to the end of its path, one element per touch, never rising within a path; time decay
+        needs it.
+    n_too_old : int, default 0
+        Touches left out because they came before the look-back window of their conversion.
+    n_later_touches, n_later_conversions : int, default 0
+        Touches and conversions left out because they came after `as_of`.
+    n_open_paths, n_open_touches : int, default 0
+        Paths left out because they may still convert, and their touches.
+    n_after_conversion : int, default 0
+        Touches after the last conversion of their customer. They earn nothing of it; they are in a path without
+        conversion, or among `n_open_touches`.
+    n_filled : int, default 0
+        Conversions without a touch that were given one of the direct channel.
 
     Examples
     --------
-    >>> paths = Paths.from_lists([["ads", "email"], ["email"], []], n_conversions=[2, 1, 1], value=[80, 30, 20])
-    >>> paths.channels, len(paths), paths.n_unattributed
-    (('ads', 'email'), 3, 1)
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> paths.channels, int(paths.n_paths.sum()), int(paths.n_conversions.sum())
+    (('mail', 'search'), 5, 4)
     """
 
-    channels: tuple[str, ...]
-    start: Integers = array_field()
-    channel: Integers = array_field()
-    days_before: Floats = array_field()
+    channels: tuple[str, ...] = names_field()
+    offsets: Integers = array_field()
+    code: npt.NDArray[np.integer[Any]] = array_field()
+    n_paths: Integers = array_field()
     n_conversions: Integers = array_field()
-    n_lost: Integers = array_field()
-    value: Floats = array_field()
-    n_touches_outside: int = count_field("n_touches_outside", default=0)
-    n_conversions_later: int = count_field("n_conversions_later", default=0)
+    value: Floats | None = float_column("value", optional=True)
+    days_before: Floats | None = float_column("days_before", optional=True)
+    n_too_old: int = count_field("n_too_old", default=0)
+    n_later_touches: int = count_field("n_later_touches", default=0)
+    n_later_conversions: int = count_field("n_later_conversions", default=0)
+    n_open_paths: int = count_field("n_open_paths", default=0)
+    n_open_touches: int = count_field("n_open_touches", default=0)
+    n_after_conversion: int = count_field("n_after_conversion", default=0)
+    n_filled: int = count_field("n_filled", default=0)
 
     def __attrs_post_init__(self) -> None:
-        n = len(self.start) - 1
-        if n < 0 or self.start[0] != 0 or self.start[-1] != len(self.channel) or (np.diff(self.start) < 0).any():
-            raise InputError("start", "places from 0 to the number of touches, not falling", self.start)
-        for name in ("n_conversions", "n_lost", "value"):
-            if getattr(self, name).shape != (n,):
-                raise InputError(name, f"one for each of the {n} paths", getattr(self, name).shape)
-        if self.days_before.shape != self.channel.shape:
-            raise InputError("days_before", "one for each touch", self.days_before.shape)
-
-    def __len__(self) -> int:
-        return len(self.start) - 1
-
-    @property
-    def length(self) -> Integers:
-        """Number of touches of each path."""
-        return np.diff(self.start)
-
-    @property
-    def n_unattributed(self) -> int:
-        """Conversions without a touch, to which no channel has a claim."""
-        return int(self.n_conversions[self.length == 0].sum())
-
-    @property
-    def value_unattributed(self) -> float:
-        """Money of the conversions without a touch."""
-        return float(self.value[self.length == 0].sum())
+        for name in ("offsets", "code", "n_paths", "n_conversions"):
+            array = getattr(self, name)
+            if array.ndim != 1 or array.dtype.kind not in "iu":
+                raise InputError(name, "a column of whole numbers", f"{array.ndim} dimensions of {array.dtype}")
+        n = len(self.n_paths)
+        if n == 0:
+            raise InputError("n_paths", "at least one path", 0)
+        ends = len(self.offsets) == n + 1 and self.offsets[0] == 0 and self.offsets[-1] == len(self.code)
+        if not ends:
+            raise InputError("offsets", f"{n + 1} places from 0 to the number of touches", self.offsets)
+        require(np.diff(self.offsets, prepend=0) >= 0, "offsets", self.offsets, "ascending")
+        require((self.code >= 0) & (self.code < len(self.channels)), "code", self.code, "a place in `channels`")
+        require(self.n_paths >= 1, "n_paths", self.n_paths, ">= 1")
+        if len(self.n_conversions) != n:
+            raise InputError("n_conversions", f"one for each of the {n} rows", len(self.n_conversions))
+        good = (self.n_conversions >= 0) & (self.n_conversions <= self.n_paths)
+        require(good, "n_conversions", self.n_conversions, "from 0 to `n_paths`")
+        if self.value is not None:
+            _require_value("value", self.value, self.n_conversions)
+        if self.days_before is not None:
+            _require_days(self.days_before, self.offsets, len(self.code))
 
     @classmethod
     def from_lists(
         cls,
-        paths: Sequence[Sequence[str]],
+        touches: Sequence[Iterable[str]],
+        n_conversions: ArrayLike,
         *,
-        n_conversions: ArrayLike = 1,
-        n_lost: ArrayLike = 0,
+        n_lost: ArrayLike | None = None,
         value: ArrayLike | None = None,
-        days_before: Sequence[ArrayLike] | None = None,
-    ) -> Paths:
+        days_before: Sequence[Iterable[float]] | None = None,
+    ) -> Self:
         """Make paths of lists of channels.
 
         Parameters
         ----------
-        paths : sequence of sequences of str
-            Channels of each path in the order of time; an empty one for conversions without a touch.
-        n_conversions, n_lost : array_like, optional
-            How often each path ended in a conversion, and how often in none; one number, or one for each path.
+        touches : list of lists of str
+            Channels of each path, earliest first; an empty list is a path without a touch.
+        n_conversions : array_like
+            Conversions by each path: 1 or 0 (or True or False) for one path, a larger number for equal paths.
+        n_lost : array_like, optional
+            Equal paths without conversion. By default 1 where `n_conversions` is 0 and 0 elsewhere.
         value : array_like, optional
-            Money of all conversions of each path; by default nothing.
-        days_before : sequence of sequences of float, optional
-            Days from each touch to the end of its path, not rising within a path; needed for time decay.
+            What the conversions of each path brought together, >= 0 [money].
+        days_before : list of lists of float, optional
+            Days from each touch to the end of its path, >= 0, in the shape of `touches`.
 
         Returns
         -------
         Paths
-            As many paths as lists.
+            The paths, channels in alphabetical order.
 
         Raises
         ------
         InputError
-            If a channel is no text, a count no whole number >= 0, a path neither converted nor was lost, or the
-            lengths differ.
+            If there is no path, a touch is not a name, a number is negative or missing, a value stands beside no
+            conversion, days rise within a path, or lengths differ.
+
+        Examples
+        --------
+        >>> paths = Paths.from_lists([["ad", "mail"], ["ad"]], [1, 0], value=[50, 0], days_before=[[7, 0], [3]])
+        >>> paths.code, paths.offsets
+        (array([0, 1, 0], dtype=int32), array([0, 2, 3]))
         """
-        if isinstance(paths, str) or not isinstance(paths, Sequence):
-            raise InputError("paths", "a sequence of sequences of channels", paths)
-        for i, path in enumerate(paths):
-            if isinstance(path, str) or not isinstance(path, Sequence):
-                raise InputError("paths", "a sequence of sequences of channels", path, index=i)
-        lengths = np.array([len(path) for path in paths], dtype=np.int64)
-        names, code = as_words("paths", [channel for path in paths for channel in path])
-        counts = {}
-        for name, given in (("n_conversions", n_conversions), ("n_lost", n_lost)):
-            (column,) = as_counts(**{name: given})
-            counts[name] = _for_each(name, column, len(paths)).astype(np.int64)
-        ended = counts["n_conversions"] + counts["n_lost"]
-        require(ended > 0, "n_conversions", ended, "above 0, or `n_lost` in its place")
-        money = np.zeros(len(paths)) if value is None else as_amounts("value", value)
-        days = np.full(len(code), np.nan)
-        if days_before is not None:
-            if [len(given) for given in days_before] != lengths.tolist():
-                raise InputError("days_before", "one number for each touch of each path", "other lengths")
-            days = as_column("days_before", [day for given in days_before for day in given])
-            require(days >= 0, "days_before", days, ">= 0")
-            rising = np.diff(days, append=-np.inf) > 0
-            rising[np.cumsum(lengths)[lengths > 0] - 1] = False
-            require(~rising, "days_before", days, "not rising within a path", hint="the oldest touch comes first")
+        channels, code, offsets = _encode_lists(touches)
+        converted = _counts_or_flags("n_conversions", n_conversions)
+        lost = (converted == 0).astype(np.int64) if n_lost is None else _counts_or_flags("n_lost", n_lost)
+        money = None if value is None else as_amounts("value", value)
+        for name, column in (("n_conversions", converted), ("n_lost", lost), ("value", money)):
+            if column is not None and len(column) != len(offsets) - 1:
+                raise InputError(name, f"as long as `touches` ({len(offsets) - 1} paths)", len(column))
+        require(converted + lost > 0, "n_lost", lost, ">= 1 where there is no conversion")
         return cls(
-            channels=tuple(names),
-            start=own(np.concatenate(([0], np.cumsum(lengths)))),
-            channel=own(code),
-            days_before=own(days),
-            value=own(_for_each("value", money, len(paths))),
-            **{name: own(column) for name, column in counts.items()},
+            channels=channels,
+            offsets=own(offsets),
+            code=own(code),
+            n_paths=own(converted + lost),
+            n_conversions=own(converted),
+            value=None if money is None else own(money),
+            days_before=None if days_before is None else own(_flat_days(days_before, offsets)),
         )
 
+    def __len__(self) -> int:
+        """Count the rows."""
+        return len(self.n_paths)
 
-def paths_from_touches(
-    customer: ArrayLike,
-    channel: ArrayLike,
-    time: ArrayLike,
-    *,
-    conversion_customer: ArrayLike,
-    conversion_time: ArrayLike,
-    conversion_value: ArrayLike | None = None,
-    as_of: ArrayLike,
-    look_back_days: int = 30,
-) -> Paths:
-    """Make the paths of all customers of a log of touches and a log of conversions.
+    @property
+    def n_touches(self) -> Integers:
+        """Touches in each path, shape (rows,)."""
+        return np.diff(self.offsets)
+
+    @property
+    def n_without_touch(self) -> int:
+        """Conversions that no touch came before; no channel can be given credit for them."""
+        return int(self.n_conversions[self.n_touches == 0].sum())
+
+    @property
+    def conclusion(self) -> str:
+        """What the paths hold, and what they leave out."""
+        n, won = int(self.n_paths.sum()), int(self.n_conversions.sum())
+        text = f"{n} paths over {len(self.channels)} channels: {won} converted, {n - won} did not."
+        left_out = [
+            (self.n_without_touch, "conversions had no touch"),
+            (self.n_filled, "had none and count as direct"),
+            (self.n_too_old, "touches were before the look-back window"),
+            (self.n_open_paths, "paths are still open and left out"),
+            (self.n_later_touches, "touches and"),
+            (self.n_later_conversions, "conversions came after the end of the log"),
+        ]
+        said = [f"{count} {words}" for count, words in left_out[:4] if count]
+        if self.n_later_touches or self.n_later_conversions:
+            said.append(" ".join(f"{count} {words}" for count, words in left_out[4:]))
+        return f"{text} {'; '.join(said)}." if said else text
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ChannelTransitions:
+    """How often one touch follows another, a path begins, converts and is lost.
 
     Parameters
     ----------
-    customer, channel, time : array_like
-        Who was touched, through what, and when, one element per touch in any order, shape (m,).
-    conversion_customer, conversion_time : array_like
-        Who converted, and when, in any order, shape (k,).
-    conversion_value : array_like, optional
-        Money of each conversion, shape (k,).
-    as_of : date
-        Last day that is looked at.
-    look_back_days : int, optional
-        Days of 24 hours before the end of a path in which touches count, both ends in, from 1 to 36600.
+    channels : tuple of str
+        Names of the channels.
+    n_transitions : ndarray of int
+        Shape (channels + 1, channels + 2): from the start (first row) and from each channel, to each channel, to
+        conversion (last column but one) and to loss (last column).
+
+    Examples
+    --------
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> transitions = channel_transitions(paths)
+    >>> transitions.to_states
+    ('mail', 'search', 'conversion', 'lost')
+    >>> transitions.prob[2]
+    array([0.25, 0.  , 0.5 , 0.25])
+    """
+
+    channels: tuple[str, ...] = names_field()
+    n_transitions: Integers = array_field()
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.channels)
+        if self.n_transitions.shape != (n + 1, n + 2):
+            raise InputError("n_transitions", f"of shape ({n + 1}, {n + 2})", self.n_transitions.shape)
+        require(self.n_transitions >= 0, "n_transitions", self.n_transitions, ">= 0")
+
+    @property
+    def from_states(self) -> tuple[str, ...]:
+        """Names of the rows."""
+        return ("start", *self.channels)
+
+    @property
+    def to_states(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return (*self.channels, "conversion", "lost")
+
+    @property
+    def prob(self) -> Floats:
+        """Share of each row's transitions; each row sums to 1, or is NaN where there is none."""
+        total = self.n_transitions.sum(axis=1, keepdims=True)
+        unknown = np.full(self.n_transitions.shape, np.nan)
+        prob: Floats = np.divide(self.n_transitions, total, out=unknown, where=total > 0)
+        return prob
+
+
+def channel_transitions(paths: Paths) -> ChannelTransitions:
+    """Count the steps from channel to channel, from the start and to the end.
+
+    Parameters
+    ----------
+    paths : Paths
+        The paths; those without a touch are left out, each other counts `n_paths` times.
 
     Returns
     -------
-    Paths
-        One for each conversion, also without a touch, and one for the touches of each customer after his last
-        conversion, which ends at `as_of` without one; by customer and time.
+    ChannelTransitions
+        Counts, and the probability of each step. A channel that follows itself counts as any other.
 
     Raises
     ------
     InputError
-        If a value is missing or not of its kind, or the columns of a log differ in length.
-
-    Notes
-    -----
-    With a conversion a new path begins. A touch at the moment of a conversion belongs to it. Touches older than the
-    window of their path, or after `as_of`, belong to no path and are counted.
+        If `paths` is not of :class:`Paths`.
 
     Examples
     --------
-    >>> paths = paths_from_touches(
-    ...     ["ann", "ann", "bob"],
-    ...     ["ads", "email", "ads"],
-    ...     ["2024-05-01", "2024-05-03", "2024-05-02"],
-    ...     conversion_customer=["ann"],
-    ...     conversion_time=["2024-05-04"],
-    ...     conversion_value=[50],
-    ...     as_of="2024-05-31",
-    ... )
-    >>> paths.length, paths.n_conversions, paths.n_lost
-    (array([2, 1]), array([1, 0]), array([0, 1]))
+    >>> paths = Paths.from_lists([["ad", "mail"], ["ad"]], [1, 0])
+    >>> channel_transitions(paths).n_transitions
+    array([[2, 0, 0, 0],
+           [0, 1, 0, 1],
+           [0, 0, 1, 0]])
     """
-    ids, code = encode_customers("customer", customer)
-    names, through = as_words("channel", channel)
-    when = as_time_column("time", time)
-    _require_rows(len(code), "customer", channel=through, time=when)
-    buyers, buyer = encode_customers("conversion_customer", conversion_customer)
-    bought = as_time_column("conversion_time", conversion_time)
-    money = np.zeros(len(buyer)) if conversion_value is None else as_amounts("conversion_value", conversion_value)
-    _require_rows(len(buyer), "conversion_customer", conversion_time=bought, conversion_value=money)
-    if len(ids) and len(buyers) and isinstance(ids[0], str) != isinstance(buyers[0], str):
-        raise InputError("conversion_customer", "identifiers like those of `customer`", buyers[0])
-    end = (as_day("as_of", as_of) + np.timedelta64(1, "D")).astype(when.dtype)
-    window = np.timedelta64(as_whole_number("look_back_days", look_back_days, low=1, high=36_600), "D")
-
-    everyone = np.unique(np.concatenate((ids, buyers))) if len(ids) and len(buyers) else (ids if len(ids) else buyers)
-    code, buyer = np.searchsorted(everyone, ids)[code], np.searchsorted(everyone, buyers)[buyer]
-    seen, done = when < end, bought < end
-    code, through, when = code[seen], through[seen], when[seen]
-    buyer, bought, money = buyer[done], bought[done], money[done]
-
-    # Every customer has one more ending, after his last conversion: that without a conversion, at `as_of`.
-    who = np.concatenate((buyer, np.arange(len(everyone))))
-    ends = np.concatenate((bought, np.full(len(everyone), end)))
-    order = np.lexsort((ends, who))
-    who, ends = who[order], ends[order]
-    converted = order < len(buyer)
-    worth = np.concatenate((money, np.zeros(len(everyone))))[order]
-
-    path = _next_ending(who, ends, code, when)
-    inside = ends[path] - when <= window
-    path, through, when = path[inside], through[inside], when[inside]
-    order = np.lexsort((when, path))
-    path, through, when = path[order], through[order], when[order]
-    length = np.bincount(path, minlength=len(who))
-    kept = converted | (length > 0)
-    days = (ends[path] - when) / np.timedelta64(1, "D")
-    return Paths(
-        channels=tuple(names),
-        start=own(np.concatenate(([0], np.cumsum(length[kept])))),
-        channel=own(through),
-        days_before=own(days),
-        n_conversions=own(converted[kept].astype(np.int64)),
-        n_lost=own((~converted[kept]).astype(np.int64)),
-        value=own(worth[kept]),
-        n_touches_outside=int(np.count_nonzero(~seen) + np.count_nonzero(~inside)),
-        n_conversions_later=int(np.count_nonzero(~done)),
-    )
+    k = len(as_paths(paths).channels)
+    touched = paths.n_touches > 0
+    first, last = paths.code[paths.offsets[:-1][touched]], paths.code[paths.offsets[1:][touched] - 1]
+    n, won = paths.n_paths[touched], paths.n_conversions[touched]
+    inner = np.ones(len(paths.code), dtype=bool)
+    inner[paths.offsets[:-1][touched]] = False  # every touch but the first has one before it
+    to = np.nonzero(inner)[0]
+    cells = (paths.code[to - 1].astype(np.int64) + 1) * (k + 2) + paths.code[to]
+    counts = np.bincount(cells, weights=paths.n_paths[path_of_touch(paths)[to]], minlength=(k + 1) * (k + 2))
+    counts = counts.reshape(k + 1, k + 2)
+    counts[0, :k] = np.bincount(first, weights=n, minlength=k)
+    counts[1:, k] = np.bincount(last, weights=won, minlength=k)
+    counts[1:, k + 1] = np.bincount(last, weights=n - won, minlength=k)
+    return ChannelTransitions(channels=paths.channels, n_transitions=counts.astype(np.int64))
 
 
-def _next_ending(who: Integers, ends: Dates, code: Integers, when: Dates) -> Integers:
-    """Find the ending of each touch: the first of its customer at or after it."""
-    is_ending = np.repeat([True, False], [len(who), len(code)])
-    order = np.lexsort((is_ending, np.concatenate((ends, when)), np.concatenate((who, code))))
-    ending = np.where(is_ending[order], order, len(order))  # endings stand first, in this same order
-    following = np.minimum.accumulate(ending[::-1])[::-1]
-    found = np.empty(len(order), dtype=np.int64)
-    found[order] = following
-    return found[len(who) :]
-
-
-def _for_each(name: str, column: Floats, n: int) -> Floats:
-    if column.ndim > 1 or column.shape not in ((), (n,)):
-        raise InputError(name, f"one number, or one for each of the {n} paths", column.shape)
-    return np.broadcast_to(column, (n,)).copy()
-
-
-def _require_rows(n: int, of: str, **columns: npt.NDArray[Any]) -> None:
-    for name, column in columns.items():
-        if len(column) != n:
-            raise InputError(name, f"as long as `{of}` ({n})", len(column))
-
-
-def require_paths(paths: Paths) -> None:
-    """Raise for anything but paths."""
+def as_paths(paths: Paths) -> Paths:
+    """Take paths."""
     if not isinstance(paths, Paths):
-        raise InputError("paths", "Paths", type(paths).__name__, hint="Paths.from_lists or paths_from_touches")
+        raise InputError("paths", "of Paths, as Paths.from_lists makes them", type(paths).__name__)
+    return paths
+
+
+def path_of_touch(paths: Paths) -> Integers:
+    """Row of each touch."""
+    return np.repeat(np.arange(len(paths)), paths.n_touches)
+
+
+def places_of(length: Integers) -> Integers:
+    """Where each of consecutive runs begins, and where the last ends."""
+    offsets = np.zeros(len(length) + 1, dtype=np.int64)
+    np.cumsum(length, out=offsets[1:])
+    return offsets
+
+
+def _require_value(name: str, value: Floats, n_conversions: Integers) -> None:
+    if len(value) != len(n_conversions):
+        raise InputError(name, f"one for each of the {len(n_conversions)} rows", len(value))
+    require(value >= 0, name, value, ">= 0")
+    require((value == 0) | (n_conversions > 0), name, value, "0 where there is no conversion")
+
+
+def _require_days(days: Floats, offsets: Integers, n_touches: int) -> None:
+    if len(days) != n_touches:
+        raise InputError("days_before", f"one for each of the {n_touches} touches", len(days))
+    require(days >= 0, "days_before", days, ">= 0", hint="a touch after the conversion earns nothing of it")
+    falls = np.ones(len(days), dtype=bool)
+    falls[1:] = days[1:] <= days[:-1]
+    falls[offsets[:-1][offsets[:-1] < len(days)]] = True  # the first touch of a path follows none
+    require(falls, "days_before", days, "no larger than that of the touch before", hint="the earliest touch first")
+
+
+def _counts_or_flags(name: str, value: ArrayLike) -> Integers:
+    """Column of whole numbers, or of True and False."""
+    array, types = to_array(name, value, "a column of whole numbers >= 0")
+    plain = array.dtype.kind == "b" or (bool(types) and types <= {bool, np.bool_})
+    (counts,) = as_counts(**{name: array.astype(np.int64) if plain else value})
+    if counts.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a path", f"{counts.ndim} dimensions")
+    return counts.astype(np.int64)
+
+
+def _encode_lists(
+    touches: Sequence[Iterable[str]],
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32], Integers]:
+    """Channels in alphabetical order, the code of each touch, and where each path begins."""
+    rows = _rows_of("touches", touches, hint="a path is a list of channels; text is split: 'ad > mail'.split(' > ')")
+    if not rows:
+        raise InputError("touches", "at least one path", 0)
+    flat = list(chain.from_iterable(rows))
+    try:
+        distinct = set(flat)
+    except TypeError:
+        distinct = {None}
+    if not all(isinstance(name, str) and name.strip() for name in distinct):
+        _raise_for_channel(rows)
+    channels = tuple(sorted(str.__str__(name) for name in distinct))
+    place = {name: i for i, name in enumerate(channels)}
+    code = np.fromiter(map(place.__getitem__, flat), dtype=np.int32, count=len(flat))
+    return channels, code, places_of(np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)))
+
+
+def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:  # noqa: ANN401 - checked here
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        raise InputError(name, "a list with one list a path", value, hint=hint)
+    rows = []
+    for index, row in enumerate(value):
+        if isinstance(row, str | bytes | dict) or not hasattr(row, "__iter__"):
+            raise InputError(name, "a list with one list a path", row, index=index, hint=hint)
+        rows.append(list(row))
+    return rows
+
+
+def _raise_for_channel(rows: list[list[Any]]) -> None:
+    for index, row in enumerate(rows):
+        for place, name in enumerate(row):
+            if not (isinstance(name, str) and name.strip()):
+                raise InputError("touches", "a name of a channel, text that is not empty", name, index=(index, place))
+
+
+def _flat_days(days_before: Any, offsets: Integers) -> Floats:  # noqa: ANN401 - checked here
+    rows = _rows_of("days_before", days_before)
+    if len(rows) != len(offsets) - 1:
+        raise InputError("days_before", f"as long as `touches` ({len(offsets) - 1} paths)", len(rows))
+    length = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+    require(length == np.diff(offsets), "days_before", length, "one number for each touch of its path")
+    try:
+        return as_column("days_before", list(chain.from_iterable(rows)))
+    except InputError as error:
+        if not isinstance(error.index, int):
+            raise
+        path = int(np.searchsorted(offsets, error.index, side="right")) - 1
+        place = (path, error.index - int(offsets[path]))  # in which path and where in it
+        raise InputError("days_before", error.rule, error.value, index=place, count=error.count) from error

@@ -1,166 +1,247 @@
-"""What each channel adds to the worth of the others, averaged over all orders."""
+"""Shapley values: the fair share of each channel in what sets of channels bring."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from math import comb
+import math
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_text, as_whole_number
-from crmvalue._values import array_field, own, stay_frozen
+from crmvalue._checks import as_float, as_text, as_whole_number, require, to_array
+from crmvalue._paths import Paths, names_field, names_of, path_of_touch
+from crmvalue._values import number_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
-__all__ = ["ShapleyValues", "shapley_values"]
+    Bools = npt.NDArray[np.bool_]
 
-_EXACT_CHANNELS = 15
+__all__ = ["ShapleyValues", "set_shares", "shapley_values"]
+
+_MOST_EXACT = 15  # channels; 2**15 sets
+_SETS_AT_ONCE = 1 << 16
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ShapleyValues:
-    """What each channel adds to the worth of the others, on average.
+    """The share of each channel in the worth of all.
 
     Parameters
     ----------
-    channel : ndarray of str
-        Channels.
+    channels : tuple of str
+        Names of the channels.
     value : ndarray
-        Shapley values; their sum is the worth of all channels together.
-    standard_error : ndarray
-        Of the drawing of orders; 0 where the values are exact.
+        Shapley value of each, in the unit of the worth; they sum to `total`.
+    total : float
+        Worth of all channels together less that of none.
+    standard_error : ndarray or None
+        Of each value, where orders of channels were drawn; None where the values are exact.
+    n_orders : int or None
+        How many orders were drawn.
 
     Examples
     --------
-    >>> shapley_values({"ads": 6, "email": 4, ("ads", "email"): 14}).value
-    array([8., 6.])
+    >>> shares = shapley_values({("ad",): 4, ("mail",): 2, ("ad", "mail"): 10})
+    >>> shares.channels, shares.value, shares.total
+    (('ad', 'mail'), array([6., 4.]), 10.0)
     """
 
-    channel: npt.NDArray[np.str_] = array_field()
-    value: Floats = array_field()
-    standard_error: Floats = array_field()
+    channels: tuple[str, ...] = names_field()
+    value: Floats = number_column("value")
+    total: float
+    standard_error: Floats | None = number_column("standard_error", infinite=True, default=None)
+    n_orders: int | None = None
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("value", "standard_error"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.channels):
+                raise InputError(name, f"one for each of the {len(self.channels)} channels", len(column))
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every order of the channels was taken into account."""
+        return self.n_orders is None
 
 
 def shapley_values(
-    worth: Mapping[Any, float] | Callable[[frozenset[str]], float],
+    worth: Paths | Mapping[Any, float] | Callable[[Bools], Any],
     *,
     channels: Iterable[str] | None = None,
-    n_samples: int = 2000,
+    n_orders: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> ShapleyValues:
-    r"""Divide the worth of a set of channels by what each adds to the sets of the others.
+    r"""Share what all channels bring together by what each adds to every set of the others.
 
     Parameters
     ----------
-    worth : mapping or callable
-        Worth of every set of channels but the empty one, which is worth 0: a mapping whose keys are names or
-        collections of names, or a function of a frozenset.
-    channels : sequence of str, optional
-        The channels; needed with a function, by default all names of the mapping.
-    n_samples : int, optional
-        Orders that are drawn where there are more than 15 channels, >= 2.
+    worth : Paths, mapping or function
+        What each set of channels brings. Of :class:`Paths`: the conversions by paths all of whose channels are in the
+        set. A mapping gives a number for each set, written as a tuple or frozenset of names, up to 15 channels; the
+        empty set may be left out and is then worth 0. A function takes an array of bool of shape (sets, channels) that
+        says which channels are in each set and gives their worth, shape (sets,).
+    channels : list of str, optional
+        Names of the channels; needed with a function, and only with it.
+    n_orders : int, default 1000
+        With a function of more than 15 channels: orders of the channels to draw.
     rng : numpy.random.Generator, optional
-        Needed there.
+        Draws them; needed with a function of more than 15 channels.
 
     Returns
     -------
     ShapleyValues
-        Exact up to 15 channels; beyond, the mean over drawn orders, whose sum is exact all the same.
+        Exact from paths, from a mapping, and from a function of up to 15 channels; otherwise a mean over drawn orders
+        with its standard error. In either case the values sum to the worth of all.
 
     Raises
     ------
     InputError
-        If a set has no worth, a worth is not finite, or `channels` or `rng` is missing where it is needed.
+        If the worth of a set is missing or not a number, there is no channel, or `rng` is missing where it is needed.
 
     Notes
     -----
-    .. math::
-        \varphi_c = \sum_{S \not\ni c} \frac{|S|!\,(n - |S| - 1)!}{n!}\,\bigl(v(S \cup c) - v(S)\bigr)
+    .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! \, (n - |S| - 1)!}{n!} \, (v(S \cup i) - v(S))
 
-    Source: Shapley, A value for n-person games, Contributions to the Theory of Games II (1953), 307-317.
+    Up to 15 channels all sets are summed at once. For paths, the conversions by paths with exactly the channels of a
+    set are its dividend, which its channels share equally: this gives the same values for any number of channels.
+    In a drawn order each channel gets what it adds to those before it; these sum to the worth of all.
+
+    References
+    ----------
+    Shapley, A value for n-person games, Contributions to the Theory of Games 2 (1953), 307-317.
+    Harsanyi, A simplified bargaining model for the n-person cooperative game, International Economic Review 4 (1963),
+    194-220, for dividends. Castro, Gómez, Tejada, Polynomial calculation of the Shapley value based on sampling,
+    Computers & Operations Research 36 (2009), 1726-1730.
 
     Examples
     --------
-    >>> game = {"O": 7, "F": 6, "D": 4, "OF": 15, "OD": 7, "FD": 9, "OFD": 19}
-    >>> found = shapley_values({tuple(names): value for names, value in game.items()})
-    >>> dict(zip(found.channel.tolist(), found.value.round(4).tolist()))
+    >>> worth = {("O",): 7, ("F",): 6, ("D",): 4, ("O", "F"): 15, ("O", "D"): 7, ("F", "D"): 9, ("O", "F", "D"): 19}
+    >>> shares = shapley_values(worth)
+    >>> dict(zip(shares.channels, shares.value.round(4).tolist()))
     {'D': 3.1667, 'F': 8.1667, 'O': 7.6667}
     """
-    draws = as_whole_number("n_samples", n_samples, low=2, high=10**7)
-    table = None if callable(worth) else _read_game(worth)
-    names = _channel_names(channels, table)
-    n = len(names)
-
-    def of(members: frozenset[str]) -> float:
-        if not members:
-            return 0.0
-        if table is not None and members not in table:
-            raise InputError("worth", f"given for every set of channels, such as {sorted(members)}", "none")
-        value = table[members] if table is not None else worth(members)  # type: ignore[operator]  # a function then
-        return float(as_column("worth", [value])[0])
-
-    if n <= _EXACT_CHANNELS:
-        game = np.array([of(frozenset(names[i] for i in range(n) if s >> i & 1)) for s in range(1 << n)])
-        return ShapleyValues(channel=own(np.array(names)), value=own(_exact(game, n)), standard_error=own(np.zeros(n)))
-    if rng is None:
-        raise InputError("rng", f"given for more than {_EXACT_CHANNELS} channels, whose orders are drawn", None)
-    marginal = np.empty((draws, n))
-    for row in marginal:
-        worth_before, members = 0.0, frozenset[str]()
-        for i in rng.permutation(n).tolist():
-            members = members | {names[i]}
-            worth_now = of(members)
-            row[i], worth_before = worth_now - worth_before, worth_now
-    return ShapleyValues(
-        channel=own(np.array(names)),
-        value=own(marginal.mean(axis=0)),
-        standard_error=own(marginal.std(axis=0, ddof=1) / np.sqrt(draws)),
-    )
-
-
-def _read_game(worth: Mapping[Any, float]) -> dict[frozenset[str], float]:
-    if not isinstance(worth, Mapping):
-        raise InputError("worth", "a mapping from sets of channels, or a function", type(worth).__name__)
-    table: dict[frozenset[str], float] = {}
-    for key, value in worth.items():
-        members = frozenset((key,)) if isinstance(key, str) else frozenset(as_text("worth", name) for name in key)
-        if members in table:
-            raise InputError("worth", "one number for each set of channels", sorted(members))
-        if not members and value != 0:
-            raise InputError("worth", "0 for the empty set", value)
-        table[members] = value
-    return table
-
-
-def _channel_names(channels: Iterable[str] | None, table: dict[frozenset[str], float] | None) -> list[str]:
-    if channels is None:
-        if table is None:
+    n_orders = as_whole_number("n_orders", n_orders, low=2)
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise InputError("rng", "a numpy.random.Generator", rng)
+    if callable(worth):
+        if channels is None:
             raise InputError("channels", "given with a function", None)
-        names = sorted(frozenset().union(*table))
-    else:
-        given: object = channels
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise InputError("channels", "a sequence of texts", given)
-        names = [as_text("channels", name) for name in given]
-    if not names or len(set(names)) < len(names):
-        raise InputError("channels", "at least one, all different", names)
-    return names
+        names = names_of(channels)
+        if not names:
+            raise InputError("channels", "at least one", names)
+        if len(names) > _MOST_EXACT:
+            return _sampled(worth, names, n_orders, rng)
+        return _exact(_worth_of(worth, _all_sets(len(names))), names)
+    if channels is not None:
+        raise InputError("channels", "given only with a function", channels)
+    if isinstance(worth, Paths):
+        return _of_paths(worth)
+    if isinstance(worth, Mapping):
+        return _exact(*_read_mapping(worth))
+    raise InputError("worth", "Paths, a mapping or a function", type(worth).__name__)
 
 
-def _exact(game: Floats, n: int) -> Floats:
-    """Shapley values of a game over all sets, a set being the bits of its place."""
-    sets = np.arange(1 << n)
-    size = np.array([int(s).bit_count() for s in range(1 << n)])
-    weight = np.array([1.0 / (n * comb(n - 1, k)) if k < n else 0.0 for k in range(n + 1)])[size]
-    values = np.empty(n)
+def set_shares(paths: Paths) -> tuple[Integers, npt.NDArray[np.integer[Any]], Floats]:
+    """Row and channel of each different channel of a path, and its equal share."""
+    if not len(paths.code):
+        return np.zeros(0, dtype=np.int64), paths.code, np.zeros(0)
+    k = len(paths.channels)
+    cell = path_of_touch(paths) * k + paths.code
+    cell.sort()
+    distinct = cell[np.concatenate([[True], cell[1:] != cell[:-1]])]
+    row, code = np.divmod(distinct, k)
+    return row, code, 1 / np.bincount(row, minlength=len(paths))[row]
+
+
+def _of_paths(paths: Paths) -> ShapleyValues:
+    row, code, share = set_shares(paths)
+    value = np.bincount(code, weights=share * paths.n_conversions[row], minlength=len(paths.channels))
+    total = float(paths.n_conversions[paths.n_touches > 0].sum())
+    return ShapleyValues(channels=paths.channels, value=own(value), total=total)
+
+
+def _read_mapping(worth: Mapping[Any, float]) -> tuple[Floats, tuple[str, ...]]:
+    """Worth of all sets in the order of their bits, and the channels in alphabetical order."""
+    sets: dict[frozenset[str], float] = {}
+    for key, number in worth.items():
+        if isinstance(key, str) or not isinstance(key, tuple | frozenset):
+            raise InputError("worth", "a mapping from tuples or frozensets of names", key, hint='("ad",) for one')
+        members = frozenset(as_text("worth", name) for name in key)
+        if members in sets:
+            raise InputError("worth", "one number a set", key)
+        sets[members] = as_float("worth", number)
+    sets.setdefault(frozenset(), 0.0)
+    names = tuple(sorted(frozenset().union(*sets)))
+    if not names:
+        raise InputError("worth", "the worth of sets of at least one channel", worth)
+    if len(names) > _MOST_EXACT:
+        raise InputError("worth", f"a function for more than {_MOST_EXACT} channels", f"a mapping of {len(names)}")
+    if len(sets) < 2 ** len(names):
+        absent = next(found for bits in range(2 ** len(names)) if (found := _members(bits, names)) not in sets)
+        n = 2 ** len(names) - len(sets)
+        raise InputError("worth", "a number for every set of channels", tuple(sorted(absent)), count=n)
+    return np.array([sets[_members(bits, names)] for bits in range(2 ** len(names))]), names
+
+
+def _members(bits: int, names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name for i, name in enumerate(names) if bits >> i & 1)
+
+
+def _all_sets(n: int) -> Bools:
+    """Every set of `n` channels, a row each; bit i of the row's number says whether channel i is in."""
+    return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
+
+
+def _worth_of(worth: Callable[[Bools], Any], sets: Bools) -> Floats:
+    values, _ = to_array("worth", worth(sets), "a function that gives one number a set")
+    if values.shape != (len(sets),) or values.dtype.kind not in "bfiu":
+        raise InputError("worth", f"a function that gives numbers of shape ({len(sets)},)", values.shape)
+    require(np.isfinite(values), "worth", values, "a function that gives finite numbers")
+    return values.astype(np.float64)
+
+
+def _exact(values: Floats, names: tuple[str, ...]) -> ShapleyValues:
+    n = len(names)
+    size = _all_sets(n - 1).sum(axis=1)  # of each set of the others
+    weight = np.array([1 / (n * math.comb(n - 1, k)) for k in range(n)])[size]
+    shares = np.empty(n)
     for i in range(n):
-        without = sets[(sets >> i) & 1 == 0]
-        values[i] = weight[without] @ (game[without | 1 << i] - game[without])
-    return values
+        pairs = values.reshape(2 ** (n - 1 - i), 2, 2**i)  # the middle axis is bit i
+        shares[i] = weight @ (pairs[:, 1] - pairs[:, 0]).ravel()
+    return ShapleyValues(channels=names, value=own(shares), total=float(values[-1] - values[0]))
+
+
+def _sampled(
+    worth: Callable[[Bools], Any], names: tuple[str, ...], n_orders: int, rng: np.random.Generator | None
+) -> ShapleyValues:
+    if rng is None:
+        raise InputError("rng", f"a numpy.random.Generator for more than {_MOST_EXACT} channels", None)
+    n = len(names)
+    block = max(1, _SETS_AT_ONCE // (n + 1))
+    ends = _worth_of(worth, np.array([[False] * n, [True] * n]))
+    total, mean, spread, done = ends[1] - ends[0], np.zeros(n), np.zeros(n), 0
+    while done < n_orders:
+        m = min(block, n_orders - done)
+        rank = np.argsort(rng.random((m, n)), axis=1)  # place of each channel in a drawn order
+        sets = rank[:, None, :] < np.arange(n + 1)[:, None]  # those before each place, shape (orders, n + 1, channels)
+        along = _worth_of(worth, sets.reshape(-1, n)).reshape(m, n + 1)
+        added = np.take_along_axis(np.diff(along, axis=1), rank, axis=1)
+        off = added.mean(axis=0) - mean
+        spread += ((added - added.mean(axis=0)) ** 2).sum(axis=0) + off**2 * (done * m / (done + m))
+        mean += off * (m / (done + m))
+        done += m
+    return ShapleyValues(
+        channels=names,
+        value=own(mean),
+        total=float(total),
+        standard_error=own(np.sqrt(spread / (n_orders - 1) / n_orders)),
+        n_orders=n_orders,
+    )

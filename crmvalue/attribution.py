@@ -1,40 +1,50 @@
-"""Attribution: which channels brought the customers.
+"""Attribution: which channels brought a conversion, and what each cost and returned.
 
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
-paths from a log of touches, or from lists                  :func:`paths_from_touches`, :class:`Paths`
-credit by a rule, a Markov chain or Shapley values          :func:`attribute`, :class:`Attribution`
-what is lost without a channel                              :func:`markov_removal_effects`, :class:`RemovalEffects`
-shares in any game of channels                              :func:`shapley_values`, :class:`ShapleyValues`
-who goes from which channel to which                        :func:`channel_transitions`, :class:`ChannelTransitions`
-cost per acquired customer, return on cost                  :func:`channel_returns`, :class:`ChannelReturns`
+paths of touches, as lists or from a log                    :class:`Paths`, :func:`paths_from_touches`
+credit to each channel by a chosen model                    :func:`attribute`
+what would be lost without a channel                        :func:`markov_removal_effects`
+fair shares of what sets of channels bring                  :func:`shapley_values`
+which channel follows which                                 :func:`channel_transitions`
+cost per acquired customer and return by channel            :func:`channel_returns`
 ==========================================================  ===========================================================
 
-Credit divides what has happened; it does not prove what a channel has caused. Only an experiment does
-(:mod:`crmvalue.experiments`). Credits of all channels add up to the conversions, and the money, of all paths with a
-touch; what had none is counted apart.
+Credits always sum to what is distributed. A model says who is given credit for a conversion, not what would have
+happened without a channel: only an experiment shows that.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_positive, as_text, as_whole_number, require, require_choice
-from crmvalue._paths import Paths, paths_from_touches, require_paths
-from crmvalue._removal import RemovalEffects, markov_removal_effects
-from crmvalue._shapley import ShapleyValues, shapley_values
-from crmvalue._values import array_field, count_field, own, stay_frozen
+from crmvalue._checks import (
+    as_amounts,
+    as_floats,
+    as_positive,
+    as_text,
+    as_whole_number,
+    read_json,
+    require,
+    require_choice,
+)
+from crmvalue._markov import RemovalEffects, markov_removal_effects
+from crmvalue._path_log import paths_from_touches
+from crmvalue._paths import ChannelTransitions, Paths, as_paths, channel_transitions, names_field, path_of_touch
+from crmvalue._shapley import ShapleyValues, set_shares, shapley_values
+from crmvalue._values import array_field, count_field, number_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import Floats, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
     "Attribution",
@@ -53,385 +63,371 @@ __all__ = [
 ]
 
 AttributionModel: TypeAlias = Literal[
-    "first", "last", "last non-direct", "linear", "position", "time decay", "markov", "shapley"
+    "first", "last", "last_non_direct", "linear", "position", "time_decay", "markov", "shapley"
 ]
-"""Ways to divide the credit of a conversion."""
+"""Who is given credit for a conversion."""
+
+_MODELS = get_args(AttributionModel)
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Attribution:
-    """Credit of each channel, columns of equal length.
+    """Credit of each channel for conversions and their money.
 
     Parameters
     ----------
-    channel : ndarray of str
-        Channels.
-    n_conversions : ndarray
-        Conversions credited to each; their sum is the number of conversions with a touch.
-    value : ndarray
-        Money credited to each.
-    n_touches : ndarray
-        Touches, also on paths without a conversion; a path that occurs often counts as often.
-    n_paths : ndarray
-        Paths with a touch of the channel.
-    n_unattributed : int
-        Conversions without a touch.
-    value_unattributed : float
-        Their money.
     model : str
-        How the credit was divided.
+        The model of :func:`attribute`.
+    channels : tuple of str
+        Names of the channels.
+    conversion_credit : ndarray
+        Conversions credited to each channel, shape (channels,).
+    value_credit : ndarray or None
+        Money credited to each [money]; None where the paths hold none.
+    n_touches : ndarray of int
+        Touches by each channel, in all paths.
+    n_paths : ndarray of int
+        Paths with a touch by it.
+    n_conversions : int
+        Conversions with a touch: what `conversion_credit` sums to.
+    n_unattributed : int, default 0
+        Conversions without a touch, credited to no channel.
+    unattributed_value : float or None
+        Their money [money].
 
     Examples
     --------
-    >>> credit = attribute(Paths.from_lists([["ads", "email"], ["email"]], value=[80, 20]), model="linear")
-    >>> credit.channel, credit.n_conversions, credit.value
-    (array(['ads', 'email'], dtype='<U5'), array([0.5, 1.5]), array([40., 60.]))
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> credit = attribute(paths, model="markov")
+    >>> credit.conclusion
+    'Of 4 conversions search is given 2.4 (60.0%), mail 1.6 (40.0%).'
     """
 
-    channel: npt.NDArray[np.str_] = array_field()
-    n_conversions: Floats = array_field()
-    value: Floats = array_field()
+    model: AttributionModel
+    channels: tuple[str, ...] = names_field()
+    conversion_credit: Floats = number_column("conversion_credit")
+    value_credit: Floats | None = number_column("value_credit", default=None)
     n_touches: Integers = array_field()
     n_paths: Integers = array_field()
+    n_conversions: int = count_field("n_conversions")
     n_unattributed: int = count_field("n_unattributed", default=0)
-    value_unattributed: float = 0.0
-    model: str = ""
+    unattributed_value: float | None = None
 
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All columns by name, for a dataframe of any kind."""
-        names = ("channel", "n_conversions", "value", "n_touches", "n_paths")
-        return {name: getattr(self, name) for name in names}
+    def __attrs_post_init__(self) -> None:
+        require_choice("model", self.model, _MODELS)
+        for name in ("conversion_credit", "value_credit", "n_touches", "n_paths"):
+            column = getattr(self, name)
+            if column is None:
+                continue
+            if column.shape != (len(self.channels),):
+                raise InputError(name, f"one for each of the {len(self.channels)} channels", column.shape)
+            require(column >= 0, name, column, ">= 0")
+
+    @property
+    def share(self) -> Floats:
+        """Share of each channel in the conversions credited; NaN where there is none."""
+        if not self.n_conversions:
+            return np.full(len(self.channels), np.nan)
+        return self.conversion_credit / self.n_conversions
+
+    @property
+    def conclusion(self) -> str:
+        """Who is given how much."""
+        order = np.argsort(-self.conversion_credit, kind="stable").tolist()
+        given = [
+            f"{self.channels[i]} {'is given ' if i == order[0] else ''}{self.conversion_credit[i]:.10g} "
+            f"({self.share[i]:.1%})"
+            for i in order
+            if self.conversion_credit[i] > 0
+        ]
+        text = f"Of {self.n_conversions} conversions {', '.join(given)}." if given else "No conversion had a touch."
+        if self.n_unattributed:
+            text += f" {self.n_unattributed} more had no touch and are given to no channel."
+        return text
+
+    def to_json(self) -> str:
+        """Write the credits as JSON."""
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in fields.items()}
+        return json.dumps(plain, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read the credits from JSON.
+
+        Raises
+        ------
+        InputError
+            If `text` is not what :meth:`to_json` wrote.
+        """
+        return read_json(text, lambda fields: cls(**fields))
 
 
 def attribute(
     paths: Paths,
     *,
     model: AttributionModel,
+    half_life_days: float = 7,
+    position_weights: ArrayLike = (0.4, 0.2, 0.4),
     direct: str = "direct",
-    half_life_days: float = 7.0,
-    position_shares: tuple[float, float] = (0.4, 0.4),
     order: int = 1,
 ) -> Attribution:
-    """Divide the conversions, and their money, among the channels that were touched before.
+    r"""Credit the conversions of paths, and their money, to the channels that touched them.
 
     Parameters
     ----------
     paths : Paths
-        The paths.
+        The paths. Those without conversion matter to "markov" only.
     model : str
-        "first", "last", "last non-direct", "linear", "position", "time decay", "markov" or "shapley"; see Notes.
-    direct : str, optional
-        Name of the channel that "last non-direct" passes over, unless a path has no other.
-    half_life_days : float, optional
-        Days in which the weight of a touch halves under "time decay", > 0.
-    position_shares : (float, float), optional
-        Share of the first and of the last touch under "position", each in [0, 1], together at most 1. The rest is
-        shared by those between them; where there are none, it goes to both in proportion to their shares.
-    order : int, optional
-        Order of the chain under "markov", from 1 to 3.
+        "first", "last": all to that touch. "last_non_direct": all to the last touch that is not `direct`, or to the
+        last where all are. "linear": the same to each touch. "position": `position_weights`. "time_decay": a touch
+        weighs half as much as one `half_life_days` later. "markov": in proportion to the removal effects of
+        :func:`markov_removal_effects`. "shapley": the Shapley value of :func:`shapley_values`, that is, the same to
+        each different channel of a path.
+    half_life_days : float, default 7
+        Of "time_decay" [days], > 0.
+    position_weights : array_like, default (0.4, 0.2, 0.4)
+        Of "position": of the first touch, of all between together, and of the last; they sum to 1. One touch is given
+        all; two share as the first weight to the last.
+    direct : str, default "direct"
+        Of "last_non_direct": the channel of visits that no other brought.
+    order : {1, 2, 3}, default 1
+        Of "markov": how many last touches the next step depends on.
 
     Returns
     -------
     Attribution
-        Credits that add up to the conversions of all paths with a touch.
+        Credits, which sum to the conversions that had a touch, and to their money. Conversions without a touch are
+        counted apart.
 
     Raises
     ------
     InputError
-        If the model is unknown, an option is out of its range, or "time decay" meets paths without times.
+        If the model is unknown, an option is outside its range, "time_decay" is asked of paths without days, or
+        "markov" of paths without a conversion after a touch.
 
     Notes
     -----
-    The rules weigh the touches of each path by themselves: all to the first, to the last, to the last other than
-    `direct`, equal shares ("linear"), by position, or :math:`2^{-d/h}` for a touch *d* days before the conversion, with
-    weights that sum to 1. "markov" divides all conversions in proportion to the removal effects
-    (:func:`markov_removal_effects`). "shapley" takes for the worth of a set of channels the conversions of the paths
-    that touch no other channel; the Shapley value of that game gives equal shares to the distinct channels of each
-    path, so it is exact for any number of channels. For another game see :func:`shapley_values`.
+    Of two touches by one channel each counts, but in "markov" and "shapley". "markov" divides the money as it divides
+    the conversions; the others credit the money of each path.
 
     Examples
     --------
-    >>> paths = Paths.from_lists([["ads", "email", "ads"]], days_before=[[14, 7, 0]])
-    >>> attribute(paths, model="time decay").n_conversions * 7
-    array([5., 2.])
+    >>> paths = Paths.from_lists([["ad", "mail", "chat"]], [1], value=[70], days_before=[[14, 7, 0]])
+    >>> attribute(paths, model="time_decay").value_credit
+    array([10., 40., 20.])
+    >>> attribute(paths, model="position").conversion_credit
+    array([0.4, 0.4, 0.2])
     """
-    require_paths(paths)
-    require_choice("model", model, get_args(AttributionModel))
-    rule = _Rule(
-        as_text("direct", direct), as_positive("half_life_days", half_life_days), _read_position(position_shares)
-    )
-    chain_order = as_whole_number("order", order, low=1, high=3)
-    n = len(paths.channels)
-    length = paths.length
-    path = np.repeat(np.arange(len(paths)), length)
-    times = paths.n_conversions + paths.n_lost
-    touches = np.bincount(paths.channel, weights=times[path], minlength=n)
-    distinct_path, distinct_channel = _distinct(paths, path)
-    on_paths = np.bincount(distinct_channel, weights=times[distinct_path], minlength=n)
+    require_choice("model", model, _MODELS)
+    half_life = as_positive("half_life_days", half_life_days)
+    weights = _position_weights(position_weights)
+    direct = as_text("direct", direct)
+    order = as_whole_number("order", order, low=1, high=3)
+    k, touched = len(as_paths(paths).channels), paths.n_touches > 0
+    row, code, set_share = set_shares(paths)
+    credit: Floats = np.zeros(k)
+    money: Floats | None = None if paths.value is None else np.zeros(k)
+    n_conversions = int(paths.n_conversions[touched].sum())
     if model == "markov":
-        credits_ = _markov_credit(paths, chain_order)
-    elif model == "shapley":
-        share = 1.0 / np.bincount(distinct_path, minlength=len(paths))[distinct_path]
-        credits_ = _by_channel(paths, distinct_path, distinct_channel, share)
-    else:
-        weight = _weights(paths, path, model, rule)
-        credits_ = _by_channel(paths, path, paths.channel, weight)
+        share = markov_removal_effects(paths, order=order).share
+        credit = n_conversions * share
+        money = None if paths.value is None else paths.value[touched].sum() * share
+    elif n_conversions:
+        if model == "shapley":
+            given = _Shares(row, code, set_share)
+        elif model in {"first", "last", "last_non_direct"}:
+            given = _one_touch(paths, model, direct)
+        else:
+            given = _every_touch(paths, model, half_life, weights)
+        credit = given.sums(paths.n_conversions, k)
+        if paths.value is not None:
+            money = given.sums(paths.value, k)
+    n_touches = np.bincount(paths.code, weights=paths.n_paths[path_of_touch(paths)], minlength=k)
     return Attribution(
-        channel=own(np.array(paths.channels, dtype=np.str_)),
-        n_conversions=own(credits_[0]),
-        value=own(credits_[1]),
-        n_touches=own(touches.astype(np.int64)),
-        n_paths=own(on_paths.astype(np.int64)),
-        n_unattributed=paths.n_unattributed,
-        value_unattributed=paths.value_unattributed,
         model=model,
-    )
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class ChannelTransitions:
-    """How often paths go from one channel to the next.
-
-    Parameters
-    ----------
-    origin : tuple of str
-        "start", then the channels: the rows.
-    target : tuple of str
-        The channels, then "conversion" and "lost": the columns.
-    n : ndarray
-        How often, shape (rows, columns).
-
-    Examples
-    --------
-    >>> channel_transitions(Paths.from_lists([["ads", "email"]])).n
-    array([[1, 0, 0, 0],
-           [0, 1, 0, 0],
-           [0, 0, 1, 0]])
-    """
-
-    origin: tuple[str, ...]
-    target: tuple[str, ...]
-    n: Integers = array_field()
-
-    @property
-    def share(self) -> Floats:
-        """Share of each row that goes to each column; NaN where nobody came."""
-        total = self.n.sum(axis=1, keepdims=True)
-        shares: Floats = np.divide(self.n, total, out=np.full(self.n.shape, np.nan), where=total > 0)
-        return shares
-
-
-def channel_transitions(paths: Paths) -> ChannelTransitions:
-    """Count the steps of all paths from channel to channel.
-
-    Parameters
-    ----------
-    paths : Paths
-        The paths; those without a touch are left out.
-
-    Returns
-    -------
-    ChannelTransitions
-        Counts; in each row but the first as many leave as have come in.
-
-    Raises
-    ------
-    InputError
-        If `paths` is of another class.
-
-    Examples
-    --------
-    >>> found = channel_transitions(Paths.from_lists([["ads", "email"], ["ads"]], n_conversions=[1, 0], n_lost=[0, 3]))
-    >>> found.origin, found.n[1].tolist()
-    (('start', 'ads', 'email'), [0, 1, 0, 3])
-    """
-    require_paths(paths)
-    n = len(paths.channels)
-    length = paths.length
-    some = length > 0
-    path = np.repeat(np.arange(len(paths)), length)
-    times = (paths.n_conversions + paths.n_lost)[path]
-    first, last = paths.start[:-1][some], paths.start[1:][some] - 1
-    inner = np.ones(len(paths.channel), dtype=bool)
-    inner[last] = False
-    here = np.nonzero(inner)[0]
-    steps = (  # from, to, how often
-        (np.zeros(len(first), dtype=np.int64), paths.channel[first], times[first]),
-        (paths.channel[here] + 1, paths.channel[here + 1], times[here]),
-        (paths.channel[last] + 1, np.full(len(last), n), paths.n_conversions[some]),
-        (paths.channel[last] + 1, np.full(len(last), n + 1), paths.n_lost[some]),
-    )
-    origin, target, often = (np.concatenate(column) for column in zip(*steps, strict=True))
-    counts = np.bincount(origin * (n + 2) + target, weights=often, minlength=(n + 1) * (n + 2))
-    return ChannelTransitions(
-        origin=("start", *paths.channels),
-        target=(*paths.channels, "conversion", "lost"),
-        n=own(counts.astype(np.int64).reshape(n + 1, n + 2)),
+        channels=paths.channels,
+        conversion_credit=own(credit),
+        value_credit=None if money is None else own(money),
+        n_touches=own(n_touches.astype(np.int64)),
+        n_paths=own(np.bincount(code, weights=paths.n_paths[row], minlength=k).astype(np.int64)),
+        n_conversions=n_conversions,
+        n_unattributed=paths.n_without_touch,
+        unattributed_value=None if paths.value is None else float(paths.value[~touched].sum()),
     )
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ChannelReturns:
-    """What each channel cost and brought, columns of equal length.
+    """What each channel cost and brought by its credit.
 
     Parameters
     ----------
-    channel : ndarray of str
-        Channels.
+    channels : tuple of str
+        Names of the channels.
     cost : ndarray
-        What was spent on each [money].
-    cost_per_conversion : ndarray
-        Cost / conversions credited [money]; infinite where money was spent for none, NaN where there was neither.
-    value_per_cost : ndarray
-        Money credited / cost, the return on advertising spend; infinite where nothing was spent.
-    return_on_investment : ndarray
-        (money credited x margin - cost) / cost.
+        What each cost [money], shape (channels,).
+    conversion_credit : ndarray
+        Conversions credited to each.
+    value_credit : ndarray or None
+        Money credited to each [money]; None where the paths hold none.
 
     Examples
     --------
-    >>> credit = attribute(Paths.from_lists([["ads"]], n_conversions=4, value=[100]), model="last")
-    >>> channel_returns(credit, {"ads": 50}, margin=0.6).return_on_investment
-    array([0.2])
+    >>> paths = Paths.from_lists([["ad"], ["ad"], ["mail"]], [1, 1, 1], value=[100, 50, 30])
+    >>> returns = channel_returns(attribute(paths, model="last"), {"ad": 60, "mail": 10})
+    >>> returns.acquisition_cost, returns.return_on_investment
+    (array([30., 10.]), array([1.5, 2. ]))
     """
 
-    channel: npt.NDArray[np.str_] = array_field()
-    cost: Floats = array_field()
-    cost_per_conversion: Floats = array_field()
-    value_per_cost: Floats = array_field()
-    return_on_investment: Floats = array_field()
+    channels: tuple[str, ...] = names_field()
+    cost: Floats = number_column("cost")
+    conversion_credit: Floats = number_column("conversion_credit")
+    value_credit: Floats | None = number_column("value_credit", default=None)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("cost", "conversion_credit", "value_credit"):
+            column = getattr(self, name)
+            if column is not None and len(column) != len(self.channels):
+                raise InputError(name, f"one for each of the {len(self.channels)} channels", len(column))
+            if column is not None:
+                require(column >= 0, name, column, ">= 0")
+
+    @property
+    def acquisition_cost(self) -> Floats:
+        """Cost per credited conversion [money]: infinite for cost without credit, NaN without either.
+
+        It is the cost of a customer where the conversions are first purchases.
+        """
+        return _ratio(self.cost, self.conversion_credit)
+
+    @property
+    def net_gain(self) -> Floats | None:
+        """Money credited less cost [money]; None where the paths hold none."""
+        return None if self.value_credit is None else self.value_credit - self.cost
+
+    @property
+    def return_on_investment(self) -> Floats | None:
+        """Net gain per unit of cost: infinite for gain without cost, NaN without either; None without money."""
+        return None if self.value_credit is None else _ratio(self.value_credit - self.cost, self.cost)
 
 
-def channel_returns(credit: Attribution, cost: Mapping[str, float], *, margin: float) -> ChannelReturns:
-    """Set the cost of each channel against what it was credited with.
+def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayLike) -> ChannelReturns:
+    """Set what each channel cost against what it is credited with.
 
     Parameters
     ----------
-    credit : Attribution
-        Credits.
-    cost : mapping of str to float
-        What was spent on each channel in the time of the paths [money], >= 0; 0 for a free one. Every channel has to
-        be named, and channels without a touch may be.
-    margin : float
-        Gross margin of the money credited, in [0, 1].
+    attribution : Attribution
+        Credits of :func:`attribute`, of the period of the cost.
+    cost : mapping or array_like
+        Cost of each channel, >= 0 [money], by name, or in the order of the channels. A free channel costs 0.
 
     Returns
     -------
     ChannelReturns
-        Ratios, by channel.
+        Cost per conversion and return of each channel.
 
     Raises
     ------
     InputError
-        If a channel has no cost, or a number is out of its range.
+        If a cost is missing, negative, or of a channel that the paths do not know.
 
     Examples
     --------
-    >>> credit = attribute(Paths.from_lists([["ads", "email"]], n_conversions=4, value=[100]), model="linear")
-    >>> channel_returns(credit, {"ads": 50, "email": 10}, margin=0.6).cost_per_conversion
-    array([25.,  5.])
+    >>> paths = Paths.from_lists([["ad"], ["ad"], ["mail"]], [1, 1, 1], value=[100, 50, 30])
+    >>> channel_returns(attribute(paths, model="last"), [60, 10]).net_gain
+    array([90., 20.])
     """
-    if not isinstance(credit, Attribution):
-        raise InputError("credit", "an Attribution", type(credit).__name__)
-    if not isinstance(cost, Mapping):
-        raise InputError("cost", "a mapping from channels to money", type(cost).__name__)
-    share = as_fraction("margin", margin, closed=True)
-    known = credit.channel.tolist()
-    missing = [name for name in known if name not in cost]
-    if missing:
-        raise InputError("cost", "given for every channel", missing[0], count=len(missing))
-    names = [*known, *sorted(as_text("cost", name) for name in cost if name not in known)]
-    spent = as_column("cost", [cost[name] for name in names])
-    require(spent >= 0, "cost", spent, ">= 0")
-    idle = np.zeros(len(names) - len(known))
-    brought, money = np.concatenate((credit.n_conversions, idle)), np.concatenate((credit.value, idle))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return ChannelReturns(
-            channel=own(np.array(names, dtype=np.str_)),
-            cost=own(spent),
-            cost_per_conversion=own(spent / brought),
-            value_per_cost=own(money / spent),
-            return_on_investment=own((share * money - spent) / spent),
-        )
+    if not isinstance(attribution, Attribution):
+        raise InputError("attribution", "of Attribution, as attribute gives it", type(attribution).__name__)
+    names = attribution.channels
+    if isinstance(cost, Mapping):
+        for name in cost:
+            if name not in names:
+                hint = "a channel without a touch has no credit; leave it out"
+                raise InputError("cost", f"of channels among {names}", name, hint=hint)
+        for name in names:
+            if name not in cost:
+                raise InputError("cost", f"given for {name!r} too", tuple(cost), hint="0 for a free channel")
+        cost = [cost[name] for name in names]
+    money = as_amounts("cost", cost)
+    if len(money) != len(names):
+        raise InputError("cost", f"one for each of the {len(names)} channels", len(money))
+    require(money >= 0, "cost", money, ">= 0")
+    return ChannelReturns(
+        channels=names,
+        cost=money,
+        conversion_credit=attribution.conversion_credit,
+        value_credit=attribution.value_credit,
+    )
 
 
-def _distinct(paths: Paths, path: Integers) -> tuple[Integers, Integers]:
-    """Give each path and each of its channels once."""
-    n = len(paths.channels)
-    key = np.sort(path * n + paths.channel)
-    key = key[np.diff(key, prepend=-1) > 0]
-    return key // max(n, 1), key % max(n, 1)
+@attrs.frozen
+class _Shares:
+    """Which row gives which channel how much of each of its conversions."""
+
+    row: Integers
+    code: npt.NDArray[np.integer[Any]]
+    share: Floats
+
+    def sums(self, amount: npt.NDArray[Any], n_channels: int) -> Floats:
+        total: Any = np.bincount(self.code, weights=self.share * amount[self.row], minlength=n_channels)
+        return np.asarray(total, dtype=np.float64)
 
 
-def _by_channel(paths: Paths, path: Integers, channel: Integers, weight: Floats) -> tuple[Floats, Floats]:
-    n = len(paths.channels)
-    conversions = np.bincount(channel, weights=weight * paths.n_conversions[path], minlength=n)
-    money = np.bincount(channel, weights=weight * paths.value[path], minlength=n)
-    return conversions.astype(np.float64), money.astype(np.float64)  # of no touch bincount makes whole numbers
+def _position_weights(value: ArrayLike) -> Floats:
+    (weights,) = as_floats(position_weights=value)
+    if weights.shape != (3,):
+        raise InputError("position_weights", "three numbers: first, between, last", value)
+    require(weights >= 0, "position_weights", weights, ">= 0")
+    if abs(weights.sum() - 1) > 1e-9:
+        raise InputError("position_weights", "of sum 1", float(weights.sum()))
+    return weights
 
 
-def _markov_credit(paths: Paths, order: int) -> tuple[Floats, Floats]:
-    some = paths.length > 0
-    n, money = float(paths.n_conversions[some].sum()), float(paths.value[some].sum())
-    if not some.any():
-        return np.zeros(len(paths.channels)), np.zeros(len(paths.channels))
-    share = np.nan_to_num(markov_removal_effects(paths, order=order).share)  # nothing to share without conversions
-    return share * n, share * money
+def _one_touch(paths: Paths, model: str, direct: str) -> _Shares:
+    row = np.nonzero(paths.n_touches > 0)[0]
+    first, last = paths.offsets[row], paths.offsets[row + 1] - 1
+    touch = first if model == "first" else last
+    if model == "last_non_direct" and direct in paths.channels:
+        other = np.where(paths.code != paths.channels.index(direct), np.arange(len(paths.code)), -1)
+        latest = np.maximum.reduceat(other, first)
+        touch = np.where(latest >= 0, latest, last)
+    return _Shares(row, paths.code[touch], np.ones(len(row)))
 
 
-class _Rule(NamedTuple):
-    """Checked options of the rules."""
-
-    direct: str
-    half_life_days: float
-    position: tuple[float, float]
-
-
-def _read_position(shares: tuple[float, float]) -> tuple[float, float]:
-    given: object = shares
-    if not isinstance(given, tuple | list) or len(given) != 2:
-        raise InputError("position_shares", "shares of the first and the last touch", given)
-    first, last = (as_fraction("position_shares", share, closed=True) for share in shares)
-    if first + last > 1 or first + last == 0:
-        raise InputError("position_shares", "above 0 and at most 1 together", shares)
-    return first, last
-
-
-def _weights(paths: Paths, path: Integers, model: str, rule: _Rule) -> Floats:
-    """Share of each touch in the credit of its path."""
-    m, length = len(paths.channel), paths.length
-    place = np.arange(m) - paths.start[path]
-    of_path = length[path]
-    is_last = place == of_path - 1
+def _every_touch(paths: Paths, model: str, half_life: float, weights: Floats) -> _Shares:
+    if model == "time_decay" and paths.days_before is None:
+        raise InputError("paths", "with `days_before` for time decay", None)
+    row = path_of_touch(paths)
+    touch = np.nonzero(paths.n_conversions[row] > 0)[0]
+    row = row[touch]
+    length = paths.n_touches[row]
     if model == "linear":
-        return np.divide(1.0, of_path)
-    if model == "first":
-        return np.asarray(place == 0, dtype=np.float64)
-    if model == "last":
-        return np.asarray(is_last, dtype=np.float64)
-    if model == "last non-direct":
-        other = paths.channel != (paths.channels.index(rule.direct) if rule.direct in paths.channels else -1)
-        latest = np.full(len(paths), -1)
-        np.maximum.at(latest, path[other], place[other])
-        return np.asarray(np.where(latest[path] < 0, is_last, place == latest[path]), dtype=np.float64)
-    if model == "position":
-        return _position_weights(place, of_path, is_last, rule.position)
-    require(~np.isnan(paths.days_before), "days_before", paths.days_before, "given for time decay")
-    nearest = np.full(len(paths), np.inf)
-    np.minimum.at(nearest, path, paths.days_before)
-    weight = np.exp2(
-        (nearest[path] - paths.days_before) / rule.half_life_days
-    )  # of the latest touch 1: no underflow of all
-    total = np.bincount(path, weights=weight, minlength=len(paths))
-    return np.asarray(weight / total[path], dtype=np.float64)
+        share = 1 / length
+    elif model == "position":
+        share = _by_position(touch - paths.offsets[row], length, weights)
+    else:
+        assert paths.days_before is not None  # noqa: S101 - checked above
+        since = paths.days_before[touch] - paths.days_before[paths.offsets[row + 1] - 1]  # so that one weighs 1
+        weight = np.exp2(-since / half_life)
+        share = weight / np.bincount(row, weights=weight, minlength=len(paths))[row]
+    return _Shares(row, paths.code[touch], share)
 
 
-def _position_weights(
-    place: Integers, of_path: Integers, is_last: npt.NDArray[np.bool_], shares: tuple[float, float]
-) -> Floats:
-    first, last = shares
-    weight = np.where(place == 0, first, np.where(is_last, last, (1 - first - last) / np.maximum(of_path - 2, 1)))
-    weight = np.where(of_path == 2, weight / (first + last), weight)
-    return np.asarray(np.where(of_path == 1, 1.0, weight), dtype=np.float64)
+def _by_position(place: Integers, length: Integers, weights: Floats) -> Floats:
+    first, between, last = weights
+    share: Floats = between / np.maximum(length - 2, 1)
+    share[place == 0], share[place == length - 1] = first, last
+    two = length == 2
+    ends = first + last
+    share[two] = np.where(place[two] == 0, first, last) / ends if ends else 0.5
+    share[length == 1] = 1.0
+    return share
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.divide(above, below)

@@ -4,47 +4,53 @@ from __future__ import annotations
 
 from calls import Call
 
-from crmvalue import attribution
+from crmvalue.attribution import (
+    Paths,
+    attribute,
+    channel_returns,
+    channel_transitions,
+    markov_removal_effects,
+    paths_from_touches,
+    shapley_values,
+)
 
 __all__ = ["CALLS"]
 
-PATHS = attribution.Paths.from_lists([["ads", "email"], ["email"]], n_conversions=[2, 1], n_lost=[1, 0], value=[30, 9])
+PATHS = Paths.from_lists([["ad"], ["mail"], ["ad", "mail"], ["ad"]], [2, 1, 1, 0], days_before=[[1], [2], [9, 3], [1]])
 
 CALLS = [
     Call(
-        attribution.attribute,
-        {"paths": PATHS, "model": "linear", "half_life_days": 7.0, "order": 1},
-        {"half_life_days": 0, "order": 4},
-    ),
-    Call(attribution.markov_removal_effects, {"paths": PATHS, "order": 2}, {"order": 4}),
-    Call(attribution.channel_transitions, {"paths": PATHS}),
-    Call(
-        attribution.channel_returns,
+        paths_from_touches,
         {
-            "credit": attribution.attribute(PATHS, model="last"),
-            "cost": {"ads": 10, "email": 1},
-            "margin": 0.5,
+            "customer": ["ann", "ann", "bob"],
+            "channel": ["ad", "mail", "ad"],
+            "time": ["2024-01-01", "2024-01-05", "2024-01-03"],
+            "conversion_customer": ["ann", "bob"],
+            "conversion_time": ["2024-01-07", "2024-01-04"],
+            "conversion_value": [90.0, 20.0],
+            "as_of": "2024-03-01",
+            "look_back_days": 30.0,
         },
-        {"margin": 1.5},
+        out_of_range={"conversion_value": -1, "look_back_days": 0.0},
+        unbounded={"time", "conversion_time", "as_of"},
     ),
     Call(
-        attribution.shapley_values,
-        {"worth": {"a": 1, "b": 2, ("a", "b"): 4}, "n_samples": 100},
-        {"n_samples": 1},
-    ),
-    Call(
-        attribution.paths_from_touches,
+        attribute,
         {
-            "customer": [1, 2],
-            "channel": ["ads", "email"],
-            "time": ["2024-05-01", "2024-05-02"],
-            "conversion_customer": [1, 2],
-            "conversion_time": ["2024-05-03", "2024-05-04"],
-            "conversion_value": [10.0, 20.0],
-            "as_of": "2024-06-01",
-            "look_back_days": 30,
+            "paths": PATHS,
+            "model": "time_decay",
+            "half_life_days": 7.0,
+            "position_weights": [0.4, 0.2, 0.4],
+            "order": 1,
         },
-        {"time": "2024-05-32", "conversion_time": "2024-05-32", "as_of": "2024-06-31", "look_back_days": 0},
-        unbounded={"conversion_value"},
+        out_of_range={"half_life_days": 0.0, "position_weights": -1, "order": 4},
+    ),
+    Call(markov_removal_effects, {"paths": PATHS, "order": 2}, out_of_range={"order": 0}),
+    Call(shapley_values, {"worth": PATHS, "n_orders": 10}, out_of_range={"n_orders": 1}),
+    Call(channel_transitions, {"paths": PATHS}),
+    Call(
+        channel_returns,
+        {"attribution": attribute(PATHS, model="last"), "cost": [60.0, 10.0]},
+        out_of_range={"cost": -1},
     ),
 ]

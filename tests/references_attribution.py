@@ -1,90 +1,120 @@
-"""Slow references for the attribution of conversions, written path by path."""
+"""Slow, independent computations of what crmvalue.attribution computes, path by path and order by order."""
 
 from __future__ import annotations
 
-from collections import Counter
-from fractions import Fraction
+import datetime as dt
+from collections import Counter, defaultdict
 from itertools import pairwise, permutations
 
-__all__ = ["conversion_by_walking", "removal_effect", "rule_credit", "shapley_by_orders", "touch_paths"]
+__all__ = ["credit", "markov", "paths_of_log", "shapley", "transitions"]
+
+HALF_LIFE = 7.0
 
 
-def chain_of(paths, order):
-    """Count the steps between states, the visits to each, and where paths begin."""
-    steps, visits, begin = Counter(), Counter(), Counter()
-    for channels, converted, lost in paths:
-        times = converted + lost
-        # a state with fewer touches than the order is one of the beginning of a path
-        states = [tuple(channels[max(0, i - order + 1) : i + 1]) for i in range(len(channels))]
-        begin.update(dict.fromkeys(states[:1], times))
-        visits.update(Counter({state: times * n for state, n in Counter(states).items()}))
-        for pair in pairwise(states):
-            steps[pair] += times
-        for state in states[-1:]:
-            steps[state, "conversion"] += converted
-    return steps, visits, begin
+def credit(paths, model, *, direct="direct", weights=(0.4, 0.2, 0.4)):
+    """Credit of rows (touches, days before, conversions), one touch at a time, by channel."""
+    given = defaultdict(float)
+    for touches, days, n in paths:
+        if not touches or not n:
+            continue
+        shares = shares_of(touches, days, model, direct, weights)
+        for channel, share in zip(touches, shares, strict=True):
+            given[channel] += n * share / sum(shares)
+    return given
 
 
-def conversion_by_walking(paths, order, without=None, rounds=4000):
-    """Probability of conversion of the chain, by letting a unit of visitors walk until nobody is left."""
-    steps, visits, begin = chain_of(paths, order)
-    total = sum(begin.values())
-    at = {state: n / total for state, n in begin.items() if without is None or state[-1] != without}
-    won = 0.0
-    for _ in range(rounds):
-        following = Counter()
-        for (here, there), n in steps.items():
-            moved = at.get(here, 0.0) * n / visits[here]
-            if there == "conversion":
-                won += moved
-            elif without is None or there[-1] != without:
-                following[there] += moved
-        at = following
-        if sum(at.values()) < 1e-15:
-            break
+def shares_of(touches, days, model, direct, weights):
+    k = len(touches)
+    other = [i for i, name in enumerate(touches) if name != direct]
+    winner = {"first": 0, "last": k - 1, "last_non_direct": (other or [k - 1])[-1]}.get(model)
+    if winner is not None:
+        return [int(i == winner) for i in range(k)]
+    if model == "linear" or k == 1:
+        return [1] * k
+    if model == "time_decay":
+        return [0.5 ** (day / HALF_LIFE) for day in days]
+    between = [] if k == 2 else [weights[1] / (k - 2)] * (k - 2)
+    return [weights[0], *between, weights[2]]
+
+
+def markov(paths, order):
+    """Probability of conversion, and without each channel, by walking the chain until nobody is on the way."""
+    counts = defaultdict(Counter)
+    for touches, n, lost in paths:
+        if not touches:
+            continue
+        state = ()
+        for channel in touches:
+            after = (*state, channel)[-order:]
+            counts[state][after] += n + lost
+            state = after
+        counts[state]["won"] += n
+        counts[state]["lost"] += lost
+    channels = sorted({channel for touches, _, _ in paths for channel in touches})
+    return walk(counts, None), {channel: walk(counts, channel) for channel in channels}
+
+
+def walk(counts, removed):
+    here, won = {(): 1.0}, 0.0
+    while sum(here.values()) > 1e-13:
+        there = defaultdict(float)
+        for state, mass in here.items():
+            total = sum(counts[state].values())
+            for after, n in counts[state].items():
+                if after == "won":
+                    won += mass * n / total
+                elif after != "lost" and after[-1] != removed:
+                    there[after] += mass * n / total
+        here = there
     return won
 
 
-def removal_effect(paths, channel, order):
-    """Share of the conversions that is lost without a channel."""
-    return 1 - conversion_by_walking(paths, order, without=channel) / conversion_by_walking(paths, order)
-
-
-def rule_credit(paths, rule):
-    """Credit by channel; `rule(channels)` gives the weights of the touches of a path."""
-    credit = Counter()
-    for channels, converted, _ in paths:
-        for channel, weight in zip(channels, rule(channels), strict=True):
-            credit[channel] += weight * converted
-    return credit
-
-
-def shapley_by_orders(worth, channels):
-    """Mean over all orders of what each channel adds, in fractions."""
-    values = dict.fromkeys(channels, Fraction(0))
+def shapley(worth, channels):
+    """Mean over all orders of what each channel adds to those before it."""
     orders = list(permutations(channels))
+    total = dict.fromkeys(channels, 0.0)
     for order in orders:
-        before = Fraction(0)
-        for i in range(len(order)):
-            now = Fraction(worth(frozenset(order[: i + 1])))
-            values[order[i]] += now - before
-            before = now
-    return {channel: float(value / len(orders)) for channel, value in values.items()}
+        for place, channel in enumerate(order):
+            total[channel] += worth(frozenset(order[: place + 1])) - worth(frozenset(order[:place]))
+    return {channel: value / len(orders) for channel, value in total.items()}
 
 
-def touch_paths(touches, conversions, end, window):
-    """Paths of a log: (channels, days before the end, converted) by customer and time."""
-    made = []
-    for customer in sorted({c for c, *_ in touches} | {c for c, _ in conversions}):
-        begin = None
-        mine = sorted(t for c, t in conversions if c == customer and t < end)
-        for ending, converted in [*((t, True) for t in mine), (end, False)]:
-            inside = sorted(
-                (t, name)
-                for c, name, t in touches
-                if c == customer and t < end and t <= ending and (begin is None or t > begin) and ending - t <= window
-            )
-            if converted or inside:
-                made.append(([name for _, name in inside], [ending - t for t, _ in inside], converted))
-            begin = ending
-    return made
+def transitions(paths):
+    """Count of each step of rows (touches, conversions, lost)."""
+    counts = Counter()
+    for touches, n, lost in paths:
+        if touches:
+            for a, b in pairwise(["start", *touches]):
+                counts[a, b] += n + lost
+            counts[touches[-1], "conversion"] += n
+            counts[touches[-1], "lost"] += lost
+    return +counts
+
+
+def paths_of_log(touches, conversions, as_of, window):
+    """Rows (touches, days before, conversions, value) by customer, and the counts of what is left out."""
+    left = Counter()
+    left["n_later_touches"] = sum(time > as_of for _, _, time in touches)
+    left["n_later_conversions"] = sum(time > as_of for _, time, _ in conversions)
+    rows = []
+    day = dt.timedelta(days=1)
+    for customer in sorted({row[0] for row in [*touches, *conversions]}):
+        mine = sorted((time, name) for who, name, time in touches if who == customer and time <= as_of)
+        sold = sorted((time, value) for who, time, value in conversions if who == customer and time <= as_of)
+        before = dt.datetime(1, 1, 1)
+        for moment in sorted({time for time, _ in sold}):
+            group = [(time, name) for time, name in mine if before < time <= moment]
+            near = [(t, name) for t, name in group if window is None or (moment - t) / day <= window]
+            left["n_too_old"] += len(group) - len(near)
+            values = [value for time, value in sold if time == moment]
+            days = [(moment - t) / day for t, _ in near]
+            rows.append(([name for _, name in near], days, len(values), sum(values)))
+            before = moment
+        rest = [(time, name) for time, name in mine if time > before]
+        left["n_after_conversion"] += len(rest) if sold else 0
+        if rest and window is not None and (as_of - rest[-1][0]) / day <= window:
+            left["n_open_paths"] += 1
+            left["n_open_touches"] += len(rest)
+        elif rest:
+            rows.append(([name for _, name in rest], [(as_of - t) / day for t, _ in rest], 0, 0))
+    return rows, +left

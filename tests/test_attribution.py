@@ -1,21 +1,26 @@
-"""Attribution: rules, Markov chains, Shapley values, and the paths that they divide."""
+"""Attribution: known answers, slow references, what credits must satisfy, and what is refused."""
 
 from __future__ import annotations
 
+import datetime as dt
+from itertools import pairwise
+
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_attribution import (
-    conversion_by_walking,
-    removal_effect,
-    rule_credit,
-    shapley_by_orders,
-    touch_paths,
-)
+from references_attribution import credit, markov, paths_of_log, shapley, transitions
 
+from crmvalue import attribution
+from crmvalue._shapley import _sampled
 from crmvalue.attribution import (
+    Attribution,
+    ChannelReturns,
+    ChannelTransitions,
     Paths,
+    RemovalEffects,
+    ShapleyValues,
     attribute,
     channel_returns,
     channel_transitions,
@@ -25,381 +30,765 @@ from crmvalue.attribution import (
 )
 from crmvalue.errors import InputError
 
-MODELS = ("first", "last", "last non-direct", "linear", "position", "time decay", "markov", "shapley")
-lists = st.lists(
-    st.tuples(st.lists(st.sampled_from("abcd"), max_size=6), st.integers(0, 5), st.integers(0, 5)).filter(
-        lambda path: path[1] + path[2] > 0
-    ),
-    min_size=1,
-    max_size=12,
-)
+TOUCH_MODELS = ("first", "last", "last_non_direct", "linear", "position", "time_decay")
+MODELS = (*TOUCH_MODELS, "markov", "shapley")
+CHANNELS = ("ad", "direct", "mail", "shop")
+
+plain_days = st.integers(0, 60_000).map(lambda thousandths: thousandths / 1000)
+
+KNOWN = Paths.from_lists([["G"], ["M"], ["G", "M"], ["G"]], [2, 1, 1, 0])
+GAME = {("O",): 7, ("F",): 6, ("D",): 4, ("O", "F"): 15, ("O", "D"): 7, ("F", "D"): 9, ("O", "F", "D"): 19}
 
 
-def made(paths, *, money=None, days=True):
-    """Paths of (channels, conversions, lost)."""
-    channels, conversions, lost = zip(*paths, strict=True)
-    return Paths.from_lists(
-        [list(names) for names in channels],
-        n_conversions=conversions,
-        n_lost=lost,
-        value=money,
-        days_before=[list(range(len(names) - 1, -1, -1)) for names in channels] if days else None,
-    )
+@st.composite
+def rows(draw, *, won=False):
+    """Draw rows (touches, days before, conversions, lost), at least one of them converted after a touch if `won`."""
+    found = []
+    for i in range(draw(st.integers(1, 7))):
+        touches = draw(st.lists(st.sampled_from(CHANNELS), min_size=int(won and not i), max_size=6))
+        days = sorted(draw(st.lists(plain_days, min_size=len(touches), max_size=len(touches))), reverse=True)
+        n = draw(st.integers(int(won and not i), 4))
+        found.append((touches, days, n, draw(st.integers(int(not n), 3))))
+    return found
 
 
-def by_name(found, column="n_conversions"):
-    return dict(zip(found.channel.tolist(), getattr(found, column).tolist(), strict=True))
+def paths_of(found, **options):
+    touches, days, n, lost = zip(*found, strict=True)
+    return Paths.from_lists(touches, list(n), n_lost=list(lost), days_before=days, **options)
 
 
-class TestPaths:
-    """Paths from lists."""
-
-    def test_counts(self):
-        paths = Paths.from_lists([["b", "a"], [], ["a"]], n_conversions=[2, 3, 0], n_lost=[1, 0, 4], value=[5, 7, 0])
-        assert (paths.channels, paths.start.tolist(), paths.channel.tolist()) == (("a", "b"), [0, 2, 2, 3], [1, 0, 0])
-        assert (len(paths), paths.length.tolist()) == (3, [2, 0, 1])
-        assert (paths.n_unattributed, paths.value_unattributed) == (3, 7.0)
-
-    @pytest.mark.parametrize(
-        ("changes", "name"),
-        [
-            ({"paths": "ab"}, "paths"),
-            ({"paths": ["ab"]}, "paths"),
-            ({"paths": [["a"], 1]}, "paths"),
-            ({"paths": [["a"], [1]]}, "paths"),
-            ({"paths": [["a"], [""]]}, "paths"),
-            ({"n_conversions": [1, -1]}, "n_conversions"),
-            ({"n_conversions": [1, 0.5]}, "n_conversions"),
-            ({"n_conversions": [1, 0]}, "n_conversions"),
-            ({"n_conversions": [1, 1, 1]}, "n_conversions"),
-            ({"n_lost": np.nan}, "n_lost"),
-            ({"value": [1.0, np.inf]}, "value"),
-            ({"value": [1.0]}, "value"),
-            ({"days_before": [[1.0], [-1.0]]}, "days_before"),
-            ({"days_before": [[1.0], []]}, "days_before"),
-        ],
-    )
-    def test_rejections(self, changes, name):
-        given_ = {"paths": [["a"], ["b"]], "n_conversions": 1, **changes}
-        with pytest.raises(InputError) as caught:
-            Paths.from_lists(given_.pop("paths"), **given_)
-        assert caught.value.name == name
-
-    def test_the_oldest_touch_comes_first(self):
-        with pytest.raises(InputError, match="rising"):
-            Paths.from_lists([["a", "b"]], days_before=[[1, 2]])
-        Paths.from_lists([["a", "b"], ["a"]], days_before=[[2, 2], [9]])
+def by_channel(result):
+    return dict(zip(result.channels, result.conversion_credit.tolist(), strict=True))
 
 
-class TestPathsFromTouches:
-    """Paths from a log of touches and one of conversions."""
-
-    def test_a_conversion_ends_a_path(self):
-        paths = paths_from_touches(
-            [1, 1, 1, 1, 2],
-            ["a", "b", "c", "a", "b"],
-            ["2024-05-01", "2024-05-03", "2024-05-04", "2024-03-01", "2024-06-02"],
-            conversion_customer=[1, 3, 3],
-            conversion_time=["2024-05-03", "2024-05-05", "2024-06-09"],
-            conversion_value=[10, 20, 30],
-            as_of="2024-06-01",
+def assert_same(found, expected, **options):
+    """Compare two mappings of numbers; an absent name is 0."""
+    for name in {*found, *expected}:
+        assert found.get(name, 0) == pytest.approx(expected.get(name, 0), **({"rel": 1e-9, "abs": 1e-9} | options)), (
+            name
         )
-        assert paths.length.tolist() == [2, 1, 0]
-        assert paths.channel.tolist() == [0, 1, 2]
-        assert paths.days_before.tolist() == [2.0, 0.0, 29.0]
-        assert (paths.n_conversions.tolist(), paths.n_lost.tolist()) == ([1, 0, 1], [0, 1, 0])
-        assert paths.value.tolist() == [10, 0, 20]
-        assert (paths.n_touches_outside, paths.n_conversions_later) == (2, 1)
-
-    @given(
-        touches=st.lists(st.tuples(st.integers(1, 3), st.sampled_from("ab"), st.integers(0, 59)), max_size=12),
-        conversions=st.lists(st.tuples(st.integers(1, 4), st.integers(0, 59)), max_size=5, unique=True),
-        window=st.integers(1, 40),
-        as_of=st.integers(0, 60),
-    )
-    def test_equals_the_reference(self, touches, conversions, window, as_of):
-        epoch = np.datetime64("2024-01-01")
-        who, names, times = zip(*touches, strict=True) if touches else ((), (), ())
-        buyers, bought = zip(*conversions, strict=True) if conversions else ((), ())
-        paths = paths_from_touches(
-            np.array(who, dtype=np.int64), list(names), epoch + np.array(times, dtype="timedelta64[D]"),
-            conversion_customer=np.array(buyers, dtype=np.int64),
-            conversion_time=epoch + np.array(bought, dtype="timedelta64[D]"),
-            as_of=epoch + as_of, look_back_days=window,
-        )  # fmt: skip
-        expected = touch_paths(touches, conversions, as_of + 1, window)
-        assert len(paths) == len(expected)
-        bounds = zip(paths.start[:-1].tolist(), paths.start[1:].tolist(), expected, strict=True)
-        for i, (low, high, (channels, days, converted)) in enumerate(bounds):
-            found = [paths.channels[c] for c in paths.channel[low:high]]
-            assert sorted(zip(paths.days_before[low:high].tolist(), found, strict=True)) == sorted(
-                zip(days, channels, strict=True)
-            )
-            assert (paths.n_conversions[i] == 1) is np.bool_(converted)
-        assert len(paths.channel) + paths.n_touches_outside == len(touches)
-        assert paths.n_conversions.sum() + paths.n_conversions_later == len(conversions)
-
-    @pytest.mark.parametrize(
-        ("changes", "name"),
-        [
-            ({"customer": [1, 2]}, "channel"),
-            ({"channel": [""]}, "channel"),
-            ({"time": ["2024-13-01"]}, "time"),
-            ({"time": [None]}, "time"),
-            ({"conversion_customer": ["x"]}, "conversion_customer"),
-            ({"conversion_time": []}, "conversion_time"),
-            ({"conversion_value": [np.nan]}, "conversion_value"),
-            ({"as_of": "soon"}, "as_of"),
-            ({"look_back_days": 0}, "look_back_days"),
-        ],
-    )
-    def test_rejections(self, changes, name):
-        log = {
-            "customer": [1], "channel": ["a"], "time": ["2024-05-01"], "conversion_customer": [1],
-            "conversion_time": ["2024-05-02"], "as_of": "2024-06-01", **changes,
-        }  # fmt: skip
-        with pytest.raises(InputError) as caught:
-            paths_from_touches(log.pop("customer"), log.pop("channel"), log.pop("time"), **log)
-        assert caught.value.name == name
 
 
 class TestAttribute:
-    """Credit by rules."""
+    """`attribute`: the conversions of paths, credited to the channels that touched them."""
+
+    def test_time_decay_with_a_half_life_of_a_week(self):
+        """Oracles section 4: touches 14, 7, 0 days before: 1/7, 2/7, 4/7."""
+        paths = Paths.from_lists([["a", "b", "c"]], [1], days_before=[[14, 7, 0]])
+        np.testing.assert_allclose(attribute(paths, model="time_decay").conversion_credit, [1 / 7, 2 / 7, 4 / 7])
 
     @pytest.mark.parametrize(
-        ("channels", "model", "expected"),
+        ("touches", "expected"),
         [
-            ("abc", "time decay", {"a": 1 / 7, "b": 2 / 7, "c": 4 / 7}),  # 14, 7, 0 days before, half-life 7 days
-            ("abc", "position", {"a": 0.4, "b": 0.2, "c": 0.4}),
-            ("a", "position", {"a": 1.0}),
-            ("ab", "position", {"a": 0.5, "b": 0.5}),
-            ("abcdb", "position", {"a": 0.4, "b": 0.2 / 3 + 0.4, "c": 0.2 / 3, "d": 0.2 / 3}),
-            ("abc", "first", {"a": 1.0, "b": 0.0, "c": 0.0}),
-            ("abc", "last", {"a": 0.0, "b": 0.0, "c": 1.0}),
-            ("aab", "linear", {"a": 2 / 3, "b": 1 / 3}),
-            ("aab", "shapley", {"a": 1 / 2, "b": 1 / 2}),
+            (["a"], {"a": 1}),
+            (["a", "b"], {"a": 0.5, "b": 0.5}),
+            (["a", "b", "c"], {"a": 0.4, "b": 0.2, "c": 0.4}),
+            (["a", "b", "c", "d"], {"a": 0.4, "b": 0.1, "c": 0.1, "d": 0.4}),
+            (["a", "b", "a"], {"a": 0.8, "b": 0.2}),
         ],
     )
-    def test_known(self, channels, model, expected):
-        days = [[7 * i for i in range(len(channels) - 1, -1, -1)]]
-        credit = attribute(Paths.from_lists([list(channels)], value=[10.0], days_before=days), model=model)
-        assert by_name(credit) == pytest.approx(expected, abs=1e-15)
-        assert by_name(credit, "value") == pytest.approx({k: 10 * v for k, v in expected.items()}, abs=1e-14)
+    def test_position(self, touches, expected):
+        """Oracles section 4: 40/20/40; one touch 100 %, two 50/50."""
+        assert_same(by_channel(attribute(Paths.from_lists([touches], [1]), model="position")), expected)
 
-    def test_last_non_direct(self):
-        paths = Paths.from_lists([["ads", "direct"], ["direct"], ["direct", "ads"], ["ads", "email", "direct"]])
-        credit = attribute(paths, model="last non-direct")
-        assert by_name(credit) == {"ads": 2.0, "direct": 1.0, "email": 1.0}
-        assert by_name(attribute(paths, model="last non-direct", direct="other")) == by_name(
-            attribute(paths, model="last")
-        )
+    @pytest.mark.parametrize(
+        ("weights", "expected"),
+        [((0.6, 0.2, 0.2), {"a": 0.75, "b": 0.25}), ((0, 1, 0), {"a": 0.5, "b": 0.5}), ((1, 0, 0), {"a": 1, "b": 0})],
+    )
+    def test_position_of_two_touches(self, weights, expected):
+        paths = Paths.from_lists([["a", "b"]], [1])
+        assert_same(by_channel(attribute(paths, model="position", position_weights=weights)), expected)
 
-    def test_shares_by_position(self):
-        paths = Paths.from_lists([["a", "b"], ["a", "c", "b"]])
-        credit = attribute(paths, model="position", position_shares=(0.6, 0.2))
-        assert by_name(credit) == pytest.approx({"a": 0.75 + 0.6, "b": 0.25 + 0.2, "c": 0.2})
+    def test_markov(self):
+        """Oracles section 4: credit 2.4 and 1.6."""
+        assert_same(by_channel(attribute(KNOWN, model="markov")), {"G": 2.4, "M": 1.6})
 
-    @given(paths=lists)
-    def test_rules_equal_the_reference(self, paths):
-        rules = {
-            "first": lambda names: [i == 0 for i in range(len(names))],
-            "linear": lambda names: [1 / max(len(names), 1)] * len(names),
-            "time decay": lambda names: [2.0**i / (2.0 ** len(names) - 1) for i in range(len(names))],
-            "shapley": lambda names: [1 / len(set(names)) / names.count(name) for name in names],
-        }
-        for model, rule in rules.items():
-            credit = attribute(made(paths), model=model, half_life_days=1)
-            expected = rule_credit(paths, rule)
-            assert by_name(credit) == pytest.approx({name: expected[name] for name in credit.channel.tolist()})
+    @pytest.mark.parametrize(
+        ("touches", "winner"),
+        [
+            (["ad", "mail", "direct", "direct"], "mail"),
+            (["direct", "ad"], "ad"),
+            (["direct", "direct"], "direct"),
+            (["direct"], "direct"),
+        ],
+    )
+    def test_last_non_direct(self, touches, winner):
+        paths = Paths.from_lists([[], touches, ["ad", "direct"]], [1, 1, 0])
+        assert_same(by_channel(attribute(paths, model="last_non_direct")), {winner: 1})
 
-    @given(paths=lists, seed=st.integers(0, 99))
-    def test_credits_add_up_and_nothing_else_matters(self, paths, seed):
-        money = [3.0 * conversions for _, conversions, _ in paths]
-        mixed = np.random.default_rng(seed).permutation(len(paths))
-        split = [path for names, c, lost in paths for path in [(names, 1, 0)] * c + [(names, 0, 1)] * lost]
-        for model in MODELS:
-            credit = attribute(made(paths, money=money), model=model)
-            attributed = sum(c for names, c, _ in paths if names)
-            no_effect = model == "markov" and attributed == 0
-            assert credit.n_conversions.sum() == pytest.approx(attributed, abs=1e-9)
-            assert credit.value.sum() == pytest.approx(0 if no_effect else 3.0 * attributed, abs=1e-9)
-            assert (credit.n_conversions >= -1e-12).all()
-            assert credit.n_unattributed == sum(c for names, c, _ in paths if not names)
-            again = attribute(made([paths[i] for i in mixed], money=[money[i] for i in mixed]), model=model)
-            one_by_one = attribute(made(split), model=model)
-            for other in (again, one_by_one):
-                assert by_name(other) == pytest.approx(by_name(credit), abs=1e-9)
-            assert one_by_one.n_touches.tolist() == credit.n_touches.tolist()
-            assert one_by_one.n_paths.tolist() == credit.n_paths.tolist()
+    def test_another_name_for_direct(self):
+        paths = Paths.from_lists([["ad", "typed in"]], [1])
+        assert_same(by_channel(attribute(paths, model="last_non_direct", direct="typed in")), {"ad": 1})
+        assert_same(by_channel(attribute(paths, model="last_non_direct")), {"typed in": 1})
+
+    @pytest.mark.parametrize("model", TOUCH_MODELS)
+    @given(found=rows())
+    def test_equals_a_slow_reference(self, model, found):
+        result = attribute(paths_of(found), model=model)
+        assert_same(by_channel(result), credit([row[:3] for row in found], model))
 
     @pytest.mark.parametrize("model", MODELS)
-    def test_nothing_was_touched(self, model):
-        credit = attribute(Paths.from_lists([[]], n_conversions=4, value=[9]), model=model)
-        assert (len(credit.channel), credit.n_unattributed, credit.value_unattributed) == (0, 4, 9.0)
+    @given(found=rows(won=True), data=st.data())
+    def test_credits_sum_to_what_is_distributed(self, model, found, data):
+        value = [data.draw(st.floats(0, 1e6).map(lambda x: round(x, 2))) if row[2] else 0.0 for row in found]
+        paths = paths_of(found, value=value)
+        result = attribute(paths, model=model, order=2)
+        with_touch = [bool(row[0]) for row in found]
+        assert result.n_conversions == sum(row[2] for row in found if row[0])
+        assert result.n_conversions + result.n_unattributed == paths.n_conversions.sum()
+        assert result.conversion_credit.sum() == pytest.approx(result.n_conversions, rel=1e-12)
+        assert result.value_credit.sum() == pytest.approx(np.dot(value, with_touch), rel=1e-12)
+        assert result.value_credit.sum() + result.unattributed_value == pytest.approx(sum(value), rel=1e-12)
+        assert result.share.sum() == pytest.approx(1)
 
-    @pytest.mark.parametrize(
-        ("changes", "name"),
-        [
-            ({"paths": [["a"]]}, "paths"),
-            ({"model": "best"}, "model"),
-            ({"model": "time decay"}, "days_before"),
-            ({"model": "time decay", "half_life_days": 0}, "half_life_days"),
-            ({"model": "position", "position_shares": (0.6, 0.6)}, "position_shares"),
-            ({"model": "position", "position_shares": (0, 0)}, "position_shares"),
-            ({"model": "last non-direct", "direct": 1}, "direct"),
-            ({"model": "markov", "order": 4}, "order"),
-        ],
-    )
-    def test_rejections(self, changes, name):
-        options = {"paths": Paths.from_lists([["a"]]), "model": "last", **changes}
-        with pytest.raises(InputError) as caught:
-            attribute(options.pop("paths"), **options)
-        assert caught.value.name == name
+    @pytest.mark.parametrize("model", MODELS)
+    @given(found=rows(won=True), data=st.data())
+    def test_order_of_paths_does_not_matter_and_a_number_is_as_good_as_copies(self, model, found, data):
+        expected = by_channel(attribute(paths_of(found), model=model))
+        apart = [(touches, days, 1, 0) for touches, days, n, _ in found for _ in range(n)]
+        apart += [(touches, days, 0, 1) for touches, days, _, lost in found for _ in range(lost)]
+        result = attribute(paths_of(data.draw(st.permutations(apart))), model=model)
+        assert_same(by_channel(result), expected)
+        assert result.n_touches.tolist() == attribute(paths_of(found), model=model).n_touches.tolist()
+        assert result.n_paths.tolist() == attribute(paths_of(found), model=model).n_paths.tolist()
 
+    @pytest.mark.parametrize("model", MODELS)
+    @given(found=rows(won=True))
+    def test_two_interchangeable_channels_get_the_same(self, model, found):
+        """Every path is there twice, the second time with the two exchanged."""
+        other = {"ad": "shop", "shop": "ad"}
+        mirrored = [([other.get(name, name) for name in row[0]], *row[1:]) for row in found]
+        result = by_channel(attribute(paths_of([*found, *mirrored]), model=model))
+        assert_same({"x": result.get("ad", 0)}, {"x": result.get("shop", 0)})
 
-class TestMarkovRemovalEffects:
-    """The share of conversions that is lost without a channel."""
+    @pytest.mark.parametrize("model", MODELS)
+    @given(found=rows(won=True))
+    def test_a_channel_without_effect_gets_nothing(self, model, found):
+        """It occurs only as the last touch of paths that are lost."""
+        plain = by_channel(attribute(paths_of(found), model=model))
+        lost = [([*row[0], "void"], [*row[1], 0.0], 0, 2) for row in found]
+        result = by_channel(attribute(paths_of([*found, *lost]), model=model))
+        assert result["void"] == pytest.approx(0, abs=1e-12)
+        if model != "markov":  # there the new losses change who passes on to whom
+            assert_same(result, plain)
 
-    def test_known(self):
-        paths = Paths.from_lists([["G"], ["M"], ["G", "M"]], n_conversions=[2, 1, 1], n_lost=[1, 0, 0])
-        effects = markov_removal_effects(paths)
-        assert effects.prob_conversion == pytest.approx(0.8, abs=1e-14)
-        assert effects.effect == pytest.approx([0.75, 0.5], abs=1e-14)
-        assert by_name(attribute(paths, model="markov")) == pytest.approx({"G": 2.4, "M": 1.6}, abs=1e-13)
+    @given(found=rows(won=True), factor=st.sampled_from([0.001, 7.0, 1e6]))
+    def test_time_decay_knows_no_unit(self, found, factor):
+        scaled = [(row[0], [day * factor for day in row[1]], *row[2:]) for row in found]
+        plain = attribute(paths_of(found), model="time_decay", half_life_days=5)
+        result = attribute(paths_of(scaled), model="time_decay", half_life_days=5 * factor)
+        assert_same(by_channel(result), by_channel(plain), rel=1e-6)
 
-    @given(paths=lists.filter(lambda paths: any(names and c for names, c, _ in paths)), order=st.integers(1, 3))
-    def test_equals_walking(self, paths, order):
-        effects = markov_removal_effects(made(paths), order=order)
-        assert effects.prob_conversion == pytest.approx(conversion_by_walking(paths, order), abs=1e-9)
-        for channel, effect in by_name(effects, "effect").items():
-            assert effect == pytest.approx(removal_effect(paths, channel, order), abs=1e-8)
+    def test_touches_long_ago_share_among_themselves(self):
+        """Weights of 2**-10000 are 0 as floats; what counts is the time between them."""
+        paths = Paths.from_lists([["a", "b"]], [1], days_before=[[70_007, 70_000]])
+        assert_same(by_channel(attribute(paths, model="time_decay")), {"a": 1 / 3, "b": 2 / 3})
 
-    @given(paths=lists.filter(lambda paths: any(names and c for names, c, _ in paths)), order=st.integers(1, 3))
-    def test_alike_channels_get_alike_and_one_without_conversions_nothing(self, paths, order):
-        swap = str.maketrans("ab", "ba")
-        both = paths + [([name.translate(swap) for name in names], c, lost) for names, c, lost in paths]
-        both += [(["a"], 1, 0), (["b"], 1, 0), (["z", "z"], 0, 3)]
-        effect = by_name(markov_removal_effects(made(both), order=order), "effect")
-        assert effect["a"] == pytest.approx(effect["b"], abs=1e-9)
-        assert effect["z"] == pytest.approx(0, abs=1e-12)
+    def test_counts_touches_and_paths(self):
+        paths = Paths.from_lists([["a", "a", "b"], ["a"], []], [2, 0, 1], n_lost=[1, 4, 0])
+        result = attribute(paths, model="linear")
+        assert (result.channels, result.n_touches.tolist(), result.n_paths.tolist()) == (("a", "b"), [10, 3], [7, 3])
+        assert (result.n_conversions, result.n_unattributed) == (2, 1)
 
-    def test_without_conversions_there_is_nothing_to_share(self):
-        effects = markov_removal_effects(Paths.from_lists([["a"]], n_conversions=0, n_lost=1))
-        assert (effects.prob_conversion, effects.effect.tolist()) == (0.0, [0.0])
-        assert np.isnan(effects.share).all()
+    def test_without_a_conversion(self):
+        result = attribute(Paths.from_lists([["a"], []], [0, 3]), model="linear")
+        assert result.conversion_credit.tolist() == [0]
+        assert np.isnan(result.share).all()
+        assert result.conclusion == "No conversion had a touch. 3 more had no touch and are given to no channel."
 
-    @pytest.mark.parametrize("order", [0, 4, 1.5, True, "1"])
-    def test_orders(self, order):
-        with pytest.raises(InputError, match="order"):
-            markov_removal_effects(Paths.from_lists([["a"]]), order=order)
+    @pytest.mark.parametrize("model", ["first", "linear", "shapley", "last_non_direct"])
+    def test_no_touch_at_all(self, model):
+        result = attribute(Paths.from_lists([[], []], [2, 0]), model=model)
+        assert (result.channels, result.n_unattributed, result.conversion_credit.size) == ((), 2, 0)
 
-    def test_no_touch(self):
-        with pytest.raises(InputError, match="at least one touch"):
-            markov_removal_effects(Paths.from_lists([[]]))
+    def test_says_it_in_words(self):
+        result = attribute(Paths.from_lists([["a"], ["b"], []], [3, 1, 2]), model="last")
+        expected = (
+            "Of 4 conversions a is given 3 (75.0%), b 1 (25.0%). 2 more had no touch and are given to no channel."
+        )
+        assert result.conclusion == expected
 
+    @pytest.mark.parametrize("value", [None, [30, 20, 5]])
+    def test_json_gives_the_same_value_back(self, value):
+        result = attribute(Paths.from_lists([["a", "b"], ["b"], []], [3, 1, 2], value=value), model="shapley")
+        assert Attribution.from_json(result.to_json()) == result
 
-class TestShapleyValues:
-    """The mean over all orders of what a channel adds."""
-
-    GAME = (("O", 7), ("F", 6), ("D", 4), ("OF", 15), ("OD", 7), ("FD", 9), ("OFD", 19))
-
-    def test_known(self):
-        found = shapley_values({tuple(names): worth for names, worth in self.GAME})
-        assert by_name(found, "value") == pytest.approx({"O": 23 / 3, "F": 24.5 / 3, "D": 9.5 / 3}, abs=1e-14)
-        assert found.standard_error.tolist() == [0, 0, 0]
-
-    @given(numbers=st.lists(st.integers(-50, 50), min_size=31, max_size=31))
-    def test_equals_all_orders(self, numbers):
-        def worth(members):
-            return numbers[sum(1 << "abcde".index(name) for name in members) - 1]
-
-        found = by_name(shapley_values(worth, channels=list("abcde")), "value")
-        assert found == pytest.approx(shapley_by_orders(worth, "abcde"), abs=1e-12)
-        assert sum(found.values()) == pytest.approx(numbers[-1], abs=1e-12)
-
-    def test_of_paths_it_equals_the_credit(self):
-        paths = [(["a", "b"], 3, 1), (["b", "c", "b"], 2, 0), (["a"], 5, 0), (["a", "b", "c"], 1, 2)]
-        found = shapley_values(lambda s: sum(c for names, c, _ in paths if set(names) <= s), channels=list("abc"))
-        assert by_name(found, "value") == pytest.approx(by_name(attribute(made(paths), model="shapley")))
-
-    def test_drawn_orders(self):
-        names = [f"c{i:02}" for i in range(18)]
-        weight = {name: i + 1.0 for i, name in enumerate(names)}
-
-        def worth(members):
-            return sum(weight[name] for name in members) ** 2
-
-        found = shapley_values(worth, channels=names, n_samples=400, rng=np.random.default_rng(5))
-        total = sum(weight.values())
-        exact = [weight[name] * total for name in names]  # of the square of a sum
-        assert found.value.sum() == pytest.approx(total**2, rel=1e-12)
-        assert (np.abs(found.value - exact) < 4.5 * found.standard_error).all()
-        assert (found.standard_error > 0).all()
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"model": "first"}'])
+    def test_other_text_is_no_attribution(self, text):
+        with pytest.raises(InputError, match="what `to_json` wrote"):
+            Attribution.from_json(text)
 
     @pytest.mark.parametrize(
         ("options", "name"),
         [
-            ({"worth": {"a": 1, "b": 2}}, "worth"),
-            ({"worth": {"a": 1, ("a",): 2}}, "worth"),
-            ({"worth": {"a": np.nan}}, "worth"),
-            ({"worth": {(): 1, "a": 1}}, "worth"),
-            ({"worth": 5}, "worth"),
-            ({"worth": len}, "channels"),
-            ({"worth": len, "channels": ["a", "a"]}, "channels"),
-            ({"worth": len, "channels": []}, "channels"),
-            ({"worth": len, "channels": "abc"}, "channels"),
-            ({"worth": len, "channels": [f"c{i}" for i in range(16)]}, "rng"),
+            ({"model": "best"}, "model"),
+            ({"model": ["first"]}, "model"),
+            ({"model": "time_decay"}, "paths"),
+            ({"model": "first", "half_life_days": 0}, "half_life_days"),
+            ({"model": "first", "order": 1.5}, "order"),
+            ({"model": "first", "direct": 3}, "direct"),
+            ({"model": "position", "position_weights": (0.5, 0.5)}, "position_weights"),
+            ({"model": "position", "position_weights": (40, 20, 40)}, "position_weights"),
+            ({"model": "position", "position_weights": (0.6, -0.2, 0.6)}, "position_weights"),
         ],
     )
     def test_rejections(self, options, name):
         with pytest.raises(InputError) as caught:
-            shapley_values(**options)
+            attribute(KNOWN, **options)
+        assert caught.value.name == name
+
+    def test_lists_are_no_paths(self):
+        with pytest.raises(InputError, match="Paths"):
+            attribute([["a"]], model="first")
+
+    def test_the_value_checks_itself(self):
+        result = attribute(KNOWN, model="first")
+        for change in ({"conversion_credit": [1.0]}, {"n_touches": np.array([-1, 1])}, {"model": "best"}):
+            with pytest.raises(InputError) as caught:
+                attrs.evolve(result, **change)
+            assert caught.value.name in change
+
+
+class TestPaths:
+    """`Paths`: touches of many paths, each to a conversion or to none."""
+
+    def test_of_lists(self):
+        paths = Paths.from_lists([["b", "a"], [], ["a"]], [True, True, False], value=[5, 2, 0])
+        assert paths.channels == ("a", "b")
+        assert paths.code.tolist() == [1, 0, 0]
+        assert paths.offsets.tolist() == [0, 2, 2, 3]
+        assert (paths.n_paths.tolist(), paths.n_conversions.tolist()) == ([1, 1, 1], [1, 1, 0])
+        assert (len(paths), paths.n_without_touch, paths.n_touches.tolist()) == (3, 1, [2, 0, 1])
+        assert paths.conclusion == "3 paths over 2 channels: 2 converted, 1 did not. 1 conversions had no touch."
+
+    @pytest.mark.parametrize("flags", [[True, False], np.array([True, False]), [1, 0], np.array([1.0, 0.0])])
+    def test_conversions_as_flags_or_numbers(self, flags):
+        assert Paths.from_lists([["a"], ["b"]], flags).n_conversions.tolist() == [1, 0]
+
+    @pytest.mark.parametrize(
+        ("change", "name", "index"),
+        [
+            ({"touches": []}, "touches", None),
+            ({"touches": "ab"}, "touches", None),
+            ({"touches": 3}, "touches", None),
+            ({"touches": [["a"], "a > b"]}, "touches", 1),
+            ({"touches": [["a"], None]}, "touches", 1),
+            ({"touches": [["a"], ["b", ""]]}, "touches", (1, 1)),
+            ({"touches": [["a"], ["b", None]]}, "touches", (1, 1)),
+            ({"touches": [["a"], [3, "b"]]}, "touches", (1, 0)),
+            ({"touches": [["a"], [["b"], "b"]]}, "touches", (1, 0)),
+            ({"n_conversions": [1]}, "n_conversions", None),
+            ({"n_conversions": 1}, "n_conversions", None),
+            ({"n_conversions": [1, -1]}, "n_conversions", 1),
+            ({"n_conversions": [1, 0.5]}, "n_conversions", 1),
+            ({"n_conversions": [1, np.nan]}, "n_conversions", 1),
+            ({"n_lost": [0, 0]}, "n_lost", 1),
+            ({"n_lost": [-1, 0]}, "n_lost", 0),
+            ({"n_lost": [1]}, "n_lost", None),
+            ({"value": [-5, 0]}, "value", 0),
+            ({"value": [5, 5]}, "value", 1),
+            ({"value": [5]}, "value", None),
+            ({"value": [np.nan, 0]}, "value", 0),
+            ({"days_before": [[1]]}, "days_before", None),
+            ({"days_before": [[1, 2], [3, 1]]}, "days_before", 0),
+            ({"days_before": [[1], [1, 2]]}, "days_before", 2),
+            ({"days_before": [[1], [1, -2]]}, "days_before", 2),
+            ({"days_before": [[1], [1, np.nan]]}, "days_before", (1, 1)),
+            ({"days_before": [[1], ["x", 0]]}, "days_before", (1, 0)),
+            ({"days_before": [1, 2]}, "days_before", 0),
+            ({"days_before": [[1], [[1, 2], 0]]}, "days_before", None),
+        ],
+    )
+    def test_rejections_of_lists(self, change, name, index):
+        valid = {"touches": [["a"], ["b", "a"]], "n_conversions": [1, 0]}
+        with pytest.raises(InputError) as caught:
+            Paths.from_lists(**(valid | change))
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"channels": ("G", "G")},
+            {"channels": "GM"},
+            {"channels": (1, 2)},
+            {"n_conversions": np.array([2, 1, 1, 2])},  # more conversions than paths
+            {"n_conversions": np.array([2, 1, 1])},
+            {"n_conversions": np.array([2, 1, 1, -1])},
+            {"n_paths": np.array([2, 1, 1, 0])},
+            {"n_paths": np.array([2.0, 1, 1, 1])},
+            {"n_paths": np.array([], dtype=int)},
+            {"offsets": np.array([0, 1, 2, 4, 6])},
+            {"offsets": np.array([0, 3, 2, 4, 5])},
+            {"offsets": np.array([0, 5])},
+            {"code": np.array([0, 1, 0, 2, 0])},
+            {"code": np.array([0, 1, 0, -1, 0])},
+            {"value": [1.0]},
+            {"days_before": [1.0]},
+            {"n_too_old": -1},
+        ],
+    )
+    def test_rejections_of_fields(self, change):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(KNOWN, **change)
+        assert caught.value.name in change
+
+
+DAY0 = dt.datetime(2024, 1, 1)
+moments = st.integers(0, 80).map(lambda half: DAY0 + half * dt.timedelta(hours=12))
+customers = st.sampled_from(["ann", "bob", "cay"])
+
+LOG = {
+    "customer": [1, 1, 2],
+    "channel": ["ad", "mail", "ad"],
+    "time": ["2024-01-01", "2024-01-10", "2024-01-05"],
+    "conversion_customer": [1, 3],
+    "conversion_time": ["2024-01-31", "2024-01-15"],
+    "as_of": "2024-03-01",
+}
+
+
+class TestPathsFromTouches:
+    """`paths_from_touches`: a path holds the touches after the conversion before and up to the next."""
+
+    @given(
+        touches=st.lists(st.tuples(customers, st.sampled_from(CHANNELS), moments), min_size=1, max_size=15),
+        conversions=st.lists(st.tuples(customers, moments, st.integers(0, 9).map(float)), max_size=6),
+        as_of=moments,
+        window=st.none() | st.sampled_from([0.5, 3.0, 10.0, 100.0]),
+        data=st.data(),
+    )
+    def test_equals_a_slow_reference_in_any_order_of_rows(self, touches, conversions, as_of, window, data):
+        expected, left = paths_of_log(touches, conversions, as_of, window)
+        who, channel, time = zip(*data.draw(st.permutations(touches)), strict=True)
+        sold = data.draw(st.permutations(conversions))
+        log = {
+            "customer": list(who),
+            "channel": list(channel),
+            "time": list(time),
+            "conversion_customer": [row[0] for row in sold],
+            "conversion_time": [row[1] for row in sold],
+            "conversion_value": [row[2] for row in sold],
+        }
+        if not expected:
+            with pytest.raises(InputError, match="as_of"):
+                paths_from_touches(**log, as_of=as_of, look_back_days=window)
+            return
+        paths = paths_from_touches(**log, as_of=as_of, look_back_days=window)
+        ends = paths.offsets.tolist()
+        found = [
+            (
+                [paths.channels[i] for i in paths.code[a:b]],
+                paths.days_before[a:b].tolist(),
+                int(paths.n_conversions[k]),
+                float(paths.value[k]),
+            )
+            for k, (a, b) in enumerate(pairwise(ends))
+        ]
+        assert found == expected
+        names = [field.name for field in attrs.fields(Paths) if field.name.startswith("n_")]
+        assert {name: getattr(paths, name) for name in names[2:] if getattr(paths, name)} == left
+        assert (paths.n_paths == np.maximum(paths.n_conversions, 1)).all()
+        n_kept = len(paths.code) + paths.n_too_old + paths.n_open_touches + paths.n_later_touches
+        assert n_kept == len(touches)
+
+    def test_both_ends_of_the_window_are_in(self):
+        paths = paths_from_touches(**LOG, look_back_days=30)
+        assert (paths.n_too_old, paths.days_before.tolist()) == (0, [30, 21, 56])
+        assert paths_from_touches(**LOG, look_back_days=29.99).n_too_old == 1
+        assert paths_from_touches(**LOG, look_back_days=56).n_open_paths == 1
+
+    def test_a_wider_window_never_gives_fewer_touches_to_conversions(self):
+        counts = []
+        for days in (1, 21, 30, 100):
+            paths = paths_from_touches(**LOG, look_back_days=days)
+            counts.append(int(paths.n_touches[paths.n_conversions > 0].sum()))
+        assert counts == [0, 1, 2, 2]
+
+    def test_a_conversion_without_touch_is_direct_if_asked(self):
+        plain = paths_from_touches(**LOG)
+        assert (plain.n_without_touch, plain.n_filled, plain.value) == (1, 0, None)
+        filled = paths_from_touches(**LOG, direct="direct")
+        assert (filled.n_without_touch, filled.n_filled) == (0, 1)
+        assert by_channel(attribute(filled, model="last")) == {"ad": 0, "direct": 1, "mail": 1}
+        assert filled.conclusion.endswith("2 converted, 1 did not. 1 had none and count as direct.")
+        late = paths_from_touches(**(LOG | {"conversion_customer": [1, 2]}), direct="ad", look_back_days=1)
+        assert (late.channels, late.code.tolist(), late.n_filled, late.n_too_old) == (("ad", "mail"), [0, 0], 2, 3)
+
+    def test_says_what_it_leaves_out(self):
+        paths = paths_from_touches(**(LOG | {"as_of": "2024-01-20"}), look_back_days=12)
+        assert paths.conclusion == (
+            "2 paths over 2 channels: 1 converted, 1 did not. 1 conversions had no touch; 1 paths are still open and "
+            "left out; 0 touches and 1 conversions came after the end of the log."
+        )
+
+    def test_conversions_at_one_moment_share_their_path(self):
+        log = LOG | {"conversion_customer": [1, 1], "conversion_time": ["2024-01-31"] * 2}
+        paths = paths_from_touches(**log, conversion_value=[5, 6])
+        assert (paths.n_conversions.tolist(), paths.value.tolist()) == ([2, 0], [11, 0])
+
+    def test_nobody_converted(self):
+        paths = paths_from_touches(**(LOG | {"conversion_customer": [], "conversion_time": []}))
+        assert (paths.n_conversions.tolist(), paths.n_touches.tolist()) == ([0, 0], [2, 1])
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"channel": [1, 2, 3]}, "channel"),
+            ({"channel": ["ad", "", "ad"]}, "channel"),
+            ({"channel": ["ad", None, "ad"]}, "channel"),
+            ({"customer": [1, None, 2]}, "customer"),
+            ({"customer": [1, 2]}, "channel"),
+            ({"customer": [], "channel": [], "time": []}, "customer"),
+            ({"time": ["2024-01-01", None, "2024-01-05"]}, "time"),
+            ({"conversion_customer": ["1", "3"]}, "conversion_customer"),
+            ({"conversion_customer": [1]}, "conversion_time"),
+            ({"conversion_time": ["2024-01-31", "NaT"]}, "conversion_time"),
+            ({"conversion_value": [1]}, "conversion_value"),
+            ({"conversion_value": [1, -1]}, "conversion_value"),
+            ({"as_of": "2023-12-31"}, "as_of"),
+            ({"look_back_days": 0}, "look_back_days"),
+            ({"direct": ""}, "direct"),
+            ({"direct": 5}, "direct"),
+        ],
+    )
+    def test_rejections(self, change, name):
+        with pytest.raises(InputError) as caught:
+            paths_from_touches(**(LOG | change))
         assert caught.value.name == name
 
 
+class TestMarkovRemovalEffects:
+    """`markov_removal_effects`: what conversion would be if all who come to a channel were lost."""
+
+    def test_known_answer(self):
+        """Oracles section 4: P(conversion) .8, removal effect G .75, M .5, credit 2.4 and 1.6."""
+        effects = markov_removal_effects(KNOWN)
+        assert (effects.channels, effects.n_states, effects.n_conversions) == (("G", "M"), 2, 4)
+        assert effects.prob_conversion == pytest.approx(0.8)
+        np.testing.assert_allclose(effects.removal_effect, [0.75, 0.5])
+        np.testing.assert_allclose(effects.conversion_credit, [2.4, 1.6])
+        np.testing.assert_allclose(effects.share, [0.6, 0.4])
+
+    @pytest.mark.parametrize("order", [1, 2, 3])
+    @given(found=rows(won=True))
+    def test_equals_a_walk_along_the_chain(self, order, found):
+        effects = markov_removal_effects(paths_of(found), order=order)
+        prob, without = markov([(row[0], *row[2:]) for row in found], order)
+        assert effects.prob_conversion == pytest.approx(prob, abs=1e-9)
+        assert_same(dict(zip(effects.channels, effects.prob_without.tolist(), strict=True)), without)
+
+    @pytest.mark.parametrize("order", [1, 2, 3])
+    @given(found=rows(won=True))
+    def test_with_all_channels_it_is_the_share_that_converted(self, order, found):
+        touched = [row for row in found if row[0]]
+        share = sum(row[2] for row in touched) / sum(row[2] + row[3] for row in touched)
+        effects = markov_removal_effects(paths_of(found), order=order)
+        assert effects.prob_conversion == pytest.approx(share, rel=1e-9)
+        assert ((effects.removal_effect >= 0) & (effects.removal_effect <= 1)).all()
+
+    @given(found=rows(won=True))
+    def test_an_order_as_long_as_the_paths_removes_exactly_their_conversions(self, found):
+        """Where no path is longer than 3, the chain of order 3 remembers each whole path."""
+        found = [(row[0][:3], row[1][:3], *row[2:]) for row in found]
+        effects = markov_removal_effects(paths_of(found), order=3)
+        for channel, effect in zip(effects.channels, effects.removal_effect, strict=True):
+            gone = sum(row[2] for row in found if channel in row[0])
+            assert effect == pytest.approx(gone / effects.n_conversions, abs=1e-9)
+
+    @pytest.mark.parametrize("order", [1, 2, 3])
+    def test_large_systems_are_solved_to_the_same_numbers(self, order, monkeypatch):
+        rng = np.random.default_rng(order)
+        lists = [[f"c{i}" for i in rng.integers(0, 9, n)] for n in rng.geometric(0.1, 500)]
+        paths = Paths.from_lists(lists, rng.random(500) < 0.3)
+        direct = markov_removal_effects(paths, order=order)
+        monkeypatch.setattr("crmvalue._markov._MOST_DIRECT", 0)
+        stepwise = markov_removal_effects(paths, order=order)
+        assert stepwise.prob_conversion == pytest.approx(direct.prob_conversion, rel=1e-10)
+        np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
+        monkeypatch.setattr("crmvalue._markov._MOST_STEPS", 1)  # not enough: it is solved directly after all
+        np.testing.assert_array_equal(markov_removal_effects(paths, order=order).prob_without, direct.prob_without)
+
+    def test_repeats_and_loops_end(self):
+        paths = Paths.from_lists([["a"] * 50, ["a", "b"] * 30, ["b", "a", "a"]], [1, 1, 0])
+        for order in (1, 2, 3):
+            effects = markov_removal_effects(paths, order=order)
+            assert effects.prob_conversion == pytest.approx(2 / 3)
+
+    @pytest.mark.parametrize("lists", [([["a"]], [0]), ([["a"], []], [0, 1])])
+    def test_without_conversion_nothing_can_be_lost(self, lists):
+        with pytest.raises(InputError, match="at least one conversion after a touch"):
+            markov_removal_effects(Paths.from_lists(*lists))
+
+    @pytest.mark.parametrize("order", [0, 4, 1.5, "2", None])
+    def test_rejections(self, order):
+        with pytest.raises(InputError) as caught:
+            markov_removal_effects(KNOWN, order=order)
+        assert caught.value.name == "order"
+
+
+class TestShapleyValues:
+    """`shapley_values`: the mean over all orders of what each channel adds to those before it."""
+
+    def test_known_answer(self):
+        """Oracles section 4: 7.6667, 8.1667, 3.1667."""
+        shares = shapley_values(GAME)
+        found = dict(zip(shares.channels, shares.value, strict=True))
+        assert_same(found, {"O": 7.6667, "F": 8.1667, "D": 3.1667}, abs=5e-5)
+        assert (shares.total, shares.is_exact, shares.standard_error) == (19, True, None)
+
+    @given(
+        st.integers(1, 5).flatmap(
+            lambda n: st.lists(st.integers(-9999, 9999).map(lambda x: x / 100), min_size=2**n, max_size=2**n)
+        )
+    )
+    def test_equals_the_mean_over_all_orders(self, worth):
+        n = len(worth).bit_length() - 1
+        names = "abcde"[:n]
+
+        def of(members):
+            return worth[sum(1 << names.index(name) for name in members)]
+
+        sets = {frozenset(c for i, c in enumerate(names) if bits >> i & 1): worth[bits] for bits in range(2**n)}
+        shares = shapley_values(sets)
+        assert_same(dict(zip(shares.channels, shares.value.tolist(), strict=True)), shapley(of, names))
+        assert shares.value.sum() == pytest.approx(shares.total, abs=1e-9)
+
+        def function(members):
+            return np.array(worth)[members @ (1 << np.arange(n))]
+
+        np.testing.assert_array_equal(shapley_values(function, channels=list(names)).value, shares.value)
+
+    @given(found=rows())
+    def test_of_paths_is_that_of_conversions_within_the_set(self, found):
+        paths = paths_of(found)
+
+        def within(members):
+            return sum(row[2] for row in found if row[0] and set(row[0]) <= members)
+
+        shares = shapley_values(paths)
+        assert shares.total == within(set(CHANNELS))
+        assert_same(dict(zip(shares.channels, shares.value.tolist(), strict=True)), shapley(within, paths.channels))
+
+    def test_fifteen_channels_exactly(self):
+        """A glove game: 5 left and 10 right gloves, a pair is worth 1; the value is computed by counting orders."""
+        left = np.arange(15) < 5
+        shares = shapley_values(
+            lambda sets: np.minimum(sets[:, left].sum(axis=1), sets[:, ~left].sum(axis=1)),
+            channels=[f"c{i:02}" for i in range(15)],
+        )
+        rng = np.random.default_rng(3)
+        rank = np.argsort(rng.random((100_000, 15)), axis=1)
+        before = rank[:, :, None] > rank[:, None, :]
+        n_left, n_right = before[:, 0, left].sum(axis=1), before[:, 0, ~left].sum(axis=1)
+        assert shares.is_exact
+        assert np.ptp(shares.value[:5]) < 1e-12
+        assert np.ptp(shares.value[5:]) < 1e-12
+        assert shares.value.sum() == pytest.approx(5)
+        assert shares.value[0] == pytest.approx((n_left < n_right).mean(), abs=0.005)  # three standard errors
+
+    def test_drawn_orders_are_unbiased_and_their_error_is_honest(self):
+        """Off by more than 2 standard errors in about one case of twenty; the sum is exact each time."""
+        names = tuple("abcdefgh")
+        table = np.random.default_rng(5).normal(size=256).cumsum()
+
+        def worth(sets):
+            return table[sets @ (1 << np.arange(8))]
+
+        exact = shapley_values(worth, channels=names)
+        off = []
+        for seed in range(200):
+            drawn = _sampled(worth, names, 200, np.random.default_rng(seed))
+            assert drawn.value.sum() == pytest.approx(exact.total, rel=1e-9)
+            off.append((drawn.value - exact.value) / drawn.standard_error)
+        off = np.array(off)
+        assert abs(off.mean()) < 0.1
+        assert 0.03 < (np.abs(off) > 1.96).mean() < 0.075
+
+    def test_more_than_fifteen_channels_are_drawn(self):
+        weights = np.arange(1.0, 31.0)
+        names = [f"c{i:02}" for i in range(30)]
+
+        def worth(sets):
+            return (sets @ weights) ** 2
+
+        shares = shapley_values(worth, channels=names, n_orders=5000, rng=np.random.default_rng(1))
+        expected = weights * weights.sum()  # of a square: its own weight times that of all
+        assert shares.n_orders == 5000
+        assert not shares.is_exact
+        assert shares.value.sum() == pytest.approx(shares.total, rel=1e-12)
+        assert (np.abs(shares.value - expected) < 4.5 * shares.standard_error).all()
+        assert shares == shapley_values(worth, channels=names, n_orders=5000, rng=np.random.default_rng(1))
+
+    def test_blocks_of_orders_make_one_mean(self, monkeypatch):
+        def worth(sets):
+            return np.sqrt(sets @ np.arange(1.0, 5.0))
+
+        names = tuple("abcd")
+        whole = _sampled(worth, names, 100, np.random.default_rng(2))
+        monkeypatch.setattr("crmvalue._shapley._SETS_AT_ONCE", 35)
+        parts = _sampled(worth, names, 100, np.random.default_rng(2))
+        np.testing.assert_allclose(parts.value, whole.value)
+        np.testing.assert_allclose(parts.standard_error, whole.standard_error)
+
+    def test_worth_without_any_channel_is_taken_off(self):
+        shares = shapley_values({(): 3, ("a",): 5})
+        assert (shares.value.tolist(), shares.total) == ([2], 2)
+
+    def test_symmetry_and_null_player(self):
+        shares = shapley_values(lambda sets: sets[:, 0] & sets[:, 1], channels=["a", "b", "void"])
+        assert shares.value.tolist() == [0.5, 0.5, 0]
+
+    @pytest.mark.parametrize(
+        ("worth", "options", "name"),
+        [
+            ({("a",): 1, ("b",): 1}, {}, "worth"),
+            ({"a": 1}, {}, "worth"),
+            ({("a",): np.nan}, {}, "worth"),
+            ({("a",): 1, frozenset("a"): 2}, {}, "worth"),
+            ({(): 1}, {}, "worth"),
+            ({(1,): 1}, {}, "worth"),
+            ({tuple("abcdefghijklmnop"): 1}, {}, "worth"),
+            ([1, 2], {}, "worth"),
+            (GAME, {"channels": ["O"]}, "channels"),
+            (KNOWN, {"channels": ["G"]}, "channels"),
+            (np.ravel, {}, "channels"),
+            (np.ravel, {"channels": []}, "channels"),
+            (np.ravel, {"channels": "ab"}, "channels"),
+            (np.ravel, {"channels": ["a", "a"]}, "channels"),
+            (np.ravel, {"channels": ["a", "b"]}, "worth"),
+            (lambda sets: np.full(len(sets), np.inf), {"channels": ["a"]}, "worth"),
+            (lambda sets: ["x"] * len(sets), {"channels": ["a"]}, "worth"),
+            (lambda sets: sets[:, 0] * 1.0, {"channels": list("abcdefghijklmnop")}, "rng"),
+            (KNOWN, {"rng": 3}, "rng"),
+            (KNOWN, {"n_orders": 1}, "n_orders"),
+        ],
+    )
+    def test_rejections(self, worth, options, name):
+        with pytest.raises(InputError) as caught:
+            shapley_values(worth, **options)
+        assert caught.value.name == name
+
+    def test_the_missing_set_is_named(self):
+        with pytest.raises(InputError, match=r"every set of channels; got \('a', 'b'\)"):
+            shapley_values({("a",): 1, ("b",): 1})
+
+
 class TestChannelTransitions:
-    """Steps from channel to channel."""
+    """`channel_transitions`: how often one touch follows another."""
 
-    @given(paths=lists)
-    def test_who_comes_leaves(self, paths):
-        found = channel_transitions(made(paths))
-        k = len(found.origin) - 1
-        assert found.n[1:].sum(axis=1).tolist() == found.n[:, :k].sum(axis=0).tolist()
-        assert found.n[0].sum() == sum(c + lost for names, c, lost in paths if names)
-        assert found.n[:, k].sum() == sum(c for names, c, _ in paths if names)
-        share = found.share
-        assert np.nansum(share, axis=1) == pytest.approx((found.n.sum(axis=1) > 0).astype(float))
+    def test_known_answer(self):
+        result = channel_transitions(KNOWN)
+        assert (result.from_states, result.to_states) == (("start", "G", "M"), ("G", "M", "conversion", "lost"))
+        assert result.n_transitions.tolist() == [[4, 1, 0, 0], [0, 1, 2, 1], [0, 0, 2, 0]]
 
-    def test_known(self):
-        found = channel_transitions(Paths.from_lists([["a", "b", "b"], ["b"]], n_conversions=[2, 0], n_lost=[1, 4]))
-        assert found.n.tolist() == [[3, 4, 0, 0], [0, 3, 0, 0], [0, 3, 2, 5]]
+    @given(found=rows())
+    def test_equals_a_count_step_by_step(self, found):
+        result = channel_transitions(paths_of(found))
+        expected = transitions([(row[0], *row[2:]) for row in found])
+        counts = {
+            (a, b): int(n)
+            for a, line in zip(result.from_states, result.n_transitions, strict=True)
+            for b, n in zip(result.to_states, line, strict=True)
+            if n
+        }
+        assert counts == dict(expected)
+
+    @given(found=rows())
+    def test_what_comes_in_goes_out(self, found):
+        counts = channel_transitions(paths_of(found)).n_transitions
+        k = len(counts) - 1
+        assert counts[:, :k].sum(axis=0).tolist() == counts[1:].sum(axis=1).tolist()
+        assert counts[0].sum() == counts[:, k:].sum() == sum(row[2] + row[3] for row in found if row[0])
+
+    def test_probabilities(self):
+        paths = attrs.evolve(KNOWN, channels=("G", "M", "none"))
+        prob = channel_transitions(paths).prob
+        np.testing.assert_allclose(prob[:3].sum(axis=1), 1)
+        assert np.isnan(prob[3]).all()
+
+    @pytest.mark.parametrize("wrong", [np.zeros((3, 3), dtype=int), np.full((3, 4), -1)])
+    def test_rejections(self, wrong):
+        with pytest.raises(InputError, match="n_transitions"):
+            ChannelTransitions(channels=("a", "b"), n_transitions=wrong)
 
 
 class TestChannelReturns:
-    """Cost per conversion, return on cost."""
+    """`channel_returns`: cost per credited conversion, and net gain per unit of cost."""
 
-    def test_known(self):
-        credit = attribute(Paths.from_lists([["ads"], ["email"]], n_conversions=[4, 1], value=[200, 30]), model="last")
-        found = channel_returns(credit, {"ads": 50, "email": 0, "tv": 10}, margin=0.5)
-        assert found.channel.tolist() == ["ads", "email", "tv"]
-        assert found.cost_per_conversion.tolist() == [12.5, 0.0, np.inf]
-        assert found.value_per_cost.tolist() == [4.0, np.inf, 0.0]
-        assert found.return_on_investment.tolist() == [1.0, np.inf, -1.0]
+    PATHS = Paths.from_lists([["ad"], ["ad"], ["mail"], ["shop"]], [1, 1, 1, 0], value=[100, 50, 30, 0])
+
+    def test_known_answer(self):
+        returns = channel_returns(attribute(self.PATHS, model="last"), {"shop": 20, "ad": 60, "mail": 0})
+        assert returns.acquisition_cost.tolist() == [30, 0, np.inf]
+        assert returns.net_gain.tolist() == [90, 30, -20]
+        assert returns.return_on_investment.tolist() == [1.5, np.inf, -1]
+
+    def test_without_money(self):
+        returns = channel_returns(attribute(KNOWN, model="last"), [6, 3])
+        assert returns.net_gain is returns.return_on_investment is None
+        assert returns.acquisition_cost.tolist() == [3, 1.5]
+
+    def test_neither_cost_nor_credit(self):
+        returns = channel_returns(attribute(self.PATHS, model="last"), [60, 5, 0])
+        assert np.isnan(returns.acquisition_cost[2])
+        assert np.isnan(returns.return_on_investment[2])
 
     @pytest.mark.parametrize(
-        ("changes", "name"),
+        "cost",
         [
-            ({"credit": None}, "credit"),
-            ({"cost": 5}, "cost"),
-            ({"cost": {}}, "cost"),
-            ({"cost": {"a": -1}}, "cost"),
-            ({"cost": {"a": 1, 2: 1}}, "cost"),
-            ({"margin": 1.5}, "margin"),
+            {"ad": 1, "mail": 2},
+            {"ad": 1, "mail": 2, "shop": 3, "tv": 4},
+            {"ad": 1, "mail": 2, "shop": -3},
+            {"ad": 1, "mail": 2, "shop": np.nan},
+            [1, 2],
+            [1, 2, -3],
+            5,
         ],
     )
-    def test_rejections(self, changes, name):
-        credit = attribute(Paths.from_lists([["a"]]), model="last")
-        options = {"credit": credit, "cost": {"a": 1}, "margin": 0.5, **changes}
+    def test_rejections(self, cost):
         with pytest.raises(InputError) as caught:
-            channel_returns(options.pop("credit"), options.pop("cost"), **options)
+            channel_returns(attribute(self.PATHS, model="last"), cost)
+        assert caught.value.name == "cost"
+
+    def test_paths_are_no_attribution(self):
+        with pytest.raises(InputError, match="Attribution"):
+            channel_returns(self.PATHS, [1, 2, 3])
+
+
+VALUES = [
+    KNOWN,
+    attribute(KNOWN, model="markov"),
+    channel_returns(attribute(KNOWN, model="last"), [6, 3]),
+    channel_transitions(KNOWN),
+    markov_removal_effects(KNOWN),
+    shapley_values(GAME),
+]
+
+
+class TestValues:
+    """The results are frozen and check the length of their columns."""
+
+    def test_none_is_forgotten(self):
+        kinds = {getattr(attribution, name) for name in attribution.__all__}
+        assert {type(value) for value in VALUES} == {kind for kind in kinds if attrs.has(kind)}
+
+    @pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+    def test_read_only(self, value):
+        for field in attrs.fields(type(value)):
+            array = getattr(value, field.name)
+            with pytest.raises(attrs.exceptions.FrozenInstanceError):
+                setattr(value, field.name, None)
+            assert not (isinstance(array, np.ndarray) and array.flags.writeable)
+
+    @pytest.mark.parametrize(
+        ("kind", "fields", "name"),
+        [
+            (RemovalEffects, {"order": 1, "n_states": 1, "n_conversions": 1, "prob_conversion": 0.5}, "prob_without"),
+            (ShapleyValues, {"total": 1.0}, "value"),
+            (ChannelReturns, {"conversion_credit": [1.0, 2.0]}, "cost"),
+        ],
+    )
+    def test_one_number_a_channel(self, kind, fields, name):
+        with pytest.raises(InputError) as caught:
+            kind(channels=("a", "b"), **fields, **{name: [1.0]})
         assert caught.value.name == name

@@ -305,7 +305,7 @@ TRIANGLE = cohorts.retention_triangle(
     [1, 1, 2], ["2024-01-05", "2024-02-09", "2024-02-20"], [5, 3, 2], period="month", as_of="2024-02-29"
 )
 
-PATHS = attribution.Paths.from_lists([["ads", "email"], ["email"]], n_conversions=[2, 1], n_lost=[1, 0], value=[30, 9])
+PATHS = attribution.Paths.from_lists([["G"], ["M"], ["G", "M"], ["G"]], [2, 1, 1, 0])
 
 LEADS = funnels.LeadScore(
     fit=[funnels.FitRule(attribute="n", points=1, at_least=1)],
@@ -345,11 +345,11 @@ VALUES = [
         ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
     ),
     PATHS,
-    attribution.attribute(PATHS, model="linear"),
-    attribution.markov_removal_effects(PATHS),
-    attribution.shapley_values({"a": 1, "b": 2, ("a", "b"): 4}),
+    attribution.attribute(PATHS, model="markov"),
+    attribution.channel_returns(attribution.attribute(PATHS, model="last"), [6, 3]),
     attribution.channel_transitions(PATHS),
-    attribution.channel_returns(attribution.attribute(PATHS, model="last"), {"ads": 10, "email": 1}, margin=0.5),
+    attribution.markov_removal_effects(PATHS),
+    attribution.shapley_values({("a",): 4, ("b",): 2, ("a", "b"): 10}),
     TRIANGLE,
     cohorts.n_day_retention(
         [1, 1, 2], ["2024-01-01", "2024-01-08", "2024-01-01"], [1, 7], kind="day", as_of="2024-02-01"

@@ -1,0 +1,217 @@
+"""Markov chains over channels: what conversion would be without each channel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import as_whole_number
+from crmvalue._paths import as_paths, names_field, path_of_touch
+from crmvalue._rows import distinct_keys
+from crmvalue._values import number_column, own, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._paths import Paths
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["RemovalEffects", "markov_removal_effects"]
+
+_HIGHEST_ORDER = 3
+_MOST_DIRECT = 2000  # states
+_RESIDUAL = 1e-13  # of the right side
+_MOST_STEPS = 1000
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class RemovalEffects:
+    """What each channel is worth in a Markov chain.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the channels.
+    order : int
+        How many last touches the next step depends on.
+    n_states : int
+        Different sequences of up to `order` last touches that occur.
+    n_conversions : int
+        Conversions that had a touch: those that are distributed.
+    prob_conversion : float
+        Probability that a path with a touch converts.
+    prob_without : ndarray
+        The same if every path that comes to the channel were lost there, shape (channels,).
+
+    Examples
+    --------
+    >>> from crmvalue.attribution import Paths
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> markov_removal_effects(paths).removal_effect
+    array([0.5 , 0.75])
+    """
+
+    channels: tuple[str, ...] = names_field()
+    order: int
+    n_states: int
+    n_conversions: int
+    prob_conversion: float
+    prob_without: Floats = number_column("prob_without")
+
+    def __attrs_post_init__(self) -> None:
+        if len(self.prob_without) != len(self.channels):
+            raise InputError("prob_without", f"one for each of the {len(self.channels)} channels", self.prob_without)
+
+    @property
+    def removal_effect(self) -> Floats:
+        """Share of the conversions that would be lost without each channel, in [0, 1]."""
+        return 1 - self.prob_without / self.prob_conversion
+
+    @property
+    def share(self) -> Floats:
+        """Removal effects in proportion, so that they sum to 1."""
+        effect = self.removal_effect
+        share: Floats = effect / effect.sum()
+        return share
+
+    @property
+    def conversion_credit(self) -> Floats:
+        """Conversions credited to each channel; they sum to `n_conversions`."""
+        return self.n_conversions * self.share
+
+
+def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
+    r"""Compute how many conversions would be lost without each channel, from a Markov chain of the touches.
+
+    Parameters
+    ----------
+    paths : Paths
+        The paths, those without conversion included: without them no channel can lose anything to another.
+    order : {1, 2, 3}, default 1
+        How many last touches the next step depends on.
+
+    Returns
+    -------
+    RemovalEffects
+        The probability of conversion, with all channels and without each, and the credits.
+
+    Raises
+    ------
+    InputError
+        If `order` is not 1, 2 or 3, or no conversion had a touch.
+
+    Notes
+    -----
+    A state is the sequence of the last `order` channels, shorter at the beginning of a path. With :math:`Q` the
+    probabilities from state to state, :math:`r` those of conversion from each and :math:`s` those of the first state,
+    a path converts with probability :math:`s (I - Q)^{-1} r`. scipy solves the sparse system, up to 2,000 states by
+    factors and beyond by stabilised biconjugate gradients to a relative residual of 1e-13. Without a channel every
+    path that comes to it is lost: its states are struck out. The removal effect is :math:`1 - P_{without} / P`, and
+    credit goes in proportion to it.
+
+    With all channels the probability is the share of the paths that converted, whatever the order.
+    Paths without a touch are left out.
+
+    References
+    ----------
+    Anderl, Becker, von Wangenheim, Schumann, Mapping the customer journey, International Journal of Research in
+    Marketing 33 (2016), 457-474.
+
+    Examples
+    --------
+    >>> from crmvalue.attribution import Paths
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"], ["search"]], [2, 1, 1, 0])
+    >>> effects = markov_removal_effects(paths)
+    >>> round(effects.prob_conversion, 3), effects.conversion_credit.round(3)
+    (0.8, array([1.6, 2.4]))
+    """
+    order = as_whole_number("order", order, low=1, high=_HIGHEST_ORDER)
+    touched = as_paths(paths).n_touches > 0
+    n_conversions = int(paths.n_conversions[touched].sum())
+    if not n_conversions:
+        raise InputError("paths", "with at least one conversion after a touch", "none")
+    chain = _chain(paths, touched, order)
+    prob = _prob_conversion(chain, np.ones(len(chain.last), dtype=bool))
+    without = [_prob_conversion(chain, chain.last != channel) for channel in range(len(paths.channels))]
+    return RemovalEffects(
+        channels=paths.channels,
+        order=order,
+        n_states=len(chain.last),
+        n_conversions=n_conversions,
+        prob_conversion=prob,
+        prob_without=own(np.minimum(without, prob)),  # no path converts only for want of a channel, rounding aside
+    )
+
+
+@attrs.frozen
+class _Chain:
+    """Probabilities from state to state (sparse, by rows), to conversion, of the first state; last channel of each."""
+
+    step: Any
+    convert: Floats
+    start: Floats
+    last: Integers
+
+
+def _chain(paths: Paths, touched: npt.NDArray[np.bool_], order: int) -> _Chain:
+    from scipy.sparse import csr_array
+
+    first, last = paths.offsets[:-1][touched], paths.offsets[1:][touched] - 1
+    n = paths.n_paths[touched].astype(np.float64)
+    key = _last_channels(paths, first, order)
+    place, state, _ = distinct_keys(key)
+    size = len(place)
+    inner = np.ones(len(state), dtype=bool)
+    inner[first] = False
+    to = np.nonzero(inner)[0]
+    weight = paths.n_paths[path_of_touch(paths)[to]].astype(np.float64)
+    counts = csr_array((weight, (state[to - 1], state[to])), shape=(size, size))
+    converted = np.bincount(state[last], weights=paths.n_conversions[touched], minlength=size)
+    ended = np.bincount(state[last], weights=n, minlength=size)
+    visits = counts.sum(axis=1) + ended
+    counts.data /= np.repeat(visits, np.diff(counts.indptr))
+    start = np.bincount(state[first], weights=n, minlength=size) / n.sum()
+    return _Chain(counts, converted / visits, start, paths.code[place].astype(np.int64))
+
+
+def _last_channels(paths: Paths, first: Integers, order: int) -> Integers:
+    """One whole number per touch for its channel and those before it in its path, up to `order` of them."""
+    base = len(paths.channels) + 1
+    code = paths.code.astype(np.int64) + 1
+    key = code.copy()
+    begins = np.zeros(len(code), dtype=bool)
+    begins[first] = True
+    known = np.ones(len(code), dtype=bool)
+    for back in range(1, order):
+        # the touch `back` places before is of the same path if no path begins at this touch or at those between
+        known[back - 1 :] &= ~begins[: len(begins) - back + 1]
+        known[:back] = False
+        key[back:] += np.where(known[back:], code[:-back] * base**back, 0)
+    return key
+
+
+def _prob_conversion(chain: _Chain, kept: npt.NDArray[np.bool_]) -> float:
+    """Probability of conversion if only the states `kept` may be entered."""
+    from scipy.sparse import eye_array
+
+    rows = np.nonzero(kept)[0]
+    if not len(rows):
+        return 0.0
+    step = chain.step if kept.all() else chain.step[rows][:, rows]
+    reach = _solve(eye_array(len(rows), format="csr") - step, chain.convert[rows])
+    return float(chain.start[rows] @ reach)
+
+
+def _solve(system: Any, right: Floats) -> Floats:  # noqa: ANN401 - a sparse array
+    """Solve directly; a large system, whose factors would fill up, by steps that end at rounding."""
+    from scipy.sparse.linalg import bicgstab, splu
+
+    if len(right) > _MOST_DIRECT:
+        found, failed = bicgstab(system, right, rtol=_RESIDUAL, atol=0.0, maxiter=_MOST_STEPS)
+        if not failed:
+            return np.asarray(found, dtype=np.float64)
+    return np.asarray(splu(system.tocsc()).solve(right), dtype=np.float64)

@@ -1,0 +1,260 @@
+"""Paths read from a log of touches and a list of conversions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._checks import (
+    as_amounts,
+    as_positive,
+    as_text,
+    as_time,
+    as_time_column,
+    require,
+    require_same_length,
+)
+from crmvalue._customers import encode_customers
+from crmvalue._paths import Paths, places_of
+from crmvalue._values import own
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["paths_from_touches"]
+
+_DAY = 86_400_000_000  # microseconds
+
+
+def paths_from_touches(
+    customer: ArrayLike,
+    channel: ArrayLike,
+    time: ArrayLike,
+    *,
+    conversion_customer: ArrayLike,
+    conversion_time: ArrayLike,
+    conversion_value: ArrayLike | None = None,
+    as_of: ArrayLike,
+    look_back_days: float | None = None,
+    direct: str | None = None,
+) -> Paths:
+    """Read the paths of customers from a log of touches and a list of conversions.
+
+    A path holds the touches of one customer after the conversion before and up to the next; after a conversion a new
+    path begins. The touches after the last conversion, or all of a customer without one, are a path that is lost, or
+    left out while it is open.
+
+    Parameters
+    ----------
+    customer : array_like
+        Who was touched, whole numbers or text, one element per touch, in any order.
+    channel : array_like of str
+        By which channel.
+    time : array_like
+        When.
+    conversion_customer, conversion_time : array_like
+        Who converted and when, one element per conversion, in any order; empty if nobody did.
+    conversion_value : array_like, optional
+        What each conversion brought, >= 0 [money].
+    as_of : date_like
+        When both end; a date is its midnight. What comes later is left out and counted.
+    look_back_days : float, optional
+        A conversion is credited to touches up to so many days before it, both ends in; older ones are left out and
+        counted. A path without conversion is lost when its last touch is longer ago than that, and open until then:
+        open paths are left out and counted. Without it every touch counts and every path without conversion is lost.
+    direct : str, optional
+        Name of a channel that a conversion without a touch is ascribed to. Without it such a conversion stays a path
+        without touches.
+
+    Returns
+    -------
+    Paths
+        One row per path, by customer and time.
+
+    Raises
+    ------
+    InputError
+        If a value is missing or negative, a name is empty, lengths differ, there is no touch, or nothing is left.
+
+    Notes
+    -----
+    A touch at the very moment of a conversion belongs to it. Touches of one customer at one moment are taken in
+    alphabetical order of their channels, so that the order of rows does not matter. Conversions of one customer at one
+    moment share their path and count as that many conversions.
+
+    Leaving open paths out makes the share that converted too high where customers are recent, because those who
+    converted quickly are in and those who still may are not; a log much longer than the look-back window keeps this
+    small.
+
+    Examples
+    --------
+    >>> paths = paths_from_touches(
+    ...     [1, 1, 2, 1],
+    ...     ["ad", "mail", "ad", "mail"],
+    ...     ["2024-01-01", "2024-01-08", "2024-01-02", "2024-03-30"],
+    ...     conversion_customer=[1],
+    ...     conversion_time=["2024-01-10"],
+    ...     conversion_value=[90],
+    ...     as_of="2024-04-01",
+    ...     look_back_days=30,
+    ... )
+    >>> paths.n_conversions, paths.days_before, paths.n_open_paths
+    (array([1, 0]), array([ 9.,  2., 90.]), 1)
+    """
+    ids, who = encode_customers("customer", customer)
+    channels, code = _encode_channels(channel)
+    when = as_time_column("time", time)
+    require_same_length(customer=who, channel=code, time=when)
+    buyer_ids, buyer = encode_customers("conversion_customer", conversion_customer)
+    bought = as_time_column("conversion_time", conversion_time)
+    money = None if conversion_value is None else as_amounts("conversion_value", conversion_value)
+    for name, column in (("conversion_time", bought), ("conversion_value", money)):
+        if column is not None and len(column) != len(buyer):
+            raise InputError(name, f"as long as `conversion_customer` ({len(buyer)} rows)", len(column))
+    if money is not None:
+        require(money >= 0, "conversion_value", money, ">= 0")
+    end = as_time("as_of", as_of)
+    window = None if look_back_days is None else as_positive("look_back_days", look_back_days)
+    if direct is not None and not as_text("direct", direct).strip():
+        raise InputError("direct", "a name, not empty", direct)
+    who, buyer = _on_one_scale(ids, who, buyer_ids, buyer)
+    seen, counted = when <= end, bought <= end
+    if not (seen.any() or counted.any()):
+        raise InputError("as_of", "not before every touch and conversion", str(end))
+    log = _sorted_log(who[seen], code[seen], when[seen], buyer[counted], bought[counted], len(channels))
+    money = None if money is None else money[counted]
+    return _cut_into_paths(
+        log,
+        channels,
+        money,
+        end=end,
+        window=window,
+        direct=direct,
+        n_later=(int((~seen).sum()), int((~counted).sum())),
+    )
+
+
+def _encode_channels(channel: ArrayLike) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    names, code = encode_customers("channel", channel)
+    if len(names) and not isinstance(names[0], str):
+        raise InputError("channel", "text", int(names[0]))
+    return tuple(names.tolist()), code.astype(np.int32)
+
+
+def _on_one_scale(
+    ids: npt.NDArray[Any], who: Integers, buyer_ids: npt.NDArray[Any], buyer: Integers
+) -> tuple[Integers, Integers]:
+    """Codes of touched and converted customers among all of both."""
+    if not len(buyer_ids):
+        return who, buyer
+    if isinstance(ids[0], str) != isinstance(buyer_ids[0], str):
+        raise InputError("conversion_customer", "of the kind of `customer`, text or whole numbers", buyer_ids[0])
+    everybody = np.union1d(ids, buyer_ids)
+    return np.searchsorted(everybody, ids)[who], np.searchsorted(everybody, buyer_ids)[buyer]
+
+
+@attrs.frozen
+class _Log:
+    """Touches and conversions together, by customer and time, touches first; `code` of a conversion is -1."""
+
+    customer: Integers
+    time: Dates
+    code: npt.NDArray[np.int32]
+    conversion: Integers  # places of the conversions in their own list, in this order
+
+
+def _sorted_log(
+    who: Integers, code: npt.NDArray[np.int32], when: Dates, buyer: Integers, bought: Dates, n_channels: int
+) -> _Log:
+    customer, time = np.concatenate([who, buyer]), np.concatenate([when, bought])
+    tie = np.concatenate([code, np.full(len(buyer), n_channels, dtype=np.int32)])
+    order = np.lexsort((tie, time, customer))
+    tie = tie[order]
+    sold = tie == n_channels
+    conversion = order[sold] - len(who)
+    tie[sold] = -1
+    return _Log(customer[order], time[order], tie, conversion)
+
+
+def _cut_into_paths(
+    log: _Log,
+    channels: tuple[str, ...],
+    money: Floats | None,
+    *,
+    end: np.datetime64,
+    window: float | None,
+    direct: str | None,
+    n_later: tuple[int, int],
+) -> Paths:
+    sold = log.code < 0
+    begins = _begins(log, sold)
+    path = np.cumsum(begins) - 1
+    n = int(path[-1]) + 1
+    last = np.append(np.nonzero(begins)[0][1:], len(path)) - 1
+    n_conversions = np.bincount(path[sold], minlength=n)
+    value = None if money is None else np.bincount(path[sold], weights=money[log.conversion], minlength=n)
+    won = n_conversions > 0
+    touch = np.nonzero(~sold)[0]
+    of, code = path[touch], log.code[touch]
+    days = (np.where(won, log.time[last], end)[of] - log.time[touch]).astype(np.int64) / _DAY
+
+    follows = np.zeros(n, dtype=bool)  # a path without conversion after one with
+    follows[1:] = ~won[1:] & (log.customer[last[1:]] == log.customer[last[:-1]])
+    is_open, too_old = np.zeros(n, dtype=bool), np.zeros(len(touch), dtype=bool)
+    if window is not None:
+        is_open = ~won & ((end - log.time[last]).astype(np.int64) / _DAY <= window)
+        too_old = won[of] & (days > window)
+        if is_open.all():
+            raise InputError("as_of", "late enough for one path to be over", str(end), hint="all may still convert")
+    n_after, n_open_touches = int(follows[of].sum()), int(is_open[of].sum())
+
+    kept = ~(too_old | is_open[of])
+    row = np.cumsum(~is_open) - 1  # of each path among those that stay
+    of, code, days = row[of[kept]], code[kept], days[kept]
+    n_conversions = n_conversions[~is_open]
+    length = np.bincount(of, minlength=len(n_conversions))
+    empty = np.nonzero(length == 0)[0] if direct is not None else np.zeros(0, dtype=np.int64)
+    if direct is not None and len(empty):
+        channels, code = _with_channel(direct, channels, code)
+        order = np.argsort(np.concatenate([of, empty]), kind="stable")
+        code = np.concatenate([code, np.full(len(empty), channels.index(direct), dtype=np.int32)])[order]
+        days = np.concatenate([days, np.zeros(len(empty))])[order]
+        length[empty] = 1
+    return Paths(
+        channels=channels,
+        offsets=own(places_of(length)),
+        code=own(code),
+        n_paths=own(np.maximum(n_conversions, 1)),
+        n_conversions=own(n_conversions),
+        value=None if value is None else own(value[~is_open]),
+        days_before=own(days),
+        n_too_old=int(too_old.sum()),
+        n_later_touches=n_later[0],
+        n_later_conversions=n_later[1],
+        n_open_paths=int(is_open.sum()),
+        n_open_touches=n_open_touches,
+        n_after_conversion=n_after,
+        n_filled=int(n_conversions[empty].sum()),
+    )
+
+
+def _begins(log: _Log, sold: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Rows that begin a path: of another customer than the row before, or after a conversion at another moment."""
+    begins = np.ones(len(sold), dtype=bool)
+    same_moment = sold[1:] & (log.time[1:] == log.time[:-1])
+    begins[1:] = (log.customer[1:] != log.customer[:-1]) | (sold[:-1] & ~same_moment)
+    return begins
+
+
+def _with_channel(
+    name: str, channels: tuple[str, ...], code: npt.NDArray[np.int32]
+) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
+    """Channels with one more, if they lack it, and the codes among them."""
+    names = tuple(sorted({*channels, name}))
+    place = np.array([names.index(channel) for channel in channels], dtype=np.int32)
+    return names, place[code]
