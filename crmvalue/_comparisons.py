@@ -16,7 +16,7 @@ __all__ = ["holm", "newcombe"]
 
 def holm(p_value: Floats) -> Floats:
     """Correct p-values: the i-th smallest of m times m + 1 - i, and never below a smaller one's."""
-    order = np.argsort(p_value)
+    order = np.argsort(p_value, kind="stable")
     corrected = np.empty(len(p_value))
     corrected[order] = np.maximum.accumulate(p_value[order] * np.arange(len(p_value), 0, -1))
     return np.minimum(corrected, 1.0)

@@ -17,6 +17,7 @@ from crmvalue._checks import (
     require_choice,
     require_same_length,
 )
+from crmvalue._comparisons import holm
 from crmvalue._customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -110,11 +111,7 @@ def adjusted(p: Floats, correction: str) -> Floats:
         return p
     if correction == "bonferroni":
         return np.minimum(1.0, p * len(p))
-    order = np.argsort(p, kind="stable")
-    step = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    result = np.empty(len(p))
-    result[order] = np.minimum(1.0, step)
-    return result
+    return holm(p)
 
 
 def interval_level(level: float, n_variants: int, correction: str) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._bayes import best_of_betas
 from crmvalue._checks import as_counts, read_json, require
+from crmvalue._comparisons import newcombe
 from crmvalue._experiment_arms import (
     Correction,
     adjusted,
@@ -116,7 +117,7 @@ class ProportionComparison:
         low, high = map(np.asarray, proportion_interval(self.successes, self.trials, level=self._interval_level))
         p1, p0 = against_control(self.rate, self.control)
         (low1, low0), (high1, high0) = against_control(low, self.control), against_control(high, self.control)
-        return Interval(p1 - p0 - np.hypot(p1 - low1, high0 - p0), p1 - p0 + np.hypot(high1 - p1, p0 - low0))
+        return newcombe(p1, Interval(low1, high1), p0, Interval(low0, high0))
 
     @property
     def ratio(self) -> Floats:
