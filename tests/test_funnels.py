@@ -162,7 +162,7 @@ class TestConversion:
         for g, row in enumerate(rows):
             one = conversion(row)
             assert result.step_conversion[g].tolist() == one.step_conversion.tolist()
-            assert result.overall_interval.low[g] == one.overall_interval.low
+            assert result.overall_interval.low[g] == pytest.approx(one.overall_interval.low, rel=1e-14)
             assert result.weakest_step[g] == one.weakest_step
         assert len(result.conclusion.split("\n")) == len(rows)
 

@@ -42,7 +42,7 @@ class TestProportionInterval:
         """`scipy.stats.binomtest`; its lower end at 0 and its upper end at n are set to 0 and 1, as here."""
         successes = data.draw(st.integers(0, n))
         level = data.draw(st.sampled_from([0.5, 0.8, 0.95, 0.999]))
-        expected = stats.binomtest(successes, n).proportion_ci(level=level, method="wilson")
+        expected = stats.binomtest(successes, n).proportion_ci(confidence_level=level, method="wilson")
         interval = proportion_interval(successes, n, level=level)
         assert interval == pytest.approx((expected.low, expected.high), rel=1e-9, abs=1e-15)
 
