@@ -1,4 +1,9 @@
-"""Attempts to pass a funnel, found in a sorted log: whole arrays, one pass for each step."""
+"""Attempts to pass a funnel, found in a log: whole arrays, one pass for each step.
+
+What is asked most, the first attempt of each customer with steps in order, needs no sorted log: the moment at which a
+customer reaches a step is the earliest of its events not before that of the step before (:func:`first_attempts`). All
+else follows each entry through the sorted log (:func:`follow`).
+"""
 
 from __future__ import annotations
 
@@ -17,20 +22,21 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempts",
-    "Log",
+    "Outcome",
     "Rows",
-    "at_level",
+    "are_distinct",
     "choose",
-    "entries",
+    "first_attempts",
     "follow",
     "is_first",
     "near_first_entry",
-    "skips",
+    "outcome",
     "sorted_log",
 ]
 
 _DAY = 86_400_000_000  # microseconds
 _NEVER = 2**62  # later than any time
+_MISSING = np.datetime64("NaT", "us").view(np.int64)
 
 
 class Rows(NamedTuple):
@@ -69,17 +75,36 @@ class Attempts(NamedTuple):
     free: Integers  # first event that may be an entry again
 
 
+class Outcome(NamedTuple):
+    """What became of each attempt that counts, ascending by customer and entry."""
+
+    who: Integers
+    level: Integers
+    lost: Bools
+    matured: Bools
+    step_time: Integers  # attempts by stages, missing as NaT
+    ended: Integers
+    group: Integers | None
+    skipped: Bools | None
+    n_returns: Integers | None
+    n_before: int  # events of steps before the first entry of their customer
+
+
 def entries(rules: Rules, order: str) -> Bools:
     """Tell the symbols that begin an attempt."""
     opens: Bools = rules.opens[0] if order in {"ordered", "strict"} else rules.opens_from(0)
     return opens
 
 
+def are_distinct(rules: Rules) -> bool:
+    """Tell whether each step has one symbol of its own."""
+    return bool((rules.opens.sum(axis=0) <= 1).all())
+
+
 def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str) -> tuple[Rows, int]:
     """Keep what lies between each customer's first entry and the end of its window; count the steps before it."""
     opening = among(events.symbol, entries(rules, order))
-    begun = np.full(events.n_customers, _NEVER)
-    np.minimum.at(begun, events.who[opening], events.time[opening])
+    begun = _earliest(events.n_customers, events.who[opening], events.time[opening])
     since = events.time - begun[events.who]
     near = since >= 0
     if window is not None:
@@ -90,6 +115,53 @@ def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str)
     return Rows(
         events.who[rows], events.time[rows], events.symbol[rows], group, events.n_customers, is_near=True
     ), n_before
+
+
+def first_attempts(
+    events: Rows, rules: Rules, window: int | None, as_of: int, belongs_to: str, n_before: int
+) -> Outcome:
+    """Follow each customer's first entry through steps in order, from the events near it.
+
+    Step k has the symbol k + 1 alone. At one moment the steps come in their order and what ends an attempt after them.
+    """
+    who, time, symbol, group, n, _ = events
+    k = len(rules.opens)
+    closing = symbol == k + 1
+    closed = _earliest(n, who[closing], time[closing])
+    at = np.empty((k, n), dtype=np.int64)
+    for step in range(k):
+        rows = np.nonzero(symbol == step + 1)[0]
+        whose, when = who[rows], time[rows]
+        if step:
+            on = (when >= at[step - 1][whose]) & (when <= closed[whose])
+            whose, when = whose[on], when[on]
+        at[step] = _earliest(n, whose, when)
+
+    entered = np.nonzero(at[0] < _NEVER)[0]
+    at, closed = at[:, entered], closed[entered]
+    level: Integers = np.count_nonzero(at < _NEVER, axis=0)
+    over, won = closed < _NEVER, level == k
+    matured: Bools = np.zeros(len(entered), dtype=bool)
+    ended = np.full(len(entered), as_of)
+    if window is not None:
+        matured = at[0] + window <= as_of
+        ended = np.where(matured, at[0] + window, as_of)
+    ended = np.where(won, at[-1], np.where(over, closed, ended))
+    if group is not None:
+        stage = np.full(n, -1)
+        stage[entered] = 0 if belongs_to == "entry" else level - 1
+        moment = np.full(n, _NEVER)
+        moment[entered] = at[stage[entered], np.arange(len(entered))]
+        rows = np.nonzero((symbol == stage[who] + 1) & (time == moment[who]))[0]
+        group = _earliest(n, who[rows], group[rows])[entered]
+    at[at == _NEVER] = _MISSING
+    return Outcome(entered, level, (matured | over) & ~won, matured, at.T, ended, group, None, None, n_before)
+
+
+def _earliest(n: int, who: Integers, value: Integers) -> Integers:
+    least = np.full(n, _NEVER)
+    np.minimum.at(least, who, value)
+    return least
 
 
 def sorted_log(events: Rows, ties: str) -> Log:
@@ -182,7 +254,7 @@ def follow(log: Log, rules: Rules, window: int | None, as_of: int, order: str, r
     level = np.zeros(len(start), dtype=np.int64)
     for column in place:
         level += column < n
-    last = at_level(place, level)
+    last = _at_level(place, level)
     won = level == k
     matured: Bools = np.zeros(len(start), dtype=bool) if limit is None else np.asarray(as_of >= limit)
     ended, free = np.full(len(start), as_of), end.copy()
@@ -239,7 +311,7 @@ def _places(log: Log, rules: Rules, start: Integers, stop: Integers, order: str)
     return list(np.sort(place, axis=0)) if order == "any" else place
 
 
-def at_level(place: list[Integers], level: Integers) -> Integers:
+def _at_level(place: list[Integers], level: Integers) -> Integers:
     last = place[0]
     for stage, column in enumerate(place[1:], start=2):
         last = np.where(level >= stage, column, last)
@@ -268,7 +340,23 @@ def choose(found: Attempts, reentry: str) -> Attempts:
     return Attempts(place=[column[chosen] for column in found.place], **parts)
 
 
-def skips(log: Log, rules: Rules, found: Attempts) -> tuple[Bools, Integers]:
+def outcome(log: Log, rules: Rules, found: Attempts, belongs_to: str, n_before: int) -> Outcome:
+    """Read off the attempts what became of them."""
+    time = np.append(log.time, _MISSING)
+    step_time = np.array([time[column] for column in found.place]).T
+    skipped, n_returns = _skips(log, rules, found) if rules.by_stage else (None, None)
+    row = found.start if belongs_to == "entry" else _at_level(found.place, found.level)
+    group = None if log.group is None else log.group[row]
+    entered = is_first(found.who)
+    steps_before = np.append(0, np.cumsum(rules.opens_from(0)[log.symbol]))
+    entry, who = found.start[entered], found.who[entered]
+    n_before += int((steps_before[entry] - steps_before[log.bound[who]]).sum())
+    return Outcome(
+        found.who, found.level, found.lost, found.matured, step_time, found.ended, group, skipped, n_returns, n_before
+    )
+
+
+def _skips(log: Log, rules: Rules, found: Attempts) -> tuple[Bools, Integers]:
     """Tell which stages an attempt passed over, and count signals of each stage after a later one was reached."""
     n, k = len(log.time), len(rules.opens)
     skipped = np.zeros((len(found.start), k), dtype=bool)

@@ -17,19 +17,18 @@ from crmvalue._checks import (
 )
 from crmvalue._customers import encode_customers
 from crmvalue._funnel_attempts import (
-    Attempts,
-    Log,
     Rows,
-    at_level,
+    are_distinct,
     choose,
+    first_attempts,
     follow,
     is_first,
     near_first_entry,
-    skips,
+    outcome,
     sorted_log,
 )
 from crmvalue._funnel_counts import FunnelConversion
-from crmvalue._funnel_steps import Rules, as_window, read_steps, rules_for
+from crmvalue._funnel_steps import as_window, read_steps, rules_for
 from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -410,16 +409,30 @@ def funnel_from_events(
     n_before = 0
     if reentry == "first" and ties != "error":
         events, n_before = near_first_entry(events, rules, length, order)
-    log = sorted_log(events, ties)
-    attempts = choose(follow(log, rules, length, int(end.view(np.int64)), order, reentry), reentry)
+    until = int(end.view(np.int64))
+    if (order, reentry, ties) == ("ordered", "first", "steps") and are_distinct(rules):
+        found = first_attempts(events, rules, length, until, belongs_to, n_before)
+    else:
+        log = sorted_log(events, ties)
+        attempts = choose(follow(log, rules, length, until, order, reentry), reentry)
+        found = outcome(log, rules, attempts, belongs_to, n_before)
     return EventFunnel(
-        **_columns(log, rules, attempts, ids, belongs_to, n_before),
+        customer=own(ids[found.who]),
+        level=own(found.level),
+        is_lost=own(found.lost),
+        is_matured=own(found.matured),
+        step_time=own(found.step_time.view("datetime64[us]")),
+        ended_at=own(found.ended.view("datetime64[us]")),
+        group=None if found.group is None else own(found.group),
+        skipped=None if found.skipped is None else own(found.skipped),
+        n_returns=None if found.n_returns is None else own(found.n_returns),
+        n_before_entry=found.n_before,
         stages=stages,
         groups=None if groups is None else tuple(groups.tolist()),
         as_of=end,
         window=None if length is None else length / _DAY,
         n_customers=n_customers,
-        n_without_entry=n_customers - int(np.count_nonzero(is_first(attempts.who))),
+        n_without_entry=n_customers - int(np.count_nonzero(is_first(found.who))),
         n_other=n_other,
         n_later=n_later,
     )
@@ -534,28 +547,3 @@ def _read_times(time: ArrayLike) -> Dates:
                 return as_time_column("time", time)  # says which element is wrong
             return time
     return as_time_column("time", time)
-
-
-def _columns(
-    log: Log, rules: Rules, found: Attempts, ids: npt.NDArray[Any], belongs_to: BelongsTo, n_before: int
-) -> dict[str, Any]:
-    """Fields of the result that are read off the attempts."""
-    time = np.append(log.time, np.datetime64("NaT", "us").view(np.int64)).view("datetime64[us]")
-    step_time = np.array([time[column] for column in found.place]).T
-    skipped, n_returns = skips(log, rules, found) if rules.by_stage else (None, None)
-    row = found.start if belongs_to == "entry" else at_level(found.place, found.level)
-    entered = is_first(found.who)
-    steps_before = np.append(0, np.cumsum(rules.opens_from(0)[log.symbol]))
-    entry, who = found.start[entered], found.who[entered]
-    return {
-        "customer": own(ids[found.who]),
-        "level": own(found.level),
-        "is_lost": own(found.lost),
-        "is_matured": own(found.matured),
-        "step_time": own(step_time),
-        "ended_at": own(found.ended.view("datetime64[us]")),
-        "group": None if log.group is None else own(log.group[row]),
-        "skipped": None if skipped is None else own(skipped),
-        "n_returns": None if n_returns is None else own(n_returns),
-        "n_before_entry": n_before + int((steps_before[entry] - steps_before[log.bound[who]]).sum()),
-    }
