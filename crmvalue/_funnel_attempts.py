@@ -105,11 +105,12 @@ def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str)
     """Keep what lies between each customer's first entry and the end of its window; count the steps before it."""
     opening = among(events.symbol, entries(rules, order))
     begun = _earliest(events.n_customers, events.who[opening], events.time[opening])
-    since = events.time - begun[events.who]
+    since = events.time - begun.take(events.who)
     near = since >= 0
     if window is not None:
         near &= since <= window
-    n_before = int(np.count_nonzero((since < 0) & (since > -_NEVER // 2) & rules.opens_from(0)[events.symbol]))
+    early = np.nonzero((since < 0) & (since > -_NEVER // 2))[0]
+    n_before = int(np.count_nonzero(rules.opens_from(0)[events.symbol[early]]))
     rows = np.nonzero(near)[0]
     group = None if events.group is None else events.group[rows]
     return Rows(
@@ -138,8 +139,10 @@ def first_attempts(
         at[step] = _earliest(n, whose, when)
 
     entered = np.nonzero(at[0] < _NEVER)[0]
-    at, closed = at[:, entered], closed[entered]
-    level: Integers = np.count_nonzero(at < _NEVER, axis=0)
+    at, closed = at.take(entered, axis=1), closed[entered]
+    level = np.zeros(len(entered), dtype=np.int64)
+    for moments in at:
+        level += moments < _NEVER
     over, won = closed < _NEVER, level == k
     matured: Bools = np.zeros(len(entered), dtype=bool)
     ended = np.full(len(entered), as_of)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from unittest import mock
 
 import attrs
 import numpy as np
@@ -135,6 +136,24 @@ class TestFunnelFromEvents:
         for name in ("entered", "converted", "lost", "open", "matured"):
             assert getattr(by, name).sum(axis=0).tolist() == getattr(whole, name).tolist()
         assert len(whole) == len(by) == whole.entered[0]
+
+    @given(logs, disjoint, windows, ends, st.booleans(), st.sampled_from(["entry", "last"]))
+    def test_first_attempts_are_those_of_the_sorted_log(self, log, steps, window, as_of, exclude, belongs_to):
+        """Two ways lead to the first attempts in order; with groups they agree to the last field."""
+        options = {"window": window, "as_of": as_of, "exclude": ["x"] * exclude, "belongs_to": belongs_to}
+        options["by"] = [row[3] for row in log]
+        short = run(log, listed(steps), **options)
+        with mock.patch("crmvalue._funnel_events.are_distinct", return_value=False):
+            assert run(log, listed(steps), **options) == short
+
+    @pytest.mark.parametrize("unit", ["D", "h", "m", "s", "ms", "us", "ns", "7D"])
+    @pytest.mark.parametrize("order", [">", "<"])
+    def test_units_of_time_do_not_matter(self, unit, order):
+        days = np.array(["1969-12-18", "1969-12-25", "1970-01-15", "1970-01-22"], dtype="M8[D]")
+        time = days.astype(f"{order}M8[{unit}]")
+        result = funnel_from_events([1, 1, 2, 2], ["a", "b"] * 2, time, ["a", "b"], as_of="1970-02-19", window=7)
+        assert result.step_time.astype("M8[D]").ravel().tolist() == time.astype("M8[D]").tolist()
+        assert result.level.tolist() == [2, 2]
 
     @given(logs, questions, windows, st.sampled_from(REENTRIES), st.randoms(), st.sampled_from(["entry", "last"]))
     def test_order_of_rows_does_not_matter(self, log, question, window, reentry, random, belongs_to):
