@@ -101,9 +101,9 @@ def are_distinct(rules: Rules) -> bool:
     return bool((rules.opens.sum(axis=0) <= 1).all())
 
 
-def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str) -> tuple[Rows, int]:
+def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str) -> tuple[Rows, Integers, int]:
     """Keep what lies between each customer's first entry and the end of its window; count the steps before it."""
-    opening = among(events.symbol, entries(rules, order))
+    opening = np.nonzero(among(events.symbol, entries(rules, order)))[0]
     begun = _earliest(events.n_customers, events.who[opening], events.time[opening])
     since = events.time - begun.take(events.who)
     near = since >= 0
@@ -113,30 +113,27 @@ def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str)
     n_before = int(np.count_nonzero(rules.opens_from(0)[events.symbol[early]]))
     rows = np.nonzero(near)[0]
     group = None if events.group is None else events.group[rows]
-    return Rows(
-        events.who[rows], events.time[rows], events.symbol[rows], group, events.n_customers, is_near=True
-    ), n_before
+    kept = Rows(events.who[rows], events.time[rows], events.symbol[rows], group, events.n_customers, is_near=True)
+    return kept, begun, n_before
 
 
-def first_attempts(
-    events: Rows, rules: Rules, window: int | None, as_of: int, belongs_to: str, n_before: int
-) -> Outcome:
-    """Follow each customer's first entry through steps in order, from the events near it.
+def first_attempts(events: Rows, rules: Rules, window: int | None, as_of: int, order: str, belongs_to: str) -> Outcome:
+    """Follow each customer's first entry through steps in order.
 
     Step k has the symbol k + 1 alone. At one moment the steps come in their order and what ends an attempt after them.
     """
-    who, time, symbol, group, n, _ = events
+    (who, time, symbol, group, n, _), begun, n_before = near_first_entry(events, rules, window, order)
     k = len(rules.opens)
-    closing = symbol == k + 1
+    closing = np.nonzero(symbol == k + 1)[0]
     closed = _earliest(n, who[closing], time[closing])
     at = np.empty((k, n), dtype=np.int64)
-    for step in range(k):
+    at[0] = begun
+    for step in range(1, k):
         rows = np.nonzero(symbol == step + 1)[0]
-        whose, when = who[rows], time[rows]
-        if step:
-            on = (when >= at[step - 1][whose]) & (when <= closed[whose])
-            whose, when = whose[on], when[on]
-        at[step] = _earliest(n, whose, when)
+        rows = rows[time[rows] >= at[step - 1].take(who[rows])]
+        if len(closing):
+            rows = rows[time[rows] <= closed[who[rows]]]
+        at[step] = _earliest(n, who[rows], time[rows])
 
     entered = np.nonzero(at[0] < _NEVER)[0]
     at, closed = at.take(entered, axis=1), closed[entered]

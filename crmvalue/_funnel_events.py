@@ -402,19 +402,19 @@ def funnel_from_events(
     rows = np.nonzero(counts)[0]
     events = Rows(
         who[rows],
-        _microseconds(moment[rows]),
+        _microseconds(moment, rows),
         symbol[rows],
         None if group is None else group[rows],
         len(ids),
     )
     del who, code, moment, symbol, named, counts, rows, group
-    n_before = 0
-    if reentry == "first" and ties != "error":
-        events, n_before = near_first_entry(events, rules, length, order)
     until = int(end.view(np.int64))
     if (order, reentry, ties) == ("ordered", "first", "steps") and are_distinct(rules):
-        found = first_attempts(events, rules, length, until, belongs_to, n_before)
+        found = first_attempts(events, rules, length, until, order, belongs_to)
     else:
+        n_before = 0
+        if reentry == "first" and ties != "error":
+            events, _, n_before = near_first_entry(events, rules, length, order)
         log = sorted_log(events, ties)
         attempts = choose(follow(log, rules, length, until, order, reentry), reentry)
         found = outcome(log, rules, attempts, belongs_to, n_before)
@@ -553,6 +553,8 @@ def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:
     return times, times.max() if len(times) else np.datetime64("NaT", "us")
 
 
-def _microseconds(times: Dates) -> Integers:
-    """Count microseconds; numpy's own cast takes far longer than a product."""
-    return times.view(np.int64) * _UNITS[np.datetime_data(times.dtype)[0]]
+def _microseconds(times: Dates, rows: Integers) -> Integers:
+    """Count microseconds at some rows; numpy's own cast takes far longer than a product."""
+    counts = times.view(np.int64)[rows]
+    counts *= _UNITS[np.datetime_data(times.dtype)[0]]
+    return counts
