@@ -35,6 +35,7 @@ __all__ = [
     "as_control",
     "as_correction",
     "as_level",
+    "choice_text",
     "columns",
     "correction_text",
     "default_names",
@@ -131,6 +132,16 @@ def correction_text(correction: str, n_variants: int) -> str:
 def p_text(p: float) -> str:
     """Write a p-value with the digits it deserves."""
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
+
+
+def choice_text(names: tuple[str, ...], quantity: str, best: Floats, given_away: list[str]) -> str:
+    """Say which arm has the highest quantity, how surely, and what choosing it gives away."""
+    top = int(np.argmax(best))
+    prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:.1%}"
+    return (
+        f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); choosing it gives away "
+        f"{given_away[top]} on average."
+    )
 
 
 class ArmRows(NamedTuple):

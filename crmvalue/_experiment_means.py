@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._bayes import best_of_means
 from crmvalue._checks import as_column, as_counts, as_float, as_fraction, as_text, read_json, require
 from crmvalue._experiment_arms import (
     ArmRows,
@@ -19,6 +20,7 @@ from crmvalue._experiment_arms import (
     as_control,
     as_correction,
     as_level,
+    choice_text,
     columns,
     correction_text,
     default_names,
@@ -165,8 +167,18 @@ class MeanComparison:
         return adjusted(self.p_value, self.correction)
 
     @property
+    def prob_best(self) -> Floats:
+        """Probability that each arm has the highest true mean, with flat priors; they sum to 1."""
+        return self._bayes()[0]
+
+    @property
+    def expected_loss(self) -> Floats:
+        """Given away on average by choosing each arm [unit of the mean]; infinite where an arm has two customers."""
+        return self._bayes()[1]
+
+    @property
     def conclusion(self) -> str:
-        """What may and what may not be concluded, a line for each variant."""
+        """What may and what may not be concluded, a line for each variant and one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
         p = self.adjusted_p_value
         values = against_control(self.mean, self.control)[0]
@@ -185,6 +197,8 @@ class MeanComparison:
             else:
                 said = "no difference is shown, and that there is none may not be concluded either."
             lines.append(text + said)
+        best, loss = self._bayes()
+        lines.append(choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss]))
         return "\n".join(lines)
 
     def to_json(self) -> str:
@@ -195,6 +209,9 @@ class MeanComparison:
     def from_json(cls, text: str | bytes) -> MeanComparison:
         """Read what :meth:`to_json` wrote."""
         return read_json(text, lambda fields: cls(**fields))
+
+    def _bayes(self) -> tuple[Floats, Floats]:
+        return best_of_means(self.mean, self.standard_error, self.n.astype(np.float64))
 
     def _error(self) -> Floats:
         return np.hypot(*against_control(self.standard_error, self.control))
@@ -302,6 +319,8 @@ def compare_means(
     -----
     Welch's test and interval for unequal variances [1]_; Fieller's interval for the ratio of two independent means,
     with Welch's degrees of freedom. Spend is skewed: below some hundred customers an arm the level is approximate.
+    `prob_best` and `expected_loss` take Student's distribution around each mean, what flat priors on the mean and on
+    the log of the standard deviation give for normal values; they are integrals by quadrature, not drawn.
 
     .. [1] Welch, B. L. (1947). The generalization of Student's problem when several different population variances are
        involved. Biometrika 34, 28-35.
@@ -363,6 +382,7 @@ def compare_means_from_summary(
     >>> result = compare_means_from_summary([10.0, 12.0], [4.0, 6.0], [200, 200], names=["old", "new"])
     >>> print(result.conclusion)
     new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, if chance alone chose the arms and the end of the test was set before; by how much is known only within the interval.
+    new has the highest mean with probability more than 99.9% (flat priors); choosing it gives away 6.7e-06 on average.
     """  # noqa: E501 - the conclusion is one line
     m = as_column("mean", mean)
     deviation, count = as_column("std", std), as_counts(n=n)[0]

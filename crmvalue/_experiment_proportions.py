@@ -18,6 +18,7 @@ from crmvalue._experiment_arms import (
     as_control,
     as_correction,
     as_level,
+    choice_text,
     correction_text,
     default_names,
     interval_level,
@@ -210,11 +211,7 @@ class ProportionComparison:
                 said = "no difference is shown, and that there is none may not be concluded either."
             lines.append(text + said)
         best, loss = self._bayes()
-        top = int(np.argmax(best))
-        lines.append(
-            f"{self.names[top]} has the highest rate with probability {best[top]:.1%} (flat priors); "
-            f"choosing it gives away {100 * loss[top]:.2g} points on average."
-        )
+        lines.append(choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss]))
         return "\n".join(lines)
 
     def to_json(self) -> str:

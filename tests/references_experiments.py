@@ -8,7 +8,16 @@ import mpmath
 import numpy as np
 from scipy import optimize, stats
 
-__all__ = ["best_and_loss", "cuped", "holm", "log_evidence", "prob_b_over_a", "profile", "two_proportion_z"]
+__all__ = [
+    "best_and_loss",
+    "best_mean_and_loss",
+    "cuped",
+    "holm",
+    "log_evidence",
+    "prob_b_over_a",
+    "profile",
+    "two_proportion_z",
+]
 
 
 def two_proportion_z(x1, n1, x0, n0):
@@ -38,6 +47,23 @@ def best_and_loss(x, n, points=200_001):
     best = [np.trapezoid(density[i] * np.prod(np.delete(below, i, 0), 0), grid) for i in range(len(a))]
     highest = np.trapezoid(1 - np.prod(below, 0), grid)
     return np.array(best), highest - a / (a + b)
+
+
+def best_mean_and_loss(mean, error, n, points=400_001):
+    """Probability of being best and expected loss of Student's distributions, by a trapezoid on a grid of sinh."""
+    bend = np.linspace(-16, 16, points)
+    grid, slope = np.mean(mean) + max(error) * np.sinh(bend), max(error) * np.cosh(bend)
+    arms = [stats.t(k - 1, m, s) for m, s, k in zip(mean, error, n, strict=True)]
+    below, above = np.array([arm.cdf(grid) for arm in arms]), np.array([arm.sf(grid) for arm in arms])
+    best, loss = [], []
+    for i, arm in enumerate(arms):
+        others = np.delete(below, i, 0).prod(0)
+        best.append(np.trapezoid(arm.pdf(grid) * others * slope, bend))
+        beyond = np.where(
+            others < 0.5, 1 - others, -np.expm1(np.log1p(-np.minimum(np.delete(above, i, 0), 0.99)).sum(0))
+        )
+        loss.append(np.trapezoid(below[i] * beyond * slope, bend))
+    return np.array(best), np.array(loss)
 
 
 def holm(p):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_experiments import best_and_loss, cuped, holm, prob_b_over_a, two_proportion_z
+from references_experiments import best_and_loss, best_mean_and_loss, cuped, holm, prob_b_over_a, two_proportion_z
 from scipy import stats
 
 from crmvalue.errors import InputError
@@ -212,7 +212,35 @@ class TestCompareProportions:
 
 
 class TestCompareMeans:
-    """`compare_means`: Welch's test and interval, Fieller's ratio."""
+    """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
+
+    @pytest.mark.parametrize(
+        ("mean", "std", "n"),
+        [
+            ([10, 12], [4, 6], [200, 200]),
+            ([5.0, 5.2, 4.9], [1, 9, 3], [4, 3, 6]),
+            ([0.31, 0.29, 0.33, 0.32], [2.5, 2.4, 2.7, 2.2], [10_000, 9_000, 8_000, 12_000]),
+            ([-1e6, -1e6 + 3, -1e6 + 1], [40, 1, 7], [50, 5_000_000, 100]),
+        ],
+    )
+    def test_best_by_a_fine_grid(self, mean, std, n):
+        result = compare_means_from_summary(mean, std, n)
+        best, loss = best_mean_and_loss(mean, np.array(std) / np.sqrt(n), n)
+        np.testing.assert_allclose(result.prob_best, best, atol=1e-9)
+        np.testing.assert_allclose(result.expected_loss, loss, rtol=1e-6, atol=1e-9 * max(std))
+        np.testing.assert_allclose(result.prob_best.sum(), 1, atol=1e-10)
+
+    def test_the_highest_of_normal_means(self):
+        result = compare_means_from_summary([10, 12], [40, 60], [2_000_000, 2_000_000])
+        error = np.hypot(40, 60) / np.sqrt(2_000_000)
+        np.testing.assert_allclose(result.prob_best[0], stats.norm.cdf(-2 / error), atol=1e-12)
+
+    def test_best_of_alike_arms_and_of_one_without_spread(self):
+        alike = compare_means_from_summary([3, 3, 3, 3], [2, 2, 2, 2], [9, 9, 9, 9])
+        np.testing.assert_allclose(alike.prob_best, 0.25, atol=1e-12)
+        fixed = compare_means_from_summary([3, 5], [2, 0], [16, 16])
+        np.testing.assert_allclose(fixed.prob_best[0], stats.t(15, 3, 0.5).sf(5), atol=1e-9)
+        assert np.isinf(compare_means_from_summary([3, 5], [2, 1], [16, 2]).expected_loss).all()
 
     @given(VALUES, VALUES, st.floats(0.1, 0.99))
     def test_equals_scipy(self, a, b, level):
