@@ -29,6 +29,8 @@ extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathj
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"crmvalue {release}"
+html_static_path = ["_static"]
+html_css_files = ["wrap.css"]
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
