@@ -146,6 +146,17 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:
+    """Cast one column of outcomes, True and False or 1 and 0."""
+    rule = "a column of True and False or of 1 and 0"
+    array, _ = to_array(name, value, rule)
+    if array.dtype.kind not in "biuf" or array.ndim != 1:
+        found = array.ravel()[0] if array.size else array.shape
+        raise InputError(name, rule, _plain(found), index=0 if array.ndim == 1 else None)
+    require((array == 0) | (array == 1), name, array, "True or False, 1 or 0")
+    return array.astype(bool)
+
+
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
     """Cast one number inside (0, 1), or in [0, 1] where `closed`."""
     number = as_float(name, value)

@@ -11,7 +11,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from crmvalue.typing import FloatOrArray, Floats
 
-__all__ = ["holm", "newcombe"]
+__all__ = ["holm", "newcombe", "p_text"]
 
 
 def holm(p_value: Floats) -> Floats:
@@ -28,3 +28,8 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
     low = difference - np.hypot(rate - own.low, other.high - other_rate)
     high = difference + np.hypot(own.high - rate, other_rate - other.low)
     return Interval(low, high)
+
+
+def p_text(p: float) -> str:
+    """Write a p-value with the digits it deserves."""
+    return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"

@@ -40,7 +40,6 @@ __all__ = [
     "correction_text",
     "default_names",
     "interval_level",
-    "p_text",
     "require_arms",
     "rows_by_arm",
     "to_json",
@@ -127,11 +126,6 @@ def correction_text(correction: str, n_variants: int) -> str:
     if correction == "none":
         return f", not corrected for {n_variants} variants"
     return f", {correction.capitalize()} over {n_variants} variants"
-
-
-def p_text(p: float) -> str:
-    """Write a p-value with the digits it deserves."""
-    return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
 
 
 def choice_text(names: tuple[str, ...], quantity: str, best: Floats, given_away: list[str]) -> str:

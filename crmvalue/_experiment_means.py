@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._bayes import best_of_means
 from crmvalue._checks import as_column, as_counts, as_float, as_fraction, as_text, read_json, require
+from crmvalue._comparisons import p_text
 from crmvalue._experiment_arms import (
     ArmRows,
     Correction,
@@ -25,7 +26,6 @@ from crmvalue._experiment_arms import (
     correction_text,
     default_names,
     interval_level,
-    p_text,
     require_arms,
     rows_by_arm,
     to_json,

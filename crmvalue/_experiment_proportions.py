@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._bayes import best_of_betas
 from crmvalue._checks import as_counts, read_json, require
-from crmvalue._comparisons import newcombe
+from crmvalue._comparisons import newcombe, p_text
 from crmvalue._experiment_arms import (
     Correction,
     adjusted,
@@ -22,7 +22,6 @@ from crmvalue._experiment_arms import (
     correction_text,
     default_names,
     interval_level,
-    p_text,
     require_arms,
     to_json,
     variants_of,

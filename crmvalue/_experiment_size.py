@@ -19,7 +19,8 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
-from crmvalue._experiment_arms import p_text, require_arms, to_json
+from crmvalue._comparisons import p_text
+from crmvalue._experiment_arms import require_arms, to_json
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_whole_number, require, require_same_length
+from crmvalue._checks import as_column, as_fraction, as_outcomes, as_whole_number, require, require_same_length
+from crmvalue._comparisons import p_text
 from crmvalue._pipeline import distribution_of_total
-from crmvalue._stage_probabilities import as_flags, share_interval
+from crmvalue._stage_probabilities import share_interval
 from crmvalue._values import array_field, own, stay_frozen
 
 if TYPE_CHECKING:
@@ -89,14 +90,14 @@ class ForecastCalibration:
         side = "more" if won > expected else "fewer"
         total = f"{side} than chance explains" if self.p_value_total < alpha else "within what chance explains"
         if math.isnan(self.p_value):
-            single = "The single probabilities cannot be tested"
+            single = "The single probabilities cannot be tested ("
         elif self.p_value < alpha:
-            single = "The single probabilities do not fit what came"
+            single = f"The single probabilities do not fit what came ({p_text(self.p_value)}, "
         else:
-            single = "Nothing shows that the single probabilities are wrong"
+            single = f"Nothing shows that the single probabilities are wrong ({p_text(self.p_value)}, "
         return (
             f"Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
-            f"(p = {self.p_value_total:.3g}). {single} (p = {self.p_value:.3g}, Brier score {self.brier_score:.3f})."
+            f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
         )
 
     def _per_deal(self, column: Floats | Integers) -> Floats:
@@ -113,8 +114,8 @@ def forecast_calibration(
     ----------
     probability : array_like
         Probability that each deal, closed since, was given, in [0, 1], shape (deals,).
-    won : array_like of bool
-        Whether it was won, shape (deals,).
+    won : array_like
+        Whether it was won, True and False or 1 and 0, shape (deals,).
     n_bins : int, optional
         Bins of equal width, 1 to 1,000. Each holds its lower end, the last one both.
     level : float, optional
@@ -153,7 +154,7 @@ def forecast_calibration(
     True
     """
     p = as_column("probability", probability)
-    y = as_flags("won", won)
+    y = as_outcomes("won", won)
     require_same_length(probability=p, won=y)
     require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
     n = as_whole_number("n_bins", n_bins, low=1, high=1000)

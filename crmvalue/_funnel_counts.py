@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
+from crmvalue._comparisons import p_text
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -249,7 +250,7 @@ class FunnelConversion:
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level
         parts = [
-            f"{'lower than' if value < alpha else 'no difference shown from'} the step {side} it (p {_p_text(value)})"
+            f"{'lower than' if value < alpha else 'no difference shown from'} the step {side} it ({p_text(value)})"
             for value, side in zip(p, ("before", "after"), strict=True)
             if not np.isnan(value)
         ]
@@ -329,7 +330,3 @@ def _two_proportions(row: Integers, one: int, other: int) -> float:
     if expected.min() == 0:  # all moved on, or none did, in both
         return 1.0
     return float(stats.chi2_contingency(table, correction=False).pvalue)
-
-
-def _p_text(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"

@@ -205,10 +205,12 @@ class EventFunnel:
         """What the log says of all attempts together."""
         n, won, lost = len(self), int((self.level == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
-            f"By {self.as_of} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
+            f"By {_plain_time(self.as_of)} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
             f"{lost} are lost, {n - won - lost} still open."
         )
         n_matured = int(self.is_matured.sum())
+        if self.window is None:
+            return f"{text} Without a window nobody is ever late, so what share will convert cannot be read from them."
         if not n_matured:
             return f"{text} No window is over, so what share will convert cannot be read from them yet."
         done = int((self.level[self.is_matured] == len(self.stages)).sum())
@@ -502,6 +504,12 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
         n_moved_on=own(np.array(moved)),
         n_censored=own(np.array(stayed)),
     )
+
+
+def _plain_time(moment: np.datetime64) -> str:
+    """Write a moment without the zeros of its time of day."""
+    day = moment.astype("datetime64[D]")
+    return str(day) if day == moment else str(moment.astype("datetime64[s]")).replace("T", " ")
 
 
 def _moved_on(reached: Integers) -> Integers:

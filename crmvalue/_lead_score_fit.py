@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_floats, as_fraction, as_positive, as_text, as_whole_number, require, to_array
+from crmvalue._checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
 from crmvalue._values import FixedMapping, array_field, own, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
@@ -223,7 +223,7 @@ def fit_lead_score(
     {'visits': 4, 'asked for a price': 20}
     """
     x = _matrix(X)
-    won = _outcome(y)
+    won = as_outcomes("y", y)
     if len(won) != len(x):
         raise InputError("y", f"as long as `X` ({len(x)} rows)", len(won))
     words = _names(names, x.shape[1])
@@ -281,15 +281,6 @@ def _matrix(value: ArrayLike) -> Floats:
     if x.ndim != 2 or 0 in x.shape:
         raise InputError("X", "of two dimensions, leads and signals, with at least one of each", x.shape)
     return x
-
-
-def _outcome(value: ArrayLike) -> npt.NDArray[np.bool_]:
-    array, _ = to_array("y", value, "a column of True and False or of 1 and 0")
-    if array.dtype.kind not in "biuf" or array.ndim != 1:
-        found = array.ravel()[0] if array.size else array.shape
-        raise InputError("y", "a column of True and False or of 1 and 0", found, index=0 if array.ndim == 1 else None)
-    require((array == 0) | (array == 1), "y", array, "True or False, 1 or 0")
-    return array.astype(bool)
 
 
 def _names(value: object, n: int) -> tuple[str, ...]:

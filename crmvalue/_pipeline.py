@@ -40,6 +40,7 @@ _FEW_DEALS = 16  # whose 2**16 totals are counted one by one
 _GRID = 2**16  # steps of the approximate lattice
 _LARGE_DEALS = 4096  # that stand on it one by one; the others join as one normal amount
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
+_ROUNDING = 1e-12
 _TINY = 1e-12  # rounding of sums of probabilities
 
 
@@ -193,7 +194,7 @@ class PipelineForecast:
             If a target is NaN or infinite.
         """
         (goal,) = as_floats(target=target)
-        slack = 1e-9 * max(self.amount, 0.0)  # totals are sums of rounded amounts
+        slack = _ROUNDING * np.abs(goal)  # a total is a sum of rounded amounts, none of them negative
         at_least = np.append(np.minimum(self.prob_total[::-1].cumsum()[::-1], 1.0), 0.0)
         found: FloatOrArray = at_least[np.searchsorted(self.total, goal - slack)][()]
         return found

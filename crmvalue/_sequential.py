@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_column, as_counts, as_positive, read_json, require
+from crmvalue._comparisons import p_text
 from crmvalue._experiment_arms import (
     ArmRows,
     against_control,
@@ -16,7 +17,6 @@ from crmvalue._experiment_arms import (
     as_level,
     columns,
     default_names,
-    p_text,
     rows_by_arm,
     to_json,
     variants_of,

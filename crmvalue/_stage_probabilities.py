@@ -14,11 +14,11 @@ from crmvalue._checks import (
     as_counts,
     as_floats,
     as_fraction,
+    as_outcomes,
     as_text,
     read_json,
     require,
     require_same_length,
-    to_array,
 )
 from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, own, read_only, stay_frozen
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["StageProbabilities", "as_flags", "pipeline_velocity", "share_interval", "stage_probabilities"]
+__all__ = ["StageProbabilities", "pipeline_velocity", "share_interval", "stage_probabilities"]
 
 
 def _stages(value: object) -> tuple[str, ...]:
@@ -215,9 +215,9 @@ def stage_probabilities(furthest_stage: ArrayLike, won: ArrayLike, *, stages: It
     ----------
     furthest_stage : array_like of str
         Furthest stage that each closed deal reached, shape (deals,). It reached all stages before it too.
-    won : array_like of bool
-        Whether it was won, shape (deals,). A won deal has been through all stages, whatever is
-        noted as its furthest.
+    won : array_like
+        Whether it was won, True and False or 1 and 0, shape (deals,). A won deal has been through all stages,
+        whatever is noted as its furthest.
     stages : iterable of str
         Stages in their order, without the win itself.
 
@@ -248,7 +248,7 @@ def stage_probabilities(furthest_stage: ArrayLike, won: ArrayLike, *, stages: It
     """
     names = _stages(stages)
     place = _stage_index("furthest_stage", furthest_stage, names)
-    is_won = as_flags("won", won)
+    is_won = as_outcomes("won", won)
     require_same_length(furthest_stage=place, won=is_won)
     place = np.where(is_won, len(names) - 1, place)
     n_furthest = np.bincount(place, minlength=len(names))
@@ -307,14 +307,6 @@ def _stage_index(name: str, value: ArrayLike, stages: tuple[str, ...]) -> Intege
     found: Integers = of_name[code]
     require(found >= 0, name, names[code], f"one of {', '.join(stages)}")
     return found
-
-
-def as_flags(name: str, value: ArrayLike) -> Bools:
-    array, _ = to_array(name, value, "a column of True and False")
-    if array.dtype.kind != "b" or array.ndim != 1:
-        found = f"{array.ndim} dimensions of {array.dtype}"
-        raise InputError(name, "a column of True and False, none missing", found)
-    return np.array(array)
 
 
 def share_interval(n_won: Integers, n_all: Integers, level: float) -> Interval:

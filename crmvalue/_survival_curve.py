@@ -20,7 +20,7 @@ from crmvalue._checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._comparisons import holm
+from crmvalue._comparisons import holm, p_text
 from crmvalue._customers import encode_customers
 from crmvalue._retention import RetentionTriangle
 from crmvalue._values import array_field, own, stay_frozen
@@ -229,10 +229,10 @@ class CohortComparison:
         if not len(pairs):
             if self.p_value < 1 - self.level:
                 return (
-                    f"{what} differs among the {k} cohorts {level} (p = {self.p_value:.2g}), but no single pair does."
+                    f"{what} differs among the {k} cohorts {level} ({p_text(self.p_value)}), but no single pair does."
                 )
             return (
-                f"{what}: no difference among the {k} cohorts is shown {level} (p = {self.p_value:.2g}); "
+                f"{what}: no difference among the {k} cohorts is shown {level} ({p_text(self.p_value)}); "
                 "that does not show that they are alike."
             )
         clearest = pairs[self.pair_p_value[pairs].argmin()]
@@ -241,11 +241,11 @@ class CohortComparison:
             better, worse = worse, better
         said = f"{self.names[better]} keeps its customers better than {self.names[worse]}"
         if k == 2:
-            return f"{what}: {said} (p = {self.p_value:.2g})."
+            return f"{what}: {said} ({p_text(self.p_value)})."
         verb = "differs" if len(pairs) == 1 else "differ"
         return (
             f"{what}: {len(pairs)} of {len(self.first)} pairs of cohorts {verb} {level} after correction; "
-            f"most clearly, {said} (p = {self.pair_p_value[clearest]:.2g})."
+            f"most clearly, {said} ({p_text(self.pair_p_value[clearest])})."
         )
 
 
@@ -328,7 +328,7 @@ def compare_survival(
     --------
     >>> found = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
     >>> found.conclusion
-    'Time that customers stay: new keeps its customers better than old (p = 0.0067).'
+    'Time that customers stay: new keeps its customers better than old (p 0.0067).'
     """
     time, left = _read_durations(duration, event)
     labels, code = encode_customers("cohort", cohort)

@@ -59,8 +59,13 @@ class TestForecastPipeline:
         wanted = all_outcomes([(a + math.pi, p) for a, p in rows])
         goals = [float(t) for t in wanted]
         for goal in goals:
-            slow = sum(prob for total, prob in wanted.items() if float(total) >= goal * (1 - 1e-10))
+            slow = sum(prob for total, prob in wanted.items() if float(total) >= goal * (1 - 1e-12))
             assert forecast.prob_at_least(goal) == pytest.approx(slow, abs=1e-7)
+
+    def test_a_target_close_to_a_total_is_not_reached_by_a_smaller_one(self):
+        forecast = forecast_pipeline([1.0, 1.001, 999_985.0], [0.25, 0.25, 0.0001])
+        assert forecast.prob_at_least(1.001) == pytest.approx(1 - 0.75 * 0.9999, abs=1e-12)
+        assert forecast_pipeline([0.1] * 3, [0.5] * 3).prob_at_least(0.3) == pytest.approx(0.125)
 
     @given(deals)
     def test_mean_and_deviation_are_those_of_the_distribution(self, rows):
@@ -231,14 +236,20 @@ class TestStageProbabilities:
         with pytest.raises(InputError, match="one of call"):
             learned.assign(["deal"])
 
+    def test_ones_and_noughts_are_outcomes(self):
+        stage = ["call", "offer", "offer"]
+        assert stage_probabilities(stage, [0, 1, 0], stages=STAGES) == stage_probabilities(
+            stage, [False, True, False], stages=STAGES
+        )
+
     @pytest.mark.parametrize(
         ("arguments", "name"),
         [
             ((["call", "deal"], [True, False], STAGES), "furthest_stage"),
             ((["call", None], [True, False], STAGES), "furthest_stage"),
             ((["call"], [True, False], STAGES), "won"),
-            ((["call"], [1], STAGES), "won"),
-            (([], [], STAGES), "won"),
+            ((["call"], [2], STAGES), "won"),
+            (([], [], STAGES), "furthest_stage"),
             ((["call"], [True], ["call", "call"]), "stages"),
             ((["call"], [True], "call"), "stages"),
             ((["call"], [True], []), "stages"),
@@ -333,7 +344,7 @@ class TestForecastCalibration:
         assert "within what chance explains" in good.conclusion
         assert "Nothing shows" in good.conclusion
 
-    @pytest.mark.parametrize("won", [[1, 0], [True], ["yes", "no"], [[True, False]], [True, None]])
+    @pytest.mark.parametrize("won", [[1, 2], [True], ["yes", "no"], [[True, False]], [True, None]])
     def test_rejections(self, won):
         with pytest.raises(InputError) as caught:
             forecast_calibration([0.5, 0.5], won)
