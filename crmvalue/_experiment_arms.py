@@ -76,9 +76,13 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
     return len(array)
 
 
-def as_control(value: Any, n_arms: int) -> int:  # noqa: ANN401 - checked here
-    """Take the position of the control arm."""
-    return as_whole_number("control", value, low=0, high=n_arms - 1)
+def as_control(value: Any, names: tuple[str, ...]) -> int:  # noqa: ANN401 - checked here
+    """Take the position of the control arm, or find its name."""
+    if isinstance(value, str):
+        if value not in names:
+            raise InputError("control", f"one of {', '.join(names)}, or a position", value)
+        return names.index(value)
+    return as_whole_number("control", value, low=0, high=len(names) - 1)
 
 
 def as_level(name: str, value: ArrayLike) -> float:

@@ -104,7 +104,7 @@ class MeanComparison:
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
         require(self.n >= 2, "n", self.n, ">= 2")
-        object.__setattr__(self, "control", as_control(self.control, k))
+        object.__setattr__(self, "control", as_control(self.control, self.names))
         variant, control = against_control(self.standard_error, self.control)
         rule = "above 0 in the control or the variant: where nothing varies nothing can be tested"
         require(variant + control > 0, "standard_error", variant, rule)
@@ -344,7 +344,7 @@ def compare_means_from_summary(
     n: ArrayLike,
     *,
     names: Any = None,  # noqa: ANN401 - a list of names
-    control: int = 0,
+    control: int | str = 0,
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> MeanComparison:
@@ -360,8 +360,8 @@ def compare_means_from_summary(
         Customers of each arm, at least 2.
     names : list of str, optional
         Names of the arms; A, B, C, ... without it.
-    control : int, default 0
-        Position of the arm that the others are compared with.
+    control : int or str, default 0
+        Position or name of the arm that the others are compared with.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
@@ -392,14 +392,17 @@ def compare_means_from_summary(
             raise InputError(name, f"one for each of the {k} arms", array.shape)
     require(deviation >= 0, "std", deviation, ">= 0")
     require(count >= 2, "n", count, ">= 2")
-    place = as_control(control, k)
+    words = default_names(k) if names is None else arm_names(names)
+    if len(words) != k:
+        raise InputError("names", f"one for each of the {k} arms", words)
+    place = as_control(control, words)
     variant, base = against_control(deviation, place)
     require(variant + base > 0, "std", variant, "above 0 in the control or the variant: nothing else can be tested")
     return MeanComparison(
         mean=m,
         standard_error=deviation / np.sqrt(count),
         n=count.astype(np.int64),
-        names=default_names(k) if names is None else names,
+        names=words,
         control=place,
         level=level,
         correction=correction,

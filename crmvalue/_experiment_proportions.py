@@ -88,7 +88,7 @@ class ProportionComparison:
         require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
         if len(self.names) != n:
             raise InputError("names", f"one for each of the {n} arms", self.names)
-        object.__setattr__(self, "control", as_control(self.control, n))
+        object.__setattr__(self, "control", as_control(self.control, self.names))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -236,7 +236,7 @@ def compare_proportions(
     trials: ArrayLike,
     *,
     names: Any = None,  # noqa: ANN401 - a list of names
-    control: int = 0,
+    control: int | str = 0,
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> ProportionComparison:
@@ -250,8 +250,8 @@ def compare_proportions(
         All customers of each arm, converted or not, >= 1.
     names : list of str, optional
         Names of the arms; A, B, C, ... without it.
-    control : int, default 0
-        Position of the arm that the others are compared with.
+    control : int or str, default 0
+        Position or name of the arm that the others are compared with.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
@@ -298,11 +298,12 @@ def compare_proportions(
     """  # noqa: E501 - the lines of the conclusion are long
     x, n = as_counts(successes=successes, trials=trials)
     arms = require_arms("successes", x)
+    words = default_names(arms) if names is None else arm_names(names)
     return ProportionComparison(
         successes=x.astype(np.int64),
         trials=n.astype(np.int64),
-        names=default_names(arms) if names is None else names,
-        control=control,
+        names=words,
+        control=as_control(control, words),
         level=level,
         correction=correction,
     )

@@ -105,7 +105,7 @@ class SequentialTest:
         require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 at the last look: no arm stays empty")
         if len(self.names) != self.successes.shape[1]:
             raise InputError("names", f"one for each of the {self.successes.shape[1]} arms", self.names)
-        object.__setattr__(self, "control", as_control(self.control, len(self.names)))
+        object.__setattr__(self, "control", as_control(self.control, self.names))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -238,7 +238,7 @@ class SequentialMeans:
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
         if len(self.names) != self.n.shape[1]:
             raise InputError("names", f"one for each of the {self.n.shape[1]} arms", self.names)
-        object.__setattr__(self, "control", as_control(self.control, len(self.names)))
+        object.__setattr__(self, "control", as_control(self.control, self.names))
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -306,7 +306,7 @@ def sequential_test(
     trials: ArrayLike,
     *,
     names: Any = None,  # noqa: ANN401 - a list of names
-    control: int = 0,
+    control: int | str = 0,
     level: float = 0.95,
     prior_successes: float = 0.5,
     prior_failures: float = 0.5,
@@ -321,8 +321,8 @@ def sequential_test(
         All customers so far, of the same shape; >= 1 at the last look.
     names : list of str, optional
         Names of the arms; A, B, C, ... without it.
-    control : int, default 0
-        Position of the arm that the others are compared with.
+    control : int or str, default 0
+        Position or name of the arm that the others are compared with.
     level : float, default 0.95
         Level at which all intervals of all variants and looks hold together, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
@@ -380,11 +380,12 @@ def sequential_test(
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)
+    words = default_names(x.shape[1]) if names is None else arm_names(names)
     return SequentialTest(
         successes=x.astype(np.int64),
         trials=n.astype(np.int64),
-        names=default_names(x.shape[1]) if names is None else names,
-        control=control,
+        names=words,
+        control=as_control(control, words),
         level=level,
         prior_successes=prior_successes,
         prior_failures=prior_failures,

@@ -15,10 +15,10 @@ from crmvalue._checks import (
     as_float,
     as_floats,
     as_fraction,
+    as_outcomes,
     as_whole_number,
     require,
     require_same_length,
-    to_array,
 )
 from crmvalue._comparisons import holm, p_text
 from crmvalue._customers import encode_customers
@@ -257,8 +257,9 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     duration : array_like
         Time from the start of each customer to the day he left, or to the last day on which he was known to be there,
         >= 0, in any unit, shape (n,).
-    event : array_like of bool
-        Whether the customer left at the end of that time; False for one who is still there or was lost from sight.
+    event : array_like
+        Whether the customer left at the end of that time, True and False or 1 and 0; False for one who is still there
+        or was lost from sight.
     level : float, optional
         Level of the intervals, in (0, 1).
 
@@ -433,11 +434,9 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
 def _read_durations(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:
     time = as_column("duration", duration)
     require(time >= 0, "duration", time, ">= 0")
-    left, _ = to_array("event", event, "True or False for each customer")
-    if left.ndim != 1 or (left.dtype.kind != "b" and left.size):
-        raise InputError("event", "True or False for each customer", event)
+    left = as_outcomes("event", event)
     require_same_length(duration=time, event=left)
-    return time, left.astype(bool)
+    return time, left
 
 
 def _curve(time: Floats, left: Bools, level: float) -> SurvivalCurve:

@@ -448,7 +448,7 @@ class TestSurvivalCurve:
 
     @pytest.mark.parametrize(
         ("duration", "event", "name"),
-        [([1, -2], [True, True], "duration"), ([1, 2], [1, 0], "event"), ([1, 2], [True], "event"),
+        [([1, -2], [True, True], "duration"), ([1, 2], [1, 2], "event"), ([1, 2], [True], "event"),
          ([1, math.nan], [True, False], "duration"), ([], [], "duration"), ([1], ["yes"], "event")],
     )  # fmt: skip
     def test_refuses(self, duration, event, name):

@@ -112,6 +112,15 @@ class TestCompareProportions:
         assert (result.expected_loss > 0).all()
         np.testing.assert_allclose(result.prob_best[0], 0.5, atol=1e-4)  # a symmetric distribution around the others
 
+    def test_the_control_by_its_name(self):
+        names = ["old", "new", "newest"]
+        counts = ([20, 25, 31], [100, 100, 100])
+        assert compare_proportions(*counts, names=names, control="new") == compare_proportions(
+            *counts, names=names, control=1
+        )
+        assert compare_means_from_summary(*counts, [9, 9, 9], control="B").variants == ("A", "C")
+        assert refused(compare_proportions, *counts, names=names, control="newer").name == "control"
+
     @given(ARM, ARM)
     def test_small_counts_take_fisher(self, one, other):
         (xa, na), (xb, nb) = one, other
