@@ -136,6 +136,8 @@ def assign_variant(
     """
     names, cuts = _cuts(shares)
     key = as_text("salt", salt)
+    if not key:
+        raise InputError("salt", "a text of its own for each experiment, not empty", salt)
     customers, code = encode_customers("customer", customer)
     draw = stable_draw(customers, key)
     if strata is not None:

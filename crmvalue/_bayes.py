@@ -7,23 +7,42 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.typing import Floats
+
+    Distribution = Callable[[Floats], tuple[Floats, Floats, Floats]]  # density, below and above, arms by nodes
 
 __all__ = ["best_of_betas", "best_of_means"]
 
 _TAILS = np.concatenate((10.0 ** np.arange(-24, -1), np.linspace(0.02, 0.5, 13)))
 _ORDER = 24
+_MANY = 12  # arms from which on fewer quantiles of each will do
+_NODES = 2**18  # of all arms, in memory at a time
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
 def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Probability that each of independent beta variables is the largest, and what choosing it loses on average."""
+    """Probability that each of independent beta variables is the largest, and what choosing it loses on average.
+
+    Above one half the integrals run over one minus the variable: close to 1 it would have no digits left.
+    """
     from scipy import special, stats
 
-    low, high = special.betaincinv(a[:, None], b[:, None], _TAILS), special.betainccinv(a[:, None], b[:, None], _TAILS)
-    x, weight = _nodes(np.concatenate((low.ravel(), high.ravel(), [0.0, 1.0])))
-    below, above = special.betainc(a[:, None], b[:, None], x), special.betaincc(a[:, None], b[:, None], x)
-    return _best(stats.beta.pdf(x, a[:, None], b[:, None]), below, above, weight)
+    a, b, tails = a[:, None], b[:, None], _tails(len(a))
+
+    def lower(x: Floats) -> tuple[Floats, Floats, Floats]:
+        return stats.beta.pdf(x, a, b), special.betainc(a, b, x), special.betaincc(a, b, x)
+
+    def upper(y: Floats) -> tuple[Floats, Floats, Floats]:
+        return stats.beta.pdf(y, b, a), special.betaincc(b, a, y), special.betainc(b, a, y)
+
+    halves = []
+    for one, other, distribution in ((a, b, lower), (b, a, upper)):
+        quantiles = np.concatenate((special.betaincinv(one, other, tails), special.betainccinv(one, other, tails)))
+        halves.append(_best(distribution, np.concatenate((quantiles[quantiles < 0.5], [0.0, 0.5]))))
+    best, loss = np.sum(halves, axis=0)
+    return best, loss
 
 
 def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Floats]:
@@ -36,28 +55,46 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
 
     center = mean.mean()  # the integrals do not change, and lose less
     loc, scale, degrees = (mean - center)[:, None], np.maximum(error, _POINT * error.max())[:, None], (n - 1)[:, None]
-    tail = special.stdtrit(degrees, _TAILS) * scale
-    x, weight = _nodes(np.concatenate(((loc + tail).ravel(), (loc - tail).ravel())))
-    z = (x - loc) / scale
-    below, above = special.stdtr(degrees, z), special.stdtr(degrees, -z)
-    best, loss = _best(stats.t.pdf(z, degrees) / scale, below, above, weight)
+
+    def student(x: Floats) -> tuple[Floats, Floats, Floats]:
+        z = (x - loc) / scale
+        return stats.t.pdf(z, degrees) / scale, special.stdtr(degrees, z), special.stdtr(degrees, -z)
+
+    tail = special.stdtrit(degrees, _tails(len(n))) * scale
+    best, loss = _best(student, np.concatenate(((loc + tail).ravel(), (loc - tail).ravel())))
     return best, loss if n.min() > 2 else np.full(len(n), np.inf)
 
 
-def _nodes(ends: Floats) -> tuple[Floats, Floats]:
-    """Nodes and weights of Gauss and Legendre on panels between quantiles of all, so that no peak is missed."""
+def _tails(n_arms: int) -> Floats:
+    """Probabilities whose quantiles end the panels; the arms share them when they are many."""
+    return _TAILS[:: 1 if n_arms < _MANY else 3]
+
+
+def _best(distribution: Distribution, ends: Floats) -> tuple[Floats, Floats]:
+    """With density f and distribution function F, integrals of f_i prod F_j and of F_i (1 - prod F_j), j the others.
+
+    Gauss and Legendre on panels between quantiles of all, so that no peak is missed.
+    """
     ends = np.unique(ends)
     node, weight = np.polynomial.legendre.leggauss(_ORDER)
     half = np.diff(ends)[:, None] / 2
-    return (ends[:-1, None] + half * (1 + node)).ravel(), (half * weight).ravel()
-
-
-def _best(density: Floats, below: Floats, above: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """With density f and distribution function F, integrals of f_i prod F_j and of F_i (1 - prod F_j), j the others."""
-    best, loss = np.empty(len(density)), np.empty(len(density))
-    for i in range(len(density)):  # over arms
-        best[i] = weight @ (density[i] * np.delete(below, i, axis=0).prod(axis=0))
+    x, w = (ends[:-1, None] + half * (1 + node)).ravel(), (half * weight).ravel()
+    n_arms = len(distribution(x[:1])[0])
+    best, loss = np.zeros(n_arms), np.zeros(n_arms)
+    step = max(_NODES // n_arms, 1)
+    for first in range(0, len(x), step):
+        part = slice(first, first + step)
+        density, below, above = distribution(x[part])
+        best += (density * _others(below, np.multiply, 1.0)) @ w[part]
         with np.errstate(divide="ignore"):  # where all others lie above x for certain, the log is minus infinity
-            some_above = -np.expm1(np.log1p(-np.delete(above, i, axis=0)).sum(axis=0))
-        loss[i] = weight @ (below[i] * some_above)
+            some_above = -np.expm1(_others(np.log1p(-above), np.add, 0.0))
+        loss += (below * some_above) @ w[part]
     return best, loss
+
+
+def _others(values: Floats, combine: np.ufunc, neutral: float) -> Floats:
+    """For each arm the product or sum of the values of all others."""
+    before, after = np.full((2, *values.shape), neutral)
+    before[1:] = combine.accumulate(values[:-1])
+    after[:-1] = combine.accumulate(values[:0:-1])[::-1]
+    return np.asarray(combine(before, after))

@@ -111,7 +111,7 @@ def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None =
     """Cast one whole number from `low` to `high`, or to 2**53."""
     number = as_float(name, value)
     if number != math.floor(number) or not low <= number <= (2**53 if high is None else high):
-        rule = f">= {low}" if high is None else f"from {low} to {high}"
+        rule = f"from {low} to {high}" if high is not None else f">= {low}" if number <= 2**53 else "up to 2**53"
         raise InputError(name, f"a whole number {rule}", value)
     return int(number)
 
@@ -150,6 +150,8 @@ def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:
     """Cast one column of outcomes, True and False or 1 and 0."""
     rule = "a column of True and False or of 1 and 0"
     array, _ = to_array(name, value, rule)
+    if array.dtype == object and all(isinstance(item, bool | np.bool_ | int | np.integer) for item in array.ravel()):
+        array = array.astype(np.float64)
     if array.dtype.kind not in "biuf" or array.ndim != 1:
         found = array.ravel()[0] if array.size else array.shape
         raise InputError(name, rule, _plain(found), index=0 if array.ndim == 1 else None)

@@ -153,6 +153,8 @@ class ArmRows(NamedTuple):
 
 def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> ArmRows:  # noqa: ANN401 - a label
     """Code the arm of each row; the arms stand in ascending order of their labels, the control where it falls."""
+    if isinstance(control, np.generic):
+        control = control.item()
     labels, code = encode_customers("arm", arm)
     if len(code) != n_rows:
         raise InputError("arm", f"one for each of the {n_rows} rows", len(code))

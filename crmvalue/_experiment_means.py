@@ -100,7 +100,7 @@ class MeanComparison:
     def __attrs_post_init__(self) -> None:
         k = require_arms("mean", self.mean)
         for name in ("standard_error", "n", "names"):
-            if len(getattr(self, name)) != k:
+            if np.shape(getattr(self, name)) != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
         require(self.n >= 2, "n", self.n, ">= 2")
@@ -444,7 +444,8 @@ def compare_ratios(
     Raises
     ------
     InputError
-        If a number is NaN or infinite, an arm has fewer than two rows or a denominator of 0, or nothing varies.
+        If a number is NaN or infinite, an arm has fewer than two rows or its denominators do not sum to more
+        than 0, or nothing varies.
 
     Notes
     -----
@@ -468,7 +469,8 @@ def compare_ratios(
     rows = rows_by_arm(arm, control, len(x), at_least=2)
     k = len(rows.names)
     total = np.bincount(rows.arm, y, k)
-    require(total != 0, "denominator", total, "of a sum other than 0 in each arm")
+    rounding = _NOISE * np.bincount(rows.arm, np.abs(y), k)
+    require(total > rounding, "denominator", total, "of a sum above 0 in each arm, and not of rounding alone")
     ratio = np.bincount(rows.arm, x, k) / total
     residual = x - ratio[rows.arm] * y
     noise = np.abs(residual) <= _NOISE * (np.abs(x) + np.abs(ratio[rows.arm] * y))

@@ -347,8 +347,10 @@ def minimum_detectable_effect_means(
     if n >= _LARGE:
         return sigma * normal
     high = normal
-    while _power_of_means(n, r, high, significance_level / k) < power:
+    while (reached := _power_of_means(n, r, high, significance_level / k)) < power:
         high *= 2
+    if math.isnan(reached):
+        raise InputError("significance_level", "less extreme for so few customers", significance_level)
     found = optimize.bisect(
         lambda effect: _power_of_means(n, r, effect, significance_level / k) - power, 0.0, high, rtol=1e-12
     )
@@ -423,8 +425,8 @@ class SplitCheck:
 
     def __attrs_post_init__(self) -> None:
         k = require_arms("counts", self.counts)
-        if len(self.shares) != k:
-            raise InputError("shares", f"one for each of the {k} arms", len(self.shares))
+        if self.shares.shape != (k,):
+            raise InputError("shares", f"one for each of the {k} arms", self.shares.shape)
         if self.counts.sum() == 0:
             raise InputError("counts", "of at least one customer", 0)
 
@@ -435,14 +437,19 @@ class SplitCheck:
 
     @property
     def p_value(self) -> float:
-        """P-value of the chi-square test; with two arms and fewer than 5 expected in one, of the exact binomial."""
+        """P-value of the chi-square test, or of the exact binomial where two arms remain and one expects fewer than 5.
+
+        Arms that expect fewer than 5 are taken together first, and the next smallest with them while they still do.
+        """
         from scipy import stats
 
-        n = int(self.counts.sum())
-        if len(self.counts) == 2 and self.expected.min() < _FEW:
-            return float(stats.binomtest(int(self.counts[0]), n, float(self.shares[0])).pvalue)
-        statistic = float(((self.counts - self.expected) ** 2 / self.expected).sum())
-        return float(stats.chi2.sf(statistic, len(self.counts) - 1))
+        counts, shares = self._pooled()
+        n = int(counts.sum())
+        expected = shares * n
+        if len(counts) == 2 and expected.min() < _FEW:
+            return float(stats.binomtest(int(counts[0]), n, float(shares[0])).pvalue)
+        statistic = float(((counts - expected) ** 2 / expected).sum())
+        return float(stats.chi2.sf(statistic, len(counts) - 1))
 
     @property
     def is_wrong(self) -> bool:
@@ -454,12 +461,15 @@ class SplitCheck:
         """What may and what may not be concluded."""
         found = ", ".join(f"{share:.1%}" for share in self.counts / self.counts.sum())
         meant = ", ".join(f"{share:.1%}" for share in self.shares)
-        text = f"Shares of {found} where {meant} were meant, {p_text(self.p_value)}: "
+        counts, shares = self._pooled()
+        n_pooled = len(self.counts) - len(counts) + 1
+        pooled = f" with the {n_pooled} smallest arms taken together" if n_pooled > 1 else ""
+        text = f"Shares of {found} where {meant} were meant, {p_text(self.p_value)}{pooled}: "
         if self.is_wrong:
             return (
                 f"{text}chance hardly explains this split. Find what loses or adds customers before comparing the arms."
             )
-        if len(self.counts) > 2 and self.expected.min() < _FEW:
+        if (shares * counts.sum()).min() < _FEW:
             return f"{text}too few customers to judge the split."
         return f"{text}the split does not speak against chance; that nothing is lost is not proven."
 
@@ -471,6 +481,17 @@ class SplitCheck:
     def from_json(cls, text: str | bytes) -> SplitCheck:
         """Read what :meth:`to_json` wrote."""
         return read_json(text, lambda fields: cls(**fields))
+
+    def _pooled(self) -> tuple[Integers, Floats]:
+        """Take the smallest arms as one, so that it expects enough; at least two arms remain."""
+        order = np.argsort(self.shares, kind="stable")
+        counts, expected = self.counts[order], self.expected[order]
+        m = int(np.count_nonzero(expected < _FEW))
+        m = min(m + bool(m > 0 and expected[:m].sum() < _FEW), len(counts) - 1)
+        if m < 2:
+            return self.counts, self.shares
+        ends = np.concatenate(([0], np.arange(m, len(counts))))
+        return np.add.reduceat(counts, ends), np.add.reduceat(self.shares[order], ends)
 
 
 def sample_ratio_mismatch(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_counts, as_positive, read_json, require
+from crmvalue._checks import as_column, as_counts, as_outcomes, as_positive, read_json, require
 from crmvalue._comparisons import p_text
 from crmvalue._experiment_arms import (
     ArmRows,
@@ -279,7 +279,7 @@ class SequentialMeans:
         """What may and what may not be concluded at the last look, a line for each variant."""
         low, high = map(np.asarray, self.difference_interval)
         told = [
-            (f"{d:+.4g}", f"{a:+.4g} to {b:+.4g}")
+            ("not yet known" if np.isnan(d) else f"{d:+.4g}", f"{a:+.4g} to {b:+.4g}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return _sentences(self, told, f"Approximate, from {self.min_n} customers an arm on.")
@@ -439,11 +439,7 @@ def sequential_test_from_stream(
     >>> result.trials.tolist(), result.successes.tolist()
     ([[1, 1], [2, 2], [3, 3]], [[1, 0], [2, 1], [2, 1]])
     """
-    flags = converted if getattr(getattr(converted, "dtype", None), "kind", "") != "b" else np.asarray(converted) * 1
-    if isinstance(flags, list | tuple) and flags and all(isinstance(item, bool | np.bool_) for item in flags):
-        flags = [int(item) for item in flags]
-    y = as_column("converted", flags)
-    require((y == 0) | (y == 1), "converted", y, "0 or 1")
+    y = as_outcomes("converted", converted)
     rows = rows_by_arm(arm, control, len(y), at_least=1)
     places = _looks(looks, len(y))
     k = len(rows.names)
@@ -451,7 +447,7 @@ def sequential_test_from_stream(
     for a in range(k):  # over arms, so that no table of rows by arms is needed
         mine = rows.arm == a
         trials[:, a] = np.cumsum(mine)[places]
-        successes[:, a] = np.cumsum(mine & (y == 1))[places]
+        successes[:, a] = np.cumsum(mine & y)[places]
     return SequentialTest(
         successes=successes,
         trials=trials,
@@ -608,10 +604,10 @@ def _decided(p: Floats, level: float) -> Integers:
 def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], guarantee: str) -> str:
     p, decided = test.p_value[-1], test.decided_at
     first = test.difference[np.maximum(decided, 0), np.arange(len(decided))]
-    lines = []
+    n_looks, lines = len(test.p_value), []
     for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
         text = (
-            f"{name} against {test.names[test.control]} after {len(test.p_value)} looks: {difference} "
+            f"{name} against {test.names[test.control]} after {n_looks} look{'s' * (n_looks > 1)}: {difference} "
             f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
         )
         if decided[k] >= 0:
@@ -645,7 +641,8 @@ def _moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floa
         mine = rows.arm == a
         centre = x[mine].mean()  # keeps the digits of the squares
         moved = np.where(mine, x - centre, 0.0)
-        moved[np.abs(moved) <= 1e-12 * np.abs(x).max()] = 0.0
+        if np.abs(moved).max() <= 1e-12 * np.abs(x[mine]).max():  # nothing but rounding
+            moved[:] = 0.0
         count = np.cumsum(mine)[places]
         total, squares = np.cumsum(moved)[places], np.cumsum(moved**2)[places]
         some = np.maximum(count, 1)

@@ -121,6 +121,23 @@ class TestCompareProportions:
         assert compare_means_from_summary(*counts, [9, 9, 9], control="B").variants == ("A", "C")
         assert refused(compare_proportions, *counts, names=names, control="newer").name == "control"
 
+    def test_rare_sales_among_very_many_customers(self):
+        """Fisher's test then is the binomial one; rates next to 1 keep their digits."""
+        result = compare_proportions([1, 8], [10**9, 10**9])
+        assert result.is_exact[0]
+        np.testing.assert_allclose(result.p_value[0], stats.binomtest(1, 9, 0.5).pvalue, rtol=1e-6)
+        surest = compare_proportions([0, 10**15], [1, 10**15])
+        np.testing.assert_allclose(surest.prob_best.sum(), 1, atol=1e-12)
+        np.testing.assert_allclose(surest.expected_loss[0], 2 / 3, rtol=1e-12)
+
+    def test_many_arms_at_once(self):
+        result = compare_proportions([10] * 60, [100] * 60)
+        np.testing.assert_allclose(result.prob_best, 1 / 60, atol=1e-12)
+        best, loss = best_and_loss([5, 9, 40] * 6, [50, 60, 400] * 6)
+        mixed = compare_proportions([5, 9, 40] * 6, [50, 60, 400] * 6)
+        np.testing.assert_allclose(mixed.prob_best, best, atol=1e-7)
+        np.testing.assert_allclose(mixed.expected_loss, loss, atol=1e-8)
+
     @given(ARM, ARM)
     def test_small_counts_take_fisher(self, one, other):
         (xa, na), (xb, nb) = one, other
@@ -206,6 +223,7 @@ class TestCompareProportions:
         ("name", "x", "n", "options"),
         [
             ("trials", [0, 1], [0, 5], {}),
+            ("trials", [1, 2], 5, {}),
             ("successes", [6, 1], [5, 5], {}),
             ("successes", [-1, 1], [5, 5], {}),
             ("successes", [0.5, 1], [5, 5], {}),
@@ -222,6 +240,10 @@ class TestCompareProportions:
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
+
+    def test_a_label_of_numpy_is_a_label(self):
+        assert compare_means([1, 2, 3, 4], [0, 0, 1, 1], control=np.int64(0)).variants == ("1",)
+        assert compare_means([1, 2, 3, 4], list("AABB"), control=np.str_("B")).variants == ("A",)
 
     @pytest.mark.parametrize(
         ("mean", "std", "n"),
@@ -357,6 +379,8 @@ class TestCompareRatios:
 
     def test_rejections(self):
         assert refused(compare_ratios, [1, 2, 3, 4], [0, 0, 1, 1], list("aabb"), control="a").name == "denominator"
+        for orders in ([0.1, 0.2, -0.3, 1, 1, 2], [-1, -2, 1, 1, 1, 1]):
+            assert refused(compare_ratios, range(6), orders, list("aaabbb"), control="a").name == "denominator"
         assert refused(compare_ratios, [2, 4, 3, 3], [1, 2, 1, 1], list("aabb"), control="a").name == "numerator"
 
 
@@ -445,6 +469,10 @@ class TestSampleSize:
         if 2 < n < 10_000:
             assert minimum_detectable_effect_means(3.0, n - 1, power=power) > 3 * effect * (1 - 1e-6)
 
+    def test_no_power_where_there_are_no_digits(self):
+        with pytest.raises(InputError, match="less extreme"):
+            minimum_detectable_effect_means(1, 2, significance_level=1e-10)
+
     def test_more_variants_power_and_strictness_need_more(self):
         base = sample_size(0.2, 0.25, null_variance="pooled")
         assert sample_size(0.2, 0.25, null_variance="pooled", n_variants=3).n_control > base.n_control
@@ -485,6 +513,20 @@ class TestSampleRatioMismatch:
     def test_few_are_exact(self):
         assert sample_ratio_mismatch([4, 0]).p_value == pytest.approx(0.125)
         assert "too few" in sample_ratio_mismatch([2, 1, 1]).conclusion
+        assert "too few" in sample_ratio_mismatch([4, 0]).conclusion
+
+    def test_an_arm_of_next_to_nothing_raises_no_alarm(self):
+        """One customer where 0.02 are expected is no news; the chi-square test takes it for one."""
+        check = sample_ratio_mismatch([5000, 5000, 1], [0.499999, 0.499999, 0.000002])
+        assert check.p_value == pytest.approx(stats.chisquare([5001, 5000], [5000.51, 5000.49]).pvalue, rel=1e-4)
+        assert "the 2 smallest arms taken together" in check.conclusion
+
+    def test_false_alarms_of_small_arms(self):
+        shares = np.array([0.6, 0.3, 0.05, 0.03, 0.02])
+        draws = np.random.default_rng(3).multinomial(60, shares, 4000)
+        wrong = [sample_ratio_mismatch(row, shares, significance_level=0.05).is_wrong for row in draws]
+        assert 0.02 < np.mean(wrong) < 0.065
+        assert sample_ratio_mismatch([20, 20, 8, 7, 5], shares).is_wrong
 
     @pytest.mark.parametrize(
         ("name", "counts", "shares"),
@@ -542,6 +584,7 @@ class TestAssignVariant:
             ("strata", [1, 1], {"x": 0.5, "y": 0.5}, {"strata": ["a", "b"]}),
             ("strata", [1, 2], {"x": 0.5, "y": 0.5}, {"strata": ["a"]}),
             ("salt", [1, 2], {"x": 0.5, "y": 0.5}, {"salt": 3}),
+            ("salt", [1, 2], {"x": 0.5, "y": 0.5}, {"salt": ""}),
         ],
     )
     def test_rejections(self, name, ids, shares, options):

@@ -266,6 +266,18 @@ class TestSequentialMeans:
         assert "2 is higher" in result.conclusion
         assert "Approximate, from 100 customers" in result.conclusion
 
+    def test_a_mad_value_in_one_arm_leaves_the_others_alone(self):
+        rng = np.random.default_rng(5)
+        value, arm = rng.normal(size=2000), np.arange(2000) % 2
+        value += 0.5 * arm
+        plain = sequential_test_means(value, arm, control=0, effect_scale=0.5)
+        mad = sequential_test_means([*value, 1e13], [*arm, 2], control=0, effect_scale=0.5)
+        np.testing.assert_allclose(
+            mad.decided_at, [plain.decided_at[0] + 25, -1], atol=25
+        )  # two variants, half the level
+        np.testing.assert_allclose(mad.standard_error[:2000, :2], plain.standard_error)
+        assert "not yet known" in sequential_test_means(value, arm, control=0, effect_scale=1.0, looks=[1]).conclusion
+
     def test_where_nothing_varies_nothing_is_decided(self):
         result = sequential_test_means([0.1] * 300, [0, 1] * 150, control=0, effect_scale=1.0)
         assert (result.p_value == 1).all()
