@@ -43,6 +43,7 @@ __all__ = [
     "require_arms",
     "rows_by_arm",
     "to_json",
+    "variant_columns",
     "variants_of",
 ]
 
@@ -173,6 +174,14 @@ def columns(**inputs: ArrayLike) -> list[Floats]:
     found = {name: as_amounts(name, value) for name, value in inputs.items()}
     require_same_length(**found)
     return list(found.values())
+
+
+def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:  # noqa: ANN401 - of means or of proportions
+    """Give what compares each arm with the control, NaN in the row of the control."""
+    low, high = comparison.difference_interval
+    found = {"difference": comparison.difference, "low": low, "high": high}
+    found |= {"p_value": comparison.p_value, "adjusted_p_value": comparison.adjusted_p_value}
+    return {name: np.insert(np.asarray(column, dtype=np.float64), control, np.nan) for name, column in found.items()}
 
 
 def to_json(value: Any) -> str:  # noqa: ANN401 - any of the frozen values

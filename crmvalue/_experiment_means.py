@@ -29,6 +29,7 @@ from crmvalue._experiment_arms import (
     require_arms,
     rows_by_arm,
     to_json,
+    variant_columns,
     variants_of,
 )
 from crmvalue._values import array_field, checked_field, number_column, own, read_only, stay_frozen
@@ -36,6 +37,8 @@ from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -200,6 +203,17 @@ class MeanComparison:
         best, loss = self._bayes()
         lines.append(choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss]))
         return "\n".join(lines)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each arm; what compares an arm with the control is NaN for the control itself.
+        """
+        arms = {name: getattr(self, name) for name in ("mean", "standard_error", "n", "prob_best", "expected_loss")}
+        return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""

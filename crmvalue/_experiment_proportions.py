@@ -24,6 +24,7 @@ from crmvalue._experiment_arms import (
     interval_level,
     require_arms,
     to_json,
+    variant_columns,
     variants_of,
 )
 from crmvalue._values import array_field, checked_field, read_only, stay_frozen
@@ -32,6 +33,8 @@ from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["ProportionComparison", "compare_proportions"]
@@ -211,6 +214,17 @@ class ProportionComparison:
         best, loss = self._bayes()
         lines.append(choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss]))
         return "\n".join(lines)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each arm; what compares an arm with the control is NaN for the control itself.
+        """
+        arms = {name: getattr(self, name) for name in ("successes", "trials", "rate", "prob_best", "expected_loss")}
+        return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""

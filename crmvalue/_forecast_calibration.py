@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -99,6 +99,19 @@ class ForecastCalibration:
             f"Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
             f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
         )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each bin, `from` and `to` its ends.
+        """
+        low, high = map(np.asarray, self.interval)
+        names = ("n_deals", "n_won", "expected", "mean_probability", "win_rate")
+        columns = {"from": self.edge[:-1], "to": self.edge[1:], **{name: getattr(self, name) for name in names}}
+        return columns | {"low": low, "high": high}
 
     def _per_deal(self, column: Floats | Integers) -> Floats:
         found: Floats = np.divide(column, self.n_deals, out=np.full(len(self.n_deals), np.nan), where=self.n_deals > 0)

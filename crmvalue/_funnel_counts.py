@@ -16,6 +16,8 @@ from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
 __all__ = [
@@ -214,6 +216,26 @@ class FunnelConversion:
             )
         return "\n".join(lines)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each stage, of each group where there are groups; conversion is that to the next stage, NaN
+            at the last.
+        """
+        low, high = self.step_interval
+        return stage_columns(
+            self.stages,
+            self.groups,
+            n_reached=self.counts,
+            lost=_to_all_stages(self.lost, 0),
+            step_conversion=_to_all_stages(self.step_conversion, np.nan),
+            low=_to_all_stages(low, np.nan),
+            high=_to_all_stages(high, np.nan),
+        )
+
     def to_json(self) -> str:
         """Write counts, names and level as JSON text."""
         fields = {
@@ -330,3 +352,18 @@ def _two_proportions(row: Integers, one: int, other: int) -> float:
     if expected.min() == 0:  # all moved on, or none did, in both
         return 1.0
     return float(stats.chi2_contingency(table, correction=False).pvalue)
+
+
+def stage_columns(
+    stages: tuple[str, ...], groups: tuple[Any, ...] | None, **tables: npt.NDArray[Any]
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns of a table with one row for each stage, of each group where there are groups."""
+    k = 1 if groups is None else len(groups)
+    columns = {} if groups is None else {"group": np.repeat(np.array(groups), len(stages))}
+    columns["stage"] = np.tile(np.array(stages), k)
+    return columns | {name: table.ravel() for name, table in tables.items()}
+
+
+def _to_all_stages(steps: Any, last: float) -> npt.NDArray[Any]:  # noqa: ANN401 - an array, one column fewer than stages
+    steps = np.asarray(steps)
+    return np.concatenate((steps, np.full((*steps.shape[:-1], 1), last, dtype=steps.dtype)), axis=-1)

@@ -27,7 +27,7 @@ from crmvalue._funnel_attempts import (
     outcome,
     sorted_log,
 )
-from crmvalue._funnel_counts import FunnelConversion
+from crmvalue._funnel_counts import FunnelConversion, stage_columns
 from crmvalue._funnel_steps import as_window, read_steps, rules_for
 from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -200,6 +200,28 @@ class EventFunnel:
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
         return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the counts of the stages column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each stage, of each group where there are groups; conversion is that of the matured to the next
+            stage, NaN at the last.
+        """
+        steps = self.step_conversion
+        last = np.full((*steps.shape[:-1], 1), np.nan)
+        return stage_columns(
+            self.stages,
+            self.groups,
+            entered=self.entered,
+            converted=self.converted,
+            lost=self.lost,
+            open=self.open,
+            matured=self.matured,
+            step_conversion=np.concatenate((steps, last), axis=-1),
+        )
+
     @property
     def conclusion(self) -> str:
         """What the log says of all attempts together."""
@@ -213,8 +235,13 @@ class EventFunnel:
             return f"{text} Without a window nobody is ever late, so what share will convert cannot be read from them."
         if not n_matured:
             return f"{text} No window is over, so what share will convert cannot be read from them yet."
-        done = int((self.level[self.is_matured] == len(self.stages)).sum())
-        return f"{text} Of the {n_matured} whose window is over {done / n_matured:.1%} converted."
+        reached = self.matured if self.groups is None else self.matured.sum(axis=0)
+        share = np.asarray(_step_share(reached))
+        weakest = int(np.nanargmin(share))
+        return (
+            f"{text} Of the {n_matured} whose window is over {reached[-1] / n_matured:.1%} converted; the weakest step "
+            f"is {self.stages[weakest]} to {self.stages[weakest + 1]} ({share[weakest]:.1%})."
+        )
 
     def _reached(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
         return np.cumsum(self._at_level(which)[..., ::-1], axis=-1)[..., ::-1]
@@ -273,6 +300,20 @@ class StageTimes:
     n_moved_on: Integers = array_field()
     n_censored: Integers = array_field()
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each stage but the last and one from entry to conversion; each quantile has a column such as
+            "0.5" [days].
+        """
+        table = np.vstack((self.time_in_stage, self.time_to_convert))
+        steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
+        columns = {"step": np.array([*steps, f"{self.stages[0]} to {self.stages[-1]}"])}
+        return columns | {f"{p:g}": table[:, k] for k, p in enumerate(self.prob.tolist())}
+
 
 def funnel_from_events(
     customer: ArrayLike,
@@ -325,7 +366,8 @@ def funnel_from_events(
         excluded ones after, so that the order of rows does not matter and a day's events can all count; "row" as the
         rows stand; "error" raises.
     by : array_like, optional
-        A value per event to break down by, such as a source, a manager, a product or a period.
+        A value per event to break down by, such as a source, a manager, a product or a period: text, whole numbers or
+        numpy's dates (``time.astype("datetime64[M]")``), which become text. Two at once are one text of both.
     belongs_to : {"entry", "last"}, default "entry"
         Whether an attempt belongs to the value at its entry or at the last step it reached.
     absent : {"error", "allow"}, default "error"
@@ -385,7 +427,7 @@ def funnel_from_events(
     ids, who = encode_customers("customer", customer)
     names, code = encode_customers("event", event)
     moment, latest = _read_times(time)
-    groups, group = (None, None) if by is None else encode_customers("by", by)
+    groups, group = (None, None) if by is None else _encode_groups(by)
     require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
     rules = rules_for(wanted, exclude, names, order=order, allow_absent=absent == "allow")
     if order == "any":
@@ -544,6 +586,14 @@ def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
     curve = stats.ecdf(stats.CensoredData(uncensored=waited[over], right=waited[~over])).sf
     place = np.searchsorted(-curve.probabilities, prob - 1 - _SAME)  # first time with S <= 1 - prob
     return np.append(curve.quantiles, np.inf)[place]
+
+
+def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
+    """Give distinct groups and the place of each row's; a period or a day, which numpy holds as a date, by its ISO text."""
+    dates = np.asarray(by) if hasattr(by, "dtype") else None
+    if dates is not None and dates.dtype.kind == "M" and not np.isnat(dates).any():
+        by = dates.astype(np.str_)
+    return encode_customers("by", by)
 
 
 def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:

@@ -83,6 +83,17 @@ class RemovalEffects:
         """Conversions credited to each channel; they sum to `n_conversions`."""
         return self.n_conversions * self.share
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each channel.
+        """
+        names = ("prob_without", "removal_effect", "share", "conversion_credit")
+        return {"channel": np.array(self.channels), **{name: getattr(self, name) for name in names}}
+
 
 def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     r"""Compute how many conversions would be lost without each channel, from a Markov chain of the touches.

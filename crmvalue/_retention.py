@@ -349,6 +349,18 @@ class NDayRetention:
         low, high = proportion_interval(self.n_retained, np.maximum(self.n_eligible, 1), level=level)
         return Interval(np.where(self._told, low, np.nan), np.where(self._told, high, np.nan))
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each period, with 95 % intervals.
+        """
+        low, high = map(np.asarray, self.interval())
+        names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young", "rate")
+        return {**{name: getattr(self, name) for name in names}, "low": low, "high": high}
+
     @property
     def _told(self) -> npt.NDArray[np.bool_]:
         return self.n_eligible > 0

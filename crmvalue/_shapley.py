@@ -71,6 +71,17 @@ class ShapleyValues:
         """Whether every order of the channels was taken into account."""
         return self.n_orders is None
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each channel.
+        """
+        columns = {"channel": np.array(self.channels), "value": self.value}
+        return columns if self.standard_error is None else columns | {"standard_error": self.standard_error}
+
 
 def shapley_values(
     worth: Paths | Mapping[Any, float] | Callable[[Bools], Any],

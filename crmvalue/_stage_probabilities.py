@@ -124,6 +124,18 @@ class StageProbabilities:
         """
         return share_interval(self.n_won, self.n_reached, as_fraction("level", level))
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each stage, with 95 % intervals.
+        """
+        low, high = map(np.asarray, self.interval())
+        columns = {"stage": np.array(self.stages), "n_reached": self.n_reached, "n_won": self.n_won}
+        return columns | {"prob_won": self.prob_won, "low": low, "high": high}
+
     def assign(self, stage: ArrayLike) -> Floats:
         """Give open deals the probability of the stage where they are.
 

@@ -248,6 +248,17 @@ class CohortComparison:
             f"most clearly, {said} ({p_text(self.pair_p_value[clearest])})."
         )
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the cohorts column by column, for a dataframe of any kind; the pairs are fields of their own.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each cohort.
+        """
+        names = ("n_customers", "value", "low", "high")
+        return {"cohort": np.array(self.names), **{name: getattr(self, name) for name in names}}
+
 
 def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95) -> SurvivalCurve:
     r"""Kaplan-Meier curve of the time that customers stay.

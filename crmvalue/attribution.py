@@ -146,6 +146,19 @@ class Attribution:
             text += f" {self.n_unattributed} more had no touch and are given to no channel."
         return text
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each channel.
+        """
+        columns = {"channel": np.array(self.channels), "conversion_credit": self.conversion_credit, "share": self.share}
+        if self.value_credit is not None:
+            columns["value_credit"] = self.value_credit
+        return columns | {"n_touches": self.n_touches, "n_paths": self.n_paths}
+
     def to_json(self) -> str:
         """Write the credits as JSON."""
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
@@ -312,6 +325,21 @@ class ChannelReturns:
     def return_on_investment(self) -> Floats | None:
         """Net gain per unit of cost: infinite for gain without cost, NaN without either; None without money."""
         return None if self.value_credit is None else _ratio(self.value_credit - self.cost, self.cost)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each channel.
+        """
+        columns = {"channel": np.array(self.channels), "cost": self.cost, "conversion_credit": self.conversion_credit}
+        columns["acquisition_cost"] = self.acquisition_cost
+        for name in ("value_credit", "net_gain", "return_on_investment"):
+            if (column := getattr(self, name)) is not None:
+                columns[name] = column
+        return columns
 
 
 def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayLike) -> ChannelReturns:
