@@ -39,6 +39,7 @@ __all__ = [
     "columns",
     "correction_text",
     "default_names",
+    "higher_text",
     "interval_level",
     "require_arms",
     "rows_by_arm",
@@ -131,6 +132,17 @@ def correction_text(correction: str, n_variants: int) -> str:
     if correction == "none":
         return f", not corrected for {n_variants} variants"
     return f", {correction.capitalize()} over {n_variants} variants"
+
+
+def higher_text(name: str, difference: float, *, covers_zero: bool) -> str:
+    """Say what a difference beyond chance does and does not mean."""
+    said = (
+        f"{name} is {'higher' if difference > 0 else 'lower'}, if chance alone chose the arms and the end of the test "
+        "was set before; "
+    )
+    if covers_zero:
+        return f"{said}the interval is wider than the test is strict, so that by how much is not known."
+    return f"{said}by how much is known only within the interval."
 
 
 def choice_text(names: tuple[str, ...], quantity: str, best: Floats, given_away: list[str]) -> str:

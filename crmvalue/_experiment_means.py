@@ -25,6 +25,7 @@ from crmvalue._experiment_arms import (
     columns,
     correction_text,
     default_names,
+    higher_text,
     interval_level,
     require_arms,
     rows_by_arm,
@@ -32,6 +33,7 @@ from crmvalue._experiment_arms import (
     variant_columns,
     variants_of,
 )
+from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, number_column, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -193,10 +195,7 @@ class MeanComparison:
                 f"{high[k]:+.4g}), {p_text(p[k])} (Welch{correction_text(self.correction, len(p))}): "
             )
             if p[k] < 1 - self.level:
-                said = (
-                    f"{name} is {'higher' if d > 0 else 'lower'}, if chance alone chose the arms and the end of the "
-                    "test was set before; by how much is known only within the interval."
-                )
+                said = higher_text(name, d, covers_zero=low[k] <= 0 <= high[k])
             else:
                 said = "no difference is shown, and that there is none may not be concluded either."
             lines.append(text + said)
@@ -366,8 +365,9 @@ def compare_means_from_summary(
 
     Parameters
     ----------
-    mean : array_like
-        Mean of each arm [its unit], at least two arms.
+    mean : array_like or mapping
+        Mean of each arm [its unit], at least two arms. Mappings and columns with an index of names are matched by name;
+        then all three must be.
     std : array_like
         Standard deviation within each arm, with n - 1 in the denominator, >= 0, in the same unit.
     n : array_like of int
@@ -398,6 +398,7 @@ def compare_means_from_summary(
     new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, if chance alone chose the arms and the end of the test was set before; by how much is known only within the interval.
     new has the highest mean with probability more than 99.9% (flat priors); choosing it gives away 6.7e-06 on average.
     """  # noqa: E501 - the conclusion is one line
+    names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
     m = as_column("mean", mean)
     deviation, count = as_column("std", std), as_counts(n=n)[0]
     k = require_arms("mean", m)

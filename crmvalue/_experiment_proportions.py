@@ -21,12 +21,14 @@ from crmvalue._experiment_arms import (
     choice_text,
     correction_text,
     default_names,
+    higher_text,
     interval_level,
     require_arms,
     to_json,
     variant_columns,
     variants_of,
 )
+from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -204,10 +206,7 @@ class ProportionComparison:
                 f"{p_text(p[k])} ({test}): "
             )
             if p[k] < 1 - self.level:
-                said = (
-                    f"{name} is {'higher' if d > 0 else 'lower'}, if chance alone chose the arms and the end of the "
-                    "test was set before; by how much is known only within the interval."
-                )
+                said = higher_text(name, d, covers_zero=low[k] <= 0 <= high[k])
             else:
                 said = "no difference is shown, and that there is none may not be concluded either."
             lines.append(text + said)
@@ -257,12 +256,13 @@ def compare_proportions(
 
     Parameters
     ----------
-    successes : array_like of int
+    successes : array_like of int or mapping
         Customers who converted, one for each arm, at least two arms.
-    trials : array_like of int
-        All customers of each arm, converted or not, >= 1.
+    trials : array_like of int or mapping
+        All customers of each arm, converted or not, >= 1. Mappings and columns with an index of names, such as counts
+        by arm of a dataframe, are matched by name; then both must be, and the arms are in the order of the first.
     names : list of str, optional
-        Names of the arms; A, B, C, ... without it.
+        Names of the arms, or their order where they are known; A, B, C, ... without it.
     control : int or str, default 0
         Position or name of the arm that the others are compared with.
     level : float, default 0.95
@@ -309,6 +309,7 @@ def compare_proportions(
     new 80.0% against 60.0% of old: +20.0 points (95 % interval +5.2 to +33.4), p 0.008 (z test): new is higher, if chance alone chose the arms and the end of the test was set before; by how much is known only within the interval.
     new has the highest rate with probability 99.6% (flat priors); choosing it gives away 0.0095 points on average.
     """  # noqa: E501 - the lines of the conclusion are long
+    names, (successes, trials) = by_name(names, successes=successes, trials=trials)
     x, n = as_counts(successes=successes, trials=trials)
     arms = require_arms("successes", x)
     words = default_names(arms) if names is None else arm_names(names)

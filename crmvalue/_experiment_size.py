@@ -21,6 +21,7 @@ from crmvalue._checks import (
 )
 from crmvalue._comparisons import p_text
 from crmvalue._experiment_arms import require_arms, to_json
+from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -501,10 +502,11 @@ def sample_ratio_mismatch(
 
     Parameters
     ----------
-    counts : array_like of int
+    counts : array_like of int or mapping
         Customers of each arm, at least two arms.
-    shares : array_like, optional
-        Share of each arm by design, in (0, 1), of sum 1; equal shares without it.
+    shares : array_like or mapping, optional
+        Share of each arm by design, in (0, 1), of sum 1; equal shares without it. Mappings and columns with an index
+        of names are matched by name; then both must be.
     significance_level : float, default 0.01
         Below this p-value the split is called wrong, in (0, 1).
 
@@ -520,13 +522,18 @@ def sample_ratio_mismatch(
 
     Notes
     -----
-    Pearson's chi-square test of given shares; the exact binomial test for two arms where one expects fewer than 5.
+    Pearson's chi-square test of given shares. Arms that expect fewer than 5 customers are taken together, with the next
+    smallest while they still do; where two remain and one expects fewer than 5, the exact binomial test is taken.
 
     Examples
     --------
     >>> print(sample_ratio_mismatch([310, 98], [0.7, 0.3]).conclusion)
     Shares of 76.0%, 24.0% where 70.0%, 30.0% were meant, p 0.0084: chance hardly explains this split. Find what loses or adds customers before comparing the arms.
     """  # noqa: E501 - the conclusion is one line
+    if shares is None:
+        _, (counts,) = by_name(counts=counts)
+    else:
+        _, (counts, shares) = by_name(counts=counts, shares=shares)
     (n,) = as_counts(counts=counts)
     k = require_arms("counts", n)
     return SplitCheck(

@@ -201,6 +201,8 @@ class FollowUpTasks:
         Events after `as_of`, which open no task yet.
     n_without_rule : int
         Events up to `as_of` for which there is no rule.
+    unmet : tuple of str
+        Events of rules that occur nowhere in the log: they may be misspelt, or simply have not happened.
 
     Examples
     --------
@@ -228,6 +230,7 @@ class FollowUpTasks:
     late: Bools = array_field()
     n_later: int = 0
     n_without_rule: int = 0
+    unmet: tuple[str, ...] = ()
 
     @property
     def overdue(self) -> npt.NDArray[np.bool_]:
@@ -243,6 +246,7 @@ class FollowUpTasks:
         return (
             f"{n:,} task{'' if n == 1 else 's'}: {n_done - n_late:,} done in time, {n_late:,} done late, "
             f"{n_overdue:,} overdue, {n - n_done - n_overdue:,} not yet due."
+            + (f" The log has no {', no '.join(self.unmet)}." if self.unmet else "")
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -398,6 +402,7 @@ def follow_up_tasks(
         late=own(np.where(is_done, finish, now) > due[opened]),
         n_later=int((~known).sum()),
         n_without_rule=int(known.sum()) - len(opened),
+        unmet=tuple(sorted(set(by_event) - set(names.tolist()))),
     )
 
 

@@ -10,12 +10,15 @@ import numpy as np
 
 from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
 from crmvalue._comparisons import p_text
+from crmvalue._labels import columns_of, labelled
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
@@ -266,6 +269,8 @@ class FunnelConversion:
         return p
 
     def _about_weakest(self, row: Integers, k: int, p: Floats) -> str:
+        if row[0] == row[-1]:
+            return "No step has lost anybody."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
         said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
         if np.isnan(p).all():
@@ -282,7 +287,7 @@ class FunnelConversion:
 def conversion(
     counts: ArrayLike,
     *,
-    funnel: Funnel | None = None,
+    funnel: Funnel | Sequence[str] | None = None,
     groups: Any = None,  # noqa: ANN401 - a list of names
     level: float = 0.95,
 ) -> FunnelConversion:
@@ -290,13 +295,14 @@ def conversion(
 
     Parameters
     ----------
-    counts : array_like of int
+    counts : array_like of int or mapping
         Prospects that reached each stage, shape (stages,), or (groups, stages) with `groups`; never growing from one
-        stage to the next, at least 1 at the first.
-    funnel : Funnel, optional
-        Names of the stages; "stage 1", "stage 2", ... without it.
+        stage to the next, at least 1 at the first. Or the same by stage: a mapping or a column with an index of stages,
+        or a dataframe with a column for each stage and a row for each group.
+    funnel : Funnel or list of str, optional
+        Names of the stages, and their order where `counts` has names too; "stage 1", "stage 2", ... without either.
     groups : list of str, optional
-        Names of the rows, such as sources or managers.
+        Names of the rows, such as sources or managers; of a dataframe its index, where that holds names.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
 
@@ -329,11 +335,29 @@ def conversion(
     >>> print(result.conclusion)
     120 of 500 reached stage 3 (24.0%, 95 % interval 20.5% to 27.9%). The weakest step is stage 2 to stage 3: 120 of 300 (40.0%): lower than the step before it (p < 0.0001).
     """  # noqa: E501 - the conclusion is one line
-    checked = _counts(counts)
     if funnel is not None and not isinstance(funnel, Funnel):
-        raise InputError("funnel", "a Funnel", funnel)
+        funnel = Funnel(funnel)
+    funnel, groups, counts = _by_stage(funnel, groups, counts)
+    checked = _counts(counts)
     stages = funnel.stages if funnel is not None else tuple(f"stage {k + 1}" for k in range(checked.shape[-1]))
     return FunnelConversion(counts=checked, stages=stages, groups=groups, level=level)
+
+
+def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:  # noqa: ANN401 - as given
+    """Put counts that are given by the names of the stages into their order."""
+    if hasattr(counts, "columns"):
+        rows = list(getattr(counts, "index", ()))
+        groups = rows if groups is None and all(isinstance(row, str) for row in rows) and rows else groups
+        found: dict[Any, Any] | None = dict(columns_of("counts", counts))
+    else:
+        found = labelled("counts", counts)
+    if found is None:
+        return funnel, groups, counts
+    funnel = Funnel(list(found)) if funnel is None else funnel
+    for stage in (*funnel.stages, *found):
+        if stage not in found or stage not in funnel.stages:
+            raise InputError("counts", f"of the stages {', '.join(funnel.stages)}", stage)
+    return funnel, groups, np.stack([np.asarray(found[stage]) for stage in funnel.stages], axis=-1)
 
 
 def _share(part: Integers, whole: Integers) -> Floats:

@@ -196,7 +196,21 @@ class EventFunnel:
         return _overall_share(self.entered)
 
     def conversion(self, *, level: float = 0.95) -> FunnelConversion:
-        """Conversion of the matured attempts with its intervals; every group needs at least one."""
+        """Conversion of the matured attempts with its intervals; every group needs at least one.
+
+        Raises
+        ------
+        InputError
+            If no window is given, or no attempt of a group has its window over by `as_of`.
+        """
+        if self.window is None:
+            rule = "given to `funnel_from_events` for conversion with intervals"
+            raise InputError("window", rule, None, hint="conversion(result.entered) counts the open ones as lost")
+        empty = np.nonzero(np.atleast_2d(self.matured)[:, 0] == 0)[0].tolist()
+        if empty:
+            who = "all" if self.groups is None else ", ".join(str(self.groups[g]) for g in empty)
+            hint = "a later `as_of`, or without these groups"
+            raise InputError("window", "over by `as_of` for an attempt of every group", who, hint=hint)
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
         return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)
 
@@ -224,23 +238,29 @@ class EventFunnel:
 
     @property
     def conclusion(self) -> str:
-        """What the log says of all attempts together."""
+        """What the log says of all attempts together, and of each group."""
         n, won, lost = len(self), int((self.level == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
             f"By {_plain_time(self.as_of)} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
             f"{lost} are lost, {n - won - lost} still open."
         )
-        n_matured = int(self.is_matured.sum())
+        if self.n_later:
+            text += f" {self.n_later} events came after that moment and are left out."
         if self.window is None:
             return f"{text} Without a window nobody is ever late, so what share will convert cannot be read from them."
-        if not n_matured:
-            return f"{text} No window is over, so what share will convert cannot be read from them yet."
-        reached = self.matured if self.groups is None else self.matured.sum(axis=0)
+        if self.groups is None:
+            return f"{text} {self._about_matured(self.matured)}"
+        lines = [f"{group}: {self._about_matured(row)}" for group, row in zip(self.groups, self.matured, strict=True)]
+        return "\n".join([f"{text} {self._about_matured(self.matured.sum(axis=0))}", *lines])
+
+    def _about_matured(self, reached: Integers) -> str:
+        if not reached[0]:
+            return "No window is over, so what share will convert cannot be read from them yet."
         share = np.asarray(_step_share(reached))
-        weakest = int(np.nanargmin(share))
+        k = int(np.nanargmin(share))
         return (
-            f"{text} Of the {n_matured} whose window is over {reached[-1] / n_matured:.1%} converted; the weakest step "
-            f"is {self.stages[weakest]} to {self.stages[weakest + 1]} ({share[weakest]:.1%})."
+            f"Of the {reached[0]} whose window is over {reached[-1] / reached[0]:.1%} converted; the weakest step is "
+            f"{self.stages[k]} to {self.stages[k + 1]} ({share[k]:.1%})."
         )
 
     def _reached(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
@@ -589,7 +609,7 @@ def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
 
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
-    """Give distinct groups and the place of each row's; a period or a day, which numpy holds as a date, by its ISO text."""
+    """Give distinct groups and the place of each row's; a period or a day that numpy holds as a date by its text."""
     dates = np.asarray(by) if hasattr(by, "dtype") else None
     if dates is not None and dates.dtype.kind == "M" and not np.isnat(dates).any():
         by = dates.astype(np.str_)

@@ -23,6 +23,7 @@ from crmvalue._checks import (
     to_array,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._labels import columns_of
 from crmvalue._values import array_field, checked_field, own, stay_frozen
 from crmvalue.errors import InputError
 
@@ -272,6 +273,21 @@ class LeadScores:
     def total(self) -> Floats:
         """Fit and engagement together."""
         return self.fit + self.engagement
+
+    @property
+    def unmet(self) -> tuple[str, ...]:
+        """Rules that gave points to nobody: their name may be misspelt, or nothing of the kind happened."""
+        met = set(self.item_rule.tolist())
+        return tuple(rule for k, rule in enumerate(self.rule) if k not in met)
+
+    @property
+    def conclusion(self) -> str:
+        """How many leads have each grade, and which rules gave points to nobody."""
+        names, counts = np.unique(self.grade, return_counts=True)
+        grades = ", ".join(f"{n:,} {name}" for name, n in zip(names.tolist(), counts.tolist(), strict=True))
+        n = len(self.customer)
+        text = f"{n:,} lead{'' if n == 1 else 's'}: {grades}."
+        return f"{text} Nobody has points for: {', '.join(self.unmet)}." if self.unmet else text
 
     def explain(self, customer: object) -> tuple[ScoreItem, ...]:
         """Give the score of one lead item by item; the points sum exactly to its total.
@@ -559,8 +575,8 @@ def _fine(points: Any) -> Any:  # noqa: ANN401 - a number or an array of them
 
 
 def _fit_items(rules: tuple[FitRule, ...], attributes: Mapping[str, ArrayLike] | None, n: int) -> _Items:
-    if attributes is not None and not isinstance(attributes, Mapping):
-        raise InputError("attributes", "a mapping from names to columns", type(attributes).__name__)
+    if attributes is not None:
+        attributes = columns_of("attributes", attributes)
     items: _Items = []
     for number, rule in enumerate(rules):
         if attributes is None or rule.attribute not in attributes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
@@ -14,8 +15,6 @@ from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats
@@ -133,7 +132,7 @@ class LeadScoreFit:
         Parameters
         ----------
         X : array_like
-            Signals of each lead, shape (leads, signals).
+            Signals of each lead, shape (leads, signals); of a dataframe the columns of the names learned.
 
         Returns
         -------
@@ -145,7 +144,7 @@ class LeadScoreFit:
         InputError
             If there are not as many columns as signals, or a value is NaN or infinite.
         """
-        x = _matrix(X)
+        x = _matrix(_in_order(X, self.names))
         if x.shape[1] != len(self.names):
             raise InputError("X", f"with {len(self.names)} columns", x.shape)
         prob: Floats = _expit(self.intercept + x @ self.coefficient)
@@ -156,7 +155,7 @@ def fit_lead_score(
     X: ArrayLike,  # noqa: N803 - the usual name of a matrix of columns
     y: ArrayLike,
     *,
-    names: Iterable[str],
+    names: Iterable[str] | None = None,
     penalty: float = 1.0,
     holdout_share: float = 0.3,
     level: float = 0.95,
@@ -171,8 +170,8 @@ def fit_lead_score(
         (leads, signals).
     y : array_like
         Whether the lead bought, True and False or 1 and 0, shape (leads,).
-    names : iterable of str
-        Names of the signals.
+    names : iterable of str, optional
+        Names of the signals; of a dataframe those of the columns to learn from, all of them without it.
     penalty : float, optional
         Weight of half the sum of squares of the standardised coefficients, > 0, against the log-likelihood of all
         training leads. It keeps the coefficients finite where a signal separates the buyers completely.
@@ -222,7 +221,11 @@ def fit_lead_score(
     >>> dict(fit.points(largest=20))
     {'visits': 4, 'asked for a price': 20}
     """
-    x = _matrix(X)
+    if names is None:
+        names = getattr(X, "columns", None)
+    elif not isinstance(names, str) and isinstance(names, Iterable):
+        names = tuple(names)
+    x = _matrix(_in_order(X, names))
     won = as_outcomes("y", y)
     if len(won) != len(x):
         raise InputError("y", f"as long as `X` ({len(x)} rows)", len(won))
@@ -272,6 +275,17 @@ def fit_lead_score(
 class _Solved(NamedTuple):
     beta: Floats
     n_steps: int
+
+
+def _in_order(X: Any, names: object) -> Any:  # noqa: ANN401, N803 - the usual name of a matrix of columns
+    """Columns of a dataframe in the order of the names; a plain array has no names to go by."""
+    if not hasattr(X, "columns") or isinstance(names, str) or not isinstance(names, Iterable):
+        return X
+    columns, wanted = list(X.columns), list(names)
+    for name in wanted:
+        if name not in columns:
+            raise InputError("X", f"a dataframe with the column {name!r}", columns)
+    return np.column_stack([np.asarray(X[name]) for name in wanted]) if wanted else X
 
 
 def _matrix(value: ArrayLike) -> Floats:

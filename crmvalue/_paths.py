@@ -214,18 +214,18 @@ class Paths:
     def conclusion(self) -> str:
         """What the paths hold, and what they leave out."""
         n, won = int(self.n_paths.sum()), int(self.n_conversions.sum())
-        text = f"{n} paths over {len(self.channels)} channels: {won} converted, {n - won} did not."
+        text = (
+            f"{_counted(n, 'path')} over {_counted(len(self.channels), 'channel')}: {won} converted, {n - won} did not."
+        )
         left_out = [
-            (self.n_without_touch, "conversions had no touch"),
-            (self.n_filled, "had none and count as direct"),
-            (self.n_too_old, "touches were before the look-back window"),
-            (self.n_open_paths, "paths are still open and left out"),
-            (self.n_later_touches, "touches and"),
-            (self.n_later_conversions, "conversions came after the end of the log"),
+            (self.n_without_touch, "conversion", "had no touch"),
+            (self.n_filled, "conversion", "had none and counted as direct"),
+            (self.n_too_old, "touch", "came before the look-back window"),
+            (self.n_open_paths, "open path", "left out"),
+            (self.n_later_touches, "touch", "after the end of the log"),
+            (self.n_later_conversions, "conversion", "after the end of the log"),
         ]
-        said = [f"{count} {words}" for count, words in left_out[:4] if count]
-        if self.n_later_touches or self.n_later_conversions:
-            said.append(" ".join(f"{count} {words}" for count, words in left_out[4:]))
+        said = [f"{_counted(count, thing)} {words}" for count, thing, words in left_out if count]
         return f"{text} {'; '.join(said)}." if said else text
 
 
@@ -420,3 +420,8 @@ def _flat_days(days_before: Any, offsets: Integers) -> Floats:  # noqa: ANN401 -
         path = int(np.searchsorted(offsets, error.index, side="right")) - 1
         place = (path, error.index - int(offsets[path]))  # in which path and where in it
         raise InputError("days_before", error.rule, error.value, index=place, count=error.count) from error
+
+
+def _counted(n: int, thing: str) -> str:
+    """Write a number of things in the singular or the plural."""
+    return f"{n:,} {thing}{'' if n == 1 else 'es' if thing.endswith('ch') else 's'}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
@@ -40,6 +41,7 @@ _FEW_DEALS = 16  # whose 2**16 totals are counted one by one
 _GRID = 2**16  # steps of the approximate lattice
 _LARGE_DEALS = 4096  # that stand on it one by one; the others join as one normal amount
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
+_MONTH = re.compile(r"\d{4}-\d{2}")
 _ROUNDING = 1e-12
 _TINY = 1e-12  # rounding of sums of probabilities
 
@@ -218,7 +220,7 @@ def forecast_pipeline(
     probability : array_like
         Probability that it is won, in [0, 1], shape (deals,); for instance of :meth:`StageProbabilities.assign`.
     month : array_like of dates, optional
-        Day on which each deal is expected to close; any day stands for its month.
+        Month in which each deal is expected to close: "2024-06", or any day of it.
     group : array_like, optional
         Manager, source or product of each deal, whole numbers or text.
     level : float, optional
@@ -274,7 +276,7 @@ def forecast_pipeline(
     require_choice("method", method, get_args(ForecastMethod))
     by_month = by_group = None
     if month is not None:
-        months = as_day_column("month", month).astype("datetime64[M]")
+        months = _as_months(month)
         require_same_length(amount=a, month=months)
         by_month = _table(*np.unique(months, return_inverse=True), a, p, level, method)
     if group is not None:
@@ -303,6 +305,15 @@ class Distribution(NamedTuple):
     total: Floats
     prob: Floats
     method: str
+
+
+def _as_months(value: Any) -> Any:  # noqa: ANN401 - as given, and an array of months
+    items = np.asarray(value)
+    if items.dtype.kind == "M":
+        return as_day_column("month", items.astype("datetime64[D]")).astype("datetime64[M]")
+    if items.dtype.kind in "OU" and items.ndim == 1:
+        value = [f"{item}-01" if _MONTH.fullmatch(str(item)) else item for item in items.tolist()]
+    return as_day_column("month", value).astype("datetime64[M]")
 
 
 def _quantile(distribution: Distribution, prob: Floats | float) -> Floats:

@@ -21,6 +21,7 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._funnel_counts import Funnel
 from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -37,6 +38,8 @@ __all__ = ["StageProbabilities", "pipeline_velocity", "share_interval", "stage_p
 
 
 def _stages(value: object) -> tuple[str, ...]:
+    if isinstance(value, Funnel):
+        return value.stages
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InputError("stages", "names of stages in their order", value)
     stages = tuple(as_text("stages", stage) for stage in value)
@@ -59,7 +62,7 @@ class StageProbabilities:
 
     Parameters
     ----------
-    stages : iterable of str
+    stages : Funnel or iterable of str
         Stages in their order.
     n_reached : array_like of int
         Closed deals that reached each stage, shape (stages,); it never rises.
@@ -220,7 +223,9 @@ class StageProbabilities:
         return chance
 
 
-def stage_probabilities(furthest_stage: ArrayLike, won: ArrayLike, *, stages: Iterable[str]) -> StageProbabilities:
+def stage_probabilities(
+    furthest_stage: ArrayLike, won: ArrayLike, *, stages: Funnel | Iterable[str]
+) -> StageProbabilities:
     """Learn from closed deals how often a deal that reached a stage is won.
 
     Parameters
@@ -230,7 +235,7 @@ def stage_probabilities(furthest_stage: ArrayLike, won: ArrayLike, *, stages: It
     won : array_like
         Whether it was won, True and False or 1 and 0, shape (deals,). A won deal has been through all stages,
         whatever is noted as its furthest.
-    stages : iterable of str
+    stages : Funnel or iterable of str
         Stages in their order, without the win itself.
 
     Returns

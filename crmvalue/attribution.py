@@ -18,7 +18,6 @@ happened without a channel: only an experiment shows that.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 import attrs
@@ -34,6 +33,7 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
+from crmvalue._labels import labelled
 from crmvalue._markov import RemovalEffects, markov_removal_effects
 from crmvalue._path_log import paths_from_touches
 from crmvalue._paths import ChannelTransitions, Paths, as_paths, channel_transitions, names_field, path_of_touch
@@ -42,6 +42,8 @@ from crmvalue._values import array_field, count_field, number_column, own, stay_
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -67,6 +69,7 @@ AttributionModel: TypeAlias = Literal[
 ]
 """Who is given credit for a conversion."""
 
+_MOST_NAMED = 10  # channels in a sentence
 _MODELS = get_args(AttributionModel)
 
 
@@ -136,11 +139,13 @@ class Attribution:
         """Who is given how much."""
         order = np.argsort(-self.conversion_credit, kind="stable").tolist()
         given = [
-            f"{self.channels[i]} {'is given ' if i == order[0] else ''}{self.conversion_credit[i]:.10g} "
+            f"{self.channels[i]} {'is given ' if i == order[0] else ''}{_short(self.conversion_credit[i])} "
             f"({self.share[i]:.1%})"
             for i in order
             if self.conversion_credit[i] > 0
         ]
+        if len(given) > _MOST_NAMED:
+            given[_MOST_NAMED:] = [f"{len(given) - _MOST_NAMED} more channels the rest"]
         text = f"Of {self.n_conversions} conversions {', '.join(given)}." if given else "No conversion had a touch."
         if self.n_unattributed:
             text += f" {self.n_unattributed} more had no touch and are given to no channel."
@@ -204,7 +209,7 @@ def attribute(
         Of "position": of the first touch, of all between together, and of the last; they sum to 1. One touch is given
         all; two share as the first weight to the last.
     direct : str, default "direct"
-        Of "last_non_direct": the channel of visits that no other brought.
+        Of "last_non_direct": the channel of visits that no other brought; where no path has it, the model is "last".
     order : {1, 2, 3}, default 1
         Of "markov": how many last touches the next step depends on.
 
@@ -350,7 +355,8 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     attribution : Attribution
         Credits of :func:`attribute`, of the period of the cost.
     cost : mapping or array_like
-        Cost of each channel, >= 0 [money], by name, or in the order of the channels. A free channel costs 0.
+        Cost of each channel, >= 0 [money], by name as a mapping or a column with an index of channels, or in the order
+        of the channels. A free channel costs 0.
 
     Returns
     -------
@@ -371,15 +377,16 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     if not isinstance(attribution, Attribution):
         raise InputError("attribution", "of Attribution, as attribute gives it", type(attribution).__name__)
     names = attribution.channels
-    if isinstance(cost, Mapping):
-        for name in cost:
+    by_channel = labelled("cost", cost)
+    if by_channel is not None:
+        for name in by_channel:
             if name not in names:
                 hint = "a channel without a touch has no credit; leave it out"
                 raise InputError("cost", f"of channels among {names}", name, hint=hint)
         for name in names:
-            if name not in cost:
-                raise InputError("cost", f"given for {name!r} too", tuple(cost), hint="0 for a free channel")
-        cost = [cost[name] for name in names]
+            if name not in by_channel:
+                raise InputError("cost", f"given for {name!r} too", tuple(by_channel), hint="0 for a free channel")
+        cost = [by_channel[name] for name in names]
     money = as_amounts("cost", cost)
     if len(money) != len(names):
         raise InputError("cost", f"one for each of the {len(names)} channels", len(money))
@@ -390,6 +397,11 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
         conversion_credit=attribution.conversion_credit,
         value_credit=attribution.value_credit,
     )
+
+
+def _short(credit: float) -> str:
+    """Write a credit with two decimals where it has any."""
+    return f"{credit:,.2f}".rstrip("0").rstrip(".")
 
 
 @attrs.frozen
@@ -419,6 +431,10 @@ def _one_touch(paths: Paths, model: str, direct: str) -> _Shares:
     row = np.nonzero(paths.n_touches > 0)[0]
     first, last = paths.offsets[row], paths.offsets[row + 1] - 1
     touch = first if model == "first" else last
+    if model == "last_non_direct" and direct not in paths.channels:
+        near = [name for name in paths.channels if name.strip().casefold() == direct.strip().casefold()]
+        if near:
+            raise InputError("direct", "a channel of the paths, letter for letter", direct, hint=f"{near[0]!r}?")
     if model == "last_non_direct" and direct in paths.channels:
         other = np.where(paths.code != paths.channels.index(direct), np.arange(len(paths.code)), -1)
         latest = np.maximum.reduceat(other, first)

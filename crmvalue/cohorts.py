@@ -26,6 +26,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_day_column, as_floats, as_fraction, as_positive, as_whole_number, require
+from crmvalue._labels import labelled
 from crmvalue._retention import NDayRetention, RetentionTriangle, n_day_retention, retention_triangle
 from crmvalue._survival_curve import (
     CohortComparison,
@@ -347,7 +348,7 @@ def cohort_ltv(
     ltv = np.where(triangle.observed, flow.cumsum(axis=1), np.nan)
     cost = payback = None
     if acquisition_cost is not None:
-        cost = _cost_of_each(acquisition_cost, len(triangle.size))
+        cost = _cost_of_each(acquisition_cost, triangle.cohort)
         flow = np.where(triangle.observed, flow, 0.0)
         found = payback_periods(flow, cost, timing="start", interpolate=False)
         payback = np.where(np.isfinite(found), found, np.nan)
@@ -413,7 +414,17 @@ def _project(model: ShiftedBetaGeometric, counts: Floats, n_known: Integers, n_a
     return projected
 
 
-def _cost_of_each(acquisition_cost: ArrayLike, n: int) -> Floats:
+def _cost_of_each(acquisition_cost: ArrayLike, cohort: Dates) -> Floats:
+    n = len(cohort)
+    by_cohort = labelled("acquisition_cost", acquisition_cost)
+    if by_cohort is not None:
+        days = as_day_column("acquisition_cost", list(by_cohort)).tolist()
+        costs = dict(zip(days, by_cohort.values(), strict=True))
+        unlike = sorted(set(days) ^ set(cohort.tolist()))
+        if unlike or len(costs) != len(days):
+            rule = f"for each of the {n} cohorts, by its first day"
+            raise InputError("acquisition_cost", rule, str(unlike[0]) if unlike else "the same day twice")
+        acquisition_cost = [costs[day] for day in cohort.tolist()]
     (cost,) = as_floats(acquisition_cost=acquisition_cost)
     require(cost >= 0, "acquisition_cost", cost, ">= 0")
     if cost.shape not in ((), (n,)):

@@ -259,7 +259,7 @@ class TestPaths:
         assert paths.offsets.tolist() == [0, 2, 2, 3]
         assert (paths.n_paths.tolist(), paths.n_conversions.tolist()) == ([1, 1, 1], [1, 1, 0])
         assert (len(paths), paths.n_without_touch, paths.n_touches.tolist()) == (3, 1, [2, 0, 1])
-        assert paths.conclusion == "3 paths over 2 channels: 2 converted, 1 did not. 1 conversions had no touch."
+        assert paths.conclusion == "3 paths over 2 channels: 2 converted, 1 did not. 1 conversion had no touch."
 
     @pytest.mark.parametrize("flags", [[True, False], np.array([True, False]), [1, 0], np.array([1.0, 0.0])])
     def test_conversions_as_flags_or_numbers(self, flags):
@@ -410,15 +410,15 @@ class TestPathsFromTouches:
         filled = paths_from_touches(**LOG, direct="direct")
         assert (filled.n_without_touch, filled.n_filled) == (0, 1)
         assert by_channel(attribute(filled, model="last")) == {"ad": 0, "direct": 1, "mail": 1}
-        assert filled.conclusion.endswith("2 converted, 1 did not. 1 had none and count as direct.")
+        assert filled.conclusion.endswith("2 converted, 1 did not. 1 conversion had none and counted as direct.")
         late = paths_from_touches(**(LOG | {"conversion_customer": [1, 2]}), direct="ad", look_back_days=1)
         assert (late.channels, late.code.tolist(), late.n_filled, late.n_too_old) == (("ad", "mail"), [0, 0], 2, 3)
 
     def test_says_what_it_leaves_out(self):
         paths = paths_from_touches(**(LOG | {"as_of": "2024-01-20"}), look_back_days=12)
         assert paths.conclusion == (
-            "2 paths over 2 channels: 1 converted, 1 did not. 1 conversions had no touch; 1 paths are still open and "
-            "left out; 0 touches and 1 conversions came after the end of the log."
+            "2 paths over 2 channels: 1 converted, 1 did not. 1 conversion had no touch; 1 open path left out; "
+            "1 conversion after the end of the log."
         )
 
     def test_conversions_at_one_moment_share_their_path(self):

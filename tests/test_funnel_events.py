@@ -274,8 +274,11 @@ class TestFunnelFromEvents:
         assert made.counts.tolist() == [20, 5]
         assert made.level == 0.9
         by = run(log, ["a", "b"], window=2, as_of=10, by=[row[0] % 2 for row in log])
-        with pytest.raises(InputError, match="first stage"):
+        with pytest.raises(InputError, match=r"`window`.*got None"):
             run([(1, "a", 0.0)], ["a", "b"]).conversion()
+        young = run(log, ["a", "b"], window=2, as_of=10, by=["new" if row[0] == 99 else "old" for row in log])
+        with pytest.raises(InputError, match=r"`window`.*got 'new'"):
+            young.conversion()
         assert by.conversion().groups == ("0", "1")
 
     @pytest.mark.parametrize(

@@ -205,7 +205,7 @@ class TestConversion:
             ({"counts": [[[10, 5]]]}, "counts", None),
             ({"counts": [10, np.nan]}, "counts", 1),
             ({"counts": [10, 5, 2], "funnel": Funnel(["a", "b"])}, "counts", None),
-            ({"counts": [10, 5], "funnel": ["a", "b"]}, "funnel", None),
+            ({"counts": [10, 5], "funnel": ["a", "a"]}, "stages", 1),
             ({"counts": [10, 5], "groups": ["a"]}, "groups", None),
             ({"counts": [[10, 5]]}, "groups", None),
             ({"counts": [[10, 5]], "groups": ["a", "b"]}, "groups", None),

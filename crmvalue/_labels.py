@@ -1,0 +1,59 @@
+"""Values by name: mappings and labelled columns, which must never be taken for plain arrays in some other order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crmvalue.errors import InputError
+
+__all__ = ["by_name", "columns_of", "labelled"]
+
+
+def labelled(name: str, value: object) -> dict[Any, Any] | None:
+    """Labels and values of a mapping or of a column with an index; None for what has none, or row numbers only."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    index, items = getattr(value, "index", None), getattr(value, "items", None)
+    if index is None or callable(index) or not callable(items) or hasattr(value, "columns"):
+        return None
+    pairs = list(items())
+    labels = [label for label, _ in pairs]
+    if labels == list(range(len(labels))):
+        return None
+    if len(set(labels)) != len(labels):
+        raise InputError(name, "with different labels in its index", next(x for x in labels if labels.count(x) > 1))
+    return dict(pairs)
+
+
+def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401 - columns of any kind
+    """Bring columns that are given by name into one order; what is not labelled passes as it is.
+
+    The order is that of `names`, or of the labels of the first column; with the columns come the names, None where the
+    labels are no texts.
+    """
+    found = {name: labelled(name, value) for name, value in inputs.items()}
+    first = next((name for name, labels in found.items() if labels is not None), None)
+    if first is None:
+        return names, tuple(inputs.values())
+    order = list(found[first] or ())
+    if names is not None and not isinstance(names, str) and all(isinstance(label, str) for label in order):
+        order = list(names)
+    for name, labels in found.items():
+        if labels is None:
+            raise InputError(name, f"given by name, as `{first}` is", inputs[name], hint="or all as plain lists")
+        unlike = set(order) ^ set(labels)
+        if unlike:
+            raise InputError(name, f"of the names {', '.join(map(str, order))}", min(map(str, unlike)))
+    columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
+    return order if all(isinstance(label, str) for label in order) else names, columns
+
+
+def columns_of(name: str, value: object) -> Mapping[str, Any]:
+    """Columns by name of a mapping or of a dataframe of any kind."""
+    if isinstance(value, Mapping):
+        return value
+    columns = getattr(value, "columns", None)
+    if columns is None or not hasattr(value, "__getitem__"):
+        raise InputError(name, "a mapping from names to columns, or a dataframe", type(value).__name__)
+    return {column: value[column] for column in columns}
