@@ -40,6 +40,12 @@ _MOST_DEALS = 20_000  # on an exact lattice
 _FEW_DEALS = 16  # whose 2**16 totals are counted one by one
 _GRID = 2**16  # steps of the approximate lattice
 _LARGE_DEALS = 4096  # that stand on it one by one; the others join as one normal amount
+_RARE = 0.05  # probability below which wins, or losses, are rare
+_TERMS = 6  # of the series for rare ones
+_GAP = 100.0  # times as large as all smaller deals together: such deals stay off the lattice of the others
+_NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below which a total is taken as normal
+_FINER = 4.0  # times as fine a lattice, for which rare wins go together although there is room for each
+_MOST_PAIRS = 2**22  # of totals above and below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _ROUNDING = 1e-12
@@ -248,9 +254,14 @@ def forecast_pipeline(
     amounts are at most 1,048,576 such units and at most 20,000 deals are open; by counting all totals where at most 16
     deals are. Deals of probability 0 or 1 are not open and cost nothing.
 
-    *Grid*: a lattice of 65,536 steps. Each amount is shared between its two neighbours so that its mean is kept [1]_,
-    which adds at most a quarter of a squared step to the variance of each deal. Beyond 4,096 deals the smaller ones
-    join as one normal amount of their mean and variance.
+    *Grid*: a lattice of 65,536 steps from the least total to the largest that can be expected, so that totals are good
+    to a few steps. Each amount is shared between its two neighbours so that its mean is kept [1]_, which adds at most a
+    quarter of a squared step to the variance of each deal. As many of the smallest deals as are normal together (the
+    sum of their absolute third moments below 0.01 times their variance to the power of 3/2), and those beyond 4,096
+    otherwise, join as one normal amount of their mean and variance. Deals with a probability below 0.05 or above 0.95
+    go together, by six terms of the logarithm of their characteristic function, where that makes room for a finer
+    lattice. Deals over a hundred times as large as all smaller ones together are counted apart, where they have few
+    totals.
 
     Deals that a common cause wins or loses together spread more than this says, and an error of the probabilities is
     not in the interval: give the low and the high ends of their intervals to see what it does.
@@ -435,24 +446,103 @@ def _convolve(one: Floats, other: Floats) -> Floats:
 
 
 def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
-    """Large deals one by one on a lattice, each amount shared between its neighbours; the rest as a normal amount."""
-    order = np.argsort(-a * a * p * (1 - p), kind="stable")
-    large, small = order[:_LARGE_DEALS], order[_LARGE_DEALS:]
+    """Deals on a lattice: common ones one by one, rare wins and rare losses together, the smallest as a normal amount.
+
+    Few deals that are larger by far than all others have totals of their own, so that the rest keeps a fine lattice.
+    """
+    order = np.argsort(-a, kind="stable")
+    a, p = a[order], p[order]
+    rest = np.append(a[::-1].cumsum()[::-1][1:], 0.0)
+    gaps = np.nonzero((a > _GAP * rest) & (rest > 0))[0]
+    if len(gaps):
+        n = int(gaps[0]) + 1
+        up, low = (distribution_of_total(a[part], p[part], "auto") for part in (slice(n), slice(n, None)))
+        if len(up.total) * len(low.total) <= _MOST_PAIRS:
+            return _combined(up, low, sure)
+
+    is_small = np.arange(len(a)) >= len(a) - _n_normal(a, p)
+    is_win, is_loss = (p < _RARE) & ~is_small, (p > 1 - _RARE) & ~is_small
+    reach = [_reach(a[is_win], p[is_win]), _reach(a[is_loss], 1 - p[is_loss])]
+    is_rare = is_win | is_loss
+    n_alone, alone = np.count_nonzero(~is_small), float(a[~is_small].sum())
+    if n_alone <= _LARGE_DEALS and alone <= _FINER * (float(a[~is_small & ~is_rare].sum()) + sum(reach)):
+        is_win = is_loss = is_rare = np.zeros(len(a), dtype=bool)
+        reach = [0.0, 0.0]
+    common = np.nonzero(~is_rare & ~is_small)[0]
+    common = common[np.argsort(-(a[common] ** 2) * p[common] * (1 - p[common]), kind="stable")]
+    large, small = common[:_LARGE_DEALS], np.append(common[_LARGE_DEALS:], np.nonzero(is_small)[0])
     mean, deviation = float(a[small] @ p[small]), _deviation(a[small], p[small])
-    step = (float(a[large].sum()) + 2 * _REACH * deviation) / _GRID
-    by_size = large[np.argsort(a[large], kind="stable")]
+    step = (float(a[large].sum()) + 2 * _REACH * deviation + sum(reach)) / _GRID
+
+    by_size = large[::-1][np.argsort(a[large[::-1]], kind="stable")]
     parts = [_shared(amount / step, chance) for amount, chance in zip(a[by_size], p[by_size], strict=True)]
     offset = sure + mean
     if deviation > 0:
         from scipy import special
 
-        reach = math.ceil(_REACH * deviation / step)
-        ends = (np.arange(-reach, reach + 2) - 0.5) * (step / deviation)
+        far = math.ceil(_REACH * deviation / step)
+        ends = (np.arange(-far, far + 2) - 0.5) * (step / deviation)
         parts.append(np.diff(special.ndtr(ends)))
-        offset -= reach * step
+        offset -= far * step
+    if reach[0]:
+        parts.append(_rare(a[is_win] / step, p[is_win], reach[0] / step))
+    if reach[1]:
+        parts.append(_rare(a[is_loss] / step, 1 - p[is_loss], reach[1] / step)[::-1])
+        offset += float(a[is_loss].sum()) - (len(parts[-1]) - 1) * step
     prob = _convolve_all(parts)
-    total = np.clip(np.arange(len(prob)) * step + offset, sure, sure + a.sum())
-    return _trim(total, prob, "grid")
+    total = np.clip(np.arange(len(prob)) * step + offset, sure, sure + float(a.sum()))
+    return _merged(total, prob)
+
+
+def _n_normal(a: Floats, p: Floats) -> int:
+    """Count the smallest deals that are as good as normal together, by the ratio of Berry and Esseen; a descends."""
+    variance = (a**2 * p * (1 - p))[::-1].cumsum()
+    third = (a**3 * p * (1 - p) * (p**2 + (1 - p) ** 2))[::-1].cumsum()
+    normal = np.nonzero(third < _NORMAL * variance**1.5)[0]
+    return int(normal[-1]) + 1 if len(normal) else 0
+
+
+def _combined(one: Distribution, other: Distribution, sure: float) -> Distribution:
+    total = np.add.outer(one.total, other.total).ravel() + sure
+    order = np.argsort(total, kind="stable")
+    return _merged(total[order], np.multiply.outer(one.prob, other.prob).ravel()[order])
+
+
+def _merged(total: Floats, prob: Floats) -> Distribution:
+    """Distribution on a lattice, equal totals as one."""
+    first = np.append(True, np.diff(total) > 0).nonzero()[0]
+    return _trim(total[first], np.add.reduceat(prob, first), "grid")
+
+
+def _reach(a: Floats, p: Floats) -> float:
+    """Total that rare wins exceed with a probability below 1e-15, by Chernoff's bound; 0 without deals."""
+    if not len(a):
+        return 0.0
+    largest = float(a.max())
+    t = np.geomspace(1e-4, 8.0, 200)
+    return min(largest * float(((np.expm1(t) * (a @ p) / largest + 35) / t).min()), float(a.sum()))
+
+
+def _rare(steps: Floats, p: Floats, reach: float) -> Floats:
+    r"""Distribution of the total of deals that are seldom won, from the logarithm of its characteristic function.
+
+    :math:`\log(1 + p (z - 1)) = \sum_k (-1)^{k+1} p^k (z - 1)^k / k` with :math:`z = e^{i \omega a}`; the powers of z
+    are amounts 2a, 3a, ... on the lattice, so that all deals are added up before one transform.
+    """
+    from scipy import fft
+
+    size = fft.next_fast_len(math.ceil(reach) + 3, real=True)
+    log_transform = np.zeros(size)
+    for m in range(_TERMS + 1):
+        weight = sum((-1) ** (m + 1) * math.comb(k, m) / k * p**k for k in range(max(m, 1), _TERMS + 1))
+        below = np.floor(m * steps)
+        share = m * steps - below
+        place = below.astype(np.int64) % size
+        log_transform += np.bincount(place, weight * (1 - share), size)
+        log_transform += np.bincount((place + 1) % size, weight * share, size)
+    prob: Floats = fft.irfft(np.exp(fft.rfft(log_transform)), size)
+    prob[prob < 1e-17] = 0.0  # rounding
+    return prob
 
 
 def _shared(steps: float, p: float) -> Floats:

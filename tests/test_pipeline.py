@@ -121,6 +121,31 @@ class TestForecastPipeline:
         assert np.abs(exact.quantile(prob) - grid.quantile(prob)).max() <= 1 + n**0.5 * step
         assert grid.total @ grid.prob_total == pytest.approx(exact.expected, rel=1e-9)
 
+    @pytest.mark.parametrize("flip", [False, True])
+    @pytest.mark.parametrize(("n", "p"), [(30_000, 1e-5), (40_000, 2e-4), (3_000, 0.049)])
+    def test_many_rare_wins_or_losses_are_binomial(self, n, p, flip):
+        """Amounts without a common unit, all alike: the total is their amount times a binomial number."""
+        amount = np.full(n, 100 / 3)
+        forecast = forecast_pipeline(amount, np.full(n, 1 - p if flip else p))
+        assert forecast.method == "grid"
+        number = stats.binom(n, 1 - p if flip else p)
+        k = np.unique(number.ppf([0.001, 0.1, 0.3, 0.5, 0.7, 0.9, 0.999]))
+        np.testing.assert_allclose(forecast.prob_at_least((k - 0.4) * 100 / 3), number.sf(k - 1), atol=1e-9)
+        mean = forecast.total @ forecast.prob_total
+        assert mean == pytest.approx(forecast.expected, rel=1e-8)
+        deviation = math.sqrt((forecast.total - mean) ** 2 @ forecast.prob_total)
+        assert deviation == pytest.approx(forecast.standard_deviation, rel=1e-5)
+        assert (np.diff(forecast.total) > 0).all()
+
+    def test_a_deal_that_dwarfs_the_others_leaves_them_their_distribution(self):
+        rng = np.random.default_rng(0)
+        amount, probability = np.append(1e9, rng.random(200) * 100 + 0.001), np.append(0.1, np.full(200, 0.5))
+        forecast = forecast_pipeline(amount, probability)
+        alone = forecast_pipeline(amount[1:], probability[1:])
+        goals = np.array([4000, 5000, 5500, 6000])
+        np.testing.assert_allclose(forecast.prob_at_least(goals), 0.1 + 0.9 * alone.prob_at_least(goals), atol=1e-9)
+        assert forecast.prob_at_least([8000, 1e9]) == pytest.approx([0.1, 0.1], abs=1e-9)
+
     def test_more_deals_than_the_lattice_takes_are_close_to_exact(self):
         """Some large deals stand alone, 8,000 small ones join as a normal amount."""
         rng = np.random.default_rng(5)
