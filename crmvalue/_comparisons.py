@@ -11,7 +11,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from crmvalue.typing import FloatOrArray, Floats
 
-__all__ = ["holm", "newcombe", "p_text"]
+__all__ = ["fisher_p", "holm", "newcombe", "p_text"]
 
 
 def holm(p_value: Floats) -> Floats:
@@ -33,3 +33,20 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
 def p_text(p: float) -> str:
     """Write a p-value with the digits it deserves."""
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
+
+
+def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
+    """P-value of Fisher's test: chance of all tables that are no likelier than this one, its margins given.
+
+    Neighbouring tables have a ratio of chances in whole numbers, which keeps the digits where scipy's logarithms of
+    factorials lose them, above some millions.
+    """
+    if x1 + x0 > n1 + n0 - x1 - x0:
+        x1, x0 = n1 - x1, n0 - x0
+    low, high = max(0, x1 + x0 - n0), min(n1, x1 + x0)
+    k = np.arange(low, high, dtype=np.float64)
+    with np.errstate(divide="ignore"):  # log of 0 cannot occur between low and high
+        steps = np.log((n1 - k) / (k + 1)) + np.log((x1 + x0 - k) / (n0 - x1 - x0 + k + 1))
+    log_chance = np.concatenate(([0.0], np.cumsum(steps)))
+    chance = np.exp(log_chance - log_chance.max())
+    return min(1.0, float(chance[chance <= chance[x1 - low] * (1 + 1e-7)].sum() / chance.sum()))

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._bayes import best_of_betas
 from crmvalue._checks import as_counts, read_json, require
-from crmvalue._comparisons import newcombe, p_text
+from crmvalue._comparisons import fisher_p, newcombe, p_text
 from crmvalue._experiment_arms import (
     Correction,
     adjusted,
@@ -172,7 +172,7 @@ class ProportionComparison:
         variants = variants_of(len(self.names), self.control)
         for row in np.nonzero(self.is_exact)[0].tolist():
             x1, n1 = int(self.successes[variants[row]]), int(self.trials[variants[row]])
-            p[row] = _fisher(x1, n1, x0, n0)
+            p[row] = fisher_p(x1, n1, x0, n0)
         return np.asarray(p)
 
     @property
@@ -321,20 +321,3 @@ def compare_proportions(
         level=level,
         correction=correction,
     )
-
-
-def _fisher(x1: int, n1: int, x0: int, n0: int) -> float:
-    """P-value of Fisher's test: chance of all tables that are no likelier than this one, its margins given.
-
-    Neighbouring tables have a ratio of chances in whole numbers, which keeps the digits where scipy's logarithms of
-    factorials lose them, above some millions.
-    """
-    if x1 + x0 > n1 + n0 - x1 - x0:
-        x1, x0 = n1 - x1, n0 - x0
-    low, high = max(0, x1 + x0 - n0), min(n1, x1 + x0)
-    k = np.arange(low, high, dtype=np.float64)
-    with np.errstate(divide="ignore"):  # log of 0 cannot occur between low and high
-        steps = np.log((n1 - k) / (k + 1)) + np.log((x1 + x0 - k) / (n0 - x1 - x0 + k + 1))
-    log_chance = np.concatenate(([0.0], np.cumsum(steps)))
-    chance = np.exp(log_chance - log_chance.max())
-    return min(1.0, float(chance[chance <= chance[x1 - low] * (1 + 1e-7)].sum() / chance.sum()))

@@ -52,7 +52,7 @@ def _days(value: object) -> tuple[str, ...]:
         raise InputError("days", f"some of {', '.join(_WEEK)}", value)
     days = list(value)
     for index, day in enumerate(days):
-        if day not in _WEEK or day in days[:index]:
+        if not isinstance(day, str) or day not in _WEEK or day in days[:index]:
             raise InputError("days", f"some of {', '.join(_WEEK)}, each once", day, index=index)
     if not days:
         raise InputError("days", "at least one day of the week", days)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_outcomes, as_whole_number, require, require_same_length
+from crmvalue._checks import (
+    as_amounts,
+    as_column,
+    as_fraction,
+    as_outcomes,
+    as_whole_number,
+    require,
+    require_same_length,
+)
 from crmvalue._comparisons import p_text
 from crmvalue._pipeline import distribution_of_total
 from crmvalue._stage_probabilities import share_interval
@@ -20,6 +28,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers, Interval
 
     Bools = npt.NDArray[np.bool_]
+
+_ROUNDING = 1e-9
 
 __all__ = ["ForecastCalibration", "forecast_calibration"]
 
@@ -45,6 +55,10 @@ class ForecastCalibration:
         The same of somebody who always says the share that was won in the end.
     p_value_total : float
         Test of the number of won deals in all: two-sided, from its distribution under the forecast.
+    amount_expected, amount_won : float or None
+        Money forecast and money that came [money]; None without amounts.
+    p_value_amount : float or None
+        Test of the money that came, as of the number of won deals.
     p_value : float
         Spiegelhalter's test of the single probabilities; NaN where they are all 0, 1/2 or 1, which it cannot test.
 
@@ -66,6 +80,9 @@ class ForecastCalibration:
     brier_score_constant: float
     p_value_total: float
     p_value: float = attrs.field(eq=repr)  # NaN equals NaN
+    amount_expected: float | None = None
+    amount_won: float | None = None
+    p_value_amount: float | None = None
 
     @property
     def mean_probability(self) -> Floats:
@@ -95,8 +112,15 @@ class ForecastCalibration:
             single = f"The single probabilities do not fit what came ({p_text(self.p_value)}, "
         else:
             single = f"Nothing shows that the single probabilities are wrong ({p_text(self.p_value)}, "
+        money = ""
+        if self.p_value_amount is not None:
+            side = "beyond" if self.p_value_amount < alpha else "within"
+            money = (
+                f"Of {self.amount_expected:,.0f} forecast {self.amount_won:,.0f} came, {side} what chance explains "
+                f"({p_text(self.p_value_amount)}). "
+            )
         return (
-            f"Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
+            f"{money}Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
             f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
         )
 
@@ -119,7 +143,12 @@ class ForecastCalibration:
 
 
 def forecast_calibration(
-    probability: ArrayLike, won: ArrayLike, *, n_bins: int = 10, level: float = 0.95
+    probability: ArrayLike,
+    won: ArrayLike,
+    *,
+    amount: ArrayLike | None = None,
+    n_bins: int = 10,
+    level: float = 0.95,
 ) -> ForecastCalibration:
     r"""Hold past forecasts against what came of them.
 
@@ -129,6 +158,8 @@ def forecast_calibration(
         Probability that each deal, closed since, was given, in [0, 1], shape (deals,).
     won : array_like
         Whether it was won, True and False or 1 and 0, shape (deals,).
+    amount : array_like, optional
+        Amount of each deal [money], >= 0: then the money that came is held against the money forecast too.
     n_bins : int, optional
         Bins of equal width, 1 to 1,000. Each holds its lower end, the last one both.
     level : float, optional
@@ -172,10 +203,20 @@ def forecast_calibration(
     require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
     n = as_whole_number("n_bins", n_bins, low=1, high=1000)
     level = as_fraction("level", level)
-    edge = np.linspace(0.0, 1.0, n + 1)
+    edge = np.arange(n + 1) / n  # 0.3 itself, not the float above it
     bin_ = np.minimum(np.searchsorted(edge, p, side="right") - 1, n - 1)
     rate = y.mean()
     p_value_total, p_value = _calibration_tests(p, y)
+    money: dict[str, float] = {}
+    if amount is not None:
+        a = as_amounts("amount", amount)
+        require_same_length(probability=p, amount=a)
+        require(a >= 0, "amount", a, ">= 0")
+        money = {
+            "amount_expected": float(a @ p),
+            "amount_won": float(a[y].sum()),
+            "p_value_amount": _two_tails(a, p, y),
+        }
     return ForecastCalibration(
         edge=own(edge),
         n_deals=own(np.bincount(bin_, minlength=n)),
@@ -186,6 +227,7 @@ def forecast_calibration(
         brier_score_constant=float(rate * (1 - rate)),
         p_value_total=p_value_total,
         p_value=p_value,
+        **money,
     )
 
 
@@ -194,10 +236,18 @@ def _calibration_tests(p: Floats, y: Bools) -> tuple[float, float]:
 
     if np.any((p == 1) & ~y) or np.any((p == 0) & y):
         return 0.0, 0.0
-    wins = distribution_of_total(np.ones(len(p)), p, "auto")
-    up_to = float(wins.prob[wins.total <= y.sum() + 0.5].sum())
-    at_least = float(wins.prob[wins.total >= y.sum() - 0.5].sum())
     weight = 1 - 2 * p
     spread = float(np.sum(weight**2 * p * (1 - p)))
     z = float(np.sum((y - p) * weight)) / math.sqrt(spread) if spread > 0 else math.nan
-    return min(1.0, 2 * up_to, 2 * at_least), 2 * float(special.ndtr(-abs(z)))
+    return _two_tails(np.ones(len(p)), p, y), 2 * float(special.ndtr(-abs(z)))
+
+
+def _two_tails(a: Floats, p: Floats, y: Bools) -> float:
+    """Twice the smaller probability of a total at most, or at least, as large as what was won."""
+    if np.any((p == 1) & ~y & (a > 0)) or np.any((p == 0) & y & (a > 0)):
+        return 0.0
+    forecast, won = distribution_of_total(a, p, "auto"), float(a[y].sum())
+    slack = _ROUNDING * won
+    up_to = float(forecast.prob[forecast.total <= won + slack].sum())
+    at_least = float(forecast.prob[forecast.total >= won - slack].sum())
+    return min(1.0, 2 * up_to, 2 * at_least)

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
-from crmvalue._comparisons import p_text
+from crmvalue._comparisons import fisher_p, p_text
 from crmvalue._labels import columns_of, labelled
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -43,9 +43,11 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checke
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError(name, "a list of names", value)
     names = tuple(as_text(name, item) for item in value)
+    seen: set[str] = set()
     for place, item in enumerate(names):
-        if not item.strip() or item in names[:place]:
+        if not item.strip() or item in seen:
             raise InputError(name, "different names, none of them empty", item, index=place)
+        seen.add(item)
     return names
 
 
@@ -353,6 +355,8 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
         found = labelled("counts", counts)
     if found is None:
         return funnel, groups, counts
+    if len(found) < 2:
+        raise InputError("counts", "of at least two stages", counts)
     funnel = Funnel(list(found)) if funnel is None else funnel
     for stage in (*funnel.stages, *found):
         if stage not in found or stage not in funnel.stages:
@@ -371,8 +375,8 @@ def _two_proportions(row: Integers, one: int, other: int) -> float:
 
     table = np.array([[row[k + 1], row[k] - row[k + 1]] for k in (one, other)], dtype=np.float64)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    if expected.min() < _FEW and table.sum() < 2**31:
-        return float(stats.fisher_exact(table.astype(np.int64)).pvalue)
+    if expected.min() < _FEW:
+        return fisher_p(int(row[one + 1]), int(row[one]), int(row[other + 1]), int(row[other]))
     if expected.min() == 0:  # all moved on, or none did, in both
         return 1.0
     return float(stats.chi2_contingency(table, correction=False).pvalue)

@@ -11,6 +11,7 @@ from crmvalue._checks import (
     as_column,
     as_time,
     as_time_column,
+    is_missing_object,
     require,
     require_choice,
     require_same_length,
@@ -95,7 +96,7 @@ class EventFunnel:
     n_without_entry : int
         Those of them with no attempt.
     n_before_entry : int
-        Events of steps before the entry of their customer's first attempt: they count for nothing.
+        Events of steps before the entry of their customer's first attempt that counts: they count for nothing.
     n_other : int
         Events by `as_of` that the funnel does not name.
     n_later : int
@@ -235,6 +236,36 @@ class EventFunnel:
             matured=self.matured,
             step_conversion=np.concatenate((steps, last), axis=-1),
         )
+
+    def of_group(self, group: Any) -> EventFunnel:  # noqa: ANN401 - any of the groups
+        """Give the attempts of one group alone, such as for :func:`time_in_stage`.
+
+        Parameters
+        ----------
+        group : str or int
+            One of `groups`.
+
+        Returns
+        -------
+        EventFunnel
+            Its attempts, without groups. Of what is counted in customers and events only `n_customers` is kept, as
+            those with an attempt.
+
+        Raises
+        ------
+        InputError
+            If there is no such group.
+        """
+        if self.groups is None or self.group is None or group not in self.groups:
+            raise InputError("group", f"one of {self.groups}", group)
+        rows = np.nonzero(self.group == self.groups.index(group))[0]
+        columns = ("customer", "level", "is_lost", "is_matured", "step_time", "ended_at", "skipped", "n_returns")
+        kept: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in columns
+        }
+        n = len(np.unique(kept["customer"]))
+        none: dict[str, Any] = dict.fromkeys(("n_without_entry", "n_before_entry", "n_other", "n_later"), 0)
+        return attrs.evolve(self, **kept, **none, group=None, groups=None, n_customers=n)
 
     @property
     def conclusion(self) -> str:
@@ -387,7 +418,8 @@ def funnel_from_events(
         rows stand; "error" raises.
     by : array_like, optional
         A value per event to break down by, such as a source, a manager, a product or a period: text, whole numbers or
-        numpy's dates (``time.astype("datetime64[M]")``), which become text. Two at once are one text of both.
+        numpy's dates (``time.astype("datetime64[M]")``), which become text. Two at once are one text of both. It may be
+        missing where it is not read, as on all rows but the entries.
     belongs_to : {"entry", "last"}, default "entry"
         Whether an attempt belongs to the value at its entry or at the last step it reached.
     absent : {"error", "allow"}, default "error"
@@ -482,6 +514,12 @@ def funnel_from_events(
         log = sorted_log(events, ties)
         attempts = choose(follow(log, rules, length, until, order, reentry), reentry)
         found = outcome(log, rules, attempts, belongs_to, n_before)
+    if groups is not None and found.group is not None:
+        unknown = np.nonzero(found.group == len(groups))[0]
+        if len(unknown):
+            where = "entry" if belongs_to == "entry" else "last step"
+            rule, first = f"known at the {where} of every attempt", ids[found.who[unknown[0]]]
+            raise InputError("by", rule, f"nothing for customer {first}", count=len(unknown))
     return EventFunnel(
         customer=own(ids[found.who]),
         level=own(found.level),
@@ -610,10 +648,22 @@ def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     """Give distinct groups and the place of each row's; a period or a day that numpy holds as a date by its text."""
-    dates = np.asarray(by) if hasattr(by, "dtype") else None
-    if dates is not None and dates.dtype.kind == "M" and not np.isnat(dates).any():
-        by = dates.astype(np.str_)
-    return encode_customers("by", by)
+    column = np.asarray(by, dtype=None if hasattr(by, "dtype") else object)
+    if column.ndim != 1:
+        raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
+    if column.dtype.kind == "M":
+        unknown = np.isnat(column)
+        column = column.astype(np.str_).astype(object)
+        column[unknown] = None
+    missing: Bools = np.zeros(len(column), dtype=bool)
+    if column.dtype.kind in "Of":
+        missing = np.fromiter((is_missing_object(item) for item in column.tolist()), dtype=bool, count=len(column))
+    if not missing.any() or missing.all():
+        return encode_customers("by", column if column.dtype.kind != "O" else column.tolist())
+    groups, found = encode_customers("by", column[~missing].tolist())
+    code = np.full(len(column), len(groups))  # after all groups, so that at one moment a known one comes first
+    code[~missing] = found
+    return groups, code
 
 
 def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:

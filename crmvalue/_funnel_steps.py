@@ -51,6 +51,8 @@ def as_window(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked he
     if isinstance(value, timedelta):
         days = value / timedelta(days=1)
     elif isinstance(value, np.timedelta64) and not np.isnat(value):
+        if np.datetime_data(value.dtype)[0] in {"Y", "M", "generic"}:
+            raise InputError(name, "of a fixed length: days, hours or shorter", str(value))
         days = float(value / np.timedelta64(1, "D"))
     else:
         days = as_positive(name, value)

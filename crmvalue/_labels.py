@@ -41,7 +41,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  #
         order = list(names)
     for name, labels in found.items():
         if labels is None:
-            raise InputError(name, f"given by name, as `{first}` is", inputs[name], hint="or all as plain lists")
+            raise InputError(first, f"given in order, as `{name}` is, or both by name", inputs[first])
         unlike = set(order) ^ set(labels)
         if unlike:
             raise InputError(name, f"of the names {', '.join(map(str, order))}", min(map(str, unlike)))

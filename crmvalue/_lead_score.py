@@ -100,6 +100,8 @@ class Signal:
 def _words(value: object) -> tuple[str | float, ...] | None:
     if value is None:
         return None
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     items = (value,) if isinstance(value, str | bool | int | float) else value
     if not isinstance(items, Iterable):
         raise InputError("equals", "a word, a number or True or False, or several of them", value)

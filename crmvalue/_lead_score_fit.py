@@ -368,7 +368,7 @@ def _auc(score: Floats, won: npt.NDArray[np.bool_]) -> float:
 def _auc_interval(auc: float, m: int, n: int, level: float) -> Interval:
     from scipy import optimize, special
 
-    z = float(special.ndtri((1 + level) / 2))
+    z = -float(special.ndtri((1 - level) / 2))
     middle = (m + n) / 2 - 1
 
     def spread(theta: float) -> float:  # z^2 times the variance, without the factor theta (1 - theta)

@@ -18,6 +18,7 @@ from crmvalue._checks import (
     require,
     require_choice,
     require_same_length,
+    to_array,
 )
 from crmvalue._customers import encode_customers
 from crmvalue._values import array_field, own, stay_frozen
@@ -319,7 +320,7 @@ class Distribution(NamedTuple):
 
 
 def _as_months(value: Any) -> Any:  # noqa: ANN401 - as given, and an array of months
-    items = np.asarray(value)
+    items, _ = to_array("month", value, "a column of months or days")
     if items.dtype.kind == "M":
         return as_day_column("month", items.astype("datetime64[D]")).astype("datetime64[M]")
     if items.dtype.kind in "OU" and items.ndim == 1:

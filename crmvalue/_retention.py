@@ -430,7 +430,9 @@ def retention_triangle(
         code, day = code[known], day[known]
         money = None if money is None else money[known]
     bought = None if money is None or not (money < 0).any() else money >= 0
-    if len(day) == 0 or (bought is not None and not bought.any()):
+    if len(day) and bought is not None and not bought.any():
+        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
+    if len(day) == 0:
         raise InputError("as_of", f"on or after the first purchase of the log ({columns['date'].min()})", today)
 
     column = _period_table(day, period)

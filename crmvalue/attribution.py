@@ -356,7 +356,7 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
         Credits of :func:`attribute`, of the period of the cost.
     cost : mapping or array_like
         Cost of each channel, >= 0 [money], by name as a mapping or a column with an index of channels, or in the order
-        of the channels. A free channel costs 0.
+        of the channels. A free channel costs 0; one that is named here and touched nobody has no credit.
 
     Returns
     -------
@@ -366,7 +366,7 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     Raises
     ------
     InputError
-        If a cost is missing, negative, or of a channel that the paths do not know.
+        If a cost is missing or negative.
 
     Examples
     --------
@@ -379,13 +379,10 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     names = attribution.channels
     by_channel = labelled("cost", cost)
     if by_channel is not None:
-        for name in by_channel:
-            if name not in names:
-                hint = "a channel without a touch has no credit; leave it out"
-                raise InputError("cost", f"of channels among {names}", name, hint=hint)
         for name in names:
             if name not in by_channel:
                 raise InputError("cost", f"given for {name!r} too", tuple(by_channel), hint="0 for a free channel")
+        names += tuple(name for name in by_channel if name not in names)
         cost = [by_channel[name] for name in names]
     money = as_amounts("cost", cost)
     if len(money) != len(names):
@@ -394,9 +391,14 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     return ChannelReturns(
         channels=names,
         cost=money,
-        conversion_credit=attribution.conversion_credit,
-        value_credit=attribution.value_credit,
+        conversion_credit=_or_nothing(attribution.conversion_credit, len(names)),
+        value_credit=None if attribution.value_credit is None else _or_nothing(attribution.value_credit, len(names)),
     )
+
+
+def _or_nothing(credit: Floats, n: int) -> Floats:
+    """Credits, and 0 for channels beyond them, which no path has touched."""
+    return np.concatenate((credit, np.zeros(n - len(credit))))
 
 
 def _short(credit: float) -> str:

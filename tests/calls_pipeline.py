@@ -37,8 +37,8 @@ CALLS = [
     ),
     Call(
         forecast_calibration,
-        {"probability": [0.2, 0.8, 0.5], "won": [False, True, True], "n_bins": 5},
-        out_of_range={"probability": -0.1, "n_bins": 0, "level": 1.0},
+        {"probability": [0.2, 0.8, 0.5], "won": [False, True, True], "amount": [5.0, 8.0, 2.0], "n_bins": 5},
+        out_of_range={"probability": -0.1, "amount": -1.0, "n_bins": 0, "level": 1.0},
     ),
     Call(
         fit_lead_score,

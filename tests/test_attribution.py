@@ -737,7 +737,7 @@ class TestChannelReturns:
         "cost",
         [
             {"ad": 1, "mail": 2},
-            {"ad": 1, "mail": 2, "shop": 3, "tv": 4},
+            {"ad": 1, "mail": 2, "shop": 3, "tv": -4},
             {"ad": 1, "mail": 2, "shop": -3},
             {"ad": 1, "mail": 2, "shop": np.nan},
             [1, 2],

@@ -228,6 +228,24 @@ class TestFunnelFromEvents:
         assert np.isnan(result.overall_conversion)
         assert "cannot be read" in result.conclusion
 
+    def test_groups_are_needed_only_where_they_are_read(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0), (2, "a", 0.0), (2, "b", 0.0), (2, "b", 0.0)]
+        for missing in (None, np.nan):
+            by = run(log, ["a", "b"], by=["x", missing, "y", missing, missing])
+            assert (by.groups, by.entered.tolist()) == (("x", "y"), [[1, 1], [1, 1]])
+        last = run(log, ["a", "b"], by=[None, "x", None, None, "y"], belongs_to="last")
+        assert last.entered.tolist() == [[1, 1], [1, 1]]  # of events at one moment the known value
+
+    def test_one_group_alone(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0), (2, "a", 0.0), (3, "a", 0.5), (3, "b", 9.0)]
+        by = run(log, ["a", "b"], by=["x", "x", "y", "x", "x"], window=5, as_of=20)
+        alone = by.of_group("x")
+        assert (alone.customer.tolist(), alone.n_customers, alone.groups) == ([1, 3], 2, None)
+        assert alone.entered.tolist() == by.entered[0].tolist()
+        assert time_in_stage(alone, prob=[0.5]).time_to_convert.tolist() == [1.0]
+        with pytest.raises(InputError, match="`group`"):
+            by.of_group("z")
+
     def test_an_excluded_event_ends_an_attempt(self):
         log = log_of("axbab")
         assert run(log, ["a", "b"], exclude=["x"]).level.tolist() == [1]
@@ -305,7 +323,9 @@ class TestFunnelFromEvents:
             ({"absent": "ignore"}, "absent"),
             ({"customer": [], "event": [], "time": [], "absent": "allow"}, "customer"),
             ({"by": ["x"]}, "by"),
-            ({"by": ["x", None]}, "by"),
+            ({"by": [None, "x"]}, "by"),
+            ({"by": ["x", None], "belongs_to": "last"}, "by"),
+            ({"by": [["x", "y"]] * 2}, "by"),
             ({"event": ["lead"]}, "event"),
             ({"event": ["lead", None]}, "event"),
             ({"time": ["2024-01-01", None]}, "time"),

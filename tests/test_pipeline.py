@@ -369,6 +369,17 @@ class TestForecastCalibration:
         assert "within what chance explains" in good.conclusion
         assert "Nothing shows" in good.conclusion
 
+    def test_round_probabilities_lie_in_the_bin_they_begin(self):
+        assert forecast_calibration([0.3, 0.6, 0.7], [1, 1, 1]).n_deals.tolist() == [0, 0, 0, 1, 0, 0, 1, 1, 0, 0]
+
+    def test_the_money_that_came(self):
+        found = forecast_calibration([0.5] * 4, [1, 1, 0, 0], amount=[100, 200, 300, 400])
+        assert (found.amount_expected, found.amount_won) == (500, 300)
+        assert found.p_value_amount == pytest.approx(2 * 5 / 16)  # at most 300: none, 100, 200, 100 + 200, 300
+        assert found.conclusion.startswith("Of 500 forecast 300 came, within what chance explains (p 0.62). ")
+        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
+        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
+
     @pytest.mark.parametrize("won", [[1, 2], [True], ["yes", "no"], [[True, False]], [True, None]])
     def test_rejections(self, won):
         with pytest.raises(InputError) as caught:

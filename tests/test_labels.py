@@ -1,0 +1,140 @@
+"""Columns that carry names are matched by name, never by their place."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from crmvalue.attribution import Paths, attribute, channel_returns
+from crmvalue.cohorts import cohort_ltv, retention_triangle
+from crmvalue.errors import InputError
+from crmvalue.experiments import compare_means_from_summary, compare_proportions, sample_ratio_mismatch
+from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, conversion, fit_lead_score, stage_probabilities
+
+PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
+
+
+def series(**values):
+    return pd.Series(values)
+
+
+def refused(function, *arguments, **options):
+    with pytest.raises(InputError) as caught:
+        function(*arguments, **options)
+    return caught.value.name
+
+
+class TestArms:
+    """Counts by arm, as a dataframe counts them."""
+
+    @pytest.mark.parametrize("kind", [series, dict])
+    def test_proportions(self, kind):
+        found = compare_proportions(kind(old=300, new=250), kind(new=1000, old=1500), control="old")
+        assert (found.names, found.rate.tolist()) == (("old", "new"), [0.2, 0.25])
+        turned = compare_proportions(kind(old=300, new=250), kind(new=1000, old=1500), names=["new", "old"])
+        assert (turned.names, turned.rate.tolist()) == (("new", "old"), [0.25, 0.2])
+
+    def test_row_numbers_are_no_names(self):
+        plain = compare_proportions([20, 25], [100, 110])
+        assert compare_proportions(pd.Series([20, 25]), [100, 110]) == plain
+        assert compare_proportions(pl.Series([20, 25]), np.array([100, 110])) == plain
+        assert compare_proportions(pd.Series([20, 25], [1, 2]), pd.Series([110, 100], [2, 1])) == plain
+
+    def test_means(self):
+        found = compare_means_from_summary(series(a=5.0, b=6.0), series(b=2.0, a=1.0), series(b=9, a=16))
+        assert (found.names, found.standard_error.tolist(), found.n.tolist()) == (("a", "b"), [0.25, 2 / 3], [16, 9])
+
+    @pytest.mark.parametrize("kind", [series, dict])
+    def test_split(self, kind):
+        by_name = sample_ratio_mismatch(kind(old=310, new=98), kind(new=0.3, old=0.7))
+        assert by_name == sample_ratio_mismatch([310, 98], [0.7, 0.3])
+
+    def test_what_cannot_be_matched(self):
+        assert refused(compare_proportions, series(a=1, b=2), [5, 5]) == "successes"
+        assert refused(compare_proportions, series(a=1, b=2), series(a=5, c=5)) == "trials"
+        assert refused(compare_proportions, series(a=1, b=2), series(a=5, b=5), names=["a", "c"]) == "successes"
+        assert refused(compare_proportions, pd.Series([1, 2], ["a", "a"]), series(a=5, b=5)) == "successes"
+        assert refused(sample_ratio_mismatch, {"a": 1, "b": 2}, [0.5, 0.5]) == "counts"
+
+
+class TestChannels:
+    """Costs by channel."""
+
+    @pytest.mark.parametrize("kind", [series, dict])
+    def test_by_name(self, kind):
+        found = channel_returns(attribute(PATHS, model="last"), kind(search=1, mail=2, ads=20, tv=100))
+        assert (found.channels, found.cost.tolist()) == (("ads", "mail", "search", "tv"), [20, 2, 1, 100])
+        assert (found.conversion_credit[-1], found.net_gain[-1], found.return_on_investment[-1]) == (0, -100, -1)
+
+    def test_direct_must_be_spelt_as_it_is(self):
+        paths = Paths.from_lists([["ads", "Direct"], ["ads"]], [1, 1])
+        assert refused(attribute, paths, model="last_non_direct") == "direct"
+        assert attribute(paths, model="last_non_direct", direct="Direct").conversion_credit.tolist() == [0, 2]
+
+
+class TestCohorts:
+    """Acquisition cost by cohort."""
+
+    def test_by_first_day(self):
+        log = ([1, 2, 1], ["2024-01-05", "2024-02-05", "2024-02-09"], [10.0, 10.0, 10.0])
+        triangle = retention_triangle(*log, period="month", as_of="2024-03-31")
+        cost = {"2024-02-01": 100, "2024-01-01": 1}
+        for given in (cost, pd.Series(cost), {np.datetime64(day): c for day, c in cost.items()}):
+            assert cohort_ltv(triangle, margin=1, acquisition_cost=given).acquisition_cost.tolist() == [1, 100]
+        assert refused(cohort_ltv, triangle, margin=1, acquisition_cost={"2024-01-01": 1}) == "acquisition_cost"
+
+
+class TestStages:
+    """Counts by stage."""
+
+    def test_by_name(self):
+        assert conversion({"lead": 10, "deal": 4}).stages == ("lead", "deal")
+        turned = conversion(series(deal=4, lead=10), funnel=["lead", "deal"])
+        assert (turned.stages, turned.counts.tolist()) == (("lead", "deal"), [10, 4])
+        frame = pd.DataFrame({"deal": [4, 1], "lead": [10, 9]}, index=["ads", "mail"])
+        by = conversion(frame, funnel=["lead", "deal"])
+        assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
+        with_names = conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), groups=["ads", "mail"])
+        assert with_names == by
+
+    def test_unknown_stages(self):
+        assert refused(conversion, {"lead": 10, "deal": 4}, funnel=["lead", "offer"]) == "counts"
+        assert refused(conversion, {"lead": 10}) == "counts"
+
+    def test_a_funnel_gives_the_stages(self):
+        from crmvalue.funnels import Funnel
+
+        stages = Funnel(["call", "offer"])
+        assert stage_probabilities(["call"], [1], stages=stages).stages == ("call", "offer")
+
+
+class TestLeads:
+    """Signals and attributes of leads as columns of a dataframe."""
+
+    def test_columns_in_another_order(self):
+        rng = np.random.default_rng(2)
+        signals = pd.DataFrame({"visits": rng.poisson(3, 200), "demo": rng.random(200) < 0.3})
+        y = rng.random(200) < 1 / (1 + np.exp(3 - 0.5 * signals["visits"] - signals["demo"]))
+        fit = fit_lead_score(signals, y, rng=np.random.default_rng(3))
+        assert fit.names == ("visits", "demo")
+        np.testing.assert_array_equal(fit.prob_won(signals[["demo", "visits"]]), fit.prob_won(signals))
+        np.testing.assert_array_equal(fit.prob_won(signals.to_numpy(dtype=float)), fit.prob_won(signals))
+        turned = fit_lead_score(signals, y, names=["demo", "visits"], rng=np.random.default_rng(3))
+        np.testing.assert_allclose(turned.coefficient, fit.coefficient[::-1], rtol=1e-6)
+        assert refused(fit_lead_score, signals, y, names=["demo", "calls"], rng=np.random.default_rng(3)) == "X"
+        assert refused(fit.prob_won, signals[["demo"]]) == "X"
+
+    @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, dict])
+    def test_attributes(self, frame):
+        score = LeadScore(
+            fit=[FitRule(attribute="size", at_least=10, points=20)],
+            signals=[Signal(event="visit", points=5)],
+            grades=[Grade(name="warm", enter=10, leave=5)],
+        )
+        log = (["a"], ["visti"], ["2024-05-01"])
+        found = score.score(["a", "b"], attributes=frame({"size": [5, 50]}), events=log, as_of="2024-05-31")
+        assert found.total.tolist() == [0, 20]
+        assert found.unmet == ("visit",)
+        assert found.conclusion == "2 leads: 1 cold, 1 warm. Nobody has points for: visit."
