@@ -23,6 +23,7 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -176,6 +177,15 @@ class FollowUpRule:
     hours: float = checked_field("hours", lambda name, value: float(_hours(name, as_float(name, value))))
     business_hours: BusinessHours | None = attrs.field(converter=_opening, default=None)
     task: str = checked_field("task", _one_event, default="follow up")
+
+    def to_json(self) -> str:
+        """Write the rule as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FollowUpRule:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text, business_hours=BusinessHours)
 
 
 @stay_frozen

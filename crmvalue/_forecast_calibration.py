@@ -18,6 +18,7 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue._comparisons import p_text
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._pipeline import distribution_of_total
 from crmvalue._stage_probabilities import share_interval
 from crmvalue._values import array_field, own, stay_frozen
@@ -140,6 +141,15 @@ class ForecastCalibration:
     def _per_deal(self, column: Floats | Integers) -> Floats:
         found: Floats = np.divide(column, self.n_deals, out=np.full(len(self.n_deals), np.nan), where=self.n_deals > 0)
         return found
+
+    def to_json(self) -> str:
+        """Write bins and tests as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ForecastCalibration:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def forecast_calibration(

@@ -8,7 +8,6 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import (
-    as_column,
     as_time,
     as_time_column,
     is_missing_object,
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["BelongsTo", "EventFunnel", "Order", "Reentry", "StageTimes", "Ties", "funnel_from_events", "time_in_stage"]
+__all__ = ["BelongsTo", "EventFunnel", "Order", "Reentry", "Ties", "funnel_from_events"]
 
 Order: TypeAlias = Literal["ordered", "strict", "any", "stages"]
 Reentry: TypeAlias = Literal["first", "best", "every"]
@@ -49,7 +48,6 @@ BelongsTo: TypeAlias = Literal["entry", "last"]
 
 _DAY = 86_400_000_000  # microseconds
 _UNITS = {"D": _DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
-_SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
 
 
 def _optional(value: ArrayLike | None) -> Any:  # noqa: ANN401 - an array or None
@@ -310,62 +308,6 @@ class EventFunnel:
         return np.bincount(cell, minlength=k * len(self.groups)).reshape(len(self.groups), k)
 
 
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class StageTimes:
-    """How long attempts wait for the next stage, those that still wait included.
-
-    Parameters
-    ----------
-    stages : tuple of str
-        Names of the stages.
-    prob : ndarray
-        Probabilities of the quantiles.
-    time_in_stage : ndarray
-        Days until so large a share has moved on, shape (stages - 1, quantiles); infinite where that share was not seen
-        to move on.
-    time_to_convert : ndarray
-        The same from entry to the last stage, shape (quantiles,).
-    n_moved_on : ndarray of int
-        Attempts at each stage but the last that reached the next.
-    n_censored : ndarray of int
-        Those that did not: lost, or open at the end of the log.
-
-    Examples
-    --------
-    >>> result = funnel_from_events(
-    ...     [1, 1, 2, 2],
-    ...     ["lead", "deal"] * 2,
-    ...     ["2024-01-01", "2024-01-05", "2024-01-02", "2024-01-04"],
-    ...     ["lead", "deal"],
-    ...     as_of="2024-03-01",
-    ... )
-    >>> time_in_stage(result).time_to_convert
-    array([2., 2., 4.])
-    """
-
-    stages: tuple[str, ...]
-    prob: Floats = array_field()
-    time_in_stage: Floats = array_field()
-    time_to_convert: Floats = array_field()
-    n_moved_on: Integers = array_field()
-    n_censored: Integers = array_field()
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the table column by column, for a dataframe of any kind.
-
-        Returns
-        -------
-        dict of str to ndarray
-            One row for each stage but the last and one from entry to conversion; each quantile has a column such as
-            "0.5" [days].
-        """
-        table = np.vstack((self.time_in_stage, self.time_to_convert))
-        steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
-        columns = {"step": np.array([*steps, f"{self.stages[0]} to {self.stages[-1]}"])}
-        return columns | {f"{p:g}": table[:, k] for k, p in enumerate(self.prob.tolist())}
-
-
 def funnel_from_events(
     customer: ArrayLike,
     event: ArrayLike,
@@ -542,70 +484,6 @@ def funnel_from_events(
     )
 
 
-def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -> StageTimes:
-    """Quantiles of the days at each stage and from entry to conversion, by Kaplan and Meier.
-
-    Parameters
-    ----------
-    result : EventFunnel
-        Of :func:`funnel_from_events`.
-    prob : array_like, default (0.25, 0.5, 0.75)
-        Probabilities of the quantiles, in (0, 1); 0.5 is the median.
-
-    Returns
-    -------
-    StageTimes
-        Quantiles in days, and how many moved on and did not.
-
-    Raises
-    ------
-    InputError
-        If a probability is outside (0, 1).
-
-    Notes
-    -----
-    A wait ends with the next stage. Attempts that are lost or open are censored: when they were lost, or at `as_of`.
-    So a quantile is the time by which that share moves on among prospects that nothing takes away. It is infinite where
-    the waits known do not tell, as for the median when most of them never move on.
-
-    References
-    ----------
-    Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete observations. Journal of the American
-    Statistical Association 53, 457-481.
-
-    Examples
-    --------
-    >>> result = funnel_from_events(
-    ...     [1, 1, 2, 2, 3],
-    ...     ["lead", "deal", "lead", "deal", "lead"],
-    ...     ["2024-01-01", "2024-01-05", "2024-01-02", "2024-01-12", "2024-01-20"],
-    ...     ["lead", "deal"],
-    ...     as_of="2024-03-01",
-    ... )
-    >>> time_in_stage(result, prob=[0.5]).time_in_stage
-    array([[10.]])
-    """
-    if not isinstance(result, EventFunnel):
-        raise InputError("result", "an EventFunnel", result)
-    shares = as_column("prob", prob)
-    require((shares > 0) & (shares < 1), "prob", shares, "in (0, 1)")
-    k = len(result.stages)
-    quantiles, moved, stayed = [], [], []
-    for stage in range(k - 1):
-        values, over = _waits(result, stage, stage + 1)
-        quantiles.append(_quantiles(values, over, shares))
-        moved.append(int(over.sum()))
-        stayed.append(len(over) - moved[-1])
-    return StageTimes(
-        stages=result.stages,
-        prob=own(shares.copy()),
-        time_in_stage=own(np.array(quantiles)),
-        time_to_convert=own(_quantiles(*_waits(result, 0, k - 1), shares)),
-        n_moved_on=own(np.array(moved)),
-        n_censored=own(np.array(stayed)),
-    )
-
-
 def _plain_time(moment: np.datetime64) -> str:
     """Write a moment without the zeros of its time of day."""
     day = moment.astype("datetime64[D]")
@@ -626,24 +504,6 @@ def _overall_share(reached: Integers) -> FloatOrArray:
     n = reached[..., 0]
     share: FloatOrArray = np.divide(reached[..., -1], n, out=np.full(n.shape, np.nan), where=n > 0)[()]
     return share
-
-
-def _waits(result: EventFunnel, one: int, other: int) -> tuple[Floats, Bools]:
-    at = result.level > one
-    over = result.level[at] > other
-    until = np.where(over, result.step_time[at, other], result.ended_at[at])
-    waited: Floats = (until - result.step_time[at, one]) / np.timedelta64(1, "D")
-    return waited, over
-
-
-def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
-    from scipy import stats
-
-    if not over.any():
-        return np.full(len(prob), np.inf)
-    curve = stats.ecdf(stats.CensoredData(uncensored=waited[over], right=waited[~over])).sf
-    place = np.searchsorted(-curve.probabilities, prob - 1 - _SAME)  # first time with S <= 1 - prob
-    return np.append(curve.quantiles, np.inf)[place]
 
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._values import FixedMapping, array_field, own, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
@@ -149,6 +150,15 @@ class LeadScoreFit:
             raise InputError("X", f"with {len(self.names)} columns", x.shape)
         prob: Floats = _expit(self.intercept + x @ self.coefficient)
         return prob
+
+    def to_json(self) -> str:
+        """Write all that was learned as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> LeadScoreFit:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def fit_lead_score(

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_whole_number
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._paths import as_paths, names_field, path_of_touch
 from crmvalue._rows import distinct_keys
 from crmvalue._values import number_column, own, stay_frozen
@@ -93,6 +94,15 @@ class RemovalEffects:
         """
         names = ("prob_without", "removal_effect", "share", "conversion_credit")
         return {"channel": np.array(self.channels), **{name: getattr(self, name) for name in names}}
+
+    def to_json(self) -> str:
+        """Write the effects as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RemovalEffects:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:

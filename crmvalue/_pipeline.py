@@ -21,6 +21,7 @@ from crmvalue._checks import (
     to_array,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -207,6 +208,19 @@ class PipelineForecast:
         at_least = np.append(np.minimum(self.prob_total[::-1].cumsum()[::-1], 1.0), 0.0)
         found: FloatOrArray = at_least[np.searchsorted(self.total, goal - slack)][()]
         return found
+
+    def to_json(self) -> str:
+        """Write the forecast with its distribution as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PipelineForecast:
+        """Read what :meth:`to_json` wrote."""
+        found = from_json_fields(cls, text, by_month=PipelineTable, by_group=PipelineTable)
+        if found.by_month is None:
+            return found
+        months = attrs.evolve(found.by_month, label=found.by_month.label.astype("datetime64[M]"))
+        return attrs.evolve(found, by_month=months)
 
 
 def forecast_pipeline(

@@ -20,6 +20,7 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -238,8 +239,6 @@ class RetentionTriangle:
         str
             A JSON object with the fields.
         """
-        from crmvalue.models._json import to_json_text
-
         return to_json_text(self)
 
     @classmethod
@@ -364,6 +363,15 @@ class NDayRetention:
     @property
     def _told(self) -> npt.NDArray[np.bool_]:
         return self.n_eligible > 0
+
+    def to_json(self) -> str:
+        """Write the rates as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> NDayRetention:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def retention_triangle(

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_float, as_text, as_whole_number, require, to_array
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._values import number_column, own, stay_frozen
 from crmvalue.errors import InputError
@@ -81,6 +82,15 @@ class ShapleyValues:
         """
         columns = {"channel": np.array(self.channels), "value": self.value}
         return columns if self.standard_error is None else columns | {"standard_error": self.standard_error}
+
+    def to_json(self) -> str:
+        """Write the values as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ShapleyValues:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def shapley_values(

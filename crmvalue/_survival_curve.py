@@ -22,6 +22,7 @@ from crmvalue._checks import (
 )
 from crmvalue._comparisons import holm, p_text
 from crmvalue._customers import encode_customers
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._retention import RetentionTriangle
 from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
@@ -165,6 +166,15 @@ class SurvivalCurve:
         names = ("time", "survival", "low", "high", "n_at_risk", "n_events", "n_censored")
         return {name: getattr(self, name) for name in names}
 
+    def to_json(self) -> str:
+        """Write the curve as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SurvivalCurve:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -258,6 +268,15 @@ class CohortComparison:
         """
         names = ("n_customers", "value", "low", "high")
         return {"cohort": np.array(self.names), **{name: getattr(self, name) for name in names}}
+
+    def to_json(self) -> str:
+        """Write the comparison as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CohortComparison:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95) -> SurvivalCurve:

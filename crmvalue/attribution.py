@@ -33,6 +33,7 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._labels import labelled
 from crmvalue._markov import RemovalEffects, markov_removal_effects
 from crmvalue._path_log import paths_from_touches
@@ -345,6 +346,15 @@ class ChannelReturns:
             if (column := getattr(self, name)) is not None:
                 columns[name] = column
         return columns
+
+    def to_json(self) -> str:
+        """Write costs and credits as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ChannelReturns:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayLike) -> ChannelReturns:

@@ -26,6 +26,7 @@ import attrs
 import numpy as np
 
 from crmvalue._checks import as_counts, as_day_column, as_floats, as_fraction, as_positive, as_whole_number, require
+from crmvalue._json import from_json_fields, to_json_text
 from crmvalue._labels import labelled
 from crmvalue._retention import NDayRetention, RetentionTriangle, n_day_retention, retention_triangle
 from crmvalue._survival_curve import (
@@ -218,6 +219,15 @@ class CohortLtv:
         if self.acquisition_cost is None:
             raise InputError("acquisition_cost", "given to `cohort_ltv` where payback is asked for", None)
         return self.acquisition_cost
+
+    def to_json(self) -> str:
+        """Write the curves as JSON text."""
+        return to_json_text(self, infinite=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CohortLtv:
+        """Read what :meth:`to_json` wrote."""
+        return from_json_fields(cls, text)
 
 
 def project_retention(

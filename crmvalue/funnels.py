@@ -36,11 +36,12 @@ from crmvalue._funnel_counts import (
     FunnelConversion,
     conversion,
 )
-from crmvalue._funnel_events import EventFunnel, StageTimes, funnel_from_events, time_in_stage
+from crmvalue._funnel_events import EventFunnel, funnel_from_events
 from crmvalue._lead_score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
 from crmvalue._lead_score_fit import LeadScoreFit, fit_lead_score
 from crmvalue._pipeline import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue._stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue._stage_times import StageTimes, time_in_stage
 
 __all__ = [
     "AIDA",

@@ -29,6 +29,7 @@ GROUND = {
     "_customers": 2,
     "_rows": 2,
     "_comparisons": 2,
+    "_json": 2,
     "_labels": 2,
 }
 """The modules under all subjects, with the height of each; imports go down."""

@@ -1,4 +1,4 @@
-"""`to_columns` of results: what a dataframe needs, with a row for each stage, channel, arm or cohort."""
+"""Results as tables, with a row for each stage, channel, arm or cohort, and as JSON text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,20 @@ import polars as pl
 import pytest
 
 from crmvalue.attribution import Paths, attribute, channel_returns, markov_removal_effects, shapley_values
-from crmvalue.cohorts import compare_survival, n_day_retention
+from crmvalue.cohorts import cohort_ltv, compare_survival, n_day_retention, retention_triangle, survival_curve
+from crmvalue.errors import InputError
 from crmvalue.experiments import compare_means_from_summary, compare_proportions
-from crmvalue.funnels import conversion, forecast_calibration, funnel_from_events, stage_probabilities, time_in_stage
+from crmvalue.funnels import (
+    BusinessHours,
+    FollowUpRule,
+    conversion,
+    fit_lead_score,
+    forecast_calibration,
+    forecast_pipeline,
+    funnel_from_events,
+    stage_probabilities,
+    time_in_stage,
+)
 
 PATHS = Paths.from_lists([["ad"], ["mail"], ["ad", "mail"], ["ad"]], [2, 1, 1, 0], value=[20, 10, 30, 0])
 CREDIT = attribute(PATHS, model="last")
@@ -53,3 +64,43 @@ def test_groups_of_dates_are_their_text():
     assert funnel_from_events(*LOG, **OPTIONS, by=months).to_columns()["group"].tolist() == ["2024-01", "2024-01"]
     with pytest.raises(ValueError, match="`by`"):
         funnel_from_events(*LOG, **OPTIONS, by=np.array(["NaT"] * 5, dtype="datetime64[M]"))
+
+
+TRIANGLE = retention_triangle(
+    [1, 2, 1], ["2024-01-05", "2024-02-05", "2024-02-09"], [9, 9, 9], period="month", as_of="2024-03-31"
+)
+DEALS = ([100.0, 250.0, 70.0], [0.5, 0.2, 0.9])
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        fit_lead_score(np.arange(40).reshape(20, 2) % 7, [0, 1] * 10, names=["a", "b"], rng=np.random.default_rng(1)),
+        time_in_stage(FUNNEL, prob=[0.1, 0.99]),
+        forecast_calibration([0.2, 0.8], [0, 1], n_bins=2),
+        forecast_calibration([0.5, 0.5], [0, 1], n_bins=3, amount=[5, 8]),
+        FollowUpRule(event="offer", hours=4, business_hours=BusinessHours(holidays=["2024-12-25"])),
+        FollowUpRule(event="offer", hours=24),
+        markov_removal_effects(PATHS),
+        shapley_values({("a",): 1, ("a", "b"): 3, ("b",): 1}),
+        shapley_values(
+            lambda s: s.sum(axis=1) ** 2.0, channels=list("abcdefghijklmnopq"), n_orders=9, rng=np.random.default_rng(1)
+        ),
+        channel_returns(CREDIT, {"ad": 10, "mail": 0, "tv": 7}),
+        survival_curve([1, 2, 3, 4], [1, 0, 1, 1]),
+        compare_survival([1, 2, 3, 4], [1, 0, 0, 0], ["x", "x", "y", "y"]),
+        cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=4),
+        cohort_ltv(TRIANGLE, margin=0.5),
+        n_day_retention([1, 1], ["2024-01-01", "2024-01-08"], 7, kind="unbounded", as_of="2024-02-01"),
+        forecast_pipeline(*DEALS),
+        forecast_pipeline(*DEALS, month=["2024-06", "2024-07", "2024-06"], group=[3, 3, 4]),
+    ],
+)
+def test_json_there_and_back(result):
+    text = result.to_json()
+    assert type(result).from_json(text) == result
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    for wrong in ("", "[]", "{}", text[:-1], text.replace(":", ": {}, ", 1), '{"nonsense": 1}'):
+        with pytest.raises(InputError, match="`"):
+            type(result).from_json(wrong)

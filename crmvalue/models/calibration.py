@@ -23,10 +23,10 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue._customers import encode_customers
+from crmvalue._json import counts_of, floats_of, number_of, to_json_text
 from crmvalue._values import array_field, checked_field, count_field, stay_frozen
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models._common import check_history
-from crmvalue.models._json import counts_of, floats_of, number_of, to_json_text
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import attrs
+import numpy as np
 
 from crmvalue._checks import (
     as_day,
@@ -20,18 +21,18 @@ from crmvalue._checks import (
     read_json,
     require_same_length,
 )
+from crmvalue._customers import encode_customers
+from crmvalue._json import floats_of, to_json_text
 from crmvalue._rows import distinct_keys, row_keys
 from crmvalue._values import array_field, checked_field, number_column, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history, covariate_columns, take, time_unit_field
 from crmvalue.models._fit import Fit
-from crmvalue.models._json import customers_of, floats_of, to_json_text
 from crmvalue.models._outcomes import Terms, discounted_time_alive
 from crmvalue.models._value_intervals import ValueIntervals, value_intervals
 from crmvalue.models.gamma_gamma import GammaGamma
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
 
     from crmvalue.purchases import PurchaseHistory, TimeUnit
@@ -329,4 +330,12 @@ def _values_from_fields(fields: dict[str, Any]) -> CustomerValues:
         intervals = ValueIntervals(
             **{**intervals, **{name: floats_of(intervals[name], null=math.inf) for name in ends}}
         )
-    return CustomerValues(**{**fields, "customer": customers_of(fields["customer"]), "intervals": intervals})
+    return CustomerValues(**{**fields, "customer": _customers_of(fields["customer"]), "intervals": intervals})
+
+
+def _customers_of(values: list[Any] | None) -> Any:  # noqa: ANN401 - an array of whole numbers or text, or None
+    """Read identifiers of customers."""
+    if values is None:
+        return None
+    distinct, code = encode_customers("customer", np.array(values, dtype=object))  # numpy makes floats of large numbers
+    return distinct[code]
