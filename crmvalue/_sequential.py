@@ -413,8 +413,8 @@ def sequential_test_from_stream(
     control : str or int
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     looks : array_like of int, optional
-        After how many customers one looks, ascending, from 1 to all; after each customer without it. An interval at each of a
-        hundred thousand looks takes ten seconds, the rest no time.
+        After how many customers one looks, ascending, from 1 to all; after each customer without it. Intervals at
+        100,000 looks take some seconds; all else takes no time.
     level : float, default 0.95
         Level at which all intervals of all variants and looks hold together, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
