@@ -14,6 +14,7 @@ from crmvalue._checks import (
     require,
     require_choice,
     require_same_length,
+    to_array,
 )
 from crmvalue._customers import encode_customers
 from crmvalue._funnel_attempts import (
@@ -508,7 +509,7 @@ def _overall_share(reached: Integers) -> FloatOrArray:
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     """Give distinct groups and the place of each row's; a period or a day that numpy holds as a date by its text."""
-    column = np.asarray(by, dtype=None if hasattr(by, "dtype") else object)
+    column, _ = to_array("by", by, "text or whole numbers", as_objects=not hasattr(by, "dtype"))
     if column.ndim != 1:
         raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
     if column.dtype.kind == "M":
