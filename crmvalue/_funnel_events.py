@@ -514,6 +514,11 @@ def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
         raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
     if column.dtype.kind == "M":
         unknown = np.isnat(column)
+        if (
+            np.datetime_data(column.dtype)[0] not in {"Y", "M", "W", "D"}
+            and (unknown | (column == column.astype("M8[D]"))).all()
+        ):
+            column = column.astype("M8[D]")
         column = column.astype(np.str_).astype(object)
         column[unknown] = None
     missing: Bools = np.zeros(len(column), dtype=bool)

@@ -62,6 +62,8 @@ def test_rows_and_values(result, n_rows, column, values):
 def test_groups_of_dates_are_their_text():
     months = np.array(LOG[2], dtype="datetime64[M]")
     assert funnel_from_events(*LOG, **OPTIONS, by=months).to_columns()["group"].tolist() == ["2024-01", "2024-01"]
+    days = pd.to_datetime(LOG[2])
+    assert funnel_from_events(*LOG, **OPTIONS, by=days).groups[0] == "2024-01-01"
     with pytest.raises(ValueError, match="`by`"):
         funnel_from_events(*LOG, **OPTIONS, by=np.array(["NaT"] * 5, dtype="datetime64[M]"))
 
