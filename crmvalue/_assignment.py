@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._checks import as_column, as_float, as_floats, as_text, require, require_choice
 from crmvalue._customers import encode_customers, stable_draw
+from crmvalue._labels import labelled
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -147,7 +148,8 @@ def assign_variant(
 
 def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:  # noqa: ANN401 - checked here
     """Names of the variants, and where in [0, 1) each but the last ends."""
-    if not hasattr(shares, "items") or len(shares) < 2:
+    shares = labelled("shares", shares)
+    if shares is None or len(shares) < 2:
         raise InputError("shares", "a mapping of at least two variants to their shares", shares)
     names = [as_text("shares", name) for name in shares]
     if not all(name.strip() for name in names):

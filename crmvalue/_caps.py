@@ -134,6 +134,8 @@ class _Counter:
 
     def add(self, row: Integers, send: Dates, channel: Integers) -> None:
         """Count messages that are sent."""
+        if not len(row):
+            return
         mine = slice(None) if self.channel is None else channel == self.channel
         self.keys = np.sort(np.concatenate((self.keys, moment(row[mine], send[mine]))))
 

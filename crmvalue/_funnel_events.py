@@ -83,7 +83,7 @@ class EventFunnel:
     window : float or None
         Days from the first step within which the last must come.
     groups : tuple or None
-        Distinct values of `by`, ascending; None without `by`.
+        Distinct values of `by` that attempts belong to, ascending; None without `by`.
     group : ndarray of int or None
         Position of each attempt's value among `groups`.
     skipped : ndarray of bool or None
@@ -457,12 +457,15 @@ def funnel_from_events(
         log = sorted_log(events, ties)
         attempts = choose(follow(log, rules, length, until, order, reentry), reentry)
         found = outcome(log, rules, attempts, belongs_to, n_before)
-    if groups is not None and found.group is not None:
-        unknown = np.nonzero(found.group == len(groups))[0]
+    group = found.group
+    if groups is not None and group is not None:
+        unknown = np.nonzero(group == len(groups))[0]
         if len(unknown):
             where = "entry" if belongs_to == "entry" else "last step"
             rule, first = f"known at the {where} of every attempt", ids[found.who[unknown[0]]]
             raise InputError("by", rule, f"nothing for customer {first}", count=len(unknown))
+        occurring, group = np.unique(group, return_inverse=True)
+        groups = groups[occurring]
     return EventFunnel(
         customer=own(ids[found.who]),
         level=own(found.level),
@@ -470,7 +473,7 @@ def funnel_from_events(
         is_matured=own(found.matured),
         step_time=own(found.step_time.view("datetime64[us]")),
         ended_at=own(found.ended.view("datetime64[us]")),
-        group=None if found.group is None else own(found.group),
+        group=None if group is None else own(group),
         skipped=None if found.skipped is None else own(found.skipped),
         n_returns=None if found.n_returns is None else own(found.n_returns),
         n_before_entry=found.n_before,

@@ -24,6 +24,7 @@ from crmvalue._journey_steps import (
     as_duration,
     follow,
     in_order,
+    in_their_order,
     reachable,
     take_apart,
 )
@@ -194,7 +195,7 @@ class Journey:
 
     name: str = name_field()
     entry: str = checked_field("entry", name_of, kw_only=True)
-    steps: FixedMapping[str, Step] = checked_field("steps", _steps, kw_only=True)
+    steps: FixedMapping[str, Step] = checked_field("steps", _steps, kw_only=True, eq=in_their_order)
     goals: tuple[str, ...] = checked_field("goals", words_of, default=(), kw_only=True)
     exits: tuple[str, ...] = checked_field("exits", words_of, default=(), kw_only=True)
     reentry: str = checked_field("reentry", _reentry, default="after exit", kw_only=True)

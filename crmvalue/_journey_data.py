@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 _SECONDS = np.dtype("datetime64[s]")
+_MOST = 2**24  # customers whose rows and moments fit into one whole number
 _MOMENTS = ("run", "anchor", "planned", "send_time", "expires", "send_time_utc", "sent_at")
 
 
@@ -92,6 +93,8 @@ def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, s
         if len(pair) != 2:
             raise InputError("consent", "by channel, or by (channel, purpose)", key)
         channel, purpose = (as_text("consent", part) for part in pair)
+        if (channel, purpose) in found:
+            raise InputError("consent", "each channel and purpose once", key)
         found[channel, purpose] = _flags(f"consent[{key!r}]", column)
     return FixedMapping(found)
 
@@ -216,8 +219,8 @@ class Customers:
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        if n == 0:
-            raise InputError("customer", "at least one customer", 0)
+        if not 1 <= n <= _MOST:
+            raise InputError("customer", f"1 to {_MOST:,} customers", n, hint="plan larger bases in parts")
         for kind in ("dates", "segments", "attributes", "consent"):
             for name, column in getattr(self, kind).items():
                 shape = column.code.shape if isinstance(column, Coded) else column.shape
@@ -463,7 +466,7 @@ def read_table(fields: dict[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, values in fields.items():
         if name in _MOMENTS:
-            read[name] = np.array(values, dtype="datetime64[D]" if name == "run" else "datetime64[s]")
+            read[name] = _moments(name, values)
         elif name == "counted":
             read[name] = np.array([as_flag(name, value) for value in values], dtype=bool)
         elif name == "customer":
@@ -471,6 +474,15 @@ def read_table(fields: dict[str, Any]) -> dict[str, Any]:
         else:
             read[name] = np.array([as_text(name, value) for value in values], dtype=np.str_)
     return read
+
+
+def _moments(name: str, values: list[str]) -> Dates:
+    """Read moments that :func:`plain_columns` wrote; numpy alone would take numbers, and "now" for the clock's."""
+    texts = [as_text(name, value) for value in values]
+    if name == "run":
+        return as_day_column(name, texts).astype("datetime64[D]")
+    missing = name == "expires" or None
+    return as_time_column(name, texts, allow_missing=bool(missing)).astype("datetime64[s]")
 
 
 def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a frozen value with columns

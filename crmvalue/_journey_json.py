@@ -15,7 +15,8 @@ from crmvalue._checks import read_json
 __all__ = ["journey_from_json", "journey_to_json"]
 
 _T = TypeVar("_T")
-_ONE, _MANY, _NAMED = ("offer",), ("offers", "caps"), ("steps",)  # fields that hold values with a kind of their own
+_ONE, _MANY = ("offer",), ("offers", "caps")  # fields that hold values with a kind of their own
+_NAMED = ("steps", "shares", "cases")  # fields that hold values by name
 
 
 def journey_to_json(value: Any) -> str:  # noqa: ANN401 - any of the frozen values
@@ -40,8 +41,8 @@ def _to_plain(value: Any) -> Any:  # noqa: ANN401 - any field
     if attrs.has(type(value)):
         fields = {field.name: _to_plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
         return {"kind": type(value).__name__, **fields}
-    if isinstance(value, Mapping):
-        return {key: _to_plain(item) for key, item in value.items()}
+    if isinstance(value, Mapping):  # as pairs, because its order counts, and stores of JSON sort keys
+        return [[key, _to_plain(item)] for key, item in value.items()]
     if isinstance(value, tuple):
         return [_to_plain(item) for item in value]
     if isinstance(value, np.ndarray):
@@ -57,7 +58,10 @@ def _read_fields(fields: dict[str, Any], kinds: dict[str, type]) -> dict[str, An
         elif name in _MANY:
             read[name] = [_read_part(item, kinds) for item in value] if isinstance(value, list) else value
         elif name in _NAMED:
-            read[name] = {key: _read_part(item, kinds) for key, item in value.items()}
+            pairs = list(value.items()) if isinstance(value, dict) else value
+            read[name] = {key: _read_part(item, kinds) for key, item in pairs}
+            if len(read[name]) != len(pairs):
+                raise ValueError(f"a name that stands twice in {name!r}")
     return read
 
 

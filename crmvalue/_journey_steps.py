@@ -33,6 +33,7 @@ __all__ = [
     "as_duration",
     "follow",
     "in_order",
+    "in_their_order",
     "reachable",
     "take_apart",
 ]
@@ -130,6 +131,11 @@ def _shares(name: str, value: Any) -> FixedMapping[str, float]:  # noqa: ANN401 
     if min(shares.values()) <= 0 or not math.isclose(math.fsum(shares.values()), 1.0, rel_tol=1e-9):
         raise InputError(name, "above 0, with the sum 1", dict(shares))
     return shares
+
+
+def in_their_order(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Names and values of a mapping whose order counts, for comparison."""
+    return tuple(mapping.items())
 
 
 def _then(check: Any = _target, *, name: str = "then", **options: Any) -> Any:  # noqa: ANN401 - attrs' own
@@ -314,7 +320,7 @@ class Split:
     ('with_gift', 'without')
     """
 
-    shares: FixedMapping[str, float] = checked_field("shares", _shares)
+    shares: FixedMapping[str, float] = checked_field("shares", _shares, eq=in_their_order)
 
     @property
     def targets(self) -> tuple[str, ...]:

@@ -29,16 +29,16 @@ def labelled(name: str, value: object) -> dict[Any, Any] | None:
 def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401 - columns of any kind
     """Bring columns that are given by name into one order; what is not labelled passes as it is.
 
-    The order is that of `names`, or of the labels of the first column; with the columns come the names, None where the
-    labels are no texts.
+    The order is that of `names`, or of the labels of the first column; with the columns come the names.
     """
     found = {name: labelled(name, value) for name, value in inputs.items()}
     first = next((name for name, labels in found.items() if labels is not None), None)
     if first is None:
         return names, tuple(inputs.values())
     order = list(found[first] or ())
-    if names is not None and not isinstance(names, str) and all(isinstance(label, str) for label in order):
-        order = list(names)
+    if names is not None and not isinstance(names, str):
+        texts = {str(label): label for label in order}
+        order = [texts.get(str(name), name) for name in names]
     for name, labels in found.items():
         if labels is None:
             raise InputError(first, f"given in order, as `{name}` is, or both by name", inputs[first])
@@ -46,7 +46,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  #
         if unlike:
             raise InputError(name, f"of the names {', '.join(map(str, order))}", min(map(str, unlike)))
     columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
-    return order if all(isinstance(label, str) for label in order) else names, columns
+    return [str(label) for label in order], columns
 
 
 def columns_of(name: str, value: object) -> Mapping[str, Any]:

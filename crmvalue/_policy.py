@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -75,7 +76,7 @@ def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
 def _hours(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - checked here
     if value is None:
         return None
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str | AbstractSet | Mapping) or not isinstance(value, Iterable):  # a set has no first hour
         raise InputError("quiet_hours", "a pair of hours such as (22, 6)", value)
     hours = tuple(as_whole_number("quiet_hours", hour, low=0, high=23) for hour in value)
     if len(hours) != 2 or hours[0] == hours[1]:

@@ -21,6 +21,7 @@ from crmvalue._experiment_arms import (
     to_json,
     variants_of,
 )
+from crmvalue._labels import by_name, columns_of
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -377,6 +378,10 @@ def sequential_test(
     >>> print(result.conclusion)
     B against A after 3 looks: +5.3 points (95 % interval +0.5 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
     """  # noqa: E501 - the conclusion is one line
+    if hasattr(successes, "columns") or hasattr(trials, "columns"):
+        tables = {"successes": columns_of("successes", successes), "trials": columns_of("trials", trials)}
+        names, (one, other) = by_name(names, **tables)
+        successes, trials = np.column_stack(one), np.column_stack(other)
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)

@@ -162,8 +162,8 @@ def _month_day(date: Dates) -> Integers:
 
 
 def moment(row: Integers, time: Dates) -> Integers:
-    """One ascending number for a row and a moment (of the years 1 to 9999)."""
-    key: Integers = row * np.int64(1 << 40) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 37))
+    """One ascending number for a row below 2**24 and a moment of the years 1 to 9999."""
+    key: Integers = row * np.int64(1 << 39) + (time.astype("datetime64[s]").astype(np.int64) + (1 << 36))
     return key
 
 

@@ -228,8 +228,9 @@ def attribute(
 
     Notes
     -----
-    Of two touches by one channel each counts, but in "markov" and "shapley". "markov" divides the money as it divides
-    the conversions; the others credit the money of each path.
+    Of two touches by one channel each counts; in "shapley" a channel counts once in a path, and in "markov" a touch
+    right after one by the same channel adds nothing. "markov" divides the money as it divides the conversions; the
+    others credit the money of each path.
 
     Examples
     --------

@@ -190,7 +190,10 @@ class CohortLtv:
     @property
     def conclusion(self) -> str:
         """Which cohorts have paid back their acquisition, and in how many periods."""
-        self._require_cost()
+        if self.acquisition_cost is None:
+            cells = self.ltv[~np.isnan(self.ltv)]
+            most = f"up to {cells.max():,.2f}" if len(cells) else "nothing that is known"
+            return f"A customer has brought {most} so far; without a cost no payback is told."
         payback = np.zeros(0) if self.payback is None else self.payback
         paid = ~np.isnan(payback)
         n, k = int(paid.sum()), len(payback)
@@ -210,10 +213,14 @@ class CohortLtv:
         Returns
         -------
         dict of str to ndarray
-            One row for each observed cell: `cohort`, `age`, `size`, `ltv`.
+            One row for each observed cell: `cohort`, `age`, `size`, `ltv`, and with a cost `acquisition_cost` and
+            `payback` of its cohort.
         """
         row, column = np.nonzero(~np.isnan(self.ltv))
-        return {"cohort": self.cohort[row], "age": column, "size": self.size[row], "ltv": self.ltv[row, column]}
+        found = {"cohort": self.cohort[row], "age": column, "size": self.size[row], "ltv": self.ltv[row, column]}
+        if self.acquisition_cost is not None and self.payback is not None:
+            found |= {"acquisition_cost": self.acquisition_cost[row], "payback": self.payback[row]}
+        return found
 
     def _require_cost(self) -> Floats:
         if self.acquisition_cost is None:

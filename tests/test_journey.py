@@ -7,6 +7,7 @@ import json
 import pickle
 from datetime import datetime
 from typing import ClassVar
+from unittest import mock
 
 import attrs
 import numpy as np
@@ -483,6 +484,19 @@ class TestJson:
     def test_round_trip(self, value):
         assert type(value).from_json(value.to_json()) == value
 
+    def test_the_order_of_steps_and_shares_counts(self):
+        steps = {"hello": Message(), "wait": Wait("1 day"), "later": Message(offer="5 %")}
+        turned = dict(reversed(steps.items()))
+        journey = Journey("x", entry="e", steps=steps)
+        assert journey != Journey("x", entry="e", steps=turned)
+        assert Split({"a": 0.3, "b": 0.7}) != Split({"b": 0.7, "a": 0.3})
+        sorted_keys = json.dumps(json.loads(journey.to_json()), sort_keys=True)  # as a store of JSON may give it back
+        assert list(Journey.from_json(sorted_keys).steps) == ["hello", "wait", "later"]
+        assert hash(journey) == hash(Journey("x", entry="e", steps=dict(steps)))
+        twice = journey.to_json().replace('["later"', '["hello"')
+        with pytest.raises(InputError, match="`text`"):
+            Journey.from_json(twice)
+
     def test_written_by_hand(self):
         text = """{"kind": "Journey", "name": "hello", "entry": "registered", "steps": {
             "wait": {"kind": "Wait", "duration": "1 hour"},
@@ -545,6 +559,19 @@ class TestCustomersAndEvents:
         assert copy.deepcopy(self.make()) == self.make()
         assert self.make() != self.make(**change)
 
+    def test_consent_is_said_once(self):
+        with pytest.raises(InputError, match="consent"):
+            self.make(consent={"email": [True, True], ("email", "*"): [False, False]})
+
+    def test_a_base_too_large_for_one_plan(self):
+        with mock.patch("crmvalue._journey_data._MOST", 1), pytest.raises(InputError, match="in parts"):
+            self.make()
+
+    @pytest.mark.parametrize("hours", [{22, 6}, {22: 1, 6: 2}])
+    def test_quiet_hours_have_an_order(self, hours):
+        with pytest.raises(InputError, match="quiet_hours"):
+            Policy(quiet_hours=hours)
+
     @pytest.mark.parametrize("name", ["dates", "segments", "attributes", "consent"])
     def test_mappings_cannot_be_changed(self, name):
         with pytest.raises(TypeError, match="cannot be changed"):
@@ -585,6 +612,16 @@ class TestHistory:
         with pytest.raises(InputError) as caught:
             MessageHistory.from_json(wrong)
         assert caught.value.name == "text"
+
+    @pytest.mark.parametrize("name", ["sent_at", "anchor"])
+    @pytest.mark.parametrize("wrong", ["now", 5, True, None, "NaT", "2024-01-01T10:00:00Z"])
+    def test_no_clock_and_no_number_is_a_moment(self, name, wrong):
+        base, did = one([("registered", "2024-05-01T12:00")], segments={"vip": [True]}, attributes={"city": [None]})
+        past = simulate_plan([ONBOARDING], base, did, Policy(), "2024-05-01", "2024-06-01").history()
+        fields = json.loads(past.to_json())
+        fields[name][0] = wrong
+        with pytest.raises(InputError):
+            MessageHistory.from_json(json.dumps(fields))
 
     def test_a_budget_counts_what_the_day_has_sent(self):
         n = 30

@@ -10,7 +10,13 @@ import pytest
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
-from crmvalue.experiments import compare_means_from_summary, compare_proportions, sample_ratio_mismatch
+from crmvalue.experiments import (
+    assign_variant,
+    compare_means_from_summary,
+    compare_proportions,
+    sample_ratio_mismatch,
+    sequential_test,
+)
 from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, conversion, fit_lead_score, stage_probabilities
 
 PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
@@ -40,7 +46,12 @@ class TestArms:
         plain = compare_proportions([20, 25], [100, 110])
         assert compare_proportions(pd.Series([20, 25]), [100, 110]) == plain
         assert compare_proportions(pl.Series([20, 25]), np.array([100, 110])) == plain
-        assert compare_proportions(pd.Series([20, 25], [1, 2]), pd.Series([110, 100], [2, 1])) == plain
+        numbered = compare_proportions(pd.Series([25, 20], [2, 1]), pd.Series([100, 110], [1, 2]), control="1")
+        assert (numbered.names, numbered.trials.tolist(), numbered.control) == (("2", "1"), [110, 100], 1)
+        looks = pd.DataFrame({"old": [1, 6], "new": [2, 50]}), pd.DataFrame({"new": [50, 100], "old": [50, 100]})
+        assert sequential_test(*looks, control="old").difference[-1].round(2).tolist() == [0.44]
+        shares = pd.Series({"a": 0.25, "b": 0.75})
+        assert (assign_variant(range(50), shares, salt="x") == assign_variant(range(50), dict(shares), salt="x")).all()
 
     def test_means(self):
         found = compare_means_from_summary(series(a=5.0, b=6.0), series(b=2.0, a=1.0), series(b=9, a=16))
