@@ -167,10 +167,13 @@ class Journey:
     Notes
     -----
     A journey has no memory of its own. Where each customer stands follows from the events and the day alone, so that a
-    missed run loses nothing. Branches look at the segments and attributes of the customers that are given; who has
-    received a message on one of the ways stays on it, whatever becomes of his segment. An event at the very moment of
-    the entry, or of the beginning of a wait, is not after it and does not count. Steps that lead back to themselves,
-    that nothing leads to, or that lead to a step which is not there raise when the journey is made.
+    missed run does not stop anybody on the way. Waits go on from the moment at which a message was due, whether or when
+    it was sent: one that quiet hours, a cap, a missing consent or a missed run holds back does not hold back the steps
+    after it. A reminder of a message then may come with it, or without it. Branches look at the segments and attributes
+    of the customers that are given; who has received a message on one of the ways stays on it, whatever becomes of his
+    segment. An event at the very moment of the entry, or of the beginning of a wait, is not after it and does not
+    count. Steps that lead back to themselves, that nothing leads to, or that lead to a step which is not there raise
+    when the journey is made.
 
     Examples
     --------

@@ -29,7 +29,7 @@ import numpy as np
 from crmvalue._calendar import local_to_utc, skip_quiet_hours
 from crmvalue._caps import Past, apply_caps
 from crmvalue._cascade import Cascade
-from crmvalue._checks import as_day, as_whole_number
+from crmvalue._checks import as_day, as_whole_number, require
 from crmvalue._customers import stable_draw
 from crmvalue._journey import Journey
 from crmvalue._journey_data import Customers, Events, MessageHistory
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = ["explain", "plan", "simulate_plan"]
 
 _SEND, _OPEN = 0, 255
+_FIRST_DAY, _LAST_DAY = np.datetime64("1000-01-01", "D"), np.datetime64("9997-12-31", "D")  # zones need room
 _MOST_DAYS = 3660
 _DAY = np.timedelta64(1, "D")
 
@@ -145,6 +146,7 @@ def plan(
     past = MessageHistory.empty() if history is None else history
     first = as_day("as_of", as_of)
     n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
+    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
     parts = []
     for day in range(n_days):
         made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"))

@@ -141,6 +141,11 @@ def is_quiet(moment, hours):
 class TestClocks:
     """A message goes out at the first instant whose local time is not before the planned one and not quiet."""
 
+    @pytest.mark.parametrize("as_of", ["9999-12-31", "0001-01-01"])
+    def test_the_ends_of_the_calendar_are_refused(self, as_of):
+        with pytest.raises(InputError, match="`as_of`"):
+            plan([trigger()], one(), visits("2024-05-31"), None, Policy(), as_of)
+
     @given(
         st.sampled_from(CHANGES),
         st.integers(0, 24 * 6 - 1),
