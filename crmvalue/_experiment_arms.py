@@ -57,13 +57,18 @@ def arm_names(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
     """Take the names of the arms: at least two different texts."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError("names", "a list of names", value)
-    names = tuple(as_text("names", item) for item in value)
+    names = tuple(_text("names", item) for item in value)
     for place, item in enumerate(names):
         if not item.strip() or item in names[:place]:
             raise InputError("names", "different names, none of them empty", item, index=place)
     if len(names) < 2:
         raise InputError("names", "at least two", names)
     return names
+
+
+def _text(name: str, item: object) -> str:
+    """Take a name; a whole number stands for its digits."""
+    return str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else as_text(name, item)
 
 
 def default_names(n: int) -> tuple[str, ...]:
@@ -78,8 +83,11 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
     return len(array)
 
 
-def as_control(value: Any, names: tuple[str, ...]) -> int:  # noqa: ANN401 - checked here
-    """Take the position of the control arm, or find its name."""
+def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:  # noqa: ANN401 - checked here
+    """Take the position of the control arm, or find its name; among labels that are whole numbers, its label."""
+    numbered = labels is not None and any(not isinstance(label, str) for label in labels)
+    if numbered and isinstance(value, int | np.integer) and str(value) in names:
+        value = str(value)
     if isinstance(value, str):
         if value not in names:
             raise InputError("control", f"one of {', '.join(names)}, or a position", value)

@@ -375,7 +375,7 @@ def compare_means_from_summary(
     names : list of str, optional
         Names of the arms; A, B, C, ... without it.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with.
+        Position or name of the arm that the others are compared with; its label where labels are whole numbers.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
@@ -410,7 +410,7 @@ def compare_means_from_summary(
     words = default_names(k) if names is None else arm_names(names)
     if len(words) != k:
         raise InputError("names", f"one for each of the {k} arms", words)
-    place = as_control(control, words)
+    place = as_control(control, words, names)
     variant, base = against_control(deviation, place)
     require(variant + base > 0, "std", variant, "above 0 in the control or the variant: nothing else can be tested")
     return MeanComparison(

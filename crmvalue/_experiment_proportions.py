@@ -264,7 +264,7 @@ def compare_proportions(
     names : list of str, optional
         Names of the arms, or their order where they are known; A, B, C, ... without it.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with.
+        Position or name of the arm that the others are compared with; its label where labels are whole numbers.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
@@ -317,7 +317,7 @@ def compare_proportions(
         successes=x.astype(np.int64),
         trials=n.astype(np.int64),
         names=words,
-        control=as_control(control, words),
+        control=as_control(control, words, names),
         level=level,
         correction=correction,
     )

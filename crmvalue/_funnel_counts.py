@@ -35,6 +35,7 @@ __all__ = [
     "conversion",
 ]
 
+_ORDER = "`funnel=` gives the order of stages that `counts` names"
 _FEW = 5  # below so many expected in a cell the normal approximation is not trusted
 
 
@@ -52,7 +53,10 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checke
 
 
 def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - checked here
-    return None if value is None else as_names(name, value)
+    if isinstance(value, str) or not hasattr(value, "__iter__"):
+        return None if value is None else as_names(name, value)
+    texts = [str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else item for item in value]
+    return as_names(name, texts)
 
 
 def _stages(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
@@ -112,7 +116,7 @@ def _counts(value: ArrayLike) -> Integers:
     require(counts[..., :1] > 0, "counts", counts[..., :1], "at least 1 at the first stage")
     grows = np.zeros(counts.shape, dtype=bool)
     grows[..., 1:] = counts[..., 1:] > counts[..., :-1]
-    require(~grows, "counts", counts, "at most the count of the stage before")
+    require(~grows, "counts", counts, "at most the count of the stage before", hint=_ORDER)
     return read_only(own(counts.astype(np.int64)))
 
 
@@ -349,7 +353,7 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
     """Put counts that are given by the names of the stages into their order."""
     if hasattr(counts, "columns"):
         rows = list(getattr(counts, "index", ()))
-        groups = rows if groups is None and all(isinstance(row, str) for row in rows) and rows else groups
+        groups = rows if groups is None and all(isinstance(row, str | int) for row in rows) and rows else groups
         found: dict[Any, Any] | None = dict(columns_of("counts", counts))
     else:
         found = labelled("counts", counts)

@@ -198,6 +198,16 @@ class EventFunnel:
     def conversion(self, *, level: float = 0.95) -> FunnelConversion:
         """Conversion of the matured attempts with its intervals; every group needs at least one.
 
+        Parameters
+        ----------
+        level : float, default 0.95
+            Level of the intervals, in (0, 1).
+
+        Returns
+        -------
+        FunnelConversion
+            Conversion of each step and overall, of each group where there are groups.
+
         Raises
         ------
         InputError
@@ -209,7 +219,7 @@ class EventFunnel:
         empty = np.nonzero(np.atleast_2d(self.matured)[:, 0] == 0)[0].tolist()
         if empty:
             who = "all" if self.groups is None else ", ".join(str(self.groups[g]) for g in empty)
-            hint = "a later `as_of`, or without these groups"
+            hint = "a later `as_of`, or `of_group` for the others"
             raise InputError("window", "over by `as_of` for an attempt of every group", who, hint=hint)
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
         return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)

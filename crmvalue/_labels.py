@@ -12,18 +12,8 @@ __all__ = ["by_name", "columns_of", "labelled"]
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
     """Labels and values of a mapping or of a column with an index; None for what has none, or row numbers only."""
-    if isinstance(value, Mapping):
-        return dict(value)
-    index, items = getattr(value, "index", None), getattr(value, "items", None)
-    if index is None or callable(index) or not callable(items) or hasattr(value, "columns"):
-        return None
-    pairs = list(items())
-    labels = [label for label, _ in pairs]
-    if labels == list(range(len(labels))):
-        return None
-    if len(set(labels)) != len(labels):
-        raise InputError(name, "with different labels in its index", next(x for x in labels if labels.count(x) > 1))
-    return dict(pairs)
+    found = _pairs(name, value)
+    return None if found is None or list(found) == list(range(len(found))) else found
 
 
 def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401 - columns of any kind
@@ -31,22 +21,36 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  #
 
     The order is that of `names`, or of the labels of the first column; with the columns come the names.
     """
-    found = {name: labelled(name, value) for name, value in inputs.items()}
-    first = next((name for name, labels in found.items() if labels is not None), None)
-    if first is None:
+    if all(labelled(name, value) is None for name, value in inputs.items()):
         return names, tuple(inputs.values())
+    found = {name: _pairs(name, value) for name, value in inputs.items()}
+    first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
     if names is not None and not isinstance(names, str):
         texts = {str(label): label for label in order}
         order = [texts.get(str(name), name) for name in names]
     for name, labels in found.items():
         if labels is None:
-            raise InputError(first, f"given in order, as `{name}` is, or both by name", inputs[first])
+            rule = f"given in order, as `{name}` is, or both by name"
+            raise InputError(first, rule, ", ".join(map(str, order)))
         unlike = set(order) ^ set(labels)
         if unlike:
             raise InputError(name, f"of the names {', '.join(map(str, order))}", min(map(str, unlike)))
     columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
-    return [str(label) for label in order], columns
+    return order, columns
+
+
+def _pairs(name: str, value: object) -> dict[Any, Any] | None:
+    if isinstance(value, Mapping):
+        return dict(value)
+    index, items = getattr(value, "index", None), getattr(value, "items", None)
+    if index is None or callable(index) or not callable(items) or hasattr(value, "columns"):
+        return None
+    pairs = list(items())
+    labels = [label for label, _ in pairs]
+    if len(set(labels)) != len(labels):
+        raise InputError(name, "with different labels in its index", next(x for x in labels if labels.count(x) > 1))
+    return dict(pairs)
 
 
 def columns_of(name: str, value: object) -> Mapping[str, Any]:

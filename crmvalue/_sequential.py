@@ -27,6 +27,8 @@ from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -147,6 +149,16 @@ class SequentialTest:
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return _sentences(self, told, "Exact for any number of looks.")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the looks column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each look, from 1, and each variant.
+        """
+        return _look_columns(self)
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
@@ -285,6 +297,16 @@ class SequentialMeans:
         ]
         return _sentences(self, told, f"Approximate, from {self.min_n} customers an arm on.")
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the looks column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each look, from 1, and each variant.
+        """
+        return _look_columns(self)
+
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""
         return to_json(self)
@@ -323,7 +345,7 @@ def sequential_test(
     names : list of str, optional
         Names of the arms; A, B, C, ... without it.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with.
+        Position or name of the arm that the others are compared with; its label where labels are whole numbers.
     level : float, default 0.95
         Level at which all intervals of all variants and looks hold together, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
@@ -390,7 +412,7 @@ def sequential_test(
         successes=x.astype(np.int64),
         trials=n.astype(np.int64),
         names=words,
-        control=as_control(control, words),
+        control=as_control(control, words, names),
         level=level,
         prior_successes=prior_successes,
         prior_failures=prior_failures,
@@ -605,6 +627,14 @@ def _running(log_evidence: Floats) -> Floats:
 def _decided(p: Floats, level: float) -> Integers:
     decided = p <= 1 - level
     return np.where(decided.any(axis=0), decided.argmax(axis=0), -1)
+
+
+def _look_columns(test: SequentialTest | SequentialMeans) -> dict[str, npt.NDArray[Any]]:
+    n, k = test.p_value.shape
+    low, high = map(np.asarray, test.difference_interval)
+    table = {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
+    columns = {"look": np.repeat(np.arange(1, n + 1), k), "variant": np.tile(np.array(test.variants), n)}
+    return columns | {name: np.asarray(column).ravel() for name, column in table.items()}
 
 
 def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], guarantee: str) -> str:

@@ -78,7 +78,7 @@ class StageTimes:
         """
         table = np.vstack((self.time_in_stage, self.time_to_convert))
         steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
-        columns = {"step": np.array([*steps, f"{self.stages[0]} to {self.stages[-1]}"])}
+        columns = {"step": np.array([*steps, "entry to conversion"])}
         return columns | {f"{p:g}": table[:, k] for k, p in enumerate(self.prob.tolist())}
 
     def to_json(self) -> str:
@@ -97,7 +97,7 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     Parameters
     ----------
     result : EventFunnel
-        Of :func:`funnel_from_events`.
+        Of :func:`funnel_from_events`. Its groups are taken together; `result.of_group(...)` is one of them.
     prob : array_like, default (0.25, 0.5, 0.75)
         Probabilities of the quantiles, in (0, 1); 0.5 is the median.
 

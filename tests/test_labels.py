@@ -48,6 +48,10 @@ class TestArms:
         assert compare_proportions(pl.Series([20, 25]), np.array([100, 110])) == plain
         numbered = compare_proportions(pd.Series([25, 20], [2, 1]), pd.Series([100, 110], [1, 2]), control="1")
         assert (numbered.names, numbered.trials.tolist(), numbered.control) == (("2", "1"), [110, 100], 1)
+        counts = compare_proportions(pd.Series([400, 150], [1, 0]), pd.Series([1000, 2000], [0, 1]), control=0)
+        assert (counts.variants, counts.difference.round(3).tolist()) == (("1",), [0.05])
+        assert compare_proportions({7: 1, 8: 2}, {8: 9, 7: 9}).variants == ("8",)
+        assert compare_proportions([1, 2], [9, 9], names=[7, 8], control=1).variants == ("7",)
         looks = pd.DataFrame({"old": [1, 6], "new": [2, 50]}), pd.DataFrame({"new": [50, 100], "old": [50, 100]})
         assert sequential_test(*looks, control="old").difference[-1].round(2).tolist() == [0.44]
         shares = pd.Series({"a": 0.25, "b": 0.75})
@@ -105,6 +109,7 @@ class TestStages:
         turned = conversion(series(deal=4, lead=10), funnel=["lead", "deal"])
         assert (turned.stages, turned.counts.tolist()) == (("lead", "deal"), [10, 4])
         frame = pd.DataFrame({"deal": [4, 1], "lead": [10, 9]}, index=["ads", "mail"])
+        assert conversion(frame.set_axis([2023, 2024]), funnel=["lead", "deal"]).groups == ("2023", "2024")
         by = conversion(frame, funnel=["lead", "deal"])
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
         with_names = conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), groups=["ads", "mail"])

@@ -10,7 +10,7 @@ import pytest
 from crmvalue.attribution import Paths, attribute, channel_returns, markov_removal_effects, shapley_values
 from crmvalue.cohorts import cohort_ltv, compare_survival, n_day_retention, retention_triangle, survival_curve
 from crmvalue.errors import InputError
-from crmvalue.experiments import compare_means_from_summary, compare_proportions
+from crmvalue.experiments import compare_means_from_summary, compare_proportions, sequential_test
 from crmvalue.funnels import (
     BusinessHours,
     FollowUpRule,
@@ -48,6 +48,7 @@ BY = funnel_from_events(*LOG, **OPTIONS, by=["ads", "ads", "mail", "mail", "mail
         (n_day_retention([1, 1], ["2024-01-01", "2024-01-08"], 7, kind="day", as_of="2024-02-01"), 1, "rate", [1]),
         (compare_survival([1, 2, 3, 4], [1, 1, 1, 1], ["x", "x", "y", "y"]), 2, "n_customers", [2, 2]),
         (compare_proportions([20, 25, 31], [100] * 3, control=1), 3, "difference", [-0.05, np.nan, 0.06]),
+        (sequential_test([[1, 2], [3, 9]], [[9, 9], [20, 20]]), 2, "difference", [1 / 9, 0.3]),
         (compare_means_from_summary([3.0, 5.0], [1.0, 1.0], [9, 9]), 2, "difference", [np.nan, 2]),
     ],
 )
