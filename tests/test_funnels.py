@@ -134,7 +134,8 @@ class TestConversion:
             for i in range(k - 1):
                 interval = result.step_interval.low[g, i], result.step_interval.high[g, i]
                 if row[i]:
-                    assert interval == proportion_interval(row[i + 1], row[i])
+                    alone = proportion_interval(row[i + 1], row[i])  # numbers and columns may differ in the last bit
+                    np.testing.assert_allclose(interval, alone, rtol=1e-14)
                 else:
                     assert np.isnan(interval).all()
             n_pairs = max(len(rows) * (k - 2), 1)
