@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
 from crmvalue._comparisons import fisher_p, p_text
-from crmvalue._labels import columns_of, labelled
+from crmvalue._labels import by_name, columns_of, labelled
 from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -351,12 +351,7 @@ def conversion(
 
 def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:  # noqa: ANN401 - as given
     """Put counts that are given by the names of the stages into their order."""
-    if hasattr(counts, "columns"):
-        rows = list(getattr(counts, "index", ()))
-        groups = rows if groups is None and all(isinstance(row, str | int) for row in rows) and rows else groups
-        found: dict[Any, Any] | None = dict(columns_of("counts", counts))
-    else:
-        found = labelled("counts", counts)
+    found = dict(columns_of("counts", counts)) if hasattr(counts, "columns") else labelled("counts", counts)
     if found is None:
         return funnel, groups, counts
     if len(found) < 2:
@@ -365,7 +360,17 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
     for stage in (*funnel.stages, *found):
         if stage not in found or stage not in funnel.stages:
             raise InputError("counts", f"of the stages {', '.join(funnel.stages)}", stage)
-    return funnel, groups, np.stack([np.asarray(found[stage]) for stage in funnel.stages], axis=-1)
+    columns = {str(stage): found[stage] for stage in funnel.stages}
+    try:
+        if any(np.ndim(column) for column in columns.values()):
+            groups, rows = by_name(groups, **columns)
+        else:
+            rows = tuple(columns.values())
+        return funnel, groups, np.stack([np.asarray(row) for row in rows], axis=-1)
+    except ValueError as error:  # an InputError is one too
+        raise InputError(
+            "counts", "of the same groups in every stage", type(counts).__name__, hint=str(error)
+        ) from error
 
 
 def _share(part: Integers, whole: Integers) -> Floats:

@@ -26,9 +26,11 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  #
     found = {name: _pairs(name, value) for name, value in inputs.items()}
     first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
-    if names is not None and not isinstance(names, str):
+    if names is not None:
+        if isinstance(names, str) or not hasattr(names, "__iter__"):
+            raise InputError("names", "a list of names", names)
         texts = {str(label): label for label in order}
-        order = [texts.get(str(name), name) for name in names]
+        order = [texts.get(str(name), str(name)) for name in names]
     for name, labels in found.items():
         if labels is None:
             rule = f"given in order, as `{name}` is, or both by name"
@@ -57,7 +59,7 @@ def columns_of(name: str, value: object) -> Mapping[str, Any]:
     """Columns by name of a mapping or of a dataframe of any kind."""
     if isinstance(value, Mapping):
         return value
-    columns = getattr(value, "columns", None)
+    columns = getattr(value, "column_names", getattr(value, "columns", None))
     if columns is None or not hasattr(value, "__getitem__"):
         raise InputError(name, "a mapping from names to columns, or a dataframe", type(value).__name__)
     return {column: value[column] for column in columns}

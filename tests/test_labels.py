@@ -71,6 +71,11 @@ class TestArms:
         assert refused(compare_proportions, series(a=1, b=2), series(a=5, c=5)) == "trials"
         assert refused(compare_proportions, series(a=1, b=2), series(a=5, b=5), names=["a", "c"]) == "successes"
         assert refused(compare_proportions, pd.Series([1, 2], ["a", "a"]), series(a=5, b=5)) == "successes"
+        for names in (5, "ab", [["a"], "b"]):
+            assert refused(compare_proportions, series(a=1, b=2), series(a=5, b=5), names=names) in {
+                "names",
+                "successes",
+            }
         assert refused(sample_ratio_mismatch, {"a": 1, "b": 2}, [0.5, 0.5]) == "counts"
 
 
@@ -110,6 +115,12 @@ class TestStages:
         assert (turned.stages, turned.counts.tolist()) == (("lead", "deal"), [10, 4])
         frame = pd.DataFrame({"deal": [4, 1], "lead": [10, 9]}, index=["ads", "mail"])
         assert conversion(frame.set_axis([2023, 2024]), funnel=["lead", "deal"]).groups == ("2023", "2024")
+        turned = conversion(frame, funnel=["lead", "deal"], groups=["mail", "ads"])
+        assert (turned.groups, turned.counts.tolist()) == (("mail", "ads"), [[9, 1], [10, 4]])
+        crossed = conversion({"lead": series(x=4, y=9), "deal": series(y=1, x=3)})
+        assert (crossed.groups, crossed.counts.tolist()) == (("x", "y"), [[4, 3], [9, 1]])
+        assert refused(conversion, {"lead": series(x=4, y=9), "deal": series(y=1, z=3)}) == "counts"
+        assert refused(conversion, {"lead": [4, 2], "deal": [1]}, groups=["x", "y"]) == "counts"
         by = conversion(frame, funnel=["lead", "deal"])
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
         with_names = conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), groups=["ads", "mail"])

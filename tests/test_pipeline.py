@@ -380,6 +380,11 @@ class TestForecastCalibration:
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
 
+    @pytest.mark.parametrize(("n", "p", "won"), [(40, 0.1, 2), (17, 0.3, 8), (3000, 0.01, 22)])
+    def test_money_on_the_lattice_is_tested_like_the_number_of_deals(self, n, p, won):
+        found = forecast_calibration([p] * n, [1] * won + [0] * (n - won), amount=[1000 / 3] * n)
+        assert found.p_value_amount == pytest.approx(found.p_value_total, rel=1e-6)
+
     @pytest.mark.parametrize("won", [[1, 2], [True], ["yes", "no"], [[True, False]], [True, None]])
     def test_rejections(self, won):
         with pytest.raises(InputError) as caught:
