@@ -54,7 +54,8 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
     from scipy import special, stats
 
     center = mean.mean()  # the integrals do not change, and lose less
-    loc, scale, degrees = (mean - center)[:, None], np.maximum(error, _POINT * error.max())[:, None], (n - 1)[:, None]
+    least = max(_POINT * error.max(), 2.0**14 * float(np.spacing(np.abs(mean - center).max())))  # or x has no digits
+    loc, scale, degrees = (mean - center)[:, None], np.maximum(error, least)[:, None], (n - 1)[:, None]
 
     def student(x: Floats) -> tuple[Floats, Floats, Floats]:
         z = (x - loc) / scale

@@ -484,10 +484,12 @@ class SplitCheck:
         return read_json(text, lambda fields: cls(**fields))
 
     def _pooled(self) -> tuple[Integers, Floats]:
-        """Take the smallest arms as one, so that it expects enough; at least two arms remain."""
+        """Take the smallest arms as one, so that it expects enough; two remain at least, and all if all are small."""
         order = np.argsort(self.shares, kind="stable")
         counts, expected = self.counts[order], self.expected[order]
         m = int(np.count_nonzero(expected < _FEW))
+        if m == len(counts):  # none is large enough to stand for itself
+            return self.counts, self.shares
         m = min(m + bool(m > 0 and expected[:m].sum() < _FEW), len(counts) - 1)
         if m < 2:
             return self.counts, self.shares

@@ -259,7 +259,9 @@ def _two_tails(a: Floats, p: Floats, y: Bools) -> float:
     forecast, won = distribution_of_total(a, p, "auto"), float(a[y].sum())
     slack = _ROUNDING * won
     if forecast.method == "grid":  # a total is shared between lattice points around it
-        slack += (2 + math.sqrt(len(y))) * float(np.diff(forecast.total).min(initial=won))
+        step = float(np.diff(forecast.total).min(initial=won))
+        deviation = math.sqrt(float(np.sum(a * a * p * (1 - p))))
+        slack += min((2 + math.sqrt(len(y))) * step, 0.005 * deviation)
     up_to = float(forecast.prob[forecast.total <= won + slack].sum())
     at_least = float(forecast.prob[forecast.total >= won - slack].sum())
     return min(1.0, 2 * up_to, 2 * at_least)

@@ -261,6 +261,12 @@ class TestCompareMeans:
         np.testing.assert_allclose(result.expected_loss, loss, rtol=1e-6, atol=1e-9 * max(std))
         np.testing.assert_allclose(result.prob_best.sum(), 1, atol=1e-10)
 
+    def test_means_far_apart_for_their_errors(self):
+        for mean, std in (([5e6, 0], [0, 0.3]), ([1e9, 0, 1e9], [1e-6, 1, 0])):
+            best = compare_means_from_summary(mean, std, [30] * len(mean)).prob_best
+            np.testing.assert_allclose(best.sum(), 1, atol=1e-5)
+            assert best[1] < 1e-9
+
     def test_the_highest_of_normal_means(self):
         result = compare_means_from_summary([10, 12], [40, 60], [2_000_000, 2_000_000])
         error = np.hypot(40, 60) / np.sqrt(2_000_000)
@@ -520,6 +526,10 @@ class TestSampleRatioMismatch:
         check = sample_ratio_mismatch([5000, 5000, 1], [0.499999, 0.499999, 0.000002])
         assert check.p_value == pytest.approx(stats.chisquare([5001, 5000], [5000.51, 5000.49]).pvalue, rel=1e-4)
         assert "the 2 smallest arms taken together" in check.conclusion
+
+    def test_the_order_of_equal_arms_does_not_matter(self):
+        found = {sample_ratio_mismatch(np.roll([0, 8, 2, 2], k)).p_value for k in range(4)}
+        np.testing.assert_allclose(list(found), stats.chisquare([0, 8, 2, 2]).pvalue)
 
     def test_false_alarms_of_small_arms(self):
         shares = np.array([0.6, 0.3, 0.05, 0.03, 0.02])

@@ -380,6 +380,14 @@ class TestForecastCalibration:
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
 
+    def test_money_of_very_many_deals_is_normal(self):
+        rng = np.random.default_rng(4)
+        amount, p = rng.lognormal(3, 1, 100_000), rng.random(100_000)
+        won = rng.random(100_000) < p
+        found = forecast_calibration(p, won, amount=amount)
+        z = (found.amount_won - found.amount_expected) / math.sqrt(np.sum(amount**2 * p * (1 - p)))
+        assert found.p_value_amount == pytest.approx(2 * stats.norm.sf(abs(z)), rel=0.03)
+
     @pytest.mark.parametrize(("n", "p", "won"), [(40, 0.1, 2), (17, 0.3, 8), (3000, 0.01, 22)])
     def test_money_on_the_lattice_is_tested_like_the_number_of_deals(self, n, p, won):
         found = forecast_calibration([p] * n, [1] * won + [0] * (n - won), amount=[1000 / 3] * n)
