@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-import attrs
 import numpy as np
 
 from crmvalue._checks import (
@@ -39,13 +37,12 @@ __all__ = [
     "columns",
     "correction_text",
     "default_names",
-    "higher_text",
     "interval_level",
     "require_arms",
     "rows_by_arm",
-    "to_json",
     "variant_columns",
     "variants_of",
+    "verdict_text",
 ]
 
 Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
@@ -142,8 +139,10 @@ def correction_text(correction: str, n_variants: int) -> str:
     return f", {correction.capitalize()} over {n_variants} variants"
 
 
-def higher_text(name: str, difference: float, *, covers_zero: bool) -> str:
-    """Say what a difference beyond chance does and does not mean."""
+def verdict_text(name: str, difference: float, *, shown: bool, covers_zero: bool) -> str:
+    """Say what a difference does and does not mean."""
+    if not shown:
+        return "no difference is shown, and that there is none may not be concluded either."
     said = (
         f"{name} is {'higher' if difference > 0 else 'lower'}, if chance alone chose the arms and the end of the test "
         "was set before; "
@@ -202,15 +201,3 @@ def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:  # noqa
     found = {"difference": comparison.difference, "low": low, "high": high}
     found |= {"p_value": comparison.p_value, "adjusted_p_value": comparison.adjusted_p_value}
     return {name: np.insert(np.asarray(column, dtype=np.float64), control, np.nan) for name, column in found.items()}
-
-
-def to_json(value: Any) -> str:  # noqa: ANN401 - any of the frozen values
-    """Write the fields of a frozen value as JSON text."""
-    fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
-    return json.dumps(fields, ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any field
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return list(value) if isinstance(value, tuple) else value

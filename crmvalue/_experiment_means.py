@@ -25,14 +25,14 @@ from crmvalue._experiment_arms import (
     columns,
     correction_text,
     default_names,
-    higher_text,
     interval_level,
     require_arms,
     rows_by_arm,
-    to_json,
     variant_columns,
     variants_of,
+    verdict_text,
 )
+from crmvalue._json import to_json_text
 from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, number_column, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -194,11 +194,8 @@ class MeanComparison:
                 f"{self.names[self.control]}: {d:+.4g} ({100 * self.level:.4g} % interval {low[k]:+.4g} to "
                 f"{high[k]:+.4g}), {p_text(p[k])} (Welch{correction_text(self.correction, len(p))}): "
             )
-            if p[k] < 1 - self.level:
-                said = higher_text(name, d, covers_zero=low[k] <= 0 <= high[k])
-            else:
-                said = "no difference is shown, and that there is none may not be concluded either."
-            lines.append(text + said)
+            shown, covers_zero = p[k] < 1 - self.level, low[k] <= 0 <= high[k]
+            lines.append(text + verdict_text(name, d, shown=shown, covers_zero=covers_zero))
         best, loss = self._bayes()
         lines.append(choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss]))
         return "\n".join(lines)
@@ -216,7 +213,7 @@ class MeanComparison:
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> MeanComparison:

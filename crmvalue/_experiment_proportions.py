@@ -21,13 +21,13 @@ from crmvalue._experiment_arms import (
     choice_text,
     correction_text,
     default_names,
-    higher_text,
     interval_level,
     require_arms,
-    to_json,
     variant_columns,
     variants_of,
+    verdict_text,
 )
+from crmvalue._json import to_json_text
 from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -205,11 +205,8 @@ class ProportionComparison:
                 f"({100 * self.level:.4g} % interval {100 * low[k]:+.1f} to {100 * high[k]:+.1f}), "
                 f"{p_text(p[k])} ({test}): "
             )
-            if p[k] < 1 - self.level:
-                said = higher_text(name, d, covers_zero=low[k] <= 0 <= high[k])
-            else:
-                said = "no difference is shown, and that there is none may not be concluded either."
-            lines.append(text + said)
+            shown, covers_zero = p[k] < 1 - self.level, low[k] <= 0 <= high[k]
+            lines.append(text + verdict_text(name, d, shown=shown, covers_zero=covers_zero))
         best, loss = self._bayes()
         lines.append(choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss]))
         return "\n".join(lines)
@@ -227,7 +224,7 @@ class ProportionComparison:
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ProportionComparison:

@@ -20,7 +20,8 @@ from crmvalue._checks import (
     require_choice,
 )
 from crmvalue._comparisons import p_text
-from crmvalue._experiment_arms import require_arms, to_json
+from crmvalue._experiment_arms import require_arms
+from crmvalue._json import to_json_text
 from crmvalue._labels import by_name
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -77,7 +78,7 @@ class SampleSize:
 
     def to_json(self) -> str:
         """Write the numbers as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SampleSize:
@@ -476,7 +477,7 @@ class SplitCheck:
 
     def to_json(self) -> str:
         """Write counts, shares and level as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SplitCheck:

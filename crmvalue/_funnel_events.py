@@ -535,7 +535,9 @@ def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
         column = column.astype(np.str_).astype(object)
         column[unknown] = None
     missing: Bools = np.zeros(len(column), dtype=bool)
-    if column.dtype.kind in "Of":
+    if column.dtype.kind == "f":
+        missing = np.isnan(column)
+    elif column.dtype.kind == "O":
         missing = np.fromiter((is_missing_object(item) for item in column.tolist()), dtype=bool, count=len(column))
     if not missing.any() or missing.all():
         return encode_customers("by", column if column.dtype.kind != "O" else column.tolist())

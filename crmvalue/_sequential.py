@@ -18,9 +18,9 @@ from crmvalue._experiment_arms import (
     columns,
     default_names,
     rows_by_arm,
-    to_json,
     variants_of,
 )
+from crmvalue._json import to_json_text
 from crmvalue._labels import by_name, columns_of
 from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -162,7 +162,7 @@ class SequentialTest:
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SequentialTest:
@@ -309,7 +309,7 @@ class SequentialMeans:
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""
-        return to_json(self)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SequentialMeans:

@@ -17,7 +17,6 @@ happened without a channel: only an experiment shows that.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 import attrs
@@ -167,9 +166,7 @@ class Attribution:
 
     def to_json(self) -> str:
         """Write the credits as JSON."""
-        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
-        plain = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in fields.items()}
-        return json.dumps(plain, allow_nan=False)
+        return to_json_text(self)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
