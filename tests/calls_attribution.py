@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.attribution import (
     Paths,
     attribute,
@@ -13,6 +11,7 @@ from crmvalue.attribution import (
     paths_from_touches,
     shapley_values,
 )
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

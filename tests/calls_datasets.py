@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from calls import Call
 
 from crmvalue.datasets import simulate_transactions
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

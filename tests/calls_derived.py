@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.journeys import level_changes, price_drops, segment_changes
 from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

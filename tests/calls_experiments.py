@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.experiments import (
     adjust_by_covariate,
     assign_variant,
@@ -23,6 +21,7 @@ from crmvalue.experiments import (
     sequential_test_from_stream,
     sequential_test_means,
 )
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.funnels import conversion, funnel_from_events, time_in_stage
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue import journey_map
+from tests.calls import Call
 
 STAGES = [journey_map.Stage("search"), journey_map.Stage("order")]
 CURRENT = journey_map.JourneyMap(persona="Student", type="current state", stages=STAGES)

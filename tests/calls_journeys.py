@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.journeys import Cascade, Customers, Policy, explain, plan, simulate_plan
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.models import (
     OpportunityHistory,
     fit_beta_discrete_weibull,
@@ -12,6 +10,7 @@ from crmvalue.models import (
     fit_shifted_beta_geometric,
 )
 from crmvalue.purchases import PurchaseHistory
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

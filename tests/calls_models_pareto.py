@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.models import fit_pareto_nbd
 from crmvalue.purchases import PurchaseHistory
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from calls import Call
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.models import (
@@ -24,6 +23,7 @@ from crmvalue.models import (
     spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from calls import Call
 
 from crmvalue._follow_up import FollowUpRule, follow_up_due, follow_up_tasks
 from crmvalue._forecast_calibration import forecast_calibration
 from crmvalue._lead_score_fit import fit_lead_score
 from crmvalue._pipeline import forecast_pipeline
 from crmvalue._stage_probabilities import pipeline_velocity, stage_probabilities
+from tests.calls import Call
 
 CALLS = [
     Call(

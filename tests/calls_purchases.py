@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.purchases import split_purchases, summarise_purchases
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.report import (
     format_groups,
     format_models,
@@ -12,6 +10,7 @@ from crmvalue.report import (
     summarise_groups,
     summarise_models,
 )
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.segmentation import (
     SegmentTable,
     assign_segments,
@@ -13,6 +11,7 @@ from crmvalue.segmentation import (
     score_rfm,
     value_tier,
 )
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

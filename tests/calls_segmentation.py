@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue import segmentation
+from tests.calls import Call
 
 CALLS = [
     Call(segmentation.gini, {"value": [1.0, 2.0]}, {"value": -1.0}),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue.segmentation import (
     Segment,
     SegmentColumns,
@@ -12,6 +10,7 @@ from crmvalue.segmentation import (
     segment_value_changes,
     summarise_segments,
 )
+from tests.calls import Call
 
 __all__ = ["CALLS"]
 

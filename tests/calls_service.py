@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from calls import Call
-
 from crmvalue import journeys
+from tests.calls import Call
 
 STEPS = {
     "value": [50.0, 400.0],

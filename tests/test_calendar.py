@@ -17,7 +17,6 @@ from references_calendar import (
     skip_quiet_hours_one,
     year_fraction_one,
 )
-from strategies import dates
 
 from crmvalue._calendar import (
     LEAP_DAY_POLICIES,
@@ -30,6 +29,7 @@ from crmvalue._calendar import (
     skip_quiet_hours,
     year_fraction,
 )
+from tests.strategies import dates
 
 # The win-back cascade of a perfumery chain: an offer 9 months after the last purchase and every 3 months from then on.
 # Dates worked out by hand for the project's table of known answers, section 3.

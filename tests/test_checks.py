@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import dates
 
 from crmvalue._checks import (
     as_amounts,
@@ -34,6 +33,7 @@ from crmvalue._checks import (
     require_same_length,
 )
 from crmvalue.errors import InputError
+from tests.strategies import dates
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
 ORDINAL = type("Ordinal", (), {"toordinal": lambda _: 5})()  # what other calendars offer

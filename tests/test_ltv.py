@@ -12,10 +12,10 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from references_ltv import SHIFTS, refusal, survivor_sum
 from references_ltv import npv as explicit_npv
-from strategies import dates, discount_rates, money, rates
 
 from crmvalue import ltv
 from crmvalue.errors import InputError
+from tests.strategies import dates, discount_rates, money, rates
 
 timings = st.sampled_from(sorted(SHIFTS))
 horizons = st.integers(1, 10**6)

@@ -12,10 +12,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from references_ltv import SHIFTS, payback, refusal
 from references_ltv import npv as explicit_npv
-from strategies import discount_rates, money, positive_money
 
 from crmvalue import ltv
 from crmvalue.errors import ConvergenceError, InputError
+from tests.strategies import discount_rates, money, positive_money
 
 timings = st.sampled_from(sorted(SHIFTS))
 streams = st.lists(st.one_of(money, money.map(lambda x: -x)), min_size=1, max_size=30)

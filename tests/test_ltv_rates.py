@@ -10,9 +10,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from references_ltv import rate_over, refusal, survivor_sum
-from strategies import discount_rates, rates
 
 from crmvalue import ltv
+from tests.strategies import discount_rates, rates
 
 periods = st.sampled_from(["day", "week", "month", "quarter", "year"])
 kinds = st.sampled_from(["churn", "retention", "discount"])

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import counts, money, positive_money
 
 from crmvalue import metrics
 from crmvalue.errors import InputError
+from tests.strategies import counts, money, positive_money
 
 NAN, INF = float("nan"), float("inf")
 

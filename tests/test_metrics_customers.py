@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from references_metrics import movements_by_sets, time_between_purchases_by_loops, waiting_by_fractions
-from strategies import dates
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
@@ -22,6 +21,7 @@ from crmvalue.metrics import (
     time_between_purchases,
     time_to_purchase,
 )
+from tests.strategies import dates
 
 NAT = np.datetime64("NaT", "D")
 rows = st.lists(st.tuples(st.integers(-3, 3), st.integers(-40, 40)), min_size=1, max_size=30)

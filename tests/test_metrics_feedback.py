@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import counts, open_rates
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
@@ -21,6 +20,7 @@ from crmvalue.metrics import (
     net_promoter_score_interval,
     nps_counts,
 )
+from tests.strategies import counts, open_rates
 
 NAN = float("nan")
 

@@ -10,11 +10,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from mpmath import mp
 from scipy import stats
-from strategies import counts, open_rates
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import mean_interval, proportion_interval, ratio_interval
 from crmvalue.typing import Interval
+from tests.strategies import counts, open_rates
 
 NAN, INF = float("nan"), float("inf")
 

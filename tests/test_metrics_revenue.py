@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import money
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import RecurringRevenueMovements, monthly_recurring_revenue, recurring_revenue_movements
+from tests.strategies import money
 
 fees = st.lists(st.tuples(st.just(0.0) | money, st.just(0.0) | money), min_size=1, max_size=30)
 

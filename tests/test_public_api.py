@@ -57,8 +57,8 @@ FUNCTIONS = {name: thing for name, thing in OBJECTS if inspect.isfunction(thing)
 CLASSES = {name: thing for name, thing in OBJECTS if inspect.isclass(thing)}
 CALLS = [
     call
-    for path in sorted(Path(__file__).parent.glob("calls_*.py"))
-    for call in importlib.import_module(path.stem).CALLS
+    for path in sorted(Path(__file__).parent.glob("*/calls.py"))
+    for call in importlib.import_module(f"tests.{path.parent.name}.calls").CALLS
 ]
 
 

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import pytest
 
-from crmvalue import _model_report, _output, ltv
+from crmvalue import ltv
 from crmvalue.__main__ import main
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
