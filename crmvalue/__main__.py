@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     """Give what to print, and why no table was written where one was asked for and there is no model."""
     from crmvalue import report  # `--help` needs none of it
-    from crmvalue._order_log import Log, Policy, read_log
     from crmvalue._output import check_output, write_table
+    from crmvalue._purchases.order_log import Log, Policy, read_log
 
     if options.margin is None:
         for argument in ("acquisition_cost", "discount_rate"):

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from crmvalue._checks import as_column, as_float, as_floats, as_text, require, require_choice
-from crmvalue._customers import encode_customers, stable_draw
-from crmvalue._labels import labelled
+from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice
+from crmvalue._core.customers import encode_customers, stable_draw
+from crmvalue._core.labels import labelled
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._customers import encode_customers
-from crmvalue._rows import row_keys
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.keys import row_keys
 from crmvalue._sources import NEVER, moment
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months, months_between
-from crmvalue._checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._core.calendar import add_months, months_between
+from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._core.values import array_field, checked_field, own, stay_frozen
 from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._offers import Offer, as_offers
 from crmvalue._sources import (
@@ -21,7 +22,6 @@ from crmvalue._sources import (
     segment_field,
     whole_field,
 )
-from crmvalue._values import array_field, checked_field, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

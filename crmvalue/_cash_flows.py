@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from crmvalue._calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._checks import as_column, as_day, as_days, as_flag, require, require_choice
+from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
+from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice
 from crmvalue._ltv_checks import as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 

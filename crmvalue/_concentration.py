@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_floats, as_fraction, require
-from crmvalue._values import array_field, stay_frozen
+from crmvalue._core.checks import as_column, as_floats, as_fraction, require
+from crmvalue._core.values import array_field, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

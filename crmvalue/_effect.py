@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
-from crmvalue._comparisons import newcombe
-from crmvalue._values import array_field, own, stay_frozen
+from crmvalue._core.checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
+from crmvalue._core.comparisons import newcombe
+from crmvalue._core.values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

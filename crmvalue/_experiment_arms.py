@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_fraction,
     as_text,
@@ -15,8 +15,8 @@ from crmvalue._checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._comparisons import holm
-from crmvalue._customers import encode_customers
+from crmvalue._core.comparisons import holm
+from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

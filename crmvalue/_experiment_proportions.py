@@ -8,8 +8,11 @@ import attrs
 import numpy as np
 
 from crmvalue._bayes import best_of_betas
-from crmvalue._checks import as_counts, read_json, require
-from crmvalue._comparisons import fisher_p, newcombe, p_text
+from crmvalue._core.checks import as_counts, read_json, require
+from crmvalue._core.comparisons import fisher_p, newcombe, p_text
+from crmvalue._core.json import to_json_text
+from crmvalue._core.labels import by_name
+from crmvalue._core.values import array_field, checked_field, read_only, stay_frozen
 from crmvalue._experiment_arms import (
     Correction,
     adjusted,
@@ -27,9 +30,6 @@ from crmvalue._experiment_arms import (
     variants_of,
     verdict_text,
 )
-from crmvalue._json import to_json_text
-from crmvalue._labels import by_name
-from crmvalue._values import array_field, checked_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_counts,
     as_float,
     as_floats,
@@ -19,11 +19,11 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
-from crmvalue._comparisons import p_text
+from crmvalue._core.comparisons import p_text
+from crmvalue._core.json import to_json_text
+from crmvalue._core.labels import by_name
+from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue._experiment_arms import require_arms
-from crmvalue._json import to_json_text
-from crmvalue._labels import by_name
-from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

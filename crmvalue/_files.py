@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._values import array_field
+from crmvalue._core.values import array_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

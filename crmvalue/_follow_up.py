@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_day_column,
     as_float,
     as_floats,
@@ -22,9 +22,9 @@ from crmvalue._checks import (
     require,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

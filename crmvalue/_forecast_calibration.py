@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_fraction,
@@ -17,11 +17,11 @@ from crmvalue._checks import (
     require,
     require_same_length,
 )
-from crmvalue._comparisons import p_text
-from crmvalue._json import from_json_fields, to_json_text
+from crmvalue._core.comparisons import p_text
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, own, stay_frozen
 from crmvalue._pipeline import distribution_of_total
 from crmvalue._stage_probabilities import share_interval
-from crmvalue._values import array_field, own, stay_frozen
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_fraction, as_text, read_json, require
-from crmvalue._comparisons import fisher_p, p_text
-from crmvalue._labels import by_name, columns_of, labelled
-from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.checks import as_counts, as_fraction, as_text, read_json, require
+from crmvalue._core.comparisons import fisher_p, p_text
+from crmvalue._core.labels import by_name, columns_of, labelled
+from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_time,
     as_time_column,
     is_missing_object,
@@ -16,7 +16,8 @@ from crmvalue._checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._customers import encode_customers
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue._funnel_attempts import (
     Rows,
     are_distinct,
@@ -30,7 +31,6 @@ from crmvalue._funnel_attempts import (
 )
 from crmvalue._funnel_counts import FunnelConversion, stage_columns
 from crmvalue._funnel_steps import as_window, read_steps, rules_for
-from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months
-from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
-from crmvalue._values import stay_frozen
+from crmvalue._core.calendar import add_months
+from crmvalue._core.values import stay_frozen
+from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history

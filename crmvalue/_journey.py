@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day, as_text
-from crmvalue._customers import stable_draw
+from crmvalue._core.checks import as_day, as_text
+from crmvalue._core.customers import stable_draw
+from crmvalue._core.values import FixedMapping, array_field, checked_field, own, stay_frozen
 from crmvalue._journey_data import Customers, Events, MessageHistory, table_columns
 from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._journey_steps import (
@@ -43,7 +44,6 @@ from crmvalue._sources import (
     whole_field,
     words_of,
 )
-from crmvalue._values import FixedMapping, array_field, checked_field, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,9 +10,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day_column, as_flag, as_text, as_time_column, is_missing_object, read_json, to_array
-from crmvalue._customers import as_words, encode_customers
-from crmvalue._values import FixedMapping, Given, array_field, own, read_only, stay_frozen
+from crmvalue._core.checks import (
+    as_day_column,
+    as_flag,
+    as_text,
+    as_time_column,
+    is_missing_object,
+    read_json,
+    to_array,
+)
+from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.values import FixedMapping, Given, array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

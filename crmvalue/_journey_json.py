@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._checks import read_json
+from crmvalue._core.checks import read_json
 
 __all__ = ["journey_from_json", "journey_to_json"]
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months, next_day_at
-from crmvalue._checks import as_float, as_text
+from crmvalue._core.calendar import add_months, next_day_at
+from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.values import FixedMapping, checked_field
 from crmvalue._sources import channels_of, name_of, offer_field, whole_field
-from crmvalue._values import FixedMapping, checked_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

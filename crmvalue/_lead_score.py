@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_column,
     as_float,
     as_positive,
@@ -22,9 +22,9 @@ from crmvalue._checks import (
     require,
     to_array,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._labels import columns_of
-from crmvalue._values import array_field, checked_field, own, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.labels import columns_of
+from crmvalue._core.values import array_field, checked_field, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

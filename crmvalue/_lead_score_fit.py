@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._values import FixedMapping, array_field, own, stay_frozen
+from crmvalue._core.checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.values import FixedMapping, array_field, own, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._checks import as_floats, require
+from crmvalue._core.checks import as_floats, require
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

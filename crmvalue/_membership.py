@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_day, as_text, read_json
-from crmvalue._customers import encode_customers
+from crmvalue._core.checks import as_day, as_text, read_json
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import Given, array_field, count_field, own, read_only, stay_frozen
 from crmvalue._migration import are_texts, as_comparable
 from crmvalue._rules import (
     AllOf,
@@ -25,7 +26,6 @@ from crmvalue._rules import (
     rule_to_fields,
 )
 from crmvalue._segment_columns import read_columns
-from crmvalue._values import Given, array_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_fraction, as_text, as_whole_number, to_array
-from crmvalue._customers import encode_customers
-from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue._core.checks import as_column, as_fraction, as_text, as_whole_number, to_array
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

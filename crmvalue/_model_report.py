@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._checks import as_day, as_fraction, as_positive, read_json
-from crmvalue._order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue._core.checks import as_day, as_fraction, as_positive, read_json
+from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models.bg_nbd import fit_bg_nbd
 from crmvalue.models.calibration import spend_independence

@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from crmvalue._checks import as_float, as_text
+from crmvalue._core.checks import as_float, as_text
 from crmvalue.errors import InputError
 
 __all__ = ["Offer", "as_offer", "as_offers"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_positive,
     as_text,
@@ -16,9 +16,9 @@ from crmvalue._checks import (
     require,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import own
 from crmvalue._paths import Paths, places_of
-from crmvalue._values import own
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_counts,
@@ -16,7 +16,7 @@ from crmvalue._checks import (
     require,
     to_array,
 )
-from crmvalue._values import array_field, count_field, float_column, own, stay_frozen
+from crmvalue._core.values import array_field, count_field, float_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

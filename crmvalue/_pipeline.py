@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_day_column,
@@ -20,9 +20,9 @@ from crmvalue._checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._values import array_field, own, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_whole_number, read_json, require_choice
+from crmvalue._core.checks import as_whole_number, read_json, require_choice
+from crmvalue._core.values import array_field, own, stay_frozen
 from crmvalue._journey_data import MessageHistory, plain_columns, read_table, table_columns
-from crmvalue._values import array_field, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

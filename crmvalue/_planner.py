@@ -26,18 +26,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from crmvalue._calendar import local_to_utc, skip_quiet_hours
 from crmvalue._caps import Past, apply_caps
 from crmvalue._cascade import Cascade
-from crmvalue._checks import as_day, as_whole_number, require
-from crmvalue._customers import stable_draw
+from crmvalue._core.calendar import local_to_utc, skip_quiet_hours
+from crmvalue._core.checks import as_day, as_whole_number, require
+from crmvalue._core.customers import stable_draw
+from crmvalue._core.keys import row_keys
+from crmvalue._core.values import own
 from crmvalue._journey import Journey
 from crmvalue._journey_data import Customers, Events, MessageHistory
 from crmvalue._plan import DECISIONS, Plan, concatenate
 from crmvalue._policy import Policy
-from crmvalue._rows import row_keys
 from crmvalue._sources import BirthdayJourney, Context, TriggerJourney
-from crmvalue._values import own
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_counts,
     as_day,
@@ -19,9 +19,9 @@ from crmvalue._checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

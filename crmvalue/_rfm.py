@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_column,
     as_day,
     as_floats,
@@ -21,7 +21,7 @@ from crmvalue._checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._values import array_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

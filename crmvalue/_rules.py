@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 
 import attrs
 
-from crmvalue._checks import as_day, as_float, as_text, require_choice
+from crmvalue._core.checks import as_day, as_float, as_text, require_choice
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

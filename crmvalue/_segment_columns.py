@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._calendar import months_between
-from crmvalue._checks import as_column, as_day_column, to_array
+from crmvalue._core.calendar import months_between
+from crmvalue._core.checks import as_column, as_day_column, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

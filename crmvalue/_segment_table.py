@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_text, as_whole_number, read_json, require, require_choice, to_array
-from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue._core.checks import as_counts, as_text, as_whole_number, read_json, require, require_choice, to_array
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_day, as_text, read_json
+from crmvalue._core.checks import as_column, as_day, as_text, read_json
+from crmvalue._core.values import array_field, number_column, own, stay_frozen
 from crmvalue._migration import encode_labels, group_sums
 from crmvalue._segment_table import SegmentTable
-from crmvalue._values import array_field, number_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_counts, as_outcomes, as_positive, read_json, require
-from crmvalue._comparisons import p_text
+from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, read_json, require
+from crmvalue._core.comparisons import p_text
+from crmvalue._core.json import to_json_text
+from crmvalue._core.labels import by_name, columns_of
+from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue._experiment_arms import (
     ArmRows,
     against_control,
@@ -20,9 +23,6 @@ from crmvalue._experiment_arms import (
     rows_by_arm,
     variants_of,
 )
-from crmvalue._json import to_json_text
-from crmvalue._labels import by_name, columns_of
-from crmvalue._values import array_field, checked_field, count_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months, months_between
-from crmvalue._checks import (
+from crmvalue._core.calendar import add_months, months_between
+from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_day_column,
@@ -19,9 +19,9 @@ from crmvalue._checks import (
     require,
     to_array,
 )
-from crmvalue._customers import encode_customers
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue._journey_data import Customers
-from crmvalue._values import array_field, checked_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months, anniversary
-from crmvalue._checks import as_days, as_flag, as_positive, as_text, as_whole_number, require, require_choice
-from crmvalue._customers import encode_customers
+from crmvalue._core.calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months, anniversary
+from crmvalue._core.checks import as_days, as_flag, as_positive, as_text, as_whole_number, require, require_choice
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import checked_field
 from crmvalue._journey_json import journey_from_json, journey_to_json
 from crmvalue._offers import Offer, as_offer
-from crmvalue._values import checked_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_column,
     as_counts,
     as_floats,
@@ -20,9 +20,9 @@ from crmvalue._checks import (
     require,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue._funnel_counts import Funnel
-from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

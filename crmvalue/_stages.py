@@ -6,8 +6,17 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from crmvalue._calendar import months_between
-from crmvalue._checks import as_column, as_counts, as_day, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._core.calendar import months_between
+from crmvalue._core.checks import (
+    as_column,
+    as_counts,
+    as_day,
+    as_days,
+    as_text,
+    as_whole_number,
+    require,
+    require_choice,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

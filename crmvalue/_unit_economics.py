@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_flag, as_float, as_floats, as_text, read_json, require, require_choice
+from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, read_json, require, require_choice
 from crmvalue._ltv_checks import require_not_negative
 from crmvalue.errors import InputError
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_floats,
     as_positive,
@@ -32,13 +32,13 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._labels import labelled
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.labels import labelled
+from crmvalue._core.values import array_field, count_field, number_column, own, stay_frozen
 from crmvalue._markov import RemovalEffects, markov_removal_effects
 from crmvalue._path_log import paths_from_touches
 from crmvalue._paths import ChannelTransitions, Paths, as_paths, channel_transitions, names_field, path_of_touch
 from crmvalue._shapley import ShapleyValues, set_shares, shapley_values
-from crmvalue._values import array_field, count_field, number_column, own, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -25,9 +25,18 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_day_column, as_floats, as_fraction, as_positive, as_whole_number, require
-from crmvalue._json import from_json_fields, to_json_text
-from crmvalue._labels import labelled
+from crmvalue._core.checks import (
+    as_counts,
+    as_day_column,
+    as_floats,
+    as_fraction,
+    as_positive,
+    as_whole_number,
+    require,
+)
+from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.labels import labelled
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue._retention import NDayRetention, RetentionTriangle, n_day_retention, retention_triangle
 from crmvalue._survival_curve import (
     CohortComparison,
@@ -36,7 +45,6 @@ from crmvalue._survival_curve import (
     compare_survival,
     survival_curve,
 )
-from crmvalue._values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.ltv import payback_periods
 from crmvalue.models import ContractHistory, fit_shifted_beta_geometric

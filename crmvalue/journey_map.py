@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months
-from crmvalue._checks import as_day, as_float, as_text, read_json, require_choice
+from crmvalue._core.calendar import add_months
+from crmvalue._core.checks import as_day, as_float, as_text, read_json, require_choice
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

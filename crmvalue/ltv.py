@@ -33,7 +33,6 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._calendar import add_months
 from crmvalue._cash_flows import (
     TIMINGS,
     Timing,
@@ -45,7 +44,8 @@ from crmvalue._cash_flows import (
     present_values,
     survivor_annuity,
 )
-from crmvalue._checks import (
+from crmvalue._core.calendar import add_months
+from crmvalue._core.checks import (
     as_column,
     as_day,
     as_days,
@@ -55,6 +55,7 @@ from crmvalue._checks import (
     require,
     require_choice,
 )
+from crmvalue._core.values import float_column, stay_frozen
 from crmvalue._ltv_checks import as_per_stream, as_streams, require_fractions, require_not_negative
 from crmvalue._rates import RateKind, RatePeriod, convert_rate, expected_lifetime, retention_curve
 from crmvalue._sensitivity import as_horizon, ltv_sensitivity, require_finite_value, retention_uplift
@@ -69,7 +70,6 @@ from crmvalue._unit_economics import (
     ltv_to_cac_benchmark,
     max_acquisition_cost,
 )
-from crmvalue._values import float_column, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

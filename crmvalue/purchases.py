@@ -18,10 +18,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_day, as_floats, as_text, require, require_choice
-from crmvalue._covariate_columns import align_covariates
-from crmvalue._customers import encode_customers
-from crmvalue._order_log import (
+from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.values import Given, array_field, float_column, own, read_only, stay_frozen
+from crmvalue._purchases.covariate_columns import align_covariates
+from crmvalue._purchases.order_log import (
     Grain,
     Missing,
     OrderLogCounts,
@@ -35,8 +37,6 @@ from crmvalue._order_log import (
     read_log,
     start_of_grain,
 )
-from crmvalue._rows import distinct_keys, row_keys
-from crmvalue._values import Given, array_field, float_column, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
-from crmvalue._customers import encode_customers
-from crmvalue._values import array_field, own, read_only, stay_frozen
+from crmvalue._core.checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, own, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._checks import as_counts, as_day, as_float, as_floats, as_time, require
+from crmvalue._core.checks import as_counts, as_day, as_float, as_floats, as_time, require
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmvalue._checks import as_floats, require
+from crmvalue._core.checks import as_floats, require
 from crmvalue.metrics._common import per_unit, share
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_counts, as_whole_number, require, require_choice, require_same_length
-from crmvalue._values import count_field
+from crmvalue._core.checks import as_column, as_counts, as_whole_number, require, require_choice, require_same_length
+from crmvalue._core.values import count_field
 from crmvalue.metrics._common import share
 from crmvalue.metrics._intervals import normal_quantile
 from crmvalue.typing import Interval

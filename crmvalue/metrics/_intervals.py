@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
-from crmvalue._checks import as_column, as_counts, as_fraction, require, require_choice, require_same_length
+from crmvalue._core.checks import as_column, as_counts, as_fraction, require, require_choice, require_same_length
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 

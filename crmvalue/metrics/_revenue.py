@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._checks import as_amounts, as_counts, as_floats, require, require_same_length
+from crmvalue._core.checks import as_amounts, as_counts, as_floats, require, require_same_length
 from crmvalue.metrics._common import amount_field, per_unit
 
 if TYPE_CHECKING:

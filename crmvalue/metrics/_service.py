@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_time, as_time_column, as_whole_number, require, require_same_length
-from crmvalue._values import count_field
+from crmvalue._core.checks import as_time, as_time_column, as_whole_number, require, require_same_length
+from crmvalue._core.values import count_field
 from crmvalue.metrics._common import as_of_field, share
 from crmvalue.metrics._intervals import proportion_interval
 from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field

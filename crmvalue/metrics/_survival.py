@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_float, require
+from crmvalue._core.checks import as_float, require
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._checks import as_column, as_positive, require
-from crmvalue._rows import distinct_keys, row_keys
+from crmvalue._core.checks import as_column, as_positive, require
+from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue.models._numerics import average_over_beta, gauss_legendre, log_rising

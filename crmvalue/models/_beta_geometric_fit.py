@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._rows import distinct_keys, row_keys
+from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue.models._common import check_history
 from crmvalue.models._covariate_fit import Process, fit_with_covariates
 from crmvalue.models._fit import Derivatives, Evaluation, Fit, Parameters, check_starts, fit_parameters, read_priors

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_floats, as_positive, require, require_choice
-from crmvalue._values import own
+from crmvalue._core.checks import as_counts, as_floats, as_positive, require, require_choice
+from crmvalue._core.values import own
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 

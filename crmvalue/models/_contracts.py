@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, as_float, as_whole_number, require, require_same_length
-from crmvalue._values import array_field, read_only, stay_frozen
+from crmvalue._core.checks import as_counts, as_float, as_whole_number, require, require_same_length
+from crmvalue._core.values import array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_rng
 from crmvalue.models._discrete import as_periods, log1mexp, log_beta_ratio, log_gamma_draws, sum_exp

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._checks import as_text
-from crmvalue._rows import distinct_keys, row_keys
+from crmvalue._core.checks import as_text
+from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._covariates import CovariateEffect
 from crmvalue.models._fit import Evaluation, Fit, Parameters, fit_parameters, read_priors

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_float, as_floats, as_positive, as_text, require
+from crmvalue._core.checks import as_float, as_floats, as_positive, as_text, require
 from crmvalue.errors import InputError
 from crmvalue.models._common import model_fields, per_customer
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_floats, as_positive, require
+from crmvalue._core.checks import as_floats, as_positive, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_float, as_fraction, as_positive, read_json
-from crmvalue._values import array_field, stay_frozen
+from crmvalue._core.checks import as_float, as_fraction, as_positive, read_json
+from crmvalue._core.values import array_field, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_whole_number
-from crmvalue._values import array_field, stay_frozen
+from crmvalue._core.checks import as_whole_number
+from crmvalue._core.values import array_field, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_rng, take
 from crmvalue.models._covariates import with_estimates

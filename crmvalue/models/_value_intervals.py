@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_fraction, as_whole_number, require, require_same_length
-from crmvalue._rows import distinct_keys, row_keys
-from crmvalue._values import checked_field, count_field, number_column, stay_frozen
+from crmvalue._core.checks import as_fraction, as_whole_number, require, require_same_length
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.values import checked_field, count_field, number_column, stay_frozen
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models._common import as_rng, covariate_columns, take
 from crmvalue.models._covariates import with_estimates

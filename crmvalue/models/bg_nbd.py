@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._checks import as_column
+from crmvalue._core.checks import as_column
 from crmvalue.models._beta_geometric import Core
 from crmvalue.models._beta_geometric_fit import fit
 from crmvalue.models._common import check_history, positive_field, time_unit_field

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_column,
     as_day,
     as_day_column,
@@ -22,9 +22,9 @@ from crmvalue._checks import (
     read_json,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._json import counts_of, floats_of, number_of, to_json_text
-from crmvalue._values import array_field, checked_field, count_field, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import counts_of, floats_of, number_of, to_json_text
+from crmvalue._core.values import array_field, checked_field, count_field, stay_frozen
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models._common import check_history
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_positive, as_text, read_json, require, require_same_length
-from crmvalue._json import number_of, to_json_text
+from crmvalue._core.checks import as_column, as_positive, as_text, read_json, require, require_same_length
+from crmvalue._core.json import number_of, to_json_text
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history
 from crmvalue.models._fit import Fit

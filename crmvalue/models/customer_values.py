@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import attrs
 import numpy as np
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_day,
     as_fraction,
     as_positive,
@@ -21,10 +21,10 @@ from crmvalue._checks import (
     read_json,
     require_same_length,
 )
-from crmvalue._customers import encode_customers
-from crmvalue._json import floats_of, to_json_text
-from crmvalue._rows import distinct_keys, row_keys
-from crmvalue._values import array_field, checked_field, number_column, read_only, stay_frozen
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import floats_of, to_json_text
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.values import array_field, checked_field, number_column, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models._common import check_history, covariate_columns, take, time_unit_field
 from crmvalue.models._fit import Fit

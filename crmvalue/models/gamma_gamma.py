@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_counts, require, require_choice
+from crmvalue._core.checks import as_counts, require, require_choice
 from crmvalue.errors import InputError
 from crmvalue.models._common import as_rng, check_history, model_from_json, model_to_json
 from crmvalue.models._discrete import (

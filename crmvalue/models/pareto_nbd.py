@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._checks import as_column, as_floats, as_positive, require
-from crmvalue._rows import distinct_keys, row_keys
+from crmvalue._core.checks import as_column, as_floats, as_positive, require
+from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue.errors import InputError
 from crmvalue.models._common import (
     as_horizon,

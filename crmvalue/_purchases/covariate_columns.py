@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._checks import as_column, as_text, require
-from crmvalue._customers import encode_customers
+from crmvalue._core.checks import as_column, as_text, require
+from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

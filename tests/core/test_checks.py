@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._checks import (
+from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_counts,

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_counts, read_json
+from crmvalue._core.checks import as_counts, read_json
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:

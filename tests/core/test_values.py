@@ -29,8 +29,8 @@ from crmvalue import (
     report,
     segmentation,
 )
-from crmvalue._checks import as_fraction
-from crmvalue._values import (
+from crmvalue._core.checks import as_fraction
+from crmvalue._core.values import (
     array_field,
     checked_field,
     count_field,

@@ -11,9 +11,17 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_amounts, as_day, as_day_column, as_float, require, require_choice, require_same_length
-from crmvalue._customers import encode_customers
-from crmvalue._values import count_field
+from crmvalue._core.checks import (
+    as_amounts,
+    as_day,
+    as_day_column,
+    as_float,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from references_purchases import Row, log_columns, split_slowly, summarise_slowly
 
-from crmvalue import _rows, purchases
+from crmvalue import purchases
+from crmvalue._core import keys
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
@@ -27,6 +27,7 @@ from crmvalue.purchases import (
     split_purchases,
     summarise_purchases,
 )
+from tests.purchases.references import Row, log_columns, split_slowly, summarise_slowly
 
 COLUMNS = ("customer", "frequency", "recency", "age", "mean_repeat_spend", "total_spend")
 UNITS = tuple(DAYS_PER_UNIT)
@@ -817,7 +818,7 @@ class TestUnique:
     def test_equals_numpy_on_whole_rows(self, history, few_cells):
         """Whether the rows are counted in a table or sorted is decided by the number of cells; both are searched."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(_rows, "_FEW_CELLS", few_cells)
+            patch.setattr(keys, "_FEW_CELLS", few_cells)
             unique = history.unique()
         rows = np.column_stack([history.frequency, history.recency, history.age])
         distinct, weight = np.unique(rows, axis=0, return_counts=True)

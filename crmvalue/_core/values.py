@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import as_column, as_whole_number, require, to_array
+from crmvalue._core.checks import as_column, as_whole_number, require, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,16 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from references_calendar import (
-    add_months_one,
-    anniversary_one,
-    local_to_utc_one,
-    months_between_one,
-    skip_quiet_hours_one,
-    year_fraction_one,
-)
 
-from crmvalue._calendar import (
+from crmvalue._core.calendar import (
     LEAP_DAY_POLICIES,
     YEAR_FRACTION_CONVENTIONS,
     add_months,
@@ -28,6 +20,14 @@ from crmvalue._calendar import (
     next_day_at,
     skip_quiet_hours,
     year_fraction,
+)
+from tests.core.references import (
+    add_months_one,
+    anniversary_one,
+    local_to_utc_one,
+    months_between_one,
+    skip_quiet_hours_one,
+    year_fraction_one,
 )
 from tests.strategies import dates
 

@@ -1,6 +1,6 @@
 """Civil-calendar arithmetic on whole arrays of `datetime64[D]`.
 
-Dates are assumed to be checked (:func:`crmvalue._checks.as_days`). Nothing here reads a clock. Month arithmetic is
+Dates are assumed to be checked (:func:`crmvalue._core.checks.as_days`). Nothing here reads a clock. Month arithmetic is
 anchored (always counted from the original date, never chained) and clamped (31 January + 1 month is the last of
 February). Local times meet time zones only in :func:`local_to_utc`.
 """

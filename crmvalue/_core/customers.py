@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._checks import require, to_array
+from crmvalue._core.checks import require, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
