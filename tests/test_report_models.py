@@ -9,6 +9,8 @@ import attrs
 import numpy as np
 import pytest
 
+import crmvalue._model_report as model_section
+import crmvalue._output as output
 from crmvalue import ltv
 from crmvalue.__main__ import main
 from crmvalue.datasets import load_cdnow
@@ -137,26 +139,26 @@ class TestSummariseModels:
         def heavy(history, **options):
             return attrs.evolve(fit_gamma_gamma(history, **options), model=GammaGamma(2.0, 0.9, 5.0))
 
-        monkeypatch.setattr(_model_report, "fit_gamma_gamma", heavy)
+        monkeypatch.setattr(model_section, "fit_gamma_gamma", heavy)
         summary = summarise_models(*columns)
         assert summary.value is None
         assert "no finite mean (q = 0.90)" in format_models(summary)
 
     def test_spend_that_cannot_be_trusted_or_fitted(self, columns, monkeypatch):
-        monkeypatch.setattr(_model_report, "fit_gamma_gamma", doubtful(fit_gamma_gamma, "p on the boundary"))
+        monkeypatch.setattr(model_section, "fit_gamma_gamma", doubtful(fit_gamma_gamma, "p on the boundary"))
         assert "cannot be trusted: p on the boundary" in summarise_models(*columns).spend_problem
 
         def fails(*_, **__):
             raise ConvergenceError("no answer")
 
-        monkeypatch.setattr(_model_report, "fit_gamma_gamma", fails)
+        monkeypatch.setattr(model_section, "fit_gamma_gamma", fails)
         assert summarise_models(*columns).spend_problem == "the spend cannot be fitted: no answer"
 
     def test_passes_over_fits_that_cannot_be_trusted(self, columns, monkeypatch):
         whole = len(summarise_purchases(*columns[:2]).frequency)
         best = summarise_models(*columns).model
-        true_fit = _model_report._FITS[best]
-        monkeypatch.setitem(_model_report._FITS, best, doubtful(true_fit))
+        true_fit = model_section._FITS[best]
+        monkeypatch.setitem(model_section._FITS, best, doubtful(true_fit))
         second = summarise_models(*columns)
         assert second.model not in (None, best)
         assert f"{best} " in format_models(second)
@@ -169,10 +171,10 @@ class TestSummariseModels:
             calls.append(history.as_of)
             return (true_fit if len(calls) == 1 else doubtful(true_fit))(history)
 
-        monkeypatch.setitem(_model_report._FITS, best, doubtful_at_last)
+        monkeypatch.setitem(model_section._FITS, best, doubtful_at_last)
         assert summarise_models(*columns).model == second.model
-        for name, fit in list(_model_report._FITS.items()):
-            monkeypatch.setitem(_model_report._FITS, name, doubtful(fit))
+        for name, fit in list(model_section._FITS.items()):
+            monkeypatch.setitem(model_section._FITS, name, doubtful(fit))
         nothing = summarise_models(*columns)
         assert nothing.model is None
         assert nothing.problem.startswith("no fit can be trusted; ")
@@ -181,8 +183,8 @@ class TestSummariseModels:
         def fails(*_):
             raise ConvergenceError("lost the way " * 20)
 
-        for name in _model_report._FITS:
-            monkeypatch.setitem(_model_report._FITS, name, fails)
+        for name in model_section._FITS:
+            monkeypatch.setitem(model_section._FITS, name, fails)
         summary = summarise_models(*columns)
         assert summary.scores == ()
         assert "lost the way" in summary.problem
@@ -193,7 +195,7 @@ class TestSummariseModels:
             warnings.warn(DataWarning("somebody is odd"), stacklevel=1)
             return fit_bg_nbd(history)
 
-        monkeypatch.setitem(_model_report._FITS, "BG/NBD", warns)
+        monkeypatch.setitem(model_section._FITS, "BG/NBD", warns)
         summary = summarise_models(*columns)
         assert "somebody is odd" in summary.warnings
         assert "Note: somebody is odd" in format_models(summary)
@@ -285,7 +287,7 @@ class TestOutput:
         assert main(["--output", str(tmp_path / "values.csv")]) == 2
         assert "--output must be a file that can be written" in capsys.readouterr().err
         monkeypatch.undo()
-        monkeypatch.setitem(_output._FORMATS, ".csv", "format none")
+        monkeypatch.setitem(output._FORMATS, ".csv", "format none")
         assert main(["--output", str(tmp_path / "values.csv")]) == 2
         assert "--output must be a file that can be written" in capsys.readouterr().err
         assert not list(tmp_path.iterdir())

@@ -66,7 +66,7 @@ Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log
 
 from __future__ import annotations
 
-from crmvalue.metrics._customers import (
+from crmvalue._metrics.customers import (
     CustomerMovements,
     TimeToPurchase,
     acquisition_cost,
@@ -77,7 +77,7 @@ from crmvalue.metrics._customers import (
     time_between_purchases,
     time_to_purchase,
 )
-from crmvalue.metrics._engagement import (
+from crmvalue._metrics.engagement import (
     click_through_rate,
     click_to_open_rate,
     complaint_rate,
@@ -89,7 +89,7 @@ from crmvalue.metrics._engagement import (
     return_on_investment,
     return_rate,
 )
-from crmvalue.metrics._feedback import (
+from crmvalue._metrics.feedback import (
     NpsCounts,
     customer_effort_score,
     customer_satisfaction,
@@ -98,15 +98,15 @@ from crmvalue.metrics._feedback import (
     net_promoter_score_interval,
     nps_counts,
 )
-from crmvalue.metrics._intervals import mean_interval, proportion_interval, ratio_interval
-from crmvalue.metrics._revenue import (
+from crmvalue._metrics.intervals import mean_interval, proportion_interval, ratio_interval
+from crmvalue._metrics.revenue import (
     RecurringRevenueMovements,
     average_order_value,
     average_revenue_per_user,
     monthly_recurring_revenue,
     recurring_revenue_movements,
 )
-from crmvalue.metrics._service import (
+from crmvalue._metrics.service import (
     FirstContactResolution,
     ResolutionTime,
     first_contact_resolution,

@@ -10,9 +10,9 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_day, as_day_column, as_whole_number, require, require_same_length
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import count_field
+from crmvalue._metrics.common import as_of_field, per_unit, share
+from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
 from crmvalue.errors import InputError
-from crmvalue.metrics._common import as_of_field, per_unit, share
-from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Integers

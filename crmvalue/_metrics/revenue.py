@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from crmvalue._core.checks import as_amounts, as_counts, as_floats, require, require_same_length
-from crmvalue.metrics._common import amount_field, per_unit
+from crmvalue._metrics.common import amount_field, per_unit
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray

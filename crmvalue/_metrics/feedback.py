@@ -9,8 +9,8 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_whole_number, require, require_choice, require_same_length
 from crmvalue._core.values import count_field
-from crmvalue.metrics._common import share
-from crmvalue.metrics._intervals import normal_quantile
+from crmvalue._metrics.common import share
+from crmvalue._metrics.intervals import normal_quantile
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:

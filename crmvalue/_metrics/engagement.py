@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmvalue._core.checks import as_floats, require
-from crmvalue.metrics._common import per_unit, share
+from crmvalue._metrics.common import per_unit, share
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray

@@ -9,9 +9,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_time, as_time_column, as_whole_number, require, require_same_length
 from crmvalue._core.values import count_field
-from crmvalue.metrics._common import as_of_field, share
-from crmvalue.metrics._intervals import proportion_interval
-from crmvalue.metrics._survival import require_order, summarise_waiting, waiting_field
+from crmvalue._metrics.common import as_of_field, share
+from crmvalue._metrics.intervals import proportion_interval
+from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Interval

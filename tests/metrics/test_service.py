@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_metrics import waiting_by_fractions
 
+from crmvalue._metrics.survival import survival_curve
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
     FirstContactResolution,
@@ -22,7 +22,7 @@ from crmvalue.metrics import (
     proportion_interval,
     resolution_time,
 )
-from crmvalue.metrics._survival import survival_curve
+from tests.metrics.references import waiting_by_fractions
 
 NAT = np.datetime64("NaT", "D")
 START = np.datetime64("2024-03-01T00:00")

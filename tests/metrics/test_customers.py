@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_metrics import movements_by_sets, time_between_purchases_by_loops, waiting_by_fractions
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
@@ -21,6 +20,7 @@ from crmvalue.metrics import (
     time_between_purchases,
     time_to_purchase,
 )
+from tests.metrics.references import movements_by_sets, time_between_purchases_by_loops, waiting_by_fractions
 from tests.strategies import dates
 
 NAT = np.datetime64("NaT", "D")
