@@ -14,15 +14,15 @@ import numpy as np
 
 from crmvalue import ltv
 from crmvalue._core.checks import as_day, as_fraction, as_positive, read_json
+from crmvalue._models.repeat.bg_nbd import fit_bg_nbd
+from crmvalue._models.repeat.mbg_nbd import fit_mbg_nbd
+from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
+from crmvalue._models.validation.calibration import spend_independence
+from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models
+from crmvalue._models.values.customer_values import customer_values
+from crmvalue._models.values.gamma_gamma import fit_gamma_gamma
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
-from crmvalue.models.bg_nbd import fit_bg_nbd
-from crmvalue.models.calibration import spend_independence
-from crmvalue.models.comparison import HoldoutError, ModelScore, compare_models
-from crmvalue.models.customer_values import customer_values
-from crmvalue.models.gamma_gamma import fit_gamma_gamma
-from crmvalue.models.mbg_nbd import fit_mbg_nbd
-from crmvalue.models.pareto_nbd import fit_pareto_nbd
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_purchases, to_history
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue.models._fit import Fit
-    from crmvalue.models.gamma_gamma import GammaGamma
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 

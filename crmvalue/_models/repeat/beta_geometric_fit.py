@@ -1,0 +1,284 @@
+"""Likelihood of BG/NBD and MBG/NBD on weighted distinct rows, with its gradient and Hessian."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._models.shared.common import check_history
+from crmvalue._models.shared.covariate_fit import Process, fit_with_covariates
+from crmvalue._models.shared.fit import (
+    Derivatives,
+    Evaluation,
+    Fit,
+    Parameters,
+    check_starts,
+    fit_parameters,
+    read_priors,
+)
+from crmvalue._models.shared.numerics import log_rising
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeVar
+
+    from crmvalue.purchases import PurchaseHistory, UniquePurchases
+    from crmvalue.typing import Floats
+
+    Model = TypeVar("Model")
+
+__all__ = ["Likelihood", "fit", "log_likelihood_derivatives"]
+
+_NAMES = Parameters(("r", "alpha", "a", "b"), np.ones(4, dtype=bool))
+_MOST_TERMS = 1 << 16  # of a product over the purchases of one customer that is summed term by term
+_BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
+
+
+class _RisingSum:
+    """Sum over customers of log(c) + ... + log(c + n - 1), n their counts, with its first two derivatives in c."""
+
+    def __init__(self, n: Floats, weight: Floats) -> None:
+        self.terms = int(min(n.max(initial=0.0), _MOST_TERMS))
+        exactly = np.bincount(np.minimum(n, self.terms).astype(np.int64), weight, minlength=self.terms + 1)
+        self.more_than = np.cumsum(exactly[::-1])[::-1][1:]  # customers with n > j, j = 0, 1, ...
+        self.steps = np.arange(self.terms, dtype=np.float64)
+        beyond = n > self.terms
+        self.n, self.weight = n[beyond], weight[beyond]
+
+    def __call__(self, c: float) -> tuple[float, float, float]:
+        inverse = 1.0 / (c + self.steps)
+        first = self.more_than * inverse
+        value = -float((self.more_than * np.log(inverse)).sum())
+        slope, bend = float(first.sum()), -float((first * inverse).sum())
+        if len(self.n):
+            from scipy.special import digamma, gammaln, polygamma
+
+            high, low = c + self.n, c + self.terms
+            value += float((self.weight * (gammaln(high) - gammaln(low))).sum())
+            slope += float((self.weight * (digamma(high) - digamma(low))).sum())
+            bend += float((self.weight * (polygamma(1, high) - polygamma(1, low))).sum())
+        return value, slope, bend
+
+
+class Likelihood:
+    """Log-likelihood of weighted rows as a function of log(r), log(alpha / ruler), log(a), log(b).
+
+    Times are measured by `ruler`, the mean age, so that the search is the same in every time unit.
+    """
+
+    def __init__(self, rows: UniquePurchases, early: int) -> None:
+        weight = rows.weight.astype(np.float64)
+        x = rows.frequency
+        self.n_customers = float(weight.sum())
+        self.n_repeat = float((weight * x).sum())
+        self.ruler = float((weight * (rows.age / self.n_customers)).sum()) or 1.0
+        self.early = early
+        tosses = x + early
+        self.rising_r = _RisingSum(x, weight)
+        self.rising_tosses = _RisingSum(tosses, weight)
+        age = rows.age / self.ruler
+        # Everything that depends on the age alone, once per distinct age.
+        first, inverse, _ = distinct_keys(row_keys(age))
+        self.ages = age[first]
+        self.age_weight = np.bincount(inverse, weight)
+        self.age_repeat = np.bincount(inverse, weight * x)
+        # Rows that may have been lost; ascending in x.
+        start = 0 if early else int(np.searchsorted(x, 0.5))
+        self.x, self.weight = x[start:], weight[start:]
+        self.recency = rows.recency[start:] / self.ruler
+        self.since = age[start:] - self.recency
+        self.age_of_row = inverse[start:]
+        distinct, lengths = np.unique(tosses[start:], return_counts=True)
+        self.tosses_before, self.lengths = distinct - 1.0, lengths
+
+    def __call__(self, theta: Floats) -> Evaluation:
+        r, alpha, a, b = np.exp(theta).tolist()
+        value, gradient, hessian = self._always(r, alpha, a, b)
+        if len(self.x):
+            extra = self._maybe_lost(r, alpha, a, b)
+            value, gradient, hessian = value + extra[0], gradient + extra[1], hessian + extra[2]
+        value -= self.n_repeat * math.log(self.ruler)
+        natural = np.array((r, alpha, a, b))
+        slope = gradient * natural
+        return Evaluation(value, slope, hessian * natural * natural[:, np.newaxis] + np.diag(slope))
+
+    def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
+        """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""
+        in_r, in_b, in_ab = self.rising_r(r), self.rising_tosses(b), self.rising_tosses(a + b)
+        age, weight, repeat = self.ages, self.age_weight, self.age_repeat
+        grown = np.log1p(age / alpha)
+        inverse = 1.0 / (alpha + age)
+        shape = r * weight + repeat
+        log_alpha = math.log(alpha)
+        sum_grown = float((weight * grown).sum())
+        value = in_r[0] + in_b[0] - in_ab[0] - r * sum_grown
+        value -= float((repeat * grown).sum()) + self.n_repeat * log_alpha
+        relative = age * inverse / alpha  # 1 / alpha - 1 / (alpha + age)
+        slope_alpha = r * float((weight * relative).sum()) - float((repeat * inverse).sum())
+        gradient = np.array((in_r[1] - sum_grown, slope_alpha, -in_ab[1], in_b[1] - in_ab[1]))
+        hessian = np.zeros((4, 4))
+        hessian[0, 0] = in_r[2]
+        hessian[0, 1] = hessian[1, 0] = (weight * relative).sum()
+        hessian[1, 1] = (shape * inverse**2).sum() - r * self.n_customers / alpha**2
+        hessian[2:, 2:] = -in_ab[2]
+        hessian[3, 3] += in_b[2]
+        return value, gradient, hessian
+
+    def _maybe_lost(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
+        """Evaluate the logarithm of 1 + the odds of being lost, over all rows where that could happen."""
+        inverse_toss = 1.0 / (self.tosses_before + b)
+        per_row = np.repeat(inverse_toss, self.lengths)
+        log_odds_per_row = np.repeat(np.log(a * inverse_toss), self.lengths)
+        inverse_age = 1.0 / (alpha + self.ages)
+        value = 0.0
+        first = np.zeros(4)
+        gram = np.zeros((4, 4))
+        bend_r_alpha = bend_alpha = bend_b = 0.0
+        for start in range(0, len(self.x), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            weight, toss = self.weight[rows], per_row[rows]
+            at_last = 1.0 / (alpha + self.recency[rows])
+            at_end = inverse_age[self.age_of_row[rows]]
+            wait = self.since[rows] * at_last
+            longer = np.log1p(wait)  # log((alpha + T) / (alpha + t_x))
+            change = -wait * at_end  # 1 / (alpha + T) - 1 / (alpha + t_x)
+            shape = self.x[rows] + r
+            log_odds = log_odds_per_row[rows] + shape * longer
+            small = np.exp(-np.abs(log_odds))
+            value += float((weight * (np.log1p(small) + np.maximum(log_odds, 0.0))).sum())
+            lost = np.where(log_odds > 0, 1.0, small) / (1.0 + small)
+            lost *= weight
+            unsure = small / (1.0 + small) ** 2
+            unsure *= weight
+            slope_alpha = shape * change
+            by = (longer, slope_alpha, toss)
+            for i, one in enumerate(by):
+                first[i] += (lost * one).sum()
+                weighted = unsure * one
+                gram[i, 3] += weighted.sum()
+                for j in range(i, 3):
+                    gram[i, j] += (weighted * by[j]).sum()
+            first[3] += lost.sum()
+            gram[3, 3] += unsure.sum()
+            bend_r_alpha += float((lost * change).sum())
+            bend_alpha -= float((lost * slope_alpha * (at_end + at_last)).sum())
+            bend_b += float((lost * toss * toss).sum())
+        # From (r, alpha, -b, a log) to (r, alpha, a, b): the log-odds are log(a) - log(b + ...) + (r + x) log(...).
+        gram = np.triu(gram) + np.triu(gram, 1).T
+        order = np.array((0, 1, 3, 2))
+        scale = np.array((1.0, 1.0, 1.0 / a, -1.0))
+        gradient = first[order] * scale
+        hessian = gram[np.ix_(order, order)] * scale * scale[:, np.newaxis]
+        hessian[0, 1] += bend_r_alpha
+        hessian[1, 0] += bend_r_alpha
+        hessian[1, 1] += bend_alpha
+        hessian[2, 2] -= first[3] / a**2
+        hessian[3, 3] += bend_b
+        return value, gradient, hessian
+
+
+def log_likelihood_derivatives(
+    x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, a: Floats, b: Floats, early: int
+) -> Derivatives:
+    """Log-likelihood of each row with gradient and Hessian in the logarithms of the parameters, each row with its own.
+
+    The term of being alive plus log(1 + odds of being lost), as in :class:`Likelihood`, for customers with covariates.
+    """
+    from scipy.special import digamma, expit, zeta
+
+    tosses = x + early
+    power = r + x
+    counts, place = np.unique(x, return_inverse=True)
+    in_r, bend_r = (digamma(r + counts) - digamma(r))[place], (zeta(2, r + counts) - zeta(2, r))[place]
+    in_b, bend_b = digamma(b + tosses) - digamma(b), zeta(2, b + tosses) - zeta(2, b)
+    in_ab, bend_ab = digamma(a + b + tosses) - digamma(a + b), zeta(2, a + b + tosses) - zeta(2, a + b)
+    at_end, at_last = 1.0 / (alpha + age), 1.0 / (alpha + t_x)
+    grown = np.log1p(age / alpha)
+    longer = np.log1p((age - t_x) * at_last)
+    could = tosses > 0
+    toss = 1.0 / np.where(could, tosses - 1.0 + b, 1.0)
+    log_odds = np.where(could, np.log(a * toss) + power * longer, -np.inf)
+    lost, kept = expit(log_odds), expit(-log_odds)
+
+    value = log_rising(r, x) + log_rising(b, tosses) - log_rising(a + b, tosses) - r * grown - x * np.log(alpha + age)
+    value += np.logaddexp(0.0, log_odds)
+    change = at_end - at_last
+    odds_slope = np.stack([longer, power * change, 1.0 / a, -toss])
+    alive_slope = np.stack([in_r - grown, r * (age * at_end / alpha) - x * at_end, -in_ab, in_b - in_ab])
+    gradient = alive_slope + lost * odds_slope
+    hessian = lost * kept * odds_slope * odds_slope[:, np.newaxis]
+    hessian[0, 0] += bend_r
+    hessian[0, 1] += age * at_end / alpha + lost * change
+    hessian[1, 0] = hessian[0, 1]
+    hessian[1, 1] += power * at_end**2 - r / alpha**2 + lost * power * (at_last**2 - at_end**2)
+    hessian[2:, 2:] -= bend_ab
+    hessian[2, 2] -= lost / a**2
+    hessian[3, 3] += bend_b + lost * toss**2
+    natural = np.stack([np.full(len(x), r), alpha, a, b])
+    gradient *= natural
+    hessian *= natural * natural[:, np.newaxis]
+    for i in range(4):
+        hessian[i, i] += gradient[i]
+    return Derivatives(value, gradient, hessian)
+
+
+def fit(
+    make: Any,  # noqa: ANN401 - the class of the model
+    history: PurchaseHistory,
+    early: int,
+    priors: Mapping[str, tuple[float, float]] | None,
+    starts: Sequence[Model] | None,
+    purchase_covariates: Sequence[str] = (),
+    dropout_covariates: Sequence[str] = (),
+) -> Fit[Model]:
+    """Fit by maximum likelihood, or the most probable parameters under the priors."""
+    rows = check_history(history).unique()
+    check_starts(starts, make, history.time_unit)
+    if purchase_covariates or dropout_covariates:
+        process = Process(_NAMES.names, ("alpha",), (1, 1), partial(log_likelihood_derivatives, early=early))
+        plain: Fit[Any] = fit(make, history, early, None, None)
+        return fit_with_covariates(
+            process, make, history, purchase_covariates, dropout_covariates, plain, priors, starts
+        )
+    likelihood = Likelihood(rows, early)
+    ruler = likelihood.ruler
+    scale = np.array((1.0, ruler, 1.0, 1.0))
+    given = [
+        np.log(np.array((m.r, m.alpha, m.a, m.b)) / scale)  # type: ignore[attr-defined]  # both models have them
+        for m in starts or ()
+    ]
+    first, *more = _starts(likelihood)
+    scaled = read_priors(priors, _NAMES)
+    if "alpha" in scaled:
+        median, spread = scaled["alpha"]
+        scaled["alpha"] = (median / ruler, spread)
+    estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(
+        likelihood, _NAMES, given or [first], more_starts=more, priors=scaled
+    )
+    if "alpha" in checked:
+        checked["alpha"] = (checked["alpha"][0] * ruler, checked["alpha"][1])
+    estimates = estimates * scale
+    r, alpha, a, b = estimates.tolist()
+    return Fit(
+        model=make(r, alpha, a, b, history.time_unit),
+        log_likelihood=log_likelihood,
+        n_customers=len(history),
+        names=_NAMES.names,
+        estimates=estimates,
+        search_covariance=covariance,
+        positive=_NAMES.positive,
+        diagnosis=diagnosis,
+        priors=checked,
+    )
+
+
+def _starts(likelihood: Likelihood) -> list[Floats]:
+    """Points to search from; the first is good for most bases, the others for what is left."""
+    pace = max(likelihood.n_repeat / likelihood.n_customers, 1e-3)  # repeat purchases in a mean age
+    points = [(0.5, 0.5 / pace, 0.7, 2.0), (1.0, 1.0 / pace, 1.0, 1.0), (0.1, 0.1 / pace, 0.1, 1.0),
+              (5.0, 5.0 / pace, 0.02, 2.0), (0.5, 0.2 / pace, 5.0, 5.0), (50.0, 20.0 / pace, 5.0, 50.0)]  # fmt: skip
+    return [np.log(np.array(point)) for point in points]

@@ -1,0 +1,213 @@
+"""Fits of the purchase models with covariates: one engine for all, on weighted distinct rows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._core.checks import as_text
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._models.shared.covariates import CovariateEffect
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from crmvalue._models.shared.fit import Derivatives
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["Process", "fit_with_covariates"]
+
+_BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
+
+
+class Process(NamedTuple):
+    """What the engine has to know of a model with four parameters, r and alpha the first two.
+
+    `signs` says how the factor of dropout enters the logarithms of the last two: 0 for not at all.
+    """
+
+    names: tuple[str, ...]
+    times: tuple[str, ...]  # parameters that are measured in time
+    signs: tuple[int, int]
+    derivatives: Callable[[Floats, Floats, Floats, float, Floats, Floats, Floats], Derivatives]
+
+
+def fit_with_covariates(
+    process: Process,
+    make: Callable[..., Any],
+    history: PurchaseHistory,
+    purchase: Sequence[str],
+    dropout: Sequence[str],
+    plain: Fit[Any],
+    priors: Mapping[str, tuple[float, float]] | None,
+    starts: Sequence[Any] | None,
+) -> Fit[Any]:
+    """Fit a model with effects of covariates, from the fit without."""
+    columns = {
+        "purchase": _read_names("purchase_covariates", purchase, history),
+        "dropout": _read_names("dropout_covariates", dropout, history),
+    }
+    effects = {
+        kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
+        for kind, names in columns.items()
+    }
+    likelihood = _Likelihood(process, history, effects["purchase"], effects["dropout"])
+    coefficients = [f"{kind}.{name}" for kind, names in columns.items() for name in names]
+    names = (*process.names, *coefficients)
+    parameters = Parameters(names, np.arange(len(names)) < len(process.names))
+    scale = np.array([likelihood.ruler if name in process.times else 1.0 for name in names])
+
+    def to_search(model: Any) -> Floats:  # noqa: ANN401 - a model or none of its effects
+        given = [
+            {effect.name: effect for effect in getattr(model, kind + "_effects")}
+            for kind in ("purchase", "dropout")
+            for _ in columns[kind]
+        ]
+        slopes = [
+            known[name].per_unit * effect.scale if name in known else 0.0
+            for known, name, effect in zip(
+                given,
+                (*columns["purchase"], *columns["dropout"]),
+                effects["purchase"] + effects["dropout"],
+                strict=True,
+            )
+        ]
+        logs = [math.log(getattr(model, name) / unit) for name, unit in zip(process.names, scale, strict=False)]
+        return np.array([*logs, *slopes])
+
+    neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))
+    more = [np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral]
+    units = dict(zip(names, scale.tolist(), strict=True))
+    given = read_priors(priors, parameters)
+    scaled = {name: (centre / units[name], spread) for name, (centre, spread) in given.items()}
+    estimates, covariance, value, diagnosis, checked = fit_parameters(
+        likelihood,
+        parameters,
+        [to_search(model) for model in (starts or (plain.model,))],
+        more_starts=more,
+        priors=scaled,
+    )
+    estimates = estimates * scale
+    found = iter(estimates[len(process.names) :].tolist())
+    fitted = {
+        kind: tuple(CovariateEffect(effect.name, next(found), effect.centre, effect.scale) for effect in of)
+        for kind, of in effects.items()
+    }
+    return Fit(
+        model=make(
+            *estimates[: len(process.names)].tolist(),
+            history.time_unit,
+            purchase_effects=fitted["purchase"],
+            dropout_effects=fitted["dropout"],
+        ),
+        log_likelihood=value,
+        n_customers=len(history),
+        names=names,
+        estimates=estimates,
+        search_covariance=covariance,
+        positive=parameters.positive,
+        diagnosis=diagnosis,
+        priors={name: (prior[0] * scale[names.index(name)], prior[1]) for name, prior in checked.items()},
+    )
+
+
+def _read_names(argument: str, names: Sequence[str], history: PurchaseHistory) -> tuple[str, ...]:
+    if isinstance(names, str) or not isinstance(names, Sequence):
+        raise InputError(argument, "a sequence of names of covariates", names)
+    for name in names:
+        history.covariate(as_text(argument, name))
+    if len(set(names)) != len(names):
+        raise InputError(argument, "each covariate once", list(names))
+    return tuple(names)
+
+
+def _standard(name: str, column: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of a covariate, which has to differ between customers."""
+    centre = float(column.mean())
+    scale = float(column.std())
+    if not scale > 1e-12 * max(abs(centre), 1e-80):
+        raise InputError(name, "a covariate that differs between customers", centre, hint="leave it out")
+    return centre, scale
+
+
+class _Likelihood:
+    """Log-likelihood as a function of the logarithms of the parameters, times in mean ages, and the coefficients."""
+
+    def __init__(
+        self,
+        process: Process,
+        history: PurchaseHistory,
+        purchase: tuple[CovariateEffect, ...],
+        dropout: tuple[CovariateEffect, ...],
+    ) -> None:
+        used = list(dict.fromkeys(effect.name for effect in purchase + dropout))
+        columns = [history.frequency, history.recency, history.age, *(history.covariate(name) for name in used)]
+        first, _, weight = distinct_keys(row_keys(*columns))
+        order = np.argsort(history.frequency[first], kind="stable")
+        rows = first[order]
+        self.process = process
+        self.weight = weight[order].astype(np.float64)
+        self.ruler = float(history.age.mean()) or 1.0
+        self.x = history.frequency[rows]
+        self.t_x, self.age = history.recency[rows] / self.ruler, history.age[rows] / self.ruler
+        self.n_repeat = float((self.weight * self.x).sum())
+        self.z = _design(history, rows, purchase), _design(history, rows, dropout)
+        n_purchase, n = len(purchase), len(purchase) + len(dropout)
+        # How the logarithms of the four parameters of a row depend on the coefficients: sign, table, place.
+        self.signs = (0, -1, *process.signs)
+        self.tables = (0, 0, 1, 1)
+        self.places = (slice(4, 4 + n_purchase), slice(4 + n_purchase, 4 + n))
+        self.n_parameters = 4 + n
+
+    def __call__(self, theta: Floats) -> Evaluation:
+        with np.errstate(over="ignore", invalid="ignore"):
+            logs = [
+                theta[i] + sign * (self.z[table].T @ theta[self.places[table]])
+                for i, (sign, table) in enumerate(zip(self.signs, self.tables, strict=True))
+            ]
+        k = self.n_parameters
+        if max(float(np.abs(log).max(initial=0.0)) for log in logs) > 100.0:  # no base is like this
+            return Evaluation(-math.inf, np.zeros(k), np.zeros((k, k)))
+        value, gradient, hessian = -self.n_repeat * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
+        r = math.exp(theta[0])
+        alpha, third, fourth = (np.exp(log) for log in logs[1:])
+        for start in range(0, len(self.x), _BLOCK):
+            rows = slice(start, start + _BLOCK)
+            weight = self.weight[rows]
+            at = self.process.derivatives(
+                self.x[rows], self.t_x[rows], self.age[rows], r, alpha[rows], third[rows], fourth[rows]
+            )
+            value += float((weight * at.value).sum())
+            self._add(gradient, hessian, weight * at.gradient, weight * at.hessian, rows)
+        return Evaluation(value, gradient, hessian)
+
+    def _add(self, gradient: Floats, hessian: Floats, slopes: Floats, bends: Floats, rows: slice) -> None:
+        """Add the derivatives of some rows, by the chain rule for what is linear in the coefficients."""
+        gradient[:4] += slopes.sum(axis=1)
+        hessian[:4, :4] += bends.sum(axis=2)
+        for i, (sign, table) in enumerate(zip(self.signs, self.tables, strict=True)):
+            z, at = self.z[table][:, rows] * sign, self.places[table]
+            if sign == 0 or len(z) == 0:
+                continue
+            gradient[at] += (z * slopes[i]).sum(axis=1)
+            cross = (z[:, np.newaxis] * bends[i]).sum(axis=2)  # (coefficients, parameters)
+            hessian[at, :4] += cross
+            hessian[:4, at] += cross.T
+            for j, (other_sign, other_table) in enumerate(zip(self.signs, self.tables, strict=True)):
+                other = self.z[other_table][:, rows] * other_sign
+                if other_sign and len(other):
+                    hessian[at, self.places[other_table]] += np.einsum("an,bn->ab", z * bends[i, j], other)
+
+
+def _design(history: PurchaseHistory, rows: Integers, effects: tuple[CovariateEffect, ...]) -> Floats:
+    """Standardised covariates, one row each."""
+    table = np.empty((len(effects), len(rows)))
+    for line, effect in zip(table, effects, strict=True):
+        line[:] = (history.covariate(effect.name)[rows] - effect.centre) / effect.scale
+    return table

@@ -1,0 +1,440 @@
+"""Whether a model fits: purchases by past frequency, tracking over time, and independence of spend and frequency.
+
+Everything returns its numbers. To choose among models see :mod:`crmvalue._models.validation.comparison`.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_column,
+    as_day,
+    as_day_column,
+    as_flag,
+    as_text,
+    as_whole_number,
+    read_json,
+    require_same_length,
+)
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import counts_of, floats_of, number_of, to_json_text
+from crmvalue._core.values import array_field, checked_field, count_field, stay_frozen
+from crmvalue._models.shared.common import check_history
+from crmvalue.errors import DataWarning, InputError
+from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
+
+if TYPE_CHECKING:
+    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
+
+__all__ = [
+    "FrequencyCalibration",
+    "PurchaseTracking",
+    "SpendIndependence",
+    "calibration_by_frequency",
+    "purchase_tracking",
+    "spend_independence",
+]
+
+_STRONG = 0.2  # a weaker correlation hardly moves expected spend, however significant it is in a large base
+_LEVEL = 0.05
+
+
+class PurchaseModel(Protocol):
+    """What a purchase model has to offer here."""
+
+    @property
+    def time_unit(self) -> TimeUnit:
+        """Unit of its times."""
+
+    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
+        """Purchases within the horizon."""
+
+    def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
+        """Repeat purchases of a new customer."""
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class FrequencyCalibration:
+    """Actual and expected purchases in the holdout, by repeat purchases in the calibration.
+
+    Parameters
+    ----------
+    frequency : ndarray of int
+        Repeat purchases of each group, shape (groups,); the last group has so many or more.
+    n_customers : ndarray of int
+        Customers in each group.
+    actual, expected : ndarray
+        Mean purchases of a customer of the group in the holdout; NaN for a group without customers.
+
+    Examples
+    --------
+    >>> groups = FrequencyCalibration(frequency=[0, 1], n_customers=[3, 1], actual=[0.5, 2.0], expected=[0.4, 2.4])
+    >>> groups.actual - groups.expected
+    array([ 0.1, -0.4])
+    """
+
+    frequency: Integers = array_field()
+    n_customers: Integers = array_field()
+    actual: Floats = array_field()
+    expected: Floats = array_field()
+
+    def to_json(self) -> str:
+        """Write the groups as JSON text, a mean of nobody as null; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> FrequencyCalibration:
+        """Read the groups that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> groups = FrequencyCalibration(
+        ...     frequency=[0, 1], n_customers=[3, 0], actual=[0.5, np.nan], expected=[0.4, np.nan]
+        ... )
+        >>> FrequencyCalibration.from_json(groups.to_json()) == groups
+        True
+        """
+        return read_json(text, _groups_from_fields)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PurchaseTracking:
+    """Actual and expected repeat purchases of a whole base, period by period.
+
+    Parameters
+    ----------
+    end : ndarray of datetime64[D]
+        Last day of each period, shape (periods,).
+    actual, expected : ndarray
+        Repeat purchases in each period.
+    cumulative_actual, cumulative_expected : ndarray
+        Repeat purchases up to the end of each period.
+
+    Examples
+    --------
+    >>> tracking = PurchaseTracking(
+    ...     end=np.array(["2024-01-07"], dtype="datetime64[D]"),
+    ...     actual=[3.0],
+    ...     expected=[2.5],
+    ...     cumulative_actual=[3.0],
+    ...     cumulative_expected=[2.5],
+    ... )
+    >>> tracking.cumulative_expected / tracking.cumulative_actual
+    array([0.83333333])
+    """
+
+    end: Dates = array_field()
+    actual: Floats = array_field()
+    expected: Floats = array_field()
+    cumulative_actual: Floats = array_field()
+    cumulative_expected: Floats = array_field()
+
+    def to_json(self) -> str:
+        """Write the periods as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> PurchaseTracking:
+        """Read the periods that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> columns = dict.fromkeys(("actual", "expected", "cumulative_actual", "cumulative_expected"), [3.0])
+        >>> tracking = PurchaseTracking(end=np.array(["2024-01-07"], dtype="datetime64[D]"), **columns)
+        >>> PurchaseTracking.from_json(tracking.to_json()) == tracking
+        True
+        """
+        return read_json(text, _tracking_from_fields)
+
+
+@attrs.frozen(kw_only=True)
+class SpendIndependence:
+    """Correlation of how often customers buy and what they spend on a purchase.
+
+    Parameters
+    ----------
+    n_customers : int
+        Customers with a repeat purchase.
+    correlation : float
+        Pearson's correlation of frequency and mean repeat spend, in [-1, 1].
+    p_value : float
+        Probability of a correlation at least as far from 0 where there is none.
+    holds : bool
+        Whether the independence that spend models assume may be taken for granted.
+    sentence : str
+        The finding in words.
+
+    Examples
+    --------
+    >>> SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, sentence="Weak.").holds
+    True
+    """
+
+    n_customers: int = count_field("n_customers")
+    correlation: float
+    p_value: float
+    holds: bool = checked_field("holds", as_flag)
+    sentence: str = checked_field("sentence", as_text)
+
+    def to_json(self) -> str:
+        """Write the finding as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> SpendIndependence:
+        """Read the finding that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> found = SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, sentence="Weak.")
+        >>> SpendIndependence.from_json(found.to_json()) == found
+        True
+        """
+        return read_json(text, _finding_from_fields)
+
+
+def calibration_by_frequency(split: PurchaseSplit, model: PurchaseModel, *, most: int = 7) -> FrequencyCalibration:
+    """Compare actual with expected purchases in the holdout, by repeat purchases in the calibration.
+
+    Parameters
+    ----------
+    split : PurchaseSplit
+        Calibration and holdout.
+    model : BgNbd, MbgNbd or ParetoNbd
+        Purchase model in the time unit of the split.
+    most : int, optional
+        Customers with at least so many repeat purchases make the last group, from 1 to 10,000.
+
+    Returns
+    -------
+    FrequencyCalibration
+        One element for each of 0, 1, ..., `most` repeat purchases.
+
+    Raises
+    ------
+    InputError
+        If `split` is not one, `model` is not a purchase model, units differ, or `most` is outside its range.
+
+    Notes
+    -----
+    Figure "conditional expectations" of Fader, Hardie and Lee, "Counting your customers" the easy way (2005).
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import BgNbd
+    >>> from crmvalue.purchases import split_purchases
+    >>> log = load_cdnow()
+    >>> split = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
+    >>> groups = calibration_by_frequency(split, BgNbd(0.243, 4.414, 0.793, 2.426, "week"), most=2)
+    >>> groups.n_customers
+    array([1411,  439,  507])
+    >>> groups.expected[:2].round(4)
+    array([0.2255, 0.5232])
+    """
+    if not isinstance(split, PurchaseSplit):
+        raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
+    _require_model(model)
+    last = as_whole_number("most", most, low=1, high=10_000)
+    history = check_history(split.calibration, model.time_unit)
+    expected = model.expected_purchases(history, horizon=split.holdout_length)
+    group = np.minimum(history.frequency, last).astype(np.int64)
+    count = np.bincount(group, minlength=last + 1)
+    means = []
+    for purchases in (split.holdout_n_purchases, expected):
+        total = np.bincount(group, weights=purchases, minlength=last + 1)
+        means.append(np.divide(total, count, out=np.full(last + 1, np.nan), where=count > 0))
+    return FrequencyCalibration(frequency=np.arange(last + 1), n_customers=count, actual=means[0], expected=means[1])
+
+
+def purchase_tracking(
+    customer: ArrayLike,
+    date: ArrayLike,
+    model: PurchaseModel,
+    *,
+    as_of: ArrayLike | None = None,
+    period_days: int = 7,
+) -> PurchaseTracking:
+    """Track actual against expected repeat purchases of a whole base over time.
+
+    Each customer enters with the first purchase and is then expected to buy like any new customer of the model, which
+    nothing later corrects: so the tracking checks the model, not its predictions for known customers.
+
+    Parameters
+    ----------
+    customer : array_like
+        Customer of each row, whole numbers or text, shape (rows,).
+    date : array_like
+        Date of each row; several purchases of a customer on a day are one.
+    model : BgNbd, MbgNbd or ParetoNbd
+        Purchase model.
+    as_of : date, optional
+        Last day of observation; later rows are left out. By default the last date of the log.
+    period_days : int, optional
+        Length of a period [days], from 1 to 3,660. The first begins on the first date of the log; a last one that is
+        not complete by `as_of` is left out.
+
+    Returns
+    -------
+    PurchaseTracking
+        One element per period.
+
+    Raises
+    ------
+    InputError
+        If a column has a value that is not legal, the columns differ in length, `model` is not a purchase model, or
+        no period is complete.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import BgNbd
+    >>> log = load_cdnow()
+    >>> tracking = purchase_tracking(log.customer, log.date, BgNbd(0.243, 4.414, 0.793, 2.426, "week"))
+    >>> tracking.end[38], tracking.cumulative_actual[38]
+    (np.datetime64('1997-09-30'), np.float64(2457.0))
+    """
+    _require_model(model)
+    if getattr(model, "purchase_effects", ()) or getattr(model, "dropout_effects", ()):
+        rule = "a model without effects of covariates: the log does not say whose first purchase had which"
+        raise InputError("model", rule, type(model).__name__, hint="for_covariates gives that of one profile")
+    days = as_day_column("date", date)
+    _, codes = encode_customers("customer", customer)
+    require_same_length(customer=codes, date=days)
+    length = as_whole_number("period_days", period_days, low=1, high=3660)
+    start = days.min()
+    final = days.max() if as_of is None else as_day("as_of", as_of)
+    n_periods = int((final - start).astype(np.int64) + 1) // length
+    if n_periods < 1:
+        name = "period_days" if as_of is None else "as_of"
+        raise InputError(name, f"such that a period of {length} days from {start} is complete", str(final))
+    span = n_periods * length
+    lag = (days - start).astype(np.int64)
+    inside = lag < span
+    order = np.unique(codes[inside].astype(np.int64) * span + lag[inside])  # one a customer and day
+    day = order % span
+    first = np.concatenate([[True], np.diff(order // span) > 0])
+    entered = np.bincount(day[first], minlength=span)
+    repeated = np.bincount(day[~first], minlength=span)
+    curve = np.asarray(model.expected_purchases_new(np.arange(span) / DAYS_PER_UNIT[model.time_unit]))
+    ends = np.arange(length - 1, span, length)
+    arrivals = np.flatnonzero(entered)
+    expected = np.array(
+        [(entered[seen] * curve[end - seen]).sum() for end in ends for seen in [arrivals[arrivals <= end]]]
+    )
+    actual = np.cumsum(repeated)[ends].astype(np.float64)
+    return PurchaseTracking(
+        end=start + ends,
+        actual=np.diff(actual, prepend=0.0),
+        expected=np.diff(expected, prepend=0.0),
+        cumulative_actual=actual,
+        cumulative_expected=expected,
+    )
+
+
+def spend_independence(history: PurchaseHistory) -> SpendIndependence:
+    """Check that those who buy often do not spend more, or less, on a purchase.
+
+    Spend models such as gamma-gamma assume it; the value of frequent buyers is wrong where it does not hold.
+
+    Parameters
+    ----------
+    history : PurchaseHistory
+        With mean repeat spend, and at least three customers with a repeat purchase.
+
+    Returns
+    -------
+    SpendIndependence
+        Correlation among the customers with a repeat purchase, its p-value, and the finding in words. The assumption
+        is taken for broken where the correlation is beyond 0.2 either way and the p-value below 0.05; where all
+        frequencies or all spends are equal, nothing depends on anything and the correlation is 0.
+
+    Raises
+    ------
+    InputError
+        If the history has no spend, or fewer than three customers with a repeat purchase.
+
+    Warns
+    -----
+    DataWarning
+        If the assumption is broken.
+
+    Notes
+    -----
+    Fader, Hardie and Lee, "RFM and CLV" (2005), find 0.11 in the CDNOW sample and keep the assumption.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.purchases import summarise_purchases
+    >>> log = load_cdnow()
+    >>> found = spend_independence(summarise_purchases(log.customer, log.date, log.amount, as_of="1997-09-30"))
+    >>> found.n_customers, round(found.correlation, 2)
+    (946, 0.11)
+    """
+    from scipy.stats import pearsonr
+
+    spend = check_history(history).mean_repeat_spend
+    if spend is None:
+        raise InputError("history", "one with mean_repeat_spend", None, hint="give amounts to summarise_purchases")
+    again = history.frequency > 0
+    n = int(np.count_nonzero(again))
+    if n < 3:
+        raise InputError("history", "one with at least three customers who have a repeat purchase", n)
+    x, y = history.frequency[again], spend[again]
+    correlation, p_value = 0.0, 1.0
+    if np.ptp(x) > 0 and np.ptp(y) > 1e-12 * y.max():  # less is rounding
+        found = pearsonr(x, y / y.max())
+        correlation, p_value = float(found.statistic), float(found.pvalue)
+    broken = abs(correlation) > _STRONG and p_value < _LEVEL
+    sentence = _sentence(correlation, p_value, n, broken=broken)
+    if broken:
+        warnings.warn(DataWarning(sentence, n), stacklevel=2)
+    return SpendIndependence(
+        n_customers=n, correlation=correlation, p_value=p_value, holds=not broken, sentence=sentence
+    )
+
+
+def _sentence(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
+    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {n} customers with a repeat purchase)"
+    more = "more" if correlation > 0 else "less"
+    if broken:
+        return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."
+    if p_value < _LEVEL:
+        return f"Frequent buyers spend a little {more} on a purchase {numbers}: too little to matter."
+    return f"Spend does not depend on frequency as far as the data show {numbers}."
+
+
+def _require_model(model: object) -> None:
+    methods = (getattr(model, name, None) for name in ("expected_purchases", "expected_purchases_new"))
+    if not all(callable(method) for method in methods) or not hasattr(model, "time_unit"):
+        raise InputError("model", "a purchase model", type(model).__name__, hint="of a fit give `fit.model`")
+
+
+def _groups_from_fields(fields: dict[str, Any]) -> FrequencyCalibration:
+    columns = {name: counts_of(name, fields.pop(name)) for name in ("frequency", "n_customers")}
+    columns |= {name: floats_of(fields.pop(name), null=math.nan) for name in ("actual", "expected")}
+    require_same_length(**columns)
+    return FrequencyCalibration(**columns, **fields)
+
+
+def _tracking_from_fields(fields: dict[str, Any]) -> PurchaseTracking:
+    columns: dict[str, Any] = {"end": as_day_column("end", fields.pop("end"))}
+    for name in ("actual", "expected", "cumulative_actual", "cumulative_expected"):
+        columns[name] = as_column(name, fields.pop(name))
+    require_same_length(**columns)
+    return PurchaseTracking(**columns, **fields)
+
+
+def _finding_from_fields(fields: dict[str, Any]) -> SpendIndependence:
+    correlation, p_value = (number_of(fields.pop(name)) for name in ("correlation", "p_value"))
+    return SpendIndependence(correlation=correlation, p_value=p_value, **fields)

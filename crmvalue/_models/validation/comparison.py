@@ -1,0 +1,313 @@
+"""Which model foretells best: likelihood, information criterion and error on the holdout, beside naive rules.
+
+A model earns its place only if it beats "the same rate as before" and "churned after a gap" on purchases it has not
+seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_column, as_positive, as_text, read_json, require, require_same_length
+from crmvalue._core.json import number_of, to_json_text
+from crmvalue._models.shared.common import check_history
+from crmvalue._models.shared.fit import Fit
+from crmvalue._models.values.gamma_gamma import GammaGamma
+from crmvalue.errors import InputError
+from crmvalue.purchases import PurchaseSplit
+
+if TYPE_CHECKING:
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["HoldoutError", "ModelScore", "compare_models", "holdout_error"]
+
+SAME_RATE = "same rate as before"
+GAP_RULE = "churned after a gap"
+_PACES = 3.0  # the gap: so many times the mean time between purchases
+
+
+@attrs.frozen(kw_only=True)
+class HoldoutError:
+    """How far a forecast was off, over all customers of the calibration.
+
+    Parameters
+    ----------
+    bias : float
+        (foretold total - actual total) / actual total; infinite where nothing happened and something was foretold.
+    mean_absolute_error : float
+        Mean distance of foretold and actual over the customers, in the unit of what was foretold.
+    best_decile_found : float
+        Share of the actual best tenth of the customers that stands in the foretold best tenth, in [0, 1]; customers
+        tied at the edge count in proportion, so that with ties even a perfect forecast stays below 1.
+    gini : float
+        Gini coefficient of the actual along the foretold order over that along its own: 1 for the right order, about
+        0 for a random one.
+
+    Examples
+    --------
+    >>> HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7).bias
+    0.1
+    """
+
+    bias: float
+    mean_absolute_error: float
+    best_decile_found: float
+    gini: float
+
+    def to_json(self) -> str:
+        """Write the errors as JSON text, an infinite bias as null; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> HoldoutError:
+        """Read the errors that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=float("inf"), mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> HoldoutError.from_json(error.to_json()) == error
+        True
+        """
+        return read_json(text, _error_from_fields)
+
+
+@attrs.frozen(kw_only=True)
+class ModelScore:
+    """One model, or one naive rule, on one split.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model.
+    log_likelihood, aic : float or None
+        Of the calibration; None for a naive rule.
+    purchases : HoldoutError
+        Error of the foretold number of purchases.
+    spend : HoldoutError or None
+        Error of the foretold money; None where nothing is known of money.
+    warnings : tuple of str
+        What the diagnosis of the fit says.
+
+    Examples
+    --------
+    >>> error = HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+    >>> ModelScore(name="rule", log_likelihood=None, aic=None, purchases=error, spend=None).warnings
+    ()
+    """
+
+    name: str
+    log_likelihood: float | None
+    aic: float | None
+    purchases: HoldoutError
+    spend: HoldoutError | None
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """Write the score as JSON text; :meth:`from_json` reads it back."""
+        return to_json_text(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ModelScore:
+        """Read the score that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> error = HoldoutError(bias=0.1, mean_absolute_error=0.5, best_decile_found=0.6, gini=0.7)
+        >>> score = ModelScore(name="rule", log_likelihood=None, aic=None, purchases=error, spend=None)
+        >>> ModelScore.from_json(score.to_json()) == score
+        True
+        """
+        return read_json(text, _score_from_fields)
+
+
+def compare_models(
+    split: PurchaseSplit,
+    fits: Mapping[str, Fit[Any]],
+    *,
+    spend_model: GammaGamma | Fit[GammaGamma] | None = None,
+    gap: float | None = None,
+) -> tuple[ModelScore, ...]:
+    """Score fitted models on the holdout, beside two naive rules.
+
+    Parameters
+    ----------
+    split : PurchaseSplit
+        Calibration, on which the models were fitted, and holdout.
+    fits : mapping of str to Fit
+        Fitted purchase models by name.
+    spend_model : GammaGamma or Fit, optional
+        Spend of one purchase; with it, the money that the models foretell is scored too.
+    gap : float, optional
+        Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
+        times the mean time between purchases.
+
+    Returns
+    -------
+    tuple of ModelScore
+        The models in the order given, then the two rules: "same rate as before" (repeat purchases over age) and
+        "churned after a gap" (the same, but nothing from those silent for longer than the gap). Both rules give
+        each customer his mean spend so far.
+
+    Raises
+    ------
+    InputError
+        If `split` is not one, `fits` is no mapping of names to fits of purchase models or is empty, units differ, or
+        the gap is not above 0.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import fit_bg_nbd
+    >>> from crmvalue.purchases import split_purchases
+    >>> log = load_cdnow()
+    >>> split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
+    >>> for score in compare_models(split, {"BG/NBD": fit_bg_nbd(split.calibration)}):
+    ...     print(score.name, round(score.purchases.mean_absolute_error, 3))
+    BG/NBD 0.785
+    same rate as before 1.024
+    churned after a gap 0.886
+    """
+    if not isinstance(split, PurchaseSplit):
+        raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
+    _check_fits(fits)
+    spending = spend_model.model if isinstance(spend_model, Fit) else spend_model
+    if spending is not None and not isinstance(spending, GammaGamma):
+        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
+    history, length = check_history(split.calibration), split.holdout_length
+    silence = _default_gap(history) if gap is None else as_positive("gap", gap)
+    spend = None if spending is None else spending.expected_spend(history)
+    scores = []
+    for name, fit in fits.items():
+        foretold = fit.model.expected_purchases(history, horizon=length)
+        scores.append(
+            ModelScore(
+                name=name,
+                log_likelihood=fit.log_likelihood,
+                aic=fit.aic,
+                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                spend=_spend_error(split, foretold, spend),
+                warnings=fit.diagnosis.messages,
+            )
+        )
+    same_rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0) * length
+    recently = history.age - history.recency <= silence
+    for name, foretold in ((SAME_RATE, same_rate), (GAP_RULE, np.where(recently, same_rate, 0.0))):
+        scores.append(
+            ModelScore(
+                name=name,
+                log_likelihood=None,
+                aic=None,
+                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                spend=_spend_error(split, foretold, history.mean_spend),
+            )
+        )
+    return tuple(scores)
+
+
+def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
+    """Measure the error of a forecast, one element per customer.
+
+    Parameters
+    ----------
+    foretold, actual : array_like
+        Purchases or money of each customer, >= 0, shape (n,).
+
+    Returns
+    -------
+    HoldoutError
+        Bias, mean absolute error, share of the best decile found, Gini of the order.
+
+    Raises
+    ------
+    InputError
+        If a value is below 0, NaN or infinite, or the columns are empty or differ in length.
+
+    Notes
+    -----
+    The best tenth of n customers are n / 10 of them, at least one; customers tied at its edge share what is left of
+    it. Where all actual values are equal no order is right or wrong, and the Gini coefficient is 0.
+
+    Examples
+    --------
+    >>> holdout_error([2.0, 1.0], [1.0, 1.0]).bias
+    0.5
+    """
+    foretold, actual = as_column("foretold", foretold), as_column("actual", actual)
+    require(foretold >= 0, "foretold", foretold, ">= 0")
+    require(actual >= 0, "actual", actual, ">= 0")
+    require_same_length(foretold=foretold, actual=actual)
+    total = float(actual.sum())
+    excess = float(foretold.sum()) - total
+    bias = excess / total if total else (0.0 if excess == 0.0 else float("inf"))
+    best = _in_best_tenth(actual)
+    own = _gini_along(actual, actual)
+    return HoldoutError(
+        bias=bias,
+        mean_absolute_error=float(np.abs(foretold - actual).mean()),
+        best_decile_found=float((best * _in_best_tenth(foretold)).sum() / best.sum()),
+        gini=_gini_along(actual, foretold) / own if own else 0.0,
+    )
+
+
+def _check_fits(fits: object) -> None:
+    if not isinstance(fits, Mapping) or not fits:
+        raise InputError("fits", "a mapping of names to fits, with at least one", fits)
+    for name, fit in fits.items():
+        if not isinstance(fit, Fit) or not hasattr(fit.model, "time_unit"):
+            raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
+        if name in (SAME_RATE, GAP_RULE):
+            raise InputError("fits", "names other than those of the naive rules", name)
+
+
+def _default_gap(history: PurchaseHistory) -> float:
+    repeats = float(history.frequency.sum())
+    return _PACES * float(history.recency.sum()) / repeats if repeats else float("inf")
+
+
+def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -> HoldoutError | None:
+    if spend is None or split.holdout_spend is None:
+        return None
+    return holdout_error(foretold * spend, split.holdout_spend)
+
+
+def _in_best_tenth(value: Floats) -> Floats:
+    """Say how far each customer belongs to the best tenth: 1, 0, or a share for those tied at its edge."""
+    size = max(1.0, len(value) / 10.0)
+    edge = np.sort(value)[::-1][int(np.ceil(size)) - 1]
+    above, tied = value > edge, value == edge
+    share = (size - np.count_nonzero(above)) / np.count_nonzero(tied)
+    return np.where(above, 1.0, np.where(tied, share, 0.0))
+
+
+def _gini_along(actual: Floats, order: Floats) -> float:
+    """Gini coefficient of the actual values along an order, worst first; ties share their ranks."""
+    n, total = len(actual), float(actual.sum())
+    if total == 0.0:
+        return 0.0
+    _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
+    return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))
+
+
+def _error_from_fields(fields: dict[str, Any]) -> HoldoutError:
+    bias = number_of(fields.pop("bias"), null=math.inf)
+    return HoldoutError(bias=bias, **{name: number_of(value) for name, value in fields.items()})
+
+
+def _score_from_fields(fields: dict[str, Any]) -> ModelScore:
+    spend = fields.pop("spend")
+    likelihood = {name: fields.pop(name) for name in ("log_likelihood", "aic")}
+    return ModelScore(
+        name=as_text("name", fields.pop("name")),
+        purchases=_error_from_fields(fields.pop("purchases")),
+        spend=None if spend is None else _error_from_fields(spend),
+        warnings=tuple(as_text("warnings", message) for message in fields.pop("warnings")),
+        **{name: None if value is None else number_of(value) for name, value in likelihood.items()},
+        **fields,
+    )

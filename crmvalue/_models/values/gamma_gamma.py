@@ -1,0 +1,395 @@
+"""What customers spend per purchase: the gamma-gamma model.
+
+Each customer has a mean spend of his own; purchases scatter around it; the base has a spread of means. A customer with
+few purchases is judged mostly by the base, one with many by himself. Money is in the unit of the history's amounts.
+
+The spend is that of **repeat** purchases and must not depend on how often somebody buys; check that before use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_counts, require, require_choice
+from crmvalue._models.shared.common import as_rng, check_history, model_from_json, model_to_json
+from crmvalue._models.shared.discrete import (
+    log_beta_density,
+    log_gamma_draws,
+    parameter,
+)
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["GammaGamma", "fit_gamma_gamma"]
+
+_MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
+_THINNED = 32
+_FEW_CELLS = 1 << 22
+_START = np.log([3.0, 3.0, 1.0])
+_MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1.0], [0.3, 3.0, 10.0]))
+
+
+@attrs.frozen
+class GammaGamma:
+    r"""Spend per purchase, gamma within a customer and gamma between customers.
+
+    Parameters
+    ----------
+    p : float
+        Shape of the spend of one purchase, > 0: the larger, the less a customer's purchases differ.
+    q : float
+        Shape of the customers' rates, > 0: the larger, the less customers differ. Means are finite for q > 1 only.
+    gamma : float
+        Scale of the base [money], > 0.
+
+    Notes
+    -----
+    Fader and Hardie, "The gamma-gamma model of monetary value" (2013): each purchase of a customer is gamma
+    distributed with shape p and rate :math:`\nu`, his :math:`\nu` gamma distributed with shape q and rate
+    :math:`\gamma`. The mean spend of the base is :math:`p\gamma/(q-1)`.
+
+    Examples
+    --------
+    >>> model = GammaGamma(6.25, 3.74, 15.44)
+    >>> round(model.expected_spend_new(), 2)
+    35.22
+    """
+
+    p: float = parameter("p")
+    q: float = parameter("q")
+    gamma: float = parameter("gamma")
+
+    def log_likelihood(self, history: PurchaseHistory) -> Floats:
+        """Log-density of each customer's mean repeat spend, given his number of repeat purchases.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            With `mean_repeat_spend`.
+
+        Returns
+        -------
+        ndarray
+            Log-density [1/money] per customer; 0 without a repeat purchase, where nothing was observed.
+
+        Raises
+        ------
+        InputError
+            If the history has no spend, or a mean repeat spend of 0, which no gamma distribution gives.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> history = PurchaseHistory.from_columns(
+        ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
+        ... )
+        >>> model.log_likelihood(history).round(4)
+        array([-4.8813])
+        """
+        frequency, spend, bought = _spend(history)
+        require(spend > 0, "history", spend, "one whose mean repeat spend is above 0", hint="leave these customers out")
+        x = np.where(bought, frequency, 1.0)
+        density = log_beta_density(self.p * x, np.full(len(x), self.q), x * spend / self.gamma) - np.log(spend)
+        return np.where(bought, density, 0.0)
+
+    def expected_spend(self, history: PurchaseHistory) -> Floats:
+        """Foretell the spend per future purchase of each customer, given his past.
+
+        Parameters
+        ----------
+        history : PurchaseHistory
+            With `mean_repeat_spend`.
+
+        Returns
+        -------
+        ndarray
+            Money per purchase and customer: a mean of his own and the base's, weighted by what is known of him.
+
+        Raises
+        ------
+        InputError
+            If q <= 1, where the base has no finite mean, or if the history has no spend.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> history = PurchaseHistory.from_columns(
+        ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
+        ... )
+        >>> model.expected_spend(history).round(2)
+        array([47.34])
+        """
+        self._require_mean()
+        frequency, spend, bought = _spend(history)
+        spend = np.where(bought, spend, 0.0)
+        own = self.p * frequency
+        result: Floats = (self.gamma + frequency * spend) * (self.p / (own + (self.q - 1.0)))
+        return result
+
+    def expected_spend_new(self) -> float:
+        """Foretell the spend per purchase of a customer of whom nothing is known.
+
+        Returns
+        -------
+        float
+            Money per purchase.
+
+        Raises
+        ------
+        InputError
+            If q <= 1, where the base has no finite mean.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> round(model.expected_spend_new(), 2)
+        35.22
+        """
+        self._require_mean()
+        return self.gamma * (self.p / (self.q - 1.0))
+
+    def simulate(self, frequency: ArrayLike, *, rng: np.random.Generator) -> Floats:
+        """Draw the mean repeat spend of customers.
+
+        Parameters
+        ----------
+        frequency : array_like
+            Repeat purchases of each customer, shape (n,).
+        rng : numpy.random.Generator
+            Source of the randomness.
+
+        Returns
+        -------
+        ndarray
+            Mean spend of the repeat purchases [money]; NaN where there is none. Kept within 1e-100 to 1e100, which
+            matters for p or q below 0.2 only.
+
+        Raises
+        ------
+        InputError
+            If `frequency` holds anything but whole numbers >= 0.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> model.simulate([2, 0, 5], rng=np.random.default_rng(1)).round(2)
+        array([23.6 ,   nan, 35.57])
+        """
+        (frequency,) = as_counts(frequency=frequency)
+        source = as_rng(rng)
+        shape = self.p * np.maximum(frequency, 1.0)
+        total = log_gamma_draws(shape, source)
+        rate = log_gamma_draws(np.full(frequency.shape, self.q), source)
+        log_mean = np.log(self.gamma) + total - rate - np.log(np.maximum(frequency, 1.0))
+        return np.where(frequency > 0, np.exp(np.clip(log_mean, -230.0, 230.0)), np.nan)
+
+    def to_json(self) -> str:
+        """Write the parameters.
+
+        Returns
+        -------
+        str
+            A JSON object of the parameters and the name of the model.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> model.to_json()
+        '{"model": "GammaGamma", "p": 6.25, "q": 3.74, "gamma": 15.44}'
+        """
+        return model_to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> GammaGamma:
+        """Read what :meth:`to_json` wrote, and check it.
+
+        Parameters
+        ----------
+        text : str
+            JSON text.
+
+        Returns
+        -------
+        GammaGamma
+            The model.
+
+        Raises
+        ------
+        InputError
+            If the text is of another model or a parameter is outside its range.
+
+        Examples
+        --------
+        >>> model = GammaGamma(6.25, 3.74, 15.44)
+        >>> GammaGamma.from_json(model.to_json()) == model
+        True
+        """
+        model: GammaGamma = model_from_json(cls, text)
+        return model
+
+    def _require_mean(self) -> None:
+        if self.q <= 1:
+            raise InputError(
+                "q", "> 1 for an expected spend: with so many big spenders the base has no finite mean", self.q,
+                hint="look for outliers in the spend, or fit with a prior on q",
+            )  # fmt: skip
+
+
+def fit_gamma_gamma(
+    history: PurchaseHistory,
+    *,
+    zeros: Literal["raise", "drop"] = "raise",
+    priors: Mapping[str, tuple[float, float]] | None = None,
+) -> Fit[GammaGamma]:
+    """Fit the gamma-gamma model to the mean repeat spend of all customers with a repeat purchase.
+
+    Parameters
+    ----------
+    history : PurchaseHistory
+        With `mean_repeat_spend`.
+    zeros : {"raise", "drop"}, optional
+        Customers whose mean repeat spend is 0, which no gamma distribution gives: refused, or left out and counted.
+    priors : dict of str to tuple of float, optional
+        For `p`, `q`, `gamma`: median and standard deviation of the logarithm of a log-normal prior.
+
+    Returns
+    -------
+    Fit
+        Model, log-likelihood, covariance and diagnosis; `n_customers` are those used, `left_out` counts the others.
+
+    Raises
+    ------
+    InputError
+        If the history has no spend, a spend of 0 where that is refused, or no customer with a repeat purchase.
+
+    Notes
+    -----
+    The log-likelihood is that of the mean spend, as in Fader and Hardie (2013). Where every customer always spends the
+    same, or all spend alike, the likelihood grows without end in `p` or `q`; the diagnosis then says so.
+
+    Examples
+    --------
+    >>> from crmvalue.purchases import PurchaseHistory
+    >>> frequency, spend = [1, 2, 4, 2, 3, 1, 0], [9.0, 20.0, 31.0, 12.0, 45.0, 17.0, 0.0]
+    >>> history = PurchaseHistory.from_columns(
+    ...     frequency=frequency, recency=frequency, age=[5] * 7, mean_repeat_spend=spend, time_unit="week"
+    ... )
+    >>> fit = fit_gamma_gamma(history, priors={"p": (5, 0.5), "q": (4, 0.5)})
+    >>> fit.n_customers, fit.left_out
+    (6, {'no repeat purchase': 1, 'zero spend': 0})
+    """
+    require_choice("zeros", zeros, ("raise", "drop"))
+    frequency, spend, bought = _spend(history)
+    zero = bought & (spend == 0)
+    if zeros == "raise":
+        require(
+            ~zero, "history", spend, "one whose mean repeat spend is above 0",
+            hint="zeros='drop' leaves these customers out and counts them",
+        )  # fmt: skip
+    used = bought & ~zero
+    if not used.any():
+        raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
+    x, m = frequency[used], spend[used]
+    unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
+    names = Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool))
+    scaled = {
+        name: (median / unit if name == "gamma" else median, spread)
+        for name, (median, spread) in read_priors(priors, names).items()
+    }
+    starts = [_START]
+    if len(x) >= _MANY:  # a part of the customers leads close to the answer of all
+        part = fit_parameters(_objective(x[::_THINNED], m[::_THINNED] / unit), names, starts, priors=scaled)
+        starts = [np.log(part[0])]
+    estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(
+        _objective(x, m / unit), names, starts, more_starts=_MORE_STARTS, priors=scaled
+    )
+    estimates = estimates * [1.0, 1.0, unit]
+    return Fit(
+        model=GammaGamma(*estimates.tolist()),
+        log_likelihood=log_likelihood - len(x) * np.log(unit),
+        n_customers=len(x),
+        names=names.names,
+        estimates=estimates,
+        search_covariance=covariance,
+        positive=names.positive,
+        diagnosis=diagnosis,
+        priors={name: (prior[0] * unit if name == "gamma" else prior[0], prior[1]) for name, prior in checked.items()},
+        left_out={"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())},
+    )
+
+
+def _spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Frequency, mean repeat spend (1 where there is none) and whether there is one."""
+    spend = check_history(history).mean_repeat_spend
+    if spend is None:
+        raise InputError("history", "one with `mean_repeat_spend`", None, hint="summarise a log with amounts")
+    bought = history.frequency > 0
+    return history.frequency, np.where(bought, spend, 1.0), bought
+
+
+def _objective(x: Floats, m: Floats) -> Callable[[Floats], Evaluation]:
+    """Log-likelihood with derivatives in the logarithms of (p, q, gamma); x repeat purchases of mean m each.
+
+    Special functions are needed once per distinct x; each customer costs one logarithm and one division.
+    """
+    from scipy.special import digamma, polygamma
+
+    total = x * m
+    if x.max() < _FEW_CELLS:  # counting is faster than sorting
+        counts = np.bincount(x.astype(np.int64))
+        distinct = np.nonzero(counts)[0].astype(np.float64)
+        weight = counts[counts > 0].astype(np.float64)
+    else:
+        distinct, counts = np.unique(x, return_counts=True)
+        weight = counts.astype(np.float64)
+    n = len(x)
+    sum_x = float(x.sum())
+    sum_x_log_total = float((x * np.log(total)).sum())
+    sum_log_m = float(np.log(m).sum())
+
+    def evaluate(theta: Floats) -> Evaluation:
+        p, q, scale = np.exp(theta)
+        below = 1.0 / (total + scale)
+        log_above = np.log1p(total / scale)  # log(gamma + total) - log(gamma)
+        s_log, s_x_log = float(log_above.sum()), float((x * log_above).sum())
+        s_1, s_x = float(below.sum()), float((x * below).sum())
+        s_11, s_xx = float((below * below).sum()), float((x * below * below).sum())
+        a = p * distinct
+        beta = log_beta_density(a, np.full(len(a), q), a / q)  # at its peak, where the powers are known
+        peak = a * np.log1p(q / a) + q * np.log1p(a / q)
+        log_scale = float(theta[2])
+        value = (
+            float((weight * (beta + peak)).sum())
+            + p * (sum_x_log_total - sum_x * log_scale - s_x_log)
+            - q * s_log
+            - sum_log_m
+        )
+        psi, psi_a, psi_q = digamma(a + q), digamma(a), float(digamma(q))
+        tri, tri_a, tri_q = polygamma(1, a + q), polygamma(1, a), float(polygamma(1, q))
+        d_p = float((weight * distinct * (psi - psi_a)).sum()) + sum_x_log_total - sum_x * log_scale - s_x_log
+        d_q = float((weight * (psi - psi_q)).sum()) - s_log
+        d_g = q * n / scale - p * s_x - q * s_1
+        d_pp = float((weight * distinct**2 * (tri - tri_a)).sum())
+        d_pq = float((weight * distinct * tri).sum())
+        d_qq = float((weight * (tri - tri_q)).sum())
+        d_pg, d_qg = -s_x, n / scale - s_1
+        d_gg = -q * n / scale**2 + p * s_xx + q * s_11
+        natural = np.array([p, q, scale])
+        gradient = np.array([d_p, d_q, d_g]) * natural
+        hessian = np.array([[d_pp, d_pq, d_pg], [d_pq, d_qq, d_qg], [d_pg, d_qg, d_gg]]) * np.outer(natural, natural)
+        return Evaluation(value, gradient, hessian + np.diag(gradient))
+
+    return evaluate

@@ -1,0 +1,86 @@
+"""Probability models: who is still a customer, how often they will buy, what they will spend, what they are worth.
+
+The parameters are the model: a frozen value that predicts, whether the parameters were fitted or published.
+`fit_...` returns a frozen :class:`Fit` with the model, its likelihood and a diagnosis in words.
+
+==========================================================  ===========================================================
+For                                                         Use
+==========================================================  ===========================================================
+repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
+the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
+purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
+contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
+money of one purchase                                       :class:`GammaGamma`
+a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
+what the data leave open about the parameters               :func:`draw_posterior`, :class:`Posterior`
+choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
+whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
+                                                            :func:`spend_independence`
+==========================================================  ===========================================================
+
+Histories come from :mod:`crmvalue.purchases`; values of averages, without any model, from :mod:`crmvalue.ltv`.
+"""
+
+from __future__ import annotations
+
+from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
+from crmvalue._models.contracts.histories import ContractHistory
+from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
+from crmvalue._models.repeat.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
+from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
+from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
+from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from crmvalue._models.shared.covariates import CovariateEffect
+from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
+from crmvalue._models.validation.calibration import (
+    FrequencyCalibration,
+    PurchaseTracking,
+    SpendIndependence,
+    calibration_by_frequency,
+    purchase_tracking,
+    spend_independence,
+)
+from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
+from crmvalue._models.values.customer_values import CustomerValues, customer_values
+from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue._models.values.posterior import Posterior, draw_posterior
+from crmvalue._models.values.value_intervals import ValueIntervals
+
+__all__ = [
+    "BetaDiscreteWeibull",
+    "BgBb",
+    "BgNbd",
+    "ContractHistory",
+    "CovariateEffect",
+    "CustomerValues",
+    "Diagnosis",
+    "Fit",
+    "FrequencyCalibration",
+    "GammaGamma",
+    "HoldoutError",
+    "LikelihoodRatioTest",
+    "MbgNbd",
+    "ModelScore",
+    "OpportunityHistory",
+    "ParetoNbd",
+    "Posterior",
+    "PurchaseTracking",
+    "ShiftedBetaGeometric",
+    "SpendIndependence",
+    "ValueIntervals",
+    "calibration_by_frequency",
+    "compare_models",
+    "customer_values",
+    "draw_posterior",
+    "fit_beta_discrete_weibull",
+    "fit_bg_bb",
+    "fit_bg_nbd",
+    "fit_gamma_gamma",
+    "fit_mbg_nbd",
+    "fit_pareto_nbd",
+    "fit_shifted_beta_geometric",
+    "holdout_error",
+    "likelihood_ratio_test",
+    "purchase_tracking",
+    "spend_independence",
+]

@@ -1,0 +1,153 @@
+"""Valid calls of the public functions of BG/NBD and MBG/NBD in crmvalue.models."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from crmvalue.datasets import load_cdnow
+from crmvalue.models import (
+    BgNbd,
+    ContractHistory,
+    OpportunityHistory,
+    calibration_by_frequency,
+    compare_models,
+    customer_values,
+    draw_posterior,
+    fit_beta_discrete_weibull,
+    fit_bg_bb,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    fit_shifted_beta_geometric,
+    holdout_error,
+    likelihood_ratio_test,
+    purchase_tracking,
+    spend_independence,
+)
+from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
+from tests.calls import Call
+
+__all__ = ["CALLS"]
+
+HISTORY = PurchaseHistory.from_columns(
+    frequency=[0, 0, 1, 2, 5, 0, 1],
+    recency=[0, 0, 3, 20, 30, 0, 33],
+    age=[30, 35, 31, 38, 33, 28, 36],
+    time_unit="week",
+)
+
+CALLS = [Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd)]
+
+
+PARETO_HISTORY = PurchaseHistory.from_columns(
+    frequency=[0, 1, 2, 5, 0], recency=[0, 3, 8, 9, 0], age=[10, 10, 9, 10, 3], time_unit="week"
+)
+
+CALLS += [Call(fit_pareto_nbd, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}})]
+
+
+SPENDERS = PurchaseHistory.from_columns(
+    frequency=[1, 2, 3, 0],
+    recency=[1, 2, 3, 0],
+    age=[4, 4, 4, 4],
+    mean_repeat_spend=[9.0, 20.0, 31.0, 0.0],
+    time_unit="week",
+)
+DONORS = OpportunityHistory(frequency=[0, 1, 2, 3], recency=[0, 1, 3, 3], n_opportunities=[3, 3, 3, 3])
+COHORT = [100, 80, 70, 65]
+
+CALLS += [
+    Call(fit_gamma_gamma, {"history": SPENDERS, "priors": {"q": (4.0, 0.5)}}),
+    Call(
+        fit_shifted_beta_geometric,
+        {"survivors": COHORT, "priors": {"alpha": (1.0, 1.0)}},
+        out_of_range={"survivors": -1.0},
+    ),
+    Call(
+        fit_beta_discrete_weibull,
+        {"survivors": COHORT, "priors": {"alpha": (1.0, 1.0)}},
+        out_of_range={"survivors": -1.0},
+    ),
+    Call(fit_bg_bb, {"history": DONORS, "priors": {"alpha": (1.0, 1.0)}}),
+]
+
+
+SPLIT = split_purchases(
+    ["ann", "ann", "ann", "ann", "bob", "bob", "cid", "dan"],
+    ["2025-01-01", "2025-01-08", "2025-02-01", "2025-03-09", "2025-01-03", "2025-01-20", "2025-01-05", "2025-01-09"],
+    [20.0, 30.0, 25.0, 28.0, 12.0, 9.0, 40.0, 15.0],
+    calibration_end="2025-02-15",
+    holdout_end="2025-03-31",
+    time_unit="week",
+)
+MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+CDNOW = load_cdnow()
+KNOWN = summarise_purchases(CDNOW.customer, CDNOW.date, CDNOW.amount, as_of="1997-09-30")
+CALLS += [
+    Call(
+        draw_posterior,
+        {
+            "fit": fit_shifted_beta_geometric(COHORT),
+            "history": ContractHistory.from_survivors(COHORT),
+            "n_draws": 20,
+            "rng": np.random.default_rng(1),
+        },
+        out_of_range={"n_draws": 0},
+    ),
+    Call(calibration_by_frequency, {"split": SPLIT, "model": MODEL, "most": 3}, out_of_range={"most": 0}),
+    Call(
+        purchase_tracking,
+        {
+            "customer": ["ann", "bob", "ann"],
+            "date": ["2025-01-01", "2025-01-03", "2025-01-20"],
+            "model": MODEL,
+            "as_of": "2025-01-31",
+            "period_days": 7,
+        },
+        out_of_range={"date": "not a date", "as_of": "2024-12-31", "period_days": 0},
+    ),
+    Call(
+        spend_independence,
+        {
+            "history": PurchaseHistory.from_columns(
+                frequency=[1, 2, 3], recency=[1, 2, 3], age=[5, 5, 5], mean_repeat_spend=[9, 8, 9], time_unit="week"
+            )
+        },
+    ),
+    Call(
+        compare_models,
+        {"split": SPLIT, "fits": {"BG/NBD": fit_bg_nbd(SPLIT.calibration)}},
+        out_of_range={"gap": 0.0},
+    ),
+    Call(
+        customer_values,
+        {
+            "history": KNOWN,
+            "purchase_model": fit_mbg_nbd(KNOWN),
+            "spend_model": fit_gamma_gamma(KNOWN),
+            "horizon": 52.0,
+            "margin": 0.3,
+            "discount_rate": 0.002,
+            "service_cost": 0.1,
+            "level": 0.5,
+            "n_draws": 4,
+            "rng": np.random.default_rng(1),
+        },
+        out_of_range={
+            "horizon": -1.0,
+            "margin": 1.5,
+            "discount_rate": -0.1,
+            "service_cost": -1.0,
+            "level": 1.5,
+            "n_draws": 0,
+        },
+    ),
+    Call(
+        holdout_error, {"foretold": [2.0, 1.0], "actual": [1.0, 1.0]}, out_of_range={"foretold": -1.0, "actual": -1.0}
+    ),
+    Call(
+        likelihood_ratio_test,
+        {"smaller": fit_shifted_beta_geometric(COHORT), "larger": fit_beta_discrete_weibull(COHORT)},
+    ),
+]

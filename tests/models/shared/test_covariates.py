@@ -1,0 +1,366 @@
+"""Covariates of the purchase models: what they do to each customer, and how their effects are found."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue._models.repeat.beta_geometric_fit import log_likelihood_derivatives
+from crmvalue._models.repeat.pareto_nbd import _derivatives as pareto_derivatives
+from crmvalue._models.shared.covariate_fit import Process, _Likelihood
+from crmvalue.errors import InputError
+from crmvalue.models import (
+    BgNbd,
+    CovariateEffect,
+    Fit,
+    MbgNbd,
+    ParetoNbd,
+    draw_posterior,
+    fit_bg_nbd,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    likelihood_ratio_test,
+)
+from crmvalue.purchases import PurchaseHistory
+
+PARAMETERS = {BgNbd: (0.8, 4.4, 0.8, 2.4), MbgNbd: (0.8, 4.4, 0.8, 2.4), ParetoNbd: (0.8, 10.0, 0.6, 11.0)}
+FITS = {BgNbd: fit_bg_nbd, MbgNbd: fit_mbg_nbd, ParetoNbd: fit_pareto_nbd}
+MODELS = pytest.mark.parametrize("kind", list(PARAMETERS))
+INCOME, MEMBER = CovariateEffect("income", 0.3, centre=3.0, scale=2.0), CovariateEffect("is_member", -0.5)
+LEAVING = CovariateEffect("is_member", 0.7)
+
+
+def with_effects(kind):
+    return kind(*PARAMETERS[kind], "week", purchase_effects=[INCOME, MEMBER], dropout_effects=[LEAVING])
+
+
+def traits(n, seed=1):
+    rng = np.random.default_rng(seed)
+    return {"income": rng.normal(3.0, 2.0, n), "is_member": (rng.random(n) < 0.4).astype(float)}
+
+
+def drawn(kind, n, seed=1):
+    rng = np.random.default_rng(seed)
+    return with_effects(kind).simulate(rng.uniform(30.0, 80.0, n), rng=rng, covariates=traits(n, seed))
+
+
+class TestPredictions:
+    """alpha_i = alpha_0 exp(-g'z_i); BG/NBD a_i, b_i = a_0, b_0 exp(d'z_i); Pareto/NBD beta_i = beta_0 exp(-d'z_i).
+
+    Fader and Hardie (2007), "Incorporating time-invariant covariates into the Pareto/NBD and BG/NBD models", and the
+    definitions of CLVTools.
+    """
+
+    METHODS = (
+        ("log_likelihood", {}),
+        ("prob_alive", {"at": 3.0}),
+        ("expected_purchases", {"horizon": 52.0}),
+        ("prob_purchases", {"n": 2, "horizon": 20.0}),
+        ("discounted_expected_purchases", {"discount_rate": 0.002}),
+        ("discounted_expected_purchases", {"discount_rate": 0.002, "horizon": 30.0}),
+    )
+
+    @MODELS
+    @pytest.mark.parametrize(("method", "arguments"), METHODS)
+    def test_each_customer_has_the_parameters_of_the_definition(self, kind, method, arguments):
+        history = drawn(kind, 40)
+        found = getattr(with_effects(kind), method)(history, **arguments)
+        r, alpha, third, fourth = PARAMETERS[kind]
+        for i in range(len(history)):
+            income, member = history.covariate("income")[i], history.covariate("is_member")[i]
+            purchase = np.exp(0.3 * (income - 3.0) / 2.0 - 0.5 * member)
+            dropout = np.exp(0.7 * member)
+            own = (third, fourth / dropout) if kind is ParetoNbd else (third * dropout, fourth * dropout)
+            one = PurchaseHistory.from_columns(
+                frequency=history.frequency[[i]], recency=history.recency[[i]], age=history.age[[i]], time_unit="week"
+            )
+            alone = getattr(kind(r, alpha / purchase, *own, "week"), method)(one, **arguments)
+            assert found[i] == pytest.approx(alone[0], rel=1e-9)
+
+    @MODELS
+    def test_coefficients_of_0_change_nothing(self, kind):
+        history = drawn(kind, 200)
+        plain = kind(*PARAMETERS[kind], "week")
+        none = CovariateEffect("income", 0.0)
+        same = kind(*PARAMETERS[kind], "week", purchase_effects=[none], dropout_effects=[none])
+        np.testing.assert_allclose(same.log_likelihood(history), plain.log_likelihood(history), rtol=1e-11)
+        np.testing.assert_allclose(
+            same.expected_purchases(history, horizon=9), plain.expected_purchases(history, horizon=9), rtol=1e-9
+        )
+
+    @MODELS
+    def test_newcomers_of_a_profile(self, kind):
+        model = with_effects(kind)
+        member = model.for_covariates({"income": 5.0, "is_member": 1})
+        assert member.alpha == pytest.approx(PARAMETERS[kind][1] * np.exp(-0.3 + 0.5))
+        assert member.purchase_effects == member.dropout_effects == ()
+        centred = model.for_covariates({"income": 3.0, "is_member": 0})
+        assert model.expected_purchases_new(52) == centred.expected_purchases_new(52)
+
+    @MODELS
+    def test_simulated_customers_buy_as_expected(self, kind):
+        """Mean purchases of 40,000 customers of one profile, within four standard errors."""
+        n = 40_000
+        profile = {"income": 5.0, "is_member": 1.0}
+        rng = np.random.default_rng(2)
+        history = with_effects(kind).simulate(np.full(n, 40.0), rng=rng, covariates=profile)
+        expected = with_effects(kind).for_covariates(profile).expected_purchases_new(40.0)
+        x = history.frequency
+        assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(n)
+        assert history.covariate("income").tolist() == [5.0] * n
+
+
+class TestFits:
+    """`purchase_covariates`, `dropout_covariates` of the fits: maximum likelihood with coefficients."""
+
+    @MODELS
+    def test_recovers_the_effects(self, kind):
+        """Within four standard errors of the truth (a false alarm in 1 of 2,000 runs of other seeds)."""
+        fit = FITS[kind](
+            drawn(kind, 12_000), purchase_covariates=["income", "is_member"], dropout_covariates=["is_member"]
+        )
+        assert fit.diagnosis.trustworthy
+        assert fit.names[4:] == ("purchase.income", "purchase.is_member", "dropout.is_member")
+        errors = fit.standard_errors
+        for effect, true, process in (
+            (fit.model.purchase_effects[0], 0.15, "purchase"),
+            (fit.model.purchase_effects[1], -0.5, "purchase"),
+            (fit.model.dropout_effects[0], 0.7, "dropout"),
+        ):
+            assert abs(effect.per_unit - true) < 4 * errors[f"{process}.{effect.name}"] / effect.scale
+        profile = fit.model.for_covariates({"income": 3.0, "is_member": 0})
+        assert profile.alpha == pytest.approx(PARAMETERS[kind][1], rel=0.15)
+
+    @MODELS
+    def test_likelihood_is_that_of_the_model_and_the_best(self, kind):
+        history = drawn(kind, 3_000)
+        names = {"purchase_covariates": ["income"], "dropout_covariates": ["is_member"]}
+        fit = FITS[kind](history, **names)
+        assert fit.log_likelihood == pytest.approx(fit.model.log_likelihood(history).sum(), rel=1e-11)
+        start = kind(*PARAMETERS[kind], "week", purchase_effects=[CovariateEffect("income", 1.0)])
+        assert FITS[kind](history, **names, starts=[start]).log_likelihood == pytest.approx(
+            fit.log_likelihood, abs=1e-6
+        )
+        plain = FITS[kind](history)
+        test = likelihood_ratio_test(plain, fit)
+        assert test.degrees == 2
+        assert test.p_value < 1e-6
+
+    @MODELS
+    def test_what_has_no_effect_is_found_to_have_none(self, kind):
+        history = drawn(kind, 3_000)
+        rng = np.random.default_rng(5)
+        history = history.with_covariates({"noise": rng.normal(size=3_000)})
+        fit = FITS[kind](history, purchase_covariates=["noise"], dropout_covariates=["noise"])
+        assert likelihood_ratio_test(FITS[kind](history), fit).p_value > 0.001
+
+    @MODELS
+    def test_the_unit_of_a_covariate_is_of_no_account(self, kind):
+        history = drawn(kind, 2_000)
+        cents = history.with_covariates({"income": history.covariate("income") * 1e5 + 3e6})
+        one = FITS[kind](history, purchase_covariates=["income"])
+        other = FITS[kind](cents, purchase_covariates=["income"])
+        assert other.log_likelihood == pytest.approx(one.log_likelihood, abs=1e-6)
+        assert other.model.purchase_effects[0].per_unit * 1e5 == pytest.approx(
+            one.model.purchase_effects[0].per_unit, rel=1e-5
+        )
+        assert other.model.alpha == pytest.approx(one.model.alpha, rel=1e-5)
+
+    def test_a_prior_of_a_coefficient_holds_it(self):
+        fit = fit_bg_nbd(
+            drawn(BgNbd, 1_000),
+            purchase_covariates=["income"],
+            priors={"purchase.income": (-0.2, 1e-3), "alpha": (5.0, 1e-3)},
+        )
+        assert fit.model.purchase_effects[0].coefficient == pytest.approx(-0.2, abs=0.01)
+        assert fit.model.alpha == pytest.approx(5.0, rel=0.01)
+        assert fit.priors["alpha"] == pytest.approx((5.0, 1e-3))
+
+    @MODELS
+    def test_json_and_posterior(self, kind):
+        history = drawn(kind, 2_000)
+        fit = FITS[kind](history, purchase_covariates=["income"], dropout_covariates=["is_member"])
+        assert Fit.from_json(fit.to_json()) == fit
+        posterior = draw_posterior(fit, history, n_draws=100, rng=np.random.default_rng(1))
+        assert posterior.names == fit.names
+        assert posterior.effective_share > 0.3
+        spread = np.sqrt(np.cov(posterior["purchase.income"], aweights=posterior.weight))
+        assert spread == pytest.approx(fit.standard_errors["purchase.income"], rel=0.4)
+
+    @MODELS
+    def test_same_call_same_bits(self, kind):
+        history = drawn(kind, 500)
+        first, second = (FITS[kind](history, purchase_covariates=["income"]) for _ in range(2))
+        assert first == second
+
+    def test_two_equal_covariates_are_said_to_be_undetermined(self):
+        history = drawn(BgNbd, 2_000)
+        twice = history.with_covariates({"one": history.covariate("income"), "two": history.covariate("income")})
+        fit = fit_bg_nbd(twice, purchase_covariates=["one", "two"])
+        assert {"purchase.one", "purchase.two"} <= set(fit.diagnosis.flat)
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            ({"purchase_covariates": ["colour"]}, "colour"),
+            ({"purchase_covariates": "income"}, "sequence of names"),
+            ({"dropout_covariates": ["income", "income"]}, "once"),
+            ({"dropout_covariates": [3]}, "text"),
+            ({"purchase_covariates": ["constant"]}, "differs between customers"),
+            ({"purchase_covariates": ["income"], "priors": {"dropout.income": (0, 1)}}, "for parameters of the model"),
+            ({"purchase_covariates": ["income"], "priors": {"purchase.income": (0, 0)}}, "> 0"),
+        ],
+    )
+    def test_rejections(self, arguments, said):
+        history = drawn(BgNbd, 50)
+        history = history.with_covariates({**traits(50), "constant": np.ones(50)})
+        with pytest.raises(InputError, match=said):
+            fit_bg_nbd(history, **arguments)
+
+    @given(
+        st.sampled_from([0, 1, None]),
+        st.tuples(*[st.floats(-1.5, 1.5)] * 4),
+        st.tuples(*[st.floats(-0.7, 0.7)] * 3),
+    )
+    def test_gradient_and_hessian_against_differences(self, early, logs, coefficients):
+        """Central differences of the log-likelihood and of its gradient, steps of 1e-5: good to about 1e-7."""
+        history = SMALL
+        if early is None:
+            process = Process(("r", "alpha", "s", "beta"), ("alpha", "beta"), (0, -1), pareto_derivatives)
+        else:
+            process = Process(
+                ("r", "alpha", "a", "b"),
+                ("alpha",),
+                (1, 1),
+                lambda *columns: log_likelihood_derivatives(*columns, early=early),
+            )
+        likelihood = _Likelihood(process, history, (INCOME, MEMBER), (LEAVING,))
+        theta = np.array([*logs, *coefficients])
+        at = likelihood(theta)
+        size = max(1.0, float(np.abs(at.hessian).max()))
+        for i in range(len(theta)):
+            step = np.zeros(len(theta))
+            step[i] = 1e-5
+            ahead, behind = likelihood(theta + step), likelihood(theta - step)
+            assert (ahead.value - behind.value) / 2e-5 == pytest.approx(at.gradient[i], abs=1e-6 * size)
+            np.testing.assert_allclose((ahead.gradient - behind.gradient) / 2e-5, at.hessian[i], atol=1e-6 * size)
+
+
+SMALL = drawn(BgNbd, 60)
+
+
+class TestCovariateEffect:
+    """`CovariateEffect`: factor exp(coefficient (z - centre) / scale)."""
+
+    @MODELS
+    def test_models_with_effects_are_values(self, kind):
+        model = with_effects(kind)
+        assert kind.from_json(model.to_json()) == model == eval(repr(model))  # noqa: S307 - of our own making
+        assert hash(model) == hash(with_effects(kind))
+        plain = kind(*PARAMETERS[kind], "week")
+        assert "effects" not in plain.to_json() + repr(plain)
+
+    def test_json_of_wrong_effects(self):
+        fields = json.loads(with_effects(BgNbd).to_json())
+        for wrong in ([{"name": "x", "slope": 1}], [3], {"name": "x"}):
+            with pytest.raises(InputError):
+                BgNbd.from_json(json.dumps({**fields, "purchase_effects": wrong}))
+
+    @pytest.mark.parametrize(
+        "wrong", [{"coefficient": np.nan}, {"scale": 0.0}, {"scale": -1.0}, {"name": 3}, {"centre": np.inf}]
+    )
+    def test_rejections(self, wrong):
+        with pytest.raises(InputError):
+            CovariateEffect(**{"name": "income", "coefficient": 0.3, **wrong})
+
+    def test_models_refuse_what_is_no_effect(self):
+        for wrong in ([3], 3, [INCOME, INCOME], "income"):
+            with pytest.raises(InputError, match="purchase_effects"):
+                BgNbd(1, 1, 1, 1, "week", purchase_effects=wrong)
+
+    @MODELS
+    def test_needs_the_covariates_of_the_model(self, kind):
+        model = with_effects(kind)
+        history = drawn(kind, 5)
+        bare = PurchaseHistory.from_columns(
+            frequency=history.frequency, recency=history.recency, age=history.age, time_unit="week"
+        )
+        with pytest.raises(InputError, match="income"):
+            model.prob_alive(bare)
+        with pytest.raises(InputError, match="covariates"):
+            model.for_covariates({"income": 3})
+        with pytest.raises(InputError, match="covariates"):
+            model.for_covariates({"income": 3, "is_member": 1, "age": 2})
+        with pytest.raises(InputError, match="covariates"):
+            model.simulate([3.0], rng=np.random.default_rng(1))
+        with pytest.raises(InputError, match="covariates"):
+            model.simulate([3.0] * 3, rng=np.random.default_rng(1), covariates={"income": [1, 2], "is_member": 0})
+        with pytest.raises(InputError, match="far outside"):
+            model.prob_alive(history.with_covariates({"income": [1e6] * 5, "is_member": [0] * 5}))
+
+
+class TestWithCovariates:
+    """`PurchaseHistory.with_covariates`: columns beside the purchases, joined by customer where asked."""
+
+    HISTORY = PurchaseHistory.from_columns(
+        customer=["ann", "bob", "eve"], frequency=[2, 0, 1], recency=[3, 0, 2], age=[5, 5, 5], time_unit="week"
+    )
+
+    @given(st.permutations(["ann", "bob", "eve", "zoe"]))
+    def test_the_order_of_rows_is_of_no_account(self, order):
+        values = {"ann": 1.0, "bob": 2.0, "eve": 3.0, "zoe": 4.0}
+        known = self.HISTORY.with_covariates({"v": [values[name] for name in order]}, customer=order)
+        assert known.covariate("v").tolist() == [1.0, 2.0, 3.0]
+        assert known.to_columns()["v"].tolist() == [1.0, 2.0, 3.0]
+
+    def test_numbers_as_customers(self):
+        history = PurchaseHistory.from_columns(
+            customer=[7, 3], frequency=[0, 0], recency=[0, 0], age=[1, 1], time_unit="week"
+        )
+        known = history.with_covariates({"v": [30, 70, 90]}, customer=np.array([3, 7, 9]))
+        assert known.covariate("v").tolist() == [70.0, 30.0]
+
+    def test_replaces(self):
+        known = self.HISTORY.with_covariates({"v": [1, 2, 3], "w": [1, 1, 2]}).with_covariates({"u": [0, 0, 1]})
+        assert known.covariate_names == ("u",)
+        assert known == self.HISTORY.with_covariates({"u": [0, 0, 1]})
+        assert known != self.HISTORY
+
+    @pytest.mark.parametrize(
+        ("columns", "customer", "said"),
+        [
+            ({}, None, "at least one"),
+            ([1, 2, 3], None, "mapping"),
+            ({"v": [1, 2]}, None, "3 rows"),
+            ({"v": [1, 2, np.nan]}, None, "v"),
+            ({"v": ["a", "b", "c"]}, None, "v"),
+            ({3: [1, 2, 3]}, None, "text"),
+            ({"v": [1, 2]}, ["ann", "bob"], "eve"),
+            ({"v": [1, 2, 3]}, ["ann", "bob", "bob"], "one row a customer"),
+            ({"v": [1, 2, 3]}, [1, 2, 3], "identifiers like"),
+            ({"v": []}, [], "complete"),
+            ({"v": [1, 2]}, ["ann", "bob", "eve"], "3 rows"),
+        ],
+    )
+    def test_rejections(self, columns, customer, said):
+        with pytest.raises(InputError, match=said):
+            self.HISTORY.with_covariates(columns, customer=customer)
+
+    def test_needs_identifiers_to_join_by(self):
+        history = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[1], time_unit="week")
+        with pytest.raises(InputError, match="no identifiers"):
+            history.with_covariates({"v": [1]}, customer=[1])
+
+    def test_fields_that_do_not_belong_together(self):
+        for fields in (
+            {"covariate_names": ["v"]},
+            {"covariate_values": [[1.0]]},
+            {"covariate_names": ["v"], "covariate_values": [1.0]},
+            {"covariate_names": ["v", "v"], "covariate_values": [[1.0, 1.0]]},
+        ):
+            with pytest.raises(InputError, match="covariate"):
+                PurchaseHistory(frequency=[0], recency=[0], age=[1], time_unit="week", **fields)
