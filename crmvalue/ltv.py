@@ -33,17 +33,6 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._cash_flows import (
-    TIMINGS,
-    Timing,
-    irr,
-    irr_dated,
-    npv,
-    npv_dated,
-    payback_periods,
-    present_values,
-    survivor_annuity,
-)
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import (
     as_column,
@@ -56,10 +45,21 @@ from crmvalue._core.checks import (
     require_choice,
 )
 from crmvalue._core.values import float_column, stay_frozen
-from crmvalue._ltv_checks import as_per_stream, as_streams, require_fractions, require_not_negative
-from crmvalue._rates import RateKind, RatePeriod, convert_rate, expected_lifetime, retention_curve
-from crmvalue._sensitivity import as_horizon, ltv_sensitivity, require_finite_value, retention_uplift
-from crmvalue._unit_economics import (
+from crmvalue._ltv.cash_flows import (
+    TIMINGS,
+    Timing,
+    irr,
+    irr_dated,
+    npv,
+    npv_dated,
+    payback_periods,
+    present_values,
+    survivor_annuity,
+)
+from crmvalue._ltv.checks import as_per_stream, as_streams, require_fractions, require_not_negative
+from crmvalue._ltv.rates import RateKind, RatePeriod, convert_rate, expected_lifetime, retention_curve
+from crmvalue._ltv.sensitivity import as_horizon, ltv_sensitivity, require_finite_value, retention_uplift
+from crmvalue._ltv.unit_economics import (
     LTV_TO_CAC_BANDS,
     LTV_TO_CAC_BENCHMARKS,
     LtvToCacBand,

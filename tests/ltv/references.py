@@ -5,9 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 import mpmath
-from calls_ltv import valid_arguments
 
 from crmvalue.errors import InputError
+from tests.ltv.calls import valid_arguments
 
 __all__ = ["SHIFTS", "geometric_sum", "npv", "payback", "rate_over", "refusal", "survivor_sum"]
 

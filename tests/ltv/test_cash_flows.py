@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from references_ltv import SHIFTS, payback, refusal
-from references_ltv import npv as explicit_npv
 
 from crmvalue import ltv
 from crmvalue.errors import ConvergenceError, InputError
+from tests.ltv.references import SHIFTS, payback, refusal
+from tests.ltv.references import npv as explicit_npv
 from tests.strategies import discount_rates, money, positive_money
 
 timings = st.sampled_from(sorted(SHIFTS))

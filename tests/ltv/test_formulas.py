@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from references_ltv import SHIFTS, refusal, survivor_sum
-from references_ltv import npv as explicit_npv
 
 from crmvalue import ltv
 from crmvalue.errors import InputError
+from tests.ltv.references import SHIFTS, refusal, survivor_sum
+from tests.ltv.references import npv as explicit_npv
 from tests.strategies import dates, discount_rates, money, rates
 
 timings = st.sampled_from(sorted(SHIFTS))

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_ltv import refusal
 
 from crmvalue import ltv
 from crmvalue.errors import InputError
+from tests.ltv.references import refusal
 from tests.strategies import money, positive_money
 
 EXAMPLE = {"revenue": [200, 240, 300], "margin": 0.5, "discount_rate": 0.10}  # domain 2, formula 4

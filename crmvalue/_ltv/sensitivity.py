@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._cash_flows import survivor_annuity
 from crmvalue._core.checks import as_counts, as_floats, require, require_choice
-from crmvalue._ltv_checks import require_fractions, require_not_negative
+from crmvalue._ltv.cash_flows import survivor_annuity
+from crmvalue._ltv.checks import require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
 if TYPE_CHECKING:

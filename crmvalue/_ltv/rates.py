@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_whole_number, require, require_choice
-from crmvalue._ltv_checks import require_fractions, require_not_negative
+from crmvalue._ltv.checks import require_fractions, require_not_negative
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats

@@ -13,7 +13,7 @@ import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
 from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice
-from crmvalue._ltv_checks import as_per_stream, as_streams, require_not_negative
+from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from references_ltv import rate_over, refusal, survivor_sum
 
 from crmvalue import ltv
+from tests.ltv.references import rate_over, refusal, survivor_sum
 from tests.strategies import discount_rates, rates
 
 periods = st.sampled_from(["day", "week", "month", "quarter", "year"])

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, read_json, require, require_choice
-from crmvalue._ltv_checks import require_not_negative
+from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from references_ltv import refusal, survivor_sum
 
 from crmvalue import ltv
 from crmvalue.errors import ConvergenceError
+from tests.ltv.references import refusal, survivor_sum
 from tests.strategies import positive_money
 
 A_RETENTION = {"arpu": 100, "gross_margin": 0.5, "retention_rate": 0.8, "discount_rate": 0.1, "timing": "start"}
