@@ -21,7 +21,7 @@ unit. Columns of a base come from :mod:`crmvalue.purchases`, values from :mod:`c
 
 from __future__ import annotations
 
-from crmvalue._concentration import (
+from crmvalue._segmentation.concentration import (
     LorenzCurve,
     ValueConcentration,
     concentration,
@@ -30,13 +30,18 @@ from crmvalue._concentration import (
     lorenz_curve,
     top_share,
 )
-from crmvalue._membership import Segment, SegmentChanges, SegmentMembership, evaluate_segments
-from crmvalue._migration import Migration, migration_matrix
-from crmvalue._rfm import RfmBreaks, RfmMethod, RfmScores, SpendBasis, fit_rfm, score_rfm
-from crmvalue._rules import AllOf, AnyOf, Column, ColumnType, Condition, Not, SegmentColumns
-from crmvalue._segment_table import Inversion, SegmentTable, TableBasis, assign_segments
-from crmvalue._segment_value import SegmentSummary, SegmentValueChanges, segment_value_changes, summarise_segments
-from crmvalue._stages import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from crmvalue._segmentation.lifecycle import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from crmvalue._segmentation.membership import Segment, SegmentChanges, SegmentMembership, evaluate_segments
+from crmvalue._segmentation.migration import Migration, migration_matrix
+from crmvalue._segmentation.rfm import RfmBreaks, RfmMethod, RfmScores, SpendBasis, fit_rfm, score_rfm
+from crmvalue._segmentation.rules import AllOf, AnyOf, Column, ColumnType, Condition, Not, SegmentColumns
+from crmvalue._segmentation.segment_table import Inversion, SegmentTable, TableBasis, assign_segments
+from crmvalue._segmentation.segment_value import (
+    SegmentSummary,
+    SegmentValueChanges,
+    segment_value_changes,
+    summarise_segments,
+)
 
 __all__ = [
     "LIFECYCLE_STAGES",

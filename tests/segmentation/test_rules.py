@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_segments import conditions, rules
 
 from crmvalue.errors import InputError
 from crmvalue.segmentation import AllOf, AnyOf, Column, Condition, Not, Segment, SegmentColumns
+from tests.segmentation.references import conditions, rules
 
 TYPES = {"spend": "number", "last": "date", "city": "text", "member": "flag"}
 of = SegmentColumns(TYPES)

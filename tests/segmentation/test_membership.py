@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from references_segments import conditions, meets, months_from, rules
 
 from crmvalue.errors import InputError
 from crmvalue.segmentation import Segment, SegmentColumns, SegmentMembership, evaluate_segments
+from tests.segmentation.references import conditions, meets, months_from, rules
 
 TYPES = {"spend": "number", "last": "date", "city": "text", "member": "flag"}
 of = SegmentColumns(TYPES)

@@ -15,10 +15,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_rfm import rank_scores
 
 from crmvalue.errors import InputError
 from crmvalue.segmentation import RfmBreaks, RfmScores, fit_rfm, score_rfm
+from tests.segmentation.references import rank_scores
 
 METHODS = ["rank", "quantile", "threshold"]
 COLUMNS = ["days_since_last", "n_purchases", "spend"]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue._rules import Condition
+    from crmvalue._segmentation.rules import Condition
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["read_columns"]

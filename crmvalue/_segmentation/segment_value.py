@@ -12,8 +12,8 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_day, as_text, read_json
 from crmvalue._core.values import array_field, number_column, own, stay_frozen
-from crmvalue._migration import encode_labels, group_sums
-from crmvalue._segment_table import SegmentTable
+from crmvalue._segmentation.migration import encode_labels, group_sums
+from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_text, read_json
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import Given, array_field, count_field, own, read_only, stay_frozen
-from crmvalue._migration import are_texts, as_comparable
-from crmvalue._rules import (
+from crmvalue._segmentation.migration import are_texts, as_comparable
+from crmvalue._segmentation.rules import (
     AllOf,
     Condition,
     Not,
@@ -25,7 +25,7 @@ from crmvalue._rules import (
     rule_conditions,
     rule_to_fields,
 )
-from crmvalue._segment_columns import read_columns
+from crmvalue._segmentation.segment_columns import read_columns
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -13,12 +13,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references_rfm import TABLE_A, TABLE_B, TABLE_D, group_in_table, rank_scores
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import summarise_purchases
 from crmvalue.segmentation import Inversion, SegmentTable, assign_segments, fit_rfm, score_rfm
+from tests.segmentation.references import TABLE_A, TABLE_B, TABLE_D, group_in_table, rank_scores
 
 PRESETS = {"A": TABLE_A, "B": TABLE_B, "D": TABLE_D}
 CELLS = list(product(range(1, 6), repeat=3))

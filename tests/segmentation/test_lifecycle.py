@@ -11,10 +11,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_rfm import calendar_months_later, tiers_by_loops
 
 from crmvalue.errors import InputError
 from crmvalue.segmentation import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from tests.segmentation.references import calendar_months_later, tiers_by_loops
 
 DAY = dt.timedelta(days=1)
 ENDS_OF_MONTHS = [
