@@ -29,9 +29,9 @@ nothing here reads a clock.
 
 from __future__ import annotations
 
-from crmvalue._cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
-from crmvalue._derived_events import level_changes, price_drops, segment_changes
-from crmvalue._effect import (
+from crmvalue._journeys.data import Customers, Events, MessageHistory
+from crmvalue._journeys.derived_events import level_changes, price_drops, segment_changes
+from crmvalue._journeys.effect import (
     CampaignEffect,
     LastStep,
     StepsThatPay,
@@ -40,14 +40,15 @@ from crmvalue._effect import (
     campaign_effect,
     steps_that_pay,
 )
-from crmvalue._journey import Journey, JourneyRuns
-from crmvalue._journey_data import Customers, Events, MessageHistory
-from crmvalue._journey_steps import Branch, Choice, Message, Split, Wait, WaitFor
-from crmvalue._offers import Offer
-from crmvalue._plan import DECISIONS, Plan
-from crmvalue._planner import explain, plan, simulate_plan
-from crmvalue._policy import FrequencyCap, Policy
-from crmvalue._service import (
+from crmvalue._journeys.kinds.cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
+from crmvalue._journeys.kinds.journey import Journey, JourneyRuns
+from crmvalue._journeys.kinds.steps import Branch, Choice, Message, Split, Wait, WaitFor
+from crmvalue._journeys.kinds.trigger import AnniversaryMessage, BirthdayJourney, TriggerJourney
+from crmvalue._journeys.offers import Offer
+from crmvalue._journeys.planning.plan import DECISIONS, Plan
+from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
+from crmvalue._journeys.planning.policy import FrequencyCap, Policy
+from crmvalue._journeys.service import (
     ExpiringTerms,
     ServiceCycle,
     ServiceDue,
@@ -58,7 +59,6 @@ from crmvalue._service import (
     spread_visits,
     without_next_step,
 )
-from crmvalue._sources import AnniversaryMessage, BirthdayJourney, TriggerJourney
 
 __all__ = [
     "DECISIONS",

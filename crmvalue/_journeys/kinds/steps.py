@@ -13,11 +13,11 @@ import numpy as np
 from crmvalue._core.calendar import add_months, next_day_at
 from crmvalue._core.checks import as_float, as_text
 from crmvalue._core.values import FixedMapping, checked_field
-from crmvalue._sources import channels_of, name_of, offer_field, whole_field
+from crmvalue._journeys.kinds.trigger import channels_of, name_of, offer_field, whole_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue._offers import Offer
+    from crmvalue._journeys.offers import Offer
     from crmvalue.typing import Dates
 
 __all__ = [

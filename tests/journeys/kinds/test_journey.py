@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references_journeys import admitted_entries, follow_run, later
 
-from crmvalue._journey_steps import as_duration, take_apart
+from crmvalue._journeys.kinds.steps import as_duration, take_apart
 from crmvalue.errors import InputError
 from crmvalue.journeys import (
     BirthdayJourney,
@@ -38,6 +37,7 @@ from crmvalue.journeys import (
     plan,
     simulate_plan,
 )
+from tests.journeys.references import admitted_entries, follow_run, later
 
 WORDS = (
     "1 minute", "90 minutes", "36 hours", "3 days", "2 weeks", "1 month", "13 months", "next day at 15:00",
@@ -564,7 +564,7 @@ class TestCustomersAndEvents:
             self.make(consent={"email": [True, True], ("email", "*"): [False, False]})
 
     def test_a_base_too_large_for_one_plan(self):
-        with mock.patch("crmvalue._journey_data._MOST", 1), pytest.raises(InputError, match="in parts"):
+        with mock.patch("crmvalue._journeys.data._MOST", 1), pytest.raises(InputError, match="in parts"):
             self.make()
 
     @pytest.mark.parametrize("hours", [{22, 6}, {22: 1, 6: 2}])

@@ -11,9 +11,9 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import stable_draw
 from crmvalue._core.values import FixedMapping, array_field, checked_field, own, stay_frozen
-from crmvalue._journey_data import Customers, Events, MessageHistory, table_columns
-from crmvalue._journey_json import journey_from_json, journey_to_json
-from crmvalue._journey_steps import (
+from crmvalue._journeys.data import Customers, Events, MessageHistory, table_columns
+from crmvalue._journeys.json import journey_from_json, journey_to_json
+from crmvalue._journeys.kinds.steps import (
     END,
     Branch,
     Choice,
@@ -29,8 +29,7 @@ from crmvalue._journey_steps import (
     reachable,
     take_apart,
 )
-from crmvalue._offers import Offer
-from crmvalue._sources import (
+from crmvalue._journeys.kinds.trigger import (
     NEVER,
     Candidates,
     Context,
@@ -44,6 +43,7 @@ from crmvalue._sources import (
     whole_field,
     words_of,
 )
+from crmvalue._journeys.offers import Offer
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ from crmvalue._core.calendar import LEAP_DAY_POLICIES, LeapDayPolicy, add_months
 from crmvalue._core.checks import as_days, as_flag, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import checked_field
-from crmvalue._journey_json import journey_from_json, journey_to_json
-from crmvalue._offers import Offer, as_offer
+from crmvalue._journeys.json import journey_from_json, journey_to_json
+from crmvalue._journeys.offers import Offer, as_offer
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._cascade import Cascade
-    from crmvalue._journey_data import Coded, Customers, Events, MessageHistory
+    from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory
+    from crmvalue._journeys.kinds.cascade import Cascade
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = [

@@ -8,15 +8,15 @@ import numpy as np
 
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.keys import row_keys
-from crmvalue._sources import NEVER, moment
+from crmvalue._journeys.kinds.trigger import NEVER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import numpy.typing as npt
 
-    from crmvalue._journey_data import Customers, MessageHistory
-    from crmvalue._policy import FrequencyCap
+    from crmvalue._journeys.data import Customers, MessageHistory
+    from crmvalue._journeys.planning.policy import FrequencyCap
     from crmvalue.typing import Dates, Integers
 
     Bools = npt.NDArray[np.bool_]

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
-from crmvalue._journey_data import Customers
+from crmvalue._journeys.data import Customers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

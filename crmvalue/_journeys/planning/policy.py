@@ -11,8 +11,8 @@ import attrs
 from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
-from crmvalue._journey_json import journey_from_json, journey_to_json
-from crmvalue._sources import name_of
+from crmvalue._journeys.json import journey_from_json, journey_to_json
+from crmvalue._journeys.kinds.trigger import name_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

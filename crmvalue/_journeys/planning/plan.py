@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number, read_json, require_choice
 from crmvalue._core.values import array_field, own, stay_frozen
-from crmvalue._journey_data import MessageHistory, plain_columns, read_table, table_columns
+from crmvalue._journeys.data import MessageHistory, plain_columns, read_table, table_columns
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -26,24 +26,24 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from crmvalue._caps import Past, apply_caps
-from crmvalue._cascade import Cascade
 from crmvalue._core.calendar import local_to_utc, skip_quiet_hours
 from crmvalue._core.checks import as_day, as_whole_number, require
 from crmvalue._core.customers import stable_draw
 from crmvalue._core.keys import row_keys
 from crmvalue._core.values import own
-from crmvalue._journey import Journey
-from crmvalue._journey_data import Customers, Events, MessageHistory
-from crmvalue._plan import DECISIONS, Plan, concatenate
-from crmvalue._policy import Policy
-from crmvalue._sources import BirthdayJourney, Context, TriggerJourney
+from crmvalue._journeys.data import Customers, Events, MessageHistory
+from crmvalue._journeys.kinds.cascade import Cascade
+from crmvalue._journeys.kinds.journey import Journey
+from crmvalue._journeys.kinds.trigger import BirthdayJourney, Context, TriggerJourney
+from crmvalue._journeys.planning.caps import Past, apply_caps
+from crmvalue._journeys.planning.plan import DECISIONS, Plan, concatenate
+from crmvalue._journeys.planning.policy import Policy
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._offers import Offer
+    from crmvalue._journeys.offers import Offer
     from crmvalue.typing import ArrayLike, Dates, Integers
 
     Bools = npt.NDArray[np.bool_]

@@ -10,9 +10,8 @@ import numpy as np
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
 from crmvalue._core.values import array_field, checked_field, own, stay_frozen
-from crmvalue._journey_json import journey_from_json, journey_to_json
-from crmvalue._offers import Offer, as_offers
-from crmvalue._sources import (
+from crmvalue._journeys.json import journey_from_json, journey_to_json
+from crmvalue._journeys.kinds.trigger import (
     cascade_candidates,
     channels_field,
     flag_field,
@@ -22,12 +21,13 @@ from crmvalue._sources import (
     segment_field,
     whole_field,
 )
+from crmvalue._journeys.offers import Offer, as_offers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._sources import Candidates, Context
+    from crmvalue._journeys.kinds.trigger import Candidates, Context
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]

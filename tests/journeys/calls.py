@@ -1,9 +1,83 @@
-"""Valid calls of the service cycle and the effect in crmvalue.journeys."""
+"""Valid calls of the planner."""
 
 from __future__ import annotations
 
 from crmvalue import journeys
+from crmvalue.journeys import (
+    Cascade,
+    Customers,
+    Policy,
+    explain,
+    level_changes,
+    plan,
+    price_drops,
+    segment_changes,
+    simulate_plan,
+)
+from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
 from tests.calls import Call
+
+__all__ = ["CALLS"]
+
+BASE = Customers(customer=[1, 2], dates={"last_purchase": ["2023-08-31", None]}, consent={"email": [True, True]})
+COMMON = {"journeys": [Cascade()], "customers": BASE, "events": None, "policy": Policy()}
+
+CALLS = [
+    Call(
+        plan,
+        {**COMMON, "history": None, "as_of": "2024-05-31", "days": 2},
+        out_of_range={"as_of": "2024-05-32", "days": 0},
+    ),
+    Call(
+        simulate_plan,
+        {**COMMON, "start": "2024-05-31", "end": "2024-06-01"},
+        out_of_range={"start": "2024-05-32", "end": "2024-05-30"},
+    ),
+    Call(explain, {"made": plan([Cascade()], BASE, None, None, Policy(), "2024-05-31"), "customer": 1}),
+]
+
+
+ADULTS = Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18)
+BEFORE = evaluate_segments([ADULTS], {"age": [17, 18]}, customer=["ann", "bob"], as_of="2024-05-30")
+NOW = evaluate_segments([ADULTS], {"age": [18, 18]}, customer=["ann", "bob"], as_of="2024-05-31")
+
+CALLS += [
+    Call(
+        price_drops,
+        {
+            "customer": [1, 2],
+            "item": ["lamp", "vase"],
+            "wished_at": ["2024-05-01", "2024-05-02"],
+            "price_item": ["lamp", "vase", "lamp"],
+            "price_time": ["2024-01-01", "2024-01-01", "2024-05-31"],
+            "price": [100.0, 50.0, 80.0],
+            "removed_at": ["2024-06-30", None],
+            "amount": 10.0,
+        },
+        out_of_range={
+            "wished_at": "2024-05-32",
+            "price_time": "2024-05-32",
+            "price": -1.0,
+            "removed_at": "2024-05-32",
+            "amount": 0.0,
+            "percent": 101.0,
+            "look_back_days": 0,
+        },
+        missing_allowed={"removed_at"},
+    ),
+    Call(
+        level_changes,
+        {
+            "customer": ["ann", "ann", "bob"],
+            "level": ["silver", "gold", "gold"],
+            "time": ["2024-01-01", "2024-03-01", "2024-03-01"],
+            "levels": ["silver", "gold"],
+        },
+        out_of_range={"time": "2024-01-32"},
+    ),
+    Call(segment_changes, {"before": BEFORE, "now": NOW, "time": "2024-05-31T08:00"}, {"time": "2024-05-32"}),
+]
+
 
 STEPS = {
     "value": [50.0, 400.0],
@@ -20,7 +94,7 @@ OUTSIDE = {
     "contact_cost": -1.0,
 }
 
-CALLS = [
+CALLS += [
     Call(
         journeys.next_service,
         {"last_service": ["2024-01-31", "2024-02-29"], "interval_months": [1, 12]},
