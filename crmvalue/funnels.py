@@ -24,9 +24,7 @@ the next one; overall conversion is the share of those who entered who reach the
 
 from __future__ import annotations
 
-from crmvalue._follow_up import BusinessHours, FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
-from crmvalue._forecast_calibration import ForecastCalibration, forecast_calibration
-from crmvalue._funnel_counts import (
+from crmvalue._funnels.counts import (
     AIDA,
     B2B,
     MQL_SQL,
@@ -36,12 +34,14 @@ from crmvalue._funnel_counts import (
     FunnelConversion,
     conversion,
 )
-from crmvalue._funnel_events import EventFunnel, funnel_from_events
-from crmvalue._lead_score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
-from crmvalue._lead_score_fit import LeadScoreFit, fit_lead_score
-from crmvalue._pipeline import PipelineForecast, PipelineTable, forecast_pipeline
-from crmvalue._stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
-from crmvalue._stage_times import StageTimes, time_in_stage
+from crmvalue._funnels.events import EventFunnel, funnel_from_events
+from crmvalue._funnels.leads.fit import LeadScoreFit, fit_lead_score
+from crmvalue._funnels.leads.follow_up import BusinessHours, FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
+from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
+from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
+from crmvalue._funnels.pipeline.forecast_calibration import ForecastCalibration, forecast_calibration
+from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue._funnels.stage_times import StageTimes, time_in_stage
 
 __all__ = [
     "AIDA",

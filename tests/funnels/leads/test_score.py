@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from crmvalue._lead_score import FitRule, Grade, LeadScore, Signal
-from crmvalue._lead_score_fit import _auc, _auc_interval, fit_lead_score
+from crmvalue._funnels.leads.fit import _auc, _auc_interval, fit_lead_score
+from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, Signal
 from crmvalue.errors import InputError
 
 NOW = dt.datetime(2024, 5, 31, 12)

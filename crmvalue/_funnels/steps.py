@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from crmvalue._core.checks import as_positive
-from crmvalue._funnel_counts import Funnel, as_names
+from crmvalue._funnels.counts import Funnel, as_names
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, require
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.values import array_field, own, stay_frozen
-from crmvalue._funnel_events import EventFunnel
+from crmvalue._funnels.events import EventFunnel
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

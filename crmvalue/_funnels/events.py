@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import array_field, own, read_only, stay_frozen
-from crmvalue._funnel_attempts import (
+from crmvalue._funnels.attempts import (
     Rows,
     are_distinct,
     choose,
@@ -29,8 +29,8 @@ from crmvalue._funnel_attempts import (
     outcome,
     sorted_log,
 )
-from crmvalue._funnel_counts import FunnelConversion, stage_columns
-from crmvalue._funnel_steps import as_window, read_steps, rules_for
+from crmvalue._funnels.counts import FunnelConversion, stage_columns
+from crmvalue._funnels.steps import as_window, read_steps, rules_for
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

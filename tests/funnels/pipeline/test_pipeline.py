@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from crmvalue._forecast_calibration import forecast_calibration
-from crmvalue._pipeline import forecast_pipeline
-from crmvalue._stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue._funnels.pipeline.forecast import forecast_pipeline
+from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
+from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
 from crmvalue.errors import InputError
 
 chances = st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]) | st.floats(0.001, 0.999)

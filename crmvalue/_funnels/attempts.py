@@ -15,7 +15,7 @@ import numpy.typing as npt
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue._funnel_steps import Rules
+    from crmvalue._funnels.steps import Rules
     from crmvalue.typing import Integers
 
     Bools = npt.NDArray[np.bool_]

@@ -20,8 +20,8 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.values import array_field, own, stay_frozen
-from crmvalue._pipeline import distribution_of_total
-from crmvalue._stage_probabilities import share_interval
+from crmvalue._funnels.pipeline.forecast import distribution_of_total
+from crmvalue._funnels.pipeline.stage_probabilities import share_interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import array_field, own, read_only, stay_frozen
-from crmvalue._funnel_counts import Funnel
+from crmvalue._funnels.counts import Funnel
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

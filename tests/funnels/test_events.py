@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_funnels import attempts_of, funnel_counts
 
 from crmvalue.errors import InputError
 from crmvalue.funnels import EventFunnel, Funnel, StageTimes, funnel_from_events, time_in_stage
+from tests.funnels.references import attempts_of, funnel_counts
 
 EPOCH = np.datetime64("2024-01-01", "us")
 DAY = np.timedelta64(1, "D")
@@ -143,7 +143,7 @@ class TestFunnelFromEvents:
         options = {"window": window, "as_of": as_of, "exclude": ["x"] * exclude, "belongs_to": belongs_to}
         options["by"] = [row[3] for row in log]
         short = run(log, listed(steps), **options)
-        with mock.patch("crmvalue._funnel_events.are_distinct", return_value=False):
+        with mock.patch("crmvalue._funnels.events.are_distinct", return_value=False):
             assert run(log, listed(steps), **options) == short
 
     @pytest.mark.parametrize("unit", ["D", "h", "m", "s", "ms", "us", "ns", "7D"])
