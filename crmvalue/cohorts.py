@@ -25,6 +25,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.retention import NDayRetention, RetentionTriangle, n_day_retention, retention_triangle
+from crmvalue._cohorts.survival_curve import (
+    CohortComparison,
+    SurvivalCurve,
+    compare_retention,
+    compare_survival,
+    survival_curve,
+)
 from crmvalue._core.checks import (
     as_counts,
     as_day_column,
@@ -37,14 +45,6 @@ from crmvalue._core.checks import (
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.labels import labelled
 from crmvalue._core.values import array_field, own, read_only, stay_frozen
-from crmvalue._retention import NDayRetention, RetentionTriangle, n_day_retention, retention_triangle
-from crmvalue._survival_curve import (
-    CohortComparison,
-    SurvivalCurve,
-    compare_retention,
-    compare_survival,
-    survival_curve,
-)
 from crmvalue.errors import InputError
 from crmvalue.ltv import payback_periods
 from crmvalue.models import ContractHistory, fit_shifted_beta_geometric

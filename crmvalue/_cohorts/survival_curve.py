@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import (
     as_column,
     as_float,
@@ -24,7 +25,6 @@ from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.values import array_field, own, stay_frozen
-from crmvalue._retention import RetentionTriangle
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

@@ -12,7 +12,6 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references_cohorts import first_day, holm, kaplan_meier, log_rank, next_first_day, slow_days, slow_triangle
 
 from crmvalue.cohorts import (
     RetentionTriangle,
@@ -26,6 +25,7 @@ from crmvalue.cohorts import (
 )
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
+from tests.cohorts.references import first_day, holm, kaplan_meier, log_rank, next_first_day, slow_days, slow_triangle
 
 PERIODS = ["week", "month", "quarter", "year"]
 BEGIN = dt.date(2023, 12, 20)
