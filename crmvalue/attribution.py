@@ -22,6 +22,17 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._attribution.markov import RemovalEffects, markov_removal_effects
+from crmvalue._attribution.shapley import ShapleyValues, set_shares, shapley_values
+from crmvalue._attribution.touch_log import paths_from_touches
+from crmvalue._attribution.touch_paths import (
+    ChannelTransitions,
+    Paths,
+    as_paths,
+    channel_transitions,
+    names_field,
+    path_of_touch,
+)
 from crmvalue._core.checks import (
     as_amounts,
     as_floats,
@@ -35,10 +46,6 @@ from crmvalue._core.checks import (
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.labels import labelled
 from crmvalue._core.values import array_field, count_field, number_column, own, stay_frozen
-from crmvalue._markov import RemovalEffects, markov_removal_effects
-from crmvalue._path_log import paths_from_touches
-from crmvalue._paths import ChannelTransitions, Paths, as_paths, channel_transitions, names_field, path_of_touch
-from crmvalue._shapley import ShapleyValues, set_shares, shapley_values
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

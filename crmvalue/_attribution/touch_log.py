@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._attribution.touch_paths import Paths, places_of
 from crmvalue._core.checks import (
     as_amounts,
     as_positive,
@@ -18,7 +19,6 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import own
-from crmvalue._paths import Paths, places_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

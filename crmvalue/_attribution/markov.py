@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_whole_number
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.keys import distinct_keys
 from crmvalue._core.values import number_column, own, stay_frozen
-from crmvalue._paths import as_paths, names_field, path_of_touch
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._paths import Paths
+    from crmvalue._attribution.touch_paths import Paths
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["RemovalEffects", "markov_removal_effects"]

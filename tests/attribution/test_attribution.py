@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_attribution import credit, markov, paths_of_log, shapley, transitions
 
 from crmvalue import attribution
-from crmvalue._shapley import _sampled
+from crmvalue._attribution.shapley import _sampled
 from crmvalue.attribution import (
     Attribution,
     ChannelReturns,
@@ -29,6 +28,7 @@ from crmvalue.attribution import (
     shapley_values,
 )
 from crmvalue.errors import InputError
+from tests.attribution.references import credit, markov, paths_of_log, shapley, transitions
 
 TOUCH_MODELS = ("first", "last", "last_non_direct", "linear", "position", "time_decay")
 MODELS = (*TOUCH_MODELS, "markov", "shapley")
@@ -501,11 +501,13 @@ class TestMarkovRemovalEffects:
         lists = [[f"c{i}" for i in rng.integers(0, 9, n)] for n in rng.geometric(0.1, 500)]
         paths = Paths.from_lists(lists, rng.random(500) < 0.3)
         direct = markov_removal_effects(paths, order=order)
-        monkeypatch.setattr("crmvalue._markov._MOST_DIRECT", 0)
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)
         stepwise = markov_removal_effects(paths, order=order)
         assert stepwise.prob_conversion == pytest.approx(direct.prob_conversion, rel=1e-10)
         np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
-        monkeypatch.setattr("crmvalue._markov._MOST_STEPS", 1)  # not enough: it is solved directly after all
+        monkeypatch.setattr(
+            "crmvalue._attribution.markov._MOST_STEPS", 1
+        )  # not enough: it is solved directly after all
         np.testing.assert_array_equal(markov_removal_effects(paths, order=order).prob_without, direct.prob_without)
 
     def test_repeats_and_loops_end(self):
@@ -625,7 +627,7 @@ class TestShapleyValues:
 
         names = tuple("abcd")
         whole = _sampled(worth, names, 100, np.random.default_rng(2))
-        monkeypatch.setattr("crmvalue._shapley._SETS_AT_ONCE", 35)
+        monkeypatch.setattr("crmvalue._attribution.shapley._SETS_AT_ONCE", 35)
         parts = _sampled(worth, names, 100, np.random.default_rng(2))
         np.testing.assert_allclose(parts.value, whole.value)
         np.testing.assert_allclose(parts.standard_error, whole.standard_error)

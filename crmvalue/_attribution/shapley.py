@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json_fields, to_json_text
 from crmvalue._core.values import number_column, own, stay_frozen
-from crmvalue._paths import Paths, names_field, names_of, path_of_touch
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
