@@ -25,8 +25,8 @@ Customers are what is drawn to the arms, so a row is a customer, never a visit o
 
 from __future__ import annotations
 
-from crmvalue._assignment import assign_variant, ice_rank, ice_score
-from crmvalue._experiment_means import (
+from crmvalue._experiments.assignment import assign_variant, ice_rank, ice_score
+from crmvalue._experiments.means import (
     CovariateAdjustment,
     MeanComparison,
     adjust_by_covariate,
@@ -34,8 +34,15 @@ from crmvalue._experiment_means import (
     compare_means_from_summary,
     compare_ratios,
 )
-from crmvalue._experiment_proportions import ProportionComparison, compare_proportions
-from crmvalue._experiment_size import (
+from crmvalue._experiments.proportions import ProportionComparison, compare_proportions
+from crmvalue._experiments.sequential import (
+    SequentialMeans,
+    SequentialTest,
+    sequential_test,
+    sequential_test_from_stream,
+    sequential_test_means,
+)
+from crmvalue._experiments.size import (
     SampleSize,
     SplitCheck,
     duration,
@@ -44,13 +51,6 @@ from crmvalue._experiment_size import (
     sample_ratio_mismatch,
     sample_size,
     sample_size_means,
-)
-from crmvalue._sequential import (
-    SequentialMeans,
-    SequentialTest,
-    sequential_test,
-    sequential_test_from_stream,
-    sequential_test_means,
 )
 
 __all__ = [

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._bayes import best_of_betas
 from crmvalue._core.checks import as_counts, read_json, require
 from crmvalue._core.comparisons import fisher_p, newcombe, p_text
 from crmvalue._core.json import to_json_text
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, read_only, stay_frozen
-from crmvalue._experiment_arms import (
+from crmvalue._experiments.arms import (
     Correction,
     adjusted,
     against_control,
@@ -30,6 +29,7 @@ from crmvalue._experiment_arms import (
     variants_of,
     verdict_text,
 )
+from crmvalue._experiments.best_arm import best_of_betas
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval

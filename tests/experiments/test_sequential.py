@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from references_experiments import log_evidence, profile
 from scipy import stats
 
-from crmvalue._sequential import _profile
+from crmvalue._experiments.sequential import _profile
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
     SequentialMeans,
@@ -19,6 +18,7 @@ from crmvalue.experiments import (
     sequential_test_from_stream,
     sequential_test_means,
 )
+from tests.experiments.references import log_evidence, profile
 
 STREAM = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=2, max_size=40).filter(
     lambda rows: len({arm for arm, _ in rows}) == 2

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references_experiments import best_and_loss, best_mean_and_loss, cuped, holm, prob_b_over_a, two_proportion_z
 from scipy import stats
 
 from crmvalue.errors import InputError
@@ -31,6 +30,7 @@ from crmvalue.experiments import (
     sample_size,
     sample_size_means,
 )
+from tests.experiments.references import best_and_loss, best_mean_and_loss, cuped, holm, prob_b_over_a, two_proportion_z
 
 MARK = st.integers(1, 10)
 ARM = st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
@@ -181,7 +181,7 @@ class TestCompareProportions:
 
     @given(st.lists(st.floats(0, 1), min_size=1, max_size=6))
     def test_holm(self, p):
-        from crmvalue._experiment_arms import adjusted
+        from crmvalue._experiments.arms import adjusted
 
         np.testing.assert_allclose(adjusted(np.array(p), "holm"), holm(p))
         np.testing.assert_allclose(adjusted(np.array(p), "bonferroni"), np.minimum(1, np.array(p) * len(p)))

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._bayes import best_of_means
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, read_json, require
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import to_json_text
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, number_column, own, read_only, stay_frozen
-from crmvalue._experiment_arms import (
+from crmvalue._experiments.arms import (
     ArmRows,
     Correction,
     adjusted,
@@ -35,6 +34,7 @@ from crmvalue._experiment_arms import (
     variants_of,
     verdict_text,
 )
+from crmvalue._experiments.best_arm import best_of_means
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 

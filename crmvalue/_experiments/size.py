@@ -23,7 +23,7 @@ from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import to_json_text
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
-from crmvalue._experiment_arms import require_arms
+from crmvalue._experiments.arms import require_arms
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

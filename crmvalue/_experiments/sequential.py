@@ -12,7 +12,7 @@ from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import to_json_text
 from crmvalue._core.labels import by_name, columns_of
 from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
-from crmvalue._experiment_arms import (
+from crmvalue._experiments.arms import (
     ArmRows,
     against_control,
     arm_names,
