@@ -14,7 +14,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crmvalue._files import OrderFile
+    from crmvalue._report.files import OrderFile
 
 __all__ = ["main"]
 
@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
 def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     """Give what to print, and why no table was written where one was asked for and there is no model."""
     from crmvalue import report  # `--help` needs none of it
-    from crmvalue._output import check_output, write_table
     from crmvalue._purchases.order_log import Log, Policy, read_log
+    from crmvalue._report.output import check_output, write_table
 
     if options.margin is None:
         for argument in ("acquisition_cost", "discount_rate"):
@@ -99,7 +99,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         log = read_log(cdnow.customer, cdnow.date, cdnow.amount, time_unit="day", grain="day")
         heading = ["The CDNOW sample: orders of an online music shop, in US dollars. Yours: python -m crmvalue FILE"]
     else:
-        from crmvalue._files import read_orders
+        from crmvalue._report.files import read_orders
 
         orders = read_orders(options.file, **{argument: getattr(options, argument) for argument in _FILE_OPTIONS})
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows)

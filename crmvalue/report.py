@@ -18,11 +18,11 @@ import numpy as np
 from crmvalue import ltv, metrics
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_fraction, as_positive, read_json
-from crmvalue._group_report import GroupSummary, format_groups, summarise_groups
-from crmvalue._group_report import summarise_groups_log as summarise_groups_log  # noqa: PLC0414 - for the command
-from crmvalue._model_report import ModelSummary, format_models, line, summarise_models
-from crmvalue._model_report import summarise_models_log as summarise_models_log  # noqa: PLC0414 - for the command
 from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
+from crmvalue._report.groups import GroupSummary, format_groups, summarise_groups
+from crmvalue._report.groups import summarise_groups_log as summarise_groups_log  # noqa: PLC0414 - for the command
+from crmvalue._report.models import ModelSummary, format_models, line, summarise_models
+from crmvalue._report.models import summarise_models_log as summarise_models_log  # noqa: PLC0414 - for the command
 from crmvalue.errors import InputError
 from crmvalue.purchases import OrderLogCounts, PurchaseHistory, to_history
 from crmvalue.segmentation import gini, top_share

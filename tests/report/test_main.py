@@ -14,7 +14,7 @@ import pytest
 
 from crmvalue import report
 from crmvalue.__main__ import main
-from crmvalue._files import read_orders
+from crmvalue._report.files import read_orders
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 

@@ -9,10 +9,10 @@ import attrs
 import numpy as np
 import pytest
 
-import crmvalue._model_report as model_section
-import crmvalue._output as output
+import crmvalue._report.models as model_section
 from crmvalue import ltv
 from crmvalue.__main__ import main
+from crmvalue._report import output
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.models import (
@@ -283,7 +283,7 @@ class TestOutput:
         assert captured.err.count("\n") == 1
 
     def test_cannot_be_written(self, tmp_path, capsys, monkeypatch):
-        monkeypatch.setattr("crmvalue._output.os.access", lambda *_: False)
+        monkeypatch.setattr("crmvalue._report.output.os.access", lambda *_: False)
         assert main(["--output", str(tmp_path / "values.csv")]) == 2
         assert "--output must be a file that can be written" in capsys.readouterr().err
         monkeypatch.undo()
