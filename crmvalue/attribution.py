@@ -43,9 +43,9 @@ from crmvalue._core.checks import (
     require,
     require_choice,
 )
-from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
 from crmvalue._core.labels import labelled
-from crmvalue._core.values import array_field, count_field, number_column, own, stay_frozen
+from crmvalue._core.values import array_field, count_field, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -272,10 +272,10 @@ def attribute(
     return Attribution(
         model=model,
         channels=paths.channels,
-        conversion_credit=own(credit),
-        value_credit=None if money is None else own(money),
-        n_touches=own(n_touches.astype(np.int64)),
-        n_paths=own(np.bincount(code, weights=paths.n_paths[row], minlength=k).astype(np.int64)),
+        conversion_credit=hand_over(credit),
+        value_credit=None if money is None else hand_over(money),
+        n_touches=hand_over(n_touches.astype(np.int64)),
+        n_paths=hand_over(np.bincount(code, weights=paths.n_paths[row], minlength=k).astype(np.int64)),
         n_conversions=n_conversions,
         n_unattributed=paths.n_without_touch,
         unattributed_value=None if paths.value is None else float(paths.value[~touched].sum()),

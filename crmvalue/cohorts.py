@@ -42,9 +42,9 @@ from crmvalue._core.checks import (
     as_whole_number,
     require,
 )
-from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
 from crmvalue._core.labels import labelled
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.ltv import payback_periods
 from crmvalue.models import ContractHistory, fit_shifted_beta_geometric
@@ -305,12 +305,12 @@ def project_retention(
         actual = np.take_along_axis(counts, np.minimum(place, n_ages - 1), axis=1)
         actual = np.where(old_enough[:, np.newaxis], actual, np.nan)
     return RetentionProjection(
-        n_active=own(n_active),
-        n_observed=own(n_observed),
+        n_active=hand_over(n_active),
+        n_observed=hand_over(n_observed),
         fit=fit,
         n_holdout=kept_back,
-        holdout_actual=own(actual),
-        holdout_predicted=own(predicted),
+        holdout_actual=hand_over(actual),
+        holdout_predicted=hand_over(predicted),
     )
 
 
@@ -381,9 +381,9 @@ def cohort_ltv(
         period=triangle.period,
         cohort=triangle.cohort,
         size=triangle.size,
-        ltv=own(ltv),
-        acquisition_cost=None if cost is None else own(cost),
-        payback=None if payback is None else own(payback),
+        ltv=hand_over(ltv),
+        acquisition_cost=None if cost is None else hand_over(cost),
+        payback=None if payback is None else hand_over(payback),
     )
 
 

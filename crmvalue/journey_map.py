@@ -86,16 +86,16 @@ def _emotion(name: str, value: ArrayLike) -> float:
     return emotion
 
 
-def _text_field(name: str, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def _text_field(name: str, **options: Any) -> Any:
     """Field for a text, which may be empty if it has a default."""
     return attrs.field(converter=lambda value: _text(name, value, may_be_empty="default" in options), **options)
 
 
-def _sequence_field(name: str, kind: type) -> Any:  # noqa: ANN401 - attrs' own
+def _sequence_field(name: str, kind: type) -> Any:
     return attrs.field(converter=lambda value: _sequence(name, value, kind), default=(), kw_only=True)
 
 
-def _optional_field(name: str, read: Any, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def _optional_field(name: str, read: Any, **options: Any) -> Any:
     """Field for what `read` takes, or None."""
     converter = attrs.converters.optional(lambda value: read(name, value))
     return attrs.field(converter=converter, default=None, kw_only=True, **options)
@@ -486,7 +486,7 @@ def _only_in(stage: Stage, other: Stage, part: StagePart) -> tuple[Any, ...]:
     return tuple(item for item in getattr(stage, part) if item not in getattr(other, part))
 
 
-def _with(fields: Any, name: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 - parsed JSON
+def _with(fields: Any, name: str, read: Any) -> dict[str, Any]:
     """Fields of a JSON object, with each element of one of its lists read."""
     items = fields.get(name, [])
     if not isinstance(items, list):
@@ -494,5 +494,5 @@ def _with(fields: Any, name: str, read: Any) -> dict[str, Any]:  # noqa: ANN401 
     return {**fields, name: [read(item) for item in items]}
 
 
-def _read_stage(fields: Any) -> Stage:  # noqa: ANN401 - parsed JSON
+def _read_stage(fields: Any) -> Stage:
     return Stage(**_with(fields, "touchpoints", lambda point: Touchpoint(**point)))

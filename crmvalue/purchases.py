@@ -21,7 +21,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.keys import distinct_keys, row_keys
-from crmvalue._core.values import Given, array_field, float_column, own, read_only, stay_frozen
+from crmvalue._core.values import Given, array_field, float_column, hand_over, read_only, stay_frozen
 from crmvalue._purchases.covariate_columns import align_covariates
 from crmvalue._purchases.order_log import (
     Grain,
@@ -69,7 +69,7 @@ def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
     distinct, code = encode_customers("customer", value)
     if len(distinct) != len(code):
         raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
-    return read_only(own(distinct[code]))
+    return read_only(hand_over(distinct[code]))
 
 
 def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
@@ -356,7 +356,7 @@ class PurchaseHistory:
         """
         taken = {field.name for field in attrs.fields(PurchaseHistory)} | set(self.to_columns())
         names, values = align_covariates(columns, customer, self.customer, len(self), taken - set(self.covariate_names))
-        return attrs.evolve(self, covariate_names=names, covariate_values=own(values))
+        return attrs.evolve(self, covariate_names=names, covariate_values=hand_over(values))
 
     def covariate(self, name: str) -> Floats:
         """Values of one covariate.
@@ -406,11 +406,11 @@ class PurchaseHistory:
         """
         first, inverse, weight = distinct_keys(row_keys(self.frequency, self.recency, self.age))
         return UniquePurchases(
-            frequency=own(self.frequency[first]),
-            recency=own(self.recency[first]),
-            age=own(self.age[first]),
-            weight=own(weight),
-            inverse=own(inverse),
+            frequency=hand_over(self.frequency[first]),
+            recency=hand_over(self.recency[first]),
+            age=hand_over(self.age[first]),
+            weight=hand_over(weight),
+            inverse=hand_over(inverse),
             time_unit=self.time_unit,
         )
 
@@ -619,12 +619,12 @@ def split_purchases(
         spend[place[known]] = later.total[known]
     return PurchaseSplit(
         calibration=calibration,
-        holdout_n_purchases=own(frequency),
-        holdout_spend=None if spend is None else own(spend),
+        holdout_n_purchases=hand_over(frequency),
+        holdout_spend=None if spend is None else hand_over(spend),
         holdout_length=float((end - cut).astype(np.int64) / DAYS_PER_UNIT[time_unit]),
-        new_customer=own(later.customer[~known]),
-        new_n_purchases=own(later.n_purchases[~known].astype(np.float64)),
-        new_spend=None if later.total is None else own(later.total[~known]),
+        new_customer=hand_over(later.customer[~known]),
+        new_n_purchases=hand_over(later.n_purchases[~known].astype(np.float64)),
+        new_spend=None if later.total is None else hand_over(later.total[~known]),
         holdout_counts=later.counts,
     )
 
@@ -641,12 +641,12 @@ def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain:
         repeat_spend = np.full(len(frequency), np.nan)
         np.divide(summary.repeat_spend, frequency, out=repeat_spend, where=frequency > 0)
     return PurchaseHistory(
-        customer=own(summary.customer),
-        frequency=own(frequency),
-        recency=own((summary.last_day - summary.first_day) / ruler),
-        age=own((final_day - summary.first_day) / ruler),
-        mean_repeat_spend=None if repeat_spend is None else own(repeat_spend),
-        total_spend=None if summary.total is None else own(summary.total),
+        customer=hand_over(summary.customer),
+        frequency=hand_over(frequency),
+        recency=hand_over((summary.last_day - summary.first_day) / ruler),
+        age=hand_over((final_day - summary.first_day) / ruler),
+        mean_repeat_spend=None if repeat_spend is None else hand_over(repeat_spend),
+        total_spend=None if summary.total is None else hand_over(summary.total),
         time_unit=time_unit,
         grain=grain,
         as_of=end,

@@ -280,7 +280,7 @@ class BaseSummary:
         return cls(**_estimates(fields))
 
 
-def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ANN401, ARG001 - the hook of attrs
+def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ARG001 - the hook of attrs
     return str(value) if isinstance(value, np.datetime64) else value
 
 

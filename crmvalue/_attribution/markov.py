@@ -9,9 +9,9 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_whole_number
-from crmvalue._core.json import from_json_fields, to_json_text
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
 from crmvalue._core.keys import distinct_keys
-from crmvalue._core.values import number_column, own, stay_frozen
+from crmvalue._core.values import hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -164,7 +164,9 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
         n_states=len(chain.last),
         n_conversions=n_conversions,
         prob_conversion=prob,
-        prob_without=own(np.minimum(without, prob)),  # no path converts only for want of a channel, rounding aside
+        prob_without=hand_over(
+            np.minimum(without, prob)
+        ),  # no path converts only for want of a channel, rounding aside
     )
 
 
@@ -227,7 +229,7 @@ def _prob_conversion(chain: _Chain, kept: npt.NDArray[np.bool_]) -> float:
     return float(chain.start[rows] @ reach)
 
 
-def _solve(system: Any, right: Floats) -> Floats:  # noqa: ANN401 - a sparse array
+def _solve(system: Any, right: Floats) -> Floats:
     """Solve directly; a large system, whose factors would fill up, by steps that end at rounding."""
     from scipy.sparse.linalg import bicgstab, splu
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import number_column, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def _of_paths(paths: Paths) -> ShapleyValues:
     row, code, share = set_shares(paths)
     value = np.bincount(code, weights=share * paths.n_conversions[row], minlength=len(paths.channels))
     total = float(paths.n_conversions[paths.n_touches > 0].sum())
-    return ShapleyValues(channels=paths.channels, value=own(value), total=total)
+    return ShapleyValues(channels=paths.channels, value=hand_over(value), total=total)
 
 
 def _read_mapping(worth: Mapping[Any, float]) -> tuple[Floats, tuple[str, ...]]:
@@ -237,7 +237,7 @@ def _exact(values: Floats, names: tuple[str, ...]) -> ShapleyValues:
     for i in range(n):
         pairs = values.reshape(2 ** (n - 1 - i), 2, 2**i)  # the middle axis is bit i
         shares[i] = weight @ (pairs[:, 1] - pairs[:, 0]).ravel()
-    return ShapleyValues(channels=names, value=own(shares), total=float(values[-1] - values[0]))
+    return ShapleyValues(channels=names, value=hand_over(shares), total=float(values[-1] - values[0]))
 
 
 def _sampled(
@@ -261,8 +261,8 @@ def _sampled(
         done += m
     return ShapleyValues(
         channels=names,
-        value=own(mean),
+        value=hand_over(mean),
         total=float(total),
-        standard_error=own(np.sqrt(spread / (n_orders - 1) / n_orders)),
+        standard_error=hand_over(np.sqrt(spread / (n_orders - 1) / n_orders)),
         n_orders=n_orders,
     )

@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import own
+from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -227,12 +227,12 @@ def _cut_into_paths(
         length[empty] = 1
     return Paths(
         channels=channels,
-        offsets=own(places_of(length)),
-        code=own(code),
-        n_paths=own(np.maximum(n_conversions, 1)),
-        n_conversions=own(n_conversions),
-        value=None if value is None else own(value[~is_open]),
-        days_before=own(days),
+        offsets=hand_over(places_of(length)),
+        code=hand_over(code),
+        n_paths=hand_over(np.maximum(n_conversions, 1)),
+        n_conversions=hand_over(n_conversions),
+        value=None if value is None else hand_over(value[~is_open]),
+        days_before=hand_over(days),
         n_too_old=int(too_old.sum()),
         n_later_touches=n_later[0],
         n_later_conversions=n_later[1],

@@ -16,7 +16,7 @@ from crmvalue._core.checks import (
     require,
     to_array,
 )
-from crmvalue._core.values import array_field, count_field, float_column, own, stay_frozen
+from crmvalue._core.values import array_field, count_field, float_column, hand_over, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ __all__ = [
 ]
 
 
-def names_field() -> Any:  # noqa: ANN401 - attrs' own
+def names_field() -> Any:
     """Field for the names of channels, each once."""
     return attrs.field(converter=names_of)
 
 
-def names_of(channels: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def names_of(channels: Any) -> tuple[str, ...]:
     """Take a list of names, each once."""
     if isinstance(channels, str) or not hasattr(channels, "__iter__"):
         raise InputError("channels", "a list of names", channels)
@@ -188,12 +188,12 @@ class Paths:
         require(converted + lost > 0, "n_lost", lost, ">= 1 where there is no conversion")
         return cls(
             channels=channels,
-            offsets=own(offsets),
-            code=own(code),
-            n_paths=own(converted + lost),
-            n_conversions=own(converted),
-            value=None if money is None else own(money),
-            days_before=None if days_before is None else own(_flat_days(days_before, offsets)),
+            offsets=hand_over(offsets),
+            code=hand_over(code),
+            n_paths=hand_over(converted + lost),
+            n_conversions=hand_over(converted),
+            value=None if money is None else hand_over(money),
+            days_before=None if days_before is None else hand_over(_flat_days(days_before, offsets)),
         )
 
     def __len__(self) -> int:
@@ -388,7 +388,7 @@ def _encode_lists(
     return channels, code, places_of(np.fromiter(map(len, rows), dtype=np.int64, count=len(rows)))
 
 
-def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:  # noqa: ANN401 - checked here
+def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError(name, "a list with one list a path", value, hint=hint)
     rows = []
@@ -406,7 +406,7 @@ def _raise_for_channel(rows: list[list[Any]]) -> None:
                 raise InputError("touches", "a name of a channel, text that is not empty", name, index=(index, place))
 
 
-def _flat_days(days_before: Any, offsets: Integers) -> Floats:  # noqa: ANN401 - checked here
+def _flat_days(days_before: Any, offsets: Integers) -> Floats:
     rows = _rows_of("days_before", days_before)
     if len(rows) != len(offsets) - 1:
         raise InputError("days_before", f"as long as `touches` ({len(offsets) - 1} paths)", len(rows))

@@ -20,8 +20,8 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -50,8 +50,8 @@ def _period(name: str, value: object) -> str:
     return str(value)
 
 
-def _counts(name: str) -> Any:  # noqa: ANN401 - attrs' own
-    return array_field(lambda value: read_only(own(as_counts(**{name: value})[0].astype(np.int64))))
+def _counts(name: str) -> Any:
+    return array_field(lambda value: read_only(hand_over(as_counts(**{name: value})[0].astype(np.int64))))
 
 
 def _money(value: ArrayLike | None) -> Floats | None:
@@ -554,11 +554,11 @@ def n_day_retention(
     return NDayRetention(
         kind=kind,
         as_of=today,
-        first_day=own(low),
-        last_day=own(high),
-        n_eligible=own(eligible),
-        n_retained=own(retained),
-        n_too_young=own(np.count_nonzero(buyer) - eligible),
+        first_day=hand_over(low),
+        last_day=hand_over(high),
+        n_eligible=hand_over(eligible),
+        n_retained=hand_over(retained),
+        n_too_young=hand_over(np.count_nonzero(buyer) - eligible),
         n_rows_later=int(len(day) - len(code)),
         n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
     )
@@ -591,14 +591,14 @@ def _require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) 
         )
 
 
-def _period_of(day: Any, period: str) -> Any:  # noqa: ANN401 - one day or an array of them
+def _period_of(day: Any, period: str) -> Any:
     """Count the periods from that of 1 January 1970 to that of each day."""
     if period == "week":
         return (day.astype(np.int64) + _MONDAY) // 7
     return day.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
 
 
-def _first_day(index: Any, period: str) -> Any:  # noqa: ANN401 - one number or an array of them
+def _first_day(index: Any, period: str) -> Any:
     """Give the first day of the period with each number."""
     if period == "week":
         return (7 * index - _MONDAY).astype("datetime64[D]")

@@ -23,8 +23,8 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -379,13 +379,13 @@ def compare_survival(
     return CohortComparison(
         measure="time that customers stay",
         names=tuple(str(label) for label in labels.tolist()),
-        n_customers=own(np.bincount(code)),
-        value=own(np.array([curve.median for curve in curves])),
-        low=own(np.array([low for low, _ in intervals])),
-        high=own(np.array([high for _, high in intervals])),
+        n_customers=hand_over(np.bincount(code)),
+        value=hand_over(np.array([curve.median for curve in curves])),
+        low=hand_over(np.array([low for low, _ in intervals])),
+        high=hand_over(np.array([high for _, high in intervals])),
         p_value=float(corrected.min()),
         level=level,
-        direction=own(-np.sign([statistic for statistic, _ in tests]).astype(np.int64)),
+        direction=hand_over(-np.sign([statistic for statistic, _ in tests]).astype(np.int64)),
         **_pair_fields(pairs, corrected),
     )
 
@@ -450,13 +450,13 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     return CohortComparison(
         measure=f"retention at age {column}",
         names=tuple(triangle.cohort[told].astype(str).tolist()),
-        n_customers=own(n),
-        value=own(rate),
-        low=own(np.asarray(low)),
-        high=own(np.asarray(high)),
+        n_customers=hand_over(n),
+        value=hand_over(rate),
+        low=hand_over(np.asarray(low)),
+        high=hand_over(np.asarray(high)),
         p_value=overall,
         level=level,
-        direction=own(np.array([np.sign(kept[i] * n[j] - kept[j] * n[i]) for i, j in pairs])),
+        direction=hand_over(np.array([np.sign(kept[i] * n[j] - kept[j] * n[i]) for i, j in pairs])),
         **_pair_fields(pairs, corrected),
     )
 
@@ -482,13 +482,13 @@ def _curve(time: Floats, left: Bools, level: float) -> SurvivalCurve:
     n_censored = _count_at(moments, time[~left])
     gone = np.cumsum(n_events + n_censored)
     return SurvivalCurve(
-        time=own(np.array(moments)),
-        survival=own(np.array(curve.probabilities)),
-        low=own(np.where(untouched, 1.0, interval.low.probabilities)),
-        high=own(np.where(untouched, 1.0, interval.high.probabilities)),
-        n_at_risk=own(len(time) - np.append(0, gone[:-1])),
-        n_events=own(n_events),
-        n_censored=own(n_censored),
+        time=hand_over(np.array(moments)),
+        survival=hand_over(np.array(curve.probabilities)),
+        low=hand_over(np.where(untouched, 1.0, interval.low.probabilities)),
+        high=hand_over(np.where(untouched, 1.0, interval.high.probabilities)),
+        n_at_risk=hand_over(len(time) - np.append(0, gone[:-1])),
+        n_events=hand_over(n_events),
+        n_censored=hand_over(n_censored),
         level=level,
     )
 
@@ -510,7 +510,7 @@ def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) 
 
 def _pair_fields(pairs: list[tuple[int, int]], corrected: Floats) -> dict[str, Any]:
     first, second = np.array(pairs).T
-    return {"first": own(first.copy()), "second": own(second.copy()), "pair_p_value": own(corrected)}
+    return {"first": hand_over(first.copy()), "second": hand_over(second.copy()), "pair_p_value": hand_over(corrected)}
 
 
 def _expected(kept: Integers, n: Integers) -> Floats:

@@ -320,7 +320,7 @@ def _objects_to_floats(name: str, array: npt.NDArray[Any]) -> Floats:
 
 def _object_to_float(
     name: str,
-    item: Any,  # noqa: ANN401 - anything may stand in the array
+    item: Any,
     index: int | tuple[int, ...] | None,
 ) -> float:
     if item is None or type(item).__name__ == "NAType":
@@ -399,7 +399,7 @@ def _is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return np.array(flags, dtype=bool).reshape(array.shape)
 
 
-def is_missing_object(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
+def is_missing_object(item: Any) -> bool:
     if isinstance(item, float | np.datetime64):
         return bool(np.isnan(item))
     return item is None or type(item).__name__ in {"NAType", "NaTType"}
@@ -424,7 +424,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
     return np.array(items, dtype="datetime64[us]").reshape(array.shape)
 
 
-def _is_date(item: Any) -> bool:  # noqa: ANN401 - anything may stand in the array
+def _is_date(item: Any) -> bool:
     if isinstance(item, np.datetime64):
         coarse = np.datetime_data(item.dtype)[0] in _COARSE_UNITS
         return not coarse and bool(_FIRST_DAY <= np.array(item, dtype="datetime64[D]") <= _LAST_DAY)
@@ -451,7 +451,7 @@ def _place(array: npt.NDArray[Any], position: int) -> int | tuple[int, ...] | No
     return tuple(int(i) for i in np.unravel_index(position, array.shape))
 
 
-def _plain(value: Any) -> object:  # noqa: ANN401 - any element of an array
+def _plain(value: Any) -> object:
     if isinstance(value, np.datetime64 | np.timedelta64):
         return str(value)
     return value.item() if isinstance(value, np.generic) else value

@@ -1,125 +1,186 @@
-"""Frozen values with arrays as JSON text."""
+"""Frozen values as JSON text: one writer, one reader.
+
+A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
+Arrays are lists, days and times ISO text, mappings lists of pairs (their order counts, and stores of JSON sort keys).
+JSON has no infinity and no NaN: "inf" and "-inf" stand for the one, null for the other. Text is written as it is.
+"""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_counts, read_json
+from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["counts_of", "floats_of", "from_json_fields", "number_of", "to_json_text"]
+__all__ = ["SCHEMA", "from_json", "read_json", "to_json"]
 
 _T = TypeVar("_T")
 
+SCHEMA = 1
+"""What "schema" says in every text that is written; reading refuses any other."""
 
-def to_json_text(value: Any, *, infinite: bool = False) -> str:  # noqa: ANN401 - any frozen value
-    """Write a value with all its fields: arrays as lists, days as ISO text, and NaN or an infinity as null.
+_INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
-    With `infinite` an infinity is the text "inf" or "-inf", so that it stays apart from NaN.
+
+def to_json(value: Any) -> str:
+    """Write a frozen value with all its fields."""
+    return json.dumps({"schema": SCHEMA, **_plain(value)}, allow_nan=False, ensure_ascii=False)
+
+
+def from_json(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
+    """Read what :func:`to_json` wrote; `parts` are the classes of the frozen values inside.
+
+    Fields are read by the first word of their type, and checked by the class itself.
     """
-    return json.dumps(_plain(value, infinite=infinite), allow_nan=False, ensure_ascii=False)
+    kinds = {kind.__name__: kind for kind in (cls, *parts)}
+    value: _T = read_json(text, lambda fields: _build({"kind": cls.__name__, **fields}, kinds, cls))
+    return value
 
 
-def from_json_fields(cls: type[_T], text: str | bytes, **parts: type[Any]) -> _T:
-    """Read what :func:`to_json_text` wrote with `infinite`, by the types of the fields; `parts` are frozen values."""
-
-    def build(fields: dict[str, Any], kind: type[Any]) -> Any:  # noqa: ANN401 - of that kind
-        types = {field.alias or field.name: str(field.type) for field in attrs.fields(kind)}
-        read = {}
-        for name, value in fields.items():
-            if name in parts and kind is cls:
-                read[name] = None if value is None else build(value, parts[name])
-            else:
-                read[name] = _read(types[name], value)
-        return kind(**read)
-
-    found: _T = read_json(text, lambda fields: build(fields, cls))
-    return found
+def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
+    """Build a value from the fields of a JSON object; whatever goes wrong is wrong with `text`."""
+    try:
+        fields = json.loads(text, object_pairs_hook=_each_key_once)
+        _require_schema(fields.pop("schema", SCHEMA))
+        return build(fields)
+    except InputError as error:
+        if error.name == "text":
+            raise
+        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
+    except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
 
 
-def _read(kind: str, value: Any) -> Any:  # noqa: ANN401 - a field
-    """Read a field by the first word of its type."""
-    if value is None:
-        return math.nan if kind == "float" else None
-    reader = _READERS.get(kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0])
-    return reader(value) if reader else value
+def _require_schema(schema: Any) -> None:
+    if schema != SCHEMA or isinstance(schema, bool):
+        raise InputError("text", f"JSON of schema {SCHEMA}", schema, hint="another version of crmvalue wrote it")
 
 
-def _floats(value: Any) -> Any:  # noqa: ANN401 - lists in lists, and an array
-    table = np.array(value, dtype=object)
-    return np.array([_number(item) for item in table.ravel()], dtype=np.float64).reshape(table.shape)
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
+    return fields
 
 
-def _number(value: object) -> float:
-    if value in {"inf", "-inf"}:
-        return math.inf if value == "inf" else -math.inf
-    return number_of(value, null=math.nan)
-
-
-_READERS: dict[str, Callable[[Any], Any]] = {
-    "Floats": _floats,
-    "Integers": lambda value: np.array(value, dtype=np.int64),
-    "Dates": lambda value: np.array(value, dtype="datetime64[D]"),
-    "np.datetime64": np.datetime64,
-    "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
-    "float": _number,
-    "tuple": tuple,
-}
-
-
-def counts_of(name: str, values: list[Any]) -> Any:  # noqa: ANN401 - an array of whole numbers
-    """Read a column of whole numbers >= 0."""
-    (counts,) = as_counts(**{name: values})
-    return counts.astype(np.int64)
-
-
-def floats_of(values: list[float | None], *, null: float) -> Any:  # noqa: ANN401 - an array of numbers
-    """Read a column of numbers, in which null stands for what JSON lacks."""
-    return np.array([number_of(value, null=null) for value in values], dtype=np.float64)
-
-
-def number_of(value: object, *, null: float | None = None) -> float:
-    """Read a number; null stands for what JSON lacks, where it may."""
-    if value is None and null is not None:
-        return null
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"a number, not {value!r}")
-    return float(value)
-
-
-def _plain(value: Any, *, infinite: bool) -> Any:  # noqa: ANN401 - any field of a value
+def _plain(value: Any) -> Any:
+    """Give what the writer of JSON takes, for any field of a value."""
     if attrs.has(type(value)):
-        fields = attrs.fields(type(value))
-        return {field.name: _plain(getattr(value, field.name), infinite=infinite) for field in fields}
+        fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
+        return {"kind": type(value).__name__, **fields}
+    if isinstance(value, Mapping):
+        return [[key, _plain(item)] for key, item in value.items()]
     if isinstance(value, np.ndarray):
-        return _plain_list(value, infinite=infinite)
-    if isinstance(value, tuple):
-        return [_plain(item, infinite=infinite) for item in value]
-    if isinstance(value, np.datetime64):
+        return _plain_list(value)
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, Decimal | np.datetime64):
         return str(value)
-    return _finite(float(value), infinite=infinite) if isinstance(value, float | np.floating) else value
+    if isinstance(value, float | np.floating):
+        return _plain_number(float(value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
-def _plain_list(array: npt.NDArray[Any], *, infinite: bool) -> list[Any]:
+def _plain_list(array: npt.NDArray[Any]) -> list[Any]:
     if array.dtype.kind == "M":
-        array = array.astype("datetime64[D]").astype(str)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        flat = [_finite(number, infinite=infinite) for number in array.ravel().tolist()]
+        array = array.astype(str)
+    elif array.dtype.kind == "f" and not np.isfinite(array).all():
+        flat = [_plain_number(number) for number in array.ravel().tolist()]
         array = np.array(flat, dtype=object).reshape(array.shape)
     plain: list[Any] = array.tolist()
     return plain
 
 
-def _finite(number: float, *, infinite: bool) -> float | str | None:
+def _plain_number(number: float) -> float | str | None:
     if math.isfinite(number):
         return number
-    return str(number) if infinite and math.isinf(number) else None
+    return None if math.isnan(number) else str(number)
+
+
+def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[Any] | None = None) -> Any:
+    """Build a frozen value of its fields."""
+    fields = dict(given)
+    kind = fields.pop("kind", None)
+    if kind not in kinds or (expected is not None and kind != expected.__name__):
+        wanted = ", ".join(kinds) if expected is None else expected.__name__
+        raise ValueError(f"its kind is {kind!r}, not {wanted}")
+    cls = kinds[kind]
+    types = {field.name: str(field.type) for field in attrs.fields(cls)}
+    aliases = {field.name: field.alias for field in attrs.fields(cls)}
+    unknown = sorted(set(fields) - set(types))
+    if unknown:
+        raise ValueError(f"a {kind} has no {', '.join(unknown)}")
+    return cls(**{aliases[name]: _read(types[name], value, kinds) for name, value in fields.items()})
+
+
+def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
+    """Read a field by the first word of its type."""
+    word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+    if value is None:
+        return math.nan if kind == "float" else None
+    if word in _MAPPINGS:
+        return _mapping(list(value.items()) if isinstance(value, dict) else value, kinds)
+    if isinstance(value, dict):
+        return _build(value, kinds)
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        return tuple(_build(item, kinds) if isinstance(item, dict) else item for item in value)
+    reader = _READERS.get(word)
+    return reader(value) if reader else value
+
+
+def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
+    """Read pairs, or an object as one writes it by hand."""
+    found = {key: _build(item, kinds) if isinstance(item, dict) else item for key, item in pairs}
+    if len(found) != len(pairs):
+        raise ValueError("a key that occurs twice")
+    return found
+
+
+def _numbers(value: Any) -> Any:
+    """Read numbers in lists in lists as an array."""
+    table = np.array(value, dtype=object)
+    return np.array([_number(item) for item in table.ravel()], dtype=np.float64).reshape(table.shape)
+
+
+def _number(value: Any) -> float:
+    if value is None:
+        return math.nan
+    if isinstance(value, str) and value in _INFINITIES:
+        return _INFINITIES[value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"a number, not {value!r}")
+    return float(value)
+
+
+def _times(value: Any) -> Any:
+    """Read days, or moments to the second, as they stand."""
+    return np.array(value, dtype="datetime64" if value else "datetime64[D]")
+
+
+_MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "Floats": _numbers,
+    "Integers": lambda value: np.array(value, dtype=np.int64),
+    "Dates": _times,
+    "np.datetime64": np.datetime64,
+    "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
+    "float": _number,
+    "tuple": tuple,
+}

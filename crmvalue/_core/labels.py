@@ -16,7 +16,7 @@ def labelled(name: str, value: object) -> dict[Any, Any] | None:
     return None if found is None or list(found) == list(range(len(found))) else found
 
 
-def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:  # noqa: ANN401 - columns of any kind
+def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     """Bring columns that are given by name into one order; what is not labelled passes as it is.
 
     The order is that of `names`, or of the labels of the first column; with the columns come the names.

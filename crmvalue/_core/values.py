@@ -21,8 +21,9 @@ __all__ = [
     "checked_field",
     "count_field",
     "float_column",
+    "hand_over",
     "number_column",
-    "own",
+    "optional",
     "read_only",
     "stay_frozen",
 ]
@@ -53,13 +54,13 @@ class Given(NamedTuple):
     array: npt.NDArray[Any]
 
 
-def own(array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - it stands for the array
+def hand_over(array: npt.NDArray[Any]) -> Any:
     """Give a fresh and checked array away: a frozen value neither checks nor copies it."""
     return Given(array)
 
 
-def read_only(value: Any) -> npt.NDArray[Any]:  # noqa: ANN401 - whatever numpy.asarray takes
-    """Return a read-only copy, or what was given away by :func:`own` itself."""
+def read_only(value: Any) -> npt.NDArray[Any]:
+    """Return a read-only copy, or what was given away by :func:`hand_over` itself."""
     array = value.array if isinstance(value, Given) else np.array(value)
     array.flags.writeable = False
     return array
@@ -70,7 +71,7 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     made: Any = cls
     restore = made.__setstate__  # attrs wrote it
 
-    def restore_frozen(self: _T, state: Any) -> None:  # noqa: ANN401 - attrs' own
+    def restore_frozen(self: _T, state: Any) -> None:
         restore(self, state)
         for field in attrs.fields(made):
             _lock(getattr(self, field.name))
@@ -88,20 +89,20 @@ def _lock(value: object) -> None:
             _lock(part)
 
 
-def count_field(name: str, *, low: int = 0, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
     """Field for a whole number of at least `low`, checked under the name of the field."""
     return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)
 
 
-def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
     """Field for whatever a check takes, checked under the name of the field."""
     return attrs.field(converter=lambda value: check(name, value), **options)
 
 
-def float_column(name: str, *, missing: bool = False, optional: bool = False) -> Any:  # noqa: ANN401 - attrs' own
+def float_column(name: str, *, missing: bool = False, optional: bool = False) -> Any:
     """Field for a one-dimensional read-only float64 column, checked under the name of the field."""
 
-    def convert(value: Any) -> npt.NDArray[np.float64] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+    def convert(value: Any) -> npt.NDArray[np.float64] | None:
         if optional and value is None:
             return None
         return read_only(value if isinstance(value, Given) else as_column(name, value, allow_missing=missing))
@@ -109,10 +110,10 @@ def float_column(name: str, *, missing: bool = False, optional: bool = False) ->
     return array_field(convert, default=None) if optional else array_field(convert)
 
 
-def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:
     """Field for a column of results, of any size a float may have: no NaN, an infinity only where allowed."""
 
-    def convert(value: Any) -> npt.NDArray[np.float64] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+    def convert(value: Any) -> npt.NDArray[np.float64] | None:
         if value is None and options.get("default", attrs.NOTHING) is None:
             return None
         if isinstance(value, Given):
@@ -122,12 +123,17 @@ def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any: 
             raise InputError(name, "a column of numbers", f"{array.ndim} dimensions of {array.dtype}")
         allowed = ~np.isnan(array) if infinite else np.isfinite(array)
         require(allowed, name, array, "a number, not NaN" if infinite else "a finite number")
-        return read_only(own(array.astype(np.float64)))
+        return read_only(hand_over(array.astype(np.float64)))
 
     return array_field(convert, **options)
 
 
-def array_field(converter: Any = read_only, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def optional(check: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:
+    """Let None pass a check that takes the name of a field and its value."""
+    return lambda name, value: None if value is None else check(name, value)
+
+
+def array_field(converter: Any = read_only, **options: Any) -> Any:
     """Field for an array; equality compares all elements, NaN equal to NaN."""
     return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_equal), repr=_short, **options)
 

@@ -50,7 +50,7 @@ Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
-def arm_names(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def arm_names(value: Any) -> tuple[str, ...]:
     """Take the names of the arms: at least two different texts."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError("names", "a list of names", value)
@@ -80,7 +80,7 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
     return len(array)
 
 
-def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:  # noqa: ANN401 - checked here
+def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
     """Take the position of the control arm, or find its name; among labels that are whole numbers, its label."""
     numbered = labels is not None and any(not isinstance(label, str) for label in labels)
     if numbered and isinstance(value, int | np.integer) and str(value) in names:
@@ -100,7 +100,7 @@ def as_level(name: str, value: ArrayLike) -> float:
     return level
 
 
-def as_correction(value: Any) -> Any:  # noqa: ANN401 - one of three words
+def as_correction(value: Any) -> Any:
     """Take the name of a correction."""
     require_choice("correction", value, get_args(Correction))
     return value
@@ -111,7 +111,7 @@ def variants_of(n_arms: int, control: int) -> Integers:
     return np.delete(np.arange(n_arms), control)
 
 
-def against_control(values: Any, control: int) -> tuple[Floats, Floats]:  # noqa: ANN401 - an array of numbers
+def against_control(values: Any, control: int) -> tuple[Floats, Floats]:
     """Values of the variants, and that of the control, along the last axis."""
     return np.delete(values, control, axis=-1), values[..., control : control + 1]
 
@@ -171,7 +171,7 @@ class ArmRows(NamedTuple):
     n: Integers
 
 
-def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> ArmRows:  # noqa: ANN401 - a label
+def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> ArmRows:
     """Code the arm of each row; the arms stand in ascending order of their labels, the control where it falls."""
     if isinstance(control, np.generic):
         control = control.item()
@@ -195,7 +195,7 @@ def columns(**inputs: ArrayLike) -> list[Floats]:
     return list(found.values())
 
 
-def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:  # noqa: ANN401 - of means or of proportions
+def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:
     """Give what compares each arm with the control, NaN in the row of the control."""
     low, high = comparison.difference_interval
     found = {"difference": comparison.difference, "low": low, "high": high}

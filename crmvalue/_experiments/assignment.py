@@ -146,7 +146,7 @@ def assign_variant(
     return names[np.searchsorted(cuts, draw, side="right")][code]
 
 
-def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:  # noqa: ANN401 - checked here
+def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
     """Names of the variants, and where in [0, 1) each but the last ends."""
     shares = labelled("shares", shares)
     if shares is None or len(shares) < 2:

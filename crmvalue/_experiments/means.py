@@ -11,9 +11,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, read_json, require
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json import to_json_text
+from crmvalue._core.json_legacy import to_json_text
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import array_field, checked_field, number_column, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, number_column, read_only, stay_frozen
 from crmvalue._experiments.arms import (
     ArmRows,
     Correction,
@@ -57,7 +57,7 @@ _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 
 
 def _counts(value: ArrayLike) -> Integers:
-    return read_only(own(as_counts(n=value)[0].astype(np.int64)))
+    return read_only(hand_over(as_counts(n=value)[0].astype(np.int64)))
 
 
 @stay_frozen
@@ -296,7 +296,7 @@ def compare_means(
     value: ArrayLike,
     arm: ArrayLike,
     *,
-    control: Any,  # noqa: ANN401 - a label
+    control: Any,
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> MeanComparison:
@@ -353,7 +353,7 @@ def compare_means_from_summary(
     std: ArrayLike,
     n: ArrayLike,
     *,
-    names: Any = None,  # noqa: ANN401 - a list of names
+    names: Any = None,
     control: int | str = 0,
     level: float = 0.95,
     correction: Correction = "holm",
@@ -426,7 +426,7 @@ def compare_ratios(
     denominator: ArrayLike,
     arm: ArrayLike,
     *,
-    control: Any,  # noqa: ANN401 - a label
+    control: Any,
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> MeanComparison:
@@ -497,7 +497,7 @@ def adjust_by_covariate(
     covariate: ArrayLike,
     arm: ArrayLike,
     *,
-    control: Any,  # noqa: ANN401 - a label
+    control: Any,
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> CovariateAdjustment:

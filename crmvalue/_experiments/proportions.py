@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, read_json, require
 from crmvalue._core.comparisons import fisher_p, newcombe, p_text
-from crmvalue._core.json import to_json_text
+from crmvalue._core.json_legacy import to_json_text
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -44,7 +44,7 @@ __all__ = ["ProportionComparison", "compare_proportions"]
 _FEW = 5  # below so many expected in a cell the normal approximation is not trusted
 
 
-def _whole(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _whole(name: str) -> Any:
     return array_field(lambda value: read_only(as_counts(**{name: value})[0].astype(np.int64)))
 
 
@@ -153,7 +153,7 @@ class ProportionComparison:
         return np.divide(x1 / n1 - x0 / n0, error, out=np.zeros(len(x1)), where=error > 0)
 
     @property
-    def is_exact(self) -> Any:  # noqa: ANN401 - an array of bool
+    def is_exact(self) -> Any:
         """Whether Fisher's exact test was taken: where a cell of the two-by-two table expects fewer than 5."""
         (x1, x0), (n1, n0) = against_control(self.successes, self.control), against_control(self.trials, self.control)
         x, n = x1 + x0, n1 + n0
@@ -244,7 +244,7 @@ def compare_proportions(
     successes: ArrayLike,
     trials: ArrayLike,
     *,
-    names: Any = None,  # noqa: ANN401 - a list of names
+    names: Any = None,
     control: int | str = 0,
     level: float = 0.95,
     correction: Correction = "holm",

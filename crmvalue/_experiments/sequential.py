@@ -9,9 +9,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, read_json, require
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json import to_json_text
+from crmvalue._core.json_legacy import to_json_text
 from crmvalue._core.labels import by_name, columns_of
-from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import (
     ArmRows,
     against_control,
@@ -43,12 +43,12 @@ _HALVINGS = 40  # of an interval of differences, at most 2 wide
 _POLISH = 3  # Newton steps after the closed form, whose arc cosine loses half the digits
 
 
-def _table(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _table(name: str) -> Any:
     def convert(value: ArrayLike) -> Integers:
         (counts,) = as_counts(**{name: value})
         if counts.ndim != 2 or counts.shape[1] < 2 or not len(counts):
             raise InputError(name, "of shape (looks, arms), with at least one look and two arms", counts.shape)
-        return read_only(own(counts.astype(np.int64)))
+        return read_only(hand_over(counts.astype(np.int64)))
 
     return array_field(convert)
 
@@ -328,7 +328,7 @@ def sequential_test(
     successes: ArrayLike,
     trials: ArrayLike,
     *,
-    names: Any = None,  # noqa: ANN401 - a list of names
+    names: Any = None,
     control: int | str = 0,
     level: float = 0.95,
     prior_successes: float = 0.5,
@@ -423,7 +423,7 @@ def sequential_test_from_stream(
     converted: ArrayLike,
     arm: ArrayLike,
     *,
-    control: Any,  # noqa: ANN401 - a label
+    control: Any,
     looks: ArrayLike | None = None,
     level: float = 0.95,
     prior_successes: float = 0.5,
@@ -491,7 +491,7 @@ def sequential_test_means(
     value: ArrayLike,
     arm: ArrayLike,
     *,
-    control: Any,  # noqa: ANN401 - a label
+    control: Any,
     effect_scale: float,
     looks: ArrayLike | None = None,
     level: float = 0.95,

@@ -20,9 +20,9 @@ from crmvalue._core.checks import (
     require_choice,
 )
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json import to_json_text
+from crmvalue._core.json_legacy import to_json_text
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import array_field, checked_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import require_arms
 from crmvalue.errors import InputError
 
@@ -421,7 +421,7 @@ class SplitCheck:
     (0.008388, True)
     """
 
-    counts: Integers = array_field(lambda value: read_only(own(as_counts(counts=value)[0].astype(np.int64))))
+    counts: Integers = array_field(lambda value: read_only(hand_over(as_counts(counts=value)[0].astype(np.int64))))
     shares: Floats = array_field(_share_column)
     significance_level: float = checked_field("significance_level", as_fraction, default=0.01)
 
@@ -546,7 +546,7 @@ def sample_ratio_mismatch(
     )
 
 
-def _settings(significance_level: Any, power: Any, ratio: Any, n_variants: Any) -> tuple[float, float, float, int]:  # noqa: ANN401 - checked here
+def _settings(significance_level: Any, power: Any, ratio: Any, n_variants: Any) -> tuple[float, float, float, int]:
     """Give the normal quantiles of level and power, the checked ratio and the number of variants."""
     from scipy import special
 

@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_fraction, as_text, read_json, require
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.labels import by_name, columns_of, labelled
-from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -39,7 +39,7 @@ _ORDER = "`funnel=` gives the order of stages that `counts` names"
 _FEW = 5  # below so many expected in a cell the normal approximation is not trusted
 
 
-def as_names(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def as_names(name: str, value: Any) -> tuple[str, ...]:
     """Take a list of different names, each a text that is not empty."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError(name, "a list of names", value)
@@ -52,14 +52,14 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checke
     return names
 
 
-def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - checked here
+def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         return None if value is None else as_names(name, value)
     texts = [str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else item for item in value]
     return as_names(name, texts)
 
 
-def _stages(value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def _stages(value: Any) -> tuple[str, ...]:
     names = as_names("stages", value)
     if len(names) < 2:
         raise InputError("stages", "at least two", names)
@@ -117,7 +117,7 @@ def _counts(value: ArrayLike) -> Integers:
     grows = np.zeros(counts.shape, dtype=bool)
     grows[..., 1:] = counts[..., 1:] > counts[..., :-1]
     require(~grows, "counts", counts, "at most the count of the stage before", hint=_ORDER)
-    return read_only(own(counts.astype(np.int64)))
+    return read_only(hand_over(counts.astype(np.int64)))
 
 
 @stay_frozen
@@ -202,7 +202,7 @@ class FunnelConversion:
         return self._tests().reshape(*self.counts.shape[:-1], 2)
 
     @property
-    def is_weakest_beyond_chance(self) -> Any:  # noqa: ANN401 - bool or array of bool
+    def is_weakest_beyond_chance(self) -> Any:
         """Whether the weakest step differs from every neighbour it has, at the stated level; one for each group."""
         p = self.neighbour_p_value
         alpha = 1 - self.level
@@ -294,7 +294,7 @@ def conversion(
     counts: ArrayLike,
     *,
     funnel: Funnel | Sequence[str] | None = None,
-    groups: Any = None,  # noqa: ANN401 - a list of names
+    groups: Any = None,
     level: float = 0.95,
 ) -> FunnelConversion:
     r"""Conversion of each step and overall from the counts of the stages, and the weakest step.
@@ -349,7 +349,7 @@ def conversion(
     return FunnelConversion(counts=checked, stages=stages, groups=groups, level=level)
 
 
-def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:  # noqa: ANN401 - as given
+def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:
     """Put counts that are given by the names of the stages into their order."""
     found = dict(columns_of("counts", counts)) if hasattr(counts, "columns") else labelled("counts", counts)
     if found is None:
@@ -401,6 +401,6 @@ def stage_columns(
     return columns | {name: table.ravel() for name, table in tables.items()}
 
 
-def _to_all_stages(steps: Any, last: float) -> npt.NDArray[Any]:  # noqa: ANN401 - an array, one column fewer than stages
+def _to_all_stages(steps: Any, last: float) -> npt.NDArray[Any]:
     steps = np.asarray(steps)
     return np.concatenate((steps, np.full((*steps.shape[:-1], 1), last, dtype=steps.dtype)), axis=-1)

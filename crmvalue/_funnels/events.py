@@ -17,7 +17,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._funnels.attempts import (
     Rows,
     are_distinct,
@@ -51,7 +51,7 @@ _DAY = 86_400_000_000  # microseconds
 _UNITS = {"D": _DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
 
 
-def _optional(value: ArrayLike | None) -> Any:  # noqa: ANN401 - an array or None
+def _optional(value: ArrayLike | None) -> Any:
     return None if value is None else read_only(value)
 
 
@@ -246,7 +246,7 @@ class EventFunnel:
             step_conversion=np.concatenate((steps, last), axis=-1),
         )
 
-    def of_group(self, group: Any) -> EventFunnel:  # noqa: ANN401 - any of the groups
+    def of_group(self, group: Any) -> EventFunnel:
         """Give the attempts of one group alone, such as for :func:`time_in_stage`.
 
         Parameters
@@ -303,7 +303,7 @@ class EventFunnel:
             f"{self.stages[k]} to {self.stages[k + 1]} ({share[k]:.1%})."
         )
 
-    def _reached(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
+    def _reached(self, which: Any) -> Integers:
         return np.cumsum(self._at_level(which)[..., ::-1], axis=-1)[..., ::-1]
 
     def _stopped(self, which: Bools) -> Integers:
@@ -311,7 +311,7 @@ class EventFunnel:
         counts[..., -1] = 0
         return counts
 
-    def _at_level(self, which: Any) -> Integers:  # noqa: ANN401 - a mask or a slice
+    def _at_level(self, which: Any) -> Integers:
         k = len(self.stages)
         if self.group is None or self.groups is None:
             return np.bincount(self.level[which] - 1, minlength=k)
@@ -323,13 +323,13 @@ def funnel_from_events(
     customer: ArrayLike,
     event: ArrayLike,
     time: ArrayLike,
-    steps: Any,  # noqa: ANN401 - a Funnel, a list or a mapping
+    steps: Any,
     *,
     as_of: ArrayLike,
-    window: Any = None,  # noqa: ANN401 - a number of days or a timedelta
+    window: Any = None,
     order: Order = "ordered",
     reentry: Reentry = "first",
-    exclude: Any = (),  # noqa: ANN401 - a list of events
+    exclude: Any = (),
     ties: Ties = "steps",
     by: ArrayLike | None = None,
     belongs_to: BelongsTo = "entry",
@@ -477,15 +477,15 @@ def funnel_from_events(
         occurring, group = np.unique(group, return_inverse=True)
         groups = groups[occurring]
     return EventFunnel(
-        customer=own(ids[found.who]),
-        level=own(found.level),
-        is_lost=own(found.lost),
-        is_matured=own(found.matured),
-        step_time=own(found.step_time.view("datetime64[us]")),
-        ended_at=own(found.ended.view("datetime64[us]")),
-        group=None if group is None else own(group),
-        skipped=None if found.skipped is None else own(found.skipped),
-        n_returns=None if found.n_returns is None else own(found.n_returns),
+        customer=hand_over(ids[found.who]),
+        level=hand_over(found.level),
+        is_lost=hand_over(found.lost),
+        is_matured=hand_over(found.matured),
+        step_time=hand_over(found.step_time.view("datetime64[us]")),
+        ended_at=hand_over(found.ended.view("datetime64[us]")),
+        group=None if group is None else hand_over(group),
+        skipped=None if found.skipped is None else hand_over(found.skipped),
+        n_returns=None if found.n_returns is None else hand_over(found.n_returns),
         n_before_entry=found.n_before,
         stages=stages,
         groups=None if groups is None else tuple(groups.tolist()),

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, require
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue._funnels.events import EventFunnel
 from crmvalue.errors import InputError
 
@@ -148,11 +148,11 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
         stayed.append(len(over) - moved[-1])
     return StageTimes(
         stages=result.stages,
-        prob=own(shares.copy()),
-        time_in_stage=own(np.array(quantiles)),
-        time_to_convert=own(_quantiles(*_waits(result, 0, k - 1), shares)),
-        n_moved_on=own(np.array(moved)),
-        n_censored=own(np.array(stayed)),
+        prob=hand_over(shares.copy()),
+        time_in_stage=hand_over(np.array(quantiles)),
+        time_to_convert=hand_over(_quantiles(*_waits(result, 0, k - 1), shares)),
+        n_moved_on=hand_over(np.array(moved)),
+        n_censored=hand_over(np.array(stayed)),
     )
 
 

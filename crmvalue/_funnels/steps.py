@@ -44,7 +44,7 @@ class Rules(NamedTuple):
         return symbols
 
 
-def as_window(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+def as_window(name: str, value: Any) -> int | None:
     """Take a window in days or as a timedelta, and give it in microseconds."""
     if value is None:
         return None
@@ -61,7 +61,7 @@ def as_window(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked he
     return max(round(days * _DAY), 1)
 
 
-def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:  # noqa: ANN401 - checked here
+def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:
     """Names of the stages, and the events that open each."""
     if isinstance(steps, Funnel):
         return steps.stages, [(stage,) for stage in steps.stages]
@@ -79,7 +79,7 @@ def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]
 
 def rules_for(
     wanted: list[tuple[EventName, ...]],
-    exclude: Any,  # noqa: ANN401 - checked here
+    exclude: Any,
     names: npt.NDArray[Any],
     *,
     order: str,
@@ -119,7 +119,7 @@ def _parts(
     return parts
 
 
-def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, ...]:  # noqa: ANN401 - checked here
+def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, ...]:
     """One event, or several of which any will do, each once."""
     if isinstance(value, str | int | np.integer):
         items: list[Any] = [value]
@@ -148,7 +148,7 @@ def _labels(wanted: list[tuple[EventName, ...]]) -> tuple[str, ...]:
     return tuple(labels)
 
 
-def _require_known(name: str, events: Any, known: set[Any]) -> None:  # noqa: ANN401 - anything iterable
+def _require_known(name: str, events: Any, known: set[Any]) -> None:
     missing = [item for item in events if item not in known]
     if not missing:
         return

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import as_words, encode_customers
-from crmvalue._core.values import FixedMapping, Given, array_field, own, read_only, stay_frozen
+from crmvalue._core.values import FixedMapping, Given, array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _attribute(name: str, value: ArrayLike) -> Coded:
     words = sorted(item for item in distinct if isinstance(item, str))
     place = dict.fromkeys(distinct, -1) | {word: i for i, word in enumerate(words)}
     code = np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
-    return Coded(np.array(words, dtype=object), own(code))
+    return Coded(np.array(words, dtype=object), hand_over(code))
 
 
 def _items(name: str, value: object) -> list[tuple[Any, Any]]:
@@ -144,11 +144,11 @@ def _items(name: str, value: object) -> list[tuple[Any, Any]]:
     return list(value.items())
 
 
-def _locked(array: npt.NDArray[Any]) -> Any:  # noqa: ANN401 - the array itself
-    return read_only(own(array))
+def _locked(array: npt.NDArray[Any]) -> Any:
+    return read_only(hand_over(array))
 
 
-def _utc() -> Any:  # noqa: ANN401 - for the converter
+def _utc() -> Any:
     return "UTC"
 
 
@@ -161,7 +161,7 @@ def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
     return tuple(as_zone("time_zone", name) for name in names), _locked(code)
 
 
-def _same(left: Any, right: Any) -> bool:  # noqa: ANN401 - a mapping, a pair or an array
+def _same(left: Any, right: Any) -> bool:
     """Whether two fields hold the same values."""
     if isinstance(left, Mapping):
         return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
@@ -177,7 +177,7 @@ def _require_one_kind(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> None:
         raise InputError("customer", "identifiers of one kind, numbers or text", other[0])
 
 
-def _data_field(converter: Any, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def _data_field(converter: Any, **options: Any) -> Any:
     return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_same), **options)
 
 
@@ -186,7 +186,7 @@ def _data_field(converter: Any, **options: Any) -> Any:  # noqa: ANN401 - attrs'
 class Coded:
     """A column as its distinct values and the place of each row's among them."""
 
-    distinct: npt.NDArray[Any] = array_field(lambda value: read_only(own(value)))
+    distinct: npt.NDArray[Any] = array_field(lambda value: read_only(hand_over(value)))
     code: Integers = array_field()
 
 
@@ -258,14 +258,14 @@ def _coded_customers(value: ArrayLike | Coded) -> Coded:
     if isinstance(value, Coded):
         return value
     distinct, code = encode_customers("customer", value)
-    return Coded(distinct, own(code))
+    return Coded(distinct, hand_over(code))
 
 
 def _coded_names(value: ArrayLike | Coded) -> Coded:
     if isinstance(value, Coded):
         return value
     words, code = as_words("name", value)
-    return Coded(np.array(words, dtype=object), own(code))
+    return Coded(np.array(words, dtype=object), hand_over(code))
 
 
 def _times(value: ArrayLike) -> Dates:
@@ -340,9 +340,9 @@ def _second_column(name: str, value: ArrayLike) -> Dates:
     return as_time_column(name, value).astype("datetime64[s]")
 
 
-def _sent_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - attrs' own
+def _sent_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
     """Field for a column of the history, checked unless it was given away."""
-    return array_field(lambda value: read_only(value if isinstance(value, Given) else own(check(name, value))))
+    return array_field(lambda value: read_only(value if isinstance(value, Given) else hand_over(check(name, value))))
 
 
 @stay_frozen
@@ -391,13 +391,13 @@ class MessageHistory:
         none = np.zeros(0, dtype=np.int64)
         words, times = none.astype(np.str_), none.astype("datetime64[s]")
         return cls(
-            customer=own(none),
-            group=own(words),
-            step=own(words),
-            anchor=own(times),
-            sent_at=own(times),
-            channel=own(words),
-            counted=own(none.astype(bool)),
+            customer=hand_over(none),
+            group=hand_over(words),
+            step=hand_over(words),
+            anchor=hand_over(times),
+            sent_at=hand_over(times),
+            channel=hand_over(words),
+            counted=hand_over(none.astype(bool)),
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -447,13 +447,13 @@ class MessageHistory:
         _require_one_kind(self.customer, other.customer)
         return MessageHistory(
             **{
-                field.name: own(np.concatenate((getattr(self, field.name), getattr(other, field.name))))
+                field.name: hand_over(np.concatenate((getattr(self, field.name), getattr(other, field.name))))
                 for field in attrs.fields(MessageHistory)
             }
         )
 
 
-def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a frozen value with columns
+def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
     """All columns of a value; moments in microseconds, which every dataframe takes."""
     return {
         name: column.astype("datetime64[us]") if column.dtype == _SECONDS else column
@@ -461,7 +461,7 @@ def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - 
     }
 
 
-def plain_columns(value: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - a frozen value with columns
+def plain_columns(value: Any) -> dict[str, list[Any]]:
     """All columns of a value as lists of plain values."""
     return {
         name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
@@ -493,6 +493,6 @@ def _moments(name: str, values: list[str]) -> Dates:
     return as_time_column(name, texts, allow_missing=bool(missing)).astype("datetime64[s]")
 
 
-def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a frozen value with columns
+def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:
     parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
     return {name: part for name, part in parts if isinstance(part, np.ndarray)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
 from crmvalue._core.comparisons import newcombe
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -359,7 +359,7 @@ def steps_that_pay(
     worth, with_offer, without, given_away, cost = _step_inputs(
         value, prob_return_with, prob_return_without, benefit, contact_cost
     )
-    return StepsThatPay(gain=own((with_offer - without) * worth - with_offer * given_away - cost))
+    return StepsThatPay(gain=hand_over((with_offer - without) * worth - with_offer * given_away - cost))
 
 
 @stay_frozen
@@ -460,7 +460,9 @@ def best_last_step(
     later = np.cumprod((1 - without)[..., :0:-1], axis=-1)[..., ::-1]  # of the steps after each but the last
     silent = np.concatenate((later, ones), axis=-1)
     step = (with_offer - without) * silent * worth - with_offer * given_away - cost
-    return LastStep(gain_by_last_step=own(np.concatenate((0 * ones, np.cumsum(reached * step, axis=-1)), axis=-1)))
+    return LastStep(
+        gain_by_last_step=hand_over(np.concatenate((0 * ones, np.cumsum(reached * step, axis=-1)), axis=-1))
+    )
 
 
 def _verdict(low: FloatOrArray, high: FloatOrArray, above: str, below: str, neither: str) -> str:

@@ -19,7 +19,7 @@ _ONE, _MANY = ("offer",), ("offers", "caps")  # fields that hold values with a k
 _NAMED = ("steps", "shares", "cases")  # fields that hold values by name
 
 
-def journey_to_json(value: Any) -> str:  # noqa: ANN401 - any of the frozen values
+def journey_to_json(value: Any) -> str:
     """Write a value as JSON text."""
     return json.dumps(_to_plain(value), ensure_ascii=False)
 
@@ -28,7 +28,7 @@ def journey_from_json(text: str, cls: type[_T], *parts: type) -> _T:
     """Read a value of a class whose fields hold values of the classes `parts`; text may stand for an offer."""
     kinds = {kind.__name__: kind for kind in parts}
 
-    def build(fields: Any) -> _T:  # noqa: ANN401 - whatever stands in the text
+    def build(fields: Any) -> _T:
         kind = fields.get("kind")
         if kind != cls.__name__:
             raise ValueError(f"its kind is {kind!r}, not {cls.__name__!r}")
@@ -37,7 +37,7 @@ def journey_from_json(text: str, cls: type[_T], *parts: type) -> _T:
     return read_json(text, build)
 
 
-def _to_plain(value: Any) -> Any:  # noqa: ANN401 - any field
+def _to_plain(value: Any) -> Any:
     if attrs.has(type(value)):
         fields = {field.name: _to_plain(getattr(value, field.name)) for field in attrs.fields(type(value))}
         return {"kind": type(value).__name__, **fields}
@@ -65,7 +65,7 @@ def _read_fields(fields: dict[str, Any], kinds: dict[str, type]) -> dict[str, An
     return read
 
 
-def _read_part(value: Any, kinds: dict[str, type]) -> Any:  # noqa: ANN401 - whatever stands in the text
+def _read_part(value: Any, kinds: dict[str, type]) -> Any:
     if not isinstance(value, dict):
         return value
     kind = value.get("kind")

@@ -15,7 +15,7 @@ from crmvalue.errors import InputError
 __all__ = ["Offer", "as_offer", "as_offers"]
 
 
-def _optional_percent(value: Any) -> float | None:  # noqa: ANN401 - checked here
+def _optional_percent(value: Any) -> float | None:
     if value is None:
         return None
     percent = as_float("percent", value)
@@ -24,7 +24,7 @@ def _optional_percent(value: Any) -> float | None:  # noqa: ANN401 - checked her
     return percent
 
 
-def _optional_amount(value: Any) -> Decimal | None:  # noqa: ANN401 - checked here
+def _optional_amount(value: Any) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):

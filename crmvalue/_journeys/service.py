@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.data import Customers
 from crmvalue.errors import InputError
 
@@ -49,7 +49,7 @@ _NEVER = np.datetime64("NaT", "D")
 _MONDAY = np.datetime64("1970-01-05", "D")  # weeks are counted from this one
 
 
-def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:  # noqa: ANN401 - a date or an array
+def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     """Day of the next service of installed items.
 
     Parameters
@@ -265,13 +265,13 @@ class ServiceCycle:
         order = np.lexsort((kinds, rows))
         rows, kinds, dates = rows[order], kinds[order], dates[order]
         return ServiceDue(
-            row=own(rows),
-            kind=own(np.array(_KINDS)[kinds]),
-            month=own(months[order]),
-            date=own(dates),
-            about=own(about[order]),
-            days_late=own((today - dates).astype(np.int64)),
-            reason=own(np.where(kinds == 3, reasons[rows], "")),
+            row=hand_over(rows),
+            kind=hand_over(np.array(_KINDS)[kinds]),
+            month=hand_over(months[order]),
+            date=hand_over(dates),
+            about=hand_over(about[order]),
+            days_late=hand_over((today - dates).astype(np.int64)),
+            reason=hand_over(np.where(kinds == 3, reasons[rows], "")),
         )
 
     def _follow_ups(self, start: Dates, contacted: Dates, today: np.datetime64) -> tuple[Integers, Integers, Dates]:
@@ -363,10 +363,10 @@ def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, day
     rows = np.nonzero((last >= today) & (last <= today + np.timedelta64(ahead, "D")))[0]
     rows = rows[np.argsort(last[rows], kind="stable")]
     return ExpiringTerms(
-        row=own(rows),
-        term=own(terms[rows]),
-        expires=own(last[rows]),
-        days_left=own((last[rows] - today).astype(np.int64)),
+        row=hand_over(rows),
+        term=hand_over(terms[rows]),
+        expires=hand_over(last[rows]),
+        days_left=hand_over((last[rows] - today).astype(np.int64)),
         n_expired=int(np.count_nonzero(last < today)),
         n_open=int(np.count_nonzero(np.isnat(last))),
     )
@@ -376,7 +376,7 @@ def _same_days(left: Dates, right: Dates) -> bool:
     return np.array_equal(left, right, equal_nan=True)
 
 
-def _days_with_gaps() -> Any:  # noqa: ANN401 - attrs' own
+def _days_with_gaps() -> Any:
     """Field for a column of days that are equal where both are missing."""
     return attrs.field(converter=read_only, eq=attrs.cmp_using(eq=_same_days))
 
@@ -501,7 +501,7 @@ def spread_visits(
     got[placed] = _back_to_plan(np.maximum(planned, got)[placed], room)
     week = np.full(len(day), _NEVER)
     week[order[placed]] = _monday(got[placed] + first)
-    return VisitSchedule(planned_week=own(_monday(np.maximum(_week_of(day), first))), week=own(week))
+    return VisitSchedule(planned_week=hand_over(_monday(np.maximum(_week_of(day), first))), week=hand_over(week))
 
 
 @stay_frozen
@@ -586,14 +586,14 @@ def without_next_step(
     np.maximum.at(last, owner[past], day[past].astype(np.int64))
     rows = np.nonzero(~has_next)[0]
     return WithoutNextStep(
-        row=own(rows),
-        customer=own(base.customer[rows]),
-        last_step=own(last[rows].astype("datetime64[D]")),
+        row=hand_over(rows),
+        customer=hand_over(base.customer[rows]),
+        last_step=hand_over(last[rows].astype("datetime64[D]")),
         n_unknown=int(np.count_nonzero(~known)),
     )
 
 
-def _require_equal_columns(value: Any) -> None:  # noqa: ANN401 - one of the values above
+def _require_equal_columns(value: Any) -> None:
     fields = [field.name for field in attrs.fields(type(value))]
     columns = {name: getattr(value, name) for name in fields if isinstance(getattr(value, name), np.ndarray)}
     (first_name, first), *others = columns.items()
@@ -634,7 +634,7 @@ def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
     return np.array(items, dtype=np.str_)
 
 
-def _week_of(day: Any) -> Any:  # noqa: ANN401 - a date or an array of dates
+def _week_of(day: Any) -> Any:
     """Weeks from that of 5 January 1970 to that of each day."""
     return (day - _MONDAY).astype(np.int64) // 7
 

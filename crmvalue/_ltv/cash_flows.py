@@ -306,11 +306,12 @@ def payback_periods(
     total = present.cumsum(axis=-1)
     covered = total >= due * (1 - _ROUNDING)
     last = covered.argmax(axis=-1)[..., np.newaxis]
-    flow, paid, due = (np.take_along_axis(array, last, axis=-1)[..., 0] for array in (present, total, due))
+    before = np.concatenate([np.zeros_like(total[..., :1]), total[..., :-1]], axis=-1)  # the last flow
+    flow, paid, due = (np.take_along_axis(array, last, axis=-1)[..., 0] for array in (present, before, due))
     periods = last[..., 0] + 1.0
     if as_flag("interpolate", interpolate):
         needed = np.where(flow > 0, flow, 1)  # a first covering flow is above 0; elsewhere the number is not used
-        periods -= np.maximum(paid - due, 0) / needed
+        periods = last[..., 0] + np.clip((due - paid) / needed, 0, 1)
     return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
 
 

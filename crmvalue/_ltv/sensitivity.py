@@ -178,7 +178,7 @@ def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) 
         raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
 
 
-def _is_number(value: Any) -> bool:  # noqa: ANN401 - any argument of any formula
+def _is_number(value: Any) -> bool:
     try:
         return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
     except ValueError:  # a ragged list, which the formula refuses

@@ -35,7 +35,7 @@ def per_unit(**inputs: ArrayLike) -> FloatOrArray:
     return (amount / unit)[()]
 
 
-def amount_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def amount_field(name: str) -> Any:
     """Field for a number >= 0, checked under the name of the field."""
 
     def convert(value: ArrayLike) -> float:
@@ -46,6 +46,6 @@ def amount_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
     return attrs.field(converter=convert)
 
 
-def as_of_field(*, day: bool) -> Any:  # noqa: ANN401 - attrs' own
+def as_of_field(*, day: bool) -> Any:
     """Field `as_of`: a day, or a point in time."""
     return attrs.field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value), eq=str)

@@ -70,7 +70,7 @@ def require_order(start_name: str, start: Dates, end_name: str, end: Dates) -> N
     require(~(end < start), end_name, end, f"at or after `{start_name}`")
 
 
-def waiting_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def waiting_field(name: str) -> Any:
     """Field for a waiting time, infinite where the waits known so far do not tell."""
 
     def convert(value: ArrayLike) -> float:

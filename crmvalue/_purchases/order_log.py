@@ -255,7 +255,7 @@ def find_purchases(
     return purchases, OrderLogCounts(**counts)
 
 
-def start_of_grain(day: Any, grain: str) -> Any:  # noqa: ANN401 - one day number or an array of them
+def start_of_grain(day: Any, grain: str) -> Any:
     """First day of the grain that each day is in, as days since 1970."""
     return (day + _MONDAY) // 7 * 7 - _MONDAY if grain == "week" else day
 

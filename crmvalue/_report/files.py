@@ -182,7 +182,7 @@ def _problem(name: str, sentence: str, value: object = None, count: int = 1) -> 
     return error
 
 
-def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
+def _import_duckdb() -> Any:
     try:
         import duckdb
     except ImportError as error:

@@ -158,7 +158,7 @@ class ModelSummary:
         return cls(**fields)
 
 
-def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ANN401, ARG001 - the hook of attrs
+def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ARG001 - the hook of attrs
     return str(value) if isinstance(value, np.datetime64) else value
 
 
@@ -359,7 +359,7 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
     )
 
 
-def _parameters(model: Any) -> dict[str, float]:  # noqa: ANN401 - any of the models
+def _parameters(model: Any) -> dict[str, float]:
     fields: Mapping[str, Any] = attrs.asdict(model)
     return {name: value for name, value in fields.items() if isinstance(value, float)}
 

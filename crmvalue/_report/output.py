@@ -65,7 +65,7 @@ def _problem(rule: str, value: str, hint: str | None = None) -> InputError:
     return InputError("output", rule, value, hint=hint)
 
 
-def _import_duckdb() -> Any:  # noqa: ANN401 - a module without types
+def _import_duckdb() -> Any:
     try:
         import duckdb
     except ImportError as error:

@@ -12,7 +12,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, read_json
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import Given, array_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.values import Given, array_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._segmentation.migration import are_texts, as_comparable
 from crmvalue._segmentation.rules import (
     AllOf,
@@ -57,13 +57,13 @@ def _segment_names(value: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def _customer_column(value: Any) -> npt.NDArray[Any] | None:  # noqa: ANN401 - whatever numpy.asarray takes
+def _customer_column(value: Any) -> npt.NDArray[Any] | None:
     if value is None or isinstance(value, Given):
         return value if value is None else read_only(value)
     distinct, code = encode_customers("customer", value)
     if len(distinct) != len(code):
         raise InputError("customer", "all different", f"{len(distinct)} different ones in {len(code)} rows")
-    return read_only(own(distinct[code]))
+    return read_only(hand_over(distinct[code]))
 
 
 def _as_of(value: ArrayLike) -> np.datetime64:
@@ -447,7 +447,7 @@ def evaluate_segments(
         for line, segment in zip(bits, chosen, strict=True):
             line[at] = np.packbits(_evaluate(segment.rule, tests, used, met, rows))
     return SegmentMembership(
-        names=tuple(segment.name for segment in chosen), bits=own(bits), n_customers=n, as_of=today, customer=ids
+        names=tuple(segment.name for segment in chosen), bits=hand_over(bits), n_customers=n, as_of=today, customer=ids
     )
 
 
@@ -464,14 +464,14 @@ def _read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
-def _read_customers(customer: ArrayLike, n: int) -> Any:  # noqa: ANN401 - checked and given away
+def _read_customers(customer: ArrayLike, n: int) -> Any:
     distinct, code = encode_customers("customer", customer)
     if len(code) != n or len(distinct) != n:
         raise InputError("customer", f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
-    return own(distinct[code])
+    return hand_over(distinct[code])
 
 
-def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - a function of rows
+def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> Any:
     """Prepare a condition as a function from rows to who meets it."""
     column = data[condition.column, condition.measure]
     operator, value = condition.operator, condition.value
@@ -503,7 +503,7 @@ _COMPARE: dict[str, Any] = {
 }
 
 
-def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] | None) -> Any:  # noqa: ANN401 - see above
+def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] | None) -> Any:
     """Prepare a condition on codes: of a flag 0 and 1, of a text its place among the words, -1 where missing."""
     operator, value = condition.operator, condition.value
     if operator == "missing":
@@ -530,7 +530,7 @@ def _any_equal(column: npt.NDArray[Any], values: Sequence[Any]) -> Bools:
     return found
 
 
-def _day_numbers(value: Any) -> Any:  # noqa: ANN401 - a date or a tuple of dates
+def _day_numbers(value: Any) -> Any:
     if isinstance(value, tuple):
         return tuple(_day_numbers(item) for item in value)
     return float(np.datetime64(value, "D").astype(np.int64))
@@ -576,10 +576,10 @@ def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChange
         column[:] = size_before, size_now, size_now - stayed, size_before - stayed
     return SegmentChanges(
         names=names,
-        size_before=own(counts[0]),
-        size_now=own(counts[1]),
-        n_entered=own(counts[2]),
-        n_left=own(counts[3]),
+        size_before=hand_over(counts[0]),
+        size_now=hand_over(counts[1]),
+        n_entered=hand_over(counts[2]),
+        n_left=hand_over(counts[3]),
         n_new_customers=now.n_customers - n_matched,
         n_gone_customers=before.n_customers - n_matched,
         added=tuple(name for name in now.names if name not in before.names),

@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_fraction, as_text, as_whole_number, to_array
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -237,9 +237,9 @@ def migration_matrix(
     gone[match[stayed]] = False
     return Migration(
         states=known,
-        counts=own(pairs),
-        n_new=own(np.bincount(today[~stayed], minlength=k)),
-        n_gone=own(np.bincount(then[gone], minlength=k)),
+        counts=hand_over(pairs),
+        n_new=hand_over(np.bincount(today[~stayed], minlength=k)),
+        n_gone=hand_over(np.bincount(then[gone], minlength=k)),
         value_before=None if value_before is None else _sums("value_before", value_before, then, k),
         value_now=None if value_now is None else _sums("value_now", value_now, today, k),
         level=share,
@@ -332,11 +332,11 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
     return match
 
 
-def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:  # noqa: ANN401 - checked and given away
+def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:
     column = as_column(name, value)
     if len(column) != len(code):
         raise InputError(name, f"one for each of the {len(code)} customers", len(column))
-    return own(group_sums(code, column, k))
+    return hand_over(group_sums(code, column, k))
 
 
 def _movement(before: int, now: int) -> str:

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._core.values import array_field, count_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ _MOST_BINS = 100
 _LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
 
 
-def _breaks(name: str, endless: float) -> Any:  # noqa: ANN401 - attrs' own
-    def convert(value: Any) -> npt.NDArray[np.float64]:  # noqa: ANN401 - whatever numpy.asarray takes
+def _breaks(name: str, endless: float) -> Any:
+    def convert(value: Any) -> npt.NDArray[np.float64]:
         if not np.iterable(value):
             raise InputError(name, "a column of break points", value)
         is_endless = [isinstance(item, float | np.floating) and item == endless for item in value]
@@ -330,9 +330,9 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
     days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
     return RfmScores(
-        r_score=own(_score(-days, -breaks.days_since_last)),
-        f_score=own(_score(count, breaks.n_purchases)),
-        m_score=own(_score(money, breaks.spend)),
+        r_score=hand_over(_score(-days, -breaks.days_since_last)),
+        f_score=hand_over(_score(count, breaks.n_purchases)),
+        m_score=hand_over(_score(money, breaks.spend)),
     )
 
 
@@ -400,7 +400,7 @@ def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
     return found
 
 
-def _score(value: Floats, breaks: Floats) -> Any:  # noqa: ANN401 - small whole numbers
+def _score(value: Floats, breaks: Floats) -> Any:
     """One more for each break point below the value."""
     score = np.ones(value.shape, dtype=np.uint8)
     for point in breaks.tolist():

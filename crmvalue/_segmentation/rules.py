@@ -155,7 +155,7 @@ class Condition:
         require_choice(f"operator on {self.column}", self.operator, _OPERATORS[self.type])
         object.__setattr__(self, "value", self._read_value())  # frozen, but checked as a whole
 
-    def _read_value(self) -> Any:  # noqa: ANN401 - as `value`
+    def _read_value(self) -> Any:
         name = f"{self.column} {self.operator}"
         if self.operator in ("true", "false", "missing"):
             if self.value is not None:

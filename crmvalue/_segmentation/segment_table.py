@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_text, as_whole_number, read_json, require, require_choice, to_array
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ class Inversion(NamedTuple):
     worse_cell_group: str
 
 
-def _texts(field: str) -> Any:  # noqa: ANN401 - attrs' own
+def _texts(field: str) -> Any:
     def convert(value: Iterable[str]) -> tuple[str, ...]:
         if isinstance(value, str) or not np.iterable(value):
             raise InputError(field, "a sequence of texts", value)
@@ -147,7 +147,7 @@ def _whole(value: ArrayLike) -> npt.NDArray[np.uint8]:
     if cells.dtype.kind not in "iu" or types & {bool, np.bool_}:
         raise InputError("cells", "whole numbers", value)
     require((cells >= 0) & (cells < _MOST_GROUPS), "cells", cells, f"whole numbers from 0 to {_MOST_GROUPS - 1}")
-    return read_only(own(cells.astype(np.uint8)))
+    return read_only(hand_over(cells.astype(np.uint8)))
 
 
 @stay_frozen

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_day, as_text, read_json
-from crmvalue._core.values import array_field, number_column, own, stay_frozen
+from crmvalue._core.values import array_field, hand_over, number_column, stay_frozen
 from crmvalue._segmentation.migration import encode_labels, group_sums
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
@@ -26,7 +26,7 @@ __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "su
 _ROUNDING = 1e-12  # of a value, by which sums and means of the same customers may differ
 
 
-def _text_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _text_field(name: str) -> Any:
     return attrs.field(converter=lambda value: _texts(name, value))
 
 
@@ -265,7 +265,12 @@ def summarise_segments(
         n, sums = np.append(n, 0), np.append(sums, 0.0)  # for groups without customers
         order = np.array([place.get(name, len(labels)) for name in names])
     return SegmentSummary(
-        names=names, n_customers=own(n[order]), value=own(sums[order]), meanings=meanings, actions=actions, as_of=as_of
+        names=names,
+        n_customers=hand_over(n[order]),
+        value=hand_over(sums[order]),
+        meanings=meanings,
+        actions=actions,
+        as_of=as_of,
     )
 
 
@@ -316,7 +321,7 @@ def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> Segmen
     for summary in (before, now):
         place = {name: i for i, name in enumerate(summary.names)}
         for column, empty in ((summary.value, 0.0), (summary.mean_value, np.nan)):
-            columns.append(own(np.array([column[place[name]] if name in place else empty for name in names])))
+            columns.append(hand_over(np.array([column[place[name]] if name in place else empty for name in names])))
     return SegmentValueChanges(
         names=names, value_before=columns[0], mean_before=columns[1], value_now=columns[2], mean_now=columns[3]
     )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 
 def _customer_column(value: ArrayLike) -> npt.NDArray[Any]:
     distinct, code = encode_customers("customer", value)
-    return read_only(own(distinct[code]))
+    return read_only(hand_over(distinct[code]))
 
 
 @stay_frozen

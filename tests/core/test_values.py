@@ -35,8 +35,8 @@ from crmvalue._core.values import (
     checked_field,
     count_field,
     float_column,
+    hand_over,
     number_column,
-    own,
     read_only,
     stay_frozen,
 )
@@ -97,7 +97,7 @@ class TestReadOnly:
 
     def test_what_is_given_away_is_not_copied(self):
         mine = np.array([1, 2])
-        assert read_only(own(mine)) is mine
+        assert read_only(hand_over(mine)) is mine
         assert not mine.flags.writeable
 
 
@@ -131,7 +131,7 @@ class TestFloatColumn:
 
     def test_what_is_given_away_is_neither_checked_nor_copied(self):
         mine = np.array([np.inf])
-        assert Columns(number=own(mine)).number is mine
+        assert Columns(number=hand_over(mine)).number is mine
 
     def test_a_needed_column_has_no_default(self):
         with pytest.raises(TypeError, match="number"):

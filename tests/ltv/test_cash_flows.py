@@ -8,7 +8,7 @@ import math
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from crmvalue import ltv
@@ -356,6 +356,7 @@ class TestPaybackPeriods:
         assert found == pytest.approx(payback(flows, cost, rate, **options), rel=1e-9)  # where a flow just suffices
 
     @given(st.lists(positive_money, min_size=1, max_size=15), positive_money, st.floats(0.01, 1))
+    @example([134784736.0], 1e-6, 0.01171875)  # a cost far below the first flow
     def test_discounting_and_cost_only_delay(self, flows, cost, rate):
         plain = ltv.payback_periods(flows, cost, timing="end", interpolate=True)
         assert ltv.payback_periods(flows, cost, discount_rate=rate, timing="end", interpolate=True) >= plain

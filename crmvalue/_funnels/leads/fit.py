@@ -10,8 +10,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import FixedMapping, array_field, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import FixedMapping, array_field, hand_over, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -264,8 +264,8 @@ def fit_lead_score(
     return LeadScoreFit(
         names=words,
         intercept=intercept,
-        coefficient=own(coefficient),
-        standardised=own(np.where(varies, solved.beta[1:], 0.0)),
+        coefficient=hand_over(coefficient),
+        standardised=hand_over(np.where(varies, solved.beta[1:], 0.0)),
         penalty=weight,
         n_train=len(y_train),
         n_holdout=len(y_held),
@@ -287,7 +287,7 @@ class _Solved(NamedTuple):
     n_steps: int
 
 
-def _in_order(X: Any, names: object) -> Any:  # noqa: ANN401, N803 - the usual name of a matrix of columns
+def _in_order(X: Any, names: object) -> Any:  # noqa: N803 - the usual name of a matrix of columns
     """Columns of a dataframe in the order of the names; a plain array has no names to go by."""
     if not hasattr(X, "columns") or isinstance(names, str) or not isinstance(names, Iterable):
         return X
@@ -332,7 +332,7 @@ def _hold_out(won: npt.NDArray[np.bool_], share: float, rng: np.random.Generator
     return held
 
 
-def _expit(x: Any) -> Any:  # noqa: ANN401 - a number or an array of them
+def _expit(x: Any) -> Any:
     from scipy import special
 
     return special.expit(x)

@@ -23,8 +23,8 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _days(value: object) -> tuple[str, ...]:
 
 
 def _holidays(value: ArrayLike) -> Dates:
-    return read_only(own(np.unique(as_day_column("holidays", value))))
+    return read_only(hand_over(np.unique(as_day_column("holidays", value))))
 
 
 def _clock(name: str, value: object) -> str:
@@ -402,14 +402,14 @@ def follow_up_tasks(
     tasks = np.array([by_event[name].task if name in by_event else "" for name in names.tolist()], dtype=object)
     return FollowUpTasks(
         as_of=now,
-        row=own(opened),
-        customer=own(people[person[opened]]),
-        event=own(names[kind[opened]]),
-        task=own(tasks[kind[opened]].astype(str)),
-        time=own(times[opened]),
-        due=own(due[opened]),
-        done=own(is_done),
-        late=own(np.where(is_done, finish, now) > due[opened]),
+        row=hand_over(opened),
+        customer=hand_over(people[person[opened]]),
+        event=hand_over(names[kind[opened]]),
+        task=hand_over(tasks[kind[opened]].astype(str)),
+        time=hand_over(times[opened]),
+        due=hand_over(due[opened]),
+        done=hand_over(is_done),
+        late=hand_over(np.where(is_done, finish, now) > due[opened]),
         n_later=int((~known).sum()),
         n_without_rule=int(known.sum()) - len(opened),
         unmet=tuple(sorted(set(by_event) - set(names.tolist()))),

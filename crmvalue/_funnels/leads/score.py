@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.labels import columns_of
-from crmvalue._core.values import array_field, checked_field, own, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,11 +58,11 @@ def _points(name: str, value: ArrayLike) -> float:
     return points
 
 
-def _bound(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _bound(name: str) -> Any:
     return attrs.field(converter=lambda value: None if value is None else as_float(name, value), default=None)
 
 
-def _above_zero(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _above_zero(name: str) -> Any:
     return attrs.field(converter=lambda value: None if value is None else as_positive(name, value), default=None)
 
 
@@ -338,7 +338,7 @@ class LeadScores:
         return {name: getattr(self, name) for name in names}
 
 
-def _many(name: str, kind: type[_T]) -> Any:  # noqa: ANN401 - attrs' own
+def _many(name: str, kind: type[_T]) -> Any:
     def convert(value: object) -> tuple[_T, ...]:
         if isinstance(value, str) or not isinstance(value, Iterable):
             raise InputError(name, f"{kind.__name__} values", value)
@@ -468,15 +468,15 @@ class LeadScore:
         engagement = np.bincount(row[~is_fit], weights=points[~is_fit], minlength=leads.n).astype(np.float64)
         return LeadScores(
             as_of=now,
-            customer=own(leads.customer),
-            fit=own(fit),
-            engagement=own(engagement),
-            grade=own(self._grade(fit + engagement, previous_grade)),
+            customer=hand_over(leads.customer),
+            fit=hand_over(fit),
+            engagement=hand_over(engagement),
+            grade=hand_over(self._grade(fit + engagement, previous_grade)),
             rule=tuple([rule.label for rule in self.fit] + [signal.event for signal in self.signals]),
-            item_row=own(row[order]),
-            item_rule=own(rule[order]),
-            item_points=own(points[order]),
-            item_events=own(n_events[order]),
+            item_row=hand_over(row[order]),
+            item_rule=hand_over(rule[order]),
+            item_points=hand_over(points[order]),
+            item_events=hand_over(n_events[order]),
             n_rules_of_fit=len(self.fit),
             **counts,
         )
@@ -511,7 +511,7 @@ class LeadScore:
             If the text is not what :meth:`to_json` wrote.
         """
 
-        def build(fields: Any) -> LeadScore:  # noqa: ANN401 - whatever stands in the text
+        def build(fields: Any) -> LeadScore:
             kinds = {"fit": FitRule, "signals": Signal, "grades": Grade}
             parts: dict[str, Any] = {name: [kind(**item) for item in fields.pop(name)] for name, kind in kinds.items()}
             return cls(**parts, **fields)
@@ -572,7 +572,7 @@ def _require_distinct(name: str, words: list[str]) -> None:
             raise InputError(name, "of different names", word)
 
 
-def _fine(points: Any) -> Any:  # noqa: ANN401 - a number or an array of them
+def _fine(points: Any) -> Any:
     return np.rint(points * _FINE) / _FINE
 
 

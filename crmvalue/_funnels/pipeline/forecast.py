@@ -21,8 +21,8 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -318,8 +318,8 @@ def forecast_pipeline(
         standard_deviation=_deviation(a, p),
         level=level,
         method=found.method,
-        total=own(found.total),
-        prob_total=own(found.prob),
+        total=hand_over(found.total),
+        prob_total=hand_over(found.prob),
         by_month=by_month,
         by_group=by_group,
     )
@@ -333,7 +333,7 @@ class Distribution(NamedTuple):
     method: str
 
 
-def _as_months(value: Any) -> Any:  # noqa: ANN401 - as given, and an array of months
+def _as_months(value: Any) -> Any:
     items, _ = to_array("month", value, "a column of months or days")
     if items.dtype.kind == "M":
         return as_day_column("month", items.astype("datetime64[D]")).astype("datetime64[M]")
@@ -359,7 +359,7 @@ def _deviation(a: Floats, p: Floats) -> float:
     return math.sqrt(float(np.sum(a * a * p * (1 - p))))
 
 
-def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:  # noqa: ANN401 - months or identifiers
+def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:
     k = len(labels)
     order = np.argsort(code, kind="stable")
     n_deals = np.bincount(code, minlength=k)
@@ -369,13 +369,13 @@ def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: s
     low, high = np.array([_ends(one, level) for one in found]).reshape(-1, 2).T
     return PipelineTable(
         label=labels,
-        n_deals=own(n_deals),
-        amount=own(np.bincount(code, weights=a, minlength=k)),
-        expected=own(np.bincount(code, weights=a * p, minlength=k)),
-        standard_deviation=own(np.sqrt(np.bincount(code, weights=a * a * p * (1 - p), minlength=k))),
-        low=own(low.copy()),
-        high=own(high.copy()),
-        method=own(np.array([one.method for one in found])),
+        n_deals=hand_over(n_deals),
+        amount=hand_over(np.bincount(code, weights=a, minlength=k)),
+        expected=hand_over(np.bincount(code, weights=a * p, minlength=k)),
+        standard_deviation=hand_over(np.sqrt(np.bincount(code, weights=a * a * p * (1 - p), minlength=k))),
+        low=hand_over(low.copy()),
+        high=hand_over(high.copy()),
+        method=hand_over(np.array([one.method for one in found])),
     )
 
 

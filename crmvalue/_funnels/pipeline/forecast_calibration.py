@@ -18,8 +18,8 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
 from crmvalue._funnels.pipeline.stage_probabilities import share_interval
 
@@ -228,10 +228,10 @@ def forecast_calibration(
             "p_value_amount": _two_tails(a, p, y),
         }
     return ForecastCalibration(
-        edge=own(edge),
-        n_deals=own(np.bincount(bin_, minlength=n)),
-        n_won=own(np.bincount(bin_[y], minlength=n)),
-        expected=own(np.bincount(bin_, weights=p, minlength=n)),
+        edge=hand_over(edge),
+        n_deals=hand_over(np.bincount(bin_, minlength=n)),
+        n_won=hand_over(np.bincount(bin_[y], minlength=n)),
+        expected=hand_over(np.bincount(bin_, weights=p, minlength=n)),
         level=level,
         brier_score=float(np.mean((p - y) ** 2)),
         brier_score_constant=float(rate * (1 - rate)),

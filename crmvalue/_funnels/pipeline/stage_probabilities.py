@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._funnels.counts import Funnel
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -51,8 +51,10 @@ def _stages(value: object) -> tuple[str, ...]:
     return stages
 
 
-def _counts(name: str) -> Any:  # noqa: ANN401 - attrs' own
-    return array_field(lambda value: read_only(own(as_counts(**{name: as_column(name, value)})[0].astype(np.int64))))
+def _counts(name: str) -> Any:
+    return array_field(
+        lambda value: read_only(hand_over(as_counts(**{name: as_column(name, value)})[0].astype(np.int64)))
+    )
 
 
 @stay_frozen

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
-from crmvalue._core.values import array_field, checked_field, own, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
 from crmvalue._journeys.json import journey_from_json, journey_to_json
 from crmvalue._journeys.kinds.trigger import (
     cascade_candidates,
@@ -36,7 +36,7 @@ _MOST_MONTHS = 1200
 _STATES = ("active", "in cascade", "churned")
 
 
-def _optional_days(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+def _optional_days(name: str, value: Any) -> int | None:
     return None if value is None else as_whole_number(name, value, low=0, high=3660)
 
 
@@ -287,7 +287,7 @@ class Cascade:
         anchor = as_days("last_purchase", last_purchase)
         months = np.array(self.months, dtype=np.int64)
         return CascadeSteps(
-            months=own(months),
+            months=hand_over(months),
             dates=add_months(anchor[..., np.newaxis], months),
             offers=tuple(self.offer_of(i) for i in range(len(months))),
             churned_on=add_months(anchor, self.end_month),
@@ -400,9 +400,9 @@ class Cascade:
             open_ &= ~(reacted > anchor[rows])
         rows, step, date = rows[open_], step[open_], date[open_]
         return CascadeDue(
-            row=own(rows),
-            month=own(months[step]),
-            date=own(date),
+            row=hand_over(rows),
+            month=hand_over(months[step]),
+            date=hand_over(date),
             offer=tuple(self.offer_of(i) for i in step.tolist()),
         )
 

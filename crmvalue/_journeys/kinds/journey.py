@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import stable_draw
-from crmvalue._core.values import FixedMapping, array_field, checked_field, own, stay_frozen
+from crmvalue._core.values import FixedMapping, array_field, checked_field, hand_over, stay_frozen
 from crmvalue._journeys.data import Customers, Events, MessageHistory, table_columns
 from crmvalue._journeys.json import journey_from_json, journey_to_json
 from crmvalue._journeys.kinds.steps import (
@@ -60,7 +60,7 @@ _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
 _DAY = np.timedelta64(1, "D")
 
 
-def _steps(name: str, value: Any) -> FixedMapping[str, Step]:  # noqa: ANN401 - checked here
+def _steps(name: str, value: Any) -> FixedMapping[str, Step]:
     if not isinstance(value, Mapping) or not value:
         raise InputError(name, "a mapping from names to steps, in their order", value)
     steps: dict[str, Step] = {}
@@ -77,7 +77,7 @@ def _steps(name: str, value: Any) -> FixedMapping[str, Step]:  # noqa: ANN401 - 
     return FixedMapping(steps)
 
 
-def _reentry(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
+def _reentry(name: str, value: Any) -> str:
     text = " ".join(as_text(name, value).lower().split())
     if text in _REENTRY:
         return text
@@ -87,7 +87,7 @@ def _reentry(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
         raise InputError(name, f"one of {_REENTRY}, or {error.rule}", value) from error
 
 
-def _optional_day(name: str, value: Any) -> np.datetime64 | None:  # noqa: ANN401 - checked here
+def _optional_day(name: str, value: Any) -> np.datetime64 | None:
     return None if value is None else as_day(name, value)
 
 
@@ -304,12 +304,12 @@ class Journey:
         outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))
         names = np.array([*self.steps, END])
         return JourneyRuns(
-            customer=own(customers.customer[row]),
-            entered=own(entered),
-            step=own(names[np.where(finished, len(self.steps), walk.place)]),
-            since=own(np.where(finished, walk.finished, walk.since)),
-            outcome=own(np.where(finished, "finished", outcome)),
-            ended=own(np.where(finished, walk.finished, over)),
+            customer=hand_over(customers.customer[row]),
+            entered=hand_over(entered),
+            step=hand_over(names[np.where(finished, len(self.steps), walk.place)]),
+            since=hand_over(np.where(finished, walk.finished, walk.since)),
+            outcome=hand_over(np.where(finished, "finished", outcome)),
+            ended=hand_over(np.where(finished, walk.finished, over)),
         )
 
     def to_json(self) -> str:

@@ -114,17 +114,17 @@ def _needed_target(name: str, value: object) -> str:
     return name_of(name, value)
 
 
-def _optional_channels(name: str, value: Any) -> tuple[str, ...] | None:  # noqa: ANN401 - checked here
+def _optional_channels(name: str, value: Any) -> tuple[str, ...] | None:
     return None if value is None else channels_of(name, value)
 
 
-def _cases(name: str, value: Any) -> FixedMapping[str, str]:  # noqa: ANN401 - checked here
+def _cases(name: str, value: Any) -> FixedMapping[str, str]:
     if not isinstance(value, Mapping) or not value:
         raise InputError(name, "a mapping from values of the attribute to names of steps", value)
     return FixedMapping({as_text(name, case): _needed_target(name, step) for case, step in value.items()})
 
 
-def _shares(name: str, value: Any) -> FixedMapping[str, float]:  # noqa: ANN401 - checked here
+def _shares(name: str, value: Any) -> FixedMapping[str, float]:
     if not isinstance(value, Mapping) or len(value) < 2:
         raise InputError(name, "a mapping from the names of at least two steps to their shares", value)
     shares = FixedMapping({name_of(name, step): as_float(name, share) for step, share in value.items()})
@@ -138,7 +138,7 @@ def in_their_order(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple(mapping.items())
 
 
-def _then(check: Any = _target, *, name: str = "then", **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def _then(check: Any = _target, *, name: str = "then", **options: Any) -> Any:
     return checked_field(name, check, kw_only=True, **({"default": None} if check is _target else {}), **options)
 
 

@@ -167,7 +167,7 @@ def moment(row: Integers, time: Dates) -> Integers:
     return key
 
 
-def words_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def words_of(name: str, value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (name_of(name, value),)
     if not isinstance(value, Iterable):
@@ -175,71 +175,71 @@ def words_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checke
     return tuple(name_of(name, word) for word in value)
 
 
-def channels_of(name: str, value: Any) -> tuple[str, ...]:  # noqa: ANN401 - checked here
+def channels_of(name: str, value: Any) -> tuple[str, ...]:
     words = words_of(name, value)
     if not words or len(set(words)) != len(words):
         raise InputError(name, "at least one channel, each once, the preferred one first", value)
     return words
 
 
-def _optional_name(name: str, value: Any) -> str | None:  # noqa: ANN401 - checked here
+def _optional_name(name: str, value: Any) -> str | None:
     return None if value is None else name_of(name, value)
 
 
-def _optional_offer(name: str, value: Any) -> Offer | None:  # noqa: ANN401 - checked here
+def _optional_offer(name: str, value: Any) -> Offer | None:
     return None if value is None else as_offer(name, value)
 
 
-def name_of(name: str, value: Any) -> str:  # noqa: ANN401 - checked here
+def name_of(name: str, value: Any) -> str:
     text = as_text(name, value)
     if not text.strip():
         raise InputError(name, "a text that is not empty", value)
     return text
 
 
-def name_field(**options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def name_field(**options: Any) -> Any:
     """Field for the name of a journey."""
     return checked_field("name", name_of, **options)
 
 
-def segment_field() -> Any:  # noqa: ANN401 - attrs' own
+def segment_field() -> Any:
     """Field for the segment whose customers a journey is for; None for all."""
     return checked_field("segment", _optional_name, default=None, kw_only=True)
 
 
-def channels_field() -> Any:  # noqa: ANN401 - attrs' own
+def channels_field() -> Any:
     """Field for channels, the preferred one first."""
     return checked_field("channels", channels_of, default=("email",), kw_only=True)
 
 
-def purpose_field() -> Any:  # noqa: ANN401 - attrs' own
+def purpose_field() -> Any:
     """Field for the purpose to which a customer has to have agreed."""
     return checked_field("purpose", name_of, default="marketing", kw_only=True)
 
 
-def offer_field() -> Any:  # noqa: ANN401 - attrs' own
+def offer_field() -> Any:
     """Field for what a message offers."""
     return checked_field("offer", _optional_offer, default=None, kw_only=True)
 
 
-def hour_field() -> Any:  # noqa: ANN401 - attrs' own
+def hour_field() -> Any:
     """Field for the local hour of sending."""
     return whole_field("send_hour", 0, 23, default=10)
 
 
-def flag_field(name: str, *, default: bool) -> Any:  # noqa: ANN401 - attrs' own
+def flag_field(name: str, *, default: bool) -> Any:
     """Field for True or False."""
     return checked_field(name, as_flag, default=default, kw_only=True)
 
 
-def whole_field(name: str, low: int, high: int, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def whole_field(name: str, low: int, high: int, **options: Any) -> Any:
     """Field for a whole number from low to high."""
     return checked_field(
         name, lambda field, value: as_whole_number(field, value, low=low, high=high), kw_only=True, **options
     )
 
 
-def _hours(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
+def _hours(name: str, value: Any) -> float:
     hours = as_positive(name, value, zero=True)
     if hours > _MOST_HOURS:
         raise InputError(name, f"from 0 to {_MOST_HOURS}", hours)
@@ -486,17 +486,17 @@ class TriggerJourney:
         return self.name
 
     @classmethod
-    def abandoned_cart(cls, name: str = "abandoned cart", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+    def abandoned_cart(cls, name: str = "abandoned cart", **options: Any) -> TriggerJourney:
         """Remind of a cart that was left: an hour after "cart", unless "purchase"."""
         return cls(name, **{"event": "cart", "wait_hours": 1.0, "unless": "purchase", **options})
 
     @classmethod
-    def welcome(cls, name: str = "welcome", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+    def welcome(cls, name: str = "welcome", **options: Any) -> TriggerJourney:
         """Welcome a new customer: at once after "first purchase", once in his life."""
         return cls(name, **{"event": "first purchase", "once": True, **options})
 
     @classmethod
-    def no_second_purchase(cls, days: int = 30, name: str = "no second purchase", **options: Any) -> TriggerJourney:  # noqa: ANN401 - fields
+    def no_second_purchase(cls, days: int = 30, name: str = "no second purchase", **options: Any) -> TriggerJourney:
         """Ask for the second purchase: so many days after "first purchase", unless "purchase" came after it."""
         wait = 24.0 * as_whole_number("days", days, low=1)
         return cls(

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, read_json, require_choice
-from crmvalue._core.values import array_field, own, stay_frozen
+from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue._journeys.data import MessageHistory, plain_columns, read_table, table_columns
 from crmvalue.errors import InputError
 
@@ -150,8 +150,8 @@ class Plan:
         """
         sent = self.decision == "send"
         names = ("customer", "group", "step", "anchor", "channel", "counted")
-        columns = {name: own(getattr(self, name)[sent]) for name in names}
-        return MessageHistory(sent_at=own(self.send_time[sent]), **columns)
+        columns = {name: hand_over(getattr(self, name)[sent]) for name in names}
+        return MessageHistory(sent_at=hand_over(self.send_time[sent]), **columns)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind; moments in the unit that each of them takes."""
@@ -196,7 +196,9 @@ def _escaped(words: list[Any]) -> list[str]:
 
 def concatenate(parts: list[Plan]) -> Plan:
     """Put plans one after the other."""
-    columns = {name: own(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()}
+    columns = {
+        name: hand_over(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()
+    }
     return Plan(**columns, **{name: getattr(parts[-1], name) for name in _COUNTS})
 
 

@@ -30,7 +30,7 @@ from crmvalue._core.calendar import local_to_utc, skip_quiet_hours
 from crmvalue._core.checks import as_day, as_whole_number, require
 from crmvalue._core.customers import stable_draw
 from crmvalue._core.keys import row_keys
-from crmvalue._core.values import own
+from crmvalue._core.values import hand_over
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.kinds.cascade import Cascade
 from crmvalue._journeys.kinds.journey import Journey
@@ -334,20 +334,22 @@ def _plan_day(
     words = np.array(DECISIONS)[decision]
     sent = decision == _SEND
     return Plan(
-        run=own(np.full(len(rank), today)),
-        customer=own(ids[rank]),
-        journey=own(np.array([journey.name for journey in journeys])[table.journey]),
-        step=own(np.array(labels)[table.step] if labels else np.zeros(0, dtype=np.str_)),
-        group=own(group_names[group]),
-        anchor=own(table.anchor),
-        planned=own(table.planned),
-        send_time=own(send),
-        expires=own(table.expires),
-        send_time_utc=own(_to_utc(send, customers, table.row)),
-        channel=own(np.where(sent, np.array([*channel_names, ""])[used], "")),
-        offer=own(np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)[table.place]),
-        decision=own(words),
-        counted=own(~exempt),
+        run=hand_over(np.full(len(rank), today)),
+        customer=hand_over(ids[rank]),
+        journey=hand_over(np.array([journey.name for journey in journeys])[table.journey]),
+        step=hand_over(np.array(labels)[table.step] if labels else np.zeros(0, dtype=np.str_)),
+        group=hand_over(group_names[group]),
+        anchor=hand_over(table.anchor),
+        planned=hand_over(table.planned),
+        send_time=hand_over(send),
+        expires=hand_over(table.expires),
+        send_time_utc=hand_over(_to_utc(send, customers, table.row)),
+        channel=hand_over(np.where(sent, np.array([*channel_names, ""])[used], "")),
+        offer=hand_over(
+            np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)[table.place]
+        ),
+        decision=hand_over(words),
+        counted=hand_over(~exempt),
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )
@@ -465,7 +467,7 @@ def _cool_down(
     past: Past,
     group: Integers,
     decision: npt.NDArray[np.uint8],
-    decide: Any,  # noqa: ANN401 - the function of the run
+    decide: Any,
 ) -> None:
     days = [j.cool_down_days if isinstance(j, TriggerJourney) else 0 for j in journeys]
     once = [isinstance(j, TriggerJourney) and j.once for j in journeys]

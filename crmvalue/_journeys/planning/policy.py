@@ -10,7 +10,7 @@ import attrs
 
 from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, checked_field, own, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.json import journey_from_json, journey_to_json
 from crmvalue._journeys.kinds.trigger import name_of
 from crmvalue.errors import InputError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["FrequencyCap", "Policy"]
 
 
-def _optional_days(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+def _optional_days(name: str, value: Any) -> int | None:
     return None if value is None else as_whole_number(name, value, low=1, high=3660)
 
 
@@ -73,7 +73,7 @@ def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
     return caps
 
 
-def _hours(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - checked here
+def _hours(value: Any) -> tuple[int, int] | None:
     if value is None:
         return None
     if isinstance(value, str | AbstractSet | Mapping) or not isinstance(value, Iterable):  # a set has no first hour
@@ -85,14 +85,14 @@ def _hours(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - checked here
 
 
 def _suppressed(value: ArrayLike) -> npt.NDArray[Any]:
-    return read_only(own(encode_customers("suppressed", value)[0]))
+    return read_only(hand_over(encode_customers("suppressed", value)[0]))
 
 
-def _share(name: str, value: Any) -> float:  # noqa: ANN401 - checked here
+def _share(name: str, value: Any) -> float:
     return as_fraction(name, value, closed=True)
 
 
-def _optional_count(name: str, value: Any) -> int | None:  # noqa: ANN401 - checked here
+def _optional_count(name: str, value: Any) -> int | None:
     return None if value is None else as_whole_number(name, value, low=0)
 
 

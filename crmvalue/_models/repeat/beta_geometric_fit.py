@@ -227,7 +227,7 @@ def log_likelihood_derivatives(
 
 
 def fit(
-    make: Any,  # noqa: ANN401 - the class of the model
+    make: Any,
     history: PurchaseHistory,
     early: int,
     priors: Mapping[str, tuple[float, float]] | None,

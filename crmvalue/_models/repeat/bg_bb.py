@@ -39,7 +39,7 @@ _MOST = 100_000  # opportunities
 _CHUNK = 1 << 20  # terms that are held at once
 
 
-def _column(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _column(name: str) -> Any:
     return array_field(lambda value: read_only(as_column(name, value)))
 
 

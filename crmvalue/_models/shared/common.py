@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_floats, as_positive, require, require_choice
-from crmvalue._core.values import own
+from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
@@ -77,14 +77,14 @@ def per_customer(name: str, array: npt.NDArray[np.float64], n_customers: int) ->
     return np.broadcast_to(array, (n_customers,))
 
 
-def take(history: PurchaseHistory, rows: Any, recency: Floats | None = None) -> PurchaseHistory:  # noqa: ANN401 - places of customers
+def take(history: PurchaseHistory, rows: Any, recency: Floats | None = None) -> PurchaseHistory:
     """Give some customers of a history, nameless, with another recency if given."""
     spend, covariates = history.mean_repeat_spend, history.covariate_values
     return PurchaseHistory(
-        frequency=own(history.frequency[rows]),
-        recency=own(history.recency[rows] if recency is None else recency),
-        age=own(history.age[rows]),
-        mean_repeat_spend=None if spend is None else own(spend[rows]),
+        frequency=hand_over(history.frequency[rows]),
+        recency=hand_over(history.recency[rows] if recency is None else recency),
+        age=hand_over(history.age[rows]),
+        mean_repeat_spend=None if spend is None else hand_over(spend[rows]),
         time_unit=history.time_unit,
         covariate_names=history.covariate_names,
         covariate_values=None if covariates is None else covariates[rows],
@@ -96,22 +96,22 @@ def covariate_columns(history: PurchaseHistory) -> list[Floats]:
     return [history.covariate(name) for name in history.covariate_names]
 
 
-def positive_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def positive_field(name: str) -> Any:
     """Field for a parameter above 0."""
     return attrs.field(converter=lambda value: as_positive(name, value))
 
 
-def time_unit_field() -> Any:  # noqa: ANN401 - attrs' own
+def time_unit_field() -> Any:
     """Field for the time unit of a model."""
     return attrs.field(validator=lambda _, field, value: require_choice(field.name, value, DAYS_PER_UNIT))
 
 
-def model_to_json(model: Any) -> str:  # noqa: ANN401 - any frozen model
+def model_to_json(model: Any) -> str:
     """Write the parameters of a model, with the name of its class."""
     return json.dumps({"model": type(model).__name__, **attrs.asdict(model)})
 
 
-def model_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model of the class
+def model_from_json(cls: type[Any], text: str) -> Any:
     """Read what :func:`model_to_json` wrote for this class."""
     return cls(**model_fields(cls, text))
 

@@ -63,7 +63,7 @@ def fit_with_covariates(
     parameters = Parameters(names, np.arange(len(names)) < len(process.names))
     scale = np.array([likelihood.ruler if name in process.times else 1.0 for name in names])
 
-    def to_search(model: Any) -> Floats:  # noqa: ANN401 - a model or none of its effects
+    def to_search(model: Any) -> Floats:
         given = [
             {effect.name: effect for effect in getattr(model, kind + "_effects")}
             for kind in ("purchase", "dropout")

@@ -38,7 +38,7 @@ __all__ = [
 _LARGEST = 200.0  # of the exponent: a factor of exp(200) is no longer an effect
 
 
-def _checked(check: Callable[[str, Any], Any], name: str, **options: Any) -> Any:  # noqa: ANN401 - attrs' own
+def _checked(check: Callable[[str, Any], Any], name: str, **options: Any) -> Any:
     return attrs.field(converter=lambda value: check(name, value), **options)
 
 
@@ -73,7 +73,7 @@ class CovariateEffect:
         return self.coefficient / self.scale
 
 
-def effects_field(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def effects_field(name: str) -> Any:
     """Field for the effects on one process: none by default, no covariate twice."""
 
     def convert(value: Iterable[CovariateEffect]) -> tuple[CovariateEffect, ...]:
@@ -103,7 +103,7 @@ def factors_for(effects: tuple[CovariateEffect, ...], columns: Mapping[str, Floa
     return _factors(effects, columns) if effects else 1.0
 
 
-def read_covariates(model: Any, covariates: object, n_customers: int | None = None) -> dict[str, Floats]:  # noqa: ANN401 - any model with effects
+def read_covariates(model: Any, covariates: object, n_customers: int | None = None) -> dict[str, Floats]:
     """Check that covariates by name are those of a model: one number each, or a number or column for n customers."""
     if not isinstance(covariates, Mapping):
         raise InputError("covariates", "a mapping from names to values", covariates)
@@ -127,7 +127,7 @@ def _factors(effects: tuple[CovariateEffect, ...], columns: Mapping[str, Floats]
     return found
 
 
-def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) -> Any:  # noqa: ANN401 - any fitted model
+def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) -> Any:
     """Give the model other parameters, named as a fit names them."""
     named = dict(zip(names, values, strict=True))
     plain: dict[str, Any] = {name: value for name, value in named.items() if "." not in name}
@@ -141,7 +141,7 @@ def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) ->
     return attrs.evolve(model, **plain)
 
 
-def model_repr(model: Any) -> str:  # noqa: ANN401 - any model with effects
+def model_repr(model: Any) -> str:
     """Write the parameters, and the effects where there are any."""
     shown = (
         (field.name, getattr(model, field.name))
@@ -151,13 +151,13 @@ def model_repr(model: Any) -> str:  # noqa: ANN401 - any model with effects
     return f"{type(model).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
 
 
-def json_with_effects(model: Any) -> str:  # noqa: ANN401 - any model with effects
+def json_with_effects(model: Any) -> str:
     """Write the parameters as JSON text, and the effects where there are any."""
     fields = {name: value for name, value in attrs.asdict(model).items() if value != ()}
     return json.dumps({"model": type(model).__name__, **fields})
 
 
-def model_with_effects_from_json(cls: type[Any], text: str) -> Any:  # noqa: ANN401 - a model of the class
+def model_with_effects_from_json(cls: type[Any], text: str) -> Any:
     """Read what :func:`json_with_effects` wrote for this class."""
     fields = model_fields(cls, text)
     for name in ("purchase_effects", "dropout_effects"):

@@ -38,7 +38,7 @@ _LIKE_AN_INTEGRAL = 1e10  # terms from which on the rule for sums is that for in
 _FARTHEST = 1e290
 
 
-def parameter(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def parameter(name: str) -> Any:
     """Field for a parameter above 0."""
     return attrs.field(converter=lambda value: as_positive(name, value))
 

@@ -310,14 +310,14 @@ class Fit(Generic[Model]):
         return read_json(text, _fit_from_fields)
 
 
-def _finite_or_null(values: Any) -> Any:  # noqa: ANN401 - a number, or nested lists of numbers
+def _finite_or_null(values: Any) -> Any:
     """JSON has no infinity: null stands for it."""
     if isinstance(values, list):
         return [_finite_or_null(value) for value in values]
     return values if math.isfinite(values) else None
 
 
-def _null_to_infinite(values: Any) -> Any:  # noqa: ANN401 - a number, None, or nested lists of them
+def _null_to_infinite(values: Any) -> Any:
     if isinstance(values, list):
         return [_null_to_infinite(value) for value in values]
     return math.inf if values is None else values

@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import counts_of, floats_of, number_of, to_json_text
+from crmvalue._core.json_legacy import counts_of, floats_of, number_of, to_json_text
 from crmvalue._core.values import array_field, checked_field, count_field, stay_frozen
 from crmvalue._models.shared.common import check_history
 from crmvalue.errors import DataWarning, InputError

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_positive, as_text, read_json, require, require_same_length
-from crmvalue._core.json import number_of, to_json_text
+from crmvalue._core.json_legacy import number_of, to_json_text
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.values.gamma_gamma import GammaGamma

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json import floats_of, to_json_text
+from crmvalue._core.json_legacy import floats_of, to_json_text
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import array_field, checked_field, number_column, read_only, stay_frozen
 from crmvalue._models.shared.common import check_history, covariate_columns, take, time_unit_field
@@ -333,7 +333,7 @@ def _values_from_fields(fields: dict[str, Any]) -> CustomerValues:
     return CustomerValues(**{**fields, "customer": _customers_of(fields["customer"]), "intervals": intervals})
 
 
-def _customers_of(values: list[Any] | None) -> Any:  # noqa: ANN401 - an array of whole numbers or text, or None
+def _customers_of(values: list[Any] | None) -> Any:
     """Read identifiers of customers."""
     if values is None:
         return None

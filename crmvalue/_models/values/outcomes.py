@@ -52,7 +52,7 @@ class _Future(NamedTuple):
     one_more: Floats
 
 
-def discounted_time_alive(history: PurchaseHistory, model: Any, rate: float, horizon: float | None) -> Floats:  # noqa: ANN401 - any purchase model
+def discounted_time_alive(history: PurchaseHistory, model: Any, rate: float, horizon: float | None) -> Floats:
     """Integrate the time that each customer is expected to stay, each moment s ahead counting (1 + d)^-s."""
     alive = np.zeros(len(history))
     for time, weight in zip(*(column.tolist() for column in time_rule(history, rate, horizon)), strict=True):

@@ -61,7 +61,7 @@ class Posterior:
         return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
 
 
-def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.random.Generator) -> Posterior:  # noqa: ANN401 - each model has a history of its own
+def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.random.Generator) -> Posterior:
     """Draw parameters from the posterior by Laplace's approximation with importance weights.
 
     Parameters
@@ -126,7 +126,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     return Posterior(names=fit.names, draws=values, weight=weight / weight.sum())
 
 
-def _used(fit: Fit[Any], history: Any) -> Any:  # noqa: ANN401 - each model has its own
+def _used(fit: Fit[Any], history: Any) -> Any:
     """Leave out those whom a fit of spend has left out."""
     spend = getattr(history, "mean_repeat_spend", None)
     if not isinstance(fit.model, GammaGamma) or spend is None:
@@ -134,13 +134,13 @@ def _used(fit: Fit[Any], history: Any) -> Any:  # noqa: ANN401 - each model has 
     return take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))
 
 
-def _log_likelihood(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
+def _log_likelihood(fit: Fit[Any], history: Any, values: Floats) -> float:
     per_customer = with_estimates(fit.model, fit.names, values.tolist()).log_likelihood(history)
     weight = getattr(history, "weight", None)
     return float(per_customer.sum() if weight is None else (per_customer * weight).sum())
 
 
-def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:  # noqa: ANN401 - each model has its own
+def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:
     try:
         total = _log_likelihood(fit, history, values)
     except InputError:  # a draw so far away that it is no model

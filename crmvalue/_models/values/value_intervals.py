@@ -38,10 +38,10 @@ _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 _ROUNDING = 1e-9
 
 
-def _interval(name: str) -> Any:  # noqa: ANN401 - attrs' own
+def _interval(name: str) -> Any:
     """Field for one interval, whose ends may be infinite."""
 
-    def convert(value: Any) -> Interval:  # noqa: ANN401 - a pair of numbers
+    def convert(value: Any) -> Interval:
         low, high = (float(end) for end in value)
         if not low <= high:
             raise InputError(name, "an interval, its low end not above the high one", (low, high))
@@ -210,7 +210,7 @@ def _blocks(n_rows: int, n_draws: int, most: int) -> Iterator[slice]:
 
 def _parameter_ends(
     equals: _Equals,
-    fit: Any,  # noqa: ANN401 - a fit
+    fit: Any,
     purchase: Posterior,
     spend: Posterior,
     terms: Terms,
@@ -231,7 +231,7 @@ def _parameter_ends(
 
 def _expected_values(
     rows: PurchaseHistory,
-    fit: Any,  # noqa: ANN401 - a fit
+    fit: Any,
     purchase: Posterior,
     spend: Posterior,
     terms: Terms,
@@ -262,7 +262,7 @@ def _expected_values(
     return values
 
 
-def _expected_purchases(just: PurchaseHistory, model: Any, terms: Terms) -> Floats:  # noqa: ANN401 - any purchase model
+def _expected_purchases(just: PurchaseHistory, model: Any, terms: Terms) -> Floats:
     expected: Floats
     if terms.discount_rate == 0.0:  # the same, sooner
         expected = model.expected_purchases(just, horizon=terms.horizon)
@@ -299,8 +299,8 @@ def _weighted_ends(values: Floats, weight: Floats, level: float) -> tuple[Floats
 def _outcome_ends(
     history: PurchaseHistory,
     place: Integers,
-    purchase_fit: Any,  # noqa: ANN401 - a fit
-    spend_fit: Any,  # noqa: ANN401 - a fit
+    purchase_fit: Any,
+    spend_fit: Any,
     terms: Terms,
     level: float,
     n_draws: int,
