@@ -14,15 +14,19 @@ import numpy as np
 
 from crmvalue import ltv
 from crmvalue._core.checks import as_day, as_fraction, as_positive, read_json
-from crmvalue._models.repeat.bg_nbd import fit_bg_nbd
-from crmvalue._models.repeat.mbg_nbd import fit_mbg_nbd
-from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
-from crmvalue._models.validation.calibration import spend_independence
-from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models
-from crmvalue._models.values.customer_values import customer_values
-from crmvalue._models.values.gamma_gamma import fit_gamma_gamma
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.models import (
+    HoldoutError,
+    ModelScore,
+    compare_models,
+    customer_values,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_nbd,
+    fit_pareto_nbd,
+    spend_independence,
+)
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_purchases, to_history
 
 if TYPE_CHECKING:
@@ -30,8 +34,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue._models.shared.fit import Fit
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue.models import Fit, GammaGamma
     from crmvalue.purchases import Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 

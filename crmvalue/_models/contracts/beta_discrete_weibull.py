@@ -14,6 +14,7 @@ import numpy as np
 from crmvalue._models.contracts.histories import Contract, ContractHistory, fit_contract
 from crmvalue._models.shared.common import model_from_json, model_to_json
 from crmvalue._models.shared.discrete import as_periods, parameter
+from crmvalue._models.shared.fit import register
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["BetaDiscreteWeibull", "fit_beta_discrete_weibull"]
 
 
+@register
 @attrs.frozen
 class BetaDiscreteWeibull:
     r"""Churn at renewals with individual probabilities that change with tenure.

@@ -18,6 +18,7 @@ import numpy as np
 from crmvalue._models.contracts.histories import Contract, ContractHistory, fit_contract
 from crmvalue._models.shared.common import model_from_json, model_to_json
 from crmvalue._models.shared.discrete import as_periods, parameter
+from crmvalue._models.shared.fit import register
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["ContractHistory", "ShiftedBetaGeometric", "fit_shifted_beta_geometric"]
 
 
+@register
 @attrs.frozen
 class ShiftedBetaGeometric:
     r"""Churn at renewals with constant individual, beta distributed probabilities.

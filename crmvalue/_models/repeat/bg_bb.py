@@ -23,7 +23,7 @@ from crmvalue._models.shared.discrete import (
     parameter,
     sum_exp,
 )
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, register
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ class OpportunityHistory:
         return len(self.frequency)
 
 
+@register
 @attrs.frozen
 class BgBb:
     r"""BG/BB with known parameters, ready to predict.

@@ -23,6 +23,7 @@ from crmvalue._models.shared.covariates import (
     model_with_effects_from_json,
     read_covariates,
 )
+from crmvalue._models.shared.fit import register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ __all__ = ["BgNbd", "fit_bg_nbd"]
 _EARLY = 0  # tosses of the coin before the first repeat purchase
 
 
+@register
 @attrs.frozen(repr=False)
 class BgNbd:
     """BG/NBD with known parameters, ready to predict.

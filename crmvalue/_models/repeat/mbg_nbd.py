@@ -23,6 +23,7 @@ from crmvalue._models.shared.covariates import (
     model_with_effects_from_json,
     read_covariates,
 )
+from crmvalue._models.shared.fit import register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +39,7 @@ __all__ = ["MbgNbd", "fit_mbg_nbd"]
 _EARLY = 1  # tosses of the coin before the first repeat purchase
 
 
+@register
 @attrs.frozen(repr=False)
 class MbgNbd:
     """MBG/NBD with known parameters, ready to predict.

@@ -52,6 +52,7 @@ from crmvalue._models.shared.fit import (
     check_starts,
     fit_parameters,
     read_priors,
+    register,
 )
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory
@@ -68,6 +69,7 @@ _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _PARAMETERS = Parameters(("r", "alpha", "s", "beta"), np.ones(4, dtype=bool))
 
 
+@register
 @attrs.frozen(repr=False)
 class ParetoNbd:
     r"""Pareto/NBD with given parameters, ready to predict.

@@ -37,9 +37,11 @@ __all__ = [
     "fit_parameters",
     "likelihood_ratio_test",
     "read_priors",
+    "register",
 ]
 
 Model = TypeVar("Model")
+_T = TypeVar("_T")
 
 _LOG_LOW, _LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
 _COEFFICIENT_LIMIT = 50.0
@@ -51,6 +53,15 @@ _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
 _NESTED = ("ShiftedBetaGeometric", "BetaDiscreteWeibull")  # of two classes, the first the second with c = 1
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
+
+
+_MODELS: dict[str, type[Any]] = {}  # every model that a fit may hold, by name
+
+
+def register(cls: type[_T]) -> type[_T]:
+    """Make a model known, so that a fit of it can be read from JSON."""
+    _MODELS[cls.__name__] = cls
+    return cls
 
 
 class Parameters(NamedTuple):
@@ -324,10 +335,8 @@ def _null_to_infinite(values: Any) -> Any:
 
 
 def _fit_from_fields(fields: dict[str, Any]) -> Fit[Any]:
-    from crmvalue import models
-
     model = fields["model"]
-    kind = getattr(models, model["model"])
+    kind = _MODELS[model["model"]]
     diagnosis = fields["diagnosis"]
     lists = {name: tuple(diagnosis[name]) for name in ("boundary", "flat", "messages")}
     return Fit(

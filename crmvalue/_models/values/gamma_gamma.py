@@ -20,7 +20,7 @@ from crmvalue._models.shared.discrete import (
     log_gamma_draws,
     parameter,
 )
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors, register
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ _START = np.log([3.0, 3.0, 1.0])
 _MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1.0], [0.3, 3.0, 10.0]))
 
 
+@register
 @attrs.frozen
 class GammaGamma:
     r"""Spend per purchase, gamma within a customer and gamma between customers.
