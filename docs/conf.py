@@ -27,14 +27,16 @@ version = release = crmvalue.__version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
+default_role = "code"  # `margin` in a docstring is a name, not an emphasis
 html_theme = "furo"
 html_title = f"crmvalue {release}"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
+toc_object_entries_show_parents = "hide"  # "from_json()" fits into the margin, with its class it does not
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_member_order = "groupwise"
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # the docstrings name types with their units and shapes
@@ -53,7 +55,7 @@ def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
     app.connect("builder-inited", lambda _: lend_docstrings())
     app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
-    app.connect("autodoc-skip-member", lambda *given: True if is_place_in_tuple(given[3]) else None)
+    app.connect("autodoc-skip-member", lambda *given: True if is_left_out(*given[1:4]) else None)
     app.connect("env-check-consistency", lambda _, env: require_every_public_name(env))
 
 
@@ -76,9 +78,25 @@ def default_of(value: object) -> str:
     return f"{value.factory.__name__}()" if isinstance(value, attrs.Factory) else repr(value)
 
 
-def is_place_in_tuple(thing: object) -> bool:
-    """Whether it is a field of a named tuple, which the parameters of its class describe."""
-    return str(getattr(thing, "__doc__", "")).startswith("Alias for field number")
+def is_left_out(what: str, name: str, thing: object) -> bool:
+    """Leave out fields of named tuples, which the parameters of their class describe, and what other packages define.
+
+    A public class lists the methods of its private bases in crmvalue, but not those of dict, tuple or Exception.
+    """
+    if str(getattr(thing, "__doc__", "")).startswith("Alias for field number"):
+        return True
+    return what in {"class", "exception"} and not name.startswith("_") and is_foreign(thing)
+
+
+def is_foreign(member: object) -> bool:
+    """Whether a method or property of a class comes from outside of crmvalue; plain values never do."""
+    method = member
+    for wrapper in ("fget", "func", "__func__", "__wrapped__"):  # property, cached property, classmethod, decorators
+        method = getattr(method, wrapper, None) or method
+    if not (inspect.isroutine(method) or inspect.isdatadescriptor(method)):
+        return False
+    home = getattr(getattr(method, "__objclass__", method), "__module__", None) or "builtins"
+    return home.split(".")[0] != "crmvalue"
 
 
 def public_modules() -> list[ModuleType]:
