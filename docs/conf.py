@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
+import types
 from types import GenericAlias
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,6 @@ from sphinx.util import logging
 import crmvalue
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -99,19 +99,34 @@ def is_foreign(member: object) -> bool:
     return home.split(".")[0] != "crmvalue"
 
 
-def public_modules() -> list[ModuleType]:
+def public_modules() -> list[types.ModuleType]:
     """Import the modules right under crmvalue that are not private; packages are the only door to what they hold."""
     names = [info.name for info in pkgutil.iter_modules(crmvalue.__path__, "crmvalue.")]
     return [importlib.import_module(name) for name in names if "._" not in name]
 
 
 def require_every_public_name(env: BuildEnvironment) -> None:
-    """Warn of public names without a place in the reference."""
+    """Warn of public names, and methods of public classes, without a place in the reference."""
     described = env.domains["py"].objects
     for module in public_modules():
-        for name in module.__all__:
-            if f"{module.__name__}.{name}" not in described:
-                logger.warning("%s.%s is not in the reference", module.__name__, name)
+        names = [f"{module.__name__}.{name}" for name in module.__all__]
+        names += [f"{name}.{method}" for name in names for method in own_methods(getattr(module, name.split(".")[-1]))]
+        for name in names:
+            if name not in described:
+                logger.warning("%s is not in the reference", name)
+
+
+def own_methods(thing: object) -> list[str]:
+    """Name the public methods and properties of a class that crmvalue defines, inherited ones included."""
+    if not inspect.isclass(thing):
+        return []
+    members = {name: inspect.getattr_static(thing, name) for name in dir(thing) if not name.startswith("_")}
+    written = (property, functools.cached_property, classmethod, staticmethod, types.FunctionType)
+    return [
+        name
+        for name, member in members.items()
+        if isinstance(member, written) and not is_foreign(member) and ":meta private:" not in str(member.__doc__)
+    ]
 
 
 def lend_docstrings() -> None:
