@@ -1,11 +1,11 @@
-"""Markov attribution over 1,000,000 paths of orders 1, 2 and 3, and the other models beside it.
+"""Time Markov attribution of orders 1, 2 and 3 over 1,000,000 paths, and the other models.
 
     python benchmarks/bench_attribution.py [REPETITIONS]
 
-Each path has one touch and 4 more on average, of 12 channels of unequal size; a touch often follows one of the same
-channel. One path in ten converts. The credits of every model are checked to sum to the conversions, and the probability
-of conversion of the chain to be the share of the paths that converted, before anything is timed. At last the paths are
-read from the log of their touches.
+Each path has one touch and 4 more on average, through 12 channels of unequal size. A touch often follows one of the
+same channel. One path in ten converts. Two checks come before the timing: the credits of every model sum to the
+conversions, and the chain converts with the share of the paths that converted. At the end the paths are read from the
+log of their touches.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def seconds(function, repetitions):
 
 
 def peak_bytes(function):
-    """Most memory that numpy and Python hold at a time, beyond what they held before."""
+    """Highest memory that numpy and Python hold beyond what they held before."""
     tracemalloc.start()
     function()
     peak = tracemalloc.get_traced_memory()[1]

@@ -2,11 +2,11 @@
 
     python benchmarks/bench_bg_nbd.py [REPETITIONS]
 
-All start from the columns x, t_x, T in memory; compressing the rows is part of crmvalue's time. lifetimes runs on every
-row, and once more on rows that were compressed by hand beforehand, with weights. pymc-marketing takes no weights; it
-searches the mode of the posterior under flat priors, which is the same answer, and its first fit, which compiles, is
-shown apart. Every answer is compared before its time is shown. At last crmvalue alone, up to 10 million customers:
-how the time and the memory of a fit grow.
+All start from the columns x, t_x and T in memory. Compressing the rows is part of crmvalue's time. lifetimes runs on
+every row, and once more with weights on rows that were compressed by hand before. pymc-marketing takes no weights. It
+searches for the mode of the posterior under flat priors, which is the same answer. Its first fit includes the
+compilation and is shown separately. Every answer is compared before its time is shown. At the end crmvalue runs alone,
+up to 10 million customers, to show how the time and the memory of a fit grow.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def cdnow():
 
 
 def simulated(n, first_week, last_week):
-    """Customers of whole days, as an order log gives them."""
+    """Customers with times in whole days, as an order log gives them."""
     rng = np.random.default_rng(1)
     days = rng.integers(7 * first_week, 7 * last_week + 1, n)
     exact = TRUE.simulate(days / 7, rng=rng)
@@ -64,14 +64,14 @@ def by_pymc_marketing(data):
     from pymc_marketing.clv import BetaGeoModel
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of its own plans
+        warnings.simplefilter("ignore")  # it warns of its own future changes
         model = BetaGeoModel(model_config={name: Prior("HalfFlat") for name in PARAMETERS})
         model.fit(data=data, method="map", progressbar=False)
     return np.array([float(model.fit_result[name].to_numpy().ravel()[0]) for name in PARAMETERS])
 
 
 def peak_bytes(function):
-    """Most memory that numpy and Python hold at a time, beyond what they held before."""
+    """Highest memory that numpy and Python hold beyond what they held before."""
     tracemalloc.start()
     function()
     peak = tracemalloc.get_traced_memory()[1]

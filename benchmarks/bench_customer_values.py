@@ -1,15 +1,17 @@
-"""Value customers, one table for all: crmvalue, lifetimes and, where it is installed, pymc-marketing in one run.
+"""Value all customers in one table: crmvalue, lifetimes and, where it is installed, pymc-marketing in one run.
 
     python benchmarks/bench_customer_values.py [--customers 1000000] [--rounds 3]
 
-Probability alive, expected purchases and spend, and the value over a year, of customers of whole days. All start from
-columns in memory with fitted models; fits are not timed. Where pymc-marketing is not installed the run says so.
+The table has the probability alive, the expected purchases and spend, and the value over a year. The times of the
+customers are in whole days. All start from columns in memory with fitted models. Fits are not timed. If pymc-marketing
+is not installed, the run says so.
 
-The peers discount by the month, at its end, and their year has twelve months (52.1 weeks); crmvalue discounts every
-moment and takes 52 weeks. So their values are compared in two steps: with the peers' own definition made of
-crmvalue's expected purchases, and with crmvalue's value over the same months, which must lie between theirs and theirs
-with each month counted at its beginning. lifetimes runs on every row, and once more on distinct rows compressed by
-hand, by a loop over the months that foretells each only once (its own loop does so twice).
+The other libraries discount each month from its end, and their year has twelve months (52.1 weeks). crmvalue discounts
+every moment and takes 52 weeks. So the values are compared in two steps. First the definition of the others, made of
+crmvalue's expected purchases, must give their values. Then crmvalue's value over the same months must lie between their
+value and their value with each month discounted from its beginning. lifetimes runs on every row, and once more on
+distinct rows compressed by hand. This second run has a loop over the months that predicts each month only once (the
+loop of lifetimes does so twice).
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ def by_crmvalue(history, purchases, spend):
 
 
 class Lifetimes:
-    """Its models with given parameters."""
+    """The models of lifetimes with given parameters."""
 
     name = "lifetimes"
     weeks_a_month = 4.345
@@ -85,7 +87,7 @@ class Lifetimes:
 
 
 class LifetimesCompressed(Lifetimes):
-    """The same on distinct rows; which they are is part of the time, found with crmvalue, the fastest way at hand."""
+    """The same on distinct rows. crmvalue finds them, as the fastest way, and this is part of the time."""
 
     name = "lifetimes, distinct rows by hand"
 
@@ -105,7 +107,7 @@ class LifetimesCompressed(Lifetimes):
 
 
 class PymcMarketing:
-    """At the mode of its posterior under flat priors, so that it has its own parameters."""
+    """pymc-marketing at the mode of its posterior under flat priors, so with parameters of its own."""
 
     name = "pymc-marketing"
 
@@ -119,7 +121,7 @@ class PymcMarketing:
         )
         flat = {name: Prior("HalfFlat") for name in ("r", "alpha", "a", "b")}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns of its own plans
+            warnings.simplefilter("ignore")  # it warns of its own future changes
             self.purchases = BetaGeoModel(model_config=flat)
             self.purchases.fit(data=self.data, method="map", progressbar=False)
             self.spend = GammaGammaModel()
@@ -143,7 +145,7 @@ class PymcMarketing:
 
 
 def check(peer, history, theirs):
-    """The same answers where the definitions are the same, and the expected difference where they are not."""
+    """Check that answers are equal where the definitions are, and differ as expected where they are not."""
     purchases, spend = peer.models
     alive, expected, mean, value = by_crmvalue(history, purchases, spend)
     np.testing.assert_allclose(theirs[0], alive, rtol=1e-9)
@@ -162,7 +164,7 @@ def check(peer, history, theirs):
 
 
 def _columns(history):
-    """What the peers take: 0 where there is no repeat purchase, not NaN."""
+    """What the other libraries take: 0, not NaN, without a repeat purchase."""
     return history.frequency, history.recency, history.age, np.nan_to_num(history.mean_repeat_spend)
 
 
@@ -171,7 +173,7 @@ def _monthly(weeks):
 
 
 def _by_months(peer, foretell):
-    """Purchases of each month, discounted from its end."""
+    """Sum the purchases of each month, discounted from its end."""
     total, before = 0.0, 0.0
     for month in range(1, MONTHS + 1):
         until = foretell(month * peer.weeks_a_month)

@@ -2,14 +2,17 @@
 
     python benchmarks/bench_funnel.py [REPETITIONS]
 
-1,000,000 customers, 20 different events, 60 days in seconds, in order of time; customers and events are whole numbers.
-All start from the same columns in memory, DuckDB (2 threads) from a table of its own that is loaded before the clock
-starts. Each customer is followed from the first entry; the window of 14 days counts from it, both ends in. pandas, in
-the straightforward way, sorts the log and for each step merges the events of the step with those who reached the step
-before, and takes the earliest; tuned, it drops the other events before it sorts. DuckDB runs two spellings, joins step
-by step and lists of times per customer; the faster one counts. The counts of all five steps are checked to be equal
-before anything is timed. At last the same where events are drawn without any order, so that few go far: the joins have
-little left to do then.
+The log has 1,000,000 customers and 20 kinds of events in 60 days, to the second and in order of time. Customers and
+events are whole numbers. All start from the same columns in memory. DuckDB (2 threads) starts from a table of its own
+that is loaded before the timing. Each customer is followed from the first entry. The window of 14 days begins there,
+and both of its ends belong to it.
+
+pandas runs in two ways. The simple way sorts the log. For each step it merges the events of the step with the customers
+who reached the step before, and takes the earliest event. The tuned way drops the other events before it sorts. DuckDB
+also runs in two ways: joins step by step, and lists of times for each customer. The faster one counts. The counts of
+all five steps are checked to be equal before anything is timed.
+
+At the end the same is done with events in no order, so that few customers go far. Then the joins have little to do.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ START = np.datetime64("2024-01-01", "s")
 
 
 def make_log(*, going_on=True):
-    """Every customer has ten events, as a log stands in order of time; six of ten go on to the next step each time."""
+    """Make a log in order of time: ten events for each customer; six of ten customers go on at each step."""
     rng = np.random.default_rng(1)
     per = N_EVENTS // N_CUSTOMERS
     event = rng.integers(0, N_NAMES, (N_CUSTOMERS, per))
@@ -55,7 +58,7 @@ def make_log(*, going_on=True):
 
 
 def use(log):
-    """Hand a log to all three."""
+    """Give a log to all three."""
     global CUSTOMER, EVENT, TIME, FRAME  # noqa: PLW0603 - each way takes no arguments, so that all are timed alike
     CUSTOMER, EVENT, TIME = log
     FRAME = pd.DataFrame({"customer": CUSTOMER, "event": EVENT, "time": TIME})
@@ -128,7 +131,7 @@ def seconds(function, repetitions):
 
 
 def peak_bytes(function):
-    """Most memory that numpy and Python hold at a time, beyond what they held before."""
+    """Highest memory that numpy and Python hold beyond what they held before."""
     tracemalloc.start()
     function()
     peak = tracemalloc.get_traced_memory()[1]
@@ -137,7 +140,7 @@ def peak_bytes(function):
 
 
 def compare(repetitions):
-    """Check that all agree, time them, and give the times."""
+    """Check that all agree, time them, and return the times."""
     answers = {way.__name__: way() for way in WAYS}
     assert len({tuple(answer) for answer in answers.values()}) == 1, answers
     print(f"{N_EVENTS:,} events, the same answer from all: {answers['by_crmvalue']}\n")

@@ -2,8 +2,8 @@
 
     python benchmarks/bench_gamma_gamma.py [REPETITIONS]
 
-Both start from the same columns in memory and are run once before anything is timed. lifetimes is given its own
-default settings; rows of equal frequency and mean spend are too rare to merge.
+Both start from the same columns in memory, and run once before anything is timed. lifetimes keeps its default settings.
+Rows with equal frequency and equal mean spend are too rare to merge.
 """
 
 from __future__ import annotations

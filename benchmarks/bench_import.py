@@ -1,9 +1,9 @@
-"""How long `import crmvalue` takes beside `import numpy`: fresh processes, in turns, medians.
+"""Time `import crmvalue` and `import numpy`: fresh processes in turns, medians.
 
     python benchmarks/bench_import.py [REPETITIONS]
 
-`import crmvalue` alone loads none of its modules, so all of them are measured too: the time of a program that uses
-everything. The interpreter's own start is taken off all, because nobody can do without it.
+`import crmvalue` alone loads none of its modules. So all of them together are measured too: the time of a program that
+uses everything. The start of the interpreter is subtracted, because no program can avoid it.
 """
 
 from __future__ import annotations

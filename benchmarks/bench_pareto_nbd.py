@@ -2,9 +2,9 @@
 
     python benchmarks/bench_pareto_nbd.py [REPETITIONS]
 
-Two bases: the CDNOW sample, and 100,000 simulated customers of 27 to 39 weeks in whole days. Both libraries get the
-same columns in memory. After one warm run the median of the repetitions counts; lifetimes fits the large base once.
-The log-likelihoods are printed beside the times, so that nobody wins by stopping early.
+There are two bases: the CDNOW sample, and 100,000 simulated customers over 27 to 39 weeks in whole days. Both libraries
+get the same columns in memory. After one warm run the median of the repetitions counts. lifetimes fits the large base
+once. The log-likelihoods are printed beside the times, so that no library wins by stopping early.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def cdnow():
 
 
 def simulated(n):
-    """Customers of the CDNOW parameters, times rounded up to whole days as an order log would have them."""
+    """Customers with CDNOW's parameters; times are rounded up to whole days, as in an order log."""
     rng = np.random.default_rng(1)
     drawn = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week").simulate(rng.integers(27 * 7, 39 * 7 + 1, n) / 7, rng=rng)
     recency = np.minimum(np.ceil(drawn.recency * 7) / 7, drawn.age)

@@ -1,13 +1,14 @@
-"""The daily plan of 2,500,000 customers.
+"""Time the daily plan of 2,500,000 customers.
 
     python benchmarks/bench_plan.py [CUSTOMERS]
 
-20 triggers, a win-back cascade, four birthday journeys, consent, quiet hours, two frequency caps and a control group of
-5 %, over a million events of the last week: a first run, in which every silent customer gets the step of the cascade
-that he has reached, and the run of the day after. Then the same number of events spread over 50, 500 and 1,500
-triggers, to show that the cost grows with customers and due messages and not with customers times scenarios. Memory is
-the peak resident set of the process beyond what it was when the data stood ready; a dash where it had been as high
-before.
+There are 20 triggers, a win-back cascade and four birthday journeys, over a million events of the last week. There are
+consent, quiet hours, two frequency caps and a control group of 5 %. In a first run, every silent customer gets the step
+of the cascade that they have reached. The second run is that of the day after.
+
+Then the same number of events is spread over 50, 500 and 1,500 triggers. This shows that the cost grows with customers
+and due messages, not with customers times journeys. Memory is the peak resident set of the process beyond that before
+the run. A dash means that the peak was as high before.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def timed(function, repetitions):
 
 
 def run_days(base, n_triggers, rng, *, first_run):
-    """Measure a first run, and the daily run after it, which knows what the first one has sent."""
+    """Measure a first run, and the daily run after it. The daily run knows what the first one has sent."""
     events, journeys = make_events(len(base), n_triggers, rng), make_journeys(n_triggers)
     before = peak()
     seconds, made = timed(lambda: plan(journeys, base, events, None, POLICY, TODAY), 3 if first_run else 1)

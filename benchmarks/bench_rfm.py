@@ -2,10 +2,10 @@
 
     python benchmarks/bench_rfm.py [REPETITIONS]
 
-Each finds the mean rank among equals of each column and from it five scores: crmvalue by `fit_rfm` and `score_rfm`,
-pandas by `rank(method="average")` and a cut, Polars by the fastest of several spellings. All start from the same
-columns in memory, recency with its sign turned for pandas and Polars before the clock starts. The results are checked
-to be equal before anything is timed.
+Each library finds the mean rank among equals in each column, and makes five scores of it. crmvalue uses `fit_rfm` and
+`score_rfm`, pandas `rank(method="average")` and a cut, Polars the fastest of several versions. All start from the same
+columns in memory. For pandas and Polars the sign of the days is changed before the timing. The results are checked to
+be equal before anything is timed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BINS = 5
 
 
 def make_customers():
-    """Days of two years, counts of which a third are 1, money in cents."""
+    """Make columns: days of two years, counts (a third of them 1), money in cents."""
     rng = np.random.default_rng(1)
     n_purchases = rng.geometric(0.35, N)
     return rng.integers(0, 730, N), n_purchases, (rng.gamma(2, 20, N) * n_purchases).round(2)
@@ -71,7 +71,7 @@ BY_DIVISION = ((RANK - 0.5) * BINS // N + 1).cast(pl.UInt8)
 
 
 def by_polars_groups():
-    """Rank the distinct values alone, and join the scores back."""
+    """Rank only the distinct values, and join the scores back."""
     scores = []
     for name in GOODS:
         size = pl.col("len")
@@ -98,7 +98,7 @@ def check(ours, theirs, who):
 
 
 def timed(functions, repetitions):
-    """Median seconds of each, taken in turns so that a busy moment of the machine hits all alike."""
+    """Median seconds of each; they take turns, so that a busy moment of the machine hits all of them."""
     taken = {name: [] for name in functions}
     for _ in range(repetitions):
         for name, function in functions.items():
@@ -109,7 +109,7 @@ def timed(functions, repetitions):
 
 
 def fastest(package, versions):
-    """Give the best of the spellings with its name, having shown them all."""
+    """Show all versions, and return the fastest with its name."""
     trial = timed(versions, 5)
     best = min(trial, key=trial.get)
     print(f"{package}, median of 5: ", end="")

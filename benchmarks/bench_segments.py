@@ -2,9 +2,9 @@
 
     python benchmarks/bench_segments.py [REPETITIONS]
 
-Both start from the same columns in memory, in the form that each of them likes best (numpy arrays, a Polars frame), and
-give one bit for each customer and segment. In Polars the same 300 rules are written by hand as expressions, the months
-since each date computed once. The results are checked to be equal before anything is timed.
+Both start from the same columns in memory, each in its best form (numpy arrays, a Polars frame). Both give one bit for
+each customer and segment. In Polars the same 300 rules are expressions written by hand, and the months since each date
+are computed once. The results are checked to be equal before anything is timed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ AS_OF = dt.date(2024, 6, 30)
 
 
 def make_columns():
-    """Money in cents, days of four years (one in twenty missing), a city and a flag for each customer."""
+    """Make money in cents, days of four years (one in twenty missing), a city and a flag for each customer."""
     rng = np.random.default_rng(1)
     columns = {f"number {i}": rng.gamma(2, 50, N_CUSTOMERS).round(2) for i in range(N_NUMBERS)}
     for i in range(N_DATES):
@@ -85,7 +85,7 @@ FRAME = pl.DataFrame(COLUMNS)
 
 
 def months_ago(date):
-    """Whole months, written by hand: a day beyond the end of this month counts as its last."""
+    """Whole months, written by hand: a day beyond the end of this month counts as its last day."""
     day, days_in_month = date.dt.day(), (AS_OF.replace(day=28) + dt.timedelta(4)).replace(day=1) - dt.timedelta(1)
     months = 12 * (AS_OF.year - date.dt.year().cast(pl.Int32)) + AS_OF.month - date.dt.month().cast(pl.Int32)
     return months - (pl.min_horizontal(day, pl.lit(days_in_month.day)) > AS_OF.day).cast(pl.Int32)
@@ -117,13 +117,13 @@ def seconds(function):
 
 
 def resident(field):
-    """Resident memory in MiB, now (VmRSS) or at its peak (VmHWM); only Linux tells."""
+    """Resident memory in MiB, now (VmRSS) or at its peak (VmHWM). Only Linux has it."""
     found = re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"))
     return int(found.group(1)) / 1024
 
 
 def peak_beside(function):
-    """Resident memory at the peak of a call, beside what was there before, in MiB."""
+    """Resident memory at the peak of a call, beyond that before the call, in MiB."""
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
     before = resident("VmRSS")
     function()

@@ -2,9 +2,9 @@
 
     python benchmarks/bench_summary.py [REPETITIONS]
 
-All start from the same columns in memory, in the form that each of them likes best (numpy arrays, a Polars frame, a
-DuckDB table, a pandas frame), and give per customer x, t_x and T in weeks, the mean repeat spend and the total. The
-results are checked to be equal before anything is timed.
+All start from the same columns in memory, each in its best form (numpy arrays, a Polars frame, a DuckDB table, a pandas
+frame). Each gives x, t_x and T in weeks, the mean repeat spend and the total spend of every customer. The results are
+checked to be equal before anything is timed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COLUMNS = ("customer", "x", "t_x", "T", "mean_repeat_spend", "total_spend")
 
 
 def make_log():
-    """Every customer at least once, days of two years, amounts in cents, rows shuffled."""
+    """Make a log: every customer at least once, days of two years, amounts in cents, rows shuffled."""
     rng = np.random.default_rng(1)
     customer = np.concatenate([np.arange(N_CUSTOMERS), rng.integers(0, N_CUSTOMERS, N_ROWS - N_CUSTOMERS)])
     date = np.datetime64("2023-01-01") + rng.integers(0, 730, N_ROWS).astype("timedelta64[D]")
@@ -158,7 +158,7 @@ def check(ours, theirs, who):
 
 
 def timed(functions, repetitions):
-    """Median seconds of each, taken in turns so that a busy moment of the machine hits all alike."""
+    """Median seconds of each; they take turns, so that a busy moment of the machine hits all of them."""
     taken = {name: [] for name in functions}
     for _ in range(repetitions):
         for name, function in functions.items():
@@ -169,7 +169,7 @@ def timed(functions, repetitions):
 
 
 def fastest(package, versions):
-    """Give the best of the hand-written versions with its name, having shown them all."""
+    """Show all versions written by hand, and return the fastest with its name."""
     trial = timed(versions, 3)
     best = min(trial, key=trial.get)
     print(f"{package}, hand-written versions, median of 3: ", end="")

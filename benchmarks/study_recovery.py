@@ -2,9 +2,9 @@
 
     python benchmarks/study_recovery.py [BASES]
 
-Each base is drawn from known parameters in continuous time, fitted, then written down as an order log of whole days,
-summarised as any log is, and fitted again. The seeds are those of the number of the base, so a run with more bases
-begins with the same ones.
+Each base is drawn from known parameters in continuous time and fitted. Then it is written down as an order log of whole
+days, summarised like any log, and fitted again. The number of the base is its seed, so a run with more bases begins
+with the same ones.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ BASES = {
 
 
 def draw_base(model, n_customers, rng):
-    """Draw a base: its exact history, the one that a log of whole days gives, and one between the two.
+    """Draw a base in three forms: exact, in whole days, and between the two.
 
-    That between has the days' counts, purchases of one day being one, and the exact times.
+    The form between the two has the counts of days (all purchases of one day are one) and the exact times.
     """
     days = rng.integers(7 * FIRST_WEEK, 7 * LAST_WEEK + 1, n_customers)
     clock = rng.random(n_customers)  # time of the day of the first purchase
@@ -72,9 +72,9 @@ def in_weeks(frequency, recency, age, spend):
 def in_whole_days(exact, days, clock, rng, shape=None):
     """Write the exact history down as a log of whole days, and summarise that.
 
-    Given how many purchases there were and when the last was, those between are uniform over the time until it: true
-    of each of these models, since nobody leaves before his last purchase and each buys at a constant rate until then.
-    Amounts, given their mean, are split by gamma draws of one shape.
+    Given the number of purchases and the time of the last one, the purchases before it are uniform over that time. This
+    holds for each of these models: no customer leaves before their last purchase, and each buys at a constant rate
+    until then. Given their mean, amounts are split by gamma draws of one shape.
     """
     x = exact.frequency.astype(int)
     customer = np.repeat(np.arange(len(x)), x)
@@ -98,8 +98,8 @@ def in_whole_days(exact, days, clock, rng, shape=None):
 def study(model, fit, n_bases, number=0):
     """Fit each base in the three forms of `draw_base`.
 
-    Gives the names of the parameters; logarithms of the estimates, their standard errors, whether the interval holds
-    the truth, each of shape (3, bases, parameters); and how many fits are in doubt, shape (3,).
+    Returns the names of the parameters; the logarithms of the estimates, their standard errors, and whether the
+    interval holds the truth, each of shape (3, bases, parameters); and the number of fits in doubt, shape (3,).
     """
     logs, errors, covered, doubtful = [], [], [], np.zeros(3, dtype=int)
     for base in range(n_bases):

@@ -2,9 +2,10 @@
 
     python benchmarks/study_robustness.py [BASES]
 
-Small bases: 100 customers of 39 weeks. Every fit must give an answer, say so where it is flat or on a boundary, and
-find the highest likelihood that is to be found: it is compared with 20 searches from random starts and, on every fifth
-base, with a general optimiser that sees nothing but `log_likelihood`. Beside them the fits of lifetimes and clvkit.
+Small bases have 100 customers over 39 weeks. Every fit must give an answer. It must say so if the likelihood is flat or
+the fit is on a boundary. And it must find the highest likelihood. It is compared with 20 searches from random starts
+and, on every fifth base, with a general optimiser that sees only `log_likelihood`. The fits of lifetimes and clvkit are
+shown beside them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ HEAVY = {  # parameters, ages from and to [weeks]
 
 
 class Row(NamedTuple):
-    """What is noted of the fit of a base, or a column of each over all bases."""
+    """Figures of the fit of one base, or their columns over all bases."""
 
     flagged: float
     off: float
@@ -69,7 +70,7 @@ def in_kind(model, values):
 
 
 def random_starts(model, n, rng):
-    """Starts anywhere: shapes from 0.01 to 100, rates from 0.1 to 1,000 weeks."""
+    """Draw random starts: shapes from 0.01 to 100, rates from 0.1 to 1,000 weeks."""
     rates = [name in ("alpha", "beta") for name in parameters(model)]
     low, high = np.where(rates, 0.1, 0.01), np.where(rates, 1000.0, 100.0)
     return [in_kind(model, row) for row in np.exp(rng.uniform(np.log(low), np.log(high), (n, 4)))]
@@ -80,7 +81,7 @@ def parameters(model):
 
 
 def search_elsewhere(model, history, starts):
-    """Best log-likelihood of a general optimiser without derivatives, polished by one with finite differences."""
+    """Best log-likelihood of a general optimiser without derivatives, improved by one with finite differences."""
     limits = np.log([1e-5, 1e6])
 
     def loss(theta):
@@ -96,7 +97,7 @@ def search_elsewhere(model, history, starts):
 
 
 def small_bases(model, fit, n_bases, number):
-    """Fit every base; one row for each, of what `Row` names."""
+    """Fit every base, and return one row of `Row` for each."""
     rows = []
     for base in range(n_bases):
         history, rng = draw_small(model, number, base)
@@ -125,13 +126,13 @@ def small_bases(model, fit, n_bases, number):
 
 
 def farthest(fit, model):
-    """Give the factor by which the worst parameter is off the truth."""
+    """Return the factor by which the worst parameter is wrong."""
     truth = np.array([getattr(model, name) for name in parameters(model)])
     return np.exp(np.abs(np.log(fit.estimates / truth)).max())
 
 
 def priors(model):
-    """Priors of the two parameters of leaving, as from a similar base: half or double the truth, loosely held."""
+    """Loose priors of the two parameters of leaving, half or double the truth, as from a similar base."""
     first, second = parameters(model)[2:]
     return {first: (2 * getattr(model, first), 1.0), second: (getattr(model, second) / 2, 1.0)}
 
@@ -142,7 +143,7 @@ def draw_small(model, number, base):
 
 
 def peers(model, lifetimes_fitter, clvkit_fitter, n_bases, number):
-    """Count the failures of other fits on the same bases, and parameters above 1,000 without a word."""
+    """Count the failures of other libraries on the same bases, and parameters above 1,000 without a warning."""
     failed, silent, clvkit_silent = 0, 0, 0
     for base in range(n_bases):
         history, _ = draw_small(model, number, base)
@@ -154,7 +155,7 @@ def peers(model, lifetimes_fitter, clvkit_fitter, n_bases, number):
 
 
 def by_lifetimes(fitter, history):
-    """Estimates, or None where it raises that it did not converge."""
+    """Estimates, or None if lifetimes raises that it did not converge."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")  # it is written for older libraries
         np.random.seed(0)  # noqa: NPY002 - its Pareto/NBD starts at random numbers of this generator
@@ -194,7 +195,7 @@ def print_small(n_bases):
         print(f"| {of.flagged_prior.sum():.0f} | {(of.off_prior >= 10).sum()} ", end="")
         print(f"| {of.missed.max():.1e} | {np.nanmax(of.elsewhere):.1e} ", end="")
         print(f"| {(of.missed > 1e-3).sum()} | {(of.missed[~flagged] > 1e-3).sum()} |")
-    print("\nPurchases foretold for the next 39 weeks over those that the truth foretells, percentiles 10, 50, 90\n")
+    print("\nPredicted purchases of the next 39 weeks over those of the true parameters, percentiles 10, 50, 90\n")
     print("| Model | flagged | not flagged |\n|---|---:|---:|")
     for label, of in found.items():
         flagged = of.flagged.astype(bool)

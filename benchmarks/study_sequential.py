@@ -2,10 +2,11 @@
 
     python benchmarks/study_sequential.py [STREAMS]
 
-Streams without any effect, in order of arrival: the share that is ever decided at the 5 % level must stay at or below
-5 % for conversions (exact) and near or below it for means (asymptotic, from 100 customers an arm on). Beside it stands
-what a fixed-end test does when it is looked at the same way. Then streams with an effect: how many are decided, and
-after how many customers, against the size that a test with a fixed end needs for a power of 80 %.
+First come streams without any effect, in order of arrival. The share that is ever decided, at a significance level of
+5 %, must be at most 5 % for conversions (exact). For means it must be near or below 5 % (asymptotic, from 100 customers
+in each arm on). The share of a test with a fixed end, looked at in the same way, stands beside it. Then come streams
+with an effect: how many are decided, and after how many customers, compared with the size that a test with a fixed end
+needs for a power of 80 %.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def draw_arms(rng, n, share=0.5):
 
 
 def fixed_end_alarm(result):
-    """Whether a two-proportion z test, taken after each customer, would ever have found a difference."""
+    """Whether a z test of two proportions after each customer would ever have found a difference."""
     (x0, x1), (n0, n1) = result.successes.T, result.trials.T
     expected = np.minimum(n0, n1) * (x0 + x1) / (n0 + n1)
     some = expected >= 5

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import pkgutil
+import types
 from types import GenericAlias
 from typing import TYPE_CHECKING
 
@@ -13,8 +15,6 @@ from sphinx.util import logging
 import crmvalue
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
 
@@ -27,14 +27,16 @@ version = release = crmvalue.__version__
 
 extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
 exclude_patterns = ["_build"]
+default_role = "code"  # `margin` in a docstring is a name, not an emphasis
 html_theme = "furo"
 html_title = f"crmvalue {release}"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
+toc_object_entries_show_parents = "hide"  # "from_json()" fits into the margin, with its class it does not
 myst_enable_extensions = ["deflist", "dollarmath"]
 myst_heading_anchors = 3
 
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "inherited-members": True}
 autodoc_member_order = "groupwise"
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # the docstrings name types with their units and shapes
@@ -53,7 +55,7 @@ def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
     app.connect("builder-inited", lambda _: lend_docstrings())
     app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
-    app.connect("autodoc-skip-member", lambda *given: True if is_place_in_tuple(given[3]) else None)
+    app.connect("autodoc-skip-member", lambda *given: True if is_left_out(*given[1:4]) else None)
     app.connect("env-check-consistency", lambda _, env: require_every_public_name(env))
 
 
@@ -76,24 +78,55 @@ def default_of(value: object) -> str:
     return f"{value.factory.__name__}()" if isinstance(value, attrs.Factory) else repr(value)
 
 
-def is_place_in_tuple(thing: object) -> bool:
-    """Whether it is a field of a named tuple, which the parameters of its class describe."""
-    return str(getattr(thing, "__doc__", "")).startswith("Alias for field number")
+def is_left_out(what: str, name: str, thing: object) -> bool:
+    """Leave out fields of named tuples, which the parameters of their class describe, and what other packages define.
+
+    A public class lists the methods of its private bases in crmvalue, but not those of dict, tuple or Exception.
+    """
+    if str(getattr(thing, "__doc__", "")).startswith("Alias for field number"):
+        return True
+    return what in {"class", "exception"} and not name.startswith("_") and is_foreign(thing)
 
 
-def public_modules() -> list[ModuleType]:
+def is_foreign(member: object) -> bool:
+    """Whether a method or property of a class comes from outside of crmvalue; plain values never do."""
+    method = member
+    for wrapper in ("fget", "func", "__func__", "__wrapped__"):  # property, cached property, classmethod, decorators
+        method = getattr(method, wrapper, None) or method
+    if not (inspect.isroutine(method) or inspect.isdatadescriptor(method)):
+        return False
+    home = getattr(getattr(method, "__objclass__", method), "__module__", None) or "builtins"
+    return home.split(".")[0] != "crmvalue"
+
+
+def public_modules() -> list[types.ModuleType]:
     """Import the modules right under crmvalue that are not private; packages are the only door to what they hold."""
     names = [info.name for info in pkgutil.iter_modules(crmvalue.__path__, "crmvalue.")]
     return [importlib.import_module(name) for name in names if "._" not in name]
 
 
 def require_every_public_name(env: BuildEnvironment) -> None:
-    """Warn of public names without a place in the reference."""
+    """Warn of public names, and methods of public classes, without a place in the reference."""
     described = env.domains["py"].objects
     for module in public_modules():
-        for name in module.__all__:
-            if f"{module.__name__}.{name}" not in described:
-                logger.warning("%s.%s is not in the reference", module.__name__, name)
+        names = [f"{module.__name__}.{name}" for name in module.__all__]
+        names += [f"{name}.{method}" for name in names for method in own_methods(getattr(module, name.split(".")[-1]))]
+        for name in names:
+            if name not in described:
+                logger.warning("%s is not in the reference", name)
+
+
+def own_methods(thing: object) -> list[str]:
+    """Name the public methods and properties of a class that crmvalue defines, inherited ones included."""
+    if not inspect.isclass(thing):
+        return []
+    members = {name: inspect.getattr_static(thing, name) for name in dir(thing) if not name.startswith("_")}
+    written = (property, functools.cached_property, classmethod, staticmethod, types.FunctionType)
+    return [
+        name
+        for name, member in members.items()
+        if isinstance(member, written) and not is_foreign(member) and ":meta private:" not in str(member.__doc__)
+    ]
 
 
 def lend_docstrings() -> None:

@@ -1,4 +1,4 @@
-"""Measure a base in a service: the overview as a value, as JSON, and as a decision.
+"""Measure a customer base in a service: the overview as a value, as JSON text, and as a decision.
 
 Run with `python examples/overview_as_data.py`.
 """
