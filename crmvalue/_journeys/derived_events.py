@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_positive, as_text, as_time, as_time_column, as_whole_number, require
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
-from crmvalue._journeys.kinds.trigger import name_of
+from crmvalue._journeys.fields import name_of
 from crmvalue.errors import InputError
 from crmvalue.segmentation import SegmentMembership
 

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
-from crmvalue._core.comparisons import newcombe
+from crmvalue._core.comparisons import newcombe, welch_quantile
 from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -207,8 +207,8 @@ def campaign_effect(
     if share is None:
         raise InputError("margin", "given with revenue", None, hint="1 where revenue is already margin")
 
-    revenue_difference, revenue_interval = _welch(treated, control, level)
-    net_difference, net_interval = _welch(share * treated - given_away - spent, share * control, level)
+    revenue_difference, revenue_interval = _mean_difference(treated, control, level)
+    net_difference, net_interval = _mean_difference(share * treated - given_away - spent, share * control, level)
     return CampaignEffect(
         n_treated=n1,
         n_treated_responded=x1,
@@ -488,16 +488,13 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
     return revenue
 
 
-def _welch(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
-    from scipy import special
-
+def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
+    """Difference of two means, with Welch's interval."""
     difference = float(treated.mean() - control.mean())
     v1, v0 = float(treated.var(ddof=1) / len(treated)), float(control.var(ddof=1) / len(control))
     if v1 + v0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
-    w1, w0 = v1 / (v1 + v0), v0 / (v1 + v0)
-    degrees = 1 / (w1**2 / (len(treated) - 1) + w0**2 / (len(control) - 1))
-    half = -float(special.stdtrit(degrees, (1 - level) / 2)) * math.sqrt(v1 + v0)
+    half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 
 

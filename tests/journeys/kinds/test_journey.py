@@ -564,7 +564,7 @@ class TestCustomersAndEvents:
             self.make(consent={"email": [True, True], ("email", "*"): [False, False]})
 
     def test_a_base_too_large_for_one_plan(self):
-        with mock.patch("crmvalue._journeys.data._MOST", 1), pytest.raises(InputError, match="in parts"):
+        with mock.patch("crmvalue._journeys.data.MOST_CUSTOMERS", 1), pytest.raises(InputError, match="in parts"):
             self.make()
 
     @pytest.mark.parametrize("hours", [{22, 6}, {22: 1, 6: 2}])

@@ -586,7 +586,7 @@ class TestWhatIsKept:
         made = plan([trigger()], base, events, None, Policy(quiet_hours=(22, 6)), TODAY)
         assert explain(made, "ann") == (
             "2024-05-31 visit, message: send on email at 2024-06-01T06:00:00 "
-            "(due; sent later than planned, after quiet hours, a missed run or a change of the clocks)"
+            "(the message is due; it goes out later than planned: after quiet hours, a missed run or a clock change)"
         )
         assert "no consent" in explain(made, "bob")
         assert explain(made, "eve") == "no message was due to eve"
