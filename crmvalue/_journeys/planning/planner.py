@@ -247,11 +247,11 @@ def _plan_day(
 ) -> Plan:
     context = Context(customers, events, history, today)
     _require_known("events", context.n_unknown, policy)
-    found, labels, steps = _collect(journeys, context)
-    ids, rank = np.unique(customers.customer[found.row], return_inverse=True)
-    priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[found.journey]
-    order = np.lexsort((found.step, found.journey, found.planned, -priority, rank))
-    messages, rank, priority = Messages._make(column[order] for column in found), rank[order], priority[order]
+    messages, labels, steps = _collect(journeys, context)
+    ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
+    priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
+    order = np.lexsort((messages.step, messages.journey, messages.planned, -priority, rank))
+    messages, rank, priority = Messages._make(column[order] for column in messages), rank[order], priority[order]
 
     of = messages.journey
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
