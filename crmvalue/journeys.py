@@ -9,8 +9,8 @@ messages after an event                                     :class:`TriggerJourn
 several messages with waits and branches                    :class:`Journey`, :class:`JourneyRuns`
 its steps                                                   :class:`Message`, :class:`Wait`, :class:`WaitFor`,
                                                             :class:`Branch`, :class:`Choice`, :class:`Split`
-who is who, what they did, what was sent                    :class:`Customers`, :class:`Events`, :class:`MessageHistory`
-events from prices, levels and segments                     :func:`price_drops`, :func:`level_changes`,
+the customers, what they did, what was sent                 :class:`Customers`, :class:`Events`, :class:`MessageHistory`
+events from prices, tiers and segments                      :func:`price_drops`, :func:`level_changes`,
                                                             :func:`segment_changes`
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`

@@ -78,7 +78,7 @@ class JourneyKind(Protocol):
 
 
 class Candidates(NamedTuple):
-    """Messages that a journey would send, columns of equal length; times are those of the customer."""
+    """Messages that a journey would send, columns of equal length; times are local to the customer."""
 
     row: Integers
     step: Integers  # place among `labels`
@@ -88,7 +88,7 @@ class Candidates(NamedTuple):
     expires: Dates  # last moment
     exited: Dates  # moment at which the reason for the message was gone; NaT where it is not
     offers: tuple[Offer | None, ...]  # of each label
-    channels: tuple[tuple[str, ...] | None, ...] = ()  # of each label where they are not those of the journey
+    channels: tuple[tuple[str, ...] | None, ...] = ()  # of each label; None for the channels of the journey
 
 
 class Context:

@@ -482,7 +482,7 @@ def _benefits(value: ArrayLike, n: int) -> Floats:
 
 def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
     if value is None:
-        raise InputError(name, "given where that of the other group is", None)
+        raise InputError(name, "given where the revenue of the other group is", None)
     revenue = as_amounts(name, value)
     if len(revenue) != n or n < 2:
         raise InputError(name, f"one for each of the {n} customers, at least two", len(revenue))

@@ -1,4 +1,4 @@
-"""Frequency caps: what a customer may still get after the messages before, those of the same run included."""
+"""Frequency caps: what a customer may still get after all earlier messages, also those of the same run."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ class Plan:
     counted : ndarray of bool
         Whether it counts for frequency caps once it is sent.
     n_unknown_events, n_unknown_messages : int
-        Events, and messages of the history, of customers who are not among those of the plan.
+        Number of events, and of messages of the history, whose customers are not in the plan.
 
     Examples
     --------
