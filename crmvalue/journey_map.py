@@ -1,13 +1,12 @@
 """Customer journey maps: written down as values, checked for gaps, compared, and kept as JSON.
 
-A :class:`JourneyMap` is a list of :class:`Stage`, each with a list of :class:`Touchpoint`. It may be made with gaps: a
-workshop fills it step by step, and :func:`lint` names what is still missing. Only what is wrong, such as an emotion of
-3 or two stages of one name, is an error at once. :func:`compare_maps` tells what a future state changes.
+A :class:`JourneyMap` is a list of :class:`Stage`, each with a list of :class:`Touchpoint`. A map may have gaps: a
+workshop fills it step by step, and :func:`lint` names what is still missing. A wrong value, such as an emotion of 3 or
+two stages of one name, is an error at once. :func:`compare_maps` tells what a future state changes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
@@ -16,7 +15,9 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_day, as_float, as_text, read_json, require_choice
+from crmvalue._core.checks import as_day, as_float, as_text, require_choice
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,22 +96,16 @@ def _sequence_field(name: str, kind: type) -> Any:
     return attrs.field(converter=lambda value: _sequence(name, value, kind), default=(), kw_only=True)
 
 
-def _optional_field(name: str, read: Any, **options: Any) -> Any:
-    """Field for what `read` takes, or None."""
-    converter = attrs.converters.optional(lambda value: read(name, value))
-    return attrs.field(converter=converter, default=None, kw_only=True, **options)
-
-
 @attrs.frozen
 class Touchpoint:
-    """Where a customer meets the company.
+    """One place where a customer meets the company.
 
     Parameters
     ----------
     name : str
         What happens there, such as "product page".
     channel : str, optional
-        Through what, such as "website"; empty while not known.
+        Channel, such as "website"; empty while it is not known.
 
     Examples
     --------
@@ -124,7 +119,7 @@ class Touchpoint:
 
 @attrs.frozen
 class Stage:
-    """One stage of a journey, seen by the customer; all but the name may be filled in later.
+    """One stage of a journey, as the customer sees it; everything but the name may be filled in later.
 
     Parameters
     ----------
@@ -133,17 +128,17 @@ class Stage:
     goal : str, optional
         What the customer wants at this stage.
     touchpoints : sequence of Touchpoint, optional
-        Where he meets the company, all different.
+        Places where the customer meets the company, all different.
     emotion : float or None, optional
-        How he feels, from -2 (very bad) to 2 (very good); a mean of answers may lie between whole numbers.
+        How the customer feels, from -2 (very bad) to 2 (very good); the mean of several answers need not be whole.
     barriers : sequence of str, optional
-        What stands in his way.
+        What stands in the customer's way.
     owner : str, optional
-        Who in the company answers for the stage.
+        Person or team in the company that is responsible for the stage.
     kpis : sequence of str, optional
-        Figures that tell whether the stage works.
+        Figures that show whether the stage works.
     backstage : sequence of str, optional
-        What the company does unseen, for a service blueprint; the touchpoints are the front of the stage.
+        For a service blueprint: what the company does behind the touchpoints, unseen by the customer.
 
     Examples
     --------
@@ -155,7 +150,7 @@ class Stage:
     name: str = _text_field("name")
     goal: str = _text_field("goal", default="", kw_only=True)
     touchpoints: tuple[Touchpoint, ...] = _sequence_field("touchpoints", Touchpoint)
-    emotion: float | None = _optional_field("emotion", _emotion)
+    emotion: float | None = checked_field("emotion", optional(_emotion), default=None, kw_only=True)
     barriers: tuple[str, ...] = _sequence_field("barriers", str)
     owner: str = _text_field("owner", default="", kw_only=True)
     kpis: tuple[str, ...] = _sequence_field("kpis", str)
@@ -174,10 +169,10 @@ class JourneyMap:
     Parameters
     ----------
     persona : str
-        Who goes the way, such as "Student, 20, buys gifts".
+        Typical customer who goes the way, such as "Student, 20, buys gifts".
     type : {"current state", "day in the life", "future state", "service blueprint"}
-        The journey as it is; the whole day of the persona, with or without the company; the journey as it shall be; the
-        journey with what the company does behind it.
+        The journey as it is; a whole day of the persona, with or without the company; the journey as it should be; the
+        journey together with what the company does behind it.
     goal : str, optional
         What the persona wants in the end.
     stages : sequence of Stage, optional
@@ -196,43 +191,23 @@ class JourneyMap:
     type: MapType
     goal: str = _text_field("goal", default="")
     stages: tuple[Stage, ...] = _sequence_field("stages", Stage)
-    reviewed_on: np.datetime64 | None = _optional_field("reviewed_on", as_day, eq=str)
+    reviewed_on: np.datetime64 | None = checked_field("reviewed_on", optional(as_day), default=None, eq=str)
 
     def __attrs_post_init__(self) -> None:
         require_choice("type", self.type, get_args(MapType))
         _require_different("stages", [stage.name for stage in self.stages], "of different names")
 
     def to_json(self) -> str:
-        """Write the map as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object.
-        """
-        day = None if self.reviewed_on is None else str(self.reviewed_on)
-        return json.dumps({**attrs.asdict(self), "reviewed_on": day})
+        """Write the map as JSON text."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> JourneyMap:
-        """Read what :meth:`to_json` wrote, or a map written by hand; what has a default may be left out.
+        """Read what :meth:`to_json` wrote, or a map written by hand; other text raises :class:`InputError`.
 
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        JourneyMap
-            The checked map.
-
-        Raises
-        ------
-        InputError
-            If the text is no such object, or something in it is wrong.
+        What has a default may be left out by hand, and so may every "kind".
         """
-        return read_json(text, lambda fields: cls(**_with(fields, "stages", _read_stage)))
+        return from_json(cls, text, Stage, Touchpoint)
 
 
 @attrs.frozen
@@ -242,11 +217,11 @@ class LintFinding:
     Parameters
     ----------
     persona, type : str
-        Map that it concerns; for the rule "states" the type that is missing.
+        Persona and type of the map with the gap; for the rule "states" the type that is missing.
     stage : str or None
-        Stage that it concerns; None if it is the map as a whole.
+        Stage with the gap; None if the gap concerns the map as a whole.
     rule : str
-        Rule that is broken, see the table in :func:`lint`.
+        Rule that is broken; see the table in :func:`lint`.
     message : str
         What is missing.
     action : str
@@ -274,7 +249,7 @@ class LintFinding:
 
 @attrs.frozen
 class StageDifference:
-    """A stage that both maps have, before and after.
+    """A stage that is in both maps, before and after.
 
     Parameters
     ----------
@@ -294,32 +269,32 @@ class StageDifference:
 
     @property
     def emotion_change(self) -> float | None:
-        """Emotion after less emotion before; None if one of them is not known."""
+        """Emotion after minus emotion before; None if one of them is not known."""
         if self.before.emotion is None or self.after.emotion is None:
             return None
         return self.after.emotion - self.before.emotion
 
     def added(self, part: StagePart) -> tuple[Any, ...]:
-        """Give what is new of "touchpoints", "channels", "barriers", "kpis" or "backstage"."""
+        """Give what is new among the "touchpoints", "channels", "barriers", "kpis" or "backstage" of the stage."""
         return _only_in(self.after, self.before, part)
 
     def removed(self, part: StagePart) -> tuple[Any, ...]:
-        """Give what is gone of the same parts."""
+        """Give what is gone, for the same parts as :meth:`added`."""
         return _only_in(self.before, self.after, part)
 
 
 @attrs.frozen(kw_only=True)
 class JourneyMapDifference:
-    """What the future state of a journey changes in the current one.
+    """Changes from the current to the future state of a journey.
 
     Parameters
     ----------
     added : tuple of str
-        Stages of the future state alone, in its order.
+        Stages that only the future state has, in its order.
     removed : tuple of str
-        Stages of the current state alone, in its order.
+        Stages that only the current state has, in its order.
     kept : tuple of StageDifference
-        Stages of both, in the order of the future state.
+        Stages of both states, in the order of the future state.
 
     Examples
     --------
@@ -348,12 +323,13 @@ def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[
     Returns
     -------
     tuple of LintFinding
-        Map by map and stage by stage; empty if nothing is missing.
+        Gaps, map by map and stage by stage; empty if nothing is missing.
 
     Raises
     ------
     InputError
-        If `maps` holds anything but maps, no map, or a persona's type twice, or `as_of` is no date.
+        If `maps` is empty, holds something other than maps, or holds two maps of one type for a persona, or if `as_of`
+        is not a date.
 
     Notes
     -----
@@ -370,8 +346,8 @@ def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[
     ``states``      of a sequence: a persona has no current state or no future state
     ==============  =======================================================================================
 
-    Six months end on the same day of the month, or on its last day: a review of 31 August holds until the end of
-    February.
+    Six months end on the same day of the month, or on the last day of a shorter month: a review of 31 August is good
+    until the end of February.
 
     Examples
     --------
@@ -409,7 +385,7 @@ def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifferenc
     Returns
     -------
     JourneyMapDifference
-        Stages added, removed and kept, by their names, and what changes at each that is kept.
+        Stages that were added, removed and kept, matched by name, and the changes of each kept stage.
 
     Raises
     ------
@@ -467,7 +443,7 @@ def _stage_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
     if not stage.touchpoints:
         yield "touchpoint", "The stage has no touchpoint.", "Say where the customer meets the company."
     if not all(point.channel for point in stage.touchpoints):
-        yield "channel", "A touchpoint has no channel.", "Say through what it reaches the customer, such as 'e-mail'."
+        yield "channel", "A touchpoint has no channel.", "Name the channel, such as 'e-mail'."
     if stage.emotion is None:
         yield "emotion", "The stage has no emotion.", "Rate how the customer feels, from -2 to 2."
     if not stage.kpis:
@@ -484,15 +460,3 @@ def _stage_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
 def _only_in(stage: Stage, other: Stage, part: StagePart) -> tuple[Any, ...]:
     require_choice("part", part, get_args(StagePart))
     return tuple(item for item in getattr(stage, part) if item not in getattr(other, part))
-
-
-def _with(fields: Any, name: str, read: Any) -> dict[str, Any]:
-    """Fields of a JSON object, with each element of one of its lists read."""
-    items = fields.get(name, [])
-    if not isinstance(items, list):
-        raise InputError(name, "a list", items)
-    return {**fields, name: [read(item) for item in items]}
-
-
-def _read_stage(fields: Any) -> Stage:
-    return Stage(**_with(fields, "touchpoints", lambda point: Touchpoint(**point)))

@@ -9,22 +9,22 @@ messages after an event                                     :class:`TriggerJourn
 several messages with waits and branches                    :class:`Journey`, :class:`JourneyRuns`
 its steps                                                   :class:`Message`, :class:`Wait`, :class:`WaitFor`,
                                                             :class:`Branch`, :class:`Choice`, :class:`Split`
-who is who, what they did, what was sent                    :class:`Customers`, :class:`Events`, :class:`MessageHistory`
-events from prices, levels and segments                     :func:`price_drops`, :func:`level_changes`,
+the customers, what they did, what was sent                 :class:`Customers`, :class:`Events`, :class:`MessageHistory`
+events from prices, tiers and segments                      :func:`price_drops`, :func:`level_changes`,
                                                             :func:`segment_changes`
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
 services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
                                                             :func:`spread_visits`
-whom nothing is planned for, and what expires               :func:`without_next_step`, :func:`expiring_terms`
+customers without a next step, and what expires             :func:`without_next_step`, :func:`expiring_terms`
 treated against control                                     :func:`campaign_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
 ==========================================================  ===========================================================
 
-A plan is a pure function of data and a day: the same arguments give the same plan. Times are the customer's own, and
-nothing here reads a clock.
+A plan is a pure function of data and a day: the same arguments give the same plan. Times are local times of the
+customer, and nothing here reads a clock.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ from crmvalue._journeys.effect import (
     campaign_effect,
     steps_that_pay,
 )
+from crmvalue._journeys.kinds.birthday import AnniversaryMessage, BirthdayJourney
 from crmvalue._journeys.kinds.cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
 from crmvalue._journeys.kinds.journey import Journey, JourneyRuns
 from crmvalue._journeys.kinds.steps import Branch, Choice, Message, Split, Wait, WaitFor
-from crmvalue._journeys.kinds.trigger import AnniversaryMessage, BirthdayJourney, TriggerJourney
+from crmvalue._journeys.kinds.trigger import TriggerJourney
 from crmvalue._journeys.offers import Offer
 from crmvalue._journeys.planning.plan import DECISIONS, Plan
 from crmvalue._journeys.planning.planner import explain, plan, simulate_plan

@@ -9,9 +9,9 @@ import numpy as np
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from crmvalue.typing import FloatOrArray, Floats
+    from crmvalue.typing import FloatOrArray, Floats, Integers
 
-__all__ = ["fisher_p", "holm", "newcombe", "p_text"]
+__all__ = ["fisher_p", "holm", "newcombe", "p_text", "welch_quantile"]
 
 
 def holm(p_value: Floats) -> Floats:
@@ -28,6 +28,21 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
     low = difference - np.hypot(rate - own.low, other.high - other_rate)
     high = difference + np.hypot(own.high - rate, other_rate - other.low)
     return Interval(low, high)
+
+
+def welch_quantile(
+    variance: Floats | float, n: Integers | int, other_variance: Floats | float, other_n: Integers | int, level: float
+) -> FloatOrArray:
+    """Half-width of Welch's interval for a difference of two means, in units of its standard error.
+
+    That is Student's quantile with Welch's degrees of freedom; `variance` is that of each mean, s**2 / n.
+    """
+    from scipy import special
+
+    share, other_share = variance / (variance + other_variance), other_variance / (variance + other_variance)
+    degrees = 1 / (share**2 / (n - 1) + other_share**2 / (other_n - 1))
+    quantile: FloatOrArray = -special.stdtrit(degrees, (1 - level) / 2)
+    return quantile
 
 
 def p_text(p: float) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -41,11 +42,18 @@ def to_json(value: Any) -> str:
 def from_json(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
     """Read what :func:`to_json` wrote; `parts` are the classes of the frozen values inside.
 
-    Fields are read by the first word of their type, and checked by the class itself.
+    Fields are read by the first word of their type, and checked by the class itself. By hand, "kind" may be left out
+    where the type of the field names one of the classes.
     """
     kinds = {kind.__name__: kind for kind in (cls, *parts)}
-    value: _T = read_json(text, lambda fields: _build({"kind": cls.__name__, **fields}, kinds, cls))
-    return value
+
+    def build(fields: dict[str, Any]) -> _T:
+        if not fields:
+            raise ValueError("an object without fields")
+        value: _T = _build({"kind": cls.__name__, **fields}, kinds, cls)
+        return value
+
+    return read_json(text, build)
 
 
 def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
@@ -136,10 +144,12 @@ def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:
         return _mapping(list(value.items()) if isinstance(value, dict) else value, kinds)
+    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
+    known = {"kind": named[0]} if len(named) == 1 else {}
     if isinstance(value, dict):
-        return _build(value, kinds)
+        return _build({**known, **value}, kinds)
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return tuple(_build(item, kinds) if isinstance(item, dict) else item for item in value)
+        return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
     reader = _READERS.get(word)
     return reader(value) if reader else value
 
@@ -170,8 +180,23 @@ def _number(value: Any) -> float:
 
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
+    for text in np.array(value, dtype=object).ravel():
+        _require_iso(text)
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
 
+
+def _time(value: Any) -> np.datetime64:
+    _require_iso(value)
+    return np.datetime64(value)
+
+
+def _require_iso(text: Any) -> None:
+    """Refuse what numpy would take beside ISO text: "now" is the clock's, and a time zone would be lost."""
+    if not isinstance(text, str) or not _ISO.fullmatch(text):
+        raise ValueError(f"a day or a moment such as '2024-05-31', not {text!r}")
+
+
+_ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?")
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
@@ -179,8 +204,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
     "Integers": lambda value: np.array(value, dtype=np.int64),
     "Dates": _times,
-    "np.datetime64": np.datetime64,
+    "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
-    "tuple": tuple,
+    "tuple": lambda value: tuple(value) if isinstance(value, list) else value,
 }

@@ -1,8 +1,7 @@
-"""What a plan is made of: customers, what they did, and what was sent to them before."""
+"""What a plan needs to know: customers, what they did, and what was sent to them before."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -12,15 +11,15 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_day_column,
-    as_flag,
     as_text,
     as_time_column,
     is_missing_object,
-    read_json,
     to_array,
 )
 from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_field, hand_over, read_only, stay_frozen
+from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,14 +35,15 @@ __all__ = [
     "Events",
     "MessageHistory",
     "as_zone",
-    "plain_columns",
-    "read_table",
+    "customer_column",
+    "flag_column",
+    "second_column",
     "table_columns",
+    "table_field",
+    "word_column",
 ]
 
 _SECONDS = np.dtype("datetime64[s]")
-_MOST = 2**24  # customers whose rows and moments fit into one whole number
-_MOMENTS = ("run", "anchor", "planned", "send_time", "expires", "send_time_utc", "sent_at")
 
 
 def as_zone(name: str, value: object) -> str:
@@ -75,11 +75,12 @@ def _dates(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Dates]:
     )
 
 
-def _flags(name: str, value: ArrayLike) -> Bools:
+def flag_column(name: str, value: ArrayLike) -> Bools:
+    """Take a column of True and False."""
     array, _ = to_array(name, value, "True or False for each customer")
-    if array.dtype.kind != "b" or array.ndim > 1:
+    if (array.dtype.kind != "b" and array.size) or array.ndim > 1:
         raise InputError(name, "True or False for each customer", str(array.dtype))
-    flags: Bools = _locked(np.array(array))
+    flags: Bools = _locked(np.array(array, dtype=bool))
     return flags
 
 
@@ -87,12 +88,15 @@ def _segments(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Bools]
     if value is None:
         return FixedMapping()
     return FixedMapping(
-        {as_text("segments", name): _flags(f"segments[{name!r}]", column) for name, column in _items("segments", value)}
+        {
+            as_text("segments", name): flag_column(f"segments[{name!r}]", column)
+            for name, column in _items("segments", value)
+        }
     )
 
 
 def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, str], Bools]:
-    """Consent by channel and purpose; a channel alone stands for all purposes, written "*"."""
+    """Take consent by channel and purpose; a channel alone stands for all purposes, written "*"."""
     if value is None:
         return FixedMapping()
     found = {}
@@ -103,7 +107,7 @@ def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, s
         channel, purpose = (as_text("consent", part) for part in pair)
         if (channel, purpose) in found:
             raise InputError("consent", "each channel and purpose once", key)
-        found[channel, purpose] = _flags(f"consent[{key!r}]", column)
+        found[channel, purpose] = flag_column(f"consent[{key!r}]", column)
     return FixedMapping(found)
 
 
@@ -119,7 +123,7 @@ def _attributes(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Code
 
 
 def _attribute(name: str, value: ArrayLike) -> Coded:
-    """Code a column of texts; what is missing has the code -1."""
+    """Encode a column of texts; a missing one has the code -1."""
     of = f"attributes[{name!r}]"
     array, _ = to_array(of, value, "a column of texts", as_objects=True)
     if array.ndim != 1:
@@ -184,7 +188,7 @@ def _data_field(converter: Any, **options: Any) -> Any:
 @stay_frozen
 @attrs.frozen
 class Coded:
-    """A column as its distinct values and the place of each row's among them."""
+    """A column as its distinct values, and for each row the place of its value among them."""
 
     distinct: npt.NDArray[Any] = array_field(lambda value: read_only(hand_over(value)))
     code: Integers = array_field()
@@ -200,14 +204,14 @@ class Customers:
     customer : array_like
         Identifiers, all different, shape (n,).
     dates : mapping of str to array_like, optional
-        Days that journeys start from, such as "last_purchase", "birthday", "registered"; missing ones are NaT or None.
+        Days from which journeys start, such as "last_purchase", "birthday", "registered"; missing ones are NaT or None.
     segments : mapping of str to array_like of bool, optional
-        Who belongs to which segment: for example `{name: membership.members(name) for name in membership.names}`.
+        For each segment, who belongs to it: `{name: membership.members(name) for name in membership.names}`.
     attributes : mapping of str to array_like of str, optional
-        Texts that journeys part by, such as a language or a city; missing ones are None.
+        Texts by which journeys choose a way, such as a language or a city; missing ones are None.
     consent : mapping, optional
-        Whether each customer may be written to: by channel, or by (channel, purpose), which goes before that of the
-        channel alone. A channel that is not there nobody has agreed to.
+        Whether each customer may be written to: by channel, or by (channel, purpose). The latter goes before the
+        consent to the channel alone. A channel without a consent column counts as not consented.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
 
@@ -227,8 +231,8 @@ class Customers:
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        if not 1 <= n <= _MOST:
-            raise InputError("customer", f"1 to {_MOST:,} customers", n, hint="plan larger bases in parts")
+        if not 1 <= n <= MOST_CUSTOMERS:
+            raise InputError("customer", f"1 to {MOST_CUSTOMERS:,} customers", n, hint="plan larger bases in parts")
         for kind in ("dates", "segments", "attributes", "consent"):
             for name, column in getattr(self, kind).items():
                 shape = column.code.shape if isinstance(column, Coded) else column.shape
@@ -238,13 +242,13 @@ class Customers:
         if len(code) not in (0, n):
             raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))
         if len(zones) == 1 and len(code) == 0:
-            object.__setattr__(self, "time_zone", (zones, np.broadcast_to(np.int64(0), (n,))))  # of everybody
+            object.__setattr__(self, "time_zone", (zones, np.broadcast_to(np.int64(0), (n,))))  # for all
 
     def __len__(self) -> int:
         return len(self.customer)
 
     def rows_of(self, distinct: npt.NDArray[Any]) -> Integers:
-        """Row of each identifier, -1 for one that is not among the customers."""
+        """Find the row of each identifier; -1 for one that is not among the customers."""
         if len(distinct) == 0:
             return np.zeros(0, dtype=np.int64)
         _require_one_kind(self.customer, distinct)
@@ -281,12 +285,12 @@ class Events:
     Parameters
     ----------
     customer : array_like
-        Whose, shape (m,).
+        Identifier of the customer, shape (m,).
     name : array_like of str
-        What: "purchase", "cart", a name of your own. A cascade knows "purchase" and "reaction"; "first purchase" is an
-        event of its own, beside the purchase.
+        What happened: "purchase", "cart", a name of your own. A cascade looks at "purchase" and "reaction". A first
+        purchase is two events: "first purchase" and "purchase".
     time : array_like
-        Local time of the customer: `datetime64`, `datetime.datetime` or ISO text, without time zone.
+        Local time of the customer, without time zone: `datetime64`, `datetime.datetime` or ISO text.
 
     Examples
     --------
@@ -309,7 +313,7 @@ class Events:
         return len(self.time)
 
     def __add__(self, other: Events) -> Events:
-        """Both, one after the other."""
+        """Join both, one after the other."""
         if not isinstance(other, Events):
             return NotImplemented
         if not len(self) or not len(other):
@@ -325,39 +329,42 @@ class Events:
         return tuple(self.name.distinct)
 
 
-def _customer_column(name: str, value: ArrayLike) -> npt.NDArray[Any]:
+def customer_column(name: str, value: ArrayLike) -> npt.NDArray[Any]:
+    """Take a column of identifiers."""
     distinct, code = encode_customers(name, value)
     return distinct[code]
 
 
-def _word_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+def word_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+    """Take a column of texts that are not empty."""
     words, code = as_words(name, value)
     column: npt.NDArray[np.str_] = np.array(words, dtype=np.str_)[code]
     return column
 
 
-def _second_column(name: str, value: ArrayLike) -> Dates:
+def second_column(name: str, value: ArrayLike) -> Dates:
+    """Take a column of moments, cut to the second."""
     return as_time_column(name, value).astype("datetime64[s]")
 
 
-def _sent_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
-    """Field for a column of the history, checked unless it was given away."""
+def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
+    """Field for a column of a table, checked unless it was handed over."""
     return array_field(lambda value: read_only(value if isinstance(value, Given) else hand_over(check(name, value))))
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class MessageHistory:
-    """Messages that were sent, one element each in every column; made by :meth:`Plan.history`.
+    """Messages that were sent, one element each in every column; :meth:`Plan.history` makes it.
 
     Parameters
     ----------
     customer : ndarray
-        To whom.
+        Identifier of the customer.
     group, step : ndarray of str
-        Group of the journey, and its step.
+        Group of the journey, and step of the journey.
     anchor : ndarray of datetime64[s]
-        What the message was about: the day or the moment that started it.
+        Day or moment that started the message.
     sent_at : ndarray of datetime64[s]
         Local time of sending.
     channel : ndarray of str
@@ -371,13 +378,13 @@ class MessageHistory:
     0
     """
 
-    customer: npt.NDArray[Any] = _sent_field("customer", _customer_column)
-    group: npt.NDArray[np.str_] = _sent_field("group", _word_column)
-    step: npt.NDArray[np.str_] = _sent_field("step", _word_column)
-    anchor: Dates = _sent_field("anchor", _second_column)
-    sent_at: Dates = _sent_field("sent_at", _second_column)
-    channel: npt.NDArray[np.str_] = _sent_field("channel", _word_column)
-    counted: Bools = _sent_field("counted", _flags)
+    customer: npt.NDArray[Any] = table_field("customer", customer_column)
+    group: npt.NDArray[np.str_] = table_field("group", word_column)
+    step: npt.NDArray[np.str_] = table_field("step", word_column)
+    anchor: Dates = table_field("anchor", second_column)
+    sent_at: Dates = table_field("sent_at", second_column)
+    channel: npt.NDArray[np.str_] = table_field("channel", word_column)
+    counted: Bools = table_field("counted", flag_column)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
@@ -387,7 +394,7 @@ class MessageHistory:
 
     @classmethod
     def empty(cls) -> MessageHistory:
-        """Nothing was sent yet."""
+        """Give a history without messages."""
         none = np.zeros(0, dtype=np.int64)
         words, times = none.astype(np.str_), none.astype("datetime64[s]")
         return cls(
@@ -401,45 +408,23 @@ class MessageHistory:
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All columns by name, for a dataframe of any kind; the same columns make a history again."""
+        """Give all columns by name, for a dataframe of any kind; the same columns make a history again."""
         return table_columns(self)
 
     def to_json(self) -> str:
-        """Write the history as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object of columns.
-        """
-        return json.dumps(plain_columns(self))
+        """Write the history as JSON text, an object of columns."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> MessageHistory:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        MessageHistory
-            An equal history.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
-        return read_json(text, lambda fields: MessageHistory(**read_table(fields)))
+        """Read what :meth:`to_json` wrote; other text raises :class:`InputError`."""
+        return from_json(cls, text)
 
     def __len__(self) -> int:
         return len(self.customer)
 
     def __add__(self, other: MessageHistory) -> MessageHistory:
-        """Both, one after the other."""
+        """Join both, one after the other."""
         if not isinstance(other, MessageHistory):
             return NotImplemented
         if not len(self) or not len(other):
@@ -454,45 +439,10 @@ class MessageHistory:
 
 
 def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
-    """All columns of a value; moments in microseconds, which every dataframe takes."""
-    return {
-        name: column.astype("datetime64[us]") if column.dtype == _SECONDS else column
-        for name, column in _arrays(value).items()
-    }
-
-
-def plain_columns(value: Any) -> dict[str, list[Any]]:
-    """All columns of a value as lists of plain values."""
-    return {
-        name: (column.astype(np.str_) if column.dtype.kind == "M" else column).tolist()
-        for name, column in _arrays(value).items()
-    }
-
-
-def read_table(fields: dict[str, Any]) -> dict[str, Any]:
-    """Make the columns of a plan or a history of what :func:`plain_columns` gave."""
-    read: dict[str, Any] = {}
-    for name, values in fields.items():
-        if name in _MOMENTS:
-            read[name] = _moments(name, values)
-        elif name == "counted":
-            read[name] = np.array([as_flag(name, value) for value in values], dtype=bool)
-        elif name == "customer":
-            read[name] = _customer_column(name, values)
-        else:
-            read[name] = np.array([as_text(name, value) for value in values], dtype=np.str_)
-    return read
-
-
-def _moments(name: str, values: list[str]) -> Dates:
-    """Read moments that :func:`plain_columns` wrote; numpy alone would take numbers, and "now" for the clock's."""
-    texts = [as_text(name, value) for value in values]
-    if name == "run":
-        return as_day_column(name, texts).astype("datetime64[D]")
-    missing = name == "expires" or None
-    return as_time_column(name, texts, allow_missing=bool(missing)).astype("datetime64[s]")
-
-
-def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:
+    """Give all columns of a value; moments in microseconds, which every dataframe takes."""
     parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-    return {name: part for name, part in parts if isinstance(part, np.ndarray)}
+    return {
+        name: part.astype("datetime64[us]") if part.dtype == _SECONDS else part
+        for name, part in parts
+        if isinstance(part, np.ndarray)
+    }

@@ -1,4 +1,4 @@
-"""Events that follow from other data: prices of wished items, loyalty levels, two evaluations of segments."""
+"""Events that follow from other data: prices of wished items, loyalty tiers, two evaluations of segments."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_positive, as_text, as_time, as_time_column, as_whole_number, require
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
-from crmvalue._journeys.kinds.trigger import name_of
+from crmvalue._journeys.fields import name_of
 from crmvalue.errors import InputError
 from crmvalue.segmentation import SegmentMembership
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["level_changes", "price_drops", "segment_changes"]
 
-_NEAR = 1e-12  # relative: thousands of times what float64 rounds off, and far less than a cent
+_NEAR = 1e-12  # relative: far above the rounding of float64, and far below a cent
 _MOST_DAYS = 36_600
 
 
@@ -39,58 +39,58 @@ def price_drops(
     look_back_days: int | None = None,
     name: str = "price drop",
 ) -> Events:
-    """Events of wished items that have become cheaper than they were when they were wished.
+    """Find events for wished items whose price has dropped since the wish.
 
-    The first event of a wish is the first change to a price that is low enough. The next ones are new lows: prices
+    The first event of a wish is the first change to a price that is low enough. Each next event is a new low: a price
     below every price that has already caused an event of this wish.
 
     Parameters
     ----------
     customer : array_like
-        Who wishes, one element per wish, shape (m,).
+        Customer of each wish, shape (m,).
     item : array_like
-        What: whole numbers or text, shape (m,). An item that is wished again is another wish.
+        Item of each wish: whole numbers or text, shape (m,). Wishing an item again makes another wish.
     wished_at : array_like
         When the wish began, shape (m,).
     price_item : array_like
-        Item of each entry of the price log, shape (k,). Items that nobody wishes are not looked at.
+        Item of each entry of the price log, shape (k,). Items that nobody wishes are ignored.
     price_time : array_like
-        Moment from which the price holds, shape (k,). Of several prices of an item at one moment the last row holds.
+        Moment from which the price holds, shape (k,). If an item has several prices at one moment, the last row holds.
     price : array_like
         The price from that moment on [money], >= 0, shape (k,).
     removed_at : array_like, optional
-        When each wish was taken back, not before it began, shape (m,); NaT or None for one that still stands. A price
-        that changes at that moment no longer counts.
+        When each wish was taken back, not before it began, shape (m,); NaT or None for an open wish. A price change at
+        that very moment no longer counts.
     amount : float, optional
-        Money by which the price has to be below that of the wish, > 0. Either this or `percent`.
+        Least drop below the price of the wish [money], > 0. Give either this or `percent`.
     percent : float, optional
-        The same in percent of the price of the wish, in (0, 100].
+        Least drop in percent of the price of the wish, in (0, 100].
     look_back_days : int, optional
-        Days of 24 hours after the wish in which changes count, the end included, from 1 to 36600; by default all.
+        Days of 24 hours after the wish in which changes count, including the end, from 1 to 36600; by default all.
     name : str, optional
         Name of the events.
 
     Returns
     -------
     Events
-        One for each wish and each such change, by time and customer. Two wishes of a customer whose prices fall at one
-        moment are two events; the planner sends one message.
+        One for each wish and each such change, sorted by time and customer. If the prices of two wishes of a customer
+        drop at one moment, there are two events; the planner sends one message.
 
     Raises
     ------
     InputError
-        If a wish has no price at or before its moment, a price is negative, not one of `amount` and `percent` is given,
-        or the columns of the wishes or of the log differ in length.
+        If a wish has no price at or before its moment, a price is negative, both or neither of `amount` and `percent`
+        are given, or the columns of the wishes or of the log differ in length.
 
     Notes
     -----
-    The price of the wish is the last one at or before it. Up to 1e-12 of it may be missing from the drop, so that 10 %
-    off 19.99 is reached at 17.991, however the computer rounds; and a price within 1e-12 of another is no new low.
+    The price of the wish is the last one at or before it. Prices within a relative 1e-12 of each other count as equal,
+    so that rounding decides nothing: 10 % off 19.99 is reached at 17.991.
 
-    Wishes and prices are not multiplied with each other: memory grows with the wishes, plus the prices of wished items
-    times the binary logarithm of the longest price log of one item; time also with the number of events.
+    Memory grows with the number of wishes, plus the number of prices of wished items times the binary logarithm of the
+    longest price log of one item. Time grows with the same and with the number of events.
 
-    Times are those of :class:`Events`: local, without time zone, cut to the second in the result.
+    As in :class:`Events`, times are local, without time zone, and cut to the second in the result.
 
     Examples
     --------
@@ -138,30 +138,30 @@ def price_drops(
     return _events(people, person[wish], [word], np.zeros(len(wish), dtype=np.int64), log.time[place])
 
 
-def level_changes(customer: ArrayLike, level: ArrayLike, time: ArrayLike, *, levels: Sequence[str]) -> Events:
-    """Events "level up" and "level down" of a log of loyalty levels.
+def level_changes(customer: ArrayLike, tier: ArrayLike, time: ArrayLike, *, tiers: Sequence[str]) -> Events:
+    """Find the events "level up" and "level down" in a log of loyalty tiers.
 
     Parameters
     ----------
     customer : array_like
-        Whose level, one element per record, shape (m,).
-    level : array_like of str
-        Level from that moment on, one of `levels`.
+        Customer of each record, shape (m,).
+    tier : array_like of str
+        Tier from that moment on, one of `tiers`.
     time : array_like
-        Moment of each record. Of several records of a customer at one moment the last row holds.
-    levels : sequence of str
-        All levels, the lowest first, at least two.
+        Moment of each record. If a customer has several records at one moment, the last row holds.
+    tiers : sequence of str
+        All tiers, the lowest first, at least two.
 
     Returns
     -------
     Events
-        One for each record whose level is another than that of the customer's record before, at its time, by time and
-        customer. A first record is no change.
+        One for each record with another tier than the customer's record before, at the time of the record; sorted by
+        time and customer. The first record of a customer is no change.
 
     Raises
     ------
     InputError
-        If a level is not among `levels`, one of these comes twice, or the columns differ in length.
+        If a tier is not among `tiers`, one of these comes twice, or the columns differ in length.
 
     Examples
     --------
@@ -169,7 +169,7 @@ def level_changes(customer: ArrayLike, level: ArrayLike, time: ArrayLike, *, lev
     ...     ["ann", "ann", "ann", "bob"],
     ...     ["silver", "gold", "silver", "gold"],
     ...     ["2024-01-01", "2024-03-01", "2024-05-01", "2024-05-01"],
-    ...     levels=["silver", "gold"],
+    ...     tiers=["silver", "gold"],
     ... )
     >>> for i, moment in zip(changes.name.code, changes.time):
     ...     print(moment, changes.names[i])
@@ -177,12 +177,12 @@ def level_changes(customer: ArrayLike, level: ArrayLike, time: ArrayLike, *, lev
     2024-05-01T00:00:00 level down
     """
     people, person = encode_customers("customer", customer)
-    words, word = as_words("level", level)
+    words, word = as_words("tier", tier)
     moment = as_time_column("time", time)
-    _require_rows(len(person), "customer", level=word, time=moment)
-    place = {known: i for i, known in enumerate(_level_names(levels))}
+    _require_rows(len(person), "customer", tier=word, time=moment)
+    place = {known: i for i, known in enumerate(_tier_names(tiers))}
     height = np.array([place.get(known, -1) for known in words], dtype=np.int64)[word]
-    require(height >= 0, "level", np.array(words, dtype=object)[word], f"one of {', '.join(place)}")
+    require(height >= 0, "tier", np.array(words, dtype=object)[word], f"one of {', '.join(place)}")
 
     order = np.lexsort((moment, person))
     order = order[_last_of_equal(person[order], moment[order])]
@@ -196,28 +196,28 @@ def level_changes(customer: ArrayLike, level: ArrayLike, time: ArrayLike, *, lev
 def segment_changes(
     before: SegmentMembership, now: SegmentMembership, time: ArrayLike, *, names: Iterable[str] | None = None
 ) -> Events:
-    """Events "entered <segment>" and "left <segment>" between two evaluations of segments.
+    """Find the events "entered <segment>" and "left <segment>" between two evaluations of segments.
 
     Parameters
     ----------
     before, now : SegmentMembership
         The earlier and the later evaluation, both with identifiers of the customers.
     time : datetime
-        Local time of the events: the moment at which the change became known, such as that of the later run.
+        Local time of the events: the moment at which the change became known, such as the time of the later run.
     names : iterable of str, optional
-        Segments to look at; by default all that both evaluations have.
+        Names of the segments; by default all segments that both evaluations have.
 
     Returns
     -------
     Events
-        One for each customer who entered or left a segment. Customers whom only the later evaluation knows have
-        entered, those whom only the earlier one knows have left.
+        One for each customer who entered or left a segment. A customer whom only the later evaluation knows has
+        entered; a customer whom only the earlier one knows has left.
 
     Raises
     ------
     InputError
         If an evaluation has no identifiers, `before` is later than `now`, the identifiers are of different kinds, or a
-        chosen segment is not in both.
+        chosen segment is not in both evaluations.
 
     See Also
     --------
@@ -241,7 +241,7 @@ def segment_changes(
     moment = as_time("time", time)
     try:
         changes = now.changes_since(before)
-    except InputError as error:  # it knows the earlier evaluation by another name
+    except InputError as error:  # there the earlier evaluation has another name
         raise InputError("before", error.rule, error.value) from error
     words: list[str] = []
     parts: list[npt.NDArray[Any]] = []
@@ -256,14 +256,14 @@ def segment_changes(
 
 
 def _require_rows(n: int, first: str, **columns: npt.NDArray[Any]) -> None:
-    """Check that columns are as long as the first; all may be empty, for a day on which nothing happened."""
+    """Check that columns are as long as the first; all may be empty, as on a day without events."""
     for name, column in columns.items():
         if len(column) != n:
             raise InputError(name, f"as long as `{first}` ({n} rows)", len(column))
 
 
 def _ends(start: Dates, removed_at: ArrayLike | None) -> Dates:
-    """Moment from which on each wish is over; NaT for never."""
+    """Read the moment at which each wish ends; NaT for never."""
     if removed_at is None:
         return np.full(len(start), np.datetime64("NaT", "us"))
     end = as_time_column("removed_at", removed_at, allow_missing=True)
@@ -273,7 +273,7 @@ def _ends(start: Dates, removed_at: ArrayLike | None) -> Dates:
 
 
 def _least_drop(amount: float | None, percent: float | None) -> tuple[float, float]:
-    """Least drop as money and as a share of the price of the wish; one of the two is 0."""
+    """Read the least drop as money and as a share of the price of the wish; one of the two is 0."""
     money = 0.0 if amount is None else as_positive("amount", amount)
     share = 0.0 if percent is None else as_positive("percent", percent) / 100
     if share > 1:
@@ -285,13 +285,13 @@ def _least_drop(amount: float | None, percent: float | None) -> tuple[float, flo
 
 
 def _places(wanted: npt.NDArray[Any], known: npt.NDArray[Any]) -> Integers:
-    """Place of each distinct identifier among known ones, -1 for one that is not there; numbers are never text."""
+    """Find the place of each distinct identifier among known ones, -1 for an unknown one; numbers never equal text."""
     place = {item: i for i, item in enumerate(known.tolist())}
     return np.fromiter((place.get(item, -1) for item in wanted.tolist()), dtype=np.int64, count=len(wanted))
 
 
 class _PriceLog(NamedTuple):
-    """Prices by item and time, one for each moment."""
+    """Prices sorted by item and time, one for each moment."""
 
     item: Integers
     time: Dates
@@ -300,14 +300,14 @@ class _PriceLog(NamedTuple):
     key: Integers  # one ascending number for item and time
 
     def n_until(self, item: Integers, time: Dates, *, included: bool) -> Integers:
-        """Count the prices of all items before some, and of each of these until a moment."""
+        """Find the place behind the last price of an item until a moment."""
         n_moments = np.searchsorted(self.moments, time, side="right" if included else "left")
         key = item * (len(self.moments) + 1) + n_moments
         return np.searchsorted(self.key, key, side="right")
 
 
 def _price_log(item: Integers, time: Dates, price: Floats) -> _PriceLog:
-    """Sort the prices of wished items, those with a code >= 0."""
+    """Sort the prices of wished items; other items have the code -1."""
     used = np.nonzero(item >= 0)[0]
     order = used[np.lexsort((time[used], item[used]))]
     order = order[_last_of_equal(item[order], time[order])]
@@ -319,7 +319,7 @@ def _price_log(item: Integers, time: Dates, price: Floats) -> _PriceLog:
 
 
 def _last_of_equal(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-    """Whether each row of sorted columns differs from the next one."""
+    """Tell whether each row of sorted columns differs from the next one."""
     last = np.zeros(len(columns[0]), dtype=bool)
     last[-1:] = True
     for column in columns:
@@ -330,22 +330,22 @@ def _last_of_equal(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 def _new_lows(
     log: _PriceLog, item: Integers, base: Integers, stop: Integers, money: float, share: float
 ) -> tuple[Integers, Integers]:
-    """Wish and place in the log of each event, from the place of the wish's price on and before a place.
+    """Find the wish and the place in the log of each event.
 
-    What has to be found is the first price from a place on below a limit: that of the rule at first, then the price
-    found last.
+    `base` is the place of the price of each wish, and `stop` the place at which the search ends. An event is the first
+    price below a limit: at first the limit of the rule, then the price of the event before.
     """
     rank, lowest = _ranks(log.price)
     wished = log.price[base]
     low_enough = np.searchsorted(lowest, wished * (1 + _NEAR) - (money + wished * share), side="right")
     top = item.max(initial=0)
-    value = (top - log.item) * len(lowest) + rank  # every price of the next item is below all of this one
+    value = (top - log.item) * len(lowest) + rank  # an item's values lie below those of the item before
     limit = (top - item) * len(lowest) + np.minimum(low_enough, rank[base])
     minima = _minima(value, int(np.bincount(log.item).max(initial=0)))
     wish = np.arange(len(item))
     place = _first_below(minima, base + 1, limit)
     wishes, places = [wish[:0]], [place[:0]]
-    while len(wish):  # once for each new low of the wish that has most of them
+    while len(wish):  # one round for each event of the wish with the most events
         meets = place < stop[wish]
         wish, place = wish[meets], place[meets]
         wishes.append(wish)
@@ -355,7 +355,7 @@ def _new_lows(
 
 
 def _ranks(price: Floats) -> tuple[Integers, Floats]:
-    """Rank of each price, nearly equal ones sharing theirs, and the lowest price of each rank."""
+    """Rank the prices, nearly equal ones alike, and give the lowest price of each rank."""
     order = np.argsort(price, kind="stable")
     ascending = price[order]
     is_new = np.ones(len(price), dtype=bool)
@@ -366,7 +366,7 @@ def _ranks(price: Floats) -> tuple[Integers, Floats]:
 
 
 def _minima(value: Integers, reach: int) -> list[Integers]:
-    """Minimum of the 1, 2, 4, ... values from each place on; beyond the end there is -1."""
+    """Give the minimum of the 1, 2, 4, ... values from each place on; -1 stands behind the end."""
     n = len(value)
     minima = [np.append(value, -1)]
     for k in range(reach.bit_length() - 1):
@@ -377,19 +377,19 @@ def _minima(value: Integers, reach: int) -> list[Integers]:
 
 
 def _first_below(minima: list[Integers], start: Integers, limit: Integers) -> Integers:
-    """First place from `start` on whose value is below `limit`: skip blocks without one, the longest first."""
+    """Find the first place from `start` on with a value below `limit`: skip blocks without one, long blocks first."""
     place = start.copy()
     for k in range(len(minima) - 1, -1, -1):
         place += (minima[k][place] >= limit).astype(np.int64) << k
     return place
 
 
-def _level_names(levels: object) -> tuple[str, ...]:
-    if isinstance(levels, str) or not isinstance(levels, Iterable):
-        raise InputError("levels", "a sequence of texts, the lowest first", levels)
-    names = tuple(as_text("levels", name) for name in levels)
+def _tier_names(tiers: object) -> tuple[str, ...]:
+    if isinstance(tiers, str) or not isinstance(tiers, Iterable):
+        raise InputError("tiers", "a sequence of texts, the lowest first", tiers)
+    names = tuple(as_text("tiers", name) for name in tiers)
     if len(names) < 2 or len(set(names)) != len(names):
-        raise InputError("levels", "at least two, all different", names)
+        raise InputError("tiers", "at least two, all different", names)
     return names
 
 
@@ -404,7 +404,7 @@ def _chosen(names: object, known: Sequence[str]) -> tuple[str, ...]:
 
 
 def _events(people: npt.NDArray[Any], person: Integers, words: Sequence[str], word: Integers, time: Dates) -> Events:
-    """Events by time, customer and name."""
+    """Sort events by time, customer and name."""
     order = np.lexsort((word, person, time))
     names = np.array(words, dtype=object)
     return Events(customer=people[person[order]], name=names[word[order]], time=time[order])

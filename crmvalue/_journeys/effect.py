@@ -1,4 +1,4 @@
-"""What a campaign brought, and which steps of a cascade are worth their benefit."""
+"""The effect of a campaign, and which steps of a cascade are worth their benefit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_floats, as_fraction, as_positive, as_whole_number, require
-from crmvalue._core.comparisons import newcombe
+from crmvalue._core.comparisons import newcombe, welch_quantile
 from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -33,26 +33,26 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class CampaignEffect:
-    """Treated customers against a control group.
+    """Comparison of treated customers with a control group.
 
     Parameters
     ----------
     n_treated, n_control : int
-        Customers.
+        Customers in each group.
     n_treated_responded, n_control_responded : int
-        Those who responded.
+        Customers who responded in each group.
     level : float
         Confidence level of the intervals.
     response_interval : Interval
-        Newcombe's, of the difference of the response rates, treated minus control.
+        Newcombe's interval for the difference of the response rates, treated minus control.
     revenue_difference : float or None
-        Revenue per customer, treated minus control [money]; None where no revenue was given, as all below.
+        Revenue per customer, treated minus control [money]. Without revenue, this and all fields below are None.
     revenue_interval : Interval or None
-        Welch's, of that difference.
+        Welch's interval for that difference.
     net_difference : float or None
-        Margin per customer less what the treated cost in benefits and contacts, treated minus control [money].
+        Margin per customer less benefits and contacts, treated minus control [money].
     net_interval : Interval or None
-        Welch's, of that difference.
+        Welch's interval for that difference.
 
     Examples
     --------
@@ -94,7 +94,7 @@ class CampaignEffect:
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded, if the control group was drawn at random."""
+        """What may be concluded if the control group was drawn at random."""
         treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
         low, high = self.response_interval
         said = _verdict(low, high, "the campaign raised it", "the campaign lowered it", "no effect on it is shown")
@@ -131,17 +131,17 @@ def campaign_effect(
     Parameters
     ----------
     n_treated, n_control : int
-        Customers in each group, >= 1. Count everybody whom chance put there, also those who could not be reached.
+        Customers in each group, >= 1. Count all customers whom chance assigned, including those out of reach.
     n_treated_responded, n_control_responded : int
-        Those who did what the campaign is for, at most all of them.
+        Customers who did what the campaign is for.
     revenue_treated, revenue_control : array_like, optional
         Revenue of each customer before benefits [money], shapes (n_treated,) and (n_control,), at least two each;
-        returns may make it negative. Both or none.
+        returns may make it negative. Give both or neither.
     margin : float, optional
-        Share of revenue that stays, in [0, 1]; needed with revenue.
+        Share of revenue that remains as margin, in [0, 1]; required with revenue.
     benefit : array_like, optional
-        What the benefit cost for each treated customer [money], >= 0, shape (n_treated,), or one number for every one
-        of them; 0 for who did not use it. Leave it at 0 where the revenue is after the discount.
+        Cost of the benefit for each treated customer [money], >= 0, shape (n_treated,), or one number for all. It is 0
+        for a customer who did not use the benefit. Leave it at 0 where the revenue is after the discount.
     contact_cost : float, optional
         Cost of contacting a treated customer [money], >= 0.
     level : float, optional
@@ -150,13 +150,13 @@ def campaign_effect(
     Returns
     -------
     CampaignEffect
-        Differences with intervals, totals and a sentence.
+        Differences with intervals, totals and a conclusion.
 
     Raises
     ------
     InputError
         If a count, an amount or a level is out of range, a column does not have a row for each customer of its group,
-        there is revenue of one group alone, or revenue without `margin`.
+        revenue is given for one group only, or revenue is given without `margin`.
 
     Notes
     -----
@@ -172,8 +172,8 @@ def campaign_effect(
         \nu = (v_1 + v_0)^2 \Big/ \left(\frac{v_1^2}{n_1 - 1} + \frac{v_0^2}{n_0 - 1}\right)
 
     once for revenue and once for :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Spend is
-    skewed: below some hundred customers a group these intervals cover less often than `level` says. All of it speaks of
-    the campaign only where chance alone decided who is in the control group.
+    skewed: with fewer than some hundred customers a group, these intervals cover the truth less often than `level`
+    says. The differences are effects of the campaign only if chance alone chose the control group.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
        Medicine 17, 873-890, method 10.
@@ -207,8 +207,8 @@ def campaign_effect(
     if share is None:
         raise InputError("margin", "given with revenue", None, hint="1 where revenue is already margin")
 
-    revenue_difference, revenue_interval = _welch(treated, control, level)
-    net_difference, net_interval = _welch(share * treated - given_away - spent, share * control, level)
+    revenue_difference, revenue_interval = _mean_difference(treated, control, level)
+    net_difference, net_interval = _mean_difference(share * treated - given_away - spent, share * control, level)
     return CampaignEffect(
         n_treated=n1,
         n_treated_responded=x1,
@@ -233,13 +233,13 @@ def break_even_benefit(
     Parameters
     ----------
     value : array_like
-        What a customer is worth who returns, less what the same customer is worth who stays silent [money], >= 0.
+        Value of a customer who returns, less the value of the same customer who stays silent [money], >= 0.
     prob_return_with : array_like
         Probability of return with the offer, in (0, 1].
     prob_return_without : array_like
-        Probability of return over the same time without it, in [0, 1].
+        Probability of return over the same time without the offer, in [0, 1].
     contact_cost : array_like, optional
-        Cost of making the offer, spent whether the customer returns or not [money], >= 0.
+        Cost of making the offer [money], >= 0; paid whether or not the customer returns.
 
     Returns
     -------
@@ -253,14 +253,15 @@ def break_even_benefit(
 
     Notes
     -----
-    With the offer the company expects :math:`p_1 (V - b) - c`: only who returns uses the benefit :math:`b`. Without it,
-    :math:`p_0 V`. The gain is the difference, and the break-even benefit its root:
+    With the offer the company expects :math:`p_1 (V - b) - c`, because only a customer who returns uses the benefit
+    :math:`b`. Without the offer it expects :math:`p_0 V`. The gain is the difference; the break-even benefit makes it
+    0:
 
     .. math:: (p_1 - p_0) V - p_1 b - c = 0 \quad \Rightarrow \quad b = \frac{(p_1 - p_0) V - c}{p_1}
 
-    The benefit is also paid to the share :math:`p_0 / p_1` of those who would have returned anyway, so it stays below
-    the value even where contacts are free. :math:`p_1` is that of the offer with its benefit: where a larger benefit
-    brings more customers back, compare offers by :func:`steps_that_pay`.
+    The share :math:`p_0 / p_1` of the returning customers would have returned anyway, and gets the benefit too. So the
+    break-even benefit stays below the value even where contacts are free. :math:`p_1` belongs to one offer with its
+    benefit: where a larger benefit brings more customers back, compare offers by :func:`steps_that_pay`.
 
     Examples
     --------
@@ -283,12 +284,12 @@ def break_even_benefit(
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class StepsThatPay:
-    """Which steps pay for which customers, each step looked at alone.
+    """For each customer, which steps of a cascade pay if each step is judged alone.
 
     Parameters
     ----------
     gain : ndarray
-        Expected gain of each offer over making none [money]: the shape of the values, followed by the number of steps.
+        Expected gain of each offer over no offer [money]: the shape of the values, followed by the number of steps.
 
     Examples
     --------
@@ -300,7 +301,7 @@ class StepsThatPay:
 
     @property
     def pays(self) -> npt.NDArray[np.bool_]:
-        """Where the gain is above 0."""
+        """Whether each gain is above 0."""
         return self.gain > 0
 
     @property
@@ -317,27 +318,27 @@ def steps_that_pay(
     benefit: ArrayLike,
     contact_cost: ArrayLike = 0.0,
 ) -> StepsThatPay:
-    r"""Compute the expected gain of each step of a cascade for each customer, looked at alone.
+    r"""Compute the expected gain of each step of a cascade for each customer, each step judged alone.
 
     Basis: margin, net of the benefit and the contact.
 
     Parameters
     ----------
     value : array_like
-        What a customer is worth who returns, less what the same customer is worth who stays silent [money], >= 0: one
-        number, or one for each customer, shape (n,).
+        Value of a customer who returns, less the value of the same customer who stays silent [money], >= 0: one number,
+        or one for each customer, shape (n,).
     prob_return_with, prob_return_without : array_like
-        Probability that a customer who is silent so far returns before the next step, with and without the offer of the
-        step, in [0, 1]: shape (k,) for k steps, or (n, k).
+        Probability that a customer who has been silent until the step returns before the next one, with and without the
+        offer of the step, in [0, 1]: shape (k,) for k steps, or (n, k).
     benefit : array_like
-        What the benefit costs if the customer returns [money], >= 0; one number, shape (k,) or (n, k).
+        Cost of the benefit if the customer returns [money], >= 0; one number, shape (k,) or (n, k).
     contact_cost : array_like, optional
-        Cost of making the offer [money], >= 0; as `benefit`.
+        Cost of making the offer [money], >= 0; in the same shapes as `benefit`.
 
     Returns
     -------
     StepsThatPay
-        Gain and whether it is above 0, shape (n, k).
+        Gains, and whether each is above 0, shape (n, k).
 
     Raises
     ------
@@ -346,8 +347,8 @@ def steps_that_pay(
 
     Notes
     -----
-    The gain is :math:`(p_1 - p_0) V - p_1 b - c`, derived at :func:`break_even_benefit`. It takes later steps for
-    nothing; :func:`best_last_step` counts them.
+    The gain is :math:`(p_1 - p_0) V - p_1 b - c`, as derived in :func:`break_even_benefit`. It ignores later steps;
+    :func:`best_last_step` takes them into account.
 
     Examples
     --------
@@ -365,13 +366,13 @@ def steps_that_pay(
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class LastStep:
-    """After which step to stop, for each customer.
+    """For each customer, after which step of a cascade to stop.
 
     Parameters
     ----------
     gain_by_last_step : ndarray
-        Expected gain of a cascade that ends after 0, 1, ..., k steps, over making no offer [money]: the shape of the
-        values, followed by k + 1. The first is 0.
+        Expected gain of a cascade that ends after 0, 1, ..., k steps, over no offer [money]: the shape of the values,
+        followed by k + 1. The first is 0.
 
     Examples
     --------
@@ -383,12 +384,12 @@ class LastStep:
 
     @property
     def last_step(self) -> Integers:
-        """Number of steps with the largest gain, the fewest of those that tie; 0 where no offer should be made."""
+        """Number of steps with the largest gain, the smallest one in a tie; 0 where no offer should be made."""
         return np.asarray(np.argmax(self.gain_by_last_step, axis=-1), dtype=np.int64)
 
     @property
     def gain(self) -> Floats:
-        """Gain of stopping there [money]."""
+        """Gain of stopping after the last step [money]."""
         return np.asarray(np.max(self.gain_by_last_step, axis=-1))
 
     @property
@@ -407,25 +408,25 @@ def best_last_step(
 ) -> LastStep:
     r"""Find after which step of a cascade to stop, for each customer.
 
-    Basis: margin, net of benefits and contacts, over leaving the customer alone for the time of all k steps.
+    Basis: margin, net of benefits and contacts, minus what the customer brings over the same time without offers.
 
     Parameters
     ----------
     value : array_like
-        What a customer is worth who returns, less what the same customer is worth who stays silent [money], >= 0: one
-        number, or one for each customer, shape (n,).
+        Value of a customer who returns, less the value of the same customer who stays silent [money], >= 0: one number,
+        or one for each customer, shape (n,).
     prob_return_with, prob_return_without : array_like
-        Probability that a customer who is silent so far returns before the next step, with and without the offer of the
-        step, in [0, 1]: shape (k,) for k steps, or (n, k).
+        Probability that a customer who has been silent until the step returns before the next one, with and without the
+        offer of the step, in [0, 1]: shape (k,) for k steps, or (n, k).
     benefit : array_like
-        What the benefit costs if the customer returns [money], >= 0; one number, shape (k,) or (n, k).
+        Cost of the benefit if the customer returns [money], >= 0; one number, shape (k,) or (n, k).
     contact_cost : array_like, optional
-        Cost of making the offer [money], >= 0; as `benefit`.
+        Cost of making the offer [money], >= 0; in the same shapes as `benefit`.
 
     Returns
     -------
     LastStep
-        Gain by last step, and the best one.
+        Gain by last step, and the best last step.
 
     Raises
     ------
@@ -434,17 +435,17 @@ def best_last_step(
 
     Notes
     -----
-    A step reaches those whom no earlier one brought back, the share :math:`R_j = \prod_{i<j} (1 - p_{1i})`. Whoever
-    does not return at it may still do so later without an offer, with the probability
-    :math:`1 - S_j, \; S_j = \prod_{i>j} (1 - p_{0i})`. The step is therefore worth less than it looks alone:
+    A step reaches the customers whom no earlier step brought back, the share :math:`R_j = \prod_{i<j} (1 - p_{1i})`.
+    Customers who do not return at this step may still return later without an offer, with the probability
+    :math:`1 - S_j, \; S_j = \prod_{i>j} (1 - p_{0i})`. The step is therefore worth less than it seems alone:
 
     .. math::
         & p_{1j} (V - b_j) - c_j + (1 - p_{1j}) (1 - S_j) V - \left[p_{0j} V + (1 - p_{0j}) (1 - S_j) V\right] \\
         & = (p_{1j} - p_{0j}) \, S_j V - p_{1j} b_j - c_j
 
-    and a cascade that ends after step L gains :math:`\sum_{j \le L} R_j` times that over none. The best L has the
-    largest sum: a step that loses is kept where later ones make up for it. Returns are taken for independent from step
-    to step given the probabilities, and an offer for without effect after its step.
+    A cascade that ends after step L gains the sum of :math:`R_j` times that over :math:`j \le L`. The best L has the
+    largest sum, so a step that loses is kept if later steps make up for it. The formula assumes that, given the
+    probabilities, returns are independent from step to step, and that an offer has no effect after its step.
 
     Examples
     --------
@@ -481,23 +482,20 @@ def _benefits(value: ArrayLike, n: int) -> Floats:
 
 def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
     if value is None:
-        raise InputError(name, "given where that of the other group is", None)
+        raise InputError(name, "given where the revenue of the other group is", None)
     revenue = as_amounts(name, value)
     if len(revenue) != n or n < 2:
         raise InputError(name, f"one for each of the {n} customers, at least two", len(revenue))
     return revenue
 
 
-def _welch(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
-    from scipy import special
-
+def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
+    """Difference of two means, with Welch's interval."""
     difference = float(treated.mean() - control.mean())
     v1, v0 = float(treated.var(ddof=1) / len(treated)), float(control.var(ddof=1) / len(control))
     if v1 + v0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
-    w1, w0 = v1 / (v1 + v0), v0 / (v1 + v0)
-    degrees = 1 / (w1**2 / (len(treated) - 1) + w0**2 / (len(control) - 1))
-    half = -float(special.stdtrit(degrees, (1 - level) / 2)) * math.sqrt(v1 + v0)
+    half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 
 

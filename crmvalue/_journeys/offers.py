@@ -10,31 +10,29 @@ from typing import Any
 import attrs
 
 from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
 __all__ = ["Offer", "as_offer", "as_offers"]
 
 
-def _optional_percent(value: Any) -> float | None:
-    if value is None:
-        return None
-    percent = as_float("percent", value)
+def _percent(name: str, value: Any) -> float:
+    percent = as_float(name, value)
     if not 0 < percent <= 100:
-        raise InputError("percent", "in (0, 100]", percent, hint="an offer of 10 percent is 10")
+        raise InputError(name, "in (0, 100]", percent, hint="an offer of 10 percent is 10")
     return percent
 
 
-def _optional_amount(value: Any) -> Decimal | None:
-    if value is None:
-        return None
+def _amount(name: str, value: Any) -> Decimal:
+    rule = "a Decimal, a whole number or text such as '9.90'"
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
-        raise InputError("amount", "a Decimal, a whole number or text such as '9.90'", value, hint="money is exact")
+        raise InputError(name, rule, value, hint="a float is not exact")
     try:
         amount = Decimal(value)
     except ArithmeticError as error:
-        raise InputError("amount", "a Decimal, a whole number or text such as '9.90'", value) from error
+        raise InputError(name, rule, value) from error
     if not amount.is_finite() or amount <= 0:
-        raise InputError("amount", "above 0", value)
+        raise InputError(name, "above 0", value)
     return amount
 
 
@@ -45,11 +43,11 @@ class Offer:
     Parameters
     ----------
     label : str, optional
-        What it is called; by default made of the percentage or the amount.
+        Name of the offer; by default made from the percentage or the amount.
     percent : float, optional
         Discount in percent, in (0, 100].
     amount : Decimal, int or str, optional
-        Money off, above 0; exact, so no float.
+        Money off, above 0. A float is refused, because it is not exact.
 
     Examples
     --------
@@ -58,8 +56,8 @@ class Offer:
     """
 
     label: str = ""
-    percent: float | None = attrs.field(default=None, converter=_optional_percent)
-    amount: Decimal | None = attrs.field(default=None, converter=_optional_amount)
+    percent: float | None = checked_field("percent", optional(_percent), default=None)
+    amount: Decimal | None = checked_field("amount", optional(_amount), default=None)
 
     def __attrs_post_init__(self) -> None:
         as_text("label", self.label)
@@ -69,11 +67,11 @@ class Offer:
             if self.percent is None and self.amount is None:
                 raise InputError("label", "given where there is no percentage and no amount", self.label)
             made = f"{self.percent:g} %" if self.percent is not None else f"{self.amount} off"
-            object.__setattr__(self, "label", made)  # frozen, but made of the other fields
+            object.__setattr__(self, "label", made)  # the class is frozen, but makes this field from others
 
 
 def as_offer(name: str, value: object) -> Offer:
-    """Take an offer, or a text as one that has but a name."""
+    """Take an offer, or a text as the name of one."""
     if isinstance(value, Offer):
         return value
     text = as_text(name, value)
@@ -83,12 +81,12 @@ def as_offer(name: str, value: object) -> Offer:
 
 
 def as_offers(value: Iterable[object]) -> tuple[Offer, ...]:
-    """Take offers that do not fall from one to the next."""
+    """Take offers of which none is below an earlier one."""
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise InputError("offers", "a sequence of offers or texts", value)
     offers = tuple(as_offer("offers", item) for item in value)
     for name in ("percent", "amount"):
-        alike = [offer for offer in offers if getattr(offer, name) is not None]  # a gift between two does not count
+        alike = [offer for offer in offers if getattr(offer, name) is not None]  # skips a gift between two percentages
         for earlier, later in pairwise(alike):
             if getattr(later, name) < getattr(earlier, name):
                 raise InputError("offers", f"not falling: {later.label!r} comes after {earlier.label!r}", later.label)

@@ -1,4 +1,4 @@
-"""The service cycle: when installed items are due, who is to be called, and how visits fit into the weeks."""
+"""The service cycle: when installed items are due, whom to contact, and how visits fit into the weeks."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ _MONDAY = np.datetime64("1970-01-05", "D")  # weeks are counted from this one
 
 
 def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
-    """Day of the next service of installed items.
+    """Compute the day of the next service of installed items.
 
     Parameters
     ----------
     last_service : array_like
-        Day of the last service or, before the first, of the installation.
+        Day of the last service; before the first service, day of the installation.
     interval_months : array_like
         Calendar months between services, whole, 1 to 1200; shapes broadcast.
 
@@ -67,12 +67,12 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     Raises
     ------
     InputError
-        If a date is missing, an interval is no whole number from 1 to 1200, or the shapes do not broadcast.
+        If a date is missing, an interval is not a whole number from 1 to 1200, or the shapes do not broadcast.
 
     Notes
     -----
-    Counted from the last service in calendar months, clamped to the end of the month: six months after 31 August is the
-    last day of February.
+    The interval counts calendar months from the last service. Where the month is too short, its last day counts: six
+    months after 31 August is the last day of February.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ServiceDue:
-    """Contacts that installed items call for on a day, columns of equal length, by item.
+    """Contacts about installed items that are due on a day, columns of equal length, sorted by item.
 
     Parameters
     ----------
@@ -102,9 +102,9 @@ class ServiceDue:
     month : ndarray
         Months after the visit or the deferral; 0 for reminders and overdue items.
     date : ndarray of datetime64[D]
-        Day on which the contact fell due; for an overdue item that of the service.
+        Day on which the contact fell due; for an overdue item the day of the service.
     about : ndarray of datetime64[D]
-        What it is about: the day of the next service, of the visit or of the deferral.
+        Day of the next service, of the visit or of the deferral that the contact is about.
     days_late : ndarray
         Days from `date` to the day of the run.
     reason : ndarray of str
@@ -133,7 +133,7 @@ class ServiceDue:
 
     @property
     def n_by_kind(self) -> dict[str, int]:
-        """Number of contacts by kind, of the kinds that there are."""
+        """Number of contacts by kind; kinds without contacts are left out."""
         counts = ((kind, int(np.count_nonzero(self.kind == kind))) for kind in _KINDS)
         return {kind: count for kind, count in counts if count}
 
@@ -162,8 +162,8 @@ class ServiceCycle:
 
     Notes
     -----
-    Follow-ups are counted from the visit or the deferral itself and clamped to the end of the month: after 30 August
-    that of month 6 is the last day of February, and that of month 12 is 30 August again.
+    All follow-ups count calendar months from the visit or the deferral. Where a month is too short, its last day
+    counts: after 30 August, the follow-up of month 6 is on the last day of February, and that of month 12 on 30 August.
 
     Examples
     --------
@@ -196,32 +196,33 @@ class ServiceCycle:
         Parameters
         ----------
         last_service : array_like
-            Day of the last service of each item or, before the first, of its installation, shape (n,).
+            Day of the last service of each item, shape (n,); before the first service, day of its installation.
         interval_months : array_like
-            Calendar months between services, of all items or of each, 1 to 1200.
+            Calendar months between services, one number for all items or one for each, 1 to 1200.
         as_of : date
             Day of the run.
         last_visit : array_like, optional
-            Day of the last visit for each item, NaT where there was none, shape (n,).
+            Day of the last visit for each item, shape (n,); NaT where there was none.
         deferred_on : array_like, optional
-            Day on which a sale was put off, NaT where none is open, shape (n,).
+            Day on which a sale was deferred, shape (n,); NaT where no deferred sale is open.
         deferred_reason : array_like of str, optional
-            Why it was put off, for each item; empty or missing where there is nothing to say.
+            Why each sale was deferred; empty or missing where no reason is known.
         last_contact : array_like, optional
-            Day of the last contact about each item, NaT where there was none, shape (n,). Reminders and follow-ups that
-            fell due before or on that day are done.
+            Day of the last contact about each item, shape (n,); NaT where there was none. Reminders and follow-ups that
+            fell due on or before that day are done.
 
         Returns
         -------
         ServiceDue
-            By item: a reminder from so many days before the service to its day, "overdue" from the next day on until
-            the item is serviced (a contact does not end it), and the latest follow-up, unless it is too late.
+            Contacts by item. A reminder is due from `remind_days_before` days before the service to the day of the
+            service. "overdue" follows from the next day until the item is serviced; a contact does not end it. Of the
+            follow-ups, the latest is due, unless it is too late.
 
         Raises
         ------
         InputError
-            If a date is after `as_of`, a date of service is missing, an interval is no whole number from 1 to 1200, the
-            lengths differ, or there are reasons without `deferred_on`.
+            If a date is after `as_of`, a date of service is missing, an interval is not a whole number from 1 to 1200,
+            the lengths differ, or reasons are given without `deferred_on`.
 
         Examples
         --------
@@ -275,7 +276,7 @@ class ServiceCycle:
         )
 
     def _follow_ups(self, start: Dates, contacted: Dates, today: np.datetime64) -> tuple[Integers, Integers, Dates]:
-        """Rows, months and days of the latest follow-up that is neither done nor too late."""
+        """Find rows, months and days of the latest follow-ups that are neither done nor too late."""
         months = np.array(self.follow_up_months, dtype=np.int64)
         rows = np.nonzero(~np.isnat(start))[0]
         step = np.searchsorted(months, months_between(start[rows], np.asarray(today)), side="right") - 1
@@ -295,15 +296,15 @@ class ExpiringTerms:
     row : ndarray
         Place of the promise in the columns that were given.
     term : ndarray of str
-        What was promised.
+        Name of the promised term.
     expires : ndarray of datetime64[D]
         Its last day.
     days_left : ndarray
         Days from the day of the run to the last day; 0 on it.
     n_expired : int
-        Promises that ended before.
+        Number of promises that ended before the day of the run.
     n_open : int
-        Promises without a last day.
+        Number of promises without a last day.
 
     Examples
     --------
@@ -327,18 +328,18 @@ class ExpiringTerms:
 
 
 def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, days_before: int = 30) -> ExpiringTerms:
-    """Terms promised to customers that end within so many days.
+    """List the terms promised to customers that end within some days.
 
     Parameters
     ----------
     term : array_like of str
-        What was promised: a price, a discount, a delivery time; one element per promise.
+        Name of each promised term, such as a price, a discount or a delivery time.
     expires : array_like
-        Last day of each promise; NaT or None where it has none.
+        Last day of each promise; NaT or None for a promise without one.
     as_of : date
         Day of the run.
     days_before : int, default 30
-        Days ahead to look, 0 to 3660; both ends are in.
+        Days to look ahead, 0 to 3660; both ends are included.
 
     Returns
     -------
@@ -377,7 +378,7 @@ def _same_days(left: Dates, right: Dates) -> bool:
 
 
 def _days_with_gaps() -> Any:
-    """Field for a column of days that are equal where both are missing."""
+    """Field for a column of days, in which two missing days are equal."""
     return attrs.field(converter=read_only, eq=attrs.cmp_using(eq=_same_days))
 
 
@@ -389,9 +390,9 @@ class VisitSchedule:
     Parameters
     ----------
     planned_week : ndarray of datetime64[D]
-        Monday of the week for which each visit was planned; that of `as_of` for visits that are overdue.
+        Monday of the week for which each visit was planned; for an overdue visit the Monday of the week of `as_of`.
     week : ndarray of datetime64[D]
-        Monday of the week that it got; NaT where there was no room.
+        Monday of the week that each visit got; NaT where there was no room.
 
     Examples
     --------
@@ -416,7 +417,7 @@ class VisitSchedule:
 
     @property
     def weeks_moved(self) -> Integers:
-        """Weeks from the planned week to the one it got, negative for earlier; 0 where there was no room."""
+        """Weeks by which each visit was moved, negative for earlier; 0 where there was no room."""
         moved = np.where(self.is_placed, self.week - self.planned_week, np.timedelta64(0, "D"))
         return moved.astype(np.int64) // 7
 
@@ -445,37 +446,38 @@ class VisitSchedule:
 def spread_visits(
     dates: ArrayLike, capacity_per_week: ArrayLike, *, as_of: ArrayLike, weeks_early: int = 2, weeks_late: int = 4
 ) -> VisitSchedule:
-    """Shift visits over the weeks so that no week has more than it can take.
+    """Spread visits over the weeks so that no week has more visits than it can take.
 
     Parameters
     ----------
     dates : array_like
-        Day for which each visit is planned, shape (n,). Visits planned before `as_of` count as planned for its week.
+        Day for which each visit is planned, shape (n,). A visit planned before `as_of` counts for the week of `as_of`.
     capacity_per_week : array_like
-        Visits that a week can take, whole, >= 0: one number for all weeks, or one for each week from that of `as_of`
-        on; weeks after the last of these take none.
+        Visits that a week can take, whole numbers >= 0: one for all weeks, or one for each week, beginning with the
+        week of `as_of`. Weeks beyond the list take no visits.
     as_of : date
-        Day of the run: no visit goes to an earlier week.
+        Day of the run; no visit goes to an earlier week.
     weeks_early, weeks_late : int, optional
-        Weeks by which a visit may be earlier and later than planned, 0 to 520.
+        Most weeks by which a visit may be earlier and later than planned, 0 to 520.
 
     Returns
     -------
     VisitSchedule
-        Week of each visit, and counts of those moved and not placed.
+        Week of each visit, and how many visits were moved or got no week.
 
     Raises
     ------
     InputError
-        If a date is missing, a capacity is no whole number >= 0 or a number of weeks is out of range.
+        If a date is missing, a capacity is not a whole number >= 0 or a number of weeks is out of range.
 
     Notes
     -----
-    Weeks begin on Monday. A first pass goes through the weeks and gives their places to the visits that may come, the
-    earliest planned first. All windows being equally wide, that is also the one whose time is over first, and no other
-    rule places more visits (Glover 1967, convex bipartite graphs). A second pass goes back from the last week and moves
-    each visit as near to its planned week as room allows, so that nothing is early without need and nothing is later
-    than the first pass had to make it. Of visits on one day the order of the rows decides.
+    Weeks begin on Monday. A first pass goes through the weeks and gives the places of each week to the visits that may
+    come in it, the earliest planned first. All windows are equally wide, so the earliest planned visit is also the one
+    whose window closes first; no other rule places more visits (Glover 1967, convex bipartite graphs). A second pass
+    goes back from the last week and moves each visit as near to its planned week as room allows. No visit is then early
+    without need, and none is later than the first pass made it. Among visits of one day, the order of the rows
+    decides.
 
     Examples
     --------
@@ -507,7 +509,7 @@ def spread_visits(
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class WithoutNextStep:
-    """Customers for whom nothing is planned, columns of equal length.
+    """Customers without a planned next step, columns of equal length.
 
     Parameters
     ----------
@@ -516,9 +518,9 @@ class WithoutNextStep:
     customer : ndarray
         Identifier.
     last_step : ndarray of datetime64[D]
-        Day of the latest step in the past; NaT where there never was one.
+        Day of the latest step in the past; NaT where there was none.
     n_unknown : int
-        Steps of customers who are not in the column.
+        Number of steps of customers who are not in the column.
 
     Examples
     --------
@@ -549,11 +551,11 @@ def without_next_step(
     customer : array_like
         Identifiers, all different, shape (n,).
     step_customer : array_like
-        Whose step it is, shape (m,): services, visits, calls, follow-ups, all in one column.
+        Customer of each step, shape (m,): services, visits, calls and follow-ups, all in one column.
     step_date : array_like
-        Day of each step, past or planned; NaT or None for a step without a day, which is none.
+        Day of each step, past or planned. A step without a day, NaT or None, does not count.
     as_of : date
-        Day of the run; a step on that day is still a next step.
+        Day of the run; a step on that day counts as a next step.
 
     Returns
     -------
@@ -563,7 +565,7 @@ def without_next_step(
     Raises
     ------
     InputError
-        If an identifier is missing or comes twice among the customers, a date cannot be read or the lengths differ.
+        If an identifier is missing, a customer comes twice, a date cannot be read or the lengths differ.
 
     Examples
     --------
@@ -610,7 +612,7 @@ def _intervals(value: ArrayLike) -> Integers:
 
 
 def _past(name: str, value: ArrayLike | None, n: int, today: np.datetime64) -> Dates:
-    """Column of days up to the day of the run; NaT everywhere where it is left out."""
+    """Read a column of days up to the day of the run; all NaT where it is left out."""
     if value is None:
         return np.full(n, _NEVER)
     column = as_day_column(name, value, allow_missing=True)
@@ -621,7 +623,7 @@ def _past(name: str, value: ArrayLike | None, n: int, today: np.datetime64) -> D
 
 
 def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
-    """Column of texts; what is missing becomes empty."""
+    """Read a column of texts; a missing text becomes empty."""
     if value is None:
         return np.zeros(n, dtype=np.str_)
     array, _ = to_array(name, value, "a column of texts", as_objects=True)
@@ -635,7 +637,7 @@ def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
 
 
 def _week_of(day: Any) -> Any:
-    """Weeks from that of 5 January 1970 to that of each day."""
+    """Count the weeks from 5 January 1970, a Monday, to each day."""
     return (day - _MONDAY).astype(np.int64) // 7
 
 
@@ -645,10 +647,10 @@ def _monday(week: Integers) -> Dates:
 
 
 def _earliest_first(first: Integers, last: Integers, room: Integers) -> Integers:
-    """Week of each visit, -1 for none; both ends of the windows ascend, so each week takes a run of visits."""
+    """Find the week of each visit, -1 for none; both ends of the windows ascend, so each week takes neighbours."""
     got = np.full(len(first), -1, dtype=np.int64)
     weeks = np.arange(len(room))
-    n_over = np.searchsorted(last, weeks, side="left").tolist()  # visits whose time is over before the week
+    n_over = np.searchsorted(last, weeks, side="left").tolist()  # visits whose window closed before the week
     n_open = np.searchsorted(first, weeks, side="right").tolist()
     head = 0
     for week, places in enumerate(room.tolist()):
@@ -661,7 +663,7 @@ def _earliest_first(first: Integers, last: Integers, room: Integers) -> Integers
 
 
 def _back_to_plan(latest: Integers, room: Integers) -> Integers:
-    """Last possible week of each placed visit, none after `latest`, which ascends."""
+    """Find the last possible week of each placed visit, up to `latest`, which ascends."""
     got = np.empty(len(latest), dtype=np.int64)
     n_before = np.searchsorted(latest, np.arange(len(room)), side="left").tolist()
     tail = len(latest)

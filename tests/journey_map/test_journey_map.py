@@ -213,8 +213,9 @@ class TestJson:
 
     def test_what_is_written(self):
         """The form is a promise: maps are kept for years."""
-        point = {"name": "page", "channel": "web"}
+        point = {"kind": "Touchpoint", "name": "page", "channel": "web"}
         first = {
+            "kind": "Stage",
             "name": "search",
             "goal": "",
             "touchpoints": [point],
@@ -225,6 +226,8 @@ class TestJson:
             "backstage": [],
         }
         expected = {
+            "schema": 1,
+            "kind": "JourneyMap",
             "persona": "Student",
             "type": "current state",
             "goal": "a gift",
@@ -233,6 +236,10 @@ class TestJson:
         }
         made = Stage("search", touchpoints=[Touchpoint("page", "web")], emotion=-1, barriers=["slow"])
         assert json.loads(journey(stages=[made]).to_json()) == expected
+
+    def test_a_text_of_another_schema_is_named(self):
+        with pytest.raises(InputError, match="schema 1; got 2"):
+            JourneyMap.from_json(journey().to_json().replace('"schema": 1', '"schema": 2'))
 
     def test_what_has_a_default_may_be_left_out(self):
         text = (

@@ -69,9 +69,9 @@ CALLS += [
         level_changes,
         {
             "customer": ["ann", "ann", "bob"],
-            "level": ["silver", "gold", "gold"],
+            "tier": ["silver", "gold", "gold"],
             "time": ["2024-01-01", "2024-03-01", "2024-03-01"],
-            "levels": ["silver", "gold"],
+            "tiers": ["silver", "gold"],
         },
         out_of_range={"time": "2024-01-32"},
     ),

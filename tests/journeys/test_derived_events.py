@@ -244,16 +244,16 @@ class TestPriceDrops:
         assert caught.value.name == name
 
 
-LEVELS = ["bronze", "silver", "gold"]
+TIERS = ["bronze", "silver", "gold"]
 
 
-def changes_of(rows, levels=LEVELS):
-    customer, level, hour = zip(*rows, strict=True) if rows else ([], [], [])
-    return level_changes(customer, level, [at(h) for h in hour], levels=levels)
+def changes_of(rows, tiers=TIERS):
+    customer, tier, hour = zip(*rows, strict=True) if rows else ([], [], [])
+    return level_changes(customer, tier, [at(h) for h in hour], tiers=tiers)
 
 
 class TestLevelChanges:
-    """`level_changes`: another level than in the record before."""
+    """`level_changes`: another tier than in the record before."""
 
     @pytest.mark.parametrize(
         ("rows", "expected"),
@@ -277,38 +277,38 @@ class TestLevelChanges:
         assert as_rows(changes_of(rows)) == [(who, name, at(hour)) for who, name, hour in expected]
 
     @given(
-        st.lists(st.tuples(st.integers(1, 3), st.sampled_from(LEVELS), st.integers(0, 9)), max_size=30),
+        st.lists(st.tuples(st.integers(1, 3), st.sampled_from(TIERS), st.integers(0, 9)), max_size=30),
         st.randoms(use_true_random=False),
     )
     def test_equals_the_walk_by_hand_in_any_order_of_rows(self, rows, shuffled):
         expected = []
         for who in (1, 2, 3):
-            log = {hour: LEVELS.index(level) for customer, level, hour in rows if customer == who}
+            log = {hour: TIERS.index(tier) for customer, tier, hour in rows if customer == who}
             hours = sorted(log)
             for before, now in itertools.pairwise(hours):
                 if log[now] != log[before]:
                     expected.append((who, "level up" if log[now] > log[before] else "level down", at(now)))
         found = changes_of(rows)
         assert as_rows(found) == sorted(expected, key=lambda row: (row[2], row[0]))
-        rows = list({(who, hour): (who, level, hour) for who, level, hour in rows}.values())
+        rows = list({(who, hour): (who, tier, hour) for who, tier, hour in rows}.values())
         shuffled.shuffle(rows)
         assert changes_of(rows) == found
 
     @pytest.mark.parametrize(
-        ("rows", "levels", "name", "index"),
+        ("rows", "tiers", "name", "index"),
         [
-            ([("ann", "gold", 0), ("ann", "tin", 1)], LEVELS, "level", 1),
-            ([("ann", "gold", 0), ("ann", "", 1)], LEVELS, "level", 1),
-            ([("ann", "gold", 0)], ["gold"], "levels", None),
-            ([("ann", "gold", 0)], ["gold", "gold"], "levels", None),
-            ([("ann", "gold", 0)], "gold", "levels", None),
-            ([("ann", "gold", 0)], [1, 2], "levels", None),
-            ([("ann", "gold", 0)], 3, "levels", None),
+            ([("ann", "gold", 0), ("ann", "tin", 1)], TIERS, "tier", 1),
+            ([("ann", "gold", 0), ("ann", "", 1)], TIERS, "tier", 1),
+            ([("ann", "gold", 0)], ["gold"], "tiers", None),
+            ([("ann", "gold", 0)], ["gold", "gold"], "tiers", None),
+            ([("ann", "gold", 0)], "gold", "tiers", None),
+            ([("ann", "gold", 0)], [1, 2], "tiers", None),
+            ([("ann", "gold", 0)], 3, "tiers", None),
         ],
     )
-    def test_rejections(self, rows, levels, name, index):
+    def test_rejections(self, rows, tiers, name, index):
         with pytest.raises(InputError) as caught:
-            changes_of(rows, levels)
+            changes_of(rows, tiers)
         assert (caught.value.name, caught.value.index) == (name, index)
 
 

@@ -1,43 +1,48 @@
-"""The win-back cascade: offers that grow with the silence of a customer, until he is churned."""
+"""The win-back cascade: offers that grow with the silence of a customer, until the customer counts as churned."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
-from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
-from crmvalue._journeys.json import journey_from_json, journey_to_json
-from crmvalue._journeys.kinds.trigger import (
-    cascade_candidates,
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._journeys.context import Candidates
+from crmvalue._journeys.fields import (
+    CATCH_UP_DAYS,
     channels_field,
     flag_field,
     hour_field,
     name_field,
+    priority_field,
     purpose_field,
     segment_field,
     whole_field,
 )
+from crmvalue._journeys.moments import NEVER, at_hour
 from crmvalue._journeys.offers import Offer, as_offers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._journeys.kinds.trigger import Candidates, Context
+    from crmvalue._journeys.context import Context
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
 
 _MOST_MONTHS = 1200
+_DAY = np.timedelta64(1, "D")
+_SECOND = np.timedelta64(1, "s")
 _STATES = ("active", "in cascade", "churned")
 
 
-def _optional_days(name: str, value: Any) -> int | None:
-    return None if value is None else as_whole_number(name, value, low=0, high=3660)
+def _days(name: str, value: Any) -> int:
+    return as_whole_number(name, value, low=0, high=3660)
 
 
 @stay_frozen
@@ -54,7 +59,7 @@ class CascadeSteps:
     offers : tuple of Offer or None
         Offer of each step.
     churned_on : ndarray of datetime64[D]
-        Day from which the customer is churned, in the shape of the last purchases.
+        Day from which the customer counts as churned, in the shape of the last purchases.
 
     Examples
     --------
@@ -83,7 +88,7 @@ class CascadeState:
     silent_months : ndarray
         Whole calendar months since the last purchase.
     next_date : ndarray of datetime64[D]
-        Day of the next offer; NaT where none will come.
+        Day of the next offer; NaT where no offer will follow.
 
     Examples
     --------
@@ -101,7 +106,7 @@ class CascadeState:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CascadeDue:
-    """Offers that a cascade has to make on a day, columns of equal length.
+    """The offers that a cascade makes on a day, columns of equal length.
 
     Parameters
     ----------
@@ -110,7 +115,7 @@ class CascadeDue:
     month : ndarray
         Months of silence of the step.
     date : ndarray of datetime64[D]
-        Day of the step: that of the run or, for a step that was missed, earlier.
+        Day of the step: the day of the run, or an earlier day for a missed step.
     offer : tuple of Offer or None
         What to offer.
 
@@ -138,7 +143,7 @@ class CascadeDue:
 
 @attrs.frozen(kw_only=True)
 class Cascade:
-    """Offers after so many months of silence, each better than the last, ended by a purchase or by giving up.
+    """Offers after months of silence, each at least as good as the one before, until a purchase or the last month.
 
     Parameters
     ----------
@@ -147,29 +152,29 @@ class Cascade:
     every_months : int, optional
         Months between offers, >= 1.
     end_month : int, optional
-        Months of silence with which the customer is churned, > `first_month`.
+        Months of silence after which the customer counts as churned, > `first_month`.
     offers : sequence, optional
         One for each step, in order: :class:`Offer` objects or texts. Percentages and amounts must not fall from step to
-        step. A shorter list stays with its last offer.
+        step. With a shorter list, the later steps repeat its last offer.
     offer_at_end : bool, optional
-        Whether `end_month` is itself the last step. By default the last offer is the last one before it, and with the
-        end nobody is written to.
+        Whether `end_month` is itself the last step. By default the last step is the one before it, and no message goes
+        out at the end.
     ends_with : {"purchase", "reaction"}, optional
-        What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always moves the anchor. In
-        :func:`plan` these are the events "purchase", on whichever hour of the day, and "reaction".
+        What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always begins the count anew. In
+        :func:`plan` these are the events "purchase", at any hour of the day, and "reaction".
     catch_up_days : int, optional
-        Days after which :func:`plan` gives up a step that was missed, >= 0; the customer waits for the next one. By
-        default 3, but in a first run, with no message of the cascade in the history, every customer gets the latest
-        step that he has reached. Give the days between two steps, such as 92, where a budget of :class:`Policy` spreads
-        the first run over many days.
+        Days after which :func:`plan` gives up a missed step, >= 0; the customer waits for the next one. The default is
+        3, except in a first run, when the history holds no message of the cascade: then every customer gets the latest
+        step that they have reached. Where a budget of :class:`Policy` spreads the first run over many days, give the
+        days between two steps, such as 92.
     name, date, segment, priority, channels, purpose, exempt, send_hour
-        For :func:`plan`, as in :class:`BirthdayJourney`; `date` is that of the last purchase.
+        For :func:`plan`, as in :class:`BirthdayJourney`; `date` names the date of the last purchase.
 
     Notes
     -----
-    All steps are counted from the last purchase in calendar months, clamped to the end of the month and never chained:
-    after 31 January the step of month 15 is 30 April, and that of month 18 is 31 July. The months are those of a
-    retailer whose case is published.
+    All steps are counted from the last purchase in calendar months. Where a month is too short, its last day counts;
+    the next step is again counted from the purchase. After 31 January the step of month 15 is 30 April, and the step of
+    month 18 is 31 July. The default months come from a published case of a retailer.
 
     Examples
     --------
@@ -189,12 +194,17 @@ class Cascade:
     name: str = name_field(default="win-back")
     date: str = checked_field("date", as_text, default="last_purchase")
     segment: str | None = segment_field()
-    priority: int = whole_field("priority", -1_000_000, 1_000_000, default=0)
+    priority: int = priority_field()
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
     send_hour: int = hour_field()
-    catch_up_days: int | None = checked_field("catch_up_days", _optional_days, default=None)
+    catch_up_days: int | None = checked_field("catch_up_days", optional(_days), default=None)
+
+    version: ClassVar[int] = 0
+    shares_group: ClassVar[bool] = False
+    cool_down_days: ClassVar[int] = 0
+    once: ClassVar[bool] = False
 
     def __attrs_post_init__(self) -> None:
         require_choice("ends_with", self.ends_with, ("purchase", "reaction"))
@@ -209,42 +219,45 @@ class Cascade:
         return self.name
 
     def to_json(self) -> str:
-        """Write the cascade as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object.
-        """
-        return journey_to_json(self)
+        """Write the cascade as JSON text."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Cascade:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        Cascade
-            An equal cascade.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
-        return journey_from_json(text, cls, Offer)
+        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        return from_json(cls, text, Offer)
 
     def candidates(self, context: Context) -> Candidates:
-        """Find the steps of the run, those missed in the last days included.
+        """Find the steps of the run, including those that were missed in the last days.
 
         :meta private:
         """
-        return cascade_candidates(self, context)
+        last = self._last_purchases(context)
+        rows = np.nonzero(~np.isnat(last))[0]
+        late = self.catch_up_days
+        if late is None and (context.history.group == self.group).any():
+            late = CATCH_UP_DAYS  # not the first run
+        due = self.due(last[rows], context.today, most_days_late=late)
+        months = np.array(self.months, dtype=np.int64)
+        step = np.searchsorted(months, due.month)
+        row = rows[due.row]
+        anchor = last[row]
+        ends = add_months(anchor, np.append(months[1:], self.given_up_month)[step])
+        exited: Dates = np.full(len(row), NEVER)
+        if self.ends_with == "reaction":
+            exited = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+        return Candidates(
+            row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
+            at_hour(due.date, self.send_hour), at_hour(ends, 0) - _SECOND, exited,
+            tuple(self.offer_of(i) for i in range(len(months))),
+        )  # fmt: skip
+
+    def _last_purchases(self, context: Context) -> Dates:
+        """Day of the last purchase of each customer, from the dates and the events; NaT where there is none."""
+        last = np.fmax(context.date(self.date), context.latest_day("purchase"))
+        rule = f"no later than the day of the run ({context.today})"
+        require(np.isnat(last) | (last <= context.today), f"dates[{self.date!r}]", last, rule)
+        return last
 
     @property
     def months(self) -> tuple[int, ...]:
@@ -254,7 +267,7 @@ class Cascade:
 
     @property
     def given_up_month(self) -> int:
-        """Months of silence from which nothing is offered; the step at the end itself holds for one month."""
+        """Months of silence from which nothing is offered; a step at the end itself holds for one month."""
         return self.end_month + 1 if self.offer_at_end else self.end_month
 
     def offer_of(self, step: int) -> Offer | None:
@@ -262,7 +275,7 @@ class Cascade:
         return self.offers[min(step, len(self.offers) - 1)] if self.offers else None
 
     def steps(self, last_purchase: ArrayLike) -> CascadeSteps:
-        """Days of all steps.
+        """Compute the days of all steps.
 
         Parameters
         ----------
@@ -277,7 +290,7 @@ class Cascade:
         Raises
         ------
         InputError
-            If a date is missing or none.
+            If a date is missing or is not a date.
 
         Examples
         --------
@@ -294,7 +307,7 @@ class Cascade:
         )
 
     def state(self, last_purchase: ArrayLike, as_of: ArrayLike) -> CascadeState:
-        """Where customers stand on a day.
+        """Tell where customers stand on a day.
 
         Parameters
         ----------
@@ -344,7 +357,7 @@ class Cascade:
         last_reaction: ArrayLike | None = None,
         most_days_late: int | None = None,
     ) -> CascadeDue:
-        """Offers to make on a day: the latest step of each customer that has not been sent.
+        """Find the offers to make on a day: the latest step of each customer, unless it has been sent.
 
         Parameters
         ----------
@@ -353,8 +366,8 @@ class Cascade:
         as_of : date
             Day of the run.
         last_sent : array_like, optional
-            Day of the last offer of this cascade to each customer, NaT where there was none, shape (n,). A step that
-            fell before or on that day is done; offers of the time before the last purchase do not count.
+            Day of the last offer of this cascade to each customer, NaT where there was none, shape (n,). A step on or
+            before that day is done. Offers before the last purchase do not count.
         last_reaction : array_like, optional
             Day of each customer's last reaction to an offer, NaT where there was none; used where `ends_with` is
             "reaction".
@@ -364,7 +377,7 @@ class Cascade:
         Returns
         -------
         CascadeDue
-            One row for each offer, in the order of the customers. Who was missed for long gets the latest step alone.
+            One row for each offer, in the order of the customers. Of several missed steps, only the latest is offered.
 
         Raises
         ------
@@ -380,8 +393,9 @@ class Cascade:
         anchor = as_day_column("last_purchase", last_purchase)
         require(anchor <= today, "last_purchase", anchor, f"no later than as_of ({today})")
         months = np.array(self.months, dtype=np.int64)
-        # Only customers whose silence reaches the first step are looked at further.
-        earliest = add_months(np.asarray(today), -self.first_month) + np.timedelta64(4, "D")  # clamping moves 3 days
+        # Only customers whose silence reaches the first step matter from here on.
+        # Short months move a day by 3 at most.
+        earliest = add_months(np.asarray(today), -self.first_month) + np.timedelta64(4, "D")
         rows = np.nonzero(anchor <= earliest)[0]
         silent = months_between(anchor[rows], np.asarray(today))
         step = np.searchsorted(months, silent, side="right") - 1

@@ -1,22 +1,34 @@
-"""The general journey: named steps with waits and branches, worked out for all its customers at once."""
+"""The general journey: named steps with waits and branches, computed for all its customers at once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import stable_draw
-from crmvalue._core.values import FixedMapping, array_field, checked_field, hand_over, stay_frozen
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import FixedMapping, array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.data import Customers, Events, MessageHistory, table_columns
-from crmvalue._journeys.json import journey_from_json, journey_to_json
+from crmvalue._journeys.fields import (
+    CATCH_UP_DAYS,
+    channels_field,
+    flag_field,
+    name_field,
+    name_of,
+    priority_field,
+    purpose_field,
+    segment_field,
+    whole_field,
+    words_of,
+)
 from crmvalue._journeys.kinds.steps import (
     END,
     Branch,
-    Choice,
     Message,
     Split,
     Step,
@@ -29,20 +41,7 @@ from crmvalue._journeys.kinds.steps import (
     reachable,
     take_apart,
 )
-from crmvalue._journeys.kinds.trigger import (
-    NEVER,
-    Candidates,
-    Context,
-    channels_field,
-    flag_field,
-    moment,
-    name_field,
-    name_of,
-    purpose_field,
-    segment_field,
-    whole_field,
-    words_of,
-)
+from crmvalue._journeys.moments import NEVER, moment
 from crmvalue._journeys.offers import Offer
 from crmvalue.errors import InputError
 
@@ -87,29 +86,25 @@ def _reentry(name: str, value: Any) -> str:
         raise InputError(name, f"one of {_REENTRY}, or {error.rule}", value) from error
 
 
-def _optional_day(name: str, value: Any) -> np.datetime64 | None:
-    return None if value is None else as_day(name, value)
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class JourneyRuns:
-    """Where customers stand in a journey, a row for each time that one of them has entered it.
+    """Where customers stand in a journey, one row for each entry of a customer.
 
     Parameters
     ----------
     customer : ndarray
-        Who.
+        Identifier.
     entered : ndarray of datetime64[s]
-        When.
+        When the customer entered; here a run begins.
     step : ndarray of str
-        Step at which he is, or was when the run ended; "end" after the last.
+        Step at which the customer is, or was when the run ended; "end" after the last step.
     since : ndarray of datetime64[s]
-        When he came to it.
+        When the customer came to that step.
     outcome : ndarray of str
         "running", "goal", "exit" or "finished".
     ended : ndarray of datetime64[s]
-        When the run ended; NaT where it is running.
+        When the run ended; NaT while it is running.
 
     Examples
     --------
@@ -138,7 +133,7 @@ class JourneyRuns:
 
 @attrs.frozen
 class Journey:
-    """Messages in several steps, with waits between them and ways that part.
+    """Messages in several steps, with waits and branches between them.
 
     Parameters
     ----------
@@ -148,32 +143,40 @@ class Journey:
         Event with which a customer enters.
     steps : mapping of str to step
         Named steps in their order: :class:`Message`, :class:`Wait`, :class:`WaitFor`, :class:`Branch`, :class:`Choice`
-        and :class:`Split`. The first one begins; each is followed by the next, unless it says otherwise.
+        and :class:`Split`. The journey begins with the first step. Each step is followed by the next one, unless it
+        names another.
     goals : str or sequence of str, optional
-        Events that the journey is for. With the first of them it is over at once, during a wait as well.
+        Events that the journey is for. The first of them ends it at once, even during a wait.
     exits : str or sequence of str, optional
         Other events that end it in the same way.
     reentry : str, optional
-        Whether a customer who was in it may enter again: "never"; "after exit", so that he is in it once at a time;
-        "always", with every event; or with an event at least some time after the last entry, such as "30 days".
+        Whether a customer may enter again: "never"; "after exit", when the run before is over; "always", with every
+        event; or a time such as "30 days", with an event at least so long after the last entry.
     version : int, optional
-        Number of the version, >= 1. Two versions are two journeys that may have one name; each counts its own messages.
+        Number of the version, >= 1. Two versions are two journeys that share a name; each counts its own messages.
     starts, ends : date, optional
-        First day on which customers enter, and the first on which they enter no more: an old version ends, and brings
-        to an end who is in it, on the day on which the new one starts.
+        First day on which customers enter, and first day on which they no longer enter. Let an old version end on the
+        day on which the new one starts: it takes no more customers, and finishes the runs still in it.
     segment, priority, channels, purpose, exempt, catch_up_days
         As in :class:`BirthdayJourney`.
 
     Notes
     -----
-    A journey has no memory of its own. Where each customer stands follows from the events and the day alone, so that a
-    missed run does not stop anybody on the way. Waits go on from the moment at which a message was due, whether or when
-    it was sent: one that quiet hours, a cap, a missing consent or a missed run holds back does not hold back the steps
-    after it. A reminder of a message then may come with it, or without it. Branches look at the segments and attributes
-    of the customers that are given; who has received a message on one of the ways stays on it, whatever becomes of his
-    segment. An event at the very moment of the entry, or of the beginning of a wait, is not after it and does not
-    count. Steps that lead back to themselves, that nothing leads to, or that lead to a step which is not there raise
-    when the journey is made.
+    A journey has no memory of its own. Where each customer stands follows from the events and the day alone, so a
+    missed run stops nobody on the way.
+
+    A wait begins at the moment at which the message before it was due, whether or not it was sent then. A message that
+    quiet hours, a cap, a missing consent or a missed run holds back does not hold back the steps after it. A reminder
+    may therefore come together with its message, or without it.
+
+    Branches look at the segments and attributes of the given customers. A customer who has received a message on one
+    way stays on that way, even if their segment changes.
+
+    An event counts only after the entry, and for :class:`WaitFor` only after the beginning of the wait; an event at
+    that very moment does not count.
+
+    Making a journey raises if a step leads back to itself, if no step leads to it, or if it leads to an unknown
+    step.
 
     Examples
     --------
@@ -203,14 +206,18 @@ class Journey:
     exits: tuple[str, ...] = checked_field("exits", words_of, default=(), kw_only=True)
     reentry: str = checked_field("reentry", _reentry, default="after exit", kw_only=True)
     version: int = whole_field("version", 1, 1_000_000, default=1)
-    starts: np.datetime64 | None = checked_field("starts", _optional_day, default=None, kw_only=True)
-    ends: np.datetime64 | None = checked_field("ends", _optional_day, default=None, kw_only=True)
+    starts: np.datetime64 | None = checked_field("starts", optional(as_day), default=None, kw_only=True)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_day), default=None, kw_only=True)
     segment: str | None = segment_field()
-    priority: int = whole_field("priority", -1_000_000, 1_000_000, default=0)
+    priority: int = priority_field()
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
-    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=3)
+    catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=CATCH_UP_DAYS)
+
+    shares_group: ClassVar[bool] = False
+    cool_down_days: ClassVar[int] = 0
+    once: ClassVar[bool] = False
 
     def __attrs_post_init__(self) -> None:
         if self.starts is not None and self.ends is not None and self.ends <= self.starts:
@@ -222,7 +229,7 @@ class Journey:
         return f"{self.name}, version {self.version}"
 
     def candidates(self, context: Context) -> Candidates:
-        """Messages of the run, those missed in the last days included.
+        """Find the messages of the run, including those that were missed in the last days.
 
         :meta private:
         """
@@ -255,7 +262,7 @@ class Journey:
         *,
         history: MessageHistory | None = None,
     ) -> JourneyRuns:
-        """Where every customer who has entered stands at the end of a day.
+        """Tell where every customer who has entered stands at the end of a day.
 
         Parameters
         ----------
@@ -266,7 +273,7 @@ class Journey:
         as_of : date
             Day of the answer.
         history : MessageHistory, optional
-            What was sent; it decides on which way of a branch a customer stays.
+            What was sent. A customer stays on the way of a branch on which they have received a message.
 
         Returns
         -------
@@ -313,44 +320,22 @@ class Journey:
         )
 
     def to_json(self) -> str:
-        """Write the journey as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object.
-        """
-        return journey_to_json(self)
+        """Write the journey as JSON text."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Journey:
-        """Read what :meth:`to_json` wrote, or somebody wrote by hand in the same form.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        Journey
-            An equal journey.
-
-        Raises
-        ------
-        InputError
-            If the text is not of this form, or the journey is wrong.
-        """
-        return journey_from_json(text, cls, Offer, Message, Wait, WaitFor, Branch, Choice, Split)
+        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        return from_json(cls, text, Offer, *get_args(Step))
 
     @property
     def _longest(self) -> np.timedelta64:
-        """No run takes longer than this until its last message."""
+        """Longest time from an entry to the last message."""
         waits = (step.parts.longest for step in self.steps.values() if isinstance(step, Wait | WaitFor))
         return np.timedelta64(sum(waits), "s")
 
     def _admitted(self, context: Context) -> tuple[Integers, Dates]:
-        """Give the customers and times of all entries that count, by customer and time."""
+        """Give the customers and times of all entries that count, sorted by customer and time."""
         row, time = context.events_of(self.entry)
         keep = np.ones(len(row), dtype=bool)
         if self.starts is not None:
@@ -368,7 +353,7 @@ class Journey:
             keep = first & (time <= before[row])
             return row[keep], time[keep]
         key, current, taken = moment(row, time), np.nonzero(first)[0], []
-        while len(current):  # the next entry of each customer that counts, until none is left
+        while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
             free = self._free_from(context, row[current], time[current])
             place = np.searchsorted(key, moment(row[current], free))
@@ -378,7 +363,7 @@ class Journey:
         return row[chosen], time[chosen]
 
     def _free_from(self, context: Context, row: Integers, entered: Dates) -> Dates:
-        """First moment at which a customer may enter again."""
+        """Find the first moment at which each customer may enter again."""
         if self.reentry != "after exit":
             return take_apart("reentry", self.reentry).after(entered)
         over = context.first_after(self.goals + self.exits, row, entered)
@@ -387,7 +372,7 @@ class Journey:
         return np.where(np.isnat(left), _LATEST, left + np.timedelta64(1, "s"))
 
     def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates) -> _Walk:
-        """Follow the runs from step to step; a step that would be reached at `until` or later is not reached."""
+        """Follow the runs from step to step; what would happen at `until` or later does not happen."""
         n = len(row)
         ways = follow(self.steps)
         names = {name: i for i, name in enumerate(self.steps)}
@@ -417,7 +402,7 @@ class Journey:
         run: Integers,
         time: Dates,
     ) -> list[tuple[str, Integers, Dates]]:
-        """Find for each step that follows who goes there, as places among those who are here, and when."""
+        """For each next step, find who goes there (as places in `run`) and when."""
         step, targets = self.steps[name], ways[name]
         everyone = np.arange(len(run))
         if isinstance(step, Message):
@@ -454,7 +439,7 @@ class Journey:
         row: Integers,
         entered: Dates,
     ) -> Integers:
-        """Keep who has received a message that lies on one of the ways alone on that way."""
+        """Keep customers on their way if they have received a message that lies on this way alone."""
         beyond = [reachable(ways, target) for target in targets]
         sent_row, sent_step, anchor = context.sent(self.group)
         for i in range(len(targets)):
@@ -466,7 +451,7 @@ class Journey:
 
 
 class _Visit(NamedTuple):
-    """Runs that come to a step, and when."""
+    """The runs that come to a step, and when."""
 
     step: str
     run: Integers
@@ -474,9 +459,9 @@ class _Visit(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """Where runs have led."""
+    """How far the runs have come."""
 
     visits: list[_Visit]
-    finished: Dates  # NaT where a run is not through
-    place: Integers  # of the last step that was reached
+    finished: Dates  # NaT where a run has not come to its end
+    place: Integers  # of the latest step
     since: Dates

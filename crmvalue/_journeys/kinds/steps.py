@@ -12,8 +12,8 @@ import numpy as np
 
 from crmvalue._core.calendar import add_months, next_day_at
 from crmvalue._core.checks import as_float, as_text
-from crmvalue._core.values import FixedMapping, checked_field
-from crmvalue._journeys.kinds.trigger import channels_of, name_of, offer_field, whole_field
+from crmvalue._core.values import FixedMapping, checked_field, optional
+from crmvalue._journeys.fields import channels_of, name_of, offer_field, whole_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ _RULE = 'a time such as "3 days", "1 month", "90 minutes" or "next day at 15:00"
 
 
 class Duration(NamedTuple):
-    """A wait, taken apart: calendar months or days, or seconds, and the hour of the day at which it ends."""
+    """A wait as numbers: calendar months or days, or seconds, and the time of day at which it ends."""
 
     months: int
     days: int
     seconds: int
-    at: int | None  # seconds after midnight; None for the time of day at which the wait began
+    at: int | None  # seconds after midnight; None keeps the time of day at which the wait began
 
     def after(self, start: Dates) -> Dates:
         """Local time at which the wait ends, for each local time at which it begins."""
@@ -73,19 +73,19 @@ class Duration(NamedTuple):
 
     @property
     def longest(self) -> int:
-        """Seconds than which no wait of this kind takes longer."""
+        """Seconds that a wait of this kind takes at most."""
         return 86_400 * (31 * self.months + self.days + 1) + self.seconds
 
 
 def as_duration(name: str, value: object) -> str:
-    """Take a wait in words, written in one way."""
+    """Check a wait in words, and write it in one form."""
     text = " ".join(as_text(name, value).split()).lower()
     take_apart(name, text)
     return text
 
 
 def take_apart(name: str, text: str) -> Duration:
-    """Take a wait in words apart."""
+    """Turn a wait in words into numbers."""
     found = _DURATION.fullmatch(text)
     if found is None:
         raise InputError(name, _RULE, text)
@@ -104,18 +104,10 @@ def take_apart(name: str, text: str) -> Duration:
     return Duration(months, days, seconds, at)
 
 
-def _target(name: str, value: object) -> str | None:
-    return None if value is None else name_of(name, value)
-
-
 def _needed_target(name: str, value: object) -> str:
     if value is None:
         raise InputError(name, f"the name of a step, or {END!r}", value, hint="a branch says where each way leads")
     return name_of(name, value)
-
-
-def _optional_channels(name: str, value: Any) -> tuple[str, ...] | None:
-    return None if value is None else channels_of(name, value)
 
 
 def _cases(name: str, value: Any) -> FixedMapping[str, str]:
@@ -134,12 +126,18 @@ def _shares(name: str, value: Any) -> FixedMapping[str, float]:
 
 
 def in_their_order(mapping: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Names and values of a mapping whose order counts, for comparison."""
+    """Give the pairs of a mapping, so that comparing them compares their order too."""
     return tuple(mapping.items())
 
 
-def _then(check: Any = _target, *, name: str = "then", **options: Any) -> Any:
-    return checked_field(name, check, kw_only=True, **({"default": None} if check is _target else {}), **options)
+def _next_step(name: str) -> Any:
+    """Field for the step that follows; None for the next one."""
+    return checked_field(name, optional(name_of), default=None, kw_only=True)
+
+
+def _way(name: str) -> Any:
+    """Field for the step to which a way leads; what is left out is refused with a hint."""
+    return checked_field(name, _needed_target, default=None, kw_only=True)
 
 
 @attrs.frozen
@@ -153,9 +151,9 @@ class Message:
     channels : str or sequence of str, optional
         Channels of this message, the preferred one first; by default those of the journey.
     valid_days : int, optional
-        Days after the planned moment on which it is still worth sending, >= 1.
+        Days after the planned moment on which the message is still worth sending, >= 1.
     then : str, optional
-        Step that follows; by default the next one of the journey. "end" ends it, here and in all other steps.
+        Step that follows; by default the next one of the journey. In every kind of step, "end" ends the journey.
 
     Examples
     --------
@@ -164,13 +162,13 @@ class Message:
     """
 
     offer: Offer | None = offer_field()
-    channels: tuple[str, ...] | None = checked_field("channels", _optional_channels, default=None, kw_only=True)
+    channels: tuple[str, ...] | None = checked_field("channels", optional(channels_of), default=None, kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
-    then: str | None = _then()
+    then: str | None = _next_step("then")
 
     @property
     def targets(self) -> tuple[str | None, ...]:
-        """Steps that may follow; None for the next one."""
+        """Steps that may follow; None stands for the next one."""
         return (self.then,)
 
 
@@ -181,15 +179,15 @@ class Wait:
     Parameters
     ----------
     duration : str
-        In the customer's own time: "90 minutes", "36 hours", "3 days", "2 weeks", "1 month", each with an "s" or
-        without; with days, weeks and months also an hour, as in "2 days at 09:30" and "next day at 15:00".
+        A time such as "90 minutes", "36 hours", "3 days", "2 weeks" or "1 month", with or without the final "s". Days,
+        weeks and months may name a local time of day, as in "2 days at 09:30" and "next day at 15:00".
     then : str, optional
         Step that follows; by default the next one.
 
     Notes
     -----
-    Days, weeks and months are those of the calendar and keep the time of day; a month ends at the latest on the last
-    day of its month. "next day at 15:00" is 15:00 of the day after, whatever the time of day at which the wait begins.
+    Days, weeks and months follow the calendar and keep the time of day. One month after 31 January is the last day of
+    February. "next day at 15:00" is 15:00 of the day after, at whatever time of day the wait begins.
 
     Examples
     --------
@@ -198,33 +196,33 @@ class Wait:
     """
 
     duration: str = checked_field("duration", as_duration)
-    then: str | None = _then()
+    then: str | None = _next_step("then")
 
     @property
     def targets(self) -> tuple[str | None, ...]:
-        """Steps that may follow; None for the next one."""
+        """Steps that may follow; None stands for the next one."""
         return (self.then,)
 
     @property
     def parts(self) -> Duration:
-        """The wait, taken apart."""
+        """The wait as numbers."""
         return take_apart("duration", self.duration)
 
 
 @attrs.frozen
 class WaitFor:
-    """Wait until an event happens, but only for some time.
+    """Wait for an event, but not longer than some time.
 
     Parameters
     ----------
     event : str
-        Event of the customer; one that happens after the wait has begun.
+        Event of the customer, after the beginning of the wait.
     at_most : str
-        Time after which the wait ends without the event, as in :class:`Wait`.
+        Longest time to wait, as in :class:`Wait`.
     then : str, optional
-        Step that follows the event, at once; by default the next one.
+        Step that follows at once when the event happens; by default the next one.
     otherwise : str, optional
-        Step that follows if it does not come; by default the next one.
+        Step that follows if the event does not happen in time; by default the next one.
 
     Examples
     --------
@@ -234,30 +232,30 @@ class WaitFor:
 
     event: str = checked_field("event", name_of)
     at_most: str = checked_field("at_most", as_duration, kw_only=True)
-    then: str | None = _then()
-    otherwise: str | None = _then(name="otherwise")
+    then: str | None = _next_step("then")
+    otherwise: str | None = _next_step("otherwise")
 
     @property
     def targets(self) -> tuple[str | None, ...]:
-        """Steps that may follow; None for the next one."""
+        """Steps that may follow; None stands for the next one."""
         return self.then, self.otherwise
 
     @property
     def parts(self) -> Duration:
-        """The longest wait, taken apart."""
+        """The longest wait as numbers."""
         return take_apart("at_most", self.at_most)
 
 
 @attrs.frozen
 class Branch:
-    """Two ways: one for the customers of a segment, one for the others.
+    """Two ways: one for the customers in a segment, one for all others.
 
     Parameters
     ----------
     segment : str
-        Segment of the customers.
+        Name of the segment.
     then, otherwise : str
-        Step for those who are in it, and for those who are not.
+        Step for the customers in the segment, and step for the others.
 
     Examples
     --------
@@ -266,8 +264,8 @@ class Branch:
     """
 
     segment: str = checked_field("segment", name_of)
-    then: str = _then(_needed_target, default=None)
-    otherwise: str = _then(_needed_target, name="otherwise", default=None)
+    then: str = _way("then")
+    otherwise: str = _way("otherwise")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -282,11 +280,11 @@ class Choice:
     Parameters
     ----------
     attribute : str
-        Attribute of the customers.
+        Name of the attribute.
     cases : mapping of str to str
         Step for each value.
     otherwise : str
-        Step for every other value, and where the value is missing.
+        Step for every other value, and for customers without a value.
 
     Examples
     --------
@@ -296,7 +294,7 @@ class Choice:
 
     attribute: str = checked_field("attribute", name_of)
     cases: FixedMapping[str, str] = checked_field("cases", _cases, kw_only=True)
-    otherwise: str = _then(_needed_target, name="otherwise", default=None)
+    otherwise: str = _way("otherwise")
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -306,13 +304,14 @@ class Choice:
 
 @attrs.frozen
 class Split:
-    """Ways by lot, for a test of one against another.
+    """Two or more ways to which chance assigns the customers, to test one way against another.
 
     Parameters
     ----------
     shares : mapping of str to float
-        Share of the customers for each step, in (0, 1); together 1. Who goes where follows from a hash of his
-        identifier, the name of the journey and that of the step: always the same, in every version of the journey.
+        Share of the customers for each next step, in (0, 1), with the sum 1. A hash of the customer's identifier, the
+        name of the journey and the name of this step decides: always in the same way, in every version of the
+        journey.
 
     Examples
     --------
@@ -332,14 +331,14 @@ Step = Message | Wait | WaitFor | Branch | Choice | Split
 
 
 def follow(steps: Mapping[str, Step]) -> dict[str, tuple[str, ...]]:
-    """Name the steps that may follow each step; the last one is followed by the end."""
+    """Name the steps that may follow each step; the end follows the last one."""
     names = list(steps)
     after = dict(zip(names, [*names[1:], END], strict=True))
     return {name: tuple(after[name] if t is None else t for t in step.targets) for name, step in steps.items()}
 
 
 def in_order(steps: Mapping[str, Step]) -> tuple[str, ...]:
-    """Put steps into an order in which each comes after all that lead to it; what is wrong with them raises."""
+    """Sort the steps so that each comes after all steps that lead to it; raise if they are wrong."""
     ways = follow(steps)
     for name, targets in ways.items():
         for target in targets:
@@ -361,13 +360,13 @@ def in_order(steps: Mapping[str, Step]) -> tuple[str, ...]:
                 free.append(target)
     if len(ordered) < len(steps):
         loop = next(name for name in steps if any(name in reachable(ways, target) for target in ways[name]))
-        rule = f"steps that come to an end; {loop!r} leads back to itself"
-        raise InputError("steps", rule, list(steps), hint="write a message that is repeated as so many steps")
+        rule = f"steps that all lead to the end; {loop!r} leads back to itself"
+        raise InputError("steps", rule, list(steps), hint="to repeat a message, write a step for each time")
     return tuple(ordered)
 
 
 def reachable(ways: Mapping[str, Iterable[str]], start: str) -> set[str]:
-    """Find all steps that a step leads to, itself included."""
+    """Find all steps that can be reached from a step, itself included."""
     found: set[str] = set()
     open_ = [start]
     while open_:

@@ -1,4 +1,4 @@
-"""Frequency caps: what a customer may still get, given what was sent and what the run sends before."""
+"""Frequency caps: what a customer may still get after all earlier messages, also those of the same run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.keys import row_keys
-from crmvalue._journeys.kinds.trigger import NEVER, moment
+from crmvalue._journeys.moments import NEVER, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ __all__ = ["Past", "apply_caps"]
 
 
 class Past:
-    """The history of the customers of a run."""
+    """The messages that the customers of a run got before."""
 
     def __init__(
         self,
@@ -49,16 +49,16 @@ class Past:
         self.step = _codes(history.step[kept], labels)
 
     def has(self, row: Integers, group: Integers, step: Integers, anchor: Dates) -> Bools:
-        """Whether each message was sent before."""
+        """Tell whether each message was sent before."""
         n = len(self.row)
         columns = ((self.row, row), (self.group, group), (self.step, step), (self.anchor, anchor))
         joined = [np.concatenate(pair).astype(np.float64) for pair in columns]
-        # A group and a moment are one message, whatever its journey; journeys of one table are told apart elsewhere.
+        # Group, step and anchor make a message, whichever journey of the group it comes from.
         key = row_keys(*joined)
         return np.isin(key[n:], key[:n])
 
     def latest(self, row: Integers, group: Integers) -> Dates:
-        """Time of the last message of a group to each customer; NaT where there was none."""
+        """Find the time of the last message of a group to each customer; NaT where there was none."""
         if len(self.row) == 0:
             return np.full(len(row), NEVER)
         n_groups = int(max(self.group.max(), group.max(initial=0))) + 2
@@ -72,7 +72,7 @@ class Past:
 
 
 def _codes(words: npt.NDArray[np.str_], known: Sequence[str]) -> Integers:
-    """Place of each word among the known ones, -1 for others."""
+    """Find the place of each word among the known ones; -1 for others."""
     distinct, inverse = np.unique(words, return_inverse=True)
     place = {word: i for i, word in enumerate(known)}
     codes: Integers = np.array([place.get(word, -1) for word in distinct.tolist()], dtype=np.int64)[inverse]
@@ -89,7 +89,10 @@ def apply_caps(
     open_: Bools,
     past: Past,
 ) -> Integers:
-    """Channel that each open message may use under the caps, -1 for none; a customer's messages go one by one."""
+    """Choose the channel of each open message under the caps; -1 for none.
+
+    The messages of a customer are decided one after the other: each round takes the next message of every customer.
+    """
     used = np.full(len(row), -1, dtype=np.int64)
     free = open_ & (exempt | (not caps))
     for position in range(channels.shape[1]):
@@ -126,14 +129,14 @@ class _Counter:
         self.keys = np.sort(moment(past.row[counted], past.sent_at[counted]))
 
     def has_room(self, row: Integers, send: Dates, channel: Integers) -> Bools:
-        """Whether one more message fits into every window around it."""
+        """Tell whether one more message fits into every window around its moment."""
         low, high = _window(self.cap, send)
         n = np.searchsorted(self.keys, moment(row, high)) - np.searchsorted(self.keys, moment(row, low))
         room: Bools = n < self.cap.messages
         return room if self.channel is None else room | (channel != self.channel)
 
     def add(self, row: Integers, send: Dates, channel: Integers) -> None:
-        """Count messages that are sent."""
+        """Count messages that will be sent."""
         if not len(row):
             return
         mine = slice(None) if self.channel is None else channel == self.channel
@@ -141,9 +144,9 @@ class _Counter:
 
 
 def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:
-    """First moment in the window of a cap and the first beyond it.
+    """Find the first moment in the window of a cap and the first moment after it.
 
-    A rolling window is looked at on both sides, since of several messages the later may be decided first.
+    A rolling window reaches to both sides, because a later message may have been decided before an earlier one.
     """
     if cap.days is not None:
         span = np.timedelta64(cap.days, "D")

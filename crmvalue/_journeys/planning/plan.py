@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_whole_number, read_json, require_choice
-from crmvalue._core.values import array_field, hand_over, stay_frozen
-from crmvalue._journeys.data import MessageHistory, plain_columns, read_table, table_columns
+from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import count_field, hand_over, stay_frozen
+from crmvalue._journeys.data import (
+    MessageHistory,
+    customer_column,
+    flag_column,
+    second_column,
+    table_columns,
+    table_field,
+    word_column,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import Dates
+    from crmvalue.typing import ArrayLike, Dates
 
     Bools = npt.NDArray[np.bool_]
 
@@ -28,50 +36,63 @@ DECISIONS = (
 )  # fmt: skip
 """All decisions; the how-to page "Whom do I write to today?" states the order of the checks."""
 
-_COUNTS = ("n_unknown_events", "n_unknown_messages")
 _REASONS = {
-    "send": "due, and nothing speaks against it",
-    "duplicate": "it was sent before, or the same event was given twice",
-    "exited": "what ends the journey came first",
-    "missed": "an earlier run missed it, and the policy sends the latest alone or none",
-    "expired": "its time is over",
+    "send": "the message is due, and no rule holds it back",
+    "duplicate": "the message was sent before, or the same event was given twice",
+    "exited": "an event that ends the journey came first",
+    "missed": "an earlier run missed the message, and the policy sends only the latest missed message or none",
+    "expired": "the message is no longer valid",
     "suppressed": "the customer is on the suppression list",
     "control group": "the customer is in the control group",
     "no consent": "no channel of the journey has the customer's consent",
-    "cool-down": "the journey has written to the customer already, or does so with another message",
-    "outranked": "another journey of the group goes first",
-    "capped": "a frequency cap is reached on every channel",
-    "over budget": "the budget of the day is spent on other messages, more important or drawn before",
+    "cool-down": "the journey has written to the customer a short while ago, or writes now with another message",
+    "outranked": "another journey on the same date has a higher priority",
+    "capped": "on every channel the customer has got as many messages as a frequency cap allows",
+    "over budget": "the budget of the day goes to messages of higher priority, or to those drawn first",
 }
+_MOVED = "the message is due; it goes out later than planned: after quiet hours, a missed run or a clock change"
 
 
-_MOVED = "due; sent later than planned, after quiet hours, a missed run or a change of the clocks"
+def _decision_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+    words = word_column(name, value)
+    for word in np.unique(words).tolist():
+        require_choice(name, word, DECISIONS)
+    return words
+
+
+def _text_column(name: str, value: Any) -> npt.NDArray[np.str_]:
+    """Take a column of texts, empty ones included."""
+    return np.array([as_text(name, text) for text in np.asarray(value, dtype=object).tolist()], dtype=np.str_)
+
+
+def _expiry_column(name: str, value: ArrayLike) -> Dates:
+    return as_time_column(name, value, allow_missing=True).astype("datetime64[s]")
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Plan:
-    """All messages that were looked at, with one decision each; columns of equal length, by run and customer.
+    """All messages that were looked at, with one decision each; columns of equal length, sorted by run and customer.
 
     Parameters
     ----------
     run : ndarray of datetime64[D]
         Day of the run.
     customer : ndarray
-        To whom.
+        Identifier of the customer.
     journey, step : ndarray of str
-        Journey, and its step.
+        Name of the journey, and name of its step.
     group : ndarray of str
-        Group of journeys that sends one message between them; the journey itself for most.
+        Group of the journey. Journeys of one group send one message together; most journeys are alone in their group.
     anchor : ndarray of datetime64[s]
-        What the message is about: the day or the moment that started it; of an anniversary 1 January of its year, so
-        that a corrected date makes no second message.
+        Day or moment that started the message. For an anniversary it is 1 January of its year, so that a corrected date
+        makes no second message.
     planned, send_time, expires : ndarray of datetime64[s]
-        Local times: when it was due, when it is sent after quiet hours and missed runs, and its last moment.
+        Local times: when the message was due; when it is sent, after quiet hours and missed runs; its last moment.
     send_time_utc : ndarray of datetime64[s]
         The time of sending in UTC.
     channel : ndarray of str
-        Channel; empty where none may be used or the message was decided on before.
+        Channel; empty where the message is not sent.
     offer : ndarray of str
         Label of the offer; empty where there is none.
     decision : ndarray of str
@@ -79,7 +100,7 @@ class Plan:
     counted : ndarray of bool
         Whether it counts for frequency caps once it is sent.
     n_unknown_events, n_unknown_messages : int
-        Events, and messages of the history, of customers who are not among those of the plan.
+        Number of events, and of messages of the history, whose customers are not in the plan.
 
     Examples
     --------
@@ -90,22 +111,22 @@ class Plan:
     ({'send': 1}, '2023-10-31T10:00:00', '5 %')
     """
 
-    run: Dates = array_field()
-    customer: npt.NDArray[Any] = array_field()
-    journey: npt.NDArray[np.str_] = array_field()
-    step: npt.NDArray[np.str_] = array_field()
-    group: npt.NDArray[np.str_] = array_field()
-    anchor: Dates = array_field()
-    planned: Dates = array_field()
-    send_time: Dates = array_field()
-    expires: Dates = array_field()
-    send_time_utc: Dates = array_field()
-    channel: npt.NDArray[np.str_] = array_field()
-    offer: npt.NDArray[np.str_] = array_field()
-    decision: npt.NDArray[np.str_] = array_field()
-    counted: Bools = array_field()
-    n_unknown_events: int = 0
-    n_unknown_messages: int = 0
+    run: Dates = table_field("run", as_day_column)
+    customer: npt.NDArray[Any] = table_field("customer", customer_column)
+    journey: npt.NDArray[np.str_] = table_field("journey", word_column)
+    step: npt.NDArray[np.str_] = table_field("step", word_column)
+    group: npt.NDArray[np.str_] = table_field("group", word_column)
+    anchor: Dates = table_field("anchor", second_column)
+    planned: Dates = table_field("planned", second_column)
+    send_time: Dates = table_field("send_time", second_column)
+    expires: Dates = table_field("expires", _expiry_column)
+    send_time_utc: Dates = table_field("send_time_utc", second_column)
+    channel: npt.NDArray[np.str_] = table_field("channel", _text_column)
+    offer: npt.NDArray[np.str_] = table_field("offer", _text_column)
+    decision: npt.NDArray[np.str_] = table_field("decision", _decision_column)
+    counted: Bools = table_field("counted", flag_column)
+    n_unknown_events: int = count_field("n_unknown_events", default=0)
+    n_unknown_messages: int = count_field("n_unknown_messages", default=0)
 
     def __attrs_post_init__(self) -> None:
         for name, column in self.to_columns().items():
@@ -117,7 +138,7 @@ class Plan:
 
     @property
     def n_by_decision(self) -> dict[str, int]:
-        """Number of rows by decision; in a plan over several days a message has a row on each day it is looked at."""
+        """Number of rows by decision; a plan over several days has a row for each day on which a message is open."""
         words, counts = np.unique(self.decision, return_counts=True)
         return dict(zip(words.tolist(), counts.tolist(), strict=True))
 
@@ -130,23 +151,19 @@ class Plan:
 
     @property
     def reason(self) -> npt.NDArray[np.str_]:
-        """Why each decision was taken, in words."""
+        """Reason of each decision, in words."""
         words, place = np.unique(self.decision, return_inverse=True)
         said = np.array([_REASONS[word] for word in words.tolist()], dtype=np.str_)
         moved = (self.decision == "send") & (self.send_time != self.planned)
-        return np.where(
-            moved,
-            "due; sent later than planned, after quiet hours, a missed run or a change of the clocks",
-            said[place],
-        )
+        return np.where(moved, _MOVED, said[place])
 
     def history(self) -> MessageHistory:
-        """Give the messages that are sent, to be kept for the next plan.
+        """Give the messages that are sent; the next plan needs them.
 
         Returns
         -------
         MessageHistory
-            Of an earlier plan and a later one the sum: ``past + plan.history()``.
+            Messages of this plan. Add them to the earlier ones: ``past + plan.history()``.
         """
         sent = self.decision == "send"
         names = ("customer", "group", "step", "anchor", "channel", "counted")
@@ -154,39 +171,17 @@ class Plan:
         return MessageHistory(sent_at=hand_over(self.send_time[sent]), **columns)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All columns by name, for a dataframe of any kind; moments in the unit that each of them takes."""
+        """Give all columns by name, for a dataframe of any kind; moments are in microseconds."""
         return table_columns(self)
 
     def to_json(self) -> str:
-        """Write the plan as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object of columns.
-        """
-        return json.dumps({**plain_columns(self), **{name: getattr(self, name) for name in _COUNTS}})
+        """Write the plan as JSON text, an object of columns."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Plan:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        Plan
-            An equal plan.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
-        return read_json(text, _plan_from_fields)
+        """Read what :meth:`to_json` wrote; other text raises :class:`InputError`."""
+        return from_json(cls, text)
 
 
 def _escaped(words: list[Any]) -> list[str]:
@@ -199,12 +194,4 @@ def concatenate(parts: list[Plan]) -> Plan:
     columns = {
         name: hand_over(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()
     }
-    return Plan(**columns, **{name: getattr(parts[-1], name) for name in _COUNTS})
-
-
-def _plan_from_fields(fields: dict[str, Any]) -> Plan:
-    read: dict[str, Any] = {name: as_whole_number(name, fields.pop(name), low=0) for name in _COUNTS}
-    read |= read_table(fields)
-    for word in set(read["decision"].tolist()):
-        require_choice("decision", word, DECISIONS)
-    return Plan(**read)
+    return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events, n_unknown_messages=parts[-1].n_unknown_messages)

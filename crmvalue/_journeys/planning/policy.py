@@ -1,4 +1,4 @@
-"""Rules that hold for all journeys: who may be written to, when, how often and on which channel."""
+"""Rules for all journeys: who may be written to, when, how often and on which channel."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import attrs
 
 from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
-from crmvalue._journeys.json import journey_from_json, journey_to_json
-from crmvalue._journeys.kinds.trigger import name_of
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._journeys.fields import name_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
 __all__ = ["FrequencyCap", "Policy"]
 
 
-def _optional_days(name: str, value: Any) -> int | None:
-    return None if value is None else as_whole_number(name, value, low=1, high=3660)
+def _days(name: str, value: Any) -> int:
+    return as_whole_number(name, value, low=1, high=3660)
 
 
 @attrs.frozen(kw_only=True)
 class FrequencyCap:
-    """At most so many messages to a customer in so many days.
+    """Limit to the number of messages that a customer gets in some days.
 
     Parameters
     ----------
     messages : int
         Most messages, >= 1.
     days : int, optional
-        Length of a rolling window, >= 1; leave it out with `per`.
+        Length of a rolling window, >= 1; give either this or `per`.
     per : {"day", "week", "month"}, optional
-        A period of the customer's calendar instead of a rolling window; weeks begin on Monday.
+        Calendar period of the customer, instead of a rolling window; weeks begin on Monday.
     channel : str, optional
-        The channel that is counted; by default all together.
+        Channel to which the limit applies; by default all channels together.
 
     Examples
     --------
@@ -51,13 +51,13 @@ class FrequencyCap:
     """
 
     messages: int = checked_field("messages", lambda name, value: as_whole_number(name, value, low=1))
-    days: int | None = checked_field("days", _optional_days, default=None)
+    days: int | None = checked_field("days", optional(_days), default=None)
     per: Literal["day", "week", "month"] | None = None
     channel: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.days is None) == (self.per is None):
-            raise InputError("days", "given, or `per` in its place", self.days)
+            raise InputError("days", "given, or else `per`, and not both", self.days)
         if self.per is not None:
             require_choice("per", self.per, ("day", "week", "month"))
         if self.channel is not None:
@@ -88,43 +88,44 @@ def _suppressed(value: ArrayLike) -> npt.NDArray[Any]:
     return read_only(hand_over(encode_customers("suppressed", value)[0]))
 
 
+def _count(name: str, value: Any) -> int:
+    return as_whole_number(name, value, low=0)
+
+
 def _share(name: str, value: Any) -> float:
     return as_fraction(name, value, closed=True)
-
-
-def _optional_count(name: str, value: Any) -> int | None:
-    return None if value is None else as_whole_number(name, value, low=0)
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Policy:
-    """What holds for every message of a plan.
+    """Rules for all messages of a plan.
 
     Parameters
     ----------
     quiet_hours : (int, int), optional
-        Local hours from which and until which nobody is written to; (22, 6) runs over midnight. A message planned
-        inside waits for their end.
+        Local hours from which and until which nobody is written to; (22, 6) runs over midnight. A message planned for
+        these hours waits for their end.
     caps : sequence of FrequencyCap, optional
-        Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted. What is capped waits
-        for the next run, as long as the `catch_up_days` of its journey reach.
+        Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted. A capped message is
+        tried again in the next run, until the `catch_up_days` of its journey are over.
     control_share : float, optional
-        Share of the customers who are never written to, in [0, 1], to measure the effect: chosen by a salted hash of
-        the identifier, so always the same ones.
+        Share of the customers who are never written to, in [0, 1], to measure the effect. A salted hash of the
+        identifier chooses them, so they are always the same.
     salt : str, optional
-        Of that hash: another salt gives another control group.
+        Salt of that hash: another salt gives another control group.
     suppressed : array_like, optional
         Identifiers of customers who are not written to at all.
     budget : int, optional
-        Most messages that are sent on one day, those of the history included, >= 0: the most important first, then by
-        a stable draw. The rest waits for the next run, as long as the journeys' `catch_up_days` reach.
+        Most messages that are sent on one day, including those of the history, >= 0. The highest priority goes first,
+        and a stable draw decides between equals. The rest is tried again in the next run, until the `catch_up_days` of
+        the journey are over.
     catch_up : {"latest", "all", "skip"}, optional
-        Messages of a journey that earlier runs have missed and that are still valid: the latest of each customer and
-        journey, all, or none.
+        Which messages to send that earlier runs have missed and that are still valid: the latest one for each customer
+        and journey, all, or none.
     unknown_customers : {"raise", "count"}, optional
-        Events and past messages of customers who are not among those of the plan: an error, or left out and counted in
-        the plan.
+        What to do with events and past messages of customers who are not in the plan: raise, or leave them out and
+        count them in the plan.
 
     Examples
     --------
@@ -138,7 +139,7 @@ class Policy:
     control_share: float = checked_field("control_share", _share, default=0.0)
     salt: str = checked_field("salt", as_text, default="crmvalue")
     suppressed: npt.NDArray[Any] = array_field(_suppressed, default=())
-    budget: int | None = checked_field("budget", _optional_count, default=None)
+    budget: int | None = checked_field("budget", optional(_count), default=None)
     catch_up: Literal["latest", "all", "skip"] = "latest"
     unknown_customers: Literal["raise", "count"] = "raise"
 
@@ -147,32 +148,10 @@ class Policy:
         require_choice("unknown_customers", self.unknown_customers, ("raise", "count"))
 
     def to_json(self) -> str:
-        """Write the policy as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object.
-        """
-        return journey_to_json(self)
+        """Write the policy as JSON text."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Policy:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        Policy
-            An equal policy.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
-        return journey_from_json(text, cls, FrequencyCap)
+        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        return from_json(cls, text, FrequencyCap)

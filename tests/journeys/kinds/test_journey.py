@@ -47,7 +47,7 @@ EVENTS = ("registered", "opened", "purchase", "unsubscribed")
 
 
 def one(events, **options):
-    """Give customer 1 with some events, and what else he is."""
+    """Give customer 1 with some events, and other columns."""
     names, times = zip(*events, strict=True)
     base = Customers(customer=[1], consent={"email": [True], "sms": [True], "phone": [True]}, **options)
     return base, Events(customer=[1] * len(events), name=list(names), time=list(times))
@@ -396,7 +396,7 @@ class TestAgainstTheReference:
         )
 
     def lot(self, customer):
-        """Way of a customer at the lot, read off a run of his own."""
+        """Way of a customer at the lot, read off a run for this customer alone."""
         did = Events(customer=[customer], name=["registered"], time=["2020-01-01T00:00"])
         steps = {"lot": ONBOARDING.steps["lot"], "gift": Message(then="end"), "plain": Message()}
         journey = Journey("first month", entry="registered", steps=steps)
@@ -503,6 +503,17 @@ class TestJson:
             "hello": {"kind": "Message", "offer": "5 %"}}}"""
         steps = {"wait": Wait("1 hour"), "hello": Message(offer="5 %")}
         assert Journey.from_json(text) == Journey("hello", entry="registered", steps=steps)
+        cascade = '{"kind": "Cascade", "offers": ["5 %", {"kind": "Offer", "percent": 7}, "a gift"]}'
+        assert Cascade.from_json(cascade) == Cascade(offers=["5 %", Offer(percent=7), "a gift"])
+        visit = (
+            '{"kind": "TriggerJourney", "name": "x", "event": "visit", "unless": "purchase", "offer": {"percent": 5}}'
+        )
+        assert TriggerJourney.from_json(visit) == TriggerJourney(
+            "x", event="visit", unless="purchase", offer=Offer(percent=5)
+        )
+        for wrong in ("now", "today", "2024", 5, "2024-05-01T10:00Z"):
+            with pytest.raises(InputError):
+                Journey.from_json(json.dumps({**json.loads(ONBOARDING.to_json()), "starts": wrong}))
 
     @pytest.mark.parametrize("value", VALUES)
     @pytest.mark.parametrize("wrong", ["", "[]", "1", "null", '{"kind": "Plan"}', "{}", b"\xff"])
@@ -564,7 +575,7 @@ class TestCustomersAndEvents:
             self.make(consent={"email": [True, True], ("email", "*"): [False, False]})
 
     def test_a_base_too_large_for_one_plan(self):
-        with mock.patch("crmvalue._journeys.data._MOST", 1), pytest.raises(InputError, match="in parts"):
+        with mock.patch("crmvalue._journeys.data.MOST_CUSTOMERS", 1), pytest.raises(InputError, match="in parts"):
             self.make()
 
     @pytest.mark.parametrize("hours", [{22, 6}, {22: 1, 6: 2}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections import Counter
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -13,6 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from crmvalue._journeys.context import Candidates
+from crmvalue._journeys.moments import NEVER, at_hour
 from crmvalue.errors import InputError
 from crmvalue.journeys import (
     BirthdayJourney,
@@ -96,7 +99,7 @@ class TestBirthdays:
             Policy(),
             "2025-02-21",
         )
-        for born in ("1992-03-01", "1992-02-29"):  # and as a VIP he would celebrate on 1 March
+        for born in ("1992-03-01", "1992-02-29"):  # and as a VIP they would celebrate on 1 March
             base = one(dates={"birthday": [born]}, segments={"vip": [True]})
             again = plan(journeys, base, None, first.history(), Policy(), "2025-02-22")
             assert set(again.decision.tolist()) == {"duplicate"}
@@ -540,6 +543,73 @@ class TestTriggers:
             assert [row[2].day for row in sent(made)] == days
 
 
+@attrs.frozen(kw_only=True)
+class Newsletter:
+    """A kind of journey that the package does not know: a letter to everybody on some weekday."""
+
+    weekday: int  # Monday is 0
+    name: str = "newsletter"
+    version: int = 0
+    group: str = "letters"
+    shares_group: bool = False
+    segment: str | None = None
+    priority: int = 0
+    purpose: str = "marketing"
+    channels: tuple[str, ...] = ("email",)
+    exempt: bool = False
+    cool_down_days: int = 0
+    once: bool = False
+
+    def candidates(self, context):
+        n = len(context.customers) if context.today.astype(object).weekday() == self.weekday else 0
+        day = np.full(n, context.today)
+        return Candidates(
+            np.arange(n), np.zeros(n, dtype=np.int64), ("letter",), day.astype("datetime64[s]"), at_hour(day, 9),
+            at_hour(day, 20), np.full(n, NEVER), (None,),
+        )  # fmt: skip
+
+
+class TestNewKinds:
+    """A class with the members of `JourneyKind` is planned like the kinds of the package."""
+
+    FRIDAY = 4  # as TODAY is
+
+    def test_is_planned_under_all_rules(self):
+        base = Customers(customer=[1, 2, 3], consent={"email": [True, False, True]}, segments={"vip": [True] * 3})
+        events = Events(customer=[1, 3], name=["visit"] * 2, time=["2024-05-31T08:00"] * 2)
+        policy = Policy(suppressed=[3], caps=[FrequencyCap(messages=1, per="day")])
+        journeys = [Newsletter(weekday=self.FRIDAY, segment="vip", priority=1), trigger()]
+        made = plan(journeys, base, events, None, policy, TODAY)
+        rows = zip(made.customer.tolist(), made.journey.tolist(), made.decision.tolist(), strict=True)
+        assert sorted(rows) == [
+            (1, "newsletter", "send"),
+            (1, "visit", "capped"),
+            (2, "newsletter", "no consent"),
+            (3, "newsletter", "suppressed"),
+            (3, "visit", "suppressed"),
+        ]
+        assert made.send_time[made.decision == "send"].astype(str).tolist() == ["2024-05-31T09:00:00"]
+        again = plan(journeys, base, events, made.history(), policy, TODAY)
+        assert "send" not in again.n_by_decision
+
+    def test_has_a_cool_down_and_comes_once_and_is_outranked(self):
+        letter = Newsletter(weekday=self.FRIDAY)
+        for days, n in ((0, 4), (7, 4), (8, 2), (15, 2), (22, 1)):  # of four Fridays
+            made = plan([attrs.evolve(letter, cool_down_days=days)], one(), None, None, Policy(), TODAY, days=28)
+            assert made.n_by_decision["send"] == n
+        made = plan([attrs.evolve(letter, once=True)], one(), None, None, Policy(), TODAY, days=28)
+        assert made.n_by_decision == {"send": 1, "cool-down": 3}
+        two = [attrs.evolve(letter, shares_group=True), attrs.evolve(letter, shares_group=True, version=1, priority=1)]
+        made = plan(two, one(), None, None, Policy(), TODAY)
+        assert made.decision.tolist() == ["send", "outranked"]
+
+    @pytest.mark.parametrize("wrong", [Newsletter, BirthdayJourney, object(), None])
+    def test_what_is_no_journey_is_told_what_it_lacks(self, wrong):
+        with pytest.raises(InputError, match=r"it has no name, .*candidates") as caught:
+            plan([trigger(), wrong], one(), None, None, Policy(), TODAY)
+        assert caught.value.name == "journeys"
+
+
 class TestWhatIsKept:
     """A plan and its history survive JSON and lists."""
 
@@ -553,6 +623,25 @@ class TestWhatIsKept:
         assert again == made
         assert again.customer.tolist() == made.customer.tolist()
         assert again.key.tolist() == made.key.tolist()
+
+    @pytest.mark.parametrize("name", ["customer", "journey", "planned", "decision", "counted", "n_unknown_events"])
+    @pytest.mark.parametrize("wrong", [None, 1.5, [], {}, "now"])
+    def test_no_column_is_read_unchecked(self, name, wrong):
+        fields = json.loads(plan([trigger()], one(), visits("2024-05-31T10:00"), None, Policy(), TODAY).to_json())
+        if isinstance(fields[name], list):
+            wrong = [5 if name in ("journey", "decision") and wrong == "now" else wrong]
+        if name == "customer" and wrong == ["now"]:
+            wrong = [" "]
+        with pytest.raises(InputError) as caught:
+            Plan.from_json(json.dumps({**fields, name: wrong}))
+        assert caught.value.name == "text"
+
+    def test_a_text_of_another_schema_is_named(self):
+        made = plan([trigger()], one(), visits("2024-05-31T10:00"), None, Policy(), TODAY)
+        for value in (made, made.history(), Policy(), trigger()):
+            text = value.to_json().replace('"schema": 1', '"schema": 7')
+            with pytest.raises(InputError, match="schema 1; got 7"):
+                type(value).from_json(text)
 
     @pytest.mark.parametrize("text", ["", "[]", "{}", "5", '{"run": []}', "{]"])
     def test_other_texts_are_refused(self, text):
@@ -586,7 +675,7 @@ class TestWhatIsKept:
         made = plan([trigger()], base, events, None, Policy(quiet_hours=(22, 6)), TODAY)
         assert explain(made, "ann") == (
             "2024-05-31 visit, message: send on email at 2024-06-01T06:00:00 "
-            "(due; sent later than planned, after quiet hours, a missed run or a change of the clocks)"
+            "(the message is due; it goes out later than planned: after quiet hours, a missed run or a clock change)"
         )
         assert "no consent" in explain(made, "bob")
         assert explain(made, "eve") == "no message was due to eve"

@@ -1,0 +1,187 @@
+"""What a run gives to each journey, and what it asks of each: the protocol that a kind of journey fulfils."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from crmvalue._core.customers import encode_customers
+from crmvalue._journeys.moments import NEVER, moment
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory
+    from crmvalue._journeys.offers import Offer
+    from crmvalue.typing import Dates, Integers
+
+__all__ = ["Candidates", "Context", "JourneyKind"]
+
+_T = TypeVar("_T")
+_DAY = np.timedelta64(1, "D")
+_FEBRUARY = 64  # of a month and day as one number
+
+
+class JourneyKind(Protocol):
+    """All that the planner knows of a journey; a new kind is a class with these members."""
+
+    @property
+    def name(self) -> str:
+        """Name, for reports."""
+
+    @property
+    def version(self) -> int:
+        """Number of the version; 0 for a kind without versions. No two journeys share name and version."""
+
+    @property
+    def group(self) -> str:
+        """Name under which the history keeps its messages."""
+
+    @property
+    def shares_group(self) -> bool:
+        """Whether journeys of one group may stand side by side; they send one message for each anchor together."""
+
+    @property
+    def segment(self) -> str | None:
+        """Segment whose customers it is for; None for all."""
+
+    @property
+    def priority(self) -> int:
+        """Higher goes first."""
+
+    @property
+    def purpose(self) -> str:
+        """Purpose to which the customer has to have agreed."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Channels, the preferred one first."""
+
+    @property
+    def exempt(self) -> bool:
+        """Whether frequency caps neither limit nor count its messages."""
+
+    @property
+    def cool_down_days(self) -> int:
+        """Days after a message in which it does not write to the same customer again."""
+
+    @property
+    def once(self) -> bool:
+        """Whether a customer gets one message ever."""
+
+    def candidates(self, context: Context) -> Candidates:
+        """Messages of the run, including those that were missed in the last days."""
+
+
+class Candidates(NamedTuple):
+    """Messages that a journey would send, columns of equal length; times are local to the customer."""
+
+    row: Integers
+    step: Integers  # place among `labels`
+    labels: tuple[str, ...]
+    anchor: Dates  # what the message is about: the day or the moment that started it
+    planned: Dates
+    expires: Dates  # last moment
+    exited: Dates  # moment at which the reason for the message was gone; NaT where it is not
+    offers: tuple[Offer | None, ...]  # of each label
+    channels: tuple[tuple[str, ...] | None, ...] = ()  # of each label; None for the channels of the journey
+
+
+class Context:
+    """What all journeys of a run look at: the customers, the day, and the events until its end."""
+
+    def __init__(
+        self, customers: Customers, events: Events | None, history: MessageHistory, today: np.datetime64
+    ) -> None:
+        self.customers, self.history, self.today = customers, history, today
+        self.end = (today + _DAY).astype("datetime64[s]")
+        self.by_name: dict[str, tuple[Integers, Dates]] = {}
+        self._month_days: dict[str, Integers] = {}
+        self.n_unknown = 0
+        if events is None or len(events) == 0:
+            return
+        rows = customers.rows_of(events.customer.distinct)[events.customer.code]
+        self.n_unknown = int(np.count_nonzero(rows < 0))
+        usable = (rows >= 0) & (events.time < self.end)
+        rows, names, times = rows[usable], events.name.code[usable], events.time[usable]
+        order = np.lexsort((times, rows, names))
+        rows, names, times = rows[order], names[order], times[order]
+        ends = np.searchsorted(names, np.arange(len(events.names) + 1))
+        for i, name in enumerate(events.names):
+            part = slice(ends[i], ends[i + 1])
+            self.by_name[name] = rows[part], times[part]
+
+    def events_of(self, name: str) -> tuple[Integers, Dates]:
+        """Give the customers and times of the events of a name, by customer and time."""
+        empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
+        return self.by_name.get(name, empty)
+
+    def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates]:
+        """Give the customer, step and anchor of each message of a group that was sent before."""
+        mine = np.nonzero(self.history.group == group)[0]
+        distinct, code = encode_customers("history", self.history.customer[mine])
+        row = self.customers.rows_of(distinct)[code]
+        known = row >= 0
+        return row[known], self.history.step[mine][known], self.history.anchor[mine][known]
+
+    def first_after(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
+        """Time of the first event of some names after a moment, for each row; NaT where there is none."""
+        first = np.full(len(row), NEVER, dtype="datetime64[s]")
+        for name in names:
+            rows, times = self.events_of(name)
+            if len(rows) == 0:
+                continue
+            place = np.searchsorted(moment(rows, times), moment(row, after), side="right")
+            inside = np.minimum(place, len(rows) - 1)
+            found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)
+            first = np.fmin(first, found)
+        return first
+
+    def latest_day(self, name: str) -> Dates:
+        """Day of the last event of a name of each customer; NaT where there is none."""
+        rows, times = self.events_of(name)
+        latest = np.full(len(self.customers), np.datetime64("NaT", "D"))
+        latest[rows] = times.astype("datetime64[D]")  # sorted by time: the last one stays
+        return latest
+
+    def rows_by_month_day(self, name: str, days: Dates) -> Integers:
+        """Find customers whose date may have its anniversary on one of some days; leap days are let through."""
+        if name not in self._month_days:
+            date = self.date(name)
+            month_day = _month_day(np.where(np.isnat(date), np.datetime64("1970-01-01"), date))
+            self._month_days[name] = np.where(np.isnat(date), 0, month_day)
+        wanted = np.zeros(12 * 32 + 32, dtype=bool)
+        wanted[_month_day(days)] = True
+        if wanted[[_FEBRUARY + 28, _FEBRUARY + 29, _FEBRUARY + 32 + 1]].any():
+            wanted[_FEBRUARY + 29] = True
+        return np.nonzero(wanted[self._month_days[name]])[0]
+
+    def date(self, name: str) -> Dates:
+        """Column of days of the customers."""
+        return _known(self.customers.dates, "date", name)
+
+    def segment(self, name: str) -> npt.NDArray[np.bool_]:
+        """Whether each customer is in a segment."""
+        return _known(self.customers.segments, "segment", name)
+
+    def attribute(self, name: str) -> Coded:
+        """Column of an attribute of the customers."""
+        return _known(self.customers.attributes, "attribute", name)
+
+
+def _known(columns: Mapping[str, _T], kind: str, name: str) -> _T:
+    if name not in columns:
+        known = ", ".join(columns) or "none"
+        raise InputError("customers", f"with the {kind} {name!r} that a journey asks for", known)
+    return columns[name]
+
+
+def _month_day(date: Dates) -> Integers:
+    """One number for month and day: 32 times the month, counted from 1, and the day."""
+    month = date.astype("datetime64[M]")
+    number: Integers = 32 * (month.astype(np.int64) % 12 + 1) + (date - month.astype("datetime64[D]")).astype(np.int64)
+    return number + 1

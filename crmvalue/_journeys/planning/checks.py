@@ -1,0 +1,217 @@
+"""The checks that decide on each message of a run, in their order; the first one that takes a message decides it.
+
+1. duplicate: the message was sent already
+   duplicate: the same event was given twice
+2. exited: a purchase, or another event that ends the journey, came first
+3. missed: an earlier run missed it, and the policy does not catch up on it
+4. expired: it is no longer valid
+5. suppressed: the customer is on the suppression list
+6. control group: the customer is never written to
+7. no consent: the customer has agreed to none of the channels
+8. cool-down: the journey wrote to the customer a short while ago
+   cool-down: the journey writes to the customer with another message of this run
+9. outranked: another journey of its group sends the one message of the customer
+10. expired: it is no longer valid when the quiet hours end
+11. capped: a frequency cap is reached on every channel
+12. over budget: on the day of sending no more messages may be sent
+13. send
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from crmvalue._core.customers import stable_draw
+from crmvalue._core.keys import row_keys
+from crmvalue._journeys.planning.caps import apply_caps
+from crmvalue._journeys.planning.plan import DECISIONS
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._journeys.data import MessageHistory
+    from crmvalue._journeys.planning.caps import Past
+    from crmvalue._journeys.planning.policy import Policy
+    from crmvalue.typing import Dates, Integers
+
+    Bools = npt.NDArray[np.bool_]
+    Decisions = npt.NDArray[np.uint8]
+
+__all__ = ["SEND", "Messages", "Run", "decide"]
+
+SEND = DECISIONS.index("send")
+_DUPLICATE = DECISIONS.index("duplicate")
+_OPEN = 255
+
+
+class Messages(NamedTuple):
+    """All messages of a run, columns of equal length, by customer, priority and planned moment."""
+
+    row: Integers  # of the customer
+    journey: Integers
+    step: Integers  # among the labels of all steps
+    place: Integers  # among all steps of all journeys
+    anchor: Dates
+    planned: Dates
+    expires: Dates
+    exited: Dates
+
+
+class Run(NamedTuple):
+    """All that the checks look at; what is not said otherwise is a column with one element for each message."""
+
+    today: np.datetime64
+    policy: Policy
+    history: MessageHistory
+    past: Past
+    ids: npt.NDArray[Any]  # the distinct customers
+    messages: Messages
+    rank: Integers  # place of the customer among `ids`
+    group: Integers
+    priority: Integers
+    exempt: Bools
+    shares_group: Bools
+    rest: npt.NDArray[np.timedelta64]  # cool-down
+    once: Bools
+    send: Dates
+    channels: Integers  # two-dimensional: the allowed channels, the preferred one first; -1 for none
+    channel_names: list[str]  # of all journeys
+
+
+def decide(run: Run) -> tuple[Decisions, Integers]:
+    """Decide on all messages; give the decisions as places in `DECISIONS`, and the channel of each sent message."""
+    decision = np.full(len(run.send), _OPEN, dtype=np.uint8)
+    for word, check in _CHECKS:
+        decision[(decision == _OPEN) & check(run, decision)] = DECISIONS.index(word)
+    used = apply_caps(
+        run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, decision == _OPEN,
+        run.past,
+    )  # fmt: skip
+    decision[(decision == _OPEN) & (used < 0)] = DECISIONS.index("capped")
+    decision[_over_budget(run, decision)] = DECISIONS.index("over budget")
+    decision[decision == _OPEN] = SEND
+    return decision, used
+
+
+def _sent_before(run: Run, _: Decisions) -> Bools:
+    return run.past.has(run.messages.row, run.group, run.messages.step, run.messages.anchor)
+
+
+def _given_twice(run: Run, decision: Decisions) -> Bools:
+    return _not_first(decision == _OPEN, run.rank, run.messages.journey, run.messages.step, run.messages.anchor)
+
+
+def _exited(run: Run, _: Decisions) -> Bools:
+    exited: Bools = run.messages.exited <= run.send
+    return exited
+
+
+def _missed(run: Run, decision: Decisions) -> Bools:
+    late: Bools = run.messages.planned < run.today.astype("datetime64[s]")
+    if run.policy.catch_up == "all":
+        return np.zeros(len(late), dtype=bool)
+    if run.policy.catch_up == "skip":
+        return late
+    sent_or_open = (decision == _OPEN) | (decision == _DUPLICATE)
+    late &= _has_later(run, sent_or_open & ~_no_longer_valid(run, decision))
+    return late
+
+
+def _no_longer_valid(run: Run, _: Decisions) -> Bools:
+    start = run.today.astype("datetime64[s]")
+    return np.asarray(np.maximum(run.messages.planned, start) > run.messages.expires)
+
+
+def _suppressed(run: Run, _: Decisions) -> Bools:
+    return np.isin(run.ids, run.policy.suppressed)[run.rank]
+
+
+def _in_control_group(run: Run, _: Decisions) -> Bools:
+    return (stable_draw(run.ids, run.policy.salt) < run.policy.control_share)[run.rank]
+
+
+def _without_consent(run: Run, _: Decisions) -> Bools:
+    return np.asarray(np.all(run.channels < 0, axis=1))
+
+
+def _held(run: Run) -> Bools:
+    """Tell which messages have a cool-down or come once only."""
+    held: Bools = (run.rest > np.timedelta64(0, "D")) | run.once
+    return held
+
+
+def _cooling_down(run: Run, _: Decisions) -> Bools:
+    latest = run.past.latest(run.messages.row, run.group)
+    soon: Bools = (run.send < latest + run.rest) | (run.once & ~np.isnat(latest))
+    soon &= _held(run)
+    return soon
+
+
+def _after_another(run: Run, decision: Decisions) -> Bools:
+    return _not_first((decision == _OPEN) & _held(run), run.rank, run.messages.journey)
+
+
+def _outranked(run: Run, decision: Decisions) -> Bools:
+    return run.shares_group & _not_first(decision == _OPEN, run.rank, run.group, run.messages.anchor)
+
+
+def _over_when_sent(run: Run, _: Decisions) -> Bools:
+    over: Bools = run.send > run.messages.expires
+    return over
+
+
+_Check: TypeAlias = Callable[[Run, "Decisions"], "Bools"]
+_CHECKS: tuple[tuple[str, _Check], ...] = (
+    ("duplicate", _sent_before),
+    ("duplicate", _given_twice),
+    ("exited", _exited),
+    ("missed", _missed),
+    ("expired", _no_longer_valid),
+    ("suppressed", _suppressed),
+    ("control group", _in_control_group),
+    ("no consent", _without_consent),
+    ("cool-down", _cooling_down),
+    ("cool-down", _after_another),
+    ("outranked", _outranked),
+    ("expired", _over_when_sent),
+)
+"""Checks that need no counting; each tells which messages it takes, given what was decided before."""
+
+
+def _over_budget(run: Run, decision: Decisions) -> Integers:
+    """Find the open messages for which their day of sending has no room."""
+    rows = np.nonzero(decision == _OPEN)[0]
+    if run.policy.budget is None:
+        return rows[:0]
+    draw = stable_draw(run.ids, run.policy.salt + " budget")[run.rank[rows]]
+    in_turn = rows[np.lexsort((run.messages.planned[rows], draw, -run.priority[rows]))]
+    day, sent_on = run.send[in_turn].astype("datetime64[D]"), run.history.sent_at.astype("datetime64[D]")
+    over = [rows[:0]]
+    for date in np.unique(day):
+        left = max(run.policy.budget - int(np.count_nonzero(sent_on == date)), 0)
+        over.append(in_turn[day == date][left:])
+    return np.concatenate(over)
+
+
+def _has_later(run: Run, chosen: Bools) -> Bools:
+    """Tell whether one of the chosen messages of the same journey to the same customer was planned later."""
+    n_journeys = int(run.messages.journey.max(initial=0)) + 1
+    distinct, place = np.unique(run.rank * n_journeys + run.messages.journey, return_inverse=True)
+    latest = np.full(len(distinct), -(2**62), dtype=np.int64)
+    planned = run.messages.planned.astype(np.int64)
+    np.maximum.at(latest, place[chosen], planned[chosen])
+    found: Bools = planned < latest[place]
+    return found
+
+
+def _not_first(open_: Bools, *columns: npt.NDArray[Any]) -> Bools:
+    """Tell which open messages have another open one above them that is the same in these columns."""
+    rows = np.nonzero(open_)[0]
+    key = row_keys(*(column[rows].astype(np.float64) for column in columns))
+    _, first = np.unique(key, return_index=True)
+    found = np.ones(len(open_), dtype=bool)
+    found[rows[first]] = False
+    return found & open_
