@@ -51,8 +51,8 @@ Absent: TypeAlias = Literal["error", "allow"]
 _UNITS = {"D": DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
 
 
-def _optional_array() -> Any:
-    return array_field(lambda value: None if value is None else read_only(value), default=None)
+def _array_or_none(value: ArrayLike | None) -> npt.NDArray[Any] | None:
+    return None if value is None else read_only(value)
 
 
 @stay_frozen
@@ -126,9 +126,9 @@ class EventFunnel:
     as_of: np.datetime64
     window: float | None = None
     groups: tuple[Any, ...] | None = None
-    group: Integers | None = _optional_array()
-    skipped: Bools | None = _optional_array()
-    n_returns: Integers | None = _optional_array()
+    group: Integers | None = array_field(_array_or_none, default=None)
+    skipped: Bools | None = array_field(_array_or_none, default=None)
+    n_returns: Integers | None = array_field(_array_or_none, default=None)
     n_customers: int
     n_without_entry: int
     n_before_entry: int
