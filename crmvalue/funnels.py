@@ -1,25 +1,25 @@
-"""Funnels: which stage leaks, how surely, and who is still on the way.
+"""Funnels: at which stage prospects are lost, how certain that is, and which prospects are still on the way.
 
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
 the stages of a funnel, your own or ready ones              :class:`Funnel`, :data:`AIDA`, :data:`SALES`, :data:`B2B`,
                                                             :data:`TOP_MIDDLE_BOTTOM`, :data:`MQL_SQL`
-conversion from counts, and the weakest step                :func:`conversion`
+conversion from counts, and the weakest step                :func:`funnel_conversion`
 conversion from a log of events, by group                   :func:`funnel_from_events`
 how long prospects stay at each stage                       :func:`time_in_stage`
 what the open deals will bring                              :func:`forecast_pipeline`, :class:`PipelineForecast`
 probability of a deal by its stage                          :func:`stage_probabilities`
-money that a pipeline brings per day                        :func:`pipeline_velocity`
+revenue that a pipeline brings per day                      :func:`pipeline_velocity`
 whether past forecasts were right                           :func:`forecast_calibration`
-points for what a prospect is and does                      :class:`LeadScore`, :class:`FitRule`, :class:`Signal`,
+points for attributes and events of a prospect              :class:`LeadScore`, :class:`FitRule`, :class:`Signal`,
                                                             :class:`Grade`
 points learned from past deals                              :func:`fit_lead_score`
 tasks that follow an event, in business hours too           :func:`follow_up_tasks`, :func:`follow_up_due`
 ==========================================================  ===========================================================
 
-A prospect that may still convert is open, never lost. Conversion of a step is the share of those at a stage who reach
-the next one; overall conversion is the share of those who entered who reach the last.
+A prospect who may still convert is open, never lost. Step conversion is the share of the prospects at a stage who reach
+the next stage. Overall conversion is the share of the prospects at the first stage who reach the last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from crmvalue._funnels.counts import (
     TOP_MIDDLE_BOTTOM,
     Funnel,
     FunnelConversion,
-    conversion,
+    funnel_conversion,
 )
 from crmvalue._funnels.events import EventFunnel, funnel_from_events
 from crmvalue._funnels.leads.fit import LeadScoreFit, fit_lead_score
@@ -67,12 +67,12 @@ __all__ = [
     "Signal",
     "StageProbabilities",
     "StageTimes",
-    "conversion",
     "fit_lead_score",
     "follow_up_due",
     "follow_up_tasks",
     "forecast_calibration",
     "forecast_pipeline",
+    "funnel_conversion",
     "funnel_from_events",
     "pipeline_velocity",
     "stage_probabilities",

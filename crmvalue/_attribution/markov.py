@@ -1,4 +1,4 @@
-"""Markov chains over channels: what conversion would be without each channel."""
+"""Markov chains over channels: conversions that would be lost without each channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_whole_number
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.keys import distinct_keys
 from crmvalue._core.values import hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
@@ -31,22 +31,22 @@ _MOST_STEPS = 1000
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class RemovalEffects:
-    """What each channel is worth in a Markov chain.
+    """Conversions that would be lost without each channel, by a Markov chain.
 
     Parameters
     ----------
     channels : tuple of str
         Names of the channels.
     order : int
-        How many last touches the next step depends on.
+        Number of last touches on which the next step depends.
     n_states : int
         Different sequences of up to `order` last touches that occur.
     n_conversions : int
-        Conversions that had a touch: those that are distributed.
+        Conversions with a touch. These are distributed.
     prob_conversion : float
         Probability that a path with a touch converts.
     prob_without : ndarray
-        The same if every path that comes to the channel were lost there, shape (channels,).
+        Probability of conversion if every path that reaches the channel is lost there, shape (channels,).
 
     Examples
     --------
@@ -74,7 +74,7 @@ class RemovalEffects:
 
     @property
     def share(self) -> Floats:
-        """Removal effects in proportion, so that they sum to 1."""
+        """Removal effects divided by their sum."""
         effect = self.removal_effect
         share: Floats = effect / effect.sum()
         return share
@@ -97,28 +97,28 @@ class RemovalEffects:
 
     def to_json(self) -> str:
         """Write the effects as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RemovalEffects:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
-    r"""Compute how many conversions would be lost without each channel, from a Markov chain of the touches.
+    r"""Conversions that would be lost without each channel, from a Markov chain of the touches.
 
     Parameters
     ----------
     paths : Paths
-        The paths, those without conversion included: without them no channel can lose anything to another.
+        The paths, with the paths without conversion: the probabilities of the chain need both.
     order : {1, 2, 3}, default 1
-        How many last touches the next step depends on.
+        Number of last touches on which the next step depends.
 
     Returns
     -------
     RemovalEffects
-        The probability of conversion, with all channels and without each, and the credits.
+        The probability of conversion with all channels and without each channel, and the credits.
 
     Raises
     ------
@@ -127,15 +127,15 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
 
     Notes
     -----
-    A state is the sequence of the last `order` channels, shorter at the beginning of a path. With :math:`Q` the
-    probabilities from state to state, :math:`r` those of conversion from each and :math:`s` those of the first state,
-    a path converts with probability :math:`s (I - Q)^{-1} r`. scipy solves the sparse system, up to 2,000 states by
-    factors and beyond by stabilised biconjugate gradients to a relative residual of 1e-13. Without a channel every
-    path that comes to it is lost: its states are struck out. The removal effect is :math:`1 - P_{without} / P`, and
-    credit goes in proportion to it.
+    A state is the sequence of the last `order` channels; it is shorter at the beginning of a path. Let :math:`Q` be the
+    probabilities from state to state, :math:`r` the probabilities of conversion from each state, and :math:`s` the
+    probabilities of the first state. A path converts with probability :math:`s (I - Q)^{-1} r`. scipy solves the sparse
+    system: up to 2,000 states by factors, beyond that by stabilised biconjugate gradients to a relative residual of
+    1e-13. Without a channel, every path that reaches it is lost: its states are removed. The removal effect is
+    :math:`1 - P_{without} / P`. Credit is proportional to it.
 
-    With all channels the probability is the share of the paths that converted, whatever the order.
-    Paths without a touch are left out.
+    With all channels the probability is the share of the paths that converted, for every order. Paths without a touch
+    are left out.
 
     References
     ----------
@@ -157,27 +157,25 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
         raise InputError("paths", "with at least one conversion after a touch", "none")
     chain = _chain(paths, touched, order)
     prob = _prob_conversion(chain, np.ones(len(chain.last), dtype=bool))
-    without = [_prob_conversion(chain, chain.last != channel) for channel in range(len(paths.channels))]
+    without = np.array([_prob_conversion(chain, chain.last != channel) for channel in range(len(paths.channels))])
     return RemovalEffects(
         channels=paths.channels,
         order=order,
         n_states=len(chain.last),
         n_conversions=n_conversions,
         prob_conversion=prob,
-        prob_without=hand_over(
-            np.minimum(without, prob)
-        ),  # no path converts only for want of a channel, rounding aside
+        prob_without=hand_over(np.minimum(without, prob)),  # without a channel it is larger by rounding only
     )
 
 
 @attrs.frozen
 class _Chain:
-    """Probabilities from state to state (sparse, by rows), to conversion, of the first state; last channel of each."""
+    """Probabilities of a Markov chain whose states are sequences of channels."""
 
-    step: Any
-    convert: Floats
-    start: Floats
-    last: Integers
+    step: Any  # from state to state, sparse
+    convert: Floats  # from each state to conversion
+    start: Floats  # of the first state
+    last: Integers  # last channel of each state
 
 
 def _chain(paths: Paths, touched: npt.NDArray[np.bool_], order: int) -> _Chain:
@@ -202,7 +200,7 @@ def _chain(paths: Paths, touched: npt.NDArray[np.bool_], order: int) -> _Chain:
 
 
 def _last_channels(paths: Paths, first: Integers, order: int) -> Integers:
-    """One whole number per touch for its channel and those before it in its path, up to `order` of them."""
+    """One whole number per touch for the last `order` channels of its path, the touch included."""
     base = len(paths.channels) + 1
     code = paths.code.astype(np.int64) + 1
     key = code.copy()
@@ -210,7 +208,7 @@ def _last_channels(paths: Paths, first: Integers, order: int) -> Integers:
     begins[first] = True
     known = np.ones(len(code), dtype=bool)
     for back in range(1, order):
-        # the touch `back` places before is of the same path if no path begins at this touch or at those between
+        # the touch `back` places before belongs to the same path if no path begins after it, up to this touch
         known[back - 1 :] &= ~begins[: len(begins) - back + 1]
         known[:back] = False
         key[back:] += np.where(known[back:], code[:-back] * base**back, 0)
@@ -218,7 +216,7 @@ def _last_channels(paths: Paths, first: Integers, order: int) -> Integers:
 
 
 def _prob_conversion(chain: _Chain, kept: npt.NDArray[np.bool_]) -> float:
-    """Probability of conversion if only the states `kept` may be entered."""
+    """Probability of conversion if a path is lost in all states but `kept`."""
     from scipy.sparse import eye_array
 
     rows = np.nonzero(kept)[0]
@@ -230,7 +228,7 @@ def _prob_conversion(chain: _Chain, kept: npt.NDArray[np.bool_]) -> float:
 
 
 def _solve(system: Any, right: Floats) -> Floats:
-    """Solve directly; a large system, whose factors would fill up, by steps that end at rounding."""
+    """Solve a sparse system: a small one directly, a large one, whose factors would not be sparse, by iteration."""
     from scipy.sparse.linalg import bicgstab, splu
 
     if len(right) > _MOST_DIRECT:

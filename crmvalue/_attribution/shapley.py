@@ -1,4 +1,4 @@
-"""Shapley values: the fair share of each channel in what sets of channels bring."""
+"""Shapley values: the fair share of each channel, from the worth of sets of channels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 
@@ -33,20 +33,20 @@ _SETS_AT_ONCE = 1 << 16
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ShapleyValues:
-    """The share of each channel in the worth of all.
+    """Shapley value of each channel: its share in the worth of all channels.
 
     Parameters
     ----------
     channels : tuple of str
         Names of the channels.
     value : ndarray
-        Shapley value of each, in the unit of the worth; they sum to `total`.
+        Shapley value of each channel, in the unit of the worth; they sum to `total`.
     total : float
-        Worth of all channels together less that of none.
+        Worth of all channels together less the worth of the empty set.
     standard_error : ndarray or None
-        Of each value, where orders of channels were drawn; None where the values are exact.
+        Standard error of each value, where orders of channels were drawn; None where the values are exact.
     n_orders : int or None
-        How many orders were drawn.
+        Number of drawn orders; None where the values are exact.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class ShapleyValues:
 
     @property
     def is_exact(self) -> bool:
-        """Whether every order of the channels was taken into account."""
+        """Whether the values are exact, not estimated from drawn orders."""
         return self.n_orders is None
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -85,12 +85,12 @@ class ShapleyValues:
 
     def to_json(self) -> str:
         """Write the values as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ShapleyValues:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def shapley_values(
@@ -100,27 +100,27 @@ def shapley_values(
     n_orders: int = 1000,
     rng: np.random.Generator | None = None,
 ) -> ShapleyValues:
-    r"""Share what all channels bring together by what each adds to every set of the others.
+    r"""Divide the worth of all channels by what each channel adds to every set of other channels.
 
     Parameters
     ----------
     worth : Paths, mapping or function
-        What each set of channels brings. Of :class:`Paths`: the conversions by paths all of whose channels are in the
-        set. A mapping gives a number for each set, written as a tuple or frozenset of names, up to 15 channels; the
-        empty set may be left out and is then worth 0. A function takes an array of bool of shape (sets, channels) that
-        says which channels are in each set and gives their worth, shape (sets,).
+        Worth of each set of channels. :class:`Paths`: a set is worth the conversions of the paths that use only its
+        channels. Mapping: a number for each set, written as a tuple or frozenset of names, up to 15 channels; the empty
+        set may be left out and is then worth 0. Function: it takes an array of bool of shape (sets, channels), True for
+        the channels of each set, and returns the worth of each set, shape (sets,).
     channels : list of str, optional
         Names of the channels; needed with a function, and only with it.
     n_orders : int, default 1000
-        With a function of more than 15 channels: orders of the channels to draw.
+        Number of orders to draw, with a function of more than 15 channels.
     rng : numpy.random.Generator, optional
-        Draws them; needed with a function of more than 15 channels.
+        Draws the orders; needed with a function of more than 15 channels.
 
     Returns
     -------
     ShapleyValues
-        Exact from paths, from a mapping, and from a function of up to 15 channels; otherwise a mean over drawn orders
-        with its standard error. In either case the values sum to the worth of all.
+        Exact values for paths, for a mapping, and for a function of up to 15 channels. Otherwise means over drawn
+        orders, with standard errors. In both cases the values sum to the worth of all channels.
 
     Raises
     ------
@@ -131,9 +131,9 @@ def shapley_values(
     -----
     .. math:: \phi_i = \sum_{S \not\ni i} \frac{|S|! \, (n - |S| - 1)!}{n!} \, (v(S \cup i) - v(S))
 
-    Up to 15 channels all sets are summed at once. For paths, the conversions by paths with exactly the channels of a
-    set are its dividend, which its channels share equally: this gives the same values for any number of channels.
-    In a drawn order each channel gets what it adds to those before it; these sum to the worth of all.
+    Up to 15 channels all sets are summed. For paths, the dividend of a set is the conversions of the paths with exactly
+    its channels; the channels share it equally. This gives the same values for any number of channels. In a drawn order
+    each channel gets what it adds to the channels before it; these amounts sum to the worth of all channels.
 
     References
     ----------
@@ -171,7 +171,7 @@ def shapley_values(
 
 
 def set_shares(paths: Paths) -> tuple[Integers, npt.NDArray[np.integer[Any]], Floats]:
-    """Row and channel of each different channel of a path, and its equal share."""
+    """Give each different channel of a path the same share: row, channel and share."""
     if not len(paths.code):
         return np.zeros(0, dtype=np.int64), paths.code, np.zeros(0)
     k = len(paths.channels)
@@ -190,19 +190,19 @@ def _of_paths(paths: Paths) -> ShapleyValues:
 
 
 def _read_mapping(worth: Mapping[Any, float]) -> tuple[Floats, tuple[str, ...]]:
-    """Worth of all sets in the order of their bits, and the channels in alphabetical order."""
+    """Read the worth of all sets, in the order of their bits, and the channels in alphabetical order."""
     sets: dict[frozenset[str], float] = {}
     for key, number in worth.items():
         if isinstance(key, str) or not isinstance(key, tuple | frozenset):
             raise InputError("worth", "a mapping from tuples or frozensets of names", key, hint='("ad",) for one')
         members = frozenset(as_text("worth", name) for name in key)
         if members in sets:
-            raise InputError("worth", "one number a set", key)
+            raise InputError("worth", "one number for each set", key)
         sets[members] = as_float("worth", number)
     sets.setdefault(frozenset(), 0.0)
     names = tuple(sorted(frozenset().union(*sets)))
     if not names:
-        raise InputError("worth", "the worth of sets of at least one channel", worth)
+        raise InputError("worth", "a mapping of sets with at least one channel", worth)
     if len(names) > _MOST_EXACT:
         raise InputError("worth", f"a function for more than {_MOST_EXACT} channels", f"a mapping of {len(names)}")
     if len(sets) < 2 ** len(names):
@@ -217,12 +217,12 @@ def _members(bits: int, names: tuple[str, ...]) -> frozenset[str]:
 
 
 def _all_sets(n: int) -> Bools:
-    """Every set of `n` channels, a row each; bit i of the row's number says whether channel i is in."""
+    """All sets of `n` channels, one in each row; bit i of the row number tells whether channel i is in the set."""
     return (np.arange(2**n)[:, None] >> np.arange(n) & 1).astype(bool)
 
 
 def _worth_of(worth: Callable[[Bools], Any], sets: Bools) -> Floats:
-    values, _ = to_array("worth", worth(sets), "a function that gives one number a set")
+    values, _ = to_array("worth", worth(sets), "a function that gives one number for each set")
     if values.shape != (len(sets),) or values.dtype.kind not in "bfiu":
         raise InputError("worth", f"a function that gives numbers of shape ({len(sets)},)", values.shape)
     require(np.isfinite(values), "worth", values, "a function that gives finite numbers")
@@ -252,7 +252,9 @@ def _sampled(
     while done < n_orders:
         m = min(block, n_orders - done)
         rank = np.argsort(rng.random((m, n)), axis=1)  # place of each channel in a drawn order
-        sets = rank[:, None, :] < np.arange(n + 1)[:, None]  # those before each place, shape (orders, n + 1, channels)
+        sets = (
+            rank[:, None, :] < np.arange(n + 1)[:, None]
+        )  # channels before each place, shape (orders, n + 1, channels)
         along = _worth_of(worth, sets.reshape(-1, n)).reshape(m, n + 1)
         added = np.take_along_axis(np.diff(along, axis=1), rank, axis=1)
         off = added.mean(axis=0) - mean

@@ -45,31 +45,30 @@ def paths_from_touches(
 ) -> Paths:
     """Read the paths of customers from a log of touches and a list of conversions.
 
-    A path holds the touches of one customer after the conversion before and up to the next; after a conversion a new
-    path begins. The touches after the last conversion, or all of a customer without one, are a path that is lost, or
-    left out while it is open.
+    A path holds the touches of one customer from one conversion to the next. The touches after the last conversion are
+    a path without conversion. So are all touches of a customer who never converted. Such a path is lost, or it is left
+    out while it is still open.
 
     Parameters
     ----------
     customer : array_like
-        Who was touched, whole numbers or text, one element per touch, in any order.
+        Customer of each touch, whole numbers or text, shape (touches,), in any order.
     channel : array_like of str
-        By which channel.
+        Channel of each touch.
     time : array_like
-        When.
+        Time of each touch.
     conversion_customer, conversion_time : array_like
-        Who converted and when, one element per conversion, in any order; empty if nobody did.
+        Customer and time of each conversion, shape (conversions,), in any order; empty if there are none.
     conversion_value : array_like, optional
-        What each conversion brought, >= 0 [money].
+        Money of each conversion, >= 0 [money].
     as_of : date_like
-        When both end; a date is its midnight. What comes later is left out and counted.
+        When both logs end; a date is its midnight. Later touches and conversions are left out and counted.
     look_back_days : float, optional
-        A conversion is credited to touches up to so many days before it, both ends in; older ones are left out and
-        counted. A path without conversion is lost when its last touch is longer ago than that, and open until then:
-        open paths are left out and counted. Without it every touch counts and every path without conversion is lost.
+        Longest time from a touch to its conversion, both ends in [days]. Older touches are left out and counted. A path
+        without conversion is open until its last touch is older than this; then it is lost. Open paths are left out and
+        counted. Without `look_back_days` every touch counts, and every path without conversion is lost.
     direct : str, optional
-        Name of a channel that a conversion without a touch is ascribed to. Without it such a conversion stays a path
-        without touches.
+        Name of the channel for conversions without a touch. By default such a conversion stays a path without touches.
 
     Returns
     -------
@@ -79,17 +78,17 @@ def paths_from_touches(
     Raises
     ------
     InputError
-        If a value is missing or negative, a name is empty, lengths differ, there is no touch, or nothing is left.
+        If a value is missing or negative, a name is empty, lengths differ, there is no touch, or no path is left.
 
     Notes
     -----
-    A touch at the very moment of a conversion belongs to it. Touches of one customer at one moment are taken in
-    alphabetical order of their channels, so that the order of rows does not matter. Conversions of one customer at one
-    moment share their path and count as that many conversions.
+    A touch at exactly the moment of a conversion belongs to it. Touches of one customer at one moment are taken in
+    alphabetical order of their channels, so the order of rows does not matter. Several conversions of one customer at
+    one moment share one path, which counts them all.
 
-    Leaving open paths out makes the share that converted too high where customers are recent, because those who
-    converted quickly are in and those who still may are not; a log much longer than the look-back window keeps this
-    small.
+    Among recent customers, fast conversions are in the paths and possible later ones are not, because open paths are
+    left out. The share that converted is therefore too high. In a log much longer than the look-back window this error
+    is small.
 
     Examples
     --------
@@ -149,23 +148,23 @@ def _encode_channels(channel: ArrayLike) -> tuple[tuple[str, ...], npt.NDArray[n
 def _on_one_scale(
     ids: npt.NDArray[Any], who: Integers, buyer_ids: npt.NDArray[Any], buyer: Integers
 ) -> tuple[Integers, Integers]:
-    """Codes of touched and converted customers among all of both."""
+    """Give the customers of touches and of conversions common numbers."""
     if not len(buyer_ids):
         return who, buyer
     if isinstance(ids[0], str) != isinstance(buyer_ids[0], str):
-        raise InputError("conversion_customer", "of the kind of `customer`, text or whole numbers", buyer_ids[0])
+        raise InputError("conversion_customer", "of text or whole numbers, as `customer`", buyer_ids[0])
     everybody = np.union1d(ids, buyer_ids)
     return np.searchsorted(everybody, ids)[who], np.searchsorted(everybody, buyer_ids)[buyer]
 
 
 @attrs.frozen
 class _Log:
-    """Touches and conversions together, by customer and time, touches first; `code` of a conversion is -1."""
+    """Touches and conversions together, by customer and time, touches first; the `code` of a conversion is -1."""
 
     customer: Integers
     time: Dates
     code: npt.NDArray[np.int32]
-    conversion: Integers  # places of the conversions in their own list, in this order
+    conversion: Integers  # positions of the conversions in their own list
 
 
 def _sorted_log(
@@ -203,18 +202,18 @@ def _cut_into_paths(
     of, code = path[touch], log.code[touch]
     days = (np.where(won, log.time[last], end)[of] - log.time[touch]).astype(np.int64) / _DAY
 
-    follows = np.zeros(n, dtype=bool)  # a path without conversion after one with
+    follows = np.zeros(n, dtype=bool)  # a path without conversion after a path with one
     follows[1:] = ~won[1:] & (log.customer[last[1:]] == log.customer[last[:-1]])
     is_open, too_old = np.zeros(n, dtype=bool), np.zeros(len(touch), dtype=bool)
     if window is not None:
         is_open = ~won & ((end - log.time[last]).astype(np.int64) / _DAY <= window)
         too_old = won[of] & (days > window)
         if is_open.all():
-            raise InputError("as_of", "late enough for one path to be over", str(end), hint="all may still convert")
+            raise InputError("as_of", "late enough for one path to be over", str(end), hint="all paths are open")
     n_after, n_open_touches = int(follows[of].sum()), int(is_open[of].sum())
 
     kept = ~(too_old | is_open[of])
-    row = np.cumsum(~is_open) - 1  # of each path among those that stay
+    row = np.cumsum(~is_open) - 1  # of each path among the paths that stay
     of, code, days = row[of[kept]], code[kept], days[kept]
     n_conversions = n_conversions[~is_open]
     length = np.bincount(of, minlength=len(n_conversions))
@@ -244,7 +243,7 @@ def _cut_into_paths(
 
 
 def _begins(log: _Log, sold: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Rows that begin a path: of another customer than the row before, or after a conversion at another moment."""
+    """Tell the rows that begin a path: the first of a customer, or the first after a conversion."""
     begins = np.ones(len(sold), dtype=bool)
     same_moment = sold[1:] & (log.time[1:] == log.time[:-1])
     begins[1:] = (log.customer[1:] != log.customer[:-1]) | (sold[:-1] & ~same_moment)
@@ -254,7 +253,7 @@ def _begins(log: _Log, sold: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 def _with_channel(
     name: str, channels: tuple[str, ...], code: npt.NDArray[np.int32]
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
-    """Channels with one more, if they lack it, and the codes among them."""
+    """Add a channel, unless it is there, and renumber the codes."""
     names = tuple(sorted({*channels, name}))
     place = np.array([names.index(channel) for channel in channels], dtype=np.int32)
     return names, place[code]

@@ -1,4 +1,4 @@
-"""Paths of touches to a conversion or to none, and the transitions between channels."""
+"""Paths of touches, with or without a conversion at the end, and the transitions between channels."""
 
 from __future__ import annotations
 
@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import (
-    as_amounts,
-    as_column,
-    as_counts,
-    as_text,
-    require,
-    to_array,
-)
+from crmvalue._core.checks import as_amounts, as_column, as_counts, as_text, require, to_array
 from crmvalue._core.values import array_field, count_field, float_column, hand_over, stay_frozen
 from crmvalue.errors import InputError
 
@@ -56,29 +49,29 @@ def names_of(channels: Any) -> tuple[str, ...]:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Paths:
-    """Touches of many paths, each path to a conversion or to none.
+    """Touches of many paths; each path ends with a conversion or without.
 
-    Make one with :meth:`from_lists` or :func:`paths_from_touches`. A row stands for `n_paths` equal paths, so that
-    identical paths may be given once with their number.
+    Make it with :meth:`from_lists` or :func:`paths_from_touches`. A row stands for `n_paths` equal paths, so equal
+    paths can be given once with their number.
 
     Parameters
     ----------
     channels : tuple of str
         Names of the channels.
     offsets : ndarray of int
-        Where the touches of each path begin in `code`, shape (rows + 1,): those of row i are
-        ``code[offsets[i]:offsets[i + 1]]``, earliest first.
+        Where the touches of each path begin in `code`, shape (rows + 1,). The touches of row i are
+        ``code[offsets[i]:offsets[i + 1]]``, the earliest first.
     code : ndarray of int
         Position of each touch's channel among `channels`.
     n_paths : ndarray of int
-        Paths that each row stands for, >= 1.
+        Number of paths that each row stands for, >= 1.
     n_conversions : ndarray of int
-        How many of them converted; the others are lost.
+        How many of these paths converted; the others are lost.
     value : ndarray, optional
-        What the conversions of each row brought together [money].
+        Money of the conversions of each row together [money].
     days_before : ndarray, optional
-        Days from each touch to the end of its path, one element per touch, never rising within a path; time decay
-        needs it.
+        Days from each touch to the end of its path, shape (touches,). Days never rise within a path. Time decay needs
+        them.
     n_too_old : int, default 0
         Touches left out because they came before the look-back window of their conversion.
     n_later_touches, n_later_conversions : int, default 0
@@ -86,10 +79,10 @@ class Paths:
     n_open_paths, n_open_touches : int, default 0
         Paths left out because they may still convert, and their touches.
     n_after_conversion : int, default 0
-        Touches after the last conversion of their customer. They earn nothing of it; they are in a path without
+        Touches after the last conversion of their customer. They get no credit for it. They are in a path without
         conversion, or among `n_open_touches`.
     n_filled : int, default 0
-        Conversions without a touch that were given one of the direct channel.
+        Conversions without a touch that got a touch of the direct channel.
 
     Examples
     --------
@@ -146,18 +139,18 @@ class Paths:
         value: ArrayLike | None = None,
         days_before: Sequence[Iterable[float]] | None = None,
     ) -> Self:
-        """Make paths of lists of channels.
+        """Make paths from lists of channels.
 
         Parameters
         ----------
         touches : list of lists of str
             Channels of each path, earliest first; an empty list is a path without a touch.
         n_conversions : array_like
-            Conversions by each path: 1 or 0 (or True or False) for one path, a larger number for equal paths.
+            Conversions by each path: 1 or 0 (or True or False) for one path, larger numbers for equal paths.
         n_lost : array_like, optional
-            Equal paths without conversion. By default 1 where `n_conversions` is 0 and 0 elsewhere.
+            Number of equal paths without conversion. By default 1 where `n_conversions` is 0, and 0 elsewhere.
         value : array_like, optional
-            What the conversions of each path brought together, >= 0 [money].
+            Money of the conversions of each path together, >= 0 [money].
         days_before : list of lists of float, optional
             Days from each touch to the end of its path, >= 0, in the shape of `touches`.
 
@@ -169,8 +162,8 @@ class Paths:
         Raises
         ------
         InputError
-            If there is no path, a touch is not a name, a number is negative or missing, a value stands beside no
-            conversion, days rise within a path, or lengths differ.
+            If there is no path, a touch is not a name, a number is negative or missing, a path without conversion has
+            a value, days rise within a path, or lengths differ.
 
         Examples
         --------
@@ -207,23 +200,23 @@ class Paths:
 
     @property
     def n_without_touch(self) -> int:
-        """Conversions that no touch came before; no channel can be given credit for them."""
+        """Conversions without a touch before them; no channel can get credit for them."""
         return int(self.n_conversions[self.n_touches == 0].sum())
 
     @property
     def conclusion(self) -> str:
-        """What the paths hold, and what they leave out."""
+        """How many paths converted, and what was left out."""
         n, won = int(self.n_paths.sum()), int(self.n_conversions.sum())
         text = (
             f"{_counted(n, 'path')} over {_counted(len(self.channels), 'channel')}: {won} converted, {n - won} did not."
         )
         left_out = [
             (self.n_without_touch, "conversion", "had no touch"),
-            (self.n_filled, "conversion", "had none and counted as direct"),
+            (self.n_filled, "conversion", "without a touch counted as direct"),
             (self.n_too_old, "touch", "came before the look-back window"),
             (self.n_open_paths, "open path", "left out"),
-            (self.n_later_touches, "touch", "after the end of the log"),
-            (self.n_later_conversions, "conversion", "after the end of the log"),
+            (self.n_later_touches, "touch", "came after the end of the log"),
+            (self.n_later_conversions, "conversion", "came after the end of the log"),
         ]
         said = [f"{_counted(count, thing)} {words}" for count, thing, words in left_out if count]
         return f"{text} {'; '.join(said)}." if said else text
@@ -232,15 +225,15 @@ class Paths:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ChannelTransitions:
-    """How often one touch follows another, a path begins, converts and is lost.
+    """Counts of the transitions between channels, from the start of paths and to their end.
 
     Parameters
     ----------
     channels : tuple of str
         Names of the channels.
     n_transitions : ndarray of int
-        Shape (channels + 1, channels + 2): from the start (first row) and from each channel, to each channel, to
-        conversion (last column but one) and to loss (last column).
+        Counts, shape (channels + 1, channels + 2). The first row is the start of paths; then there is a row for each
+        channel. There is a column for each channel; the last two columns are conversion and loss.
 
     Examples
     --------
@@ -273,7 +266,7 @@ class ChannelTransitions:
 
     @property
     def prob(self) -> Floats:
-        """Share of each row's transitions; each row sums to 1, or is NaN where there is none."""
+        """Share of each row's transitions; a row sums to 1, or is NaN without transitions."""
         total = self.n_transitions.sum(axis=1, keepdims=True)
         unknown = np.full(self.n_transitions.shape, np.nan)
         prob: Floats = np.divide(self.n_transitions, total, out=unknown, where=total > 0)
@@ -286,12 +279,12 @@ def channel_transitions(paths: Paths) -> ChannelTransitions:
     Parameters
     ----------
     paths : Paths
-        The paths; those without a touch are left out, each other counts `n_paths` times.
+        The paths. Paths without a touch are left out; each other row counts `n_paths` times.
 
     Returns
     -------
     ChannelTransitions
-        Counts, and the probability of each step. A channel that follows itself counts as any other.
+        Counts, and the probability of each step. A step from a channel to itself counts like any other.
 
     Raises
     ------
@@ -323,19 +316,19 @@ def channel_transitions(paths: Paths) -> ChannelTransitions:
 
 
 def as_paths(paths: Paths) -> Paths:
-    """Take paths."""
+    """Check that these are paths."""
     if not isinstance(paths, Paths):
         raise InputError("paths", "of Paths, as Paths.from_lists makes them", type(paths).__name__)
     return paths
 
 
 def path_of_touch(paths: Paths) -> Integers:
-    """Row of each touch."""
+    """Give the row of each touch."""
     return np.repeat(np.arange(len(paths)), paths.n_touches)
 
 
 def places_of(length: Integers) -> Integers:
-    """Where each of consecutive runs begins, and where the last ends."""
+    """Give the place where each of consecutive runs begins, and where the last one ends."""
     offsets = np.zeros(len(length) + 1, dtype=np.int64)
     np.cumsum(length, out=offsets[1:])
     return offsets
@@ -351,15 +344,15 @@ def _require_value(name: str, value: Floats, n_conversions: Integers) -> None:
 def _require_days(days: Floats, offsets: Integers, n_touches: int) -> None:
     if len(days) != n_touches:
         raise InputError("days_before", f"one for each of the {n_touches} touches", len(days))
-    require(days >= 0, "days_before", days, ">= 0", hint="a touch after the conversion earns nothing of it")
+    require(days >= 0, "days_before", days, ">= 0", hint="a touch after the conversion gets no credit")
     falls = np.ones(len(days), dtype=bool)
     falls[1:] = days[1:] <= days[:-1]
-    falls[offsets[:-1][offsets[:-1] < len(days)]] = True  # the first touch of a path follows none
-    require(falls, "days_before", days, "no larger than that of the touch before", hint="the earliest touch first")
+    falls[offsets[:-1][offsets[:-1] < len(days)]] = True  # the first touch of a path has no touch before it
+    require(falls, "days_before", days, "no larger than for the touch before", hint="put the earliest touch first")
 
 
 def _counts_or_flags(name: str, value: ArrayLike) -> Integers:
-    """Column of whole numbers, or of True and False."""
+    """Take a column of whole numbers, or of True and False."""
     array, types = to_array(name, value, "a column of whole numbers >= 0")
     plain = array.dtype.kind == "b" or (bool(types) and types <= {bool, np.bool_})
     (counts,) = as_counts(**{name: array.astype(np.int64) if plain else value})
@@ -371,8 +364,8 @@ def _counts_or_flags(name: str, value: ArrayLike) -> Integers:
 def _encode_lists(
     touches: Sequence[Iterable[str]],
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32], Integers]:
-    """Channels in alphabetical order, the code of each touch, and where each path begins."""
-    rows = _rows_of("touches", touches, hint="a path is a list of channels; text is split: 'ad > mail'.split(' > ')")
+    """Give the channels in alphabetical order, the code of each touch, and where each path begins."""
+    rows = _rows_of("touches", touches, hint="a path is a list of channels; split text: 'ad > mail'.split(' > ')")
     if not rows:
         raise InputError("touches", "at least one path", 0)
     flat = list(chain.from_iterable(rows))
@@ -390,11 +383,11 @@ def _encode_lists(
 
 def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError(name, "a list with one list a path", value, hint=hint)
+        raise InputError(name, "a list with one list for each path", value, hint=hint)
     rows = []
     for index, row in enumerate(value):
         if isinstance(row, str | bytes | dict) or not hasattr(row, "__iter__"):
-            raise InputError(name, "a list with one list a path", row, index=index, hint=hint)
+            raise InputError(name, "a list with one list for each path", row, index=index, hint=hint)
         rows.append(list(row))
     return rows
 

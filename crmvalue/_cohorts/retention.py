@@ -1,4 +1,4 @@
-"""Cohorts by period of first purchase: the triangle of what they did later, and retention by days since the first."""
+"""Cohorts by period of first purchase: their retention and revenue in each later period."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from crmvalue._core.checks import (
     as_day_column,
     as_floats,
     as_fraction,
-    read_json,
     require,
     require_choice,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -33,13 +32,12 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["NDayRetention", "RetentionTriangle", "n_day_retention", "retention_triangle"]
+__all__ = ["RetentionTriangle", "rate", "retention_triangle"]
 
 CohortPeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
-NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
 
 _MOST_CELLS = 10**7  # of a triangle: ten years of days have fewer
-_CELLS_A_ROW = 64  # flags; a table of so many a row is cheaper than to sort the rows
+_CELLS_A_ROW = 64  # a table with so many flags for each row is cheaper than sorting the rows
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAY = np.timedelta64(1, "D")
 _MONDAY = 3  # day numbers count from Thursday 1 January 1970; its Monday is three days before
@@ -65,37 +63,37 @@ def _total(name: str, value: ArrayLike) -> float:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class RetentionTriangle:
-    """What each cohort of customers did in its first period and in every one after it.
+    """Active customers and revenue of each cohort, in its first period and in each later one.
 
-    A row is a cohort, column k the k-th calendar period after that of the first purchase. A cell is *observed* once its
-    period is over at `as_of`, *partly observed* while the period runs, and *not yet observable* after it. Only observed
-    cells have rates; the others are NaN, never 0.
+    A row is a cohort. Column k is the k-th calendar period after the period of the first purchase. A cell is *observed*
+    if its period is over at `as_of`, *partly observed* if the period is running, and *not yet observable* if the period
+    has not begun. Only observed cells have rates; the others are NaN, never 0.
 
     Parameters
     ----------
     period : {"week", "month", "quarter", "year"}
         Calendar period. Weeks begin on Monday.
     as_of : datetime64[D]
-        Last day that the log covers, all of it.
+        Last day that the log covers completely.
     cohort : ndarray of datetime64[D]
-        First day of the period of first purchase, ascending, shape (cohorts,); periods without a new customer have no
+        First day of the period of first purchase, ascending, shape (cohorts,). Periods without a new customer have no
         row.
     size : ndarray of int
         Customers of each cohort, >= 1.
     active : ndarray of int
-        Customers who bought in each period, shape (cohorts, periods); so far in a cell that is partly observed, 0 in
-        one that is not yet observable.
+        Customers who bought in each period, shape (cohorts, periods). A partly observed cell counts customers so far; a
+        cell that is not yet observable is 0.
     revenue : ndarray, optional
         Revenue less returns in each period [money], in the shape of `active`; None where the log had no amounts.
     n_rows_later : int
         Rows of the log after `as_of`, which are left out.
     n_customers_later : int
-        Customers whose first purchase lies after `as_of` or who have returns alone, who are in no cohort.
+        Customers without a cohort: their first purchase lies after `as_of`, or they have only returns.
     n_returns_outside : int
-        Returns up to `as_of` in a period before that of the customer's first purchase, or of customers without one; no
-        cell holds them.
+        Returns up to `as_of` that are in no cell: they come in a period before the customer's first purchase, or from a
+        customer without a purchase.
     revenue_outside : float
-        Their amounts added up [money].
+        Sum of their amounts [money].
 
     Examples
     --------
@@ -143,19 +141,19 @@ class RetentionTriangle:
 
     @property
     def age(self) -> Integers:
-        """Periods since that of the first purchase, one for each column."""
+        """Periods since the period of the first purchase, one for each column."""
         return np.arange(self.active.shape[1])
 
     @property
     def observed(self) -> npt.NDArray[np.bool_]:
-        """Cells whose period is over at `as_of`."""
+        """Whether the period of each cell is over at `as_of`."""
         end = _first_day(self._cell_period + 1, self.period)
         ended: npt.NDArray[np.bool_] = end <= self.as_of + _DAY
         return ended
 
     @property
     def partly_observed(self) -> npt.NDArray[np.bool_]:
-        """Cells whose period is running at `as_of`."""
+        """Whether the period of each cell is running at `as_of`."""
         begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self.period) <= self.as_of
         return begun & ~self.observed
 
@@ -166,29 +164,29 @@ class RetentionTriangle:
 
     @property
     def retention_so_far(self) -> Floats:
-        """The same with the cells that are partly observed, whose shares can still rise; NaN in later ones."""
+        """Retention with partly observed cells too, whose shares can still rise; NaN in later cells."""
         future = ~(self.observed | self.partly_observed)
         return np.where(future, np.nan, self.active / self.size[:, np.newaxis])
 
     @property
     def mean_retention(self) -> Floats:
-        """Retention at each age of all cohorts observed at it, weighted by their sizes; NaN where none is."""
+        """Mean retention at each age, over the cohorts observed at it, weighted by size; NaN without such cohorts."""
         weight = np.where(self.observed, self.size[:, np.newaxis], 0).sum(axis=0)
         kept = np.where(self.observed, self.active, 0).sum(axis=0)
-        return _rate(kept, weight)
+        return rate(kept, weight)
 
     @property
     def revenue_per_customer(self) -> Floats:
-        """Revenue of each period over all customers of the cohort, active or not [money]; NaN where not observed."""
+        """Revenue of each period per customer of the cohort, active or not [money]; NaN where not observed."""
         return self._observed_only(self._require_revenue() / self.size[:, np.newaxis])
 
     @property
     def cumulative_revenue_per_customer(self) -> Floats:
-        """Revenue up to the end of each period over all customers of the cohort [money]; NaN where not observed."""
+        """Revenue up to the end of each period per customer of the cohort [money]; NaN where not observed."""
         return self._observed_only(self._require_revenue().cumsum(axis=1) / self.size[:, np.newaxis])
 
     def retention_interval(self, *, level: float = 0.95) -> Interval:
-        """Give Wilson's interval of each retention rate.
+        """Wilson's interval for each retention rate.
 
         Parameters
         ----------
@@ -198,8 +196,8 @@ class RetentionTriangle:
         Returns
         -------
         Interval
-            `low` and `high`, in the shape of `retention`; NaN in cells that are not observed. In the first column,
-            where retention is 1 by definition, both are 1.
+            `low` and `high`, in the shape of `retention`; NaN in cells that are not observed. In the first column both
+            are 1, because retention is 1 by definition there.
 
         Raises
         ------
@@ -217,8 +215,8 @@ class RetentionTriangle:
         Returns
         -------
         dict of str to ndarray
-            One row for each cell that is observed or partly observed: `cohort`, `age`, `size`, `active`, `retention`
-            (NaN where partly observed), `is_observed`, and `revenue` where there is any.
+            One row for each observed or partly observed cell: `cohort`, `age`, `size`, `active`, `retention` (NaN where
+            partly observed) and `is_observed`; with amounts also `revenue`.
         """
         row, column = np.nonzero(self.observed | self.partly_observed)
         columns = {
@@ -239,10 +237,10 @@ class RetentionTriangle:
         str
             A JSON object with the fields.
         """
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> RetentionTriangle:
+    def from_json(cls, text: str | bytes) -> RetentionTriangle:
         """Read what :meth:`to_json` wrote.
 
         Parameters
@@ -260,7 +258,7 @@ class RetentionTriangle:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     @property
     def _n_periods(self) -> int:
@@ -276,102 +274,8 @@ class RetentionTriangle:
 
     def _require_revenue(self) -> Floats:
         if self.revenue is None:
-            raise InputError("amount", "given to `retention_triangle` where revenue is asked for", None)
+            raise InputError("amount", "given to `retention_triangle` for results of revenue", None)
         return self.revenue
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class NDayRetention:
-    """Shares of customers who came back by days since their first purchase.
-
-    Parameters
-    ----------
-    kind : {"day", "bracket", "unbounded"}
-        What counts as coming back.
-    as_of : datetime64[D]
-        Last day that the log covers.
-    first_day, last_day : ndarray
-        Days since the first purchase that count, both ends in, shape (n,); `last_day` is infinite for "unbounded".
-    n_eligible : ndarray of int
-        Customers who are old enough to tell: the denominator.
-    n_retained : ndarray of int
-        Those of them who came back.
-    n_too_young : ndarray of int
-        Customers who are not yet old enough; they are in no rate.
-    n_rows_later, n_customers_later : int
-        Rows after `as_of`, which are left out, and customers whose first purchase is among them.
-
-    Examples
-    --------
-    >>> found = n_day_retention(
-    ...     [1, 1, 2, 3], ["2024-01-01", "2024-01-08", "2024-01-01", "2024-01-09"], 7, kind="day", as_of="2024-01-10"
-    ... )
-    >>> found.rate, found.n_too_young
-    (array([0.5]), array([1]))
-    """
-
-    kind: str
-    as_of: np.datetime64 = attrs.field(eq=str)
-    first_day: Floats = array_field()
-    last_day: Floats = array_field()
-    n_eligible: Integers = array_field()
-    n_retained: Integers = array_field()
-    n_too_young: Integers = array_field()
-    n_rows_later: int = 0
-    n_customers_later: int = 0
-
-    @property
-    def rate(self) -> Floats:
-        """Retained over eligible customers; NaN where nobody is old enough."""
-        return _rate(self.n_retained, self.n_eligible)
-
-    def interval(self, *, level: float = 0.95) -> Interval:
-        """Give Wilson's interval of each rate.
-
-        Parameters
-        ----------
-        level : float, optional
-            Level, in (0, 1).
-
-        Returns
-        -------
-        Interval
-            `low` and `high`, shape (n,); NaN where nobody is old enough.
-
-        Raises
-        ------
-        InputError
-            If the level is outside (0, 1).
-        """
-        level = as_fraction("level", level)
-        low, high = proportion_interval(self.n_retained, np.maximum(self.n_eligible, 1), level=level)
-        return Interval(np.where(self._told, low, np.nan), np.where(self._told, high, np.nan))
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the table column by column, for a dataframe of any kind.
-
-        Returns
-        -------
-        dict of str to ndarray
-            One row for each period, with 95 % intervals.
-        """
-        low, high = map(np.asarray, self.interval())
-        names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young", "rate")
-        return {**{name: getattr(self, name) for name in names}, "low": low, "high": high}
-
-    @property
-    def _told(self) -> npt.NDArray[np.bool_]:
-        return self.n_eligible > 0
-
-    def to_json(self) -> str:
-        """Write the rates as JSON text."""
-        return to_json_text(self, infinite=True)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> NDayRetention:
-        """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
 
 
 def retention_triangle(
@@ -382,38 +286,38 @@ def retention_triangle(
     period: CohortPeriod,
     as_of: ArrayLike,
 ) -> RetentionTriangle:
-    """Sort customers into cohorts by the period of their first purchase, and follow each cohort.
+    """Group customers into cohorts by the period of their first purchase, and follow each cohort.
 
     Parameters
     ----------
     customer : array_like
         Identifier of each row of the log, whole numbers or text, shape (rows,).
     date : array_like
-        Day of each row. The log has to begin with the first purchases: what lies before its first row nobody can know.
+        Day of each row. The log must contain the first purchase of each customer.
     amount : array_like, optional
-        Money of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period,
-        and is no purchase.
+        Amount of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period
+        and does not count as a purchase.
     period : {"week", "month", "quarter", "year"}
         Calendar period of the cohorts and of the columns.
     as_of : date
-        Last day that the log covers, all of it. Rows after it are left out and counted.
+        Last day that the log covers completely. Rows after it are left out and counted.
 
     Returns
     -------
     RetentionTriangle
-        Sizes, active customers and revenue of each cohort in each period, with what may be known at `as_of`.
+        Sizes, active customers and revenue of each cohort in each period.
 
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, a value is missing or of a wrong kind, no purchase lies at or
-        before `as_of`, or there are more than ten million cells.
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase up to
+        `as_of`, or there are more than ten million cells.
 
     Notes
     -----
     Usual definition: cell (c, k) counts the customers of cohort c with at least one purchase in the k-th calendar
-    period after c. So retention is 1 at age 0, and a customer who pauses is counted again when he returns. The order of
-    rows does not matter, except for the rounding of sums.
+    period after c. So retention is 1 at age 0. A customer who pauses counts again when they return. The order of rows
+    does not matter, except for the rounding of sums.
 
     Examples
     --------
@@ -478,94 +382,8 @@ def retention_triangle(
     )
 
 
-def n_day_retention(
-    customer: ArrayLike, date: ArrayLike, days: ArrayLike, *, kind: NDayKind, as_of: ArrayLike
-) -> NDayRetention:
-    """Share of customers who come back a number of days after their first purchase.
-
-    Parameters
-    ----------
-    customer : array_like
-        Identifier of each row of the log, shape (rows,).
-    date : array_like
-        Day of each row: purchases, or visits.
-    days : array_like
-        Days since the first one, whole numbers >= 0: one or a column (n,), or for "bracket" rows of first and last day,
-        shape (n, 2).
-    kind : {"day", "bracket", "unbounded"}
-        What counts: a purchase on day n exactly; on any day from the first to the last of a bracket, both in; or on
-        day n or any later one.
-    as_of : date
-        Last day that the log covers, all of it. Rows after it are left out and counted.
-
-    Returns
-    -------
-    NDayRetention
-        Counts, rates and intervals.
-
-    Raises
-    ------
-    InputError
-        If the columns differ in length or are empty, a value is missing or of a wrong kind, a bracket ends before it
-        begins, or no row lies at or before `as_of`.
-
-    Notes
-    -----
-    Usual definitions. The day of the first purchase is day 0. In the denominator are the customers whose last day that
-    counts is over: those with first purchase + n (or the end of the bracket) at or before `as_of`. Younger ones are
-    counted apart, not taken for lost. "unbounded" takes everybody who has reached day n; as the future of all of them
-    is open, that rate is a lower bound, which grows as long as the same customers are watched.
-
-    Examples
-    --------
-    >>> customer = [1, 1, 2, 2, 3]
-    >>> date = ["2024-01-01", "2024-01-08", "2024-01-01", "2024-01-20", "2024-01-02"]
-    >>> n_day_retention(customer, date, [1, 7], kind="day", as_of="2024-01-31").rate.round(3)
-    array([0.   , 0.333])
-    >>> n_day_retention(customer, date, [[1, 7], [8, 28]], kind="bracket", as_of="2024-01-31").rate.round(3)
-    array([0.333, 0.333])
-    >>> n_day_retention(customer, date, 7, kind="unbounded", as_of="2024-01-31").rate.round(3)
-    array([0.667])
-    """
-    require_choice("kind", kind, get_args(NDayKind))
-    ids, code = encode_customers("customer", customer)
-    day = as_day_column("date", date)
-    require_same_length(customer=code, date=day)
-    today = as_day("as_of", as_of)
-    low, high = _read_days(days, kind)
-    known = day <= today
-    if not known.any():
-        raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
-    code, number = code[known], day[known].astype(np.int64)
-
-    never = np.iinfo(np.int64).max
-    first = np.full(len(ids), never)
-    np.minimum.at(first, code, number)
-    buyer = first < never
-    lived = np.where(buyer, today.astype(np.int64) - np.where(buyer, first, 0), -1)
-    age = number - first[code]
-    eligible = np.zeros(len(low), dtype=np.int64)
-    retained = np.zeros(len(low), dtype=np.int64)
-    for i, (begin, end) in enumerate(zip(low, high, strict=True)):
-        old_enough = lived >= (begin if np.isinf(end) else end)
-        back = np.zeros(len(ids), dtype=bool)
-        back[code[(age >= begin) & (age <= end)]] = True
-        eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
-    return NDayRetention(
-        kind=kind,
-        as_of=today,
-        first_day=hand_over(low),
-        last_day=hand_over(high),
-        n_eligible=hand_over(eligible),
-        n_retained=hand_over(retained),
-        n_too_young=hand_over(np.count_nonzero(buyer) - eligible),
-        n_rows_later=int(len(day) - len(code)),
-        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
-    )
-
-
-def _rate(part: Integers, whole: Integers) -> Floats:
-    """Divide counts; NaN where there is nobody."""
+def rate(part: Integers, whole: Integers) -> Floats:
+    """Divide counts; NaN where the whole is 0."""
     rate: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return rate
 
@@ -585,28 +403,28 @@ def _require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) 
     if n_cohorts * n_periods > _MOST_CELLS:
         raise InputError(
             "period",
-            f"so long that there are at most {_MOST_CELLS:,} cells",
+            f"long enough for at most {_MOST_CELLS:,} cells",
             period,
-            hint=f"the first cohort is of {_first_day(first, period)}",
+            hint=f"the first cohort begins on {_first_day(first, period)}",
         )
 
 
 def _period_of(day: Any, period: str) -> Any:
-    """Count the periods from that of 1 January 1970 to that of each day."""
+    """Give the number of the period of each day; the period of 1 January 1970 is 0."""
     if period == "week":
         return (day.astype(np.int64) + _MONDAY) // 7
     return day.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
 
 
 def _first_day(index: Any, period: str) -> Any:
-    """Give the first day of the period with each number."""
+    """First day of the period with each number."""
     if period == "week":
         return (7 * index - _MONDAY).astype("datetime64[D]")
     return (_MONTHS[period] * index).astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _period_table(day: Dates, period: str) -> Integers:
-    """Find the number of the period of each day in a table of the days from the first to the last."""
+    """Give the number of the period of each day, looked up in a table of all days."""
     low = day.min()
     table = _period_of(np.arange(low, day.max() + _DAY), period)
     found: Integers = table[(day - low).astype(np.int64)]
@@ -625,17 +443,3 @@ def _count_customers(code: Integers, row: Integers, age: Integers, counted: Bool
         key = np.unique(key)
     customer, age = np.divmod(key, shape[1])
     return np.bincount(row[customer] * shape[1] + age, minlength=shape[0] * shape[1]).reshape(shape)
-
-
-def _read_days(days: ArrayLike, kind: str) -> tuple[Floats, Floats]:
-    """First and last day of each window."""
-    (number,) = as_counts(days=days)
-    if kind == "bracket":
-        if number.ndim != 2 or number.shape[1] != 2:
-            raise InputError("days", "rows of first and last day, shape (n, 2)", number.shape, hint="[[1, 7], [8, 28]]")
-        require(number[:, 0] <= number[:, 1], "days", number[:, 1], "a last day at or after the first")
-        return number[:, 0].copy(), number[:, 1].copy()
-    if number.ndim > 1 or number.size == 0:
-        raise InputError("days", "one number of days or a column of them", number.shape)
-    low = np.atleast_1d(number).copy()
-    return low, low.copy() if kind == "day" else np.full(len(low), np.inf)

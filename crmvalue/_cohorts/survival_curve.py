@@ -1,4 +1,4 @@
-"""How long customers stay: the Kaplan-Meier curve, and whether cohorts differ in how many of them do."""
+"""How long customers stay: the Kaplan-Meier curve, and tests for differences between cohorts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -46,20 +46,20 @@ _FEW = 5.0  # expected customers below which the chi-squared test gives way to F
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SurvivalCurve:
-    """Share of customers who stay longer than each time, where some have not left yet.
+    """Share of customers who stay longer than each time, estimated with customers who have not left yet.
 
     Parameters
     ----------
     time : ndarray
         Distinct durations, ascending, shape (n,), in the unit of the durations.
     survival : ndarray
-        Share that stays longer than each time.
+        Share of customers who stay longer than each time.
     low, high : ndarray
-        Interval of each share by itself; both 1 before the first leaving, NaN where the curve has come to 0.
+        Interval of each share by itself. Both are 1 before the first customer leaves, and NaN where the curve is 0.
     n_at_risk : ndarray of int
-        Customers who were still there and watched right before each time.
+        Customers who were active and observed just before each time.
     n_events, n_censored : ndarray of int
-        Customers who left at each time, and who were last seen at it.
+        Customers who left at each time, and customers who were last observed at each time.
     level : float
         Level of the intervals.
 
@@ -81,14 +81,14 @@ class SurvivalCurve:
 
     @property
     def n_customers(self) -> int:
-        """Customers, whether they have left or not."""
+        """All customers, whether they have left or not."""
         return int(self.n_at_risk[0])
 
     @property
     def median(self) -> float:
-        """First time by which half of the customers have left; infinite where fewer have.
+        """First time by which half of the customers have left; infinite if fewer than half have left.
 
-        Where the curve is level at exactly one half, the middle of that stretch.
+        If the curve is flat at exactly one half, it is the middle of the flat part.
         """
         (reached,) = np.nonzero(self.survival <= 0.5 + _SAME)
         (passed,) = np.nonzero(self.survival < 0.5 - _SAME)
@@ -99,14 +99,14 @@ class SurvivalCurve:
 
     @property
     def median_interval(self) -> Interval:
-        """Where the bounds of the curve fall to one half (Brookmeyer and Crowley 1982); an end may be infinite."""
+        """Times at which the bounds of the curve fall to one half (Brookmeyer and Crowley 1982); may be infinite."""
         bounds = (np.nan_to_num(self.low, nan=0.0), np.nan_to_num(self.high, nan=1.0))  # NaN where the curve is at 0
         below = [bound <= 0.5 + _SAME for bound in bounds]
         low, high = (np.float64(self.time[found.argmax()] if found.any() else math.inf) for found in below)
         return Interval(low, high)
 
     def at(self, time: ArrayLike) -> FloatOrArray:
-        """Read the curve.
+        """Share of customers who stay longer than given times.
 
         Parameters
         ----------
@@ -116,8 +116,8 @@ class SurvivalCurve:
         Returns
         -------
         float or ndarray
-            Share that stays longer than each time. Beyond the longest duration it is 0 where the curve has come to 0,
-            otherwise NaN: nobody was watched for so long.
+            Share that stays longer than each time. Beyond the longest duration it is 0 if the curve is 0 there,
+            otherwise NaN, because no customer was observed for so long.
 
         Raises
         ------
@@ -130,23 +130,23 @@ class SurvivalCurve:
         unknown = (t > self.time[-1]) & (self.survival[-1] > 0)
         return np.where(unknown, np.nan, found)[()]
 
-    def restricted_mean(self, horizon: float) -> float:
-        """Mean time that customers stay within a horizon: the area under the curve up to it.
+    def restricted_mean(self, *, horizon: float) -> float:
+        """Mean time that customers stay within a horizon: the area under the curve up to the horizon.
 
         Parameters
         ----------
         horizon : float
-            Time, > 0, up to the longest duration unless the curve has come to 0.
+            Time, > 0. At most the longest duration, unless the curve is 0 there.
 
         Returns
         -------
         float
-            Mean of the smaller of duration and horizon, in the unit of the durations.
+            Mean of the duration, where longer durations count as the horizon, in the unit of the durations.
 
         Raises
         ------
         InputError
-            If the horizon is not above 0, or the curve is not known so far.
+            If the horizon is not above 0, or the curve is not known up to it.
         """
         end = as_float("horizon", horizon)
         require(end > 0, "horizon", end, "> 0")
@@ -156,7 +156,7 @@ class SurvivalCurve:
         return float(np.diff(steps, prepend=0.0) @ np.append(1.0, self.survival))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the columns by name, for a dataframe of any kind.
+        """Give the curve column by column, for a dataframe of any kind.
 
         Returns
         -------
@@ -168,41 +168,42 @@ class SurvivalCurve:
 
     def to_json(self) -> str:
         """Write the curve as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SurvivalCurve:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CohortComparison:
-    """Whether cohorts differ, all together and pair by pair.
+    """Tests for differences between cohorts, all together and pair by pair.
 
     Parameters
     ----------
     measure : str
         What is compared, such as "retention at age 3".
     names : tuple of str
-        Cohorts.
+        Names of the cohorts.
     n_customers : ndarray of int
         Customers of each cohort, shape (k,).
     value : ndarray
-        Retention rate, or median of the time that customers stay; infinite where fewer than half have left.
+        Retention rate of each cohort, or median time that its customers stay; the median is infinite if fewer than half
+        have left.
     low, high : ndarray
         Interval of each value.
     p_value : float
-        Probability of differences as large as these if the cohorts were alike.
+        P-value of no difference between the cohorts.
     first, second : ndarray of int
-        Places of the cohorts of each pair, shape (pairs,).
+        Positions of the two cohorts of each pair, shape (pairs,).
     pair_p_value : ndarray
-        The same for each pair, corrected by Holm's method for the number of pairs.
+        P-value of no difference in each pair, corrected by Holm's method for the number of pairs.
     direction : ndarray of int
-        1 where the first of the pair keeps its customers better, -1 where the second does, 0 where neither.
+        1 if the first cohort of the pair keeps its customers better, -1 if the second does, 0 if both are equal.
     level : float
-        One minus the level of the tests.
+        Level of the intervals, and one minus the level of the tests.
 
     Examples
     --------
@@ -226,12 +227,12 @@ class CohortComparison:
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:
-        """Pairs that differ beyond chance after the correction, which also bounds the error over all pairs."""
+        """Whether each pair differs after the correction; the level of the test holds for all pairs together."""
         return self.pair_p_value < 1 - self.level
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded, if nothing but chance and the cohort decides who stays."""
+        """The clearest difference in words, or that no difference is shown."""
         level = f"at the {100 * (1 - self.level):.3g} % level"
         k = len(self.names)
         what = f"{self.measure[:1].upper()}{self.measure[1:]}"
@@ -242,8 +243,8 @@ class CohortComparison:
                     f"{what} differs among the {k} cohorts {level} ({p_text(self.p_value)}), but no single pair does."
                 )
             return (
-                f"{what}: no difference among the {k} cohorts is shown {level} ({p_text(self.p_value)}); "
-                "that does not show that they are alike."
+                f"{what}: no difference among the {k} cohorts is shown {level} ({p_text(self.p_value)}). "
+                "This does not prove that they are equal."
             )
         clearest = pairs[self.pair_p_value[pairs].argmin()]
         better, worse = self.first[clearest], self.second[clearest]
@@ -259,7 +260,7 @@ class CohortComparison:
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the cohorts column by column, for a dataframe of any kind; the pairs are fields of their own.
+        """Give the cohorts column by column, without the pairs, for a dataframe of any kind.
 
         Returns
         -------
@@ -271,12 +272,12 @@ class CohortComparison:
 
     def to_json(self) -> str:
         """Write the comparison as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CohortComparison:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95) -> SurvivalCurve:
@@ -285,18 +286,18 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     Parameters
     ----------
     duration : array_like
-        Time from the start of each customer to the day he left, or to the last day on which he was known to be there,
-        >= 0, in any unit, shape (n,).
+        Time from the start of each customer to the day they left, or to the last day on which they were known to be
+        active, >= 0, in any unit, shape (n,).
     event : array_like
-        Whether the customer left at the end of that time, True and False or 1 and 0; False for one who is still there
-        or was lost from sight.
+        Whether the customer left at the end of that time, True and False or 1 and 0. It is False for a customer who is
+        still active, or who is no longer observed.
     level : float, optional
         Level of the intervals, in (0, 1).
 
     Returns
     -------
     SurvivalCurve
-        The curve at each distinct duration, with interval and customers at risk.
+        The curve at each distinct duration, with its interval and the customers at risk.
 
     Raises
     ------
@@ -311,13 +312,13 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     .. math:: S(t) = \prod_{t_i \le t} (1 - d_i / n_i)
 
     The interval is normal on the scale of :math:`\log(-\log S)` with Greenwood's variance, so it stays inside [0, 1].
-    Both are those of `scipy.stats.ecdf`. Who leaves and who is last seen at the same time: the leaving comes
-    first. Being lost from sight must have nothing to do with leaving.
+    Both are those of `scipy.stats.ecdf`. If some customers leave and others are last observed at the same time, the
+    customers who leave come first. The end of observation must not depend on whether a customer is about to leave.
 
     Examples
     --------
     >>> curve = survival_curve([3, 5, 5, 8, 12], [True, True, False, True, False])
-    >>> curve.at([4, 8]).round(3), round(curve.restricted_mean(12), 2)
+    >>> curve.at([4, 8]).round(3), round(curve.restricted_mean(horizon=12), 2)
     (array([0.8, 0.3]), 7.6)
     """
     time, left = _read_durations(duration, event)
@@ -333,16 +334,16 @@ def compare_survival(
     Parameters
     ----------
     duration, event : array_like
-        Of each customer, as in :func:`survival_curve`, shape (n,).
+        Duration and event of each customer, as in :func:`survival_curve`, shape (n,).
     cohort : array_like
-        Cohort of each customer, whole numbers or text: 2 to 100 different ones.
+        Cohort of each customer, whole numbers or text: 2 to 100 different cohorts.
     level : float, optional
         Level of the intervals, and one minus that of the tests, in (0, 1).
 
     Returns
     -------
     CohortComparison
-        Medians with intervals, the test of each pair, and a sentence; cohorts in ascending order.
+        Medians with intervals, the test of each pair, and a `conclusion`; cohorts in ascending order.
 
     Raises
     ------
@@ -352,8 +353,9 @@ def compare_survival(
     Notes
     -----
     Each pair is tested by the log-rank test (`scipy.stats.logrank`), and the p-values are corrected by Holm's
-    method (1979). For more than two cohorts `p_value` is the smallest corrected one, a valid test of all at once. The
-    log-rank test sees best where one cohort loses more at every age; curves that cross can hide from it.
+    method (1979). For more than two cohorts `p_value` is the smallest corrected p-value, which is a valid test of all
+    cohorts at once. The log-rank test is most sensitive where one cohort loses more customers at every age; it can miss
+    differences between curves that cross.
 
     Examples
     --------
@@ -396,30 +398,30 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     Parameters
     ----------
     triangle : RetentionTriangle
-        Cohorts; those not yet observed at that age are left out.
+        Cohorts. Cohorts that are not observed at that age are left out.
     age : int
-        Periods since that of the first purchase, >= 1.
+        Periods since the period of the first purchase, >= 1.
     level : float, optional
         Level of the intervals, and one minus that of the tests, in (0, 1).
 
     Returns
     -------
     CohortComparison
-        Retention rates with Wilson's intervals, the test of each pair, and a sentence; names are the first days of the
-        cohorts.
+        Retention rates with Wilson's intervals, the test of each pair, and a `conclusion`; names are the first days of
+        the cohorts.
 
     Raises
     ------
     InputError
-        If `triangle` is none, or the number of cohorts observed at that age is not from 2 to 100.
+        If `triangle` is not a RetentionTriangle, or the number of cohorts observed at that age is not from 2 to 100.
 
     Notes
     -----
-    A pair is tested by Pearson's chi-squared test without continuity correction, which is the two-proportion z test, or
-    by Fisher's exact test where fewer than 5 customers are expected in one of the four cells; the p-values are
-    corrected by Holm's method (1979). `p_value` is that of the chi-squared test of all cohorts, and where one of its
-    cells has fewer than 5 expected customers, the smallest corrected p-value, which is a valid test of all too. All
-    from `scipy.stats`.
+    Each pair is tested by Pearson's chi-squared test without continuity correction, which is the two-proportion z test.
+    If one of the four cells expects fewer than 5 customers, Fisher's exact test is used. The p-values of the pairs are
+    corrected by Holm's method (1979). `p_value` comes from the chi-squared test of all cohorts. If one of its cells
+    expects fewer than 5 customers, it is the smallest corrected p-value, which is a valid test of all cohorts too. All
+    tests are those of `scipy.stats`.
 
     Examples
     --------
@@ -435,11 +437,11 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
         raise InputError("triangle", "a RetentionTriangle", type(triangle).__name__)
     column = as_whole_number("age", age, low=1)
     level = as_fraction("level", level)
-    told = triangle.observed[:, column] if column < len(triangle.age) else np.zeros(len(triangle.size), dtype=bool)
-    n, kept = triangle.size[told], triangle.active[told][:, min(column, len(triangle.age) - 1)]
+    known = triangle.observed[:, column] if column < len(triangle.age) else np.zeros(len(triangle.size), dtype=bool)
+    n, kept = triangle.size[known], triangle.active[known][:, min(column, len(triangle.age) - 1)]
     if not 2 <= len(n) <= _MOST_COHORTS:
-        hint = f"{len(n)} are"
-        raise InputError("age", f"one at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
+        hint = f"{len(n)} cohorts are observed"
+        raise InputError("age", f"an age at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
     pairs = list(combinations(range(len(n)), 2))
     corrected = holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))
     low, high = proportion_interval(kept, n, level=level)
@@ -449,7 +451,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     rate = kept / n
     return CohortComparison(
         measure=f"retention at age {column}",
-        names=tuple(triangle.cohort[told].astype(str).tolist()),
+        names=tuple(triangle.cohort[known].astype(str).tolist()),
         n_customers=hand_over(n),
         value=hand_over(rate),
         low=hand_over(np.asarray(low)),
@@ -498,7 +500,7 @@ def _count_at(moments: Floats, time: Floats) -> Integers:
 
 
 def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) -> tuple[float, float]:
-    """Statistic, above 0 where the first loses more customers than expected, and p-value."""
+    """Statistic, above 0 if the first sample loses more customers than expected, and p-value."""
     from scipy import stats
 
     sample = stats.CensoredData(uncensored=time[left], right=time[~left])

@@ -3,6 +3,7 @@
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
 Arrays are lists, days and times ISO text, mappings lists of pairs (their order counts, and stores of JSON sort keys).
 JSON has no infinity and no NaN: "inf" and "-inf" stand for the one, null for the other. Text is written as it is.
+A field that is itself named "kind" or "schema" is written as "kind_" or "schema_".
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 
 SCHEMA = 1
 """What "schema" says in every text that is written; reading refuses any other."""
+
+_TAKEN = {"kind": "kind_", "schema": "schema_"}
+"""Keys with a meaning of their own, and what a field of that name is written as."""
 
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
@@ -86,8 +90,9 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     """Give what the writer of JSON takes, for any field of a value."""
     if attrs.has(type(value)):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
-        return {"kind": type(value).__name__, **fields}
+        fields = [field.name for field in attrs.fields(type(value)) if field.init]
+        plain = {_TAKEN.get(name, name): _plain(getattr(value, name)) for name in fields}
+        return {"kind": type(value).__name__, **plain}
     if isinstance(value, Mapping):
         return [[key, _plain(item)] for key, item in value.items()]
     if isinstance(value, np.ndarray):
@@ -129,8 +134,8 @@ def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[An
         wanted = ", ".join(kinds) if expected is None else expected.__name__
         raise ValueError(f"its kind is {kind!r}, not {wanted}")
     cls = kinds[kind]
-    types = {field.name: str(field.type) for field in attrs.fields(cls)}
-    aliases = {field.name: field.alias for field in attrs.fields(cls)}
+    types = {_TAKEN.get(field.name, field.name): str(field.type) for field in attrs.fields(cls)}
+    aliases = {_TAKEN.get(field.name, field.name): field.alias for field in attrs.fields(cls)}
     unknown = sorted(set(fields) - set(types))
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
@@ -168,6 +173,15 @@ def _numbers(value: Any) -> Any:
     return np.array([_number(item) for item in table.ravel()], dtype=np.float64).reshape(table.shape)
 
 
+def _whole_numbers(value: Any) -> Any:
+    """Read whole numbers in lists in lists as an array; numpy alone would cut off the decimals of others."""
+    table = np.array(value, dtype=object)
+    for item in table.ravel():
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise TypeError(f"a whole number, not {item!r}")
+    return table.astype(np.int64)
+
+
 def _number(value: Any) -> float:
     if value is None:
         return math.nan
@@ -202,7 +216,7 @@ _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
-    "Integers": lambda value: np.array(value, dtype=np.int64),
+    "Integers": _whole_numbers,
     "Dates": _times,
     "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, read_json, require
+from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json_legacy import to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, hand_over, number_column, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -52,7 +51,6 @@ __all__ = [
     "compare_ratios",
 ]
 
-_COMPARISONS = ("adjusted", "unadjusted", "covariate")
 _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 
 
@@ -213,12 +211,12 @@ class MeanComparison:
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> MeanComparison:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _bayes(self) -> tuple[Floats, Floats]:
         return best_of_means(self.mean, self.standard_error, self.n.astype(np.float64))
@@ -281,15 +279,12 @@ class CovariateAdjustment:
 
     def to_json(self) -> str:
         """Write slope, reduction and the three comparisons as JSON text."""
-        fields = {name: json.loads(getattr(self, name).to_json()) for name in _COMPARISONS}
-        return json.dumps({"theta": self.theta, "variance_reduction": self.variance_reduction, **fields})
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> CovariateAdjustment:
         """Read what :meth:`to_json` wrote."""
-        return read_json(
-            text, lambda fields: cls(**{**fields, **{name: MeanComparison(**fields[name]) for name in _COMPARISONS}})
-        )
+        return from_json(cls, text, MeanComparison)
 
 
 def compare_means(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, read_json, require
+from crmvalue._core.checks import as_counts, require
 from crmvalue._core.comparisons import fisher_p, newcombe, p_text
-from crmvalue._core.json_legacy import to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -224,12 +224,12 @@ class ProportionComparison:
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ProportionComparison:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     @property
     def _interval_level(self) -> float:

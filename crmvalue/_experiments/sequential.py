@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, read_json, require
+from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, require
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json_legacy import to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -162,12 +162,12 @@ class SequentialTest:
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SequentialTest:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _pairs(self, table: Integers, looks: slice = slice(None)) -> tuple[Floats, Floats]:
         variant, control = against_control(table[looks].astype(np.float64), self.control)
@@ -309,12 +309,12 @@ class SequentialMeans:
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SequentialMeans:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _variance(self) -> tuple[Floats, Any]:
         """Variance of each difference, 1 in the place of what cannot be judged, and where it can be."""

@@ -15,12 +15,11 @@ from crmvalue._core.checks import (
     as_fraction,
     as_positive,
     as_whole_number,
-    read_json,
     require,
     require_choice,
 )
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json_legacy import to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import require_arms
@@ -78,12 +77,12 @@ class SampleSize:
 
     def to_json(self) -> str:
         """Write the numbers as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SampleSize:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
 
 def sample_size(
@@ -477,12 +476,12 @@ class SplitCheck:
 
     def to_json(self) -> str:
         """Write counts, shares and level as JSON text."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> SplitCheck:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _pooled(self) -> tuple[Integers, Floats]:
         """Take the smallest arms as one, so that it expects enough; two remain at least, and all if all are small."""

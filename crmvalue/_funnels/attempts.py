@@ -1,8 +1,8 @@
 """Attempts to pass a funnel, found in a log: whole arrays, one pass for each step.
 
-What is asked most, the first attempt of each customer with steps in order, needs no sorted log: the moment at which a
-customer reaches a step is the earliest of its events not before that of the step before (:func:`first_attempts`). All
-else follows each entry through the sorted log (:func:`follow`).
+The most common question is about the first attempt of each customer, with steps in order. It needs no sorted log
+(:func:`first_attempts`): a customer reaches a step at the earliest of its events that is not before the step before.
+For all other questions :func:`all_attempts` sorts the log and follows each entry through it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._funnels.steps import DAY
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,22 +22,29 @@ if TYPE_CHECKING:
     Bools = npt.NDArray[np.bool_]
 
 __all__ = [
-    "Attempts",
+    "Options",
     "Outcome",
     "Rows",
-    "are_distinct",
-    "choose",
+    "all_attempts",
     "first_attempts",
-    "follow",
     "is_first",
     "near_first_entry",
-    "outcome",
-    "sorted_log",
+    "takes_first_in_order",
 ]
 
-_DAY = 86_400_000_000  # microseconds
 _NEVER = 2**62  # later than any time
 _MISSING = np.datetime64("NaT", "us").view(np.int64)
+
+
+class Options(NamedTuple):
+    """How attempts are followed: the checked options of :func:`crmvalue.funnels.funnel_from_events`."""
+
+    order: str
+    reentry: str
+    ties: str
+    belongs_to: str
+    window: int | None  # microseconds
+    as_of: int  # microseconds
 
 
 class Rows(NamedTuple):
@@ -47,7 +55,8 @@ class Rows(NamedTuple):
     symbol: npt.NDArray[np.int16]
     group: Integers | None
     n_customers: int
-    is_near: bool = False  # nothing lies beyond the windows of the first entries
+    entry: Integers | None = None  # first entry of each customer, where no row lies outside its window
+    n_before: int = 0  # events of steps that were left out because they came before these entries
 
 
 class Log(NamedTuple):
@@ -62,12 +71,12 @@ class Log(NamedTuple):
 
 
 class Attempts(NamedTuple):
-    """Attempts, and for each of them where in the log what happened; the length of the log for what did not."""
+    """Attempts, and where in the log each stage was reached; the length of the log stands for never."""
 
     start: Integers
     who: Integers
     place: list[Integers]  # of each stage
-    level: Integers
+    n_reached: Integers  # stages
     lost: Bools
     matured: Bools
     ended: Integers  # a time
@@ -79,7 +88,7 @@ class Outcome(NamedTuple):
     """What became of each attempt that counts, ascending by customer and entry."""
 
     who: Integers
-    level: Integers
+    n_reached: Integers  # stages
     lost: Bools
     matured: Bools
     step_time: Integers  # attempts by stages, missing as NaT
@@ -90,87 +99,116 @@ class Outcome(NamedTuple):
     n_before: int  # events of steps before the first entry of their customer
 
 
-def entries(rules: Rules, order: str) -> Bools:
-    """Tell the symbols that begin an attempt."""
-    opens: Bools = rules.opens[0] if order in {"ordered", "strict"} else rules.opens_from(0)
-    return opens
+def takes_first_in_order(rules: Rules, options: Options) -> bool:
+    """Tell whether :func:`first_attempts` can follow the attempts: each step then has one symbol of its own."""
+    plain = (options.order, options.reentry, options.ties) == ("ordered", "first", "steps")
+    return plain and bool((rules.opens.sum(axis=0) <= 1).all())
 
 
-def are_distinct(rules: Rules) -> bool:
-    """Tell whether each step has one symbol of its own."""
-    return bool((rules.opens.sum(axis=0) <= 1).all())
-
-
-def near_first_entry(events: Rows, rules: Rules, window: int | None, order: str) -> tuple[Rows, Integers, int]:
-    """Keep what lies between each customer's first entry and the end of its window; count the steps before it."""
-    opening = np.nonzero(among(events.symbol, entries(rules, order)))[0]
-    begun = _earliest(events.n_customers, events.who[opening], events.time[opening])
-    since = events.time - begun.take(events.who)
+def near_first_entry(events: Rows, rules: Rules, options: Options) -> Rows:
+    """Keep the events from each customer's first entry to the end of its window; count the steps before it."""
+    opening = np.nonzero(_among(events.symbol, _entries(rules, options.order)))[0]
+    entry = _earliest(events.n_customers, events.who[opening], events.time[opening])
+    since = events.time - entry.take(events.who)
     near = since >= 0
-    if window is not None:
-        near &= since <= window
+    if options.window is not None:
+        near &= since <= options.window
     early = np.nonzero((since < 0) & (since > -_NEVER // 2))[0]
     n_before = int(np.count_nonzero(rules.opens_from(0)[events.symbol[early]]))
     rows = np.nonzero(near)[0]
     group = None if events.group is None else events.group[rows]
-    kept = Rows(events.who[rows], events.time[rows], events.symbol[rows], group, events.n_customers, is_near=True)
-    return kept, begun, n_before
+    return Rows(
+        who=events.who[rows],
+        time=events.time[rows],
+        symbol=events.symbol[rows],
+        group=group,
+        n_customers=events.n_customers,
+        entry=entry,
+        n_before=n_before,
+    )
 
 
-def first_attempts(events: Rows, rules: Rules, window: int | None, as_of: int, order: str, belongs_to: str) -> Outcome:
-    """Follow each customer's first entry through steps in order.
+def first_attempts(events: Rows, rules: Rules, options: Options) -> Outcome:
+    """Follow each customer's first entry through steps in order, in events from :func:`near_first_entry`.
 
-    Step k has the symbol k + 1 alone. At one moment the steps come in their order and what ends an attempt after them.
+    Step k has the symbol k + 1 alone. Events of one moment count in the order of the steps; excluded events come last.
     """
-    (who, time, symbol, group, n, _), begun, n_before = near_first_entry(events, rules, window, order)
-    k = len(rules.opens)
+    assert events.entry is not None  # noqa: S101 - near_first_entry gives it
+    at, closed = _moments(events, events.entry, rules)
+    entered = np.nonzero(at[0] < _NEVER)[0]
+    at, closed = at.take(entered, axis=1), closed[entered]
+    n_reached = np.zeros(len(entered), dtype=np.int64)
+    for moments in at:
+        n_reached += moments < _NEVER
+    over, won = closed < _NEVER, n_reached == len(at)
+    matured: Bools = np.zeros(len(entered), dtype=bool)
+    ended = np.full(len(entered), options.as_of)
+    if options.window is not None:
+        end = at[0] + options.window
+        matured = end <= options.as_of
+        ended = np.where(matured, end, options.as_of)
+    ended = np.where(won, at[-1], np.where(over, closed, ended))
+    group = None
+    if events.group is not None:
+        stage = np.zeros_like(n_reached) if options.belongs_to == "entry" else n_reached - 1
+        group = _groups_at(events, events.group, entered, stage, at[stage, np.arange(len(entered))])
+    at[at == _NEVER] = _MISSING
+    lost = (matured | over) & ~won
+    return Outcome(entered, n_reached, lost, matured, at.T, ended, group, None, None, events.n_before)
+
+
+def _moments(events: Rows, entry: Integers, rules: Rules) -> tuple[Integers, Integers]:
+    """When each customer reaches each step, shape (steps, customers), and when an excluded event comes."""
+    who, time, symbol, n, k = events.who, events.time, events.symbol, events.n_customers, len(rules.opens)
     closing = np.nonzero(symbol == k + 1)[0]
     closed = _earliest(n, who[closing], time[closing])
     at = np.empty((k, n), dtype=np.int64)
-    at[0] = begun
+    at[0] = entry
     for step in range(1, k):
         rows = np.nonzero(symbol == step + 1)[0]
         rows = rows[time[rows] >= at[step - 1].take(who[rows])]
         if len(closing):
             rows = rows[time[rows] <= closed[who[rows]]]
         at[step] = _earliest(n, who[rows], time[rows])
+    return at, closed
 
-    entered = np.nonzero(at[0] < _NEVER)[0]
-    at, closed = at.take(entered, axis=1), closed[entered]
-    level = np.zeros(len(entered), dtype=np.int64)
-    for moments in at:
-        level += moments < _NEVER
-    over, won = closed < _NEVER, level == k
-    matured: Bools = np.zeros(len(entered), dtype=bool)
-    ended = np.full(len(entered), as_of)
-    if window is not None:
-        matured = at[0] + window <= as_of
-        ended = np.where(matured, at[0] + window, as_of)
-    ended = np.where(won, at[-1], np.where(over, closed, ended))
-    if group is not None:
-        stage = np.full(n, -1)
-        stage[entered] = 0 if belongs_to == "entry" else level - 1
-        moment = np.full(n, _NEVER)
-        moment[entered] = at[stage[entered], np.arange(len(entered))]
-        rows = np.nonzero((symbol == stage[who] + 1) & (time == moment[who]))[0]
-        group = _earliest(n, who[rows], group[rows])[entered]
-    at[at == _NEVER] = _MISSING
-    return Outcome(entered, level, (matured | over) & ~won, matured, at.T, ended, group, None, None, n_before)
+
+def _groups_at(events: Rows, group: Integers, entered: Integers, stage: Integers, moment: Integers) -> Integers:
+    """Group of the event by which each customer entered a stage at a moment; the least of several."""
+    n = events.n_customers
+    wanted, at = np.full(n, -1), np.full(n, _NEVER)
+    wanted[entered], at[entered] = stage, moment
+    rows = np.nonzero((events.symbol == wanted[events.who] + 1) & (events.time == at[events.who]))[0]
+    return _earliest(n, events.who[rows], group[rows])[entered]
+
+
+def all_attempts(events: Rows, rules: Rules, options: Options) -> Outcome:
+    """Sort the log, follow its entries, and keep the attempts that count."""
+    log = _sorted_log(events, options.ties)
+    attempts = _choose(_follow(log, rules, options), options.reentry)
+    return _outcome(log, rules, attempts, options.belongs_to, events.n_before)
+
+
+def _entries(rules: Rules, order: str) -> Bools:
+    """Tell the symbols that begin an attempt."""
+    opens: Bools = rules.opens[0] if order in {"ordered", "strict"} else rules.opens_from(0)
+    return opens
 
 
 def _earliest(n: int, who: Integers, value: Integers) -> Integers:
+    """Least value of each customer; never for a customer without one."""
     least = np.full(n, _NEVER)
     np.minimum.at(least, who, value)
     return least
 
 
-def sorted_log(events: Rows, ties: str) -> Log:
-    """Sort by customer, time and, unless rows decide, by symbol and group."""
-    who, time, symbol, group, n_customers, is_near = events
-    bound = np.concatenate(([0], np.cumsum(np.bincount(who, minlength=n_customers))))
+def _sorted_log(events: Rows, ties: str) -> Log:
+    """Sort by customer and time. Symbol and group decide between ties, or with "row" the order of the rows."""
+    who, time, symbol, group, is_near = events.who, events.time, events.symbol, events.group, events.entry is not None
+    bound = np.concatenate(([0], np.cumsum(np.bincount(who, minlength=events.n_customers))))
     first = int(time.min(initial=0 if not len(time) else time[0]))
     since = time - first
-    unit = next(unit for unit in (_DAY, 1_000_000, 1_000, 1) if not (since[:1000] % unit).any() and _whole(since, unit))
+    unit = next(unit for unit in (DAY, 1_000_000, 1_000, 1) if not (since[:1000] % unit).any() and _whole(since, unit))
     since //= unit
     columns: list[npt.NDArray[Any]] = [who, since]
     if ties != "row":
@@ -216,11 +254,12 @@ def _without_ties(log: Log) -> Log:
     if same.any():
         moment = np.datetime64(int(log.time[1:][same][0]), "us")
         rule = "different for any two events of a customer that count"
-        raise InputError("time", rule, str(moment), count=int(same.sum()), hint="ties='steps' or 'row' takes them")
+        hint = "ties='steps' and ties='row' take such events"
+        raise InputError("time", rule, str(moment), count=int(same.sum()), hint=hint)
     return log
 
 
-def among(symbol: npt.NDArray[np.int16], wanted: Bools) -> Bools:
+def _among(symbol: npt.NDArray[np.int16], wanted: Bools) -> Bools:
     """Tell the events whose symbol is among the wanted ones."""
     if np.count_nonzero(wanted) == 1:
         return np.asarray(symbol == np.argmax(wanted))
@@ -228,7 +267,10 @@ def among(symbol: npt.NDArray[np.int16], wanted: Bools) -> Bools:
 
 
 def _next(mask: Bools) -> Integers:
-    """Place of the first True at or after each place; the length where there is none, and so for two places beyond."""
+    """Place of the first True at or after each place, also for two places beyond the end.
+
+    Where no True follows, it is the length of the mask.
+    """
     n = len(mask)
     place: Integers = np.full(n + 2, n, dtype=np.int32 if n < 2**31 - 2 else np.int64)
     place[:n][mask] = np.nonzero(mask)[0]
@@ -236,26 +278,26 @@ def _next(mask: Bools) -> Integers:
     return place
 
 
-def follow(log: Log, rules: Rules, window: int | None, as_of: int, order: str, reentry: str) -> Attempts:
+def _follow(log: Log, rules: Rules, options: Options) -> Attempts:
     """Follow every entry, or the first of each customer, as far as it gets."""
-    n, k = len(log.time), len(rules.opens)
-    start = np.nonzero(among(log.symbol, entries(rules, order)))[0]
+    n, k, order, window, as_of = len(log.time), len(rules.opens), options.order, options.window, options.as_of
+    start = np.nonzero(_among(log.symbol, _entries(rules, order)))[0]
     who = log.who[start]
-    if reentry == "first" and len(start):
+    if options.reentry == "first" and len(start):
         first = is_first(who)
         start, who = start[first], who[first]
     begun, end = log.time[start], log.bound[who + 1]
     limit = begun + window if window is not None else None
     after = end if limit is None or log.is_near else _first_after(log.time, start, end, limit)
-    excluded = _next(among(log.symbol, rules.closes))[start + 1] if rules.closes.any() else np.full(len(start), n)
+    excluded = _next(_among(log.symbol, rules.closes))[start + 1] if rules.closes.any() else np.full(len(start), n)
     stop = np.minimum(after, excluded)
 
     place = _places(log, rules, start, stop, order)
-    level = np.zeros(len(start), dtype=np.int64)
+    n_reached = np.zeros(len(start), dtype=np.int64)
     for column in place:
-        level += column < n
-    last = _at_level(place, level)
-    won = level == k
+        n_reached += column < n
+    last = _last_place(place, n_reached)
+    won = n_reached == k
     matured: Bools = np.zeros(len(start), dtype=bool) if limit is None else np.asarray(as_of >= limit)
     ended, free = np.full(len(start), as_of), end.copy()
     if limit is not None:
@@ -270,7 +312,7 @@ def follow(log: Log, rules: Rules, window: int | None, as_of: int, order: str, r
         lost |= broken
         ended, free = np.where(broken, time[np.minimum(last + 1, n)], ended), np.where(broken, last + 1, free)
     ended, free = np.where(won, time[last], ended), np.where(won, last + 1, free)
-    return Attempts(start, who, place, level, lost & ~won, matured, ended, stop, free)
+    return Attempts(start, who, place, n_reached, lost & ~won, matured, ended, stop, free)
 
 
 def is_first(who: Integers) -> Bools:
@@ -299,33 +341,34 @@ def _places(log: Log, rules: Rules, start: Integers, stop: Integers, order: str)
     place: list[Integers] = []
     for stage in range(k):
         if order == "strict":
-            mask = np.append(among(log.symbol, rules.opens[stage]), [False, False])
+            mask = np.append(_among(log.symbol, rules.opens[stage]), [False, False])
             here = start if not stage else place[-1] + 1
             reached = np.where(mask[here], here, n)
         elif order == "ordered":
-            reached = start if not stage else _next(among(log.symbol, rules.opens[stage]))[place[-1] + 1]
+            reached = start if not stage else _next(_among(log.symbol, rules.opens[stage]))[place[-1] + 1]
         else:
             opens = rules.opens[stage] if order == "any" else rules.opens_from(stage)
-            reached = _next(among(log.symbol, opens))[start]
+            reached = _next(_among(log.symbol, opens))[start]
         place.append(np.where(reached < stop, reached, n))
     return list(np.sort(place, axis=0)) if order == "any" else place
 
 
-def _at_level(place: list[Integers], level: Integers) -> Integers:
+def _last_place(place: list[Integers], n_reached: Integers) -> Integers:
+    """Where each attempt reaches its last stage."""
     last = place[0]
     for stage, column in enumerate(place[1:], start=2):
-        last = np.where(level >= stage, column, last)
+        last = np.where(n_reached >= stage, column, last)
     return last
 
 
-def choose(found: Attempts, reentry: str) -> Attempts:
+def _choose(found: Attempts, reentry: str) -> Attempts:
     """Keep the attempts that count."""
     m = len(found.start)
     if reentry == "first" or not m:
         return found
     first = np.nonzero(is_first(found.who))[0]
     if reentry == "best":
-        score = found.level * m + np.arange(m - 1, -1, -1)
+        score = found.n_reached * m + np.arange(m - 1, -1, -1)
         chosen = m - 1 - np.maximum.reduceat(score, first) % m
     else:
         following = np.searchsorted(found.start, found.free)
@@ -340,19 +383,28 @@ def choose(found: Attempts, reentry: str) -> Attempts:
     return Attempts(place=[column[chosen] for column in found.place], **parts)
 
 
-def outcome(log: Log, rules: Rules, found: Attempts, belongs_to: str, n_before: int) -> Outcome:
-    """Read off the attempts what became of them."""
+def _outcome(log: Log, rules: Rules, found: Attempts, belongs_to: str, n_before: int) -> Outcome:
+    """Tell what became of each attempt."""
     time = np.append(log.time, _MISSING)
     step_time = np.array([time[column] for column in found.place]).T
     skipped, n_returns = _skips(log, rules, found) if rules.by_stage else (None, None)
-    row = found.start if belongs_to == "entry" else _at_level(found.place, found.level)
+    row = found.start if belongs_to == "entry" else _last_place(found.place, found.n_reached)
     group = None if log.group is None else log.group[row]
     entered = is_first(found.who)
     steps_before = np.append(0, np.cumsum(rules.opens_from(0)[log.symbol]))
     entry, who = found.start[entered], found.who[entered]
     n_before += int((steps_before[entry] - steps_before[log.bound[who]]).sum())
     return Outcome(
-        found.who, found.level, found.lost, found.matured, step_time, found.ended, group, skipped, n_returns, n_before
+        who=found.who,
+        n_reached=found.n_reached,
+        lost=found.lost,
+        matured=found.matured,
+        step_time=step_time,
+        ended=found.ended,
+        group=group,
+        skipped=skipped,
+        n_returns=n_returns,
+        n_before=n_before,
     )
 
 
@@ -361,10 +413,10 @@ def _skips(log: Log, rules: Rules, found: Attempts) -> tuple[Bools, Integers]:
     n, k = len(log.time), len(rules.opens)
     skipped = np.zeros((len(found.start), k), dtype=bool)
     n_returns = np.zeros((len(found.start), k), dtype=np.int64)
-    end = np.where(found.level == k, found.place[-1], found.stop)
+    end = np.where(found.n_reached == k, found.place[-1], found.stop)
     for stage in range(k - 1):
         beyond = found.place[stage + 1]
         skipped[:, stage] = (beyond < n) & (found.place[stage] == beyond)
-        so_far = np.append(0, np.cumsum(among(log.symbol, rules.opens[stage])))
+        so_far = np.append(0, np.cumsum(_among(log.symbol, rules.opens[stage])))
         n_returns[:, stage] = np.where(beyond < n, so_far[end] - so_far[np.minimum(beyond, end)], 0)
     return skipped, n_returns

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_fraction, as_text, read_json, require
+from crmvalue._core.checks import as_counts, as_fraction, as_text, require
 from crmvalue._core.comparisons import fisher_p, p_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, labelled
-from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -31,12 +31,25 @@ __all__ = [
     "TOP_MIDDLE_BOTTOM",
     "Funnel",
     "FunnelConversion",
+    "as_name",
     "as_names",
-    "conversion",
+    "funnel_conversion",
+    "share",
+    "share_interval",
+    "stage_columns",
+    "to_all_stages",
 ]
 
 _ORDER = "`funnel=` gives the order of stages that `counts` names"
-_FEW = 5  # below so many expected in a cell the normal approximation is not trusted
+_FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
+
+
+def as_name(name: str, value: object) -> str:
+    """Take a text that is not empty."""
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "not empty", text)
+    return text
 
 
 def as_names(name: str, value: Any) -> tuple[str, ...]:
@@ -52,9 +65,10 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:
     return names
 
 
-def _optional_names(name: str, value: Any) -> tuple[str, ...] | None:
+def _group_names(name: str, value: Any) -> tuple[str, ...]:
+    """Take the names of groups; a whole number stands for its digits."""
     if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return None if value is None else as_names(name, value)
+        return as_names(name, value)
     texts = [str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else item for item in value]
     return as_names(name, texts)
 
@@ -75,7 +89,7 @@ class Funnel:
     stages : list of str
         At least two different names, from entry to the last stage.
     name : str, default ""
-        What the funnel is called.
+        Name of the funnel.
 
     Examples
     --------
@@ -94,12 +108,12 @@ class Funnel:
 
     def to_json(self) -> str:
         """Write the funnel as JSON text."""
-        return json.dumps({"name": self.name, "stages": list(self.stages)}, ensure_ascii=False)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Funnel:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
 
 AIDA = Funnel(("attention", "interest", "desire", "action"), name="AIDA")
@@ -109,7 +123,10 @@ TOP_MIDDLE_BOTTOM = Funnel(("top", "middle", "bottom"), name="top, middle, botto
 MQL_SQL = Funnel(("MQL", "SQL"), name="MQL to SQL")
 
 
-def _counts(value: ArrayLike) -> Integers:
+def _counts(value: Any) -> Integers:
+    """Take counts of stages, or those that were checked already."""
+    if isinstance(value, Given):
+        return read_only(value)
     (counts,) = as_counts(counts=value)
     if counts.ndim not in {1, 2} or counts.shape[-1] < 2 or not counts.size:
         raise InputError("counts", "of shape (stages,) or (groups, stages), with at least two stages", counts.shape)
@@ -123,7 +140,7 @@ def _counts(value: ArrayLike) -> Integers:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class FunnelConversion:
-    """How many of those at each stage moved on, with its uncertainty.
+    """Share of prospects who move on from each stage, with intervals and tests.
 
     Parameters
     ----------
@@ -138,7 +155,7 @@ class FunnelConversion:
 
     Examples
     --------
-    >>> result = conversion([500, 300, 120], funnel=Funnel(["enquiry", "call", "presentation"]))
+    >>> result = funnel_conversion([500, 300, 120], funnel=Funnel(["enquiry", "call", "presentation"]))
     >>> result.step_conversion
     array([0.6, 0.4])
     >>> result.weakest_step
@@ -147,38 +164,33 @@ class FunnelConversion:
 
     counts: Integers = array_field(_counts)
     stages: tuple[str, ...] = attrs.field(converter=_stages)
-    groups: tuple[str, ...] | None = checked_field("groups", _optional_names, default=None)
+    groups: tuple[str, ...] | None = checked_field("groups", optional(_group_names), default=None)
     level: float = checked_field("level", as_fraction, default=0.95)
 
     def __attrs_post_init__(self) -> None:
         if len(self.stages) != self.counts.shape[-1]:
             raise InputError("counts", f"one for each of the {len(self.stages)} stages", self.counts.shape)
-        if (self.groups is not None) != (self.counts.ndim == 2):
-            raise InputError("groups", "given if and only if `counts` has a row for each group", self.groups)
-        if self.groups is not None and len(self.groups) != len(self.counts):
-            raise InputError("groups", f"one for each of the {len(self.counts)} rows of `counts`", self.groups)
+        _require_group_for_each_row("groups", self.groups, self.counts)
 
     @property
     def lost(self) -> Integers:
-        """Prospects that did not move on from each stage but the last."""
+        """Prospects who did not move on, for each stage but the last."""
         return self.counts[..., :-1] - self.counts[..., 1:]
 
     @property
     def step_conversion(self) -> Floats:
-        """Share of those at each stage who reached the next; NaN where nobody was at it."""
-        return _share(self.counts[..., 1:], self.counts[..., :-1])
+        """Share of prospects at each stage who reached the next stage; NaN where nobody reached the stage."""
+        return share(self.counts[..., 1:], self.counts[..., :-1])
 
     @property
     def step_interval(self) -> Interval:
-        """Wilson's interval for each step conversion; NaN where nobody was at the stage."""
-        n = self.counts[..., :-1]
-        low, high = proportion_interval(self.counts[..., 1:], np.maximum(n, 1), level=self.level)
-        return Interval(np.where(n > 0, low, np.nan), np.where(n > 0, high, np.nan))
+        """Wilson's interval for each step conversion; NaN where nobody reached the stage."""
+        return share_interval(self.counts[..., 1:], self.counts[..., :-1], self.level)
 
     @property
     def overall_conversion(self) -> FloatOrArray:
-        """Share of those at the first stage who reached the last, one for each group."""
-        return _share(self.counts[..., -1], self.counts[..., 0])[()]
+        """Share of prospects at the first stage who reached the last stage; one number for each group."""
+        return share(self.counts[..., -1], self.counts[..., 0])[()]
 
     @property
     def overall_interval(self) -> Interval:
@@ -187,23 +199,23 @@ class FunnelConversion:
 
     @property
     def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str], ...]:
-        """From which stage to which the smallest share moves on, the first of equals; one pair for each group."""
+        """Names of the two stages with the lowest step conversion, the first of equals; one pair for each group."""
         pairs = tuple((self.stages[k], self.stages[k + 1]) for k in self._weakest())
         return pairs[0] if self.groups is None else pairs
 
     @property
     def neighbour_p_value(self) -> Floats:
-        """Whether the weakest step converts like the step before and the step after it: two p-values, corrected.
+        """P-values of no difference between the weakest step and the step before it, and the step after it.
 
-        NaN where there is no such step or nobody was at it. With an expected count below 5 Fisher's exact test,
-        otherwise the two-proportion z test with a pooled variance. Each is multiplied by the number of pairs of
-        neighbours in all groups (Bonferroni), because the weakest step was picked from all.
+        NaN where there is no such step, or nobody reached it. The test is the two-proportion z test with a pooled
+        variance, or Fisher's exact test where an expected count is below 5. Each p-value is multiplied by the number
+        of pairs of neighbours in all groups (Bonferroni), because the weakest step was picked from all steps.
         """
         return self._tests().reshape(*self.counts.shape[:-1], 2)
 
     @property
     def is_weakest_beyond_chance(self) -> Any:
-        """Whether the weakest step differs from every neighbour it has, at the stated level; one for each group."""
+        """Whether the weakest step differs from each of its neighbours at the stated level; one for each group."""
         p = self.neighbour_p_value
         alpha = 1 - self.level
         differs = np.all(np.isnan(p) | (p < alpha), axis=-1) & np.any(~np.isnan(p), axis=-1)
@@ -211,7 +223,7 @@ class FunnelConversion:
 
     @property
     def conclusion(self) -> str:
-        """What may be concluded, a line for each group."""
+        """Overall conversion and the weakest step in words, one line for each group."""
         rows = np.atleast_2d(self.counts)
         low, high = (np.atleast_1d(end) for end in self.overall_interval)
         names = [""] if self.groups is None else [f"{group}: " for group in self.groups]
@@ -231,34 +243,28 @@ class FunnelConversion:
         Returns
         -------
         dict of str to ndarray
-            One row for each stage, of each group where there are groups; conversion is that to the next stage, NaN
-            at the last.
+            One row for each stage, within each group where there are groups. `step_conversion` leads to the next
+            stage; it is NaN at the last.
         """
         low, high = self.step_interval
         return stage_columns(
             self.stages,
             self.groups,
             n_reached=self.counts,
-            lost=_to_all_stages(self.lost, 0),
-            step_conversion=_to_all_stages(self.step_conversion, np.nan),
-            low=_to_all_stages(low, np.nan),
-            high=_to_all_stages(high, np.nan),
+            lost=to_all_stages(self.lost, 0),
+            step_conversion=to_all_stages(self.step_conversion, np.nan),
+            low=to_all_stages(low, np.nan),
+            high=to_all_stages(high, np.nan),
         )
 
     def to_json(self) -> str:
         """Write counts, names and level as JSON text."""
-        fields = {
-            "counts": self.counts.tolist(),
-            "stages": list(self.stages),
-            "groups": None if self.groups is None else list(self.groups),
-            "level": self.level,
-        }
-        return json.dumps(fields, ensure_ascii=False)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> FunnelConversion:
         """Read what :meth:`to_json` wrote."""
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _weakest(self) -> list[int]:
         rate = np.atleast_2d(self.step_conversion)
@@ -276,7 +282,7 @@ class FunnelConversion:
 
     def _about_weakest(self, row: Integers, k: int, p: Floats) -> str:
         if row[0] == row[-1]:
-            return "No step has lost anybody."
+            return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
         said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
         if np.isnan(p).all():
@@ -290,11 +296,11 @@ class FunnelConversion:
         return f"{said}: {' and '.join(parts)}."
 
 
-def conversion(
+def funnel_conversion(
     counts: ArrayLike,
     *,
     funnel: Funnel | Sequence[str] | None = None,
-    groups: Any = None,
+    by: Any = None,
     level: float = 0.95,
 ) -> FunnelConversion:
     r"""Conversion of each step and overall from the counts of the stages, and the weakest step.
@@ -302,13 +308,15 @@ def conversion(
     Parameters
     ----------
     counts : array_like of int or mapping
-        Prospects that reached each stage, shape (stages,), or (groups, stages) with `groups`; never growing from one
-        stage to the next, at least 1 at the first. Or the same by stage: a mapping or a column with an index of stages,
-        or a dataframe with a column for each stage and a row for each group.
+        Prospects who reached each stage, shape (stages,), or (groups, stages) with `by`. Counts never grow from one
+        stage to the next and are at least 1 at the first stage. Counts by name are taken too: a mapping or a column
+        with an index of stages, or a dataframe with a column for each stage and a row for each group.
     funnel : Funnel or list of str, optional
-        Names of the stages, and their order where `counts` has names too; "stage 1", "stage 2", ... without either.
-    groups : list of str, optional
-        Names of the rows, such as sources or managers; of a dataframe its index, where that holds names.
+        Names of the stages, and their order where `counts` has names too. The default names are those of `counts`, or
+        "stage 1", "stage 2" and so on.
+    by : list of str, optional
+        Name of each row of `counts`, such as sources or managers. The default for a dataframe is its index, where that
+        holds names.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
 
@@ -328,14 +336,14 @@ def conversion(
 
     Notes
     -----
-    All prospects are taken as finished: those still under way count as lost. Steps follow one another with
-    :math:`n_{k+1}` of :math:`n_k` moving on; given :math:`n_k` that is a binomial count, so neighbouring steps can be
-    compared as independent proportions. The two tests of the weakest step are corrected for all pairs of neighbours in
-    all groups, whichever step turns out to be the weakest.
+    All prospects are taken as finished: prospects still on the way count as lost. Of :math:`n_k` prospects at a stage,
+    :math:`n_{k+1}` move on. Given :math:`n_k`, that is a binomial count, so neighbouring steps are compared as
+    independent proportions. Any step may turn out to be the weakest, so its two tests are corrected for all pairs of
+    neighbours in all groups.
 
     Examples
     --------
-    >>> result = conversion([500, 300, 120])
+    >>> result = funnel_conversion([500, 300, 120])
     >>> result.step_conversion, round(float(result.overall_conversion), 2)
     (array([0.6, 0.4]), 0.24)
     >>> print(result.conclusion)
@@ -343,10 +351,19 @@ def conversion(
     """  # noqa: E501 - the conclusion is one line
     if funnel is not None and not isinstance(funnel, Funnel):
         funnel = Funnel(funnel)
-    funnel, groups, counts = _by_stage(funnel, groups, counts)
+    funnel, groups, counts = _by_stage(funnel, by, counts)
     checked = _counts(counts)
+    names = None if groups is None else _group_names("by", groups)
+    _require_group_for_each_row("by", names, checked)
     stages = funnel.stages if funnel is not None else tuple(f"stage {k + 1}" for k in range(checked.shape[-1]))
-    return FunnelConversion(counts=checked, stages=stages, groups=groups, level=level)
+    return FunnelConversion(counts=hand_over(checked), stages=stages, groups=names, level=level)
+
+
+def _require_group_for_each_row(name: str, groups: tuple[str, ...] | None, counts: Integers) -> None:
+    if (groups is not None) != (counts.ndim == 2):
+        raise InputError(name, "given if and only if `counts` has a row for each group", groups)
+    if groups is not None and len(groups) != len(counts):
+        raise InputError(name, f"one for each of the {len(counts)} rows of `counts`", groups)
 
 
 def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:
@@ -373,9 +390,16 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
         ) from error
 
 
-def _share(part: Integers, whole: Integers) -> Floats:
-    share: Floats = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
-    return share
+def share(part: Integers | Floats, whole: Integers) -> Floats:
+    """Divide counts; NaN where the whole is 0."""
+    shares: Floats = np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    return shares
+
+
+def share_interval(part: Integers, whole: Integers, level: float) -> Interval:
+    """Wilson's interval for each share; NaN where the whole is 0."""
+    low, high = proportion_interval(part, np.maximum(whole, 1), level=level)
+    return Interval(np.where(whole > 0, low, np.nan), np.where(whole > 0, high, np.nan))
 
 
 def _two_proportions(row: Integers, one: int, other: int) -> float:
@@ -386,21 +410,20 @@ def _two_proportions(row: Integers, one: int, other: int) -> float:
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     if expected.min() < _FEW:
         return fisher_p(int(row[one + 1]), int(row[one]), int(row[other + 1]), int(row[other]))
-    if expected.min() == 0:  # all moved on, or none did, in both
-        return 1.0
     return float(stats.chi2_contingency(table, correction=False).pvalue)
 
 
 def stage_columns(
     stages: tuple[str, ...], groups: tuple[Any, ...] | None, **tables: npt.NDArray[Any]
 ) -> dict[str, npt.NDArray[Any]]:
-    """Columns of a table with one row for each stage, of each group where there are groups."""
+    """Columns of a table with one row for each stage, within each group where there are groups."""
     k = 1 if groups is None else len(groups)
     columns = {} if groups is None else {"group": np.repeat(np.array(groups), len(stages))}
     columns["stage"] = np.tile(np.array(stages), k)
     return columns | {name: table.ravel() for name, table in tables.items()}
 
 
-def _to_all_stages(steps: Any, last: float) -> npt.NDArray[Any]:
+def to_all_stages(steps: Any, last: float) -> npt.NDArray[Any]:
+    """Append the value of the last stage, which has no step, to what each step has."""
     steps = np.asarray(steps)
     return np.concatenate((steps, np.full((*steps.shape[:-1], 1), last, dtype=steps.dtype)), axis=-1)

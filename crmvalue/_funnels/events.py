@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
 import numpy as np
@@ -19,23 +19,23 @@ from crmvalue._core.checks import (
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._funnels.attempts import (
+    Options,
     Rows,
-    are_distinct,
-    choose,
+    all_attempts,
     first_attempts,
-    follow,
     is_first,
     near_first_entry,
-    outcome,
-    sorted_log,
+    takes_first_in_order,
 )
-from crmvalue._funnels.counts import FunnelConversion, stage_columns
-from crmvalue._funnels.steps import as_window, read_steps, rules_for
+from crmvalue._funnels.counts import FunnelConversion, share, stage_columns, to_all_stages
+from crmvalue._funnels.steps import DAY, as_window, read_steps, rules_for
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._funnels.attempts import Outcome
+    from crmvalue._funnels.steps import Rules, Steps
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -46,19 +46,19 @@ Order: TypeAlias = Literal["ordered", "strict", "any", "stages"]
 Reentry: TypeAlias = Literal["first", "best", "every"]
 Ties: TypeAlias = Literal["steps", "row", "error"]
 BelongsTo: TypeAlias = Literal["entry", "last"]
+Absent: TypeAlias = Literal["error", "allow"]
 
-_DAY = 86_400_000_000  # microseconds
-_UNITS = {"D": _DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
+_UNITS = {"D": DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
 
 
-def _optional(value: ArrayLike | None) -> Any:
+def _array_or_none(value: ArrayLike | None) -> npt.NDArray[Any] | None:
     return None if value is None else read_only(value)
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class EventFunnel:
-    """Every attempt to pass a funnel, and the counts of its stages.
+    """All attempts to pass a funnel, and the counts of its stages.
 
     Counts and rates have the shape (stages,), or (groups, stages) with groups; steps are one fewer than stages.
 
@@ -67,39 +67,40 @@ class EventFunnel:
     stages : tuple of str
         Names of the stages; "1 of 3 steps" and so on where steps may come in any order.
     customer : ndarray
-        Whose attempt, one element per attempt, ascending by customer and entry.
-    level : ndarray of int
-        Stages reached, 1 to the number of stages.
+        Customer of each attempt. Attempts ascend by customer and entry.
+    n_reached : ndarray of int
+        How many stages each attempt reached, from 1 to the number of stages.
     is_lost : ndarray of bool
-        Over without the last stage: the window has passed, an excluded event came, or strict order was broken.
+        Whether the attempt ended before the last stage: the window passed, an excluded event came, or strict order was
+        broken.
     is_matured : ndarray of bool
-        Whether the window had passed by `as_of`, whatever became of the attempt; False without a window.
+        Whether the window had passed by `as_of`, whether the attempt converted or not; False without a window.
     step_time : ndarray of datetime64
-        When each stage was reached, shape (attempts, stages); NaT where it was not.
+        When each stage was reached, shape (attempts, stages); NaT for a stage that was not reached.
     ended_at : ndarray of datetime64
         When the attempt converted or was lost; `as_of` while it is open.
     as_of : datetime64
         When the log ends.
     window : float or None
-        Days from the first step within which the last must come.
+        Longest time from the first step to the last [days].
     groups : tuple or None
         Distinct values of `by` that attempts belong to, ascending; None without `by`.
     group : ndarray of int or None
         Position of each attempt's value among `groups`.
     skipped : ndarray of bool or None
-        With order "stages": stages passed over, shape (attempts, stages).
+        With order "stages": whether the attempt skipped each stage, shape (attempts, stages).
     n_returns : ndarray of int or None
-        With order "stages": signals of a stage after a later one was reached, shape (attempts, stages).
+        With order "stages": signals of each stage after a later stage was reached, shape (attempts, stages).
     n_customers : int
         Customers with an event by `as_of`.
     n_without_entry : int
-        Those of them with no attempt.
+        Customers among them without an attempt.
     n_before_entry : int
-        Events of steps before the entry of their customer's first attempt that counts: they count for nothing.
+        Events of steps that came before the customer's first attempt that counts. They are ignored.
     n_other : int
         Events by `as_of` that the funnel does not name.
     n_later : int
-        Events after `as_of`, left out.
+        Events after `as_of`. They are ignored.
 
     Examples
     --------
@@ -117,7 +118,7 @@ class EventFunnel:
 
     stages: tuple[str, ...]
     customer: npt.NDArray[Any] = array_field()
-    level: Integers = array_field()
+    n_reached: Integers = array_field()
     is_lost: Bools = array_field()
     is_matured: Bools = array_field()
     step_time: Dates = array_field()
@@ -125,9 +126,9 @@ class EventFunnel:
     as_of: np.datetime64
     window: float | None = None
     groups: tuple[Any, ...] | None = None
-    group: Integers | None = array_field(_optional, default=None)
-    skipped: Bools | None = array_field(_optional, default=None)
-    n_returns: Integers | None = array_field(_optional, default=None)
+    group: Integers | None = array_field(_array_or_none, default=None)
+    skipped: Bools | None = array_field(_array_or_none, default=None)
+    n_returns: Integers | None = array_field(_array_or_none, default=None)
     n_customers: int
     n_without_entry: int
     n_before_entry: int
@@ -136,13 +137,14 @@ class EventFunnel:
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        for name in ("level", "is_lost", "is_matured", "step_time", "ended_at", "group", "skipped", "n_returns"):
+        for name in ("n_reached", "is_lost", "is_matured", "step_time", "ended_at", "group", "skipped", "n_returns"):
             column = getattr(self, name)
             if column is not None and len(column) != n:
                 raise InputError(name, f"one for each of the {n} attempts", len(column))
         if self.step_time.shape != (n, len(self.stages)):
             raise InputError("step_time", f"of shape ({n}, {len(self.stages)})", self.step_time.shape)
-        require((self.level >= 1) & (self.level <= len(self.stages)), "level", self.level, "a number of stages")
+        fits = (self.n_reached >= 1) & (self.n_reached <= len(self.stages))
+        require(fits, "n_reached", self.n_reached, f"from 1 to {len(self.stages)} stages")
         if (self.group is None) != (self.groups is None):
             raise InputError("group", "given if and only if `groups` is", self.group)
 
@@ -157,46 +159,46 @@ class EventFunnel:
 
     @property
     def converted(self) -> Integers:
-        """Of those, how many reached the next stage; at the last stage all, for they have passed the funnel."""
+        """Attempts that reached the stage after each stage; at the last stage, all that reached it."""
         return _moved_on(self.entered)
 
     @property
     def lost(self) -> Integers:
-        """Of those, how many are over without having reached the next stage."""
+        """Attempts that ended at each stage without the next."""
         return self._stopped(self.is_lost)
 
     @property
     def open(self) -> Integers:
-        """Of those, how many may still reach the next stage."""
+        """Attempts at each stage that may still reach the next."""
         return self._stopped(~self.is_lost)
 
     @property
     def matured(self) -> Integers:
-        """Attempts whose window is over that reached each stage: what conversion may be read from."""
+        """Attempts that reached each stage, among those whose window is over: the basis of conversion."""
         return self._reached(self.is_matured)
 
     @property
     def step_conversion(self) -> Floats:
-        """Share of the matured attempts at each stage that reached the next; NaN where there is none."""
+        """Share of the matured attempts at each stage that reached the next; NaN without such attempts."""
         return _step_share(self.matured)
 
     @property
     def overall_conversion(self) -> FloatOrArray:
-        """Share of the matured attempts that passed the funnel; NaN where there is none."""
+        """Share of the matured attempts that reached the last stage; NaN without such attempts."""
         return _overall_share(self.matured)
 
     @property
     def naive_step_conversion(self) -> Floats:
-        """Share of all attempts at each stage that have reached the next so far, as if the open ones were lost."""
+        """Share of all attempts at each stage that reached the next so far; open attempts count as lost."""
         return _step_share(self.entered)
 
     @property
     def naive_overall_conversion(self) -> FloatOrArray:
-        """Share of all attempts that have passed the funnel so far, as if the open ones were lost."""
+        """Share of all attempts that reached the last stage so far; open attempts count as lost."""
         return _overall_share(self.entered)
 
-    def conversion(self, *, level: float = 0.95) -> FunnelConversion:
-        """Conversion of the matured attempts with its intervals; every group needs at least one.
+    def funnel_conversion(self, *, level: float = 0.95) -> FunnelConversion:
+        """Conversion of the matured attempts with its intervals; every group needs a matured attempt.
 
         Parameters
         ----------
@@ -206,21 +208,22 @@ class EventFunnel:
         Returns
         -------
         FunnelConversion
-            Conversion of each step and overall, of each group where there are groups.
+            Conversion of each step and overall, for each group where there are groups.
 
         Raises
         ------
         InputError
-            If no window is given, or no attempt of a group has its window over by `as_of`.
+            If there is no window, or a group has no attempt whose window is over by `as_of`.
         """
         if self.window is None:
             rule = "given to `funnel_from_events` for conversion with intervals"
-            raise InputError("window", rule, None, hint="conversion(result.entered) counts the open ones as lost")
+            hint = "funnel_conversion(result.entered) counts open attempts as lost"
+            raise InputError("window", rule, None, hint=hint)
         empty = np.nonzero(np.atleast_2d(self.matured)[:, 0] == 0)[0].tolist()
         if empty:
             who = "all" if self.groups is None else ", ".join(str(self.groups[g]) for g in empty)
-            hint = "a later `as_of`, or `of_group` for the others"
-            raise InputError("window", "over by `as_of` for an attempt of every group", who, hint=hint)
+            hint = "give a later `as_of`, or take the other groups one by one with `of_group`"
+            raise InputError("window", "over by `as_of` for at least one attempt of every group", who, hint=hint)
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
         return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)
 
@@ -230,11 +233,9 @@ class EventFunnel:
         Returns
         -------
         dict of str to ndarray
-            One row for each stage, of each group where there are groups; conversion is that of the matured to the next
-            stage, NaN at the last.
+            One row for each stage, within each group where there are groups. `step_conversion` is that of the matured
+            attempts to the next stage; it is NaN at the last.
         """
-        steps = self.step_conversion
-        last = np.full((*steps.shape[:-1], 1), np.nan)
         return stage_columns(
             self.stages,
             self.groups,
@@ -243,11 +244,11 @@ class EventFunnel:
             lost=self.lost,
             open=self.open,
             matured=self.matured,
-            step_conversion=np.concatenate((steps, last), axis=-1),
+            step_conversion=to_all_stages(self.step_conversion, np.nan),
         )
 
     def of_group(self, group: Any) -> EventFunnel:
-        """Give the attempts of one group alone, such as for :func:`time_in_stage`.
+        """Give the attempts of one group, for instance for :func:`time_in_stage`.
 
         Parameters
         ----------
@@ -257,8 +258,8 @@ class EventFunnel:
         Returns
         -------
         EventFunnel
-            Its attempts, without groups. Of what is counted in customers and events only `n_customers` is kept, as
-            those with an attempt.
+            The attempts of the group, without groups. `n_customers` counts the customers with such an attempt; the
+            other counts of customers and events are 0.
 
         Raises
         ------
@@ -268,7 +269,7 @@ class EventFunnel:
         if self.groups is None or self.group is None or group not in self.groups:
             raise InputError("group", f"one of {self.groups}", group)
         rows = np.nonzero(self.group == self.groups.index(group))[0]
-        columns = ("customer", "level", "is_lost", "is_matured", "step_time", "ended_at", "skipped", "n_returns")
+        columns = ("customer", "n_reached", "is_lost", "is_matured", "step_time", "ended_at", "skipped", "n_returns")
         kept: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in columns
         }
@@ -278,8 +279,8 @@ class EventFunnel:
 
     @property
     def conclusion(self) -> str:
-        """What the log says of all attempts together, and of each group."""
-        n, won, lost = len(self), int((self.level == len(self.stages)).sum()), int(self.is_lost.sum())
+        """How all attempts ended, and what share converts; with groups, a line for each."""
+        n, won, lost = len(self), int((self.n_reached == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
             f"By {_plain_time(self.as_of)} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
             f"{lost} are lost, {n - won - lost} still open."
@@ -287,7 +288,7 @@ class EventFunnel:
         if self.n_later:
             text += f" {self.n_later} events came after that moment and are left out."
         if self.window is None:
-            return f"{text} Without a window nobody is ever late, so what share will convert cannot be read from them."
+            return f"{text} Without a window, attempts may stay open for ever, so the final conversion is not known."
         if self.groups is None:
             return f"{text} {self._about_matured(self.matured)}"
         lines = [f"{group}: {self._about_matured(row)}" for group, row in zip(self.groups, self.matured, strict=True)]
@@ -295,27 +296,28 @@ class EventFunnel:
 
     def _about_matured(self, reached: Integers) -> str:
         if not reached[0]:
-            return "No window is over, so what share will convert cannot be read from them yet."
-        share = np.asarray(_step_share(reached))
-        k = int(np.nanargmin(share))
+            return "No window is over yet, so the final conversion is not known."
+        step = _step_share(reached)
+        k = int(np.nanargmin(step))
         return (
-            f"Of the {reached[0]} whose window is over {reached[-1] / reached[0]:.1%} converted; the weakest step is "
-            f"{self.stages[k]} to {self.stages[k + 1]} ({share[k]:.1%})."
+            f"Of the {reached[0]} attempts whose window is over, {reached[-1] / reached[0]:.1%} converted; the weakest "
+            f"step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:.1%})."
         )
 
     def _reached(self, which: Any) -> Integers:
-        return np.cumsum(self._at_level(which)[..., ::-1], axis=-1)[..., ::-1]
+        return np.cumsum(self._at_last_stage(which)[..., ::-1], axis=-1)[..., ::-1]
 
     def _stopped(self, which: Bools) -> Integers:
-        counts = self._at_level(which)
+        counts = self._at_last_stage(which)
         counts[..., -1] = 0
         return counts
 
-    def _at_level(self, which: Any) -> Integers:
+    def _at_last_stage(self, which: Any) -> Integers:
+        """Count attempts by the last stage that they reached."""
         k = len(self.stages)
         if self.group is None or self.groups is None:
-            return np.bincount(self.level[which] - 1, minlength=k)
-        cell = self.group[which] * k + self.level[which] - 1
+            return np.bincount(self.n_reached[which] - 1, minlength=k)
+        cell = self.group[which] * k + self.n_reached[which] - 1
         return np.bincount(cell, minlength=k * len(self.groups)).reshape(len(self.groups), k)
 
 
@@ -333,79 +335,79 @@ def funnel_from_events(
     ties: Ties = "steps",
     by: ArrayLike | None = None,
     belongs_to: BelongsTo = "entry",
-    absent: Literal["error", "allow"] = "error",
+    absent: Absent = "error",
 ) -> EventFunnel:
     r"""Follow customers through the steps of a funnel, and keep converted, lost and open apart.
 
     Parameters
     ----------
     customer : array_like
-        Whose event, whole numbers or text, one element per event, in any order.
+        Customer of each event, whole numbers or text, shape (events,), in any order.
     event : array_like
-        What happened, whole numbers or text.
+        Name of each event, whole numbers or text.
     time : array_like
-        When.
+        Time of each event.
     steps : Funnel, list or mapping
-        The steps in order. Of a Funnel each stage is the event of its name. In a list each element is an event, or a
-        list of events any of which will do. A mapping gives such an element for each name of a stage.
+        The steps in order. In a Funnel, the name of each stage is its event. In a list, each element is an event, or a
+        list of events of which one is enough. A mapping gives such an element for the name of each stage.
     as_of : date_like
         When the log ends; a date is its midnight. Later events are left out and counted.
     window : float or timedelta, optional
-        Longest time from the first step to the last, both ends in [days]. Without it nothing is ever lost but by
+        Longest time from the first step to the last, both ends in [days]. Without it, an attempt is lost only by
         `exclude` or strict order.
     order : {"ordered", "strict", "any", "stages"}, default "ordered"
-        "ordered": the steps in their order, whatever happens between. "strict": nothing else in the log between them,
-        also no event that the funnel does not name; what comes between ends the attempt. "any": all steps in any order,
-        the first event of any of them is the entry, and the level is the number of steps seen. "stages": a signal
-        opens its stage and all before it, so that the entry is any signal; stages passed over and signals of an
-        earlier stage than the one reached are recorded. In the last two an event may belong to one step only.
+        "ordered": the steps come in their order, with any events between. "strict": no event may come between the
+        steps, not even one that the funnel does not name; such an event ends the attempt. "any": the steps come in any
+        order. The first event of any step is the entry, and `n_reached` counts the steps seen. "stages": an event of a
+        stage opens this stage and all stages before it, so any of them is an entry. Skipped stages and later events of
+        earlier stages are recorded. With "any" and "stages", an event belongs to one step only.
     reentry : {"first", "best", "every"}, default "first"
-        Which attempts count. "first": the one from the customer's first entry. "best": of all entries the one that
-        gets furthest, the earliest of equals. "every": each entry that begins after the last attempt is over; an
-        attempt without a window is over only by conversion, `exclude` or strict order.
+        Which attempts count. "first": the attempt from the customer's first entry. "best": the attempt of each customer
+        that gets furthest, the earliest of equals. "every": each entry after the end of the last attempt. Without a
+        window, only conversion, `exclude` or strict order ends an attempt.
     exclude : list, optional
         Events that end an attempt.
     ties : {"steps", "row", "error"}, default "steps"
-        Events of one customer at one moment: "steps" takes them in the order of the steps, other events before and
-        excluded ones after, so that the order of rows does not matter and a day's events can all count; "row" as the
-        rows stand; "error" raises.
+        Which of a customer's events at one moment comes first. "steps": in the order of the steps, after all other
+        events and before excluded ones. The order of rows then does not matter, and all events of a day can count.
+        "row": in the order of the rows. "error": such events raise.
     by : array_like, optional
-        A value per event to break down by, such as a source, a manager, a product or a period: text, whole numbers or
-        numpy's dates (``time.astype("datetime64[M]")``), which become text. Two at once are one text of both. It may be
-        missing where it is not read, as on all rows but the entries.
+        A value of each event to break down by, such as a source, a manager, a product or a period: text, whole numbers
+        or numpy's dates (``time.astype("datetime64[M]")``), which become text. To break down by two columns, join them
+        to one text. Values may be missing where they are not read, such as in all rows but the entries.
     belongs_to : {"entry", "last"}, default "entry"
-        Whether an attempt belongs to the value at its entry or at the last step it reached.
+        Which event gives an attempt its value of `by`: the entry, or the last step it reached.
     absent : {"error", "allow"}, default "error"
-        Whether an event that `steps` or `exclude` name and the log lacks is an error (it may be misspelt) or simply
-        did not happen yet.
+        What to do about an event that `steps` or `exclude` name and the log does not have. "error": raise, because it
+        may be misspelt. "allow": it has not happened yet.
 
     Returns
     -------
     EventFunnel
-        The attempts, and per stage those who entered, converted, were lost and are open.
+        The attempts, and how many of them entered, converted, were lost and are open at each stage.
 
     Raises
     ------
     InputError
-        If columns differ in length, hold missing values, `window` is not in (0, 1,000,000] days, an event is unknown,
-        belongs to steps and `exclude`, or two events tie where `ties` is "error".
+        If columns differ in length or hold missing values, `window` is not in (0, 1,000,000] days, an event is unknown
+        or stands in both `steps` and `exclude`, or two events tie where `ties` is "error".
 
     See Also
     --------
-    conversion : From counts.
+    funnel_conversion : From counts.
     time_in_stage : How long each step takes.
 
     Notes
     -----
-    One event never satisfies two steps. From a given entry the earliest event of each step is taken, which reaches the
-    furthest that can be reached. Entered = converted + lost + open at every stage.
+    One event never satisfies two steps. Each attempt takes the earliest event of each step, and so gets as far as it
+    can. Entered = converted + lost + open at every stage.
 
-    `step_conversion` and `overall_conversion` are read from the attempts whose window has passed by `as_of` only.
-    Among young ones those who convert fast are known and those who never will are not, so that neither leaving out the
-    open ones nor counting them as lost (`naive_step_conversion`) gives the share that will convert.
+    `step_conversion` and `overall_conversion` use only the attempts whose window has passed by `as_of`. Among younger
+    attempts, the fast conversions are known already and the slow ones are not. Leaving out the open attempts therefore
+    shows too high a conversion; counting them as lost (`naive_step_conversion`) shows too low a one.
 
-    The first attempts through steps in order, each step with events of its own, take one pass for each step, :math:`O(n
-    K)`. Otherwise the events are sorted once by customer and time before it.
+    First attempts through ordered steps with different events take one pass for each step, :math:`O(n K)`. In all other
+    cases the events are first sorted by customer and time.
 
     Examples
     --------
@@ -418,67 +420,18 @@ def funnel_from_events(
     >>> result.step_conversion, result.naive_step_conversion.round(2)
     (array([1. , 0.5]), array([0.67, 0.5 ]))
     """
-    for name, value, choices in (
-        ("order", order, Order),
-        ("reentry", reentry, Reentry),
-        ("ties", ties, Ties),
-        ("belongs_to", belongs_to, BelongsTo),
-        ("absent", absent, Literal["error", "allow"]),
-    ):
-        require_choice(name, value, get_args(choices))
-    stages, wanted = read_steps(steps)
-    end = as_time("as_of", as_of)
-    length = as_window("window", window)
-    ids, who = encode_customers("customer", customer)
-    names, code = encode_customers("event", event)
-    moment, latest = _read_times(time)
-    groups, group = (None, None) if by is None else _encode_groups(by)
-    require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
-    rules = rules_for(wanted, exclude, names, order=order, allow_absent=absent == "allow")
-    if order == "any":
-        stages = tuple(f"{k + 1} of {len(stages)} steps" for k in range(len(stages)))
-
-    symbol = rules.symbol.take(code)
-    named, n_later, n_customers = symbol > 0, 0, len(ids)
-    counts = named if order != "strict" else np.ones(len(named), dtype=bool)
-    n_other = len(named) - int(np.count_nonzero(named))
-    if latest > end:
-        known: Bools = np.asarray(moment <= end)
-        n_later = len(known) - int(np.count_nonzero(known))
-        n_customers = int(np.count_nonzero(np.bincount(who[known], minlength=len(ids))))
-        n_other = int(np.count_nonzero(known & ~named))
-        counts = counts & known
-    rows = np.nonzero(counts)[0]
-    events = Rows(
-        who[rows],
-        _microseconds(moment, rows),
-        symbol[rows],
-        None if group is None else group[rows],
-        len(ids),
-    )
-    del who, code, moment, symbol, named, counts, rows, group
-    until = int(end.view(np.int64))
-    if (order, reentry, ties) == ("ordered", "first", "steps") and are_distinct(rules):
-        found = first_attempts(events, rules, length, until, order, belongs_to)
-    else:
-        n_before = 0
-        if reentry == "first" and ties != "error":
-            events, _, n_before = near_first_entry(events, rules, length, order)
-        log = sorted_log(events, ties)
-        attempts = choose(follow(log, rules, length, until, order, reentry), reentry)
-        found = outcome(log, rules, attempts, belongs_to, n_before)
-    group = found.group
-    if groups is not None and group is not None:
-        unknown = np.nonzero(group == len(groups))[0]
-        if len(unknown):
-            where = "entry" if belongs_to == "entry" else "last step"
-            rule, first = f"known at the {where} of every attempt", ids[found.who[unknown[0]]]
-            raise InputError("by", rule, f"nothing for customer {first}", count=len(unknown))
-        occurring, group = np.unique(group, return_inverse=True)
-        groups = groups[occurring]
+    options = _read_options(order, reentry, ties, belongs_to, window, as_of)
+    require_choice("absent", absent, get_args(Absent))
+    funnel = read_steps(steps, exclude, order)
+    events, log = _read_events(customer, event, time, by, funnel, options, allow_absent=absent == "allow")
+    if reentry == "first" and ties != "error":
+        events = near_first_entry(events, log.rules, options)
+    follow = first_attempts if takes_first_in_order(log.rules, options) else all_attempts
+    found = follow(events, log.rules, options)
+    groups, group = _groups_of_attempts(found, log, belongs_to)
     return EventFunnel(
-        customer=hand_over(ids[found.who]),
-        level=hand_over(found.level),
+        customer=hand_over(log.ids[found.who]),
+        n_reached=hand_over(found.n_reached),
         is_lost=hand_over(found.lost),
         is_matured=hand_over(found.matured),
         step_time=hand_over(found.step_time.view("datetime64[us]")),
@@ -487,15 +440,114 @@ def funnel_from_events(
         skipped=None if found.skipped is None else hand_over(found.skipped),
         n_returns=None if found.n_returns is None else hand_over(found.n_returns),
         n_before_entry=found.n_before,
-        stages=stages,
-        groups=None if groups is None else tuple(groups.tolist()),
-        as_of=end,
-        window=None if length is None else length / _DAY,
-        n_customers=n_customers,
-        n_without_entry=n_customers - int(np.count_nonzero(is_first(found.who))),
-        n_other=n_other,
-        n_later=n_later,
+        stages=funnel.stages,
+        groups=groups,
+        as_of=_as_datetime(options.as_of),
+        window=None if options.window is None else options.window / DAY,
+        n_customers=log.n_customers,
+        n_without_entry=log.n_customers - int(np.count_nonzero(is_first(found.who))),
+        n_other=log.n_other,
+        n_later=log.n_later,
     )
+
+
+class _Log(NamedTuple):
+    """What is known of a log beside its events."""
+
+    ids: npt.NDArray[Any]
+    groups: npt.NDArray[Any] | None
+    rules: Rules
+    n_customers: int
+    n_other: int
+    n_later: int
+
+
+class _Columns(NamedTuple):
+    """The columns of a log, checked and encoded."""
+
+    ids: npt.NDArray[Any]
+    who: Integers
+    names: npt.NDArray[Any]
+    code: Integers
+    moment: Dates
+    latest: np.datetime64
+    groups: npt.NDArray[Any] | None
+    group: Integers | None
+
+
+def _read_options(order: str, reentry: str, ties: str, belongs_to: str, window: Any, as_of: ArrayLike) -> Options:
+    require_choice("order", order, get_args(Order))
+    require_choice("reentry", reentry, get_args(Reentry))
+    require_choice("ties", ties, get_args(Ties))
+    require_choice("belongs_to", belongs_to, get_args(BelongsTo))
+    end = int(as_time("as_of", as_of).view(np.int64))
+    return Options(order, reentry, ties, belongs_to, as_window("window", window), end)
+
+
+def _read_events(
+    customer: ArrayLike,
+    event: ArrayLike,
+    time: ArrayLike,
+    by: ArrayLike | None,
+    steps: Steps,
+    options: Options,
+    *,
+    allow_absent: bool,
+) -> tuple[Rows, _Log]:
+    """Keep the events that may count; the encoded columns, which are large, end here."""
+    columns = _read_columns(customer, event, time, by)
+    rules = rules_for(steps, columns.names, allow_absent=allow_absent)
+    return _events_that_count(columns, rules, options)
+
+
+def _read_columns(customer: ArrayLike, event: ArrayLike, time: ArrayLike, by: ArrayLike | None) -> _Columns:
+    ids, who = encode_customers("customer", customer)
+    names, code = encode_customers("event", event)
+    moment, latest = _read_times(time)
+    groups, group = (None, None) if by is None else _encode_groups(by)
+    require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
+    return _Columns(ids, who, names, code, moment, latest, groups, group)
+
+
+def _events_that_count(log: _Columns, rules: Rules, options: Options) -> tuple[Rows, _Log]:
+    """Drop later events, and, except for strict order, those that the funnel does not name."""
+    end = _as_datetime(options.as_of)
+    symbol = rules.symbol.take(log.code)
+    named, n_later, n_customers = symbol > 0, 0, len(log.ids)
+    counts = np.ones(len(named), dtype=bool) if options.order == "strict" else named
+    n_other = len(named) - int(np.count_nonzero(named))
+    if log.latest > end:
+        known: Bools = np.asarray(log.moment <= end)
+        n_later = len(known) - int(np.count_nonzero(known))
+        n_customers = int(np.count_nonzero(np.bincount(log.who[known], minlength=len(log.ids))))
+        n_other = int(np.count_nonzero(known & ~named))
+        counts = counts & known
+    rows = np.nonzero(counts)[0]
+    events = Rows(
+        who=log.who[rows],
+        time=_microseconds(log.moment, rows),
+        symbol=symbol[rows],
+        group=None if log.group is None else log.group[rows],
+        n_customers=len(log.ids),
+    )
+    return events, _Log(log.ids, log.groups, rules, n_customers, n_other, n_later)
+
+
+def _groups_of_attempts(found: Outcome, log: _Log, belongs_to: str) -> tuple[tuple[Any, ...] | None, Integers | None]:
+    """Give the groups that attempts belong to, and the place of each attempt's among them."""
+    if log.groups is None or found.group is None:
+        return None, None
+    unknown = np.nonzero(found.group == len(log.groups))[0]
+    if len(unknown):
+        where = "entry" if belongs_to == "entry" else "last step"
+        rule, first = f"known at the {where} of every attempt", log.ids[found.who[unknown[0]]]
+        raise InputError("by", rule, f"nothing for customer {first}", count=len(unknown))
+    occurring, group = np.unique(found.group, return_inverse=True)
+    return tuple(log.groups[occurring].tolist()), group
+
+
+def _as_datetime(microseconds: int) -> np.datetime64:
+    return np.datetime64(microseconds, "us")
 
 
 def _plain_time(moment: np.datetime64) -> str:
@@ -509,19 +561,15 @@ def _moved_on(reached: Integers) -> Integers:
 
 
 def _step_share(reached: Integers) -> Floats:
-    n = reached[..., :-1]
-    share: Floats = np.divide(reached[..., 1:], n, out=np.full(n.shape, np.nan), where=n > 0)
-    return share
+    return share(reached[..., 1:], reached[..., :-1])
 
 
 def _overall_share(reached: Integers) -> FloatOrArray:
-    n = reached[..., 0]
-    share: FloatOrArray = np.divide(reached[..., -1], n, out=np.full(n.shape, np.nan), where=n > 0)[()]
-    return share
+    return share(reached[..., -1], reached[..., 0])[()]
 
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
-    """Give distinct groups and the place of each row's; a period or a day that numpy holds as a date by its text."""
+    """Give distinct groups, and the place of each row's group among them; dates of numpy become text."""
     column, _ = to_array("by", by, "text or whole numbers", as_objects=not hasattr(by, "dtype"))
     if column.ndim != 1:
         raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
@@ -542,13 +590,13 @@ def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     if not missing.any() or missing.all():
         return encode_customers("by", column if column.dtype.kind != "O" else column.tolist())
     groups, found = encode_customers("by", column[~missing].tolist())
-    code = np.full(len(column), len(groups))  # after all groups, so that at one moment a known one comes first
+    code = np.full(len(column), len(groups))  # after all groups, so that a known group wins a tie
     code[~missing] = found
     return groups, code
 
 
 def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:
-    """Check times, and give the last; a column of points in time needs no copy of another unit."""
+    """Check times, and find the last one; a column of datetime64 is not copied to another unit."""
     if type(time) is np.ndarray and time.ndim == 1 and time.dtype.kind == "M" and len(time):
         unit, step = np.datetime_data(time.dtype)
         if unit in _UNITS and step == 1 and time.dtype.isnative:
@@ -563,7 +611,7 @@ def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:
 
 
 def _microseconds(times: Dates, rows: Integers) -> Integers:
-    """Count microseconds at some rows; numpy's own cast takes far longer than a product."""
+    """Give the times of some rows in microseconds; a product is much faster than numpy's own cast."""
     counts = times.view(np.int64)[rows]
     counts *= _UNITS[np.datetime_data(times.dtype)[0]]
     return counts

@@ -1,4 +1,4 @@
-"""How long prospects wait at each stage of a funnel, those who still wait included."""
+"""How long prospects stay at each stage of a funnel, with those who are still there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, require
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, stay_frozen
 from crmvalue._funnels.events import EventFunnel
 from crmvalue.errors import InputError
@@ -28,7 +28,7 @@ _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; it
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class StageTimes:
-    """How long attempts wait for the next stage, those that still wait included.
+    """Quantiles of the time that attempts take from stage to stage.
 
     Parameters
     ----------
@@ -37,14 +37,14 @@ class StageTimes:
     prob : ndarray
         Probabilities of the quantiles.
     time_in_stage : ndarray
-        Days until so large a share has moved on, shape (stages - 1, quantiles); infinite where that share was not seen
-        to move on.
+        Days by which each share has moved on, shape (stages - 1, quantiles); infinite where so many were not seen to
+        move on.
     time_to_convert : ndarray
         The same from entry to the last stage, shape (quantiles,).
     n_moved_on : ndarray of int
         Attempts at each stage but the last that reached the next.
     n_censored : ndarray of int
-        Those that did not: lost, or open at the end of the log.
+        Attempts at each stage but the last that did not: they are lost, or open at the end of the log.
 
     Examples
     --------
@@ -73,8 +73,8 @@ class StageTimes:
         Returns
         -------
         dict of str to ndarray
-            One row for each stage but the last and one from entry to conversion; each quantile has a column such as
-            "0.5" [days].
+            One row for each stage but the last, and one for the time from entry to conversion. Each quantile has a
+            column such as "0.5" [days].
         """
         table = np.vstack((self.time_in_stage, self.time_to_convert))
         steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
@@ -83,12 +83,12 @@ class StageTimes:
 
     def to_json(self) -> str:
         """Write the times as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StageTimes:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -> StageTimes:
@@ -97,14 +97,15 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     Parameters
     ----------
     result : EventFunnel
-        Of :func:`funnel_from_events`. Its groups are taken together; `result.of_group(...)` is one of them.
+        Attempts, as :func:`funnel_from_events` gives them. All groups are taken together; for one of them, give
+        ``result.of_group(...)``.
     prob : array_like, default (0.25, 0.5, 0.75)
         Probabilities of the quantiles, in (0, 1); 0.5 is the median.
 
     Returns
     -------
     StageTimes
-        Quantiles in days, and how many moved on and did not.
+        Quantiles in days, and how many attempts moved on and how many did not.
 
     Raises
     ------
@@ -113,9 +114,9 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
 
     Notes
     -----
-    A wait ends with the next stage. Attempts that are lost or open are censored: when they were lost, or at `as_of`.
-    So a quantile is the time by which that share moves on among prospects that nothing takes away. It is infinite where
-    the waits known do not tell, as for the median when most of them never move on.
+    The time at a stage ends with the next stage. Lost attempts are censored when they are lost, and open attempts at
+    `as_of`. So a quantile is the time by which that share moves on, among prospects who are not lost on the way. It is
+    infinite where too few moved on, such as the median where fewer than half did.
 
     References
     ----------
@@ -157,8 +158,9 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
 
 
 def _waits(result: EventFunnel, one: int, other: int) -> tuple[Floats, Bools]:
-    at = result.level > one
-    over = result.level[at] > other
+    """Days from one stage to another, and whether the other was reached; otherwise the days until the attempt ended."""
+    at = result.n_reached > one
+    over = result.n_reached[at] > other
     until = np.where(over, result.step_time[at, other], result.ended_at[at])
     waited: Floats = (until - result.step_time[at, one]) / np.timedelta64(1, "D")
     return waited, over

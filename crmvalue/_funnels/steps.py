@@ -17,26 +17,34 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["Rules", "as_window", "read_steps", "rules_for"]
+__all__ = ["DAY", "Rules", "Steps", "as_window", "read_steps", "rules_for"]
 
 EventName: TypeAlias = str | int
 
-_DAY = 86_400_000_000  # microseconds
+DAY = 86_400_000_000  # microseconds
 _MOST_DAYS = 1e6
 _MOST_STEPS = 100
 
 
+class Steps(NamedTuple):
+    """The steps of a funnel, checked without the log."""
+
+    stages: tuple[str, ...]
+    parts: dict[EventName, tuple[int, ...]]  # steps that each event may satisfy
+    closing: tuple[EventName, ...]  # events that end an attempt
+    by_stage: bool
+
+
 class Rules(NamedTuple):
-    """What each event does; events that do the same share a symbol, in the order of the steps, 0 for no part in it."""
+    """What each event does in a funnel.
+
+    Events that do the same share a symbol. Symbols ascend in the order of the steps; an event without a part has 0.
+    """
 
     symbol: npt.NDArray[np.int16]  # of each distinct event of the log
     opens: npt.NDArray[np.bool_]  # steps by symbols
     closes: npt.NDArray[np.bool_]  # of symbols
     by_stage: bool
-
-    @property
-    def n_symbols(self) -> int:
-        return len(self.closes)
 
     def opens_from(self, step: int) -> npt.NDArray[np.bool_]:
         """Tell the symbols that open this step or a later one."""
@@ -58,10 +66,38 @@ def as_window(name: str, value: Any) -> int | None:
         days = as_positive(name, value)
     if not 0 < days <= _MOST_DAYS:
         raise InputError(name, f"above 0 and at most {_MOST_DAYS:,.0f} days", value)
-    return max(round(days * _DAY), 1)
+    return max(round(days * DAY), 1)
 
 
-def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:
+def read_steps(steps: Any, exclude: Any, order: str) -> Steps:
+    """Read the steps, and the events that end an attempt."""
+    stages, wanted = _stages_and_events(steps)
+    closing = _events("exclude", exclude, empty=True)
+    if order == "any":
+        stages = tuple(f"{k + 1} of {len(stages)} steps" for k in range(len(stages)))
+    return Steps(stages, _parts(wanted, closing, order), closing, order == "stages")
+
+
+def rules_for(steps: Steps, names: npt.NDArray[Any], *, allow_absent: bool) -> Rules:
+    """Give each distinct event of the log its part in the funnel."""
+    if not allow_absent:
+        known = set(names.tolist())
+        _require_known("steps", steps.parts, known)
+        _require_known("exclude", steps.closing, known)
+
+    kinds = sorted(set(steps.parts.values()))
+    last = 1 + len(kinds)
+    place = {**{item: 1 + kinds.index(of) for item, of in steps.parts.items()}, **dict.fromkeys(steps.closing, last)}
+    symbol = np.fromiter((place.get(name, 0) for name in names.tolist()), dtype=np.int16, count=len(names))
+    opens = np.zeros((len(steps.stages), len(kinds) + 2), dtype=bool)
+    for kind, of in enumerate(kinds, start=1):
+        opens[list(of), kind] = True
+    closes = np.zeros(len(kinds) + 2, dtype=bool)
+    closes[-1] = bool(steps.closing)
+    return Rules(symbol, opens, closes, steps.by_stage)
+
+
+def _stages_and_events(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:
     """Names of the stages, and the events that open each."""
     if isinstance(steps, Funnel):
         return steps.stages, [(stage,) for stage in steps.stages]
@@ -75,32 +111,6 @@ def read_steps(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]
     if not 2 <= len(wanted) <= _MOST_STEPS:
         raise InputError("steps", f"2 to {_MOST_STEPS}", len(wanted))
     return stages, wanted
-
-
-def rules_for(
-    wanted: list[tuple[EventName, ...]],
-    exclude: Any,
-    names: npt.NDArray[Any],
-    *,
-    order: str,
-    allow_absent: bool,
-) -> Rules:
-    """Give each distinct event of the log its part in the funnel."""
-    closing = _events("exclude", exclude, empty=True)
-    parts = _parts(wanted, closing, order)
-    if not allow_absent:
-        _require_known("steps", parts, set(names.tolist()))
-        _require_known("exclude", closing, set(names.tolist()))
-
-    kinds = sorted(set(parts.values()))
-    place = {**{item: 1 + kinds.index(of) for item, of in parts.items()}, **dict.fromkeys(closing, 1 + len(kinds))}
-    symbol = np.fromiter((place.get(name, 0) for name in names.tolist()), dtype=np.int16, count=len(names))
-    opens = np.zeros((len(wanted), len(kinds) + 2), dtype=bool)
-    for kind, of in enumerate(kinds, start=1):
-        opens[list(of), kind] = True
-    closes = np.zeros(len(kinds) + 2, dtype=bool)
-    closes[-1] = bool(closing)
-    return Rules(symbol, opens, closes, order == "stages")
 
 
 def _parts(
@@ -120,7 +130,7 @@ def _parts(
 
 
 def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, ...]:
-    """One event, or several of which any will do, each once."""
+    """Read one event, or a list of events, each once."""
     if isinstance(value, str | int | np.integer):
         items: list[Any] = [value]
     elif isinstance(value, Sequence | AbstractSet | np.ndarray) and not isinstance(value, bytes):
@@ -136,7 +146,7 @@ def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, .
 
 
 def _labels(wanted: list[tuple[EventName, ...]]) -> tuple[str, ...]:
-    """Name each step after its events; of equal names the second becomes "a (2)"."""
+    """Name each step after its events; a name that was given before gets a number, such as "a (2)"."""
     labels: list[str] = []
     for events in wanted:
         label = plain = " or ".join(map(str, events))
@@ -160,5 +170,5 @@ def _require_known(name: str, events: Any, known: set[Any]) -> None:
         "of events that occur in `event`",
         missing[0],
         count=len(missing),
-        hint=f"{hint}absent='allow' if it only has not happened yet",
+        hint=f"{hint}use absent='allow' if the event has just not happened yet",
     )

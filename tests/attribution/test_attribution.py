@@ -194,7 +194,7 @@ class TestAttribute:
         result = attribute(Paths.from_lists([["a"], []], [0, 3]), model="linear")
         assert result.conversion_credit.tolist() == [0]
         assert np.isnan(result.share).all()
-        assert result.conclusion == "No conversion had a touch. 3 more had no touch and are given to no channel."
+        assert result.conclusion == "No conversion had a touch. 3 more had no touch and are credited to no channel."
 
     @pytest.mark.parametrize("model", ["first", "linear", "shapley", "last_non_direct"])
     def test_no_touch_at_all(self, model):
@@ -204,7 +204,7 @@ class TestAttribute:
     def test_says_it_in_words(self):
         result = attribute(Paths.from_lists([["a"], ["b"], []], [3, 1, 2]), model="last")
         expected = (
-            "Of 4 conversions a is given 3 (75.0%), b 1 (25.0%). 2 more had no touch and are given to no channel."
+            "Of 4 conversions, a gets 3 (75.0%), b 1 (25.0%). 2 more had no touch and are credited to no channel."
         )
         assert result.conclusion == expected
 
@@ -410,7 +410,7 @@ class TestPathsFromTouches:
         filled = paths_from_touches(**LOG, direct="direct")
         assert (filled.n_without_touch, filled.n_filled) == (0, 1)
         assert by_channel(attribute(filled, model="last")) == {"ad": 0, "direct": 1, "mail": 1}
-        assert filled.conclusion.endswith("2 converted, 1 did not. 1 conversion had none and counted as direct.")
+        assert filled.conclusion.endswith("2 converted, 1 did not. 1 conversion without a touch counted as direct.")
         late = paths_from_touches(**(LOG | {"conversion_customer": [1, 2]}), direct="ad", look_back_days=1)
         assert (late.channels, late.code.tolist(), late.n_filled, late.n_too_old) == (("ad", "mail"), [0, 0], 2, 3)
 
@@ -418,7 +418,7 @@ class TestPathsFromTouches:
         paths = paths_from_touches(**(LOG | {"as_of": "2024-01-20"}), look_back_days=12)
         assert paths.conclusion == (
             "2 paths over 2 channels: 1 converted, 1 did not. 1 conversion had no touch; 1 open path left out; "
-            "1 conversion after the end of the log."
+            "1 conversion came after the end of the log."
         )
 
     def test_conversions_at_one_moment_share_their_path(self):

@@ -401,7 +401,7 @@ class TestSurvivalCurve:
     def test_without_censoring_it_counts(self, duration):
         curve = survival_curve(duration, [True] * len(duration))
         end = float(max(duration) + 1)
-        assert curve.restricted_mean(end) == pytest.approx(np.mean(duration))
+        assert curve.restricted_mean(horizon=end) == pytest.approx(np.mean(duration))
         assert curve.median == pytest.approx(np.median(duration))
         times = np.arange(31)
         np.testing.assert_allclose(curve.at(times), [np.mean(np.array(duration) > t) for t in times], atol=1e-12)
@@ -423,10 +423,10 @@ class TestSurvivalCurve:
         assert np.isnan(curve.at(3.5))
         assert curve.at(0.5) == 1.0
         with pytest.raises(InputError, match="at most the longest duration"):
-            curve.restricted_mean(4)
+            curve.restricted_mean(horizon=4)
         for horizon in (0, -1, math.nan):
             with pytest.raises(InputError, match="horizon"):
-                curve.restricted_mean(horizon)
+                curve.restricted_mean(horizon=horizon)
         with pytest.raises(InputError, match="time"):
             curve.at(-1)
         assert survival_curve([1, 2], [True, True]).at(9) == 0.0
@@ -537,8 +537,8 @@ class TestCompareRetention:
         found = compare_retention(self.two((3, 4), (1, 4)), 1)
         assert found.p_value == pytest.approx(34 / 70)
         assert found.conclusion == (
-            "Retention at age 1: no difference among the 2 cohorts is shown at the 5 % level (p 0.49); "
-            "that does not show that they are alike."
+            "Retention at age 1: no difference among the 2 cohorts is shown at the 5 % level (p 0.49). "
+            "This does not prove that they are equal."
         )
 
     def test_three_cohorts(self):
@@ -681,7 +681,7 @@ class TestCohortLtv:
         found = cohort_ltv(self.triangle(), margin=0.5, discount_rate=0.1)
         assert found.ltv[0, 1] == pytest.approx(15 + 7.5 / 1.1)
         assert found.payback is None
-        assert found.conclusion.endswith("without a cost no payback is told.")
+        assert found.conclusion.endswith("Without a cost, payback is not known.")
 
     @given(logs, periods, st.floats(0.01, 1), st.integers(0, 2), st.integers(0, 3000))
     def test_equals_a_loop(self, rows, period, margin, tenths, cents):

@@ -9,7 +9,7 @@ from crmvalue._funnels.leads.follow_up import FollowUpRule, follow_up_due, follo
 from crmvalue._funnels.pipeline.forecast import forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import pipeline_velocity, stage_probabilities
-from crmvalue.funnels import conversion, funnel_from_events, time_in_stage
+from crmvalue.funnels import funnel_conversion, funnel_from_events, time_in_stage
 from tests.calls import Call
 
 __all__ = ["CALLS"]
@@ -23,7 +23,7 @@ LOG = {
 }
 
 CALLS = [
-    Call(conversion, {"counts": [500, 300, 120]}, out_of_range={"counts": -1, "level": 95.0}),
+    Call(funnel_conversion, {"counts": [500, 300, 120]}, out_of_range={"counts": -1, "level": 95.0}),
     Call(
         funnel_from_events,
         {**LOG, "window": 30.0, "by": ["web", "web", "shop"]},
@@ -39,11 +39,11 @@ CALLS += [
         forecast_pipeline,
         {
             "amount": [5000.0, 12000.0, 3000.0],
-            "probability": [0.6, 0.25, 0.9],
+            "prob_won": [0.6, 0.25, 0.9],
             "month": ["2024-06-03", "2024-07-15", "2024-06-20"],
-            "group": ["Anna", "Boris", "Anna"],
+            "by": ["Anna", "Boris", "Anna"],
         },
-        out_of_range={"amount": -1.0, "probability": 1.5, "month": "2024-13-01", "level": 1.0},
+        out_of_range={"amount": -1.0, "prob_won": 1.5, "month": "2024-13-01", "level": 1.0},
     ),
     Call(
         stage_probabilities,
@@ -60,8 +60,8 @@ CALLS += [
     ),
     Call(
         forecast_calibration,
-        {"probability": [0.2, 0.8, 0.5], "won": [False, True, True], "amount": [5.0, 8.0, 2.0], "n_bins": 5},
-        out_of_range={"probability": -0.1, "amount": -1.0, "n_bins": 0, "level": 1.0},
+        {"prob_won": [0.2, 0.8, 0.5], "won": [False, True, True], "amount": [5.0, 8.0, 2.0], "n_bins": 5},
+        out_of_range={"prob_won": -0.1, "amount": -1.0, "n_bins": 0, "level": 1.0},
     ),
     Call(
         fit_lead_score,

@@ -67,7 +67,7 @@ def one_attempt(rows, start, steps, *, as_of, window, order, exclude):
         else:
             end, free = as_of, len(rows)
     return {
-        "level": len(seen),
+        "n_reached": len(seen),
         "times": times,
         "lost": lost,
         "matured": matured,
@@ -99,8 +99,8 @@ def attempts_of(log, steps, *, as_of, window=None, order="ordered", reentry="fir
         if reentry == "first":
             kept = tried[:1]
         elif reentry == "best":
-            furthest = max(attempt["level"] for attempt in tried)
-            kept = [next(attempt for attempt in tried if attempt["level"] == furthest)]
+            furthest = max(attempt["n_reached"] for attempt in tried)
+            kept = [next(attempt for attempt in tried if attempt["n_reached"] == furthest)]
         else:
             kept, free = [], 0
             for attempt in tried:
@@ -115,9 +115,9 @@ def attempts_of(log, steps, *, as_of, window=None, order="ordered", reentry="fir
 def funnel_counts(attempts, n_stages):
     """Count entered, converted, lost and open at each stage."""
     flat = [attempt for kept in attempts.values() for attempt in kept]
-    entered = [sum(a["level"] > k for a in flat) for k in range(n_stages)]
+    entered = [sum(a["n_reached"] > k for a in flat) for k in range(n_stages)]
     converted = [*entered[1:], entered[-1]]
-    stopped = [[a for a in flat if a["level"] == k + 1 < n_stages] for k in range(n_stages)]
+    stopped = [[a for a in flat if a["n_reached"] == k + 1 < n_stages] for k in range(n_stages)]
     lost = [sum(a["lost"] for a in some) for some in stopped]
     still = [sum(not a["lost"] for a in some) for some in stopped]
     return entered, converted, lost, still

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crmvalue import funnels
 from crmvalue.errors import InputError
-from crmvalue.funnels import Funnel, FunnelConversion, conversion
+from crmvalue.funnels import Funnel, FunnelConversion, funnel_conversion
 from crmvalue.metrics import proportion_interval
 
 falling = st.lists(st.integers(0, 400), min_size=2, max_size=6).map(
@@ -93,7 +93,7 @@ class TestConversion:
 
     def test_known_answer(self):
         """500 enquiries, 300 calls, 120 presentations: domain.md, section 5."""
-        result = conversion([500, 300, 120], funnel=Funnel(["enquiry", "call", "presentation"]))
+        result = funnel_conversion([500, 300, 120], funnel=Funnel(["enquiry", "call", "presentation"]))
         assert result.step_conversion.tolist() == [0.60, 0.40]
         assert result.overall_conversion == 0.24
         assert result.lost.tolist() == [200, 180]
@@ -111,7 +111,7 @@ class TestConversion:
         [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
     )
     def test_wilson(self, x, n, low, high):
-        result = conversion([n, x])
+        result = funnel_conversion([n, x])
         for interval in (result.overall_interval, first_step(result.step_interval)):
             assert (float(interval[0]), float(interval[1])) == pytest.approx((low, high), abs=5e-5)
 
@@ -121,7 +121,7 @@ class TestConversion:
 
     @given(st.lists(falling_to_zero, min_size=1, max_size=3).filter(lambda rows: len({len(row) for row in rows}) == 1))
     def test_equals_its_definition(self, rows):
-        result = conversion(rows, groups=[f"g{i}" for i in range(len(rows))])
+        result = funnel_conversion(rows, by=[f"g{i}" for i in range(len(rows))])
         k = len(rows[0])
         for g, row in enumerate(rows):
             rates = [row[i + 1] / row[i] if row[i] else math.nan for i in range(k - 1)]
@@ -149,7 +149,7 @@ class TestConversion:
 
     @given(falling)
     def test_step_conversions_multiply_to_the_overall(self, row):
-        result = conversion(row)
+        result = funnel_conversion(row)
         assert math.prod(result.step_conversion) == pytest.approx(float(result.overall_conversion), rel=1e-12)
         low, high = result.overall_interval
         assert low <= result.overall_conversion <= high
@@ -159,16 +159,16 @@ class TestConversion:
     )
     def test_groups_are_rows(self, rows):
         rows = [sorted(row, reverse=True) for row in rows]
-        result = conversion(rows, groups=[str(i) for i in range(len(rows))])
+        result = funnel_conversion(rows, by=[str(i) for i in range(len(rows))])
         for g, row in enumerate(rows):
-            one = conversion(row)
+            one = funnel_conversion(row)
             assert result.step_conversion[g].tolist() == one.step_conversion.tolist()
             assert result.overall_interval.low[g] == pytest.approx(one.overall_interval.low, rel=1e-14)
             assert result.weakest_step[g] == one.weakest_step
         assert len(result.conclusion.split("\n")) == len(rows)
 
     def test_chance_alone_is_not_a_leak(self):
-        result = conversion([100, 50, 24])
+        result = funnel_conversion([100, 50, 24])
         assert result.weakest_step == ("stage 2", "stage 3")
         assert result.is_weakest_beyond_chance is False
         assert "no difference shown from the step before it" in result.conclusion
@@ -180,16 +180,16 @@ class TestConversion:
         for _ in range(6):
             rows.append(rng.binomial(rows[-1], 0.6))
         rows = np.array(rows).T
-        alarms = sum((conversion(row).neighbour_p_value < 0.05).any() for row in rows)
+        alarms = sum((funnel_conversion(row).neighbour_p_value < 0.05).any() for row in rows)
         assert alarms <= 30  # at most 20 expected, with a standard error of 4.4
 
     def test_one_step_has_no_neighbour(self):
-        result = conversion([10, 5])
+        result = funnel_conversion([10, 5])
         assert result.is_weakest_beyond_chance is False
         assert "no other step" in result.conclusion
 
     def test_all_convert_everywhere(self):
-        result = conversion([100_000, 100_000, 100_000])
+        result = funnel_conversion([100_000, 100_000, 100_000])
         assert result.neighbour_p_value[1] == 1.0
         assert result.weakest_step == ("stage 1", "stage 2")
 
@@ -197,7 +197,7 @@ class TestConversion:
         ("arguments", "name", "index"),
         [
             ({"counts": [100, 120, 50]}, "counts", 1),
-            ({"counts": [[100, 50], [100, 101]], "groups": ["a", "b"]}, "counts", (1, 1)),
+            ({"counts": [[100, 50], [100, 101]], "by": ["a", "b"]}, "counts", (1, 1)),
             ({"counts": [-1, 0]}, "counts", 0),
             ({"counts": [10.5, 2]}, "counts", 0),
             ({"counts": [0, 0]}, "counts", 0),
@@ -207,16 +207,16 @@ class TestConversion:
             ({"counts": [10, np.nan]}, "counts", 1),
             ({"counts": [10, 5, 2], "funnel": Funnel(["a", "b"])}, "counts", None),
             ({"counts": [10, 5], "funnel": ["a", "a"]}, "stages", 1),
-            ({"counts": [10, 5], "groups": ["a"]}, "groups", None),
-            ({"counts": [[10, 5]]}, "groups", None),
-            ({"counts": [[10, 5]], "groups": ["a", "b"]}, "groups", None),
-            ({"counts": [[10, 5], [9, 4]], "groups": ["a", "a"]}, "groups", 1),
+            ({"counts": [10, 5], "by": ["a"]}, "by", None),
+            ({"counts": [[10, 5]]}, "by", None),
+            ({"counts": [[10, 5]], "by": ["a", "b"]}, "by", None),
+            ({"counts": [[10, 5], [9, 4]], "by": ["a", "a"]}, "by", 1),
             ({"counts": [10, 5], "level": 95}, "level", None),
         ],
     )
     def test_rejections(self, arguments, name, index):
         with pytest.raises(InputError) as caught:
-            conversion(**arguments)
+            funnel_conversion(**arguments)
         assert (caught.value.name, caught.value.index) == (name, index)
 
 
@@ -230,12 +230,12 @@ class TestFunnelConversion:
 
     @given(st.lists(falling_to_zero, min_size=1, max_size=3).filter(lambda rows: len({len(row) for row in rows}) == 1))
     def test_json_round_trip(self, rows):
-        result = conversion(rows, groups=[f"g{i}" for i in range(len(rows))], level=0.9)
+        result = funnel_conversion(rows, by=[f"g{i}" for i in range(len(rows))], level=0.9)
         assert FunnelConversion.from_json(result.to_json()) == result
-        assert FunnelConversion.from_json(conversion(rows[0]).to_json()) == conversion(rows[0])
+        assert FunnelConversion.from_json(funnel_conversion(rows[0]).to_json()) == funnel_conversion(rows[0])
 
     def test_cannot_be_changed(self):
-        result = conversion([10, 5])
+        result = funnel_conversion([10, 5])
         with pytest.raises(ValueError, match="read-only"):
             result.counts[0] = 1
         with pytest.raises(InputError, match="counts"):

@@ -1,4 +1,4 @@
-"""Points of a lead score learned from leads that bought and leads that did not."""
+"""Points of a lead score, learned from leads that bought and leads that did not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, array_field, hand_over, stay_frozen
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
@@ -29,14 +29,14 @@ _FLAT = 1e-9  # largest gradient per lead of a solved regression
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class LeadScoreFit:
-    """Learned weights of signals, and how well they tell leads that were not used for learning.
+    """Learned weights of signals, and how well they predict leads that were not used for learning.
 
     Parameters
     ----------
     names : tuple of str
-        Signals.
+        Names of the signals.
     intercept : float
-        Log-odds of a lead with zeros throughout.
+        Log-odds of a lead whose signals are all 0.
     coefficient : ndarray
         Log-odds for one more unit of each signal.
     standardised : ndarray
@@ -44,22 +44,22 @@ class LeadScoreFit:
     penalty : float
         Penalty of the squares of `standardised`.
     n_train, n_holdout : int
-        Leads that were used for learning and those held out.
+        Leads that were used for learning, and leads that were held out.
     n_won_train, n_won_holdout : int
         How many of them bought.
     auc : float
-        Probability that a held-out lead that bought scores above one that did not, ties half; 0.5 is chance.
+        Probability that a held-out lead that bought scores above one that did not; a tie counts half. Chance gives 0.5.
     auc_interval : Interval
-        Its interval by Newcombe from the variance of Hanley and McNeil.
+        Newcombe's interval of `auc`, from the variance of Hanley and McNeil.
     level : float
         Level of `auc_interval`.
     brier_score, brier_score_constant : float
-        Mean squared error of the held-out probabilities, and of always saying the training share.
+        Mean squared error of the held-out probabilities, and of the training share as the probability of every lead.
     calibration_intercept : float
-        Log-odds that are to be added to the held-out predictions so that as many buy as predicted; 0 is right.
+        Log-odds to add to the held-out predictions so that they predict as many buyers as there are; the best is 0.
     calibration_slope : float
-        Slope of the outcome in the predicted log-odds; below 1 the predictions are too extreme. NaN where the
-        predictions separate the held-out leads completely or are all equal, so that there is no slope.
+        Slope of the outcome in the predicted log-odds; below 1 the predictions are too extreme. NaN without a slope:
+        the predictions separate the held-out leads completely, or are all equal.
     n_steps : int
         Newton steps.
 
@@ -93,7 +93,7 @@ class LeadScoreFit:
 
     @property
     def conclusion(self) -> str:
-        """What the held-out leads say, in two sentences."""
+        """How well the score and its probabilities predict the held-out leads, in two sentences."""
         low, high = self.auc_interval
         told = "tells buyers from others" if low > 0.5 else "is not shown to tell buyers from others"
         gain = "better" if self.brier_score < self.brier_score_constant else "no better"
@@ -105,12 +105,12 @@ class LeadScoreFit:
         )
 
     def points(self, *, largest: int = 20) -> FixedMapping[str, int]:
-        """Give whole points for one more unit of each signal, for the rules of a :class:`LeadScore`.
+        """Turn the weights into whole points per unit of each signal, for the rules of a :class:`LeadScore`.
 
         Parameters
         ----------
         largest : int, optional
-            Points of the signal that weighs most, in either direction, 1 to 10,000.
+            Points of the signal with the largest weight, positive or negative, 1 to 10,000.
 
         Returns
         -------
@@ -128,12 +128,12 @@ class LeadScoreFit:
         return FixedMapping(zip(self.names, points.tolist(), strict=True))
 
     def prob_won(self, X: ArrayLike) -> Floats:  # noqa: N803 - the usual name of a matrix of columns
-        """Probability that leads buy.
+        """Probability that each lead buys.
 
         Parameters
         ----------
         X : array_like
-            Signals of each lead, shape (leads, signals); of a dataframe the columns of the names learned.
+            Signals of each lead, shape (leads, signals). In a dataframe, the columns are found by `names`.
 
         Returns
         -------
@@ -153,12 +153,12 @@ class LeadScoreFit:
 
     def to_json(self) -> str:
         """Write all that was learned as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeadScoreFit:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def fit_lead_score(
@@ -171,7 +171,7 @@ def fit_lead_score(
     level: float = 0.95,
     rng: np.random.Generator,
 ) -> LeadScoreFit:
-    r"""Learn points from past leads by penalised logistic regression, and try them on leads held out.
+    r"""Learn points from past leads by penalised logistic regression, and test them on leads held out.
 
     Parameters
     ----------
@@ -181,16 +181,16 @@ def fit_lead_score(
     y : array_like
         Whether the lead bought, True and False or 1 and 0, shape (leads,).
     names : iterable of str, optional
-        Names of the signals; of a dataframe those of the columns to learn from, all of them without it.
+        Names of the signals. For a dataframe, the columns to learn from, by default all of them.
     penalty : float, optional
         Weight of half the sum of squares of the standardised coefficients, > 0, against the log-likelihood of all
         training leads. It keeps the coefficients finite where a signal separates the buyers completely.
     holdout_share : float, optional
-        Share of buyers and of others that are held out, in (0, 1); at least two of each stand on both sides.
+        Share of the buyers and of the others that is held out, in (0, 1). Both parts keep at least two of each.
     level : float, optional
         Level of the interval of the AUC, in (0, 1).
     rng : numpy.random.Generator
-        Draws who is held out.
+        Draws the leads that are held out.
 
     Returns
     -------
@@ -200,22 +200,24 @@ def fit_lead_score(
     Raises
     ------
     InputError
-        If a value is missing or outside its range, shapes do not go together, or there are too few buyers or others.
+        If a value is missing or outside its range, shapes do not match, or there are too few buyers or others.
     ConvergenceError
-        If Newton's method does not end, which the penalty prevents for any but extreme data.
+        If Newton's method does not end. The penalty prevents this for all but extreme data.
 
     Notes
     -----
-    With standardised columns :math:`z`, minimised by Newton's method with halved steps:
+    With standardised columns :math:`z`, Newton's method with halved steps minimises
 
     .. math:: \sum_i \left[\log(1 + e^{\eta_i}) - y_i \eta_i\right] + \frac{\lambda}{2} \sum_j \beta_j^2, \quad
         \eta_i = \beta_0 + \sum_j \beta_j z_{ij}
 
-    A column that does not vary among the training leads gets the coefficient 0. The interval of the AUC holds the
-    values :math:`\theta` within `z` standard errors of it by the variance of Hanley and McNeil [1]_ at :math:`\theta`,
-    with both sizes in its middle terms replaced by their mean, as Newcombe [2]_ found to cover best; it has a width
-    even for an AUC of 1. The calibration slope is that of a logistic regression of the outcome on the predicted
-    log-odds; the intercept is found with the slope kept at 1.
+    A column that does not vary among the training leads gets the coefficient 0.
+
+    The interval of the AUC holds the values :math:`\theta` that lie within `z` standard errors of it. The standard
+    error is that of Hanley and McNeil [1]_ at :math:`\theta`, with both sizes in its middle terms replaced by their
+    mean; Newcombe [2]_ found that this covers best. The interval has a width even for an AUC of 1. The calibration
+    slope is that of a logistic regression of the outcome on the predicted log-odds. The calibration intercept is found
+    with the slope kept at 1.
 
     .. [1] Hanley, J. A. and McNeil, B. J. (1982). The meaning and use of the area under a receiver operating
        characteristic (ROC) curve. Radiology 143, 29-36.
@@ -288,7 +290,7 @@ class _Solved(NamedTuple):
 
 
 def _in_order(X: Any, names: object) -> Any:  # noqa: N803 - the usual name of a matrix of columns
-    """Columns of a dataframe in the order of the names; a plain array has no names to go by."""
+    """Columns of a dataframe in the order of the names; a plain array passes as it is."""
     if not hasattr(X, "columns") or isinstance(names, str) or not isinstance(names, Iterable):
         return X
     columns, wanted = list(X.columns), list(names)
@@ -320,7 +322,7 @@ def _names(value: object, n: int) -> tuple[str, ...]:
 
 
 def _hold_out(won: npt.NDArray[np.bool_], share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Rows that are held out, the same share of buyers and of others."""
+    """Draw the rows that are held out, with the same share of buyers and of others."""
     held = np.zeros(len(won), dtype=bool)
     for is_won in (True, False):
         rows = np.nonzero(won == is_won)[0]
@@ -339,7 +341,7 @@ def _expit(x: Any) -> Any:
 
 
 def _solve(z: Floats, y: Floats, penalty: float) -> _Solved:
-    """Newton's method from the share of buyers; the penalty spares the intercept."""
+    """Solve by Newton's method, from the share of buyers; the intercept has no penalty."""
     from scipy import linalg
 
     x = np.column_stack([np.ones(len(z)), z])
@@ -385,7 +387,7 @@ def _auc_interval(auc: float, m: int, n: int, level: float) -> Interval:
         return z**2 * (1 + middle * ((1 - theta) / (2 - theta) + theta / (1 + theta))) / (m * n)
 
     def excess(theta: float) -> float:
-        if auc in {0.0, 1.0}:  # both sides have this root; the other end is the root of what is left
+        if auc in {0.0, 1.0}:  # this end is a root; the other end is the root after dividing by it
             return abs(auc - theta) - abs(1 - auc - theta) * spread(theta)
         return (auc - theta) ** 2 - theta * (1 - theta) * spread(theta)
 

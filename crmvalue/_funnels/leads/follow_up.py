@@ -1,8 +1,7 @@
-"""Follow-up tasks: due so many hours after an event, by the calendar or in business hours."""
+"""Follow-up tasks: due a number of hours after an event, in calendar hours or in business hours."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -18,13 +17,13 @@ from crmvalue._core.checks import (
     as_time,
     as_time_column,
     as_times,
-    read_json,
     require,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._funnels.counts import as_name
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def _clock(name: str, value: object) -> str:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class BusinessHours:
-    """When somebody is there to answer: the same hours on each working day, in local time.
+    """Working hours, the same on each working day, in local time.
 
     Parameters
     ----------
@@ -83,7 +82,7 @@ class BusinessHours:
     start, end : str, optional
         Opening and closing time "HH:MM", `end` after `start` and at most "24:00".
     holidays : array_like of dates, optional
-        Days without work, whatever day of the week.
+        Days without work, on any day of the week.
 
     Examples
     --------
@@ -114,10 +113,10 @@ class BusinessHours:
         str
             A JSON object with the fields.
         """
-        return json.dumps(attrs.asdict(self) | {"holidays": self.holidays.astype(str).tolist()})
+        return to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> BusinessHours:
+    def from_json(cls, text: str | bytes) -> BusinessHours:
         """Read what :meth:`to_json` wrote.
 
         Parameters
@@ -135,26 +134,19 @@ class BusinessHours:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
 
-def _one_event(name: str, value: object) -> str:
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "not empty", text)
-    return text
-
-
-def _opening(value: object) -> BusinessHours | None:
-    if value is not None and not isinstance(value, BusinessHours):
-        raise InputError("business_hours", "BusinessHours, or None for hours by the calendar", value)
+def _business_hours(name: str, value: object) -> BusinessHours:
+    if not isinstance(value, BusinessHours):
+        raise InputError(name, "BusinessHours, or None for calendar hours", value)
     return value
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class FollowUpRule:
-    """What has to follow an event, and how soon.
+    """A task that must follow an event, and its time limit.
 
     Parameters
     ----------
@@ -163,9 +155,9 @@ class FollowUpRule:
     hours : float
         Hours from the event until the task is due, above 0.
     business_hours : BusinessHours, optional
-        The hours that count; by default all of them, by the calendar.
+        The hours that count; by default all hours of the calendar.
     task : str, optional
-        What is to be done; by default "follow up".
+        What has to be done; by default "follow up".
 
     Examples
     --------
@@ -173,46 +165,46 @@ class FollowUpRule:
     'follow up'
     """
 
-    event: str = checked_field("event", _one_event)
+    event: str = checked_field("event", as_name)
     hours: float = checked_field("hours", lambda name, value: float(_hours(name, as_float(name, value))))
-    business_hours: BusinessHours | None = attrs.field(converter=_opening, default=None)
-    task: str = checked_field("task", _one_event, default="follow up")
+    business_hours: BusinessHours | None = checked_field("business_hours", optional(_business_hours), default=None)
+    task: str = checked_field("task", as_name, default="follow up")
 
     def to_json(self) -> str:
         """Write the rule as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> FollowUpRule:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text, business_hours=BusinessHours)
+        return from_json(cls, text, BusinessHours)
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class FollowUpTasks:
-    """The tasks that events have opened, in the order of their due times.
+    """Tasks that events have opened, in the order of their due times.
 
     Parameters
     ----------
     as_of : datetime64[us]
-        The moment at which the tasks are looked at.
+        Moment for which the tasks are given.
     row : ndarray of int
         Row of the log that opened each task.
     customer, event, task : ndarray
-        Whom it is for, what happened and what is to be done.
+        The customer, the event, and what has to be done.
     time, due : ndarray of datetime64[us]
-        When the event was and when the task is due.
+        Time of the event, and when the task is due.
     done : ndarray of bool
-        Whether it was done at or before `as_of`.
+        Whether the task was done at or before `as_of`.
     late : ndarray of bool
-        Whether it was done after it was due, or is not done and due before `as_of`.
+        Whether the task was done after it was due, or is still not done and was due before `as_of`.
     n_later : int
-        Events after `as_of`, which open no task yet.
+        Events after `as_of`. They open no task yet.
     n_without_rule : int
-        Events up to `as_of` for which there is no rule.
+        Events up to `as_of` without a rule.
     unmet : tuple of str
-        Events of rules that occur nowhere in the log: they may be misspelt, or simply have not happened.
+        Events of rules that the log does not have. They may be misspelt, or have not happened.
 
     Examples
     --------
@@ -244,23 +236,23 @@ class FollowUpTasks:
 
     @property
     def overdue(self) -> npt.NDArray[np.bool_]:
-        """Tasks that are due before `as_of` and not done."""
+        """Whether each task was due before `as_of` and is not done."""
         return self.late & ~self.done
 
     @property
     def conclusion(self) -> str:
-        """How many tasks there are and how they stand, in a sentence."""
+        """Count the tasks that are done in time, done late, overdue and not yet due."""
         n = len(self.row)
         n_done, n_overdue = int(self.done.sum()), int(self.overdue.sum())
         n_late = int((self.done & self.late).sum())
         return (
             f"{n:,} task{'' if n == 1 else 's'}: {n_done - n_late:,} done in time, {n_late:,} done late, "
             f"{n_overdue:,} overdue, {n - n_done - n_overdue:,} not yet due."
-            + (f" The log has no {', no '.join(self.unmet)}." if self.unmet else "")
+            + (f" The log has no event {', '.join(map(repr, self.unmet))}." if self.unmet else "")
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the tasks as a table, for a dataframe of any kind.
+        """Give the tasks column by column, for a dataframe of any kind.
 
         Returns
         -------
@@ -272,23 +264,22 @@ class FollowUpTasks:
 
 
 def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: BusinessHours | None = None) -> Dates:
-    """When a task is due that has to be done so many hours after an event.
+    """Due time of a task that has to be done within a number of hours after an event.
 
     Parameters
     ----------
     time : array_like
-        When each event was, in local time.
+        Time of each event, in local time.
     hours : array_like
         Hours until the task is due, above 0 and at most 100,000; broadcasts with `time`.
     business_hours : BusinessHours, optional
-        The hours that count; by default all of them, by the calendar.
+        The hours that count; by default all hours of the calendar.
 
     Returns
     -------
     datetime64[us] or ndarray of it
-        The due times: the first moment at which that many hours have passed. Hours that end exactly at closing time are
-        due at closing time, not at the next opening. An event outside the business hours starts to count at the next
-        opening.
+        The first moment at which that many hours have passed. A task whose hours end exactly at closing time is due at
+        closing time, not at the next opening. An event outside the business hours starts to count at the next opening.
 
     Raises
     ------
@@ -297,12 +288,12 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
 
     Notes
     -----
-    Local times are taken as they are: over a change of the clock, hours by the calendar are off by the change. Give
-    times in UTC where that matters.
+    Local times are taken as they are. Over a change to or from summer time, calendar hours are wrong by the change.
+    Give times in UTC where that matters.
 
     Examples
     --------
-    Three business hours after Friday, 17:00, and 24 hours by the calendar:
+    Three business hours after Friday, 17:00, and 24 calendar hours after it:
 
     >>> hours = BusinessHours(start="09:00", end="18:00")
     >>> str(follow_up_due("2024-05-31 17:00", 3, business_hours=hours))[:16]
@@ -312,7 +303,7 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
     """
     start = as_times("time", time)
     wait = _hours("hours", hours)
-    opening = _opening(business_hours)
+    opening = optional(_business_hours)("business_hours", business_hours)
     try:
         np.broadcast_shapes(start.shape, wait.shape)
     except ValueError as error:
@@ -331,33 +322,33 @@ def follow_up_tasks(
     as_of: ArrayLike,
     done_at: ArrayLike | None = None,
 ) -> FollowUpTasks:
-    """Open a task for each event that has a rule, and tell which of them are overdue.
+    """Open a task for each event that has a rule, and tell which tasks are overdue.
 
     Parameters
     ----------
     customer, event : array_like
-        Whom each row of the log is about and what happened, shape (rows,).
+        Customer and name of each event, shape (rows,).
     time : array_like
-        When it happened, in local time, shape (rows,).
+        Time of each event, in local time, shape (rows,).
     rules : iterable of FollowUpRule
-        At most one rule for each name of an event.
+        At most one rule for each event.
     as_of : datetime
-        The moment at which the tasks are looked at; a date means its midnight. A task due at this very moment is not
+        Moment for which the tasks are given; a date means its midnight. A task due at exactly this moment is not
         overdue.
     done_at : array_like, optional
-        When the task of each row was done, missing where it was not yet, shape (rows,). What was done after `as_of`
-        is open at it.
+        When the task of each row was done, missing where it is not done, shape (rows,). A task that was done after
+        `as_of` counts as not done.
 
     Returns
     -------
     FollowUpTasks
-        The tasks in the order of their due times, and how many rows opened none.
+        The tasks in the order of their due times, and how many events opened none.
 
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, a value is missing or of a wrong kind, there are two rules for one
-        event, or a task was done before its event.
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, an event has two rules, or
+        a task was done before its event.
 
     Examples
     --------
@@ -424,12 +415,12 @@ def _due(start: Dates, hours: Floats | np.float64, opening: BusinessHours | None
     mask = [day in opening.days for day in _WEEK]
     first, length = _microseconds(opening.start), _microseconds(opening.end) - _microseconds(opening.start)
     day = start.astype("datetime64[D]")
-    # Work that is over by `start`, counted from the first working day at or after its day.
+    # Working time before `start`, counted from the first working day at or after its day.
     free = ~np.is_busday(day, weekmask=mask, holidays=opening.holidays)
     since_midnight = (start - day.astype("datetime64[us]")).astype(np.int64)
     over = np.where(free, 0, np.clip(since_midnight - first, 0, length))
     target = over + wait
-    whole = (target - 1) // length  # what ends at closing time stays on its day
+    whole = (target - 1) // length  # a task that ends at closing time stays on its day
     due_day = np.busday_offset(day, whole, roll="forward", weekmask=mask, holidays=opening.holidays)
     due: Dates = due_day.astype("datetime64[us]") + (first + target - whole * length).astype("timedelta64[us]")
     return due

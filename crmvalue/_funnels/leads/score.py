@@ -1,8 +1,7 @@
-"""Lead scores: points for who a lead is and for what it does, grades that do not flicker, and each score explained."""
+"""Lead scores: points for attributes and events of leads, steady grades, and an explanation of each score."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -14,17 +13,18 @@ from crmvalue._core.checks import (
     as_column,
     as_float,
     as_positive,
-    as_text,
     as_time,
     as_time_column,
     is_missing_object,
-    read_json,
     require,
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
-from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._funnels.counts import as_name
+from crmvalue._funnels.steps import DAY
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,14 +41,6 @@ _T = TypeVar("_T")
 _MOST_POINTS = 10_000.0
 _MOST_RULES = 200
 _FINE = 2.0**30  # points are kept to its inverse, so that sums of them are exact in any order
-_DAY = 86_400_000_000  # microseconds
-
-
-def _name(name: str, value: object) -> str:
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "not empty", text)
-    return text
 
 
 def _points(name: str, value: ArrayLike) -> float:
@@ -56,14 +48,6 @@ def _points(name: str, value: ArrayLike) -> float:
     if abs(points) > _MOST_POINTS:
         raise InputError(name, f"from -{_MOST_POINTS:,.0f} to {_MOST_POINTS:,.0f}", points)
     return points
-
-
-def _bound(name: str) -> Any:
-    return attrs.field(converter=lambda value: None if value is None else as_float(name, value), default=None)
-
-
-def _above_zero(name: str) -> Any:
-    return attrs.field(converter=lambda value: None if value is None else as_positive(name, value), default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,13 +59,13 @@ class Signal:
     event : str
         Name of the event in the log.
     points : float
-        Points for one event at `as_of`, from -10,000 to 10,000; negative where it speaks against the lead.
+        Points for one event at `as_of`, from -10,000 to 10,000; negative for an event that speaks against the lead.
     cap : float, optional
-        The most that all events of the signal together may count, in either direction, > 0; by default no limit.
+        Most points that all events of the signal together give, positive or negative, > 0; by default no limit.
     lookback_days : float, optional
-        Events older than this count nothing, those of just this age do, > 0; by default all count.
+        Greatest age of an event that counts, > 0 [days]; by default all events count.
     half_life_days : float, optional
-        Days in which the points of an event halve, > 0; by default they stay.
+        Time in which the points of an event halve, > 0 [days]; by default points do not fall.
 
     Examples
     --------
@@ -90,35 +74,33 @@ class Signal:
     30.0
     """
 
-    event: str = checked_field("event", _name)
+    event: str = checked_field("event", as_name)
     points: float = checked_field("points", _points)
-    cap: float | None = _above_zero("cap")
-    lookback_days: float | None = _above_zero("lookback_days")
-    half_life_days: float | None = _above_zero("half_life_days")
+    cap: float | None = checked_field("cap", optional(as_positive), default=None)
+    lookback_days: float | None = checked_field("lookback_days", optional(as_positive), default=None)
+    half_life_days: float | None = checked_field("half_life_days", optional(as_positive), default=None)
 
 
-def _words(value: object) -> tuple[str | float, ...] | None:
-    if value is None:
-        return None
+def _words(name: str, value: object) -> tuple[str | float, ...]:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
     items = (value,) if isinstance(value, str | bool | int | float) else value
     if not isinstance(items, Iterable):
-        raise InputError("equals", "a word, a number or True or False, or several of them", value)
+        raise InputError(name, "a word, a number, True or False, or a list of them", value)
     found = tuple(items)
     for index, item in enumerate(found):
         if not isinstance(item, str | bool | int | float) or (isinstance(item, float) and not math.isfinite(item)):
-            raise InputError("equals", "words, numbers or True or False", item, index=index)
+            raise InputError(name, "words, numbers, True or False", item, index=index)
     if not found:
-        raise InputError("equals", "at least one value", found)
+        raise InputError(name, "at least one value", found)
     return found
 
 
 @attrs.frozen(kw_only=True)
 class FitRule:
-    """Points for who a lead is: an attribute that equals some value, or lies in a range.
+    """Points for an attribute of a lead that equals a value, or lies in a range.
 
-    A lead whose attribute is missing gets no points by the rule.
+    A lead whose attribute is missing gets no points.
 
     Parameters
     ----------
@@ -127,9 +109,9 @@ class FitRule:
     points : float
         Points from -10,000 to 10,000.
     equals : value or iterable of values, optional
-        Words, numbers or True or False, one of which the attribute has to be.
+        Words, numbers, True or False. The attribute must be one of them.
     at_least, below : float, optional
-        Range of a number: ``at_least <= attribute < below``; one end may be left out. Either `equals` or a range.
+        Range of a number: ``at_least <= attribute < below``; one end may be left out. Give either `equals` or a range.
 
     Examples
     --------
@@ -139,16 +121,16 @@ class FitRule:
     'employees from 50'
     """
 
-    attribute: str = checked_field("attribute", _name)
+    attribute: str = checked_field("attribute", as_name)
     points: float = checked_field("points", _points)
-    equals: tuple[str | float, ...] | None = attrs.field(converter=_words, default=None)
-    at_least: float | None = _bound("at_least")
-    below: float | None = _bound("below")
+    equals: tuple[str | float, ...] | None = checked_field("equals", optional(_words), default=None)
+    at_least: float | None = checked_field("at_least", optional(as_float), default=None)
+    below: float | None = checked_field("below", optional(as_float), default=None)
 
     def __attrs_post_init__(self) -> None:
         is_range = self.at_least is not None or self.below is not None
         if is_range == (self.equals is not None):
-            raise InputError("equals", "given, or a range, and not both", self.equals)
+            raise InputError("equals", "given, or a range, but not both", self.equals)
         if self.at_least is not None and self.below is not None and self.below <= self.at_least:
             raise InputError("below", "above `at_least`", self.below)
 
@@ -164,16 +146,16 @@ class FitRule:
 
 @attrs.frozen(kw_only=True)
 class Grade:
-    """A grade that a lead enters at one score and leaves below another, so that it does not flicker.
+    """A grade with a score to enter and a lower score to leave, so that leads near a limit keep their grade.
 
     Parameters
     ----------
     name : str
         Name of the grade.
     enter : float
-        Score from which a lead has the grade.
+        Score from which a lead gets the grade.
     leave : float
-        Score below which a lead that has it loses it, at most `enter`.
+        Score below which a lead loses the grade, at most `enter`.
 
     Examples
     --------
@@ -181,7 +163,7 @@ class Grade:
     50.0
     """
 
-    name: str = checked_field("name", _name)
+    name: str = checked_field("name", as_name)
     enter: float = checked_field("enter", as_float)
     leave: float = checked_field("leave", as_float)
 
@@ -196,11 +178,11 @@ class ScoreItem(NamedTuple):
     Parameters
     ----------
     rule : str
-        What gave points: a fit rule in words, or the name of an event.
+        The rule that gave points: a fit rule in words, or the name of an event.
     points : float
-        How many, after decay and cap.
+        Points after decay and cap.
     n_events : int or None
-        From how many events; None for a fit rule.
+        Number of events behind the points; None for a fit rule.
 
     Examples
     --------
@@ -216,33 +198,35 @@ class ScoreItem(NamedTuple):
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class LeadScores:
-    """Scores and grades of leads at a moment, with what they are made of.
+    """Scores and grades of leads at one moment, with the points behind them.
 
     Parameters
     ----------
     as_of : datetime64[us]
-        The moment of the scores.
+        Moment of the scores.
     customer : ndarray
-        The leads, in the order in which they were given.
+        The leads, in their given order.
     fit, engagement : ndarray
         Points for attributes and for events.
     grade : ndarray of str
         Grade of each lead.
     rule : tuple of str
-        What gives points: fit rules in words, then the names of events.
+        All rules: fit rules in words, then the names of events.
     item_row, item_rule : ndarray of int
-        Lead and rule of everything that gave points, ascending by lead and then by rule.
+        Position of the lead and of the rule of each item, ascending by lead and then by rule. An item is a rule that
+        gave points to a lead.
     item_points : ndarray
-        How many points it gave.
+        Points of each item.
     item_events : ndarray of int
-        From how many events; 0 for a fit rule.
+        Number of events behind each item; 0 for a fit rule.
     n_rules_of_fit : int
         How many of the rules are fit rules.
     n_events : int
         Events that were counted.
     n_later, n_too_old, n_without_signal, n_unknown_customer : int
-        Events that were not: after `as_of`; older than the look-back of their signal; of no signal; of customers that
-        were not given. Each is counted once, at the first of: customer, signal, later, too old.
+        Events that were not counted: they came after `as_of`, are older than the look-back of their signal, have no
+        signal, or belong to no given customer. An event with several reasons counts under the first of: customer,
+        signal, later, too old.
 
     Examples
     --------
@@ -273,26 +257,26 @@ class LeadScores:
 
     @property
     def total(self) -> Floats:
-        """Fit and engagement together."""
+        """Sum of fit and engagement."""
         return self.fit + self.engagement
 
     @property
     def unmet(self) -> tuple[str, ...]:
-        """Rules that gave points to nobody: their name may be misspelt, or nothing of the kind happened."""
+        """Rules that gave no points to any lead; their name may be misspelt."""
         met = set(self.item_rule.tolist())
         return tuple(rule for k, rule in enumerate(self.rule) if k not in met)
 
     @property
     def conclusion(self) -> str:
-        """How many leads have each grade, and which rules gave points to nobody."""
+        """How many leads have each grade, and which rules gave no points."""
         names, counts = np.unique(self.grade, return_counts=True)
         grades = ", ".join(f"{n:,} {name}" for name, n in zip(names.tolist(), counts.tolist(), strict=True))
         n = len(self.customer)
         text = f"{n:,} lead{'' if n == 1 else 's'}: {grades}."
-        return f"{text} Nobody has points for: {', '.join(self.unmet)}." if self.unmet else text
+        return f"{text} No lead has points for: {', '.join(self.unmet)}." if self.unmet else text
 
     def explain(self, customer: object) -> tuple[ScoreItem, ...]:
-        """Give the score of one lead item by item; the points sum exactly to its total.
+        """Explain the score of one lead item by item; the points sum exactly to its total.
 
         Parameters
         ----------
@@ -302,19 +286,19 @@ class LeadScores:
         Returns
         -------
         tuple of ScoreItem
-            What gave points, fit before engagement, in the order of the rules.
+            The rules that gave points, fit before engagement, in the order of the rules.
 
         Raises
         ------
         InputError
-            If the customer has no score.
+            If the customer was not scored.
         """
         comparable = np.ndim(np.asarray(customer, dtype=object)) == 0 and (
             isinstance(customer, str) == isinstance(self.customer[0], str)
         )
         rows = np.nonzero(np.asarray(self.customer == customer))[0] if comparable else np.zeros(0, dtype=np.int64)
         if len(rows) != 1:
-            raise InputError("customer", "one of those scored", customer)
+            raise InputError("customer", "one of the leads that were scored", customer)
         low, high = np.searchsorted(self.item_row, [rows[0], rows[0] + 1])
         return tuple(
             ScoreItem(self.rule[rule], points, None if rule < self.n_rules_of_fit else n)
@@ -327,7 +311,7 @@ class LeadScores:
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the scores as a table, for a dataframe of any kind.
+        """Give the scores column by column, for a dataframe of any kind.
 
         Returns
         -------
@@ -360,7 +344,7 @@ class LeadScore:
     Parameters
     ----------
     fit : iterable of FitRule, optional
-        Points for attributes. All rules that hold count.
+        Points for attributes. Each rule that holds adds its points.
     signals : iterable of Signal, optional
         Points for events, at most one signal for each event.
     grades : iterable of Grade, optional
@@ -397,7 +381,7 @@ class LeadScore:
     fit: tuple[FitRule, ...] = _many("fit", FitRule)
     signals: tuple[Signal, ...] = _many("signals", Signal)
     grades: tuple[Grade, ...] = _many("grades", Grade)
-    lowest: str = checked_field("lowest", _name, default="cold")
+    lowest: str = checked_field("lowest", as_name, default="cold")
 
     def __attrs_post_init__(self) -> None:
         if not self.fit and not self.signals:
@@ -417,26 +401,26 @@ class LeadScore:
         as_of: ArrayLike,
         previous_grade: ArrayLike | None = None,
     ) -> LeadScores:
-        """Score leads at a moment.
+        """Score leads at one moment.
 
         Parameters
         ----------
         customer : array_like
             The leads, each once, whole numbers or text, shape (leads,).
         attributes : mapping of str to array_like, optional
-            Attributes of the leads by name, shape (leads,) each; those of the fit rules are needed. Missing values are
-            None or NaN.
+            Attributes of the leads by name, shape (leads,) each. Every attribute of a fit rule is needed. Missing
+            values are None or NaN.
         events : tuple of three array_like, optional
             Customer, name and time of each event of the log, in any order; needed where there are signals.
         as_of : datetime
-            The moment of the score; a date means its midnight. Later events do not count.
+            Moment of the score; a date means its midnight. Later events do not count.
         previous_grade : array_like of str, optional
-            Grade that each lead had before, None for a new one, shape (leads,). Without it all leads are new.
+            Last grade of each lead, None for a new lead, shape (leads,). By default all leads are new.
 
         Returns
         -------
         LeadScores
-            Fit, engagement, total and grade of each lead, what they are made of, and which events were not counted.
+            Fit, engagement, total and grade of each lead, the points behind them, and counts of ignored events.
 
         Raises
         ------
@@ -446,12 +430,12 @@ class LeadScore:
 
         Notes
         -----
-        An event of age `d` days counts ``points * 0.5 ** (d / half_life_days)``; the sum over the events of a signal is
-        cut at its cap on either side. Points are kept to 2**-30, so that sums below 2**23 points are exact: the order
-        of the events does not matter, and the items of an explanation sum to the score.
+        An event of age `d` days counts ``points * 0.5 ** (d / half_life_days)``. The sum over the events of a signal
+        is limited by its cap, positive or negative. Points are rounded to multiples of 2**-30, so that sums below 2**23
+        points are exact: the order of the events does not matter, and the items of an explanation sum to the score.
 
-        A lead has the highest grade whose `enter` it reaches, or, if that is higher, the highest grade up to its
-        previous one whose `leave` it reaches.
+        There are two candidates for the grade of a lead: the highest grade whose `enter` it reaches, and, among the
+        grades up to its previous one, the highest whose `leave` it reaches. The lead gets the higher of the two.
         """
         leads = _Leads.of(customer)
         now = as_time("as_of", as_of)
@@ -489,10 +473,10 @@ class LeadScore:
         str
             A JSON object with the fields.
         """
-        return json.dumps(attrs.asdict(self), ensure_ascii=False)
+        return to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> LeadScore:
+    def from_json(cls, text: str | bytes) -> LeadScore:
         """Read what :meth:`to_json` wrote.
 
         Parameters
@@ -510,13 +494,7 @@ class LeadScore:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-
-        def build(fields: Any) -> LeadScore:
-            kinds = {"fit": FitRule, "signals": Signal, "grades": Grade}
-            parts: dict[str, Any] = {name: [kind(**item) for item in fields.pop(name)] for name, kind in kinds.items()}
-            return cls(**parts, **fields)
-
-        return read_json(text, build)
+        return from_json(cls, text, FitRule, Signal, Grade)
 
     def _grade(self, total: Floats, previous: ArrayLike | None) -> npt.NDArray[np.str_]:
         names = [self.lowest, *(grade.name for grade in self.grades)]
@@ -533,7 +511,7 @@ _Items = list[tuple["Integers", "Integers", "Floats", "Integers"]]
 
 
 class _Leads(NamedTuple):
-    """The leads that are scored, with their rows by ascending identifier."""
+    """The leads to score, and their rows by ascending identifier."""
 
     customer: npt.NDArray[Any]
     distinct: npt.NDArray[Any]
@@ -556,11 +534,11 @@ class _Leads(NamedTuple):
         return cls(distinct[code], distinct, row)
 
     def rows_of(self, others: npt.NDArray[Any]) -> Integers:
-        """Row of each of the ascending identifiers, -1 for one that is not among the leads."""
+        """Row of each of the ascending identifiers; -1 for an identifier that is not among the leads."""
         if len(others) == 0:
             return np.zeros(0, dtype=np.int64)
         if isinstance(self.distinct[0], str) != isinstance(others[0], str):
-            raise InputError("events", "of customers of the kind of `customer`, numbers or text", others[0])
+            raise InputError("events", "with customers as in `customer`: all numbers, or all text", others[0])
         place = np.minimum(np.searchsorted(self.distinct, others), self.n - 1)
         found: Integers = np.where(self.distinct[place] == others, self.row[place], -1)
         return found
@@ -593,7 +571,7 @@ def _fit_items(rules: tuple[FitRule, ...], attributes: Mapping[str, ArrayLike] |
 
 
 def _holds(rule: FitRule, value: ArrayLike) -> Bools:
-    """Leads for whom a fit rule holds; missing is none of its values and in no range."""
+    """Whether a fit rule holds for each lead; it never holds for a missing attribute."""
     name = f"attributes[{rule.attribute!r}]"
     if rule.equals is None:
         column = as_column(name, value, allow_missing=True)
@@ -626,7 +604,7 @@ def _event_items(
     signal_of = np.array([number.get(name, -1) for name in names.tolist()], dtype=np.int64)
 
     row, signal = leads.rows_of(people)[person], signal_of[kind]
-    age = (now - times).astype(np.int64) / _DAY
+    age = (now - times).astype(np.int64) / DAY
     known = row >= 0
     ours = known & (signal >= 0)
     past = ours & (age >= 0)

@@ -1,4 +1,4 @@
-"""What an open pipeline will bring: the total with its distribution, by month and by manager."""
+"""What open deals will bring: the distribution of their total, also by month and by manager."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -39,15 +39,15 @@ ForecastMethod: TypeAlias = Literal["auto", "exact", "grid"]
 
 _MOST_UNITS = 2**20  # steps of an exact lattice
 _MOST_DEALS = 20_000  # on an exact lattice
-_FEW_DEALS = 16  # whose 2**16 totals are counted one by one
+_FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one by one
 _GRID = 2**16  # steps of the approximate lattice
-_LARGE_DEALS = 4096  # that stand on it one by one; the others join as one normal amount
+_LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one normal amount
 _RARE = 0.05  # probability below which wins, or losses, are rare
 _TERMS = 6  # of the series for rare ones
-_GAP = 100.0  # times as large as all smaller deals together: such deals stay off the lattice of the others
+_GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
 _NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below which a total is taken as normal
-_FINER = 4.0  # times as fine a lattice, for which rare wins go together although there is room for each
-_MOST_PAIRS = 2**22  # of totals above and below a gap
+_FINER = 4.0  # rare wins go together if this makes the lattice so many times finer, even with room for each
+_MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}")
 _ROUNDING = 1e-12
@@ -57,26 +57,26 @@ _TINY = 1e-12  # rounding of sums of probabilities
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class PipelineTable:
-    """A forecast by month or by manager; its expected totals add up to that of the pipeline.
+    """A forecast by month or by group; the expected totals add up to that of the pipeline.
 
     Parameters
     ----------
     label : ndarray
         The months (datetime64[M]) or the groups, ascending.
     n_deals : ndarray of int
-        Open deals of each.
+        Open deals in each month or group.
     amount : ndarray
-        Their amounts added up [money].
+        Sum of their amounts [money].
     expected, standard_deviation : ndarray
-        Mean and standard deviation of what they will bring [money].
+        Mean and standard deviation of their total [money].
     low, high : ndarray
         Ends of the interval of each total by itself [money].
     method : ndarray of str
-        How each distribution was found: "exact" or "grid".
+        How each distribution was computed: "exact" or "grid".
 
     Examples
     --------
-    >>> forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9], group=["Anna", "Boris", "Anna"])
+    >>> forecast = forecast_pipeline([5000, 12000, 3000], [0.6, 0.25, 0.9], by=["Anna", "Boris", "Anna"])
     >>> forecast.by_group.label.tolist(), forecast.by_group.expected
     (['Anna', 'Boris'], array([5700., 3000.]))
     """
@@ -101,29 +101,38 @@ class PipelineTable:
         return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
 
 
+def _with_months(name: str, table: PipelineTable) -> PipelineTable:
+    """Take a table by month; JSON holds the months as text."""
+    if not isinstance(table, PipelineTable):
+        raise InputError(name, "a PipelineTable", table)
+    if table.label.dtype.kind == "M":
+        return table
+    return attrs.evolve(table, label=table.label.astype("datetime64[M]"))
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class PipelineForecast:
-    """What an open pipeline will bring, with its distribution.
+    """What the open deals of a pipeline will bring, as a distribution.
 
     Parameters
     ----------
     n_deals : int
         Open deals.
     amount : float
-        Their amounts added up: what comes if all are won [money].
+        Sum of their amounts: the total if all are won [money].
     expected, standard_deviation : float
         Mean and standard deviation of the total [money].
     level : float
         Level of `interval`, and of the intervals by month and by group.
     method : {"exact", "grid"}
-        How the distribution was found.
+        How the distribution was computed.
     total : ndarray
-        Totals that can come about, ascending [money].
+        Possible totals, ascending [money].
     prob_total : ndarray
-        Probability of each; they sum to 1.
+        Probability of each total; they sum to 1.
     by_month, by_group : PipelineTable, optional
-        The same by month and by group, where these were given.
+        The forecast by month and by group, where these were given.
 
     Examples
     --------
@@ -143,18 +152,18 @@ class PipelineForecast:
     method: str
     total: Floats = array_field()
     prob_total: Floats = array_field()
-    by_month: PipelineTable | None = None
+    by_month: PipelineTable | None = checked_field("by_month", optional(_with_months), default=None)
     by_group: PipelineTable | None = None
 
     @property
     def interval(self) -> Interval:
-        """Equal tails: each end is left out with at most half of what the level leaves."""
+        """Interval of the total at the level, with equal tails [money]."""
         low, high = _ends(Distribution(self.total, self.prob_total, self.method), self.level)
         return Interval(np.float64(low), np.float64(high))
 
     @property
     def conclusion(self) -> str:
-        """The forecast in a sentence."""
+        """Expected total and its interval in words."""
         low, high = self.interval
         return (
             f"{self.n_deals:,} open deals worth {self.amount:,.0f} are expected to bring {self.expected:,.0f}; "
@@ -163,7 +172,7 @@ class PipelineForecast:
         )
 
     def quantile(self, prob: ArrayLike) -> FloatOrArray:
-        """Give the least total that is not exceeded with a probability of at least `prob`.
+        """Quantiles of the total: the smallest total that is not exceeded with a probability of at least `prob`.
 
         Parameters
         ----------
@@ -211,24 +220,20 @@ class PipelineForecast:
 
     def to_json(self) -> str:
         """Write the forecast with its distribution as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> PipelineForecast:
         """Read what :meth:`to_json` wrote."""
-        found = from_json_fields(cls, text, by_month=PipelineTable, by_group=PipelineTable)
-        if found.by_month is None:
-            return found
-        months = attrs.evolve(found.by_month, label=found.by_month.label.astype("datetime64[M]"))
-        return attrs.evolve(found, by_month=months)
+        return from_json(cls, text, PipelineTable)
 
 
 def forecast_pipeline(
     amount: ArrayLike,
-    probability: ArrayLike,
+    prob_won: ArrayLike,
     *,
     month: ArrayLike | None = None,
-    group: ArrayLike | None = None,
+    by: ArrayLike | None = None,
     level: float = 0.95,
     method: ForecastMethod = "auto",
 ) -> PipelineForecast:
@@ -238,16 +243,17 @@ def forecast_pipeline(
     ----------
     amount : array_like
         Amount of each open deal if it is won [money], >= 0, shape (deals,).
-    probability : array_like
-        Probability that it is won, in [0, 1], shape (deals,); for instance of :meth:`StageProbabilities.assign`.
+    prob_won : array_like
+        Probability that each deal is won, in [0, 1], shape (deals,); for instance from
+        :meth:`StageProbabilities.assign`.
     month : array_like of dates, optional
         Month in which each deal is expected to close: "2024-06", or any day of it.
-    group : array_like, optional
+    by : array_like, optional
         Manager, source or product of each deal, whole numbers or text.
     level : float, optional
         Level of the intervals, in (0, 1).
     method : {"auto", "exact", "grid"}, optional
-        How the distribution is found. "auto" is exact where it can be, else the grid.
+        How the distribution is computed. "auto" takes "exact" where that is possible, otherwise "grid".
 
     Returns
     -------
@@ -257,29 +263,33 @@ def forecast_pipeline(
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, a value is missing or outside its range, or the exact
-        distribution is asked for where it is out of reach.
+        If the columns differ in length or are empty, a value is missing or outside its range, or `method` is "exact"
+        for amounts whose exact distribution is too large.
 
     Notes
     -----
-    The total is :math:`\sum a_i B_i` with independent :math:`B_i`, 1 with probability :math:`p_i`: mean
-    :math:`\sum a_i p_i`, variance :math:`\sum a_i^2 p_i (1 - p_i)`.
+    The total is :math:`\sum a_i B_i` with independent :math:`B_i`, which are 1 with probability :math:`p_i`, else 0.
+    Its mean is :math:`\sum a_i p_i`, its variance :math:`\sum a_i^2 p_i (1 - p_i)`.
 
-    *Exact*, up to rounding: by convolution where all amounts are multiples of one unit of at least 0.01, the open
-    amounts are at most 1,048,576 such units and at most 20,000 deals are open; by counting all totals where at most 16
-    deals are. Deals of probability 0 or 1 are not open and cost nothing.
+    *Exact*, up to rounding. All totals are counted where at most 16 deals are open. Otherwise a convolution is used,
+    where all amounts are multiples of one unit of at least 0.01, the open amounts are at most 1,048,576 such units, and
+    at most 20,000 deals are open. Deals of probability 0 or 1 are not open and cost nothing.
 
-    *Grid*: a lattice of 65,536 steps from the least total to the largest that can be expected, so that totals are good
-    to a few steps. Each amount is shared between its two neighbours so that its mean is kept [1]_, which adds at most a
-    quarter of a squared step to the variance of each deal. As many of the smallest deals as are normal together (the
-    sum of their absolute third moments below 0.01 times their variance to the power of 3/2), and those beyond 4,096
-    otherwise, join as one normal amount of their mean and variance. Deals with a probability below 0.05 or above 0.95
-    go together, by six terms of the logarithm of their characteristic function, where that makes room for a finer
-    lattice. Deals over a hundred times as large as all smaller ones together are counted apart, where they have few
-    totals.
+    *Grid*: a lattice of 65,536 steps, from the smallest total to the largest that can be expected. Totals are accurate
+    to a few steps. Each amount is shared between its two neighbours on the lattice so that its mean is kept [1]_. This
+    adds at most a quarter of a squared step to the variance of each deal. Three kinds of deals are treated together:
 
-    Deals that a common cause wins or loses together spread more than this says, and an error of the probabilities is
-    not in the interval: give the low and the high ends of their intervals to see what it does.
+    - The smallest deals join as one normal amount with their mean and variance: as many as are normal together (the sum
+      of their absolute third moments is below 0.01 times their variance to the power of 3/2), and in any case the deals
+      beyond 4,096.
+    - Deals with a probability below 0.05 or above 0.95 go together, by six terms of the logarithm of their
+      characteristic function, where this allows a finer lattice.
+    - Deals more than a hundred times as large as all smaller deals together are counted apart, where they have few
+      totals.
+
+    If a common cause wins or loses several deals together, the total spreads more than this distribution. Errors of the
+    probabilities are not in the interval either: forecast with the low and with the high ends of their intervals to see
+    their effect.
 
     .. [1] Gerber, H. U. (1982). On the numerical evaluation of the distribution of aggregate claims. Insurance:
        Mathematics and Economics 1, 13-18.
@@ -294,10 +304,10 @@ def forecast_pipeline(
     (['2024-06', '2024-07'], array([5700., 3000.]))
     """
     a = as_amounts("amount", amount)
-    p = as_column("probability", probability)
-    require_same_length(amount=a, probability=p)
+    p = as_column("prob_won", prob_won)
+    require_same_length(amount=a, prob_won=p)
     require(a >= 0, "amount", a, ">= 0")
-    require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
+    require((p >= 0) & (p <= 1), "prob_won", p, "in [0, 1]", hint="a fraction, not percent")
     level = as_fraction("level", level)
     require_choice("method", method, get_args(ForecastMethod))
     by_month = by_group = None
@@ -305,9 +315,9 @@ def forecast_pipeline(
         months = _as_months(month)
         require_same_length(amount=a, month=months)
         by_month = _table(*np.unique(months, return_inverse=True), a, p, level, method)
-    if group is not None:
-        labels, code = encode_customers("group", group)
-        require_same_length(amount=a, group=code)
+    if by is not None:
+        labels, code = encode_customers("by", by)
+        require_same_length(amount=a, by=code)
         by_group = _table(labels, code, a, p, level, method)
 
     found = distribution_of_total(a, p, method)
@@ -326,7 +336,7 @@ def forecast_pipeline(
 
 
 class Distribution(NamedTuple):
-    """Totals that can come about, ascending, with their probabilities."""
+    """Possible totals, ascending, with their probabilities."""
 
     total: Floats
     prob: Floats
@@ -380,7 +390,7 @@ def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: s
 
 
 def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
-    """Distribution of the total; deals that are sure shift it."""
+    """Distribution of the total; deals that are sure to be won are added to each total."""
     sure = float(a[p == 1].sum())
     is_open = (a > 0) & (p > 0) & (p < 1)
     a, p = a[is_open], p[is_open]
@@ -394,15 +404,13 @@ def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
         if len(a) <= _FEW_DEALS:
             return _trim(*_all_totals(a, p, sure), "exact")
         if method == "exact":
-            hint = (
-                "at most 1,048,576 common units of at least 0.01 and 20,000 deals, or at most 16 deals; or use 'auto'"
-            )
+            hint = "'exact' takes up to 16 deals, or up to 20,000 with 1,048,576 common units of at least 0.01"
             raise InputError("method", "'auto' or 'grid' for these amounts", method, hint=hint)
     return _on_grid(a, p, sure)
 
 
 def _units(a: Floats) -> tuple[Integers | None, float]:
-    """Amounts as multiples of their largest common unit in hundredths; None where that is too fine."""
+    """Amounts as multiples of their largest common unit in hundredths; None where this unit is too small."""
     hundredths = np.rint(a * 100)
     if a.sum() > 1e13 or not np.array_equal(hundredths / 100, a):
         return None, 0.0
@@ -428,7 +436,7 @@ def _all_totals(a: Floats, p: Floats, sure: float) -> tuple[Floats, Floats]:
 
 
 def _convolve_deals(units: Integers, p: Floats) -> Floats:
-    """Probability of each number of units, small amounts first so that both halves stay short."""
+    """Probability of each number of units; small amounts come first, so that both halves stay short."""
     order = np.argsort(units, kind="stable")
     one = [_two_points(int(u), q) for u, q in zip(units[order], p[order], strict=True)]
     return _convolve_all(one)
@@ -441,7 +449,7 @@ def _two_points(units: int, p: float) -> Floats:
 
 
 def _convolve_all(parts: list[Floats]) -> Floats:
-    """Convolution of all, by halves: neighbours first."""
+    """Convolution of all parts: neighbours first, then neighbours of the results."""
     while len(parts) > 1:
         pairs = [_convolve(one, other) for one, other in zip(parts[::2], parts[1::2], strict=False)]
         parts = pairs + ([parts[-1]] if len(parts) % 2 else [])
@@ -461,9 +469,10 @@ def _convolve(one: Floats, other: Floats) -> Floats:
 
 
 def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
-    """Deals on a lattice: common ones one by one, rare wins and rare losses together, the smallest as a normal amount.
+    """Distribution on a lattice.
 
-    Few deals that are larger by far than all others have totals of their own, so that the rest keeps a fine lattice.
+    Common deals stand on it one by one, rare wins and rare losses together, and the smallest deals as one normal
+    amount. A few deals that are much larger than all others are kept apart, so that the others have a fine lattice.
     """
     order = np.argsort(-a, kind="stable")
     a, p = a[order], p[order]
@@ -510,7 +519,7 @@ def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
 
 
 def _n_normal(a: Floats, p: Floats) -> int:
-    """Count the smallest deals that are as good as normal together, by the ratio of Berry and Esseen; a descends."""
+    """Count the smallest deals that are nearly normal together, by the ratio of Berry and Esseen; `a` descends."""
     variance = (a**2 * p * (1 - p))[::-1].cumsum()
     third = (a**3 * p * (1 - p) * (p**2 + (1 - p) ** 2))[::-1].cumsum()
     normal = np.nonzero(third < _NORMAL * variance**1.5)[0]
@@ -524,7 +533,7 @@ def _combined(one: Distribution, other: Distribution, sure: float) -> Distributi
 
 
 def _merged(total: Floats, prob: Floats) -> Distribution:
-    """Distribution on a lattice, equal totals as one."""
+    """Distribution on a lattice; equal totals become one."""
     first = np.append(True, np.diff(total) > 0).nonzero()[0]
     return _trim(total[first], np.add.reduceat(prob, first), "grid")
 
@@ -539,10 +548,10 @@ def _reach(a: Floats, p: Floats) -> float:
 
 
 def _rare(steps: Floats, p: Floats, reach: float) -> Floats:
-    r"""Distribution of the total of deals that are seldom won, from the logarithm of its characteristic function.
+    r"""Distribution of the total of deals that are rarely won, from the logarithm of its characteristic function.
 
-    :math:`\log(1 + p (z - 1)) = \sum_k (-1)^{k+1} p^k (z - 1)^k / k` with :math:`z = e^{i \omega a}`; the powers of z
-    are amounts 2a, 3a, ... on the lattice, so that all deals are added up before one transform.
+    :math:`\log(1 + p (z - 1)) = \sum_k (-1)^{k+1} p^k (z - 1)^k / k` with :math:`z = e^{i \omega a}`. The powers of z
+    are amounts 2a, 3a, ... on the lattice, so all deals are added up before one transform.
     """
     from scipy import fft
 

@@ -1,4 +1,4 @@
-"""Past forecasts of deals against what came of them."""
+"""Past forecasts of deals, compared with their results."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import p_text
-from crmvalue._core.json_legacy import from_json_fields, to_json_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._funnels.counts import share, share_interval
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
-from crmvalue._funnels.pipeline.stage_probabilities import share_interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -38,30 +38,30 @@ __all__ = ["ForecastCalibration", "forecast_calibration"]
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class ForecastCalibration:
-    """Whether deals that were given a probability were won that often.
+    """Forecast probabilities of deals, compared with how many were won.
 
     Parameters
     ----------
     edge : ndarray
-        Ends of the bins of the given probability, shape (bins + 1,).
+        Ends of the bins of the forecast probability, shape (bins + 1,).
     n_deals, n_won : ndarray of int
-        Closed deals of each bin, and those that were won, shape (bins,).
+        Closed deals of each bin, and won deals among them, shape (bins,).
     expected : ndarray
-        Their probabilities added up: how many should have been won.
+        Sum of their forecast probabilities: how many should have been won.
     level : float
         Level of `interval`.
     brier_score : float
-        Mean squared distance of the probability from what came, 0 the best.
+        Mean squared difference between the forecast probability and the result, which is 1 for a won deal; 0 is best.
     brier_score_constant : float
-        The same of somebody who always says the share that was won in the end.
+        Brier score of one forecast for all deals: the share that was won in the end.
     p_value_total : float
-        Test of the number of won deals in all: two-sided, from its distribution under the forecast.
+        Two-sided test of the number of won deals, from its distribution under the forecast.
     amount_expected, amount_won : float or None
-        Money forecast and money that came [money]; None without amounts.
+        Money that was forecast, and money of the won deals [money]; None without amounts.
     p_value_amount : float or None
-        Test of the money that came, as of the number of won deals.
+        Two-sided test of the money of the won deals, from its distribution under the forecast.
     p_value : float
-        Spiegelhalter's test of the single probabilities; NaN where they are all 0, 1/2 or 1, which it cannot test.
+        Spiegelhalter's test of the single probabilities; NaN where all are 0, 1/2 or 1, which it cannot test.
 
     Examples
     --------
@@ -86,23 +86,23 @@ class ForecastCalibration:
     p_value_amount: float | None = None
 
     @property
-    def mean_probability(self) -> Floats:
-        """Mean given probability of each bin; NaN where it is empty."""
-        return self._per_deal(self.expected)
+    def mean_prob(self) -> Floats:
+        """Mean forecast probability of each bin; NaN where the bin is empty."""
+        return share(self.expected, self.n_deals)
 
     @property
     def win_rate(self) -> Floats:
-        """Share won of each bin; NaN where it is empty."""
-        return self._per_deal(self.n_won)
+        """Share of each bin that was won; NaN where the bin is empty."""
+        return share(self.n_won, self.n_deals)
 
     @property
     def interval(self) -> Interval:
-        """Wilson's interval of each win rate by itself; NaN where the bin is empty."""
+        """Wilson's interval for each win rate by itself; NaN where the bin is empty."""
         return share_interval(self.n_won, self.n_deals, self.level)
 
     @property
     def conclusion(self) -> str:
-        """What the past says about the forecasts, in two sentences."""
+        """Whether the past shows errors of the forecasts, in two or three sentences."""
         won, expected, n = int(self.n_won.sum()), float(self.expected.sum()), int(self.n_deals.sum())
         alpha = 1 - self.level
         side = "more" if won > expected else "fewer"
@@ -110,18 +110,18 @@ class ForecastCalibration:
         if math.isnan(self.p_value):
             single = "The single probabilities cannot be tested ("
         elif self.p_value < alpha:
-            single = f"The single probabilities do not fit what came ({p_text(self.p_value)}, "
+            single = f"The single probabilities do not fit the results ({p_text(self.p_value)}, "
         else:
             single = f"Nothing shows that the single probabilities are wrong ({p_text(self.p_value)}, "
         money = ""
         if self.p_value_amount is not None:
             side = "beyond" if self.p_value_amount < alpha else "within"
             money = (
-                f"Of {self.amount_expected:,.0f} forecast {self.amount_won:,.0f} came, {side} what chance explains "
-                f"({p_text(self.p_value_amount)}). "
+                f"Of {self.amount_expected:,.0f} that were forecast, {self.amount_won:,.0f} came, {side} what chance "
+                f"explains ({p_text(self.p_value_amount)}). "
             )
         return (
-            f"{money}Of {n:,} deals {won:,} were won where {expected:,.1f} were expected, {total} "
+            f"{money}Of {n:,} deals, {expected:,.1f} were expected to be won and {won:,} were won, {total} "
             f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
         )
 
@@ -131,47 +131,43 @@ class ForecastCalibration:
         Returns
         -------
         dict of str to ndarray
-            One row for each bin, `from` and `to` its ends.
+            One row for each bin; `from` and `to` are its ends.
         """
         low, high = map(np.asarray, self.interval)
-        names = ("n_deals", "n_won", "expected", "mean_probability", "win_rate")
+        names = ("n_deals", "n_won", "expected", "mean_prob", "win_rate")
         columns = {"from": self.edge[:-1], "to": self.edge[1:], **{name: getattr(self, name) for name in names}}
         return columns | {"low": low, "high": high}
 
-    def _per_deal(self, column: Floats | Integers) -> Floats:
-        found: Floats = np.divide(column, self.n_deals, out=np.full(len(self.n_deals), np.nan), where=self.n_deals > 0)
-        return found
-
     def to_json(self) -> str:
         """Write bins and tests as JSON text."""
-        return to_json_text(self, infinite=True)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> ForecastCalibration:
         """Read what :meth:`to_json` wrote."""
-        return from_json_fields(cls, text)
+        return from_json(cls, text)
 
 
 def forecast_calibration(
-    probability: ArrayLike,
+    prob_won: ArrayLike,
     won: ArrayLike,
     *,
     amount: ArrayLike | None = None,
     n_bins: int = 10,
     level: float = 0.95,
 ) -> ForecastCalibration:
-    r"""Hold past forecasts against what came of them.
+    r"""Compare past forecasts of deals with their results.
 
     Parameters
     ----------
-    probability : array_like
-        Probability that each deal, closed since, was given, in [0, 1], shape (deals,).
+    prob_won : array_like
+        Forecast probability that each deal is won, in [0, 1], shape (deals,). All deals are closed now.
     won : array_like
-        Whether it was won, True and False or 1 and 0, shape (deals,).
+        Whether each deal was won, True and False or 1 and 0, shape (deals,).
     amount : array_like, optional
-        Amount of each deal [money], >= 0: then the money that came is held against the money forecast too.
+        Amount of each deal [money], >= 0, to compare the money of the won deals with the forecast too.
     n_bins : int, optional
-        Bins of equal width, 1 to 1,000. Each holds its lower end, the last one both.
+        Bins of equal width, 1 to 1,000. Each bin includes its lower end; the last bin includes both ends.
     level : float, optional
         Level of the intervals, in (0, 1).
 
@@ -187,13 +183,13 @@ def forecast_calibration(
 
     Notes
     -----
-    The number of wins under the forecast is a sum of independent 0 and 1; its distribution is that of
-    :func:`forecast_pipeline` with amounts of 1, and the p-value twice the smaller tail, at most 1. Spiegelhalter's
-    statistic [1]_ takes the mean and the variance of the Brier score under the forecast:
+    The number of won deals has the distribution of :func:`forecast_pipeline` with amounts of 1. The p-value is twice
+    the smaller tail, at most 1. Spiegelhalter's statistic [1]_ uses the mean and the variance of the Brier score under
+    the forecast:
 
     .. math:: z = \frac{\sum (y_i - p_i)(1 - 2 p_i)}{\sqrt{\sum (1 - 2 p_i)^2 p_i (1 - p_i)}}
 
-    It is normal for many deals. A sure forecast (0 or 1) that failed makes both p-values 0.
+    It is normal for many deals. If a forecast of 0 or 1 was wrong, both p-values are 0.
 
     .. [1] Spiegelhalter, D. J. (1986). Probabilistic prediction in patient management and clinical trials. Statistics
        in Medicine 5, 421-433. Brier, G. W. (1950). Verification of forecasts expressed in terms of probability. Monthly
@@ -202,15 +198,15 @@ def forecast_calibration(
     Examples
     --------
     >>> past = forecast_calibration([0.5] * 8 + [0.9] * 8, [True] * 4 + [False] * 4 + [True] * 2 + [False] * 6)
-    >>> past.conclusion.split(".")[0]
-    'Of 16 deals 6 were won where 11'
+    >>> past.conclusion.split("(")[0]
+    'Of 16 deals, 11.2 were expected to be won and 6 were won, fewer than chance explains '
     >>> past.p_value_total < 0.01
     True
     """
-    p = as_column("probability", probability)
+    p = as_column("prob_won", prob_won)
     y = as_outcomes("won", won)
-    require_same_length(probability=p, won=y)
-    require((p >= 0) & (p <= 1), "probability", p, "in [0, 1]", hint="a fraction, not percent")
+    require_same_length(prob_won=p, won=y)
+    require((p >= 0) & (p <= 1), "prob_won", p, "in [0, 1]", hint="a fraction, not percent")
     n = as_whole_number("n_bins", n_bins, low=1, high=1000)
     level = as_fraction("level", level)
     edge = np.arange(n + 1) / n  # 0.3 itself, not the float above it
@@ -220,7 +216,7 @@ def forecast_calibration(
     money: dict[str, float] = {}
     if amount is not None:
         a = as_amounts("amount", amount)
-        require_same_length(probability=p, amount=a)
+        require_same_length(prob_won=p, amount=a)
         require(a >= 0, "amount", a, ">= 0")
         money = {
             "amount_expected": float(a @ p),
@@ -253,12 +249,12 @@ def _calibration_tests(p: Floats, y: Bools) -> tuple[float, float]:
 
 
 def _two_tails(a: Floats, p: Floats, y: Bools) -> float:
-    """Twice the smaller probability of a total at most, or at least, as large as what was won."""
+    """Two-sided p-value of the total that was won: twice the smaller tail."""
     if np.any((p == 1) & ~y & (a > 0)) or np.any((p == 0) & y & (a > 0)):
         return 0.0
     forecast, won = distribution_of_total(a, p, "auto"), float(a[y].sum())
     slack = _ROUNDING * won
-    if forecast.method == "grid":  # a total is shared between lattice points around it
+    if forecast.method == "grid":  # its lattice shares each total between two points
         step = float(np.diff(forecast.total).min(initial=won))
         deviation = math.sqrt(float(np.sum(a * a * p * (1 - p))))
         slack += min((2 + math.sqrt(len(y))) * step, 0.005 * deviation)

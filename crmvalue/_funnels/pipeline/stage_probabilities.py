@@ -1,9 +1,7 @@
-"""Chances of a deal by the stage that it has reached, learned from closed deals, and the pace of a pipeline."""
+"""Probability that a deal is won by the stage it has reached, learned from closed deals, and pipeline velocity."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,37 +13,32 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_outcomes,
-    as_text,
-    read_json,
     require,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
-from crmvalue._funnels.counts import Funnel
+from crmvalue._funnels.counts import Funnel, as_names, share, share_interval
 from crmvalue.errors import InputError
-from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["StageProbabilities", "pipeline_velocity", "share_interval", "stage_probabilities"]
+__all__ = ["StageProbabilities", "pipeline_velocity", "stage_probabilities"]
 
 
 def _stages(value: object) -> tuple[str, ...]:
     if isinstance(value, Funnel):
         return value.stages
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InputError("stages", "names of stages in their order", value)
-    stages = tuple(as_text("stages", stage) for stage in value)
-    for index, stage in enumerate(stages):
-        if not stage.strip() or stage in stages[:index]:
-            raise InputError("stages", "different names, none empty", stage, index=index)
+    stages = as_names("stages", value)
     if not stages:
         raise InputError("stages", "at least one name", stages)
     return stages
@@ -60,16 +53,16 @@ def _counts(name: str) -> Any:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class StageProbabilities:
-    """How often deals that reached a stage were won.
+    """Share of the deals that reached each stage and were won.
 
     Parameters
     ----------
     stages : Funnel or iterable of str
         Stages in their order.
     n_reached : array_like of int
-        Closed deals that reached each stage, shape (stages,); it never rises.
+        Closed deals that reached each stage, shape (stages,); the counts never rise.
     n_won : array_like of int
-        Those of them that were won.
+        Won deals among them.
 
     Examples
     --------
@@ -86,20 +79,17 @@ class StageProbabilities:
         for name, column in (("n_reached", self.n_reached), ("n_won", self.n_won)):
             if len(column) != len(self.stages):
                 raise InputError(name, f"one for each of the {len(self.stages)} stages", len(column))
-            require(np.diff(column, prepend=column[0]) <= 0, name, column, "at most that of the stage before")
+            require(np.diff(column, prepend=column[0]) <= 0, name, column, "at most the count of the stage before")
         require(self.n_won <= self.n_reached, "n_won", self.n_won, "at most `n_reached`")
 
     @property
     def prob_won(self) -> Floats:
-        """Won over reached, for each stage; NaN where no closed deal reached it."""
-        found: Floats = np.divide(
-            self.n_won, self.n_reached, out=np.full(len(self.stages), np.nan), where=self.n_reached > 0
-        )
-        return found
+        """Share of the closed deals at each stage that were won; NaN where no closed deal reached it."""
+        return share(self.n_won, self.n_reached)
 
     @property
     def conclusion(self) -> str:
-        """What was won from each stage, with 95 % intervals."""
+        """How many deals were won from each stage, with 95 % intervals."""
         low, high = map(np.asarray, self.interval())
         parts = [
             f"{stage} {won:,} of {reached:,} ({p:.0%}, {a:.0%} to {b:.0%})" if reached else f"{stage} unknown"
@@ -107,10 +97,10 @@ class StageProbabilities:
                 self.stages, self.n_won.tolist(), self.n_reached.tolist(), self.prob_won, low, high, strict=True
             )
         ]
-        return f"Won of those who reached: {', '.join(parts)}."
+        return f"Won deals among those that reached a stage: {', '.join(parts)}."
 
     def interval(self, *, level: float = 0.95) -> Interval:
-        """Give Wilson's interval of each probability.
+        """Wilson's interval for the probability of each stage.
 
         Parameters
         ----------
@@ -142,7 +132,7 @@ class StageProbabilities:
         return columns | {"prob_won": self.prob_won, "low": low, "high": high}
 
     def assign(self, stage: ArrayLike) -> Floats:
-        """Give open deals the probability of the stage where they are.
+        """Give each open deal the probability of its stage.
 
         Parameters
         ----------
@@ -162,7 +152,7 @@ class StageProbabilities:
         return self._of_deals(stage, self.prob_won)
 
     def assign_interval(self, stage: ArrayLike, *, level: float = 0.95) -> Interval:
-        """Give open deals the ends of the interval of their stage.
+        """Give each open deal the interval of the probability of its stage.
 
         Parameters
         ----------
@@ -174,7 +164,7 @@ class StageProbabilities:
         Returns
         -------
         Interval
-            `low` and `high`, shape (deals,): two more forecasts, of how bad and how good the chances may be.
+            `low` and `high`, shape (deals,), for a low and a high forecast.
 
         Raises
         ------
@@ -192,11 +182,10 @@ class StageProbabilities:
         str
             A JSON object with the fields.
         """
-        fields = {"stages": self.stages, "n_reached": self.n_reached.tolist(), "n_won": self.n_won.tolist()}
-        return json.dumps(fields, ensure_ascii=False)
+        return to_json(self)
 
     @classmethod
-    def from_json(cls, text: str) -> StageProbabilities:
+    def from_json(cls, text: str | bytes) -> StageProbabilities:
         """Read what :meth:`to_json` wrote.
 
         Parameters
@@ -214,7 +203,7 @@ class StageProbabilities:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _of_deals(self, stage: ArrayLike, of_stage: Floats) -> Floats:
         place = _stage_index("stage", stage, self.stages)
@@ -228,15 +217,15 @@ class StageProbabilities:
 def stage_probabilities(
     furthest_stage: ArrayLike, won: ArrayLike, *, stages: Funnel | Iterable[str]
 ) -> StageProbabilities:
-    """Learn from closed deals how often a deal that reached a stage is won.
+    """Learn from closed deals how often deals from each stage are won.
 
     Parameters
     ----------
     furthest_stage : array_like of str
-        Furthest stage that each closed deal reached, shape (deals,). It reached all stages before it too.
+        Furthest stage of each closed deal, shape (deals,). The deal has reached all stages before it too.
     won : array_like
-        Whether it was won, True and False or 1 and 0, shape (deals,). A won deal has been through all stages,
-        whatever is noted as its furthest.
+        Whether each deal was won, True and False or 1 and 0, shape (deals,). A won deal has reached all stages,
+        whatever its furthest stage says.
     stages : Funnel or iterable of str
         Stages in their order, without the win itself.
 
@@ -252,8 +241,8 @@ def stage_probabilities(
 
     Notes
     -----
-    Use closed deals alone: open ones have not been lost. Deals of the last weeks that are closed already are mostly
-    the quickly lost ones; take those opened long enough ago that nearly all are closed.
+    Use closed deals only, because open deals are not lost. Among recent deals, those closed already are mostly the ones
+    that were lost quickly. Use deals that were opened so long ago that nearly all are closed.
 
     Examples
     --------
@@ -278,7 +267,7 @@ def stage_probabilities(
 def pipeline_velocity(
     n_deals: ArrayLike, average_deal: ArrayLike, win_rate: ArrayLike, cycle_days: ArrayLike
 ) -> FloatOrArray:
-    """Money that a pipeline turns into revenue each day.
+    """Revenue that a pipeline brings per day.
 
     Parameters
     ----------
@@ -303,8 +292,8 @@ def pipeline_velocity(
 
     Notes
     -----
-    ``n_deals * average_deal * win_rate / cycle_days``, usual in sales management. It takes the pipeline as refilled at
-    the same pace.
+    ``n_deals * average_deal * win_rate / cycle_days``, usual in sales management. It assumes that new deals replace
+    closed ones at the same rate.
 
     Examples
     --------
@@ -326,8 +315,3 @@ def _stage_index(name: str, value: ArrayLike, stages: tuple[str, ...]) -> Intege
     found: Integers = of_name[code]
     require(found >= 0, name, names[code], f"one of {', '.join(stages)}")
     return found
-
-
-def share_interval(n_won: Integers, n_all: Integers, level: float) -> Interval:
-    low, high = proportion_interval(n_won, np.maximum(n_all, 1), level=level)
-    return Interval(np.where(n_all > 0, low, np.nan), np.where(n_all > 0, high, np.nan))

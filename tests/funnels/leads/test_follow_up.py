@@ -205,7 +205,7 @@ class TestFollowUpTasks:
         after = follow_up_tasks(**arguments, as_of="2024-06-01 10:01")
         assert (at.overdue.tolist(), after.overdue.tolist()) == ([False], [True])
         assert after.conclusion == (
-            "1 task: 0 done in time, 0 done late, 1 overdue, 0 not yet due. The log has no visit."
+            "1 task: 0 done in time, 0 done late, 1 overdue, 0 not yet due. The log has no event 'visit'."
         )
         assert after.unmet == ("visit",)
         assert list(after.to_columns()) == ["customer", "event", "task", "time", "due", "done", "late", "overdue"]

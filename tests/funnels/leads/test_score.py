@@ -269,7 +269,7 @@ class TestLeadScore:
         assert found.explain("a") == (("n below 1", 1.0, None),)
         assert list(found.to_columns()) == ["customer", "fit", "engagement", "total", "grade"]
         for nobody in ("b", 1, None, ["a"]):
-            with pytest.raises(InputError, match="one of those scored"):
+            with pytest.raises(InputError, match="one of the leads that were scored"):
                 found.explain(nobody)
         with pytest.raises(InputError, match="to_json"):
             LeadScore.from_json("{}")

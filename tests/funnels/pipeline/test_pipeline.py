@@ -37,8 +37,8 @@ def forecast_of(rows, **options):
     return forecast_pipeline([a for a, _ in rows], [p for _, p in rows], **options)
 
 
-def drawn_totals(amount, probability, n, rng):
-    return np.array([amount @ (rng.random(len(amount)) < probability) for _ in range(n)])
+def drawn_totals(amount, prob_won, n, rng):
+    return np.array([amount @ (rng.random(len(amount)) < prob_won) for _ in range(n)])
 
 
 class TestForecastPipeline:
@@ -89,7 +89,7 @@ class TestForecastPipeline:
     def test_groups_and_months_add_up(self, rows, code):
         code = code[: len(rows)]
         month = [f"2024-0{c + 1}-1{c}" for c in code]
-        forecast = forecast_of(rows, group=code, month=month)
+        forecast = forecast_of(rows, by=code, month=month)
         for table in (forecast.by_group, forecast.by_month):
             assert table.n_deals.sum() == forecast.n_deals
             assert table.amount.sum() == pytest.approx(forecast.amount)
@@ -112,9 +112,9 @@ class TestForecastPipeline:
     @pytest.mark.parametrize("n", [40, 3000])
     def test_grid_is_close_to_exact(self, n):
         rng = np.random.default_rng(n)
-        amount, probability = rng.integers(1, 300, n) * 1.0, rng.random(n)
-        exact = forecast_pipeline(amount, probability, method="exact")
-        grid = forecast_pipeline(amount, probability, method="grid")
+        amount, prob_won = rng.integers(1, 300, n) * 1.0, rng.random(n)
+        exact = forecast_pipeline(amount, prob_won, method="exact")
+        grid = forecast_pipeline(amount, prob_won, method="grid")
         assert (exact.method, grid.method) == ("exact", "grid")
         prob = np.linspace(0.001, 0.999, 201)
         step = amount.sum() / 2**16
@@ -139,9 +139,9 @@ class TestForecastPipeline:
 
     def test_a_deal_that_dwarfs_the_others_leaves_them_their_distribution(self):
         rng = np.random.default_rng(0)
-        amount, probability = np.append(1e9, rng.random(200) * 100 + 0.001), np.append(0.1, np.full(200, 0.5))
-        forecast = forecast_pipeline(amount, probability)
-        alone = forecast_pipeline(amount[1:], probability[1:])
+        amount, prob_won = np.append(1e9, rng.random(200) * 100 + 0.001), np.append(0.1, np.full(200, 0.5))
+        forecast = forecast_pipeline(amount, prob_won)
+        alone = forecast_pipeline(amount[1:], prob_won[1:])
         goals = np.array([4000, 5000, 5500, 6000])
         np.testing.assert_allclose(forecast.prob_at_least(goals), 0.1 + 0.9 * alone.prob_at_least(goals), atol=1e-9)
         assert forecast.prob_at_least([8000, 1e9]) == pytest.approx([0.1, 0.1], abs=1e-9)
@@ -151,9 +151,9 @@ class TestForecastPipeline:
         rng = np.random.default_rng(5)
         n = 12_000
         amount = np.rint(rng.lognormal(3, 1, n)) + 1
-        probability = rng.uniform(0.02, 0.4, n)
-        exact = forecast_pipeline(amount, probability, method="exact")
-        grid = forecast_pipeline(amount, probability, method="grid")
+        prob_won = rng.uniform(0.02, 0.4, n)
+        exact = forecast_pipeline(amount, prob_won, method="exact")
+        grid = forecast_pipeline(amount, prob_won, method="grid")
         prob = np.array([0.001, 0.025, 0.25, 0.5, 0.75, 0.975, 0.999])
         assert np.abs(exact.quantile(prob) - grid.quantile(prob)).max() < 0.005 * exact.standard_deviation
 
@@ -162,10 +162,10 @@ class TestForecastPipeline:
         """A single deal as large as the rest gives two humps, which a normal curve would miss."""
         rng = np.random.default_rng(3)
         amount = np.append(rng.lognormal(9, 1, 60), whale)
-        probability = np.append(rng.beta(1, 3, 60), 0.3)
-        forecast = forecast_pipeline(amount, probability)
+        prob_won = np.append(rng.beta(1, 3, 60), 0.3)
+        forecast = forecast_pipeline(amount, prob_won)
         assert forecast.method == "grid"
-        drawn = np.sort(drawn_totals(amount, probability, 20_000, rng))
+        drawn = np.sort(drawn_totals(amount, prob_won, 20_000, rng))
         up_to = 1 - forecast.prob_at_least(drawn)
         distance = np.abs(up_to - np.arange(20_000) / 20_000).max()
         assert distance < 1.95 / math.sqrt(20_000)  # Kolmogorov's limit for p = 0.001
@@ -174,8 +174,8 @@ class TestForecastPipeline:
 
     def test_a_million_deals(self):
         rng = np.random.default_rng(8)
-        amount, probability = rng.lognormal(5, 1, 10**6), rng.uniform(0, 0.2, 10**6)
-        forecast = forecast_pipeline(amount, probability)
+        amount, prob_won = rng.lognormal(5, 1, 10**6), rng.uniform(0, 0.2, 10**6)
+        forecast = forecast_pipeline(amount, prob_won)
         low, high = forecast.interval
         assert (high - low) / forecast.standard_deviation == pytest.approx(2 * 1.959964, rel=1e-3)
         assert (low + high) / 2 == pytest.approx(forecast.expected, rel=1e-4)
@@ -197,18 +197,18 @@ class TestForecastPipeline:
     @pytest.mark.parametrize(
         ("changes", "name"),
         [
-            ({"probability": [0.1]}, "probability"),
-            ({"amount": [], "probability": []}, "amount"),
+            ({"prob_won": [0.1]}, "prob_won"),
+            ({"amount": [], "prob_won": []}, "amount"),
             ({"month": ["2024-01-01"]}, "month"),
-            ({"group": ["a"]}, "group"),
-            ({"group": ["a", None]}, "group"),
+            ({"by": ["a"]}, "by"),
+            ({"by": ["a", None]}, "by"),
             ({"method": "normal"}, "method"),
             ({"amount": [1.0, np.nan]}, "amount"),
         ],
     )
     def test_rejections(self, changes, name):
         with pytest.raises(InputError) as caught:
-            forecast_pipeline(**{"amount": [1.0, 2.0], "probability": [0.1, 0.2], **changes})
+            forecast_pipeline(**{"amount": [1.0, 2.0], "prob_won": [0.1, 0.2], **changes})
         assert caught.value.name == name
 
     def test_exact_out_of_reach_is_refused(self):
@@ -252,8 +252,8 @@ class TestStageProbabilities:
         assert np.isnan(learned.prob_won[2])
         assert np.isnan(learned.interval().low[2])
         assert learned.conclusion == (
-            "Won of those who reached: call 20 of 200 (10%, 7% to 15%), presentation 0 of 100 (0%, 0% to 4%), "
-            "offer unknown."
+            "Won deals among those that reached a stage: call 20 of 200 (10%, 7% to 15%), "
+            "presentation 0 of 100 (0%, 0% to 4%), offer unknown."
         )
         with pytest.raises(InputError) as caught:
             learned.assign(["call", "offer"])
@@ -357,14 +357,14 @@ class TestForecastCalibration:
         assert "cannot be tested" in even.conclusion
         assert np.isnan(even.win_rate[0])
         assert np.isnan(even.interval.low[0])
-        assert even.mean_probability[5] == 0.5
+        assert even.mean_prob[5] == 0.5
 
     def test_conclusion(self):
         found = forecast_calibration([0.5] * 8 + [0.9] * 8, [True] * 4 + [False] * 4 + [True] * 2 + [False] * 6)
         assert found.conclusion.startswith(
-            "Of 16 deals 6 were won where 11.2 were expected, fewer than chance explains"
+            "Of 16 deals, 11.2 were expected to be won and 6 were won, fewer than chance explains"
         )
-        assert "do not fit what came" in found.conclusion
+        assert "do not fit the results" in found.conclusion
         good = forecast_calibration([0.25] * 8, [True, True] + [False] * 6)
         assert "within what chance explains" in good.conclusion
         assert "Nothing shows" in good.conclusion
@@ -376,7 +376,9 @@ class TestForecastCalibration:
         found = forecast_calibration([0.5] * 4, [1, 1, 0, 0], amount=[100, 200, 300, 400])
         assert (found.amount_expected, found.amount_won) == (500, 300)
         assert found.p_value_amount == pytest.approx(2 * 5 / 16)  # at most 300: none, 100, 200, 100 + 200, 300
-        assert found.conclusion.startswith("Of 500 forecast 300 came, within what chance explains (p 0.62). ")
+        assert found.conclusion.startswith(
+            "Of 500 that were forecast, 300 came, within what chance explains (p 0.62). "
+        )
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
 

@@ -1,0 +1,225 @@
+"""Retention by days since the first purchase."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._cohorts.retention import rate
+from crmvalue._core.checks import (
+    as_counts,
+    as_day,
+    as_day_column,
+    as_fraction,
+    require,
+    require_choice,
+    require_same_length,
+)
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["NDayRetention", "n_day_retention"]
+
+NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class NDayRetention:
+    """Share of customers who came back, by days since their first purchase.
+
+    Parameters
+    ----------
+    kind : {"day", "bracket", "unbounded"}
+        What counts as coming back.
+    as_of : datetime64[D]
+        Last day that the log covers.
+    first_day, last_day : ndarray
+        First and last day since the first purchase that count, shape (n,); `last_day` is infinite for "unbounded".
+    n_eligible : ndarray of int
+        Customers whose days that count are over: the denominator.
+    n_retained : ndarray of int
+        Customers among them who came back.
+    n_too_young : ndarray of int
+        Customers whose days that count are not over; they are in no rate.
+    n_rows_later, n_customers_later : int
+        Rows after `as_of`, which are left out, and customers whose first purchase is among them.
+
+    Examples
+    --------
+    >>> found = n_day_retention(
+    ...     [1, 1, 2, 3], ["2024-01-01", "2024-01-08", "2024-01-01", "2024-01-09"], 7, kind="day", as_of="2024-01-10"
+    ... )
+    >>> found.rate, found.n_too_young
+    (array([0.5]), array([1]))
+    """
+
+    kind: str
+    as_of: np.datetime64 = attrs.field(eq=str)
+    first_day: Floats = array_field()
+    last_day: Floats = array_field()
+    n_eligible: Integers = array_field()
+    n_retained: Integers = array_field()
+    n_too_young: Integers = array_field()
+    n_rows_later: int = 0
+    n_customers_later: int = 0
+
+    @property
+    def rate(self) -> Floats:
+        """Retained over eligible customers; NaN without eligible customers."""
+        return rate(self.n_retained, self.n_eligible)
+
+    def interval(self, *, level: float = 0.95) -> Interval:
+        """Wilson's interval for each rate.
+
+        Parameters
+        ----------
+        level : float, optional
+            Level, in (0, 1).
+
+        Returns
+        -------
+        Interval
+            `low` and `high`, shape (n,); NaN without eligible customers.
+
+        Raises
+        ------
+        InputError
+            If the level is outside (0, 1).
+        """
+        level = as_fraction("level", level)
+        low, high = proportion_interval(self.n_retained, np.maximum(self.n_eligible, 1), level=level)
+        known = self.n_eligible > 0
+        return Interval(np.where(known, low, np.nan), np.where(known, high, np.nan))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each period, with 95 % intervals.
+        """
+        low, high = map(np.asarray, self.interval())
+        names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young", "rate")
+        return {**{name: getattr(self, name) for name in names}, "low": low, "high": high}
+
+    def to_json(self) -> str:
+        """Write the rates as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> NDayRetention:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text)
+
+
+def n_day_retention(
+    customer: ArrayLike, date: ArrayLike, days: ArrayLike, *, kind: NDayKind, as_of: ArrayLike
+) -> NDayRetention:
+    """Share of customers who come back a number of days after their first purchase.
+
+    Parameters
+    ----------
+    customer : array_like
+        Identifier of each row of the log, shape (rows,).
+    date : array_like
+        Day of each row: a purchase, or a visit.
+    days : array_like
+        Days since the first purchase, whole numbers >= 0: one number or a column (n,). For "bracket", rows of first and
+        last day, shape (n, 2).
+    kind : {"day", "bracket", "unbounded"}
+        What counts as coming back. "day": a purchase on exactly day n. "bracket": a purchase from the first to the last
+        day of a bracket, both included. "unbounded": a purchase on day n or later.
+    as_of : date
+        Last day that the log covers, all of it. Rows after it are left out and counted.
+
+    Returns
+    -------
+    NDayRetention
+        Counts, rates and intervals.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, a bracket ends before it
+        begins, or no row lies at or before `as_of`.
+
+    Notes
+    -----
+    Usual definitions. The day of the first purchase is day 0. The denominator holds the customers whose last day that
+    counts is over: the day of the first purchase plus n (or plus the end of the bracket) is at or before `as_of`.
+    Younger customers are counted apart and not as lost. For "unbounded", the denominator holds all customers who have
+    reached day n. They may still come back, so this rate is a lower bound; it grows with the time of observation.
+
+    Examples
+    --------
+    >>> customer = [1, 1, 2, 2, 3]
+    >>> date = ["2024-01-01", "2024-01-08", "2024-01-01", "2024-01-20", "2024-01-02"]
+    >>> n_day_retention(customer, date, [1, 7], kind="day", as_of="2024-01-31").rate.round(3)
+    array([0.   , 0.333])
+    >>> n_day_retention(customer, date, [[1, 7], [8, 28]], kind="bracket", as_of="2024-01-31").rate.round(3)
+    array([0.333, 0.333])
+    >>> n_day_retention(customer, date, 7, kind="unbounded", as_of="2024-01-31").rate.round(3)
+    array([0.667])
+    """
+    require_choice("kind", kind, get_args(NDayKind))
+    ids, code = encode_customers("customer", customer)
+    day = as_day_column("date", date)
+    require_same_length(customer=code, date=day)
+    today = as_day("as_of", as_of)
+    low, high = _read_days(days, kind)
+    known = day <= today
+    if not known.any():
+        raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
+    code, number = code[known], day[known].astype(np.int64)
+
+    never = np.iinfo(np.int64).max
+    first = np.full(len(ids), never)
+    np.minimum.at(first, code, number)
+    buyer = first < never
+    lived = np.where(buyer, today.astype(np.int64) - np.where(buyer, first, 0), -1)
+    age = number - first[code]
+    eligible = np.zeros(len(low), dtype=np.int64)
+    retained = np.zeros(len(low), dtype=np.int64)
+    for i, (begin, end) in enumerate(zip(low, high, strict=True)):
+        old_enough = lived >= (begin if np.isinf(end) else end)
+        back = np.zeros(len(ids), dtype=bool)
+        back[code[(age >= begin) & (age <= end)]] = True
+        eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
+    return NDayRetention(
+        kind=kind,
+        as_of=today,
+        first_day=hand_over(low),
+        last_day=hand_over(high),
+        n_eligible=hand_over(eligible),
+        n_retained=hand_over(retained),
+        n_too_young=hand_over(np.count_nonzero(buyer) - eligible),
+        n_rows_later=int(len(day) - len(code)),
+        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
+    )
+
+
+def _read_days(days: ArrayLike, kind: str) -> tuple[Floats, Floats]:
+    """First and last day of each window."""
+    (number,) = as_counts(days=days)
+    if kind == "bracket":
+        if number.ndim != 2 or number.shape[1] != 2:
+            raise InputError("days", "rows of first and last day, shape (n, 2)", number.shape, hint="[[1, 7], [8, 28]]")
+        require(number[:, 0] <= number[:, 1], "days", number[:, 1], "a last day at or after the first")
+        return number[:, 0].copy(), number[:, 1].copy()
+    if number.ndim > 1 or number.size == 0:
+        raise InputError("days", "one number of days or a column of them", number.shape)
+    low = np.atleast_1d(number).copy()
+    return low, low.copy() if kind == "day" else np.full(len(low), np.inf)

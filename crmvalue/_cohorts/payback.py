@@ -1,0 +1,220 @@
+"""Value of each cohort so far, and when it has paid back its acquisition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._cohorts.retention import RetentionTriangle
+from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import labelled
+from crmvalue._core.values import array_field, float_column, hand_over, read_only, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.ltv import payback_periods
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["CohortLtv", "cohort_ltv"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class CohortLtv:
+    """Average value of the customers of each cohort so far.
+
+    Parameters
+    ----------
+    period : str
+        Calendar period of the ages.
+    cohort : ndarray of datetime64[D]
+        First day of the period of first purchase, shape (cohorts,).
+    size : ndarray of int
+        Customers of each cohort.
+    ltv : ndarray
+        Margin per customer of the cohort up to the end of each period, before acquisition cost [money], shape (cohorts,
+        periods); NaN where not observed.
+    acquisition_cost : ndarray, optional
+        Cost to win a customer of each cohort [money]; None where no cost was given.
+    payback : ndarray, optional
+        Periods until the margin covers the cost: 0 for a cost of 0, 1 where the first period is enough, and NaN where
+        the observed periods do not cover the cost yet.
+
+    Examples
+    --------
+    >>> from crmvalue.cohorts import retention_triangle
+    >>> triangle = retention_triangle(
+    ...     [1, 1, 2], ["2024-01-05", "2024-02-09", "2024-02-20"], [50, 30, 20], period="month", as_of="2024-02-29"
+    ... )
+    >>> cohort_ltv(triangle, margin=0.5, acquisition_cost=35).conclusion
+    '1 of 2 cohorts has paid back its acquisition, in 2 months; not yet: 2024-02-01.'
+    """
+
+    period: str
+    cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
+    size: Integers = array_field()
+    ltv: Floats = array_field()
+    acquisition_cost: Floats | None = float_column("acquisition_cost", optional=True)
+    payback: Floats | None = float_column("payback", missing=True, optional=True)
+
+    @property
+    def latest(self) -> Floats:
+        """Value of each cohort at its last observed age [money]; NaN for a cohort in its first period."""
+        known = ~np.isnan(self.ltv)
+        last = np.maximum(known.sum(axis=1) - 1, 0)
+        latest: Floats = self.ltv[np.arange(len(self.size)), last]
+        return latest
+
+    @property
+    def ltv_to_cac(self) -> Floats:
+        """`latest` divided by the acquisition cost; NaN where the cost is 0 or no age is observed."""
+        cost = self._require_cost()
+        ratio: Floats = np.divide(self.latest, cost, out=np.full(len(cost), np.nan), where=cost > 0)
+        return ratio
+
+    @property
+    def conclusion(self) -> str:
+        """Which cohorts have paid back their acquisition, and in how many periods."""
+        if self.acquisition_cost is None:
+            cells = self.ltv[~np.isnan(self.ltv)]
+            if not len(cells):
+                return "No period is over yet, so no value is known. Without a cost, payback is not known either."
+            return f"A customer has brought up to {cells.max():,.2f} so far. Without a cost, payback is not known."
+        payback = np.zeros(0) if self.payback is None else self.payback
+        paid = ~np.isnan(payback)
+        n, k = int(paid.sum()), len(payback)
+        waiting = ", ".join(self.cohort[~paid].astype(str).tolist())
+        if n == 0:
+            return f"No cohort has paid back its acquisition yet: {waiting}."
+        low, high = int(payback[paid].min()), int(payback[paid].max())
+        unit = self.period if high == 1 else f"{self.period}s"
+        spell = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
+        whose = "has paid back its" if n == 1 else "have paid back their"
+        text = f"{n} of {k} {'cohort' if k == 1 else 'cohorts'} {whose} acquisition, in {spell}"
+        return f"{text}; not yet: {waiting}." if waiting else f"{text}."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the curves in their long form, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            One row for each observed cell: `cohort`, `age`, `size` and `ltv`; with a cost also `acquisition_cost` and
+            `payback` of the cohort.
+        """
+        row, column = np.nonzero(~np.isnan(self.ltv))
+        found = {"cohort": self.cohort[row], "age": column, "size": self.size[row], "ltv": self.ltv[row, column]}
+        if self.acquisition_cost is not None and self.payback is not None:
+            found |= {"acquisition_cost": self.acquisition_cost[row], "payback": self.payback[row]}
+        return found
+
+    def _require_cost(self) -> Floats:
+        if self.acquisition_cost is None:
+            raise InputError("acquisition_cost", "given to `cohort_ltv` for this result", None)
+        return self.acquisition_cost
+
+    def to_json(self) -> str:
+        """Write the curves as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CohortLtv:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text)
+
+
+def cohort_ltv(
+    triangle: RetentionTriangle,
+    *,
+    margin: float,
+    discount_rate: float = 0.0,
+    acquisition_cost: ArrayLike | None = None,
+) -> CohortLtv:
+    r"""Value of each cohort so far, period by period, and the periods until it covers its acquisition cost.
+
+    Basis: margin per customer of the cohort, whether they came back or not, before acquisition cost. This is the past,
+    not a forecast.
+
+    Parameters
+    ----------
+    triangle : RetentionTriangle
+        Cohorts with revenue.
+    margin : float
+        Share of revenue that is left after variable costs, in [0, 1].
+    discount_rate : float, optional
+        Effective rate per period of the triangle, >= 0. Money of age k is discounted by k periods; money of the first
+        period is not discounted.
+    acquisition_cost : array_like, optional
+        Cost to win a customer [money], >= 0: one number, or one for each cohort.
+
+    Returns
+    -------
+    CohortLtv
+        Value at each age, and payback periods where there is a cost.
+
+    Raises
+    ------
+    InputError
+        If the triangle has no revenue, or a number is out of its range.
+
+    Notes
+    -----
+    .. math:: \mathrm{LTV}_c(k) = \sum_{j \le k} \frac{m \cdot \mathrm{revenue}_{cj}}{n_c \, (1 + d)^j}
+
+    Usual definition. Payback is that of :func:`crmvalue.ltv.payback_periods`, in whole observed periods.
+
+    Examples
+    --------
+    >>> from crmvalue.cohorts import retention_triangle
+    >>> from crmvalue.datasets import load_cdnow
+    >>> log = load_cdnow()
+    >>> triangle = retention_triangle(log.customer, log.date, log.amount, period="month", as_of="1998-06-30")
+    >>> found = cohort_ltv(triangle, margin=0.5, acquisition_cost=30)
+    >>> found.ltv[:, 11].round(2), found.payback
+    (array([43.16, 44.13, 46.04]), array([5., 5., 4.]))
+    """
+    if not isinstance(triangle, RetentionTriangle):
+        raise InputError("triangle", "a RetentionTriangle", type(triangle).__name__)
+    if triangle.revenue is None:
+        raise InputError("triangle", "one with revenue", "no amounts", hint="give `amount` to `retention_triangle`")
+    share = as_fraction("margin", margin, closed=True)
+    rate = as_positive("discount_rate", discount_rate, zero=True)
+    flow = share * triangle.revenue / triangle.size[:, np.newaxis] / (1 + rate) ** triangle.age
+    ltv = np.where(triangle.observed, flow.cumsum(axis=1), np.nan)
+    cost = payback = None
+    if acquisition_cost is not None:
+        cost = _cost_of_each(acquisition_cost, triangle.cohort)
+        flow = np.where(triangle.observed, flow, 0.0)
+        found = payback_periods(flow, cost, timing="start", interpolate=False)
+        payback = np.where(np.isfinite(found), found, np.nan)
+    return CohortLtv(
+        period=triangle.period,
+        cohort=triangle.cohort,
+        size=triangle.size,
+        ltv=hand_over(ltv),
+        acquisition_cost=None if cost is None else hand_over(cost),
+        payback=None if payback is None else hand_over(payback),
+    )
+
+
+def _cost_of_each(acquisition_cost: ArrayLike, cohort: Dates) -> Floats:
+    n = len(cohort)
+    by_cohort = labelled("acquisition_cost", acquisition_cost)
+    if by_cohort is not None:
+        days = as_day_column("acquisition_cost", list(by_cohort)).tolist()
+        costs = dict(zip(days, by_cohort.values(), strict=True))
+        unlike = sorted(set(days) ^ set(cohort.tolist()))
+        if unlike or len(costs) != len(days):
+            rule = f"for each of the {n} cohorts, by its first day"
+            raise InputError("acquisition_cost", rule, str(unlike[0]) if unlike else "the same day twice")
+        acquisition_cost = [costs[day] for day in cohort.tolist()]
+    (cost,) = as_floats(acquisition_cost=acquisition_cost)
+    require(cost >= 0, "acquisition_cost", cost, ">= 0")
+    if cost.shape not in ((), (n,)):
+        raise InputError("acquisition_cost", f"one number, or one for each of the {n} cohorts", cost.shape)
+    return np.broadcast_to(cost, (n,)).copy()
