@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -33,18 +34,24 @@ SCHEMA = 1
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
-def to_json(value: Any) -> str:
-    """Write a frozen value with all its fields."""
-    return json.dumps({"schema": SCHEMA, **_plain(value)}, allow_nan=False, ensure_ascii=False)
+def to_json(value: Any, **written: Any) -> str:
+    """Write a frozen value with all its fields; `written` are fields that the caller has made plain data of."""
+    fields = {"schema": SCHEMA, **_plain(value), **written}
+    return json.dumps(fields, allow_nan=False, ensure_ascii=False)
 
 
-def from_json(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
+def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Callable[[Any], Any]) -> _T:
     """Read what :func:`to_json` wrote; `parts` are the classes of the frozen values inside.
 
-    Fields are read by the first word of their type, and checked by the class itself.
+    Fields are read by the first word of their type, and checked by the class itself; `readers` read those of `cls` that
+    need more than their type.
     """
     kinds = {kind.__name__: kind for kind in (cls, *parts)}
-    value: _T = read_json(text, lambda fields: _build({"kind": cls.__name__, **fields}, kinds, cls))
+
+    def build(fields: dict[str, Any]) -> Any:
+        return _build({"kind": cls.__name__, **fields}, kinds, cls, readers)
+
+    value: _T = read_json(text, build)
     return value
 
 
@@ -113,7 +120,12 @@ def _plain_number(number: float) -> float | str | None:
     return None if math.isnan(number) else str(number)
 
 
-def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[Any] | None = None) -> Any:
+def _build(
+    given: dict[str, Any],
+    kinds: dict[str, type[Any]],
+    expected: type[Any] | None = None,
+    readers: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> Any:
     """Build a frozen value of its fields."""
     fields = dict(given)
     kind = fields.pop("kind", None)
@@ -126,12 +138,18 @@ def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[An
     unknown = sorted(set(fields) - set(types))
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
-    return cls(**{aliases[name]: _read(types[name], value, kinds) for name, value in fields.items()})
+    read = {
+        name: readers[name](value) if name in readers else _read(types[name], value, kinds)
+        for name, value in fields.items()
+    }
+    return cls(**{aliases[name]: value for name, value in read.items()})
 
 
 def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
     """Read a field by the first word of its type."""
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+    if word in kinds and not (value is None and kind.endswith("None")):
+        return _part(value, kinds, kinds[word])
     if value is None:
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:
@@ -142,6 +160,13 @@ def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
         return tuple(_build(item, kinds) if isinstance(item, dict) else item for item in value)
     reader = _READERS.get(word)
     return reader(value) if reader else value
+
+
+def _part(value: Any, kinds: dict[str, type[Any]], expected: type[Any]) -> Any:
+    """Read a frozen value of the class that its field asks for."""
+    if not isinstance(value, dict):
+        raise TypeError(f"a {expected.__name__}, not {value!r}")
+    return _build(value, kinds, expected)
 
 
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
@@ -168,6 +193,21 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _whole_numbers(value: Any) -> Any:
+    """Read whole numbers in lists in lists as an array; numpy would cut off decimals."""
+    kind = np.array(value).dtype.kind
+    if value and kind not in "iu":
+        raise TypeError(f"whole numbers, not {value!r}")
+    return np.array(value, dtype=np.int64)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """Read a list; a text would fall into its letters."""
+    if not isinstance(value, list):
+        raise TypeError(f"a list, not {value!r}")
+    return tuple(value)
+
+
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
@@ -177,10 +217,10 @@ _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
-    "Integers": lambda value: np.array(value, dtype=np.int64),
+    "Integers": _whole_numbers,
     "Dates": _times,
     "np.datetime64": np.datetime64,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
-    "tuple": tuple,
+    "tuple": _several,
 }
