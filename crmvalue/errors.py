@@ -1,8 +1,8 @@
 """The errors and warnings that crmvalue raises.
 
-Everything a caller may want to handle is here: :class:`InputError` for input that breaks a stated rule,
-:class:`ConvergenceError` for a search that found no answer, :class:`DataWarning` for data that were used in spite of a
-doubt. Each carries its facts as fields, so that a service can react without reading the sentence.
+:class:`InputError` says that an argument breaks its rule, :class:`ConvergenceError` that a search found no answer,
+:class:`DataWarning` that data were used although they break an assumption. Each carries its facts as fields, so that a
+service can react without reading the sentence.
 """
 
 from __future__ import annotations
@@ -13,19 +13,26 @@ from typing import Any
 __all__ = ["ConvergenceError", "DataWarning", "InputError"]
 
 
+def broken_rule(subject: str, rule: str, *, got: str = "", hint: str | None = None) -> str:
+    """Write the sentence of an :class:`InputError`; the command writes its own with the names of its options."""
+    found = f"; got {got}" if got else ""
+    advice = f". Hint: {hint}" if hint else ""
+    return f"{subject} must be {rule}{found}{advice}"
+
+
 class InputError(ValueError):
     """An argument breaks its rule.
 
     Parameters
     ----------
     name : str
-        The argument, as the caller wrote it.
+        The argument that breaks the rule.
     rule : str
-        What it must be, continuing the sentence "`name` must be ...".
+        What the argument must be; it ends the sentence "`name` must be ...".
     value : object
         The first offending value.
     index : int or tuple of int, optional
-        Where that value stands in the argument; None for a scalar or for the argument as a whole.
+        Position of that value in the argument; None for a scalar or for the argument as a whole.
     count : int, optional
         How many values of the argument break the rule.
     hint : str, optional
@@ -54,16 +61,15 @@ class InputError(ValueError):
         self.index = index
         self.count = count
         self.hint = hint
-        place = "" if index is None else f" at index {index}"
-        more = f" ({count - 1} more)" if count > 1 else ""
-        advice = f". Hint: {hint}" if hint else ""
         shown = repr(value)
         if len(shown) > 80:
             shown = shown[:77] + "..."
-        super().__init__(f"`{name}` must be {rule}; got {shown}{place}{more}{advice}")
+        place = "" if index is None else f" at index {index}"
+        more = f" ({count - 1} more)" if count > 1 else ""
+        super().__init__(broken_rule(f"`{name}`", rule, got=f"{shown}{place}{more}", hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        rebuild = partial(InputError, index=self.index, count=self.count, hint=self.hint)
+        rebuild = partial(type(self), index=self.index, count=self.count, hint=self.hint)
         return rebuild, (self.name, self.rule, self.value), vars(self)
 
 
@@ -73,9 +79,9 @@ class ConvergenceError(RuntimeError):
     Parameters
     ----------
     message : str
-        What was searched and why it failed.
+        The search, and why it failed.
     best : object, optional
-        The best attempt, for a caller who wants to look at it.
+        The best attempt, for inspection.
     """
 
     def __init__(self, message: str, best: object = None) -> None:
@@ -92,7 +98,7 @@ class DataWarning(UserWarning):
     Parameters
     ----------
     message : str
-        Which assumption.
+        The assumption and how it is broken.
     count : int, optional
         How many rows or customers break it.
     """

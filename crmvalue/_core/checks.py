@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = [
+    "DATE_HINT",
     "as_amounts",
     "as_column",
     "as_counts",
@@ -55,7 +56,7 @@ _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
-_DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
+DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 
 
 def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
@@ -365,7 +366,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
     if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
         raise InputError(name, "without time zone", str(kept_by), hint="convert to local time first")
     gaps = allow_missing and isinstance(value, list | tuple)
-    array, _ = to_array(name, value, "a date or a regular array of dates", hint=_DATE_HINT, as_objects=gaps)
+    array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
     missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
     if missing.any():  # a day in their place, so that the others are checked where they stand
         filler = np.zeros((), array.dtype) if array.dtype.kind == "M" else np.array(date(1970, 1, 1), dtype=object)
@@ -380,7 +381,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
             raise InputError(name, "dates of day resolution or finer", str(array.dtype))
     elif array.size or kind != "f":  # an empty list arrives as empty floats
         wrong = _plain(array.ravel()[0]) if array.size else str(array.dtype)
-        raise InputError(name, "a date", wrong, index=_place(array, 0) if array.size else None, hint=_DATE_HINT)
+        raise InputError(name, "a date", wrong, index=_place(array, 0) if array.size else None, hint=DATE_HINT)
     try:
         days = array.astype("datetime64[D]")
     except OverflowError as error:  # units below the nanosecond
@@ -418,7 +419,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
         if is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)
         if not _is_date(item):
-            raise InputError(name, "a date", item, index=index, hint=_DATE_HINT)
+            raise InputError(name, "a date", item, index=index, hint=DATE_HINT)
     if text:
         return _text_to_datetimes(name, array.astype(str))
     return np.array(items, dtype="datetime64[us]").reshape(array.shape)
@@ -441,7 +442,7 @@ def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
         except ValueError as error:
             wrong = array == text
             index = _place(array, int(np.nonzero(wrong.ravel())[0][0]))
-            raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=_DATE_HINT) from error
+            raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=DATE_HINT) from error
     return np.asarray(times[place]).reshape(array.shape)
 
 

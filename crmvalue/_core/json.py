@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -38,23 +39,24 @@ _TAKEN = {"kind": "kind_", "schema": "schema_"}
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
-def to_json(value: Any) -> str:
-    """Write a frozen value with all its fields."""
-    return json.dumps({"schema": SCHEMA, **_plain(value)}, allow_nan=False, ensure_ascii=False)
+def to_json(value: Any, **written: Any) -> str:
+    """Write a frozen value with all its fields; `written` are fields that the caller has made plain data of."""
+    fields = {"schema": SCHEMA, **_plain(value), **written}
+    return json.dumps(fields, allow_nan=False, ensure_ascii=False)
 
 
-def from_json(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
+def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Callable[[Any], Any]) -> _T:
     """Read what :func:`to_json` wrote; `parts` are the classes of the frozen values inside.
 
-    Fields are read by the first word of their type, and checked by the class itself. By hand, "kind" may be left out
-    where the type of the field names one of the classes.
+    Fields are read by the first word of their type, and checked by the class itself; `readers` read those of `cls` that
+    need more than their type. By hand, "kind" may be left out where the type of the field names one of the classes.
     """
     kinds = {kind.__name__: kind for kind in (cls, *parts)}
 
     def build(fields: dict[str, Any]) -> _T:
         if not fields:
             raise ValueError("an object without fields")
-        value: _T = _build({"kind": cls.__name__, **fields}, kinds, cls)
+        value: _T = _build({"kind": cls.__name__, **fields}, kinds, cls, readers)
         return value
 
     return read_json(text, build)
@@ -126,7 +128,12 @@ def _plain_number(number: float) -> float | str | None:
     return None if math.isnan(number) else str(number)
 
 
-def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[Any] | None = None) -> Any:
+def _build(
+    given: dict[str, Any],
+    kinds: dict[str, type[Any]],
+    expected: type[Any] | None = None,
+    readers: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> Any:
     """Build a frozen value of its fields."""
     fields = dict(given)
     kind = fields.pop("kind", None)
@@ -134,17 +141,28 @@ def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[An
         wanted = ", ".join(kinds) if expected is None else expected.__name__
         raise ValueError(f"its kind is {kind!r}, not {wanted}")
     cls = kinds[kind]
-    types = {_TAKEN.get(field.name, field.name): str(field.type) for field in attrs.fields(cls)}
-    aliases = {_TAKEN.get(field.name, field.name): field.alias for field in attrs.fields(cls)}
-    unknown = sorted(set(fields) - set(types))
+    known = {_TAKEN.get(field.name, field.name): field for field in attrs.fields(cls)}
+    unknown = sorted(set(fields) - set(known))
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
-    return cls(**{aliases[name]: _read(types[name], value, kinds) for name, value in fields.items()})
+    read = {
+        name: readers[name](value) if name in readers else _read(known[name], value, kinds)
+        for name, value in fields.items()
+    }
+    return cls(**{known[name].alias: value for name, value in read.items()})
 
 
-def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
+def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) -> Any:
     """Read a field by the first word of its type."""
+    kind = str(field.type)
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+    if (
+        word in kinds
+        and not isinstance(value, dict)
+        and field.converter is None
+        and not (value is None and kind.endswith("None"))
+    ):
+        raise TypeError(f"a {word}, not {value!r}")
     if value is None:
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:

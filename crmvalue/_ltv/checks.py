@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require
+from crmvalue._core.checks import as_counts, as_floats, require
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["as_per_stream", "as_streams", "require_fractions", "require_not_negative"]
+__all__ = [
+    "as_horizon",
+    "as_per_stream",
+    "as_streams",
+    "require_finite_value",
+    "require_fractions",
+    "require_not_negative",
+]
 
 
 def as_streams(name: str, value: ArrayLike) -> Floats:
@@ -39,3 +46,20 @@ def require_not_negative(**arrays: Floats) -> None:
     """Raise unless every element is at least 0."""
     for name, array in arrays.items():
         require(array >= 0, name, array, ">= 0")
+
+
+def as_horizon(n_periods: ArrayLike | None, **others: Floats) -> Floats | None:
+    """Cast a horizon in whole periods from 1 that broadcasts with the other inputs; None is infinite."""
+    if n_periods is None:
+        return None
+    (horizon,) = as_counts(n_periods=n_periods)
+    require(horizon >= 1, "n_periods", horizon, ">= 1")
+    as_floats(**others, n_periods=horizon)
+    return horizon
+
+
+def require_finite_value(churn: Floats, rate: Floats) -> None:
+    """Raise where nobody leaves, nothing is discounted and no horizon ends the sum."""
+    finite = (churn > 0) | (rate > 0)
+    hint = "the value is infinite otherwise; give a discount rate above 0, or n_periods"
+    require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)

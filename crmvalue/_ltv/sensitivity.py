@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, require, require_choice
+from crmvalue._core.checks import as_floats, require, require_choice
 from crmvalue._ltv.cash_flows import survivor_annuity
-from crmvalue._ltv.checks import require_fractions, require_not_negative
+from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def ltv_sensitivity(
     Examples
     --------
     >>> from crmvalue.ltv import ltv_margin_churn
-    >>> found = ltv_sensitivity(ltv_margin_churn, {"arpu": 15, "gross_margin": 0.6, "churn_rate": 0.04})
+    >>> found = ltv_sensitivity(ltv_margin_churn, {"arpu": 15, "margin": 0.6, "churn_rate": 0.04})
     >>> {name: round(float(value), 6) for name, value in found.items()}
-    {'arpu': 1.0, 'gross_margin': 1.0, 'churn_rate': -1.0}
+    {'arpu': 1.0, 'margin': 1.0, 'churn_rate': -1.0}
     """
     _require_arguments(function, inputs)
     if isinstance(vary, str) or not isinstance(vary, Collection | None):
@@ -144,23 +144,6 @@ def retention_uplift(
 
     gain: FloatOrArray = (after / before - 1)[()]
     return gain
-
-
-def as_horizon(n_periods: ArrayLike | None, **others: Floats) -> Floats | None:
-    """Cast a horizon in whole periods from 1 that broadcasts with the other inputs; None is infinite."""
-    if n_periods is None:
-        return None
-    (horizon,) = as_counts(n_periods=n_periods)
-    require(horizon >= 1, "n_periods", horizon, ">= 1")
-    as_floats(**others, n_periods=horizon)
-    return horizon
-
-
-def require_finite_value(churn: Floats, rate: Floats) -> None:
-    """Raise where nobody leaves, nothing is discounted and no horizon ends the sum."""
-    finite = (churn > 0) | (rate > 0)
-    hint = "the value is infinite otherwise; give a discount rate above 0, or n_periods"
-    require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)
 
 
 def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, read_json, require, require_choice
+from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, require, require_choice
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field
 from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
 
@@ -32,31 +33,19 @@ __all__ = [
 ]
 
 
-def _name(value: object) -> str:
-    return as_text("name", value)
-
-
-def _message(value: object) -> str:
-    return as_text("message", value)
-
-
-def _lower_end(value: ArrayLike) -> float:
-    return as_float("low", value)
-
-
 def _upper_end(value: ArrayLike) -> float:
     no_end = value is None or (isinstance(value, float) and value == math.inf)
     return math.inf if no_end else as_float("high", value)
 
 
-def _as_tuple(bands: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
-    if not isinstance(bands, Iterable):
-        raise InputError("bands", "a list of LtvToCacBand", bands)
-    kept = tuple(bands)
-    for index, band in enumerate(kept):
+def _as_bands(name: str, value: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
+    if not isinstance(value, Iterable):
+        raise InputError(name, "a list of LtvToCacBand", value)
+    bands = tuple(value)
+    for index, band in enumerate(bands):
         if not isinstance(band, LtvToCacBand):
-            raise InputError("bands", "a list of LtvToCacBand", band, index=index)
-    return kept
+            raise InputError(name, "a list of LtvToCacBand", band, index=index)
+    return bands
 
 
 @attrs.frozen(kw_only=True)
@@ -78,10 +67,10 @@ class LtvToCacBand:
     1.0
     """
 
-    name: str = attrs.field(converter=_name)
-    low: float = attrs.field(converter=_lower_end)
+    name: str = checked_field("name", as_text)
+    low: float = checked_field("low", as_float)
     high: float = attrs.field(converter=_upper_end)
-    message: str = attrs.field(converter=_message)
+    message: str = checked_field("message", as_text)
 
     def __attrs_post_init__(self) -> None:
         if not self.low < self.high:
@@ -109,7 +98,7 @@ class LtvToCacBands:
     True
     """
 
-    bands: tuple[LtvToCacBand, ...] = attrs.field(converter=_as_tuple)
+    bands: tuple[LtvToCacBand, ...] = checked_field("bands", _as_bands)
 
     def __attrs_post_init__(self) -> None:
         end = 0.0
@@ -121,14 +110,13 @@ class LtvToCacBands:
             raise InputError("bands", "open at the top: the last band must end at inf", end)
 
     def to_json(self) -> str:
-        """Write the bands as JSON text; the open end is null."""
-        rows = [attrs.asdict(band) | {"high": None if band.high == math.inf else band.high} for band in self.bands]
-        return json.dumps(rows)
+        """Write the bands as JSON text; the open end is "inf"."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> LtvToCacBands:
         """Read bands that :meth:`to_json` wrote, and check them; other text is an InputError."""
-        return read_json(text, lambda rows: cls(bands=[LtvToCacBand(**row) for row in rows]))
+        return from_json(cls, text, LtvToCacBand)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,6 +1,6 @@
-"""The room of `crmvalue.purchases`: reading an order log.
+"""The room of `crmvalue.purchases`: from an order log to one row per customer.
 
-`order_log` checks and nets the rows of a log; `covariate_columns` reads traits of customers.
-The door `purchases.py` makes histories of them.
+`order_log` checks, merges and nets the rows of a log; `history` holds the result, one row per customer.
+`summary` and `splits` make histories of logs; `covariate_columns` reads traits of customers.
 Import the modules themselves: this file holds nothing.
 """

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
+    "ALTERNATIVES",
     "Grain",
     "Missing",
     "OrderLogCounts",
@@ -42,6 +43,7 @@ __all__ = [
     "find_purchases",
     "last_day",
     "read_log",
+    "say_alternatives",
     "start_of_grain",
 ]
 
@@ -50,6 +52,13 @@ Grain: TypeAlias = Literal["day", "week"]
 Refunds: TypeAlias = Literal["raise", "net", "drop"]
 Zeros: TypeAlias = Literal["keep", "drop", "raise"]
 Missing: TypeAlias = Literal["raise", "drop"]
+
+ALTERNATIVES = {
+    "refunds": {"net": "takes such rows off purchases", "drop": "leaves them out"},
+    "zeros": {"keep": "counts such rows", "drop": "does not"},
+    "missing": {"drop": "leaves such rows out"},
+}
+"""What each policy can do with rows that it refuses with "raise"."""
 
 _MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
@@ -260,6 +269,11 @@ def start_of_grain(day: Any, grain: str) -> Any:
     return (day + _MONDAY) // 7 * 7 - _MONDAY if grain == "week" else day
 
 
+def say_alternatives(policy: str, form: str = '{}="{}"') -> str:
+    """Say what a policy can do with refused rows; `form` joins the policy and a word, as an argument or an option."""
+    return ", ".join(f"{form.format(policy, word)} {does}" for word, does in ALTERNATIVES[policy].items())
+
+
 def _apply_policy(
     log: Log, policy: Policy, used: npt.NDArray[np.bool_], counts: dict[str, Any]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
@@ -273,7 +287,7 @@ def _apply_policy(
     missing = np.isnan(amount) & used
     if missing.any():
         if policy.missing == "raise":
-            require(~missing, "amount", amount, "a number, not missing", hint='missing="drop" leaves such rows out')
+            require(~missing, "amount", amount, "a number, not missing", hint=say_alternatives("missing"))
         used = used & ~missing
         counts["n_missing"] = log.count(missing)
     zero = (amount == 0) & used
@@ -281,15 +295,14 @@ def _apply_policy(
         counts["n_zeros_kept"] = log.count(zero)
     else:
         if policy.zeros == "raise":
-            require(~zero, "amount", amount, "not 0", hint='zeros="keep" counts such rows, zeros="drop" does not')
+            require(~zero, "amount", amount, "other than 0", hint=say_alternatives("zeros"))
         used = used & ~zero
         counts["n_zeros_dropped"] = log.count(zero)
     negative = (amount < 0) & used
     if not negative.any():
         return used, None
     if policy.refunds == "raise":
-        hint = 'refunds="net" takes such rows off purchases, refunds="drop" leaves them out'
-        require(~negative, "amount", amount, ">= 0", hint=hint)
+        require(~negative, "amount", amount, ">= 0", hint=say_alternatives("refunds"))
     if policy.refunds == "drop":
         counts["n_refunds_dropped"] = log.count(negative)
         return used & ~negative, None

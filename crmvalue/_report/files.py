@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["OrderFile", "read_orders"]
+__all__ = ["FileError", "OrderFile", "import_duckdb", "read_orders"]
 
 _Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
@@ -65,6 +65,16 @@ _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
 _SAMPLE = 1000  # values that tell which readings are worth trying on the whole column
 _HEAD = 1 << 20  # characters in which a header must end
+
+
+class FileError(InputError):
+    """What is wrong with a file, in the words of `rule`: no argument breaks it."""
+
+    def __init__(self, name: str, rule: str, value: object = None, **fields: Any) -> None:
+        super().__init__(name, rule, value, **fields)
+
+    def __str__(self) -> str:
+        return self.rule
 
 
 class _Column(NamedTuple):
@@ -145,7 +155,7 @@ def read_orders(
         If there is no such file, it cannot be read or is empty, a column is missing or cannot be guessed, or dates or
         amounts cannot be read or can be read in two ways.
     """
-    duckdb = _import_duckdb()
+    duckdb = import_duckdb("reading files")
     place = _existing_file(path)
     asked = {"customer": customer, "date": date, "amount": amount}
     with duckdb.connect() as database:
@@ -160,7 +170,7 @@ def read_orders(
             cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
         except duckdb.Error as error:
-            raise _problem("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
+            raise FileError("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
     return OrderFile(
         customer=np.array([name[:-2] for name in names] if found["ids_shortened"] else names),
         code=np.asarray(cells["code"], dtype=np.int64),
@@ -175,18 +185,12 @@ def read_orders(
     )
 
 
-def _problem(name: str, sentence: str, value: object = None, count: int = 1) -> InputError:
-    """Make an error whose message is a sentence of its own: what is wrong is a file, not an argument."""
-    error = InputError(name, sentence, value, count=count)
-    error.args = (sentence,)
-    return error
-
-
-def _import_duckdb() -> Any:
+def import_duckdb(task: str) -> Any:
+    """Import DuckDB, or say that a task needs the extra."""
     try:
         import duckdb
     except ImportError as error:
-        message = "reading files needs DuckDB: pip install 'crmvalue[report]'"
+        message = f"{task} needs DuckDB: pip install 'crmvalue[report]'"
         raise ModuleNotFoundError(message, name="duckdb") from error
     return duckdb
 
@@ -198,12 +202,14 @@ def _existing_file(path: str) -> Path:
             place.open("rb").close()
             return place.absolute()
         if place.is_dir():
-            raise _problem("FILE", f"{path!r} is a folder, not a file", path)
+            raise FileError("FILE", f"{path!r} is a folder, not a file", path)
         if path == "-" or place.exists():
-            raise _problem("FILE", f"{path!r} is not a file but a stream, which is read only once: save it first", path)
+            raise FileError(
+                "FILE", f"{path!r} is not a file but a stream, which is read only once: save it first", path
+            )
     except OSError as error:
-        raise _problem("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
-    raise _problem("FILE", f"there is no file {path!r}", path)
+        raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
+    raise FileError("FILE", f"there is no file {path!r}", path)
 
 
 def _open(database: _Database, place: Path) -> list[_Column]:
@@ -216,7 +222,7 @@ def _open(database: _Database, place: Path) -> list[_Column]:
         described = database.execute("describe file").fetchall()
         return [_Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described]
     if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise _problem("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
+        raise FileError("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
     packed = start[:2] == b"\x1f\x8b"
     delimiter, header = _header(place, packed=packed)
     columns = [_Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header)]
@@ -240,13 +246,13 @@ def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
         delimiter = max(",;\t|", key=line.count)
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
     except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise _problem("FILE", f"{place.name!r} is not a readable CSV or Parquet file: {error}") from error
+        raise FileError("FILE", f"{place.name!r} is not a readable CSV or Parquet file: {error}") from error
     if not head.strip():
-        raise _problem("FILE", f"{place.name!r} is empty")
+        raise FileError("FILE", f"{place.name!r} is empty")
     if not header:
-        raise _problem("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
+        raise FileError("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
     if re.search("[\ufffd\0]", "".join(header)):
-        raise _problem("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
+        raise FileError("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
     return delimiter, header
 
 
@@ -275,7 +281,7 @@ def _choose_columns(columns: list[_Column], asked: dict[str, str | None]) -> dic
             chosen[role] = guess
     for name in chosen.values():
         if names.count(name) > 1:
-            raise _problem("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
+            raise FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
     if len(set(chosen.values())) < len(chosen):
         raise InputError("--customer, --date, --amount", "different columns", _listed(list(chosen.values())))
     return {role: columns[names.index(chosen[role])] for role in asked if role in chosen}
@@ -301,9 +307,9 @@ def _guess_column(names: list[str], role: str, chosen: dict[str, str]) -> str | 
             f"--amount must be named: {prices[0]!r} beside {quantity[0]!r} looks like the price of one piece. Add a "
             f"column with their product, or give --amount {prices[0]!r} if it is the money of the whole row"
         )
-        raise _problem("--amount", sentence)
+        raise FileError("--amount", sentence)
     if role != "amount":
-        raise _problem(f"--{role}", f"--{role} must be named: no column looks like a {role} ({_listed(names)})")
+        raise FileError(f"--{role}", f"--{role} must be named: no column looks like a {role} ({_listed(names)})")
     return None
 
 
@@ -332,7 +338,9 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
     """Find the pattern of the dates, and their day in SQL."""
     if column.kind == "DATE" or column.kind.startswith("TIMESTAMP"):
         if asked is not None:
-            raise _problem("--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked)
+            raise FileError(
+                "--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked
+            )
         return None, "try_cast(date_raw as date)"
     if asked is not None:
         codes = set(re.findall(r"%-?(.|$)", asked))
@@ -344,7 +352,7 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
     if example is not None:
         ways = " or ".join(_spelled(pattern) for pattern in fits)
         sentence = f"dates such as {example!r} in column {column.name!r} can be read as {ways}"
-        raise _problem("--date-format", f"{sentence}: give --date-format {' or '.join(fits)}", example)
+        raise FileError("--date-format", f"{sentence}: give --date-format {' or '.join(fits)}", example)
     return fits[0], readings[fits[0]]
 
 
@@ -377,13 +385,13 @@ def _read_amounts(database: _Database, column: _Column | None, asked: str | None
         return None, "cast(NULL as double)"
     if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
         if asked is not None:
-            raise _problem("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
+            raise FileError("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
         return None, "cast(amount_raw as double)"
     readings = {sign: _money(sign) for sign in (asked or ".,")}
     fits, example = _fitting(database, "amount_text", readings, "{} is not null")
     if example is not None:
         sentence = f"the sign in amounts such as {example!r} in column {column.name!r} can part decimals or thousands"
-        raise _problem("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
+        raise FileError("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
     return fits[0], readings[fits[0]]
 
 
@@ -467,7 +475,7 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
     )
     found = dict(zip([column[0] for column in totals.description], totals.fetchone(), strict=True))
     if found["n_rows"] == 0:
-        raise _problem("FILE", "the file has a header and no rows")
+        raise FileError("FILE", "the file has a header and no rows")
     if found["n_bad_dates"]:
         form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
         hint = "write dates as 2024-02-29, or name their format with --date-format"
@@ -481,11 +489,11 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
         raise _unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint)
     if found["currency"] != found["other_currency"]:
         both = f"{found['currency']} and {found['other_currency']}"
-        raise _problem(
+        raise FileError(
             "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
         )
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
-        raise _problem("FILE", "no row of the file has both a customer and a date")
+        raise FileError("FILE", "no row of the file has both a customer and a date")
     return {
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
@@ -498,4 +506,4 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
 def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
     sentence = f"{value!r} in column {column.name!r} {what} ({rows}). Hint: {hint}"
-    return _problem(f"column {column.name}", sentence, value, count)
+    return FileError(f"column {column.name}", sentence, value, count=count)

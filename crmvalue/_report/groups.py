@@ -1,11 +1,10 @@
-"""Which groups the customers of a log fall into; the part of the report on segments.
+"""The RFM groups and lifecycle stages of the customers of a log; the part of the report on segments.
 
 The public door is :mod:`crmvalue.report`.
 """
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import attrs
@@ -14,7 +13,6 @@ import numpy as np
 from crmvalue._core.calendar import add_months
 from crmvalue._core.values import stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
-from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
@@ -36,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["GroupSummary", "format_groups", "summarise_groups", "summarise_groups_log"]
+__all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
@@ -56,14 +54,14 @@ class GroupSummary:
     stages : SegmentSummary
         The stages of the lifecycle.
     breaks : RfmBreaks
-        Break points of the scores, to score other customers with.
+        Break points of the scores; they can score other customers.
     before : SegmentSummary or None
-        The groups three months before, by the same break points; None where the log was then too young for the longest
-        silence among them.
+        The groups three months before, by the same break points; None if the log was then shorter than the largest
+        break point of the days since the last purchase.
     due : dict of int to int
-        Customers due in the default win-back cascade, were it run for the first time on that day, by months of silence.
+        Customers due in a first run of the default win-back cascade on that day, by months without a purchase.
     has_money : bool
-        Whether the log has amounts; without them the groups are by recency and frequency alone.
+        Whether the log has amounts; without them the groups come from recency and frequency only.
 
     Examples
     --------
@@ -93,16 +91,16 @@ def summarise_groups(
     amount: ArrayLike | None = None,
     *,
     as_of: ArrayLike | None = None,
-    refunds: Refunds = "net",
+    refunds: Refunds = "raise",
     zeros: Zeros = "keep",
-    missing: Missing = "drop",
+    missing: Missing = "raise",
 ) -> GroupSummary:
     """Sort the customers of an order log into the groups of RFM and the stages of the lifecycle.
 
     Parameters
     ----------
     customer, date, amount, as_of, refunds, zeros, missing
-        As in :func:`crmvalue.purchases.summarise_purchases`, with policies that suit a log nobody has cleaned.
+        As in :func:`summarise_base`.
 
     Returns
     -------
@@ -116,9 +114,9 @@ def summarise_groups(
 
     Notes
     -----
-    Scores by rank on days since the last purchase, number of purchases and total spend, folded by table A of
-    :class:`crmvalue.segmentation.SegmentTable`; without amounts by table D. Both days are scored by the break points of
-    the last, so that nobody is ranked anew.
+    Customers are scored by rank on days since the last purchase, number of purchases and total spend. Table A of
+    :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D. Both days
+    use the break points of the last day, so that their groups can be compared.
 
     Examples
     --------
@@ -134,7 +132,7 @@ def summarise_groups(
 def summarise_groups_log(
     log: Log, policy: Policy, *, as_of: ArrayLike | None
 ) -> tuple[GroupSummary, dict[str, npt.NDArray[np.generic]]]:
-    """Do what :func:`summarise_groups` does, for a log that is read already, and give the columns of all customers."""
+    """Do what :func:`summarise_groups` does, for a log that has been read; give the columns of all customers too."""
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "day", "day")
     has_money = history.total_spend is not None
@@ -148,7 +146,7 @@ def summarise_groups_log(
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
     before = None
     oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
-    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else nobody could have been silent for so long
+    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else no customer could have been silent for so long
         past = aggregate(log, policy, None, earlier, "day")
         if len(past.customer):
             before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
@@ -165,58 +163,6 @@ def summarise_groups_log(
     if not has_money:
         del columns["m_score"]
     return found, columns
-
-
-def format_groups(summary: GroupSummary) -> str:
-    """Write the groups as text of at most 120 columns.
-
-    Parameters
-    ----------
-    summary : GroupSummary
-        What :func:`summarise_groups` found.
-
-    Returns
-    -------
-    str
-        A heading and its lines.
-
-    Raises
-    ------
-    InputError
-        If it is no GroupSummary.
-
-    Examples
-    --------
-    >>> print(format_groups(summarise_groups([1, 1], ["2024-01-01", "2024-03-01"])).splitlines()[0])
-    GROUPS OF CUSTOMERS (RFM)
-    """
-    if not isinstance(summary, GroupSummary):
-        raise InputError("summary", "a GroupSummary", summary, hint="summarise_groups makes one")
-    groups, before = summary.groups, summary.before
-    then = {} if before is None else dict(zip(before.names, before.n_customers.tolist(), strict=True))
-    lines = ["GROUPS OF CUSTOMERS (RFM)"]
-    header = f"  {'group':<20}{'customers':>10}{'share':>8}"
-    header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
-    lines.append(header + ("" if before is None else f"{f'on {before.as_of}':>18}"))
-    rows = zip(
-        groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
-        groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
-    )  # fmt: skip
-    for name, n, share, value, value_share, mean in rows:
-        row = f"  {name:<20}{n:>10,}{share:>8.1%}"
-        if summary.has_money:
-            row += f"{value:>16,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f"{value_share:>8.1%}")
-            row += f"{mean:>12,.2f}" if n else f"{'-':>12}"
-        lines.append(row + (f"{then[name]:>18,}" if then else ""))
-    stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
-    lines.append("  By silence: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
-    steps = ", ".join(f"month {month} {n:,}" for month, n in summary.due.items()) or "nobody"
-    lines.append(f"  Due in a first win-back run on {summary.as_of}: {steps}.")
-    actions = dict(zip(groups.names, groups.actions, strict=True))
-    if summary.attention:
-        lines.append("  Need attention:")
-        lines += [f"    {name}: {actions[name]}" for name in summary.attention]
-    return "\n".join(lines)
 
 
 def _columns(history: PurchaseHistory) -> tuple[npt.NDArray[np.float64], ...]:

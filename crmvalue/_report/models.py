@@ -1,19 +1,21 @@
-"""What the customers of a log will do, by the model that suits it best; the part of the report that looks ahead.
+"""Forecast of what the customers of a log will do; the part of the report on purchase models.
 
 The public door is :mod:`crmvalue.report`. All times are in weeks.
 """
 
 from __future__ import annotations
 
-import json
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._core.checks import as_day, as_fraction, as_positive, read_json
+from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field, optional
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -38,25 +40,26 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["ModelSummary", "Outlook", "format_models", "line", "summarise_models", "summarise_models_log"]
+__all__ = ["NAIVE_RULE", "ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
 
 _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
     "BG/NBD": fit_bg_nbd,
     "MBG/NBD": fit_mbg_nbd,
     "Pareto/NBD": fit_pareto_nbd,
 }
-_NAIVE = "same rate as before"
+NAIVE_RULE = "same rate as before"
+"""Rule of :func:`crmvalue.models.compare_models` that the overview shows beside the chosen model."""
+
 _HORIZON = 52.0
-_WIDTH = 120
 _CALIBRATION = 0.6  # share of the span of the log
-_FEWEST = 30  # customers, and repeat purchases, below which four parameters say nothing
+_FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 
 
 @attrs.frozen(kw_only=True)
 class ModelSummary:
-    """Which model suits a log best, how it did on a holdout, and what it foretells of the base.
+    """The model that suits a log best, its score on a holdout, and its forecast for the base.
 
-    What could not be found is None, and `problem` or `spend_problem` says why.
+    A figure that could not be found is None; then `problem` or `spend_problem` says why.
 
     Parameters
     ----------
@@ -65,11 +68,11 @@ class ModelSummary:
     n_customers : int
         Customers with at least one purchase.
     calibration_end : datetime64[D] or None
-        Last day of the part on which the models were compared; the rest was held back.
+        Last day of the calibration, on which the models were fitted; the later part was held back.
     holdout_length : float or None
-        Length of what was held back [weeks].
+        Length of the part that was held back [weeks].
     model : str or None
-        The chosen model: the best AIC on the calibration among the fits that can be trusted.
+        The chosen model: among the trustworthy fits, the one with the best AIC on the calibration.
     parameters : dict of str to float or None
         Its parameters, fitted on the whole log [weeks].
     scores : tuple of ModelScore
@@ -79,34 +82,34 @@ class ModelSummary:
     expected_purchases : float or None
         Purchases of all customers within the horizon.
     share_alive : float or None
-        Mean probability to be still a customer.
+        Mean probability that a customer is still active.
     spend_parameters : dict of str to float or None
         p, q and gamma of the gamma-gamma model, fitted on the whole log.
     n_zero_spend : int
-        Customers with repeat purchases of no money, whom that fit left out.
+        Customers whose repeat purchases cost nothing; that fit left them out.
     spend_problem : str or None
         Why there is no value in money.
     value : float or None
-        Value of the base over the horizon, discounted where there is a rate [money].
+        Value of the base over the horizon, discounted if there is a rate [money].
     value_for_life : float or None
-        The same for life; None without a discount rate above 0.
+        The same without a horizon; None without a discount rate above 0.
     margin, discount_rate : float or None
-        As given, the rate per year; without a margin values are in revenue.
+        As given, the rate per year. Without a margin, values are in revenue.
     horizon : float
         Length of the future [weeks].
     warnings : tuple of str
-        Assumptions of the models that the data break.
+        Warnings of the models about the data.
 
     Examples
     --------
     >>> summary = summarise_models([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
     >>> summary.model is None, summary.problem
-    (True, 'it takes at least 30 customers with 30 repeat purchases, and until 2024-02-06 there are 1 with 0')
+    (True, 'a model needs at least 30 customers with 30 repeat purchases; until 2024-02-06 there are 1 with 0')
     """
 
-    as_of: np.datetime64
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     n_customers: int
-    calibration_end: np.datetime64 | None = None
+    calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
     holdout_length: float | None = None
     model: str | None = None
     parameters: dict[str, float] | None = None
@@ -125,7 +128,7 @@ class ModelSummary:
     warnings: tuple[str, ...] = ()
 
     def score(self, name: str) -> ModelScore:
-        """Score of a model or a naive rule by its name; another name is an InputError."""
+        """Give the score of a model or a naive rule by its name; another name is an InputError."""
         for score in self.scores:
             if score.name == name:
                 return score
@@ -133,7 +136,7 @@ class ModelSummary:
 
     def to_json(self) -> str:
         """Write all figures as JSON text; :meth:`from_json` reads them back."""
-        return json.dumps(attrs.asdict(self, value_serializer=_plain))
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> ModelSummary:
@@ -145,28 +148,11 @@ class ModelSummary:
         >>> ModelSummary.from_json(summary.to_json()) == summary
         True
         """
-        return read_json(text, cls._from_fields)
-
-    @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> ModelSummary:
-        fields["as_of"] = as_day("as_of", fields["as_of"])
-        if fields["calibration_end"] is not None:
-            fields["calibration_end"] = as_day("calibration_end", fields["calibration_end"])
-        for score in fields["scores"]:
-            for name in ("purchases", "spend"):
-                score[name] = None if score[name] is None else HoldoutError(**score[name])
-            score["warnings"] = tuple(score["warnings"])
-        fields["scores"] = tuple(ModelScore(**score) for score in fields["scores"])
-        fields["warnings"] = tuple(fields["warnings"])
-        return cls(**fields)
-
-
-def _plain(instance: type, field: Any, value: Any) -> Any:  # noqa: ARG001 - the hook of attrs
-    return str(value) if isinstance(value, np.datetime64) else value
+        return from_json(cls, text, HoldoutError, ModelScore)
 
 
 class Outlook(NamedTuple):
-    """The summary, and the table of all customers where there is a model."""
+    """The summary, and the table of all customers if there is a model."""
 
     summary: ModelSummary
     columns: dict[str, npt.NDArray[Any]] | None
@@ -180,25 +166,25 @@ def summarise_models(
     margin: float | None = None,
     discount_rate: float | None = None,
     as_of: ArrayLike | None = None,
-    refunds: Refunds = "net",
+    refunds: Refunds = "raise",
     zeros: Zeros = "keep",
-    missing: Missing = "drop",
+    missing: Missing = "raise",
 ) -> ModelSummary:
     """Choose a purchase model for an order log, check it on a holdout, and value the base with it.
 
     Parameters
     ----------
     customer, date, amount, as_of, refunds, zeros, missing
-        As in :func:`crmvalue.purchases.summarise_purchases`, with policies that suit a log nobody has cleaned.
+        As in :func:`summarise_base`.
     margin : float, optional
-        Gross margin [fraction of revenue], in [0, 1]. Without it values are in revenue.
+        Margin [fraction of revenue], in [0, 1]. Without it, values are in revenue.
     discount_rate : float, optional
         Effective rate per **year** [fraction], >= 0.
 
     Returns
     -------
     ModelSummary
-        The model and its figures, or in words why there are none.
+        The model and its figures, or the reason why there are none.
 
     Raises
     ------
@@ -208,8 +194,9 @@ def summarise_models(
     Notes
     -----
     BG/NBD, MBG/NBD and Pareto/NBD are fitted on the first 60 % of the span of the log and scored on the rest by
-    :func:`crmvalue.models.compare_models`. Of the fits that can be trusted the one with the best AIC is fitted again on
-    the whole log; where that fit cannot be trusted, the next. Values come from :func:`crmvalue.models.customer_values`.
+    :func:`crmvalue.models.compare_models`. Among the trustworthy fits, the model with the best AIC is fitted again on
+    the whole log. If that fit is not trustworthy, the next model is taken. Values come from
+    :func:`crmvalue.models.customer_values`.
 
     Examples
     --------
@@ -227,9 +214,9 @@ def summarise_models(
 def summarise_models_log(
     log: Log, policy: Policy, *, margin: float | None, discount_rate: float | None, as_of: ArrayLike | None
 ) -> Outlook:
-    """Do what :func:`summarise_models` does, for a log that is read already, and make the table of customers."""
-    margin = None if margin is None else as_fraction("margin", margin, closed=True)
-    rate = None if discount_rate is None else as_positive("discount_rate", discount_rate, zero=True)
+    """Do what :func:`summarise_models` does, for a log that has been read; make the table of customers too."""
+    margin = optional(partial(as_fraction, closed=True))("margin", margin)
+    rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "week", "day")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate)
@@ -265,11 +252,11 @@ def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: Model
 def _split(
     log: Log, policy: Policy, history: PurchaseHistory, end: np.datetime64
 ) -> tuple[PurchaseSplit | None, str | None]:
-    """Hold the newest part of the log back, or say why there is nothing to hold back."""
+    """Hold the newest part of the log back, or say why that is not possible."""
     n_days = round(float(history.age.max()) * 7.0)
     cut = end - np.timedelta64(n_days - round(_CALIBRATION * n_days), "D")
     if cut >= end or cut < log.day.min():
-        return None, f"the log spans {n_days + 1} days, too few to hold some back"
+        return None, f"the log spans {n_days + 1} days, too few for a holdout"
     try:
         split = split_purchases(
             log.code, log.day, log.amount, calibration_end=cut, holdout_end=end,
@@ -280,15 +267,15 @@ def _split(
         return None, f"the log cannot be cut at {cut}: {error}"
     n, n_repeats = len(split.calibration), int(split.calibration.frequency.sum())
     if n < _FEWEST or n_repeats < _FEWEST:
-        few = f"it takes at least {_FEWEST} customers with {_FEWEST} repeat purchases"
-        return None, f"{few}, and until {cut} there are {n:,} with {n_repeats:,}"
+        few = f"a model needs at least {_FEWEST} customers with {_FEWEST} repeat purchases"
+        return None, f"{few}; until {cut} there are {n:,} with {n_repeats:,}"
     if not split.holdout_n_purchases.any():
-        return None, f"after {cut} none of the customers until then bought again, so that no model can be checked"
+        return None, f"after {cut} none of the earlier customers bought again, so that no model can be checked"
     return split, None
 
 
 def _fit_all(history: PurchaseHistory, only: str | None = None) -> tuple[dict[str, Fit[Any]], dict[str, str]]:
-    """Fit the models, or one; give the fits, and of those that failed the reason."""
+    """Fit all models, or one; give the fits, and the reason for each that failed."""
     fits: dict[str, Fit[Any]] = {}
     failed: dict[str, str] = {}
     for name, fit in _FITS.items():
@@ -301,7 +288,7 @@ def _fit_all(history: PurchaseHistory, only: str | None = None) -> tuple[dict[st
 
 
 def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | None]:
-    """Fit the spend of repeaters: the model, customers left out for spending nothing, or why there is no model."""
+    """Fit the spend of repeat buyers: the model, how many customers it left out, or why there is no model."""
     if history.mean_repeat_spend is None:
         return None, 0, "the log has no amounts"
     if not np.nansum(history.mean_repeat_spend) > 0:
@@ -319,10 +306,10 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
 
 
 def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Outlook:
-    """Foretell with the model fitted on the whole log."""
+    """Forecast with the model that was fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
     if spend is not None:
-        spend_independence(history)  # it warns where the assumption is broken
+        spend_independence(history)  # it warns if the data break the assumption
     weekly = 0.0
     if summary.discount_rate is not None:
         weekly = float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
@@ -365,88 +352,3 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
 def _parameters(model: Any) -> dict[str, float]:
     fields: Mapping[str, Any] = attrs.asdict(model)
     return {name: value for name, value in fields.items() if isinstance(value, float)}
-
-
-def format_models(summary: ModelSummary) -> str:
-    """Write what the customers will do as text of at most 120 columns.
-
-    Parameters
-    ----------
-    summary : ModelSummary
-        What :func:`summarise_models` found.
-
-    Returns
-    -------
-    str
-        A heading and its lines.
-
-    Raises
-    ------
-    InputError
-        If it is no ModelSummary.
-
-    Examples
-    --------
-    >>> print(format_models(summarise_models([1, 1], ["2024-01-01", "2024-03-01"])).splitlines()[0])
-    WHAT THE CUSTOMERS WILL DO (model)
-    """
-    if not isinstance(summary, ModelSummary):
-        raise InputError("summary", "a ModelSummary", summary, hint="summarise_models makes one")
-    lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
-    if summary.model is None or summary.expected_purchases is None or summary.share_alive is None:
-        return "\n".join([*lines, _cut(f"not known: {summary.problem}")])
-    chosen, naive = summary.score(summary.model), summary.score(_NAIVE)
-    others = [score for score in summary.scores if score.aic is not None and score.name != summary.model]
-    beside = "; ".join(
-        f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
-    )
-    lines += [
-        line("chosen model", summary.model, note=f"AIC {chosen.aic or 0.0:,.1f}; {beside}"),
-        _cut(
-            f"Best AIC among fits to be trusted; holdout bias {_percent(chosen.purchases)}, error"
-            f" {chosen.purchases.mean_absolute_error:,.2f}; {_NAIVE}: {_percent(naive.purchases)},"
-            f" {naive.purchases.mean_absolute_error:,.2f}."
-        ),
-    ]
-    held = f"{summary.holdout_length or 0.0:,.1f}"
-    lines.append(line("holdout", held, note=f"weeks after {summary.calibration_end}"))
-    for what, error, rule in (("purchases", chosen.purchases, naive.purchases), ("money", chosen.spend, naive.spend)):
-        if error is not None:
-            mean = f"mean abs. error {error.mean_absolute_error:,.2f}"
-            plain = "" if rule is None else f"; {_NAIVE} {rule.mean_absolute_error:,.2f}"
-            lines.append(line(f"holdout, {what}", _percent(error), interval="bias", note=mean + plain))
-    lines += [
-        line("expected purchases", f"{summary.expected_purchases:,.0f}", note="of all customers in the next 52 weeks"),
-        line("still alive", f"{summary.share_alive:.2f}", note=f"share of the {summary.n_customers:,} customers"),
-    ]
-    basis = "revenue" if summary.margin is None else f"gross margin at {summary.margin}"
-    rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
-    if summary.value is None:
-        lines.append(_cut(f"Value not known: {summary.spend_problem}"))
-    else:
-        lines.append(line("value, 52 weeks", f"{summary.value:,.2f}", note=f"of the base, in {basis}{rate}"))
-    if summary.value_for_life is not None:
-        lines.append(line("value, for life", f"{summary.value_for_life:,.2f}", note=f"of the base, in {basis}{rate}"))
-        lines.append("  Value for life reaches far beyond what the holdout has checked.")
-    if summary.value is not None and summary.margin is None:
-        lines.append("  Revenue is not profit: give a margin for a value in gross margin.")
-    if summary.n_zero_spend:
-        left_out = "repeat purchases without any money: not in the fit of spend"
-        lines.append(line("customers", f"{summary.n_zero_spend:,}", note=left_out))
-    lines += [_cut(f"Note: {text}") for text in summary.warnings]
-    return "\n".join(text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..." for text in lines)
-
-
-def _percent(error: HoldoutError) -> str:
-    return f"{100.0 * error.bias:+,.1f} %"
-
-
-def _cut(text: str) -> str:
-    """Keep a sentence that others wrote within one line."""
-    text = "  " + " ".join(text.split())
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."
-
-
-def line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
-    """Write a figure, its name before it and what is to be said behind it."""
-    return f"  {label:<24}{value:>12}  {interval:<18}{note}".rstrip()

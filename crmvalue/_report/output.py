@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crmvalue._report.files import import_duckdb
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -34,13 +35,13 @@ def check_output(path: str, source: str | None = None) -> Path:
     read = None if source is None else Path(source).expanduser()
     if read is not None and place.exists() and read.exists() and place.samefile(read):
         raise _problem("another file than the one that is read", path)
-    _import_duckdb()
+    import_duckdb("writing tables")
     return place
 
 
 def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path) -> None:
     """Write columns of one length; customers become text, NaN an empty cell."""
-    duckdb = _import_duckdb()
+    duckdb = import_duckdb("writing tables")
 
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
@@ -63,12 +64,3 @@ def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path) -> None:
 
 def _problem(rule: str, value: str, hint: str | None = None) -> InputError:
     return InputError("output", rule, value, hint=hint)
-
-
-def _import_duckdb() -> Any:
-    try:
-        import duckdb
-    except ImportError as error:
-        message = "writing tables needs DuckDB: pip install 'crmvalue[report]'"
-        raise ModuleNotFoundError(message, name="duckdb") from error
-    return duckdb

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_floats, as_fraction, require
-from crmvalue._core.values import array_field, stay_frozen
-from crmvalue.errors import InputError
+from crmvalue._core.checks import as_floats, as_fraction, require
+from crmvalue._core.values import array_field, optional, stay_frozen
+from crmvalue._segmentation.labels import as_shares_of_a_sum
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
@@ -191,12 +191,12 @@ class ValueConcentration:
         Share of the value of which the holders were asked.
     holders : float
         Smallest share of the customers that holds it.
-    warning_level : float or None
+    warning_share : float or None
         `value_of_best` from which the base is at risk; None where none was set.
 
     Examples
     --------
-    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, warning_level=0.4).is_warning
+    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, warning_share=0.4).is_warning
     True
     """
 
@@ -205,27 +205,27 @@ class ValueConcentration:
     value_of_best: float
     value_share: float
     holders: float
-    warning_level: float | None = None
+    warning_share: float | None = None
 
     @property
     def is_warning(self) -> bool:
-        """Whether the best customers hold at least the warning level."""
-        return self.warning_level is not None and self.value_of_best >= self.warning_level
+        """Whether the best customers hold at least the warning share."""
+        return self.warning_share is not None and self.value_of_best >= self.warning_share
 
     @property
-    def message(self) -> str:
+    def conclusion(self) -> str:
         """Say it in a sentence."""
         best, held, holders, asked = (
             _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
         )
         said = f"the best {best} of the customers hold {held} of the value; the best {holders} hold {asked}"
-        if self.warning_level is not None and self.is_warning:
-            return f"{said}; the warning level of {_percent(self.warning_level)} is reached"
+        if self.warning_share is not None and self.is_warning:
+            return f"{said}; the warning share of {_percent(self.warning_share)} is reached"
         return said
 
 
 def concentration(
-    value: ArrayLike, *, best_customers: float = 0.1, value_share: float = 0.8, warning_level: float | None = None
+    value: ArrayLike, *, best_customers: float = 0.1, value_share: float = 0.8, warning_share: float | None = None
 ) -> ValueConcentration:
     """Measure how concentrated the value of a base is.
 
@@ -237,7 +237,7 @@ def concentration(
         Share of the customers that counts as the best, in (0, 1).
     value_share : float, optional
         Share of the value whose holders are asked for, in (0, 1).
-    warning_level : float, optional
+    warning_share : float, optional
         Share of the value, in (0, 1): the result warns where the best customers hold as much.
 
     Returns
@@ -252,19 +252,18 @@ def concentration(
 
     Examples
     --------
-    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
+    >>> concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).conclusion
     'the best 20% of the customers hold 50% of the value; the best 20% hold 50%'
     """
     best = as_fraction("best_customers", best_customers)
     wanted = as_fraction("value_share", value_share)
-    level = None if warning_level is None else as_fraction("warning_level", warning_level)
     return ValueConcentration(
         gini=float(gini(value)),
         best_customers=best,
         value_of_best=float(top_share(value, best)),
         value_share=wanted,
         holders=float(customer_share(value, wanted)),
-        warning_level=level,
+        warning_share=optional(as_fraction)("warning_share", warning_share),
     )
 
 
@@ -275,11 +274,5 @@ def _percent(share: float) -> str:
 
 def _sorted_values(value: ArrayLike) -> Floats:
     """Check values and put them in ascending order."""
-    values = as_column("value", value)
-    if len(values) == 0:
-        raise InputError("value", "at least one customer", 0)
-    require(values >= 0, "value", values, ">= 0", hint="leave customers with a loss to a table of their own")
-    if not values.any():
-        raise InputError("value", "above 0 for at least one customer", 0.0)
-    ordered: Floats = np.sort(values)
+    ordered: Floats = np.sort(as_shares_of_a_sum("value", value))
     return ordered

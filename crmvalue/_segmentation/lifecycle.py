@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -12,11 +12,11 @@ from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_days,
-    as_text,
     as_whole_number,
     require,
     require_choice,
 )
+from crmvalue._segmentation.labels import as_shares_of_a_sum, as_texts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike
 
 __all__ = ["LIFECYCLE_STAGES", "LOYALTY_STEPS", "lifecycle_stage", "loyalty_step", "value_tier"]
+
+TierBasis: TypeAlias = Literal["value_share", "customer_share"]
 
 _ABC = (0.8, 0.95)  # shares of the value
 
@@ -140,7 +142,7 @@ def loyalty_step(
 def value_tier(
     value: ArrayLike,
     *,
-    by: Literal["value_share", "customer_share"],
+    basis: TierBasis,
     limits: ArrayLike | None = None,
     names: Sequence[str] | None = None,
 ) -> npt.NDArray[np.str_]:
@@ -150,7 +152,7 @@ def value_tier(
     ----------
     value : array_like
         Value of each customer, >= 0, shape (n,), with a sum above 0.
-    by : {"value_share", "customer_share"}
+    basis : {"value_share", "customer_share"}
         What the limits count: the cumulative share of the value, or that of the customers, best first.
     limits : array_like, optional
         Where each tier but the last ends, ascending, in (0, 1). Of the value (0.8, 0.95) by default, the ABC analysis;
@@ -177,21 +179,16 @@ def value_tier(
 
     Examples
     --------
-    >>> value_tier([500, 300, 100, 60, 40], by="value_share")
+    >>> value_tier([500, 300, 100, 60, 40], basis="value_share")
     array(['A', 'A', 'B', 'B', 'C'], dtype='<U1')
-    >>> value_tier([7, 7, 1, 1], by="customer_share", limits=[0.25], names=["top", "other"])
+    >>> value_tier([7, 7, 1, 1], basis="customer_share", limits=[0.25], names=["top", "other"])
     array(['top', 'top', 'other', 'other'], dtype='<U5')
     """
-    values = as_column("value", value)
-    if len(values) == 0:
-        raise InputError("value", "at least one customer", 0)
-    require(values >= 0, "value", values, ">= 0", hint="leave customers with a loss to a tier of their own")
-    if not values.any():
-        raise InputError("value", "above 0 for at least one customer", 0.0)
-    require_choice("by", by, ("value_share", "customer_share"))
+    values = as_shares_of_a_sum("value", value)
+    require_choice("basis", basis, get_args(TierBasis))
     if limits is None:
-        if by == "customer_share":
-            raise InputError("limits", "given with by='customer_share'", None, hint="[0.1] for the best 10 %")
+        if basis == "customer_share":
+            raise InputError("limits", "given with basis='customer_share'", None, hint="[0.1] for the best 10 %")
         limits = _ABC
     ends = as_column("limits", limits)
     require((ends > 0) & (ends < 1), "limits", ends, "in (0, 1)", hint="0.8, not 80")
@@ -199,7 +196,7 @@ def value_tier(
     labels = _tier_names(len(ends) + 1, names)
     distinct, place = np.unique(values, return_inverse=True)
     weight = np.bincount(place).astype(np.float64)
-    if by == "value_share":
+    if basis == "value_share":
         weight *= distinct
     ahead = np.concatenate(([0.0], np.cumsum(weight[::-1])[:-1]))[::-1]  # of those strictly better
     tier = np.searchsorted(ends * weight.sum() * (1 - 1e-12), ahead, side="right")
@@ -212,9 +209,7 @@ def _tier_names(n: int, names: Sequence[str] | None) -> list[str]:
         if n > 26:
             raise InputError("names", "given for more than 26 tiers", None)
         return [chr(ord("A") + i) for i in range(n)]
-    if isinstance(names, str) or not np.iterable(names):
-        raise InputError("names", "a sequence of texts", names)
-    labels = [as_text("names", name) for name in names]
+    labels = list(as_texts("names", names))
     if len(labels) != n or len(set(labels)) != n:
         raise InputError("names", f"{n} different texts, one more than limits", names)
     return labels

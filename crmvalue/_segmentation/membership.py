@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_text, read_json
+from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import Given, array_field, count_field, hand_over, read_only, stay_frozen
-from crmvalue._segmentation.migration import are_texts, as_comparable
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import Given, array_field, checked_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._segmentation.labels import are_texts, as_comparable, as_texts, encode_distinct
 from crmvalue._segmentation.rules import (
     AllOf,
     Condition,
@@ -48,12 +48,10 @@ def _segment_name(value: object) -> str:
     return name
 
 
-def _segment_names(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InputError("names", "a sequence of texts", value)
-    names = tuple(str(as_text("names", name)) for name in value)
+def _segment_names(name: str, value: Any) -> tuple[str, ...]:
+    names = as_texts(name, value)
     if not names or len(set(names)) != len(names):
-        raise InputError("names", "at least one, all different", names)
+        raise InputError(name, "at least one, all different", names)
     return names
 
 
@@ -64,10 +62,6 @@ def _customer_column(value: Any) -> npt.NDArray[Any] | None:
     if len(distinct) != len(code):
         raise InputError("customer", "all different", f"{len(distinct)} different ones in {len(code)} rows")
     return read_only(hand_over(distinct[code]))
-
-
-def _as_of(value: ArrayLike) -> np.datetime64:
-    return as_day("as_of", value)
 
 
 @attrs.frozen
@@ -104,10 +98,10 @@ class Segment:
         Examples
         --------
         >>> from crmvalue.segmentation import SegmentColumns
-        >>> Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18).to_json()
-        '{"name": "adults", "rule": {"column": "age", "type": "number", "operator": ">=", "value": 18.0}}'
+        >>> print(Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18).to_json())  # doctest: +ELLIPSIS
+        {"schema": 1, "kind": "Segment", "name": "adults", "rule": {"column": "age", ..., "value": 18.0}}
         """
-        return json.dumps({"name": self.name, "rule": rule_to_fields(self.rule)})
+        return to_json(self, rule=rule_to_fields(self.rule))
 
     @classmethod
     def from_json(cls, text: str, columns: SegmentColumns) -> Segment:
@@ -133,7 +127,7 @@ class Segment:
         """
         if not isinstance(columns, SegmentColumns):
             raise InputError("columns", "a SegmentColumns", type(columns).__name__)
-        return read_json(text, lambda fields: cls(**{**fields, "rule": read_rule(fields["rule"], columns)}))
+        return from_json(cls, text, rule=lambda fields: read_rule(fields, columns))
 
 
 @stay_frozen
@@ -173,10 +167,10 @@ class SegmentMembership:
     ({'adults': 2}, array([False,  True,  True]))
     """
 
-    names: tuple[str, ...] = attrs.field(converter=_segment_names)
+    names: tuple[str, ...] = checked_field("names", _segment_names)
     bits: npt.NDArray[np.uint8] = array_field()
     n_customers: int = count_field("n_customers", low=1)
-    as_of: np.datetime64 = attrs.field(converter=_as_of, eq=str)
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     customer: npt.NDArray[Any] | None = array_field(_customer_column, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -465,9 +459,7 @@ def _read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
 
 
 def _read_customers(customer: ArrayLike, n: int) -> Any:
-    distinct, code = encode_customers("customer", customer)
-    if len(code) != n or len(distinct) != n:
-        raise InputError("customer", f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
+    distinct, code = encode_distinct("customer", customer, n)
     return hand_over(distinct[code])
 
 

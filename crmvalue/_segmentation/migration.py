@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_fraction, as_text, as_whole_number, to_array
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.checks import as_column, as_fraction, as_whole_number
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._segmentation.labels import (
+    are_texts,
+    as_comparable,
+    as_texts,
+    encode_distinct,
+    encode_labels,
+    group_sums,
+)
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    from collections.abc import Sequence
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["Migration", "are_texts", "as_comparable", "encode_labels", "group_sums", "migration_matrix"]
+__all__ = ["Migration", "migration_matrix"]
 
 
 @stay_frozen
@@ -140,10 +145,10 @@ class Migration:
         n = as_whole_number("n_periods", n_periods, low=0, high=10_000)
         empty = self.size_before == 0
         stays = np.eye(len(self.states))
-        probability = np.where(empty[:, np.newaxis], stays, np.nan_to_num(self.transition))
+        prob = np.where(empty[:, np.newaxis], stays, np.nan_to_num(self.transition))
         size = self.size_now.astype(np.float64)
         for _ in range(n):
-            size = size @ probability + self.n_new
+            size = size @ prob + self.n_new
         return size
 
     def statements(self) -> tuple[str, ...]:
@@ -246,58 +251,11 @@ def migration_matrix(
     )
 
 
-def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
-    """Distinct labels and the place of each row's label among them; every label has to be a text."""
-    array, _ = to_array(name, value, "a column of texts", as_objects=isinstance(value, list | tuple))
-    if array.ndim != 1:
-        raise InputError(name, "a column of texts", value)
-    items = array.tolist()
-    if not items:
-        raise InputError(name, "at least one customer", 0)
-    try:
-        distinct = list(dict.fromkeys(items))
-    except TypeError as error:  # a list or another value that cannot be a key
-        raise InputError(name, "a column of texts", value) from error
-    for item in distinct:
-        if not isinstance(item, str) or not item:
-            index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
-            raise InputError(name, "a text, not empty or missing", item, index=index)
-        if item.endswith("\0"):
-            raise InputError(name, "a text without a null at its end", item, index=items.index(item))
-    distinct.sort()
-    place = {item: i for i, item in enumerate(distinct)}
-    return [str.__str__(item) for item in distinct], np.fromiter(
-        map(place.__getitem__, items), dtype=np.int64, count=len(items)
-    )
-
-
-def group_sums(code: Integers, value: Floats, k: int) -> Floats:
-    """Sum of the values of each group, rounded once: the order of the rows does not matter, nor how many there are."""
-    ordered = value[np.argsort(code, kind="stable")]
-    ends = np.cumsum(np.bincount(code, minlength=k))
-    return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
-
-
-def are_texts(ids: npt.NDArray[Any]) -> bool:
-    """Whether identifiers are texts; whole numbers beyond int64, and texts that end in a null, are objects."""
-    return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
-
-
-def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
-    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
-    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
-        return one.astype(object), other.astype(object)
-    return one, other
-
-
 def _read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
     found = sorted({*then, *now})
     if states is None:
         return tuple(found)
-    if isinstance(states, str) or not isinstance(states, Sequence):
-        raise InputError("states", "a sequence of texts", states)
-    known = tuple(as_text("states", state) for state in states)
+    known = as_texts("states", states)
     if len(set(known)) != len(known):
         raise InputError("states", "all different", states)
     for name, labels in (("before", then), ("now", now)):
@@ -315,13 +273,8 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
                 "now", f"as long as `before` ({n_then} rows)", n_now, hint="give identifiers where customers differ"
             )
         return np.arange(n_now)
-    found = {}
-    for name, value, n in (("customer_before", before, n_then), ("customer_now", now, n_now)):
-        distinct, code = encode_customers(name, value)
-        if len(code) != n or len(distinct) != n:
-            raise InputError(name, f"{n} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
-        found[name] = distinct, code
-    (then, code_then), (today, code_now) = found["customer_before"], found["customer_now"]
+    then, code_then = encode_distinct("customer_before", before, n_then)
+    today, code_now = encode_distinct("customer_now", now, n_now)
     if are_texts(then) != are_texts(today):
         raise InputError("customer_now", "identifiers of the same kind as before", str(today.dtype))
     then, today = as_comparable(then, today)

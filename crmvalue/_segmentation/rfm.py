@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -16,12 +15,20 @@ from crmvalue._core.checks import (
     as_floats,
     as_positive,
     as_whole_number,
-    read_json,
     require,
     require_choice,
     require_same_length,
 )
-from crmvalue._core.values import array_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_field,
+    hand_over,
+    optional,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,14 +55,6 @@ def _breaks(name: str, endless: float) -> Any:
         return read_only(np.where(is_endless, endless, as_column(name, given, largest=_LARGEST_BREAK)))
 
     return array_field(convert)
-
-
-def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
-    return None if value is None else as_day("as_of", value)
-
-
-def _optional_window(value: ArrayLike | None) -> float | None:
-    return None if value is None else as_positive("window", value)
 
 
 @stay_frozen
@@ -99,8 +98,8 @@ class RfmBreaks:
     spend: Floats = _breaks("spend", -math.inf)
     spend_basis: SpendBasis = attrs.field()
     method: RfmMethod
-    as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
-    window: float | None = attrs.field(default=None, converter=_optional_window)
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
+    window: float | None = checked_field("window", optional(as_positive), default=None)
     n_customers: int = count_field("n_customers", default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -120,7 +119,7 @@ class RfmBreaks:
         return len(self.spend) + 1
 
     def to_json(self) -> str:
-        """Write the break points as JSON text; an infinite one is null.
+        """Write the break points as JSON text; an infinite one is "inf" or "-inf".
 
         Returns
         -------
@@ -133,11 +132,7 @@ class RfmBreaks:
         >>> RfmBreaks.from_json(breaks.to_json()) == breaks
         True
         """
-        fields = attrs.asdict(self)
-        for name in _COLUMNS:
-            fields[name] = [value if math.isfinite(value) else None for value in fields[name].tolist()]
-        fields["as_of"] = None if self.as_of is None else str(self.as_of)
-        return json.dumps(fields)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> RfmBreaks:
@@ -158,13 +153,7 @@ class RfmBreaks:
         InputError
             If the text is not what :meth:`to_json` wrote, or breaks a rule.
         """
-        return read_json(text, cls._from_fields)
-
-    @classmethod
-    def _from_fields(cls, fields: dict[str, Any]) -> RfmBreaks:
-        for name, infinite in zip(_COLUMNS, (math.inf, -math.inf, -math.inf), strict=True):
-            fields[name] = [infinite if value is None else value for value in fields[name]]
-        return cls(**fields)
+        return from_json(cls, text)
 
 
 @stay_frozen

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_text, as_whole_number, read_json, require, require_choice, to_array
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.checks import as_counts, as_text, as_whole_number, require, require_choice, to_array
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._segmentation.labels import as_texts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,15 +134,6 @@ class Inversion(NamedTuple):
     worse_cell_group: str
 
 
-def _texts(field: str) -> Any:
-    def convert(value: Iterable[str]) -> tuple[str, ...]:
-        if isinstance(value, str) or not np.iterable(value):
-            raise InputError(field, "a sequence of texts", value)
-        return tuple(as_text(field, text) for text in value)
-
-    return attrs.field(converter=convert)
-
-
 def _whole(value: ArrayLike) -> npt.NDArray[np.uint8]:
     cells, types = to_array("cells", value, "whole numbers")
     if cells.dtype.kind not in "iu" or types & {bool, np.bool_}:
@@ -175,10 +167,10 @@ class SegmentTable:
     'Champions'
     """
 
-    names: tuple[str, ...] = _texts("names")
+    names: tuple[str, ...] = checked_field("names", as_texts)
     cells: npt.NDArray[np.uint8] = array_field(_whole)
-    meanings: tuple[str, ...] = _texts("meanings")
-    actions: tuple[str, ...] = _texts("actions")
+    meanings: tuple[str, ...] = checked_field("meanings", as_texts)
+    actions: tuple[str, ...] = checked_field("actions", as_texts)
 
     def __attrs_post_init__(self) -> None:
         n, k = len(self.names), len(self.cells) if self.cells.ndim else 0
@@ -334,7 +326,7 @@ class SegmentTable:
         >>> SegmentTable.from_json(table.to_json()) == table
         True
         """
-        return json.dumps({**attrs.asdict(self), "cells": self.cells.tolist()})
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> SegmentTable:
@@ -355,7 +347,7 @@ class SegmentTable:
         InputError
             If the text is not what :meth:`to_json` wrote, or the table is not total.
         """
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
     def _name(self, cell: tuple[int, ...]) -> str:
         r, f, m = cell

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_day, as_text, read_json
-from crmvalue._core.values import array_field, hand_over, number_column, stay_frozen
-from crmvalue._segmentation.migration import encode_labels, group_sums
+from crmvalue._core.checks import as_column, as_day
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, stay_frozen
+from crmvalue._segmentation.labels import as_texts, encode_labels, group_sums
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
 
@@ -24,20 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
 
 _ROUNDING = 1e-12  # of a value, by which sums and means of the same customers may differ
-
-
-def _text_field(name: str) -> Any:
-    return attrs.field(converter=lambda value: _texts(name, value))
-
-
-def _texts(name: str, value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InputError(name, "a sequence of texts", value)
-    return tuple(as_text(name, item) for item in value)
-
-
-def _optional_day(value: ArrayLike | None) -> np.datetime64 | None:
-    return None if value is None else as_day("as_of", value)
 
 
 @stay_frozen
@@ -67,12 +53,12 @@ class SegmentSummary:
     True
     """
 
-    names: tuple[str, ...] = _text_field("names")
+    names: tuple[str, ...] = checked_field("names", as_texts)
     n_customers: Integers = array_field()
     value: Floats = number_column("value")
-    meanings: tuple[str, ...] = _text_field("meanings")
-    actions: tuple[str, ...] = _text_field("actions")
-    as_of: np.datetime64 | None = attrs.field(default=None, converter=_optional_day, eq=str)
+    meanings: tuple[str, ...] = checked_field("meanings", as_texts)
+    actions: tuple[str, ...] = checked_field("actions", as_texts)
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
 
     def __attrs_post_init__(self) -> None:
         if not self.names or len(set(self.names)) != len(self.names):
@@ -135,9 +121,7 @@ class SegmentSummary:
         str
             A JSON object with the fields.
         """
-        as_of = None if self.as_of is None else str(self.as_of)
-        columns = {"n_customers": self.n_customers.tolist(), "value": self.value.tolist(), "as_of": as_of}
-        return json.dumps({"names": self.names, "meanings": self.meanings, "actions": self.actions, **columns})
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> SegmentSummary:
@@ -158,7 +142,7 @@ class SegmentSummary:
         InputError
             If the text is no such object.
         """
-        return read_json(text, lambda fields: cls(**fields))
+        return from_json(cls, text)
 
 
 @stay_frozen
@@ -281,7 +265,7 @@ def _read_table(table: SegmentTable | Sequence[str]) -> tuple[tuple[str, ...], t
     given: object = table
     if isinstance(given, str) or not isinstance(given, Sequence) or not given:
         raise InputError("table", "a SegmentTable, or the names of all groups", given)
-    names = tuple(as_text("table", name) for name in given)
+    names = as_texts("table", given)
     if len(set(names)) != len(names):
         raise InputError("table", "names that are all different", names)
     return names, ("",) * len(names), ("",) * len(names)

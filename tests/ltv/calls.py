@@ -13,13 +13,13 @@ CALLS: list[Call] = [
     Call(ltv.ltv_simple, {"arpu": [30, 1000], "lifetime": [24, 36]}, {"arpu": -1, "lifetime": -1}),
     Call(
         ltv.ltv_retail,
-        {"average_order_value": [80, 20], "purchase_frequency": [4, 12], "lifespan": [3, 2]},
-        {"average_order_value": -1, "purchase_frequency": -1, "lifespan": -1},
+        {"average_order_value": [80, 20], "purchase_frequency": [4, 12], "lifetime": [3, 2]},
+        {"average_order_value": -1, "purchase_frequency": -1, "lifetime": -1},
     ),
     Call(
         ltv.ltv_margin_churn,
-        {"arpu": [15, 20], "gross_margin": [0.6, 0.5], "churn_rate": [0.04, 0.1], "discount_rate": [0.01, 0.02]},
-        {"arpu": -1, "gross_margin": 60, "churn_rate": 4, "discount_rate": -0.1},
+        {"arpu": [15, 20], "margin": [0.6, 0.5], "churn_rate": [0.04, 0.1], "discount_rate": [0.01, 0.02]},
+        {"arpu": -1, "margin": 60, "churn_rate": 4, "discount_rate": -0.1},
     ),
     Call(
         ltv.ltv_npv,
@@ -28,8 +28,8 @@ CALLS: list[Call] = [
     ),
     Call(
         ltv.ltv_segments,
-        {"revenue": [100, 40], "retention_probability": [0.8, 0.5], "margin": [0.3, 0.4], "as_of": "2025-03-31"},
-        {"revenue": -1, "retention_probability": 80, "margin": 30, "as_of": "2025-02-29"},
+        {"revenue": [100, 40], "prob_retained": [0.8, 0.5], "margin": [0.3, 0.4], "as_of": "2025-03-31"},
+        {"revenue": -1, "prob_retained": 80, "margin": 30, "as_of": "2025-02-29"},
     ),
     Call(
         ltv.ltv_net_of_costs,
@@ -45,13 +45,13 @@ CALLS: list[Call] = [
         ltv.ltv_retention,
         {
             "arpu": [100, 20],
-            "gross_margin": [0.5, 0.4],
+            "margin": [0.5, 0.4],
             "retention_rate": [0.8, 0.9],
             "discount_rate": [0.1, 0.2],
             "timing": "end",
             "n_periods": [12, 24],
         },
-        {"arpu": -1, "gross_margin": 50, "retention_rate": 80, "discount_rate": -0.1, "n_periods": 0},
+        {"arpu": -1, "margin": 50, "retention_rate": 80, "discount_rate": -0.1, "n_periods": 0},
     ),
     Call(
         ltv.npv,

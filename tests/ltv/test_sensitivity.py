@@ -15,7 +15,7 @@ from crmvalue.errors import ConvergenceError
 from tests.ltv.references import refusal, survivor_sum
 from tests.strategies import positive_money
 
-A_RETENTION = {"arpu": 100, "gross_margin": 0.5, "retention_rate": 0.8, "discount_rate": 0.1, "timing": "start"}
+A_RETENTION = {"arpu": 100, "margin": 0.5, "retention_rate": 0.8, "discount_rate": 0.1, "timing": "start"}
 
 
 class TestLtvSensitivity:
@@ -27,18 +27,18 @@ class TestLtvSensitivity:
             (ltv.ltv_simple, {"arpu": 30, "lifetime": 24}, {"arpu": 1, "lifetime": 1}),
             (
                 ltv.ltv_margin_churn,
-                {"arpu": 15, "gross_margin": 0.6, "churn_rate": 0.04},
-                {"arpu": 1, "gross_margin": 1, "churn_rate": -1},
+                {"arpu": 15, "margin": 0.6, "churn_rate": 0.04},
+                {"arpu": 1, "margin": 1, "churn_rate": -1},
             ),
             (
                 ltv.ltv_margin_churn,
-                {"arpu": 15, "gross_margin": 1, "churn_rate": 1, "discount_rate": 0.25},
-                {"arpu": 1, "gross_margin": 1, "churn_rate": -0.8, "discount_rate": -0.2},
+                {"arpu": 15, "margin": 1, "churn_rate": 1, "discount_rate": 0.25},
+                {"arpu": 1, "margin": 1, "churn_rate": -0.8, "discount_rate": -0.2},
             ),
             (
                 ltv.ltv_retention,
                 A_RETENTION,
-                {"arpu": 1, "gross_margin": 1, "retention_rate": 0.8 / 0.3, "discount_rate": 0.1 / 1.1 - 0.1 / 0.3},
+                {"arpu": 1, "margin": 1, "retention_rate": 0.8 / 0.3, "discount_rate": 0.1 / 1.1 - 0.1 / 0.3},
             ),
             (
                 ltv.ltv_net_of_costs,
@@ -48,7 +48,7 @@ class TestLtvSensitivity:
             (
                 ltv.ltv_retention,
                 {**A_RETENTION, "retention_rate": 0.995, "discount_rate": 0},
-                {"arpu": 1, "gross_margin": 1, "retention_rate": 199, "discount_rate": 0},
+                {"arpu": 1, "margin": 1, "retention_rate": 199, "discount_rate": 0},
             ),
             (lambda x: 4 + ltv.ltv_simple(x - 2, 1), {"x": 2}, {"x": 0.5}),
             (ltv.ltv_simple, {"arpu": [30, 60], "lifetime": 24}, {"arpu": [1, 1], "lifetime": [1, 1]}),
@@ -78,9 +78,9 @@ class TestLtvSensitivity:
 
     @given(positive_money, st.floats(0.01, 1), st.floats(0.01, 0.99))
     def test_homogeneous_of_degree_one_in_money(self, arpu, margin, churn):
-        inputs = {"arpu": arpu, "gross_margin": margin, "churn_rate": churn}
+        inputs = {"arpu": arpu, "margin": margin, "churn_rate": churn}
         found = ltv.ltv_sensitivity(ltv.ltv_margin_churn, inputs)
-        for name, elasticity in (("arpu", 1), ("gross_margin", 1), ("churn_rate", -1)):
+        for name, elasticity in (("arpu", 1), ("margin", 1), ("churn_rate", -1)):
             assert found[name] == pytest.approx(elasticity, rel=1e-9)
 
     def test_words_flags_and_missing_arguments_stay(self):

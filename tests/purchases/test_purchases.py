@@ -16,8 +16,8 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from crmvalue import purchases
 from crmvalue._core import keys
+from crmvalue._purchases import history as history_room
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
@@ -998,8 +998,8 @@ class TestDirectHistory:
 
     def test_a_log_pays_for_its_identifiers_once(self, monkeypatch):
         calls = []
-        encode = purchases.encode_customers
-        monkeypatch.setattr(purchases, "encode_customers", lambda *given: calls.append(given) or encode(*given))
+        encode = history_room.encode_customers
+        monkeypatch.setattr(history_room, "encode_customers", lambda *given: calls.append(given) or encode(*given))
         history = summarise_purchases(["b", "a", "b"], ["2024-01-01"] * 3)
         assert not calls
         attrs.evolve(history, grain=None)

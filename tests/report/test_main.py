@@ -12,8 +12,8 @@ import sys
 import numpy as np
 import pytest
 
-from crmvalue import report
 from crmvalue.__main__ import main
+from crmvalue._report import base
 from crmvalue._report.files import read_orders
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -501,7 +501,7 @@ class TestMain:
         for fact in (
             r"chosen model +MBG/NBD",
             "same rate as before",
-            r"still alive +0\.\d\d",
+            r"still active +0\.\d\d",
             r"of the base, in revenue",
         ):
             assert re.search(fact, ahead), fact
@@ -520,7 +520,7 @@ class TestMain:
         assert printed.split("THE BASE")[1] == shipped
         assert printed.startswith(
             "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
-            "Dates read as year-month-day; another form: --date-format.\n\n"
+            "Dates read as year-month-day. If this is wrong, give --date-format.\n\n"
         )
 
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
@@ -530,8 +530,8 @@ class TestMain:
         printed = capsys.readouterr().out
         for fact in (
             r"customer = 'client' \(guessed\), date = 'day' \(guessed\), amount = 'total' \(guessed\)",
-            r"for want of a customer: 1 ",
-            r"for want of a date: 1 ",
+            r"the customer is missing: 1 ",
+            r"the date is missing: 1 ",
             r"1 row +without an amount",
             r"1 row +taken off purchases; 0 purchases cancelled",
             r"revenue +3\.00",
@@ -549,14 +549,14 @@ class TestMain:
         path.write_text("customer;date;amount\n1.0;2024-01-01T23:00-05:00;5,5\n2.0;2024-03-01T10:00Z;7\n")
         assert main([str(path)]) == 0
         printed = capsys.readouterr().out
-        assert "Dates read as year-month-day;" in printed
-        assert "each falls on its day in UTC" in printed
+        assert "Dates read as year-month-day." in printed
+        assert "each order counts on its day in UTC" in printed
         assert "decimal comma" in printed
         assert "17850.0 is read as 17850" in printed
         path.write_text("customer,date,amount\n1,01/02/2024,5\n2,03/04/2024,7\n")
         assert main([str(path), "--date-format", "%m/%d/%Y"]) == 0
         printed = capsys.readouterr().out
-        assert "Dates read as month/day/year;" in printed
+        assert "Dates read as month/day/year." in printed
         assert "2024-01-02 to 2024-03-04" in printed
         for word in ("UTC", "comma", "17850"):
             assert word not in printed
@@ -573,7 +573,7 @@ class TestMain:
         ("policy", "fact"),
         [
             ([], r"purchases +3 [\s\S]*revenue +12\.00"),
-            (["--refunds", "drop"], r"purchases +3 [\s\S]*revenue +15\.00[\s\S]*1 row +refunds"),
+            (["--refunds", "drop"], r"purchases +3 [\s\S]*revenue +15\.00[\s\S]*1 row +with a refund"),
             (["--zeros", "drop"], r"purchases +2 [\s\S]*1 row +with an amount of 0"),
         ],
     )
@@ -591,7 +591,7 @@ class TestMain:
             (["--refunds", "raise"], "the amounts must be >= 0. Hint: --refunds net takes such rows off purchases, "),
             (
                 ["--zeros", "raise"],
-                "the amounts must not be 0. Hint: --zeros keep counts such rows, --zeros drop does not\n",
+                "the amounts must be other than 0. Hint: --zeros keep counts such rows, --zeros drop does not\n",
             ),
             (
                 ["--missing", "raise"],
@@ -609,7 +609,9 @@ class TestMain:
         path = tmp_path / "orders.csv"
         path.write_text("customer,date,amount\na,2024-01-01,-5\n")
         assert main([str(path)]) == 2
-        assert "no purchase until 2024-01-01: there are only refunds" in capsys.readouterr().err
+        assert (
+            "the amounts must be such that at least one row until 2024-01-01 is a purchase" in capsys.readouterr().err
+        )
 
     @pytest.mark.parametrize(
         ("arguments", "says"),
@@ -668,6 +670,6 @@ class TestMain:
         def broken(*_, **__):
             raise ZeroDivisionError
 
-        monkeypatch.setattr(report, "summarise_base_log", broken)
+        monkeypatch.setattr(base, "summarise_base_log", broken)
         with pytest.raises(ZeroDivisionError):
             main([])

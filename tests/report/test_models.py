@@ -88,7 +88,7 @@ class TestSummariseModels:
         assert margin.value == pytest.approx(0.25 * revenue.value, rel=1e-12)
         assert revenue.value_for_life is None
         assert "in revenue" in format_models(revenue)
-        assert "gross margin at 0.25" in format_models(margin)
+        assert "margin (0.25 of revenue)" in format_models(margin)
 
     def test_survives_json(self, found, columns):
         for summary in (found, summarise_models(*columns[:2]), summarise_models([1], ["2024-01-01"])):
@@ -105,9 +105,13 @@ class TestSummariseModels:
         ("customer", "date", "says"),
         [
             ([1], ["2024-01-01"], "the log spans 1 days"),
-            ([1, 1], ["2024-01-01", "2024-03-01"], "it takes at least 30 customers with 30 repeat purchases"),
-            (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "and until 2024-03-14 there are 99 with 0"),
-            ([*range(60)] * 2 + [99], ["2024-01-01"] * 60 + ["2024-01-09"] * 60 + ["2024-05-01"], "none of the custom"),
+            ([1, 1], ["2024-01-01", "2024-03-01"], "a model needs at least 30 customers with 30 repeat purchases"),
+            (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "until 2024-03-14 there are 99 with 0"),
+            (
+                [*range(60)] * 2 + [99],
+                ["2024-01-01"] * 60 + ["2024-01-09"] * 60 + ["2024-05-01"],
+                "none of the earlier custom",
+            ),
         ],
     )
     def test_too_little(self, customer, date, says):
@@ -131,9 +135,7 @@ class TestSummariseModels:
         amount = np.where(columns[0] == 1, 0.0, columns[2])
         summary = summarise_models(*columns[:2], amount)
         assert summary.n_zero_spend >= 1
-        assert re.search(
-            rf"customers +{summary.n_zero_spend} +repeat purchases without any money", format_models(summary)
-        )
+        assert re.search(rf"customers +{summary.n_zero_spend} +left out of the spend model", format_models(summary))
 
     def test_no_finite_mean(self, columns, monkeypatch):
         def heavy(history, **options):
@@ -215,7 +217,7 @@ class TestFormatModels:
             found.model, f"{chosen.aic:,.1f}", f"{100 * chosen.purchases.bias:+,.1f} %",
             f"{naive.purchases.mean_absolute_error:,.2f}", f"{100 * chosen.spend.bias:+,.1f} %",
             f"{found.expected_purchases:,.0f}", f"{found.share_alive:.2f}", f"{found.value:,.2f}",
-            f"{found.value_for_life:,.2f}", "gross margin at 0.3",
+            f"{found.value_for_life:,.2f}", "margin (0.3 of revenue)",
         ):  # fmt: skip
             assert fact in text
         assert max(map(len, text.splitlines())) <= 120
@@ -299,6 +301,6 @@ class TestOutput:
         captured = capsys.readouterr()
         assert "WHAT THE CUSTOMERS WILL DO" in captured.out
         assert captured.err.startswith(
-            "crmvalue: --output wrote no table, because there is no model: it takes at least"
+            "crmvalue: --output wrote no table, because there is no model: a model needs at least"
         )
         assert not (tmp_path / "values.csv").exists()

@@ -110,7 +110,7 @@ class TestSummariseBase:
         customer = ["a", "a", *["b"] * 9, *["c"] * 2]
         date = ["2024-01-31", "2024-03-02", *daily("2024-01-20", "2024-03-20", 9), "2024-01-22", "2024-01-29"]
         amount = [1000, -1000, *[5] * 9, 5, 5]
-        period = summarise_base(customer, date, amount, as_of="2024-03-20").last_period
+        period = summarise_base(customer, date, amount, as_of="2024-03-20", refunds="net").last_period
         assert (period.name, period.n_before) == ("month", 2)
         assert period.retention_rate.value == 0.5
 
@@ -188,6 +188,8 @@ class TestFormatSummary:
             date=["2024-01-01", "2024-01-02", "2024-01-01", "2024-03-01", "2024-01-05"],
             amount=[5, -9, np.nan, 3, 8],
             as_of="2024-02-01",
+            refunds="net",
+            missing="drop",
         )
         text = format_summary(summary)
         for fact in (r"1 row +after that day", r"1 row +without an amount", r"-4\.00 +refunded without"):

@@ -37,8 +37,8 @@ CALLS = [
     ),
     Call(
         segmentation.concentration,
-        {"value": [1.0, 2.0], "best_customers": 0.2, "value_share": 0.5, "warning_level": 0.4},
-        {"value": -1.0, "best_customers": 0.0, "value_share": 1.0, "warning_level": 40.0},
+        {"value": [1.0, 2.0], "best_customers": 0.2, "value_share": 0.5, "warning_share": 0.4},
+        {"value": -1.0, "best_customers": 0.0, "value_share": 1.0, "warning_share": 40.0},
     ),
 ]
 
@@ -81,7 +81,7 @@ CALLS += [
     ),
     Call(
         value_tier,
-        {"value": [5.0, 3.0, 1.0], "by": "value_share", "limits": [0.5, 0.9]},
+        {"value": [5.0, 3.0, 1.0], "basis": "value_share", "limits": [0.5, 0.9]},
         out_of_range={"value": -1.0, "limits": 80.0},
     ),
 ]

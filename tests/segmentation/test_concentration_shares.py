@@ -146,8 +146,8 @@ class TestConcentration:
 
     def test_known(self):
         """By hand: the best of five holds half of 100, the best 2.5 hold 75."""
-        found = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.75, warning_level=0.45)
-        assert (found.best_customers, found.value_share, found.warning_level) == (0.2, 0.75, 0.45)
+        found = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.75, warning_share=0.45)
+        assert (found.best_customers, found.value_share, found.warning_share) == (0.2, 0.75, 0.45)
         assert found.value_of_best == pytest.approx(0.5, rel=1e-14)
         assert found.holders == pytest.approx(0.5, rel=1e-14)
         assert found.gini == pytest.approx((-4 * 10 - 2 * 10 + 2 * 20 + 4 * 50) / 500, rel=1e-14)
@@ -173,17 +173,17 @@ class TestConcentration:
 
     @pytest.mark.parametrize(("level", "warns"), [(None, False), (0.49, True), (0.5, True), (0.51, False)])
     def test_warns_from_the_level_on(self, level, warns):
-        found = concentration([2, 1, 1], best_customers=1 / 3, warning_level=level)
+        found = concentration([2, 1, 1], best_customers=1 / 3, warning_share=level)
         assert found.is_warning is warns
-        assert ("warning level" in found.message) is warns
+        assert ("warning share" in found.conclusion) is warns
 
     def test_says_it_in_a_sentence(self):
-        said = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).message
+        said = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).conclusion
         assert said == "the best 20% of the customers hold 50% of the value; the best 20% hold 50%"
-        few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_level=0.8).message
+        few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_share=0.8).conclusion
         assert few == (
             "the best 0.5% of the customers hold 100% of the value; the best 0.04% hold 80%; "
-            "the warning level of 80% is reached"
+            "the warning share of 80% is reached"
         )
 
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
@@ -192,7 +192,7 @@ class TestConcentration:
             concentration(value)
         assert (caught.value.name, caught.value.index) == (name, index)
 
-    @pytest.mark.parametrize("name", ["best_customers", "value_share", "warning_level"])
+    @pytest.mark.parametrize("name", ["best_customers", "value_share", "warning_share"])
     @pytest.mark.parametrize("wrong", [0, 1, -0.1, 10, np.nan, "0.1", True, [0.1]])
     def test_rejects_shares(self, name, wrong):
         with pytest.raises(InputError) as caught:

@@ -195,63 +195,63 @@ class TestValueTier:
     @pytest.mark.parametrize(
         ("value", "options", "expected"),
         [
-            ([500, 300, 100, 60, 40], {"by": "value_share"}, "AABBC"),  # definition: 0, .5 | .8, .9 | .96 are ahead
-            ([7, 7, 1, 1], {"by": "customer_share", "limits": [0.25]}, "AABB"),  # equals are not parted
-            ([1, 1, 1], {"by": "value_share"}, "AAA"),
-            ([3], {"by": "customer_share", "limits": [0.8]}, "A"),
-            ([0, 5], {"by": "value_share"}, "CA"),
-            (range(1, 11), {"by": "customer_share", "limits": [0.1, 0.3]}, "CCCCCCCBBA"),
-            (range(1, 11), {"by": "customer_share", "limits": [0.7]}, "BBBAAAAAAA"),  # 0.7 * 10 < 7 in floats
-            ([0.1] * 3 + [0.3, 0.6], {"by": "value_share", "limits": [0.5, 0.75]}, "CCCBA"),
-            ([2, 1], {"by": "value_share", "limits": []}, "AA"),
+            ([500, 300, 100, 60, 40], {"basis": "value_share"}, "AABBC"),  # definition: 0, .5 | .8, .9 | .96 are ahead
+            ([7, 7, 1, 1], {"basis": "customer_share", "limits": [0.25]}, "AABB"),  # equals are not parted
+            ([1, 1, 1], {"basis": "value_share"}, "AAA"),
+            ([3], {"basis": "customer_share", "limits": [0.8]}, "A"),
+            ([0, 5], {"basis": "value_share"}, "CA"),
+            (range(1, 11), {"basis": "customer_share", "limits": [0.1, 0.3]}, "CCCCCCCBBA"),
+            (range(1, 11), {"basis": "customer_share", "limits": [0.7]}, "BBBAAAAAAA"),  # 0.7 * 10 < 7 in floats
+            ([0.1] * 3 + [0.3, 0.6], {"basis": "value_share", "limits": [0.5, 0.75]}, "CCCBA"),
+            ([2, 1], {"basis": "value_share", "limits": []}, "AA"),
         ],
     )
     def test_known(self, value, options, expected):
         assert "".join(value_tier(value, **options).tolist()) == expected
 
     @given(values, limits, bases)
-    def test_equals_its_definition(self, value, percents, by):
+    def test_equals_its_definition(self, value, percents, basis):
         """Against fractions, amounts in cents: no limit is missed by rounding."""
-        found = value_tier([cents / 100 for cents in value], by=by, limits=[p / 100 for p in percents])
-        tiers = tiers_by_loops(value, [Fraction(p, 100) for p in percents], by)
+        found = value_tier([cents / 100 for cents in value], basis=basis, limits=[p / 100 for p in percents])
+        tiers = tiers_by_loops(value, [Fraction(p, 100) for p in percents], basis)
         assert found.tolist() == ["ABCDE"[tier] for tier in tiers]
 
     @given(values, limits, bases, st.randoms(use_true_random=False))
-    def test_order_of_customers_does_not_matter(self, value, percents, by, random):
+    def test_order_of_customers_does_not_matter(self, value, percents, basis, random):
         ends = [p / 100 for p in percents]
-        tier = dict(zip(value, value_tier(value, by=by, limits=ends).tolist(), strict=True))
+        tier = dict(zip(value, value_tier(value, basis=basis, limits=ends).tolist(), strict=True))
         shuffled = value.copy()
         random.shuffle(shuffled)
-        assert value_tier(shuffled, by=by, limits=ends).tolist() == [tier[mine] for mine in shuffled]
+        assert value_tier(shuffled, basis=basis, limits=ends).tolist() == [tier[mine] for mine in shuffled]
 
     @given(st.lists(st.floats(0, 1e6).map(lambda x: round(x, 9)), min_size=1, max_size=30).filter(any), limits, bases)
-    def test_equals_are_in_one_tier_and_better_is_never_worse(self, value, percents, by):
-        found = value_tier(value + value, by=by, limits=[p / 100 for p in percents]).tolist()
+    def test_equals_are_in_one_tier_and_better_is_never_worse(self, value, percents, basis):
+        found = value_tier(value + value, basis=basis, limits=[p / 100 for p in percents]).tolist()
         assert found[: len(value)] == found[len(value) :]
         ordered = [tier for _, tier in sorted(zip(value, found, strict=False), key=lambda pair: -pair[0])]
         assert ordered == sorted(ordered)
         assert ordered[0] == "A"
 
     @given(values, limits, bases, st.sampled_from([0.01, 3, 1e6, 1e-50]))
-    def test_the_unit_of_money_does_not_matter(self, value, percents, by, unit):
+    def test_the_unit_of_money_does_not_matter(self, value, percents, basis, unit):
         ends = [p / 100 for p in percents]
-        scaled = value_tier([mine * unit for mine in value], by=by, limits=ends)
-        assert scaled.tolist() == value_tier(value, by=by, limits=ends).tolist()
+        scaled = value_tier([mine * unit for mine in value], basis=basis, limits=ends)
+        assert scaled.tolist() == value_tier(value, basis=basis, limits=ends).tolist()
 
     @pytest.mark.parametrize("share", [0.01, 0.07, 0.1, 0.29, 0.57, 0.58])
     def test_top_share_of_many_customers_is_exact(self, share):
-        found = value_tier(np.arange(100_000.0), by="customer_share", limits=[share])
+        found = value_tier(np.arange(100_000.0), basis="customer_share", limits=[share])
         assert (found == "A").sum() == round(share * 100_000)
 
     @pytest.mark.parametrize("make", [tuple, np.array, lambda v: np.array(v, dtype="u1"), pd.Series, pl.Series])
     def test_takes_columns_of_any_kind(self, make):
-        found = value_tier(make([8, 1, 1]), by="value_share", limits=make([0.5]) if make is tuple else [0.5])
+        found = value_tier(make([8, 1, 1]), basis="value_share", limits=make([0.5]) if make is tuple else [0.5])
         assert found.tolist() == ["A", "B", "B"]
 
     def test_names(self):
-        found = value_tier([5, 1], by="value_share", limits=[0.5], names=("gold", "other"))
+        found = value_tier([5, 1], basis="value_share", limits=[0.5], names=("gold", "other"))
         assert found.tolist() == ["gold", "other"]
-        many = value_tier([5, 1], by="value_share", limits=np.linspace(0.01, 0.99, 30), names=map(str, range(31)))
+        many = value_tier([5, 1], basis="value_share", limits=np.linspace(0.01, 0.99, 30), names=map(str, range(31)))
         assert many.tolist() == ["0", "25"]
 
     @pytest.mark.parametrize(
@@ -264,8 +264,8 @@ class TestValueTier:
             ({"value": []}, "value"),
             ({"value": 5}, "value"),
             ({"value": [[5]]}, "value"),
-            ({"by": "share"}, "by"),
-            ({"by": None}, "by"),
+            ({"basis": "share"}, "basis"),
+            ({"basis": None}, "basis"),
             ({"limits": [80, 95]}, "limits"),
             ({"limits": [0, 0.5]}, "limits"),
             ({"limits": [0.5, 1]}, "limits"),
@@ -283,9 +283,9 @@ class TestValueTier:
     )
     def test_rejects(self, changes, name):
         with pytest.raises(InputError) as caught:
-            value_tier(**{"value": [2, 1], "by": "value_share", **changes})
+            value_tier(**{"value": [2, 1], "basis": "value_share", **changes})
         assert caught.value.name == name
 
     def test_needs_to_know_what_the_limits_count(self):
-        with pytest.raises(TypeError, match="by"):
+        with pytest.raises(TypeError, match="basis"):
             value_tier([1, 2])

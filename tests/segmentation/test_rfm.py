@@ -408,11 +408,11 @@ class TestRfmBreaks:
         assert again.to_json() == text
         assert scored(rows, again) == scored(rows, breaks)
 
-    def test_endless_breaks_are_null(self):
+    def test_endless_breaks_are_words(self):
         breaks = fitted([(3, 3, 3)])
         assert breaks.days_since_last.tolist() == [math.inf, math.inf, 3, 3]
         assert breaks.spend.tolist() == [-math.inf, -math.inf, 3, 3]
-        assert json.loads(breaks.to_json())["days_since_last"] == [None, None, 3, 3]
+        assert json.loads(breaks.to_json())["days_since_last"] == ["inf", "inf", 3, 3]
 
     def test_may_be_made_of_numpys_floats(self):
         endless = breaks_of(days_since_last=np.array([np.inf, 30], dtype=np.float32), spend=[-np.inf, 3])
@@ -470,7 +470,7 @@ class TestRfmBreaks:
             {"spend": 50},
             {"spend": None},
             {"spend": [200, 50]},
-            {"spend": [50, None]},  # null stands first
+            {"spend": [50, None]},
             {"as_of": 5},
             {"method": 1},
             {"n_customers": 1.5},

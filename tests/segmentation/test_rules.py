@@ -367,7 +367,7 @@ class TestJson:
             return {**rule, "type": kind} | ({"value": listed} if listed is not None else {})
 
         segment = Segment.from_json(json.dumps({"name": "any", "rule": fields}), of)
-        assert json.loads(segment.to_json()) == {"name": "any", "rule": same(fields)}
+        assert json.loads(segment.to_json()) == {"schema": 1, "kind": "Segment", "name": "any", "rule": same(fields)}
 
     def test_type_and_measure_may_be_left_out(self):
         text = '{"name": "a", "rule": {"column": "last", "operator": ">", "value": "2024-01-01"}}'

@@ -39,7 +39,7 @@ def test_members_of_an_enumeration_are_their_texts():
     groups = assign_segments([2, 1], [1, 1], [1, 1], table)
     assert groups.tolist() == ["high", "low"]
     assert summarise_segments(groups, [1, 2], table=table).names == ("high", "low")
-    tiers = value_tier([1, 2], by="customer_share", limits=[0.5], names=[Group.HIGH, Group.LOW])
+    tiers = value_tier([1, 2], basis="customer_share", limits=[0.5], names=[Group.HIGH, Group.LOW])
     assert tiers.tolist() == ["low", "high"]
     moved = migration_matrix(["a", "a"], ["a", "a"], customer_before=[Group.HIGH, "x"], customer_now=["high", "x"])
     assert moved.counts.tolist() == [[2]]

@@ -1,0 +1,398 @@
+"""Lifetime value in closed form: one number in, one number out; :mod:`crmvalue.ltv` is their public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crmvalue._core.checks import as_floats, require, require_choice
+from crmvalue._ltv.cash_flows import TIMINGS, Timing, present_values, survivor_annuity
+from crmvalue._ltv.checks import (
+    as_horizon,
+    as_per_stream,
+    as_streams,
+    require_finite_value,
+    require_fractions,
+    require_not_negative,
+)
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+__all__ = [
+    "ltv_margin_churn",
+    "ltv_net_of_costs",
+    "ltv_net_of_service",
+    "ltv_npv",
+    "ltv_retail",
+    "ltv_retention",
+    "ltv_simple",
+]
+
+
+def ltv_simple(arpu: ArrayLike, lifetime: ArrayLike) -> FloatOrArray:
+    r"""Lifetime value of a subscriber from revenue per period and lifetime.
+
+    Basis: revenue, before any cost. For margin see :func:`ltv_margin_churn`.
+
+    Parameters
+    ----------
+    arpu : array_like
+        Average revenue per active customer [money/period], >= 0.
+    lifetime : array_like
+        Mean time a customer stays [periods], >= 0; see :func:`expected_lifetime`.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Revenue over the lifetime [money].
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \mathrm{arpu} \cdot \mathrm{lifetime}
+
+    Source: formula 1 of the articles, for subscriptions.
+
+    Examples
+    --------
+    >>> ltv_simple(30, 24)
+    np.float64(720.0)
+    """
+    revenue, periods = as_floats(arpu=arpu, lifetime=lifetime)
+    require_not_negative(arpu=revenue, lifetime=periods)
+
+    return _product(revenue, periods)
+
+
+def ltv_retail(average_order_value: ArrayLike, purchase_frequency: ArrayLike, lifetime: ArrayLike) -> FloatOrArray:
+    r"""Lifetime value of a shop's customer from order value, orders per period and lifetime.
+
+    Basis: revenue, before any cost.
+
+    Parameters
+    ----------
+    average_order_value : array_like
+        Revenue per order [money], >= 0.
+    purchase_frequency : array_like
+        Orders per customer and period, >= 0.
+    lifetime : array_like
+        Mean time a customer keeps buying [periods], >= 0.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Revenue over the lifetime [money].
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \mathrm{AOV} \cdot \mathrm{frequency} \cdot \mathrm{lifetime}
+
+    Source: formula 2 of the articles, for e-commerce and retail.
+
+    Examples
+    --------
+    >>> ltv_retail(80, 4, 3)
+    np.float64(960.0)
+    """
+    order, frequency, periods = as_floats(
+        average_order_value=average_order_value, purchase_frequency=purchase_frequency, lifetime=lifetime
+    )
+    require_not_negative(average_order_value=order, purchase_frequency=frequency, lifetime=periods)
+
+    return _product(order, frequency, periods)
+
+
+def ltv_margin_churn(
+    arpu: ArrayLike,
+    margin: ArrayLike,
+    churn_rate: ArrayLike,
+    *,
+    discount_rate: ArrayLike | None = None,
+    timing: Timing = "end",
+) -> FloatOrArray:
+    r"""Lifetime value of a subscriber who leaves with a constant probability.
+
+    Basis: margin, before acquisition cost. All inputs refer to the same period; :func:`convert_rate` helps.
+
+    Parameters
+    ----------
+    arpu : array_like
+        Average revenue per active customer [money/period], >= 0.
+    margin : array_like
+        Share of revenue that is margin [fraction], in [0, 1].
+    churn_rate : array_like
+        Share of customers lost per period [fraction], in [0, 1]; 0 only with a discount rate above 0.
+    discount_rate : array_like, optional
+        Effective rate per period [fraction], >= 0; by default nothing is discounted, as in the source.
+    timing : {"end", "middle", "start"}, default "end"
+        When in its period the money comes; it matters where there is a discount rate. The end is the source's choice.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Margin over the whole relationship [money].
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, the shapes do not broadcast, or the value is infinite:
+        churn of 0 without a discount rate.
+
+    Notes
+    -----
+    .. math:: \sum_{t=0}^{\infty} \frac{\mathrm{arpu} \cdot m \, (1 - c)^t}{(1 + d)^{t + s}}
+
+    with s = 0, 1/2, 1 for start, middle, end. Without discount this is arpu m / c. Source: formula 3 of the articles,
+    for SaaS.
+
+    Examples
+    --------
+    >>> ltv_margin_churn(15, 0.60, 0.04)
+    np.float64(225.0)
+    >>> ltv_margin_churn(15, 0.60, 0, discount_rate=0.01)
+    np.float64(900.0)
+    """
+    revenue, margin, churn, rate = as_floats(
+        arpu=arpu,
+        margin=margin,
+        churn_rate=churn_rate,
+        discount_rate=0.0 if discount_rate is None else discount_rate,
+    )
+    require_not_negative(arpu=revenue, discount_rate=rate)
+    require_fractions(margin=margin, churn_rate=churn)
+    hint = "at 0 the lifetime is infinite; a discount_rate above 0 makes the value finite"
+    require((churn > 0) | (rate > 0), "churn_rate", churn, "above 0 where nothing is discounted", hint=hint)
+
+    return _product(revenue, margin, survivor_annuity(churn, rate, n_periods=None, timing=timing))
+
+
+def ltv_npv(
+    revenue: ArrayLike,
+    margin: ArrayLike,
+    discount_rate: ArrayLike,
+    *,
+    acquisition_cost: ArrayLike,
+    timing: Timing = "end",
+) -> FloatOrArray:
+    r"""Lifetime value of a contract with a forecast for each period, discounted.
+
+    Basis: margin, **net** of acquisition cost. For LTV:CAC pass ``net=True`` to :func:`ltv_to_cac`.
+
+    Parameters
+    ----------
+    revenue : array_like, shape (..., n)
+        Revenue of each period 1 to n [money], >= 0. Time is the last axis.
+    margin : array_like
+        Share of revenue that is margin [fraction], in [0, 1]; broadcasts with `revenue`: one, or one for each period.
+    discount_rate : array_like
+        Effective rate per period [fraction], >= 0; broadcasts with the leading axes of `revenue`.
+    acquisition_cost : array_like
+        Cost to win the customer [money], >= 0, paid at the start of period 1; broadcasts like `discount_rate`.
+    timing : {"end", "middle", "start"}, default "end"
+        When in its period revenue comes; the end is the source's choice.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Present value of the margins minus acquisition cost [money], one for each stream.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \sum_{t=1}^{n} \frac{\mathrm{revenue}_t \, m_t}{(1 + d)^{t - 1 + s}} - \mathrm{CAC}
+
+    with s = 0, 1/2, 1 for start, middle, end. Source: formula 4 of the articles, for B2B.
+
+    Examples
+    --------
+    >>> ltv_npv([200, 240, 300], 0.5, 0.10, acquisition_cost=100).round(2)
+    np.float64(202.78)
+    """
+    amounts = as_streams("revenue", revenue)
+    amounts, share = as_floats(revenue=amounts, margin=margin)
+    require_not_negative(revenue=amounts)
+    require_fractions(margin=share)
+    margins = amounts * share
+    rate, cost = as_per_stream("revenue", margins, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
+    require_not_negative(discount_rate=rate, acquisition_cost=cost)
+    require_choice("timing", timing, TIMINGS)
+
+    net: FloatOrArray = (present_values(margins, rate, timing=timing).sum(axis=-1) - cost)[()]
+    return net
+
+
+def ltv_net_of_costs(
+    arpu: ArrayLike, lifetime: ArrayLike, *, acquisition_cost: ArrayLike, service_cost: ArrayLike
+) -> FloatOrArray:
+    r"""Lifetime value as revenue over the lifetime minus what it costs to acquire and to serve.
+
+    Basis: revenue **net** of acquisition and service cost; the cost of goods is not in it. For LTV:CAC pass
+    ``net=True`` to :func:`ltv_to_cac`.
+
+    Parameters
+    ----------
+    arpu : array_like
+        Average revenue per active customer [money/period], >= 0.
+    lifetime : array_like
+        Mean time a customer stays [periods], >= 0.
+    acquisition_cost : array_like
+        Cost to win the customer [money], >= 0.
+    service_cost : array_like
+        Cost to serve the customer over the whole lifetime [money], >= 0.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        What remains of the revenue [money]; may be negative.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \mathrm{arpu} \cdot \mathrm{lifetime} - (\mathrm{CAC} + \mathrm{service})
+
+    Source: formula 6 of the articles, which gives the two costs as one sum.
+
+    Examples
+    --------
+    >>> ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400)
+    np.float64(11000.0)
+    """
+    revenue, periods, winning, serving = as_floats(
+        arpu=arpu, lifetime=lifetime, acquisition_cost=acquisition_cost, service_cost=service_cost
+    )
+    require_not_negative(arpu=revenue, lifetime=periods, acquisition_cost=winning, service_cost=serving)
+
+    net: FloatOrArray = (revenue * periods - (winning + serving))[()]
+    return net
+
+
+def ltv_net_of_service(revenue: ArrayLike, service_cost: ArrayLike) -> FloatOrArray:
+    r"""Value of customers who need much service: what serving them leaves of their revenue.
+
+    Basis: revenue net of service cost, before acquisition cost and cost of goods. Both inputs cover the same time.
+
+    Parameters
+    ----------
+    revenue : array_like
+        Revenue of the customer [money], >= 0.
+    service_cost : array_like
+        Cost of serving the customer [money], >= 0.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        What remains [money]; may be negative.
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+
+    Notes
+    -----
+    .. math:: \mathrm{revenue} - \mathrm{service}
+
+    Source: formula 7 of the articles. In its example six orders a year of 2,000 are eaten up by twelve times two hours
+    of service at 500 an hour: the customer is worth nothing.
+
+    Examples
+    --------
+    >>> ltv_net_of_service(6 * 2_000, 12 * 2 * 500)
+    np.float64(0.0)
+    """
+    amount, serving = as_floats(revenue=revenue, service_cost=service_cost)
+    require_not_negative(revenue=amount, service_cost=serving)
+
+    net: FloatOrArray = (amount - serving)[()]
+    return net
+
+
+def ltv_retention(
+    arpu: ArrayLike,
+    margin: ArrayLike,
+    retention_rate: ArrayLike,
+    discount_rate: ArrayLike,
+    *,
+    timing: Timing,
+    n_periods: ArrayLike | None = None,
+) -> FloatOrArray:
+    r"""Lifetime value at a constant retention rate, over a finite or an infinite horizon.
+
+    Basis: margin, before acquisition cost. A new customer is certain in period 1; each later period keeps
+    `retention_rate` of the one before.
+
+    Parameters
+    ----------
+    arpu : array_like
+        Average revenue per active customer [money/period], >= 0.
+    margin : array_like
+        Share of revenue that is margin [fraction], in [0, 1].
+    retention_rate : array_like
+        Share kept from one period to the next [fraction], in [0, 1].
+    discount_rate : array_like
+        Effective rate per period [fraction], >= 0; above 0 where retention is 1 and the horizon infinite.
+    timing : {"start", "middle", "end"}
+        When in its period the money comes.
+    n_periods : array_like, optional
+        Horizon in periods, whole, >= 1; infinite by default.
+
+    Returns
+    -------
+    float or numpy.ndarray
+        Present value of the margins at the start of period 1 [money].
+
+    Raises
+    ------
+    InputError
+        If an input is NaN, infinite or outside its range, the shapes do not broadcast, or the value is infinite.
+
+    Notes
+    -----
+    .. math:: \sum_{t=0}^{n-1} \frac{\mathrm{arpu} \cdot m \, r^t}{(1 + d)^{t + s}}
+
+    with s = 0, 1/2, 1 for start, middle, end. To leave out a first payment that is already in, take timing "start" and
+    subtract one period's margin: over an infinite horizon that is the textbook m r / (1 + d - r). Source: the geometric
+    series.
+
+    Examples
+    --------
+    >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="start").round(2)
+    np.float64(183.33)
+    >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2)
+    np.float64(78.51)
+    """
+    revenue, margin, retention, rate = as_floats(
+        arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate
+    )
+    require_not_negative(arpu=revenue, discount_rate=rate)
+    require_fractions(margin=margin, retention_rate=retention)
+    horizon = as_horizon(n_periods, arpu=revenue, margin=margin, retention_rate=retention, discount_rate=rate)
+    if horizon is None:
+        require_finite_value(1 - retention, rate)
+
+    return _product(revenue, margin, survivor_annuity(1 - retention, rate, n_periods=horizon, timing=timing))
+
+
+def _product(*factors: Floats) -> FloatOrArray:
+    product = factors[0]
+    for factor in factors[1:]:
+        product = product * factor
+    value: FloatOrArray = product[()]
+    return value

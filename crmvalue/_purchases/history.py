@@ -1,0 +1,384 @@
+"""What each customer bought, one row per customer; :mod:`crmvalue.purchases` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    float_column,
+    hand_over,
+    optional,
+    read_only,
+    stay_frozen,
+)
+from crmvalue._purchases.covariate_columns import align_covariates
+from crmvalue._purchases.order_log import Grain, OrderLogCounts, TimeUnit
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["DAYS_PER_UNIT", "PurchaseHistory", "UniquePurchases"]
+
+DAYS_PER_UNIT: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.4375, "quarter": 91.3125, "year": 365.25}
+"""Length of each time unit in days; a year is the mean year of the Julian calendar, a month its twelfth."""
+
+
+def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
+    if value is None or isinstance(value, Given):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", value)
+    if len(distinct) != len(code):
+        raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
+    return read_only(hand_over(distinct[code]))
+
+
+def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
+    names = tuple(as_text("covariate_names", name) for name in value)
+    if len(set(names)) != len(names):
+        raise InputError("covariate_names", "all different", names)
+    return names
+
+
+def _table(value: ArrayLike) -> Floats:
+    if isinstance(value, Given):
+        return read_only(value)
+    (table,) = as_floats(covariate_values=value)
+    return read_only(table)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class UniquePurchases:
+    """The distinct rows (frequency, recency, age) of a history with their weights.
+
+    Parameters
+    ----------
+    frequency, recency, age : ndarray
+        Distinct rows, shape (k,), in ascending order of frequency, then recency, then age.
+    weight : ndarray
+        How many customers share each row, shape (k,); sums to the number of customers.
+    inverse : ndarray
+        For each customer the row that is his, shape (n,).
+    time_unit : str
+        Unit of `recency` and `age`.
+
+    Examples
+    --------
+    >>> history = PurchaseHistory.from_columns(frequency=[0, 2, 0], recency=[0, 3, 0], age=[5, 5, 5], time_unit="week")
+    >>> history.unique().weight
+    array([2, 1])
+    """
+
+    frequency: Floats = array_field()
+    recency: Floats = array_field()
+    age: Floats = array_field()
+    weight: Integers = array_field()
+    inverse: Integers = array_field()
+    time_unit: str
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PurchaseHistory:
+    """What each customer bought, one element per customer in every column.
+
+    Made by :func:`summarise_purchases`, :func:`split_purchases` or :meth:`from_columns`.
+
+    Parameters
+    ----------
+    customer : ndarray or None
+        Identifiers, all different, shape (n,), in ascending order where a log was summarised; None where none were
+        given.
+    frequency : ndarray
+        Number of **repeat** purchases, shape (n,), whole numbers >= 0: one less than the number of purchases.
+    recency : ndarray
+        Time from the first to the last purchase [time_unit], in [0, age]; 0 exactly where `frequency` is 0.
+    age : ndarray
+        Time from the first purchase to the end of observation [time_unit], >= 0.
+    mean_repeat_spend : ndarray or None
+        Mean spend of the repeat purchases [money]; NaN where there is none. None for a log without amounts.
+    total_spend : ndarray or None
+        Spend of all purchases, the first included [money].
+    time_unit : {"day", "week", "month", "quarter", "year"}
+        Unit of `recency` and `age`, a ruler of fixed length (:data:`DAYS_PER_UNIT`).
+    grain : {"day", "week"} or None
+        Purchases of a customer in one grain are one purchase; None where it is not known.
+    as_of : datetime64[D] or None
+        Last day of observation.
+    counts : OrderLogCounts or None
+        What became of the rows of the log.
+    covariate_names : tuple of str
+        Names of the k known traits of customers, all different: see :meth:`with_covariates`.
+    covariate_values : ndarray or None
+        Their values, shape (n, k); None where there are none.
+
+    Examples
+    --------
+    >>> history = PurchaseHistory.from_columns(
+    ...     frequency=[2, 0], recency=[30.43, 0], age=[38.86, 38.86], time_unit="week"
+    ... )
+    >>> history.n_customers
+    2
+    >>> history.n_purchases
+    array([3., 1.])
+    """
+
+    customer: npt.NDArray[Any] | None = array_field(_distinct_customers, default=None)
+    frequency: Floats = float_column("frequency")
+    recency: Floats = float_column("recency")
+    age: Floats = float_column("age")
+    mean_repeat_spend: Floats | None = float_column("mean_repeat_spend", missing=True, optional=True)
+    total_spend: Floats | None = float_column("total_spend", optional=True)
+    time_unit: TimeUnit = attrs.field()
+    grain: Grain | None = None
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
+    counts: OrderLogCounts | None = None
+    covariate_names: tuple[str, ...] = attrs.field(default=(), converter=_distinct_names)
+    covariate_values: Floats | None = array_field(attrs.converters.optional(_table), default=None)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
+        if self.grain is not None:
+            require_choice("grain", self.grain, get_args(Grain))
+        if not isinstance(self.counts, OrderLogCounts | None):
+            raise InputError("counts", "an OrderLogCounts or None", self.counts)
+        n = len(self.frequency)
+        for name in ("customer", "recency", "age", "mean_repeat_spend", "total_spend"):
+            column = getattr(self, name)
+            if column is not None and column.shape != (n,):
+                raise InputError(name, f"as long as `frequency` ({n} customers)", column.shape)
+        x, t_x, age = self.frequency, self.recency, self.age
+        require((x >= 0) & (x == np.floor(x)) & (x <= 2**53), "frequency", x, "a whole number >= 0")
+        require(age >= 0, "age", age, ">= 0")
+        require(
+            (t_x >= 0) & (t_x <= age), "recency", t_x, "in [0, age]", hint="time from the first to the last purchase"
+        )
+        bought_again = x > 0
+        require(
+            (t_x > 0) == bought_again, "recency", t_x, "0 where `frequency` is 0 and above 0 elsewhere",
+            hint="`frequency` counts repeat purchases, one less than all purchases",
+        )  # fmt: skip
+        spend = self.mean_repeat_spend
+        if spend is not None:
+            require(
+                (spend >= 0) | (~bought_again & np.isnan(spend)), "mean_repeat_spend", spend,
+                ">= 0, or NaN where `frequency` is 0",
+            )  # fmt: skip
+        if self.total_spend is not None:
+            require(self.total_spend >= 0, "total_spend", self.total_spend, ">= 0")
+        shape = () if self.covariate_values is None else self.covariate_values.shape
+        if shape != ((n, len(self.covariate_names)) if self.covariate_names else ()):
+            raise InputError("covariate_values", f"one row for each customer and one column for each name ({n})", shape)
+
+    @classmethod
+    def from_columns(
+        cls,
+        *,
+        frequency: ArrayLike,
+        recency: ArrayLike,
+        age: ArrayLike,
+        mean_repeat_spend: ArrayLike | None = None,
+        time_unit: TimeUnit,
+        total_spend: ArrayLike | None = None,
+        customer: ArrayLike | None = None,
+        as_of: ArrayLike | None = None,
+        grain: Grain | None = None,
+    ) -> PurchaseHistory:
+        """Take a summary that was computed elsewhere.
+
+        Parameters
+        ----------
+        frequency, recency, age, mean_repeat_spend, total_spend, time_unit, customer, as_of, grain
+            As the fields of :class:`PurchaseHistory`. Where `frequency` is 0, `mean_repeat_spend` may be NaN or any
+            number (others write 0 there); it is stored as NaN.
+
+        Returns
+        -------
+        PurchaseHistory
+            The checked columns.
+
+        Raises
+        ------
+        InputError
+            If a column breaks its rule or is not as long as the others.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(
+        ...     frequency=[1, 0],
+        ...     recency=[1.71, 0],
+        ...     age=[38.86, 38.86],
+        ...     mean_repeat_spend=[11.77, 0],
+        ...     time_unit="week",
+        ... )
+        >>> history.mean_repeat_spend
+        array([11.77,   nan])
+        """
+        if mean_repeat_spend is not None:
+            spend = as_column("mean_repeat_spend", mean_repeat_spend, allow_missing=True)
+            x = as_column("frequency", frequency)
+            if x.shape == spend.shape:
+                mean_repeat_spend = np.where(x == 0, np.nan, spend)
+        return cls(
+            frequency=frequency,
+            recency=recency,
+            age=age,
+            mean_repeat_spend=mean_repeat_spend,
+            total_spend=total_spend,
+            time_unit=time_unit,
+            customer=customer,
+            as_of=as_of,
+            grain=grain,
+        )
+
+    def __len__(self) -> int:
+        return len(self.frequency)
+
+    @property
+    def n_customers(self) -> int:
+        """Number of customers."""
+        return len(self.frequency)
+
+    @property
+    def n_purchases(self) -> Floats:
+        """Number of purchases, the first included; RFM's F."""
+        return self.frequency + 1.0
+
+    @property
+    def days_since_last(self) -> Floats:
+        """Days from the last purchase to the end of observation; RFM's R."""
+        days = (self.age - self.recency) * DAYS_PER_UNIT[self.time_unit]
+        return days if self.grain is None else np.rint(days)
+
+    @property
+    def mean_spend(self) -> Floats | None:
+        """Mean spend of all purchases [money]; RFM's M as a mean, where `total_spend` is M as a sum."""
+        return None if self.total_spend is None else self.total_spend / self.n_purchases
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, RFM's included, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Columns of one length; those that the history does not have are left out.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[2], time_unit="week")
+        >>> list(history.to_columns())
+        ['frequency', 'recency', 'age', 'days_since_last', 'n_purchases']
+        """
+        names = (
+            "customer", "frequency", "recency", "age", "mean_repeat_spend",
+            "days_since_last", "n_purchases", "mean_spend", "total_spend",
+        )  # fmt: skip
+        columns = {name: getattr(self, name) for name in names}
+        columns |= {name: self.covariate(name) for name in self.covariate_names}
+        return {name: column for name, column in columns.items() if column is not None}
+
+    def with_covariates(
+        self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None
+    ) -> PurchaseHistory:
+        """Add what is known of each customer beside the purchases, for models with covariates.
+
+        Parameters
+        ----------
+        columns : mapping of str to array_like
+            Numbers by name, one element per customer: an amount, an age, True or False for a property. Of a category
+            give a 0/1 column for each value but one. All covariates that the history had are dropped.
+        customer : array_like, optional
+            Whose each row is, where `columns` come from elsewhere: in any order, each customer once, others than those
+            of the history allowed. By default the rows are in the order of the history.
+
+        Returns
+        -------
+        PurchaseHistory
+            The same history with these covariates.
+
+        Raises
+        ------
+        InputError
+            If a column is not numeric, has a missing value or another length, or a customer of the history is missing.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(
+        ...     customer=["ann", "bob"], frequency=[2, 0], recency=[3, 0], age=[5, 5], time_unit="week"
+        ... )
+        >>> known = history.with_covariates({"is_member": [0, 1, 1]}, customer=["bob", "ann", "eve"])
+        >>> known.covariate("is_member")
+        array([1., 0.])
+        """
+        taken = {field.name for field in attrs.fields(PurchaseHistory)} | set(self.to_columns())
+        names, values = align_covariates(columns, customer, self.customer, len(self), taken - set(self.covariate_names))
+        return attrs.evolve(self, covariate_names=names, covariate_values=hand_over(values))
+
+    def covariate(self, name: str) -> Floats:
+        """Values of one covariate.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+
+        Returns
+        -------
+        ndarray
+            One element per customer, shape (n,).
+
+        Raises
+        ------
+        InputError
+            If the history has no such covariate.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[5], time_unit="week")
+        >>> history.with_covariates({"visits": [3]}).covariate("visits")
+        array([3.])
+        """
+        if self.covariate_values is None or name not in self.covariate_names:
+            known = ", ".join(self.covariate_names) or "none"
+            raise InputError("history", f"with the covariate {name!r}", known, hint="PurchaseHistory.with_covariates")
+        return self.covariate_values[:, self.covariate_names.index(name)]
+
+    def unique(self) -> UniquePurchases:
+        """Compress customers with equal (frequency, recency, age) to one weighted row.
+
+        A likelihood is the same on the compressed rows, at a fraction of the work: a million customers of whole days
+        have about a hundred thousand distinct rows.
+
+        Returns
+        -------
+        UniquePurchases
+            Distinct rows, weights, and the row of each customer.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(frequency=[1, 1], recency=[3, 3], age=[5, 5], time_unit="week")
+        >>> len(history.unique().weight)
+        1
+        """
+        first, inverse, weight = distinct_keys(row_keys(self.frequency, self.recency, self.age))
+        return UniquePurchases(
+            frequency=hand_over(self.frequency[first]),
+            recency=hand_over(self.recency[first]),
+            age=hand_over(self.age[first]),
+            weight=hand_over(weight),
+            inverse=hand_over(inverse),
+            time_unit=self.time_unit,
+        )

@@ -1,0 +1,164 @@
+"""An order log cut in two by time; :mod:`crmvalue.purchases` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._core.checks import as_day
+from crmvalue._core.values import array_field, float_column, hand_over, stay_frozen
+from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
+from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log
+from crmvalue._purchases.summary import to_history
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from crmvalue._purchases.order_log import Grain, Missing, Refunds, TimeUnit, Zeros
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["PurchaseSplit", "split_purchases"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PurchaseSplit:
+    """A log cut in two by time: what a model may see, and what it has to foretell.
+
+    Parameters
+    ----------
+    calibration : PurchaseHistory
+        The customers' histories up to and including `calibration.as_of`.
+    holdout_n_purchases : ndarray
+        Purchases of each of these customers in the holdout, shape (n,), whole numbers >= 0.
+    holdout_spend : ndarray or None
+        Money each spent in the holdout; None for a log without amounts.
+    holdout_length : float
+        Length of the holdout [time_unit of `calibration`], whole days.
+    new_customer : ndarray
+        Identifiers of customers whose first purchase is in the holdout: no model saw them.
+    new_n_purchases : ndarray
+        Purchases of each new customer in the holdout, the first included.
+    new_spend : ndarray or None
+        Money each new customer spent in the holdout.
+    holdout_counts : OrderLogCounts
+        What became of the rows of the holdout.
+
+    Examples
+    --------
+    >>> split = split_purchases([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-03-02"], calibration_end="2024-01-31")
+    >>> split.holdout_n_purchases, split.n_new_customers
+    (array([1.]), 1)
+    """
+
+    calibration: PurchaseHistory
+    holdout_n_purchases: Floats = float_column("holdout_n_purchases")
+    holdout_spend: Floats | None = float_column("holdout_spend", optional=True)
+    holdout_length: float
+    new_customer: npt.NDArray[Any] = array_field()
+    new_n_purchases: Floats = float_column("new_n_purchases")
+    new_spend: Floats | None = float_column("new_spend", optional=True)
+    holdout_counts: OrderLogCounts
+
+    def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
+        """Add what is known of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
+
+        Parameters
+        ----------
+        columns, customer
+            As there.
+
+        Returns
+        -------
+        PurchaseSplit
+            The same split, its calibration with these covariates.
+
+        Raises
+        ------
+        InputError
+            As there.
+        """
+        return attrs.evolve(self, calibration=self.calibration.with_covariates(columns, customer=customer))
+
+    @property
+    def n_new_customers(self) -> int:
+        """Number of customers whose first purchase is in the holdout."""
+        return len(self.new_customer)
+
+
+def split_purchases(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike | None = None,
+    *,
+    calibration_end: ArrayLike,
+    holdout_end: ArrayLike | None = None,
+    time_unit: TimeUnit = "week",
+    grain: Grain = "day",
+    refunds: Refunds = "raise",
+    zeros: Zeros = "keep",
+    missing: Missing = "raise",
+) -> PurchaseSplit:
+    """Cut an order log into a calibration part and a holdout part by whole days.
+
+    Parameters
+    ----------
+    customer, date, amount, time_unit, grain, refunds, zeros, missing
+        As in :func:`summarise_purchases`. Each part is summarised by itself: a refund in the holdout is never taken
+        off a purchase of the calibration, which a model would have seen whole.
+    calibration_end : date
+        Last day of the calibration; the holdout begins on the next.
+    holdout_end : date, optional
+        Last day of the holdout; by default the last date of the log. Later rows are left out and counted.
+
+    Returns
+    -------
+    PurchaseSplit
+        The histories, what the same customers did in the holdout, and the new customers apart.
+
+    Raises
+    ------
+    InputError
+        As :func:`summarise_purchases`, and if `holdout_end` is not after `calibration_end`.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> cdnow = load_cdnow()
+    >>> split = split_purchases(cdnow.customer, cdnow.date, cdnow.amount, calibration_end="1997-09-30")
+    >>> int(split.calibration.frequency.sum()), int(split.holdout_n_purchases.sum()), split.holdout_length
+    (2457, 1882, 39.0)
+    """
+    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
+    policy = Policy(refunds, zeros, missing)
+    cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
+    end = last_day(log, "holdout_end", holdout_end)
+    if end <= cut:
+        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
+    calibration = to_history(aggregate(log, policy, None, cut, grain), cut, time_unit, grain)
+    later = aggregate(log, policy, cut, end, grain)
+    ids = calibration.customer
+    if ids is None:  # pragma: no cover - a history made from a log has its customers
+        raise AssertionError
+    place = np.searchsorted(ids, later.customer)
+    known = ids[np.minimum(place, len(ids) - 1)] == later.customer
+    frequency = np.zeros(len(ids))
+    frequency[place[known]] = later.n_purchases[known]
+    spend = None
+    if later.total is not None:
+        spend = np.zeros(len(ids))
+        spend[place[known]] = later.total[known]
+    return PurchaseSplit(
+        calibration=calibration,
+        holdout_n_purchases=hand_over(frequency),
+        holdout_spend=None if spend is None else hand_over(spend),
+        holdout_length=float((end - cut).astype(np.int64) / DAYS_PER_UNIT[time_unit]),
+        new_customer=hand_over(later.customer[~known]),
+        new_n_purchases=hand_over(later.n_purchases[~known].astype(np.float64)),
+        new_spend=None if later.total is None else hand_over(later.total[~known]),
+        holdout_counts=later.counts,
+    )

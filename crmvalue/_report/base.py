@@ -1,0 +1,296 @@
+"""What the customers of a log have done and are worth; the part of the report that measures the base.
+
+The public door is :mod:`crmvalue.report`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from crmvalue import ltv, metrics
+from crmvalue._core.calendar import add_months
+from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.values import optional
+from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
+from crmvalue._report.base_summary import BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
+from crmvalue.errors import InputError
+from crmvalue.purchases import PurchaseHistory, to_history
+from crmvalue.segmentation import gini, top_share
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from crmvalue.ltv import LtvToCacBand
+    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.typing import ArrayLike, Dates, Floats
+
+__all__ = ["summarise_base", "summarise_base_log"]
+
+_PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
+_PACES = 2.0  # a period must hold so many mean times between purchases, else silence says too little
+_DAY = np.timedelta64(1, "D")
+
+
+def summarise_base(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike | None = None,
+    *,
+    margin: float | None = None,
+    acquisition_cost: float | None = None,
+    discount_rate: float | None = None,
+    as_of: ArrayLike | None = None,
+    refunds: Refunds = "raise",
+    zeros: Zeros = "keep",
+    missing: Missing = "raise",
+) -> BaseSummary:
+    """Measure a base from its order log: key figures, lifetime value, concentration.
+
+    Parameters
+    ----------
+    customer, date, amount, as_of, refunds, zeros, missing
+        As in :func:`crmvalue.purchases.summarise_purchases`. A log that nobody has cleaned often needs
+        ``refunds="net"`` and ``missing="drop"``, which the command `python -m crmvalue` uses.
+    margin : float, optional
+        Margin [fraction of revenue], in [0, 1]. Without it there is only a value in revenue, and no LTV:CAC.
+    acquisition_cost : float, optional
+        Cost to win one customer [money], > 0.
+    discount_rate : float, optional
+        Effective rate per **year** [fraction], >= 0.
+
+    Returns
+    -------
+    BaseSummary
+        All figures, with intervals where the data allow them.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.purchases.summarise_purchases`, and for a margin, cost or rate outside its range.
+
+    Notes
+    -----
+    Churn is measured on the two newest full periods of the log. The period is the longest of year, half-year, quarter
+    and month of which the log holds two. A customer who bought in the first of the two and not in the second counts as
+    lost. A period shorter than twice the mean time between purchases says too little about churn: then no value is
+    given. Newcomers are customers whose first purchase is in the log. If the company is older than its log, the first
+    customers of the log are not really new.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> cdnow = load_cdnow()
+    >>> summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
+    >>> summary.last_period.name, round(summary.value.ltv_margin.value, 2)
+    ('half-year', 52.25)
+    """
+    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    return summarise_base_log(
+        log,
+        Policy(refunds, zeros, missing),
+        margin=margin,
+        acquisition_cost=acquisition_cost,
+        discount_rate=discount_rate,
+        as_of=as_of,
+    )
+
+
+def summarise_base_log(
+    log: Log,
+    policy: Policy,
+    *,
+    margin: float | None,
+    acquisition_cost: float | None,
+    discount_rate: float | None,
+    as_of: ArrayLike | None,
+) -> BaseSummary:
+    """Do what :func:`summarise_base` does, for a log that has been read."""
+    margin = optional(partial(as_fraction, closed=True))("margin", margin)
+    acquisition_cost = optional(as_positive)("acquisition_cost", acquisition_cost)
+    discount_rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
+    for name, given in (("acquisition_cost", acquisition_cost), ("discount_rate", discount_rate)):
+        if given is not None and margin is None:
+            raise InputError(name, "given together with a margin", given, hint="without one there is only revenue")
+    end = last_day(log, "as_of", as_of)
+    purchases, counts = find_purchases(log, policy, None, end, "day")
+    history = to_history(condense(log, purchases, counts), end, "day", "day")
+    between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
+    period = _last_period(purchases, end, None if between is None else between.value)
+    spend = history.total_spend
+    return BaseSummary(
+        as_of=end,
+        recompute_on=as_day("as_of", ltv.recalculation_date(end)),
+        first_day=end - np.timedelta64(int(history.age.max()), "D"),
+        n_customers=history.n_customers,
+        n_purchases=int(history.n_purchases.sum()),
+        revenue=None if spend is None else float(spend.sum()),
+        counts=counts,
+        repeat_purchase_rate=_share(int(np.count_nonzero(history.frequency)), history.n_customers),
+        purchases_per_customer=_mean(history.n_purchases, at_least=1.0),
+        average_order_value=None if spend is None else _ratio(spend, history.n_purchases),
+        revenue_per_customer=None if spend is None else _mean(spend),
+        time_between_purchases=between,
+        last_period=period,
+        margin=margin,
+        acquisition_cost=acquisition_cost,
+        discount_rate=discount_rate,
+        value=_base_value(period, margin, acquisition_cost, discount_rate),
+        concentration=_concentration(history),
+    )
+
+
+def _share(n_part: int, n_all: int) -> Estimate:
+    low, high = metrics.proportion_interval(n_part, n_all)
+    return Estimate(n_part / n_all, float(low), float(high))
+
+
+def _mean(values: Floats, *, at_least: float = 0.0) -> Estimate:
+    mean = float(values.mean())
+    if len(values) < 2:
+        return Estimate(mean)
+    low, high = metrics.mean_interval(values)
+    return Estimate(mean, max(float(low), at_least), float(high))
+
+
+def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
+    counted = denominator > 0
+    ratio = float(numerator.sum() / denominator.sum())
+    if np.count_nonzero(counted) < 2:
+        return Estimate(ratio)
+    try:
+        low, high = metrics.ratio_interval(numerator[counted], denominator[counted], method="fieller")
+    except InputError:  # too few customers to bound the denominator away from 0
+        return Estimate(ratio)
+    return Estimate(ratio, max(float(low), 0.0), float(high))
+
+
+def _last_period(purchases: Purchases, as_of: np.datetime64, days_between: float | None) -> LastPeriod | None:
+    """Measure the longest period that the log holds twice, if it is long enough for the customers' pace."""
+    day = purchases.day.astype("datetime64[D]")
+    first_day = day.min()
+    for name, n_months in _PERIODS.items():
+        before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
+        if before < first_day - _DAY:
+            continue
+        n_days = int((as_of - start).astype(int))
+        if days_between is None or n_days < _PACES * days_between:
+            return None
+        bought_before = _in_window(purchases, day, before, start)
+        bought = _in_window(purchases, day, start, as_of)
+        n_before, n_active = (int(np.count_nonzero(who)) for who in (bought_before, bought))
+        newest = day > start
+        money = _sum_by_customer(purchases, newest)[bought]
+        paid = bool(money.any())
+        n_newcomers, newcomer_revenue, newcomer_retention = _newcomers(purchases, day, as_of, n_months)
+        return LastPeriod(
+            name=name,
+            n_months=n_months,
+            n_before=n_before,
+            n_active=n_active,
+            prob_silent=math.exp(-n_days / days_between),
+            retention_rate=_share(int(np.count_nonzero(bought & bought_before)), n_before) if n_before else None,
+            purchases_per_active=int(np.count_nonzero(newest)) / n_active if n_active else None,
+            average_order_value=float(money.sum() / np.count_nonzero(newest)) if paid else None,
+            arpu=_mean(money) if paid else None,
+            n_newcomers=n_newcomers,
+            newcomer_revenue=newcomer_revenue,
+            newcomer_retention_rate=newcomer_retention,
+        )
+    return None
+
+
+def _in_window(purchases: Purchases, day: Dates, after: np.datetime64, end: np.datetime64) -> npt.NDArray[np.bool_]:
+    """Tell for each customer whether they bought after one day and up to another."""
+    seen = np.concatenate([[0], np.cumsum((day > after) & (day <= end))])
+    return np.diff(seen[purchases.start]) > 0
+
+
+def _sum_by_customer(purchases: Purchases, chosen: npt.NDArray[np.bool_]) -> Floats:
+    owner = np.repeat(np.arange(len(purchases.start) - 1), np.diff(purchases.start))
+    return np.bincount(owner[chosen], purchases.amount[chosen], len(purchases.start) - 1).astype(np.float64)
+
+
+def _newcomers(
+    purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int
+) -> tuple[int, float | None, float | None]:
+    """Count newcomers whose first two periods are over; give their mean money in the first and share in the second."""
+    n_purchases = np.diff(purchases.start)
+    came = day[np.minimum(purchases.start[:-1], len(day) - 1)]
+    second, over = (add_months(came, k * n_months) for k in (1, 2))
+    covered = (n_purchases > 0) & (over <= as_of + _DAY)
+    n = int(np.count_nonzero(covered))
+    if n == 0:
+        return 0, None, None
+    in_first = day < np.repeat(second, n_purchases)
+    in_second = ~in_first & (day < np.repeat(over, n_purchases))
+    seen = np.concatenate([[0], np.cumsum(in_second)])
+    came_again = np.diff(seen[purchases.start]) > 0
+    money = _sum_by_customer(purchases, in_first)
+    return n, float(money[covered].mean()), int(np.count_nonzero(came_again & covered)) / n
+
+
+def _base_value(
+    period: LastPeriod | None, margin: float | None, acquisition_cost: float | None, discount_rate: float | None
+) -> BaseValue:
+    if period is None or period.retention_rate is None or period.arpu is None:
+        return BaseValue()
+    kept, arpu = period.retention_rate, period.arpu.value
+    order_value, n_purchases = period.average_order_value or 0.0, period.purchases_per_active or 0.0
+    rate = 0.0
+    if discount_rate is not None:
+        rate = float(
+            ltv.convert_rate(discount_rate, kind="discount", from_period="year", to_period=cast("Any", period.name))
+        )
+
+    def newcomer(churn: float) -> float:
+        later = float(ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
+        first = (period.newcomer_revenue or 0.0) * (margin or 0.0)
+        return (first + (period.newcomer_retention_rate or 0.0) * later) / (1 + rate)
+
+    revenue = _over_churn(kept, lambda churn: ltv.ltv_retail(order_value, n_purchases, ltv.expected_lifetime(churn)))
+    if margin is None:
+        return BaseValue(ltv_revenue=revenue)
+    new = _over_churn(kept, newcomer) if period.n_newcomers else None
+    ratio = None if new is None or acquisition_cost is None else float(ltv.ltv_to_cac(new.value, acquisition_cost))
+    discounted = None
+    if discount_rate is not None:
+        discounted = _over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
+    return BaseValue(
+        ltv_revenue=revenue,
+        ltv_margin=_over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn)),
+        ltv_discounted=discounted,
+        ltv_newcomer=new,
+        ltv_to_cac=ratio,
+        band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio)),
+        max_acquisition_cost=None if new is None else float(ltv.max_acquisition_cost(new.value, 3)),
+    )
+
+
+def _over_churn(kept: Estimate, formula: Callable[[float], Any]) -> Estimate | None:
+    """Evaluate a formula at the measured churn and at the ends of its interval."""
+
+    def at(retention: float | None) -> float | None:
+        try:
+            return None if retention is None else float(formula(1 - retention))
+        except InputError:  # no customer was lost, and nothing is discounted: the value is infinite
+            return None
+
+    value = at(kept.value)
+    return None if value is None else Estimate(value, at(kept.low), at(kept.high))
+
+
+def _concentration(history: PurchaseHistory) -> Concentration | None:
+    spend = history.total_spend
+    if spend is None or not spend.any():
+        return None
+    return Concentration(
+        top_decile_share=float(top_share(spend, 0.1)),
+        top_fifth_share=float(top_share(spend, 0.2)),
+        gini=float(gini(spend)),
+    )

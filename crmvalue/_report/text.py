@@ -1,0 +1,338 @@
+"""The overview as text of at most 120 columns; :mod:`crmvalue.report` is the public door."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from crmvalue._report.base_summary import BaseSummary, Estimate
+from crmvalue._report.groups import GroupSummary
+from crmvalue._report.models import NAIVE_RULE, ModelSummary
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue.models import HoldoutError
+
+__all__ = ["format_groups", "format_models", "format_summary"]
+
+_WIDTH = 120
+
+
+def format_summary(summary: BaseSummary) -> str:
+    """Write the figures of a base as text of at most 120 columns.
+
+    Parameters
+    ----------
+    summary : BaseSummary
+        Result of :func:`summarise_base`.
+
+    Returns
+    -------
+    str
+        Lines in four parts: the base, key figures, lifetime value, concentration.
+
+    Raises
+    ------
+    InputError
+        If it is no BaseSummary.
+
+    Examples
+    --------
+    >>> from crmvalue.report import summarise_base
+    >>> summary = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
+    >>> print(format_summary(summary).splitlines()[0])
+    THE BASE as of 2024-03-01
+    """
+    _require(summary, BaseSummary, "summarise_base")
+    parts = [_base_lines(summary), _figure_lines(summary), _value_lines(summary), _concentration_lines(summary)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
+
+
+def format_groups(summary: GroupSummary) -> str:
+    """Write the groups as text of at most 120 columns.
+
+    Parameters
+    ----------
+    summary : GroupSummary
+        Result of :func:`summarise_groups`.
+
+    Returns
+    -------
+    str
+        A heading and its lines.
+
+    Raises
+    ------
+    InputError
+        If it is no GroupSummary.
+
+    Examples
+    --------
+    >>> from crmvalue.report import summarise_groups
+    >>> print(format_groups(summarise_groups([1, 1], ["2024-01-01", "2024-03-01"])).splitlines()[0])
+    GROUPS OF CUSTOMERS (RFM)
+    """
+    _require(summary, GroupSummary, "summarise_groups")
+    lines = ["GROUPS OF CUSTOMERS (RFM)", *_group_table(summary)]
+    stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
+    lines.append("  Stages by time since the last purchase: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
+    lines.append(f"  Due in a first win-back run on {summary.as_of}: {_due(summary)}.")
+    actions = dict(zip(summary.groups.names, summary.groups.actions, strict=True))
+    if summary.attention:
+        lines.append("  Groups to act on, most urgent first:")
+        lines += [f"    {name}: {actions[name]}" for name in summary.attention]
+    return "\n".join(lines)
+
+
+def format_models(summary: ModelSummary) -> str:
+    """Write the forecast of a model as text of at most 120 columns.
+
+    Parameters
+    ----------
+    summary : ModelSummary
+        Result of :func:`summarise_models`.
+
+    Returns
+    -------
+    str
+        A heading and its lines.
+
+    Raises
+    ------
+    InputError
+        If it is no ModelSummary.
+
+    Examples
+    --------
+    >>> from crmvalue.report import summarise_models
+    >>> print(format_models(summarise_models([1, 1], ["2024-01-01", "2024-03-01"])).splitlines()[0])
+    WHAT THE CUSTOMERS WILL DO (model)
+    """
+    _require(summary, ModelSummary, "summarise_models")
+    lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
+    if summary.model is None or summary.expected_purchases is None or summary.share_alive is None:
+        return "\n".join([*lines, _cut(f"not known: {summary.problem}")])
+    lines += _choice_lines(summary, summary.model)
+    lines += [
+        _line("expected purchases", f"{summary.expected_purchases:,.0f}", note="of all customers in the next 52 weeks"),
+        _line(
+            "still active",
+            f"{summary.share_alive:.2f}",
+            note=f"expected share of the {summary.n_customers:,} customers",
+        ),
+        *_forecast_value_lines(summary),
+    ]
+    lines += [_cut(f"Note: {text}") for text in summary.warnings]
+    return "\n".join(text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..." for text in lines)
+
+
+def _require(summary: object, kind: type, maker: str) -> None:
+    if not isinstance(summary, kind):
+        raise InputError("summary", f"a {kind.__name__}", summary, hint=f"{maker} makes one")
+
+
+def _base_lines(summary: BaseSummary) -> list[str]:
+    counts = summary.counts
+    lines = [
+        f"THE BASE as of {summary.as_of}",
+        _line("customers", f"{summary.n_customers:,}"),
+        _line("purchases", f"{summary.n_purchases:,}", note="all orders of a customer on one day are one purchase"),
+        _line("period", f"{summary.first_day} to {summary.as_of}"),
+    ]
+    if summary.revenue is not None:
+        lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
+    later = f"after that day; {counts.n_customers_after_as_of:,} customers first bought then"
+    left_out = [
+        (counts.n_rows_after_as_of, later),
+        (counts.n_missing, "without an amount"),
+        (counts.n_refunds_dropped, "with a refund"),
+        (counts.n_zeros_dropped, "with an amount of 0"),
+    ]
+    lines += [_line("left out", _rows(n), note=what) for n, what in left_out if n]
+    if counts.n_customers_without_purchase:
+        n = counts.n_customers_without_purchase
+        lines.append(_line("", f"{n:,}", note="customers without any purchase left"))
+    if counts.n_zeros_kept:
+        lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
+    if counts.n_refunds_netted:
+        note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
+        lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
+    if counts.unmatched_refunds:
+        lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
+    return lines
+
+
+def _figure_lines(summary: BaseSummary) -> list[str]:
+    lines = [
+        "KEY FIGURES with 95 % intervals",
+        _estimate("repeat purchase rate", summary.repeat_purchase_rate, note="customers with more than one purchase"),
+        _estimate("purchases per customer", summary.purchases_per_customer),
+        _estimate("time between purchases", summary.time_between_purchases, note="days"),
+        _estimate("average order value", summary.average_order_value),
+        _estimate("revenue per customer", summary.revenue_per_customer, note="so far"),
+    ]
+    period = summary.last_period
+    if period is None:
+        note = "the log is too short for how rarely these customers buy"
+        lines.append(_line("retention rate", "not known", note=note))
+    elif period.retention_rate is None:
+        lines.append(_line("retention rate", "not known", note=f"no customer bought in the previous {period.name}"))
+    else:
+        note = f"of the {period.n_before:,} customers of the previous {period.name}"
+        lines.append(_estimate("retention rate", period.retention_rate, note=note))
+        note = f"of the {period.n_active:,} customers of the last {period.name}"
+        lines.append(_estimate("ARPU", period.arpu, note=note))
+    return [line for line in lines if line]
+
+
+def _value_lines(summary: BaseSummary) -> list[str]:
+    value, period = summary.value, summary.last_period
+    if summary.revenue is None:
+        return ["LIFETIME VALUE", "  not known: the log has no amounts"]
+    if period is None or period.retention_rate is None or period.arpu is None:
+        return ["LIFETIME VALUE", "  not known: churn cannot be measured on this log"]
+    lines = ["LIFETIME VALUE before acquisition cost; intervals show the uncertainty of the retention rate only"]
+    if value.ltv_revenue is None:
+        lines.append(
+            f"  No customer was lost in the last {period.name}: without a discount rate the value is infinite."
+        )
+    lines += [
+        _estimate("active, in revenue", value.ltv_revenue, note="order value x purchases x lifetime"),
+        _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn"),
+        _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year"),
+    ]
+    if value.ltv_newcomer is not None and period.newcomer_retention_rate is not None:
+        note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
+        lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
+    if value.band is not None and value.ltv_to_cac is not None:
+        note = f"of a newcomer; {value.band.name}: {value.band.message}"
+        lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=note))
+    if value.max_acquisition_cost is not None:
+        cost = f"{value.max_acquisition_cost:,.2f}"
+        lines.append(_line("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
+    lines += [
+        f"  A customer without a purchase in the last {period.name} counts as lost.",
+        f"  Of active customers, {100 * period.prob_silent:.0f} % would be silent that long by chance.",
+    ]
+    if summary.margin is None:
+        lines.append(
+            "  Revenue is not profit: give a margin for a value in margin, and an acquisition cost for LTV:CAC."
+        )
+    lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
+    return [line for line in lines if line]
+
+
+def _concentration_lines(summary: BaseSummary) -> list[str]:
+    held = summary.concentration
+    if held is None:
+        return []
+    return [
+        "CONCENTRATION of revenue",
+        _line("best 10 % hold", f"{held.top_decile_share:.2f}", note="of the revenue"),
+        _line("best 20 % hold", f"{held.top_fifth_share:.2f}"),
+        _line("Gini", f"{held.gini:.2f}", note="0: all spend the same; 1: one customer spends everything"),
+    ]
+
+
+def _group_table(summary: GroupSummary) -> list[str]:
+    groups, before = summary.groups, summary.before
+    then = {} if before is None else dict(zip(before.names, before.n_customers.tolist(), strict=True))
+    header = f"  {'group':<20}{'customers':>10}{'share':>8}"
+    header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
+    lines = [header + ("" if before is None else f"{f'on {before.as_of}':>18}")]
+    rows = zip(
+        groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
+        groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
+    )  # fmt: skip
+    for name, n, share, value, value_share, mean in rows:
+        row = f"  {name:<20}{n:>10,}{share:>8.1%}"
+        if summary.has_money:
+            row += f"{value:>16,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f"{value_share:>8.1%}")
+            row += f"{mean:>12,.2f}" if n else f"{'-':>12}"
+        lines.append(row + (f"{then[name]:>18,}" if then else ""))
+    return lines
+
+
+def _due(summary: GroupSummary) -> str:
+    """Say how many customers are due, and after how many months; the first entry says months of what."""
+    units = [" months of silence"] + [""] * len(summary.due)
+    said = [f"{n:,} after {month}{unit}" for (month, n), unit in zip(summary.due.items(), units, strict=False)]
+    return ", ".join(said) or "none"
+
+
+def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
+    """Say which model was chosen, and how it did on the holdout beside a naive rule."""
+    chosen, naive = summary.score(model), summary.score(NAIVE_RULE)
+    others = [score for score in summary.scores if score.aic is not None and score.name != model]
+    beside = ", ".join(
+        f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
+    )
+    aic = f"AIC {chosen.aic or 0.0:,.1f}" + (f"; others: {beside}" if beside else "")
+    held = f"{summary.holdout_length or 0.0:,.1f}"
+    lines = [
+        _line("chosen model", model, note=aic),
+        "  Among the trustworthy fits, it has the best AIC. The holdout compares it with a simple rule.",
+        _line("holdout", held, note=f"weeks after {summary.calibration_end}"),
+    ]
+    for what, error, rule in (("purchases", chosen.purchases, naive.purchases), ("money", chosen.spend, naive.spend)):
+        if error is not None:
+            lines.append(_line(f"bias, {what}", _percent(error), note=_beside(rule, _percent)))
+            lines.append(_line(f"mean error, {what}", _mean_error(error), note=_beside(rule, _mean_error)))
+    return lines
+
+
+def _forecast_value_lines(summary: ModelSummary) -> list[str]:
+    basis = "revenue" if summary.margin is None else f"margin ({summary.margin} of revenue)"
+    rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
+    note = f"of the base, in {basis}{rate}"
+    if summary.value is None:
+        lines = [_cut(f"Value not known: {summary.spend_problem}")]
+    else:
+        lines = [_line("value, 52 weeks", f"{summary.value:,.2f}", note=note)]
+    if summary.value_for_life is not None:
+        lines.append(_line("value, for life", f"{summary.value_for_life:,.2f}", note=note))
+        lines.append("  The value for life reaches far beyond the time that the holdout has checked.")
+    if summary.value is not None and summary.margin is None:
+        lines.append("  Revenue is not profit: give a margin for a value in margin.")
+    if summary.n_zero_spend:
+        note = "left out of the spend model: their repeat purchases cost nothing"
+        lines.append(_line("customers", f"{summary.n_zero_spend:,}", note=note))
+    return lines
+
+
+def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
+    """Write a figure after its name; behind it its interval and a note."""
+    return f"  {label:<24}{value:>12}  {interval:<18}{note}".rstrip()
+
+
+def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
+    if estimate is None:
+        return ""
+    low = "?" if estimate.low is None else f"{estimate.low:,.2f}"
+    high = "?" if estimate.high is None else f"{estimate.high:,.2f}"
+    interval = "" if low == high == "?" else f"{low} to {high}"
+    return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
+
+
+def _cut(text: str) -> str:
+    """Keep a sentence from elsewhere within one line."""
+    text = "  " + " ".join(text.split())
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."
+
+
+def _rows(n: int) -> str:
+    return f"{n:,} row" if n == 1 else f"{n:,} rows"
+
+
+def _percent(error: HoldoutError) -> str:
+    return f"{100.0 * error.bias:+,.1f} %"
+
+
+def _mean_error(error: HoldoutError) -> str:
+    return f"{error.mean_absolute_error:,.2f}"
+
+
+def _beside(rule: HoldoutError | None, write: Callable[[HoldoutError], str]) -> str:
+    return "" if rule is None else f'rule "{NAIVE_RULE}": {write(rule)}'

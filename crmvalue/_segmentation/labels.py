@@ -1,0 +1,99 @@
+"""Labels and identifiers of customers, as the modules of this room read and compare them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue._core.checks import as_column, as_text, require, to_array
+from crmvalue._core.customers import encode_customers
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = [
+    "are_texts",
+    "as_comparable",
+    "as_shares_of_a_sum",
+    "as_texts",
+    "encode_distinct",
+    "encode_labels",
+    "group_sums",
+]
+
+
+def as_texts(name: str, value: Any) -> tuple[str, ...]:
+    """Take a sequence of texts."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        raise InputError(name, "a sequence of texts", value)
+    return tuple(as_text(name, item) for item in value)
+
+
+def encode_distinct(name: str, value: ArrayLike, n_rows: int) -> tuple[npt.NDArray[Any], Integers]:
+    """Give customers in ascending order and the place of each row's among them; each customer has one row."""
+    distinct, code = encode_customers(name, value)
+    if len(code) != n_rows or len(distinct) != n_rows:
+        raise InputError(name, f"{n_rows} different identifiers, one for each row", f"{len(distinct)} in {len(code)}")
+    return distinct, code
+
+
+def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
+    """Distinct labels and the place of each row's label among them; every label has to be a text."""
+    array, _ = to_array(name, value, "a column of texts", as_objects=isinstance(value, list | tuple))
+    if array.ndim != 1:
+        raise InputError(name, "a column of texts", value)
+    items = array.tolist()
+    if not items:
+        raise InputError(name, "at least one customer", 0)
+    try:
+        distinct = list(dict.fromkeys(items))
+    except TypeError as error:  # a list or another value that cannot be a key
+        raise InputError(name, "a column of texts", value) from error
+    for item in distinct:
+        if not isinstance(item, str) or not item:
+            index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
+            raise InputError(name, "a text, not empty or missing", item, index=index)
+        if item.endswith("\0"):
+            raise InputError(name, "a text without a null at its end", item, index=items.index(item))
+    distinct.sort()
+    place = {item: i for i, item in enumerate(distinct)}
+    return [str.__str__(item) for item in distinct], np.fromiter(
+        map(place.__getitem__, items), dtype=np.int64, count=len(items)
+    )
+
+
+def group_sums(code: Integers, value: Floats, k: int) -> Floats:
+    """Sum of the values of each group, rounded once: the order of the rows does not matter, nor how many there are."""
+    ordered = value[np.argsort(code, kind="stable")]
+    ends = np.cumsum(np.bincount(code, minlength=k))
+    return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
+
+
+def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
+    """Take one value >= 0 for each customer, with a sum above 0 of which they hold shares."""
+    values = as_column(name, value)
+    if len(values) == 0:
+        raise InputError(name, "at least one customer", 0)
+    require(values >= 0, name, values, ">= 0", hint="look at customers with a loss apart")
+    if not values.any():
+        raise InputError(name, "above 0 for at least one customer", 0.0)
+    return values
+
+
+def are_texts(ids: npt.NDArray[Any]) -> bool:
+    """Whether identifiers are texts; whole numbers beyond int64, and texts that end in a null, are objects."""
+    return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
+
+
+def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
+    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
+    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
+        return one.astype(object), other.astype(object)
+    return one, other
