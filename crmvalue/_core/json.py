@@ -168,6 +168,12 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"a whole number, not {value!r}")
+    return value
+
+
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
@@ -177,7 +183,7 @@ _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
-    "Integers": lambda value: np.array(value, dtype=np.int64),
+    "Integers": lambda value: np.array([_whole(item) for item in value], dtype=np.int64),
     "Dates": _times,
     "np.datetime64": np.datetime64,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),

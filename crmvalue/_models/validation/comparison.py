@@ -6,22 +6,25 @@ seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, as_text, read_json, require, require_same_length
-from crmvalue._core.json_legacy import number_of, to_json_text
+from crmvalue._core.checks import as_column, as_positive, as_text, require, require_same_length
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field, optional
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.fit import Fit
-from crmvalue._models.values.gamma_gamma import GammaGamma
+from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
@@ -61,8 +64,8 @@ class HoldoutError:
     gini: float
 
     def to_json(self) -> str:
-        """Write the errors as JSON text, an infinite bias as null; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        """Write the errors as JSON text; :meth:`from_json` reads it back."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> HoldoutError:
@@ -74,7 +77,17 @@ class HoldoutError:
         >>> HoldoutError.from_json(error.to_json()) == error
         True
         """
-        return read_json(text, _error_from_fields)
+        return from_json(cls, text)
+
+
+def _as_error(name: str, value: object) -> HoldoutError:
+    if not isinstance(value, HoldoutError):
+        raise InputError(name, "a HoldoutError", value)
+    return value
+
+
+def _as_texts(name: str, value: Sequence[str]) -> tuple[str, ...]:
+    return tuple(as_text(name, text) for text in value)
 
 
 @attrs.frozen(kw_only=True)
@@ -101,16 +114,16 @@ class ModelScore:
     ()
     """
 
-    name: str
+    name: str = checked_field("name", as_text)
     log_likelihood: float | None
     aic: float | None
-    purchases: HoldoutError
-    spend: HoldoutError | None
-    warnings: tuple[str, ...] = ()
+    purchases: HoldoutError = checked_field("purchases", _as_error)
+    spend: HoldoutError | None = checked_field("spend", optional(_as_error))
+    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
 
     def to_json(self) -> str:
         """Write the score as JSON text; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> ModelScore:
@@ -123,7 +136,7 @@ class ModelScore:
         >>> ModelScore.from_json(score.to_json()) == score
         True
         """
-        return read_json(text, _score_from_fields)
+        return from_json(cls, text, HoldoutError)
 
 
 def compare_models(
@@ -176,9 +189,7 @@ def compare_models(
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
     _check_fits(fits)
-    spending = spend_model.model if isinstance(spend_model, Fit) else spend_model
-    if spending is not None and not isinstance(spending, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
+    spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
     silence = _default_gap(history) if gap is None else as_positive("gap", gap)
     spend = None if spending is None else spending.expected_spend(history)
@@ -293,21 +304,3 @@ def _gini_along(actual: Floats, order: Floats) -> float:
     _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
     return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))
-
-
-def _error_from_fields(fields: dict[str, Any]) -> HoldoutError:
-    bias = number_of(fields.pop("bias"), null=math.inf)
-    return HoldoutError(bias=bias, **{name: number_of(value) for name, value in fields.items()})
-
-
-def _score_from_fields(fields: dict[str, Any]) -> ModelScore:
-    spend = fields.pop("spend")
-    likelihood = {name: fields.pop(name) for name in ("log_likelihood", "aic")}
-    return ModelScore(
-        name=as_text("name", fields.pop("name")),
-        purchases=_error_from_fields(fields.pop("purchases")),
-        spend=None if spend is None else _error_from_fields(spend),
-        warnings=tuple(as_text("warnings", message) for message in fields.pop("warnings")),
-        **{name: None if value is None else number_of(value) for name, value in likelihood.items()},
-        **fields,
-    )

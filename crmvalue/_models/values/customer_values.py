@@ -8,62 +8,40 @@ from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import (
-    as_day,
-    as_fraction,
-    as_positive,
-    as_whole_number,
-    read_json,
-    require_same_length,
-)
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_same_length
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import floats_of, to_json_text
-from crmvalue._core.keys import distinct_keys, row_keys
-from crmvalue._core.values import array_field, checked_field, number_column, read_only, stay_frozen
-from crmvalue._models.shared.common import check_history, covariate_columns, take, time_unit_field
-from crmvalue._models.shared.fit import Fit
-from crmvalue._models.values.gamma_gamma import GammaGamma
-from crmvalue._models.values.outcomes import Terms, discounted_time_alive
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, read_only, stay_frozen
+from crmvalue._models.shared.common import alike, check_history, time_unit_field
+from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.values.outcomes import Terms, time_rule
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.purchase_model import ContinuousModel
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, TimeUnit
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import Floats
 
 __all__ = ["CustomerValues", "customer_values"]
 
 
-class PurchaseModel(Protocol):
-    """What a purchase model has to offer here."""
-
-    time_unit: TimeUnit
-
-    def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
-        """Probability to be alive."""
-
-    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
-        """Purchases within the horizon."""
-
-    def discounted_expected_purchases(
-        self, history: PurchaseHistory, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
-    ) -> Floats:
-        """Discounted purchases."""
-
-
-def _as_horizon_or_life(name: str, value: ArrayLike | None) -> float | None:
-    return None if value is None else as_positive(name, value)
-
-
-def _as_optional_day(name: str, value: ArrayLike | None) -> np.datetime64 | None:
-    return None if value is None else as_day(name, value)
+def _as_customers(value: Any) -> npt.NDArray[Any] | None:
+    """Take identifiers; of a list, as JSON has it, numpy would make floats of large numbers."""
+    if value is None or isinstance(value, np.ndarray):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", np.array(value, dtype=object))
+    return read_only(hand_over(distinct[code]))
 
 
 @stay_frozen
@@ -115,17 +93,17 @@ class CustomerValues:
     6.0
     """
 
-    customer: npt.NDArray[Any] | None = array_field(attrs.converters.optional(read_only), default=None)
+    customer: npt.NDArray[Any] | None = array_field(_as_customers, default=None)
     prob_alive: Floats = number_column("prob_alive")
     expected_purchases: Floats | None = number_column("expected_purchases", default=None)
     expected_spend: Floats = number_column("expected_spend")
     clv: Floats = number_column("clv")
-    horizon: float | None = checked_field("horizon", _as_horizon_or_life)
+    horizon: float | None = checked_field("horizon", optional(as_positive))
     discount_rate: float = checked_field("discount_rate", partial(as_positive, zero=True))
     margin: float = checked_field("margin", partial(as_fraction, closed=True))
     service_cost: float = checked_field("service_cost", partial(as_positive, zero=True))
     time_unit: TimeUnit = time_unit_field()
-    as_of: np.datetime64 | None = checked_field("as_of", _as_optional_day, default=None, eq=str)
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = None
 
     def __len__(self) -> int:
@@ -148,7 +126,7 @@ class CustomerValues:
         return present if self.intervals is None else present | self.intervals.to_columns()
 
     def to_json(self) -> str:
-        """Write all columns and terms as JSON text; null stands for an infinite end of an interval.
+        """Write all columns and terms as JSON text.
 
         Returns
         -------
@@ -163,7 +141,7 @@ class CustomerValues:
         >>> CustomerValues.from_json(values.to_json()) == values
         True
         """
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> CustomerValues:
@@ -184,12 +162,12 @@ class CustomerValues:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, _values_from_fields)
+        return from_json(cls, text, ValueIntervals)
 
 
 def customer_values(
     history: PurchaseHistory,
-    purchase_model: PurchaseModel | Fit[Any],
+    purchase_model: ContinuousModel | Fit[Any],
     spend_model: GammaGamma | Fit[GammaGamma],
     *,
     horizon: float | None,
@@ -276,66 +254,61 @@ def customer_values(
     >>> values.clv.round(2)
     array([11.53,  2.66])
     """
-    purchases, spending = _models_of(purchase_model, spend_model)
+    purchases = as_purchase_model("purchase_model", purchase_model)
+    spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
-    length = _as_horizon_or_life("horizon", horizon)
-    share = as_fraction("margin", margin, closed=True)
-    rate = as_positive("discount_rate", discount_rate, zero=True)
-    cost = as_positive("service_cost", service_cost, zero=True)
-    if length is None and rate == 0.0:
-        raise InputError("discount_rate", "above 0 for a value for life", rate, hint="or give a horizon")
+    terms = Terms(
+        horizon=optional(as_positive)("horizon", horizon),
+        margin=as_fraction("margin", margin, closed=True),
+        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
+        service_cost=as_positive("service_cost", service_cost, zero=True),
+    )
+    if terms.horizon is None and terms.discount_rate == 0.0:
+        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
     as_whole_number("n_draws", n_draws, low=1)
     spend = spending.expected_spend(history)
-    first, place, _ = distinct_keys(
-        row_keys(history.frequency, history.recency, history.age, *covariate_columns(history))
-    )
-    rows = take(history, first)  # customers who bought alike are computed once
-    value = share * spend * purchases.discounted_expected_purchases(rows, discount_rate=rate, horizon=length)[place]
-    if cost > 0.0:
-        value -= cost * discounted_time_alive(rows, purchases, rate, length)[place]
+    customers = alike(history)
+    expected = _expect(customers.rows, purchases, terms)
+    alive, bought, discounted, time = np.stack(expected)[:, customers.place]
     intervals = None
     if level is not None:
-        terms = Terms(length, rate, share, cost)
-        intervals = value_intervals(history, purchase_model, spend_model, terms, level=level, n_draws=n_draws, rng=rng)
+        intervals = value_intervals(
+            history, customers, expected.alive, purchase_model, spend_model, terms,
+            level=level, n_draws=n_draws, rng=rng,
+        )  # fmt: skip
     return CustomerValues(
         customer=history.customer,
-        prob_alive=purchases.prob_alive(rows)[place],
-        expected_purchases=None if length is None else purchases.expected_purchases(rows, horizon=length)[place],
+        prob_alive=alive,
+        expected_purchases=None if terms.horizon is None else bought,
         expected_spend=spend,
-        clv=value,
-        horizon=length,
-        discount_rate=rate,
-        margin=share,
-        service_cost=cost,
+        clv=terms.margin * spend * discounted - terms.service_cost * time,
+        **terms._asdict(),
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
     )
 
 
-def _models_of(purchase_model: object, spend_model: object) -> tuple[PurchaseModel, GammaGamma]:
-    purchases, spending = (given.model if isinstance(given, Fit) else given for given in (purchase_model, spend_model))
-    methods = ("prob_alive", "expected_purchases", "discounted_expected_purchases")
-    if not (all(callable(getattr(purchases, name, None)) for name in methods) and hasattr(purchases, "time_unit")):
-        raise InputError("purchase_model", "a BgNbd, MbgNbd or ParetoNbd, or the fit of one", type(purchases).__name__)
-    if not isinstance(spending, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
-    return cast("PurchaseModel", purchases), spending
+class _Expected(NamedTuple):
+    """What is expected of each row: to be alive, purchases, the same discounted, and the discounted time alive."""
+
+    alive: Floats
+    purchases: Floats
+    discounted: Floats
+    time: Floats
 
 
-def _values_from_fields(fields: dict[str, Any]) -> CustomerValues:
-    intervals = fields["intervals"]
-    if intervals is not None:
-        ends = ("clv_low", "clv_high", "outcome_low", "outcome_high", "total", "total_outcome")
-        intervals = ValueIntervals(
-            **{**intervals, **{name: floats_of(intervals[name], null=math.inf) for name in ends}}
-        )
-    return CustomerValues(**{**fields, "customer": _customers_of(fields["customer"]), "intervals": intervals})
-
-
-def _customers_of(values: list[Any] | None) -> Any:
-    """Read identifiers of customers."""
-    if values is None:
-        return None
-    distinct, code = encode_customers("customer", np.array(values, dtype=object))  # numpy makes floats of large numbers
-    return distinct[code]
+def _expect(rows: PurchaseHistory, model: ContinuousModel, terms: Terms) -> _Expected:
+    """Compute on distinct rows; given that a customer is alive, once for all who bought as often in the same time."""
+    process = process_of(model, rows)
+    alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+    here, (x, age), place = process.distinct(rows.frequency, rows.age)
+    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
+    purchases = np.zeros(len(x)) if terms.horizon is None else here.purchases(x, age, ahead)
+    discounted = here.discounted(x, age, ahead, math.log1p(terms.discount_rate))
+    time = np.zeros(len(x))
+    if terms.service_cost > 0.0:
+        moments, weights = time_rule(rows.age, terms.discount_rate, terms.horizon)
+        for moment, weight in zip(moments.tolist(), weights.tolist(), strict=True):
+            time += weight * here.survival(x, age, np.broadcast_to(moment, x.shape))
+    return _Expected(alive, alive * purchases[place], alive * discounted[place], alive * time[place])

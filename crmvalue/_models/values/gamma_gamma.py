@@ -14,24 +14,25 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require, require_choice
-from crmvalue._models.shared.common import as_rng, check_history, model_from_json, model_to_json
+from crmvalue._models.shared.common import as_rng, check_history
 from crmvalue._models.shared.discrete import (
     log_beta_density,
     log_gamma_draws,
     parameter,
 )
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors, register
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model, register
+from crmvalue._models.shared.model import Model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "fit_gamma_gamma"]
+__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -42,7 +43,7 @@ _MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1
 
 @register
 @attrs.frozen
-class GammaGamma:
+class GammaGamma(Model):
     r"""Spend per purchase, gamma within a customer and gamma between customers.
 
     Parameters
@@ -197,50 +198,6 @@ class GammaGamma:
         log_mean = np.log(self.gamma) + total - rate - np.log(np.maximum(frequency, 1.0))
         return np.where(frequency > 0, np.exp(np.clip(log_mean, -230.0, 230.0)), np.nan)
 
-    def to_json(self) -> str:
-        """Write the parameters.
-
-        Returns
-        -------
-        str
-            A JSON object of the parameters and the name of the model.
-
-        Examples
-        --------
-        >>> model = GammaGamma(6.25, 3.74, 15.44)
-        >>> model.to_json()
-        '{"model": "GammaGamma", "p": 6.25, "q": 3.74, "gamma": 15.44}'
-        """
-        return model_to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> GammaGamma:
-        """Read what :meth:`to_json` wrote, and check it.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        GammaGamma
-            The model.
-
-        Raises
-        ------
-        InputError
-            If the text is of another model or a parameter is outside its range.
-
-        Examples
-        --------
-        >>> model = GammaGamma(6.25, 3.74, 15.44)
-        >>> GammaGamma.from_json(model.to_json()) == model
-        True
-        """
-        model: GammaGamma = model_from_json(cls, text)
-        return model
-
     def _require_mean(self) -> None:
         if self.q <= 1:
             raise InputError(
@@ -305,31 +262,42 @@ def fit_gamma_gamma(
         raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
     x, m = frequency[used], spend[used]
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
-    names = Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool))
-    scaled = {
-        name: (median / unit if name == "gamma" else median, spread)
-        for name, (median, spread) in read_priors(priors, names).items()
-    }
     starts = [_START]
     if len(x) >= _MANY:  # a part of the customers leads close to the answer of all
-        part = fit_parameters(_objective(x[::_THINNED], m[::_THINNED] / unit), names, starts, priors=scaled)
-        starts = [np.log(part[0])]
-    estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(
-        _objective(x, m / unit), names, starts, more_starts=_MORE_STARTS, priors=scaled
-    )
-    estimates = estimates * [1.0, 1.0, unit]
-    return Fit(
-        model=GammaGamma(*estimates.tolist()),
-        log_likelihood=log_likelihood - len(x) * np.log(unit),
+        part = _fit(x[::_THINNED], m[::_THINNED], unit, starts, (), priors)
+        starts = [np.log(part.estimates / [1.0, 1.0, unit])]
+    fit = _fit(x, m, unit, starts, _MORE_STARTS, priors)
+    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
+    return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
+
+
+def _fit(
+    x: Floats,
+    m: Floats,
+    unit: float,
+    starts: Sequence[Floats],
+    more_starts: Sequence[Floats],
+    priors: Mapping[str, tuple[float, float]] | None,
+) -> Fit[GammaGamma]:
+    """Search with money counted in a unit, in which the log-likelihood is left."""
+    return fit_model(
+        GammaGamma,
+        _objective(x, m / unit),
+        Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool)),
+        starts,
+        more_starts=more_starts,
+        priors=priors,
+        units=np.array([1.0, 1.0, unit]),
         n_customers=len(x),
-        names=names.names,
-        estimates=estimates,
-        search_covariance=covariance,
-        positive=names.positive,
-        diagnosis=diagnosis,
-        priors={name: (prior[0] * unit if name == "gamma" else prior[0], prior[1]) for name, prior in checked.items()},
-        left_out={"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())},
     )
+
+
+def as_spend_model(name: str, given: object) -> GammaGamma:
+    """Take a model of spend, or the fit of one."""
+    model = given.model if isinstance(given, Fit) else given
+    if not isinstance(model, GammaGamma):
+        raise InputError(name, "a GammaGamma, or the fit of one", type(model).__name__)
+    return model
 
 
 def _spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

@@ -81,10 +81,10 @@ class TestPublished:
 
     def test_expected_purchases_of_newcomers(self):
         model = BgNbd(0.24259292, 4.41353182, 0.79288615, 2.42575346, "week")
-        found = model.expected_purchases_new([1, 3, 32, 52])
+        found = model.expected_purchases_new(horizon=[1, 3, 32, 52])
         np.testing.assert_allclose(found, [0.0532, 0.1506, 1.0437, 1.444004], atol=6e-5)
         # Printed as 1.8576; with 50 digits it is 1.857972 here and 1.857956 for whole days.
-        assert model.expected_purchases_new(78) == pytest.approx(1.8576, abs=4e-4)
+        assert model.expected_purchases_new(horizon=78) == pytest.approx(1.8576, abs=4e-4)
 
     @pytest.mark.parametrize(
         ("model", "row", "horizon", "expected", "rel"),
@@ -117,7 +117,7 @@ class TestPublished:
         assert found == pytest.approx(-15.32935235570709, rel=1e-13)
 
     def test_prob_purchases(self):
-        np.testing.assert_allclose(MODEL.prob_purchases_new([10, 0], [2, 39]), [1.07869e-7, 0.5737864], rtol=3e-6)
+        np.testing.assert_allclose(MODEL.prob_purchases_new([10, 0], horizon=[2, 39]), [1.07869e-7, 0.5737864], rtol=3e-6)
         found = MODEL.prob_purchases(history_of((0, 0, 38.86)), 0, horizon=39)[0]
         assert found == pytest.approx(((4.414 + 38.86) / (4.414 + 38.86 + 39)) ** 0.243, rel=1e-13)
 
@@ -207,7 +207,7 @@ class TestProperties:
         expected = model.expected_purchases(history_of(row), horizon=horizon)[0]
         assert prob.sum() == pytest.approx(1, rel=1e-9)
         assert (prob * n).sum() == pytest.approx(expected, rel=1e-8)
-        new = model.prob_purchases_new(n, horizon)
+        new = model.prob_purchases_new(n, horizon=horizon)
         assert new.sum() <= 1 + 1e-9
 
     @given(parameters, customers(most=300), horizons, horizons)
@@ -265,18 +265,18 @@ class TestProperties:
     def test_newcomers_are_customers_of_age_zero(self):
         new = history_of((0, 0, 0))
         for horizon in (0.0, 3.0, 1e4):
-            found = MODEL.expected_purchases_new(horizon)
+            found = MODEL.expected_purchases_new(horizon=horizon)
             assert found == pytest.approx(MODEL.expected_purchases(new, horizon=horizon)[0], rel=1e-12)
         for rate, horizon in ((0.001, None), (0.0, 52)):
-            found = MODEL.discounted_expected_purchases_new(rate, horizon)
+            found = MODEL.discounted_expected_purchases_new(discount_rate=rate, horizon=horizon)
             known = MODEL.discounted_expected_purchases(new, discount_rate=rate, horizon=horizon)[0]
             assert found == pytest.approx(known, rel=1e-12)
 
     def test_shapes(self):
-        assert MODEL.expected_purchases_new(3).shape == ()
-        assert MODEL.expected_purchases_new([[1, 2], [3, 4]]).shape == (2, 2)
-        assert MODEL.prob_purchases_new([[0], [1]], [1.0, 2.0, 3.0]).shape == (2, 3)
-        assert MODEL.prob_purchases_new([], 3.0).shape == (0,)
+        assert MODEL.expected_purchases_new(horizon=3).shape == ()
+        assert MODEL.expected_purchases_new(horizon=[[1, 2], [3, 4]]).shape == (2, 2)
+        assert MODEL.prob_purchases_new([[0], [1]], horizon=[1.0, 2.0, 3.0]).shape == (2, 3)
+        assert MODEL.prob_purchases_new([], horizon=3.0).shape == (0,)
 
     def test_each_customer_is_apart(self, cdnow):
         history = cdnow.calibration
@@ -298,9 +298,9 @@ class TestProperties:
         n = 200_000
         drawn = MODEL.simulate(np.full(n, 30.0), rng=np.random.default_rng(3))
         error = drawn.frequency.std() / math.sqrt(n)
-        assert drawn.frequency.mean() == pytest.approx(MODEL.expected_purchases_new(30.0), abs=4 * error)
+        assert drawn.frequency.mean() == pytest.approx(MODEL.expected_purchases_new(horizon=30.0), abs=4 * error)
         for k in range(4):
-            prob = MODEL.prob_purchases_new(k, 30.0)
+            prob = MODEL.prob_purchases_new(k, horizon=30.0)
             assert (drawn.frequency == k).mean() == pytest.approx(prob, abs=4 * math.sqrt(prob / n))
         fit = fit_bg_nbd(history_of(*zip(drawn.frequency, drawn.recency, drawn.age, strict=True)))
         interval = fit.confidence_interval(0.9999)
@@ -438,13 +438,13 @@ class TestRefusals:
             (lambda h: MODEL.prob_alive(h, at=-1), "at"),
             (lambda h: MODEL.expected_purchases(h, horizon=-1), "horizon"),
             (lambda h: MODEL.expected_purchases(h, horizon=[1, 2, 3]), "horizon"),
-            (lambda _: MODEL.expected_purchases_new(math.nan), "horizon"),
+            (lambda _: MODEL.expected_purchases_new(horizon=math.nan), "horizon"),
             (lambda h: MODEL.prob_purchases(h, 1.5, horizon=1), "n"),
             (lambda h: MODEL.prob_purchases(h, -1, horizon=1), "n"),
-            (lambda _: MODEL.prob_purchases_new([1, 2], [1, 2, 3]), "horizon"),
+            (lambda _: MODEL.prob_purchases_new([1, 2], horizon=[1, 2, 3]), "horizon"),
             (lambda h: MODEL.discounted_expected_purchases(h, discount_rate=0), "discount_rate"),
             (lambda h: MODEL.discounted_expected_purchases(h, discount_rate=-0.1, horizon=1), "discount_rate"),
-            (lambda _: MODEL.discounted_expected_purchases_new(0.1, -1), "horizon"),
+            (lambda _: MODEL.discounted_expected_purchases_new(discount_rate=0.1, horizon=-1), "horizon"),
             (lambda _: MODEL.simulate([1, -1], rng=np.random.default_rng(1)), "ages"),
             (lambda _: MODEL.simulate([1e80], rng=np.random.default_rng(1)), "ages"),
             (lambda _: MODEL.simulate([1], rng=7), "rng"),
@@ -455,7 +455,7 @@ class TestRefusals:
             ),
             (lambda h: fit_bg_nbd(h, priors={"beta": (1, 1)}), "priors"),
             (lambda h: fit_bg_nbd(h, starts=[BgNbd(1, 1, 1, 1, "day")]), "starts"),
-            (lambda _: BgNbd.from_json('{"model": "Other"}'), "text"),
+            (lambda _: BgNbd.from_json('{"kind": "Other"}'), "text"),
         ],
     )
     def test_rejections(self, call, name):

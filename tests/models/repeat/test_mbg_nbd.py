@@ -69,7 +69,7 @@ class TestPublished:
         np.testing.assert_allclose(fit.estimates, [0.525, 6.183, 0.891, 1.614], atol=5.1e-4)
         assert fit.log_likelihood == pytest.approx(-9582.13268, abs=1e-5)
         assert fit.diagnosis.trustworthy
-        found = MODEL.expected_purchases_new([1, 3, 6])  # of the rounded parameters
+        found = MODEL.expected_purchases_new(horizon=[1, 3, 6])  # of the rounded parameters
         np.testing.assert_allclose(found, [0.0530848, 0.1508633, 0.2813602], rtol=5e-7)
 
     def test_one_who_never_came_back_may_be_lost(self):
@@ -150,7 +150,7 @@ class TestProperties:
         expected = model.expected_purchases(history_of(row), horizon=horizon)[0]
         assert prob.sum() == pytest.approx(1, rel=1e-9)
         assert (prob * n).sum() == pytest.approx(expected, rel=1e-8)
-        new = model.prob_purchases_new(n, horizon)
+        new = model.prob_purchases_new(n, horizon=horizon)
         assert new.sum() <= 1 + 1e-9
 
     @given(parameters, customers(most=300), horizons, horizons)
@@ -208,18 +208,18 @@ class TestProperties:
     def test_newcomers_are_customers_of_age_zero(self):
         new = history_of((0, 0, 0))
         for horizon in (0.0, 3.0, 1e4):
-            found = MODEL.expected_purchases_new(horizon)
+            found = MODEL.expected_purchases_new(horizon=horizon)
             assert found == pytest.approx(MODEL.expected_purchases(new, horizon=horizon)[0], rel=1e-12)
         for rate, horizon in ((0.001, None), (0.0, 52)):
-            found = MODEL.discounted_expected_purchases_new(rate, horizon)
+            found = MODEL.discounted_expected_purchases_new(discount_rate=rate, horizon=horizon)
             known = MODEL.discounted_expected_purchases(new, discount_rate=rate, horizon=horizon)[0]
             assert found == pytest.approx(known, rel=1e-12)
 
     def test_shapes(self):
-        assert MODEL.expected_purchases_new(3).shape == ()
-        assert MODEL.expected_purchases_new([[1, 2], [3, 4]]).shape == (2, 2)
-        assert MODEL.prob_purchases_new([[0], [1]], [1.0, 2.0, 3.0]).shape == (2, 3)
-        assert MODEL.prob_purchases_new([], 3.0).shape == (0,)
+        assert MODEL.expected_purchases_new(horizon=3).shape == ()
+        assert MODEL.expected_purchases_new(horizon=[[1, 2], [3, 4]]).shape == (2, 2)
+        assert MODEL.prob_purchases_new([[0], [1]], horizon=[1.0, 2.0, 3.0]).shape == (2, 3)
+        assert MODEL.prob_purchases_new([], horizon=3.0).shape == (0,)
 
     def test_each_customer_is_apart(self, cdnow):
         history = cdnow.calibration
@@ -241,9 +241,9 @@ class TestProperties:
         n = 200_000
         drawn = MODEL.simulate(np.full(n, 30.0), rng=np.random.default_rng(3))
         error = drawn.frequency.std() / math.sqrt(n)
-        assert drawn.frequency.mean() == pytest.approx(MODEL.expected_purchases_new(30.0), abs=4 * error)
+        assert drawn.frequency.mean() == pytest.approx(MODEL.expected_purchases_new(horizon=30.0), abs=4 * error)
         for k in range(4):
-            prob = MODEL.prob_purchases_new(k, 30.0)
+            prob = MODEL.prob_purchases_new(k, horizon=30.0)
             assert (drawn.frequency == k).mean() == pytest.approx(prob, abs=4 * math.sqrt(prob / n))
         fit = fit_mbg_nbd(history_of(*zip(drawn.frequency, drawn.recency, drawn.age, strict=True)))
         interval = fit.confidence_interval(0.9999)
@@ -381,13 +381,13 @@ class TestRefusals:
             (lambda h: MODEL.prob_alive(h, at=-1), "at"),
             (lambda h: MODEL.expected_purchases(h, horizon=-1), "horizon"),
             (lambda h: MODEL.expected_purchases(h, horizon=[1, 2, 3]), "horizon"),
-            (lambda _: MODEL.expected_purchases_new(math.nan), "horizon"),
+            (lambda _: MODEL.expected_purchases_new(horizon=math.nan), "horizon"),
             (lambda h: MODEL.prob_purchases(h, 1.5, horizon=1), "n"),
             (lambda h: MODEL.prob_purchases(h, -1, horizon=1), "n"),
-            (lambda _: MODEL.prob_purchases_new([1, 2], [1, 2, 3]), "horizon"),
+            (lambda _: MODEL.prob_purchases_new([1, 2], horizon=[1, 2, 3]), "horizon"),
             (lambda h: MODEL.discounted_expected_purchases(h, discount_rate=0), "discount_rate"),
             (lambda h: MODEL.discounted_expected_purchases(h, discount_rate=-0.1, horizon=1), "discount_rate"),
-            (lambda _: MODEL.discounted_expected_purchases_new(0.1, -1), "horizon"),
+            (lambda _: MODEL.discounted_expected_purchases_new(discount_rate=0.1, horizon=-1), "horizon"),
             (lambda _: MODEL.simulate([1, -1], rng=np.random.default_rng(1)), "ages"),
             (lambda _: MODEL.simulate([1e80], rng=np.random.default_rng(1)), "ages"),
             (lambda _: MODEL.simulate([1], rng=7), "rng"),
@@ -398,7 +398,7 @@ class TestRefusals:
             ),
             (lambda h: fit_mbg_nbd(h, priors={"beta": (1, 1)}), "priors"),
             (lambda h: fit_mbg_nbd(h, starts=[MbgNbd(1, 1, 1, 1, "day")]), "starts"),
-            (lambda _: MbgNbd.from_json('{"model": "Other"}'), "text"),
+            (lambda _: MbgNbd.from_json('{"kind": "Other"}'), "text"),
         ],
     )
     def test_rejections(self, call, name):

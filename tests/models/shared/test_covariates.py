@@ -99,7 +99,7 @@ class TestPredictions:
         assert member.alpha == pytest.approx(PARAMETERS[kind][1] * np.exp(-0.3 + 0.5))
         assert member.purchase_effects == member.dropout_effects == ()
         centred = model.for_covariates({"income": 3.0, "is_member": 0})
-        assert model.expected_purchases_new(52) == centred.expected_purchases_new(52)
+        assert model.expected_purchases_new(horizon=52) == centred.expected_purchases_new(horizon=52)
 
     @MODELS
     def test_simulated_customers_buy_as_expected(self, kind):
@@ -108,7 +108,7 @@ class TestPredictions:
         profile = {"income": 5.0, "is_member": 1.0}
         rng = np.random.default_rng(2)
         history = with_effects(kind).simulate(np.full(n, 40.0), rng=rng, covariates=profile)
-        expected = with_effects(kind).for_covariates(profile).expected_purchases_new(40.0)
+        expected = with_effects(kind).for_covariates(profile).expected_purchases_new(horizon=40.0)
         x = history.frequency
         assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(n)
         assert history.covariate("income").tolist() == [5.0] * n
