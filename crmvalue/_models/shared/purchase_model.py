@@ -61,8 +61,9 @@ class PurchaseModel(Model, ABC, Generic[History]):
         return as_horizon(name, value)
 
     def _require_end(self) -> None:
-        """Refuse a sum for life without a discount where it is infinite, or where no formula is known."""
-        raise InputError("discount_rate", "> 0 without a `horizon`", 0.0, hint="give a rate or a horizon")
+        """Refuse a sum for life without a discount, which may be infinite."""
+        hint = "the sum may be infinite: give a rate or a horizon"
+        raise InputError("discount_rate", "> 0 without a `horizon`", 0.0, hint=hint)
 
     def log_likelihood(self, history: History) -> Floats:
         """Log-likelihood of each customer, or of one customer of each row where rows have weights.

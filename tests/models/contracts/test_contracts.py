@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
-from crmvalue._models.contracts.renewals import objective
 from crmvalue._models.contracts.histories import ContractHistory
+from crmvalue._models.contracts.renewals import objective
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
 from crmvalue._models.shared.discrete import log_beta_ratio, sum_exp
 from crmvalue._models.shared.fit import likelihood_ratio_test

@@ -140,7 +140,9 @@ class TestPredictions:
         history = every(4)
         found = PAPER.discounted_expected_purchases(history, discount_rate=0, horizon=7)
         np.testing.assert_array_equal(found, PAPER.expected_purchases(history, horizon=7))
-        assert BgBb(1, 1, 3, 4).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(0.5 * 4 / 2, rel=1e-12)
+        assert BgBb(1, 1, 3, 4).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(
+            0.5 * 4 / 2, rel=1e-12
+        )
         with pytest.raises(InputError, match="infinite"):
             PAPER.discounted_expected_purchases_new(discount_rate=0)
 
@@ -210,7 +212,9 @@ class TestFit:
         assert fit.n_customers == 11_104
         np.testing.assert_allclose(fit.estimates, [1.204, 0.750, 0.657, 2.783], atol=5e-4)
         assert fit.log_likelihood == pytest.approx(-33225.6, abs=0.05)
-        assert fit.model.expected_purchases_new(horizon=10) == pytest.approx(3.179805, abs=5e-5)  # from estimates by another
+        assert fit.model.expected_purchases_new(horizon=10) == pytest.approx(
+            3.179805, abs=5e-5
+        )  # from estimates by another
         assert fit.diagnosis.trustworthy
 
     @pytest.mark.parametrize("theta", [[0.2, -0.3, -0.4, 1.0], [-3.0, 2.0, -1.0, -2.0], [3.0, 2.0, 1.0, 5.0]])

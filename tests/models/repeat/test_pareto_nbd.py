@@ -174,7 +174,9 @@ class TestExpectedPurchases:
     """Integral of the rate of purchase of those still there."""
 
     def test_oracles(self):
-        assert model_of(CDNOW).expected_purchases_new(horizon=52) == pytest.approx(1.473434, abs=5e-5)  # parameters rounded
+        assert model_of(CDNOW).expected_purchases_new(horizon=52) == pytest.approx(
+            1.473434, abs=5e-5
+        )  # parameters rounded
         heavy = model_of(CDNOW).expected_purchases(history_of((26, 30.85714, 31)), horizon=52)
         assert heavy[0] == pytest.approx(25.45647, abs=5e-4)  # parameters rounded
 
@@ -188,13 +190,17 @@ class TestExpectedPurchases:
     def test_equals_its_definition(self, row, model, horizon):
         found = model_of(model).expected_purchases(history_of(row), horizon=horizon)[0]
         assert close(found, reference.expected(row, horizon, model), 1e-8)
-        assert close(model_of(model).expected_purchases_new(horizon=horizon), reference.expected_new(horizon, model), 1e-8)
+        assert close(
+            model_of(model).expected_purchases_new(horizon=horizon), reference.expected_new(horizon, model), 1e-8
+        )
 
     @given(models(), horizons, horizons)
     def test_tower(self, model, first, second):
         """The expectation of both horizons is that of the first and, for those still there, that of the second."""
         r, alpha, s, beta = model
-        later = model_of((r, alpha, s, beta + first)).expected_purchases_new(horizon=second) * (beta / (beta + first)) ** s
+        later = (
+            model_of((r, alpha, s, beta + first)).expected_purchases_new(horizon=second) * (beta / (beta + first)) ** s
+        )
         both = model_of(model).expected_purchases_new(horizon=first + second)
         assert model_of(model).expected_purchases_new(horizon=first) + later == pytest.approx(both, rel=1e-11)
 
@@ -259,7 +265,9 @@ class TestDiscountedExpectedPurchases:
         assert nearly[0] == pytest.approx(found[0], rel=1e-9)
 
     def test_for_life_without_a_discount(self):
-        assert model_of((2, 4, 3, 8)).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(2 / 4 * 8 / (3 - 1))
+        assert model_of((2, 4, 3, 8)).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(
+            2 / 4 * 8 / (3 - 1)
+        )
         with pytest.raises(InputError, match="infinite"):
             model_of((2, 4, 1, 8)).discounted_expected_purchases_new(discount_rate=0)
 
