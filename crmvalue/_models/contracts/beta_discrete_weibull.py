@@ -1,7 +1,7 @@
-r"""Contracts whose customers change with tenure: the beta-discrete-Weibull model.
+"""Contracts whose customers change with tenure: the beta-discrete-Weibull model.
 
-As the shifted beta-geometric model (`shifted_beta_geometric.py` explains the words), but a customer's
-own churn probability may fall (c < 1) or rise (c > 1) from renewal to renewal.
+It is the shifted beta-geometric model (`shifted_beta_geometric.py` explains the words) in which a customer's own churn
+probability may fall (c < 1) or rise (c > 1) from renewal to renewal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import attrs
 
 from crmvalue._models.contracts.contract_model import ContractModel
 from crmvalue._models.contracts.renewals import Contract, fit_contract
-from crmvalue._models.shared.discrete import parameter
+from crmvalue._models.shared.common import positive_field
 from crmvalue._models.shared.fit import register
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ __all__ = ["BetaDiscreteWeibull", "fit_beta_discrete_weibull"]
 @register
 @attrs.frozen
 class BetaDiscreteWeibull(ContractModel):
-    r"""Churn at renewals with individual probabilities that change with tenure.
+    r"""Churn at renewals with a probability for each customer that changes with tenure.
 
     Parameters
     ----------
@@ -50,9 +50,9 @@ class BetaDiscreteWeibull(ContractModel):
     array([0.851, 0.489, 0.378])
     """
 
-    alpha: float = parameter("alpha")
-    beta: float = parameter("beta")
-    c: float = parameter("c")
+    alpha: float = positive_field("alpha")
+    beta: float = positive_field("beta")
+    c: float = positive_field("c")
 
     @property
     def _contract(self) -> Contract:

@@ -33,7 +33,7 @@ class ContractModel(Model, ABC):
         """Survival with the parameters of the model."""
 
     def log_likelihood(self, history: ContractHistory) -> Floats:
-        """Log-likelihood of each row of the history, once whatever its weight.
+        """Log-likelihood of one customer of each row.
 
         Parameters
         ----------
@@ -92,7 +92,7 @@ class ContractModel(Model, ABC):
         return self._contract.survival(t, tenure)
 
     def retention_rate(self, t: ArrayLike) -> FloatOrArray:
-        """Share of those who reach renewal t who accept it.
+        """Share of the customers reaching renewal t who accept it.
 
         Parameters
         ----------
@@ -149,7 +149,7 @@ class ContractModel(Model, ABC):
         return self._contract.prob_churn(t, tenure)
 
     def expected_remaining_lifetime(self, tenure: ArrayLike = 0, *, horizon: int | None = None) -> FloatOrArray:
-        """Give the number of renewals that a customer is expected to accept yet.
+        """Give the expected number of further renewals that a customer accepts.
 
         Parameters
         ----------
@@ -161,12 +161,12 @@ class ContractModel(Model, ABC):
         Returns
         -------
         float or ndarray
-            Periods beyond the one that is paid.
+            Periods beyond the current one.
 
         Raises
         ------
         InputError
-            If no horizon is given and the mean lifetime is infinite: that is so for alpha <= 1.
+            If no horizon is given and the mean lifetime is infinite: for alpha <= 1, or with c for alpha * c <= 1.
 
         Examples
         --------
@@ -248,7 +248,7 @@ class ContractModel(Model, ABC):
         n_customers : int
             How many.
         n_periods : int
-            Renewals that are observed; who accepts all of them has not churned.
+            Renewals that are observed. A customer who accepts all of them has not churned.
         rng : numpy.random.Generator
             Source of the randomness.
 

@@ -42,10 +42,10 @@ class ContractHistory:
     Parameters
     ----------
     lifetime : ndarray
-        Renewals that each customer decided on, shape (n,), whole numbers: all accepted but the last of those who
-        churned, who therefore have at least 1.
+        Renewals that each customer decided on, shape (n,), whole numbers. A customer who churned refused the last of
+        them and accepted the others, so their number is at least 1.
     churned : ndarray of bool
-        Whether the customer left at that last renewal; False for one who is still there.
+        Whether the customer left at the last of these renewals; False for a customer who is still there.
     weight : ndarray, optional
         How many customers share each row; 1 by default.
 
@@ -71,7 +71,7 @@ class ContractHistory:
         require_same_length(lifetime=self.lifetime, churned=self.churned, weight=self.weight)
         require(
             ~self.churned | (self.lifetime >= 1), "lifetime", self.lifetime, "at least 1 where `churned`",
-            hint="who leaves at the first renewal has a lifetime of 1",
+            hint="a customer who leaves at the first renewal has a lifetime of 1",
         )  # fmt: skip
         if self.weight.sum() == 0:
             raise InputError("weight", "above 0 for at least one row", 0)
@@ -84,7 +84,7 @@ class ContractHistory:
         ----------
         survivors : array_like
             Customers who are still there after 0, 1, 2, ... renewals, shape (periods + 1,), whole numbers that never
-            rise. Several cohorts of different age are the rows of :class:`ContractHistory` put together.
+            rise. For several cohorts of different age, put the rows of their histories together.
 
         Returns
         -------

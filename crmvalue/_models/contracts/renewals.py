@@ -78,7 +78,7 @@ class Contract(NamedTuple):
         if n is None and d == 0:
             if self.a * self.c <= 1:
                 raise InputError(
-                    "horizon", "given: so many customers of this base never leave that the mean lifetime is infinite",
+                    "horizon", "given: the mean lifetime of this base is infinite",
                     None, hint="a horizon, or a discount rate",
                 )  # fmt: skip
             tail_ratio = 2.0 ** (1.0 - self.a * self.c)
@@ -111,7 +111,7 @@ def fit_contract(
     """Fit (alpha, beta) or (alpha, beta, c)."""
     history = survivors if isinstance(survivors, ContractHistory) else ContractHistory.from_survivors(survivors)
     if history.lifetime.max() < 1:
-        raise InputError("survivors", "customers of whom one has had a renewal", 0)
+        raise InputError("survivors", "a base in which at least one customer has had a renewal", 0)
     churn = float((history.weight * history.churned).sum() / (history.weight * history.lifetime).sum())
     churn = min(max(churn, 1e-4), 1.0 - 1e-4)
     starts = [np.log([size * churn, size * (1.0 - churn), 1.0][: len(names)]) for size in (2.0, 0.5, 20.0, 500.0)]

@@ -1,11 +1,11 @@
-r"""Contracts: customers who decide at each renewal whether to stay, the shifted beta-geometric model.
+"""Contracts that customers renew or end, each with a constant churn probability: the shifted beta-geometric model.
 
-Each customer has a churn probability of his own, the same at every renewal; the base has a beta distribution of them.
-Retention rates of a cohort rise because the customers who churn easily leave first. Where a customer's own churn
-probability changes with tenure see :mod:`crmvalue._models.contracts.beta_discrete_weibull`.
+Each customer has a churn probability of their own, the same at every renewal. Over the base these probabilities have a
+beta distribution. Retention rates of a cohort rise because the customers who churn easily leave first. Where a
+customer's own churn probability changes with tenure see :mod:`crmvalue._models.contracts.beta_discrete_weibull`.
 
-Time is counted in whole contract periods. The `tenure` of a customer is the number of renewals behind him: he is in
-his period tenure + 1, and next decides at renewal tenure + 1.
+Time is counted in whole contract periods. The `tenure` of a customer is the number of renewals they have accepted: they
+are in period tenure + 1, and decide next at renewal tenure + 1.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 
 from crmvalue._models.contracts.contract_model import ContractModel
 from crmvalue._models.contracts.renewals import Contract, fit_contract
-from crmvalue._models.shared.discrete import parameter
+from crmvalue._models.shared.common import positive_field
 from crmvalue._models.shared.fit import register
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ __all__ = ["ShiftedBetaGeometric", "fit_shifted_beta_geometric"]
 @register
 @attrs.frozen
 class ShiftedBetaGeometric(ContractModel):
-    r"""Churn at renewals with constant individual, beta distributed probabilities.
+    r"""Churn at renewals with a constant probability for each customer, beta distributed over customers.
 
     Parameters
     ----------
@@ -52,8 +52,8 @@ class ShiftedBetaGeometric(ContractModel):
     array([0.851, 0.489, 0.378])
     """
 
-    alpha: float = parameter("alpha")
-    beta: float = parameter("beta")
+    alpha: float = positive_field("alpha")
+    beta: float = positive_field("beta")
 
     _nested_in: ClassVar[tuple[str, ...]] = ("BetaDiscreteWeibull",)  # with c = 1
 

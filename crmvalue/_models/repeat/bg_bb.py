@@ -1,6 +1,6 @@
-r"""Fixed opportunities: customers who may buy once at each of them, until they are lost unnoticed; the BG/BB model.
+"""BG/BB: customers may buy once at each of fixed opportunities, until they are lost unnoticed.
 
-For donors asked once a year, conferences, seasons, subscriptions to single events. Time is counted in whole
+Examples are donors who are asked once a year, conferences, seasons, single events. Time is counted in whole
 opportunities. Where customers may buy at any time see :mod:`crmvalue._models.repeat.bg_nbd`.
 """
 
@@ -14,13 +14,12 @@ import numpy as np
 from crmvalue._core.checks import as_whole_number, require
 from crmvalue._models.repeat.bg_bb_likelihood import CHUNK, Tables, chunks, objective
 from crmvalue._models.repeat.opportunities import MOST_OPPORTUNITIES, OpportunityHistory
-from crmvalue._models.shared.common import as_rng
+from crmvalue._models.shared.common import as_rng, positive_field
 from crmvalue._models.shared.discrete import (
     as_periods,
     distinct_rows,
     log_beta_ratio,
     log_gamma_draws,
-    parameter,
     sum_exp,
 )
 from crmvalue._models.shared.fit import Fit, Parameters, fit_model, register
@@ -129,8 +128,8 @@ class _BgBbProcess(Process):
 class BgBb(PurchaseModel[OpportunityHistory]):
     r"""BG/BB with known parameters, ready to predict.
 
-    While alive, a customer takes each opportunity with a chance of his own; before each opportunity he is lost with
-    another chance of his own.
+    A customer who is alive takes each opportunity with a chance of their own. Before each opportunity they are lost
+    with another chance of their own.
 
     Parameters
     ----------
@@ -142,7 +141,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     Notes
     -----
     Fader, Hardie and Shang, "Customer-base analysis in a discrete-time noncontractual setting" (2010). All results are
-    sums of positive terms, so that no parameter is singular.
+    sums of positive terms, so no parameter is singular.
 
     Examples
     --------
@@ -152,10 +151,10 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     array([0.1301, 3.6271])
     """
 
-    alpha: float = parameter("alpha")
-    beta: float = parameter("beta")
-    gamma: float = parameter("gamma")
-    delta: float = parameter("delta")
+    alpha: float = positive_field("alpha")
+    beta: float = positive_field("beta")
+    gamma: float = positive_field("gamma")
+    delta: float = positive_field("delta")
 
     def simulate(self, n_customers: int, *, n_opportunities: int, rng: np.random.Generator) -> OpportunityHistory:
         """Draw histories of new customers.
@@ -212,7 +211,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     def _require_end(self) -> None:
         if self.gamma <= 1:
             raise InputError(
-                "horizon", "given: with gamma <= 1 so many are never lost that the mean lifetime is infinite", None,
+                "horizon", "given: with gamma <= 1 the mean lifetime is infinite", None,
                 hint="a horizon, or a discount rate",
             )  # fmt: skip
 

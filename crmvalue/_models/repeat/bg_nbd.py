@@ -1,6 +1,6 @@
-"""BG/NBD: customers who buy at random until, after one of their repeat purchases, they are lost unnoticed.
+"""BG/NBD: customers buy at random, and after each repeat purchase they may be lost unnoticed.
 
-Its sibling `mbg_nbd` lets them leave after the first purchase already. Times are in the model's `time_unit`.
+In `mbg_nbd` they may be lost after the first purchase too. Times are in the model's `time_unit`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _EARLY = 0  # tosses of the coin before the first repeat purchase
 class BgNbd(ContinuousModel):
     """BG/NBD with known parameters, ready to predict.
 
-    While alive, a customer purchases at random at an own rate; after each repeat purchase he is lost with an own
-    chance. Rates follow a gamma distribution over customers, chances a beta distribution. One without a repeat
-    purchase cannot have been lost.
+    A customer who is alive purchases at random, at a rate of their own. After each repeat purchase they are lost with a
+    chance of their own. Over customers, rates follow a gamma distribution and chances a beta distribution. A customer
+    without a repeat purchase cannot have been lost.
 
     Parameters
     ----------
@@ -49,16 +49,15 @@ class BgNbd(ContinuousModel):
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
         Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
         multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
-        is and, where f is above 1, makes customers more alike. Methods that take a history then need it to have these
-        covariates; those about newcomers speak of customers whose covariates are at the centre (see
-        :meth:`for_covariates` for others).
+        is; a factor above 1 makes customers more alike. A history then needs these covariates. Methods about newcomers
+        predict for customers whose covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Notes
     -----
-    Fader, Hardie and Lee, "Counting your customers" the easy way, Marketing Science 24 (2005). Predictions are averages
-    of positive functions over the beta distribution, computed by quadrature, so that no parameter is singular. Relative
-    errors are below 1e-8 for r in [0.01, 20], alpha in [0.01, 1e4], a and b in [0.01, 50], up to 5,000 purchases, an
-    age of 5,000 and a horizon of 1e4. Results below about 1e-300 become 0.
+    Fader, Hardie and Lee, "Counting your customers" the easy way, Marketing Science 24 (2005). Predictions
+    are averages of positive functions over the beta distribution. They are computed by quadrature, so no parameter is
+    singular. Relative errors are below 1e-8 for r in [0.01, 20], alpha in [0.01, 1e4], a and b in [0.01, 50], up to
+    5,000 purchases, an age of 5,000 and a horizon of 1e4. Results below about 1e-300 become 0.
 
     Examples
     --------
@@ -104,16 +103,17 @@ def fit_bg_nbd(
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of BgNbd, optional
-        Where to start the search; by default a start made from the data, and more where its result is in doubt.
+        Where to start the search. By default the data give a start, and more starts are tried if the result is in
+        doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
-        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised, and the fit
-        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
-        deviation.
+        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised. The fit names
+        their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
+        and standard deviation.
 
     Returns
     -------
     Fit
-        The model with standard errors and a diagnosis; ask `diagnosis.trustworthy` before using it.
+        The model with standard errors and a diagnosis. Check `diagnosis.trustworthy` before you use it.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""MBG/NBD: customers who buy at random until, after one of their purchases, they are lost unnoticed.
+"""MBG/NBD: customers buy at random, and after each purchase they may be lost unnoticed.
 
-Unlike in `bg_nbd` the first purchase may be the last. Times are in the model's `time_unit`.
+In `bg_nbd` they are never lost after the first purchase. Times are in the model's `time_unit`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ _EARLY = 1  # tosses of the coin before the first repeat purchase
 class MbgNbd(ContinuousModel):
     """MBG/NBD with known parameters, ready to predict.
 
-    While alive, a customer purchases at random at an own rate; after each purchase, the first included, he is lost with
-    an own chance. Rates follow a gamma distribution over customers, chances a beta distribution.
+    A customer who is alive purchases at random, at a rate of their own. After each purchase, the first included, they
+    are lost with a chance of their own. Over customers, rates follow a gamma distribution and chances a beta
+    distribution.
 
     Parameters
     ----------
@@ -48,15 +49,14 @@ class MbgNbd(ContinuousModel):
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
         Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
         multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
-        is and, where f is above 1, makes customers more alike. Methods that take a history then need it to have these
-        covariates; those about newcomers speak of customers whose covariates are at the centre (see
-        :meth:`for_covariates` for others).
+        is; a factor above 1 makes customers more alike. A history then needs these covariates. Methods about newcomers
+        predict for customers whose covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Notes
     -----
     Batislam, Denizel and Filiztekin, Empirical validation and comparison of models for customer base analysis,
-    International Journal of Research in Marketing 24 (2007). Computed as :class:`crmvalue.models.BgNbd`, as
-    exactly and over the same domain.
+    International Journal of Research in Marketing 24 (2007). It is computed like
+    :class:`crmvalue.models.BgNbd`, with the same errors over the same domain.
 
     Examples
     --------
@@ -102,16 +102,17 @@ def fit_mbg_nbd(
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of MbgNbd, optional
-        Where to start the search; by default a start made from the data, and more where its result is in doubt.
+        Where to start the search. By default the data give a start, and more starts are tried if the result is in
+        doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
-        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised, and the fit
-        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
-        deviation.
+        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised. The fit names
+        their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
+        and standard deviation.
 
     Returns
     -------
     Fit
-        The model with standard errors and a diagnosis; ask `diagnosis.trustworthy` before using it.
+        The model with standard errors and a diagnosis. Check `diagnosis.trustworthy` before you use it.
 
     Raises
     ------

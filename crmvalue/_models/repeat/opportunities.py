@@ -31,12 +31,12 @@ def _as_weight(value: ArrayLike) -> Floats:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class OpportunityHistory:
-    """At how many of his opportunities each customer bought, and at which one last.
+    """At how many opportunities each customer bought, and at which one last.
 
     Parameters
     ----------
     frequency : ndarray
-        Opportunities taken, shape (n,), whole numbers >= 0; the purchase that made somebody a customer is not one.
+        Opportunities taken, shape (n,), whole numbers >= 0. The purchase that made them a customer does not count.
     recency : ndarray
         Number of the last opportunity taken, from `frequency` to `n_opportunities`; 0 exactly where `frequency` is 0.
     n_opportunities : ndarray

@@ -1,15 +1,16 @@
-"""Pareto/NBD: purchases at random until the customer leaves unseen, at any time.
+"""Pareto/NBD: customers buy at random until they leave unseen, at any time.
 
-While he is a customer he buys as a Poisson process with his own rate; his lifetime is exponential with his own rate of
-leaving. The rates of purchase are gamma(r, alpha) over customers, the rates of leaving gamma(s, beta), independent of
-each other. Times are in the `time_unit` of the model, rates in its inverse.
+A customer buys as a Poisson process with a rate of their own. Their lifetime is exponential with a leaving rate of
+their own. Over customers, the rates of purchase are gamma(r, alpha) and the rates of leaving gamma(s, beta),
+independent of each other. Times are in the `time_unit` of the model, rates in its inverse.
 
-Given that a customer is one at the end of observation, his rates are gamma(r + x, alpha + T) and gamma(s, beta + T):
-what is expected of him follows from x and T alone, and the time of his last purchase decides only whether he is one.
+For a customer who is alive at the end of observation, the rates are gamma(r + x, alpha + T) and gamma(s, beta + T). So
+predictions given that a customer is alive follow from x and T. The time of the last purchase matters only for the
+probability to be alive.
 
 Source: Schmittlein, Morrison, Colombo (1987), "Counting your customers: who are they and what will they do next?",
-Management Science 33; numbers to compare with in the notes of Fader and Hardie. Where a customer can leave only at a
-purchase: :mod:`crmvalue._models.repeat.bg_nbd`.
+Management Science 33. The notes of Fader and Hardie give numbers to compare with. Where a customer can leave only at a
+purchase see :mod:`crmvalue._models.repeat.bg_nbd`.
 """
 
 from __future__ import annotations
@@ -130,22 +131,23 @@ class ParetoNbd(ContinuousModel):
         Unit of alpha, beta and of every time given to the model.
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
         Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale) of its rate: alpha / f
-        and beta / f. Methods that take a history then need it to have these covariates; those about newcomers speak of
-        customers whose covariates are at the centre (see :meth:`for_covariates` for others).
+        and beta / f. A history then needs these covariates. Methods about newcomers predict for customers whose
+        covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Raises
     ------
     InputError
-        If a parameter is not above 0 or the unit is none of those.
+        If a parameter is not above 0 or the unit is not in this list.
 
     Notes
     -----
-    Against integrals at 50 digits, over r and s from 0.01 to 20, alpha and beta from 0.01 to 10,000, up to 5,000
-    purchases in 5,000 units and horizons up to 10,000, log-likelihoods agree to 1e-12 and predictions to 1e-10 of their
-    size; a probability below 1e-300 may come out as 0.
+    Compared with integrals at 50 digits, log-likelihoods agree to 1e-12 and predictions to 1e-10 of their size. This
+    holds for r and s from 0.01 to 20, alpha and beta from 0.01 to 10,000, up to 5,000 purchases in 5,000 units, and
+    horizons up to 10,000. A probability below 1e-300 may come out as 0.
 
     Examples
     --------
+    >>> from crmvalue.purchases import PurchaseHistory
     >>> model = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
     >>> history = PurchaseHistory.from_columns(frequency=[2, 0], recency=[30.43, 0], age=[38.86] * 2, time_unit="week")
     >>> model.prob_alive(history).round(3)
@@ -190,16 +192,17 @@ def fit_pareto_nbd(
         For some of "r", "alpha" [time_unit], "s", "beta" [time_unit]: median and log-scale standard deviation of a
         log-normal prior.
     starts : sequence of ParetoNbd, optional
-        Where to start the search; by default a start made from the data, and more where its result is in doubt.
+        Where to start the search. By default the data give a start, and more starts are tried if the result is in
+        doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
-        Covariates of the history that act on the rate of purchases, or of leaving. They are standardised, and the fit
-        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
-        deviation.
+        Covariates of the history that act on the rate of purchases, or of leaving. They are standardised. The fit names
+        their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
+        and standard deviation.
 
     Returns
     -------
     Fit
-        The model with standard errors and a diagnosis; ask `diagnosis.trustworthy` before using it.
+        The model with standard errors and a diagnosis. Check `diagnosis.trustworthy` before you use it.
 
     Raises
     ------
@@ -208,8 +211,8 @@ def fit_pareto_nbd(
 
     Notes
     -----
-    s and beta are often hard to tell apart: a ridge of pairs with nearly the same s / beta gives nearly the same
-    likelihood. Look at their standard errors before reading anything into them; predictions suffer far less.
+    The data often hardly separate s from beta: pairs with nearly the same s / beta have nearly the same likelihood.
+    Look at their standard errors before you interpret them. Predictions are affected far less.
 
     Examples
     --------

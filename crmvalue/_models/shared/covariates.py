@@ -1,4 +1,4 @@
-"""What is known of customers beside their purchases, and how it moves the parameters of the purchase models.
+"""Covariates: known traits of customers, and how they move the parameters of the purchase models.
 
 A covariate acts on the process of purchases or on that of leaving, by a factor exp(coefficient (z - centre) / scale).
 Centre and scale are those of the customers of the fit, and stay with the model.
@@ -44,9 +44,9 @@ class CovariateEffect:
     name : str
         Covariate, as the history names it.
     coefficient : float
-        Change of the logarithm of the factor for each `scale` that the covariate is above `centre`.
+        Change of the logarithm of the factor when the covariate rises by `scale`.
     centre, scale : float, optional
-        Of the standardisation; `scale` > 0. With 0 and 1 the coefficient counts units of the covariate.
+        Of the standardisation, `scale` > 0. With 0 and 1 the coefficient is per unit of the covariate.
 
     Examples
     --------

@@ -1,7 +1,7 @@
-"""Maximum likelihood: the search, what it found, and in words whether to trust it.
+"""Maximum likelihood: the search, its result, and in words whether to trust it.
 
 Parameters above 0 are searched as logarithms, coefficients of covariates as they are. Models supply the log-likelihood
-with its gradient and Hessian; this module knows nothing of any of them.
+with its gradient and Hessian; this module names none of them.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class Diagnosis:
     n_starts, n_evaluations : int
         Starting points tried and evaluations made.
     messages : tuple of str
-        In words: what is wrong and what to do. Empty for a fit that can be trusted.
+        In words: what is wrong and what to do. Empty for a trustworthy fit.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class Diagnosis:
 
     @property
     def trustworthy(self) -> bool:
-        """Whether nothing speaks against the parameters."""
+        """Whether the search found no problem with the parameters."""
         return not self.messages
 
 
@@ -252,7 +252,7 @@ class Fit(Generic[Model]):
         Returns
         -------
         dict of str to Interval
-            Ends of the interval; from 0 (or minus infinity) to infinity where nothing is known.
+            Ends of the interval; from 0 (or minus infinity) to infinity for an undetermined parameter.
 
         Raises
         ------
@@ -412,7 +412,7 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     Raises
     ------
     InputError
-        If the fits are not nested, have priors, are not of the same number of customers, or the larger one is less
+        If the fits are not nested, have priors, or differ in the number of customers, or if the larger fit is less
         likely.
 
     Notes

@@ -477,7 +477,9 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         """
         columns = read_covariates(self, covariates)
         purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
-        return type(self)(*self._kind.scaled(self, purchase, dropout).values(), self.time_unit)  # type: ignore[call-arg]  # the fields of a model
+        moved = self._kind.scaled(self, purchase, dropout)
+        plain: Self = attrs.evolve(cast("Any", self), **moved, purchase_effects=(), dropout_effects=())
+        return plain
 
     def _past(self, history: PurchaseHistory) -> Past:
         known = check_history(history, self.time_unit)

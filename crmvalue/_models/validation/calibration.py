@@ -42,7 +42,7 @@ __all__ = [
     "spend_independence",
 ]
 
-_STRONG = 0.2  # a weaker correlation hardly moves expected spend, however significant it is in a large base
+_STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
 _SIGNIFICANT = 0.05
 
 
@@ -66,7 +66,7 @@ class FrequencyCalibration:
     Parameters
     ----------
     frequency : ndarray of int
-        Repeat purchases of each group, shape (groups,); the last group has so many or more.
+        Repeat purchases of each group, shape (groups,); the last group has this many or more.
     n_customers : ndarray of int
         Customers in each group.
     actual, expected : ndarray
@@ -175,7 +175,7 @@ class SpendIndependence:
     p_value : float
         Probability of a correlation at least as far from 0 where there is none.
     holds : bool
-        Whether the independence that spend models assume may be taken for granted.
+        Whether spend and frequency are independent enough for spend models.
     conclusion : str
         The finding in words.
 
@@ -220,7 +220,7 @@ def calibration_by_frequency(
     model : BgNbd, MbgNbd, ParetoNbd or Fit
         Purchase model in the time unit of the split, or the fit of one.
     most : int, optional
-        Customers with at least so many repeat purchases make the last group, from 1 to 10,000.
+        Customers with at least this many repeat purchases make the last group, from 1 to 10,000.
 
     Returns
     -------
@@ -274,8 +274,8 @@ def purchase_tracking(
 ) -> PurchaseTracking:
     """Track actual against expected repeat purchases of a whole base over time.
 
-    Each customer enters with the first purchase and is then expected to buy like any new customer of the model, which
-    nothing later corrects: so the tracking checks the model, not its predictions for known customers.
+    Each customer enters with the first purchase and is then expected to buy like any new customer of the model. Later
+    purchases do not change this. So the tracking checks the model, not its predictions for known customers.
 
     Parameters
     ----------
@@ -350,9 +350,9 @@ def purchase_tracking(
 
 
 def spend_independence(history: PurchaseHistory) -> SpendIndependence:
-    """Check that those who buy often do not spend more, or less, on a purchase.
+    """Check that frequent buyers do not spend more, or less, on a purchase.
 
-    Spend models such as gamma-gamma assume it; the value of frequent buyers is wrong where it does not hold.
+    Spend models such as gamma-gamma assume this. If it does not hold, they misjudge the value of frequent buyers.
 
     Parameters
     ----------
@@ -363,8 +363,8 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     -------
     SpendIndependence
         Correlation among the customers with a repeat purchase, its p-value, and the finding in words. The assumption
-        is taken for broken where the correlation is beyond 0.2 either way and the p-value below 0.05; where all
-        frequencies or all spends are equal, nothing depends on anything and the correlation is 0.
+        is broken if the correlation is above 0.2 or below -0.2 and the p-value is below 0.05. If all frequencies or
+        all spends are equal, the correlation is 0.
 
     Raises
     ------

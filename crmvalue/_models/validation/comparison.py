@@ -1,6 +1,6 @@
-"""Which model foretells best: likelihood, information criterion and error on the holdout, beside naive rules.
+"""Which model predicts best: likelihood, information criterion and error on the holdout, beside naive rules.
 
-A model earns its place only if it beats "the same rate as before" and "churned after a gap" on purchases it has not
+A model is useful only if it beats "the same rate as before" and "churned after a gap" on purchases that it has not
 seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 """
 
@@ -42,15 +42,15 @@ class HoldoutError:
     Parameters
     ----------
     bias : float
-        (foretold total - actual total) / actual total; infinite where nothing happened and something was foretold.
+        (foretold total - actual total) / actual total; infinite if the actual total is 0 and the foretold one is not.
     mean_absolute_error : float
         Mean distance of foretold and actual over the customers, in the unit of what was foretold.
     best_decile_found : float
-        Share of the actual best tenth of the customers that stands in the foretold best tenth, in [0, 1]; customers
-        tied at the edge count in proportion, so that with ties even a perfect forecast stays below 1.
+        Share of the actual best tenth of the customers that is in the foretold best tenth, in [0, 1]. Customers tied at
+        the edge count in proportion, so with ties even a perfect forecast stays below 1.
     gini : float
-        Gini coefficient of the actual along the foretold order over that along its own: 1 for the right order, about
-        0 for a random one.
+        Gini coefficient of the actual values in the foretold order, over that in their own order: 1 for the right
+        order, about 0 for a random one.
 
     Examples
     --------
@@ -103,7 +103,7 @@ class ModelScore:
     purchases : HoldoutError
         Error of the foretold number of purchases.
     spend : HoldoutError or None
-        Error of the foretold money; None where nothing is known of money.
+        Error of the foretold money; None if no money is known.
     warnings : tuple of str
         What the diagnosis of the fit says.
 
@@ -155,17 +155,17 @@ def compare_models(
     fits : mapping of str to Fit
         Fitted purchase models by name.
     spend_model : GammaGamma or Fit, optional
-        Spend of one purchase; with it, the money that the models foretell is scored too.
+        Spend of one purchase. With it, the foretold money is scored too.
     gap : float, optional
-        Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
-        times the mean time between purchases.
+        Time without a purchase after which the naive rule counts a customer as lost [time unit of the split], > 0; by
+        default three times the mean time between purchases.
 
     Returns
     -------
     tuple of ModelScore
         The models in the order given, then the two rules: "same rate as before" (repeat purchases over age) and
-        "churned after a gap" (the same, but nothing from those silent for longer than the gap). Both rules give
-        each customer his mean spend so far.
+        "churned after a gap" (the same, but 0 for customers without a purchase for longer than the gap). Both
+        rules expect each customer to spend their mean spend so far.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     Notes
     -----
     The best tenth of n customers are n / 10 of them, at least one; customers tied at its edge share what is left of
-    it. Where all actual values are equal no order is right or wrong, and the Gini coefficient is 0.
+    it. If all actual values are equal, no order is better than another, and the Gini coefficient is 0.
 
     Examples
     --------

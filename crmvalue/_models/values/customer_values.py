@@ -1,7 +1,7 @@
 """One table for all customers: alive, purchases, spend and lifetime value (CLV).
 
-Made of a purchase model, a spend model and a horizon. For the models see their own modules; for values of averages
-without any model :mod:`crmvalue.ltv`.
+They follow from a purchase model, a spend model and a horizon. For values of averages, without any model, see
+:mod:`crmvalue.ltv`.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ def _as_customers(value: Any) -> npt.NDArray[Any] | None:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CustomerValues:
-    """One element per customer, in the order of the history.
+    """Value of each customer and what it is made of, in the order of the history.
 
     Parameters
     ----------
     customer : ndarray or None
         Identifiers of the history.
     prob_alive : ndarray
-        Probability to be still a customer at the end of observation.
+        Probability to be alive at the end of observation.
     expected_purchases : ndarray or None
         Within the horizon, undiscounted; None for life.
     expected_spend : ndarray
@@ -74,7 +74,7 @@ class CustomerValues:
     as_of : datetime64[D] or None
         End of observation of the history.
     intervals : ValueIntervals or None
-        How sure the values are, where a level was asked for.
+        Uncertainty of the values, if a level was given.
 
     Examples
     --------
@@ -180,7 +180,7 @@ def customer_values(
 ) -> CustomerValues:
     r"""Value each customer over a horizon, or for life.
 
-    Basis: gross margin net of the cost of serving, before acquisition cost (which is spent).
+    Basis: margin after the cost of serving. Acquisition cost is not subtracted, since it is already spent.
 
     Parameters
     ----------
@@ -200,8 +200,8 @@ def customer_values(
     service_cost : float, optional
         Cost of serving a customer while alive [money per time unit], >= 0.
     level : float, optional
-        Ask for intervals that hold with this probability, in (0, 1). Both models must then be fits to this history,
-        and trustworthy ones. The columns are the same with and without.
+        Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
+        this history. The other columns are the same with and without.
     n_draws : int, optional
         Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level).
     rng : numpy.random.Generator, optional
@@ -210,8 +210,8 @@ def customer_values(
     Returns
     -------
     CustomerValues
-        One element per customer; with `level` its `intervals` are two kinds: what the data leave open about the
-        expected value, and where the money that a customer really brings will lie.
+        One element per customer. With `level` there are `intervals` of two kinds: for the expected value, given what
+        the data say about the parameters, and for the money that a customer will really bring.
 
     Raises
     ------
@@ -222,8 +222,8 @@ def customer_values(
     Warns
     -----
     DataWarning
-        With `level`, if the draws of the parameters are worth less than a tenth of their number (`effective_share`):
-        then the ends of the intervals are rough.
+        With `level`, if the effective number of draws of the parameters is below a tenth of their number
+        (`effective_share`). The ends of the intervals are then rough.
 
     Notes
     -----
@@ -234,16 +234,20 @@ def customer_values(
     to a relative error below 1e-7.
 
     Intervals of the expected value are weighted quantiles over draws of :func:`draw_posterior` from both fits. A draw
-    of the spend model with p x + q <= 1 gives a customer with x repeat purchases no finite mean: his value is infinite
-    in that draw, and so may be the upper end. Intervals of the outcome are quantiles of simulated futures at the fitted
-    parameters, which leave the parameters' own uncertainty out; a sum of over 4,096 discounted purchases in one
-    future is drawn as a gamma variate of the same mean and variance. With 200 draws an end at 95 % still moves by about
-    a fifth of a standard deviation from one `rng` to another. The cost grows with `n_draws` times the distinct pairs
-    of frequency and age: little where ages are whole days, much where covariates make each customer one of his own.
+    of the spend model with p x + q <= 1 gives a customer with x repeat purchases no finite mean. Their value is
+    infinite in that draw, and so may be the upper end.
+
+    Intervals of the outcome are quantiles of simulated futures at the fitted parameters. They leave out the uncertainty
+    of the parameters. A sum of over 4,096 discounted purchases in one future is drawn as a gamma variate of the same
+    mean and variance.
+
+    With 200 draws an end at 95 % still moves by about a fifth of a standard deviation from one `rng` to another. The
+    cost grows with `n_draws` times the number of distinct pairs of frequency and age. It is low if ages are whole days,
+    and high if covariates make every customer distinct.
 
     Examples
     --------
-    >>> from crmvalue.models import BgNbd
+    >>> from crmvalue.models import BgNbd, GammaGamma
     >>> from crmvalue.purchases import PurchaseHistory
     >>> history = PurchaseHistory.from_columns(
     ...     frequency=[2, 0], recency=[30.43, 0], age=[38.86, 38.86], mean_repeat_spend=[22.35, 0], time_unit="week"
@@ -299,7 +303,7 @@ class _Expected(NamedTuple):
 
 
 def _expect(rows: PurchaseHistory, model: ContinuousModel, terms: Terms) -> _Expected:
-    """Compute on distinct rows; given that a customer is alive, once for all who bought as often in the same time."""
+    """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age."""
     process = process_of(model, rows)
     alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
     here, (x, age), place = process.distinct(rows.frequency, rows.age)

@@ -1,9 +1,11 @@
 """What customers spend per purchase: the gamma-gamma model.
 
-Each customer has a mean spend of his own; purchases scatter around it; the base has a spread of means. A customer with
-few purchases is judged mostly by the base, one with many by himself. Money is in the unit of the history's amounts.
+Each customer has a mean spend of their own, and purchases scatter around it. The estimate for a customer with few
+purchases rests mostly on the base, that for a customer with many on their own spend. Money is in the unit of the
+history's amounts.
 
-The spend is that of **repeat** purchases and must not depend on how often somebody buys; check that before use.
+The spend is that of **repeat** purchases. It must not depend on how often a customer buys: check this before use with
+:func:`crmvalue.models.spend_independence`.
 """
 
 from __future__ import annotations
@@ -14,11 +16,10 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require, require_choice
-from crmvalue._models.shared.common import as_rng, check_history
+from crmvalue._models.shared.common import as_rng, check_history, positive_field
 from crmvalue._models.shared.discrete import (
     log_beta_density,
     log_gamma_draws,
-    parameter,
 )
 from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model, register
 from crmvalue._models.shared.model import Model
@@ -49,7 +50,7 @@ class GammaGamma(Model):
     Parameters
     ----------
     p : float
-        Shape of the spend of one purchase, > 0: the larger, the less a customer's purchases differ.
+        Shape of the spend of one purchase, > 0: the larger, the less the purchases of one customer differ.
     q : float
         Shape of the customers' rates, > 0: the larger, the less customers differ. Means are finite for q > 1 only.
     gamma : float
@@ -58,7 +59,7 @@ class GammaGamma(Model):
     Notes
     -----
     Fader and Hardie, "The gamma-gamma model of monetary value" (2013): each purchase of a customer is gamma
-    distributed with shape p and rate :math:`\nu`, his :math:`\nu` gamma distributed with shape q and rate
+    distributed with shape p and rate :math:`\nu`; over customers :math:`\nu` is gamma distributed with shape q and rate
     :math:`\gamma`. The mean spend of the base is :math:`p\gamma/(q-1)`.
 
     Examples
@@ -68,12 +69,12 @@ class GammaGamma(Model):
     35.22
     """
 
-    p: float = parameter("p")
-    q: float = parameter("q")
-    gamma: float = parameter("gamma")
+    p: float = positive_field("p")
+    q: float = positive_field("q")
+    gamma: float = positive_field("gamma")
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
-        """Log-density of each customer's mean repeat spend, given his number of repeat purchases.
+        """Log-density of each customer's mean repeat spend, given the number of repeat purchases.
 
         Parameters
         ----------
@@ -83,7 +84,7 @@ class GammaGamma(Model):
         Returns
         -------
         ndarray
-            Log-density [1/money] per customer; 0 without a repeat purchase, where nothing was observed.
+            Log-density [1/money] per customer; 0 without a repeat purchase, since nothing was observed.
 
         Raises
         ------
@@ -107,7 +108,7 @@ class GammaGamma(Model):
         return np.where(bought, density, 0.0)
 
     def expected_spend(self, history: PurchaseHistory) -> Floats:
-        """Foretell the spend per future purchase of each customer, given his past.
+        """Give the expected spend per future purchase of each customer, given their past.
 
         Parameters
         ----------
@@ -117,7 +118,8 @@ class GammaGamma(Model):
         Returns
         -------
         ndarray
-            Money per purchase and customer: a mean of his own and the base's, weighted by what is known of him.
+            Money per purchase, one per customer: a weighted mean of the customer's spend and the base's. The more
+            purchases are known, the more the customer's own spend counts.
 
         Raises
         ------
@@ -142,7 +144,7 @@ class GammaGamma(Model):
         return result
 
     def expected_spend_new(self) -> float:
-        """Foretell the spend per purchase of a customer of whom nothing is known.
+        """Give the expected spend per purchase of a new customer.
 
         Returns
         -------
@@ -201,7 +203,7 @@ class GammaGamma(Model):
     def _require_mean(self) -> None:
         if self.q <= 1:
             raise InputError(
-                "q", "> 1 for an expected spend: with so many big spenders the base has no finite mean", self.q,
+                "q", "> 1 for an expected spend: for q <= 1 the base has no finite mean", self.q,
                 hint="look for outliers in the spend, or fit with a prior on q",
             )  # fmt: skip
 
@@ -219,7 +221,8 @@ def fit_gamma_gamma(
     history : PurchaseHistory
         With `mean_repeat_spend`.
     zeros : {"raise", "drop"}, optional
-        Customers whose mean repeat spend is 0, which no gamma distribution gives: refused, or left out and counted.
+        What to do with customers whose mean repeat spend is 0, which no gamma distribution gives: raise, or leave them
+        out and count them.
     priors : dict of str to tuple of float, optional
         For `p`, `q`, `gamma`: median and standard deviation of the logarithm of a log-normal prior.
 
@@ -231,12 +234,12 @@ def fit_gamma_gamma(
     Raises
     ------
     InputError
-        If the history has no spend, a spend of 0 where that is refused, or no customer with a repeat purchase.
+        If the history has no spend, no customer with a repeat purchase, or a spend of 0 with `zeros="raise"`.
 
     Notes
     -----
-    The log-likelihood is that of the mean spend, as in Fader and Hardie (2013). Where every customer always spends the
-    same, or all spend alike, the likelihood grows without end in `p` or `q`; the diagnosis then says so.
+    The log-likelihood is that of the mean spend, as in Fader and Hardie (2013). If every customer always spends the
+    same, or all customers spend alike, the likelihood grows without end in `p` or `q`. The diagnosis then says so.
 
     Examples
     --------
@@ -263,7 +266,7 @@ def fit_gamma_gamma(
     x, m = frequency[used], spend[used]
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
     starts = [_START]
-    if len(x) >= _MANY:  # a part of the customers leads close to the answer of all
+    if len(x) >= _MANY:  # the search on a part of the customers ends near that on all
         part = _fit(x[::_THINNED], m[::_THINNED], unit, starts, (), priors)
         starts = [np.log(part.estimates / [1.0, 1.0, unit])]
     fit = _fit(x, m, unit, starts, _MORE_STARTS, priors)

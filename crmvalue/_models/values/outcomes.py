@@ -24,7 +24,7 @@ __all__ = ["Known", "Terms", "draw_outcomes", "time_rule"]
 
 _SERVICE_NODES = 40  # of the integral of the cost of serving over the horizon
 _DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
-_NOT_WORTH_DRAWING = 25.0  # nor does one of exp(-25), next to what chance does
+_NOT_WORTH_DRAWING = 25.0  # a discount of exp(-25) leaves little beside chance
 _MANY = 4096.0  # so many purchases of one future are drawn together
 _BLOCK = 1 << 20  # purchases drawn at a time
 
@@ -39,9 +39,10 @@ class Terms(NamedTuple):
 
 
 class Known(NamedTuple):
-    """Customers whose futures are drawn, one row each: x purchases of `bought` money up to an age, alive with a chance.
+    """Customers whose futures are drawn, one row each.
 
-    The process has the parameters of each row.
+    `bought` is the money of their x repeat purchases, `alive` the probability to be alive. The process has the
+    parameters of each row.
     """
 
     process: ContinuousProcess

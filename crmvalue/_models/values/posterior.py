@@ -1,4 +1,4 @@
-"""What the data leave open about the parameters: draws from their posterior, weighed for what the normal misses."""
+"""Uncertainty of parameters: draws from a normal approximation of their posterior, with weights that correct it."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     Parameters
     ----------
     fit : Fit
-        A fit by maximum likelihood (then the prior is flat in the logarithms), or with priors.
+        A fit with priors, or by maximum likelihood, where the prior is flat in the logarithms.
     history : PurchaseHistory, OpportunityHistory or ContractHistory
         The data of that fit.
     n_draws : int, optional
@@ -81,8 +81,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     Returns
     -------
     Posterior
-        The draws and their weights; `effective_share` says how well the approximation holds: above about 0.5 it may be
-        used, far below it needs more data, priors, or another sampler.
+        The draws and their weights. Their `effective_share` says how good the approximation is. Above about 0.5 it may
+        be used; far below, get more data, give priors, or use another sampler.
 
     Raises
     ------
@@ -92,8 +92,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
 
     Notes
     -----
-    Draws are normal on the logarithms of positive parameters, with the covariance of the fit; each is weighed by the
-    true posterior density over the normal one. Tierney and Kadane (1986); Gelman et al., Bayesian Data Analysis,
+    Draws are normal on the logarithms of positive parameters, with the covariance of the fit. The weight of a draw is
+    the true posterior density over the normal one. Tierney and Kadane (1986); Gelman et al., Bayesian Data Analysis,
     section 10.4.
 
     Examples
@@ -113,7 +113,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     n = as_whole_number("n_draws", n_draws, low=1, high=_MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
-        raise InputError("fit", "one whose parameters are all determined", fit.diagnosis.messages, hint="give priors")
+        raise InputError("fit", "a fit that determines all its parameters", fit.diagnosis.messages, hint="give priors")
     total = _total_of(fit, history)
     found = total(fit.estimates)
     if not is_that_of(fit, found):
@@ -169,7 +169,7 @@ def draw(fit: Fit[Any], total: Callable[[Floats], float], n: int, rng: np.random
 
 
 def _used(fit: Fit[Any], history: Any) -> Any:
-    """Leave out those whom a fit of spend has left out."""
+    """Leave out the customers whom a fit of spend has left out."""
     spend = getattr(history, "mean_repeat_spend", None)
     if not isinstance(fit.model, GammaGamma) or spend is None:
         return history

@@ -1,4 +1,4 @@
-"""How sure the value of each customer is: what the parameters leave open, and apart from it what chance will do."""
+"""Uncertainty of the value of each customer: from the parameters, and separately from chance."""
 
 from __future__ import annotations
 
@@ -60,17 +60,18 @@ class ValueIntervals:
     Parameters
     ----------
     level : float
-        Probability that an interval holds what it is of, in (0, 1).
+        Probability that an interval contains its true value, in (0, 1).
     n_draws : int
         Draws of the parameters, and futures of each customer, from which the intervals are read.
     clv_low, clv_high : ndarray
-        Uncertainty of the parameters: interval of the **expected** value of each customer [money]. Infinite where so
-        many draws of the spend model leave a customer without a finite mean (p x + q <= 1, x his repeat purchases).
+        Uncertainty of the parameters: interval of the **expected** value of each customer [money]. The upper end is
+        infinite if too many draws of the spend model give the customer no finite mean (p x + q <= 1 after x repeat
+        purchases).
     outcome_low, outcome_high : ndarray
-        Spread of outcomes, were the fitted parameters the true ones: where the money that a customer really brings
-        will lie [money]. Equal customers have equal ends.
+        Spread of outcomes at the fitted parameters: interval of the money that a customer will really bring [money].
+        Equal customers have equal ends.
     total : Interval
-        Of the sum over the base: uncertainty of the parameters, which hits all customers alike.
+        Of the sum over the base: uncertainty of the parameters, which is common to all customers.
     total_outcome : Interval
         Of the sum over the base: spread of outcomes, independent between customers.
     effective_share : float
@@ -154,7 +155,7 @@ def value_intervals(
     share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
-            f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, whose "
+            f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, since their "
             "distribution is far from normal: give priors, or get more data"
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
@@ -183,13 +184,13 @@ def value_intervals(
 
 
 def _require_fit(name: str, fit: object) -> None:
-    """Refuse what is no fit, or none whose parameters are known well enough to draw others."""
+    """Refuse what is no fit, or a fit whose parameters are too uncertain to draw others."""
     if not isinstance(fit, Fit):
-        rule = "a Fit where `level` is given: what the parameters leave open is known to the fit, not to the model"
+        rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
         raise InputError(name, rule, type(fit).__name__)
     if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
         raise InputError(
-            name, "a fit to be trusted where `level` is given", "; ".join(fit.diagnosis.messages),
+            name, "a trustworthy fit where `level` is given", "; ".join(fit.diagnosis.messages),
             hint="give priors, try a simpler model, or get more data",
         )  # fmt: skip
 
@@ -256,8 +257,8 @@ def _expected_values(
 ) -> Floats:
     """Value of each row for each draw of the parameters, shape (rows, draws).
 
-    What is expected of a customer who is alive does not depend on the last purchase, so it is computed once for all who
-    bought as often in the same time.
+    Given that a customer is alive, the time of the last purchase does not matter. So customers with the same number of
+    purchases in the same time share one result.
     """
     first, place, _ = distinct_keys(row_keys(rows.frequency, rows.age, *covariate_columns(rows)))
     x, age = rows.frequency[first], rows.age[first]

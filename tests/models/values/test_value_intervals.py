@@ -395,7 +395,7 @@ class TestValueIntervals:
         history = PurchaseHistory.from_columns(
             frequency=x, recency=x * 9, age=np.full(30, 30.0), mean_repeat_spend=5 + np.arange(30.0), time_unit="week"
         )
-        with pytest.raises(InputError, match="a fit to be trusted") as caught:
+        with pytest.raises(InputError, match="a trustworthy fit") as caught:
             valued(history, (fit_mbg_nbd(history), fit_gamma_gamma(history)))
         assert caught.value.name == "purchase_model"
         assert "prior" in str(caught.value)
