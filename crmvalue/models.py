@@ -26,9 +26,10 @@ from __future__ import annotations
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
-from crmvalue._models.repeat.bg_bb import BgBb, OpportunityHistory, fit_bg_bb
+from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
+from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test

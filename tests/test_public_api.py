@@ -268,8 +268,8 @@ class TestDocumentation:
 
     @pytest.mark.parametrize("name", CLASSES)
     def test_methods(self, name):
-        """Methods, properties and class methods of public classes have a docstring of their own."""
-        for attribute, thing in vars(CLASSES[name]).items():
+        """Methods, properties and class methods of public classes, inherited ones included, have a docstring."""
+        for attribute, thing in inspect.getmembers_static(CLASSES[name]):
             is_method = inspect.isfunction(thing) or isinstance(thing, property | classmethod | staticmethod)
             if is_method and not attribute.startswith("_"):
                 assert inspect.getdoc(thing), attribute

@@ -1,39 +1,38 @@
-r"""Contracts: customers who decide at each renewal whether to stay, the shifted beta-geometric model.
+"""Contracts that customers renew or end, each with a constant churn probability: the shifted beta-geometric model.
 
-Each customer has a churn probability of his own, the same at every renewal; the base has a beta distribution of them.
-Retention rates of a cohort rise because the customers who churn easily leave first. Where a customer's own churn
-probability changes with tenure see :mod:`crmvalue._models.contracts.beta_discrete_weibull`.
+Each customer has a churn probability of their own, the same at every renewal. Over the base these probabilities have a
+beta distribution. Retention rates of a cohort rise because the customers who churn easily leave first. Where a
+customer's own churn probability changes with tenure see :mod:`crmvalue._models.contracts.beta_discrete_weibull`.
 
-Time is counted in whole contract periods. The `tenure` of a customer is the number of renewals behind him: he is in
-his period tenure + 1, and next decides at renewal tenure + 1.
+Time is counted in whole contract periods. The `tenure` of a customer is the number of renewals they have accepted: they
+are in period tenure + 1, and decide next at renewal tenure + 1.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
-import numpy as np
 
-from crmvalue._models.contracts.histories import Contract, ContractHistory, fit_contract
-from crmvalue._models.shared.common import model_from_json, model_to_json
-from crmvalue._models.shared.discrete import as_periods, parameter
+from crmvalue._models.contracts.contract_model import ContractModel
+from crmvalue._models.contracts.renewals import Contract, fit_contract
+from crmvalue._models.shared.common import positive_field
 from crmvalue._models.shared.fit import register
-from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crmvalue._models.contracts.histories import ContractHistory
     from crmvalue._models.shared.fit import Fit
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+    from crmvalue.typing import ArrayLike
 
-__all__ = ["ContractHistory", "ShiftedBetaGeometric", "fit_shifted_beta_geometric"]
+__all__ = ["ShiftedBetaGeometric", "fit_shifted_beta_geometric"]
 
 
 @register
 @attrs.frozen
-class ShiftedBetaGeometric:
-    r"""Churn at renewals with constant individual, beta distributed probabilities.
+class ShiftedBetaGeometric(ContractModel):
+    r"""Churn at renewals with a constant probability for each customer, beta distributed over customers.
 
     Parameters
     ----------
@@ -53,284 +52,10 @@ class ShiftedBetaGeometric:
     array([0.851, 0.489, 0.378])
     """
 
-    alpha: float = parameter("alpha")
-    beta: float = parameter("beta")
+    alpha: float = positive_field("alpha")
+    beta: float = positive_field("beta")
 
-    def log_likelihood(self, history: ContractHistory) -> Floats:
-        """Log-likelihood of each row of the history, once whatever its weight.
-
-        Parameters
-        ----------
-        history : ContractHistory
-            Lifetimes.
-
-        Returns
-        -------
-        ndarray
-            Log-probabilities, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is no `ContractHistory`.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> history = ContractHistory(lifetime=[1, 3], churned=[True, False])
-        >>> model.log_likelihood(history).round(4)
-        array([-1.9017, -0.4008])
-        """
-        if not isinstance(history, ContractHistory):
-            raise InputError("history", "a ContractHistory", type(history).__name__)
-        return self._contract.log_likelihood(history)
-
-    def survival(self, t: ArrayLike, *, tenure: ArrayLike = 0) -> FloatOrArray:
-        """Probability to accept the next t renewals.
-
-        Parameters
-        ----------
-        t : array_like
-            Renewals ahead, whole numbers >= 0.
-        tenure : array_like, optional
-            Renewals already accepted; 0 for a new customer.
-
-        Returns
-        -------
-        float or ndarray
-            Probabilities.
-
-        Raises
-        ------
-        InputError
-            If `t` or `tenure` is no whole number >= 0.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.survival([1, 12]).round(3), model.survival(12, tenure=5).round(3)
-        (array([0.851, 0.378]), np.float64(0.559))
-        """
-        return self._contract.survival(t, tenure)
-
-    def retention_rate(self, t: ArrayLike) -> FloatOrArray:
-        """Share of those who reach renewal t who accept it.
-
-        Parameters
-        ----------
-        t : array_like
-            Number of the renewal, from 1.
-
-        Returns
-        -------
-        float or ndarray
-            Rates, [0, 1].
-
-        Raises
-        ------
-        InputError
-            If `t` is no whole number >= 1.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.retention_rate([1, 2, 12]).round(3)
-        array([0.851, 0.878, 0.957])
-        """
-        renewal = as_periods("t", t, low=1)
-        return self._contract.survival(np.ones(renewal.shape), renewal - 1.0)
-
-    def prob_churn(self, t: ArrayLike, *, tenure: ArrayLike = 0) -> FloatOrArray:
-        """Probability to leave exactly at the t-th renewal from now.
-
-        Parameters
-        ----------
-        t : array_like
-            Renewals from now, whole numbers >= 1.
-        tenure : array_like, optional
-            Renewals already accepted; 0 for a new customer.
-
-        Returns
-        -------
-        float or ndarray
-            Probabilities; over all t they sum to 1.
-
-        Raises
-        ------
-        InputError
-            If `t` is no whole number >= 1, or `tenure` none >= 0.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.prob_churn([1, 2, 3]).round(3)
-        array([0.149, 0.104, 0.077])
-        """
-        return self._contract.prob_churn(t, tenure)
-
-    def expected_remaining_lifetime(self, tenure: ArrayLike = 0, *, horizon: int | None = None) -> FloatOrArray:
-        """Give the number of renewals that a customer is expected to accept yet.
-
-        Parameters
-        ----------
-        tenure : array_like, optional
-            Renewals already accepted.
-        horizon : int, optional
-            How many renewals ahead to look; None for life.
-
-        Returns
-        -------
-        float or ndarray
-            Periods beyond the one that is paid.
-
-        Raises
-        ------
-        InputError
-            If no horizon is given and the mean lifetime is infinite: that is so for alpha <= 1.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.expected_remaining_lifetime([0, 5], horizon=10).round(2)
-        array([5.76, 7.37])
-        """
-        return self._contract.lifetime(tenure, 0.0, horizon, shift=0.0)
-
-    def discounted_expected_lifetime(self, *, discount_rate: float, horizon: int | None = None) -> float:
-        """Present value of 1 per period from a new customer, the first period included: DEL.
-
-        Parameters
-        ----------
-        discount_rate : float
-            Effective rate per contract period, >= 0.
-        horizon : int, optional
-            How many renewals ahead to look; None for life.
-
-        Returns
-        -------
-        float
-            Sum of S(t) / (1 + discount_rate)^t over t = 0, 1, 2, ...; times the net cash flow of a period, paid at
-            its start, it is the lifetime value of a new customer.
-
-        Raises
-        ------
-        InputError
-            If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> round(model.discounted_expected_lifetime(discount_rate=0.1), 3)
-        5.923
-        """
-        return float(1.0 + self._contract.lifetime(0, discount_rate, horizon, shift=0.0))
-
-    def discounted_expected_residual_lifetime(
-        self, tenure: ArrayLike, *, discount_rate: float, horizon: int | None = None
-    ) -> FloatOrArray:
-        """Present value of 1 per accepted renewal, just before the next one is due: DERL.
-
-        Parameters
-        ----------
-        tenure : array_like
-            Renewals already accepted by customers who are still there.
-        discount_rate : float
-            Effective rate per contract period, >= 0.
-        horizon : int, optional
-            How many renewals ahead to look; None for life.
-
-        Returns
-        -------
-        float or ndarray
-            Sum of S(t | tenure) / (1 + discount_rate)^(t - 1) over t = 1, 2, ...; the next renewal is not discounted.
-
-        Raises
-        ------
-        InputError
-            If the rate is below 0, or 0 without a horizon where the mean lifetime is infinite.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.discounted_expected_residual_lifetime([0, 5], discount_rate=0.1).round(3)
-        array([5.415, 7.136])
-        """
-        return self._contract.lifetime(tenure, discount_rate, horizon, shift=1.0)
-
-    def simulate(self, n_customers: int, *, n_periods: int, rng: np.random.Generator) -> ContractHistory:
-        """Draw lifetimes of new customers.
-
-        Parameters
-        ----------
-        n_customers : int
-            How many.
-        n_periods : int
-            Renewals that are observed; who accepts all of them has not churned.
-        rng : numpy.random.Generator
-            Source of the randomness.
-
-        Returns
-        -------
-        ContractHistory
-            One row per customer.
-
-        Raises
-        ------
-        InputError
-            If a number is not whole, or `rng` no generator.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> drawn = model.simulate(1000, n_periods=8, rng=np.random.default_rng(1))
-        >>> drawn.n_customers
-        1000
-        """
-        return self._contract.simulate(n_customers, n_periods, rng)
-
-    def to_json(self) -> str:
-        """Write the parameters.
-
-        Returns
-        -------
-        str
-            A JSON object of the parameters and the name of the model.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.to_json()
-        '{"model": "ShiftedBetaGeometric", "alpha": 0.668, "beta": 3.806}'
-        """
-        return model_to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> ShiftedBetaGeometric:
-        """Read what :meth:`to_json` wrote, and check it.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        ShiftedBetaGeometric
-            The model.
-
-        Raises
-        ------
-        InputError
-            If the text is of another model or a parameter is outside its range.
-
-        Examples
-        --------
-        >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> ShiftedBetaGeometric.from_json(model.to_json()) == model
-        True
-        """
-        model: ShiftedBetaGeometric = model_from_json(cls, text)
-        return model
+    _nested_in: ClassVar[tuple[str, ...]] = ("BetaDiscreteWeibull",)  # with c = 1
 
     @property
     def _contract(self) -> Contract:
@@ -346,7 +71,7 @@ def fit_shifted_beta_geometric(
     ----------
     survivors : array_like or ContractHistory
         Customers of one cohort who are still there after 0, 1, 2, ... renewals, whole numbers that never rise; or any
-        customers as a :class:`ContractHistory`.
+        customers as a :class:`crmvalue.models.ContractHistory`.
     priors : dict of str to tuple of float, optional
         For `alpha`, `beta`: median and standard deviation of the logarithm of a log-normal prior.
 
@@ -366,4 +91,4 @@ def fit_shifted_beta_geometric(
     >>> fit.model.survival([8, 12]).round(3)
     array([0.46 , 0.378])
     """
-    return fit_contract(survivors, ShiftedBetaGeometric, ("alpha", "beta"), priors)
+    return fit_contract(ShiftedBetaGeometric, ("alpha", "beta"), survivors, priors)

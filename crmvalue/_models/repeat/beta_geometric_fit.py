@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from crmvalue._core.keys import distinct_keys, row_keys
-from crmvalue._models.shared.common import check_history
-from crmvalue._models.shared.covariate_fit import Process, fit_with_covariates
-from crmvalue._models.shared.fit import (
-    Derivatives,
-    Evaluation,
-    Fit,
-    Parameters,
-    check_starts,
-    fit_parameters,
-    read_priors,
-)
+from crmvalue._models.shared.fit import Derivatives, Evaluation
 from crmvalue._models.shared.numerics import log_rising
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Any, TypeVar
-
-    from crmvalue.purchases import PurchaseHistory, UniquePurchases
+    from crmvalue.purchases import UniquePurchases
     from crmvalue.typing import Floats
 
-    Model = TypeVar("Model")
+__all__ = ["Likelihood", "log_likelihood_derivatives"]
 
-__all__ = ["Likelihood", "fit", "log_likelihood_derivatives"]
-
-_NAMES = Parameters(("r", "alpha", "a", "b"), np.ones(4, dtype=bool))
 _MOST_TERMS = 1 << 16  # of a product over the purchases of one customer that is summed term by term
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
@@ -105,6 +88,19 @@ class Likelihood:
         natural = np.array((r, alpha, a, b))
         slope = gradient * natural
         return Evaluation(value, slope, hessian * natural * natural[:, np.newaxis] + np.diag(slope))
+
+    def starts(self) -> list[Floats]:
+        """Points to search from; the first is good for most bases, the others for what is left."""
+        pace = max(self.n_repeat / self.n_customers, 1e-3)  # repeat purchases in a mean age
+        points = [
+            (0.5, 0.5 / pace, 0.7, 2.0),
+            (1.0, 1.0 / pace, 1.0, 1.0),
+            (0.1, 0.1 / pace, 0.1, 1.0),
+            (5.0, 5.0 / pace, 0.02, 2.0),
+            (0.5, 0.2 / pace, 5.0, 5.0),
+            (50.0, 20.0 / pace, 5.0, 50.0),
+        ]
+        return [np.log(np.array(point)) for point in points]
 
     def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""
@@ -224,61 +220,3 @@ def log_likelihood_derivatives(
     for i in range(4):
         hessian[i, i] += gradient[i]
     return Derivatives(value, gradient, hessian)
-
-
-def fit(
-    make: Any,
-    history: PurchaseHistory,
-    early: int,
-    priors: Mapping[str, tuple[float, float]] | None,
-    starts: Sequence[Model] | None,
-    purchase_covariates: Sequence[str] = (),
-    dropout_covariates: Sequence[str] = (),
-) -> Fit[Model]:
-    """Fit by maximum likelihood, or the most probable parameters under the priors."""
-    rows = check_history(history).unique()
-    check_starts(starts, make, history.time_unit)
-    if purchase_covariates or dropout_covariates:
-        process = Process(_NAMES.names, ("alpha",), (1, 1), partial(log_likelihood_derivatives, early=early))
-        plain: Fit[Any] = fit(make, history, early, None, None)
-        return fit_with_covariates(
-            process, make, history, purchase_covariates, dropout_covariates, plain, priors, starts
-        )
-    likelihood = Likelihood(rows, early)
-    ruler = likelihood.ruler
-    scale = np.array((1.0, ruler, 1.0, 1.0))
-    given = [
-        np.log(np.array((m.r, m.alpha, m.a, m.b)) / scale)  # type: ignore[attr-defined]  # both models have them
-        for m in starts or ()
-    ]
-    first, *more = _starts(likelihood)
-    scaled = read_priors(priors, _NAMES)
-    if "alpha" in scaled:
-        median, spread = scaled["alpha"]
-        scaled["alpha"] = (median / ruler, spread)
-    estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(
-        likelihood, _NAMES, given or [first], more_starts=more, priors=scaled
-    )
-    if "alpha" in checked:
-        checked["alpha"] = (checked["alpha"][0] * ruler, checked["alpha"][1])
-    estimates = estimates * scale
-    r, alpha, a, b = estimates.tolist()
-    return Fit(
-        model=make(r, alpha, a, b, history.time_unit),
-        log_likelihood=log_likelihood,
-        n_customers=len(history),
-        names=_NAMES.names,
-        estimates=estimates,
-        search_covariance=covariance,
-        positive=_NAMES.positive,
-        diagnosis=diagnosis,
-        priors=checked,
-    )
-
-
-def _starts(likelihood: Likelihood) -> list[Floats]:
-    """Points to search from; the first is good for most bases, the others for what is left."""
-    pace = max(likelihood.n_repeat / likelihood.n_customers, 1e-3)  # repeat purchases in a mean age
-    points = [(0.5, 0.5 / pace, 0.7, 2.0), (1.0, 1.0 / pace, 1.0, 1.0), (0.1, 0.1 / pace, 0.1, 1.0),
-              (5.0, 5.0 / pace, 0.02, 2.0), (0.5, 0.2 / pace, 5.0, 5.0), (50.0, 20.0 / pace, 5.0, 50.0)]  # fmt: skip
-    return [np.log(np.array(point)) for point in points]

@@ -1,38 +1,28 @@
-"""BG/NBD: customers who buy at random until, after one of their repeat purchases, they are lost unnoticed.
+"""BG/NBD: customers buy at random, and after each repeat purchase they may be lost unnoticed.
 
-Its sibling `mbg_nbd` lets them leave after the first purchase already. Times are in the model's `time_unit`.
+In `mbg_nbd` they may be lost after the first purchase too. Times are in the model's `time_unit`.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from crmvalue._core.checks import as_column
-from crmvalue._models.repeat.beta_geometric import Core
-from crmvalue._models.repeat.beta_geometric_fit import fit
-from crmvalue._models.shared.common import check_history, positive_field, time_unit_field
-from crmvalue._models.shared.covariates import (
-    CovariateEffect,
-    effects_field,
-    factors,
-    factors_for,
-    json_with_effects,
-    model_repr,
-    model_with_effects_from_json,
-    read_covariates,
-)
+from crmvalue._models.repeat.beta_geometric import KIND, BetaGeometric
+from crmvalue._models.repeat.beta_geometric_fit import Likelihood, log_likelihood_derivatives
+from crmvalue._models.shared.common import positive_field, time_unit_field
+from crmvalue._models.shared.covariates import CovariateEffect, effects_field
 from crmvalue._models.shared.fit import register
+from crmvalue._models.shared.purchase_fit import Search, fit_purchases
+from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
-
     from crmvalue._models.shared.fit import Fit
     from crmvalue.purchases import PurchaseHistory, TimeUnit
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
 __all__ = ["BgNbd", "fit_bg_nbd"]
 
@@ -41,12 +31,12 @@ _EARLY = 0  # tosses of the coin before the first repeat purchase
 
 @register
 @attrs.frozen(repr=False)
-class BgNbd:
+class BgNbd(ContinuousModel):
     """BG/NBD with known parameters, ready to predict.
 
-    While alive, a customer purchases at random at an own rate; after each repeat purchase he is lost with an own
-    chance. Rates follow a gamma distribution over customers, chances a beta distribution. One without a repeat
-    purchase cannot have been lost.
+    A customer who is alive purchases at random, at a rate of their own. After each repeat purchase they are lost with a
+    chance of their own. Over customers, rates follow a gamma distribution and chances a beta distribution. A customer
+    without a repeat purchase cannot have been lost.
 
     Parameters
     ----------
@@ -59,16 +49,15 @@ class BgNbd:
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
         Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
         multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
-        is and, where f is above 1, makes customers more alike. Methods that take a history then need it to have these
-        covariates; those about newcomers speak of customers whose covariates are at the centre (see
-        :meth:`for_covariates` for others).
+        is; a factor above 1 makes customers more alike. A history then needs these covariates. Methods about newcomers
+        predict for customers whose covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Notes
     -----
-    Fader, Hardie and Lee, "Counting your customers" the easy way, Marketing Science 24 (2005). Predictions are averages
-    of positive functions over the beta distribution, computed by quadrature, so that no parameter is singular. Relative
-    errors are below 1e-8 for r in [0.01, 20], alpha in [0.01, 1e4], a and b in [0.01, 50], up to 5,000 purchases, an
-    age of 5,000 and a horizon of 1e4. Results below about 1e-300 become 0.
+    Fader, Hardie and Lee, "Counting your customers" the easy way, Marketing Science 24 (2005). Predictions
+    are averages of positive functions over the beta distribution. They are computed by quadrature, so no parameter is
+    singular. Relative errors are below 1e-8 for r in [0.01, 20], alpha in [0.01, 1e4], a and b in [0.01, 50], up to
+    5,000 purchases, an age of 5,000 and a horizon of 1e4. Results below about 1e-300 become 0.
 
     Examples
     --------
@@ -91,372 +80,10 @@ class BgNbd:
     purchase_effects: tuple[CovariateEffect, ...] = effects_field("purchase_effects")
     dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
 
-    __repr__ = model_repr
+    _kind: ClassVar[Kind] = KIND
 
-    def log_likelihood(self, history: PurchaseHistory) -> Floats:
-        """Log-likelihood of each customer.
-
-        Parameters
-        ----------
-        history : PurchaseHistory
-            Customers.
-
-        Returns
-        -------
-        ndarray
-            Natural logarithm of the density of each customer's purchases, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is empty or measured in another unit.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> from crmvalue.purchases import PurchaseHistory
-        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
-        >>> model.log_likelihood(known).round(4)
-        array([-9.4586])
-        """
-        return self._core_of(history).log_likelihood(history)
-
-    def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
-        """Probability that each customer is still alive.
-
-        Parameters
-        ----------
-        history : PurchaseHistory
-            Customers.
-        at : array_like, optional
-            Time after the end of observation [time_unit], >= 0, nothing known of what happens until then; one number
-            or one for each customer.
-
-        Returns
-        -------
-        ndarray
-            Probabilities, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is empty or measured in another unit, or `at` is below 0.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> from crmvalue.purchases import PurchaseHistory
-        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
-        >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
-        (array([0.727]), array([0.532]))
-        """
-        return self._core_of(history).prob_alive(history, at)
-
-    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
-        """Give the expected number of purchases of each customer after the end of observation.
-
-        Parameters
-        ----------
-        history : PurchaseHistory
-            Customers.
-        horizon : array_like
-            Length of the future [time_unit], >= 0; one number or one for each customer.
-
-        Returns
-        -------
-        ndarray
-            Purchases, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is empty or measured in another unit, or `horizon` is below 0.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> from crmvalue.purchases import PurchaseHistory
-        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
-        >>> model.expected_purchases(known, horizon=52).round(3)
-        array([1.559])
-        """
-        return self._core_of(history).expected_purchases(history, horizon)
-
-    def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
-        """Give the expected number of repeat purchases of a new customer.
-
-        Parameters
-        ----------
-        horizon : array_like
-            Time since the first purchase [time_unit], >= 0.
-
-        Returns
-        -------
-        float or ndarray
-            Expected number of repeat purchases, shape of `horizon`.
-
-        Raises
-        ------
-        InputError
-            If `horizon` is below 0.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> model.expected_purchases_new([13, 52]).round(3)
-        array([0.534, 1.446])
-        """
-        return self._core.expected_purchases_new(horizon)
-
-    def prob_purchases(self, history: PurchaseHistory, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
-        """Probability that each customer purchases exactly `n` times after the end of observation.
-
-        Parameters
-        ----------
-        history : PurchaseHistory
-            Customers.
-        n : array_like
-            Number of purchases, whole, >= 0; one number or one for each customer.
-        horizon : array_like
-            Length of the future [time_unit], >= 0; one number or one for each customer.
-
-        Returns
-        -------
-        ndarray
-            Probabilities, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is empty or measured in another unit, `n` is no whole number >= 0, or `horizon` is below 0.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> from crmvalue.purchases import PurchaseHistory
-        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
-        >>> model.prob_purchases(known, 0, horizon=52).round(3)
-        array([0.397])
-        """
-        return self._core_of(history).prob_purchases(history, n, horizon)
-
-    def prob_purchases_new(self, n: ArrayLike, horizon: ArrayLike) -> FloatOrArray:
-        """Probability that a new customer makes exactly `n` repeat purchases.
-
-        Parameters
-        ----------
-        n : array_like
-            Number of repeat purchases, whole, >= 0.
-        horizon : array_like
-            Time since the first purchase [time_unit], >= 0.
-
-        Returns
-        -------
-        float or ndarray
-            Probabilities, shape of `n` and `horizon` broadcast.
-
-        Raises
-        ------
-        InputError
-            If `n` is no whole number >= 0 or `horizon` is below 0.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> model.prob_purchases_new([0, 1, 2], 52).round(3)
-        array([0.538, 0.205, 0.091])
-        """
-        return self._core.prob_purchases_new(n, horizon)
-
-    def discounted_expected_purchases(
-        self, history: PurchaseHistory, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
-    ) -> Floats:
-        """Sum the expected purchases of each customer, those further away counting less.
-
-        Parameters
-        ----------
-        history : PurchaseHistory
-            Customers.
-        discount_rate : array_like
-            Effective rate d per `time_unit`, >= 0; a purchase at the time s ahead counts (1 + d)^-s. For a rate per
-            year see :func:`crmvalue.ltv.convert_rate`.
-        horizon : array_like, optional
-            Length of the future [time_unit], >= 0, one number or one for each customer. By default for life; d must
-            then be above 0.
-
-        Returns
-        -------
-        ndarray
-            Discounted purchases, shape (n,).
-
-        Raises
-        ------
-        InputError
-            If the history is empty or measured in another unit, the rate or `horizon` is below 0, or the rate is 0
-            without a horizon.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> from crmvalue.purchases import PurchaseHistory
-        >>> known = PurchaseHistory.from_columns(frequency=[2], recency=[30.43], age=[38.86], time_unit="week")
-        >>> model.discounted_expected_purchases(known, discount_rate=0.002).round(3)
-        array([6.077])
-        """
-        return self._core_of(history).discounted(history, discount_rate, horizon)
-
-    def discounted_expected_purchases_new(
-        self, discount_rate: ArrayLike, horizon: ArrayLike | None = None
-    ) -> FloatOrArray:
-        """Sum the expected repeat purchases of a new customer, those further away counting less.
-
-        Parameters
-        ----------
-        discount_rate : array_like
-            Effective rate d per `time_unit`, >= 0; a purchase at the time s counts (1 + d)^-s.
-        horizon : array_like, optional
-            Time since the first purchase [time_unit], >= 0. By default for life; d must then be above 0.
-
-        Returns
-        -------
-        float or ndarray
-            Discounted number of repeat purchases.
-
-        Raises
-        ------
-        InputError
-            If the rate or `horizon` is below 0, or the rate is 0 without a horizon.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> float(round(model.discounted_expected_purchases_new(0.002, horizon=52), 3))
-        1.386
-        """
-        return self._core.discounted_new(discount_rate, horizon)
-
-    def simulate(
-        self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
-    ) -> PurchaseHistory:
-        """Draw new customers and what each has bought up to an age, in continuous time.
-
-        Parameters
-        ----------
-        ages : array_like
-            Time from the first purchase to the end of observation [time_unit], one per customer, shape (n,).
-        rng : numpy.random.Generator
-            Source of randomness.
-        covariates : mapping of str to array_like, optional
-            For a model with effects: the covariates of each customer by name, numbers or columns of shape (n,). They
-            become those of the history.
-
-        Returns
-        -------
-        PurchaseHistory
-            One row per customer, in the order of `ages`.
-
-        Raises
-        ------
-        InputError
-            If an age is below 0 or `rng` is no generator.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> import numpy as np
-        >>> drawn = model.simulate([52.0] * 1000, rng=np.random.default_rng(1))
-        >>> drawn.n_customers, drawn.time_unit
-        (1000, 'week')
-        """
-        age = as_column("ages", ages)
-        columns = read_covariates(self, covariates or {}, len(age))
-        purchase, dropout = (factors_for(of, columns) for of in (self.purchase_effects, self.dropout_effects))
-        drawn = self._scaled(purchase, dropout).simulate(age, rng)
-        return drawn.with_covariates(columns) if columns else drawn
-
-    def for_covariates(self, covariates: Mapping[str, float]) -> BgNbd:
-        """Give the model of customers whose covariates are known: the same without effects.
-
-        Parameters
-        ----------
-        covariates : mapping of str to float
-            A value for each covariate of the model.
-
-        Returns
-        -------
-        BgNbd
-            What such customers have in common, ready for the methods about newcomers.
-
-        Raises
-        ------
-        InputError
-            If a covariate is missing, unknown or no number.
-
-        Examples
-        --------
-        >>> from crmvalue.models import CovariateEffect
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week", purchase_effects=[CovariateEffect("is_member", 0.5)])
-        >>> model.for_covariates({"is_member": 1})
-        BgNbd(r=0.243, alpha=2.67..., a=0.793, b=2.426, time_unit='week')
-        """
-        columns = read_covariates(self, covariates)
-        purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
-        return BgNbd(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit)
-
-    def to_json(self) -> str:
-        """Write the parameters as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object of the parameters and the name of the model.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> model.to_json()
-        '{"model": "BgNbd", "r": 0.243, "alpha": 4.414, "a": 0.793, "b": 2.426, "time_unit": "week"}'
-        """
-        return json_with_effects(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> BgNbd:
-        """Read what :meth:`to_json` wrote, and check it.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        BgNbd
-            The model.
-
-        Raises
-        ------
-        InputError
-            If the text is of another model or a parameter is outside its range.
-
-        Examples
-        --------
-        >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-        >>> BgNbd.from_json(model.to_json()) == model
-        True
-        """
-        model: BgNbd = model_with_effects_from_json(cls, text)
-        return model
-
-    @property
-    def _core(self) -> Core:
-        return self._scaled(1.0, 1.0)
-
-    def _core_of(self, history: PurchaseHistory) -> Core:
-        check_history(history, self.time_unit)
-        return self._scaled(factors(self.purchase_effects, history), factors(self.dropout_effects, history))
-
-    def _scaled(self, purchase: Floats | float, dropout: Floats | float) -> Core:
-        return Core(self.r, self.alpha / purchase, self.a * dropout, self.b * dropout, self.time_unit, _EARLY)
+    def _with(self, parameters: dict[str, Any]) -> BetaGeometric:
+        return BetaGeometric(**parameters, early=_EARLY)
 
 
 def fit_bg_nbd(
@@ -476,16 +103,17 @@ def fit_bg_nbd(
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of BgNbd, optional
-        Where to start the search; by default a start made from the data, and more where its result is in doubt.
+        Where to start the search. By default the data give a start, and more starts are tried if the result is in
+        doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
-        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised, and the fit
-        names their coefficients "purchase.income", "dropout.income"; a prior of one is normal, with mean and standard
-        deviation.
+        Covariates of the history that act on the rate of purchases, or on dropout. They are standardised. The fit names
+        their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
+        and standard deviation.
 
     Returns
     -------
     Fit
-        The model with standard errors and a diagnosis; ask `diagnosis.trustworthy` before using it.
+        The model with standard errors and a diagnosis. Check `diagnosis.trustworthy` before you use it.
 
     Raises
     ------
@@ -502,4 +130,19 @@ def fit_bg_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
     (-9582.43, True)
     """
-    return fit(BgNbd, history, _EARLY, priors, starts, purchase_covariates, dropout_covariates)
+    return fit_purchases(
+        _SEARCH,
+        history,
+        priors=priors,
+        starts=starts,
+        purchase_covariates=purchase_covariates,
+        dropout_covariates=dropout_covariates,
+    )
+
+
+_SEARCH = Search(
+    make=BgNbd,
+    kind=KIND,
+    likelihood=partial(Likelihood, early=_EARLY),
+    derivatives=partial(log_likelihood_derivatives, early=_EARLY),
+)

@@ -1,14 +1,15 @@
 """Likelihood of the Pareto/NBD with its first and second derivatives, row by row.
 
-A customer bought x times until t_x. Either he is still one at T, or he left at some time u between t_x and T:
+A customer bought x times until t_x. Either they are alive at T, or they left at some time u between t_x and T:
 
     L = C { (alpha+T)^-(r+x) (beta+T)^-s + D },
     D = integral over t_x < u < T of s (alpha+u)^-(r+x) (beta+u)^-(s+1) du,
 
-with C = Gamma(r+x) / Gamma(r) alpha^r beta^s. D is computed as it stands, since all of it is positive. In
-tau = log((m + u) / (m + t_x)), m the smaller of alpha and beta, the logarithm of the integrand is concave and analytic
-for |Im tau| < pi, so that a Gauss-Legendre rule on the part that counts has an error that falls geometrically with the
-number of its nodes. The derivatives of log D are means and covariances under the weights of the same nodes.
+with C = Gamma(r+x) / Gamma(r) alpha^r beta^s. D is computed as it stands, since all of it is positive. Let
+tau = log((m + u) / (m + t_x)), where m is the smaller of alpha and beta. In tau the logarithm of the integrand is
+concave, and analytic for |Im tau| < pi. So the error of a Gauss-Legendre rule on the part that counts falls
+geometrically with the number of its nodes. The derivatives of log D are means and covariances under the weights of
+the same nodes.
 """
 
 from __future__ import annotations
@@ -63,8 +64,8 @@ def log_likelihood(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats,
     log_odds = log_died_to_alive(x, t_x, age, r, alpha, s, beta)
     alive = log_rising(r, x) - r * np.log1p(age / alpha) - x * np.log(alpha + age) - s * np.log1p(age / beta)
     total: Floats = alive + np.logaddexp(0.0, log_odds)
-    # Nobody is expected to buy: the likelihood is near 1, and the chance of a purchase, the same integral with both
-    # processes in each other's place, has the digits that 1 hides.
+    # If no purchase is expected, the likelihood is near 1, which hides its digits. The chance of a purchase has them:
+    # it is the same integral with the two processes exchanged.
     rows = np.nonzero((x == 0) & (total > _NEAR_ONE))[0]
     if len(rows):
         nothing = np.zeros(len(rows))

@@ -1,9 +1,9 @@
-"""What a Pareto/NBD customer will do, given that his rates are gamma(r, alpha) and gamma(s, beta), row by row.
+"""What a Pareto/NBD customer will do whose rates are gamma(r, alpha) and gamma(s, beta), row by row.
 
-A new customer has the parameters of the model, a known one who is still there r + x, alpha + T, s and beta + T.
+A new customer has the parameters of the model. A known customer who is alive has r + x, alpha + T, s and beta + T.
 Everything is an integral of a positive function over the time of leaving or the time of a purchase. On a suitable
-logarithmic scale of time the logarithm of that function is concave and the function analytic near the real line, so
-that a Gauss-Legendre rule in a few panels, on the part that counts, has full precision without a singular case.
+logarithmic scale of time, the logarithm of that function is concave and the function is analytic near the real line.
+So a Gauss-Legendre rule in a few panels, on the part that counts, has full precision without a singular case.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _HALVINGS = 45
 
 
 def time_as_customer(s: float, beta: Floats | float, horizon: Floats) -> Floats:
-    """Time that a customer remains one within the horizon: integral of (beta / (beta + u))^s."""
+    """Time that a customer stays within the horizon: integral of (beta / (beta + u))^s."""
     from scipy.special import exprel
 
     growth = np.log1p(horizon / beta)
@@ -63,17 +63,17 @@ def discounted_time(rate: float, s: float, beta: Floats, horizon: Floats | None)
 
 
 def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
-    """Probability of n purchases within the horizon: he stays and makes them, or makes them and leaves."""
+    """Probability of n purchases within the horizon: the customer makes them and stays, or makes them and leaves."""
     from scipy.special import gammaln, xlogy
 
     found = np.where(n == 0, 1.0, 0.0)
-    rows = np.nonzero(horizon > 0)[0]  # nobody does anything in no time
+    rows = np.nonzero(horizon > 0)[0]  # in no time nothing happens
     n, horizon, r, alpha, beta = n[rows], horizon[rows], r[rows], alpha[rows], beta[rows]
     ways = log_rising(r, n) - gammaln(n + 1.0)
     stays = (
         xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) - s * np.log1p(horizon / beta)
     )  # fmt: skip
-    # He leaves after u: in v = log(1 + u / m), m the smaller of alpha and beta.
+    # The customer leaves after u: in v = log(1 + u / m), m the smaller of alpha and beta.
     m = np.minimum(alpha, beta)
     to_alpha, to_beta = m / alpha, m / beta
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_floats, as_positive, require, require_choice
+from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
@@ -16,17 +16,16 @@ from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
+    "Alike",
+    "alike",
     "as_horizon",
     "as_n",
     "as_rng",
     "check_history",
     "covariate_columns",
-    "model_fields",
-    "model_from_json",
-    "model_to_json",
     "per_customer",
     "positive_field",
     "take",
@@ -77,12 +76,26 @@ def per_customer(name: str, array: npt.NDArray[np.float64], n_customers: int) ->
     return np.broadcast_to(array, (n_customers,))
 
 
-def take(history: PurchaseHistory, rows: Any, recency: Floats | None = None) -> PurchaseHistory:
-    """Give some customers of a history, nameless, with another recency if given."""
+class Alike(NamedTuple):
+    """Customers who bought alike and have the same covariates: one row for all, and for each customer the row."""
+
+    rows: PurchaseHistory
+    place: Integers
+
+
+def alike(history: PurchaseHistory) -> Alike:
+    """Compress a history to its distinct rows, ascending in frequency, age, covariates and recency."""
+    columns = (history.frequency, history.age, *covariate_columns(history), history.recency)
+    first, place, _ = distinct_keys(row_keys(*columns))
+    return Alike(take(history, first), place)
+
+
+def take(history: PurchaseHistory, rows: Any) -> PurchaseHistory:
+    """Give some customers of a history, nameless."""
     spend, covariates = history.mean_repeat_spend, history.covariate_values
     return PurchaseHistory(
         frequency=hand_over(history.frequency[rows]),
-        recency=hand_over(history.recency[rows] if recency is None else recency),
+        recency=hand_over(history.recency[rows]),
         age=hand_over(history.age[rows]),
         mean_repeat_spend=None if spend is None else hand_over(spend[rows]),
         time_unit=history.time_unit,
@@ -104,29 +117,3 @@ def positive_field(name: str) -> Any:
 def time_unit_field() -> Any:
     """Field for the time unit of a model."""
     return attrs.field(validator=lambda _, field, value: require_choice(field.name, value, DAYS_PER_UNIT))
-
-
-def model_to_json(model: Any) -> str:
-    """Write the parameters of a model, with the name of its class."""
-    return json.dumps({"model": type(model).__name__, **attrs.asdict(model)})
-
-
-def model_from_json(cls: type[Any], text: str) -> Any:
-    """Read what :func:`model_to_json` wrote for this class."""
-    return cls(**model_fields(cls, text))
-
-
-def model_fields(cls: type[Any], text: str) -> dict[str, Any]:
-    """Read the fields of a model of this class from JSON text; those with a default may be left out."""
-    try:
-        fields = json.loads(text)
-        name = fields.pop("model")
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        raise InputError("text", "JSON written by to_json", text) from error
-    if name != cls.__name__:
-        raise InputError("text", f"JSON of a {cls.__name__}", name)
-    allowed = {field.name for field in attrs.fields(cls)}
-    needed = {field.name for field in attrs.fields(cls) if field.default is attrs.NOTHING}
-    if not needed <= set(fields) <= allowed:
-        raise InputError("text", f"JSON with the parameters of a {cls.__name__}", sorted(fields))
-    return dict(fields)

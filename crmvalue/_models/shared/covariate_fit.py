@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_text
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._models.shared.covariates import CovariateEffect
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors
+from crmvalue._models.shared.fit import Derivatives, Evaluation, Parameters, fit_model
 from crmvalue.errors import InputError
+from crmvalue.typing import Floats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from crmvalue._models.shared.fit import Derivatives
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.purchase_model import Kind
     from crmvalue.purchases import PurchaseHistory
-    from crmvalue.typing import Floats, Integers
+    from crmvalue.typing import Integers
 
-__all__ = ["Process", "fit_with_covariates"]
+__all__ = ["RowDerivatives", "fit_with_covariates"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
-class Process(NamedTuple):
-    """What the engine has to know of a model with four parameters, r and alpha the first two.
-
-    `signs` says how the factor of dropout enters the logarithms of the last two: 0 for not at all.
-    """
-
-    names: tuple[str, ...]
-    times: tuple[str, ...]  # parameters that are measured in time
-    signs: tuple[int, int]
-    derivatives: Callable[[Floats, Floats, Floats, float, Floats, Floats, Floats], Derivatives]
+RowDerivatives = Callable[[Floats, Floats, Floats, float, Floats, Floats, Floats], Derivatives]
+"""Derivatives of rows (x, t_x, age), each with four parameters of its own but for the first, which is one number."""
 
 
 def fit_with_covariates(
-    process: Process,
-    make: Callable[..., Any],
+    kind: Kind,
+    derivatives: RowDerivatives,
+    plain: Fit[Any],
     history: PurchaseHistory,
     purchase: Sequence[str],
     dropout: Sequence[str],
-    plain: Fit[Any],
     priors: Mapping[str, tuple[float, float]] | None,
     starts: Sequence[Any] | None,
 ) -> Fit[Any]:
@@ -57,64 +52,43 @@ def fit_with_covariates(
         kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
-    likelihood = _Likelihood(process, history, effects["purchase"], effects["dropout"])
-    coefficients = [f"{kind}.{name}" for kind, names in columns.items() for name in names]
-    names = (*process.names, *coefficients)
-    parameters = Parameters(names, np.arange(len(names)) < len(process.names))
-    scale = np.array([likelihood.ruler if name in process.times else 1.0 for name in names])
+    likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
+    coefficients = [f"{process}.{name}" for process, names in columns.items() for name in names]
+    names = (*kind.names, *coefficients)
+    units = np.array([likelihood.ruler if name in kind.times else 1.0 for name in names])
 
     def to_search(model: Any) -> Floats:
-        given = [
-            {effect.name: effect for effect in getattr(model, kind + "_effects")}
-            for kind in ("purchase", "dropout")
-            for _ in columns[kind]
-        ]
-        slopes = [
-            known[name].per_unit * effect.scale if name in known else 0.0
-            for known, name, effect in zip(
-                given,
-                (*columns["purchase"], *columns["dropout"]),
-                effects["purchase"] + effects["dropout"],
-                strict=True,
-            )
-        ]
-        logs = [math.log(getattr(model, name) / unit) for name, unit in zip(process.names, scale, strict=False)]
-        return np.array([*logs, *slopes])
+        logs = [math.log(getattr(model, name) / unit) for name, unit in zip(kind.names, units, strict=False)]
+        return np.array([*logs, *_slopes(model, effects)])
+
+    def make(*estimates: float) -> Any:
+        found = iter(estimates[len(kind.names) :])
+        fitted = {
+            f"{process}_effects": tuple(attrs.evolve(effect, coefficient=next(found)) for effect in of)
+            for process, of in effects.items()
+        }
+        return attrs.evolve(plain.model, **dict(zip(kind.names, estimates, strict=False)), **fitted)
 
     neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))
-    more = [np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral]
-    units = dict(zip(names, scale.tolist(), strict=True))
-    given = read_priors(priors, parameters)
-    scaled = {name: (centre / units[name], spread) for name, (centre, spread) in given.items()}
-    estimates, covariance, value, diagnosis, checked = fit_parameters(
+    return fit_model(
+        make,
         likelihood,
-        parameters,
+        Parameters(names, np.arange(len(names)) < len(kind.names)),
         [to_search(model) for model in (starts or (plain.model,))],
-        more_starts=more,
-        priors=scaled,
-    )
-    estimates = estimates * scale
-    found = iter(estimates[len(process.names) :].tolist())
-    fitted = {
-        kind: tuple(CovariateEffect(effect.name, next(found), effect.centre, effect.scale) for effect in of)
-        for kind, of in effects.items()
-    }
-    return Fit(
-        model=make(
-            *estimates[: len(process.names)].tolist(),
-            history.time_unit,
-            purchase_effects=fitted["purchase"],
-            dropout_effects=fitted["dropout"],
-        ),
-        log_likelihood=value,
+        more_starts=[np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral],
+        priors=priors,
+        units=units,
         n_customers=len(history),
-        names=names,
-        estimates=estimates,
-        search_covariance=covariance,
-        positive=parameters.positive,
-        diagnosis=diagnosis,
-        priors={name: (prior[0] * scale[names.index(name)], prior[1]) for name, prior in checked.items()},
     )
+
+
+def _slopes(model: Any, effects: Mapping[str, tuple[CovariateEffect, ...]]) -> list[float]:
+    """Coefficients of a model to start from, in the standardisation of the fit; 0 for a covariate that it lacks."""
+    slopes = []
+    for process, of in effects.items():
+        known = {effect.name: effect for effect in getattr(model, process + "_effects")}
+        slopes += [known[effect.name].per_unit * effect.scale if effect.name in known else 0.0 for effect in of]
+    return slopes
 
 
 def _read_names(argument: str, names: Sequence[str], history: PurchaseHistory) -> tuple[str, ...]:
@@ -141,7 +115,8 @@ class _Likelihood:
 
     def __init__(
         self,
-        process: Process,
+        kind: Kind,
+        derivatives: RowDerivatives,
         history: PurchaseHistory,
         purchase: tuple[CovariateEffect, ...],
         dropout: tuple[CovariateEffect, ...],
@@ -151,7 +126,7 @@ class _Likelihood:
         first, _, weight = distinct_keys(row_keys(*columns))
         order = np.argsort(history.frequency[first], kind="stable")
         rows = first[order]
-        self.process = process
+        self.derivatives = derivatives
         self.weight = weight[order].astype(np.float64)
         self.ruler = float(history.age.mean()) or 1.0
         self.x = history.frequency[rows]
@@ -160,7 +135,7 @@ class _Likelihood:
         self.z = _design(history, rows, purchase), _design(history, rows, dropout)
         n_purchase, n = len(purchase), len(purchase) + len(dropout)
         # How the logarithms of the four parameters of a row depend on the coefficients: sign, table, place.
-        self.signs = (0, -1, *process.signs)
+        self.signs = kind.signs
         self.tables = (0, 0, 1, 1)
         self.places = (slice(4, 4 + n_purchase), slice(4 + n_purchase, 4 + n))
         self.n_parameters = 4 + n
@@ -180,7 +155,7 @@ class _Likelihood:
         for start in range(0, len(self.x), _BLOCK):
             rows = slice(start, start + _BLOCK)
             weight = self.weight[rows]
-            at = self.process.derivatives(
+            at = self.derivatives(
                 self.x[rows], self.t_x[rows], self.age[rows], r, alpha[rows], third[rows], fourth[rows]
             )
             value += float((weight * at.value).sum())

@@ -1,4 +1,4 @@
-"""What is known of customers beside their purchases, and how it moves the parameters of the purchase models.
+"""Covariates: known traits of customers, and how they move the parameters of the purchase models.
 
 A covariate acts on the process of purchases or on that of leaving, by a factor exp(coefficient (z - centre) / scale).
 Centre and scale are those of the customers of the fit, and stay with the model.
@@ -6,7 +6,6 @@ Centre and scale are those of the customers of the fit, and stay with the model.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +13,12 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_float, as_floats, as_positive, as_text, require
-from crmvalue._models.shared.common import model_fields, per_customer
+from crmvalue._core.values import checked_field
+from crmvalue._models.shared.common import per_customer
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
@@ -28,18 +28,11 @@ __all__ = [
     "effects_field",
     "factors",
     "factors_for",
-    "json_with_effects",
-    "model_repr",
-    "model_with_effects_from_json",
     "read_covariates",
     "with_estimates",
 ]
 
 _LARGEST = 200.0  # of the exponent: a factor of exp(200) is no longer an effect
-
-
-def _checked(check: Callable[[str, Any], Any], name: str, **options: Any) -> Any:
-    return attrs.field(converter=lambda value: check(name, value), **options)
 
 
 @attrs.frozen
@@ -51,9 +44,9 @@ class CovariateEffect:
     name : str
         Covariate, as the history names it.
     coefficient : float
-        Change of the logarithm of the factor for each `scale` that the covariate is above `centre`.
+        Change of the logarithm of the factor when the covariate rises by `scale`.
     centre, scale : float, optional
-        Of the standardisation; `scale` > 0. With 0 and 1 the coefficient counts units of the covariate.
+        Of the standardisation, `scale` > 0. With 0 and 1 the coefficient is per unit of the covariate.
 
     Examples
     --------
@@ -62,10 +55,10 @@ class CovariateEffect:
     2e-05
     """
 
-    name: str = _checked(as_text, "name")
-    coefficient: float = _checked(as_float, "coefficient")
-    centre: float = _checked(as_float, "centre", default=0.0)
-    scale: float = _checked(as_positive, "scale", default=1.0)
+    name: str = checked_field("name", as_text)
+    coefficient: float = checked_field("coefficient", as_float)
+    centre: float = checked_field("centre", as_float, default=0.0)
+    scale: float = checked_field("scale", as_positive, default=1.0)
 
     @property
     def per_unit(self) -> float:
@@ -139,31 +132,3 @@ def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) ->
                 attrs.evolve(effect, coefficient=coefficients[effect.name]) for effect in effects
             )
     return attrs.evolve(model, **plain)
-
-
-def model_repr(model: Any) -> str:
-    """Write the parameters, and the effects where there are any."""
-    shown = (
-        (field.name, getattr(model, field.name))
-        for field in attrs.fields(type(model))
-        if getattr(model, field.name) != ()
-    )
-    return f"{type(model).__name__}({', '.join(f'{name}={value!r}' for name, value in shown)})"
-
-
-def json_with_effects(model: Any) -> str:
-    """Write the parameters as JSON text, and the effects where there are any."""
-    fields = {name: value for name, value in attrs.asdict(model).items() if value != ()}
-    return json.dumps({"model": type(model).__name__, **fields})
-
-
-def model_with_effects_from_json(cls: type[Any], text: str) -> Any:
-    """Read what :func:`json_with_effects` wrote for this class."""
-    fields = model_fields(cls, text)
-    for name in ("purchase_effects", "dropout_effects"):
-        if name in fields:
-            try:
-                fields[name] = tuple(CovariateEffect(**effect) for effect in fields[name])
-            except TypeError as error:
-                raise InputError("text", f"JSON with {name} as to_json writes them", fields[name]) from error
-    return cls(**fields)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_positive, require
+from crmvalue._core.checks import as_floats, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ __all__ = [
     "log_beta_density",
     "log_beta_ratio",
     "log_gamma_draws",
-    "parameter",
     "stirling_error",
     "sum_exp",
 ]
@@ -36,11 +34,6 @@ _HIGH_ENOUGH = 15.0  # from here on Stirling's series has the precision of float
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
 _LIKE_AN_INTEGRAL = 1e10  # terms from which on the rule for sums is that for integrals
 _FARTHEST = 1e290
-
-
-def parameter(name: str) -> Any:
-    """Field for a parameter above 0."""
-    return attrs.field(converter=lambda value: as_positive(name, value))
 
 
 def as_periods(name: str, value: ArrayLike, *, low: int = 0) -> Floats:

@@ -1,12 +1,11 @@
-"""Maximum likelihood: the search, what it found, and in words whether to trust it.
+"""Maximum likelihood: the search, its result, and in words whether to trust it.
 
 Parameters above 0 are searched as logarithms, coefficients of covariates as they are. Models supply the log-likelihood
-with its gradient and Hessian; this module knows nothing of any of them.
+with its gradient and Hessian; this module names none of them.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -14,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_fraction, as_positive, read_json
+from crmvalue._core.checks import as_float, as_fraction, as_positive
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, stay_frozen
+from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -34,6 +35,7 @@ __all__ = [
     "LikelihoodRatioTest",
     "Parameters",
     "check_starts",
+    "fit_model",
     "fit_parameters",
     "likelihood_ratio_test",
     "read_priors",
@@ -51,7 +53,6 @@ _MOST_STEPS = 300
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
-_NESTED = ("ShiftedBetaGeometric", "BetaDiscreteWeibull")  # of two classes, the first the second with c = 1
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
 
@@ -113,7 +114,7 @@ class Diagnosis:
     n_starts, n_evaluations : int
         Starting points tried and evaluations made.
     messages : tuple of str
-        In words: what is wrong and what to do. Empty for a fit that can be trusted.
+        In words: what is wrong and what to do. Empty for a trustworthy fit.
 
     Examples
     --------
@@ -130,7 +131,7 @@ class Diagnosis:
 
     @property
     def trustworthy(self) -> bool:
-        """Whether nothing speaks against the parameters."""
+        """Whether the search found no problem with the parameters."""
         return not self.messages
 
 
@@ -156,6 +157,11 @@ class LikelihoodRatioTest:
     statistic: float
     degrees: int
     p_value: float
+
+
+def _as_pairs(priors: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
+    """Take priors, whose pairs come from JSON as lists."""
+    return {name: (pair[0], pair[1]) for name, pair in priors.items()}
 
 
 @stay_frozen
@@ -205,7 +211,7 @@ class Fit(Generic[Model]):
     search_covariance: Floats = array_field()
     positive: npt.NDArray[np.bool_] = array_field()
     diagnosis: Diagnosis
-    priors: dict[str, tuple[float, float]] = attrs.field(factory=dict)
+    priors: dict[str, tuple[float, float]] = attrs.field(factory=dict, converter=_as_pairs)
     left_out: dict[str, int] = attrs.field(factory=dict)
 
     @property
@@ -246,7 +252,7 @@ class Fit(Generic[Model]):
         Returns
         -------
         dict of str to Interval
-            Ends of the interval; from 0 (or minus infinity) to infinity where nothing is known.
+            Ends of the interval; from 0 (or minus infinity) to infinity for an undetermined parameter.
 
         Raises
         ------
@@ -271,7 +277,7 @@ class Fit(Generic[Model]):
         return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
 
     def to_json(self) -> str:
-        """Write the model and what is known about its fit as JSON text; infinite variances are null.
+        """Write the model and what is known about its fit as JSON text.
 
         Returns
         -------
@@ -285,19 +291,7 @@ class Fit(Generic[Model]):
         >>> Fit.from_json(fit.to_json()) == fit
         True
         """
-        fields = {
-            "model": json.loads(self.model.to_json()),  # type: ignore[attr-defined]  # every model has it
-            "log_likelihood": self.log_likelihood,
-            "n_customers": self.n_customers,
-            "names": list(self.names),
-            "estimates": self.estimates.tolist(),
-            "search_covariance": _finite_or_null(self.search_covariance.tolist()),
-            "positive": self.positive.tolist(),
-            "diagnosis": attrs.asdict(self.diagnosis),
-            "priors": {name: list(prior) for name, prior in self.priors.items()},
-            "left_out": self.left_out,
-        }
-        return json.dumps(fields)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> Fit[Any]:
@@ -318,38 +312,42 @@ class Fit(Generic[Model]):
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, _fit_from_fields)
+        return from_json(cls, text, Diagnosis, CovariateEffect, *_MODELS.values())
 
 
-def _finite_or_null(values: Any) -> Any:
-    """JSON has no infinity: null stands for it."""
-    if isinstance(values, list):
-        return [_finite_or_null(value) for value in values]
-    return values if math.isfinite(values) else None
+def fit_model(
+    make: Callable[..., Any],
+    evaluate: Callable[[Floats], Evaluation],
+    parameters: Parameters,
+    starts: Sequence[Floats],
+    *,
+    n_customers: int,
+    more_starts: Sequence[Floats] = (),
+    priors: Mapping[str, tuple[float, float]] | None = None,
+    units: Floats | None = None,
+) -> Fit[Any]:
+    """Search for the parameters and make the model of them.
 
-
-def _null_to_infinite(values: Any) -> Any:
-    if isinstance(values, list):
-        return [_null_to_infinite(value) for value in values]
-    return math.inf if values is None else values
-
-
-def _fit_from_fields(fields: dict[str, Any]) -> Fit[Any]:
-    model = fields["model"]
-    kind = _MODELS[model["model"]]
-    diagnosis = fields["diagnosis"]
-    lists = {name: tuple(diagnosis[name]) for name in ("boundary", "flat", "messages")}
+    `units` are those in which the search counts: a time in mean ages, money in typical purchases, a number in ones.
+    """
+    unit_of = dict(zip(parameters.names, np.ones(len(parameters.names)) if units is None else units, strict=True))
+    unit_of = {name: float(unit) for name, unit in unit_of.items()}
+    given = read_priors(priors, parameters)
+    scaled = {name: (centre / unit_of[name], spread) for name, (centre, spread) in given.items()}
+    estimates, covariance, log_likelihood, diagnosis = fit_parameters(
+        evaluate, parameters, starts, more_starts=more_starts, priors=scaled
+    )
+    estimates = estimates * np.array(list(unit_of.values()))
     return Fit(
-        **{
-            **fields,
-            "model": kind.from_json(json.dumps(model)),
-            "names": tuple(fields["names"]),
-            "estimates": np.array(fields["estimates"], dtype=np.float64),
-            "search_covariance": np.array(_null_to_infinite(fields["search_covariance"]), dtype=np.float64),
-            "positive": np.array(fields["positive"], dtype=bool),
-            "diagnosis": Diagnosis(**{**diagnosis, **lists}),
-            "priors": {name: (median, spread) for name, (median, spread) in fields["priors"].items()},
-        }
+        model=make(*estimates.tolist()),
+        log_likelihood=log_likelihood,
+        n_customers=n_customers,
+        names=parameters.names,
+        estimates=estimates,
+        search_covariance=covariance,
+        positive=parameters.positive,
+        diagnosis=diagnosis,
+        priors=given,
     )
 
 
@@ -359,19 +357,18 @@ def fit_parameters(
     starts: Sequence[Floats],
     *,
     more_starts: Sequence[Floats] = (),
-    priors: Mapping[str, tuple[float, float]] | None = None,
-) -> tuple[Floats, Floats, float, Diagnosis, dict[str, tuple[float, float]]]:
-    """Maximise a log-likelihood, with priors if given.
+    priors: Mapping[str, tuple[float, float]],
+) -> tuple[Floats, Floats, float, Diagnosis]:
+    """Maximise a log-likelihood with checked priors.
 
     `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean
     or a standard error is wide.
-    Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior, the
-    diagnosis and the checked priors.
+    Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior and the
+    diagnosis.
     """
-    checked = read_priors(priors, parameters)
-    location = np.array([checked[name][0] if name in checked else 0.0 for name in parameters.names])
+    location = np.array([priors[name][0] if name in priors else 0.0 for name in parameters.names])
     location[parameters.positive] = np.log(np.where(location > 0, location, 1.0))[parameters.positive]
-    precision = np.array([checked[name][1] ** -2.0 if name in checked else 0.0 for name in parameters.names])
+    precision = np.array([priors[name][1] ** -2.0 if name in priors else 0.0 for name in parameters.names])
 
     def with_prior(theta: Floats) -> Evaluation:
         plain = evaluate(theta)
@@ -396,7 +393,7 @@ def fit_parameters(
         raise ConvergenceError("no start of the search has a finite likelihood", parameters.natural(best.theta))
     away = best.theta - location
     log_likelihood = best.at.value + 0.5 * float(precision @ away**2)
-    return parameters.natural(best.theta), covariance, log_likelihood, diagnosis, checked
+    return parameters.natural(best.theta), covariance, log_likelihood, diagnosis
 
 
 def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRatioTest:
@@ -415,7 +412,7 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     Raises
     ------
     InputError
-        If the fits are not nested, have priors, are not of the same number of customers, or the larger one is less
+        If the fits are not nested, have priors, or differ in the number of customers, or if the larger fit is less
         likely.
 
     Notes
@@ -438,7 +435,7 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
             raise InputError(name, "a Fit", type(fit).__name__)
     kinds = type(smaller.model).__name__, type(larger.model).__name__
     unit = getattr(smaller.model, "time_unit", None), getattr(larger.model, "time_unit", None)
-    nested = (kinds[0] == kinds[1] or kinds == _NESTED) and unit[0] == unit[1]
+    nested = kinds[1] in (kinds[0], *getattr(smaller.model, "_nested_in", ())) and unit[0] == unit[1]
     if not (nested and set(smaller.names) < set(larger.names)):
         rule = f"nested in the larger fit: a {kinds[1]} of fewer parameters in the same time unit"
         raise InputError("smaller", rule, f"{kinds[0]} with {', '.join(smaller.names)}")

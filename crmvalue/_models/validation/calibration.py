@@ -5,33 +5,33 @@ Everything returns its numbers. To choose among models see :mod:`crmvalue._model
 
 from __future__ import annotations
 
-import math
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
-    as_column,
     as_day,
     as_day_column,
     as_flag,
     as_text,
     as_whole_number,
-    read_json,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import counts_of, floats_of, number_of, to_json_text
-from crmvalue._core.values import array_field, checked_field, count_field, stay_frozen
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, count_field, number_column, stay_frozen
 from crmvalue._models.shared.common import check_history
+from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 
 if TYPE_CHECKING:
-    from crmvalue.purchases import PurchaseHistory, TimeUnit
-    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.purchase_model import ContinuousModel
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
     "FrequencyCalibration",
@@ -42,22 +42,20 @@ __all__ = [
     "spend_independence",
 ]
 
-_STRONG = 0.2  # a weaker correlation hardly moves expected spend, however significant it is in a large base
-_LEVEL = 0.05
+_STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
+_SIGNIFICANT = 0.05
 
 
-class PurchaseModel(Protocol):
-    """What a purchase model has to offer here."""
+def _number(name: str, *, low: float, high: float) -> Any:
+    """Field for a number in a range, of any size a float may have."""
 
-    @property
-    def time_unit(self) -> TimeUnit:
-        """Unit of its times."""
+    def convert(value: Any) -> float:
+        number = float(value)
+        if not low <= number <= high:
+            raise InputError(name, f"in [{low:g}, {high:g}]", number)
+        return number
 
-    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
-        """Purchases within the horizon."""
-
-    def expected_purchases_new(self, horizon: ArrayLike) -> FloatOrArray:
-        """Repeat purchases of a new customer."""
+    return attrs.field(converter=convert)
 
 
 @stay_frozen
@@ -68,7 +66,7 @@ class FrequencyCalibration:
     Parameters
     ----------
     frequency : ndarray of int
-        Repeat purchases of each group, shape (groups,); the last group has so many or more.
+        Repeat purchases of each group, shape (groups,); the last group has this many or more.
     n_customers : ndarray of int
         Customers in each group.
     actual, expected : ndarray
@@ -86,9 +84,13 @@ class FrequencyCalibration:
     actual: Floats = array_field()
     expected: Floats = array_field()
 
+    def __attrs_post_init__(self) -> None:
+        columns = {name: getattr(self, name) for name in ("frequency", "n_customers", "actual", "expected")}
+        require_same_length(**columns)
+
     def to_json(self) -> str:
-        """Write the groups as JSON text, a mean of nobody as null; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        """Write the groups as JSON text, where the mean of an empty group is null; :meth:`from_json` reads it back."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> FrequencyCalibration:
@@ -102,7 +104,7 @@ class FrequencyCalibration:
         >>> FrequencyCalibration.from_json(groups.to_json()) == groups
         True
         """
-        return read_json(text, _groups_from_fields)
+        return from_json(cls, text)
 
 
 @stay_frozen
@@ -133,14 +135,18 @@ class PurchaseTracking:
     """
 
     end: Dates = array_field()
-    actual: Floats = array_field()
-    expected: Floats = array_field()
-    cumulative_actual: Floats = array_field()
-    cumulative_expected: Floats = array_field()
+    actual: Floats = number_column("actual")
+    expected: Floats = number_column("expected")
+    cumulative_actual: Floats = number_column("cumulative_actual")
+    cumulative_expected: Floats = number_column("cumulative_expected")
+
+    def __attrs_post_init__(self) -> None:
+        names = ("end", "actual", "expected", "cumulative_actual", "cumulative_expected")
+        require_same_length(**{name: getattr(self, name) for name in names})
 
     def to_json(self) -> str:
         """Write the periods as JSON text; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> PurchaseTracking:
@@ -153,7 +159,7 @@ class PurchaseTracking:
         >>> PurchaseTracking.from_json(tracking.to_json()) == tracking
         True
         """
-        return read_json(text, _tracking_from_fields)
+        return from_json(cls, text)
 
 
 @attrs.frozen(kw_only=True)
@@ -169,25 +175,25 @@ class SpendIndependence:
     p_value : float
         Probability of a correlation at least as far from 0 where there is none.
     holds : bool
-        Whether the independence that spend models assume may be taken for granted.
-    sentence : str
+        Whether spend and frequency are independent enough for spend models.
+    conclusion : str
         The finding in words.
 
     Examples
     --------
-    >>> SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, sentence="Weak.").holds
+    >>> SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, conclusion="Weak.").holds
     True
     """
 
     n_customers: int = count_field("n_customers")
-    correlation: float
-    p_value: float
+    correlation: float = _number("correlation", low=-1.0, high=1.0)
+    p_value: float = _number("p_value", low=0.0, high=1.0)
     holds: bool = checked_field("holds", as_flag)
-    sentence: str = checked_field("sentence", as_text)
+    conclusion: str = checked_field("conclusion", as_text)
 
     def to_json(self) -> str:
         """Write the finding as JSON text; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> SpendIndependence:
@@ -195,24 +201,26 @@ class SpendIndependence:
 
         Examples
         --------
-        >>> found = SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, sentence="Weak.")
+        >>> found = SpendIndependence(n_customers=946, correlation=0.11, p_value=0.001, holds=True, conclusion="Weak.")
         >>> SpendIndependence.from_json(found.to_json()) == found
         True
         """
-        return read_json(text, _finding_from_fields)
+        return from_json(cls, text)
 
 
-def calibration_by_frequency(split: PurchaseSplit, model: PurchaseModel, *, most: int = 7) -> FrequencyCalibration:
+def calibration_by_frequency(
+    split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, most: int = 7
+) -> FrequencyCalibration:
     """Compare actual with expected purchases in the holdout, by repeat purchases in the calibration.
 
     Parameters
     ----------
     split : PurchaseSplit
         Calibration and holdout.
-    model : BgNbd, MbgNbd or ParetoNbd
-        Purchase model in the time unit of the split.
+    model : BgNbd, MbgNbd, ParetoNbd or Fit
+        Purchase model in the time unit of the split, or the fit of one.
     most : int, optional
-        Customers with at least so many repeat purchases make the last group, from 1 to 10,000.
+        Customers with at least this many repeat purchases make the last group, from 1 to 10,000.
 
     Returns
     -------
@@ -243,10 +251,10 @@ def calibration_by_frequency(split: PurchaseSplit, model: PurchaseModel, *, most
     """
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
-    _require_model(model)
+    known = as_purchase_model("model", model)
     last = as_whole_number("most", most, low=1, high=10_000)
-    history = check_history(split.calibration, model.time_unit)
-    expected = model.expected_purchases(history, horizon=split.holdout_length)
+    history = check_history(split.calibration, known.time_unit)
+    expected = known.expected_purchases(history, horizon=split.holdout_length)
     group = np.minimum(history.frequency, last).astype(np.int64)
     count = np.bincount(group, minlength=last + 1)
     means = []
@@ -259,15 +267,15 @@ def calibration_by_frequency(split: PurchaseSplit, model: PurchaseModel, *, most
 def purchase_tracking(
     customer: ArrayLike,
     date: ArrayLike,
-    model: PurchaseModel,
+    model: ContinuousModel | Fit[Any],
     *,
     as_of: ArrayLike | None = None,
     period_days: int = 7,
 ) -> PurchaseTracking:
     """Track actual against expected repeat purchases of a whole base over time.
 
-    Each customer enters with the first purchase and is then expected to buy like any new customer of the model, which
-    nothing later corrects: so the tracking checks the model, not its predictions for known customers.
+    Each customer enters with the first purchase and is then expected to buy like any new customer of the model. Later
+    purchases do not change this. So the tracking checks the model, not its predictions for known customers.
 
     Parameters
     ----------
@@ -275,8 +283,8 @@ def purchase_tracking(
         Customer of each row, whole numbers or text, shape (rows,).
     date : array_like
         Date of each row; several purchases of a customer on a day are one.
-    model : BgNbd, MbgNbd or ParetoNbd
-        Purchase model.
+    model : BgNbd, MbgNbd, ParetoNbd or Fit
+        Purchase model, or the fit of one.
     as_of : date, optional
         Last day of observation; later rows are left out. By default the last date of the log.
     period_days : int, optional
@@ -303,10 +311,10 @@ def purchase_tracking(
     >>> tracking.end[38], tracking.cumulative_actual[38]
     (np.datetime64('1997-09-30'), np.float64(2457.0))
     """
-    _require_model(model)
-    if getattr(model, "purchase_effects", ()) or getattr(model, "dropout_effects", ()):
-        rule = "a model without effects of covariates: the log does not say whose first purchase had which"
-        raise InputError("model", rule, type(model).__name__, hint="for_covariates gives that of one profile")
+    known = as_purchase_model("model", model)
+    if known.purchase_effects or known.dropout_effects:
+        rule = "a model without effects of covariates, since the log does not say who had which"
+        raise InputError("model", rule, type(known).__name__, hint="`for_covariates` gives the model of one profile")
     days = as_day_column("date", date)
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
@@ -325,7 +333,7 @@ def purchase_tracking(
     first = np.concatenate([[True], np.diff(order // span) > 0])
     entered = np.bincount(day[first], minlength=span)
     repeated = np.bincount(day[~first], minlength=span)
-    curve = np.asarray(model.expected_purchases_new(np.arange(span) / DAYS_PER_UNIT[model.time_unit]))
+    curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
     ends = np.arange(length - 1, span, length)
     arrivals = np.flatnonzero(entered)
     expected = np.array(
@@ -342,9 +350,9 @@ def purchase_tracking(
 
 
 def spend_independence(history: PurchaseHistory) -> SpendIndependence:
-    """Check that those who buy often do not spend more, or less, on a purchase.
+    """Check that frequent buyers do not spend more, or less, on a purchase.
 
-    Spend models such as gamma-gamma assume it; the value of frequent buyers is wrong where it does not hold.
+    Spend models such as gamma-gamma assume this. If it does not hold, they misjudge the value of frequent buyers.
 
     Parameters
     ----------
@@ -355,8 +363,8 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     -------
     SpendIndependence
         Correlation among the customers with a repeat purchase, its p-value, and the finding in words. The assumption
-        is taken for broken where the correlation is beyond 0.2 either way and the p-value below 0.05; where all
-        frequencies or all spends are equal, nothing depends on anything and the correlation is 0.
+        is broken if the correlation is above 0.2 or below -0.2 and the p-value is below 0.05. If all frequencies or
+        all spends are equal, the correlation is 0.
 
     Raises
     ------
@@ -395,46 +403,20 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     if np.ptp(x) > 0 and np.ptp(y) > 1e-12 * y.max():  # less is rounding
         found = pearsonr(x, y / y.max())
         correlation, p_value = float(found.statistic), float(found.pvalue)
-    broken = abs(correlation) > _STRONG and p_value < _LEVEL
-    sentence = _sentence(correlation, p_value, n, broken=broken)
+    broken = abs(correlation) > _STRONG and p_value < _SIGNIFICANT
+    conclusion = _conclusion(correlation, p_value, n, broken=broken)
     if broken:
-        warnings.warn(DataWarning(sentence, n), stacklevel=2)
+        warnings.warn(DataWarning(conclusion, n), stacklevel=2)
     return SpendIndependence(
-        n_customers=n, correlation=correlation, p_value=p_value, holds=not broken, sentence=sentence
+        n_customers=n, correlation=correlation, p_value=p_value, holds=not broken, conclusion=conclusion
     )
 
 
-def _sentence(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
+def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
     numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {n} customers with a repeat purchase)"
     more = "more" if correlation > 0 else "less"
     if broken:
         return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."
-    if p_value < _LEVEL:
+    if p_value < _SIGNIFICANT:
         return f"Frequent buyers spend a little {more} on a purchase {numbers}: too little to matter."
     return f"Spend does not depend on frequency as far as the data show {numbers}."
-
-
-def _require_model(model: object) -> None:
-    methods = (getattr(model, name, None) for name in ("expected_purchases", "expected_purchases_new"))
-    if not all(callable(method) for method in methods) or not hasattr(model, "time_unit"):
-        raise InputError("model", "a purchase model", type(model).__name__, hint="of a fit give `fit.model`")
-
-
-def _groups_from_fields(fields: dict[str, Any]) -> FrequencyCalibration:
-    columns = {name: counts_of(name, fields.pop(name)) for name in ("frequency", "n_customers")}
-    columns |= {name: floats_of(fields.pop(name), null=math.nan) for name in ("actual", "expected")}
-    require_same_length(**columns)
-    return FrequencyCalibration(**columns, **fields)
-
-
-def _tracking_from_fields(fields: dict[str, Any]) -> PurchaseTracking:
-    columns: dict[str, Any] = {"end": as_day_column("end", fields.pop("end"))}
-    for name in ("actual", "expected", "cumulative_actual", "cumulative_expected"):
-        columns[name] = as_column(name, fields.pop(name))
-    require_same_length(**columns)
-    return PurchaseTracking(**columns, **fields)
-
-
-def _finding_from_fields(fields: dict[str, Any]) -> SpendIndependence:
-    correlation, p_value = (number_of(fields.pop(name)) for name in ("correlation", "p_value"))
-    return SpendIndependence(correlation=correlation, p_value=p_value, **fields)

@@ -1,27 +1,30 @@
-"""Which model foretells best: likelihood, information criterion and error on the holdout, beside naive rules.
+"""Which model predicts best: likelihood, information criterion and error on the holdout, beside naive rules.
 
-A model earns its place only if it beats "the same rate as before" and "churned after a gap" on purchases it has not
+A model is useful only if it beats "the same rate as before" and "churned after a gap" on purchases that it has not
 seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, as_text, read_json, require, require_same_length
-from crmvalue._core.json_legacy import number_of, to_json_text
+from crmvalue._core.checks import as_column, as_positive, as_text, require, require_same_length
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field, optional
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.fit import Fit
-from crmvalue._models.values.gamma_gamma import GammaGamma
+from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
@@ -39,15 +42,15 @@ class HoldoutError:
     Parameters
     ----------
     bias : float
-        (foretold total - actual total) / actual total; infinite where nothing happened and something was foretold.
+        (foretold total - actual total) / actual total; infinite if the actual total is 0 and the foretold one is not.
     mean_absolute_error : float
         Mean distance of foretold and actual over the customers, in the unit of what was foretold.
     best_decile_found : float
-        Share of the actual best tenth of the customers that stands in the foretold best tenth, in [0, 1]; customers
-        tied at the edge count in proportion, so that with ties even a perfect forecast stays below 1.
+        Share of the actual best tenth of the customers that is in the foretold best tenth, in [0, 1]. Customers tied at
+        the edge count in proportion, so with ties even a perfect forecast stays below 1.
     gini : float
-        Gini coefficient of the actual along the foretold order over that along its own: 1 for the right order, about
-        0 for a random one.
+        Gini coefficient of the actual values in the foretold order, over that in their own order: 1 for the right
+        order, about 0 for a random one.
 
     Examples
     --------
@@ -61,8 +64,8 @@ class HoldoutError:
     gini: float
 
     def to_json(self) -> str:
-        """Write the errors as JSON text, an infinite bias as null; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        """Write the errors as JSON text; :meth:`from_json` reads it back."""
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> HoldoutError:
@@ -74,7 +77,17 @@ class HoldoutError:
         >>> HoldoutError.from_json(error.to_json()) == error
         True
         """
-        return read_json(text, _error_from_fields)
+        return from_json(cls, text)
+
+
+def _as_error(name: str, value: object) -> HoldoutError:
+    if not isinstance(value, HoldoutError):
+        raise InputError(name, "a HoldoutError", value)
+    return value
+
+
+def _as_texts(name: str, value: Sequence[str]) -> tuple[str, ...]:
+    return tuple(as_text(name, text) for text in value)
 
 
 @attrs.frozen(kw_only=True)
@@ -90,7 +103,7 @@ class ModelScore:
     purchases : HoldoutError
         Error of the foretold number of purchases.
     spend : HoldoutError or None
-        Error of the foretold money; None where nothing is known of money.
+        Error of the foretold money; None if no money is known.
     warnings : tuple of str
         What the diagnosis of the fit says.
 
@@ -101,16 +114,16 @@ class ModelScore:
     ()
     """
 
-    name: str
+    name: str = checked_field("name", as_text)
     log_likelihood: float | None
     aic: float | None
-    purchases: HoldoutError
-    spend: HoldoutError | None
-    warnings: tuple[str, ...] = ()
+    purchases: HoldoutError = checked_field("purchases", _as_error)
+    spend: HoldoutError | None = checked_field("spend", optional(_as_error))
+    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
 
     def to_json(self) -> str:
         """Write the score as JSON text; :meth:`from_json` reads it back."""
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> ModelScore:
@@ -123,7 +136,7 @@ class ModelScore:
         >>> ModelScore.from_json(score.to_json()) == score
         True
         """
-        return read_json(text, _score_from_fields)
+        return from_json(cls, text, HoldoutError)
 
 
 def compare_models(
@@ -142,17 +155,17 @@ def compare_models(
     fits : mapping of str to Fit
         Fitted purchase models by name.
     spend_model : GammaGamma or Fit, optional
-        Spend of one purchase; with it, the money that the models foretell is scored too.
+        Spend of one purchase. With it, the foretold money is scored too.
     gap : float, optional
-        Silence after which the naive rule takes a customer for lost [time unit of the split], > 0; by default three
-        times the mean time between purchases.
+        Time without a purchase after which the naive rule counts a customer as lost [time unit of the split], > 0; by
+        default three times the mean time between purchases.
 
     Returns
     -------
     tuple of ModelScore
         The models in the order given, then the two rules: "same rate as before" (repeat purchases over age) and
-        "churned after a gap" (the same, but nothing from those silent for longer than the gap). Both rules give
-        each customer his mean spend so far.
+        "churned after a gap" (the same, but 0 for customers without a purchase for longer than the gap). Both
+        rules expect each customer to spend their mean spend so far.
 
     Raises
     ------
@@ -176,9 +189,7 @@ def compare_models(
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
     _check_fits(fits)
-    spending = spend_model.model if isinstance(spend_model, Fit) else spend_model
-    if spending is not None and not isinstance(spending, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
+    spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
     silence = _default_gap(history) if gap is None else as_positive("gap", gap)
     spend = None if spending is None else spending.expected_spend(history)
@@ -231,7 +242,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     Notes
     -----
     The best tenth of n customers are n / 10 of them, at least one; customers tied at its edge share what is left of
-    it. Where all actual values are equal no order is right or wrong, and the Gini coefficient is 0.
+    it. If all actual values are equal, no order is better than another, and the Gini coefficient is 0.
 
     Examples
     --------
@@ -293,21 +304,3 @@ def _gini_along(actual: Floats, order: Floats) -> float:
     _, place, ties = np.unique(order, return_inverse=True, return_counts=True)
     rank = (np.cumsum(ties) - 0.5 * (ties - 1))[place]
     return float(((2.0 * rank - n - 1.0) * actual).sum() / (n * total))
-
-
-def _error_from_fields(fields: dict[str, Any]) -> HoldoutError:
-    bias = number_of(fields.pop("bias"), null=math.inf)
-    return HoldoutError(bias=bias, **{name: number_of(value) for name, value in fields.items()})
-
-
-def _score_from_fields(fields: dict[str, Any]) -> ModelScore:
-    spend = fields.pop("spend")
-    likelihood = {name: fields.pop(name) for name in ("log_likelihood", "aic")}
-    return ModelScore(
-        name=as_text("name", fields.pop("name")),
-        purchases=_error_from_fields(fields.pop("purchases")),
-        spend=None if spend is None else _error_from_fields(spend),
-        warnings=tuple(as_text("warnings", message) for message in fields.pop("warnings")),
-        **{name: None if value is None else number_of(value) for name, value in likelihood.items()},
-        **fields,
-    )

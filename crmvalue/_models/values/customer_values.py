@@ -1,82 +1,60 @@
 """One table for all customers: alive, purchases, spend and lifetime value (CLV).
 
-Made of a purchase model, a spend model and a horizon. For the models see their own modules; for values of averages
-without any model :mod:`crmvalue.ltv`.
+They follow from a purchase model, a spend model and a horizon. For values of averages, without any model, see
+:mod:`crmvalue.ltv`.
 """
 
 from __future__ import annotations
 
 import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import (
-    as_day,
-    as_fraction,
-    as_positive,
-    as_whole_number,
-    read_json,
-    require_same_length,
-)
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_same_length
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.json_legacy import floats_of, to_json_text
-from crmvalue._core.keys import distinct_keys, row_keys
-from crmvalue._core.values import array_field, checked_field, number_column, read_only, stay_frozen
-from crmvalue._models.shared.common import check_history, covariate_columns, take, time_unit_field
-from crmvalue._models.shared.fit import Fit
-from crmvalue._models.values.gamma_gamma import GammaGamma
-from crmvalue._models.values.outcomes import Terms, discounted_time_alive
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, read_only, stay_frozen
+from crmvalue._models.shared.common import alike, check_history, time_unit_field
+from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.values.outcomes import Terms, time_rule
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.purchase_model import ContinuousModel
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, TimeUnit
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import Floats
 
 __all__ = ["CustomerValues", "customer_values"]
 
 
-class PurchaseModel(Protocol):
-    """What a purchase model has to offer here."""
-
-    time_unit: TimeUnit
-
-    def prob_alive(self, history: PurchaseHistory, *, at: ArrayLike = 0.0) -> Floats:
-        """Probability to be alive."""
-
-    def expected_purchases(self, history: PurchaseHistory, *, horizon: ArrayLike) -> Floats:
-        """Purchases within the horizon."""
-
-    def discounted_expected_purchases(
-        self, history: PurchaseHistory, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
-    ) -> Floats:
-        """Discounted purchases."""
-
-
-def _as_horizon_or_life(name: str, value: ArrayLike | None) -> float | None:
-    return None if value is None else as_positive(name, value)
-
-
-def _as_optional_day(name: str, value: ArrayLike | None) -> np.datetime64 | None:
-    return None if value is None else as_day(name, value)
+def _as_customers(value: Any) -> npt.NDArray[Any] | None:
+    """Take identifiers; of a list, as JSON has it, numpy would make floats of large numbers."""
+    if value is None or isinstance(value, np.ndarray):
+        return value if value is None else read_only(value)
+    distinct, code = encode_customers("customer", np.array(value, dtype=object))
+    return read_only(hand_over(distinct[code]))
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CustomerValues:
-    """One element per customer, in the order of the history.
+    """Value of each customer and what it is made of, in the order of the history.
 
     Parameters
     ----------
     customer : ndarray or None
         Identifiers of the history.
     prob_alive : ndarray
-        Probability to be still a customer at the end of observation.
+        Probability to be alive at the end of observation.
     expected_purchases : ndarray or None
         Within the horizon, undiscounted; None for life.
     expected_spend : ndarray
@@ -96,7 +74,7 @@ class CustomerValues:
     as_of : datetime64[D] or None
         End of observation of the history.
     intervals : ValueIntervals or None
-        How sure the values are, where a level was asked for.
+        Uncertainty of the values, if a level was given.
 
     Examples
     --------
@@ -115,17 +93,17 @@ class CustomerValues:
     6.0
     """
 
-    customer: npt.NDArray[Any] | None = array_field(attrs.converters.optional(read_only), default=None)
+    customer: npt.NDArray[Any] | None = array_field(_as_customers, default=None)
     prob_alive: Floats = number_column("prob_alive")
     expected_purchases: Floats | None = number_column("expected_purchases", default=None)
     expected_spend: Floats = number_column("expected_spend")
     clv: Floats = number_column("clv")
-    horizon: float | None = checked_field("horizon", _as_horizon_or_life)
+    horizon: float | None = checked_field("horizon", optional(as_positive))
     discount_rate: float = checked_field("discount_rate", partial(as_positive, zero=True))
     margin: float = checked_field("margin", partial(as_fraction, closed=True))
     service_cost: float = checked_field("service_cost", partial(as_positive, zero=True))
     time_unit: TimeUnit = time_unit_field()
-    as_of: np.datetime64 | None = checked_field("as_of", _as_optional_day, default=None, eq=str)
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = None
 
     def __len__(self) -> int:
@@ -148,7 +126,7 @@ class CustomerValues:
         return present if self.intervals is None else present | self.intervals.to_columns()
 
     def to_json(self) -> str:
-        """Write all columns and terms as JSON text; null stands for an infinite end of an interval.
+        """Write all columns and terms as JSON text.
 
         Returns
         -------
@@ -163,7 +141,7 @@ class CustomerValues:
         >>> CustomerValues.from_json(values.to_json()) == values
         True
         """
-        return to_json_text(self)
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str) -> CustomerValues:
@@ -184,12 +162,12 @@ class CustomerValues:
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return read_json(text, _values_from_fields)
+        return from_json(cls, text, ValueIntervals)
 
 
 def customer_values(
     history: PurchaseHistory,
-    purchase_model: PurchaseModel | Fit[Any],
+    purchase_model: ContinuousModel | Fit[Any],
     spend_model: GammaGamma | Fit[GammaGamma],
     *,
     horizon: float | None,
@@ -202,7 +180,7 @@ def customer_values(
 ) -> CustomerValues:
     r"""Value each customer over a horizon, or for life.
 
-    Basis: gross margin net of the cost of serving, before acquisition cost (which is spent).
+    Basis: margin after the cost of serving. Acquisition cost is not subtracted, since it is already spent.
 
     Parameters
     ----------
@@ -222,8 +200,8 @@ def customer_values(
     service_cost : float, optional
         Cost of serving a customer while alive [money per time unit], >= 0.
     level : float, optional
-        Ask for intervals that hold with this probability, in (0, 1). Both models must then be fits to this history,
-        and trustworthy ones. The columns are the same with and without.
+        Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
+        this history. The other columns are the same with and without.
     n_draws : int, optional
         Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level).
     rng : numpy.random.Generator, optional
@@ -232,8 +210,8 @@ def customer_values(
     Returns
     -------
     CustomerValues
-        One element per customer; with `level` its `intervals` are two kinds: what the data leave open about the
-        expected value, and where the money that a customer really brings will lie.
+        One element per customer. With `level` there are `intervals` of two kinds: for the expected value, given what
+        the data say about the parameters, and for the money that a customer will really bring.
 
     Raises
     ------
@@ -244,8 +222,8 @@ def customer_values(
     Warns
     -----
     DataWarning
-        With `level`, if the draws of the parameters are worth less than a tenth of their number (`effective_share`):
-        then the ends of the intervals are rough.
+        With `level`, if the effective number of draws of the parameters is below a tenth of their number
+        (`effective_share`). The ends of the intervals are then rough.
 
     Notes
     -----
@@ -256,16 +234,20 @@ def customer_values(
     to a relative error below 1e-7.
 
     Intervals of the expected value are weighted quantiles over draws of :func:`draw_posterior` from both fits. A draw
-    of the spend model with p x + q <= 1 gives a customer with x repeat purchases no finite mean: his value is infinite
-    in that draw, and so may be the upper end. Intervals of the outcome are quantiles of simulated futures at the fitted
-    parameters, which leave the parameters' own uncertainty out; a sum of over 4,096 discounted purchases in one
-    future is drawn as a gamma variate of the same mean and variance. With 200 draws an end at 95 % still moves by about
-    a fifth of a standard deviation from one `rng` to another. The cost grows with `n_draws` times the distinct pairs
-    of frequency and age: little where ages are whole days, much where covariates make each customer one of his own.
+    of the spend model with p x + q <= 1 gives a customer with x repeat purchases no finite mean. Their value is
+    infinite in that draw, and so may be the upper end.
+
+    Intervals of the outcome are quantiles of simulated futures at the fitted parameters. They leave out the uncertainty
+    of the parameters. A sum of over 4,096 discounted purchases in one future is drawn as a gamma variate of the same
+    mean and variance.
+
+    With 200 draws an end at 95 % still moves by about a fifth of a standard deviation from one `rng` to another. The
+    cost grows with `n_draws` times the number of distinct pairs of frequency and age. It is low if ages are whole days,
+    and high if covariates make every customer distinct.
 
     Examples
     --------
-    >>> from crmvalue.models import BgNbd
+    >>> from crmvalue.models import BgNbd, GammaGamma
     >>> from crmvalue.purchases import PurchaseHistory
     >>> history = PurchaseHistory.from_columns(
     ...     frequency=[2, 0], recency=[30.43, 0], age=[38.86, 38.86], mean_repeat_spend=[22.35, 0], time_unit="week"
@@ -276,66 +258,61 @@ def customer_values(
     >>> values.clv.round(2)
     array([11.53,  2.66])
     """
-    purchases, spending = _models_of(purchase_model, spend_model)
+    purchases = as_purchase_model("purchase_model", purchase_model)
+    spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
-    length = _as_horizon_or_life("horizon", horizon)
-    share = as_fraction("margin", margin, closed=True)
-    rate = as_positive("discount_rate", discount_rate, zero=True)
-    cost = as_positive("service_cost", service_cost, zero=True)
-    if length is None and rate == 0.0:
-        raise InputError("discount_rate", "above 0 for a value for life", rate, hint="or give a horizon")
+    terms = Terms(
+        horizon=optional(as_positive)("horizon", horizon),
+        margin=as_fraction("margin", margin, closed=True),
+        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
+        service_cost=as_positive("service_cost", service_cost, zero=True),
+    )
+    if terms.horizon is None and terms.discount_rate == 0.0:
+        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
     as_whole_number("n_draws", n_draws, low=1)
     spend = spending.expected_spend(history)
-    first, place, _ = distinct_keys(
-        row_keys(history.frequency, history.recency, history.age, *covariate_columns(history))
-    )
-    rows = take(history, first)  # customers who bought alike are computed once
-    value = share * spend * purchases.discounted_expected_purchases(rows, discount_rate=rate, horizon=length)[place]
-    if cost > 0.0:
-        value -= cost * discounted_time_alive(rows, purchases, rate, length)[place]
+    customers = alike(history)
+    expected = _expect(customers.rows, purchases, terms)
+    alive, bought, discounted, time = np.stack(expected)[:, customers.place]
     intervals = None
     if level is not None:
-        terms = Terms(length, rate, share, cost)
-        intervals = value_intervals(history, purchase_model, spend_model, terms, level=level, n_draws=n_draws, rng=rng)
+        intervals = value_intervals(
+            history, customers, expected.alive, purchase_model, spend_model, terms,
+            level=level, n_draws=n_draws, rng=rng,
+        )  # fmt: skip
     return CustomerValues(
         customer=history.customer,
-        prob_alive=purchases.prob_alive(rows)[place],
-        expected_purchases=None if length is None else purchases.expected_purchases(rows, horizon=length)[place],
+        prob_alive=alive,
+        expected_purchases=None if terms.horizon is None else bought,
         expected_spend=spend,
-        clv=value,
-        horizon=length,
-        discount_rate=rate,
-        margin=share,
-        service_cost=cost,
+        clv=terms.margin * spend * discounted - terms.service_cost * time,
+        **terms._asdict(),
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
     )
 
 
-def _models_of(purchase_model: object, spend_model: object) -> tuple[PurchaseModel, GammaGamma]:
-    purchases, spending = (given.model if isinstance(given, Fit) else given for given in (purchase_model, spend_model))
-    methods = ("prob_alive", "expected_purchases", "discounted_expected_purchases")
-    if not (all(callable(getattr(purchases, name, None)) for name in methods) and hasattr(purchases, "time_unit")):
-        raise InputError("purchase_model", "a BgNbd, MbgNbd or ParetoNbd, or the fit of one", type(purchases).__name__)
-    if not isinstance(spending, GammaGamma):
-        raise InputError("spend_model", "a GammaGamma, or the fit of one", type(spending).__name__)
-    return cast("PurchaseModel", purchases), spending
+class _Expected(NamedTuple):
+    """What is expected of each row: to be alive, purchases, the same discounted, and the discounted time alive."""
+
+    alive: Floats
+    purchases: Floats
+    discounted: Floats
+    time: Floats
 
 
-def _values_from_fields(fields: dict[str, Any]) -> CustomerValues:
-    intervals = fields["intervals"]
-    if intervals is not None:
-        ends = ("clv_low", "clv_high", "outcome_low", "outcome_high", "total", "total_outcome")
-        intervals = ValueIntervals(
-            **{**intervals, **{name: floats_of(intervals[name], null=math.inf) for name in ends}}
-        )
-    return CustomerValues(**{**fields, "customer": _customers_of(fields["customer"]), "intervals": intervals})
-
-
-def _customers_of(values: list[Any] | None) -> Any:
-    """Read identifiers of customers."""
-    if values is None:
-        return None
-    distinct, code = encode_customers("customer", np.array(values, dtype=object))  # numpy makes floats of large numbers
-    return distinct[code]
+def _expect(rows: PurchaseHistory, model: ContinuousModel, terms: Terms) -> _Expected:
+    """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age."""
+    process = process_of(model, rows)
+    alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+    here, (x, age), place = process.distinct(rows.frequency, rows.age)
+    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
+    purchases = np.zeros(len(x)) if terms.horizon is None else here.purchases(x, age, ahead)
+    discounted = here.discounted(x, age, ahead, math.log1p(terms.discount_rate))
+    time = np.zeros(len(x))
+    if terms.service_cost > 0.0:
+        moments, weights = time_rule(rows.age, terms.discount_rate, terms.horizon)
+        for moment, weight in zip(moments.tolist(), weights.tolist(), strict=True):
+            time += weight * here.survival(x, age, np.broadcast_to(moment, x.shape))
+    return _Expected(alive, alive * purchases[place], alive * discounted[place], alive * time[place])

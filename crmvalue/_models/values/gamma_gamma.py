@@ -1,9 +1,11 @@
 """What customers spend per purchase: the gamma-gamma model.
 
-Each customer has a mean spend of his own; purchases scatter around it; the base has a spread of means. A customer with
-few purchases is judged mostly by the base, one with many by himself. Money is in the unit of the history's amounts.
+Each customer has a mean spend of their own, and purchases scatter around it. The estimate for a customer with few
+purchases rests mostly on the base, that for a customer with many on their own spend. Money is in the unit of the
+history's amounts.
 
-The spend is that of **repeat** purchases and must not depend on how often somebody buys; check that before use.
+The spend is that of **repeat** purchases. It must not depend on how often a customer buys: check this before use with
+:func:`crmvalue.models.spend_independence`.
 """
 
 from __future__ import annotations
@@ -14,24 +16,24 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require, require_choice
-from crmvalue._models.shared.common import as_rng, check_history, model_from_json, model_to_json
+from crmvalue._models.shared.common import as_rng, check_history, positive_field
 from crmvalue._models.shared.discrete import (
     log_beta_density,
     log_gamma_draws,
-    parameter,
 )
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_parameters, read_priors, register
+from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model, register
+from crmvalue._models.shared.model import Model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "fit_gamma_gamma"]
+__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -42,13 +44,13 @@ _MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1
 
 @register
 @attrs.frozen
-class GammaGamma:
+class GammaGamma(Model):
     r"""Spend per purchase, gamma within a customer and gamma between customers.
 
     Parameters
     ----------
     p : float
-        Shape of the spend of one purchase, > 0: the larger, the less a customer's purchases differ.
+        Shape of the spend of one purchase, > 0: the larger, the less the purchases of one customer differ.
     q : float
         Shape of the customers' rates, > 0: the larger, the less customers differ. Means are finite for q > 1 only.
     gamma : float
@@ -57,7 +59,7 @@ class GammaGamma:
     Notes
     -----
     Fader and Hardie, "The gamma-gamma model of monetary value" (2013): each purchase of a customer is gamma
-    distributed with shape p and rate :math:`\nu`, his :math:`\nu` gamma distributed with shape q and rate
+    distributed with shape p and rate :math:`\nu`; over customers :math:`\nu` is gamma distributed with shape q and rate
     :math:`\gamma`. The mean spend of the base is :math:`p\gamma/(q-1)`.
 
     Examples
@@ -67,12 +69,12 @@ class GammaGamma:
     35.22
     """
 
-    p: float = parameter("p")
-    q: float = parameter("q")
-    gamma: float = parameter("gamma")
+    p: float = positive_field("p")
+    q: float = positive_field("q")
+    gamma: float = positive_field("gamma")
 
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
-        """Log-density of each customer's mean repeat spend, given his number of repeat purchases.
+        """Log-density of each customer's mean repeat spend, given the number of repeat purchases.
 
         Parameters
         ----------
@@ -82,7 +84,7 @@ class GammaGamma:
         Returns
         -------
         ndarray
-            Log-density [1/money] per customer; 0 without a repeat purchase, where nothing was observed.
+            Log-density [1/money] per customer; 0 without a repeat purchase, since nothing was observed.
 
         Raises
         ------
@@ -106,7 +108,7 @@ class GammaGamma:
         return np.where(bought, density, 0.0)
 
     def expected_spend(self, history: PurchaseHistory) -> Floats:
-        """Foretell the spend per future purchase of each customer, given his past.
+        """Give the expected spend per future purchase of each customer, given their past.
 
         Parameters
         ----------
@@ -116,7 +118,8 @@ class GammaGamma:
         Returns
         -------
         ndarray
-            Money per purchase and customer: a mean of his own and the base's, weighted by what is known of him.
+            Money per purchase, one per customer: a weighted mean of the customer's spend and the base's. The more
+            purchases are known, the more the customer's own spend counts.
 
         Raises
         ------
@@ -141,7 +144,7 @@ class GammaGamma:
         return result
 
     def expected_spend_new(self) -> float:
-        """Foretell the spend per purchase of a customer of whom nothing is known.
+        """Give the expected spend per purchase of a new customer.
 
         Returns
         -------
@@ -197,54 +200,10 @@ class GammaGamma:
         log_mean = np.log(self.gamma) + total - rate - np.log(np.maximum(frequency, 1.0))
         return np.where(frequency > 0, np.exp(np.clip(log_mean, -230.0, 230.0)), np.nan)
 
-    def to_json(self) -> str:
-        """Write the parameters.
-
-        Returns
-        -------
-        str
-            A JSON object of the parameters and the name of the model.
-
-        Examples
-        --------
-        >>> model = GammaGamma(6.25, 3.74, 15.44)
-        >>> model.to_json()
-        '{"model": "GammaGamma", "p": 6.25, "q": 3.74, "gamma": 15.44}'
-        """
-        return model_to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str) -> GammaGamma:
-        """Read what :meth:`to_json` wrote, and check it.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        GammaGamma
-            The model.
-
-        Raises
-        ------
-        InputError
-            If the text is of another model or a parameter is outside its range.
-
-        Examples
-        --------
-        >>> model = GammaGamma(6.25, 3.74, 15.44)
-        >>> GammaGamma.from_json(model.to_json()) == model
-        True
-        """
-        model: GammaGamma = model_from_json(cls, text)
-        return model
-
     def _require_mean(self) -> None:
         if self.q <= 1:
             raise InputError(
-                "q", "> 1 for an expected spend: with so many big spenders the base has no finite mean", self.q,
+                "q", "> 1 for an expected spend: for q <= 1 the base has no finite mean", self.q,
                 hint="look for outliers in the spend, or fit with a prior on q",
             )  # fmt: skip
 
@@ -262,7 +221,8 @@ def fit_gamma_gamma(
     history : PurchaseHistory
         With `mean_repeat_spend`.
     zeros : {"raise", "drop"}, optional
-        Customers whose mean repeat spend is 0, which no gamma distribution gives: refused, or left out and counted.
+        What to do with customers whose mean repeat spend is 0, which no gamma distribution gives: raise, or leave them
+        out and count them.
     priors : dict of str to tuple of float, optional
         For `p`, `q`, `gamma`: median and standard deviation of the logarithm of a log-normal prior.
 
@@ -274,12 +234,12 @@ def fit_gamma_gamma(
     Raises
     ------
     InputError
-        If the history has no spend, a spend of 0 where that is refused, or no customer with a repeat purchase.
+        If the history has no spend, no customer with a repeat purchase, or a spend of 0 with `zeros="raise"`.
 
     Notes
     -----
-    The log-likelihood is that of the mean spend, as in Fader and Hardie (2013). Where every customer always spends the
-    same, or all spend alike, the likelihood grows without end in `p` or `q`; the diagnosis then says so.
+    The log-likelihood is that of the mean spend, as in Fader and Hardie (2013). If every customer always spends the
+    same, or all customers spend alike, the likelihood grows without end in `p` or `q`. The diagnosis then says so.
 
     Examples
     --------
@@ -305,31 +265,42 @@ def fit_gamma_gamma(
         raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
     x, m = frequency[used], spend[used]
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
-    names = Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool))
-    scaled = {
-        name: (median / unit if name == "gamma" else median, spread)
-        for name, (median, spread) in read_priors(priors, names).items()
-    }
     starts = [_START]
-    if len(x) >= _MANY:  # a part of the customers leads close to the answer of all
-        part = fit_parameters(_objective(x[::_THINNED], m[::_THINNED] / unit), names, starts, priors=scaled)
-        starts = [np.log(part[0])]
-    estimates, covariance, log_likelihood, diagnosis, checked = fit_parameters(
-        _objective(x, m / unit), names, starts, more_starts=_MORE_STARTS, priors=scaled
-    )
-    estimates = estimates * [1.0, 1.0, unit]
-    return Fit(
-        model=GammaGamma(*estimates.tolist()),
-        log_likelihood=log_likelihood - len(x) * np.log(unit),
+    if len(x) >= _MANY:  # the search on a part of the customers ends near that on all
+        part = _fit(x[::_THINNED], m[::_THINNED], unit, starts, (), priors)
+        starts = [np.log(part.estimates / [1.0, 1.0, unit])]
+    fit = _fit(x, m, unit, starts, _MORE_STARTS, priors)
+    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
+    return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
+
+
+def _fit(
+    x: Floats,
+    m: Floats,
+    unit: float,
+    starts: Sequence[Floats],
+    more_starts: Sequence[Floats],
+    priors: Mapping[str, tuple[float, float]] | None,
+) -> Fit[GammaGamma]:
+    """Search with money counted in a unit, in which the log-likelihood is left."""
+    return fit_model(
+        GammaGamma,
+        _objective(x, m / unit),
+        Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool)),
+        starts,
+        more_starts=more_starts,
+        priors=priors,
+        units=np.array([1.0, 1.0, unit]),
         n_customers=len(x),
-        names=names.names,
-        estimates=estimates,
-        search_covariance=covariance,
-        positive=names.positive,
-        diagnosis=diagnosis,
-        priors={name: (prior[0] * unit if name == "gamma" else prior[0], prior[1]) for name, prior in checked.items()},
-        left_out={"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())},
     )
+
+
+def as_spend_model(name: str, given: object) -> GammaGamma:
+    """Take a model of spend, or the fit of one."""
+    model = given.model if isinstance(given, Fit) else given
+    if not isinstance(model, GammaGamma):
+        raise InputError(name, "a GammaGamma, or the fit of one", type(model).__name__)
+    return model
 
 
 def _spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

@@ -1,4 +1,4 @@
-"""What the data leave open about the parameters: draws from their posterior, weighed for what the normal misses."""
+"""Uncertainty of parameters: draws from a normal approximation of their posterior, with weights that correct it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number
 from crmvalue._core.values import array_field, stay_frozen
-from crmvalue._models.shared.common import as_rng, take
+from crmvalue._models.shared.common import Alike, alike, as_rng, check_history, take
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.purchase_model import ContinuousModel, process_of
 from crmvalue._models.values.gamma_gamma import GammaGamma
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.typing import Floats
 
-__all__ = ["Posterior", "draw_posterior"]
+__all__ = ["Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
 
 _MOST_DRAWS = 1_000_000
 _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
@@ -67,7 +70,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     Parameters
     ----------
     fit : Fit
-        A fit by maximum likelihood (then the prior is flat in the logarithms), or with priors.
+        A fit with priors, or by maximum likelihood, where the prior is flat in the logarithms.
     history : PurchaseHistory, OpportunityHistory or ContractHistory
         The data of that fit.
     n_draws : int, optional
@@ -78,8 +81,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     Returns
     -------
     Posterior
-        The draws and their weights; `effective_share` says how well the approximation holds: above about 0.5 it may be
-        used, far below it needs more data, priors, or another sampler.
+        The draws and their weights. Their `effective_share` says how good the approximation is. Above about 0.5 it may
+        be used; far below, get more data, give priors, or use another sampler.
 
     Raises
     ------
@@ -89,8 +92,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
 
     Notes
     -----
-    Draws are normal on the logarithms of positive parameters, with the covariance of the fit; each is weighed by the
-    true posterior density over the normal one. Tierney and Kadane (1986); Gelman et al., Bayesian Data Analysis,
+    Draws are normal on the logarithms of positive parameters, with the covariance of the fit. The weight of a draw is
+    the true posterior density over the normal one. Tierney and Kadane (1986); Gelman et al., Bayesian Data Analysis,
     section 10.4.
 
     Examples
@@ -110,44 +113,77 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     n = as_whole_number("n_draws", n_draws, low=1, high=_MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
-        raise InputError("fit", "one whose parameters are all determined", fit.diagnosis.messages, hint="give priors")
-    used = _used(fit, history)
-    found = _log_likelihood(fit, used, fit.estimates)
-    if not math.isclose(found, fit.log_likelihood, rel_tol=_SAME, abs_tol=_SAME):
+        raise InputError("fit", "a fit that determines all its parameters", fit.diagnosis.messages, hint="give priors")
+    total = _total_of(fit, history)
+    found = total(fit.estimates)
+    if not is_that_of(fit, found):
         rule = f"that of the fit, of {fit.n_customers} customers and log-likelihood {fit.log_likelihood:.6g}"
         raise InputError("history", rule, f"one of log-likelihood {found:.6g}")
+    return draw(fit, total, n, generator)
+
+
+def _total_of(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
+    """Log-likelihood of all customers as a function of the parameters of a fit."""
+    if isinstance(fit.model, ContinuousModel):
+        return total_of_alike(fit, alike(check_history(history, fit.model.time_unit)))
+    return total_of_rows(fit, _used(fit, history))
+
+
+def total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
+    """Log-likelihood of all customers of a history of which the fit uses all, as a function of its parameters."""
+    weight = getattr(history, "weight", 1.0)
+
+    def total(values: Floats) -> float:
+        model = with_estimates(fit.model, fit.names, values.tolist())
+        return float((model.log_likelihood(history) * weight).sum())
+
+    return total
+
+
+def total_of_alike(fit: Fit[Any], customers: Alike) -> Callable[[Floats], float]:
+    """Log-likelihood of all customers of a compressed history as a function of the parameters of a purchase model."""
+    rows, place = customers
+
+    def total(values: Floats) -> float:
+        process = process_of(with_estimates(fit.model, fit.names, values.tolist()), rows)
+        return float(process.log_likelihood(rows.frequency, rows.recency, rows.age)[place].sum())
+
+    return total
+
+
+def is_that_of(fit: Fit[Any], log_likelihood: float) -> bool:
+    """Whether data of this log-likelihood are those of the fit."""
+    return math.isclose(log_likelihood, fit.log_likelihood, rel_tol=_SAME, abs_tol=_SAME)
+
+
+def draw(fit: Fit[Any], total: Callable[[Floats], float], n: int, rng: np.random.Generator) -> Posterior:
+    """Draw n points around a determined fit, and weigh them by their log-likelihood."""
     centre = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
-    noise = generator.standard_normal((n, len(centre)))
+    noise = rng.standard_normal((n, len(centre)))
     draws = centre + noise @ np.linalg.cholesky(fit.search_covariance).T
     with np.errstate(over="ignore"):
         values = np.where(fit.positive, np.exp(np.where(fit.positive, draws, 0.0)), draws)
-    height = np.array([_log_posterior(fit, used, row) for row in values]) + 0.5 * np.sum(noise**2, axis=1)
+    height = np.array([_log_posterior(fit, total, row) for row in values]) + 0.5 * np.sum(noise**2, axis=1)
     weight = np.exp(height - height.max())
     return Posterior(names=fit.names, draws=values, weight=weight / weight.sum())
 
 
 def _used(fit: Fit[Any], history: Any) -> Any:
-    """Leave out those whom a fit of spend has left out."""
+    """Leave out the customers whom a fit of spend has left out."""
     spend = getattr(history, "mean_repeat_spend", None)
     if not isinstance(fit.model, GammaGamma) or spend is None:
         return history
     return take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))
 
 
-def _log_likelihood(fit: Fit[Any], history: Any, values: Floats) -> float:
-    per_customer = with_estimates(fit.model, fit.names, values.tolist()).log_likelihood(history)
-    weight = getattr(history, "weight", None)
-    return float(per_customer.sum() if weight is None else (per_customer * weight).sum())
-
-
-def _log_posterior(fit: Fit[Any], history: Any, values: Floats) -> float:
+def _log_posterior(fit: Fit[Any], total: Callable[[Floats], float], values: Floats) -> float:
     try:
-        total = _log_likelihood(fit, history, values)
+        height = total(values)
     except InputError:  # a draw so far away that it is no model
         return -math.inf
     named = dict(zip(fit.names, values.tolist(), strict=True))
     positive = dict(zip(fit.names, fit.positive.tolist(), strict=True))
     for name, (median, spread) in fit.priors.items():
         away = math.log(named[name] / median) if positive[name] else named[name] - median
-        total -= 0.5 * (away / spread) ** 2
-    return total
+        height -= 0.5 * (away / spread) ** 2
+    return height

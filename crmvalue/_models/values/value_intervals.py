@@ -1,4 +1,4 @@
-"""How sure the value of each customer is: what the parameters leave open, and apart from it what chance will do."""
+"""Uncertainty of the value of each customer: from the parameters, and separately from chance."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from crmvalue._core.values import checked_field, count_field, number_column, sta
 from crmvalue._models.shared.common import as_rng, covariate_columns, take
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
-from crmvalue._models.values.outcomes import Terms, draw_outcomes, time_rule
-from crmvalue._models.values.posterior import Posterior, draw_posterior
+from crmvalue._models.shared.purchase_model import process_of
+from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, time_rule
+from crmvalue._models.values.posterior import Posterior, draw, is_that_of, total_of_alike, total_of_rows
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
+    from crmvalue._models.shared.common import Alike
+    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
@@ -34,7 +37,6 @@ __all__ = ["ValueIntervals", "value_intervals"]
 _MOST_VALUES = 1 << 21  # of rows x draws held at a time
 _MOST_FUTURES = 1 << 19  # of customers x draws drawn at a time
 _POOR = 0.1  # an effective share below this is warned of
-_SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 _ROUNDING = 1e-9
 
 
@@ -58,17 +60,18 @@ class ValueIntervals:
     Parameters
     ----------
     level : float
-        Probability that an interval holds what it is of, in (0, 1).
+        Probability that an interval contains its true value, in (0, 1).
     n_draws : int
         Draws of the parameters, and futures of each customer, from which the intervals are read.
     clv_low, clv_high : ndarray
-        Uncertainty of the parameters: interval of the **expected** value of each customer [money]. Infinite where so
-        many draws of the spend model leave a customer without a finite mean (p x + q <= 1, x his repeat purchases).
+        Uncertainty of the parameters: interval of the **expected** value of each customer [money]. The upper end is
+        infinite if too many draws of the spend model give the customer no finite mean (p x + q <= 1 after x repeat
+        purchases).
     outcome_low, outcome_high : ndarray
-        Spread of outcomes, were the fitted parameters the true ones: where the money that a customer really brings
-        will lie [money]. Equal customers have equal ends.
+        Spread of outcomes at the fitted parameters: interval of the money that a customer will really bring [money].
+        Equal customers have equal ends.
     total : Interval
-        Of the sum over the base: uncertainty of the parameters, which hits all customers alike.
+        Of the sum over the base: uncertainty of the parameters, which is common to all customers.
     total_outcome : Interval
         Of the sum over the base: spread of outcomes, independent between customers.
     effective_share : float
@@ -112,7 +115,7 @@ class ValueIntervals:
 
 
 class _Equals(NamedTuple):
-    """Customers with equal rows: the distinct rows in ascending order, for each customer his, and how many share it."""
+    """Distinct rows of customers who bought and spent alike, the row of each customer, and how many share it."""
 
     rows: PurchaseHistory
     place: Integers
@@ -121,44 +124,75 @@ class _Equals(NamedTuple):
 
 def value_intervals(
     history: PurchaseHistory,
-    purchase_fit: object,
-    spend_fit: object,
+    customers: Alike,
+    alive: Floats,
+    purchase_fit: Any,
+    spend_fit: Any,
     terms: Terms,
     *,
     level: float,
     n_draws: int,
     rng: object,
 ) -> ValueIntervals:
-    """Intervals of the values of customers, from draws of the parameters and of the future."""
+    """Intervals of the values of customers, from draws of the parameters and of the future.
+
+    `customers` are those of the history without their spend, compressed; `alive` is the chance of each of these rows.
+    """
     coverage = as_fraction("level", level)
     least = math.ceil(2.0 / (1.0 - coverage) - _ROUNDING)  # one draw beyond each end
     n = as_whole_number("n_draws", n_draws, low=1)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)
-    purchase = _draw("purchase_model", purchase_fit, history, n, generator)
-    spend = _draw("spend_model", spend_fit, _with_spend(history), n, generator)
-    share = min(purchase.effective_share, spend.effective_share)
+    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever values has it
+    spenders = take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))  # a spend model learns from them
+    _require_fit("purchase_model", purchase_fit)
+    purchase = _draw(
+        "purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, generator
+    )
+    _require_fit("spend_model", spend_fit)
+    spending = _draw("spend_model", spend_fit, len(spenders), total_of_rows(spend_fit, spenders), n, generator)
+    share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
-            f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, whose "
+            f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, since their "
             "distribution is far from normal: give priors, or get more data"
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
-    equals = _equals(history)
-    parameters = _parameter_ends(equals, purchase_fit, purchase, spend, terms, coverage)
-    outcomes = _outcome_ends(history, equals.place, purchase_fit, spend_fit, terms, coverage, n, generator)
+    first, place, weight = distinct_keys(row_keys(customers.place.astype(np.float64), spend))
+    equals = _Equals(take(history, first), place, weight)
+    parameters = _parameter_ends(equals, purchase_fit, purchase, spending, terms, coverage)
+    known = Known(
+        process=process_of(purchase_fit.model, history),
+        x=history.frequency,
+        age=history.age,
+        bought=history.frequency * spend,
+        alive=alive[customers.place],
+    )
+    outcomes = _outcome_ends(known, place, spend_fit.model, terms, coverage, n, generator)
     return ValueIntervals(
         level=coverage,
         n_draws=n,
-        clv_low=parameters.low[equals.place],
-        clv_high=parameters.high[equals.place],
-        outcome_low=outcomes.low[equals.place],
-        outcome_high=outcomes.high[equals.place],
+        clv_low=parameters.low[place],
+        clv_high=parameters.high[place],
+        outcome_low=outcomes.low[place],
+        outcome_high=outcomes.high[place],
         total=parameters.total,
         total_outcome=outcomes.total,
         effective_share=share,
     )
+
+
+def _require_fit(name: str, fit: object) -> None:
+    """Refuse what is no fit, or a fit whose parameters are too uncertain to draw others."""
+    if not isinstance(fit, Fit):
+        rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
+        raise InputError(name, rule, type(fit).__name__)
+    if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
+        raise InputError(
+            name, "a trustworthy fit where `level` is given", "; ".join(fit.diagnosis.messages),
+            hint="give priors, try a simpler model, or get more data",
+        )  # fmt: skip
 
 
 class _Ends(NamedTuple):
@@ -169,37 +203,22 @@ class _Ends(NamedTuple):
     total: Interval
 
 
-def _draw(name: str, fit: object, history: PurchaseHistory, n_draws: int, rng: np.random.Generator) -> Posterior:
-    if not isinstance(fit, Fit):
-        rule = "a Fit where `level` is given: what the parameters leave open is known to the fit, not to the model"
-        raise InputError(name, rule, type(fit).__name__)
-    if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
-        raise InputError(
-            name, "a fit to be trusted where `level` is given", "; ".join(fit.diagnosis.messages),
-            hint="give priors, try a simpler model, or get more data",
-        )  # fmt: skip
-    known = len(history) == fit.n_customers
-    found = float(fit.model.log_likelihood(history).sum()) if known else math.nan
-    if not math.isclose(found, fit.log_likelihood, rel_tol=_SAME, abs_tol=_SAME):
+def _draw(
+    name: str,
+    fit: Fit[Any],
+    n_customers: int,
+    total: Callable[[Floats], float],
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Posterior:
+    same_number = n_customers == fit.n_customers
+    if not (same_number and is_that_of(fit, total(fit.estimates))):
         raise InputError(
             name, "a fit to this history where `level` is given",
-            f"a fit to {fit.n_customers} customers, {'others than these' if known else f'not {len(history)}'}",
+            f"a fit to {fit.n_customers} customers, {'others than these' if same_number else f'not {n_customers}'}",
             hint="value other customers without `level`",
         )  # fmt: skip
-    return draw_posterior(fit, history, n_draws=n_draws, rng=rng)
-
-
-def _with_spend(history: PurchaseHistory) -> PurchaseHistory:
-    """Give the customers of whom a spend model learns something."""
-    spend = history.mean_repeat_spend
-    return take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))  # type: ignore[operator]  # whoever values has it
-
-
-def _equals(history: PurchaseHistory) -> _Equals:
-    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever values has it
-    key = row_keys(history.frequency, history.age, *covariate_columns(history), history.recency, spend)
-    first, place, weight = distinct_keys(key)
-    return _Equals(take(history, first), place, weight)
+    return draw(fit, total, n_draws, rng)
 
 
 def _blocks(n_rows: int, n_draws: int, most: int) -> Iterator[slice]:
@@ -238,42 +257,30 @@ def _expected_values(
 ) -> Floats:
     """Value of each row for each draw of the parameters, shape (rows, draws).
 
-    What is expected of a customer who is still one does not depend on when he bought last, so it is computed once for
-    all who bought as often in the same time, as if each had just bought.
+    Given that a customer is alive, the time of the last purchase does not matter. So customers with the same number of
+    purchases in the same time share one result.
     """
     first, place, _ = distinct_keys(row_keys(rows.frequency, rows.age, *covariate_columns(rows)))
-    just = take(rows, first, np.where(rows.frequency > 0, rows.age, 0.0)[first])
-    moment, weight = time_rule(just, terms.discount_rate, terms.horizon)
-    again = take(just, np.repeat(np.arange(len(just)), len(moment)))  # all moments at once
-    moments = np.tile(moment, len(just))
+    x, age = rows.frequency[first], rows.age[first]
+    moment, weight = time_rule(age, terms.discount_rate, terms.horizon)
+    at_each = np.repeat(np.arange(len(x)), len(moment))  # all moments at once
+    moments = np.tile(moment, len(x))
+    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
+    force = math.log1p(terms.discount_rate)
     values = np.empty((len(rows), len(purchase.draws)))
-    for i, draw in enumerate(purchase.draws.tolist()):
-        model = with_estimates(fit.model, purchase.names, draw)
-        alive = model.prob_alive(just)
-        purchases = _expected_purchases(just, model, terms)
-        now = model.prob_alive(rows)
+    for i, draw_of_all in enumerate(purchase.draws.tolist()):
+        process = process_of(with_estimates(fit.model, purchase.names, draw_of_all), rows)
+        here = process.of_rows(first)
+        alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+        bought = here.purchases(x, age, ahead) if force == 0.0 else here.discounted(x, age, ahead, force)
         p, q, gamma = (float(spend[name][i]) for name in ("p", "q", "gamma"))
-        earning = terms.margin * now * _ratio(purchases, alive)[place]
+        earning = terms.margin * alive * bought[place]
         mean = _expected_spend(rows, p, q, gamma)
         values[:, i] = np.multiply(mean, earning, out=np.zeros(len(rows)), where=earning > 0)
         if terms.service_cost > 0.0:
-            time = (model.prob_alive(again, at=moments).reshape(len(just), len(moment)) * weight).sum(axis=1)
-            values[:, i] -= terms.service_cost * now * _ratio(time, alive)[place]
+            stays = here.of_rows(at_each).survival(x[at_each], age[at_each], moments).reshape(len(x), len(moment))
+            values[:, i] -= terms.service_cost * alive * (stays * weight).sum(axis=1)[place]
     return values
-
-
-def _expected_purchases(just: PurchaseHistory, model: Any, terms: Terms) -> Floats:
-    expected: Floats
-    if terms.discount_rate == 0.0:  # the same, sooner
-        expected = model.expected_purchases(just, horizon=terms.horizon)
-    else:
-        expected = model.discounted_expected_purchases(just, discount_rate=terms.discount_rate, horizon=terms.horizon)
-    return expected
-
-
-def _ratio(value: Floats, alive: Floats) -> Floats:
-    """Value given alive; of whom even that is impossible to double precision, nothing."""
-    return np.divide(value, alive, out=np.zeros_like(value), where=alive > 0)
 
 
 def _expected_spend(rows: PurchaseHistory, p: float, q: float, gamma: float) -> Floats:
@@ -297,10 +304,9 @@ def _weighted_ends(values: Floats, weight: Floats, level: float) -> tuple[Floats
 
 
 def _outcome_ends(
-    history: PurchaseHistory,
+    known: Known,
     place: Integers,
-    purchase_fit: Any,
-    spend_fit: Any,
+    spend_model: GammaGamma,
     terms: Terms,
     level: float,
     n_draws: int,
@@ -311,7 +317,7 @@ def _outcome_ends(
     order = np.argsort(place, kind="stable")
     for block in _blocks(len(order), n_draws, _MOST_FUTURES):
         customers = order[block]
-        values = draw_outcomes(take(history, customers), purchase_fit.model, spend_fit.model, terms, n_draws, rng)
+        values = draw_outcomes(known.of_rows(customers), spend_model, terms, n_draws, rng)
         total += values.sum(axis=0)
         rows, starts = np.unique(place[customers], return_index=True)
         low[rows], high[rows] = _pooled_ends(values, starts, level)

@@ -9,12 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
-from crmvalue._models.contracts.histories import _objective
-from crmvalue._models.contracts.shifted_beta_geometric import (
-    ContractHistory,
-    ShiftedBetaGeometric,
-    fit_shifted_beta_geometric,
-)
+from crmvalue._models.contracts.histories import ContractHistory
+from crmvalue._models.contracts.renewals import objective
+from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
 from crmvalue._models.shared.discrete import log_beta_ratio, sum_exp
 from crmvalue._models.shared.fit import likelihood_ratio_test
 from crmvalue.errors import InputError
@@ -271,7 +268,7 @@ class TestFits:
     @pytest.mark.parametrize("theta", [[0.5, 0.3, 0.4], [-3.0, 2.0, -1.0], [3.0, 5.0, 0.0]])
     def test_derivatives(self, theta):
         history = ContractHistory.from_survivors(HIGH_END)
-        evaluate = _objective(history, 3)
+        evaluate = objective(history, 3)
         at = evaluate(np.array(theta))
 
         def exact(*y):

@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._models.repeat.bg_bb import BgBb, OpportunityHistory, _objective, fit_bg_bb
+from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
+from crmvalue._models.repeat.bg_bb_likelihood import objective
+from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue.errors import InputError
 from tests.models.references import bg_bb_sequence, bg_bb_stays
 
@@ -78,7 +80,7 @@ class TestLogLikelihood:
             model.prob_alive(history, at=3),
             model.expected_purchases(history, horizon=1000),
             model.prob_purchases(history, 2, horizon=5),
-            model.prob_purchases_new([0, 3, 9], 5),
+            model.prob_purchases_new([0, 3, 9], horizon=5),
             model.discounted_expected_purchases(history, discount_rate=0.1),
         ):
             assert np.isfinite(found).all()
@@ -108,11 +110,11 @@ class TestPredictions:
     def test_probabilities_sum_to_one_and_to_the_expectation(self, alpha, beta, gamma, delta, horizon):
         model, history = BgBb(alpha, beta, gamma, delta), every(4)
         n = np.arange(horizon + 2)
-        new = model.prob_purchases_new(n, horizon)
+        new = model.prob_purchases_new(n, horizon=horizon)
         known = np.stack([model.prob_purchases(history, int(k), horizon=horizon) for k in n], axis=1)
         assert new.sum() == pytest.approx(1, rel=1e-10)
         np.testing.assert_allclose(known.sum(axis=1), 1, rtol=1e-10)
-        assert (new * n).sum() == pytest.approx(model.expected_purchases_new(horizon), rel=1e-10)
+        assert (new * n).sum() == pytest.approx(model.expected_purchases_new(horizon=horizon), rel=1e-10)
         expected = model.expected_purchases(history, horizon=horizon)
         np.testing.assert_allclose((known * n).sum(axis=1), expected, rtol=1e-10)
 
@@ -122,7 +124,7 @@ class TestPredictions:
         model, history = BgBb(alpha, beta, gamma, delta), every(n)
         chance = history.weight * np.exp(model.log_likelihood(history))
         later = np.sum(chance * (history.frequency + model.expected_purchases(history, horizon=more)))
-        assert later == pytest.approx(model.expected_purchases_new(n + more), rel=1e-10)
+        assert later == pytest.approx(model.expected_purchases_new(horizon=n + more), rel=1e-10)
 
     @given(st.floats(0.01, 50), st.floats(0.01, 1e3), st.sampled_from([1e-4, 0.01, 0.1, 2]), st.integers(1, 5000))
     def test_discounted_is_hypergeometric(self, gamma, delta, d, n):
@@ -138,14 +140,16 @@ class TestPredictions:
         history = every(4)
         found = PAPER.discounted_expected_purchases(history, discount_rate=0, horizon=7)
         np.testing.assert_array_equal(found, PAPER.expected_purchases(history, horizon=7))
-        assert BgBb(1, 1, 3, 4).discounted_expected_purchases_new(0) == pytest.approx(0.5 * 4 / 2, rel=1e-12)
+        assert BgBb(1, 1, 3, 4).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(
+            0.5 * 4 / 2, rel=1e-12
+        )
         with pytest.raises(InputError, match="infinite"):
-            PAPER.discounted_expected_purchases_new(0)
+            PAPER.discounted_expected_purchases_new(discount_rate=0)
 
     def test_simulation_agrees(self):
         sample = PAPER.simulate(100_000, n_opportunities=6, rng=np.random.default_rng(1))
         share = np.bincount(sample.frequency.astype(int), minlength=7) / 100_000
-        np.testing.assert_allclose(share, PAPER.prob_purchases_new(np.arange(7), 6), atol=0.006)
+        np.testing.assert_allclose(share, PAPER.prob_purchases_new(np.arange(7), horizon=6), atol=0.006)
         x, t_x = 2, 3
         chosen = (sample.frequency == x) & (sample.recency == t_x)
         exact = 1 * 2 * np.exp(PAPER.log_likelihood(one(x, t_x, 6))[0])  # two sequences
@@ -156,9 +160,9 @@ class TestPredictions:
         both = PAPER.expected_purchases(history, horizon=np.arange(len(history)))
         for i in range(len(history)):
             assert both[i] == PAPER.expected_purchases(history, horizon=i)[i]
-        grid = PAPER.prob_purchases_new([[0], [2]], [3, 4, 5])
+        grid = PAPER.prob_purchases_new([[0], [2]], horizon=[3, 4, 5])
         assert grid.shape == (2, 3)
-        assert grid[1, 2] == PAPER.prob_purchases_new(2, 5)
+        assert grid[1, 2] == PAPER.prob_purchases_new(2, horizon=5)
 
     def test_refuses_bad_arguments(self):
         history = every(3)
@@ -167,8 +171,8 @@ class TestPredictions:
             lambda: PAPER.prob_alive(history, at=-1),
             lambda: PAPER.prob_alive(history, at=[1, 2]),
             lambda: PAPER.expected_purchases(history, horizon=1.5),
-            lambda: PAPER.prob_purchases_new(-1, 3),
-            lambda: PAPER.prob_purchases_new([1, 2], [1, 2, 3]),
+            lambda: PAPER.prob_purchases_new(-1, horizon=3),
+            lambda: PAPER.prob_purchases_new([1, 2], horizon=[1, 2, 3]),
             lambda: PAPER.prob_purchases(history, 1, horizon=10**6),
             lambda: PAPER.discounted_expected_purchases(history, discount_rate=-0.1),
             lambda: PAPER.simulate(3, n_opportunities=0, rng=np.random.default_rng(1)),
@@ -208,7 +212,9 @@ class TestFit:
         assert fit.n_customers == 11_104
         np.testing.assert_allclose(fit.estimates, [1.204, 0.750, 0.657, 2.783], atol=5e-4)
         assert fit.log_likelihood == pytest.approx(-33225.6, abs=0.05)
-        assert fit.model.expected_purchases_new(10) == pytest.approx(3.179805, abs=5e-5)  # from estimates by another
+        assert fit.model.expected_purchases_new(horizon=10) == pytest.approx(
+            3.179805, abs=5e-5
+        )  # from estimates by another
         assert fit.diagnosis.trustworthy
 
     @pytest.mark.parametrize("theta", [[0.2, -0.3, -0.4, 1.0], [-3.0, 2.0, -1.0, -2.0], [3.0, 2.0, 1.0, 5.0]])
@@ -216,7 +222,7 @@ class TestFit:
         history = OpportunityHistory(
             frequency=[0, 1, 3, 4, 2], recency=[0, 2, 4, 4, 5], n_opportunities=[4, 3, 5, 4, 6], weight=[5, 3, 2, 4, 1]
         )
-        at = _objective(history)(np.array(theta))
+        at = objective(history)(np.array(theta))
         columns = (history.frequency, history.recency, history.n_opportunities, history.weight)
         rows = [tuple(int(value) for value in row) for row in zip(*columns, strict=True)]
 

@@ -174,7 +174,9 @@ class TestExpectedPurchases:
     """Integral of the rate of purchase of those still there."""
 
     def test_oracles(self):
-        assert model_of(CDNOW).expected_purchases_new(52) == pytest.approx(1.473434, abs=5e-5)  # parameters rounded
+        assert model_of(CDNOW).expected_purchases_new(horizon=52) == pytest.approx(
+            1.473434, abs=5e-5
+        )  # parameters rounded
         heavy = model_of(CDNOW).expected_purchases(history_of((26, 30.85714, 31)), horizon=52)
         assert heavy[0] == pytest.approx(25.45647, abs=5e-4)  # parameters rounded
 
@@ -188,23 +190,27 @@ class TestExpectedPurchases:
     def test_equals_its_definition(self, row, model, horizon):
         found = model_of(model).expected_purchases(history_of(row), horizon=horizon)[0]
         assert close(found, reference.expected(row, horizon, model), 1e-8)
-        assert close(model_of(model).expected_purchases_new(horizon), reference.expected_new(horizon, model), 1e-8)
+        assert close(
+            model_of(model).expected_purchases_new(horizon=horizon), reference.expected_new(horizon, model), 1e-8
+        )
 
     @given(models(), horizons, horizons)
     def test_tower(self, model, first, second):
         """The expectation of both horizons is that of the first and, for those still there, that of the second."""
         r, alpha, s, beta = model
-        later = model_of((r, alpha, s, beta + first)).expected_purchases_new(second) * (beta / (beta + first)) ** s
-        both = model_of(model).expected_purchases_new(first + second)
-        assert model_of(model).expected_purchases_new(first) + later == pytest.approx(both, rel=1e-11)
+        later = (
+            model_of((r, alpha, s, beta + first)).expected_purchases_new(horizon=second) * (beta / (beta + first)) ** s
+        )
+        both = model_of(model).expected_purchases_new(horizon=first + second)
+        assert model_of(model).expected_purchases_new(horizon=first) + later == pytest.approx(both, rel=1e-11)
 
     @given(models(), st.integers(0, 3), horizons)
     def test_a_history_without_time_is_a_new_customer(self, model, n, horizon):
         new = history_of((0, 0, 0))
         found = model_of(model).expected_purchases(new, horizon=horizon)[0]
-        assert found == pytest.approx(model_of(model).expected_purchases_new(horizon), rel=1e-13)
+        assert found == pytest.approx(model_of(model).expected_purchases_new(horizon=horizon), rel=1e-13)
         chance = model_of(model).prob_purchases(new, n, horizon=horizon)[0]
-        assert chance == pytest.approx(model_of(model).prob_purchases_new(n, horizon), rel=1e-12, abs=1e-300)
+        assert chance == pytest.approx(model_of(model).prob_purchases_new(n, horizon=horizon), rel=1e-12, abs=1e-300)
 
 
 class TestProbPurchases:
@@ -215,15 +221,15 @@ class TestProbPurchases:
     def test_equals_its_definition(self, row, model, n, horizon):
         found = model_of(model).prob_purchases(history_of(row), n, horizon=horizon)[0]
         assert close(found, reference.pmf(row, n, horizon, model), 1e-8)
-        assert close(model_of(model).prob_purchases_new(n, horizon), reference.pmf_new(n, horizon, model), 1e-8)
+        assert close(model_of(model).prob_purchases_new(n, horizon=horizon), reference.pmf_new(n, horizon, model), 1e-8)
 
     @pytest.mark.parametrize("model", [CDNOW, (2.0, 5.0, 1.0, 5.0), (0.3, 8.0, 0.01, 0.01)])
     @pytest.mark.parametrize("horizon", [0.0, 0.1, 39.0])
     def test_sum_to_one_and_have_the_expectation(self, model, horizon):
         n = np.arange(1500)
-        chance = model_of(model).prob_purchases_new(n, horizon)
+        chance = model_of(model).prob_purchases_new(n, horizon=horizon)
         assert chance.sum() == pytest.approx(1, rel=1e-12)
-        expected = model_of(model).expected_purchases_new(horizon)
+        expected = model_of(model).expected_purchases_new(horizon=horizon)
         assert (chance * n).sum() == pytest.approx(expected, rel=1e-11, abs=1e-15)
 
     def test_the_same_for_a_known_customer(self):
@@ -248,7 +254,7 @@ class TestDiscountedExpectedPurchases:
         of = model_of(model)
         found = of.discounted_expected_purchases(history_of(row), discount_rate=rate, horizon=horizon)[0]
         assert close(found, reference.discounted(row, rate, horizon, model), 1e-8)
-        found = of.discounted_expected_purchases_new(rate, horizon)
+        found = of.discounted_expected_purchases_new(discount_rate=rate, horizon=horizon)
         assert close(found, reference.discounted_new(rate, horizon, model), 1e-8)
 
     @given(rows(), models(), horizons)
@@ -259,9 +265,11 @@ class TestDiscountedExpectedPurchases:
         assert nearly[0] == pytest.approx(found[0], rel=1e-9)
 
     def test_for_life_without_a_discount(self):
-        assert model_of((2, 4, 3, 8)).discounted_expected_purchases_new(0) == pytest.approx(2 / 4 * 8 / (3 - 1))
+        assert model_of((2, 4, 3, 8)).discounted_expected_purchases_new(discount_rate=0) == pytest.approx(
+            2 / 4 * 8 / (3 - 1)
+        )
         with pytest.raises(InputError, match="infinite"):
-            model_of((2, 4, 1, 8)).discounted_expected_purchases_new(0)
+            model_of((2, 4, 1, 8)).discounted_expected_purchases_new(discount_rate=0)
 
 
 class TestVectors:
@@ -302,9 +310,9 @@ class TestVectors:
             (lambda m, h: m.prob_alive(h, at=-1), "at"),
             (lambda m, h: m.expected_purchases(h, horizon=-1), "horizon"),
             (lambda m, h: m.expected_purchases(h, horizon=[1, 2, 3]), "horizon"),
-            (lambda m, _: m.expected_purchases_new(math.nan), "horizon"),
+            (lambda m, _: m.expected_purchases_new(horizon=math.nan), "horizon"),
             (lambda m, h: m.prob_purchases(h, 1.5, horizon=1), "n"),
-            (lambda m, _: m.prob_purchases_new(-1, 1), "n"),
+            (lambda m, _: m.prob_purchases_new(-1, horizon=1), "n"),
             (lambda m, h: m.discounted_expected_purchases(h, discount_rate=-0.1), "discount_rate"),
             (lambda m, h: m.discounted_expected_purchases(h, discount_rate=0), "discount_rate"),
             (lambda m, _: m.simulate([1, -1], rng=np.random.default_rng(1)), "ages"),
@@ -325,7 +333,7 @@ class TestVectors:
         model = model_of(CDNOW)
         assert ParetoNbd.from_json(model.to_json()) == model
         with pytest.raises(InputError):
-            ParetoNbd.from_json('{"model": "BgNbd"}')
+            ParetoNbd.from_json('{"kind": "BgNbd"}')
 
 
 class TestSimulate:
@@ -335,11 +343,11 @@ class TestSimulate:
         model = model_of((0.8, 6.0, 1.5, 20.0))
         n = 200_000
         history = model.simulate(np.full(n, 30.0), rng=np.random.default_rng(5))
-        expected = model.expected_purchases_new(30)
+        expected = model.expected_purchases_new(horizon=30)
         error = history.frequency.std() / math.sqrt(n)
         assert abs(history.frequency.mean() - expected) < 4 * error
         for k in range(4):
-            chance = model.prob_purchases_new(k, 30)
+            chance = model.prob_purchases_new(k, horizon=30)
             share = (history.frequency == k).mean()
             assert abs(share - chance) < 4 * math.sqrt(chance / n)
         assert (model.prob_alive(history)).mean() == pytest.approx((20 / 50) ** 1.5, abs=0.003)  # share still there
@@ -358,7 +366,7 @@ class TestFit:
         errors = [found.standard_errors[name] for name in ("r", "alpha", "s", "beta")]
         assert errors == pytest.approx([0.0476264, 0.8427222, 0.1872594, 6.2105448], rel=5e-4)
         assert found.diagnosis.trustworthy
-        assert found.model.expected_purchases_new(52) == pytest.approx(1.473434, abs=1e-6)
+        assert found.model.expected_purchases_new(horizon=52) == pytest.approx(1.473434, abs=1e-6)
         assert found == fit_pareto_nbd(calibration())
 
     def test_the_time_unit_scales_alpha_and_beta_alone(self):

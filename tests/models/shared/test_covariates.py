@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from crmvalue._models.repeat.beta_geometric_fit import log_likelihood_derivatives
 from crmvalue._models.repeat.pareto_nbd import _derivatives as pareto_derivatives
-from crmvalue._models.shared.covariate_fit import Process, _Likelihood
+from crmvalue._models.shared.covariate_fit import _Likelihood
+from crmvalue._models.shared.purchase_model import Kind
 from crmvalue.errors import InputError
 from crmvalue.models import (
     BgNbd,
@@ -99,7 +101,7 @@ class TestPredictions:
         assert member.alpha == pytest.approx(PARAMETERS[kind][1] * np.exp(-0.3 + 0.5))
         assert member.purchase_effects == member.dropout_effects == ()
         centred = model.for_covariates({"income": 3.0, "is_member": 0})
-        assert model.expected_purchases_new(52) == centred.expected_purchases_new(52)
+        assert model.expected_purchases_new(horizon=52) == centred.expected_purchases_new(horizon=52)
 
     @MODELS
     def test_simulated_customers_buy_as_expected(self, kind):
@@ -108,7 +110,7 @@ class TestPredictions:
         profile = {"income": 5.0, "is_member": 1.0}
         rng = np.random.default_rng(2)
         history = with_effects(kind).simulate(np.full(n, 40.0), rng=rng, covariates=profile)
-        expected = with_effects(kind).for_covariates(profile).expected_purchases_new(40.0)
+        expected = with_effects(kind).for_covariates(profile).expected_purchases_new(horizon=40.0)
         x = history.frequency
         assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(n)
         assert history.covariate("income").tolist() == [5.0] * n
@@ -230,15 +232,11 @@ class TestFits:
         """Central differences of the log-likelihood and of its gradient, steps of 1e-5: good to about 1e-7."""
         history = SMALL
         if early is None:
-            process = Process(("r", "alpha", "s", "beta"), ("alpha", "beta"), (0, -1), pareto_derivatives)
+            kind, derivatives = Kind(("r", "alpha", "s", "beta"), ("alpha", "beta"), (0, -1, 0, -1)), pareto_derivatives
         else:
-            process = Process(
-                ("r", "alpha", "a", "b"),
-                ("alpha",),
-                (1, 1),
-                lambda *columns: log_likelihood_derivatives(*columns, early=early),
-            )
-        likelihood = _Likelihood(process, history, (INCOME, MEMBER), (LEAVING,))
+            kind = Kind(("r", "alpha", "a", "b"), ("alpha",), (0, -1, 1, 1))
+            derivatives = partial(log_likelihood_derivatives, early=early)
+        likelihood = _Likelihood(kind, derivatives, history, (INCOME, MEMBER), (LEAVING,))
         theta = np.array([*logs, *coefficients])
         at = likelihood(theta)
         size = max(1.0, float(np.abs(at.hessian).max()))
@@ -262,7 +260,7 @@ class TestCovariateEffect:
         assert kind.from_json(model.to_json()) == model == eval(repr(model))  # noqa: S307 - of our own making
         assert hash(model) == hash(with_effects(kind))
         plain = kind(*PARAMETERS[kind], "week")
-        assert "effects" not in plain.to_json() + repr(plain)
+        assert "effects" not in repr(plain)
 
     def test_json_of_wrong_effects(self):
         fields = json.loads(with_effects(BgNbd).to_json())

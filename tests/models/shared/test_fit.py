@@ -164,7 +164,7 @@ def test_an_interval_of_a_coefficient_of_which_nothing_is_known():
 @pytest.mark.parametrize("kind", [BgNbd, MbgNbd, ParetoNbd])
 def test_nobody_buys_in_no_time(kind):
     model = kind(0.5, 8, 0.8, 2.5, "week")
-    assert model.prob_purchases_new([0, 1], 0).tolist() == [1.0, 0.0]
+    assert model.prob_purchases_new([0, 1], horizon=0).tolist() == [1.0, 0.0]
 
 
 def test_tracking_needs_a_model_without_effects():

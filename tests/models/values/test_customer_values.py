@@ -188,6 +188,7 @@ INTERVALS = ValueIntervals(
     effective_share=0.7,
 )
 INTERVALS_FIELDS = {
+    "kind": "ValueIntervals",
     **{name: column.tolist() for name, column in INTERVALS.to_columns().items()},
     **{name: getattr(INTERVALS, name) for name in ("level", "n_draws", "total", "total_outcome", "effective_share")},
 }
@@ -217,8 +218,8 @@ class TestJson:
         values = attrs.evolve(customer_values(HISTORY, MODELS[0], SPEND, horizon=52, margin=0.3), intervals=INTERVALS)
         fields = json.loads(values.to_json(), parse_constant=pytest.fail)  # no NaN, no Infinity
         assert fields["customer"] == [4, 3, 9, 1]
-        assert fields["intervals"]["clv_high"] == [2.0, 3.0, None, 5.0]
-        assert fields["intervals"]["total"] == [10.0, None]
+        assert fields["intervals"]["clv_high"] == [2.0, 3.0, "inf", 5.0]
+        assert fields["intervals"]["total"] == [10.0, "inf"]
 
     @pytest.mark.parametrize(
         "change",
@@ -231,7 +232,7 @@ class TestJson:
             {"horizon": "long"},
             {"time_unit": "aeon"},
             {"as_of": 7},
-            {"intervals": {"level": 0.9}},
+            {"intervals": {"kind": "ValueIntervals", "level": 0.9}},
             {"intervals": {**INTERVALS_FIELDS, "clv_low": [1, 2, 3, "4"]}},
             {"intervals": {**INTERVALS_FIELDS, "total": [1, 2, 3]}},
             {"colour": 1},
@@ -245,7 +246,7 @@ class TestJson:
             "[]",
             "{}",
             "null",
-            json.dumps(dict(list(fields.items())[1:])),
+            json.dumps({name: value for name, value in fields.items() if name != "prob_alive"}),
         ):
             with pytest.raises(InputError) as caught:
                 CustomerValues.from_json(text)
