@@ -3,14 +3,17 @@
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
 Arrays are lists, days and times ISO text, mappings lists of pairs (their order counts, and stores of JSON sort keys).
 JSON has no infinity and no NaN: "inf" and "-inf" stand for the one, null for the other. Text is written as it is.
+A field that is itself named "kind" or "schema" is written as "kind_" or "schema_".
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -30,28 +33,41 @@ _T = TypeVar("_T")
 SCHEMA = 1
 """What "schema" says in every text that is written; reading refuses any other."""
 
+_TAKEN = {"kind": "kind_", "schema": "schema_"}
+"""Keys with a meaning of their own, and what a field of that name is written as."""
+
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
-def to_json(value: Any) -> str:
-    """Write a frozen value with all its fields."""
-    return json.dumps({"schema": SCHEMA, **_plain(value)}, allow_nan=False, ensure_ascii=False)
+def to_json(value: Any, **written: Any) -> str:
+    """Write a frozen value with all its fields; `written` are fields that the caller has made plain data of."""
+    fields = {"schema": SCHEMA, **_plain(value), **written}
+    return json.dumps(fields, allow_nan=False, ensure_ascii=False)
 
 
-def from_json(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
+def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Callable[[Any], Any]) -> _T:
     """Read what :func:`to_json` wrote; `parts` are the classes of the frozen values inside.
 
-    Fields are read by the first word of their type, and checked by the class itself.
+    Fields are read by the first word of their type, and checked by the class itself; `readers` read those of `cls` that
+    need more than their type. By hand, "kind" may be left out where the type of the field names one of the classes.
     """
     kinds = {kind.__name__: kind for kind in (cls, *parts)}
-    value: _T = read_json(text, lambda fields: _build({"kind": cls.__name__, **fields}, kinds, cls))
+
+    def build(fields: dict[str, Any]) -> Any:
+        if not fields:
+            raise ValueError("an object without fields")
+        return _build({"kind": cls.__name__, **fields}, kinds, cls, readers)
+
+    value: _T = read_json(text, build)
     return value
 
 
 def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
     """Build a value from the fields of a JSON object; whatever goes wrong is wrong with `text`."""
     try:
-        fields = json.loads(text, object_pairs_hook=_each_key_once)
+        fields = json.loads(
+            text, object_pairs_hook=_each_key_once, parse_float=_finite_number, parse_constant=_finite_number
+        )
         _require_schema(fields.pop("schema", SCHEMA))
         return build(fields)
     except InputError as error:
@@ -75,11 +91,20 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return fields
 
 
+def _finite_number(text: str) -> float:
+    """Read a number with a point or an exponent; Python's reader takes 1e999, Infinity and NaN as well."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"a finite number, not {text}")
+    return number
+
+
 def _plain(value: Any) -> Any:
     """Give what the writer of JSON takes, for any field of a value."""
     if attrs.has(type(value)):
-        fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
-        return {"kind": type(value).__name__, **fields}
+        fields = [field.name for field in attrs.fields(type(value)) if field.init]
+        plain = {_TAKEN.get(name, name): _plain(getattr(value, name)) for name in fields}
+        return {"kind": type(value).__name__, **plain}
     if isinstance(value, Mapping):
         return [[key, _plain(item)] for key, item in value.items()]
     if isinstance(value, np.ndarray):
@@ -113,7 +138,12 @@ def _plain_number(number: float) -> float | str | None:
     return None if math.isnan(number) else str(number)
 
 
-def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[Any] | None = None) -> Any:
+def _build(
+    given: dict[str, Any],
+    kinds: dict[str, type[Any]],
+    expected: type[Any] | None = None,
+    readers: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
+) -> Any:
     """Build a frozen value of its fields."""
     fields = dict(given)
     kind = fields.pop("kind", None)
@@ -121,31 +151,48 @@ def _build(given: dict[str, Any], kinds: dict[str, type[Any]], expected: type[An
         wanted = ", ".join(kinds) if expected is None else expected.__name__
         raise ValueError(f"its kind is {kind!r}, not {wanted}")
     cls = kinds[kind]
-    types = {field.name: str(field.type) for field in attrs.fields(cls)}
-    aliases = {field.name: field.alias for field in attrs.fields(cls)}
+    types = {_TAKEN.get(field.name, field.name): str(field.type) for field in attrs.fields(cls)}
+    aliases = {_TAKEN.get(field.name, field.name): field.alias for field in attrs.fields(cls)}
     unknown = sorted(set(fields) - set(types))
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
-    return cls(**{aliases[name]: _read(types[name], value, kinds) for name, value in fields.items()})
+    read = {
+        name: readers[name](value) if name in readers else _read(types[name], value, kinds)
+        for name, value in fields.items()
+    }
+    return cls(**{aliases[name]: value for name, value in read.items()})
 
 
 def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
     """Read a field by the first word of its type."""
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
+    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
+    if named == [word] and not (value is None and kind.endswith("None")):
+        return _part(value, kinds, kinds[word])
     if value is None:
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:
-        return _mapping(list(value.items()) if isinstance(value, dict) else value, kinds)
+        return _mapping([[*pair] for pair in value.items()] if isinstance(value, dict) else value, kinds)
+    known = {"kind": named[0]} if len(named) == 1 else {}
     if isinstance(value, dict):
-        return _build(value, kinds)
+        return _build({**known, **value}, kinds)
     if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return tuple(_build(item, kinds) if isinstance(item, dict) else item for item in value)
+        return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
     reader = _READERS.get(word)
     return reader(value) if reader else value
 
 
+def _part(value: Any, kinds: dict[str, type[Any]], expected: type[Any]) -> Any:
+    """Read a frozen value of the class that its field asks for."""
+    if not isinstance(value, dict):
+        raise TypeError(f"a {expected.__name__}, not {value!r}")
+    return _build({"kind": expected.__name__, **value}, kinds, expected)
+
+
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
     """Read pairs, or an object as one writes it by hand."""
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) for pair in pairs):
+        raise TypeError(f"pairs of a key and a value, not {pairs!r}")
     found = {key: _build(item, kinds) if isinstance(item, dict) else item for key, item in pairs}
     if len(found) != len(pairs):
         raise ValueError("a key that occurs twice")
@@ -168,19 +215,50 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _whole_numbers(value: Any) -> Any:
+    """Read whole numbers in lists in lists as an array; numpy alone would cut off the decimals of others."""
+    table = np.array(value, dtype=object)
+    for item in table.ravel():
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise TypeError(f"a whole number, not {item!r}")
+    return table.astype(np.int64)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """Read a list; a text would fall into its letters."""
+    if not isinstance(value, list):
+        raise TypeError(f"a list, not {value!r}")
+    return tuple(value)
+
+
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
+    for item in np.array(value, dtype=object).ravel():
+        _require_iso(item)
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
 
+
+def _time(value: Any) -> np.datetime64:
+    _require_iso(value)
+    return np.datetime64(value)
+
+
+def _require_iso(text: Any) -> None:
+    """Refuse what numpy would take beside ISO text: "now" is the clock's, and a time zone would be lost."""
+    if not isinstance(text, str) or not _ISO.fullmatch(text):
+        raise ValueError(f"a day or a moment such as '2024-05-31', not {text!r}")
+
+
+_ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?")
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
-    "Integers": lambda value: np.array(value, dtype=np.int64),
+    "Integers": _whole_numbers,
     "Dates": _times,
-    "np.datetime64": np.datetime64,
+    "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
-    "tuple": tuple,
+    "tuple": _several,
 }
