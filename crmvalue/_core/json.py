@@ -151,42 +151,45 @@ def _build(
         wanted = ", ".join(kinds) if expected is None else expected.__name__
         raise ValueError(f"its kind is {kind!r}, not {wanted}")
     cls = kinds[kind]
-    types = {_TAKEN.get(field.name, field.name): str(field.type) for field in attrs.fields(cls)}
-    aliases = {_TAKEN.get(field.name, field.name): field.alias for field in attrs.fields(cls)}
-    unknown = sorted(set(fields) - set(types))
+    known = {_TAKEN.get(field.name, field.name): field for field in attrs.fields(cls)}
+    unknown = sorted(set(fields) - set(known))
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
     read = {
-        name: readers[name](value) if name in readers else _read(types[name], value, kinds)
+        known[name].alias: readers[name](value) if name in readers else _read(known[name], value, kinds)
         for name, value in fields.items()
     }
-    return cls(**{aliases[name]: value for name, value in read.items()})
+    return cls(**read)
 
 
-def _read(kind: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
-    """Read a field by the first word of its type."""
+def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) -> Any:
+    """Read a field by its type; a value of another shape is left to the converter of the field, if it has one."""
+    kind = str(field.type)
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
-    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
-    if named == [word] and not (value is None and kind.endswith("None")):
-        return _part(value, kinds, kinds[word])
-    if value is None:
+    unchecked = word in kinds and field.converter is None
+    if value is None and (kind.endswith("None") or not unchecked):
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:
         return _mapping([[*pair] for pair in value.items()] if isinstance(value, dict) else value, kinds)
-    known = {"kind": named[0]} if len(named) == 1 else {}
-    if isinstance(value, dict):
-        return _build({**known, **value}, kinds)
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
+    if isinstance(value, dict) or (word not in kinds and _holds_objects(value)):
+        return _read_parts(kind, word, value, kinds)
+    if unchecked or (word == "tuple" and field.converter is None and not isinstance(value, list)):
+        raise TypeError(f"a field of type {kind}, not {value!r}")
     reader = _READERS.get(word)
     return reader(value) if reader else value
 
 
-def _part(value: Any, kinds: dict[str, type[Any]], expected: type[Any]) -> Any:
-    """Read a frozen value of the class that its field asks for."""
-    if not isinstance(value, dict):
-        raise TypeError(f"a {expected.__name__}, not {value!r}")
-    return _build({"kind": expected.__name__, **value}, kinds, expected)
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _read_parts(kind: str, word: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
+    """Read a frozen value or a list of such; where the type of the field names one class, it is of that class."""
+    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
+    known = {"kind": named[0]} if len(named) == 1 else {}
+    if isinstance(value, dict):
+        return _build({**known, **value}, kinds, kinds[word] if named == [word] else None)
+    return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
 
 
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
@@ -224,13 +227,6 @@ def _whole_numbers(value: Any) -> Any:
     return table.astype(np.int64)
 
 
-def _several(value: Any) -> tuple[Any, ...]:
-    """Read a list; a text would fall into its letters."""
-    if not isinstance(value, list):
-        raise TypeError(f"a list, not {value!r}")
-    return tuple(value)
-
-
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
     for item in np.array(value, dtype=object).ravel():
@@ -260,5 +256,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
-    "tuple": _several,
+    "tuple": lambda value: tuple(value) if isinstance(value, list) else value,
 }
