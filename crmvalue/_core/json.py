@@ -53,19 +53,21 @@ def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Ca
     """
     kinds = {kind.__name__: kind for kind in (cls, *parts)}
 
-    def build(fields: dict[str, Any]) -> _T:
+    def build(fields: dict[str, Any]) -> Any:
         if not fields:
             raise ValueError("an object without fields")
-        value: _T = _build({"kind": cls.__name__, **fields}, kinds, cls, readers)
-        return value
+        return _build({"kind": cls.__name__, **fields}, kinds, cls, readers)
 
-    return read_json(text, build)
+    value: _T = read_json(text, build)
+    return value
 
 
 def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
     """Build a value from the fields of a JSON object; whatever goes wrong is wrong with `text`."""
     try:
-        fields = json.loads(text, object_pairs_hook=_each_key_once)
+        fields = json.loads(
+            text, object_pairs_hook=_each_key_once, parse_float=_finite_number, parse_constant=_finite_number
+        )
         _require_schema(fields.pop("schema", SCHEMA))
         return build(fields)
     except InputError as error:
@@ -87,6 +89,14 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) != len(pairs):
         raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
     return fields
+
+
+def _finite_number(text: str) -> float:
+    """Read a number with a point or an exponent; Python's reader takes 1e999, Infinity and NaN as well."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"a finite number, not {text}")
+    return number
 
 
 def _plain(value: Any) -> Any:
@@ -146,39 +156,46 @@ def _build(
     if unknown:
         raise ValueError(f"a {kind} has no {', '.join(unknown)}")
     read = {
-        name: readers[name](value) if name in readers else _read(known[name], value, kinds)
+        known[name].alias: readers[name](value) if name in readers else _read(known[name], value, kinds)
         for name, value in fields.items()
     }
-    return cls(**{known[name].alias: value for name, value in read.items()})
+    return cls(**read)
 
 
 def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) -> Any:
-    """Read a field by the first word of its type."""
+    """Read a field by its type; a value of another shape is left to the converter of the field, if it has one."""
     kind = str(field.type)
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
-    if (
-        word in kinds
-        and not isinstance(value, dict)
-        and field.converter is None
-        and not (value is None and kind.endswith("None"))
-    ):
-        raise TypeError(f"a {word}, not {value!r}")
-    if value is None:
+    unchecked = word in kinds and field.converter is None
+    if value is None and (kind.endswith("None") or not unchecked):
         return math.nan if kind == "float" else None
     if word in _MAPPINGS:
-        return _mapping(list(value.items()) if isinstance(value, dict) else value, kinds)
-    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
-    known = {"kind": named[0]} if len(named) == 1 else {}
-    if isinstance(value, dict):
-        return _build({**known, **value}, kinds)
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
-        return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
+        return _mapping([[*pair] for pair in value.items()] if isinstance(value, dict) else value, kinds)
+    if isinstance(value, dict) or (word not in kinds and _holds_objects(value)):
+        return _read_parts(kind, word, value, kinds)
+    if unchecked or (word == "tuple" and field.converter is None and not isinstance(value, list)):
+        raise TypeError(f"a field of type {kind}, not {value!r}")
     reader = _READERS.get(word)
     return reader(value) if reader else value
 
 
+def _holds_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, dict) for item in value)
+
+
+def _read_parts(kind: str, word: str, value: Any, kinds: dict[str, type[Any]]) -> Any:
+    """Read a frozen value or a list of such; where the type of the field names one class, it is of that class."""
+    named = [name for name in re.findall(r"\w+", kind) if name in kinds]
+    known = {"kind": named[0]} if len(named) == 1 else {}
+    if isinstance(value, dict):
+        return _build({**known, **value}, kinds, kinds[word] if named == [word] else None)
+    return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
+
+
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
     """Read pairs, or an object as one writes it by hand."""
+    if not isinstance(pairs, list) or not all(isinstance(pair, list) for pair in pairs):
+        raise TypeError(f"pairs of a key and a value, not {pairs!r}")
     found = {key: _build(item, kinds) if isinstance(item, dict) else item for key, item in pairs}
     if len(found) != len(pairs):
         raise ValueError("a key that occurs twice")
@@ -191,15 +208,6 @@ def _numbers(value: Any) -> Any:
     return np.array([_number(item) for item in table.ravel()], dtype=np.float64).reshape(table.shape)
 
 
-def _whole_numbers(value: Any) -> Any:
-    """Read whole numbers in lists in lists as an array; numpy alone would cut off the decimals of others."""
-    table = np.array(value, dtype=object)
-    for item in table.ravel():
-        if isinstance(item, bool) or not isinstance(item, int):
-            raise TypeError(f"a whole number, not {item!r}")
-    return table.astype(np.int64)
-
-
 def _number(value: Any) -> float:
     if value is None:
         return math.nan
@@ -210,10 +218,19 @@ def _number(value: Any) -> float:
     return float(value)
 
 
+def _whole_numbers(value: Any) -> Any:
+    """Read whole numbers in lists in lists as an array; numpy alone would cut off the decimals of others."""
+    table = np.array(value, dtype=object)
+    for item in table.ravel():
+        if isinstance(item, bool) or not isinstance(item, int):
+            raise TypeError(f"a whole number, not {item!r}")
+    return table.astype(np.int64)
+
+
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
-    for text in np.array(value, dtype=object).ravel():
-        _require_iso(text)
+    for item in np.array(value, dtype=object).ravel():
+        _require_iso(item)
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
 
 

@@ -11,7 +11,7 @@ from crmvalue.attribution import (
     paths_from_touches,
     shapley_values,
 )
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -49,7 +49,7 @@ CALLS = [
     Call(channel_transitions, {"paths": PATHS}),
     Call(
         channel_returns,
-        {"attribution": attribute(PATHS, model="last"), "cost": [60.0, 10.0]},
+        {"attribution": Later(lambda: attribute(PATHS, model="last")), "cost": [60.0, 10.0]},
         out_of_range={"cost": -1},
     ),
 ]

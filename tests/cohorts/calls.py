@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from crmvalue import cohorts
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
 LOG = {"customer": [1, 1, 2, 3], "date": ["2024-01-05", "2024-02-09", "2024-01-20", "2024-02-02"]}
-TRIANGLE = cohorts.retention_triangle(**LOG, amount=[10, 20, 5, 7], period="month", as_of="2024-03-31")
+TRIANGLE = Later(lambda: cohorts.retention_triangle(**LOG, amount=[10, 20, 5, 7], period="month", as_of="2024-03-31"))
 
 CALLS = [
     Call(

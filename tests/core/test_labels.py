@@ -110,20 +110,20 @@ class TestStages:
     """Counts by stage."""
 
     def test_by_name(self):
-        assert conversion({"lead": 10, "deal": 4}).stages == ("lead", "deal")
-        turned = conversion(series(deal=4, lead=10), funnel=["lead", "deal"])
+        assert funnel_conversion({"lead": 10, "deal": 4}).stages == ("lead", "deal")
+        turned = funnel_conversion(series(deal=4, lead=10), funnel=["lead", "deal"])
         assert (turned.stages, turned.counts.tolist()) == (("lead", "deal"), [10, 4])
         frame = pd.DataFrame({"deal": [4, 1], "lead": [10, 9]}, index=["ads", "mail"])
-        assert conversion(frame.set_axis([2023, 2024]), funnel=["lead", "deal"]).groups == ("2023", "2024")
-        turned = conversion(frame, funnel=["lead", "deal"], groups=["mail", "ads"])
+        assert funnel_conversion(frame.set_axis([2023, 2024]), funnel=["lead", "deal"]).groups == ("2023", "2024")
+        turned = funnel_conversion(frame, funnel=["lead", "deal"], by=["mail", "ads"])
         assert (turned.groups, turned.counts.tolist()) == (("mail", "ads"), [[9, 1], [10, 4]])
-        crossed = conversion({"lead": series(x=4, y=9), "deal": series(y=1, x=3)})
+        crossed = funnel_conversion({"lead": series(x=4, y=9), "deal": series(y=1, x=3)})
         assert (crossed.groups, crossed.counts.tolist()) == (("x", "y"), [[4, 3], [9, 1]])
         assert refused(conversion, {"lead": series(x=4, y=9), "deal": series(y=1, z=3)}) == "counts"
-        assert refused(conversion, {"lead": [4, 2], "deal": [1]}, groups=["x", "y"]) == "counts"
-        by = conversion(frame, funnel=["lead", "deal"])
+        assert refused(conversion, {"lead": [4, 2], "deal": [1]}, by=["x", "y"]) == "counts"
+        by = funnel_conversion(frame, funnel=["lead", "deal"])
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
-        with_names = conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), groups=["ads", "mail"])
+        with_names = funnel_conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), by=["ads", "mail"])
         assert with_names == by
 
     def test_unknown_stages(self):

@@ -10,7 +10,7 @@ from crmvalue._funnels.pipeline.forecast import forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import pipeline_velocity, stage_probabilities
 from crmvalue.funnels import funnel_conversion, funnel_from_events, time_in_stage
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -30,7 +30,11 @@ CALLS = [
         out_of_range={"window": 0.0},
         unbounded={"time", "as_of"},
     ),
-    Call(time_in_stage, {"result": funnel_from_events(**LOG), "prob": [0.5, 0.9]}, out_of_range={"prob": 0.0}),
+    Call(
+        time_in_stage,
+        {"result": Later(lambda: funnel_from_events(**LOG)), "prob": [0.5, 0.9]},
+        out_of_range={"prob": 0.0},
+    ),
 ]
 
 

@@ -15,7 +15,7 @@ from crmvalue.journeys import (
     simulate_plan,
 )
 from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -33,13 +33,13 @@ CALLS = [
         {**COMMON, "start": "2024-05-31", "end": "2024-06-01"},
         out_of_range={"start": "2024-05-32", "end": "2024-05-30"},
     ),
-    Call(explain, {"made": plan([Cascade()], BASE, None, None, Policy(), "2024-05-31"), "customer": 1}),
+    Call(explain, {"made": Later(lambda: plan([Cascade()], BASE, None, None, Policy(), "2024-05-31")), "customer": 1}),
 ]
 
 
 ADULTS = Segment("adults", SegmentColumns({"age": "number"})["age"] >= 18)
-BEFORE = evaluate_segments([ADULTS], {"age": [17, 18]}, customer=["ann", "bob"], as_of="2024-05-30")
-NOW = evaluate_segments([ADULTS], {"age": [18, 18]}, customer=["ann", "bob"], as_of="2024-05-31")
+BEFORE = Later(lambda: evaluate_segments([ADULTS], {"age": [17, 18]}, customer=["ann", "bob"], as_of="2024-05-30"))
+NOW = Later(lambda: evaluate_segments([ADULTS], {"age": [18, 18]}, customer=["ann", "bob"], as_of="2024-05-31"))
 
 CALLS += [
     Call(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from crmvalue.datasets import load_cdnow
@@ -26,7 +28,7 @@ from crmvalue.models import (
     spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -73,29 +75,40 @@ CALLS += [
 ]
 
 
-SPLIT = split_purchases(
-    ["ann", "ann", "ann", "ann", "bob", "bob", "cid", "dan"],
-    ["2025-01-01", "2025-01-08", "2025-02-01", "2025-03-09", "2025-01-03", "2025-01-20", "2025-01-05", "2025-01-09"],
-    [20.0, 30.0, 25.0, 28.0, 12.0, 9.0, 40.0, 15.0],
-    calibration_end="2025-02-15",
-    holdout_end="2025-03-31",
-    time_unit="week",
-)
+@cache
+def split():
+    """Give two halves of a small order log."""
+    return split_purchases(
+        ["ann", "ann", "ann", "ann", "bob", "bob", "cid", "dan"],
+        [f"2025-{day}" for day in ("01-01", "01-08", "02-01", "03-09", "01-03", "01-20", "01-05", "01-09")],
+        [20.0, 30.0, 25.0, 28.0, 12.0, 9.0, 40.0, 15.0],
+        calibration_end="2025-02-15",
+        holdout_end="2025-03-31",
+        time_unit="week",
+    )
+
+
+@cache
+def known():
+    """Give the first three quarters of CDNOW."""
+    cdnow = load_cdnow()
+    return summarise_purchases(cdnow.customer, cdnow.date, cdnow.amount, as_of="1997-09-30")
+
+
 MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-CDNOW = load_cdnow()
-KNOWN = summarise_purchases(CDNOW.customer, CDNOW.date, CDNOW.amount, as_of="1997-09-30")
+
 CALLS += [
     Call(
         draw_posterior,
         {
-            "fit": fit_shifted_beta_geometric(COHORT),
+            "fit": Later(lambda: fit_shifted_beta_geometric(COHORT)),
             "history": ContractHistory.from_survivors(COHORT),
             "n_draws": 20,
             "rng": np.random.default_rng(1),
         },
         out_of_range={"n_draws": 0},
     ),
-    Call(calibration_by_frequency, {"split": SPLIT, "model": MODEL, "most": 3}, out_of_range={"most": 0}),
+    Call(calibration_by_frequency, {"split": Later(split), "model": MODEL, "most": 3}, out_of_range={"most": 0}),
     Call(
         purchase_tracking,
         {
@@ -117,15 +130,15 @@ CALLS += [
     ),
     Call(
         compare_models,
-        {"split": SPLIT, "fits": {"BG/NBD": fit_bg_nbd(SPLIT.calibration)}},
+        {"split": Later(split), "fits": Later(lambda: {"BG/NBD": fit_bg_nbd(split().calibration)})},
         out_of_range={"gap": 0.0},
     ),
     Call(
         customer_values,
         {
-            "history": KNOWN,
-            "purchase_model": fit_mbg_nbd(KNOWN),
-            "spend_model": fit_gamma_gamma(KNOWN),
+            "history": Later(known),
+            "purchase_model": Later(lambda: fit_mbg_nbd(known())),
+            "spend_model": Later(lambda: fit_gamma_gamma(known())),
             "horizon": 52.0,
             "margin": 0.3,
             "discount_rate": 0.002,
@@ -148,6 +161,9 @@ CALLS += [
     ),
     Call(
         likelihood_ratio_test,
-        {"smaller": fit_shifted_beta_geometric(COHORT), "larger": fit_beta_discrete_weibull(COHORT)},
+        {
+            "smaller": Later(lambda: fit_shifted_beta_geometric(COHORT)),
+            "larger": Later(lambda: fit_beta_discrete_weibull(COHORT)),
+        },
     ),
 ]

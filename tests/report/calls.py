@@ -10,7 +10,7 @@ from crmvalue.report import (
     summarise_groups,
     summarise_models,
 )
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -48,7 +48,7 @@ CALLS = [
         unbounded={"amount"},
         missing_allowed={"amount"},
     ),
-    Call(format_groups, {"summary": summarise_groups(**LOG)}),
-    Call(format_models, {"summary": summarise_models(**LOG)}),
-    Call(format_summary, {"summary": summarise_base(**LOG)}),
+    Call(format_groups, {"summary": Later(lambda: summarise_groups(**LOG))}),
+    Call(format_models, {"summary": Later(lambda: summarise_models(**LOG))}),
+    Call(format_summary, {"summary": Later(lambda: summarise_base(**LOG))}),
 ]

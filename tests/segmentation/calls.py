@@ -18,7 +18,7 @@ from crmvalue.segmentation import (
     summarise_segments,
     value_tier,
 )
-from tests.calls import Call
+from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
@@ -55,7 +55,7 @@ CALLS += [
     ),
     Call(
         score_rfm,
-        {**BASE, "breaks": fit_rfm(**BASE, spend_basis="mean")},
+        {**BASE, "breaks": Later(lambda: fit_rfm(**BASE, spend_basis="mean"))},
         out_of_range={**BELOW_ZERO, "n_purchases": 1.5},
     ),
     Call(
@@ -123,7 +123,10 @@ CALLS += [
     ),
     Call(
         segment_value_changes,
-        {"before": summarise_segments(["a", "b"], [1.0, 2.0]), "now": summarise_segments(["a"], [1.5])},
+        {
+            "before": Later(lambda: summarise_segments(["a", "b"], [1.0, 2.0])),
+            "now": Later(lambda: summarise_segments(["a"], [1.5])),
+        },
     ),
     Call(
         summarise_segments,

@@ -1,0 +1,243 @@
+"""A value of each public class, for the tests of what all frozen values have in common.
+
+Some of them are fitted, planned or drawn, so the tests import this module when they run and not when they are found.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from crmvalue import (
+    attribution,
+    cohorts,
+    experiments,
+    funnels,
+    journey_map,
+    journeys,
+    ltv,
+    metrics,
+    models,
+    purchases,
+    report,
+    segmentation,
+)
+from crmvalue.datasets import Transactions
+
+__all__ = ["VALUES"]
+
+LOG = ([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
+
+SPLIT = purchases.split_purchases(
+    [1, 1, 1, 2, 2, 3, 3, 3],
+    ["2024-01-01", "2024-01-20", "2024-03-01", "2024-01-03", "2024-02-10", "2024-01-04", "2024-02-01", "2024-02-09"],
+    [10, 20, 30, 12, 14, 9, 8, 11],
+    calibration_end="2024-02-15",
+    time_unit="week",
+)
+PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+SPEND = models.GammaGamma(6.25, 3.74, 15.44)
+RNG = np.random.default_rng(3)
+FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
+STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
+CURRENT = journey_map.JourneyMap(
+    persona="Student", type="current state", stages=[STAGE, journey_map.Stage("order")], reviewed_on="2024-01-31"
+)
+COLUMNS = segmentation.SegmentColumns({"spend": "number", "city": "text", "member": "flag"})
+RULE = (COLUMNS["spend"] > 1) & ((COLUMNS["city"] == "b") | ~COLUMNS["member"].is_true())
+MEMBERSHIP = segmentation.evaluate_segments(
+    [segmentation.Segment("rich", RULE)],
+    {"spend": [2, None], "city": ["b", None], "member": [True, None]},
+    as_of="2024-01-01",
+    customer=["ann", "bob"],
+)
+SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
+VALUES_WITH_INTERVALS = attrs.evolve(
+    models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    intervals=models.ValueIntervals(
+        level=0.5,
+        n_draws=4,
+        **{end: np.zeros(len(SPLIT.calibration)) for end in ("clv_low", "clv_high", "outcome_low", "outcome_high")},
+        total=(0.0, np.inf),
+        total_outcome=(0.0, 1.0),
+        effective_share=1.0,
+    ),
+)
+SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
+
+ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
+PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
+
+STEPS = {
+    "who": journeys.Branch("vip", then="lot", otherwise="city"),
+    "city": journeys.Choice("city", cases={"Kyiv": "wait"}, otherwise="end"),
+    "lot": journeys.Split({"wait": 0.5, "opened": 0.5}),
+    "wait": journeys.Wait("3 days"),
+    "opened": journeys.WaitFor("opened", at_most="7 days"),
+    "letter": journeys.Message(),
+}
+JOURNEY = journeys.Journey("hello", entry="registered", steps=STEPS)
+WHO = journeys.Customers(
+    customer=[1],
+    dates={"birthday": ["1990-01-01"]},
+    segments={"vip": [True]},
+    attributes={"city": [None]},
+    consent={"email": [True]},
+)
+DID = journeys.Events(customer=[1], name=["registered"], time=["2024-05-31T12:00"])
+
+TRIANGLE = cohorts.retention_triangle(
+    [1, 1, 2], ["2024-01-05", "2024-02-09", "2024-02-20"], [5, 3, 2], period="month", as_of="2024-02-29"
+)
+
+PATHS = attribution.Paths.from_lists([["G"], ["M"], ["G", "M"], ["G"]], [2, 1, 1, 0])
+
+LEADS = funnels.LeadScore(
+    fit=[funnels.FitRule(attribute="n", points=1, at_least=1)],
+    signals=[funnels.Signal(event="visit", points=5)],
+    grades=[funnels.Grade(name="warm", enter=5, leave=3)],
+)
+FORECAST = funnels.forecast_pipeline([5.0, 3.0], [0.5, 0.2], month=["2024-06-03", "2024-07-15"], by=["a", "b"])
+ENTERED = funnels.funnel_from_events(
+    [1, 1], ["a", "b"], ["2024-01-01", "2024-01-02"], ["a", "b"], as_of="2024-02-01", window=5, by=["x", "y"]
+)
+
+VALUES = [
+    experiments.compare_proportions([48, 56], [80, 70]),
+    experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
+    experiments.adjust_by_covariate([1, 2, 3, 5], [1, 4, 2, 3], ["a", "a", "b", "b"], control="a"),
+    experiments.sample_size(0.2, 0.25, null_variance="pooled"),
+    experiments.sample_ratio_mismatch([310, 98], [0.7, 0.3]),
+    experiments.sequential_test([[3, 5]], [[50, 50]]),
+    experiments.sequential_test_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a", effect_scale=1.0),
+    funnels.Funnel(["a", "b"]),
+    funnels.funnel_conversion([500, 300, 120]),
+    ENTERED,
+    funnels.time_in_stage(ENTERED),
+    FORECAST,
+    FORECAST.by_group,
+    funnels.stage_probabilities(["offer", "call"], [True, False], stages=["call", "offer"]),
+    funnels.forecast_calibration([0.5, 0.5], [True, False]),
+    *LEADS.fit,
+    *LEADS.signals,
+    *LEADS.grades,
+    LEADS,
+    LEADS.score([1, 2], attributes={"n": [1, 0]}, events=([1], ["visit"], ["2024-05-01"]), as_of="2024-05-31"),
+    funnels.fit_lead_score(np.arange(8.0)[:, np.newaxis], [0, 1] * 4, names=["visits"], rng=np.random.default_rng(1)),
+    funnels.BusinessHours(holidays=["2024-12-25"]),
+    funnels.FollowUpRule(event="answer", hours=24, business_hours=funnels.BusinessHours()),
+    funnels.follow_up_tasks(
+        ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
+    ),
+    PATHS,
+    attribution.attribute(PATHS, model="markov"),
+    attribution.channel_returns(attribution.attribute(PATHS, model="last"), [6, 3]),
+    attribution.channel_transitions(PATHS),
+    attribution.markov_removal_effects(PATHS),
+    attribution.shapley_values({("a",): 4, ("b",): 2, ("a", "b"): 10}),
+    TRIANGLE,
+    cohorts.n_day_retention(
+        [1, 1, 2], ["2024-01-01", "2024-01-08", "2024-01-01"], [1, 7], kind="day", as_of="2024-02-01"
+    ),
+    cohorts.survival_curve([1, 2, 2], [True, False, True]),
+    cohorts.compare_survival([1, 2, 2], [True, False, True], ["a", "a", "b"]),
+    cohorts.project_retention([100, 80, 70], 2, n_holdout=1),
+    cohorts.cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=2),
+    *STEPS.values(),
+    JOURNEY,
+    JOURNEY.runs(WHO, DID, "2024-05-31"),
+    WHO,
+    DID,
+    journeys.Policy(suppressed=[1]),
+    journeys.Offer(percent=10),
+    journeys.Cascade(offers=["5 %"]),
+    journeys.Cascade().steps(["2023-08-31"]),
+    journeys.Cascade().state(["2023-08-31"], "2024-05-31"),
+    journeys.Cascade().due(["2023-08-31"], "2024-05-31"),
+    journeys.BirthdayJourney("birthday"),
+    journeys.TriggerJourney("cart", event="cart"),
+    journeys.FrequencyCap(messages=1, days=7),
+    PLAN,
+    PLAN.history(),
+    ltv.LTV_TO_CAC_BANDS,
+    ltv.LTV_TO_CAC_BANDS.bands[-1],
+    ltv.LTV_TO_CAC_BENCHMARKS[0],
+    ltv.ltv_segments([1, 2], 0.5, 0.5, names=["a", "b"], as_of="2024-01-01"),
+    metrics.nps_counts([9, 10, 3]),
+    metrics.customer_movements(
+        [1, 2], ["2024-01-01", "2024-02-01"], start="2024-01-02", end="2024-02-02", active_days=9
+    ),
+    metrics.time_to_purchase(["2024-01-01"], [None], as_of="2024-01-02"),
+    metrics.resolution_time(["2024-01-01"], ["2024-01-02"], as_of="2024-01-02"),
+    metrics.first_contact_resolution_from_tickets(
+        ["2024-01-01"], ["2024-01-01"], [None], as_of="2024-02-02", window_days=3
+    ),
+    metrics.recurring_revenue_movements([1, 2], [2, 0]),
+    PURCHASES,
+    models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    models.CovariateEffect("income", 0.3, centre=40_000, scale=15_000),
+    models.ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"),
+    models.BgBb(1.204, 0.750, 0.657, 2.783),
+    models.ShiftedBetaGeometric(0.668, 3.806),
+    models.BetaDiscreteWeibull(0.668, 3.806, 1.1),
+    SPEND,
+    models.ContractHistory.from_survivors([100, 80, 70]),
+    models.OpportunityHistory(frequency=[0, 1], recency=[0, 2], n_opportunities=[3, 3]),
+    FIT,
+    FIT.diagnosis,
+    models.draw_posterior(FIT, models.ContractHistory.from_survivors([100, 80, 70, 65]), n_draws=5, rng=RNG),
+    models.likelihood_ratio_test(FIT, models.fit_beta_discrete_weibull([100, 80, 70, 65])),
+    SCORES[0],
+    SCORES[0].purchases,
+    models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    VALUES_WITH_INTERVALS,
+    VALUES_WITH_INTERVALS.intervals,
+    models.calibration_by_frequency(SPLIT, PURCHASES),
+    models.purchase_tracking(*LOG[:2], PURCHASES),
+    models.spend_independence(SPLIT.calibration),
+    purchases.summarise_purchases(*LOG),
+    purchases.summarise_purchases(["a", "b", "b"], *LOG[1:]),
+    purchases.summarise_purchases(*LOG).counts,
+    purchases.summarise_purchases(*LOG).unique(),
+    purchases.split_purchases(*LOG, calibration_end="2024-01-31"),
+    segmentation.lorenz_curve([1, 3]),
+    segmentation.concentration([1, 3], warning_share=0.5),
+    segmentation.fit_rfm([3, 40, 40], [9, 1, 1], [9, 5, 1], spend_basis="mean", as_of="2024-01-01", window=365),
+    segmentation.RfmScores(r_score=[5, 1], f_score=[4, 2], m_score=[3, 3]),
+    segmentation.SegmentTable.preset("A"),
+    STAGE,
+    STAGE.touchpoints[0],
+    CURRENT,
+    journey_map.lint(CURRENT, as_of="2024-06-30")[0],
+    journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")),
+    journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")).kept[0],
+    COLUMNS,
+    RULE,
+    RULE.rules[0],
+    RULE.rules[1],
+    RULE.rules[1].rules[1],
+    segmentation.Segment("rich", RULE),
+    MEMBERSHIP,
+    MEMBERSHIP.changes_since(MEMBERSHIP),
+    segmentation.migration_matrix(["a", "b"], ["b", "c"], value_before=[1, 2], value_now=[3, 4]),
+    SUMMARY,
+    segmentation.segment_value_changes(SUMMARY, SUMMARY),
+    Transactions(customer=LOG[0], date=LOG[1], amount=LOG[2]),
+    report.Estimate(0.5, 0.4),
+    report.LastPeriod(name="month", n_months=1, n_before=0, n_active=0, prob_silent=0.1),
+    report.BaseValue(ltv_revenue=report.Estimate(120.0)),
+    report.Concentration(top_decile_share=0.3, top_fifth_share=0.5, gini=0.4),
+    report.summarise_base(*LOG, margin=0.3),
+    report.summarise_groups(*LOG),
+    report.summarise_models(*LOG, margin=0.3),
+    journeys.ServiceCycle(),
+    journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
+    journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
+    journeys.spread_visits(["2024-06-12"] * 9, 1, as_of="2024-06-01"),
+    journeys.without_next_step(["ann", "bob"], ["ann"], ["2024-07-01"], as_of="2024-06-30"),
+    journeys.campaign_effect(80, 56, 80, 48),
+    journeys.campaign_effect(2, 1, 2, 1, revenue_treated=[1, 3], revenue_control=[1, 2], margin=0.5),
+    journeys.steps_that_pay([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
+    journeys.best_last_step([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
+]
+"""One of each public class of values, and more."""

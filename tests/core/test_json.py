@@ -1,0 +1,410 @@
+"""One writer and one reader of JSON: what was written reads back, and whatever else is given is refused as `text`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Mapping
+from decimal import Decimal
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue._core.checks import as_fraction
+from crmvalue._core.json import SCHEMA, from_json, read_json, to_json
+from crmvalue._core.values import FixedMapping, array_field, checked_field, count_field, optional, stay_frozen
+from crmvalue.errors import InputError
+from crmvalue.typing import Dates, Floats, Integers, Interval
+from tests.strategies import dates
+
+
+def of_class(name, cls):
+    """Check by the class alone, as some fields of results do."""
+
+    def check(value):
+        if not isinstance(value, cls):
+            raise TypeError(f"`{name}` must be {cls}, not {value!r}")
+        return value
+
+    return attrs.field(converter=check)
+
+
+@attrs.frozen(kw_only=True)
+class Part:
+    """A value inside another."""
+
+    name: str = of_class("name", str)
+    share: float | None = checked_field("share", optional(as_fraction), default=None)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Whole:
+    """A value with a field of each kind that the library has, and fields with the names of JSON's own keys."""
+
+    floats: Floats = array_field(lambda value: np.array(value, dtype=np.float64))
+    table: Floats = array_field(lambda value: np.array(value, dtype=np.float64))
+    counts: Integers = array_field(lambda value: np.array(value, dtype=np.int64))
+    days: Dates = array_field(lambda value: np.array(value, dtype="datetime64[D]"))
+    moments: Dates = array_field(lambda value: np.array(value, dtype="datetime64[us]"))
+    flags: npt.NDArray[np.bool_] = array_field(lambda value: np.array(value, dtype=bool))
+    number: float = of_class("number", float)
+    count: int = count_field("count")
+    day: np.datetime64 = of_class("day", np.datetime64)
+    day_or_none: np.datetime64 | None = of_class("day_or_none", np.datetime64 | None)
+    interval: Interval = of_class("interval", Interval)
+    words: tuple[str, ...]
+    price: Decimal = attrs.field(converter=Decimal)
+    shares: Mapping[str, float] = attrs.field(converter=FixedMapping)
+    named: FixedMapping[int, Part] = attrs.field(converter=FixedMapping)
+    part: Part
+    part_or_none: Part | None
+    parts: tuple[Part, ...] = of_class("parts", tuple)
+    either: Part | Other = of_class("either", object)
+    kind: str = of_class("kind", str)
+    schema: str = of_class("schema", str)
+    short: Part | None = attrs.field(converter=lambda value: Part(name=value) if isinstance(value, str) else value)
+    _hidden: int = count_field("hidden")
+    made: str = attrs.field(init=False, default="not written")
+
+
+@attrs.frozen(kw_only=True)
+class Other:
+    """Another class that may stand in the same field."""
+
+    name: str = of_class("name", str)
+
+
+numbers = st.floats(allow_nan=True, allow_infinity=True)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+parts = st.builds(Part, name=st.text(), share=st.none() | st.floats(1e-100, 1, exclude_max=True))
+moments = st.datetimes(dt.datetime(1600, 1, 1), dt.datetime(2400, 1, 1)).map(lambda time: np.datetime64(time, "us"))
+wholes = st.builds(
+    Whole,
+    floats=st.lists(numbers, max_size=5),
+    table=st.integers(0, 3).flatmap(
+        lambda n: st.lists(st.lists(numbers, min_size=n, max_size=n), min_size=1, max_size=3)
+    ),
+    counts=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=5),
+    days=st.lists(dates | st.just(np.datetime64("NaT", "D")), max_size=5),
+    moments=st.lists(moments, max_size=5),
+    flags=st.lists(st.booleans(), max_size=5),
+    number=numbers,
+    count=st.integers(0, 10**12),
+    day=dates | moments,
+    day_or_none=st.none() | dates,
+    interval=st.tuples(finite, numbers.filter(lambda number: not math.isnan(number))).map(
+        lambda ends: Interval(*map(np.float64, ends))
+    ),
+    words=st.lists(st.text(), max_size=3).map(tuple),
+    price=st.decimals(allow_nan=False, allow_infinity=False),
+    shares=st.dictionaries(st.text(), finite, max_size=3),
+    named=st.dictionaries(st.integers(), parts, max_size=3),
+    part=parts,
+    part_or_none=st.none() | parts,
+    parts=st.lists(parts, max_size=3).map(tuple),
+    either=parts | st.builds(Other, name=st.text()),
+    kind=st.text(),
+    schema=st.text(),
+    short=st.none() | parts,
+    hidden=st.integers(0, 9),
+)
+WHOLE = Whole(
+    floats=[1.5, np.inf, -np.inf, np.nan],
+    table=[[1, np.nan], [np.inf, 0]],
+    counts=[1, 2],
+    days=["2024-02-29", "NaT"],
+    moments=["2024-02-29T12:00:00.5"],
+    flags=[True, False],
+    number=-math.inf,
+    count=3,
+    day=np.datetime64("2024-02-29"),
+    day_or_none=None,
+    interval=Interval(np.float64(0.25), np.float64(np.inf)),
+    words=("Käse", "\u4e16"),
+    price=Decimal("1.50"),
+    shares={"b": 0.5, "a": 0.5},
+    named={7: Part(name="seven")},
+    part=Part(name="a", share=0.5),
+    part_or_none=None,
+    parts=(Part(name="b"), Part(name="c", share=0.75)),
+    either=Other(name="d"),
+    kind="day",
+    schema="table",
+    short="e",
+    hidden=1,
+)
+TEXT = to_json(WHOLE)
+FIELDS = json.loads(TEXT)
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | finite
+    | st.text(max_size=5)
+    | st.sampled_from(["inf", "-inf", "nan", "now", "today", "NaT", "2024-02-30", "2024-02-29"])
+    | st.sampled_from([10**400, -(10**400), 2**63, 1e308]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["kind", "name", "x"]), inner),
+    max_leaves=6,
+)
+
+
+def read(text):
+    return from_json(Whole, text, Part, Other)
+
+
+def refusal(text):
+    """Read and give the InputError, or fail."""
+    with pytest.raises(InputError) as caught:
+        read(text)
+    assert caught.value.name == "text"
+    return caught.value
+
+
+def changed(**fields):
+    return json.dumps({**FIELDS, **fields})
+
+
+def is_same(left, right):
+    """Compare to the last bit and type, NaN equal to NaN."""
+    if attrs.has(type(left)):
+        names = [field.name for field in attrs.fields(type(left))]
+        return type(left) is type(right) and all(is_same(getattr(left, name), getattr(right, name)) for name in names)
+    if isinstance(left, np.ndarray):
+        return left.dtype == right.dtype and np.array_equal(left, right, equal_nan=left.dtype.kind in "fM")
+    if isinstance(left, Mapping):
+        return is_same(tuple(left.items()), tuple(right.items()))
+    if isinstance(left, tuple):
+        return type(left) is type(right) and len(left) == len(right) and all(map(is_same, left, right))
+    return type(left) is type(right) and (left == right or repr(left) == repr(right))
+
+
+class TestRoundTrip:
+    """`from_json` gives what `to_json` wrote, to the last bit."""
+
+    @given(wholes)
+    def test_there_and_back(self, value):
+        text = to_json(value)
+        assert is_same(read(text), value)
+        assert is_same(read(text.encode()), value)
+        assert to_json(read(text)) == text
+
+    def test_known(self):
+        assert FIELDS == {
+            "schema": 1,
+            "kind": "Whole",
+            "floats": [1.5, "inf", "-inf", None],
+            "table": [[1.0, None], ["inf", 0.0]],
+            "counts": [1, 2],
+            "days": ["2024-02-29", "NaT"],
+            "moments": ["2024-02-29T12:00:00.500000"],
+            "flags": [True, False],
+            "number": "-inf",
+            "count": 3,
+            "day": "2024-02-29",
+            "day_or_none": None,
+            "interval": [0.25, "inf"],
+            "words": ["Käse", "\u4e16"],
+            "price": "1.50",
+            "shares": [["b", 0.5], ["a", 0.5]],
+            "named": [[7, {"kind": "Part", "name": "seven", "share": None}]],
+            "part": {"kind": "Part", "name": "a", "share": 0.5},
+            "part_or_none": None,
+            "parts": [
+                {"kind": "Part", "name": "b", "share": None},
+                {"kind": "Part", "name": "c", "share": 0.75},
+            ],
+            "either": {"kind": "Other", "name": "d"},
+            "kind_": "day",
+            "schema_": "table",
+            "short": {"kind": "Part", "name": "e", "share": None},
+            "_hidden": 1,
+        }
+
+    def test_is_json_in_the_narrow_sense_with_text_as_it_is(self):
+        def refuse(word):
+            raise AssertionError(word)
+
+        json.loads(TEXT, parse_constant=refuse)
+        assert "Käse" in TEXT
+
+    def test_not_a_number_in_a_field(self):
+        assert math.isnan(read(changed(number=None)).number)
+
+    def test_the_order_of_a_mapping_counts(self):
+        assert [*read(TEXT).shares] == ["b", "a"]
+        assert [*read(changed(shares=[["a", 0.5], ["b", 0.5]])).shares] == ["a", "b"]
+
+    def test_written_by_hand(self):
+        """A mapping may be an object; schema, and a kind that the field tells, may be left out.
+
+        What is no object goes to the class where its field has a converter.
+        """
+        fields = {**FIELDS, "shares": {"b": 0.5, "a": 0.5}, "part": {"name": "a", "share": 0.5}}
+        fields["short"] = "e"
+        fields["parts"] = [{"name": "b"}, {"name": "c", "share": 0.75}]
+        del fields["schema"], fields["kind"]
+        assert is_same(read(json.dumps(fields)), WHOLE)
+
+    def test_fields_that_need_more_than_their_type(self):
+        text = to_json(Part(name="a"), name=["a", "b"])
+        assert json.loads(text)["name"] == ["a", "b"]
+        assert from_json(Part, text, name="-".join) == Part(name="a-b")
+
+
+class TestRefusals:
+    """Whatever is wrong is an InputError of `text`, and says what is wrong."""
+
+    @pytest.mark.parametrize("schema", [2, 0, -1, 1.5, "1", None, True, [1], {"a": 1}])
+    def test_another_schema_is_named(self, schema):
+        error = refusal(changed(schema=schema))
+        assert error.value == schema
+        assert error.rule == f"JSON of schema {SCHEMA}"
+        assert f"got {schema!r}" in str(error)
+
+    @pytest.mark.parametrize(
+        ("fields", "hint"),
+        [
+            ({"kind": "Part"}, "its kind is 'Part', not Whole"),
+            ({"kind": None}, "its kind is None, not Whole"),
+            ({"part": {"kind": "Other", "name": "a"}}, "its kind is 'Other', not Part"),
+            ({"either": {"name": "a"}}, "its kind is None, not Whole, Part, Other"),
+            ({"either": {"kind": "Third", "name": "a"}}, "its kind is 'Third', not Whole, Part, Other"),
+            ({"nonsense": 1}, "a Whole has no nonsense"),
+            ({"made": "by hand"}, "made"),
+            ({"part": {"name": "a", "nonsense": 1}}, "a Part has no nonsense"),
+            ({"part": {"name": "a", "schema": 1}}, "a Part has no schema"),
+            ({"part": {}}, "name"),
+            ({"part": [1]}, "a field of type Part, not [1]"),
+            ({"part": [{"name": "a"}]}, "a field of type Part, not [{'name': 'a'}]"),
+            ({"part": None}, "a field of type Part, not None"),
+            ({"part": {"name": "a", "share": 2}}, "`share` must be"),
+            ({"shares": [["a", 1.0], ["a", 2.0]]}, "a key that occurs twice"),
+            ({"shares": ["ab", "cd"]}, "pairs of a key and a value"),
+            ({"shares": ""}, "pairs of a key and a value"),
+            ({"shares": [["a"]]}, "unpack"),
+            ({"shares": [[["a"], 1]]}, "unhashable"),
+            ({"words": "ab"}, "a field of type tuple[str, ...], not 'ab'"),
+            ({"counts": [1.0]}, "a whole number, not 1.0"),
+            ({"counts": [True]}, "a whole number, not True"),
+            ({"counts": ["1"]}, "a whole number, not '1'"),
+            ({"counts": [2**63]}, "OverflowError"),
+            ({"counts": [10**400]}, "OverflowError"),
+            ({"floats": [10**400]}, "OverflowError"),
+            ({"floats": ["Infinity"]}, "a number, not 'Infinity'"),
+            ({"floats": [[1.0], [1.0, 2.0]]}, "a number, not [1.0]"),
+            ({"number": True}, "a number, not True"),
+            ({"number": "1"}, "a number, not '1'"),
+            ({"number": 10**400}, "OverflowError"),
+            ({"interval": [1.0]}, "high"),
+            ({"interval": [1.0, 2.0, 3.0]}, "4"),
+            ({"days": ["now"]}, "a day or a moment"),
+            ({"days": [""]}, "a day or a moment"),
+            ({"days": [19782]}, "a day or a moment"),
+            ({"days": ["2024-02-30"]}, "ValueError"),
+            ({"moments": ["2024-02-29T12:00:00+02:00"]}, "a day or a moment"),
+            ({"day": "today"}, "a day or a moment"),
+            ({"day": 19782}, "a day or a moment"),
+            ({"day": None}, "day"),
+        ],
+    )
+    def test_fields(self, fields, hint):
+        assert hint in refusal(changed(**fields)).hint
+
+    @pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN", "1" * 5000, "0x1", "1_0"])
+    @pytest.mark.parametrize("name", ["floats", "number", "count", "counts", "interval", "words", "shares"])
+    def test_numbers_that_are_none_in_json_or_in_python(self, name, number):
+        rest = json.dumps({other: value for other, value in FIELDS.items() if other != name})[:-1]
+        template = {"number": "%s", "count": "%s", "interval": "[0, %s]", "shares": '[["a", %s]]'}.get(name, "[%s]")
+        read(f'{rest}, "{name}": {template % 1}}}')
+        refusal(f'{rest}, "{name}": {template % number}}}')
+
+    @pytest.mark.parametrize("name", ["floats", "table", "number", "count", "counts", "interval"])
+    def test_a_whole_number_too_large_for_any_field(self, name):
+        value = 10**400 if name in {"number", "count"} else [10**400, 1]
+        refusal(changed(**{name: value}))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f'{TEXT[:-1]}, "schema": 1}}',
+            f'{TEXT[:-1]}, "count": 4}}',
+            TEXT.replace('"name": "a"', '"name": "a", "name": "b"'),
+        ],
+    )
+    def test_a_key_twice(self, text):
+        assert "occurs twice" in str(refusal(text))
+
+    @pytest.mark.parametrize("text", ["", " ", "{}", "[]", "[1]", "null", "5", '"text"', "{", TEXT[:-1], TEXT + "}"])
+    def test_what_is_no_object_of_fields(self, text):
+        refusal(text)
+
+    @pytest.mark.parametrize("text", [b"\xff\xfe\x00", b"\x80", b"", b'{"kind": "\xff"}', None, 5, [], object()])
+    def test_what_is_no_text(self, text):
+        assert refusal(text).value is text
+
+    @pytest.mark.parametrize("n", [50, 900, 100_000])
+    @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"kind": ', "}"), ('[["a", ', "]]")])
+    def test_deep_nesting(self, opening, closing, n):
+        """Numpy knows 64 dimensions, and Python's stack ends; nothing but an InputError may come of it."""
+        deep = opening * n + "1" + closing * n
+        refusal(deep)
+        for field in FIELDS:
+            rest = json.dumps({name: value for name, value in FIELDS.items() if name != field})
+            text = f'{rest[:-1]}, "{field}": {deep}}}'
+            if n == 100_000 or field in {"days", "part", "schema", "count"}:
+                refusal(text)
+            else:
+                assert self.is_read_or_refused(text), field
+
+    @staticmethod
+    def is_read_or_refused(text):
+        try:
+            return isinstance(read(text), Whole)
+        except InputError as error:
+            return error.name == "text"
+
+    @given(st.sampled_from(sorted(FIELDS)), json_values)
+    def test_any_other_value_of_any_field(self, name, value):
+        assert self.is_read_or_refused(changed(**{name: value}))
+
+    @given(st.text() | st.binary())
+    def test_any_other_text(self, text):
+        refusal(text)
+
+
+class TestReadJson:
+    """`read_json`: the fields go to a function; its errors are those of the text."""
+
+    def test_fields_without_the_schema(self):
+        assert read_json('{"schema": 1, "a": [1, 2]}', dict) == {"a": [1, 2]}
+        assert read_json(b'{"a": "\xc3\xa9"}', dict) == {"a": "é"}
+
+    @pytest.mark.parametrize(
+        "error", [KeyError("a"), IndexError(), TypeError(), ValueError(), OverflowError(), AttributeError()]
+    )
+    def test_what_goes_wrong_in_the_function(self, error):
+        def build(_fields):
+            raise error
+
+        with pytest.raises(InputError) as caught:
+            read_json("{}", build)
+        assert caught.value.name == "text"
+        assert type(error).__name__ in caught.value.hint
+        assert caught.value.__cause__ is error
+
+    def test_a_refusal_of_the_text_stays_as_it_is(self):
+        mine = InputError("text", "of my kind", "x")
+
+        def build(_fields):
+            raise mine
+
+        with pytest.raises(InputError) as caught:
+            read_json("{}", build)
+        assert caught.value is mine
