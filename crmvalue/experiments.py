@@ -1,26 +1,26 @@
-"""Experiments: which idea to try, whom to show it, for how long, and what the numbers allow to conclude.
+"""Experiments: choice of ideas, number of customers, assignment to variants, and conclusions from the results.
 
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
-which idea first                                            :func:`ice_score`, :func:`ice_rank`
-how many customers and days                                 :func:`sample_size`, :func:`sample_size_means`,
+order of ideas                                              :func:`ice_score`, :func:`ice_rank`
+number of customers and days                                :func:`sample_size`, :func:`sample_size_means`,
                                                             :func:`duration`
-what so many customers can show                             :func:`minimum_detectable_effect`,
+effect that a number of customers can detect                :func:`minimum_detectable_effect`,
                                                             :func:`minimum_detectable_effect_means`
-who sees which variant                                      :func:`assign_variant`
-whether the split can be right                              :func:`sample_ratio_mismatch`
-conversion, and which variant is probably best              :func:`compare_proportions`
+assignment of customers to variants                         :func:`assign_variant`
+check of the split between the arms                         :func:`sample_ratio_mismatch`
+conversion rates, and which variant is probably best        :func:`compare_proportions`
 means, such as revenue per customer                         :func:`compare_means`, :func:`compare_means_from_summary`
 ratios of sums, such as revenue per order                   :func:`compare_ratios`
-less variance by what was known before                      :func:`adjust_by_covariate`
-looking before the end, as often as you like                :func:`sequential_test`,
+less variance, by a number known before                     :func:`adjust_by_covariate`
+looks before the end, as often as you like                  :func:`sequential_test`,
                                                             :func:`sequential_test_from_stream`,
                                                             :func:`sequential_test_means`
 ==========================================================  ===========================================================
 
-Every result says in its `conclusion` what may and what may not be concluded. Rates, shares and levels are fractions.
-Customers are what is drawn to the arms, so a row is a customer, never a visit or an order.
+The `conclusion` of each result says what can be concluded, and what not. Rates, shares and levels are fractions. Arms
+are chosen by customer, so a row is a customer, never a visit or an order.
 """
 
 from __future__ import annotations

@@ -230,34 +230,12 @@ class RetentionTriangle:
         return columns if self.revenue is None else {**columns, "revenue": self.revenue[row, column]}
 
     def to_json(self) -> str:
-        """Write the triangle as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object with the fields.
-        """
+        """Write the triangle as JSON text."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> RetentionTriangle:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        RetentionTriangle
-            An equal triangle.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
+        """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
     @property

@@ -1,4 +1,4 @@
-"""What all comparisons of arms share: names, the control, correction for many variants, rows by arm, JSON."""
+"""What all comparisons of arms share: names, the control, correction for several variants, rows by arm, sentences."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_amounts,
+    as_counts,
     as_fraction,
     as_text,
     as_whole_number,
@@ -15,8 +16,9 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._core.comparisons import holm
+from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -35,14 +37,18 @@ __all__ = [
     "as_level",
     "choice_text",
     "columns",
-    "correction_text",
-    "default_names",
+    "counts_field",
+    "difference_from_control",
+    "fix_control",
     "interval_level",
+    "ratio_to_control",
+    "read_names",
     "require_arms",
     "rows_by_arm",
     "variant_columns",
+    "variant_lines",
+    "variant_names",
     "variants_of",
-    "verdict_text",
 ]
 
 Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
@@ -68,9 +74,28 @@ def _text(name: str, item: object) -> str:
     return str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else as_text(name, item)
 
 
-def default_names(n: int) -> tuple[str, ...]:
-    """Name the arms A, B, C, ... as far as the alphabet goes."""
-    return tuple(_ALPHABET[:n]) if n <= len(_ALPHABET) else tuple(f"arm {k + 1}" for k in range(n))
+def read_names(names: Any, control: Any, n_arms: int) -> tuple[tuple[str, ...], int]:
+    """Take the names of the arms, by default A, B, C and so on, and the position of the control among them."""
+    if names is None:
+        default = _ALPHABET[:n_arms] if n_arms <= len(_ALPHABET) else [f"arm {k + 1}" for k in range(n_arms)]
+        words = tuple(default)
+    else:
+        words = arm_names(names)
+    if len(words) != n_arms:
+        raise InputError("names", f"one for each of the {n_arms} arms", words)
+    return words, as_control(control, words, names)
+
+
+def fix_control(comparison: Any, n_arms: int) -> None:
+    """Check the names of a new comparison, and replace the name of its control by the position."""
+    if len(comparison.names) != n_arms:
+        raise InputError("names", f"one for each of the {n_arms} arms", comparison.names)
+    object.__setattr__(comparison, "control", as_control(comparison.control, comparison.names))
+
+
+def counts_field(name: str) -> Any:
+    """Field for whole numbers >= 0, checked under the name of the field."""
+    return array_field(lambda value: read_only(hand_over(as_counts(**{name: value})[0].astype(np.int64))))
 
 
 def require_arms(name: str, array: npt.NDArray[Any]) -> int:
@@ -81,7 +106,7 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
 
 
 def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
-    """Take the position of the control arm, or find its name; among labels that are whole numbers, its label."""
+    """Take the position or the name of the control arm; where labels are whole numbers, a number is a label."""
     numbered = labels is not None and any(not isinstance(label, str) for label in labels)
     if numbered and isinstance(value, int | np.integer) and str(value) in names:
         value = str(value)
@@ -93,7 +118,7 @@ def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
 
 
 def as_level(name: str, value: ArrayLike) -> float:
-    """Take a confidence level that float64 can tell from 0 and 1."""
+    """Take a confidence level; float64 must be able to tell it from 0 and 1."""
     level = as_fraction(name, value)
     if not 1e-12 <= level <= 1 - 1e-12:
         raise InputError(name, "from 1e-12 to 1 - 1e-12", level)
@@ -111,13 +136,31 @@ def variants_of(n_arms: int, control: int) -> Integers:
     return np.delete(np.arange(n_arms), control)
 
 
+def variant_names(comparison: Any) -> tuple[str, ...]:
+    """Names of all arms but the control, in order."""
+    return tuple(comparison.names[k] for k in variants_of(len(comparison.names), comparison.control))
+
+
 def against_control(values: Any, control: int) -> tuple[Floats, Floats]:
     """Values of the variants, and that of the control, along the last axis."""
     return np.delete(values, control, axis=-1), values[..., control : control + 1]
 
 
+def difference_from_control(values: Any, control: int) -> Floats:
+    """Value of each variant minus the value of the control."""
+    variant, base = against_control(values, control)
+    return variant - base
+
+
+def ratio_to_control(values: Any, control: int) -> Floats:
+    """Value of each variant over the value of the control; NaN for 0 over 0, otherwise infinite over 0."""
+    variant, base = against_control(values, control)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(variant / base)
+
+
 def adjusted(p: Floats, correction: str) -> Floats:
-    """P-values after the correction, so that each may be compared with the level itself."""
+    """Correct p-values for several variants, so that each can be compared with the level."""
     if correction == "none":
         return p
     if correction == "bonferroni":
@@ -126,12 +169,12 @@ def adjusted(p: Floats, correction: str) -> Floats:
 
 
 def interval_level(level: float, n_variants: int, correction: str) -> float:
-    """Level of each interval: with a correction all hold together at `level` (Bonferroni)."""
+    """Level of each interval; with a correction all intervals together hold at `level` (Bonferroni)."""
     return level if correction == "none" else 1 - (1 - level) / n_variants
 
 
-def correction_text(correction: str, n_variants: int) -> str:
-    """Say what was done about many variants, as words after a p-value."""
+def _correction_text(correction: str, n_variants: int) -> str:
+    """Name the correction for several variants, as words after a p-value."""
     if n_variants == 1:
         return ""
     if correction == "none":
@@ -139,26 +182,41 @@ def correction_text(correction: str, n_variants: int) -> str:
     return f", {correction.capitalize()} over {n_variants} variants"
 
 
-def verdict_text(name: str, difference: float, *, shown: bool, covers_zero: bool) -> str:
-    """Say what a difference does and does not mean."""
+def variant_lines(comparison: Any, told: list[tuple[str, str, str]]) -> list[str]:
+    """Conclude on each variant from what is told of it: the difference, its interval, and the name of the test."""
+    low, high = map(np.asarray, comparison.difference_interval)
+    p, difference = comparison.adjusted_p_value, comparison.difference
+    correction = _correction_text(comparison.correction, len(p))
+    lines = []
+    for k, (name, (found, interval, test)) in enumerate(zip(variant_names(comparison), told, strict=True)):
+        shown, covers_zero = p[k] < 1 - comparison.level, low[k] <= 0 <= high[k]
+        lines.append(
+            f"{found} ({100 * comparison.level:.4g} % interval {interval}), {p_text(p[k])} ({test}{correction}): "
+            f"{_verdict(name, difference[k], shown=shown, covers_zero=covers_zero)}"
+        )
+    return lines
+
+
+def _verdict(name: str, difference: float, *, shown: bool, covers_zero: bool) -> str:
+    """Say what a difference means, and what it does not mean."""
     if not shown:
-        return "no difference is shown, and that there is none may not be concluded either."
+        return "no difference is shown; this does not prove that there is none."
     said = (
-        f"{name} is {'higher' if difference > 0 else 'lower'}, if chance alone chose the arms and the end of the test "
-        "was set before; "
+        f"{name} is {'higher' if difference > 0 else 'lower'}, provided that the arms were chosen at random and the "
+        "end of the test was fixed before"
     )
     if covers_zero:
-        return f"{said}the interval is wider than the test is strict, so that by how much is not known."
-    return f"{said}by how much is known only within the interval."
+        return f"{said}. The interval includes 0, so the size of the difference is not known."
+    return f"{said}. The size of the difference is known only within the interval."
 
 
-def choice_text(names: tuple[str, ...], quantity: str, best: Floats, given_away: list[str]) -> str:
-    """Say which arm has the highest quantity, how surely, and what choosing it gives away."""
+def choice_text(names: tuple[str, ...], quantity: str, best: Floats, losses: list[str]) -> str:
+    """Say which arm probably has the highest quantity, and the average loss from choosing it."""
     top = int(np.argmax(best))
     prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:.1%}"
     return (
-        f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); choosing it gives away "
-        f"{given_away[top]} on average."
+        f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); choosing it loses "
+        f"{losses[top]} on average."
     )
 
 
@@ -172,7 +230,7 @@ class ArmRows(NamedTuple):
 
 
 def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> ArmRows:
-    """Code the arm of each row; the arms stand in ascending order of their labels, the control where it falls."""
+    """Code the arm of each row; all arms, with the control, are in ascending order of their labels."""
     if isinstance(control, np.generic):
         control = control.item()
     labels, code = encode_customers("arm", arm)
@@ -189,14 +247,14 @@ def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> 
 
 
 def columns(**inputs: ArrayLike) -> list[Floats]:
-    """Check columns of amounts of one length, one row a customer."""
+    """Check that columns of amounts have the same length, one row for each customer."""
     found = {name: as_amounts(name, value) for name, value in inputs.items()}
     require_same_length(**found)
     return list(found.values())
 
 
 def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:
-    """Give what compares each arm with the control, NaN in the row of the control."""
+    """Give the columns that compare each arm with the control; they are NaN in the row of the control."""
     low, high = comparison.difference_interval
     found = {"difference": comparison.difference, "low": low, "high": high}
     found |= {"p_value": comparison.p_value, "adjusted_p_value": comparison.adjusted_p_value}

@@ -1,4 +1,4 @@
-"""Which idea to try first, and which customer sees which variant."""
+"""Order of ideas by score, and stable assignment of customers to variants."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def ice_score(impact: ArrayLike, confidence: ArrayLike, ease: ArrayLike, *, conv
     Parameters
     ----------
     impact : array_like
-        How much the idea would bring, from 1 to 10.
+        Benefit of the idea, from 1 to 10.
     confidence : array_like
-        How sure you are of that, from 1 to 10.
+        How certain the benefit is, from 1 to 10.
     ease : array_like
-        How easy it is to do, from 1 to 10, 10 the easiest. Who scores effort turns it round first: 11 minus effort.
+        How easy the idea is to do, from 1 to 10; 10 is the easiest. If you score effort, give 11 minus effort.
     convention : {"mean", "product"}
-        Both are in use: the mean of the three, from 1 to 10, or their product, from 1 to 1,000. They may rank
-        differently: the product punishes one low mark more.
+        Both are in use: the mean of the three marks, from 1 to 10, or their product, from 1 to 1,000. They may rank
+        ideas differently: one low mark lowers the product more.
 
     Returns
     -------
@@ -70,12 +70,13 @@ def ice_rank(score: ArrayLike) -> npt.NDArray[np.int64]:
     Parameters
     ----------
     score : array_like
-        Score of each idea, as :func:`ice_score` gives it.
+        Score of each idea, from :func:`ice_score`.
 
     Returns
     -------
     ndarray of int
-        1 for the highest score. Equal scores share the best rank among them, and the next rank is left out: 1, 2, 2, 4.
+        Rank of each idea, 1 for the highest score. Equal scores share the better rank, and the next rank is left out:
+        1, 2, 2, 4.
 
     Raises
     ------
@@ -105,7 +106,7 @@ def assign_variant(
     shares : mapping of str to float
         Share of each variant, in (0, 1), of sum 1, such as ``{"control": 0.5, "new": 0.5}``.
     salt : str
-        Name of the experiment. Different salts give independent assignments.
+        Name of the experiment. Assignments with different salts are independent.
     strata : array_like, optional
         Group of each row, text or whole numbers, such as a segment; the same in all rows of a customer.
 
@@ -121,14 +122,14 @@ def assign_variant(
 
     Notes
     -----
-    Without strata the hash alone decides: a customer keeps the variant as long as salt and shares (with their order)
-    stay, whoever else comes or goes. The counts follow the shares up to chance.
+    Without strata only the hash decides. A customer keeps their variant as long as the salt and the shares (with their
+    order) stay the same; other customers have no influence. The counts follow the shares up to chance.
 
-    With strata the customers of each stratum are put in the order of their hashes, and the variants are cut from this
-    order so that each gets its share of the stratum up to less than one customer; which of them gets the odd one is
-    drawn by the hash of the stratum, so that small strata do not all favour the same variant. A customer keeps the
-    variant as long as salt, shares and the list of customers of the stratum stay: assign once, and keep the answer.
-    The order of rows never matters.
+    With strata, the customers of each stratum are ordered by their hashes, and this order is cut into the variants. The
+    number of customers of each variant differs from its share of the stratum by less than one. The hash of the stratum
+    decides which variant gets the odd customer, so small strata do not all favour the same variant. A customer keeps
+    their variant as long as the salt, the shares and the customers of the stratum stay the same: assign once, and store
+    the result. The order of rows never matters.
 
     Examples
     --------
@@ -147,7 +148,7 @@ def assign_variant(
 
 
 def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
-    """Names of the variants, and where in [0, 1) each but the last ends."""
+    """Give the names of the variants, and where in [0, 1) each one but the last ends."""
     shares = labelled("shares", shares)
     if shares is None or len(shares) < 2:
         raise InputError("shares", "a mapping of at least two variants to their shares", shares)
@@ -162,7 +163,7 @@ def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
 
 
 def _position_in_stratum(draw: Floats, code: Integers, strata: ArrayLike, salt: str) -> Floats:
-    """Place of each customer in [0, 1): ranks in the stratum evenly spread, from a start drawn for the stratum."""
+    """Place the customers of each stratum evenly in [0, 1), from a start that is drawn for the stratum."""
     labels, group = encode_customers("strata", strata)
     if len(group) != len(code):
         raise InputError("strata", f"one for each of the {len(code)} rows", len(group))

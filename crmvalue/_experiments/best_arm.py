@@ -1,4 +1,4 @@
-"""Which of several rates or means is the highest: integrals over independent posterior distributions."""
+"""Probability that each of several rates or means is the highest, by integrals over independent distributions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["best_of_betas", "best_of_means"]
 
 _TAILS = np.concatenate((10.0 ** np.arange(-24, -1), np.linspace(0.02, 0.5, 13)))
 _ORDER = 24
-_MANY = 12  # arms from which on fewer quantiles of each will do
+_MANY = 12  # number of arms from which on fewer quantiles of each arm are enough
 _NODES = 2**18  # of all arms, in memory at a time
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
 def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
-    """Probability that each of independent beta variables is the largest, and what choosing it loses on average.
+    """Probability that each of independent beta variables is the largest, and the average loss from choosing it.
 
-    Above one half the integrals run over one minus the variable: close to 1 it would have no digits left.
+    Above one half the integrals run over one minus the variable, because close to 1 the variable has too few digits.
     """
     from scipy import special, stats
 
@@ -46,14 +46,14 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
 
 def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Floats]:
-    """Probability that each of independent means is the largest, and what choosing it loses on average.
+    """Probability that each of independent means is the largest, and the average loss from choosing it.
 
-    With the flat prior on the mean and on the log of the standard deviation, a mean has Student's distribution with n -
-    1 degrees of freedom around what was seen. With n = 2 in any arm the average loss is infinite.
+    With a flat prior on the mean and on the log of the standard deviation, a mean has Student's distribution with n - 1
+    degrees of freedom around the observed mean. If n is 2 in any arm, the average loss is infinite.
     """
     from scipy import special, stats
 
-    center = mean.mean()  # the integrals do not change, and lose less
+    center = mean.mean()  # subtracting it keeps the integrals, with smaller rounding errors
     least = max(_POINT * error.max(), 2.0**14 * float(np.spacing(np.abs(mean - center).max())))  # or x has no digits
     loc, scale, degrees = (mean - center)[:, None], np.maximum(error, least)[:, None], (n - 1)[:, None]
 
@@ -67,14 +67,14 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
 
 
 def _tails(n_arms: int) -> Floats:
-    """Probabilities whose quantiles end the panels; the arms share them when they are many."""
+    """Probabilities whose quantiles are the ends of panels; many arms need fewer of them."""
     return _TAILS[:: 1 if n_arms < _MANY else 3]
 
 
 def _best(distribution: Distribution, ends: Floats) -> tuple[Floats, Floats]:
-    """With density f and distribution function F, integrals of f_i prod F_j and of F_i (1 - prod F_j), j the others.
+    """Integrals of f_i prod F_j and of F_i (1 - prod F_j) over all j but i, with densities f and distributions F.
 
-    Gauss and Legendre on panels between quantiles of all, so that no peak is missed.
+    They are computed by Gauss-Legendre quadrature on panels between quantiles of all arms, so that no peak is missed.
     """
     ends = np.unique(ends)
     node, weight = np.polynomial.legendre.leggauss(_ORDER)
@@ -94,7 +94,7 @@ def _best(distribution: Distribution, ends: Floats) -> tuple[Floats, Floats]:
 
 
 def _others(values: Floats, combine: np.ufunc, neutral: float) -> Floats:
-    """For each arm the product or sum of the values of all others."""
+    """Product or sum of the values of all other arms, for each arm."""
     before, after = np.full((2, *values.shape), neutral)
     before[1:] = combine.accumulate(values[:-1])
     after[:-1] = combine.accumulate(values[:0:-1])[::-1]

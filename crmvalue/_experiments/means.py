@@ -1,4 +1,4 @@
-"""Two or more variants by a mean or by a ratio of sums, with or without a covariate measured before."""
+"""Two or more variants by a mean or by a ratio of sums, with or without an earlier covariate."""
 
 from __future__ import annotations
 
@@ -12,26 +12,28 @@ from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, a
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import array_field, checked_field, hand_over, number_column, read_only, stay_frozen
+from crmvalue._core.values import checked_field, number_column, stay_frozen
 from crmvalue._experiments.arms import (
     ArmRows,
     Correction,
     adjusted,
     against_control,
     arm_names,
-    as_control,
     as_correction,
     as_level,
     choice_text,
     columns,
-    correction_text,
-    default_names,
+    counts_field,
+    difference_from_control,
+    fix_control,
     interval_level,
+    ratio_to_control,
+    read_names,
     require_arms,
     rows_by_arm,
     variant_columns,
-    variants_of,
-    verdict_text,
+    variant_lines,
+    variant_names,
 )
 from crmvalue._experiments.best_arm import best_of_means
 from crmvalue.errors import InputError
@@ -54,10 +56,6 @@ __all__ = [
 _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 
 
-def _counts(value: ArrayLike) -> Integers:
-    return read_only(hand_over(as_counts(n=value)[0].astype(np.int64)))
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class MeanComparison:
@@ -68,21 +66,21 @@ class MeanComparison:
     Parameters
     ----------
     mean : ndarray
-        Mean, or ratio of sums, of each arm, in its unit.
+        Mean, or ratio of sums, of each arm [its unit].
     standard_error : ndarray
-        Its standard error, >= 0, in the same unit; not 0 in the control and a variant at once.
+        Standard error of each mean, >= 0, in the same unit. It must not be 0 in both the control and a variant.
     n : ndarray of int
         Customers of each arm, at least 2.
     names : tuple of str
         Names of the arms.
     control : int, default 0
-        Position of the arm the others are compared with.
+        Position of the arm that the others are compared with.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests.
     correction : {"holm", "bonferroni", "none"}, default "holm"
-        What is done about several variants.
+        Correction for several variants.
     quantity : str, default "mean"
-        What is compared, as a word of the conclusion.
+        Word for the compared quantity in the conclusion.
 
     Examples
     --------
@@ -93,7 +91,7 @@ class MeanComparison:
 
     mean: Floats = number_column("mean")
     standard_error: Floats = number_column("standard_error")
-    n: Integers = array_field(_counts)
+    n: Integers = counts_field("n")
     names: tuple[str, ...] = attrs.field(converter=arm_names)
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)
@@ -102,43 +100,40 @@ class MeanComparison:
 
     def __attrs_post_init__(self) -> None:
         k = require_arms("mean", self.mean)
-        for name in ("standard_error", "n", "names"):
-            if np.shape(getattr(self, name)) != (k,):
+        for name in ("standard_error", "n"):
+            if getattr(self, name).shape != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
         require(self.n >= 2, "n", self.n, ">= 2")
-        object.__setattr__(self, "control", as_control(self.control, self.names))
+        fix_control(self, k)
         variant, control = against_control(self.standard_error, self.control)
-        rule = "above 0 in the control or the variant: where nothing varies nothing can be tested"
+        rule = "above 0 in the control or the variant: a test needs values that vary"
         require(variant + control > 0, "standard_error", variant, rule)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Names of all arms but the control."""
-        return tuple(self.names[k] for k in variants_of(len(self.names), self.control))
+        return variant_names(self)
 
     @property
     def difference(self) -> Floats:
-        """Mean of each variant minus that of the control, in its unit."""
-        variant, control = against_control(self.mean, self.control)
-        return variant - control
+        """Mean of each variant minus the mean of the control [its unit]."""
+        return difference_from_control(self.mean, self.control)
 
     @property
     def difference_interval(self) -> Interval:
-        """Welch's interval for each difference; with a correction they hold together at the level (Bonferroni)."""
+        """Welch's interval for each difference; with a correction all together hold at the level (Bonferroni)."""
         half = self._quantile() * self._error()
         return Interval(self.difference - half, self.difference + half)
 
     @property
     def ratio(self) -> Floats:
-        """Mean of each variant over that of the control; NaN or infinite where that of the control is 0."""
-        variant, control = against_control(self.mean, self.control)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray(variant / control)
+        """Mean of each variant over the mean of the control; NaN or infinite if the mean of the control is 0."""
+        return ratio_to_control(self.mean, self.control)
 
     @property
     def ratio_interval(self) -> Interval:
-        """Fieller's interval for each ratio; from minus to plus infinity where the control's mean may be 0."""
+        """Fieller's interval for each ratio; from minus to plus infinity if the control's mean may be 0."""
         m1, m0 = against_control(self.mean, self.control)
         s1, s0 = against_control(self.standard_error, self.control)
         t = self._quantile()
@@ -156,7 +151,7 @@ class MeanComparison:
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided p-value of no difference from the control, each on its own, by Welch's test."""
+        """Two-sided p-value of no difference from the control, not corrected, by Welch's test."""
         from scipy import stats
 
         std = self.standard_error * np.sqrt(self.n)
@@ -171,32 +166,31 @@ class MeanComparison:
 
     @property
     def prob_best(self) -> Floats:
-        """Probability that each arm has the highest true mean, with flat priors; they sum to 1."""
+        """Probability that each arm has the highest true mean, with flat priors; the probabilities sum to 1."""
         return self._bayes()[0]
 
     @property
     def expected_loss(self) -> Floats:
-        """Given away on average by choosing each arm [unit of the mean]; infinite where an arm has two customers."""
+        """Average loss from choosing each arm [unit of the mean]; infinite if an arm has only two customers."""
         return self._bayes()[1]
 
     @property
     def conclusion(self) -> str:
-        """What may and what may not be concluded, a line for each variant and one on the choice."""
+        """What can be concluded, and what not: a line for each variant, and one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
-        p = self.adjusted_p_value
-        values = against_control(self.mean, self.control)[0]
-        lines = []
-        for k, (name, d) in enumerate(zip(self.variants, self.difference, strict=True)):
-            text = (
-                f"{name} has a {self.quantity} of {values[k]:.4g} against {self.mean[self.control]:.4g} of "
-                f"{self.names[self.control]}: {d:+.4g} ({100 * self.level:.4g} % interval {low[k]:+.4g} to "
-                f"{high[k]:+.4g}), {p_text(p[k])} (Welch{correction_text(self.correction, len(p))}): "
+        values, (base,) = against_control(self.mean, self.control)
+        control = self.names[self.control]
+        told = [
+            (
+                f"{name} has a {self.quantity} of {value:.4g} against {base:.4g} of {control}: {d:+.4g}",
+                f"{a:+.4g} to {b:+.4g}",
+                "Welch",
             )
-            shown, covers_zero = p[k] < 1 - self.level, low[k] <= 0 <= high[k]
-            lines.append(text + verdict_text(name, d, shown=shown, covers_zero=covers_zero))
+            for name, value, d, a, b in zip(self.variants, values, self.difference, low, high, strict=True)
+        ]
         best, loss = self._bayes()
-        lines.append(choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss]))
-        return "\n".join(lines)
+        choice = choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss])
+        return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.
@@ -204,7 +198,7 @@ class MeanComparison:
         Returns
         -------
         dict of str to ndarray
-            One row for each arm; what compares an arm with the control is NaN for the control itself.
+            One row for each arm. The columns that compare an arm with the control are NaN for the control.
         """
         arms = {name: getattr(self, name) for name in ("mean", "standard_error", "n", "prob_best", "expected_loss")}
         return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
@@ -228,16 +222,21 @@ class MeanComparison:
         from scipy import special
 
         (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        share1, share0 = s1**2 / (s1**2 + s0**2), s0**2 / (s1**2 + s0**2)
-        degrees = 1 / (share1**2 / (n1 - 1) + share0**2 / (n0 - 1))
         level = interval_level(self.level, len(self.names) - 1, self.correction)
-        return np.asarray(-special.stdtrit(degrees, (1 - level) / 2))
+        return np.asarray(-special.stdtrit(_welch_degrees(s1, n1, s0, n0), (1 - level) / 2))
+
+
+def _welch_degrees(s1: Floats, n1: Floats, s0: Floats, n0: Floats) -> Floats:
+    """Welch's degrees of freedom of the difference of two means with these standard errors and counts."""
+    share1, share0 = s1**2 / (s1**2 + s0**2), s0**2 / (s1**2 + s0**2)
+    degrees: Floats = 1 / (share1**2 / (n1 - 1) + share0**2 / (n0 - 1))
+    return degrees
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CovariateAdjustment:
-    """A comparison made sharper by a covariate that was measured before.
+    """A comparison of means with less variance, by a covariate measured before the experiment.
 
     Parameters
     ----------
@@ -246,11 +245,11 @@ class CovariateAdjustment:
     variance_reduction : float
         Share of the variance within the arms that the covariate explains, in [0, 1].
     adjusted : MeanComparison
-        Of the adjusted values: the one to report.
+        Comparison of the adjusted values: the result to report.
     unadjusted : MeanComparison
-        Of the values as they are.
+        Comparison of the values without adjustment.
     covariate : MeanComparison
-        Of the covariate itself, whose arms should not differ.
+        Comparison of the covariate itself; its arms should not differ.
 
     Examples
     --------
@@ -268,12 +267,13 @@ class CovariateAdjustment:
 
     @property
     def conclusion(self) -> str:
-        """What the covariate explains, whether it may be used, and what the adjusted comparison says."""
+        """How much the covariate explains, a warning if it differs between arms, and the adjusted conclusion."""
         text = f"The covariate explains {self.variance_reduction:.1%} of the variance within the arms."
         if self.covariate.adjusted_p_value.min() < 0.01:
             text += (
-                f" It differs between the arms ({p_text(float(self.covariate.adjusted_p_value.min()))}): was it really "
-                "measured before, and did chance choose the arms? If not, the adjusted comparison is biased."
+                f" It differs between the arms ({p_text(float(self.covariate.adjusted_p_value.min()))}). Check that it "
+                "was measured before the experiment, and that the arms were chosen at random. If not, the adjusted "
+                "comparison is biased."
             )
         return f"{text}\n{self.adjusted.conclusion}"
 
@@ -300,7 +300,7 @@ def compare_means(
     Parameters
     ----------
     value : array_like
-        One value for each customer [its unit], 0 for who bought nothing; at least two customers in each arm.
+        One value for each customer [its unit], 0 for a customer without a purchase; at least two customers in each arm.
     arm : array_like
         Label of the arm of each customer: text or whole numbers.
     control : str or int
@@ -308,7 +308,7 @@ def compare_means(
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
-        What is done about several variants, as in :func:`compare_proportions`.
+        Correction for several variants, as in :func:`compare_proportions`.
 
     Returns
     -------
@@ -323,9 +323,9 @@ def compare_means(
     Notes
     -----
     Welch's test and interval for unequal variances [1]_; Fieller's interval for the ratio of two independent means,
-    with Welch's degrees of freedom. Spend is skewed: below some hundred customers an arm the level is approximate.
-    `prob_best` and `expected_loss` take Student's distribution around each mean, what flat priors on the mean and on
-    the log of the standard deviation give for normal values; they are integrals by quadrature, not drawn.
+    with Welch's degrees of freedom. Spend is skewed: below some hundred customers in each arm the level is approximate.
+    `prob_best` and `expected_loss` use Student's distribution around each mean. Flat priors on the mean and on the log
+    of the standard deviation give it for normal values. Both are integrals by quadrature, not by simulation.
 
     .. [1] Welch, B. L. (1947). The generalization of Student's problem when several different population variances are
        involved. Biometrika 34, 28-35.
@@ -359,36 +359,36 @@ def compare_means_from_summary(
     ----------
     mean : array_like or mapping
         Mean of each arm [its unit], at least two arms. Mappings and columns with an index of names are matched by name;
-        then all three must be.
+        then all three arguments need names.
     std : array_like
-        Standard deviation within each arm, with n - 1 in the denominator, >= 0, in the same unit.
+        Standard deviation within each arm, with the denominator n - 1, >= 0, in the same unit.
     n : array_like of int
         Customers of each arm, at least 2.
     names : list of str, optional
-        Names of the arms; A, B, C, ... without it.
+        Names of the arms; by default A, B, C and so on.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with; its label where labels are whole numbers.
+        Position or name of the arm that the others are compared with. Where labels are whole numbers, it is the label.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
-        What is done about several variants, as in :func:`compare_proportions`.
+        Correction for several variants, as in :func:`compare_proportions`.
 
     Returns
     -------
     MeanComparison
-        The same as :func:`compare_means` gives for the rows.
+        The result that :func:`compare_means` gives for the rows.
 
     Raises
     ------
     InputError
-        If a number is NaN or infinite, a deviation is negative, a count below 2, or neither arm of a pair varies.
+        If a number is NaN or infinite, a deviation is negative, a count is below 2, or neither arm of a pair varies.
 
     Examples
     --------
     >>> result = compare_means_from_summary([10.0, 12.0], [4.0, 6.0], [200, 200], names=["old", "new"])
     >>> print(result.conclusion)
-    new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, if chance alone chose the arms and the end of the test was set before; by how much is known only within the interval.
-    new has the highest mean with probability more than 99.9% (flat priors); choosing it gives away 6.7e-06 on average.
+    new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, provided that the arms were chosen at random and the end of the test was fixed before. The size of the difference is known only within the interval.
+    new has the highest mean with probability more than 99.9% (flat priors); choosing it loses 6.7e-06 on average.
     """  # noqa: E501 - the conclusion is one line
     names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
     m = as_column("mean", mean)
@@ -399,12 +399,10 @@ def compare_means_from_summary(
             raise InputError(name, f"one for each of the {k} arms", array.shape)
     require(deviation >= 0, "std", deviation, ">= 0")
     require(count >= 2, "n", count, ">= 2")
-    words = default_names(k) if names is None else arm_names(names)
-    if len(words) != k:
-        raise InputError("names", f"one for each of the {k} arms", words)
-    place = as_control(control, words, names)
+    words, place = read_names(names, control, k)
     variant, base = against_control(deviation, place)
-    require(variant + base > 0, "std", variant, "above 0 in the control or the variant: nothing else can be tested")
+    rule = "above 0 in the control or the variant: a test needs values that vary"
+    require(variant + base > 0, "std", variant, rule)
     return MeanComparison(
         mean=m,
         standard_error=deviation / np.sqrt(count),
@@ -427,13 +425,13 @@ def compare_ratios(
 ) -> MeanComparison:
     r"""Compare two or more variants by a ratio of sums, such as revenue per order.
 
-    Customers were drawn to the arms, so the orders of one customer are no independent observations: give each
-    customer's sums, one row a customer.
+    The arms were chosen by customer, so the orders of one customer are not independent observations. Give the sums of
+    each customer, one row for each customer.
 
     Parameters
     ----------
     numerator, denominator : array_like
-        One element for each customer [their units], such as revenue and orders; denominators do not sum to 0.
+        Sums of each customer [their units], such as revenue and orders. The denominators of an arm must not sum to 0.
     arm : array_like
         Label of the arm of each customer: text or whole numbers.
     control : str or int
@@ -441,7 +439,7 @@ def compare_ratios(
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
-        What is done about several variants, as in :func:`compare_proportions`.
+        Correction for several variants, as in :func:`compare_proportions`.
 
     Returns
     -------
@@ -460,7 +458,7 @@ def compare_ratios(
 
     .. math:: \operatorname{se}(R)^2 = \frac{1}{n \bar y^2} \cdot \frac{\sum_i r_i^2}{n - 1}
 
-    and from there as for means. Asymptotic: for hundreds of customers an arm.
+    The rest is as for means. The method is asymptotic: use it for hundreds of customers in each arm.
 
     .. [1] Deng, A., Knoblich, U. and Lu, J. (2018). Applying the delta method in metric analytics. Proceedings of KDD
        2018, 233-242.
@@ -496,15 +494,15 @@ def adjust_by_covariate(
     level: float = 0.95,
     correction: Correction = "holm",
 ) -> CovariateAdjustment:
-    r"""Compare means with less variance, by a covariate that was measured before the experiment (CUPED).
+    r"""Compare means with less variance, by a covariate measured before the experiment (CUPED).
 
     Parameters
     ----------
     value : array_like
         One value for each customer [its unit], at least two customers in each arm.
     covariate : array_like
-        What was known of each customer before the experiment began, such as the spend of the months before. Nothing
-        that the experiment could have changed: that would bias the comparison.
+        A number known for each customer before the experiment began, such as the spend of the months before. The
+        experiment must not be able to change it, otherwise the comparison is biased.
     arm : array_like
         Label of the arm of each customer: text or whole numbers.
     control : str or int
@@ -512,7 +510,7 @@ def adjust_by_covariate(
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"
-        What is done about several variants, as in :func:`compare_proportions`.
+        Correction for several variants, as in :func:`compare_proportions`.
 
     Returns
     -------
@@ -530,8 +528,8 @@ def adjust_by_covariate(
         \theta = \frac{\sum_a \sum_{i \in a} (x_i - \bar x_a)(y_i - \bar y_a)}
         {\sum_a \sum_{i \in a} (x_i - \bar x_a)^2}
 
-    where x-bar is the mean of all customers [1]_. The slope is taken within the arms, so an effect does not leak into
-    it. It is estimated from the same rows, which is negligible from some hundred customers on.
+    where x-bar is the mean of all customers [1]_. The slope is computed within the arms, so it does not contain the
+    effect. It is estimated from the same rows; from some hundred customers on, this does not matter.
 
     .. [1] Deng, A., Xu, Y., Kohavi, R. and Walker, T. (2013). Improving the sensitivity of online controlled
        experiments by utilizing pre-experiment data. Proceedings of WSDM 2013, 123-132.
@@ -556,7 +554,7 @@ def adjust_by_covariate(
     changed = y - theta * (x - x.mean())
     left = within_y - theta * within_x
     if np.abs(left).max() <= _NOISE * np.abs(within_y).max():
-        raise InputError("covariate", "not a straight line of `value`: then nothing is left to vary", theta)
+        raise InputError("covariate", "not a linear function of `value`, which leaves no variance", theta)
     reduction = float(np.clip(1 - (left @ left) / total, 0.0, 1.0))
     made = []
     for name, column in (("value", changed), ("value", y), ("covariate", x)):
@@ -569,7 +567,7 @@ def adjust_by_covariate(
 
 
 def _within(x: Floats, rows: ArmRows) -> Floats:
-    """Deviations from the mean of the arm; 0 where they are rounding."""
+    """Deviations from the mean of the arm; rounding errors are set to 0."""
     mean = np.bincount(rows.arm, x, len(rows.names)) / rows.n
     deviation = x - mean[rows.arm]
     largest = np.zeros(len(rows.names))

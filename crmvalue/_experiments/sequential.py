@@ -1,4 +1,4 @@
-"""Tests that may be looked at after every customer, with p-values and intervals that hold at all looks together."""
+"""Tests with a look at the result at any time; p-values and intervals hold for all looks together."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from crmvalue._experiments.arms import (
     ArmRows,
     against_control,
     arm_names,
-    as_control,
     as_level,
     columns,
-    default_names,
+    difference_from_control,
+    fix_control,
+    read_names,
     rows_by_arm,
-    variants_of,
+    variant_names,
 )
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -60,22 +61,22 @@ def _number_table(value: ArrayLike) -> Floats:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SequentialTest:
-    """Conversions of arms at a row of looks, tested so that every look counts.
+    """Conversion rates of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
 
     Parameters
     ----------
     successes, trials : ndarray of int
-        Customers so far who converted, and all customers so far, shape (looks, arms).
+        Customers who converted so far, and all customers so far, shape (looks, arms).
     names : tuple of str
         Names of the arms.
     control : int, default 0
-        Position of the arm the others are compared with.
+        Position of the arm that the others are compared with.
     level : float, default 0.95
-        Level at which all intervals of all variants and looks hold together.
+        Level at which the intervals of all variants and looks hold together.
     prior_successes, prior_failures : float, default 0.5
-        Parameters of the beta distribution that weighs the rates.
+        Parameters of the beta distribution that weights the rates.
 
     Examples
     --------
@@ -99,40 +100,37 @@ class SequentialTest:
         for name, table in (("trials", self.trials), ("successes", self.successes)):
             rises = np.ones(table.shape, dtype=bool)
             rises[1:] = table[1:] >= table[:-1]
-            require(rises, name, table, "counts so far, never fewer than at the look before")
+            require(rises, name, table, "counts so far, at least those of the look before")
         require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
         came, all_came = np.diff(self.successes, axis=0), np.diff(self.trials, axis=0)
         since = np.ones(self.successes.shape, dtype=bool)
         since[1:] = came <= all_came
-        require(since, "successes", self.successes, "risen by at most the rise of `trials` since the look before")
-        require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 at the last look: no arm stays empty")
-        if len(self.names) != self.successes.shape[1]:
-            raise InputError("names", f"one for each of the {self.successes.shape[1]} arms", self.names)
-        object.__setattr__(self, "control", as_control(self.control, self.names))
+        require(since, "successes", self.successes, "growing by at most as much as `trials` from look to look")
+        require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 for each arm at the last look")
+        fix_control(self, self.successes.shape[1])
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Names of all arms but the control."""
-        return tuple(self.names[k] for k in variants_of(len(self.names), self.control))
+        return variant_names(self)
 
     @property
     def difference(self) -> Floats:
-        """Rate of each variant so far minus that of the control; NaN while an arm is empty."""
+        """Rate of each variant so far minus the rate of the control; NaN while an arm is empty."""
         n = self.trials
         rate = np.divide(self.successes, n, out=np.full(n.shape, np.nan), where=n > 0)
-        variant, control = against_control(rate, self.control)
-        return variant - control
+        return difference_from_control(rate, self.control)
 
     @property
     def p_value(self) -> Floats:
-        """P-value at each look; it never rises and holds at whatever look one stops. Corrected by Bonferroni."""
+        """P-value at each look, corrected by Bonferroni's rule; it never rises, and it is valid at every look."""
         (x1, x0), (n1, n0) = self._pairs(self.successes), self._pairs(self.trials)
         pooled = _divide(x1 + x0, n1 + n0)
         return _running(self._weight() - _log_likelihood(x1, n1, x0, n0, pooled, pooled))
 
     @property
     def difference_interval(self) -> Interval:
-        """Interval of each difference at each look; all of them hold together at the level."""
+        """Interval of each difference at each look; all together hold at the level."""
         return self._interval(slice(None))
 
     @property
@@ -142,7 +140,7 @@ class SequentialTest:
 
     @property
     def conclusion(self) -> str:
-        """What may and what may not be concluded at the last look, a line for each variant."""
+        """What can be concluded at the last look, and what not: a line for each variant."""
         low, high = map(np.asarray, self._interval(slice(-1, None)))
         told = [
             (f"{100 * d:+.1f} points", f"{100 * a:+.1f} to {100 * b:+.1f}")
@@ -174,7 +172,7 @@ class SequentialTest:
         return variant, np.broadcast_to(control, variant.shape)
 
     def _weight(self, looks: slice = slice(None)) -> Floats:
-        """Log of the probability of variant and control, averaged over the prior."""
+        """Log of the probability of variant and control, averaged over the prior distribution."""
         from scipy import special
 
         a, b = self.prior_successes, self.prior_failures
@@ -186,7 +184,7 @@ class SequentialTest:
     def _interval(self, looks: slice) -> Interval:
         (x1, x0), (n1, n0) = self._pairs(self.successes, looks), self._pairs(self.trials, looks)
         limit = np.log((len(self.names) - 1) / (1 - self.level))
-        least = self._weight(looks) - limit  # differences with a lower likelihood are refuted
+        least = self._weight(looks) - limit  # differences with a lower likelihood are outside the interval
         middle = _divide(x1, n1) - _divide(x0, n0)
         ends = []
         for end in (-1.0, 1.0):
@@ -203,7 +201,7 @@ class SequentialTest:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SequentialMeans:
-    """Means of arms at a row of looks, tested so that every look counts.
+    """Means of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
 
@@ -212,17 +210,17 @@ class SequentialMeans:
     n : ndarray of int
         Customers so far, shape (looks, arms).
     mean, standard_error : ndarray
-        Mean so far and its standard error, of the same shape; 0 where there are too few customers for them.
+        Mean so far and its standard error, in the same shape; 0 where there are too few customers.
     names : tuple of str
         Names of the arms.
     effect_scale : float
-        Size of the differences looked for, in the unit of the values.
+        Size of the differences to detect, in the unit of the values.
     control : int, default 0
-        Position of the arm the others are compared with.
+        Position of the arm that the others are compared with.
     level : float, default 0.95
-        Level at which all intervals of all variants and looks hold together.
+        Level at which the intervals of all variants and looks hold together.
     min_n : int, default 100
-        Customers in each arm below which nothing is concluded.
+        Least number of customers in each arm for a conclusion.
 
     Examples
     --------
@@ -249,24 +247,21 @@ class SequentialMeans:
                 raise InputError(name, f"of the shape {self.n.shape} of `n`", table.shape)
             require(np.isfinite(table), name, table, "finite")
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
-        if len(self.names) != self.n.shape[1]:
-            raise InputError("names", f"one for each of the {self.n.shape[1]} arms", self.names)
-        object.__setattr__(self, "control", as_control(self.control, self.names))
+        fix_control(self, self.n.shape[1])
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Names of all arms but the control."""
-        return tuple(self.names[k] for k in variants_of(len(self.names), self.control))
+        return variant_names(self)
 
     @property
     def difference(self) -> Floats:
-        """Mean of each variant so far minus that of the control; NaN while an arm is empty."""
-        variant, control = against_control(np.where(self.n > 0, self.mean, np.nan), self.control)
-        return variant - control
+        """Mean of each variant so far minus the mean of the control; NaN while an arm is empty."""
+        return difference_from_control(np.where(self.n > 0, self.mean, np.nan), self.control)
 
     @property
     def p_value(self) -> Floats:
-        """P-value at each look; it never rises and holds at whatever look one stops. Corrected by Bonferroni."""
+        """P-value at each look, corrected by Bonferroni's rule; it never rises, and it is valid at every look."""
         v, enough = self._variance()
         scale = self.effect_scale**2
         d = np.where(enough, self.difference, 0.0)
@@ -274,7 +269,7 @@ class SequentialMeans:
 
     @property
     def difference_interval(self) -> Interval:
-        """Interval of each difference at each look, all together at the level; infinite below `min_n` customers."""
+        """Interval of each difference at each look; all hold at the level, and are infinite below `min_n` customers."""
         v, enough = self._variance()
         scale = self.effect_scale**2
         limit = np.log((len(self.names) - 1) / (1 - self.level))
@@ -289,13 +284,13 @@ class SequentialMeans:
 
     @property
     def conclusion(self) -> str:
-        """What may and what may not be concluded at the last look, a line for each variant."""
+        """What can be concluded at the last look, and what not: a line for each variant."""
         low, high = map(np.asarray, self.difference_interval)
         told = [
             ("not yet known" if np.isnan(d) else f"{d:+.4g}", f"{a:+.4g} to {b:+.4g}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
-        return _sentences(self, told, f"Approximate, from {self.min_n} customers an arm on.")
+        return _sentences(self, told, f"Approximate, from {self.min_n} customers in each arm on.")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the looks column by column, for a dataframe of any kind.
@@ -317,7 +312,7 @@ class SequentialMeans:
         return from_json(cls, text)
 
     def _variance(self) -> tuple[Floats, Any]:
-        """Variance of each difference, 1 in the place of what cannot be judged, and where it can be."""
+        """Variance of each difference, and where it is known; elsewhere it is 1."""
         (e1, e0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
         v = e1**2 + e0**2
         enough = (np.minimum(n1, n0) >= self.min_n) & (v > 0)
@@ -334,23 +329,23 @@ def sequential_test(
     prior_successes: float = 0.5,
     prior_failures: float = 0.5,
 ) -> SequentialTest:
-    r"""Compare conversions again and again, and stop whenever you like, without cheating.
+    r"""Compare conversion rates at several looks; you may stop at any look, and the test stays valid.
 
     Parameters
     ----------
     successes : array_like of int
-        Customers so far who converted, shape (looks, arms), the looks in order of time.
+        Customers who converted so far, shape (looks, arms), the looks in order of time.
     trials : array_like of int
-        All customers so far, of the same shape; >= 1 at the last look.
+        All customers so far, in the same shape; >= 1 at the last look.
     names : list of str, optional
-        Names of the arms; A, B, C, ... without it.
+        Names of the arms; by default A, B, C and so on.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with; its label where labels are whole numbers.
+        Position or name of the arm that the others are compared with. Where labels are whole numbers, it is the label.
     level : float, default 0.95
-        Level at which all intervals of all variants and looks hold together, in (0, 1).
+        Level at which the intervals of all variants and looks hold together, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
-        Parameters of the beta distribution that weighs the rates, > 0, chosen before the first look. Any choice keeps
-        the guarantee; one near the truth, such as 20 and 380 for a rate known to be about 5 %, decides sooner.
+        Parameters of the beta distribution that weights the rates, > 0, chosen before the first look. Every choice
+        keeps the guarantee. A choice near the true rates, such as 20 and 380 for about 5 %, decides sooner.
 
     Returns
     -------
@@ -360,18 +355,18 @@ def sequential_test(
     Raises
     ------
     InputError
-        If a count is no whole number >= 0, falls from look to look, conversions exceed customers, or an arm is empty.
+        If a count is no whole number >= 0 or falls from look to look, conversions exceed customers, or an arm is empty.
 
     See Also
     --------
     sequential_test_from_stream : The same from one row per customer, with a look after each.
-    compare_proportions : Where the end is fixed before: it needs fewer customers.
+    compare_proportions : For an end that is fixed before; it needs fewer customers.
 
     Notes
     -----
-    Exact, for any number of looks, any sample size and any rate: if the two rates are the same, the probability that
-    the p-value is ever at most :math:`\alpha` is at most :math:`\alpha`. With :math:`B` the beta function, each arm has
-    the mixture
+    The test is exact for any number of looks, any sample size and any rate: if the two rates are equal, the probability
+    that the p-value is at most :math:`\alpha` at any look is at most :math:`\alpha`. With the beta function :math:`B`,
+    each arm has the mixture
 
     .. math:: m(x, n) = \frac{B(a + x, b + n - x)}{B(a, b)}
 
@@ -381,12 +376,14 @@ def sequential_test(
 
     .. math:: \min\left(1, \frac{\max_\theta L(\theta, \theta)}{m(x_1, n_1) \, m(x_0, n_0)}\right)
 
-    and the interval has the differences :math:`\delta` with
-    :math:`\max_\theta L(\theta + \delta, \theta) \ge \alpha \, m(x_1, n_1) \, m(x_0, n_0)`. What it rests on: each
-    customer converts independently of the others, an arm has the same rate all the time, and the arm of a customer is
-    chosen before the outcome is known. With several variants :math:`\alpha` is divided by their number. The price of
-    looking at will: for an effect that a test with a fixed end finds with a power of 80 %, half of the simulated streams
-    needed 3 times its customers, and 1.5 times with a prior near the truth (``benchmarks/study_sequential.py``).
+    and the interval holds the differences :math:`\delta` with
+    :math:`\max_\theta L(\theta + \delta, \theta) \ge \alpha \, m(x_1, n_1) \, m(x_0, n_0)`. The test assumes that each
+    customer converts independently of the others, that an arm has the same rate all the time, and that the arm of a
+    customer is chosen before the outcome is known. With several variants :math:`\alpha` is divided by their number.
+
+    Looks at any time need more customers. For an effect that a test with a fixed end finds with a power of 80 %, half
+    of the simulated streams needed 3 times as many customers, or 1.5 times with a prior near the true rates
+    (``benchmarks/study_sequential.py``).
 
     .. [1] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm. Annals of Mathematical
        Statistics 41, 1397-1409. The maximum over the common rate: Wasserman, L., Ramdas, A. and Balakrishnan, S.
@@ -407,12 +404,12 @@ def sequential_test(
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)
-    words = default_names(x.shape[1]) if names is None else arm_names(names)
+    words, place = read_names(names, control, x.shape[1])
     return SequentialTest(
         successes=x.astype(np.int64),
         trials=n.astype(np.int64),
         names=words,
-        control=as_control(control, words, names),
+        control=place,
         level=level,
         prior_successes=prior_successes,
         prior_failures=prior_failures,
@@ -429,21 +426,21 @@ def sequential_test_from_stream(
     prior_successes: float = 0.5,
     prior_failures: float = 0.5,
 ) -> SequentialTest:
-    """Compare conversions after each customer, from one row per customer in order of arrival.
+    """Compare conversion rates after each customer, from one row per customer in order of arrival.
 
     Parameters
     ----------
     converted : array_like
-        1 or True for each customer who converted, else 0 or False, in the order in which the outcomes became known.
+        Whether each customer converted, 1 or True, else 0 or False, in the order in which the outcomes became known.
     arm : array_like
         Label of the arm of each customer: text or whole numbers.
     control : str or int
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     looks : array_like of int, optional
-        After how many customers one looks, ascending, from 1 to all; after each customer without it. Intervals at
-        100,000 looks take some seconds; all else takes no time.
+        Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
+        Intervals at 100,000 looks take some seconds; everything else is fast.
     level : float, default 0.95
-        Level at which all intervals of all variants and looks hold together, in (0, 1).
+        Level at which the intervals of all variants and looks hold together, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
         As in :func:`sequential_test`.
 
@@ -459,7 +456,7 @@ def sequential_test_from_stream(
 
     Notes
     -----
-    The counts so far go to :func:`sequential_test`, which states the guarantee.
+    The test is that of :func:`sequential_test`, which states the guarantee.
 
     Examples
     --------
@@ -508,14 +505,14 @@ def sequential_test_means(
     control : str or int
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     effect_scale : float
-        Size of the differences looked for, in the unit of `value`, > 0, chosen before the first look. Any choice keeps
-        the guarantee; the test decides soonest for differences about that large.
+        Size of the differences to detect, in the unit of `value`, > 0, chosen before the first look. Every choice keeps
+        the guarantee. The test decides soonest for differences of about this size.
     looks : array_like of int, optional
-        After how many customers one looks, ascending, from 1 to all; after each customer without it.
+        Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
     level : float, default 0.95
-        Level at which all intervals of all variants and looks hold together, in (0, 1).
+        Level at which the intervals of all variants and looks hold together, in (0, 1).
     min_n : int, default 100
-        Customers in each arm below which nothing is concluded, at least 2; take more for very skewed values.
+        Least number of customers in each arm for a conclusion, at least 2; take more for very skewed values.
 
     Returns
     -------
@@ -529,14 +526,14 @@ def sequential_test_means(
 
     Notes
     -----
-    Asymptotic: the guarantee of :func:`sequential_test` holds as `min_n` grows, because variances are estimated and
-    means taken for normal. With the difference :math:`D`, its variance :math:`V` so far and the effect scale
-    :math:`\tau`, the likelihood ratio averaged over differences from a normal distribution of standard deviation
-    :math:`\tau` is [1]_ [2]_
+    The test is asymptotic: it has the guarantee of :func:`sequential_test` as `min_n` grows, because variances are
+    estimated and means are taken as normal. Let :math:`D` be the difference so far, :math:`V` its variance and
+    :math:`\tau` the effect scale. The likelihood ratio, averaged over normal differences with the standard deviation
+    :math:`\tau`, is [1]_ [2]_
 
     .. math:: \sqrt{\frac{V}{V + \tau^2}} \exp\left(\frac{\tau^2 D^2}{2 V (V + \tau^2)}\right)
 
-    The p-value is the smallest inverse so far; the interval has the differences whose ratio stays below
+    The p-value is the smallest inverse of this ratio so far. The interval holds the differences whose ratio is below
     :math:`1/\alpha`. With several variants :math:`\alpha` is divided by their number.
 
     .. [1] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm. Annals of Mathematical
@@ -575,15 +572,15 @@ def _divide(x: Floats, n: Floats) -> Floats:
 def _log_likelihood(x1: Floats, n1: Floats, x0: Floats, n0: Floats, p1: Floats, p0: Floats) -> Floats:
     from scipy import special
 
-    with np.errstate(divide="ignore"):  # a rate of 0 with conversions has the likelihood 0
+    with np.errstate(divide="ignore"):  # a rate of 0 with conversions has likelihood 0
         one = special.xlogy(x1, p1) + special.xlog1py(n1 - x1, -p1)
         return np.asarray(one + special.xlogy(x0, p0) + special.xlog1py(n0 - x0, -p0))
 
 
 def _profile(x1: Floats, n1: Floats, x0: Floats, n0: Floats, delta: Floats) -> Floats:
-    """Largest log-likelihood of rates with the difference delta: concave in delta.
+    """Largest log-likelihood of two rates with the difference delta; it is concave in delta.
 
-    The closed form of Farrington and Manning (1990), then Newton steps that are taken where they help.
+    The closed form is by Farrington and Manning (1990). Then Newton steps are taken where they improve it.
     """
     low, high = np.maximum(0.0, delta), np.minimum(1.0, 1.0 + delta)  # of the variant's rate
     p1 = np.clip(_constrained(_divide(x1, n1), n1, _divide(x0, n0), n0, delta), low, high)
@@ -618,7 +615,7 @@ def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) 
 
 
 def _running(log_evidence: Floats) -> Floats:
-    """Smallest corrected p-value so far, from the log of the evidence against no difference at each look."""
+    """Smallest corrected p-value so far, from the log of the evidence for a difference at each look."""
     n_variants = log_evidence.shape[1]
     p = np.minimum(1.0, n_variants * np.exp(-np.maximum(log_evidence, 0.0)))
     return np.minimum.accumulate(p, axis=0)
@@ -649,13 +646,13 @@ def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str
         if decided[k] >= 0:
             said = f"{name} is {'higher' if first[k] > 0 else 'lower'}, decided at look {decided[k] + 1}."
         else:
-            said = "no difference is shown yet, and that there is none may not be concluded; you may go on."
+            said = "no difference is shown yet; this does not prove that there is none. You may go on."
         lines.append(f"{text}{said} {guarantee}")
     return "\n".join(lines)
 
 
 def _looks(value: ArrayLike | None, n_rows: int) -> Integers:
-    """Positions of the last row seen at each look."""
+    """Position of the last row at each look."""
     if value is None:
         return np.arange(n_rows)
     looks = as_column("looks", value)
@@ -669,7 +666,7 @@ def _looks(value: ArrayLike | None, n_rows: int) -> Integers:
 
 
 def _moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floats, Floats]:
-    """Count, mean and standard error of each arm at each look; 0 where there are none."""
+    """Count, mean and standard error of each arm at each look; 0 for an empty arm."""
     k = len(rows.names)
     n = np.empty((len(places), k), np.int64)
     mean, error = np.zeros((len(places), k)), np.zeros((len(places), k))

@@ -1,4 +1,4 @@
-"""Before an experiment: how many customers and days. While it runs: whether the split can be right."""
+"""Number of customers and days that an experiment needs, and a check of how customers were split between the arms."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
-from crmvalue._experiments.arms import require_arms
+from crmvalue._core.values import array_field, checked_field, count_field, read_only, stay_frozen
+from crmvalue._experiments.arms import counts_field, require_arms
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,23 +41,23 @@ __all__ = [
 
 NullVariance: TypeAlias = Literal["baseline", "pooled"]
 
-_LARGE = 10_000  # from so many an arm on, Student's quantiles are the normal ones to four digits
-_FEW = 5  # below so many expected the chi-square approximation is not trusted
+_LARGE = 10_000  # customers in an arm from which on Student's quantiles equal the normal ones to four digits
+_FEW = 5  # expected count of an arm below which the chi-square approximation is not trusted
 _MOST = 2.0**52
 
 
 @attrs.frozen(kw_only=True)
 class SampleSize:
-    """Customers an experiment needs.
+    """Number of customers that an experiment needs.
 
     Parameters
     ----------
     n_control : int
-        In the control arm.
+        Customers in the control arm.
     n_variant : int
-        In each variant.
+        Customers in each variant.
     n_variants : int, default 1
-        Variants besides the control.
+        Number of variants besides the control.
 
     Examples
     --------
@@ -72,7 +72,7 @@ class SampleSize:
 
     @property
     def n_total(self) -> int:
-        """In all arms together."""
+        """Customers in all arms together."""
         return self.n_control + self.n_variants * self.n_variant
 
     def to_json(self) -> str:
@@ -102,11 +102,11 @@ def sample_size(
     baseline : float
         Rate of the control, in (0, 1).
     target : float
-        Rate of a variant that should not be missed, in (0, 1): 0.25 for 20 % and 5 points more.
+        Rate of a variant that the test should detect, in (0, 1): 0.25 for 20 % plus 5 points.
     null_variance : {"baseline", "pooled"}
-        Which variance the test has where there is no effect; both are common. "pooled" is that of the z test of
-        :func:`compare_proportions` and keeps its power; "baseline" takes the rate of the control in both arms, as some
-        web calculators do, and needs fewer customers for a rise than that test does.
+        Variance of the test without an effect; both are common. "pooled": the variance of the z test of
+        :func:`compare_proportions`, which then has the power. "baseline": the rate of the control in both arms, as in
+        some web calculators; for a rise it gives fewer customers than the z test needs.
     significance_level : float, default 0.05
         Two-sided level of the test, in (0, 1).
     power : float, default 0.8
@@ -114,7 +114,7 @@ def sample_size(
     ratio : float, default 1
         Customers in each variant for one in the control, > 0.
     n_variants : int, default 1
-        Variants besides the control; the level is divided by it (Bonferroni).
+        Number of variants besides the control. The level is divided by it (Bonferroni).
 
     Returns
     -------
@@ -133,9 +133,10 @@ def sample_size(
     .. math:: n_0 = \left(\frac{z_{1 - \alpha/2} \sqrt{\bar p (1 - \bar p) (1 + 1/\rho)}
         + z_{\mathrm{power}} \sqrt{p_0 (1 - p_0) + p_1 (1 - p_1) / \rho}}{p_1 - p_0}\right)^2
 
-    "pooled" is that of Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, section 4.2,
-    without continuity correction. It is rounded up; "baseline" is rounded to the nearest whole number, as the
-    calculators do. 20 % and 5 points more need 1,094 ("pooled") or 1,030 ("baseline") customers an arm.
+    "pooled" is the formula of Fleiss, Levin and Paik (2003), Statistical Methods for Rates and Proportions, section
+    4.2, without continuity correction. Its result is rounded up. For "baseline" it is rounded to the nearest whole
+    number, as the calculators do. To detect 5 points more than 20 %, each arm needs 1,094 customers ("pooled") or 1,030
+    ("baseline").
 
     Examples
     --------
@@ -171,10 +172,10 @@ def sample_size_means(
     Parameters
     ----------
     std : float
-        Standard deviation of the value between customers [its unit], > 0; after a covariate adjustment, times the
-        square root of one minus the variance reduction.
+        Standard deviation of the value between customers [its unit], > 0. With a covariate adjustment, multiply it by
+        the square root of one minus the variance reduction.
     difference : float
-        Difference of means that should not be missed, in the same unit, not 0.
+        Difference of means that the test should detect, in the same unit, not 0.
     significance_level : float, default 0.05
         Two-sided level of the test, in (0, 1).
     power : float, default 0.8
@@ -182,7 +183,7 @@ def sample_size_means(
     ratio : float, default 1
         Customers in each variant for one in the control, > 0.
     n_variants : int, default 1
-        Variants besides the control; the level is divided by it (Bonferroni).
+        Number of variants besides the control. The level is divided by it (Bonferroni).
 
     Returns
     -------
@@ -196,8 +197,9 @@ def sample_size_means(
 
     Notes
     -----
-    The smallest whole number for which Student's test has the power, from the noncentral t distribution (Cohen 1988);
-    from 10,000 on the normal formula :math:`(z_{1 - \alpha/2} + z_{\mathrm{power}})^2 \sigma^2 (1 + 1/\rho) / d^2`.
+    The result is the smallest whole number for which Student's test has the power, from the noncentral t distribution
+    (Cohen 1988). From 10,000 customers on it follows the normal formula
+    :math:`(z_{1 - \alpha/2} + z_{\mathrm{power}})^2 \sigma^2 (1 + 1/\rho) / d^2`.
 
     Examples
     --------
@@ -234,7 +236,7 @@ def minimum_detectable_effect(
     ratio: float = 1.0,
     n_variants: int = 1,
 ) -> float:
-    """Smallest rise of a conversion rate that so many customers would show.
+    """Smallest rise of a conversion rate that a test with a given number of customers detects.
 
     Parameters
     ----------
@@ -251,7 +253,7 @@ def minimum_detectable_effect(
     ratio : float, default 1
         Customers in each variant for one in the control, > 0.
     n_variants : int, default 1
-        Variants besides the control; the level is divided by it (Bonferroni).
+        Number of variants besides the control. The level is divided by it (Bonferroni).
 
     Returns
     -------
@@ -261,7 +263,7 @@ def minimum_detectable_effect(
     Raises
     ------
     InputError
-        If an argument is outside its range, or no rise up to a rate of 1 would be found.
+        If an argument is outside its range, or not even a rise to a rate of 1 is detected.
 
     Notes
     -----
@@ -280,12 +282,12 @@ def minimum_detectable_effect(
     z_alpha, z_power, r, _ = _settings(significance_level, power, ratio, n_variants)
 
     def too_few(rise: float) -> float:
-        # the standard errors less the rise they must not exceed; one sign change, both ends finite
+        # the standard errors less the rise, which they must not exceed; it changes its sign once
         return math.sqrt(_n_control(p0, p0 + rise, null_variance, z_alpha, z_power, r) / n) * rise - rise
 
     top = 1 - p0
     if not too_few(top) < 0:
-        raise InputError("n_control", "enough to show a rise of the rate to 1", n)
+        raise InputError("n_control", "large enough to detect a rise of the rate to 1", n)
     bottom = top
     while too_few(bottom) < 0:
         bottom /= 2
@@ -301,7 +303,7 @@ def minimum_detectable_effect_means(
     ratio: float = 1.0,
     n_variants: int = 1,
 ) -> float:
-    """Smallest difference of means that so many customers would show.
+    """Smallest difference of means that a test with a given number of customers detects.
 
     Parameters
     ----------
@@ -314,9 +316,9 @@ def minimum_detectable_effect_means(
     power : float, default 0.8
         Probability of finding the difference, in (0, 1), above the level.
     ratio : float, default 1
-        Customers in each variant for one in the control, > 0, so that a variant has at least 2.
+        Customers in each variant for one in the control, > 0. A variant must have at least 2.
     n_variants : int, default 1
-        Variants besides the control; the level is divided by it (Bonferroni).
+        Number of variants besides the control. The level is divided by it (Bonferroni).
 
     Returns
     -------
@@ -343,7 +345,7 @@ def minimum_detectable_effect_means(
     n = as_whole_number("n_control", n_control, low=2)
     z_alpha, z_power, r, k = _settings(significance_level, power, ratio, n_variants)
     if n * r < 2:
-        raise InputError("ratio", "such that a variant has at least 2 customers", r)
+        raise InputError("ratio", "large enough for at least 2 customers in a variant", r)
     normal = (z_alpha + z_power) * math.sqrt((1 + 1 / r) / n)
     if n >= _LARGE:
         return sigma * normal
@@ -359,19 +361,19 @@ def minimum_detectable_effect_means(
 
 
 def duration(n_total: ArrayLike, n_per_day: ArrayLike) -> FloatOrArray:
-    """Whole days until an experiment has its customers.
+    """Days until an experiment has its customers.
 
     Parameters
     ----------
     n_total : array_like
         Customers in all arms together, >= 0.
     n_per_day : array_like
-        New customers a day who take part, > 0; not visits, of which one customer may make many.
+        New customers per day who take part, > 0. Do not count visits, because a customer may visit often.
 
     Returns
     -------
     float or ndarray
-        Days, rounded up. Round up to whole weeks where days of the week differ.
+        Days, rounded up. If the days of the week differ, plan whole weeks.
 
     Raises
     ------
@@ -402,7 +404,7 @@ def _share_column(value: ArrayLike) -> Floats:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SplitCheck:
-    """Whether chance explains how customers fell to the arms.
+    """A test of whether the split of customers between arms fits the design.
 
     Parameters
     ----------
@@ -411,7 +413,7 @@ class SplitCheck:
     shares : ndarray
         Shares by design, of sum 1.
     significance_level : float, default 0.01
-        Below this p-value the split is called wrong.
+        P-value below which the split counts as wrong.
 
     Examples
     --------
@@ -420,7 +422,7 @@ class SplitCheck:
     (0.008388, True)
     """
 
-    counts: Integers = array_field(lambda value: read_only(hand_over(as_counts(counts=value)[0].astype(np.int64))))
+    counts: Integers = counts_field("counts")
     shares: Floats = array_field(_share_column)
     significance_level: float = checked_field("significance_level", as_fraction, default=0.01)
 
@@ -438,9 +440,10 @@ class SplitCheck:
 
     @property
     def p_value(self) -> float:
-        """P-value of the chi-square test, or of the exact binomial where two arms remain and one expects fewer than 5.
+        """P-value of the chi-square test, or of the exact binomial test for two arms if one expects fewer than 5.
 
-        Arms that expect fewer than 5 are taken together first, and the next smallest with them while they still do.
+        Arms that expect fewer than 5 customers are joined first. If they still expect fewer than 5, the next smallest
+        arm joins them.
         """
         from scipy import stats
 
@@ -459,20 +462,21 @@ class SplitCheck:
 
     @property
     def conclusion(self) -> str:
-        """What may and what may not be concluded."""
+        """Whether the split fits the design, and what to do if not."""
         found = ", ".join(f"{share:.1%}" for share in self.counts / self.counts.sum())
         meant = ", ".join(f"{share:.1%}" for share in self.shares)
         counts, shares = self._pooled()
         n_pooled = len(self.counts) - len(counts) + 1
         pooled = f" with the {n_pooled} smallest arms taken together" if n_pooled > 1 else ""
-        text = f"Shares of {found} where {meant} were meant, {p_text(self.p_value)}{pooled}: "
+        text = f"The shares are {found}, by design {meant}, {p_text(self.p_value)}{pooled}: "
         if self.is_wrong:
             return (
-                f"{text}chance hardly explains this split. Find what loses or adds customers before comparing the arms."
+                f"{text}chance hardly explains this split. Before you compare the arms, find out how customers were "
+                "lost or added."
             )
         if (shares * counts.sum()).min() < _FEW:
             return f"{text}too few customers to judge the split."
-        return f"{text}the split does not speak against chance; that nothing is lost is not proven."
+        return f"{text}chance can explain this split; this does not prove that no customers were lost."
 
     def to_json(self) -> str:
         """Write counts, shares and level as JSON text."""
@@ -484,11 +488,11 @@ class SplitCheck:
         return from_json(cls, text)
 
     def _pooled(self) -> tuple[Integers, Floats]:
-        """Take the smallest arms as one, so that it expects enough; two remain at least, and all if all are small."""
+        """Join the smallest arms until they expect enough; two arms remain at least, or all if all are small."""
         order = np.argsort(self.shares, kind="stable")
         counts, expected = self.counts[order], self.expected[order]
         m = int(np.count_nonzero(expected < _FEW))
-        if m == len(counts):  # none is large enough to stand for itself
+        if m == len(counts):  # no arm is large enough by itself
             return self.counts, self.shares
         m = min(m + bool(m > 0 and expected[:m].sum() < _FEW), len(counts) - 1)
         if m < 2:
@@ -500,17 +504,17 @@ class SplitCheck:
 def sample_ratio_mismatch(
     counts: ArrayLike, shares: ArrayLike | None = None, *, significance_level: float = 0.01
 ) -> SplitCheck:
-    """Check that customers fell to the arms as designed, before the arms are compared.
+    """Check that customers were split between the arms as designed, before the arms are compared.
 
     Parameters
     ----------
     counts : array_like of int or mapping
         Customers of each arm, at least two arms.
     shares : array_like or mapping, optional
-        Share of each arm by design, in (0, 1), of sum 1; equal shares without it. Mappings and columns with an index
-        of names are matched by name; then both must be.
+        Share of each arm by design, in (0, 1), of sum 1; by default equal shares. Mappings and columns with an index of
+        names are matched by name; then both arguments need names.
     significance_level : float, default 0.01
-        Below this p-value the split is called wrong, in (0, 1).
+        P-value below which the split counts as wrong, in (0, 1).
 
     Returns
     -------
@@ -520,17 +524,18 @@ def sample_ratio_mismatch(
     Raises
     ------
     InputError
-        If a count is no whole number >= 0, there are no customers, or shares do not fit the counts or sum to 1.
+        If a count is no whole number >= 0, there are no customers, or shares do not fit the counts or do not sum to 1.
 
     Notes
     -----
-    Pearson's chi-square test of given shares. Arms that expect fewer than 5 customers are taken together, with the next
-    smallest while they still do; where two remain and one expects fewer than 5, the exact binomial test is taken.
+    Pearson's chi-square test of given shares. Arms that expect fewer than 5 customers are joined; if they still expect
+    fewer than 5, the next smallest arm joins them. If two arms remain and one expects fewer than 5 customers, the test
+    is the exact binomial test.
 
     Examples
     --------
     >>> print(sample_ratio_mismatch([310, 98], [0.7, 0.3]).conclusion)
-    Shares of 76.0%, 24.0% where 70.0%, 30.0% were meant, p 0.0084: chance hardly explains this split. Find what loses or adds customers before comparing the arms.
+    The shares are 76.0%, 24.0%, by design 70.0%, 30.0%, p 0.0084: chance hardly explains this split. Before you compare the arms, find out how customers were lost or added.
     """  # noqa: E501 - the conclusion is one line
     if shares is None:
         _, (counts,) = by_name(counts=counts)
@@ -546,7 +551,7 @@ def sample_ratio_mismatch(
 
 
 def _settings(significance_level: Any, power: Any, ratio: Any, n_variants: Any) -> tuple[float, float, float, int]:
-    """Give the normal quantiles of level and power, the checked ratio and the number of variants."""
+    """Check what all four functions share; give the normal quantiles of level and power, the ratio and the variants."""
     from scipy import special
 
     level = as_fraction("significance_level", significance_level)
@@ -559,6 +564,7 @@ def _settings(significance_level: Any, power: Any, ratio: Any, n_variants: Any) 
 
 
 def _n_control(p0: float, p1: float, null_variance: str, z_alpha: float, z_power: float, r: float) -> float:
+    """Compute the customers in the control by the formula of `sample_size`, not rounded."""
     middle = p0 if null_variance == "baseline" else (p0 + r * p1) / (1 + r)
     under_null = z_alpha * math.sqrt(max(0.0, middle * (1 - middle)) * (1 + 1 / r))
     under_effect = z_power * math.sqrt(p0 * (1 - p0) + max(0.0, p1 * (1 - p1)) / r)

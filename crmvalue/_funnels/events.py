@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["BelongsTo", "EventFunnel", "Order", "Reentry", "Ties", "funnel_from_events"]
+__all__ = ["EventFunnel", "funnel_from_events"]
 
 Order: TypeAlias = Literal["ordered", "strict", "any", "stages"]
 Reentry: TypeAlias = Literal["first", "best", "every"]

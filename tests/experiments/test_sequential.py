@@ -164,7 +164,7 @@ class TestSequentialTest:
         assert "B is higher, decided at look 2" in shown.conclusion
         assert "Exact" in shown.conclusion
         hidden = sequential_test([[30, 32]], [[500, 500]])
-        assert "you may go on" in hidden.conclusion
+        assert "You may go on" in hidden.conclusion
         assert hidden.decided_at.tolist() == [-1]
         assert SequentialTest.from_json(shown.to_json()) == shown
 

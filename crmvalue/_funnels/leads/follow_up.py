@@ -106,34 +106,12 @@ class BusinessHours:
         return (_microseconds(self.end) - _microseconds(self.start)) / _HOUR
 
     def to_json(self) -> str:
-        """Write the hours as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object with the fields.
-        """
+        """Write the hours as JSON text."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> BusinessHours:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        BusinessHours
-            Equal hours.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
+        """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
 

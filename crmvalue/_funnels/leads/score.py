@@ -466,34 +466,12 @@ class LeadScore:
         )
 
     def to_json(self) -> str:
-        """Write the rules as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object with the fields.
-        """
+        """Write the rules as JSON text."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> LeadScore:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        LeadScore
-            Equal rules.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
+        """Read what :meth:`to_json` wrote."""
         return from_json(cls, text, FitRule, Signal, Grade)
 
     def _grade(self, total: Floats, previous: ArrayLike | None) -> npt.NDArray[np.str_]:

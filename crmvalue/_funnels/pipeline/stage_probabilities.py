@@ -175,34 +175,12 @@ class StageProbabilities:
         return Interval(self._of_deals(stage, np.asarray(low)), self._of_deals(stage, np.asarray(high)))
 
     def to_json(self) -> str:
-        """Write the counts as JSON text.
-
-        Returns
-        -------
-        str
-            A JSON object with the fields.
-        """
+        """Write the counts as JSON text."""
         return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StageProbabilities:
-        """Read what :meth:`to_json` wrote.
-
-        Parameters
-        ----------
-        text : str
-            JSON text.
-
-        Returns
-        -------
-        StageProbabilities
-            Equal probabilities.
-
-        Raises
-        ------
-        InputError
-            If the text is not what :meth:`to_json` wrote.
-        """
+        """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
     def _of_deals(self, stage: ArrayLike, of_stage: Floats) -> Floats:
