@@ -1,8 +1,8 @@
 """Frozen values as JSON text: one writer, one reader.
 
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
-Arrays are lists, days and times ISO text, mappings lists of pairs (their order counts, and stores of JSON sort keys).
-JSON has no infinity and no NaN: "inf" and "-inf" stand for the one, null for the other. Text is written as it is.
+Arrays are lists, days and times ISO text. Mappings are lists of pairs, because their order counts and some stores of
+JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and null stand for them. Text is not escaped.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ __all__ = ["SCHEMA", "from_json", "read_json", "to_json"]
 _T = TypeVar("_T")
 
 SCHEMA = 1
-"""What "schema" says in every text that is written; reading refuses any other."""
+"""The "schema" of every text that is written; reading refuses any other."""
 
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def to_json(value: Any, **written: Any) -> str:
-    """Write a frozen value with all its fields; `written` are fields that the caller has made plain data of."""
+    """Write a frozen value with all its fields; `written` are fields that are plain data already."""
     fields = {"schema": SCHEMA, **_plain(value), **written}
     return json.dumps(fields, allow_nan=False, ensure_ascii=False)
 
@@ -56,7 +56,7 @@ def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Ca
 
 
 def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
-    """Build a value from the fields of a JSON object; whatever goes wrong is wrong with `text`."""
+    """Build a value from the fields of a JSON object; every error becomes one of `text`."""
     try:
         fields = json.loads(text, object_pairs_hook=_each_key_once)
         _require_schema(fields.pop("schema", SCHEMA))
@@ -75,7 +75,7 @@ def _require_schema(schema: Any) -> None:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    """Make an object of its pairs; Python's reader would silently take the last of two values."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
@@ -83,7 +83,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Give what the writer of JSON takes, for any field of a value."""
+    """Turn any field of a value into plain data for the writer of JSON."""
     if attrs.has(type(value)):
         fields = {field.name: _plain(getattr(value, field.name)) for field in attrs.fields(type(value)) if field.init}
         return {"kind": type(value).__name__, **fields}
@@ -170,7 +170,7 @@ def _part(value: Any, kinds: dict[str, type[Any]], expected: type[Any]) -> Any:
 
 
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
-    """Read pairs, or an object as one writes it by hand."""
+    """Read pairs, or an object that was written by hand."""
     found = {key: _build(item, kinds) if isinstance(item, dict) else item for key, item in pairs}
     if len(found) != len(pairs):
         raise ValueError("a key that occurs twice")
@@ -209,7 +209,7 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 def _times(value: Any) -> Any:
-    """Read days, or moments to the second, as they stand."""
+    """Read days, or points in time, in the unit of the text."""
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
 
 

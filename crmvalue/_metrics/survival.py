@@ -1,4 +1,4 @@
-"""Waiting times of which some are not over: the Kaplan-Meier curve and what is read off it."""
+"""Waiting times, some of which are not over: the Kaplan-Meier curve, its mean and its quantiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; it
 
 
 class WaitingTimes(NamedTuple):
-    """What one column of waiting times comes to."""
+    """Summary of one column of waiting times."""
 
     mean: float
     median: float
@@ -35,9 +35,9 @@ class WaitingTimes(NamedTuple):
 def summarise_waiting(
     start_name: str, start: Dates, end: Dates, as_of: np.datetime64, unit: Literal["h", "D"]
 ) -> WaitingTimes:
-    """Summarise the times from `start` to `end`, as they were known at `as_of`, in units of `unit`.
+    """Summarise the times from `start` to `end`, as known at `as_of`, in units of `unit`.
 
-    Rows that start later are only counted; an end that is missing (NaT) or later is a wait that goes on at `as_of`.
+    Rows that start later are only counted. A row whose end is missing (NaT) or later still waits at `as_of`.
     """
     known = start <= as_of
     if not known.any():
@@ -71,7 +71,7 @@ def require_order(start_name: str, start: Dates, end_name: str, end: Dates) -> N
 
 
 def waiting_field(name: str) -> Any:
-    """Field for a waiting time, infinite where the waits known so far do not tell."""
+    """Field for a waiting time; it is infinite if too few waits are over to tell."""
 
     def convert(value: ArrayLike) -> float:
         number = value if value == math.inf else as_float(name, value)

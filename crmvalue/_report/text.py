@@ -256,14 +256,14 @@ def _group_table(summary: GroupSummary) -> list[str]:
 
 
 def _due(summary: GroupSummary) -> str:
-    """Say how many customers are due, and after how many months; the first entry says months of what."""
+    """Write the customers who are due by their months of silence; only the first entry names the unit."""
     units = [" months of silence"] + [""] * len(summary.due)
     said = [f"{n:,} after {month}{unit}" for (month, n), unit in zip(summary.due.items(), units, strict=False)]
     return ", ".join(said) or "none"
 
 
 def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
-    """Say which model was chosen, and how it did on the holdout beside a naive rule."""
+    """Write the chosen model and its errors on the holdout, beside those of a naive rule."""
     chosen, naive = summary.score(model), summary.score(NAIVE_RULE)
     others = [score for score in summary.scores if score.aic is not None and score.name != model]
     beside = ", ".join(
