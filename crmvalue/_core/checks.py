@@ -62,8 +62,8 @@ DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
     """Cast each input to float64 and check that all are ordinary numbers whose shapes broadcast together.
 
-    An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that a product or quotient of a few numbers cannot
-    overflow. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
+    An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that a product or quotient of a few numbers
+    cannot overflow. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
     """
     arrays = {name: _finite(name, value) for name, value in inputs.items()}
     _require_broadcast(arrays)
@@ -174,8 +174,8 @@ def as_days(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Date
     """Cast dates of any usual kind to `datetime64[D]`; a time of day is cut off.
 
     Taken: `datetime64` of day resolution or finer, `datetime.date`, `datetime.datetime` without time zone, ISO text,
-    and columns of these. Numbers, partial dates such as "2024-02" and times with a time zone raise. Missing dates (None,
-    NaT, NaN, pandas' NA) raise too, but with `allow_missing` they become NaT.
+    and columns of these. Numbers, partial dates such as "2024-02" and times with a time zone raise. Missing dates
+    (None, NaT, NaN, pandas' NA) raise too, but with `allow_missing` they become NaT.
     """
     return _as_datetimes(name, value, "D", allow_missing=allow_missing)
 
@@ -433,7 +433,7 @@ def _is_date(item: Any) -> bool:
 
 
 def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
-    # Numpy also reads "today", "" and "20240229" (as a year), so the form is checked first, once for each distinct text.
+    # Numpy also reads "today", "" and "20240229" (as a year), so the form of each distinct text is checked first.
     texts, place = np.unique(array, return_inverse=True)
     times = np.zeros(texts.shape, dtype="datetime64[us]")
     for i, text in enumerate(texts.tolist()):

@@ -11,7 +11,7 @@ __all__ = ["by_name", "columns_of", "labelled"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
-    """Give labels and values of a mapping or of a column with an index; None without labels, or with row numbers only."""
+    """Give labels and values of a mapping or a column with an index; None without labels or with row numbers only."""
     found = _pairs(name, value)
     return None if found is None or list(found) == list(range(len(found))) else found
 

@@ -1,8 +1,8 @@
 """Order logs from CSV and Parquet files of any size, through DuckDB.
 
 CSV is read as text. The form of dates and amounts is found from all values of their column, and must fit every value.
-If two forms fit and differ, an error asks for the form. DuckDB adds the rows of a file up, to one row per customer, day and
-kind of row (purchase, zero, refund, missing amount), before they come into memory. Needs the extra `report`.
+If two forms fit and differ, an error asks for the form. DuckDB adds the rows of a file up, to one row per customer,
+day and kind of row (purchase, zero, refund, missing amount), before they come into memory. Needs the extra `report`.
 """
 
 from __future__ import annotations
