@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_day, as_day_column, as_whole_num
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, per_unit, share
-from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
+from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -127,8 +127,7 @@ class TimeToPurchase:
     as_of: np.datetime64 = as_of_field(day=True)
 
     def __attrs_post_init__(self) -> None:
-        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
-        require(self.n_purchased + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_purchased` is 0")
+        require_waits(self, "n_purchased")
 
 
 def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
@@ -433,15 +432,7 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
     now = as_day("as_of", as_of)
 
     waits = summarise_waiting("first_contact", contact, purchase, now, "D")
-    return TimeToPurchase(
-        mean=waits.mean,
-        median=waits.median,
-        percentile_90=waits.percentile_90,
-        n_purchased=waits.n_over,
-        n_open=waits.n_open,
-        n_later=waits.n_later,
-        as_of=now,
-    )
+    return TimeToPurchase(**waits.named("n_purchased"), as_of=now)
 
 
 def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Integers]:

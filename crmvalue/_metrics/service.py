@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_time, as_time_column, as_whole_number, requ
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
-from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
+from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Interval
@@ -121,8 +121,7 @@ class ResolutionTime:
     as_of: np.datetime64 = as_of_field(day=False)
 
     def __attrs_post_init__(self) -> None:
-        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
-        require(self.n_resolved + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_resolved` is 0")
+        require_waits(self, "n_resolved")
 
 
 def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
@@ -289,15 +288,7 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     now = as_time("as_of", as_of)
 
     waits = summarise_waiting("opened", start, end, now, "h")
-    return ResolutionTime(
-        mean=waits.mean,
-        median=waits.median,
-        percentile_90=waits.percentile_90,
-        n_resolved=waits.n_over,
-        n_open=waits.n_open,
-        n_later=waits.n_later,
-        as_of=now,
-    )
+    return ResolutionTime(**waits.named("n_resolved"), as_of=now)
 
 
 def _days_between(start: Dates, end: Dates | np.datetime64) -> Floats:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats
 
-__all__ = ["WaitingTimes", "require_order", "summarise_waiting", "survival_curve", "waiting_field"]
+__all__ = ["WaitingTimes", "require_order", "require_waits", "summarise_waiting", "survival_curve", "waiting_field"]
 
 _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
 
@@ -30,6 +30,10 @@ class WaitingTimes(NamedTuple):
     n_over: int
     n_open: int
     n_later: int
+
+    def named(self, n_over: str) -> dict[str, Any]:
+        """Give the fields of a result that has another name for `n_over`."""
+        return {n_over if name == "n_over" else name: value for name, value in self._asdict().items()}
 
 
 def summarise_waiting(
@@ -68,6 +72,12 @@ def survival_curve(waited: Floats, over: npt.NDArray[np.bool_]) -> tuple[Floats,
 def require_order(start_name: str, start: Dates, end_name: str, end: Dates) -> None:
     """Check that nothing ends before it starts; a missing end passes."""
     require(~(end < start), end_name, end, f"at or after `{start_name}`")
+
+
+def require_waits(times: Any, n_over: str) -> None:
+    """Check a result with waiting times; `n_over` is its name for the waits that are over."""
+    require(times.percentile_90 >= times.median, "percentile_90", times.percentile_90, "at least `median`")
+    require(getattr(times, n_over) + times.n_open > 0, "n_open", times.n_open, f"> 0 where `{n_over}` is 0")
 
 
 def waiting_field(name: str) -> Any:
