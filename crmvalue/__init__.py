@@ -1,23 +1,23 @@
-"""What customers are worth, and what to do about it.
+"""The value of customers, and actions that raise it.
 
-The package exposes modules, not names; import what you need from where it lives.
+Import functions and classes from the modules below; the package itself exports only these modules.
 
 ===========================  ================================================================================
-`crmvalue.metrics`           key figures: retention, churn, AOV, NPS and the rest, with intervals
+`crmvalue.metrics`           key figures such as retention, churn, AOV and NPS, with intervals
 `crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
-`crmvalue.models`            who is still a customer, what he will buy, spend and be worth
-`crmvalue.segmentation`      RFM and its groups, stages, tiers, dynamic segments, migration, concentration
-`crmvalue.journeys`          whom to contact today, with what, and why not the others
-`crmvalue.journey_map`       customer journey maps: what is missing, what the future state changes
-`crmvalue.funnels`           where prospects are lost, what the open pipeline will bring, who is ready to buy
-`crmvalue.cohorts`           retention and revenue by period of first purchase; survival; payback of a cohort
-`crmvalue.attribution`       which channels brought the customers
-`crmvalue.experiments`       whether a change helped: comparisons, sample sizes, tests that may be watched
-`crmvalue.report`            the overview of a base that `python -m crmvalue` prints
+`crmvalue.models`            models of single customers: still active or not, future purchases, spend, value
+`crmvalue.segmentation`      RFM groups, stages, tiers, dynamic segments, migration, concentration
+`crmvalue.journeys`          plans of messages: the customers to contact today, the message, the reasons
+`crmvalue.journey_map`       customer journey maps: gaps, and changes from the present to a future state
+`crmvalue.funnels`           funnels: lost prospects, value of the open pipeline, scores of leads
+`crmvalue.cohorts`           retention and revenue by period of first purchase; survival; payback
+`crmvalue.attribution`       shares of marketing channels in the conversions
+`crmvalue.experiments`       effects of changes: comparisons, sample sizes, sequential tests
+`crmvalue.report`            the overview of a base, as `python -m crmvalue` prints it
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
-`crmvalue.errors`            the errors and warnings that all of these raise
-`crmvalue.typing`            the types in their signatures
+`crmvalue.errors`            the errors and warnings of all modules
+`crmvalue.typing`            the types in the signatures
 ===========================  ================================================================================
 
 Importing the package loads numpy and attrs; scipy's submodules are loaded by the functions that use them.

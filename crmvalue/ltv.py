@@ -1,7 +1,7 @@
 r"""Lifetime value in closed form, discounting, and value against acquisition cost.
 
-**LTV** is the average over a base; a value for each single customer (CLV) is the business of the probability models.
-Every function says its basis: revenue, margin, before or net of acquisition cost. Do not mix them.
+**LTV** is the average over a base. The value of a single customer (CLV) comes from :mod:`crmvalue.models`. Every
+function states its basis: revenue or margin, before or net of acquisition cost. Do not mix values of different bases.
 
 ==============================================================  =====================================================
 For                                                             Use
@@ -11,16 +11,15 @@ shops (revenue)                                                 :func:`ltv_retai
 subscribers who leave at a constant rate (margin)               :func:`ltv_margin_churn`, :func:`ltv_retention`
 contracts with a forecast for each period (net)                 :func:`ltv_npv`
 segments that differ (margin)                                   :func:`ltv_segments`
-all costs known (net), customers who cost service               :func:`ltv_net_of_costs`, :func:`ltv_net_of_service`
+all costs known (net), customers with much service              :func:`ltv_net_of_costs`, :func:`ltv_net_of_service`
 cash flows                                                      :func:`npv`, :func:`irr`, :func:`payback_periods`
 value against acquisition cost                                  :func:`ltv_to_cac`, :func:`max_acquisition_cost`
 rates of another period                                         :func:`convert_rate`
-what matters most                                               :func:`ltv_sensitivity`, :func:`retention_uplift`
+effect of each input on the value                               :func:`ltv_sensitivity`, :func:`retention_uplift`
 ==============================================================  =====================================================
 
-Money is in the caller's currency, rates are fractions per period, never percent, and all inputs of one call share one
-period. Arrays broadcast. The source of the seven formulas and of their worked examples are practitioners' articles on
-LTV.
+Money is in the caller's currency. Rates are fractions per period, never percent. All inputs of one call refer to the
+same period. Arrays broadcast. The seven formulas and their worked examples come from practitioners' articles on LTV.
 """
 
 from __future__ import annotations

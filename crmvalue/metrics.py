@@ -1,14 +1,14 @@
 """The key figures of a customer base: counts in, rate out.
 
-Rates are fractions, never percent. What is computed from counts broadcasts over arrays, such as a column of months;
-what is computed from raw data (orders, answers, tickets) takes one-dimensional columns with one row per order, answer
-or ticket. A bare number misleads: the last table has the intervals.
+Rates are fractions, never percent. Functions of counts broadcast over arrays, such as a column of months. Functions of
+raw data take one-dimensional columns with one row per order, answer or ticket. Give an interval with each figure: the
+last table lists them.
 
 ====================================================  =================================================================
 Customers
 ====================================================  =================================================================
-:func:`retention_rate`, :func:`churn_rate`            share that stayed, and that was lost
-:func:`customer_movements`                            both from an order log, with who came and who came back
+:func:`retention_rate`, :func:`churn_rate`            share of customers that stayed, and that was lost
+:func:`customer_movements`                            both from an order log, with new and returned customers
 :func:`repeat_purchase_rate`                          share with more than one purchase
 :func:`time_between_purchases`                        mean days from one purchase to the next
 :func:`acquisition_cost`, :func:`time_to_purchase`    money for, and days to, a first purchase
@@ -38,7 +38,7 @@ Service
 ====================================================  =================================================================
 :func:`first_contact_resolution`                      FCR from counts
 :func:`first_contact_resolution_from_tickets`         FCR with a stated window
-:func:`resolution_time`                               hours to a resolution, open tickets included
+:func:`resolution_time`                               hours to a resolution, with the open tickets
 :func:`return_rate`, :func:`complaint_rate`           share of sales that came back, and of orders with a complaint
 :func:`cost_per_contact`                              money per contact
 ====================================================  =================================================================

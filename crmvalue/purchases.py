@@ -1,13 +1,20 @@
 """An order log to one row per customer.
 
-The probability models and RFM need a short summary of each customer's past instead of every order. Here is the way from
-one to the other: :func:`summarise_purchases` for a whole log, :func:`split_purchases` to hold the newest part back for
-checking a model, and :meth:`PurchaseHistory.from_columns` for a summary that a warehouse has already computed.
+The probability models and RFM need a short summary of each customer's past, not every order. This module makes it.
 
-Times are measured with a ruler of fixed length, the `time_unit`: a day, a week of 7 days, a month of 30.4375 days, a
-quarter of 91.3125 or a year of 365.25. Money keeps the unit of the amounts.
+====================================================  =================================================================
+For                                                   Use
+====================================================  =================================================================
+one row per customer from a whole log                 :func:`summarise_purchases`
+a part to fit a model, and a later part to check it   :func:`split_purchases`
+a summary that a warehouse has already computed       :meth:`PurchaseHistory.from_columns`
+known traits of customers, for models                 :meth:`PurchaseHistory.with_covariates`
+====================================================  =================================================================
 
-For rates and averages over the whole base see :mod:`crmvalue.metrics`; for the shipped data :mod:`crmvalue.datasets`.
+Times are measured in a `time_unit` of fixed length: a day, a week of 7 days, a month of 30.4375 days, a quarter of
+91.3125 or a year of 365.25. Money keeps the unit of the amounts.
+
+Rates and averages over the whole base are in :mod:`crmvalue.metrics`, data to try in :mod:`crmvalue.datasets`.
 """
 
 from __future__ import annotations

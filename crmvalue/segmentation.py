@@ -1,22 +1,23 @@
-"""Segments: which customers are alike, what each group is worth, and how the groups change.
+"""Segments: groups of customers, their value and their changes.
 
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
 scores of recency, frequency and money                      :func:`fit_rfm` once, then :func:`score_rfm`
 the eleven groups, or your own                              :class:`SegmentTable`, :func:`assign_segments`
-stages by silence, steps by purchases                       :func:`lifecycle_stage`, :func:`loyalty_step`
+stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`loyalty_step`
 the best customers                                          :func:`value_tier`
-rules of your own, evaluated as of a day                    :class:`SegmentColumns`, :class:`Segment`,
+your own rules, evaluated for a day                         :class:`SegmentColumns`, :class:`Segment`,
                                                             :func:`evaluate_segments`
 movement between groups from one date to another            :func:`migration_matrix`
-size and value of each group, and which fell                :func:`summarise_segments`, :func:`segment_value_changes`
+size and value of each group, and losses                    :func:`summarise_segments`, :func:`segment_value_changes`
 dependence on few customers                                 :func:`concentration`, :func:`gini`, :func:`lorenz_curve`,
                                                             :func:`top_share`, :func:`customer_share`
 ==========================================================  ===========================================================
 
-All take columns with one element per customer, in any order; days and months are those of the calendar, money keeps its
-unit. Columns of a base come from :mod:`crmvalue.purchases`, values from :mod:`crmvalue.ltv` and :mod:`crmvalue.models`.
+All functions take columns with one element per customer, in any order. Days and months follow the calendar; money keeps
+its unit. Columns of a base come from :mod:`crmvalue.purchases`, values from :mod:`crmvalue.ltv` and
+:mod:`crmvalue.models`.
 """
 
 from __future__ import annotations

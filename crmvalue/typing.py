@@ -10,7 +10,7 @@ import numpy.typing as npt
 __all__ = ["ArrayLike", "Dates", "FloatOrArray", "Floats", "Integers", "Interval"]
 
 ArrayLike: TypeAlias = Any
-"""What `numpy.asarray` takes: numbers, lists, arrays, pandas and Polars columns."""
+"""Anything that `numpy.asarray` takes: numbers, lists, arrays, columns of pandas and Polars."""
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]

@@ -1,6 +1,6 @@
 """The ground under all subjects: checks, dates, frozen values, keys, labels, JSON.
 
-Nothing here knows a subject. What two subjects share belongs here; what one subject needs stays in its own room.
-The modules `crmvalue.errors` and `crmvalue.typing` lie below: they are public.
+No module here knows a subject. Code that two subjects share belongs here; code of one subject stays in its room.
+The modules `crmvalue.errors` and `crmvalue.typing` are public, and these modules import them.
 Import the modules themselves: this file holds nothing.
 """

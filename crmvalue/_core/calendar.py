@@ -1,8 +1,8 @@
 """Civil-calendar arithmetic on whole arrays of `datetime64[D]`.
 
-Dates are assumed to be checked (:func:`crmvalue._core.checks.as_days`). Nothing here reads a clock. Month arithmetic is
-anchored (always counted from the original date, never chained) and clamped (31 January + 1 month is the last of
-February). Local times meet time zones only in :func:`local_to_utc`.
+Dates must have passed :func:`crmvalue._core.checks.as_days`. No function reads a clock. Months are counted from the
+original date, never chained, and clamped to the end of a month: 31 January + 1 month is the last day of February. Only
+:func:`local_to_utc` knows time zones.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _DAY = np.timedelta64(1, "D")
 def add_months(date: Dates, months: Integers | int) -> Dates:
     """Move each date by calendar months, clamped to the end of the month; shapes broadcast.
 
-    31 January 2023 + 15 months is 30 April 2024, and + 16 months is 31 May again: the anchor's day is kept.
+    31 January 2023 + 15 months is 30 April 2024, and + 16 months is 31 May: the day of the first date is kept.
     """
     start = date.astype("datetime64[D]")
     month = start.astype("datetime64[M]")
@@ -67,8 +67,7 @@ def months_between(start: Dates, end: Dates) -> Integers:
 def anniversary(date: Dates, year: Integers | int, *, leap_day: LeapDayPolicy = "backward") -> Dates:
     """Day of each date's anniversary in a year; shapes broadcast.
 
-    A date of 29 February falls in a common year on 28 February ("backward"), on 1 March ("forward") or nowhere
-    ("skip": NaT).
+    In a common year, the anniversary of 29 February is 28 February ("backward"), 1 March ("forward") or NaT ("skip").
     """
     start = date.astype("datetime64[D]")
     years = np.asarray(year, dtype=np.int64) - 1970
@@ -83,8 +82,8 @@ def anniversary(date: Dates, year: Integers | int, *, leap_day: LeapDayPolicy = 
 def year_fraction(start: Dates, end: Dates, *, convention: YearFractionConvention = "actual/365") -> Floats:
     """Years from `start` to `end`, negative where `end` is earlier; shapes broadcast.
 
-    "actual/365" divides the days by 365 (as spreadsheets' XNPV does). "actual/actual" divides the days of each
-    calendar year by the length of that year, so that 1 January to 1 January is exactly one.
+    "actual/365" divides the days by 365, as the XNPV of spreadsheets does. "actual/actual" divides the days of each
+    calendar year by the length of that year, so that 1 January to 1 January is exactly one year.
     """
     if convention == "actual/365":
         return (end - start).astype(np.float64) / 365.0
@@ -92,10 +91,10 @@ def year_fraction(start: Dates, end: Dates, *, convention: YearFractionConventio
 
 
 def skip_quiet_hours(local_time: Dates, *, start_hour: int, end_hour: int) -> Dates:
-    """Move each local time inside quiet hours to their end; the hours may run over midnight.
+    """Move each local time inside the quiet hours to their end; the hours may span midnight.
 
-    With 22 to 6, 05:30 becomes 06:00 of the same day and 23:00 becomes 06:00 of the next. The start hour is quiet, the
-    end hour is not; equal hours mean no quiet hours.
+    With 22 to 6, 05:30 becomes 06:00 of the same day and 23:00 becomes 06:00 of the next day. The start hour is quiet,
+    the end hour is not. Equal hours mean no quiet hours.
     """
     time = local_time.astype("datetime64[s]")
     day = time.astype("datetime64[D]")
@@ -112,7 +111,7 @@ def skip_quiet_hours(local_time: Dates, *, start_hour: int, end_hour: int) -> Da
 
 
 def next_day_at(entered: Dates, *, days: int, hour: int) -> Dates:
-    """Local time `hour` o'clock so many calendar days after the day of entry, whatever the time of entry."""
+    """Local time at `hour` o'clock, `days` calendar days after the day of entry, whatever the time of entry."""
     day = entered.astype("datetime64[D]") + np.timedelta64(days, "D")
     wake: Dates = day + np.asarray(hour * 3600, dtype="timedelta64[s]")
     return wake
@@ -121,8 +120,8 @@ def next_day_at(entered: Dates, *, days: int, hour: int) -> Dates:
 def local_to_utc(local_time: Dates, zone: ZoneInfo) -> Dates:
     """Instant in UTC of each local time in a time zone.
 
-    A local time that a clock change skips becomes the first valid instant after the gap; one that a clock change
-    repeats means its first occurrence.
+    A local time that a clock change skips becomes the first valid instant after the gap. A local time that a clock
+    change repeats means its first occurrence.
     """
     times, place = np.unique(local_time.astype("datetime64[s]"), return_inverse=True)
     instants = [_one_local_to_utc(time, zone) for time in times.tolist()]

@@ -1,7 +1,7 @@
-"""The one place where input is checked.
+"""Checks of everything that a caller hands in.
 
-Subject modules call these helpers first and compute afterwards. Everything that is wrong raises
-:class:`crmvalue.errors.InputError` with the argument, the rule, the first offending value and its index.
+Functions call these checks first and compute afterwards. A broken rule raises :class:`crmvalue.errors.InputError` with
+the argument, the rule, the first offending value and its index.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
     """Cast each input to float64 and check that all are ordinary numbers whose shapes broadcast together.
 
-    An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that no product or quotient of a few of them
-    overflows. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
+    An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that a product or quotient of a few numbers
+    cannot overflow. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
     """
     arrays = {name: _finite(name, value) for name, value in inputs.items()}
     _require_broadcast(arrays)
@@ -80,7 +80,7 @@ def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
 
 
 def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, largest: float = _LARGEST) -> Floats:
-    """Cast one column of raw data to a one-dimensional float64 array; NaN passes only where it is asked for."""
+    """Cast one column of raw data to a one-dimensional float64 array; NaN passes only with `allow_missing`."""
     array = _numeric(name, value)
     _require_one_dimension(name, array)
     _require_ordinary(name, array, allow_missing=allow_missing, largest=largest)
@@ -88,7 +88,7 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
 
 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
-    """Cast one column of money that will be added up: 0 or of a magnitude from 1e-15 to 1e15, so sums stay ordinary."""
+    """Cast one column of money to add up: 0 or of a magnitude from 1e-15 to 1e15, so that sums stay ordinary."""
     return as_column(name, value, allow_missing=allow_missing, largest=_LARGEST_AMOUNT)
 
 
@@ -101,7 +101,7 @@ def as_float(name: str, value: ArrayLike) -> float:
 
 
 def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
-    """Cast one number above 0, or of at least 0 where `zero`."""
+    """Cast one number above 0, or of at least 0 with `zero`."""
     number = as_float(name, value)
     if number < 0 or (number == 0 and not zero):
         raise InputError(name, ">= 0" if zero else "> 0", number)
@@ -109,7 +109,7 @@ def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
 
 
 def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None = None) -> int:
-    """Cast one whole number from `low` to `high`, or to 2**53."""
+    """Cast one whole number from `low` to `high`, by default to 2**53."""
     number = as_float(name, value)
     if number != math.floor(number) or not low <= number <= (2**53 if high is None else high):
         rule = f"from {low} to {high}" if high is not None else f">= {low}" if number <= 2**53 else "up to 2**53"
@@ -121,11 +121,11 @@ def as_text(name: str, value: object) -> str:
     """Take a text."""
     if not isinstance(value, str):
         raise InputError(name, "text", value)
-    return str.__str__(value)  # of a subclass, such as the members of an enumeration, the text itself
+    return str.__str__(value)  # the text itself, not a subclass such as a member of an enumeration
 
 
 def as_flag(name: str, value: object) -> bool:
-    """Take True or False, and nothing that is merely truthy."""
+    """Take True or False; other values that Python takes for true or false raise."""
     if not isinstance(value, bool | np.bool_):
         raise InputError(name, "True or False", value)
     return bool(value)
@@ -148,7 +148,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:
-    """Cast one column of outcomes, True and False or 1 and 0."""
+    """Cast one column of outcomes: True and False, or 1 and 0."""
     rule = "a column of True and False or of 1 and 0"
     array, _ = to_array(name, value, rule)
     if array.dtype == object and all(isinstance(item, bool | np.bool_ | int | np.integer) for item in array.ravel()):
@@ -161,7 +161,7 @@ def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:
 
 
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
-    """Cast one number inside (0, 1), or in [0, 1] where `closed`."""
+    """Cast one number in (0, 1), or in [0, 1] with `closed`."""
     number = as_float(name, value)
     if closed and not 0 <= number <= 1:
         raise InputError(name, "in [0, 1]", number, hint="a fraction, not percent")
@@ -174,8 +174,8 @@ def as_days(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Date
     """Cast dates of any usual kind to `datetime64[D]`; a time of day is cut off.
 
     Taken: `datetime64` of day resolution or finer, `datetime.date`, `datetime.datetime` without time zone, ISO text,
-    and columns of these. Numbers, partial dates such as "2024-02" and times with a time zone raise. So do missing dates
-    (None, NaT, NaN, pandas' NA), unless `allow_missing` makes them NaT.
+    and columns of these. Numbers, partial dates such as "2024-02" and times with a time zone raise. Missing dates
+    (None, NaT, NaN, pandas' NA) raise too, but with `allow_missing` they become NaT.
     """
     return _as_datetimes(name, value, "D", allow_missing=allow_missing)
 
@@ -217,7 +217,7 @@ def require(
     *,
     hint: str | None = None,
 ) -> None:
-    """Raise :class:`InputError` for the first place where `condition`, of a shape with `value`, does not hold."""
+    """Raise :class:`InputError` for the first element of `value` for which `condition` does not hold."""
     ok = np.asarray(condition)
     if ok.all():
         return
@@ -233,7 +233,7 @@ def require(
 def to_array(
     name: str, value: ArrayLike, rule: str, *, hint: str | None = None, as_objects: bool = False
 ) -> tuple[npt.NDArray[Any], set[type]]:
-    """Make an array, and give the types that stood in a list; numpy would drop masks and take True for 1."""
+    """Make an array, and give the types in a list; numpy would drop masks and read True as 1."""
     try:
         types = _types_in(value)
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
@@ -248,7 +248,7 @@ def to_array(
 
 
 def _types_in(value: ArrayLike) -> set[type]:
-    """Types of the elements of a list, at any depth; of an array in it also the type of its elements."""
+    """Find the types of the elements of a list, at any depth, with the element types of arrays in it."""
     if not isinstance(value, list | tuple):
         return set()
     types = set(map(type, value))
@@ -305,7 +305,7 @@ def _numeric(name: str, value: ArrayLike) -> Floats:
     if array.dtype.kind not in "fiu":
         if array.size == 0 and array.dtype.kind in "US":
             return array.astype(np.float64)
-        if array.dtype.kind in "USc":  # one text or complex number has turned the whole list into such: find it
+        if array.dtype.kind in "USc":  # one text or complex number has changed the type of the whole list: find it
             _objects_to_floats(name, np.asarray(value, dtype=object))
         if array.size == 0:
             raise InputError(name, "numeric", str(array.dtype))
@@ -368,7 +368,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
     gaps = allow_missing and isinstance(value, list | tuple)
     array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
     missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
-    if missing.any():  # a day in their place, so that the others are checked where they stand
+    if missing.any():  # a day takes their place, so that the others keep their position in errors
         filler = np.zeros((), array.dtype) if array.dtype.kind == "M" else np.array(date(1970, 1, 1), dtype=object)
         array = np.where(missing, filler, array)
     kind = array.dtype.kind
@@ -433,7 +433,7 @@ def _is_date(item: Any) -> bool:
 
 
 def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
-    # Numpy also reads "today", "" and "20240229" (as a year), so the form is checked first, once per distinct text.
+    # Numpy also reads "today", "" and "20240229" (as a year), so the form of each distinct text is checked first.
     texts, place = np.unique(array, return_inverse=True)
     times = np.zeros(texts.shape, dtype="datetime64[us]")
     for i, text in enumerate(texts.tolist()):

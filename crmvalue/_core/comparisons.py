@@ -1,4 +1,4 @@
-"""What comparisons of two or more groups have in common."""
+"""Shared parts of comparisons of two or more groups."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["fisher_p", "holm", "newcombe", "p_text", "welch_quantile"]
 
 
 def holm(p_value: Floats) -> Floats:
-    """Correct p-values: the i-th smallest of m times m + 1 - i, and never below a smaller one's."""
+    """Correct p-values by Holm: the i-th smallest of m times m + 1 - i, and never below a smaller one's."""
     order = np.argsort(p_value, kind="stable")
     corrected = np.empty(len(p_value))
     corrected[order] = np.maximum.accumulate(p_value[order] * np.arange(len(p_value), 0, -1))
@@ -46,15 +46,15 @@ def welch_quantile(
 
 
 def p_text(p: float) -> str:
-    """Write a p-value with the digits it deserves."""
+    """Write a p-value with two digits."""
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
 
 
 def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
-    """P-value of Fisher's test: chance of all tables that are no likelier than this one, its margins given.
+    """P-value of Fisher's test: chance of all tables with these margins that are no likelier than this one.
 
-    Neighbouring tables have a ratio of chances in whole numbers, which keeps the digits where scipy's logarithms of
-    factorials lose them, above some millions.
+    The chances of neighbouring tables have a ratio of whole numbers. This ratio keeps its digits for counts of many
+    millions, for which the logarithms of factorials in scipy lose them.
     """
     if x1 + x0 > n1 + n0 - x1 - x0:
         x1, x0 = n1 - x1, n0 - x0

@@ -1,4 +1,4 @@
-"""Customer identifiers: one code per distinct customer, fast for whole numbers and fair to text."""
+"""Customer identifiers: one code for each distinct customer, fast for whole numbers and for text."""
 
 from __future__ import annotations
 
@@ -21,17 +21,20 @@ _KINDS = "all whole numbers or all text"
 
 
 def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
-    """Distinct customers in ascending order, and the position of each row's customer among them.
+    """Give the distinct customers in ascending order, and the position of each row's customer among them.
 
-    Whole numbers and text are taken; a missing or empty identifier raises, because it would melt many people into one.
+    Identifiers are whole numbers or text. A missing or empty identifier raises, because it would join many people to
+    one customer.
     """
     ids, types = to_array(name, value, _KINDS)
-    if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of what stands beside text
+    if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of values beside text
         ids, _ = to_array(name, value, _KINDS, as_objects=True)
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
     if ids.dtype.kind == "f":
-        digits = min(np.finfo(ids.dtype).nmant + 1, 53)  # from 2**digits on, neighbours are the same float
+        digits = min(
+            np.finfo(ids.dtype).nmant + 1, 53
+        )  # above 2**digits, neighbouring whole numbers are the same float
         with np.errstate(over="ignore"):  # a long double beyond float64 becomes an infinity, which raises
             ids = ids.astype(np.float64, copy=False)
         require(np.isfinite(ids), name, ids, "an identifier, not missing")
@@ -49,9 +52,9 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
 
 
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
-    """Distinct texts of a column in ascending order, and the place of each row's among them."""
+    """Give the distinct texts of a column in ascending order, and the position of each row's text among them."""
     array, types = to_array(name, value, "a column of texts")
-    if types - {str, np.str_}:  # numpy makes text of what stands beside text
+    if types - {str, np.str_}:  # numpy makes text of values beside text
         array, _ = to_array(name, value, "a column of texts", as_objects=True)
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
@@ -110,11 +113,11 @@ def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Intege
 
 
 def _to_array(distinct: list[Any], *, text: bool) -> npt.NDArray[Any]:
-    """Array of ascending identifiers; what numpy would change, it holds as objects."""
+    """Make an array of ascending identifiers; identifiers that numpy would change stay objects."""
     if not distinct:
         return np.array([], dtype=np.int64)
     if text:
-        distinct = [str.__str__(item) for item in distinct]  # of a subclass the text itself
+        distinct = [str.__str__(item) for item in distinct]  # the text itself, not a subclass
         ends_in_null = any(item.endswith("\0") for item in distinct)  # numpy cuts such ends off
         return np.array(distinct, dtype=object if ends_in_null else np.str_)
     fits = distinct[0] >= -(2**63) and distinct[-1] < 2**63

@@ -1,4 +1,4 @@
-"""Equal rows of columns found fast: one whole number per row, and the distinct ones among them."""
+"""A fast search for equal rows of columns: one whole number for each row, then the distinct numbers."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 __all__ = ["distinct_keys", "row_keys"]
 
-_MOST_RANKS = 1 << 22  # whole numbers spread over fewer are their own ranks
-_CELLS_A_ROW = 16  # a table of so many cells a row is cheaper to count in than the rows are to sort
+_MOST_RANKS = 1 << 22  # whole numbers with a smaller span are their own ranks
+_CELLS_A_ROW = 16  # counting in a table of so many cells a row is cheaper than sorting the rows
 _FEW_CELLS = 4096
 
 
 def row_keys(*columns: Floats) -> Integers:
-    """One whole number per row, equal for equal rows and ascending in the columns, first column first."""
+    """Make one whole number for each row: equal for equal rows, ascending in the columns, first column first."""
     key, size = _rank(columns[0])
     for column in columns[1:]:
         if size <= _most_cells(len(key)):
@@ -50,7 +50,7 @@ def _most_cells(n_rows: int) -> int:
 
 
 def _closed_up(key: Integers, size: int) -> tuple[Integers, int]:
-    """Renumber keys below `size` so that none is left out."""
+    """Renumber keys below `size` without gaps; give the keys and their number."""
     seen = np.zeros(size, dtype=bool)
     seen[key] = True
     place = np.cumsum(seen, dtype=np.int64) - 1
@@ -58,7 +58,7 @@ def _closed_up(key: Integers, size: int) -> tuple[Integers, int]:
 
 
 def _rank(column: Floats) -> tuple[Integers, int]:
-    """Ascending whole numbers below `size`, equal for equal values."""
+    """Give whole numbers that ascend with the values, equal for equal values, and the size of their range."""
     for ruler in (1.0, 7.0):  # whole units, and whole days counted in weeks
         whole = np.rint(column * ruler)
         low = whole.min() if len(whole) else 0.0

@@ -1,4 +1,4 @@
-"""Values by name: mappings and labelled columns, which must never be taken for plain arrays in some other order."""
+"""Values by name: mappings and labelled columns, whose order must not be mistaken for that of other columns."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["by_name", "columns_of", "labelled"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
-    """Labels and values of a mapping or of a column with an index; None for what has none, or row numbers only."""
+    """Give labels and values of a mapping or a column with an index; None without labels or with row numbers only."""
     found = _pairs(name, value)
     return None if found is None or list(found) == list(range(len(found))) else found
 
 
 def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Bring columns that are given by name into one order; what is not labelled passes as it is.
+    """Bring columns that are given by name into one order; columns without labels pass unchanged.
 
-    The order is that of `names`, or of the labels of the first column; with the columns come the names.
+    The order is that of `names`, or of the labels of the first column. The result is the names and the columns.
     """
     if all(labelled(name, value) is None for name, value in inputs.items()):
         return names, tuple(inputs.values())
@@ -56,7 +56,7 @@ def _pairs(name: str, value: object) -> dict[Any, Any] | None:
 
 
 def columns_of(name: str, value: object) -> Mapping[str, Any]:
-    """Columns by name of a mapping or of a dataframe of any kind."""
+    """Give the columns by name of a mapping or of a dataframe of any kind."""
     if isinstance(value, Mapping):
         return value
     columns = getattr(value, "column_names", getattr(value, "columns", None))

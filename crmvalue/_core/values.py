@@ -1,4 +1,4 @@
-"""Fields for frozen values that hold arrays: copied, cast, read-only and comparable."""
+"""Fields of frozen values: checked, and for arrays copied, cast, read-only and comparable."""
 
 from __future__ import annotations
 
@@ -49,25 +49,25 @@ class FixedMapping(dict[_K, _T]):
 
 
 class Given(NamedTuple):
-    """A checked array that its maker gives away, so that a frozen value takes it as it is."""
+    """A checked array that its maker gives away; a frozen value takes it without a copy."""
 
     array: npt.NDArray[Any]
 
 
 def hand_over(array: npt.NDArray[Any]) -> Any:
-    """Give a fresh and checked array away: a frozen value neither checks nor copies it."""
+    """Give a new, checked array away: a frozen value neither checks nor copies it."""
     return Given(array)
 
 
 def read_only(value: Any) -> npt.NDArray[Any]:
-    """Return a read-only copy, or what was given away by :func:`hand_over` itself."""
+    """Return a read-only copy, or the very array that :func:`hand_over` gave away."""
     array = value.array if isinstance(value, Given) else np.array(value)
     array.flags.writeable = False
     return array
 
 
 def stay_frozen(cls: type[_T]) -> type[_T]:
-    """Make copies and pickles of a class with arrays as read-only as its values, and the values plainly unhashable."""
+    """Keep the arrays of a class read-only in its copies and pickles, and make its values unhashable."""
     made: Any = cls
     restore = made.__setstate__  # attrs wrote it
 
@@ -95,7 +95,7 @@ def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
 
 
 def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
-    """Field for whatever a check takes, checked under the name of the field."""
+    """Field with a check, which gets the name of the field and the value."""
     return attrs.field(converter=lambda value: check(name, value), **options)
 
 
@@ -111,7 +111,7 @@ def float_column(name: str, *, missing: bool = False, optional: bool = False) ->
 
 
 def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:
-    """Field for a column of results, of any size a float may have: no NaN, an infinity only where allowed."""
+    """Field for a column of computed numbers of any size: no NaN, and an infinity only if allowed."""
 
     def convert(value: Any) -> npt.NDArray[np.float64] | None:
         if value is None and options.get("default", attrs.NOTHING) is None:

@@ -1,6 +1,7 @@
-"""The room of `crmvalue.ltv`: what stands beside the formulas of lifetime value.
+"""The room of `crmvalue.ltv`.
 
-`rates` converts rates between periods, `cash_flows` discounts, `unit_economics` sets value against
-acquisition cost, `sensitivity` says which input matters; `checks` serves them.
+`formulas` holds the seven closed forms and the value at constant retention, `segments` the value by segment;
+`rates` converts rates, `cash_flows` discounts, `unit_economics` compares value with acquisition cost,
+`sensitivity` varies inputs, `recalculation` dates values; `checks` serves them.
 Import the modules themselves: this file holds nothing.
 """

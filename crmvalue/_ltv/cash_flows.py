@@ -1,7 +1,7 @@
 """Present value, internal rate of return and payback of cash flows; :mod:`crmvalue.ltv` is their public door.
 
-Time is the last axis of every array of flows. Discount rates are effective rates per period (per year where flows have
-dates), as fractions. Flows are whatever the caller puts in; they say nothing about revenue or margin by themselves.
+Time is the last axis of every array of flows. Discount rates are effective rates per period, or per year for flows with
+dates, as fractions. The flows may be revenue, margin or any other money: the caller decides.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ __all__ = [
 ]
 
 Timing: TypeAlias = Literal["start", "middle", "end"]
-"""When the money of a period moves."""
+"""Time in its period at which money moves."""
 
 TIMINGS: dict[Timing, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
-"""Where in its period the money of each timing moves, as a share of the period."""
+"""Time of each timing as a share of the period."""
 
 _LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it still fits float64
 _LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # beyond these float64 cannot tell 1 + rate from 0, or ends
@@ -46,18 +46,18 @@ _EPS = float(np.finfo(np.float64).eps)
 def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> FloatOrArray:
     r"""Net present value of evenly spaced cash flows.
 
-    Basis: whatever the flows are. A payment today is no flow of a period: add it to the result, undiscounted.
+    Basis: that of the flows. A payment today is not a flow of a period: add it to the result without discount.
 
     Parameters
     ----------
     cash_flows : array_like, shape (..., n)
         Flow of each period 1 to n [money]; outflows are negative. Time is the last axis.
     discount_rate : array_like
-        Effective rate per period [fraction], > -1; of a shape that broadcasts with the leading axes of `cash_flows`,
-        so that one stream is valued at many rates.
+        Effective rate per period [fraction], > -1; broadcasts with the leading axes of `cash_flows`, so that one stream
+        can be valued at many rates.
     timing : {"start", "middle", "end"}
-        When in its period each flow moves. Both "end" (most spreadsheets) and "start" (most subscriptions) are common,
-        therefore there is no default.
+        Time in its period at which each flow moves. Both "end" (most spreadsheets) and "start" (most subscriptions) are
+        common, so there is no default.
 
     Returns
     -------
@@ -98,7 +98,7 @@ def npv_dated(
 ) -> FloatOrArray:
     r"""Net present value of cash flows on irregular dates.
 
-    Basis: whatever the flows are. Flows on `as_of` count in full; earlier ones are compounded forward to it.
+    Basis: that of the flows. Flows on `as_of` count in full; earlier flows are compounded forward to it.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def npv_dated(
     as_of : date
         The day at which the value is taken.
     convention : {"actual/365", "actual/actual"}, default "actual/365"
-        How days become years; "actual/365" is what spreadsheets' XNPV uses.
+        Conversion of days to years; the XNPV of spreadsheets uses "actual/365".
 
     Returns
     -------
@@ -149,8 +149,8 @@ def npv_dated(
 def irr(cash_flows: ArrayLike) -> np.float64:
     r"""Return rate at which evenly spaced cash flows have a value of zero (internal rate of return).
 
-    Basis: whatever the flows are, the acquisition cost as a negative flow among them. The rate does not depend on when
-    in its period a flow moves, as long as all move at the same time.
+    Basis: that of the flows; the acquisition cost is a negative flow among them. The rate does not depend on the timing
+    of flows in their periods, as long as it is the same for all.
 
     Parameters
     ----------
@@ -165,8 +165,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Raises
     ------
     InputError
-        If an input is NaN or infinite, if all flows have one sign, if no rate makes the value zero, or if several do;
-        then they are the field `value` of the error, and none is preferred.
+        If an input is NaN or infinite, if all flows have one sign, or if no rate or several rates make the value zero.
+        The field `value` of the error holds these rates; none is preferred.
     ConvergenceError
         If the rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
 
@@ -176,10 +176,10 @@ def irr(cash_flows: ArrayLike) -> np.float64:
 
     .. math:: \sum_{t=0}^{n-1} \frac{\mathrm{flow}_t}{(1 + r)^{t}} = 0
 
-    Flows that change their sign once have exactly one. For others all rates are found: between two rates the value
-    turns, so the turning points, found by the same argument from a sum with one change of sign less, bracket them.
-    What is within its rounding error of zero counts as zero there: two rates that are nearer than about 1e-6 of 1 + r
-    may be taken for one, given as the rate between them.
+    Flows that change their sign once have exactly one such rate. For other flows all rates are found: between two rates
+    the value has a turning point, so the turning points bracket the rates. The turning points are the zeros of a sum
+    with one change of sign less, which are found in the same way. A value within its rounding error of zero counts as
+    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
@@ -197,7 +197,7 @@ def irr_dated(
 ) -> np.float64:
     r"""Return rate per year at which dated cash flows have a value of zero (internal rate of return).
 
-    Basis: whatever the flows are, the acquisition cost as a negative flow among them.
+    Basis: that of the flows; the acquisition cost is a negative flow among them.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def irr_dated(
     dates : array_like, shape (n,)
         Date of each flow, in any order.
     convention : {"actual/365", "actual/actual"}, default "actual/365"
-        How days become years; "actual/365" is what spreadsheets' XIRR uses.
+        Conversion of days to years; the XIRR of spreadsheets uses "actual/365".
 
     Returns
     -------
@@ -242,7 +242,7 @@ def irr_dated(
         return _internal_rate(flows, np.zeros(0))
     distinct, place = np.unique(days, return_inverse=True)
     merged: Floats = np.bincount(place, weights=flows).astype(np.float64)
-    merged[np.abs(merged) <= 4 * _EPS * np.bincount(place, weights=np.abs(flows))] = 0  # what is left is rounding
+    merged[np.abs(merged) <= 4 * _EPS * np.bincount(place, weights=np.abs(flows))] = 0  # the rest is rounding
     return _internal_rate(merged, year_fraction(distinct[0], distinct, convention=convention))
 
 
@@ -254,7 +254,7 @@ def payback_periods(
     timing: Timing,
     interpolate: bool,
 ) -> FloatOrArray:
-    r"""Periods until the flows of a customer have paid back the cost of acquiring him.
+    r"""Periods until the flows of a customer have paid back their acquisition cost.
 
     Basis: flows are margins before acquisition cost; the cost is paid at the start of period 1.
 
@@ -265,17 +265,17 @@ def payback_periods(
     acquisition_cost : array_like
         Cost to win the customer [money], >= 0; broadcasts with the leading axes of `cash_flows`.
     discount_rate : array_like, default 0
-        Effective rate per period [fraction], >= 0; 0 is the plain payback period, more the discounted one.
+        Effective rate per period [fraction], >= 0; 0 gives the plain payback period, a rate above 0 the discounted one.
     timing : {"start", "middle", "end"}
-        When in its period each flow moves; it matters where there is a discount rate.
+        Time in its period at which each flow moves; it matters only with a discount rate.
     interpolate : bool
-        False counts whole periods: the last one is counted in full. True lets the flow of the last one come evenly,
-        so that only the needed part of it is counted.
+        False counts whole periods. True supposes that the flow of the last period comes evenly, and counts only the
+        part of this period until the cost is covered.
 
     Returns
     -------
     float or numpy.ndarray
-        Periods until the cost is covered for the first time; 0 for a cost of 0; inf where these flows never cover it.
+        Periods until the cost is covered for the first time; 0 for a cost of 0; inf if these flows never cover it.
 
     Raises
     ------
@@ -286,8 +286,8 @@ def payback_periods(
     -----
     .. math:: \min \Bigl\{ k : \sum_{t=1}^{k} \frac{\mathrm{flow}_t}{(1 + d)^{t - 1 + s}} \ge \mathrm{CAC} \Bigr\}
 
-    with s = 0, 1/2, 1 for start, middle, end; interpolated: k minus the share of flow k that is not needed. A shortfall
-    of a relative 1e-12 is rounding and counts as covered. Source: the usual definition.
+    with s = 0, 1/2, 1 for start, middle, end. Interpolated, it is k minus the share of flow k that is not needed. A
+    shortfall of a relative 1e-12 is rounding and counts as covered. Source: the usual definition.
 
     Examples
     --------
@@ -323,16 +323,16 @@ def present_values(flows: Floats, rate: Floats, *, timing: Timing) -> Floats:
 
 
 def survivor_annuity(churn: Floats, rate: Floats, *, n_periods: Floats | None, timing: Timing) -> Floats:
-    """Present value of 1 a period from a customer who is there in period t with probability (1 - churn)^(t-1).
+    """Present value of 1 a period from a customer who is active in period t with probability (1 - churn)^(t-1).
 
-    Without `n_periods` the sum is infinite, and one of churn and rate must be above 0.
+    Without `n_periods` the sum has no end, and churn or rate must be above 0.
     """
     require_choice("timing", timing, TIMINGS)
     at_start = np.exp((1 - TIMINGS[timing]) * np.log1p(rate))
     loss = churn + rate  # not 1 + rate - retention, which cancels
     if n_periods is None:
         return at_start / loss
-    with np.errstate(divide="ignore"):  # churn of 1: nobody is left, exp(-inf) = 0
+    with np.errstate(divide="ignore"):  # churn of 1: no customer is left, exp(-inf) = 0
         log_ratio = np.log1p(-churn) - np.log1p(rate)
     nothing_lost = loss == 0
     summed: Floats = -np.expm1(n_periods * log_ratio) / np.where(nothing_lost, 1, loss)
@@ -367,7 +367,7 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
     kept = flows != 0
     signs, logs, times = np.sign(flows[kept]), np.log(np.abs(flows[kept])), times[kept]
     if not (signs.min(initial=0) < 0 < signs.max(initial=0)):
-        hint = "without both a cost and a gain no rate makes the value zero"
+        hint = "only flows with both a cost and a gain can have a value of zero"
         raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
     roots = _zeros(signs, logs, times)
     for log_rate in roots:
@@ -383,9 +383,9 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
 def _zeros(signs: Floats, logs: Floats, times: Floats) -> list[float]:
     """All real x with ``sum(signs * exp(logs - x * times)) == 0``, ascending; times ascend and differ.
 
-    Multiplied by exp(x * pivot), with the pivot between two times where the sign changes, the sum has a derivative of
-    the same form with one change of sign less. Down to the sum that keeps its sign, then up again: the zeros of each
-    derivative bracket those of its parent.
+    Take a pivot between two times where the sign changes. The sum, multiplied by exp(x * pivot), has a derivative of
+    the same form with one change of sign less. So derivatives are taken until no sign changes. Then, from the last back
+    to the first, the zeros of each derivative bracket the zeros of its sum.
     """
     chain: list[tuple[Floats, Floats]] = []
     while (changes := np.nonzero(np.diff(signs))[0]).size:
@@ -393,15 +393,15 @@ def _zeros(signs: Floats, logs: Floats, times: Floats) -> list[float]:
         pivot = times[changes[0] : changes[0] + 2].mean()
         signs, logs = signs * np.sign(pivot - times), logs + np.log(np.abs(pivot - times))
     zeros: list[float] = []
-    for level_signs, level_logs in reversed(chain):
-        zeros = _zeros_between(zeros, level_signs, level_logs, times)
+    for its_signs, its_logs in reversed(chain):
+        zeros = _zeros_between(zeros, its_signs, its_logs, times)
     return zeros
 
 
 def _zeros_between(turning: list[float], signs: Floats, logs: Floats, times: Floats) -> list[float]:
     from scipy.optimize import brentq
 
-    def terms(x: float) -> Floats:  # scaled by the largest, so that they neither overflow nor all vanish
+    def terms(x: float) -> Floats:  # scaled by the largest, so that none overflows and not all vanish
         exponents = logs - x * times
         sizes: Floats = np.exp(exponents - exponents.max())
         return sizes

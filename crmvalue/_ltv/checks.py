@@ -59,7 +59,7 @@ def as_horizon(n_periods: ArrayLike | None, **others: Floats) -> Floats | None:
 
 
 def require_finite_value(churn: Floats, rate: Floats) -> None:
-    """Raise where nobody leaves, nothing is discounted and no horizon ends the sum."""
+    """Raise if no customer leaves and no money is discounted, so that an endless sum is infinite."""
     finite = (churn > 0) | (rate > 0)
-    hint = "the value is infinite otherwise; give a discount rate above 0, or n_periods"
+    hint = "otherwise the value is infinite; give a discount rate above 0, or n_periods"
     require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)

@@ -119,7 +119,7 @@ def ltv_margin_churn(
     discount_rate: ArrayLike | None = None,
     timing: Timing = "end",
 ) -> FloatOrArray:
-    r"""Lifetime value of a subscriber who leaves with a constant probability.
+    r"""Lifetime value of a subscriber with a constant churn rate.
 
     Basis: margin, before acquisition cost. All inputs refer to the same period; :func:`convert_rate` helps.
 
@@ -132,9 +132,9 @@ def ltv_margin_churn(
     churn_rate : array_like
         Share of customers lost per period [fraction], in [0, 1]; 0 only with a discount rate above 0.
     discount_rate : array_like, optional
-        Effective rate per period [fraction], >= 0; by default nothing is discounted, as in the source.
+        Effective rate per period [fraction], >= 0; by default, as in the source, no money is discounted.
     timing : {"end", "middle", "start"}, default "end"
-        When in its period the money comes; it matters where there is a discount rate. The end is the source's choice.
+        Time in its period at which the money comes; it matters only with a discount rate. The source takes the end.
 
     Returns
     -------
@@ -198,7 +198,7 @@ def ltv_npv(
     acquisition_cost : array_like
         Cost to win the customer [money], >= 0, paid at the start of period 1; broadcasts like `discount_rate`.
     timing : {"end", "middle", "start"}, default "end"
-        When in its period revenue comes; the end is the source's choice.
+        Time in its period at which revenue comes; the source takes the end.
 
     Returns
     -------
@@ -237,9 +237,9 @@ def ltv_npv(
 def ltv_net_of_costs(
     arpu: ArrayLike, lifetime: ArrayLike, *, acquisition_cost: ArrayLike, service_cost: ArrayLike
 ) -> FloatOrArray:
-    r"""Lifetime value as revenue over the lifetime minus what it costs to acquire and to serve.
+    r"""Lifetime value as revenue over the lifetime minus the costs of acquisition and service.
 
-    Basis: revenue **net** of acquisition and service cost; the cost of goods is not in it. For LTV:CAC pass
+    Basis: revenue **net** of acquisition and service cost; the cost of goods is not deducted. For LTV:CAC pass
     ``net=True`` to :func:`ltv_to_cac`.
 
     Parameters
@@ -256,7 +256,7 @@ def ltv_net_of_costs(
     Returns
     -------
     float or numpy.ndarray
-        What remains of the revenue [money]; may be negative.
+        Revenue less costs [money]; may be negative.
 
     Raises
     ------
@@ -284,7 +284,7 @@ def ltv_net_of_costs(
 
 
 def ltv_net_of_service(revenue: ArrayLike, service_cost: ArrayLike) -> FloatOrArray:
-    r"""Value of customers who need much service: what serving them leaves of their revenue.
+    r"""Value of customers who need much service: their revenue less the cost of serving them.
 
     Basis: revenue net of service cost, before acquisition cost and cost of goods. Both inputs cover the same time.
 
@@ -298,7 +298,7 @@ def ltv_net_of_service(revenue: ArrayLike, service_cost: ArrayLike) -> FloatOrAr
     Returns
     -------
     float or numpy.ndarray
-        What remains [money]; may be negative.
+        Revenue less service cost [money]; may be negative.
 
     Raises
     ------
@@ -309,8 +309,8 @@ def ltv_net_of_service(revenue: ArrayLike, service_cost: ArrayLike) -> FloatOrAr
     -----
     .. math:: \mathrm{revenue} - \mathrm{service}
 
-    Source: formula 7 of the articles. In its example six orders a year of 2,000 are eaten up by twelve times two hours
-    of service at 500 an hour: the customer is worth nothing.
+    Source: formula 7 of the articles. Its example has six orders a year of 2,000, and twelve times two hours of service
+    at 500 an hour: the service costs as much as the orders bring.
 
     Examples
     --------
@@ -335,8 +335,8 @@ def ltv_retention(
 ) -> FloatOrArray:
     r"""Lifetime value at a constant retention rate, over a finite or an infinite horizon.
 
-    Basis: margin, before acquisition cost. A new customer is certain in period 1; each later period keeps
-    `retention_rate` of the one before.
+    Basis: margin, before acquisition cost. All customers are there in period 1; each later period keeps
+    `retention_rate` of the period before.
 
     Parameters
     ----------
@@ -347,9 +347,9 @@ def ltv_retention(
     retention_rate : array_like
         Share kept from one period to the next [fraction], in [0, 1].
     discount_rate : array_like
-        Effective rate per period [fraction], >= 0; above 0 where retention is 1 and the horizon infinite.
+        Effective rate per period [fraction], >= 0; above 0 if retention is 1 and the horizon infinite.
     timing : {"start", "middle", "end"}
-        When in its period the money comes.
+        Time in its period at which the money comes.
     n_periods : array_like, optional
         Horizon in periods, whole, >= 1; infinite by default.
 
@@ -367,9 +367,9 @@ def ltv_retention(
     -----
     .. math:: \sum_{t=0}^{n-1} \frac{\mathrm{arpu} \cdot m \, r^t}{(1 + d)^{t + s}}
 
-    with s = 0, 1/2, 1 for start, middle, end. To leave out a first payment that is already in, take timing "start" and
-    subtract one period's margin: over an infinite horizon that is the textbook m r / (1 + d - r). Source: the geometric
-    series.
+    with s = 0, 1/2, 1 for start, middle, end. To leave out a first payment that has been received, take timing "start"
+    and subtract the margin of one period: over an infinite horizon this gives the textbook formula m r / (1 + d - r).
+    Source: the geometric series.
 
     Examples
     --------

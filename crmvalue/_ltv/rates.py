@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["RateKind", "RatePeriod", "convert_rate", "expected_lifetime", "retention_curve"]
 
 RateKind: TypeAlias = Literal["churn", "retention", "discount"]
-"""What a rate does: takes customers away, keeps them, or makes money grow."""
+"""The kinds of rates: share of customers lost, share kept, growth of money."""
 
 RatePeriod: TypeAlias = Literal["day", "week", "month", "quarter", "half-year", "year"]
 """Periods that a rate can refer to."""
@@ -35,7 +35,7 @@ _MOST_ELEMENTS = 10**8  # under a gigabyte
 
 
 def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to_period: RatePeriod) -> FloatOrArray:
-    r"""Rate per one period as the compound rate per another; never a division by 12.
+    r"""Convert a rate per one period to the compound rate per another.
 
     Basis: a rate, no money.
 
@@ -44,10 +44,10 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
     rate : array_like
         Rate per `from_period` [fraction]: churn and retention in [0, 1], discount >= 0.
     kind : {"churn", "retention", "discount"}
-        What the rate is; the three compound differently, so there is no default.
+        Kind of the rate; the three kinds compound differently, so there is no default.
     from_period, to_period : {"day", "week", "month", "quarter", "half-year", "year"}
-        A year is 2 half-years, 4 quarters or 12 months exactly, and 365.25 days, the rulers
-        of :data:`crmvalue.purchases.DAYS_PER_UNIT`; a week is 7 days.
+        A year is exactly 2 half-years, 4 quarters, 12 months or 365.25 days, as in
+        :data:`crmvalue.purchases.DAYS_PER_UNIT`; a week is 7 days.
 
     Returns
     -------
@@ -66,9 +66,9 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
 
     .. math:: \text{churn: } 1 - (1 - c)^k \qquad \text{retention: } r^k \qquad \text{discount: } (1 + d)^k - 1
 
-    Forth and back gives the rate again to a relative 1e-12, unless the converted rate has no room in float64: a churn
-    that ends above 0.999 or a retention that ends below 1e-300. Convert the retention then, or not that far. Source:
-    compound interest.
+    A conversion and its inverse give the rate again to a relative 1e-12. The exceptions are a converted churn above
+    0.999 and a converted retention below 1e-300, which float64 cannot hold precisely. For such a churn, convert the
+    retention instead. Source: compound interest.
 
     Examples
     --------
@@ -103,9 +103,9 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
 
 
 def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
-    r"""Mean number of periods that a customer stays when each period loses the same share.
+    r"""Mean number of periods that a customer stays, at a constant churn rate.
 
-    Basis: time, no money. The first period counts: whoever leaves after it stayed one period.
+    Basis: time, no money. The first period counts: a customer who leaves after it has stayed one period.
 
     Parameters
     ----------
@@ -115,7 +115,7 @@ def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
     Returns
     -------
     float or numpy.ndarray
-        Lifetime in the period of the churn rate.
+        Lifetime [periods of the churn rate].
 
     Raises
     ------
@@ -135,7 +135,7 @@ def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
     """
     (churn,) = as_floats(churn_rate=churn_rate)
     require_fractions(churn_rate=churn)
-    require(churn > 0, "churn_rate", churn, "above 0", hint="nobody leaves at 0: the lifetime is infinite")
+    require(churn > 0, "churn_rate", churn, "above 0", hint="at 0 no customer leaves, so the lifetime is infinite")
 
     lifetime: FloatOrArray = (1 / churn)[()]
     return lifetime
@@ -149,10 +149,10 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
     Parameters
     ----------
     retention_rate : array_like
-        Share kept from one period to the next [fraction], in [0, 1]; an array gives one curve each.
+        Share kept from one period to the next [fraction], in [0, 1]; an array gives one curve for each element.
     n_periods : int
-        Number of periods, the first included, >= 1; the `n_periods` of :func:`ltv_retention`. All curves together
-        have at most 1e8 elements.
+        Number of periods, the first included, >= 1, as in :func:`ltv_retention`. All curves together have at most 1e8
+        elements.
 
     Returns
     -------

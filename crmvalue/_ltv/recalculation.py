@@ -1,4 +1,4 @@
-"""When a value should be computed again; :mod:`crmvalue.ltv` is the public door."""
+"""The day on which a value should be computed again; :mod:`crmvalue.ltv` is the public door."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAST_DAY = np.datetime64("9999-12-31", "D")
 
 
 def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np.datetime64:
-    """Day on which a value should be computed again.
+    """Find the day on which a value should be computed again.
 
     Parameters
     ----------
@@ -33,16 +33,16 @@ def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np
     Returns
     -------
     numpy.datetime64 or numpy.ndarray
-        The day, clamped to the end of its month.
+        The day; in a shorter month it is the last day.
 
     Raises
     ------
     InputError
-        If a date is missing or none, the day is after the year 9999, or `every_months` is no whole number from 1.
+        If a date is missing or no date, the day is after the year 9999, or `every_months` is no whole number from 1.
 
     Notes
     -----
-    Months are counted from `as_of`, never chained. Source: practitioners' articles on LTV: quarterly, monthly in fast
+    Months are counted from `as_of`. Source: practitioners' articles on LTV recommend a quarter, and a month in fast
     markets.
 
     Examples
@@ -67,7 +67,7 @@ def is_stale(as_of: ArrayLike, on: ArrayLike, *, every_months: int = 3) -> np.bo
     as_of : array_like of dates
         The day that each value refers to.
     on : date
-        The day on which the question is asked.
+        The day of the question.
     every_months : int, default 3
         Calendar months between computations, 1 to 120,000.
 
@@ -79,7 +79,7 @@ def is_stale(as_of: ArrayLike, on: ArrayLike, *, every_months: int = 3) -> np.bo
     Raises
     ------
     InputError
-        If a date is missing or none, the value is due after the year 9999, or `every_months` is no whole number from 1.
+        If a date is missing or no date, the value is due after the year 9999, or `every_months` is no whole number.
 
     Notes
     -----

@@ -30,7 +30,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SegmentLtv:
-    """Lifetime value by segment, with a total that is exactly the sum of its parts.
+    """Lifetime value by segment; the total is exactly the sum of the segments.
 
     Basis: margin, before acquisition cost.
 
@@ -41,7 +41,7 @@ class SegmentLtv:
     names : iterable of str, optional
         Name of each segment, all different.
     as_of : date, optional
-        The day that the value refers to; :func:`is_stale` tells whether it is due again.
+        The day that the value refers to; :func:`is_stale` tells whether it should be computed again.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def ltv_segments(
     names: Iterable[str] | None = None,
     as_of: ArrayLike | None = None,
 ) -> SegmentLtv:
-    r"""Lifetime value of a base by segment, where one average would hide that segments differ.
+    r"""Lifetime value of a base by segment, for segments that differ.
 
     Basis: margin, before acquisition cost.
 
@@ -90,13 +90,13 @@ def ltv_segments(
     revenue : array_like, shape (n,)
         Expected revenue of each segment over its horizon [money], >= 0.
     prob_retained : array_like
-        Probability that the segment stays to bring it [fraction], in [0, 1]; one, or one for each segment.
+        Probability that the segment stays and brings this revenue [fraction], in [0, 1]; one, or one for each segment.
     margin : array_like
         Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment.
     names : iterable of str, optional
-        Name of each segment, kept with the result.
+        Name of each segment; the result keeps it.
     as_of : date, optional
-        The day that the inputs refer to; kept with the result.
+        The day that the inputs refer to; the result keeps it.
 
     Returns
     -------

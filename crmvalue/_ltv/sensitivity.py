@@ -1,4 +1,4 @@
-"""How a value answers to its inputs; :mod:`crmvalue.ltv` is the public door."""
+"""Effect of inputs on a value; :mod:`crmvalue.ltv` is the public door."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ltv_sensitivity", "retention_uplift"]
 
-# Fourth-order differences: offsets in steps, weights. One-sided ones serve inputs at the edge of their range.
+# Fourth-order differences: offsets in steps, and weights. One-sided ones are for inputs at the edge of their range.
 _CENTRAL = ((-2, 1 / 12), (-1, -2 / 3), (1, 2 / 3), (2, -1 / 12))
 _BACKWARD = ((0, 25 / 12), (-1, -4.0), (-2, 3.0), (-3, -4 / 3), (-4, 1 / 4))
 _FORWARD = tuple((-offset, -weight) for offset, weight in _BACKWARD)
@@ -34,17 +34,17 @@ def ltv_sensitivity(
 ) -> dict[str, FloatOrArray]:
     r"""Elasticity of a value with respect to each of its inputs.
 
-    Basis: that of `function`. An elasticity of -1 says: one per cent more of this input, one per cent less value.
+    Basis: that of `function`. An elasticity of -1 means that one percent more of an input gives one percent less value.
 
     Parameters
     ----------
     function : callable
         Any formula of this module that returns numbers, or a function of your own.
     inputs : mapping of str to object
-        The arguments, by name, at the point of interest. An array moves as a whole.
+        The arguments, by name, at the point of interest. All elements of an array change together.
     vary : collection of str, optional
-        Arguments to vary; by default all whose values are numbers. Leave out whole numbers such as `n_periods`: they
-        cannot move a little.
+        Arguments to vary; by default all arguments that are numbers. Leave out whole numbers such as `n_periods`, which
+        cannot change a little.
 
     Returns
     -------
@@ -54,8 +54,8 @@ def ltv_sensitivity(
     Raises
     ------
     InputError
-        If `inputs` are no mapping, or not the arguments of `function`, or refused by it, the value is 0, a name of
-        `vary` is unknown, or an input cannot move at all.
+        If `inputs` is no mapping, `function` does not take these arguments, the value is 0, a name of `vary` is
+        unknown, or an input cannot change at all.
     ConvergenceError
         If differences over ever smaller steps do not settle; `best` is the best estimate.
 
@@ -63,9 +63,9 @@ def ltv_sensitivity(
     -----
     .. math:: \frac{x}{f(x)} \frac{\partial f}{\partial x} = \frac{\partial \ln f}{\partial \ln x}
 
-    by differences of fourth order in ln x, central where the formula allows both sides and one-sided at the edge of a
-    range, with the step reduced as long as two agree better; accurate to about 1e-9, and to
-    1e-6 where the value comes close to being infinite. Source: the definition of elasticity.
+    It is computed from differences of fourth order in ln x: central ones if the formula allows both sides, one-sided
+    ones at the edge of a range. The step shrinks as long as two results agree better. The result is accurate to about
+    1e-9, and to 1e-6 near a point where the value is infinite. Source: the definition of elasticity.
 
     Examples
     --------
@@ -89,9 +89,9 @@ def ltv_sensitivity(
 def retention_uplift(
     retention_rate: ArrayLike, discount_rate: ArrayLike, *, points: ArrayLike = 0.05, n_periods: ArrayLike | None = None
 ) -> FloatOrArray:
-    r"""Relative gain of value from some points more retention: what "five points more" give for you.
+    r"""Relative gain of value from a retention rate that is some points higher.
 
-    Basis: margin, before acquisition cost, as :func:`ltv_retention`; margin and timing cancel from the ratio.
+    Basis: margin, before acquisition cost, as in :func:`ltv_retention`; margin and timing cancel from the ratio.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ def retention_uplift(
     discount_rate : array_like
         Effective rate per period [fraction], >= 0.
     points : array_like, default 0.05
-        What is added to the retention rate [fraction]; 0.05 is five points. Negative for a loss; the sum stays in
+        Change of the retention rate [fraction]; 0.05 is five points, a negative number is a loss. The sum stays in
         [0, 1].
     n_periods : array_like, optional
         Horizon in periods, whole, >= 1; infinite by default.
@@ -120,8 +120,9 @@ def retention_uplift(
     -----
     .. math:: \frac{\sum_{t=0}^{n-1} \bigl((r + p)/(1 + d)\bigr)^t}{\sum_{t=0}^{n-1} \bigl(r/(1 + d)\bigr)^t} - 1
 
-    The often quoted 25 to 95 % more profit for five points are one consultancy's cases, not a law; the gain grows
-    steeply with the retention that is already there. Source: the value at constant retention.
+    An often quoted rule says that five points more retention give 25 to 95 % more profit. It comes from cases of one
+    consultancy and is no law: the gain grows steeply with the present retention rate. Source: the value at constant
+    retention.
 
     Examples
     --------
@@ -180,7 +181,7 @@ def _elasticity(function: Callable[..., Any], inputs: Mapping[str, Any], name: s
     for step in _STEPS[1:]:
         current = _slope(function, inputs, name, step) / value
         change = np.abs(current - previous) / (1 + np.abs(current))
-        done |= (error <= _ACCEPTABLE) & (change >= error)  # smaller steps would only show the rounding of the value
+        done |= (error <= _ACCEPTABLE) & (change >= error)  # smaller steps would show only the rounding of the value
         if done.all():
             break
         better = ~done & (change < error)
@@ -201,4 +202,4 @@ def _slope(function: Callable[..., Any], inputs: Mapping[str, Any], name: str, s
         else:
             slope: Floats = np.sum(values, axis=0) / step
             return slope
-    raise InputError("vary", "inputs that can move a little", name, hint="leave it out of `vary`") from refusal
+    raise InputError("vary", "inputs that can change a little", name, hint="leave it out of `vary`") from refusal

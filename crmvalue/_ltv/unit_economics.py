@@ -59,7 +59,7 @@ class LtvToCacBand:
     low, high : float
         Ends [ratio], `low` < `high`; the last band has no upper end: `high` is inf or None.
     message : str
-        What the band says about the business.
+        Meaning of the band for the business.
 
     Examples
     --------
@@ -79,12 +79,12 @@ class LtvToCacBand:
 
 @attrs.frozen(kw_only=True)
 class LtvToCacBands:
-    """Bands that cover every ratio from 0 up exactly once.
+    """Bands of LTV:CAC ratios; every ratio from 0 up is in exactly one band.
 
     Parameters
     ----------
     bands : iterable of LtvToCacBand
-        In ascending order: the first starts at 0, each starts where the one before ends, the last ends at inf.
+        In ascending order. The first starts at 0, each other one at the end of the band before, the last ends at inf.
 
     Examples
     --------
@@ -121,16 +121,16 @@ class LtvToCacBands:
 
 @attrs.frozen(kw_only=True)
 class LtvToCacBenchmark:
-    """LTV:CAC ratio that is usual in an industry, as one text gives it.
+    """Usual LTV:CAC ratio of an industry, from one source.
 
     Parameters
     ----------
     industry : str
         Industry or business model.
     low, high : float
-        Ends of the usual range [ratio]; equal where the text gives one figure.
+        Ends of the usual range [ratio]; equal if the source gives one figure.
     source : str
-        Where the figure is from.
+        Source of the figure.
 
     Examples
     --------
@@ -153,7 +153,7 @@ LTV_TO_CAC_BANDS = LtvToCacBands(
         LtvToCacBand(name="under-invested", low=4, high=None, message="Profitable, perhaps growing too cautiously."),
     )
 )
-"""Bands of practitioners' articles on LTV; they leave 2 to 3 open, and a boundary belongs to the higher band."""
+"""Bands of practitioners' articles on LTV, which say nothing of 2 to 3; a boundary belongs to the higher band."""
 
 _TEXTS = "practitioners' articles on LTV"
 
@@ -179,21 +179,21 @@ LTV_TO_CAC_BENCHMARKS: tuple[LtvToCacBenchmark, ...] = tuple(
         ("paid channels only", 2.5, 2.5, _TEXTS),
     )
 )
-"""Usual ratios by industry; the texts disagree on B2C SaaS, and both figures stand."""
+"""Usual ratios by industry; the sources disagree on B2C SaaS, and the table has both figures."""
 
 
 def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False) -> FloatOrArray:
     r"""Ratio of lifetime value to acquisition cost (LTV:CAC).
 
-    Basis: value **before** acquisition cost. A value from which the cost is already taken, as :func:`ltv_npv` and
-    :func:`ltv_net_of_costs` give it, must say so with ``net=True``; the cost is then added back first. Without it the
+    Basis: value **before** acquisition cost. For a value net of this cost, as :func:`ltv_npv` and
+    :func:`ltv_net_of_costs` give it, pass ``net=True``: the cost is then added back first. Without ``net=True`` the
     example of :func:`ltv_npv` (302.78 before, 202.78 net, cost 100) would give 2.03 instead of 3.03, another band.
 
     Parameters
     ----------
     ltv : array_like
-        Lifetime value of a customer [money], any sign; revenue-based values flatter the ratio, margin-based ones do
-        not.
+        Lifetime value of a customer [money], of any sign. A value in revenue gives a ratio that is too good; take a
+        value in margin.
     acquisition_cost : array_like
         Cost to win a customer [money], > 0.
     net : bool, default False
@@ -202,7 +202,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     Returns
     -------
     float or numpy.ndarray
-        Money of value for one unit of acquisition cost.
+        Value for one unit of acquisition cost.
 
     Raises
     ------
@@ -222,7 +222,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     (np.float64(3.03), np.float64(3.03))
     """
     value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
-    require(cost > 0, "acquisition_cost", cost, "> 0", hint="without a cost there is no ratio")
+    require(cost > 0, "acquisition_cost", cost, "> 0", hint="a cost of 0 has no ratio")
 
     before = value + cost if as_flag("net", net) else value
 
@@ -233,14 +233,14 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
 def ltv_to_cac_band(
     ratio: ArrayLike, *, bands: LtvToCacBands = LTV_TO_CAC_BANDS
 ) -> LtvToCacBand | npt.NDArray[np.object_]:
-    """Band in which an LTV:CAC ratio falls; a boundary belongs to the higher band.
+    """Find the band of an LTV:CAC ratio; a boundary belongs to the higher band.
 
     Basis: ratio of value before acquisition cost (:func:`ltv_to_cac`).
 
     Parameters
     ----------
     ratio : array_like
-        LTV:CAC, >= 0. A customer who loses money before any acquisition cost has no band.
+        LTV:CAC, >= 0. A negative value has no band.
     bands : LtvToCacBands, default LTV_TO_CAC_BANDS
         The bands.
 
@@ -256,8 +256,8 @@ def ltv_to_cac_band(
 
     Notes
     -----
-    The band with low <= ratio < high. Source of the default bands: practitioners' articles on LTV; the range from 2 to
-    3, on which they are silent, is named here "below healthy".
+    The band with low <= ratio < high. Source of the default bands: practitioners' articles on LTV. They do not name the
+    range from 2 to 3; here it is "below healthy".
 
     Examples
     --------
@@ -278,7 +278,7 @@ def ltv_to_cac_band(
 
 
 def ltv_to_cac_benchmark(industry: str) -> tuple[LtvToCacBenchmark, ...]:
-    """Usual LTV:CAC ratios of an industry: every figure of :data:`LTV_TO_CAC_BENCHMARKS`, each with its source.
+    """Find the usual LTV:CAC ratios of an industry in :data:`LTV_TO_CAC_BENCHMARKS`, each with its source.
 
     Basis: value before acquisition cost.
 
@@ -290,7 +290,7 @@ def ltv_to_cac_benchmark(industry: str) -> tuple[LtvToCacBenchmark, ...]:
     Returns
     -------
     tuple of LtvToCacBenchmark
-        One for each figure; "B2C SaaS" has two that disagree.
+        One for each figure; "B2C SaaS" has two different figures.
 
     Raises
     ------
@@ -312,7 +312,7 @@ def ltv_to_cac_benchmark(industry: str) -> tuple[LtvToCacBenchmark, ...]:
 
 
 def max_acquisition_cost(ltv: ArrayLike, target_ratio: ArrayLike) -> FloatOrArray:
-    r"""Largest acquisition cost that still reaches a target LTV:CAC.
+    r"""Largest acquisition cost that reaches a target LTV:CAC.
 
     Basis: value before acquisition cost.
 

@@ -1,4 +1,4 @@
-"""The two divisions behind most key figures, and the fields of their results."""
+"""The two divisions behind most key figures, and fields for the results."""
 
 from __future__ import annotations
 

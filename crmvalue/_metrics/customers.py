@@ -1,4 +1,4 @@
-"""Key figures of the customer base: who stays, who leaves, who comes back, what a new one costs."""
+"""Key figures of the customer base: retention, churn, repeat purchases, and the cost of a new customer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_day, as_day_column, as_whole_num
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, per_unit, share
-from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
+from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,27 +32,27 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class CustomerMovements:
-    """How the active customers of one day became those of another.
+    """Changes of the active customers from one day to another, counted.
 
-    They reconcile: ``n_start - n_lost + n_new + n_returned == n_end``. Every customer of the log is in exactly one of
+    The counts reconcile: ``n_start - n_lost + n_new + n_returned == n_end``. Every customer is in exactly one of
     `n_retained`, `n_lost`, `n_new`, `n_returned`, `n_passing`, `n_dormant` and `n_later`.
 
     Parameters
     ----------
     n_start, n_end : int
-        Customers active on the first day, and on the last.
+        Customers active on the first day, and customers active on the last day.
     n_new : int
-        Active at the end, first purchase after the start.
+        Active at the end, with their first purchase after the start.
     n_returned : int
-        Active at the end, not at the start, but customers before it.
+        Active at the end and not at the start, with their first purchase before the start.
     n_lost : int
-        Active at the start, not at the end.
+        Active at the start and not at the end.
     n_passing : int
-        Active on neither day, though they bought in between.
+        Active on neither day, with a purchase between the two days.
     n_dormant : int
-        Active on neither day, last purchase before the start.
+        Active on neither day, with their last purchase before the start.
     n_later : int
-        First purchase after the end; of no account for the rest.
+        First purchase after the end; no other count includes them.
 
     Examples
     --------
@@ -84,27 +84,27 @@ class CustomerMovements:
 
     @property
     def retention_rate(self) -> float:
-        """Share of the customers of the start who are active at the end."""
+        """Share of the customers active at the start who are active at the end."""
         return float(retention_rate(self.n_start, self.n_end, self.n_new + self.n_returned))
 
     @property
     def churn_rate(self) -> float:
-        """Share of the customers of the start who are not; retention and churn add up to 1."""
+        """Share of the customers active at the start who are not active at the end; 1 less the retention rate."""
         return float(churn_rate(self.n_lost, self.n_start))
 
 
 @attrs.frozen(kw_only=True)
 class TimeToPurchase:
-    """Days from first contact to first purchase, as they were known on one day.
+    """Days from first contact to first purchase, as known on one day.
 
     Parameters
     ----------
     mean : float
         Mean time up to the longest one observed [days].
     median, percentile_90 : float
-        Time by which half and nine tenths have bought [days]; infinite where so many have not.
+        Time by which half and nine tenths of the customers have bought [days]; infinite if fewer have bought.
     n_purchased, n_open : int
-        Customers who had bought by `as_of`, and those who had not; together at least one.
+        Customers who had bought by `as_of`, and customers who had not; together at least one.
     n_later : int
         Customers whose first contact is after `as_of`, left out.
     as_of : datetime64[D]
@@ -127,12 +127,11 @@ class TimeToPurchase:
     as_of: np.datetime64 = as_of_field(day=True)
 
     def __attrs_post_init__(self) -> None:
-        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
-        require(self.n_purchased + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_purchased` is 0")
+        require_waits(self, "n_purchased")
 
 
 def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
-    """Share of the customers of the start of a period who are there at its end.
+    """Share of the customers at the start of a period who are still customers at its end.
 
     Parameters
     ----------
@@ -141,7 +140,7 @@ def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> Fl
     n_end : array_like
         Customers at the end.
     n_new : array_like
-        Those of `n_end` who were not there at the start; who came back after an absence is one of them.
+        Customers at the end who were not customers at the start; those who came back after an absence are among them.
 
     Returns
     -------
@@ -151,13 +150,13 @@ def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> Fl
     Raises
     ------
     InputError
-        If a count is no whole number >= 0, `n_start` is 0, `n_new` exceeds `n_end`, or more customers would be left
-        than there were.
+        If a count is no whole number >= 0, `n_start` is 0, `n_new` exceeds `n_end`, or `n_end` exceeds `n_start` plus
+        `n_new`.
 
     Notes
     -----
-    ``(n_end - n_new) / n_start``. Count all three with one rule for who is a customer; :func:`customer_movements`
-    does it from an order log.
+    ``(n_end - n_new) / n_start``. Use one definition of a customer for all three counts; :func:`customer_movements`
+    does so with an order log.
 
     Examples
     --------
@@ -167,25 +166,31 @@ def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> Fl
     start, end, new = as_counts(n_start=n_start, n_end=n_end, n_new=n_new)
     require(start > 0, "n_start", start, "> 0")
     require(new <= end, "n_new", new, "at most `n_end`")
-    require(end - new <= start, "n_end", end, "at most `n_start` + `n_new`", hint="is who came back in `n_new`?")
+    require(
+        end - new <= start,
+        "n_end",
+        end,
+        "at most `n_start` + `n_new`",
+        hint="does `n_new` count customers who came back?",
+    )
 
     return ((end - new) / start)[()]
 
 
 def churn_rate(n_lost: ArrayLike, n_start: ArrayLike) -> FloatOrArray:
-    """Share of the customers of the start of a period who are lost in it.
+    """Share of the customers at the start of a period who are lost in it.
 
     Parameters
     ----------
     n_lost : array_like
-        Customers lost in the period, <= `n_start`; do not count those who also came in it.
+        Customers lost in the period, <= `n_start`; do not count customers who came in the same period.
     n_start : array_like
         Customers at the start, > 0.
 
     Returns
     -------
     numpy.float64 or numpy.ndarray
-        Fraction in [0, 1], for this period; rates of other periods are no multiples of it.
+        Fraction in [0, 1], for this period; :func:`crmvalue.ltv.convert_rate` converts it to another one.
 
     Raises
     ------
@@ -212,7 +217,7 @@ def repeat_purchase_rate(n_repeat: ArrayLike, n_customers: ArrayLike) -> FloatOr
     n_repeat : array_like
         Customers with more than one purchase, <= `n_customers`.
     n_customers : array_like
-        Customers with at least one, > 0.
+        Customers with at least one purchase, > 0.
 
     Returns
     -------
@@ -226,7 +231,7 @@ def repeat_purchase_rate(n_repeat: ArrayLike, n_customers: ArrayLike) -> FloatOr
 
     Notes
     -----
-    ``n_repeat / n_customers``. It grows with the length of the log, so compare equal periods only.
+    ``n_repeat / n_customers``. It grows with the length of the log, so compare only periods of equal length.
 
     Examples
     --------
@@ -244,7 +249,7 @@ def acquisition_cost(spend: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
     spend : array_like
         Marketing and sales spend in the period [money], >= 0, salaries and tools included.
     n_new : array_like
-        New customers of the period, > 0; credit shared between channels need not be whole.
+        New customers of the period, > 0; not a whole number where channels share the credit.
 
     Returns
     -------
@@ -258,7 +263,7 @@ def acquisition_cost(spend: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
 
     Notes
     -----
-    ``spend / n_new``. Where selling takes months, set the customers against the spend of the months before.
+    ``spend / n_new``. If selling takes months, divide the spend of the earlier months by these customers.
 
     Examples
     --------
@@ -276,7 +281,7 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
     customer : array_like
         Customer of each purchase, whole numbers or text, in any order.
     date : array_like
-        Day of each purchase. What a customer buys on one day is one purchase.
+        Day of each purchase. All purchases of a customer on one day are one purchase.
 
     Returns
     -------
@@ -286,14 +291,14 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
     Raises
     ------
     InputError
-        If the columns are empty or unequally long, an element is missing, or nobody bought on two days.
+        If the columns are empty or unequally long, an element is missing, or no customer bought on two days.
 
     Notes
     -----
-    Sum of all customers' intervals over the number of intervals: a customer counts as often as he came back, and who
-    came once does not count. The time since the last purchase, which is still running, is left out; so for a young
-    base the figure is too short. The practitioner's text behind this definition prints 15 days for the example below,
-    counting 16 days from 15 January to 1 February; there are 17.
+    Sum of all customers' intervals over the number of intervals. A customer with more purchases has more intervals and
+    more weight; a customer with one purchase has none. The time since the last purchase is not over and is left out, so
+    the figure is too short for a young base. The practitioner's text behind this definition prints 15 days for the
+    example below: it counts 16 days from 15 January to 1 February, where there are 17.
 
     Examples
     --------
@@ -313,20 +318,20 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
 def customer_movements(
     customer: ArrayLike, date: ArrayLike, *, start: ArrayLike, end: ArrayLike, active_days: int
 ) -> CustomerMovements:
-    """Count who stayed, came, came back and was lost between two days, from an order log.
+    """Count retained, new, returned and lost customers between two days, from an order log.
 
-    A customer is active on a day if he bought within the `active_days` days up to and including it.
+    A customer is active on a day if they bought within the `active_days` days up to and including it.
 
     Parameters
     ----------
     customer : array_like
         Customer of each purchase, whole numbers or text, in any order.
     date : array_like
-        Day of each purchase. Give the whole log: without the purchases before `start`, who comes back looks new.
+        Day of each purchase. Give the whole log: without the purchases before `start`, returned customers look new.
     start, end : date
         The two days, `start` before `end`.
     active_days : int
-        Days that a purchase keeps a customer active, its own included, >= 1.
+        Days for which a purchase keeps a customer active, the day of the purchase included, >= 1.
 
     Returns
     -------
@@ -341,9 +346,8 @@ def customer_movements(
 
     Notes
     -----
-    Who is active on both days is retained, even if there was a lapse in between. Who is active only at the end is new
-    if the first purchase is after `start`, else returned. With both taken from the end, as :func:`retention_rate` asks,
-    no more customers can be left than there were.
+    A customer active on both days is retained, even after a lapse in between. A customer active only at the end is new
+    if their first purchase is after `start`, else returned. :func:`retention_rate` takes both as `n_new`.
 
     Examples
     --------
@@ -385,16 +389,16 @@ def customer_movements(
 
 
 def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_of: ArrayLike) -> TimeToPurchase:
-    """Time from first contact to first purchase, those who have not bought yet included.
+    """Time from first contact to first purchase, with the customers who have not bought yet.
 
     Parameters
     ----------
     first_contact : array_like
         Day of each customer's first contact.
     first_purchase : array_like
-        Day of the first purchase, at or after the contact; missing (None or NaT) where there is none yet.
+        Day of the first purchase, at or after the contact; missing (None or NaT) if there is none yet.
     as_of : date
-        Last day that is taken as known: a later purchase has not happened yet, a later contact is left out and
+        Last day that is taken as known. A later purchase has not happened yet; a later contact is left out and
         counted.
 
     Returns
@@ -410,9 +414,9 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
 
     Notes
     -----
-    As for :func:`resolution_time`, by Kaplan and Meier: who has not bought yet has waited at least until `as_of`.
-    Leaving these out would make any campaign look quick. Of prospects many never buy, so the median may be infinite;
-    the mean is then that of the time spent waiting until the longest one observed.
+    By Kaplan and Meier, as in :func:`resolution_time`: a customer who has not bought yet has waited at least until
+    `as_of`. Leaving these customers out would make any campaign look quick. If fewer than half buy, the median is
+    infinite; the mean then counts the time waited up to the longest time observed.
 
     Examples
     --------
@@ -428,15 +432,7 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
     now = as_day("as_of", as_of)
 
     waits = summarise_waiting("first_contact", contact, purchase, now, "D")
-    return TimeToPurchase(
-        mean=waits.mean,
-        median=waits.median,
-        percentile_90=waits.percentile_90,
-        n_purchased=waits.n_over,
-        n_open=waits.n_open,
-        n_later=waits.n_later,
-        as_of=now,
-    )
+    return TimeToPurchase(**waits.named("n_purchased"), as_of=now)
 
 
 def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Integers]:
@@ -447,7 +443,7 @@ def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Inte
 
 
 def _extreme(choose: np.ufunc, code: Integers, day: Integers, n_customers: int) -> Integers:
-    # The first or last day of each customer; who has none gets a day before or after all others.
+    # The first or last day of each customer; a customer without any gets a day after or before all others.
     limits = np.iinfo(np.int64)
     days = np.full(n_customers, limits.min if choose is np.maximum else limits.max)
     choose.at(days, code, day)

@@ -46,8 +46,8 @@ def open_rate(n_opened: ArrayLike, n_delivered: ArrayLike) -> FloatOrArray:
 
     Notes
     -----
-    ``n_opened / n_delivered``, counting messages and not openings. Mail programs that load images by themselves open
-    messages that nobody read, so this rate is an upper bound.
+    ``n_opened / n_delivered``, counting messages and not openings. Some mail programs load images by themselves, which
+    counts as an opening of an unread message. So this rate is an upper bound.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def click_through_rate(n_clicked: ArrayLike, n_delivered: ArrayLike) -> FloatOrA
 
     Notes
     -----
-    ``n_clicked / n_delivered``. Over messages opened instead it is :func:`click_to_open_rate`.
+    ``n_clicked / n_delivered``. The share of opened messages is :func:`click_to_open_rate`.
 
     Examples
     --------
@@ -95,8 +95,8 @@ def click_to_open_rate(n_clicked: ArrayLike, n_opened: ArrayLike) -> FloatOrArra
     Parameters
     ----------
     n_clicked : array_like
-        Messages clicked at least once, <= `n_opened`: a message that was clicked counts as opened, even where its
-        tracking image was blocked.
+        Messages clicked at least once, <= `n_opened`. A clicked message counts as opened, even if its tracking image
+        was blocked.
     n_opened : array_like
         Messages opened at least once, > 0.
 
@@ -123,14 +123,14 @@ def click_to_open_rate(n_clicked: ArrayLike, n_opened: ArrayLike) -> FloatOrArra
 
 
 def conversion_rate(n_converted: ArrayLike, n_entered: ArrayLike) -> FloatOrArray:
-    """Share of those who were at a step that reached its goal.
+    """Share of the people at a step who reached its goal.
 
     Parameters
     ----------
     n_converted : array_like
         Visitors, recipients or leads who reached the goal, each counted once, <= `n_entered`.
     n_entered : array_like
-        Those who could have, > 0.
+        Visitors, recipients or leads at the step, > 0.
 
     Returns
     -------
@@ -144,7 +144,7 @@ def conversion_rate(n_converted: ArrayLike, n_entered: ArrayLike) -> FloatOrArra
 
     Notes
     -----
-    ``n_converted / n_entered``, moved on over were at it.
+    ``n_converted / n_entered``. A funnel has one such rate for each step, and one from its entry to its end.
 
     Examples
     --------
@@ -208,7 +208,7 @@ def participation_rate(n_members: ArrayLike, n_customers: ArrayLike) -> FloatOrA
 
     Notes
     -----
-    ``n_members / n_customers``. Count only members who were active in the period for the active participation.
+    ``n_members / n_customers``. For the active participation, count only members who were active in the period.
 
     Examples
     --------
@@ -224,7 +224,7 @@ def redemption_rate(n_redeemed: ArrayLike, n_issued: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     n_redeemed : array_like
-        Those of `n_issued` that were redeemed, <= `n_issued`.
+        Issued rewards, points or codes that were redeemed, <= `n_issued`.
     n_issued : array_like
         Rewards, points or codes issued, > 0.
 
@@ -240,8 +240,8 @@ def redemption_rate(n_redeemed: ArrayLike, n_issued: ArrayLike) -> FloatOrArray:
 
     Notes
     -----
-    ``n_redeemed / n_issued``, both of one issue. Redemptions of this month over rewards issued this month mix two
-    issues and may exceed 1, which raises.
+    ``n_redeemed / n_issued``, both of one issue. Do not divide the redemptions of a month by the rewards issued in it:
+    these are different issues, and the ratio may exceed 1, which raises.
 
     Examples
     --------
@@ -257,7 +257,7 @@ def return_rate(n_returned: ArrayLike, n_sold: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     n_returned : array_like
-        Those of `n_sold` that were returned, <= `n_sold`.
+        Sold items or orders that were returned, <= `n_sold`.
     n_sold : array_like
         Items or orders sold, > 0.
 
@@ -273,7 +273,7 @@ def return_rate(n_returned: ArrayLike, n_sold: ArrayLike) -> FloatOrArray:
 
     Notes
     -----
-    ``n_returned / n_sold``, both of one set of sales; wait until the time for returns is over.
+    ``n_returned / n_sold``, both of one set of sales. Wait until these sales can no longer be returned.
 
     Examples
     --------
@@ -305,7 +305,7 @@ def complaint_rate(n_complained: ArrayLike, n_orders: ArrayLike) -> FloatOrArray
 
     Notes
     -----
-    ``n_complained / n_orders``. Count customers in both places for the share of customers who complained.
+    ``n_complained / n_orders``. For the share of customers who complained, count customers in both arguments.
 
     Examples
     --------
@@ -321,10 +321,10 @@ def return_on_investment(gain: ArrayLike, cost: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     gain : array_like
-        What the campaign brought *before* its cost [money]: margin rather than revenue, and only what would not have
-        come without it. May be negative.
+        Gain from the campaign *before* its cost [money]. Use margin rather than revenue, and only the part that would
+        not have come without the campaign. May be negative.
     cost : array_like
-        What the campaign cost [money], > 0.
+        Cost of the campaign [money], > 0.
 
     Returns
     -------

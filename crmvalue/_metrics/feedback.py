@@ -1,4 +1,4 @@
-"""Key figures of what customers answer: NPS, CSAT, CES."""
+"""Key figures from the answers of customers: NPS, CSAT, CES."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class NpsCounts:
     Parameters
     ----------
     n_promoters, n_passives, n_detractors : int
-        Answers of 9 or 10, of 7 or 8, of 0 to 6; together at least one.
+        Answers of 9 or 10, answers of 7 or 8, answers of 0 to 6; together at least one.
 
     Examples
     --------
@@ -60,7 +60,7 @@ class NpsCounts:
 
     @property
     def n_answers(self) -> int:
-        """Answers in all."""
+        """Number of all answers."""
         return self.n_promoters + self.n_passives + self.n_detractors
 
     @property
@@ -88,7 +88,7 @@ def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answer
     Returns
     -------
     numpy.float64 or numpy.ndarray
-        Score from -100 to 100. Not rounded: whoever prints it rounds, once.
+        Score from -100 to 100, not rounded.
 
     Raises
     ------
@@ -97,8 +97,8 @@ def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answer
 
     Notes
     -----
-    ``100 * (n_promoters - n_detractors) / n_answers`` [1]_. The one figure of this package that is not a fraction,
-    because nobody writes it as one.
+    ``100 * (n_promoters - n_detractors) / n_answers`` [1]_. This figure is not a fraction, unlike all other shares of
+    this package, because the score is always given on this scale.
 
     .. [1] Reichheld, F. F. (2003). The one number you need to grow. Harvard Business Review 81 (12), 46-54.
 
@@ -131,7 +131,7 @@ def net_promoter_score_interval(
     Returns
     -------
     Interval
-        `low` and `high`, from -100 to 100. Its middle is a little nearer to 0 than the score.
+        `low` and `high`, from -100 to 100. The middle of the interval is a little nearer to 0 than the score.
 
     Raises
     ------
@@ -141,12 +141,12 @@ def net_promoter_score_interval(
 
     Notes
     -----
-    Three answers are added, 3/4 a promoter, 3/2 passive and 3/4 a detractor [1]_. With the shares *p* and *d* and the
-    number *n* of answers after that:
+    Three answers are added: 3/4 of a promoter, 3/2 of a passive and 3/4 of a detractor [1]_. With the shares *p* of
+    promoters and *d* of detractors and the number *n* of answers after that:
 
     .. math:: 100 \left(p - d \pm z \sqrt{\frac{p + d - (p - d)^2}{n}}\right)
 
-    and cut to the scale.
+    The ends are cut to the scale.
 
     .. [1] Rocks, B. (2016). Interval estimation for the "Net Promoter Score". The American Statistician 70, 365-372.
 
@@ -172,7 +172,7 @@ def nps_counts(scores: ArrayLike) -> NpsCounts:
     Parameters
     ----------
     scores : array_like
-        One answer per element, whole numbers from 0 to 10; leave out who did not answer.
+        One answer per element, whole numbers from 0 to 10; leave out customers who did not answer.
 
     Returns
     -------
@@ -216,7 +216,7 @@ def customer_satisfaction(n_positive: ArrayLike, n_answers: ArrayLike) -> FloatO
     Returns
     -------
     numpy.float64 or numpy.ndarray
-        Fraction in [0, 1]; 0.75 to 0.85 is called good.
+        Fraction in [0, 1]; 0.75 to 0.85 is usually called good.
 
     Raises
     ------
@@ -243,9 +243,9 @@ def customer_satisfaction_from_scores(
     Parameters
     ----------
     scores : array_like
-        One answer per element, whole numbers from `lowest` to `highest`; leave out who did not answer.
+        One answer per element, whole numbers from `lowest` to `highest`; leave out customers who did not answer.
     method : {"top_two_box", "mean"}
-        Both are called CSAT: the share of the two best answers, or the mean answer.
+        The share of the two best answers, or the mean answer; both are called CSAT.
     lowest, highest : int, default 1 and 5
         Ends of the scale, `highest` the best; at least three answers are possible.
 
@@ -263,7 +263,7 @@ def customer_satisfaction_from_scores(
     Notes
     -----
     On the scale from 1 to 5 the two best answers are 4 and 5, the positive ones of :func:`customer_satisfaction`. The
-    mean has its interval from :func:`mean_interval`.
+    interval of the mean is :func:`mean_interval`.
 
     Examples
     --------
@@ -288,12 +288,11 @@ def customer_effort_score(
     Parameters
     ----------
     scores : array_like
-        One answer per element, whole numbers between `hardest` and `easiest`; leave out who did not answer.
+        One answer per element, whole numbers between `hardest` and `easiest`; leave out customers who did not answer.
     method : {"mean", "share_easy"}
-        Both are called CES: the mean answer, or the share of answers on the easy side of the middle of the scale.
+        The mean answer, or the share of answers on the easy side of the middle of the scale; both are called CES.
     hardest, easiest : int, default 1 and 7
-        Answers for most and for least effort. Their order states the direction of the scale, their distance is at
-        least 2.
+        Answers for most and for least effort, at least 2 apart. Their order states the direction of the scale.
 
     Returns
     -------

@@ -23,14 +23,14 @@ _NOISE = 1e-12  # residuals below this part of the largest value are rounding
 
 
 def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Interval:
-    r"""Wilson's score interval for a proportion: any rate of this package that is a share of counts.
+    r"""Wilson's score interval for a proportion, such as any share of counts in this package.
 
     Parameters
     ----------
     successes : array_like
-        Count with the property, 0 to `n`.
+        Number of cases with the property, 0 to `n`.
     n : array_like
-        Count in all, > 0.
+        Number of all cases, > 0.
     level : float, default 0.95
         Confidence level, in (0, 1).
 
@@ -50,7 +50,7 @@ def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.
 
     .. math:: \left\{\pi : |p - \pi| \le z \sqrt{\pi (1 - \pi) / n}\right\}
 
-    Unlike the textbook interval it stays inside [0, 1] and has a width for 0 of 20 too.
+    Unlike the textbook interval, it stays inside [0, 1], and its width is not 0 for 0 successes of 20.
 
     .. [1] Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. Journal of the
        American Statistical Association 22, 209-212. Examples: Newcombe, R. G. (1998), Statistics in Medicine 17, 857.
@@ -87,7 +87,7 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
     Returns
     -------
     Interval
-        `low` and `high`, in the unit of `values`; equal where all values are.
+        `low` and `high`, in the unit of `values`; equal if all values are equal.
 
     Raises
     ------
@@ -96,8 +96,8 @@ def mean_interval(values: ArrayLike, *, level: float = 0.95) -> Interval:
 
     Notes
     -----
-    :math:`\bar{x} \pm t_{n-1} \, s / \sqrt{n}` (Student 1908). Exact for normal values. Spend is skewed: below some
-    hundred customers the interval then covers less often than `level` says.
+    :math:`\bar{x} \pm t_{n-1} \, s / \sqrt{n}` (Student 1908). It is exact for normal values. Spend is skewed, so with
+    less than a few hundred customers the interval covers the true mean less often than `level` says.
 
     Examples
     --------
@@ -126,25 +126,25 @@ def ratio_interval(
 ) -> Interval:
     r"""Interval for a ratio of sums, such as revenue over orders, from one row per customer.
 
-    Customers are what was sampled, so the orders of one customer are no independent observations: give each
-    customer's sums, not the single orders.
+    The sample is one of customers, and the orders of one customer are not independent. So give the sums of each
+    customer, not the single orders.
 
     Parameters
     ----------
     numerator, denominator : array_like
-        One element per customer, at least two; for the average order value the customer's revenue and orders.
+        One element per customer, at least two; for the average order value, their revenue and their orders.
     method : {"fieller", "bootstrap"}
-        Fieller's theorem (immediate; takes the means for normal), or BCa bootstrap over customers (9,999 resamples,
-        about a second for 10,000 customers; keeps the skewness of small samples).
+        "fieller" is Fieller's theorem: it takes no time and supposes normal means. "bootstrap" is the BCa bootstrap
+        over customers: 9,999 resamples, about a second for 10,000 customers; it follows the skewness of small samples.
     level : float, default 0.95
         Confidence level, in (0, 1).
     rng : numpy.random.Generator, optional
-        Source of randomness; required by "bootstrap", not used by "fieller".
+        Source of randomness; "bootstrap" requires it, "fieller" does not use it.
 
     Returns
     -------
     Interval
-        `low` and `high` around ``sum(numerator) / sum(denominator)``; equal where every customer has that ratio.
+        `low` and `high` around ``sum(numerator) / sum(denominator)``; equal if every customer has that ratio.
 
     Raises
     ------
@@ -156,8 +156,8 @@ def ratio_interval(
     -----
     Fieller's interval holds the ratios :math:`\theta` for which a t test does not reject that
     :math:`x_i - \theta y_i` has mean 0 [1]_. It is bounded only where the same test rejects a mean denominator of 0.
-    The bootstrap draws rows with replacement and reads the ends from the percentiles of the drawn ratios, corrected
-    for bias and, by leaving out one customer at a time, for acceleration [2]_.
+    The bootstrap draws rows with replacement. The ends are percentiles of the drawn ratios, corrected for bias and for
+    acceleration; the acceleration comes from leaving out one customer at a time [2]_.
 
     .. [1] Fieller, E. C. (1954). Some problems in interval estimation. Journal of the Royal Statistical Society B 16,
        175-185.
@@ -195,7 +195,7 @@ def ratio_interval(
 
 
 def normal_quantile(level: float) -> float:
-    """How many standard errors a two-sided normal interval reaches to each side."""
+    """Give the number of standard errors from the middle of a two-sided normal interval to its ends."""
     from scipy import special
 
     return -float(special.ndtri(_tail(level)))
@@ -211,7 +211,7 @@ def _tail(level: float) -> float:
     """Probability beyond each end of a two-sided interval."""
     tail = (1 - as_fraction("level", level)) / 2
     if tail == 0.5:
-        raise InputError("level", "so far above 0 that float64 tells 1 - level from 1", level)
+        raise InputError("level", "large enough for float64 to distinguish 1 - level from 1", level)
     return tail
 
 
@@ -239,7 +239,7 @@ def _bootstrap(x: Floats, y: Floats, level: float, rng: np.random.Generator) -> 
     n = len(x)
     batch = max(1, _BATCH // n)
     drawn = np.empty(_N_RESAMPLES)
-    with np.errstate(divide="ignore", invalid="ignore"):  # what is no number then raises below
+    with np.errstate(divide="ignore", invalid="ignore"):  # a result that is no number raises below
         for start in range(0, _N_RESAMPLES, batch):
             rows = rng.integers(0, n, (min(batch, _N_RESAMPLES - start), n))
             drawn[start : start + batch] = x[rows].sum(axis=1) / y[rows].sum(axis=1)
@@ -255,7 +255,7 @@ def _bootstrap(x: Floats, y: Floats, level: float, rng: np.random.Generator) -> 
             "denominator",
             "such that the ratio of every resample is a number",
             float(y.sum()),
-            hint="too few customers have a denominator other than 0",
+            hint="more customers need a denominator other than 0",
         )
     low, high = np.quantile(drawn, share)
     return low, high

@@ -26,7 +26,7 @@ _ROUNDING = 1e-9  # parts of a sum that were rounded apart need not add up to th
 
 @attrs.frozen(kw_only=True)
 class RecurringRevenueMovements:
-    """How recurring revenue went from one month to another.
+    """Changes of recurring revenue from one month to another.
 
     The parts reconcile: ``start + new + expansion - contraction - lost == end``, up to rounding.
 
@@ -35,11 +35,11 @@ class RecurringRevenueMovements:
     start, end : float
         Recurring revenue before and after [money/month], >= 0.
     new : float
-        Fees of those who were not subscribed before, >= 0; those who come back are among them.
+        Fees of subscribers who were not subscribed before, >= 0; returning subscribers are among them.
     expansion, contraction : float
-        What the others pay more, and what they pay less, both >= 0.
+        Increases and decreases of the fees of subscribers who stayed, both >= 0.
     lost : float
-        Former fees of those who left, >= 0.
+        Former fees of subscribers who left, >= 0.
 
     Examples
     --------
@@ -65,16 +65,16 @@ class RecurringRevenueMovements:
 
     @property
     def net_revenue_retention(self) -> float:
-        """Revenue of those subscribed before, as a share of `start`: above 1 where expansion outweighs losses."""
+        """Revenue of the former subscribers as a share of `start`: above 1 if expansion outweighs losses."""
         return self._share_of_start(self.start, self.expansion, -self.contraction, -self.lost)
 
     @property
     def gross_revenue_retention(self) -> float:
-        """The same without expansion, in [0, 1]."""
+        """Revenue of the former subscribers without expansion, as a share of `start`, in [0, 1]."""
         return self._share_of_start(self.start, -self.contraction, -self.lost)
 
     def _share_of_start(self, *parts: float) -> float:
-        require(self.start > 0, "start", self.start, "> 0", hint="nothing was there to be retained")
+        require(self.start > 0, "start", self.start, "> 0", hint="without revenue at the start, none can be retained")
         return max(math.fsum(parts), 0.0) / self.start  # rounded sums may leave a little less than nothing
 
 
@@ -100,7 +100,7 @@ def average_order_value(revenue: ArrayLike, n_orders: ArrayLike) -> FloatOrArray
 
     Notes
     -----
-    ``revenue / n_orders``. Orders of one customer are not independent: its interval is :func:`ratio_interval` over
+    ``revenue / n_orders``. Orders of one customer are not independent, so its interval is :func:`ratio_interval` over
     customers.
 
     Examples
@@ -119,7 +119,7 @@ def average_revenue_per_user(revenue: ArrayLike, n_active: ArrayLike) -> FloatOr
     revenue : array_like
         Revenue in the period [money], >= 0.
     n_active : array_like
-        Customers active in the period, > 0; a mean over its days need not be whole.
+        Customers active in the period, > 0; a mean over its days may have decimals.
 
     Returns
     -------
@@ -133,7 +133,7 @@ def average_revenue_per_user(revenue: ArrayLike, n_active: ArrayLike) -> FloatOr
 
     Notes
     -----
-    ``revenue / n_active``. Over *all* customers instead of active ones it is another figure, and lower.
+    ``revenue / n_active``. Dividing by *all* customers instead of the active ones gives another, lower figure.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def monthly_recurring_revenue(n_subscribers: ArrayLike, mean_monthly_fee: ArrayL
     n_subscribers : array_like
         Active subscribers, a whole number >= 0.
     mean_monthly_fee : array_like
-        Their mean fee [money/month], >= 0; a yearly fee counts with a twelfth, a single payment not at all.
+        Their mean fee [money/month], >= 0. A yearly fee counts as a twelfth a month, a single payment as 0.
 
     Returns
     -------
@@ -186,7 +186,7 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     ----------
     fee_before, fee_after : array_like
         Monthly fee of each subscriber at the two moments [money/month], 0 or from 1e-15 to 1e15, one element per
-        subscriber in the same order; 0 is not subscribed.
+        subscriber in the same order; 0 means not subscribed.
 
     Returns
     -------
@@ -200,8 +200,8 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
 
     Notes
     -----
-    A fee from 0 is new, to 0 is lost; else a rise is expansion and a fall is contraction. A subscriber who was away at
-    the first moment counts as new even if he had subscribed long before.
+    A fee that was 0 before is new; a fee that is 0 after is lost. Other increases are expansion, other decreases are
+    contraction. A subscriber who was away at the first moment counts as new, even if they had subscribed long before.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Key figures of customer service: solved at once, and how long it takes."""
+"""Key figures of customer service: resolution at the first contact, and time to resolution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_time, as_time_column, as_whole_number, requ
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
-from crmvalue._metrics.survival import require_order, summarise_waiting, waiting_field
+from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Interval
@@ -27,20 +27,20 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class FirstContactResolution:
-    """Tickets by what came of the first contact.
+    """Tickets counted by the result of the first contact.
 
-    Every ticket is in exactly one count. The rate is over those whose window is over (`n_decided`).
+    Every ticket is in exactly one count. The rate is a share of the tickets whose window is over (`n_decided`).
 
     Parameters
     ----------
     n_resolved_first : int
-        Resolved within the window, and the customer did not have to come back in it.
+        Resolved within the window, and the customer did not come back within it.
     n_contacted_again : int
         The customer came back within the window, a reopening included.
     n_unresolved : int
-        The customer did not come back, but nothing was resolved within the window either.
+        Not resolved within the window, and the customer did not come back within it.
     n_pending : int
-        The window is not over.
+        The window is not over at `as_of`.
     n_later : int
         Opened after `as_of`.
     window_days : int
@@ -89,16 +89,16 @@ class FirstContactResolution:
 
 @attrs.frozen(kw_only=True)
 class ResolutionTime:
-    """Hours from opening a ticket to its resolution, as they were known at one moment.
+    """Hours from opening a ticket to its resolution, as known at one moment.
 
     Parameters
     ----------
     mean : float
         Mean time up to the longest one observed [hours].
     median, percentile_90 : float
-        Time by which half and nine tenths of the tickets are resolved [hours]; infinite where so many are still open.
+        Time by which half and nine tenths of the tickets are resolved [hours]; infinite if fewer are resolved.
     n_resolved, n_open : int
-        Tickets resolved by `as_of`, and those open at that moment; together at least one.
+        Tickets resolved by `as_of`, and tickets open at that moment; together at least one.
     n_later : int
         Tickets opened after `as_of`, left out.
     as_of : datetime64[us]
@@ -121,8 +121,7 @@ class ResolutionTime:
     as_of: np.datetime64 = as_of_field(day=False)
 
     def __attrs_post_init__(self) -> None:
-        require(self.percentile_90 >= self.median, "percentile_90", self.percentile_90, "at least `median`")
-        require(self.n_resolved + self.n_open > 0, "n_open", self.n_open, "> 0 where `n_resolved` is 0")
+        require_waits(self, "n_resolved")
 
 
 def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
@@ -133,7 +132,7 @@ def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike)
     n_resolved_first : array_like
         Problems solved at the first contact, <= `n_contacts`.
     n_contacts : array_like
-        First contacts about a problem, > 0; further contacts about the same one do not count.
+        First contacts about a problem, > 0; further contacts about the same problem do not count.
 
     Returns
     -------
@@ -147,8 +146,8 @@ def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike)
 
     Notes
     -----
-    ``n_resolved_first / n_contacts``; its interval is :func:`proportion_interval`. What "solved" means is a choice of
-    whoever counted; :func:`first_contact_resolution_from_tickets` states it.
+    ``n_resolved_first / n_contacts``; its interval is :func:`proportion_interval`. The meaning of "solved" is a choice;
+    :func:`first_contact_resolution_from_tickets` states its own.
 
     Examples
     --------
@@ -171,13 +170,13 @@ def first_contact_resolution_from_tickets(
     opened : array_like
         Moment of the first contact about the problem.
     resolved : array_like
-        Moment of the resolution; missing (None or NaT) where the ticket is open.
+        Moment of the resolution; missing (None or NaT) if the ticket is open.
     next_contact : array_like
-        Moment of the customer's next contact about the same problem, before or after the resolution: a reopening is
-        one too. Missing where there was none.
+        Moment of the customer's next contact about the same problem, before or after the resolution; a reopening is
+        such a contact. Missing if there was none.
     as_of : date
-        Last moment that is taken as known; a date without time is its midnight. What happened later has not happened
-        yet; tickets opened later are left out and counted.
+        Last moment that is taken as known; a date without time is its midnight. Later resolutions and contacts have
+        not happened yet; tickets opened later are left out and counted.
     window_days : int
         Length of the window [days of 24 hours], >= 1, its end included. A contact after it is about a new problem.
         One week and one month are usual.
@@ -190,13 +189,13 @@ def first_contact_resolution_from_tickets(
     Raises
     ------
     InputError
-        If the columns are empty or unequally long, an opening is missing, something comes before its opening, or
-        `window_days` is no whole number >= 1.
+        If the columns are empty or unequally long, an opening is missing, a resolution or contact comes before its
+        opening, or `window_days` is no whole number >= 1.
 
     Notes
     -----
-    Tickets whose window is not over at `as_of` are pending, whatever is known of them, and stay out of the rate:
-    failures show earlier than successes, so that counting the failures of unfinished windows would bias it.
+    A ticket whose window is not over at `as_of` is pending and stays out of the rate, whatever is known of it. Failures
+    show earlier than successes, so counting the failures of unfinished windows would bias the rate.
 
     Examples
     --------
@@ -234,17 +233,17 @@ def first_contact_resolution_from_tickets(
 
 
 def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike) -> ResolutionTime:
-    r"""Time from opening a ticket to its resolution, open tickets included.
+    r"""Time from opening a ticket to its resolution, with the tickets that are still open.
 
     Parameters
     ----------
     opened : array_like
         Moment each ticket was opened.
     resolved : array_like
-        Moment of the resolution, at or after the opening; missing (None or NaT) where the ticket is open.
+        Moment of the resolution, at or after the opening; missing (None or NaT) if the ticket is open.
     as_of : date
-        Last moment that is taken as known; a date without time is its midnight. What was resolved later is open;
-        tickets opened later are left out and counted.
+        Last moment that is taken as known; a date without time is its midnight. A ticket resolved later is open; a
+        ticket opened later is left out and counted.
 
     Returns
     -------
@@ -259,16 +258,15 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
 
     Notes
     -----
-    An open ticket has taken at least until `as_of`: it is censored, not dropped, because the slow tickets are the open
-    ones. With the estimate :math:`S` of Kaplan and Meier [1]_ for the share that takes longer than :math:`t` (computed
+    An open ticket has taken at least until `as_of`. It is censored, not dropped, because slow tickets are open more
+    often. With the estimate :math:`S` of Kaplan and Meier [1]_ for the share that takes longer than :math:`t` (computed
     by `scipy.stats.ecdf`), the mean is
 
     .. math:: \int_0^{\tau} S(t) \, dt
 
-    up to the longest time :math:`\tau` observed, of a resolved or an open ticket; where no ticket is open this is the
-    plain mean. The quantile *q* is the time at which :math:`1 - S` reaches *q*, the middle of the stretch where it
-    stays at exactly *q*, and infinite where it does not get there; where no ticket is open, the median is the plain
-    one.
+    up to the longest time :math:`\tau` observed, of a resolved or an open ticket. The quantile *q* is the time at which
+    :math:`1 - S` reaches *q*. If :math:`1 - S` stays at exactly *q* for some time, it is the middle of that time; if
+    :math:`1 - S` never reaches *q*, it is infinite. Without open tickets, mean and median are the plain ones.
 
     .. [1] Kaplan, E. L. and Meier, P. (1958). Nonparametric estimation from incomplete observations. Journal of the
        American Statistical Association 53, 457-481.
@@ -290,15 +288,7 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     now = as_time("as_of", as_of)
 
     waits = summarise_waiting("opened", start, end, now, "h")
-    return ResolutionTime(
-        mean=waits.mean,
-        median=waits.median,
-        percentile_90=waits.percentile_90,
-        n_resolved=waits.n_over,
-        n_open=waits.n_open,
-        n_later=waits.n_later,
-        as_of=now,
-    )
+    return ResolutionTime(**waits.named("n_resolved"), as_of=now)
 
 
 def _days_between(start: Dates, end: Dates | np.datetime64) -> Floats:

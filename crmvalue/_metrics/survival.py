@@ -1,4 +1,4 @@
-"""Waiting times of which some are not over: the Kaplan-Meier curve and what is read off it."""
+"""Waiting times, some of which are not over: the Kaplan-Meier curve, its mean and its quantiles."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats
 
-__all__ = ["WaitingTimes", "require_order", "summarise_waiting", "survival_curve", "waiting_field"]
+__all__ = ["WaitingTimes", "require_order", "require_waits", "summarise_waiting", "survival_curve", "waiting_field"]
 
 _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
 
 
 class WaitingTimes(NamedTuple):
-    """What one column of waiting times comes to."""
+    """Summary of one column of waiting times."""
 
     mean: float
     median: float
@@ -31,13 +31,17 @@ class WaitingTimes(NamedTuple):
     n_open: int
     n_later: int
 
+    def named(self, n_over: str) -> dict[str, Any]:
+        """Give the fields of a result that has another name for `n_over`."""
+        return {n_over if name == "n_over" else name: value for name, value in self._asdict().items()}
+
 
 def summarise_waiting(
     start_name: str, start: Dates, end: Dates, as_of: np.datetime64, unit: Literal["h", "D"]
 ) -> WaitingTimes:
-    """Summarise the times from `start` to `end`, as they were known at `as_of`, in units of `unit`.
+    """Summarise the times from `start` to `end`, as known at `as_of`, in units of `unit`.
 
-    Rows that start later are only counted; an end that is missing (NaT) or later is a wait that goes on at `as_of`.
+    Rows that start later are only counted. A row whose end is missing (NaT) or later still waits at `as_of`.
     """
     known = start <= as_of
     if not known.any():
@@ -70,8 +74,14 @@ def require_order(start_name: str, start: Dates, end_name: str, end: Dates) -> N
     require(~(end < start), end_name, end, f"at or after `{start_name}`")
 
 
+def require_waits(times: Any, n_over: str) -> None:
+    """Check a result with waiting times; `n_over` is its name for the waits that are over."""
+    require(times.percentile_90 >= times.median, "percentile_90", times.percentile_90, "at least `median`")
+    require(getattr(times, n_over) + times.n_open > 0, "n_open", times.n_open, f"> 0 where `{n_over}` is 0")
+
+
 def waiting_field(name: str) -> Any:
-    """Field for a waiting time, infinite where the waits known so far do not tell."""
+    """Field for a waiting time; it is infinite if too few waits are over to tell."""
 
     def convert(value: ArrayLike) -> float:
         number = value if value == math.inf else as_float(name, value)

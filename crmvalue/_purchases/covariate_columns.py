@@ -28,9 +28,9 @@ def align_covariates(
     n_customers: int,
     taken: Collection[str],
 ) -> tuple[tuple[str, ...], Floats]:
-    """Check covariates and join them to customers: their names, and a column of each for every customer.
+    """Check covariates and join them to customers: give their names, and their values for each customer.
 
-    `customer` says whose each row is, `ids` are the customers of the history, `taken` are names that may not be used.
+    `customer` is the customer of each row, `ids` are the customers of the history, `taken` are names not to be used.
     """
     given: object = columns
     if not (isinstance(given, Mapping) and given):
@@ -57,13 +57,13 @@ def _column(name: str, value: ArrayLike) -> Floats:
     if array.dtype.kind == "b":
         value = array.astype(np.float64)
     elif array.dtype.kind in "UT":
-        hint = "of a category give a 0/1 column for each value but one"
+        hint = "for a category, give a 0/1 column for each value but one"
         raise InputError(f"columns[{name!r}]", "numeric", array.ravel()[0] if array.size else "text", hint=hint)
     return as_column(f"columns[{name!r}]", value)
 
 
 def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integers, int]:
-    """Row of each customer of the history among the given ones, and how many those are."""
+    """Find the row of each customer of the history among the given rows, and the number of these rows."""
     if ids is None:
         raise InputError("customer", "left out, since the history has no identifiers", "identifiers")
     distinct, code = encode_customers("customer", customer)

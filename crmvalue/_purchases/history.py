@@ -69,9 +69,9 @@ class UniquePurchases:
     frequency, recency, age : ndarray
         Distinct rows, shape (k,), in ascending order of frequency, then recency, then age.
     weight : ndarray
-        How many customers share each row, shape (k,); sums to the number of customers.
+        Number of customers who share each row, shape (k,); the sum is the number of customers.
     inverse : ndarray
-        For each customer the row that is his, shape (n,).
+        The row of each customer, shape (n,).
     time_unit : str
         Unit of `recency` and `age`.
 
@@ -93,15 +93,15 @@ class UniquePurchases:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class PurchaseHistory:
-    """What each customer bought, one element per customer in every column.
+    """Purchases of each customer in summary, one element per customer in every column.
 
-    Made by :func:`summarise_purchases`, :func:`split_purchases` or :meth:`from_columns`.
+    :func:`summarise_purchases`, :func:`split_purchases` and :meth:`from_columns` make it.
 
     Parameters
     ----------
     customer : ndarray or None
-        Identifiers, all different, shape (n,), in ascending order where a log was summarised; None where none were
-        given.
+        Identifiers, all different, shape (n,); in ascending order if they come from a log. None for a history without
+        identifiers.
     frequency : ndarray
         Number of **repeat** purchases, shape (n,), whole numbers >= 0: one less than the number of purchases.
     recency : ndarray
@@ -109,21 +109,21 @@ class PurchaseHistory:
     age : ndarray
         Time from the first purchase to the end of observation [time_unit], >= 0.
     mean_repeat_spend : ndarray or None
-        Mean spend of the repeat purchases [money]; NaN where there is none. None for a log without amounts.
+        Mean spend of the repeat purchases [money]; NaN for a customer without any. None for a log without amounts.
     total_spend : ndarray or None
         Spend of all purchases, the first included [money].
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of `recency` and `age`, a ruler of fixed length (:data:`DAYS_PER_UNIT`).
     grain : {"day", "week"} or None
-        Purchases of a customer in one grain are one purchase; None where it is not known.
+        All purchases of a customer in one grain are one purchase; None if it is not known.
     as_of : datetime64[D] or None
         Last day of observation.
     counts : OrderLogCounts or None
-        What became of the rows of the log.
+        Counts of the rows of the log and of what the policies did with them.
     covariate_names : tuple of str
-        Names of the k known traits of customers, all different: see :meth:`with_covariates`.
+        Names of the k known traits of customers (covariates), all different: see :meth:`with_covariates`.
     covariate_values : ndarray or None
-        Their values, shape (n, k); None where there are none.
+        Values of the covariates, shape (n, k); None without covariates.
 
     Examples
     --------
@@ -197,13 +197,13 @@ class PurchaseHistory:
         as_of: ArrayLike | None = None,
         grain: Grain | None = None,
     ) -> PurchaseHistory:
-        """Take a summary that was computed elsewhere.
+        """Make a history from a summary that was computed elsewhere.
 
         Parameters
         ----------
         frequency, recency, age, mean_repeat_spend, total_spend, time_unit, customer, as_of, grain
-            As the fields of :class:`PurchaseHistory`. Where `frequency` is 0, `mean_repeat_spend` may be NaN or any
-            number (others write 0 there); it is stored as NaN.
+            As the fields of :class:`PurchaseHistory`. For a `frequency` of 0, `mean_repeat_spend` may be NaN or any
+            number; it is stored as NaN.
 
         Returns
         -------
@@ -293,16 +293,16 @@ class PurchaseHistory:
     def with_covariates(
         self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None
     ) -> PurchaseHistory:
-        """Add what is known of each customer beside the purchases, for models with covariates.
+        """Add known traits of each customer, for models with covariates.
 
         Parameters
         ----------
         columns : mapping of str to array_like
-            Numbers by name, one element per customer: an amount, an age, True or False for a property. Of a category
-            give a 0/1 column for each value but one. All covariates that the history had are dropped.
+            Numbers by name, one element per customer: an amount, an age, True or False for a property. For a category
+            with several values, give a 0/1 column for each value but one. Former covariates of the history are dropped.
         customer : array_like, optional
-            Whose each row is, where `columns` come from elsewhere: in any order, each customer once, others than those
-            of the history allowed. By default the rows are in the order of the history.
+            Customer of each row of `columns`, in any order, each customer once; customers who are not in the history
+            are allowed. By default the rows are in the order of the history.
 
         Returns
         -------
@@ -359,8 +359,8 @@ class PurchaseHistory:
     def unique(self) -> UniquePurchases:
         """Compress customers with equal (frequency, recency, age) to one weighted row.
 
-        A likelihood is the same on the compressed rows, at a fraction of the work: a million customers of whole days
-        have about a hundred thousand distinct rows.
+        A likelihood has the same value on the compressed rows and takes a fraction of the time: a million customers
+        with times in whole days have about a hundred thousand distinct rows.
 
         Returns
         -------

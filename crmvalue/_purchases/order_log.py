@@ -73,11 +73,11 @@ def _not_positive(value: ArrayLike) -> float:
 
 @attrs.frozen(kw_only=True)
 class OrderLogCounts:
-    """What the policies of :func:`summarise_purchases` did with the rows of an order log.
+    """Counts of the rows of an order log, by what the policies of :func:`summarise_purchases` did with them.
 
     Each row is counted once: ``n_rows == n_rows_after_as_of + n_missing + n_refunds_dropped + n_zeros_dropped +
-    n_refunds_netted + n_purchase_rows``. Purchase rows are merged to ``n_purchases`` purchases, one a customer and
-    grain; the purchases that refunds cancelled are not among them.
+    n_refunds_netted + n_purchase_rows``. Purchase rows of one customer and grain are merged to one purchase;
+    `n_purchases` counts these without the purchases that refunds cancelled.
 
     Parameters
     ----------
@@ -86,9 +86,9 @@ class OrderLogCounts:
     n_rows_after_as_of : int
         Rows later than the end of observation, left out.
     n_customers_after_as_of : int
-        Customers who have no row until then, left out.
+        Customers whose rows are all later than the end of observation, left out.
     n_missing : int
-        Rows left out for want of an amount.
+        Rows without an amount, left out.
     n_refunds_dropped, n_zeros_dropped : int
         Rows with an amount below 0 or of 0, left out.
     n_zeros_kept : int
@@ -102,10 +102,10 @@ class OrderLogCounts:
     n_purchases_cancelled : int
         Purchases that refunds took back in full.
     n_customers_without_purchase : int
-        Customers with rows until then of which none is left as a purchase; left out.
+        Customers who have rows up to the end of observation but no purchase left, left out.
     unmatched_refunds : float
-        Refunded money, as a number <= 0, for which the log has no earlier purchase [money]. Money is conserved: the
-        amounts of the rows used sum to the customers' total spend plus this.
+        Refunds without an earlier purchase in the log, as a sum <= 0 [money]. Money is conserved: the amounts of the
+        rows used sum to the customers' total spend plus this sum.
 
     Examples
     --------
@@ -131,7 +131,7 @@ class OrderLogCounts:
 
 
 class Policy(NamedTuple):
-    """What to do with rows that are not plain purchases."""
+    """Policies for rows that are not plain purchases."""
 
     refunds: str
     zeros: str
@@ -146,10 +146,10 @@ class Log(NamedTuple):
     day: Dates
     amount: Floats | None
     n_rows: Integers | None = None
-    """How many rows of a file each row stands for, where it was added up before; None where that is one."""
+    """Number of rows of a file that each row stands for; None if each stands for itself."""
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
-        """Count the rows that the chosen rows stand for."""
+        """Count the rows of the file that the chosen rows stand for."""
         return int(np.count_nonzero(chosen) if self.n_rows is None else self.n_rows[chosen].sum())
 
 
@@ -202,7 +202,7 @@ def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.dat
 
 
 def condense(log: Log, purchases: Purchases, counts: OrderLogCounts) -> Summary:
-    """One row per customer from the purchases of a log."""
+    """Make one row per customer from the purchases of a log."""
     number = np.diff(purchases.start)
     buyer = number > 0
     first, beyond = purchases.start[:-1], purchases.start[1:]
@@ -214,7 +214,7 @@ def condense(log: Log, purchases: Purchases, counts: OrderLogCounts) -> Summary:
         scale, spend = _in_cents(purchases.amount)
         spend = spend.copy()
         first_spend = spend[first]
-        spend[first] = 0.0  # added up apart: total minus first would lose what is small beside the first
+        spend[first] = 0.0  # repeat spend is added up by itself: total minus first would lose its small digits
         repeat_spend = np.add.reduceat(spend, first) if len(first) else np.zeros(0)
         total = (first_spend + repeat_spend) / scale
         repeat_spend /= scale
@@ -265,7 +265,7 @@ def find_purchases(
 
 
 def start_of_grain(day: Any, grain: str) -> Any:
-    """First day of the grain that each day is in, as days since 1970."""
+    """Give the first day of the grain of each day, as days since 1970."""
     return (day + _MONDAY) // 7 * 7 - _MONDAY if grain == "week" else day
 
 
@@ -277,7 +277,7 @@ def say_alternatives(policy: str, form: str = '{}="{}"') -> str:
 def _apply_policy(
     log: Log, policy: Policy, used: npt.NDArray[np.bool_], counts: dict[str, Any]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_] | None]:
-    """Rows to use, and which of all rows are refunds to be netted (None where there are none)."""
+    """Give the rows to use, and which of all rows are refunds to net; None if there are none."""
     require_choice("refunds", policy.refunds, get_args(Refunds))
     require_choice("zeros", policy.zeros, get_args(Zeros))
     require_choice("missing", policy.missing, get_args(Missing))
@@ -311,7 +311,7 @@ def _apply_policy(
 
 
 def _in_cents(amount: Floats) -> tuple[float, Floats]:
-    """Amounts as whole cents where they all are such, because these add up without rounding, in any order."""
+    """Give amounts in cents if all are whole cents, because whole numbers add up without rounding, in any order."""
     cents = np.rint(amount * 100.0)
     return (100.0, cents) if np.array_equal(cents / 100.0, amount) else (1.0, amount)
 
@@ -323,10 +323,10 @@ def _count_seen(code: Integers, n_ids: int) -> int:
 
 
 def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> Purchases:
-    """Sort rows by customer and day, and add up those of one customer and day.
+    """Sort rows by customer and day, and add up the rows of one customer and day.
 
-    Customers by days is a sparse matrix; making its compressed form is a counting sort, several times faster than
-    sorting keys.
+    Customers by days are a sparse matrix. Making its compressed form is a counting sort, which is several times faster
+    than sorting keys.
     """
     from scipy.sparse import coo_array
 
@@ -344,11 +344,11 @@ def _net(
     back = _merge(code, day, np.where(refund, -amount, 0.0), n_ids).amount
     bought = _merge(code, day, (~refund).astype(np.float64), n_ids).amount > 0
     cancelled = np.zeros(len(days), dtype=bool)
-    # Backwards in time a customer's refunds are one debt, which each purchase pays as far as it can: one step back for
-    # all owing customers at once, at most as many steps as the log has days.
+    # Backwards in time, the refunds of a customer are one debt, and each purchase pays as much of it as it can. One
+    # step back serves all owing customers at once; there are at most as many steps as the log has days.
     owner = np.repeat(np.arange(n_ids), np.diff(start))
     owing = np.unique(owner[back > 0])
-    owing = owing[np.argsort(start[owing] - start[owing + 1], kind="stable")]  # those with the longest past first
+    owing = owing[np.argsort(start[owing] - start[owing + 1], kind="stable")]  # customers with the longest past first
     length = start[owing + 1] - start[owing]
     debt = np.zeros(len(owing))
     for step in range(int(length.max(initial=0))):
@@ -360,7 +360,7 @@ def _net(
         touched = (owed > 0) & (paid > 0)
         undone = touched & (left <= _ROUNDING * paid)
         cancelled[place] = undone
-        credit[place] = np.where(touched, left, paid)  # of a cancelled purchase nobody asks
+        credit[place] = np.where(touched, left, paid)  # the credit of a cancelled purchase is not used
         debt[:n_left] = np.where(touched, np.where(left < -_ROUNDING * paid, -left, 0.0), owed)
     unmatched = 0.0 - float(debt.sum())  # no -0.0
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))

@@ -27,7 +27,7 @@ __all__ = ["PurchaseSplit", "split_purchases"]
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class PurchaseSplit:
-    """A log cut in two by time: what a model may see, and what it has to foretell.
+    """A log cut in two by time: the calibration for fitting a model, and the holdout for checking it.
 
     Parameters
     ----------
@@ -36,17 +36,17 @@ class PurchaseSplit:
     holdout_n_purchases : ndarray
         Purchases of each of these customers in the holdout, shape (n,), whole numbers >= 0.
     holdout_spend : ndarray or None
-        Money each spent in the holdout; None for a log without amounts.
+        Money of each of them in the holdout; None for a log without amounts.
     holdout_length : float
         Length of the holdout [time_unit of `calibration`], whole days.
     new_customer : ndarray
-        Identifiers of customers whose first purchase is in the holdout: no model saw them.
+        Identifiers of customers whose first purchase is in the holdout; they are not in the calibration.
     new_n_purchases : ndarray
         Purchases of each new customer in the holdout, the first included.
     new_spend : ndarray or None
-        Money each new customer spent in the holdout.
+        Money of each new customer in the holdout.
     holdout_counts : OrderLogCounts
-        What became of the rows of the holdout.
+        Counts of the rows of the holdout.
 
     Examples
     --------
@@ -65,7 +65,7 @@ class PurchaseSplit:
     holdout_counts: OrderLogCounts
 
     def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
-        """Add what is known of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
+        """Add known traits of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
 
         Parameters
         ----------
@@ -108,17 +108,17 @@ def split_purchases(
     Parameters
     ----------
     customer, date, amount, time_unit, grain, refunds, zeros, missing
-        As in :func:`summarise_purchases`. Each part is summarised by itself: a refund in the holdout is never taken
-        off a purchase of the calibration, which a model would have seen whole.
+        As in :func:`summarise_purchases`. Each part is summarised by itself: a refund in the holdout is never taken off
+        a purchase of the calibration, because a model at that time would not know of the refund.
     calibration_end : date
-        Last day of the calibration; the holdout begins on the next.
+        Last day of the calibration; the holdout begins on the next day.
     holdout_end : date, optional
         Last day of the holdout; by default the last date of the log. Later rows are left out and counted.
 
     Returns
     -------
     PurchaseSplit
-        The histories, what the same customers did in the holdout, and the new customers apart.
+        The histories of the calibration, the purchases of the same customers in the holdout, and the new customers.
 
     Raises
     ------

@@ -39,22 +39,22 @@ def summarise_purchases(
     date : array_like
         Date of each row: `datetime64`, `datetime.date` or ISO text, without time zone; a time of day is cut off.
     amount : array_like, optional
-        Money of each row, below 0 for a refund; 0 or of a magnitude from 1e-15 to 1e15.
+        Money of each row, below 0 for a refund: 0 or of a magnitude from 1e-15 to 1e15.
     as_of : date, optional
-        Last day of observation; later rows are left out and counted. By default the last date of the log: say it
-        where the log may end with a quiet day, since `age` depends on it.
+        Last day of observation; later rows are left out and counted. By default the last date of the log. Give the day
+        if the last days of the log may have no rows, because `age` depends on it.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of the times in the result.
     grain : {"day", "week"}, optional
-        Purchases of a customer in one grain are one purchase. Weeks begin on Monday, and all times are then counted
-        from Monday to Monday.
+        All purchases of a customer in one grain are one purchase. Weeks begin on Monday; with "week", all times are
+        counted from Monday to Monday.
     refunds : {"raise", "net", "drop"}, optional
-        Rows with an amount below 0. "net" takes them off the customer's latest purchase at or before them, then off
-        the one before that; a purchase refunded in full did not happen.
+        Policy for rows with an amount below 0. "net" takes them off the customer's latest purchase at or before them,
+        then off the purchase before that one; a purchase that is refunded in full does not count.
     zeros : {"keep", "drop", "raise"}, optional
-        Rows with an amount of 0: "keep" counts them as purchases.
+        Policy for rows with an amount of 0: "keep" counts them as purchases.
     missing : {"raise", "drop"}, optional
-        Rows whose amount is missing or NaN.
+        Policy for rows whose amount is missing or NaN.
 
     Returns
     -------
@@ -64,15 +64,14 @@ def summarise_purchases(
     Raises
     ------
     InputError
-        If a column has a value that is not legal or forbidden by a policy, if columns differ in length, if there is
-        no row, or if no purchase is left.
+        If a column has an illegal value or one that a policy forbids, if columns differ in length, if there is no row,
+        or if no purchase is left.
 
     Notes
     -----
-    Repeat purchases, recency and age are those of Fader, Hardie and Lee (2005): x, t_x and T, where the first purchase
-    makes somebody a customer and is not itself counted. Amounts that are all whole cents are added without rounding,
-    up to 9e13 for a customer, so that the order of the rows does not matter; in another order, sums of other amounts
-    may differ in their last digits.
+    Repeat purchases, recency and age are the x, t_x and T of Fader, Hardie and Lee (2005). The first purchase makes a
+    customer and is not counted. If all amounts are whole cents, sums are exact up to 9e13 for a customer, so the order
+    of the rows does not matter. Sums of other amounts may differ in their last digits in another order.
 
     Examples
     --------
@@ -93,7 +92,7 @@ def summarise_purchases(
 
 
 def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain) -> PurchaseHistory:
-    """Put the summary of a log into the units of a history."""
+    """Make a history of the summary of a log, in its units."""
     if len(summary.customer) == 0:
         rule = f"such that at least one row until {end} is a purchase"
         raise InputError("amount", rule, "no purchase, only refunds and rows that are left out")

@@ -1,8 +1,8 @@
 """Order logs from CSV and Parquet files of any size, through DuckDB.
 
-CSV is read as text. How its dates and amounts are written is decided from all values of their column: a reading must
-fit every one, and where two fit and differ, the caller is asked. The file is aggregated to one row per customer, day
-and kind of row (purchase, zero, refund, missing amount) before anything comes into memory. Needs the extra `report`.
+CSV is read as text. The form of dates and amounts is found from all values of their column, and must fit every value.
+If two forms fit and differ, an error asks for the form. DuckDB adds the rows of a file up, to one row per customer,
+day and kind of row (purchase, zero, refund, missing amount), before they come into memory. Needs the extra `report`.
 """
 
 from __future__ import annotations
@@ -63,12 +63,12 @@ _ZONED = r"^(\d{4}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::\d\d)?(?:\.\d+)? ?(?:Z|z|UTC|
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
-_SAMPLE = 1000  # values that tell which readings are worth trying on the whole column
-_HEAD = 1 << 20  # characters in which a header must end
+_SAMPLE = 1000  # values that sort out readings before the whole column is read
+_HEAD = 1 << 20  # longest header, in characters
 
 
 class FileError(InputError):
-    """What is wrong with a file, in the words of `rule`: no argument breaks it."""
+    """An error in a file; `rule` is the whole sentence."""
 
     def __init__(self, name: str, rule: str, value: object = None, **fields: Any) -> None:
         super().__init__(name, rule, value, **fields)
@@ -100,23 +100,23 @@ class OrderFile:
     amount : ndarray or None
         Money of each row; NaN where amounts are missing; None for a file without amounts.
     n_file_rows : ndarray
-        Rows of the file that were added up to each row.
+        Number of rows of the file that each row is the sum of.
     n_rows : int
         Rows of the file.
     n_without_customer, n_without_date : int
-        Rows left out, because nobody can tell whose they are or when.
+        Rows left out because the customer or the date is missing.
     columns : dict of str to str
-        Which column of the file serves as customer, date and amount.
+        Column of the file for each role: customer, date and amount.
     guessed : frozenset of str
-        Which of these were guessed.
+        Roles whose column was guessed.
     date_format : str or None
-        How dates were read, such as "day.month.year"; None for a column that holds dates, not text.
+        Form of the dates, such as "day.month.year"; None for a column that holds dates, not text.
     in_utc : bool
-        Whether dates are instants with a time zone, which fall on their day in UTC.
+        Whether the dates have a time zone; each then counts on its day in UTC.
     decimal : str or None
-        Decimal sign of the amounts; None for a column that holds numbers, not text, and without amounts.
+        Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
-        Whether all customers were written as whole numbers with ".0", which was cut off.
+        Whether all customers were whole numbers with ".0", which was cut off.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -146,14 +146,14 @@ def read_orders(
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
-    `date_format` is the strptime pattern of dates in text, which a time of day may follow; `decimal` is the decimal
-    sign of amounts in text. Without them both are decided from the values.
+    `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
+    sign of amounts in text. Without these arguments, both are found from the values.
 
     Raises
     ------
     InputError
-        If there is no such file, it cannot be read or is empty, a column is missing or cannot be guessed, or dates or
-        amounts cannot be read or can be read in two ways.
+        If the file does not exist, cannot be read or is empty, if a column is missing or cannot be guessed, or if dates
+        or amounts cannot be read or can be read in two ways.
     """
     duckdb = import_duckdb("reading files")
     place = _existing_file(path)
@@ -204,9 +204,7 @@ def _existing_file(path: str) -> Path:
         if place.is_dir():
             raise FileError("FILE", f"{path!r} is a folder, not a file", path)
         if path == "-" or place.exists():
-            raise FileError(
-                "FILE", f"{path!r} is not a file but a stream, which is read only once: save it first", path
-            )
+            raise FileError("FILE", f"{path!r} is a stream, not a file: save it to a file first", path)
     except OSError as error:
         raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
     raise FileError("FILE", f"there is no file {path!r}", path)
@@ -257,7 +255,7 @@ def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
 
 
 def _reason(message: str) -> str:
-    """Say in a few words what DuckDB said in many."""
+    """Say in a few words the reason for an error of DuckDB."""
     found = re.search(r"CSV Error on Line: (\d+)", message)
     line = f"line {found[1]}" if found else "a line"
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
@@ -266,9 +264,9 @@ def _reason(message: str) -> str:
     if "unicode" in message.lower() or "utf-8" in message.lower():
         return f"{line} is not UTF-8: save the file as UTF-8"
     if "unterminated quote" in message:
-        return f"{line} has a quote that is not closed or has text behind it"
+        return f"{line} has a quote that is not closed or that text follows"
     if "state machine" in message:
-        return "it mixes two kinds of line ends, or quotes are not closed"
+        return "it mixes two kinds of line ends, or a quote is not closed"
     return message.strip().splitlines()[0][:200]
 
 
@@ -323,7 +321,7 @@ def _literal(text: str) -> str:
 
 
 def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
-    """Make the view `texts`: the columns as they are and as text, NULL where that means that there is none."""
+    """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = []
     for role in _GUESSES:
         raw = chosen[role].sql if role in chosen else "NULL"
@@ -335,7 +333,7 @@ def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
 
 
 def _read_dates(database: _Database, column: _Column, asked: str | None) -> tuple[str | None, str]:
-    """Find the pattern of the dates, and their day in SQL."""
+    """Find the pattern of the dates, and the SQL for their day."""
     if column.kind == "DATE" or column.kind.startswith("TIMESTAMP"):
         if asked is not None:
             raise FileError(
@@ -357,30 +355,30 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
 
 
 def _day(pattern: str) -> str:
-    """Day in SQL of a text that follows a pattern, with or without a time of day."""
+    """Write the SQL for the day of a text that follows a pattern, with or without a time of day."""
     times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
     day = f"try_strptime(date_text, [{', '.join(_literal(pattern + time) for time in times)}])"
-    # DuckDB follows no pattern for three words, nor the number of digits where nothing stands between them.
+    # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
     good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
     if pattern == "%Y%m%d":
         good = r"regexp_full_match(date_text, '\d{8}(\D.*)?')"
     day = f"cast(case when {good} then {day} end as date)"
     if pattern != _ISO:
         return day
-    # Seconds never change the day, and DuckDB 1.1 reads no zone behind minutes alone.
+    # Seconds never change the day, and DuckDB 1.1 reads no zone after minutes without seconds.
     zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00\3') as timestamptz)"
     return f"case when zoned then cast({zoned} as date) else {day} end"
 
 
 def _spelled(pattern: str) -> str:
-    """Write a pattern in words: "day.month.year"."""
+    """Write a pattern in words, such as "day.month.year"."""
     words = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}
     text = re.sub("%[dmbBYy]", lambda found: words[found[0]], pattern)
     return f"{text} (two digits)" if "%y" in pattern else text
 
 
 def _read_amounts(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
-    """Find the decimal sign of the amounts, and their money in SQL."""
+    """Find the decimal sign of the amounts, and the SQL for their money."""
     if column is None:
         return None, "cast(NULL as double)"
     if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
@@ -390,13 +388,15 @@ def _read_amounts(database: _Database, column: _Column | None, asked: str | None
     readings = {sign: _money(sign) for sign in (asked or ".,")}
     fits, example = _fitting(database, "amount_text", readings, "{} is not null")
     if example is not None:
-        sentence = f"the sign in amounts such as {example!r} in column {column.name!r} can part decimals or thousands"
+        sentence = (
+            f"the sign in amounts such as {example!r} in column {column.name!r} can stand before decimals or thousands"
+        )
         raise FileError("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
     return fits[0], readings[fits[0]]
 
 
 def _money(sign: str) -> str:
-    """Write the number in SQL of a text whose decimal sign is given, with or without thousands and currency."""
+    """Write the SQL for the number of a text with this decimal sign, with or without thousands and currency."""
     comma = "," if sign == "." else r"\."
     number = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))(?:[{sign}]\d*)?|[{sign}]\d+"
     body = rf"(?:{_CURRENCY} ?)?(?:{number})(?: ?{_CURRENCY})?"
@@ -404,7 +404,7 @@ def _money(sign: str) -> str:
     text = "translate(amount_text, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
     digits = f"cast(replace(regexp_replace({text}, '[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
     minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
-    # What DuckDB reads by itself is most of most columns, and fast; it takes 1_000 for a number.
+    # DuckDB itself reads most values, and fast; but it also takes 1_000 for a number.
     plain = "try_cast(replace(amount_text, ',', '.') as double)"
     other = "," if sign == "." else "."
     return (
@@ -414,9 +414,9 @@ def _money(sign: str) -> str:
 
 
 def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
-    """Find the readings that fit all values of a column best, and a value that these read differently, if any.
+    """Find the readings that fit the values of a column best, and a value that these read differently, if any.
 
-    A sample leaves one reading of most columns; whether that fits every value is checked where rows are added up.
+    For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
     """
     for rows in (f"(select * from texts where {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
         values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
@@ -461,7 +461,7 @@ def _aggregate(database: _Database, day: str, money: str) -> None:
 
 
 def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str | None) -> dict[str, Any]:
-    """Raise for what cannot be read; else count the rows, and tell what is said about dates and customers."""
+    """Raise for values that cannot be read; else count the rows, and describe the dates and customers."""
     totals = database.execute(
         r"""
         select coalesce(sum(n_rows), 0) as n_rows,

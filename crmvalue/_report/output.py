@@ -22,7 +22,7 @@ _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet"}
 
 
 def check_output(path: str, source: str | None = None) -> Path:
-    """Return where to write, or say why that cannot be; `source` is the file that is read."""
+    """Return the place to write to, or raise if that is not possible; `source` is the file that is read."""
     place = Path(path).expanduser()
     if place.suffix.lower() not in _FORMATS:
         raise _problem("a file whose name ends in .csv or .parquet", path)

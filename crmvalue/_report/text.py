@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from crmvalue._report.base_summary import BaseSummary, Estimate
@@ -78,7 +79,10 @@ def format_groups(summary: GroupSummary) -> str:
     lines = ["GROUPS OF CUSTOMERS (RFM)", *_group_table(summary)]
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  Stages by time since the last purchase: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
-    lines.append(f"  Due in a first win-back run on {summary.as_of}: {_due(summary)}.")
+    lines += textwrap.wrap(
+        f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.",
+        width=_WIDTH, initial_indent="  ", subsequent_indent="    ",
+    )  # fmt: skip
     actions = dict(zip(summary.groups.names, summary.groups.actions, strict=True))
     if summary.attention:
         lines.append("  Groups to act on, most urgent first:")
@@ -256,14 +260,14 @@ def _group_table(summary: GroupSummary) -> list[str]:
 
 
 def _due(summary: GroupSummary) -> str:
-    """Say how many customers are due, and after how many months; the first entry says months of what."""
+    """Write the customers who are due by their months of silence; only the first entry names the unit."""
     units = [" months of silence"] + [""] * len(summary.due)
     said = [f"{n:,} after {month}{unit}" for (month, n), unit in zip(summary.due.items(), units, strict=False)]
     return ", ".join(said) or "none"
 
 
 def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
-    """Say which model was chosen, and how it did on the holdout beside a naive rule."""
+    """Write the chosen model and its errors on the holdout, beside those of a naive rule."""
     chosen, naive = summary.score(model), summary.score(NAIVE_RULE)
     others = [score for score in summary.scores if score.aic is not None and score.name != model]
     beside = ", ".join(
@@ -284,7 +288,7 @@ def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
 
 
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
-    basis = "revenue" if summary.margin is None else f"margin ({summary.margin} of revenue)"
+    basis = "revenue" if summary.margin is None else f"margin at {summary.margin}"
     rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
     note = f"of the base, in {basis}{rate}"
     if summary.value is None:

@@ -1,4 +1,4 @@
-"""How the value of a base is spread over its customers."""
+"""The spread of the value of a base over its customers: Lorenz curve, Gini coefficient, shares of the best."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LorenzCurve:
     customer_share : ndarray
         0, 1/n, ..., 1, shape (n + 1,).
     value_share : ndarray
-        Share of the value held by that part of the customers, from 0 to 1, shape (n + 1,).
+        Share of the value of these customers, from 0 to 1, shape (n + 1,).
 
     Examples
     --------
@@ -40,7 +40,7 @@ class LorenzCurve:
 
 
 def gini(value: ArrayLike) -> np.float64:
-    r"""Gini coefficient: 0 where all customers are worth the same, near 1 where one holds everything.
+    r"""Gini coefficient: 0 if all customers have the same value, near 1 if one customer has all of it.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def gini(value: ArrayLike) -> np.float64:
     -----
     .. math:: G = \frac{\sum_i \sum_j |v_i - v_j|}{2 n \sum_i v_i}
 
-    computed from the sorted values. Gini (1912).
+    It is computed from the sorted values. Source: Gini (1912).
 
     Examples
     --------
@@ -96,7 +96,7 @@ def lorenz_curve(value: ArrayLike) -> LorenzCurve:
 
     Notes
     -----
-    Lorenz (1905). The area between the curve and the diagonal is half the :func:`gini` coefficient.
+    The area between the curve and the diagonal is half the :func:`gini` coefficient. Source: Lorenz (1905).
 
     Examples
     --------
@@ -116,13 +116,13 @@ def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
     value : array_like
         Value of each customer, >= 0, shape (n,), with a sum above 0.
     customer_share : array_like
-        Which part of the customers counts as the best, in [0, 1]: 0.1 for the top decile.
+        Share of the customers that counts as the best, in [0, 1]: 0.1 for the top decile.
 
     Returns
     -------
     float or ndarray
-        In [0, 1], shape of `customer_share`. Where the part is no whole number of customers, the next customer counts
-        in proportion.
+        In [0, 1], shape of `customer_share`. If the share is no whole number of customers, the next customer counts in
+        proportion.
 
     Raises
     ------
@@ -149,7 +149,7 @@ def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
     value : array_like
         Value of each customer, >= 0, shape (n,), with a sum above 0.
     value_share : array_like
-        Part of the value, in [0, 1]: 0.8 for "who makes 80 % of the revenue".
+        Share of the value, in [0, 1]: 0.8 for the customers with 80 % of the revenue.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
 
 @attrs.frozen(kw_only=True)
 class ValueConcentration:
-    """How much a base depends on its best customers.
+    """Dependence of a base on its best customers.
 
     Parameters
     ----------
@@ -188,11 +188,11 @@ class ValueConcentration:
     value_of_best : float
         Share of the value that they hold.
     value_share : float
-        Share of the value of which the holders were asked.
+        Share of the value that `holders` refers to.
     holders : float
-        Smallest share of the customers that holds it.
+        Smallest share of the customers that holds `value_share`.
     warning_share : float or None
-        `value_of_best` from which the base is at risk; None where none was set.
+        `value_of_best` from which the result warns; None for no warning.
 
     Examples
     --------
@@ -214,7 +214,7 @@ class ValueConcentration:
 
     @property
     def conclusion(self) -> str:
-        """Say it in a sentence."""
+        """Say the shares in a sentence."""
         best, held, holders, asked = (
             _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
         )
@@ -236,14 +236,14 @@ def concentration(
     best_customers : float, optional
         Share of the customers that counts as the best, in (0, 1).
     value_share : float, optional
-        Share of the value whose holders are asked for, in (0, 1).
+        Share of the value for which the smallest group of holders is found, in (0, 1).
     warning_share : float, optional
-        Share of the value, in (0, 1): the result warns where the best customers hold as much.
+        Share of the value, in (0, 1). The result warns if the best customers hold at least as much.
 
     Returns
     -------
     ValueConcentration
-        Gini coefficient, share of the best, share of the holders, warning.
+        Gini coefficient, share of the best customers, share of the holders, and the warning.
 
     Raises
     ------
@@ -268,7 +268,7 @@ def concentration(
 
 
 def _percent(share: float) -> str:
-    """Whole percent; less than 1 % to two digits."""
+    """Write whole percent, and less than 1 % with two digits."""
     return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 

@@ -44,7 +44,7 @@ def encode_distinct(name: str, value: ArrayLike, n_rows: int) -> tuple[npt.NDArr
 
 
 def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
-    """Distinct labels and the place of each row's label among them; every label has to be a text."""
+    """Give the distinct labels and the place of each row's label among them; every label must be a text."""
     array, _ = to_array(name, value, "a column of texts", as_objects=isinstance(value, list | tuple))
     if array.ndim != 1:
         raise InputError(name, "a column of texts", value)
@@ -69,7 +69,7 @@ def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
 
 
 def group_sums(code: Integers, value: Floats, k: int) -> Floats:
-    """Sum of the values of each group, rounded once: the order of the rows does not matter, nor how many there are."""
+    """Add up the values of each group and round once, so that the order and number of rows do not matter."""
     ordered = value[np.argsort(code, kind="stable")]
     ends = np.cumsum(np.bincount(code, minlength=k))
     return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
@@ -87,12 +87,12 @@ def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
 
 
 def are_texts(ids: npt.NDArray[Any]) -> bool:
-    """Whether identifiers are texts; whole numbers beyond int64, and texts that end in a null, are objects."""
+    """Whether identifiers are texts; objects are whole numbers beyond int64 or texts that end in a null."""
     return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
 
 
 def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Make identifiers that numpy compares exactly: of whole numbers with and without sign it would make floats."""
+    """Make identifiers that numpy compares exactly; it would turn signed and unsigned numbers together into floats."""
     mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
     if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
         return one.astype(object), other.astype(object)

@@ -1,4 +1,4 @@
-"""Stages and tiers of single customers: lifecycle by silence, loyalty by purchases, tiers by value."""
+"""Stages and tiers of customers: by time since the last purchase, by number of purchases, by value."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TierBasis: TypeAlias = Literal["value_share", "customer_share"]
 _ABC = (0.8, 0.95)  # shares of the value
 
 LIFECYCLE_STAGES = ("active", "sleeping", "potential churn", "churned")
-"""Stages by silence, in the order in which a silent customer passes them."""
+"""Stages by time since the last purchase, in the order in which a customer without a purchase passes them."""
 LOYALTY_STEPS = ("first purchase", "repeat", "regular", "loyal", "advocate")
 """Steps of the loyalty ladder, lowest first."""
 
@@ -46,18 +46,18 @@ def lifecycle_stage(
     potential_churn_from: int = 24,
     churned_from: int = 36,
 ) -> npt.NDArray[np.str_]:
-    """Stage of each customer by the time since the last purchase.
+    """Give the stage of each customer by the time since the last purchase.
 
     Parameters
     ----------
     last_purchase : array_like
         Day of the last purchase: `datetime64`, `datetime.date` or ISO text; one customer or any number.
     as_of : date
-        Day on which the stages are told.
+        Day for which the stages are found.
     sleeping_from, potential_churn_from, churned_from : int, optional
-        Calendar months of silence with which a stage begins, ascending, >= 1. The first and the last are those of a
-        retailer whose case is published (sleeping from 9 months, churned after 36); between them its source names no
-        month, and 24 is ours.
+        Calendar months without a purchase after which a stage begins, ascending, >= 1. The first and the last default
+        come from the published case of a retailer: sleeping from 9 months, churned after 36. That source names no month
+        between them; 24 is our choice.
 
     Returns
     -------
@@ -71,8 +71,8 @@ def lifecycle_stage(
 
     Notes
     -----
-    Months are those of the calendar, anchored at the last purchase and clamped to the end of the month: who bought on
-    31 May 2023 is sleeping from 29 February 2024.
+    Months are counted in the calendar from the last purchase and clamped to the end of a month: after a last purchase
+    on 31 May 2023, a customer is sleeping from 29 February 2024.
 
     Examples
     --------
@@ -100,17 +100,18 @@ def lifecycle_stage(
 def loyalty_step(
     n_purchases: ArrayLike, n_referrals: ArrayLike = 0, *, regular_from: int = 3, loyal_from: int = 6
 ) -> npt.NDArray[np.str_]:
-    """Step of each customer on the loyalty ladder.
+    """Give the step of each customer on the loyalty ladder.
 
     Parameters
     ----------
     n_purchases : array_like
         Number of purchases, whole, >= 1.
     n_referrals : array_like, optional
-        Customers whom he has brought, whole, >= 0: whoever brought one is an advocate, whatever he has bought.
+        Number of customers whom each customer has referred, whole, >= 0. One referral makes an advocate, whatever the
+        number of purchases.
     regular_from, loyal_from : int, optional
-        Purchases with which somebody is a regular customer and a loyal one, ascending, >= 3. No source gives numbers;
-        these are ours.
+        Number of purchases from which a customer is regular, and from which they are loyal, ascending, >= 3. No source
+        gives numbers; these are our choice.
 
     Returns
     -------
@@ -129,7 +130,7 @@ def loyalty_step(
           dtype='<U14')
     """
     bought, brought = as_counts(n_purchases=n_purchases, n_referrals=n_referrals)
-    require(bought >= 1, "n_purchases", bought, ">= 1", hint="who has not bought is no customer yet")
+    require(bought >= 1, "n_purchases", bought, ">= 1", hint="without a purchase there is no customer yet")
     regular = as_whole_number("regular_from", regular_from, low=3)
     loyal = as_whole_number("loyal_from", loyal_from, low=3)
     if regular >= loyal:
@@ -146,17 +147,17 @@ def value_tier(
     limits: ArrayLike | None = None,
     names: Sequence[str] | None = None,
 ) -> npt.NDArray[np.str_]:
-    """Tier of each customer by value: those who make 80 % of it, or the best 10 % of customers.
+    """Give the tier of each customer by value, such as the best customers with 80 % of the value.
 
     Parameters
     ----------
     value : array_like
         Value of each customer, >= 0, shape (n,), with a sum above 0.
     basis : {"value_share", "customer_share"}
-        What the limits count: the cumulative share of the value, or that of the customers, best first.
+        What the limits count, best customers first: the cumulative share of the value, or of the customers.
     limits : array_like, optional
-        Where each tier but the last ends, ascending, in (0, 1). Of the value (0.8, 0.95) by default, the ABC analysis;
-        of the customers they have to be given.
+        End of each tier except the last, ascending, in (0, 1). For shares of the value the default is (0.8, 0.95), the
+        ABC analysis; for shares of the customers there is no default.
     names : sequence of str, optional
         One more than limits, best first; by default "A", "B", "C", ...
 
@@ -173,9 +174,9 @@ def value_tier(
 
     Notes
     -----
-    A customer is in the first tier whose limit lies above the share that is held (or made up) by the customers who are
-    strictly better. So equal customers are always in one tier, the customer who crosses a limit still belongs to the
-    better tier, and the order of the rows does not matter.
+    Take the share of all customers who are strictly better than a customer: their share of the value, or their share of
+    the customers. The customer is in the first tier whose limit lies above it. So equal customers are in one tier, the
+    customer who crosses a limit belongs to the better tier, and the order of the rows does not matter.
 
     Examples
     --------
@@ -198,7 +199,7 @@ def value_tier(
     weight = np.bincount(place).astype(np.float64)
     if basis == "value_share":
         weight *= distinct
-    ahead = np.concatenate(([0.0], np.cumsum(weight[::-1])[:-1]))[::-1]  # of those strictly better
+    ahead = np.concatenate(([0.0], np.cumsum(weight[::-1])[:-1]))[::-1]  # of customers who are strictly better
     tier = np.searchsorted(ends * weight.sum() * (1 - 1e-12), ahead, side="right")
     found: npt.NDArray[np.str_] = np.array(labels)[tier][place]
     return found

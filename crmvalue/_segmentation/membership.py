@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Segment", "SegmentChanges", "SegmentMembership", "evaluate_segments"]
 
-_CHUNK = 1 << 16  # customers at a time, a multiple of 8: what a rule works on stays in the cache
+_CHUNK = 1 << 16  # customers at a time, a multiple of 8, so few that the columns of a rule stay in the cache
 _FEW = 8  # values that are compared one by one
 
 
@@ -66,7 +66,7 @@ def _customer_column(value: Any) -> npt.NDArray[Any] | None:
 
 @attrs.frozen
 class Segment:
-    """A named rule: who belongs is decided anew at each evaluation.
+    """A named rule; each evaluation decides anew which customers belong to it.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ class Segment:
             JSON text: an object with "name" and "rule", the rule {"all": [...]}, {"any": [...]}, {"not": ...} or a
             condition with "column", "operator", "value" and, for dates, "measure".
         columns : SegmentColumns
-            Columns that the rule may speak of.
+            Columns that the rule may use.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Segment:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SegmentMembership:
-    """Who belongs to which segment on a day, one bit for each customer and segment.
+    """The members of each segment on a day, one bit for each customer and segment.
 
     Parameters
     ----------
@@ -151,12 +151,12 @@ class SegmentMembership:
     Raises
     ------
     InputError
-        If a name or an identifier occurs twice, or the shapes do not go together.
+        If a name or an identifier occurs twice, or the shapes do not fit each other.
 
     Notes
     -----
-    To compare with the next run, keep the arrays (with `numpy.savez`, say, without `customer` where it is None or an
-    array of objects) and make the value of them again.
+    For a comparison with the next run, keep the arrays, for example with `numpy.savez`, and build the value from them
+    again. Leave out `customer` if it is None or an array of objects.
 
     Examples
     --------
@@ -189,7 +189,7 @@ class SegmentMembership:
         return dict(zip(self.names, counts.tolist(), strict=True))
 
     def members(self, name: str) -> Bools:
-        """Whether each customer belongs to a segment.
+        """Tell for each customer whether they belong to a segment.
 
         Parameters
         ----------
@@ -230,7 +230,7 @@ class SegmentMembership:
         return int(np.bitwise_count(self._row(first) & self._row(second)).sum(dtype=np.int64))
 
     def overlaps(self) -> Integers:
-        """Sizes of all intersections of two segments.
+        """Count the customers in the intersection of each two segments.
 
         Returns
         -------
@@ -247,24 +247,24 @@ class SegmentMembership:
         return np.triu(counts) + np.triu(counts, 1).T
 
     def changes_since(self, previous: SegmentMembership) -> SegmentChanges:
-        """Who entered and who left each segment since an earlier evaluation.
+        """Find the customers who entered and left each segment since an earlier evaluation.
 
         Parameters
         ----------
         previous : SegmentMembership
-            The earlier evaluation. Customers are matched by their identifiers, or by their place where neither
-            evaluation has any.
+            The earlier evaluation. Customers are matched by their identifiers, or by their position if neither
+            evaluation has identifiers.
 
         Returns
         -------
         SegmentChanges
-            For the segments that both have; customers who are new have entered, those who are gone have left.
+            For the segments of both evaluations. New customers have entered; customers who are gone have left.
 
         Raises
         ------
         InputError
-            If `previous` is later, has identifiers where this has none or the other way round, or other customers
-            without identifiers.
+            If `previous` is later, if only one of the two has identifiers, or if neither has and their numbers of
+            customers differ.
         """
         if not isinstance(previous, SegmentMembership):
             raise InputError("previous", "a SegmentMembership", type(previous).__name__)
@@ -282,18 +282,18 @@ class SegmentMembership:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SegmentChanges:
-    """What happened to segments between two evaluations: size now = size before + entered - left.
+    """Changes of segments between two evaluations: size now = size before + entered - left.
 
     Parameters
     ----------
     names : tuple of str
-        Segments that both evaluations have.
+        Segments of both evaluations.
     size_before, size_now, n_entered, n_left : ndarray
         Customers of each, shape (segments,).
     n_new_customers, n_gone_customers : int
-        Customers that only the later or only the earlier evaluation knows.
+        Customers of only the later, and of only the earlier evaluation.
     added, removed : tuple of str
-        Segments that only the later or only the earlier evaluation has.
+        Segments of only the later, and of only the earlier evaluation.
     before, now : SegmentMembership
         The evaluations.
 
@@ -321,7 +321,7 @@ class SegmentChanges:
     now: SegmentMembership = attrs.field(repr=False)
 
     def entered(self, name: str) -> npt.NDArray[Any]:
-        """List the customers who belong now and did not before: identifiers, or places where there are none.
+        """List the customers who belong now and did not before: identifiers, or positions without identifiers.
 
         Parameters
         ----------
@@ -336,12 +336,12 @@ class SegmentChanges:
         Raises
         ------
         InputError
-            If the evaluations do not both have the segment.
+            If one of the evaluations does not have the segment.
         """
         return self._only_in(self.now, self.before, name)
 
     def left(self, name: str) -> npt.NDArray[Any]:
-        """List the customers who belonged before and do not now: identifiers, or places where there are none.
+        """List the customers who belonged before and do not now: identifiers, or positions without identifiers.
 
         Parameters
         ----------
@@ -356,7 +356,7 @@ class SegmentChanges:
         Raises
         ------
         InputError
-            If the evaluations do not both have the segment.
+            If one of the evaluations does not have the segment.
         """
         return self._only_in(self.before, self.now, name)
 
@@ -379,19 +379,19 @@ def evaluate_segments(
     as_of: ArrayLike,
     customer: ArrayLike | None = None,
 ) -> SegmentMembership:
-    """Find who belongs to each segment on a day.
+    """Find the members of each segment on a day.
 
     Parameters
     ----------
     segments : sequence of Segment
         Segments with different names.
     columns : mapping of str to array_like
-        Columns that the rules speak of, one element per customer, shape (n,): numbers, text, dates, and flags (True or
-        False). NaN, None and NaT are missing. Other columns are not looked at.
+        Columns that the rules use, one element per customer, shape (n,): numbers, text, dates, and flags (True or
+        False). NaN, None and NaT are missing. Other columns are ignored.
     as_of : date
-        Day of the evaluation, from which `days_ago` and `months_ago` count.
+        Day of the evaluation; `days_ago` and `months_ago` count back from it.
     customer : array_like, optional
-        Identifiers, all different, shape (n,): needed to match this evaluation with another.
+        Identifiers, all different, shape (n,); they match this evaluation with another.
 
     Returns
     -------
@@ -401,15 +401,14 @@ def evaluate_segments(
     Raises
     ------
     InputError
-        If a column is not there, holds something else than the rules take it for or has another length, a name occurs
-        twice, or there is no segment.
+        If a column is missing, has another type than in the rules or another length, a name occurs twice, or there is
+        no segment.
 
     Notes
     -----
-    A condition on a missing value is not met, whether it says `==`, `!=` or `<`; `is_missing()` is. An empty text is a
-    value. All else is plain logic: `~` of a
-    condition holds for whoever does not meet it, those with a missing value included; ask `is_missing()` to tell them
-    apart.
+    A missing value meets no condition, not even `!=`, except `is_missing()`. An empty text is a value. `~` of a
+    condition holds for every customer who does not meet it, also for customers with a missing value; `is_missing()`
+    finds these.
 
     Examples
     --------
@@ -464,7 +463,7 @@ def _read_customers(customer: ArrayLike, n: int) -> Any:
 
 
 def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> Any:
-    """Prepare a condition as a function from rows to who meets it."""
+    """Prepare a condition as a function that tells for each of some rows whether it is met."""
     column = data[condition.column, condition.measure]
     operator, value = condition.operator, condition.value
     if condition.type in ("text", "flag"):
@@ -496,7 +495,7 @@ _COMPARE: dict[str, Any] = {
 
 
 def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] | None) -> Any:
-    """Prepare a condition on codes: of a flag 0 and 1, of a text its place among the words, -1 where missing."""
+    """Prepare a condition on codes: 0 and 1 for a flag, the place among the words for a text, -1 if missing."""
     operator, value = condition.operator, condition.value
     if operator == "missing":
         return lambda rows: codes[rows] == -1
@@ -505,7 +504,7 @@ def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] |
     else:
         place = {word: i for i, word in enumerate(words.tolist())}
         asked = value if isinstance(value, tuple) else (value,)
-        wanted = [place[word] for word in asked if word in place] or [-2]  # -2: nobody
+        wanted = [place[word] for word in asked if word in place] or [-2]  # -2: no customer
     if operator == "!=":
         return lambda rows: (codes[rows] != wanted[0]) & (codes[rows] != -1)
     if len(wanted) <= _FEW:
@@ -531,7 +530,7 @@ def _day_numbers(value: Any) -> Any:
 def _evaluate(
     rule: Rule, tests: Mapping[Condition, Any], used: Mapping[Condition, int], met: dict[Condition, Bools], rows: slice
 ) -> Bools:
-    """Who meets a rule among some rows; conditions that occur more than once are kept for the next rule."""
+    """Tell for each of some rows whether a rule is met; conditions that occur more than once are kept."""
     if isinstance(rule, Condition):
         if rule in met:
             return met[rule]
@@ -550,7 +549,7 @@ def _evaluate(
 
 
 def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
-    """Bits, 64 customers to a word; the last word is filled with zeros."""
+    """Pack 64 customers into a word; the last word is filled with zeros."""
     padded = np.zeros((len(bits), -(-bits.shape[1] // 8) * 8), dtype=np.uint8)
     padded[:, : bits.shape[1]] = bits
     return padded.view(np.uint64)
@@ -582,12 +581,12 @@ def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChange
 
 
 def _places(one: SegmentMembership, other: SegmentMembership) -> Integers:
-    """Place in the other evaluation of each customer of the one; -1 where it does not have him."""
+    """Find the place of each customer in the other evaluation; -1 for a customer it does not have."""
     if (one.customer is None) != (other.customer is None):
-        raise InputError("previous", "with identifiers where this has them, and only then", "one without")
+        raise InputError("previous", "with identifiers if this evaluation has them, and only then", "one without")
     if one.customer is None or other.customer is None:
         if one.n_customers != other.n_customers:
-            rule = f"of the same {one.n_customers} customers where there are no identifiers"
+            rule = f"of the same {one.n_customers} customers, because there are no identifiers"
             raise InputError("previous", rule, other.n_customers)
         return np.arange(one.n_customers)
     if are_texts(one.customer) != are_texts(other.customer):
@@ -602,6 +601,6 @@ def _places(one: SegmentMembership, other: SegmentMembership) -> Integers:
 
 
 def _aligned(members: Bools, place: Integers) -> Bools:
-    """Membership of the other evaluation in the order of this one; False for customers it does not have."""
+    """Put the membership of the other evaluation into the order of this one; False for customers it does not have."""
     found: Bools = np.concatenate((members, [False]))[place]
     return found

@@ -1,4 +1,4 @@
-"""How customers moved between groups from one date to another."""
+"""Movement of customers between groups from one date to another."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ __all__ = ["Migration", "migration_matrix"]
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Migration:
-    """Customers by group before and now, and what follows.
+    """Customers counted by their group before and their group now.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ class Migration:
     counts : ndarray
         Customers by group before (row) and now (column), shape (k, k).
     n_new, n_gone : ndarray
-        Customers of each group now who were none before, and of each group before who are none now, shape (k,).
+        Customers of each group now who were no customers before, and customers of each group before who are no
+        customers now, shape (k,).
     value_before, value_now : ndarray or None
         Value of each group [money], shape (k,).
     level : float
@@ -83,7 +84,7 @@ class Migration:
 
     @property
     def factor(self) -> Floats:
-        """Size now over size before, shape (k,): below 1 where a group shrank; NaN where it was empty."""
+        """Size now over size before, shape (k,): below 1 if a group shrank, NaN if it was empty."""
         factor = np.full(len(self.states), np.nan)
         np.divide(self.size_now, self.size_before, out=factor, where=self.size_before > 0)
         return factor
@@ -97,9 +98,9 @@ class Migration:
 
     @property
     def transition(self) -> Floats:
-        """Probability to be now in each group (column), by the group before (row), shape (k, k).
+        """Probability of each group now (column) for a customer of each group before (row), shape (k, k).
 
-        Of customers who are gone the row leaves room; a row is NaN where the group was empty.
+        A row sums to less than 1 if customers are gone; it is NaN if the group was empty.
         """
         size = self.size_before[:, np.newaxis]
         found = np.full(self.counts.shape, np.nan)
@@ -108,13 +109,13 @@ class Migration:
 
     @property
     def transition_interval(self) -> Interval:
-        """Wilson interval of each probability of `transition`, shapes (k, k); [0, 1] where a group was empty."""
+        """Wilson interval of each probability of `transition`, shapes (k, k); [0, 1] if a group was empty."""
         size = np.broadcast_to(self.size_before[:, np.newaxis], self.counts.shape)
         found = proportion_interval(np.where(size > 0, self.counts, 0), np.maximum(size, 1), level=self.level)
         return Interval(np.where(size > 0, found.low, 0.0), np.where(size > 0, found.high, 1.0))
 
     def project(self, n_periods: int = 1) -> Floats:
-        """Sizes of the groups after more periods of the same length, if nothing changes.
+        """Sizes of the groups after more periods of the same length, with unchanged probabilities.
 
         Parameters
         ----------
@@ -133,8 +134,8 @@ class Migration:
 
         Notes
         -----
-        Each period moves customers by the same probabilities and brings the same new ones. Of a group that was empty
-        nothing is known: its customers stay.
+        Each period moves customers by the same probabilities and brings the same number of new customers. An empty
+        group has no known probabilities: its customers stay.
 
         Examples
         --------
@@ -152,7 +153,7 @@ class Migration:
         return size
 
     def statements(self) -> tuple[str, ...]:
-        """Say in a sentence for each group what became of it.
+        """Describe the change of each group in a sentence.
 
         Returns
         -------
@@ -191,14 +192,14 @@ def migration_matrix(
     Parameters
     ----------
     before, now : array_like of str
-        Group of each customer at the earlier and at the later date. Row by row the same customers, unless identifiers
-        say whose each row is.
+        Group of each customer at the earlier and at the later date. The rows are the same customers in the same order,
+        unless identifiers are given.
     customer_before, customer_now : array_like, optional
-        Identifiers, each once; who occurs in one only is new or gone.
+        Identifiers, each once. A customer who is only in one of the two is new or gone.
     value_before, value_now : array_like, optional
         Value of each customer at the two dates [money].
     states : sequence of str, optional
-        Groups in the order of the result; by default all that occur, in the order of their names.
+        Groups in the order of the result; by default all groups that occur, sorted by name.
     level : float, optional
         Confidence level of the intervals, in (0, 1).
 
@@ -266,7 +267,7 @@ def _read_states(states: Sequence[str] | None, then: list[str], now: list[str]) 
 
 
 def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: int) -> Integers:
-    """Row of each present customer among the earlier ones; -1 where he is new."""
+    """Find the earlier row of each present customer; -1 for a new customer."""
     if before is None or now is None:
         if n_then != n_now:
             raise InputError(

@@ -1,4 +1,4 @@
-"""RFM scores: break points are fitted once, and then score any customer without ranking anybody again."""
+"""RFM scores: break points are fitted once, and then score any customer without a new ranking."""
 
 from __future__ import annotations
 
@@ -62,27 +62,27 @@ def _breaks(name: str, endless: float) -> Any:
 class RfmBreaks:
     """Break points between the scores of recency, frequency and money.
 
-    Made by :func:`fit_rfm`; may also be written down by hand. A score is 1 for each customer and 1 more for each break
-    point that he is beyond: fewer days than the break, more purchases or more money than it.
+    :func:`fit_rfm` makes them; they may also be written by hand. A score is 1, and 1 more for each break point that the
+    customer passes: with fewer days, more purchases or more money than the break point.
 
     Parameters
     ----------
     days_since_last : ndarray
-        Days, in descending order, shape (k - 1,): the customer scores 1 more for each of which he has **fewer**.
-        Infinite where nobody has the scores below.
+        Days, in descending order, shape (k - 1,): **fewer** days than a break point score 1 more. A break point is
+        infinite if no customer has the scores below it.
     n_purchases, spend : ndarray
-        Purchases and money, in ascending order, shape (k - 1,): 1 more for each of which he has **more**. Minus
-        infinite where nobody has the scores below.
+        Purchases and money, in ascending order, shape (k - 1,): **more** than a break point scores 1 more. A break
+        point is minus infinity if no customer has the scores below it.
     spend_basis : {"mean", "total"}
-        What `spend` is: money of a mean purchase or of all.
+        Whether `spend` is the money of a mean purchase or of all purchases.
     method : {"rank", "quantile", "threshold"}
-        How they were found.
+        Method that found the break points.
     as_of : datetime64[D] or None
         Day from which the days since the last purchase were counted.
     window : float or None
         Length of the period in which purchases and money were counted [days]; None for all time.
     n_customers : int
-        Customers they were fitted to; 0 for thresholds.
+        Number of customers that the break points were fitted to; 0 for thresholds.
 
     Examples
     --------
@@ -164,7 +164,7 @@ class RfmScores:
     Parameters
     ----------
     r_score, f_score, m_score : ndarray
-        Scores of recency, frequency and money, in the shape of what was scored.
+        Scores of recency, frequency and money, in the shape of the scored columns.
 
     Examples
     --------
@@ -178,7 +178,7 @@ class RfmScores:
 
     @property
     def cell(self) -> Integers:
-        """The three scores side by side as a number, such as 545; for up to 9 bins."""
+        """The three scores side by side as one number, such as 545; for up to 9 bins."""
         if max(int(np.max(score, initial=0)) for score in (self.r_score, self.f_score, self.m_score)) > 9:
             raise InputError("n_bins", "up to 9 for scores side by side", "more")
         digits = (score.astype(np.int64) for score in (self.r_score, self.f_score, self.m_score))
@@ -199,7 +199,7 @@ def fit_rfm(
     as_of: ArrayLike | None = None,
     window: float | None = None,
 ) -> RfmBreaks:
-    r"""Find the break points between the scores on a base of customers.
+    r"""Fit the break points between the scores to a base of customers.
 
     Parameters
     ----------
@@ -210,30 +210,31 @@ def fit_rfm(
     spend : array_like
         Money, >= 0, shape (n,).
     spend_basis : {"mean", "total"}
-        What `spend` is: of a mean purchase or of all. Both are in use and give other scores, so there is no default.
+        Whether `spend` is the money of a mean purchase or of all purchases. Both are common and give different scores,
+        so there is no default.
     n_bins : int, optional
         Number of scores k, from 2 to 100.
     method : {"rank", "quantile", "threshold"}, optional
-        "rank": bins of equal size by the mean rank among equals. "quantile": bins between the quantiles of the values,
-        as `pandas.qcut` cuts; where many are equal, scores are left out, and where all are, they score 1. "threshold":
-        those given.
+        "rank": bins of equal size; equal customers share their mean rank. "quantile": bins between the quantiles of the
+        values, as `pandas.qcut` makes them; many equal values leave some scores without customers, and if all are
+        equal, all score 1. "threshold": the break points of `thresholds`.
     thresholds : mapping, optional
         For "threshold" the k - 1 break points of "days_since_last" (descending), "n_purchases" and "spend" (ascending).
     as_of : date, optional
-        Day from which the days were counted; kept with the break points.
+        Day from which the days were counted; the break points keep it.
     window : float, optional
-        Length of the period in which purchases and money were counted [days], > 0; kept with the break points.
+        Length of the period in which purchases and money were counted [days], > 0; the break points keep it.
 
     Returns
     -------
     RfmBreaks
-        To be kept, and given to :func:`score_rfm`.
+        Break points for :func:`score_rfm`; keep them to score other customers alike.
 
     Raises
     ------
     InputError
         If a column has a negative or missing value, the lengths differ, there is no customer, or thresholds are given
-        with another method or not given with their own.
+        without the method "threshold" or missing with it.
 
     Notes
     -----
@@ -241,8 +242,8 @@ def fit_rfm(
 
     .. math:: 1 + \lfloor k (\bar r - 1/2) / n \rfloor
 
-    so equal customers score alike whatever the order of the rows, and where all are equal they score in the middle. A
-    value scored later that lies between two fitted ones gets the score of the better of them, and k beyond the best.
+    Equal customers get equal scores, whatever the order of the rows. If all are equal, they score in the middle. A new
+    value between two fitted ones gets the score of the better one; a value beyond the best gets k.
 
     Examples
     --------
@@ -265,7 +266,7 @@ def fit_rfm(
             raise InputError(name, "one-dimensional, one element a customer", f"{column.ndim} dimensions")
     require_same_length(**dict(zip(_COLUMNS, columns, strict=True)))
     if (method == "threshold") != (thresholds is not None):
-        raise InputError("thresholds", "given with method='threshold', and only then", thresholds)
+        raise InputError("thresholds", "given with method='threshold' and only with it", thresholds)
     days, count, money = columns
     if thresholds is not None:
         breaks = _read_thresholds(thresholds, k)
@@ -285,12 +286,12 @@ def fit_rfm(
 
 
 def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike, breaks: RfmBreaks) -> RfmScores:
-    """Score customers by break points that were found before.
+    """Score customers by break points that were fitted before.
 
     Parameters
     ----------
     days_since_last : array_like
-        Days from the last purchase to the day of scoring, >= 0: one customer or any number, shapes broadcast.
+        Days from the last purchase to the day of scoring, >= 0; one customer or any number. Shapes broadcast.
     n_purchases : array_like
         Number of purchases, whole, >= 0.
     spend : array_like
@@ -329,7 +330,13 @@ def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) 
     days, count, money = as_floats(days_since_last=days_since_last, n_purchases=n_purchases, spend=spend)
     require(days >= 0, "days_since_last", days, ">= 0", hint="a purchase after the as-of date?")
     require((count >= 0) & (count == np.floor(count)), "n_purchases", count, "a whole number >= 0")
-    require(money >= 0, "spend", money, ">= 0", hint="leave out who got more back than he paid, or count it as 0")
+    require(
+        money >= 0,
+        "spend",
+        money,
+        ">= 0",
+        hint="leave out customers who got more money back than they paid, or count it as 0",
+    )
     return days, count, money
 
 
@@ -345,10 +352,10 @@ def _read_thresholds(thresholds: Mapping[str, ArrayLike], n_bins: int) -> tuple[
 
 
 def _rank_breaks(value: Floats, n_bins: int) -> Floats:
-    """Largest value that scores at most 1, 2, ..., n_bins - 1; minus infinity where there is none.
+    """Find the largest value that scores at most 1, 2, ..., n_bins - 1; minus infinity if there is none.
 
-    A group of equals at the ranks f to l scores 1 + floor(k (f + l - 1) / 2 n). The last group to score at most j
-    holds the place floor(j n / k), or is the one before. Only the buckets with these places are sorted.
+    Equal values at the ranks f to l score 1 + floor(k (f + l - 1) / 2 n). The last group of equals that scores at most
+    j holds the place floor(j n / k), or is the group before that one. Only the buckets of these places are sorted.
     """
     n = len(value)
     bucket = _buckets(value)
@@ -371,7 +378,7 @@ def _rank_breaks(value: Floats, n_bins: int) -> Floats:
 
 
 def _buckets(value: Floats) -> Integers:
-    """Whole numbers from 0 to 65,535 that rise with the values, roughly with their logarithms; all have one sign."""
+    """Give whole numbers from 0 to 65,535 that rise with the values, about as their logarithms; all have one sign."""
     key = np.abs(value).view(np.int64)  # the bits of floats >= 0 are in the order of the floats
     if value.min() < 0:
         np.negative(key, out=key)
@@ -381,7 +388,7 @@ def _buckets(value: Floats) -> Integers:
 
 
 def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
-    """Quantiles between neighbours, as numpy's, with places in whole numbers, so that none is missed by rounding."""
+    """Give quantiles between neighbours, as numpy does, from places in whole numbers, which rounding cannot miss."""
     place, rest = np.divmod(np.arange(1, n_bins) * (len(value) - 1), n_bins)
     ordered = np.sort(value)
     low, high = ordered[place], ordered[np.minimum(place + 1, len(value) - 1)]
@@ -390,7 +397,7 @@ def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
 
 
 def _score(value: Floats, breaks: Floats) -> Any:
-    """One more for each break point below the value."""
+    """Score 1, and 1 more for each break point below the value."""
     score = np.ones(value.shape, dtype=np.uint8)
     for point in breaks.tolist():
         score += value > point

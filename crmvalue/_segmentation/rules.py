@@ -68,7 +68,7 @@ def _no_truth(self: object) -> NoReturn:
 
 
 def as_rule(value: object) -> Rule:
-    """Take a rule, or say what one is."""
+    """Take a rule; the error for anything else shows one."""
     if not isinstance(value, Condition | AllOf | AnyOf | Not):
         raise InputError("rule", "a condition such as columns['age'] >= 18", value, hint="put each in parentheses")
     return value
@@ -115,22 +115,23 @@ def _read_values(name: str, rule: str, value: object, read: Callable[[str, Any],
 
 @attrs.frozen
 class Condition:
-    """One comparison of one column; made by the operators of :class:`Column`.
+    """One comparison of one column; the operators of :class:`Column` make it.
 
-    A customer whose value is missing does not meet it, whatever the operator, except "missing".
+    A customer with a missing value does not meet it, whatever the operator, except "missing".
 
     Parameters
     ----------
     column : str
         Name of the column.
     type : {"number", "text", "date", "flag"}
-        What the column holds.
+        Type of the column.
     operator : str
         "==", "!=", "<", "<=", ">", ">=", "between" (both ends in), "in", "true", "false" or "missing".
     value : object, optional
-        What it is compared with: a number, a text, an ISO date, a pair or a tuple of these; None where nothing is.
+        Value that the column is compared with: a number, a text, an ISO date, a pair or a tuple of these. None for an
+        operator without a value.
     measure : {"value", "days_ago", "months_ago"}, optional
-        Of a date: the day itself, or the days or whole calendar months from it to the day of evaluation.
+        For a date: the day itself, or the days or whole calendar months from it to the day of evaluation.
 
     Examples
     --------
@@ -177,7 +178,7 @@ class Condition:
 
 @attrs.frozen
 class AllOf:
-    """All of some rules; made by `&`.
+    """A rule that holds where all of its rules hold; `&` makes it.
 
     Parameters
     ----------
@@ -199,7 +200,7 @@ class AllOf:
 
 @attrs.frozen
 class AnyOf:
-    """At least one of some rules; made by `|`.
+    """A rule that holds where at least one of its rules holds; `|` makes it.
 
     Parameters
     ----------
@@ -221,7 +222,7 @@ class AnyOf:
 
 @attrs.frozen
 class Not:
-    """Whoever does not meet a rule; made by `~`.
+    """A rule that holds where another rule does not; `~` makes it.
 
     Parameters
     ----------
@@ -245,16 +246,16 @@ Rule: TypeAlias = Condition | AllOf | AnyOf | Not
 
 @attrs.frozen(eq=False)
 class Column:
-    """One column, ready to be compared; taken from :class:`SegmentColumns`.
+    """One column, ready for comparisons; take it from :class:`SegmentColumns`.
 
     Parameters
     ----------
     name : str
         Name of the column.
     type : {"number", "text", "date", "flag"}
-        What it holds.
+        Type of its values.
     measure : {"value", "days_ago", "months_ago"}, optional
-        Of a date, what is compared.
+        For a date, the measure that is compared.
 
     Examples
     --------
@@ -300,33 +301,33 @@ class Column:
         _no_truth(self)
 
     def between(self, low: object, high: object) -> Condition:
-        """From low to high, both ends in."""
+        """Make the condition that a value lies from low to high, both ends included."""
         return self._condition("between", (low, high))
 
     def is_in(self, values: Iterable[object]) -> Condition:
-        """One of some values."""
+        """Make the condition that a value is one of several."""
         return self._condition("in", values)
 
     def is_true(self) -> Condition:
-        """Of a flag: set."""
+        """Make the condition that a flag is true."""
         return self._condition("true")
 
     def is_false(self) -> Condition:
-        """Of a flag: known, and not set."""
+        """Make the condition that a flag is false; a missing value is not."""
         return self._condition("false")
 
     def is_missing(self) -> Condition:
-        """Not known."""
+        """Make the condition that a value is missing."""
         return self._condition("missing")
 
     @property
     def days_ago(self) -> Column:
-        """Of a date: days from it to the day of evaluation, below 0 if it is still to come."""
+        """Days from a date to the day of evaluation, below 0 for a later date."""
         return self._measured("days_ago")
 
     @property
     def months_ago(self) -> Column:
-        """Of a date: whole calendar months from it to the day of evaluation."""
+        """Whole calendar months from a date to the day of evaluation."""
         return self._measured("months_ago")
 
     def _measured(self, measure: Measure) -> Column:
@@ -358,7 +359,7 @@ def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
 
 @attrs.frozen
 class SegmentColumns:
-    """Columns that rules may speak of, with what they hold.
+    """Columns that rules may use, with their types.
 
     Parameters
     ----------
@@ -390,14 +391,14 @@ _READERS: dict[str, Callable[[str, Any], Any]] = {
 
 
 def rule_conditions(rule: Rule) -> list[Condition]:
-    """All conditions of a rule, from left to right."""
+    """List all conditions of a rule, from left to right."""
     if isinstance(rule, Condition):
         return [rule]
     return [condition for part in _parts(rule) for condition in rule_conditions(part)]
 
 
 def rule_to_fields(rule: Rule) -> dict[str, Any]:
-    """Plain data of a rule, for JSON."""
+    """Give the plain data of a rule, for JSON."""
     if isinstance(rule, Condition):
         fields: dict[str, Any] = {"column": rule.column, "type": rule.type, "operator": rule.operator}
         if rule.value is not None:
@@ -411,7 +412,7 @@ def rule_to_fields(rule: Rule) -> dict[str, Any]:
 
 
 def read_rule(fields: object, columns: SegmentColumns, depth: int = 0) -> Rule:
-    """Rule of plain data; its columns have to be among those given, with the type that they have there."""
+    """Build a rule from plain data; its columns must be among the given ones, with the same types."""
     if depth > _DEEPEST:
         raise InputError("rule", f"at most {_DEEPEST} rules inside each other", depth)
     if not isinstance(fields, Mapping):

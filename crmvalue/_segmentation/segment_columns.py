@@ -1,4 +1,4 @@
-"""Columns of customers as the conditions of rules need them: numbers, measures of dates, and codes."""
+"""Columns of customers in the form that conditions of rules need: numbers, measures of dates, and codes."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ __all__ = ["read_columns"]
 def read_columns(
     used: Mapping[Condition, int], columns: Mapping[str, ArrayLike], today: np.datetime64
 ) -> dict[Any, npt.NDArray[Any]]:
-    """Each column and each measure of a date that a rule asks for: numbers with NaN, or codes with -1."""
+    """Read each column and each measure of a date that a rule uses: numbers with NaN, or codes with -1."""
     types: dict[str, str] = {}
     for condition in used:
         if types.setdefault(condition.column, condition.type) != condition.type:
-            raise InputError("segments", f"of one opinion on what {condition.column!r} holds", condition.type)
+            raise InputError("segments", f"of one type for the column {condition.column!r}", condition.type)
     data: dict[Any, npt.NDArray[Any]] = {}
     length: tuple[str, int] | None = None
     for name, kind in types.items():
         if name not in columns:
-            raise InputError("columns", f"with the column {name!r} that the rules speak of", list(columns))
+            raise InputError("columns", f"with the column {name!r} that the rules use", list(columns))
         read = _READERS[kind](f"columns[{name!r}]", columns[name])
         n = len(read[0]) if kind == "text" else len(read)
         if length is None:
@@ -69,7 +69,9 @@ def _months_ago(day: npt.NDArray[np.datetime64], today: np.datetime64) -> Intege
     first, last = int(number.min(initial=0)), int(number.max(initial=0))
     if last - first >= len(number):
         return months_between(day, np.asarray(today))
-    days = np.arange(first, last + 1).astype("datetime64[D]")  # fewer than customers: once for each day that can occur
+    days = np.arange(first, last + 1).astype(
+        "datetime64[D]"
+    )  # fewer than customers, so each possible day is computed once
     found: Integers = months_between(days, np.asarray(today))[number - first]
     return found
 
@@ -96,7 +98,7 @@ def _flag(name: str, item: object, index: int) -> int:
 
 
 def _read_words(name: str, value: ArrayLike) -> tuple[Integers, npt.NDArray[Any]]:
-    """Codes of texts, -1 where one is missing, and the distinct texts."""
+    """Give the codes of texts, -1 for a missing one, and the distinct texts."""
     array, _ = to_array(name, value, "text or missing", as_objects=isinstance(value, list | tuple))
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a customer", f"{array.ndim} dimensions")
@@ -116,7 +118,7 @@ def _read_words(name: str, value: ArrayLike) -> tuple[Integers, npt.NDArray[Any]
     words = [item for item, place in places.items() if place >= 0]
     renumbered = {word: i for i, word in enumerate(words)}
     codes = {item: renumbered.get(item, -1) for item in places}
-    smallest = np.min_scalar_type(-2 - len(words))  # of codes from -2, nobody's, up
+    smallest = np.min_scalar_type(-2 - len(words))  # codes start at -2, which no customer has
     return (
         np.fromiter(map(codes.__getitem__, items), dtype=smallest, count=len(items)),
         np.array(words, dtype=object),

@@ -1,4 +1,4 @@
-"""The RFM cube folded into named groups: presets, tables of one's own, and what each group means."""
+"""Tables that turn RFM scores into named groups: presets, tables of one's own, and the meaning of each group."""
 
 from __future__ import annotations
 
@@ -32,31 +32,37 @@ _MOST_GROUPS = 256
 _MOST_SHOWN = 12
 
 _NOTES = {
-    "Champions": ("Bought lately, often, and for much.", "Thank them, show them what is new first, ask for referrals."),
+    "Champions": (
+        "Bought lately, often and for much money.",
+        "Thank them, show them what is new first, ask for referrals.",
+    ),
     "Loyal": (
-        "Fairly recent; much or often.",
+        "Bought fairly recently, often or for much money.",
         "Offer more of what they like, ask for reviews, keep the programme worth it.",
     ),
     "Potential Loyalist": (
-        "More recent than many; frequency and spend in the middle.",
-        "Invite to the programme, recommend what fits.",
+        "Bought more recently than many; frequency and spend in the middle.",
+        "Invite them to the programme, recommend what fits.",
     ),
-    "New": ("Bought just now for the first time.", "Welcome, help with the start, lead to the second purchase."),
-    "Promising": ("Bought not long ago, little so far.", "Make known what else there is; a small reason to return."),
+    "New": ("Bought just now for the first time.", "Welcome them, help with the start, lead to the second purchase."),
+    "Promising": ("Bought not long ago, little so far.", "Show what else there is; give a small reason to return."),
     "Need Attention": (
-        "Silent longer than many; little or middling so far.",
-        "An offer with an end, based on past purchases.",
+        "Without a purchase for longer than many; little or middling spend so far.",
+        "Make an offer with an end date, based on past purchases.",
     ),
-    "About To Sleep": ("Have not bought for a while, and not much before.", "Remind them of what they liked."),
-    "At Risk": ("Bought often or for much, long ago.", "Win back in person: a good offer, a question what was wrong."),
+    "About To Sleep": ("Have not bought for a while; bought little before.", "Remind them of what they liked."),
+    "At Risk": (
+        "Bought often or for much money, long ago.",
+        "Win them back in person: make a good offer, ask what was wrong.",
+    ),
     "Can't Lose Them": (
-        "High in frequency or spend, and silent longest.",
-        "Call them; the best win-back offer there is.",
+        "High in frequency or spend; without a purchase for the longest time.",
+        "Call them; make the best win-back offer there is.",
     ),
-    "Hibernating": ("Bought little, long ago.", "A cheap reminder now and then; no costly offers."),
-    "Lost": ("Bought least, and longest ago.", "One last try at no cost, or leave them alone."),
+    "Hibernating": ("Bought little, long ago.", "Send a cheap reminder now and then; make no costly offers."),
+    "Lost": ("Bought least, longest ago.", "Make one last try at no cost, or leave them alone."),
 }
-"""What a group means and what to do, by its name; in our own words."""
+"""The meaning of each group and an action for it, in our own words."""
 
 _PRESETS: dict[str, tuple[TableBasis, dict[str, str]]] = {
     "A": (
@@ -108,11 +114,11 @@ _PRESETS: dict[str, tuple[TableBasis, dict[str, str]]] = {
         },
     ),
 }
-"""A: R against the rounded mean of F and M. B: 125 cells one by one. D: R and F alone, ten groups."""
+"""A: R and the rounded mean of F and M. B: 125 cells, one by one. D: R and F only, ten groups."""
 
 
 class Inversion(NamedTuple):
-    """Two neighbouring cells of which the better one is in the worse group.
+    """Two neighbouring cells: the better cell is in the worse group.
 
     Parameters
     ----------
@@ -145,7 +151,7 @@ def _whole(value: ArrayLike) -> npt.NDArray[np.uint8]:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class SegmentTable:
-    """Which group each cell of the RFM cube belongs to; total and without overlaps.
+    """The group of each cell of the RFM cube; every cell has exactly one.
 
     Take a preset with :meth:`preset`, or write a table of your own with :meth:`from_groups`.
 
@@ -154,9 +160,10 @@ class SegmentTable:
     names : tuple of str
         Groups, best first.
     cells : ndarray
-        For each cell [r - 1, f - 1, m - 1] the place of its group among `names`, shape (k, k, k).
+        For each cell [r - 1, f - 1, m - 1] the position of its group in `names`, shape (k, k, k).
     meanings, actions : tuple of str
-        A line for each group on who they are, relative to the base of the break points, and on what to do.
+        For each group, a line that describes its customers relative to the base of the break points, and a line that
+        says what to do.
 
     Examples
     --------
@@ -191,9 +198,9 @@ class SegmentTable:
         Parameters
         ----------
         name : {"A", "B", "D"}, optional
-            "A": recency against the mean of frequency and money, rounded half up; eleven groups, easy to explain.
-            "B": the 125 cells listed one by one that are widely copied; not monotone, see :attr:`inversions`.
-            "D": recency and frequency alone, ten groups.
+            "A": recency and the mean of frequency and money, rounded half up; eleven groups, easy to explain.
+            "B": a widely copied list of all 125 cells; it is not monotone, see :attr:`inversions`.
+            "D": recency and frequency only; ten groups.
 
         Returns
         -------
@@ -228,15 +235,16 @@ class SegmentTable:
         Parameters
         ----------
         groups : mapping of str to str
-            For each group, best first, its cells separated by blanks: a digit, a range in brackets or `*` for each
-            score, such as "55* 5[4-5]3".
+            For each group, best first, its cells, separated by blanks. A cell has a digit, a range in brackets or `*`
+            for each score, such as "55* 5[4-5]3".
         basis : {"rfm", "rf", "r_fm"}, optional
-            Scores that the cells name: all three; recency and frequency; recency and the mean of frequency and money,
-            rounded half up.
+            Scores that the cells name: all three; recency and frequency; or recency and the mean of frequency and
+            money, rounded half up.
         n_bins : int, optional
             Number of scores, from 2 to 9.
         notes : mapping of str to (str, str), optional
-            For some groups a line on who they are and one on what to do. Groups named as in the presets have theirs.
+            For some groups, a line that describes the customers and a line that says what to do. Groups with the name
+            of a preset's group have its lines by default.
 
         Returns
         -------
@@ -298,10 +306,10 @@ class SegmentTable:
 
     @property
     def inversions(self) -> tuple[Inversion, ...]:
-        """Where a customer who is better in one score lands in a group further down the list.
+        """Neighbouring cells where one more point in a score leads to a group further down the list.
 
-        Neighbouring cells only: a table without any is monotone throughout. In a published table they are a matter of
-        taste (a new customer is no champion), in a table of one's own often a slip.
+        A table without inversions is monotone. In a published table an inversion may be intended: a new customer is no
+        champion. In a table of your own it is often a slip.
         """
         found = []
         for axis in range(3):
@@ -345,7 +353,7 @@ class SegmentTable:
         Raises
         ------
         InputError
-            If the text is not what :meth:`to_json` wrote, or the table is not total.
+            If the text is not what :meth:`to_json` wrote, or a cell has no group.
         """
         return from_json(cls, text)
 
@@ -357,7 +365,7 @@ class SegmentTable:
 def assign_segments(
     r_score: ArrayLike, f_score: ArrayLike, m_score: ArrayLike, table: SegmentTable
 ) -> npt.NDArray[np.str_]:
-    """Group of each customer by his scores.
+    """Give the group of each customer by their scores.
 
     Parameters
     ----------
@@ -374,7 +382,7 @@ def assign_segments(
     Raises
     ------
     InputError
-        If a score is no whole number from 1 to k or the shapes do not go together.
+        If a score is no whole number from 1 to k, or the shapes do not broadcast.
 
     Examples
     --------
@@ -392,7 +400,7 @@ def assign_segments(
 
 
 def _read_cells(name: str, text: str, n_digits: int, k: int) -> list[tuple[int, ...]]:
-    """All cells of patterns such as 5[4-5]*."""
+    """List all cells of patterns such as 5[4-5]*."""
     cells: list[tuple[int, ...]] = []
     for pattern in text.split():
         pieces = _PIECE.findall(pattern)
@@ -405,7 +413,7 @@ def _read_cells(name: str, text: str, n_digits: int, k: int) -> list[tuple[int, 
 
 
 def _read_piece(piece: str, k: int) -> range:
-    """Scores of a piece of a pattern; empty if outside 1 to k."""
+    """List the scores of a piece of a pattern; none if they are outside 1 to k."""
     if piece == "*":
         return range(1, k + 1)
     low, high = (int(piece[1]), int(piece[3])) if piece[0] == "[" else (int(piece), int(piece))
@@ -424,5 +432,5 @@ def _read_notes(notes: Mapping[str, tuple[str, str]] | None, names: tuple[str, .
         if name not in names:
             raise InputError("notes", "for groups of the table", name)
         if not isinstance(lines, tuple | list) or len(lines) != 2:
-            raise InputError(f"notes[{name!r}]", "two lines, one on who they are and one on what to do", lines)
+            raise InputError(f"notes[{name!r}]", "two lines: who the customers are, and what to do", lines)
     return dict(given)

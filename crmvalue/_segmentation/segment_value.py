@@ -1,4 +1,4 @@
-"""What groups of customers are worth, and which of them fell."""
+"""Size and value of groups of customers, and the groups whose value fell."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
 
-_ROUNDING = 1e-12  # of a value, by which sums and means of the same customers may differ
+_ROUNDING = 1e-12  # share of a value by which sums and means of the same customers may differ
 
 
 @stay_frozen
@@ -40,9 +40,9 @@ class SegmentSummary:
     value : ndarray
         Value of each, the sum over its customers [money], shape (k,).
     meanings, actions : tuple of str
-        A line for each on who they are and on what to do; empty without a table.
+        For each group, a line that describes its customers and a line that says what to do; empty without a table.
     as_of : datetime64[D] or None
-        Day of the values, so that stale ones can be told.
+        Day of the values; it shows whether they are stale.
 
     Examples
     --------
@@ -84,12 +84,12 @@ class SegmentSummary:
 
     @property
     def value_share(self) -> Floats:
-        """Share of the value in each group [fraction], shape (k,); NaN where the total is not above 0."""
+        """Share of the value in each group [fraction], shape (k,); NaN if the total is not above 0."""
         return self.value / self.total if self.total > 0 else np.full(len(self.names), np.nan)
 
     @property
     def mean_value(self) -> Floats:
-        """Mean value of a customer of each group [money], shape (k,); NaN where it is empty."""
+        """Mean value of a customer of each group [money], shape (k,); NaN for an empty group."""
         mean = np.full(len(self.names), np.nan)
         np.divide(self.value, self.n_customers, out=mean, where=self.n_customers > 0)
         return mean
@@ -114,7 +114,7 @@ class SegmentSummary:
         }
 
     def to_json(self) -> str:
-        """Write the groups as JSON text, to compare them with those of a later date.
+        """Write the groups as JSON text, for a comparison with a later date.
 
         Returns
         -------
@@ -153,9 +153,9 @@ class SegmentValueChanges:
     Parameters
     ----------
     names : tuple of str
-        Groups of either date.
+        Groups of both dates together.
     value_before, value_now : ndarray
-        Value [money], shape (k,); 0 for a group that is not there.
+        Value [money], shape (k,); 0 for a group that the date does not have.
     mean_before, mean_now : ndarray
         Mean value of a customer [money], shape (k,); NaN for a group without customers.
 
@@ -175,12 +175,12 @@ class SegmentValueChanges:
 
     @property
     def fallen(self) -> tuple[str, ...]:
-        """Groups that are worth less than before, beyond what rounding does."""
+        """Groups whose value is less than before, by more than rounding."""
         return self._lower(self.value_now, self.value_before)
 
     @property
     def fallen_mean(self) -> tuple[str, ...]:
-        """Groups of which a mean customer is worth less than before, beyond what rounding does."""
+        """Groups whose mean value of a customer is less than before, by more than rounding."""
         return self._lower(self.mean_now, self.mean_before)
 
     def _lower(self, now: Floats, before: Floats) -> tuple[str, ...]:
@@ -204,15 +204,15 @@ def summarise_segments(
     value : array_like
         Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
     table : SegmentTable or sequence of str, optional
-        Table that the groups are from: its order, its groups without customers too, and what it says of them. Or just
-        the names of all groups in order, such as `LIFECYCLE_STAGES`.
+        Table of the groups: the result has its order, its meanings and actions, and also its groups without customers.
+        Or only the names of all groups in order, such as `LIFECYCLE_STAGES`.
     as_of : date, optional
         Day of the values.
 
     Returns
     -------
     SegmentSummary
-        One row for each group, in the order of the table, else from the most valuable down.
+        One row for each group, in the order of the table; without a table, the most valuable group first.
 
     Raises
     ------
@@ -221,7 +221,7 @@ def summarise_segments(
 
     Notes
     -----
-    Where revenue has yet to be multiplied by a retention probability and a margin of each segment, use
+    To multiply the revenue of each segment by a retention probability and a margin first, use
     :func:`crmvalue.ltv.ltv_segments`.
 
     Examples
@@ -259,7 +259,7 @@ def summarise_segments(
 
 
 def _read_table(table: SegmentTable | Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Names of all groups, with what is said of them."""
+    """Give the names of all groups, their meanings and their actions."""
     if isinstance(table, SegmentTable):
         return table.names, table.meanings, table.actions
     given: object = table
@@ -282,7 +282,7 @@ def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> Segmen
     Returns
     -------
     SegmentValueChanges
-        All groups of either; `fallen` and `fallen_mean` name those that lost.
+        All groups of both; `fallen` and `fallen_mean` name the groups that lost value.
 
     Raises
     ------

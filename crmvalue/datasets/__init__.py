@@ -1,7 +1,7 @@
 """Real data that ship with the package, and simulated order logs of any size.
 
-:func:`load_cdnow` returns the sample on which the field's methods are taught and compared;
-:func:`simulate_transactions` makes logs with known truth, for tests and benchmarks.
+:func:`load_cdnow` returns the sample that is commonly used to teach and compare purchase models.
+:func:`simulate_transactions` makes logs with known parameters, for tests and benchmarks.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Transactions", "load_cdnow", "simulate_transactions"]
 
-_MOST_ORDERS = 10**8  # some gigabytes while they are drawn
-_LOWEST_RATE = 1e-200  # below it a rate is none, and its inverse is still a number
+_MOST_ORDERS = 10**8  # drawing them takes some gigabytes
+_LOWEST_RATE = 1e-200  # smaller rates count as this one, so that the inverse is finite
 _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 
 
@@ -71,13 +71,12 @@ def load_cdnow() -> Transactions:
     -------
     Transactions
         Customers numbered 1 to 2,357, the day of each order and its amount in US dollars. Ordered by customer, then
-        day. 8 orders have an amount of 0, and 223 share their customer and day with another.
+        day. 8 orders have an amount of 0, and 223 orders have the customer and day of another order.
 
     Notes
     -----
-    Every customer made his first purchase in the first twelve weeks of 1997. The sample is a tenth of the cohort
-    described by Fader and Hardie, "Forecasting repeat sales at CDNOW: a case study" (2001), and is published for
-    teaching by Bruce Hardie.
+    All customers made their first purchase in the first twelve weeks of 1997. The sample is a tenth of the cohort of
+    Fader and Hardie, "Forecasting repeat sales at CDNOW: a case study" (2001). Bruce Hardie publishes it for teaching.
 
     Examples
     --------
@@ -110,12 +109,12 @@ def simulate_transactions(
     spend_heterogeneity: float = 3.74,
     spend_scale: float = 15.44,
 ) -> Transactions:
-    """Simulate an order log of customers who buy at random while they are customers, and leave unseen.
+    """Simulate an order log by the assumptions of the Pareto/NBD and gamma-gamma models.
 
-    Each customer is acquired on a random day of the acquisition days, buys then, goes on buying as a Poisson process
-    with his own rate, and leaves after an exponential time with his own rate. Rates differ between customers as gamma
-    distributions (the Pareto/NBD assumptions), mean spends as the gamma-gamma model has it. The defaults resemble the
-    CDNOW cohort.
+    Each customer makes the first purchase on a random day of the acquisition days. Further purchases are a Poisson
+    process with a rate of their own, until they leave after an exponential time with a rate of their own. Both rates
+    differ between customers by gamma distributions; mean spends differ as in the gamma-gamma model. The defaults
+    resemble the CDNOW cohort.
 
     Parameters
     ----------
@@ -128,10 +127,10 @@ def simulate_transactions(
     n_days : int, optional
         Days observed, >= 1.
     n_acquisition_days : int, optional
-        Days from `start` on which customers are acquired, 1 to `n_days`.
+        Number of days, from `start` on, in which first purchases happen, 1 to `n_days`.
     purchase_shape, purchase_scale : float, optional
-        Shape and rate of the gamma distribution of purchase rates; their quotient is the mean number of purchases a
-        day [scale in days], each > 0.
+        Shape and rate of the gamma distribution of purchase rates [scale in days], each > 0; their quotient is the mean
+        number of purchases a day.
     dropout_shape, dropout_scale : float, optional
         The same for the rates of leaving.
     spend_shape, spend_heterogeneity, spend_scale : float, optional
@@ -149,9 +148,9 @@ def simulate_transactions(
 
     Notes
     -----
-    Given the length of the time as a customer, the number of purchases is Poisson and their times are uniform, so that
-    the whole log is drawn with a few array operations. Pareto/NBD: Schmittlein, Morrison and Colombo (1987);
-    gamma-gamma: Fader and Hardie (2013).
+    Given the time until a customer leaves, the number of purchases is Poisson and their times are uniform. So a few
+    array operations draw the whole log. Sources: Schmittlein, Morrison and Colombo (1987) for the Pareto/NBD model,
+    Fader and Hardie (2013) for the gamma-gamma model.
 
     Examples
     --------

@@ -17,7 +17,7 @@ from crmvalue.experiments import (
     sample_ratio_mismatch,
     sequential_test,
 )
-from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, conversion, fit_lead_score, stage_probabilities
+from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, fit_lead_score, funnel_conversion, stage_probabilities
 
 PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
 
@@ -119,16 +119,16 @@ class TestStages:
         assert (turned.groups, turned.counts.tolist()) == (("mail", "ads"), [[9, 1], [10, 4]])
         crossed = funnel_conversion({"lead": series(x=4, y=9), "deal": series(y=1, x=3)})
         assert (crossed.groups, crossed.counts.tolist()) == (("x", "y"), [[4, 3], [9, 1]])
-        assert refused(conversion, {"lead": series(x=4, y=9), "deal": series(y=1, z=3)}) == "counts"
-        assert refused(conversion, {"lead": [4, 2], "deal": [1]}, by=["x", "y"]) == "counts"
+        assert refused(funnel_conversion, {"lead": series(x=4, y=9), "deal": series(y=1, z=3)}) == "counts"
+        assert refused(funnel_conversion, {"lead": [4, 2], "deal": [1]}, by=["x", "y"]) == "counts"
         by = funnel_conversion(frame, funnel=["lead", "deal"])
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
         with_names = funnel_conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), by=["ads", "mail"])
         assert with_names == by
 
     def test_unknown_stages(self):
-        assert refused(conversion, {"lead": 10, "deal": 4}, funnel=["lead", "offer"]) == "counts"
-        assert refused(conversion, {"lead": 10}) == "counts"
+        assert refused(funnel_conversion, {"lead": 10, "deal": 4}, funnel=["lead", "offer"]) == "counts"
+        assert refused(funnel_conversion, {"lead": 10}) == "counts"
 
     def test_a_funnel_gives_the_stages(self):
         from crmvalue.funnels import Funnel

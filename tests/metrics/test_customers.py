@@ -151,7 +151,7 @@ class TestCustomerMovements:
         result = movements(log)
         assert (result.n_start, result.n_end, result.n_new, result.n_returned) == (1, 11, 0, 10)
         assert result.retention_rate == 1
-        with pytest.raises(InputError, match="is who came back in `n_new`"):
+        with pytest.raises(InputError, match="does `n_new` count customers who came back"):
             retention_rate(result.n_start, result.n_end, result.n_new)
 
     @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ class TestSummariseModels:
         assert margin.value == pytest.approx(0.25 * revenue.value, rel=1e-12)
         assert revenue.value_for_life is None
         assert "in revenue" in format_models(revenue)
-        assert "margin (0.25 of revenue)" in format_models(margin)
+        assert "margin at 0.25" in format_models(margin)
 
     def test_survives_json(self, found, columns):
         for summary in (found, summarise_models(*columns[:2]), summarise_models([1], ["2024-01-01"])):
@@ -217,7 +217,7 @@ class TestFormatModels:
             found.model, f"{chosen.aic:,.1f}", f"{100 * chosen.purchases.bias:+,.1f} %",
             f"{naive.purchases.mean_absolute_error:,.2f}", f"{100 * chosen.spend.bias:+,.1f} %",
             f"{found.expected_purchases:,.0f}", f"{found.share_alive:.2f}", f"{found.value:,.2f}",
-            f"{found.value_for_life:,.2f}", "margin (0.3 of revenue)",
+            f"{found.value_for_life:,.2f}", "margin at 0.3",
         ):  # fmt: skip
             assert fact in text
         assert max(map(len, text.splitlines())) <= 120
