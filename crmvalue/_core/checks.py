@@ -6,11 +6,10 @@ the argument, the rule, the first offending value and its index.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from datetime import date
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +17,7 @@ import numpy.typing as npt
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from crmvalue.typing import ArrayLike, Dates, Floats
 
@@ -41,14 +40,12 @@ __all__ = [
     "as_times",
     "as_whole_number",
     "is_missing_object",
-    "read_json",
     "require",
     "require_choice",
     "require_same_length",
     "to_array",
 ]
 
-_T = TypeVar("_T")
 
 _LARGEST = 1e100
 _LARGEST_AMOUNT = 1e15
@@ -129,22 +126,6 @@ def as_flag(name: str, value: object) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise InputError(name, "True or False", value)
     return bool(value)
-
-
-def read_json(text: str | bytes, build: Callable[[Any], _T]) -> _T:
-    """Build a value from the JSON text that its `to_json` wrote; whatever goes wrong is wrong with `text`."""
-    try:
-        return build(json.loads(text, object_pairs_hook=_each_key_once))
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
-
-
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object of its pairs; Python's reader would take the last of two values without a word."""
-    fields = dict(pairs)
-    if len(fields) != len(pairs):
-        raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
-    return fields
 
 
 def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:

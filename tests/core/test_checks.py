@@ -27,7 +27,6 @@ from crmvalue._core.checks import (
     as_text,
     as_times,
     as_whole_number,
-    read_json,
     require,
     require_choice,
     require_same_length,
@@ -306,20 +305,6 @@ class TestAsText:
         assert as_text("name", "a") == "a"
         with pytest.raises(InputError, match="`name` must be text; got 5"):
             as_text("name", 5)
-
-
-class TestReadJson:
-    """What goes wrong with a text is wrong with `text`."""
-
-    def test_builds(self):
-        assert read_json("[1, 2]", tuple) == (1, 2)
-
-    @pytest.mark.parametrize("text", ["x", "", "{", "5", "[1, [2]]", "{}", None, 5, b"\xff", "[" * 100_000])
-    def test_rejects(self, text):
-        with pytest.raises(InputError) as caught:
-            read_json(text, lambda rows: [row["a"] for row in rows] or rows.a)
-        assert (caught.value.name, caught.value.value) == ("text", text)
-        assert caught.value.hint
 
 
 class TestAsFloat:

@@ -164,4 +164,4 @@ class TestLeads:
         found = score.score(["a", "b"], attributes=frame({"size": [5, 50]}), events=log, as_of="2024-05-31")
         assert found.total.tolist() == [0, 20]
         assert found.unmet == ("visit",)
-        assert found.conclusion == "2 leads: 1 cold, 1 warm. Nobody has points for: visit."
+        assert found.conclusion == "2 leads: 1 cold, 1 warm. No lead has points for: visit."
