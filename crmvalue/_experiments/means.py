@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require
-from crmvalue._core.comparisons import p_text
+from crmvalue._core.comparisons import p_text, welch_quantile
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import checked_field, number_column, stay_frozen
@@ -219,18 +219,9 @@ class MeanComparison:
         return np.hypot(*against_control(self.standard_error, self.control))
 
     def _quantile(self) -> Floats:
-        from scipy import special
-
         (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
         level = interval_level(self.level, len(self.names) - 1, self.correction)
-        return np.asarray(-special.stdtrit(_welch_degrees(s1, n1, s0, n0), (1 - level) / 2))
-
-
-def _welch_degrees(s1: Floats, n1: Floats, s0: Floats, n0: Floats) -> Floats:
-    """Welch's degrees of freedom of the difference of two means with these standard errors and counts."""
-    share1, share0 = s1**2 / (s1**2 + s0**2), s0**2 / (s1**2 + s0**2)
-    degrees: Floats = 1 / (share1**2 / (n1 - 1) + share0**2 / (n0 - 1))
-    return degrees
+        return np.asarray(welch_quantile(s1**2, n1, s0**2, n0, level))
 
 
 @stay_frozen
