@@ -13,7 +13,7 @@ distribution, so nothing cancels and neither a = 1 nor a large x is special.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -45,6 +45,8 @@ class BetaGeometric(ContinuousProcess):
     a: Floats | float
     b: Floats | float
     early: int
+
+    closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""

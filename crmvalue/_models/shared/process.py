@@ -8,7 +8,7 @@ times what is expected of a customer who is alive, each computed once for each d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import attrs
 import numpy as np
@@ -44,6 +44,9 @@ class Process(ABC):
     """
 
     __slots__ = ()
+
+    closed_form: ClassVar[bool] = False
+    """Whether `alive_and_lost` takes less time than the search for equal rows."""
 
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
