@@ -71,6 +71,13 @@ class BetaGeometric(ContinuousProcess):
         odds = self._log_odds_lost(x, t_x, age)
         return expit(-odds), expit(odds)
 
+    def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Probability to be alive."""
+        from scipy.special import expit
+
+        found: Floats = expit(-self._log_odds_lost(x, t_x, age))
+        return found
+
     def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
         """Chance to survive (1 + p w)^-R, over p."""
         return np.minimum(self._average(_survival, x, age, ahead), 1.0)

@@ -320,7 +320,7 @@ class _Expected(NamedTuple):
 def _expect(rows: PurchaseHistory, model: ContinuousModel, terms: Terms) -> _Expected:
     """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age."""
     process = process_of(model, rows)
-    alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+    alive = process.alive(rows.frequency, rows.recency, rows.age)
     here, (x, age), place = process.distinct(rows.frequency, rows.age)
     ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
     discounted = alive * here.discounted(x, age, ahead, math.log1p(terms.discount_rate))[place]
