@@ -26,8 +26,8 @@ import pandas as pd
 from lifetimes import BetaGeoFitter
 
 import crmvalue
-from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue.datasets import load_cdnow
+from crmvalue.models import BgNbd, fit_bg_nbd
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
 TRUE = BgNbd(0.243, 4.414, 0.793, 2.426, "week")

@@ -17,7 +17,7 @@ from time import perf_counter
 
 import numpy as np
 
-from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue.models import GammaGamma, fit_gamma_gamma
 from crmvalue.purchases import PurchaseHistory
 
 N_CUSTOMERS = 1_000_000

@@ -20,8 +20,8 @@ import numpy as np
 from lifetimes import ParetoNBDFitter
 
 import crmvalue
-from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue.datasets import load_cdnow
+from crmvalue.models import ParetoNbd, fit_pareto_nbd
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
 TARGET = 100.0

@@ -12,7 +12,7 @@ purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :
 contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
-what the data leave open about the parameters               :func:`draw_posterior`, :class:`Posterior`
+uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
 choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
                                                             :func:`spend_independence`

@@ -80,7 +80,7 @@ def fit_beta_discrete_weibull(
     Raises
     ------
     InputError
-        If `survivors` is no cohort, or nobody has yet reached a renewal.
+        If `survivors` is no cohort, or no customer has reached a renewal yet.
 
     Examples
     --------

@@ -137,7 +137,7 @@ class ContractModel(Model, ABC):
         Raises
         ------
         InputError
-            If `t` is no whole number >= 1, or `tenure` none >= 0.
+            If `t` is no whole number >= 1, or `tenure` is no whole number >= 0.
 
         Examples
         --------

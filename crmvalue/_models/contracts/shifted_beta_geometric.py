@@ -83,7 +83,7 @@ def fit_shifted_beta_geometric(
     Raises
     ------
     InputError
-        If `survivors` is no cohort, or nobody has yet reached a renewal.
+        If `survivors` is no cohort, or no customer has reached a renewal yet.
 
     Examples
     --------

@@ -13,7 +13,7 @@ distribution, so nothing cancels and neither a = 1 nor a large x is special.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -46,6 +46,8 @@ class BetaGeometric(ContinuousProcess):
     b: Floats | float
     early: int
 
+    closed_form: ClassVar[bool] = True
+
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
         tosses = x + self.early
@@ -68,6 +70,13 @@ class BetaGeometric(ContinuousProcess):
 
         odds = self._log_odds_lost(x, t_x, age)
         return expit(-odds), expit(odds)
+
+    def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Probability to be alive."""
+        from scipy.special import expit
+
+        found: Floats = expit(-self._log_odds_lost(x, t_x, age))
+        return found
 
     def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
         """Chance to survive (1 + p w)^-R, over p."""

@@ -34,7 +34,7 @@ __all__ = [
 
 
 def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:
-    """Return the history, having checked that it is one, is not empty and is measured in the model's unit."""
+    """Check that it is a history, not empty, and measured in the unit of the model."""
     if not isinstance(history, PurchaseHistory):
         raise InputError(
             "history",
@@ -63,7 +63,7 @@ def as_n(value: ArrayLike) -> Floats:
 
 
 def as_rng(rng: object) -> np.random.Generator:
-    """Return the generator, or say how to get one."""
+    """Check that it is a random generator."""
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng, hint="numpy.random.default_rng(seed)")
     return rng

@@ -8,7 +8,7 @@ times what is expected of a customer who is alive, each computed once for each d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import attrs
 import numpy as np
@@ -45,6 +45,9 @@ class Process(ABC):
 
     __slots__ = ()
 
+    closed_form: ClassVar[bool] = False
+    """Whether `alive` takes less time than the search for equal rows."""
+
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -69,9 +72,13 @@ class Process(ABC):
     def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases of customers who are alive, up to a time ahead."""
 
+    def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Probability of each row to be alive at the end of observation."""
+        return self.alive_and_lost(x, t_x, age)[0]
+
     def prob_alive(self, past: Past, ahead: Floats) -> Floats:
         """Probability to be alive a time after the end of observation."""
-        alive, _ = self.alive_and_lost(*past)
+        alive = self.alive(*past)
         if not ahead.any():
             return alive
         here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
@@ -79,13 +86,13 @@ class Process(ABC):
 
     def expected_purchases(self, past: Past, ahead: Floats) -> Floats:
         """Purchases expected up to a time after the end of observation."""
-        alive, _ = self.alive_and_lost(*past)
+        alive = self.alive(*past)
         here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
         return alive * here.purchases(x, age, until)[place]
 
     def expected_discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Discounted purchases expected up to a time after the end of observation."""
-        alive, _ = self.alive_and_lost(*past)
+        alive = self.alive(*past)
         here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
         return alive * here.discounted(x, age, until, force)[place]
 

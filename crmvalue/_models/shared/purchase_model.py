@@ -127,7 +127,11 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
         (array([0.727]), array([0.532]))
         """
-        here = self._distinct(history, at=self._as_ahead("at", at))
+        past, later = self._past(history), self._as_ahead("at", at)
+        process = self._process(history)
+        if process.closed_form:
+            return process.prob_alive(past, per_customer("at", later, len(past.x)))
+        here = self._distinct(history, at=later)
         each: Floats = here.process.prob_alive(here.past, *here.asked)[here.place]
         return each
 

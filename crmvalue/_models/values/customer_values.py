@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, TimeUnit
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
 __all__ = ["CustomerValues", "customer_values"]
 
@@ -272,20 +272,23 @@ def customer_values(
     as_whole_number("n_draws", n_draws, low=1)
     spend = spending.expected_spend(history)
     customers = alike(history)
-    expected = _expect(customers.rows, purchases, terms)
-    alive, bought, discounted, time = np.stack(expected)[:, customers.place]
+    of_rows = _expect(customers.rows, purchases, terms)
+    expected = of_rows.spread(customers.place)
+    value = terms.margin * spend * expected.discounted
+    if expected.time is not None:
+        value -= terms.service_cost * expected.time
     intervals = None
     if level is not None:
         intervals = value_intervals(
-            history, customers, expected.alive, purchase_model, spend_model, terms,
+            history, customers, of_rows.alive, purchase_model, spend_model, terms,
             level=level, n_draws=n_draws, rng=rng,
         )  # fmt: skip
     return CustomerValues(
         customer=history.customer,
-        prob_alive=alive,
-        expected_purchases=None if terms.horizon is None else bought,
+        prob_alive=expected.alive,
+        expected_purchases=expected.purchases,
         expected_spend=spend,
-        clv=terms.margin * spend * discounted - terms.service_cost * time,
+        clv=value,
         **terms._asdict(),
         time_unit=purchases.time_unit,
         as_of=history.as_of,
@@ -294,25 +297,38 @@ def customer_values(
 
 
 class _Expected(NamedTuple):
-    """What is expected of each row: to be alive, purchases, the same discounted, and the discounted time alive."""
+    """What is expected of each row: to be alive, purchases, the same discounted, and the discounted time alive.
+
+    For life there is no number of purchases; without a cost of serving the time is not needed.
+    """
 
     alive: Floats
-    purchases: Floats
+    purchases: Floats | None
     discounted: Floats
-    time: Floats
+    time: Floats | None
+
+    def spread(self, place: Integers) -> _Expected:
+        """Give each customer what is expected of their row."""
+        return _Expected(
+            alive=self.alive[place],
+            purchases=None if self.purchases is None else self.purchases[place],
+            discounted=self.discounted[place],
+            time=None if self.time is None else self.time[place],
+        )
 
 
 def _expect(rows: PurchaseHistory, model: ContinuousModel, terms: Terms) -> _Expected:
     """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age."""
     process = process_of(model, rows)
-    alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+    alive = process.alive(rows.frequency, rows.recency, rows.age)
     here, (x, age), place = process.distinct(rows.frequency, rows.age)
     ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
-    purchases = np.zeros(len(x)) if terms.horizon is None else here.purchases(x, age, ahead)
-    discounted = here.discounted(x, age, ahead, math.log1p(terms.discount_rate))
-    time = np.zeros(len(x))
+    discounted = alive * here.discounted(x, age, ahead, math.log1p(terms.discount_rate))[place]
+    purchases = time = None
+    if terms.horizon is not None:
+        purchases = alive * here.purchases(x, age, ahead)[place]
     if terms.service_cost > 0.0:
         moments, weights = time_rule(rows.age, terms.discount_rate, terms.horizon)
-        for moment, weight in zip(moments.tolist(), weights.tolist(), strict=True):
-            time += weight * here.survival(x, age, np.broadcast_to(moment, x.shape))
-    return _Expected(alive, alive * purchases[place], alive * discounted[place], alive * time[place])
+        survival = (here.survival(x, age, np.broadcast_to(moment, x.shape)) for moment in moments)
+        time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]
+    return _Expected(alive, purchases, discounted, time)

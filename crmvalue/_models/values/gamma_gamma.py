@@ -21,12 +21,13 @@ from crmvalue._models.shared.discrete import (
     log_beta_density,
     log_gamma_draws,
 )
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model, register
+from crmvalue._models.shared.fit import Fit, Parameters, fit_model, register
 from crmvalue._models.shared.model import Model
+from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -37,7 +38,6 @@ __all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
-_FEW_CELLS = 1 << 22
 _START = np.log([3.0, 3.0, 1.0])
 _MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1.0], [0.3, 3.0, 10.0]))
 
@@ -285,7 +285,7 @@ def _fit(
     """Search with money counted in a unit, in which the log-likelihood is left."""
     return fit_model(
         GammaGamma,
-        _objective(x, m / unit),
+        objective(x, m / unit),
         Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool)),
         starts,
         more_starts=more_starts,
@@ -310,58 +310,3 @@ def _spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.boo
         raise InputError("history", "one with `mean_repeat_spend`", None, hint="summarise a log with amounts")
     bought = history.frequency > 0
     return history.frequency, np.where(bought, spend, 1.0), bought
-
-
-def _objective(x: Floats, m: Floats) -> Callable[[Floats], Evaluation]:
-    """Log-likelihood with derivatives in the logarithms of (p, q, gamma); x repeat purchases of mean m each.
-
-    Special functions are needed once per distinct x; each customer costs one logarithm and one division.
-    """
-    from scipy.special import digamma, polygamma
-
-    total = x * m
-    if x.max() < _FEW_CELLS:  # counting is faster than sorting
-        counts = np.bincount(x.astype(np.int64))
-        distinct = np.nonzero(counts)[0].astype(np.float64)
-        weight = counts[counts > 0].astype(np.float64)
-    else:
-        distinct, counts = np.unique(x, return_counts=True)
-        weight = counts.astype(np.float64)
-    n = len(x)
-    sum_x = float(x.sum())
-    sum_x_log_total = float((x * np.log(total)).sum())
-    sum_log_m = float(np.log(m).sum())
-
-    def evaluate(theta: Floats) -> Evaluation:
-        p, q, scale = np.exp(theta)
-        below = 1.0 / (total + scale)
-        log_above = np.log1p(total / scale)  # log(gamma + total) - log(gamma)
-        s_log, s_x_log = float(log_above.sum()), float((x * log_above).sum())
-        s_1, s_x = float(below.sum()), float((x * below).sum())
-        s_11, s_xx = float((below * below).sum()), float((x * below * below).sum())
-        a = p * distinct
-        beta = log_beta_density(a, np.full(len(a), q), a / q)  # at its peak, where the powers are known
-        peak = a * np.log1p(q / a) + q * np.log1p(a / q)
-        log_scale = float(theta[2])
-        value = (
-            float((weight * (beta + peak)).sum())
-            + p * (sum_x_log_total - sum_x * log_scale - s_x_log)
-            - q * s_log
-            - sum_log_m
-        )
-        psi, psi_a, psi_q = digamma(a + q), digamma(a), float(digamma(q))
-        tri, tri_a, tri_q = polygamma(1, a + q), polygamma(1, a), float(polygamma(1, q))
-        d_p = float((weight * distinct * (psi - psi_a)).sum()) + sum_x_log_total - sum_x * log_scale - s_x_log
-        d_q = float((weight * (psi - psi_q)).sum()) - s_log
-        d_g = q * n / scale - p * s_x - q * s_1
-        d_pp = float((weight * distinct**2 * (tri - tri_a)).sum())
-        d_pq = float((weight * distinct * tri).sum())
-        d_qq = float((weight * (tri - tri_q)).sum())
-        d_pg, d_qg = -s_x, n / scale - s_1
-        d_gg = -q * n / scale**2 + p * s_xx + q * s_11
-        natural = np.array([p, q, scale])
-        gradient = np.array([d_p, d_q, d_g]) * natural
-        hessian = np.array([[d_pp, d_pq, d_pg], [d_pq, d_qq, d_qg], [d_pg, d_qg, d_gg]]) * np.outer(natural, natural)
-        return Evaluation(value, gradient, hessian + np.diag(gradient))
-
-    return evaluate

@@ -271,7 +271,7 @@ def _expected_values(
     for i, draw_of_all in enumerate(purchase.draws.tolist()):
         process = process_of(with_estimates(fit.model, purchase.names, draw_of_all), rows)
         here = process.of_rows(first)
-        alive, _ = process.alive_and_lost(rows.frequency, rows.recency, rows.age)
+        alive = process.alive(rows.frequency, rows.recency, rows.age)
         bought = here.purchases(x, age, ahead) if force == 0.0 else here.discounted(x, age, ahead, force)
         p, q, gamma = (float(spend[name][i]) for name in ("p", "q", "gamma"))
         earning = terms.margin * alive * bought[place]

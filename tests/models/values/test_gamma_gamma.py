@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._models.values.gamma_gamma import GammaGamma, _objective, fit_gamma_gamma
+from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, split_purchases
@@ -139,7 +140,7 @@ class TestFit:
     @pytest.mark.parametrize("theta", [[1.8, 1.3, -0.6], [-2.0, -1.0, 1.0], [4.0, 2.0, 3.0]])
     def test_derivatives(self, theta):
         x, m = np.array([1.0, 2, 7, 30]), np.array([0.5, 2.0, 1.1, 0.9])
-        at = _objective(x, m)(np.array(theta))
+        at = objective(x, m)(np.array(theta))
 
         def exact(*y):
             p, q, g = (mpmath.exp(value) for value in y)
