@@ -31,7 +31,11 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
 
 
 def welch_quantile(
-    variance: Floats | float, n: Integers | int, other_variance: Floats | float, other_n: Integers | int, level: float
+    variance: Floats | float,
+    n: Floats | Integers | int,
+    other_variance: Floats | float,
+    other_n: Floats | Integers | int,
+    level: float,
 ) -> FloatOrArray:
     """Half-width of Welch's interval for a difference of two means, in units of its standard error.
 
