@@ -57,14 +57,20 @@ class InputError(ValueError):
         place = "" if index is None else f" at index {index}"
         more = f" ({count - 1} more)" if count > 1 else ""
         advice = f". Hint: {hint}" if hint else ""
-        shown = repr(value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"`{name}` must be {rule}; got {shown}{place}{more}{advice}")
+        super().__init__(f"`{name}` must be {rule}; got {_shown(value)}{place}{more}{advice}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         rebuild = partial(InputError, index=self.index, count=self.count, hint=self.hint)
         return rebuild, (self.name, self.rule, self.value), vars(self)
+
+
+def _shown(value: object) -> str:
+    """Show a value in at most 80 characters; one that cannot be shown is named by its type."""
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
+        return f"a {type(value).__name__} that cannot be shown"
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 class ConvergenceError(RuntimeError):
