@@ -61,16 +61,22 @@ class InputError(ValueError):
         self.index = index
         self.count = count
         self.hint = hint
-        shown = repr(value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
         place = "" if index is None else f" at index {index}"
         more = f" ({count - 1} more)" if count > 1 else ""
-        super().__init__(broken_rule(f"`{name}`", rule, got=f"{shown}{place}{more}", hint=hint))
+        super().__init__(broken_rule(f"`{name}`", rule, got=f"{_shown(value)}{place}{more}", hint=hint))
 
     def __reduce__(self) -> tuple[Any, ...]:
         rebuild = partial(type(self), index=self.index, count=self.count, hint=self.hint)
         return rebuild, (self.name, self.rule, self.value), vars(self)
+
+
+def _shown(value: object) -> str:
+    """Show a value in at most 80 characters; one that cannot be shown is named by its type."""
+    try:
+        shown = repr(value)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
+        return f"a {type(value).__name__} that cannot be shown"
+    return shown if len(shown) <= 80 else shown[:77] + "..."
 
 
 class ConvergenceError(RuntimeError):

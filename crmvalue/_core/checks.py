@@ -42,6 +42,7 @@ __all__ = [
     "is_missing_object",
     "require",
     "require_choice",
+    "require_same_index",
     "require_same_length",
     "to_array",
 ]
@@ -52,6 +53,19 @@ _LARGEST_AMOUNT = 1e15
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
+_MOST_WHOLE = 2**53
+_NO_NUMBERS = (
+    str,
+    bytes,
+    bool,
+    np.bool_,
+    complex,
+    np.ndarray,
+    list,
+    tuple,
+    np.datetime64,
+    np.timedelta64,
+)  # fmt: skip - what `float` would take, or numpy turn into a number
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 
@@ -62,6 +76,7 @@ def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
     An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that a product or quotient of a few numbers
     cannot overflow. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
     """
+    require_same_index(**inputs)
     arrays = {name: _finite(name, value) for name, value in inputs.items()}
     _require_broadcast(arrays)
     return tuple(arrays.values())
@@ -70,9 +85,10 @@ def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
 def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
     """Cast each input to float64 and check that all are whole numbers >= 0 whose shapes broadcast together."""
     arrays = as_floats(**inputs)
-    for name, array in zip(inputs, arrays, strict=True):
+    for (name, given), array in zip(inputs.items(), arrays, strict=True):
         require((array >= 0) & (array == np.floor(array)), name, array, "a whole number >= 0")
-        require(array <= 2**53, name, array, "a whole number up to 2**53", hint="beyond it float64 cannot count")
+        exact = np.asarray(given) if array.max(initial=0) >= _MOST_WHOLE else array  # 2**53 + 1 has become 2**53
+        require(exact <= _MOST_WHOLE, name, exact, "a whole number up to 2**53", hint="beyond it float64 cannot count")
     return arrays
 
 
@@ -108,7 +124,8 @@ def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
 def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None = None) -> int:
     """Cast one whole number from `low` to `high`, by default to 2**53."""
     number = as_float(name, value)
-    if number != math.floor(number) or not low <= number <= (2**53 if high is None else high):
+    top = _MOST_WHOLE if high is None else high
+    if number != math.floor(number) or not low <= number <= top or (number == _MOST_WHOLE and value > number):
         rule = f"from {low} to {high}" if high is not None else f">= {low}" if number <= 2**53 else "up to 2**53"
         raise InputError(name, f"a whole number {rule}", value)
     return int(number)
@@ -245,6 +262,21 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> None:
         raise InputError(name, f"one of {words}", value)
 
 
+def require_same_index(**inputs: object) -> None:
+    """Check that columns with an index have the same one; columns are matched by position, never by name in silence."""
+    indexed = [(name, value.index) for name, value in inputs.items() if _has_index(value)]  # type: ignore[attr-defined]  # just checked
+    for name, index in indexed[1:]:
+        if not indexed[0][1].equals(index):
+            rule = f"with the same index as `{indexed[0][0]}`"
+            hint = "bring them into one order by their labels, or give plain arrays"
+            raise InputError(name, rule, list(index[:3]), hint=hint)
+
+
+def _has_index(value: object) -> bool:
+    """Whether it is a column of pandas, the only dataframes whose columns carry labels."""
+    return callable(getattr(getattr(value, "index", None), "equals", None)) and hasattr(value, "to_numpy")
+
+
 def require_same_length(**columns: npt.NDArray[Any]) -> int:
     """Check that columns of raw data are equally long and not empty; return their length."""
     (first_name, first), *others = columns.items()
@@ -307,7 +339,7 @@ def _object_to_float(
 ) -> float:
     if item is None or type(item).__name__ == "NAType":
         return math.nan
-    if isinstance(item, str | bytes | bool | np.bool_ | complex | np.ndarray | list | tuple):
+    if isinstance(item, _NO_NUMBERS):
         raise InputError(name, "numeric", item, index=index)
     try:
         return float(item)

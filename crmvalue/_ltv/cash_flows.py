@@ -165,10 +165,10 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Raises
     ------
     InputError
-        If an input is NaN or infinite, if all flows have one sign, or if no rate or several rates make the value zero.
-        The field `value` of the error holds these rates; none is preferred.
+        If an input is NaN or infinite, if all flows have one sign, if no rate makes the value zero, or if several do.
+        Then all of them are the field `value` of the error, and none is preferred.
     ConvergenceError
-        If the rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
+        If every rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
 
     Notes
     -----
@@ -179,7 +179,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Flows that change their sign once have exactly one such rate. For other flows all rates are found: between two rates
     the value has a turning point, so the turning points bracket the rates. The turning points are the zeros of a sum
     with one change of sign less, which are found in the same way. A value within its rounding error of zero counts as
-    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them.
+    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate that is too close to -1 or
+    too large for float64 is left out if there is another; a refund within days of an order makes such a rate.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
@@ -218,7 +219,7 @@ def irr_dated(
     InputError
         As :func:`irr`; also if the dates are missing or not one for each flow.
     ConvergenceError
-        If the rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
+        If every rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
 
     Notes
     -----
@@ -370,14 +371,14 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
         hint = "only flows with both a cost and a gain can have a value of zero"
         raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
     roots = _zeros(signs, logs, times)
-    for log_rate in roots:
-        if not _LOWEST_LOG_RATE < log_rate < _HIGHEST_LOG_RATE:
-            raise ConvergenceError("the rate of return is too close to -1 or too large for float64", log_rate)
-    rates = [math.expm1(log_rate) for log_rate in roots]
-    if len(rates) != 1:
+    inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
+    if roots and not inside:
+        raise ConvergenceError("the rate of return is too close to -1 or too large for float64", roots[0])
+    if len(inside) != 1:
+        rates = [math.expm1(root) if root in inside else math.copysign(math.inf, root) for root in roots]
         rule = "flows whose value is zero at exactly one rate"
         raise InputError("cash_flows", rule, rates, count=1, hint="compare npv at a rate of your own")
-    return np.float64(rates[0])
+    return np.float64(math.expm1(inside[0]))  # beside rates beyond float64, which mean nothing to a business
 
 
 def _zeros(signs: Floats, logs: Floats, times: Floats) -> list[float]:

@@ -63,6 +63,9 @@ _ZONED = r"^(\d{4}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::\d\d)?(?:\.\d+)? ?(?:Z|z|UTC|
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
+_MOST_COLUMNS = 10_000
+_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
+_ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
 _HEAD = 1 << 20  # longest header, in characters
 
@@ -216,20 +219,22 @@ def _open(database: _Database, place: Path) -> list[_Column]:
     with place.open("rb") as file:
         start = file.read(4)
     if start == b"PAR1":
-        database.execute(f"create view file as select * from read_parquet({name})")  # noqa: S608 - the path is quoted
+        database.execute(f"create view file as select * from read_parquet({name}, {_ALONE})")  # noqa: S608 - the path is quoted
         described = database.execute("describe file").fetchall()
         return [_Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described]
     if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise FileError("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
     packed = start[:2] == b"\x1f\x8b"
     delimiter, header = _header(place, packed=packed)
+    if packed:
+        _require_short_lines(place)
     columns = [_Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header)]
     types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in columns)
     compression = "gzip" if packed else "none"
     database.execute(
         f"create view file as select * from read_csv({name}, auto_detect = false, header = true, "  # noqa: S608 - quoted
         f"delim = {_literal(delimiter)}, quote = '\"', escape = '\"', compression = '{compression}', "
-        f"columns = {{{types}}})"
+        f"columns = {{{types}}}, {_ALONE})"
     )
     return columns
 
@@ -249,9 +254,24 @@ def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
         raise FileError("FILE", f"{place.name!r} is empty")
     if not header:
         raise FileError("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
+    if len(header) > _MOST_COLUMNS:
+        sentence = f"{place.name!r} has more than {_MOST_COLUMNS:,} columns in its first line"
+        raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
     if re.search("[\ufffd\0]", "".join(header)):
         raise FileError("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
     return delimiter, header
+
+
+def _require_short_lines(place: Path) -> None:
+    """Refuse a packed file with a line that the reader would lose."""
+    length = 0
+    with gzip.open(place, "rb") as file:
+        while block := file.read(1 << 20):
+            first, *others = block.split(b"\n") if b"\n" in block else [block]
+            length += len(first)
+            if length > _LONGEST_LINE:
+                raise FileError("FILE", f"{place.name!r} has a line of more than {_LONGEST_LINE:,} bytes")
+            length = len(others[-1]) if others else length
 
 
 def _reason(message: str) -> str:

@@ -207,6 +207,22 @@ class TestAsFloats:
         assert ((size == 0) | ((size >= 1e-100) & (size <= 1e100))).all()
 
 
+class TestRequireSameIndex:
+    """Columns with an index have the same one: nothing is matched by position in silence."""
+
+    def test_other_labels_are_refused(self):
+        left, right = pd.Series([1, 2], ["a", "b"]), pd.Series([10, 20], ["b", "a"])
+        with pytest.raises(InputError, match="`y` must be with the same index as `x`"):
+            as_floats(x=left, y=right)
+        with pytest.raises(InputError, match="with the same index"):
+            as_floats(x=pd.Series([1, 2, 3])[[True, False, True]], y=pd.Series([1, 2]))
+
+    def test_the_same_labels_plain_arrays_and_scalars_pass(self):
+        left = pd.Series([1, 2], ["a", "b"])
+        found = as_floats(x=left, y=2 * left, z=[5, 6], w=7)
+        assert [array.tolist() for array in found] == [[1, 2], [2, 4], [5, 6], 7]
+
+
 class TestAsCounts:
     """Whole numbers >= 0 whose shapes broadcast together."""
 
@@ -232,6 +248,34 @@ class TestAsCounts:
         with pytest.raises(InputError) as caught:
             as_counts(a=[1, 2], b=[1, 2, 3])
         assert caught.value.name == "b"
+
+    @pytest.mark.parametrize("wrong", [2**53 + 1, [1, 2**53 + 1], np.array([2**53 + 1]), 10**400])
+    def test_a_whole_number_that_float64_would_round_is_refused(self, wrong):
+        with pytest.raises(InputError, match=r"2\*\*53|magnitude"):
+            as_counts(n=wrong)
+        if not isinstance(wrong, list | np.ndarray):
+            with pytest.raises(InputError):
+                as_whole_number("n", wrong, low=0)
+        assert as_counts(n=2**53)[0] == 2**53
+        assert as_whole_number("n", 2**53, low=0) == 2**53
+
+
+class TestNoDates:
+    """Dates and durations are no numbers, wherever they stand."""
+
+    @pytest.mark.parametrize(
+        "date",
+        [
+            np.datetime64("2024-01-01"),
+            np.datetime64("2024-01-01T00:00:00.000000000"),
+            np.timedelta64(3, "ns"),
+            np.timedelta64(3),
+        ],
+    )
+    def test_in_a_list_or_alone(self, date):
+        for value in (date, [date, 5.0], [5.0, date], np.array([5.0, date], dtype=object), [[date], [1]]):
+            with pytest.raises(InputError, match=r"numeric|number"):
+                as_floats(x=value)
 
 
 class TestAsColumn:

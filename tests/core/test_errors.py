@@ -44,6 +44,18 @@ class TestInputError:
         error = InputError("x", "finite", 1.5)
         assert (error.index, error.count, error.hint) == (None, 1, None)
 
+    def test_a_value_that_cannot_be_shown_is_named_by_its_type(self):
+        class Sealed:
+            def __repr__(self):
+                raise RuntimeError("no")
+
+        nested = []
+        for _ in range(5000):
+            nested = [nested]
+        assert str(InputError("x", "a number", Sealed())).endswith("got a Sealed that cannot be shown")
+        assert str(InputError("x", "a number", nested)).endswith("got a list that cannot be shown")
+        assert str(InputError("x", "a number", 10**5000)).endswith("got a int that cannot be shown")
+
     def test_is_caught_as_value_error(self):
         with pytest.raises(ValueError, match="must be finite"):
             raise InputError("x", "finite", 1.5)

@@ -282,6 +282,16 @@ class TestIrrDated:
         random.shuffle(rows)
         assert ltv.irr_dated(*_dated(rows)) == pytest.approx(rate, rel=1e-9, abs=1e-12)
 
+    def test_a_rate_beyond_floats_does_not_hide_the_others(self):
+        """A refund within days makes a second rate of about 10 to the power of 3,285; both with mpmath at 50 digits."""
+        days = ["2024-01-01", "2024-01-02", "2025-01-02"]
+        assert ltv.irr_dated([1, -1e9, 1.2e9], days) == pytest.approx(0.199402374465815337, rel=1e-12)
+
+    def test_several_rates_are_all_named(self):
+        with pytest.raises(InputError) as caught:
+            ltv.irr_dated([40, -100, 90], ["2024-01-01", "2024-01-03", "2025-01-02"])
+        assert caught.value.value == pytest.approx([0.5022357028, 4.2077660e72], rel=1e-6)
+
     def test_flows_of_one_day_are_one_flow(self):
         days = ["2025-01-01"] * 3 + ["2026-01-01"] + ["2027-01-01"] * 3
         flows = [-60, -60, 20, 110, -0.1, -0.2, 0.3]  # the last three are nothing, up to rounding

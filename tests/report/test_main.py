@@ -80,6 +80,27 @@ class TestReadOrders:
         assert as_rows(orders) == sorted(ROWS)
         assert orders.guessed == {"customer", "date", "amount"}
 
+    def test_names_of_folders_are_no_columns(self, tmp_path):
+        folder = tmp_path / "customer=1" / "amount=7"
+        folder.mkdir(parents=True)
+        plain = write(tmp_path / "orders.csv")
+        duckdb.sql(f"copy (select * from '{plain}') to '{folder / 'orders.parquet'}'")  # noqa: S608 - a file of this test
+        assert as_rows(read_orders(str(folder / "orders.parquet"))) == sorted(ROWS)
+        assert as_rows(read_orders(write(folder / "orders.csv"))) == sorted(ROWS)
+
+    def test_a_packed_line_that_would_be_lost_is_refused(self, tmp_path):
+        path = tmp_path / "orders.csv.gz"
+        with gzip.open(path, "wb", compresslevel=1) as file:
+            file.write(b"customer,date,amount\n1,2024-01-01,5\n2,2024-01-02," + b"1" * 33_600_000)
+        with pytest.raises(InputError, match="has a line of more than"):
+            read_orders(str(path))
+
+    def test_a_header_of_very_many_columns_is_refused_at_once(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text(",".join(f"c{i}" for i in range(145_000)) + "\n1\n", "utf-8")
+        with pytest.raises(InputError, match="columns in its first line"):
+            read_orders(str(path))
+
     def test_gzip_and_parquet(self, tmp_path):
         plain = write(tmp_path / "orders.csv")
         (tmp_path / "orders.csv.gz").write_bytes(gzip.compress((tmp_path / "orders.csv").read_bytes()))
