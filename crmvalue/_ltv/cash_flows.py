@@ -179,8 +179,9 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Flows that change their sign once have exactly one such rate. For other flows all rates are found: between two rates
     the value has a turning point, so the turning points bracket the rates. The turning points are the zeros of a sum
     with one change of sign less, which are found in the same way. A value within its rounding error of zero counts as
-    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate that is too close to -1 or
-    too large for float64 is left out if there is another; a refund within days of an order makes such a rate.
+    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate that is too
+    close to -1 or too large for float64 is left out if there is another; a refund within days of an order makes such
+    a rate.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
