@@ -286,9 +286,9 @@ class TestDocumentation:
             assert ">>> " in sections["Examples"]
 
     def test_methods(self):
-        """Methods, properties and class methods of public classes have a docstring of their own."""
+        """Methods, properties and class methods of public classes, inherited ones included, have a docstring."""
         for name, cls in CLASSES.items():
-            for attribute, thing in vars(cls).items():
+            for attribute, thing in inspect.getmembers_static(cls):
                 is_method = inspect.isfunction(thing) or isinstance(thing, property | classmethod | staticmethod)
                 if is_method and not attribute.startswith("_"):
                     assert inspect.getdoc(thing), f"{name}.{attribute}"
