@@ -22,7 +22,8 @@ Without FILE, the command measures the CDNOW sample, which ships with the packag
 FILE is a CSV or Parquet file of any size, with one row per order. The command guesses the columns from their names,
 and the form of dates and amounts from their values. Refunds (amounts below 0) are taken off earlier purchases, unless
 --refunds says otherwise. The report counts all rows that are left out.
-The newest 40 % of the log are held back to compare purchase models. The best model is fitted again on the whole log.
+The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
+whole log.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
 _OPTIONS = {
@@ -60,9 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", metavar="FILE", nargs="?", help="CSV or Parquet file of orders")
     parser.add_argument("--customer", metavar="COL", help="column that identifies the customer")
     parser.add_argument("--date", metavar="COL", help="column with the date of the order")
-    parser.add_argument("--amount", metavar="COL", help="column with the money of the order")
+    parser.add_argument("--amount", metavar="COL", help="column with the amount of the order")
     parser.add_argument("--date-format", metavar="F", help="form of the dates, such as %%d/%%m/%%Y (default: guessed)")
-    parser.add_argument("--decimal", choices=[".", ","], help="decimal sign of the amounts (default: guessed)")
+    parser.add_argument(
+        "--decimal",
+        metavar="SIGN",
+        choices=[".", ","],
+        help='decimal sign of the amounts, "." or "," (default: guessed)',
+    )
     parser.add_argument(
         "--refunds",
         choices=["net", "drop", "raise"],
@@ -90,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output",
         metavar="TABLE",
-        help="write a table with one row for each customer, their forecast and value, to this .csv or .parquet file",
+        help="file to write, .csv or .parquet: one row for each customer, with their forecast and value",
     )
     parser.add_argument("--version", action="version", version=f"crmvalue {__version__}")
     return parser

@@ -2,7 +2,7 @@
 
 :class:`InputError` says that an argument breaks its rule, :class:`ConvergenceError` that a search found no answer,
 :class:`DataWarning` that data were used although they break an assumption. Each carries its facts as fields, so that a
-service can react without reading the sentence.
+service can react without reading the message.
 """
 
 from __future__ import annotations

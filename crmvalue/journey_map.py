@@ -1,8 +1,16 @@
 """Customer journey maps: written down as values, checked for gaps, compared, and kept as JSON.
 
-A :class:`JourneyMap` is a list of :class:`Stage`, each with a list of :class:`Touchpoint`. A map may have gaps: a
-workshop fills it step by step, and :func:`lint` names what is still missing. A wrong value, such as an emotion of 3 or
-two stages of one name, is an error at once. :func:`compare_maps` tells what a future state changes.
+==========================================================  ===========================================================
+For                                                         Use
+==========================================================  ===========================================================
+a map, with its stages and their touchpoints                :class:`JourneyMap`, :class:`Stage`, :class:`Touchpoint`
+what is still missing in a map                              :func:`lint`
+what a future state changes                                 :func:`compare_maps`
+a map as JSON, also written by hand                         :meth:`JourneyMap.to_json`, :meth:`JourneyMap.from_json`
+==========================================================  ===========================================================
+
+A map may have gaps, because a workshop fills it step by step. A wrong value, such as an emotion of 3 or two stages with
+the same name, raises at once. To send messages, see :mod:`crmvalue.journeys`.
 """
 
 from __future__ import annotations
@@ -203,9 +211,10 @@ class JourneyMap:
 
     @classmethod
     def from_json(cls, text: str) -> JourneyMap:
-        """Read what :meth:`to_json` wrote, or a map written by hand; other text raises :class:`InputError`.
+        """Read what :meth:`to_json` wrote, or a map written by hand.
 
-        What has a default may be left out by hand, and so may every "kind".
+        What has a default may be left out by hand, and so may every "kind". Other text raises
+        :class:`~crmvalue.errors.InputError`.
         """
         return from_json(cls, text, Stage, Touchpoint)
 

@@ -1,9 +1,9 @@
-"""Journeys: whom to contact today, with what, and why not the others.
+"""Journeys: which customers to contact today, with which message, and why the others get none.
 
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
-offers that grow with a customer's silence                  :class:`Cascade`, :class:`Offer`
+offers that rise while a customer stays silent              :class:`Cascade`, :class:`Offer`
 birthdays and other days that come round each year          :class:`BirthdayJourney`
 messages after an event                                     :class:`TriggerJourney`
 several messages with waits and branches                    :class:`Journey`, :class:`JourneyRuns`

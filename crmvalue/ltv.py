@@ -9,13 +9,17 @@ For                                                             Use
 subscriptions, regular payments (revenue)                       :func:`ltv_simple`
 shops (revenue)                                                 :func:`ltv_retail`
 subscribers who leave at a constant rate (margin)               :func:`ltv_margin_churn`, :func:`ltv_retention`
+how long they stay                                              :func:`expected_lifetime`, :func:`retention_curve`
 contracts with a forecast for each period (net)                 :func:`ltv_npv`
 segments that differ (margin)                                   :func:`ltv_segments`
 all costs known (net), customers with much service              :func:`ltv_net_of_costs`, :func:`ltv_net_of_service`
-cash flows                                                      :func:`npv`, :func:`irr`, :func:`payback_periods`
+cash flows of equal periods                                     :func:`npv`, :func:`irr`, :func:`payback_periods`
+cash flows on dates                                             :func:`npv_dated`, :func:`irr_dated`
 value against acquisition cost                                  :func:`ltv_to_cac`, :func:`max_acquisition_cost`
+what a ratio of the two means                                   :func:`ltv_to_cac_band`, :func:`ltv_to_cac_benchmark`
 rates of another period                                         :func:`convert_rate`
 effect of each input on the value                               :func:`ltv_sensitivity`, :func:`retention_uplift`
+when to compute a value again                                   :func:`recalculation_date`, :func:`is_stale`
 ==============================================================  =====================================================
 
 Money is in the caller's currency. Rates are fractions per period, never percent. All inputs of one call refer to the

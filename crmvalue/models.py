@@ -9,11 +9,13 @@ For                                                         Use
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
-contracts with renewals                                     :class:`ShiftedBetaGeometric`, :class:`BetaDiscreteWeibull`
+contracts with renewals                                     :class:`ShiftedBetaGeometric`,
+                                                            :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
 uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
-choosing among models on a holdout                          :func:`compare_models`, :func:`likelihood_ratio_test`
+the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`
+whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
                                                             :func:`spend_independence`
 ==========================================================  ===========================================================

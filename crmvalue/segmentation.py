@@ -7,8 +7,8 @@ scores of recency, frequency and money                      :func:`fit_rfm` once
 the eleven groups, or your own                              :class:`SegmentTable`, :func:`assign_segments`
 stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`loyalty_step`
 the best customers                                          :func:`value_tier`
-your own rules, evaluated for a day                         :class:`SegmentColumns`, :class:`Segment`,
-                                                            :func:`evaluate_segments`
+your own rules, evaluated for a day                         :class:`SegmentColumns`, with `&`, `|` and `~`;
+                                                            :class:`Segment`, :func:`evaluate_segments`
 movement between groups from one date to another            :func:`migration_matrix`
 size and value of each group, and losses                    :func:`summarise_segments`, :func:`segment_value_changes`
 dependence on few customers                                 :func:`concentration`, :func:`gini`, :func:`lorenz_curve`,

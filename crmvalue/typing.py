@@ -1,4 +1,8 @@
-"""The types in crmvalue's signatures, for callers who annotate their own code."""
+"""The types in crmvalue's signatures, for callers who annotate their own code.
+
+`ArrayLike` is what functions take. `Floats`, `Integers` and `Dates` are the arrays that they return; `FloatOrArray` is
+a number for numbers, an array for arrays. An :class:`Interval` has the ends `low` and `high`.
+"""
 
 from __future__ import annotations
 

@@ -114,8 +114,9 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
     attribution : Attribution
         Credits from :func:`attribute`, for the same period as the cost.
     cost : mapping or array_like
-        Cost of each channel, >= 0 [money]: by name, as a mapping or a column with an index of channels, or in the order
-        of the channels. A free channel costs 0. A channel that is named here but has no touch gets no credit.
+        Cost of each channel, >= 0 [money]. A mapping, or a column whose index holds the channels, gives it by name.
+        Other columns give it in the order of the channels. A free channel costs 0. A channel that is named here but
+        has no touch gets no credit.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Frozen values as JSON text: one writer, one reader.
 
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
-Arrays are lists, days and times ISO text, mappings lists of pairs (their order counts, and stores of JSON sort keys).
-JSON has no infinity and no NaN: "inf" and "-inf" stand for the one, null for the other. Text is written as it is.
+Arrays are lists, days and times ISO text. Mappings are lists of pairs, because their order counts and some stores of
+JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and null stand for them. Text is not escaped.
 A field that is itself named "kind" or "schema" is written as "kind_" or "schema_".
 """
 
@@ -31,7 +31,7 @@ __all__ = ["SCHEMA", "from_json", "read_json", "to_json"]
 _T = TypeVar("_T")
 
 SCHEMA = 1
-"""What "schema" says in every text that is written; reading refuses any other."""
+"""The "schema" of every text that is written; reading refuses any other."""
 
 _TAKEN = {"kind": "kind_", "schema": "schema_"}
 """Keys with a meaning of their own, and what a field of that name is written as."""
@@ -40,7 +40,7 @@ _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def to_json(value: Any, **written: Any) -> str:
-    """Write a frozen value with all its fields; `written` are fields that the caller has made plain data of."""
+    """Write a frozen value with all its fields; `written` are fields that are plain data already."""
     fields = {"schema": SCHEMA, **_plain(value), **written}
     return json.dumps(fields, allow_nan=False, ensure_ascii=False)
 
@@ -63,7 +63,7 @@ def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Ca
 
 
 def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
-    """Build a value from the fields of a JSON object; whatever goes wrong is wrong with `text`."""
+    """Build a value from the fields of a JSON object; every error becomes one of `text`."""
     try:
         fields = json.loads(
             text, object_pairs_hook=_each_key_once, parse_float=_finite_number, parse_constant=_finite_number
@@ -84,7 +84,7 @@ def _require_schema(schema: Any) -> None:
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Object of its pairs; Python's reader would take the last of two values without a word."""
+    """Make an object of its pairs; Python's reader would silently take the last of two values."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
@@ -92,7 +92,7 @@ def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _finite_number(text: str) -> float:
-    """Read a number with a point or an exponent; Python's reader takes 1e999, Infinity and NaN as well."""
+    """Read a number with a point or an exponent; Python alone would also take 1e999, Infinity and NaN."""
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"a finite number, not {text}")
@@ -100,7 +100,7 @@ def _finite_number(text: str) -> float:
 
 
 def _plain(value: Any) -> Any:
-    """Give what the writer of JSON takes, for any field of a value."""
+    """Turn any field of a value into plain data for the writer of JSON."""
     if attrs.has(type(value)):
         fields = [field.name for field in attrs.fields(type(value)) if field.init]
         plain = {_TAKEN.get(name, name): _plain(getattr(value, name)) for name in fields}
@@ -193,7 +193,7 @@ def _read_parts(kind: str, word: str, value: Any, kinds: dict[str, type[Any]]) -
 
 
 def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
-    """Read pairs, or an object as one writes it by hand."""
+    """Read pairs, or an object that was written by hand."""
     if not isinstance(pairs, list) or not all(isinstance(pair, list) for pair in pairs):
         raise TypeError(f"pairs of a key and a value, not {pairs!r}")
     found = {key: _build(item, kinds) if isinstance(item, dict) else item for key, item in pairs}
@@ -228,7 +228,7 @@ def _whole_numbers(value: Any) -> Any:
 
 
 def _times(value: Any) -> Any:
-    """Read days, or moments to the second, as they stand."""
+    """Read days, or points in time, in the unit of the text."""
     for item in np.array(value, dtype=object).ravel():
         _require_iso(item)
     return np.array(value, dtype="datetime64" if value else "datetime64[D]")
@@ -240,7 +240,7 @@ def _time(value: Any) -> np.datetime64:
 
 
 def _require_iso(text: Any) -> None:
-    """Refuse what numpy would take beside ISO text: "now" is the clock's, and a time zone would be lost."""
+    """Refuse other text that numpy reads: "now" would ask the clock, and a time zone would be lost."""
     if not isinstance(text, str) or not _ISO.fullmatch(text):
         raise ValueError(f"a day or a moment such as '2024-05-31', not {text!r}")
 

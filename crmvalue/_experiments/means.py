@@ -59,9 +59,9 @@ _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class MeanComparison:
-    """Arms of an experiment by a mean, or by a ratio of sums such as revenue per order.
+    """Means of the arms of an experiment, or their ratios of sums such as revenue per order.
 
-    All properties of variants have one element for each arm but the control, in the order of `variants`.
+    A property that compares variants with the control has one element for each variant, in the order of `variants`.
 
     Parameters
     ----------
@@ -358,7 +358,8 @@ def compare_means_from_summary(
     names : list of str, optional
         Names of the arms; by default A, B, C and so on.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with. Where labels are whole numbers, it is the label.
+        Position or name of the arm that the others are compared with. If the names are whole numbers, a
+        number means a name, not a position.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"

@@ -252,7 +252,8 @@ def compare_proportions(
     names : list of str, optional
         Names of the arms; for arguments with names, the order of the arms. By default A, B, C and so on.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with. Where labels are whole numbers, it is the label.
+        Position or name of the arm that the others are compared with. If the names are whole numbers, a
+        number means a name, not a position.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests, in (0, 1).
     correction : {"holm", "bonferroni", "none"}, default "holm"

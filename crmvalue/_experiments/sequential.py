@@ -340,9 +340,10 @@ def sequential_test(
     names : list of str, optional
         Names of the arms; by default A, B, C and so on.
     control : int or str, default 0
-        Position or name of the arm that the others are compared with. Where labels are whole numbers, it is the label.
+        Position or name of the arm that the others are compared with. If the names are whole numbers, a
+        number means a name, not a position.
     level : float, default 0.95
-        Level at which the intervals of all variants and looks hold together, in (0, 1).
+        Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
         Parameters of the beta distribution that weights the rates, > 0, chosen before the first look. Every choice
         keeps the guarantee. A choice near the true rates, such as 20 and 380 for about 5 %, decides sooner.
@@ -360,7 +361,7 @@ def sequential_test(
     See Also
     --------
     sequential_test_from_stream : The same from one row per customer, with a look after each.
-    compare_proportions : For an end that is fixed before; it needs fewer customers.
+    compare_proportions : For a test whose end is fixed before its start; it needs fewer customers.
 
     Notes
     -----
@@ -370,13 +371,14 @@ def sequential_test(
 
     .. math:: m(x, n) = \frac{B(a + x, b + n - x)}{B(a, b)}
 
-    For the true rates :math:`\theta_1, \theta_0` the ratio :math:`m(x_1, n_1) m(x_0, n_0) / L(\theta_1, \theta_0)` to
-    the likelihood is a martingale that starts at 1, so it reaches :math:`1/\alpha` with a probability of at most
-    :math:`\alpha` (Ville's inequality) [1]_. The p-value is the smallest so far of
+    Let :math:`L(\theta_1, \theta_0)` be the likelihood of the two rates. At the true rates, the ratio
+    :math:`m(x_1, n_1) m(x_0, n_0) / L(\theta_1, \theta_0)` is a martingale that starts at 1. So the probability that it
+    ever reaches :math:`1/\alpha` is at most :math:`\alpha` (Ville's inequality) [1]_. The p-value is the smallest value
+    so far of
 
     .. math:: \min\left(1, \frac{\max_\theta L(\theta, \theta)}{m(x_1, n_1) \, m(x_0, n_0)}\right)
 
-    and the interval holds the differences :math:`\delta` with
+    and the interval consists of the differences :math:`\delta` with
     :math:`\max_\theta L(\theta + \delta, \theta) \ge \alpha \, m(x_1, n_1) \, m(x_0, n_0)`. The test assumes that each
     customer converts independently of the others, that an arm has the same rate all the time, and that the arm of a
     customer is chosen before the outcome is known. With several variants :math:`\alpha` is divided by their number.
@@ -440,7 +442,7 @@ def sequential_test_from_stream(
         Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
         Intervals at 100,000 looks take some seconds; everything else is fast.
     level : float, default 0.95
-        Level at which the intervals of all variants and looks hold together, in (0, 1).
+        Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
         As in :func:`sequential_test`.
 
@@ -510,7 +512,7 @@ def sequential_test_means(
     looks : array_like of int, optional
         Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
     level : float, default 0.95
-        Level at which the intervals of all variants and looks hold together, in (0, 1).
+        Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
     min_n : int, default 100
         Least number of customers in each arm for a conclusion, at least 2; take more for very skewed values.
 

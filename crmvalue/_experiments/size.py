@@ -197,9 +197,11 @@ def sample_size_means(
 
     Notes
     -----
-    The result is the smallest whole number for which Student's test has the power, from the noncentral t distribution
-    (Cohen 1988). From 10,000 customers on it follows the normal formula
-    :math:`(z_{1 - \alpha/2} + z_{\mathrm{power}})^2 \sigma^2 (1 + 1/\rho) / d^2`.
+    The control gets the smallest number of customers with which Student's test reaches the power. The power comes from
+    the noncentral t distribution (Cohen 1988). From 10,000 customers in the control on, the number comes from the
+    normal formula :math:`(z_{1 - \alpha/2} + z_{\mathrm{power}})^2 \sigma^2 (1 + 1/\rho) / d^2`.
+    Here :math:`\sigma` is `std`, :math:`d` is `difference`, :math:`\rho` is `ratio`, and :math:`\alpha` is the level of
+    one comparison.
 
     Examples
     --------

@@ -197,7 +197,7 @@ class Coded:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Customers:
-    """The customers of a plan, one element each in every column.
+    """The customers of a plan; every column has one element for each customer.
 
     Parameters
     ----------
@@ -208,10 +208,11 @@ class Customers:
     segments : mapping of str to array_like of bool, optional
         For each segment, who belongs to it: `{name: membership.members(name) for name in membership.names}`.
     attributes : mapping of str to array_like of str, optional
-        Texts by which journeys choose a way, such as a language or a city; missing ones are None.
+        Texts, such as a language or a city, by which a :class:`Choice` finds the next step; missing ones are None.
     consent : mapping, optional
-        Whether each customer may be written to: by channel, or by (channel, purpose). The latter goes before the
-        consent to the channel alone. A channel without a consent column counts as not consented.
+        Whether each customer may be written to: by channel, or by (channel, purpose). A consent for the channel and
+        the purpose overrides the consent for the channel alone. A channel without a consent column counts as not
+        consented.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
 
@@ -417,7 +418,7 @@ class MessageHistory:
 
     @classmethod
     def from_json(cls, text: str) -> MessageHistory:
-        """Read what :meth:`to_json` wrote; other text raises :class:`InputError`."""
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return from_json(cls, text)
 
     def __len__(self) -> int:

@@ -233,7 +233,7 @@ def break_even_benefit(
     Parameters
     ----------
     value : array_like
-        Value of a customer who returns, less the value of the same customer who stays silent [money], >= 0.
+        Value of a customer if they return, less their value if they stay silent [money], >= 0.
     prob_return_with : array_like
         Probability of return with the offer, in (0, 1].
     prob_return_without : array_like
@@ -253,15 +253,17 @@ def break_even_benefit(
 
     Notes
     -----
-    With the offer the company expects :math:`p_1 (V - b) - c`, because only a customer who returns uses the benefit
-    :math:`b`. Without the offer it expects :math:`p_0 V`. The gain is the difference; the break-even benefit makes it
-    0:
+    Let :math:`V` be the value, :math:`c` the cost of the contact, and :math:`p_1`, :math:`p_0` the probabilities of
+    return with and without the offer. With the offer the company expects :math:`p_1 (V - b) - c`, because only a
+    customer who returns uses the benefit :math:`b`. Without the offer it expects :math:`p_0 V`. At the break-even
+    benefit the difference is 0:
 
     .. math:: (p_1 - p_0) V - p_1 b - c = 0 \quad \Rightarrow \quad b = \frac{(p_1 - p_0) V - c}{p_1}
 
     The share :math:`p_0 / p_1` of the returning customers would have returned anyway, and gets the benefit too. So the
-    break-even benefit stays below the value even where contacts are free. :math:`p_1` belongs to one offer with its
-    benefit: where a larger benefit brings more customers back, compare offers by :func:`steps_that_pay`.
+    break-even benefit stays below the value even where contacts are free. The probability :math:`p_1` holds for one
+    offer with one benefit. If a larger benefit brings more customers back, compare the offers with
+    :func:`steps_that_pay`.
 
     Examples
     --------

@@ -115,7 +115,7 @@ def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answer
 def net_promoter_score_interval(
     n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: ArrayLike, *, level: float = 0.95
 ) -> Interval:
-    r"""Interval, adjusted Wald, of the Net Promoter Score.
+    r"""Interval of the Net Promoter Score by the adjusted Wald method.
 
     Parameters
     ----------
@@ -141,12 +141,12 @@ def net_promoter_score_interval(
 
     Notes
     -----
-    Three answers are added: 3/4 of a promoter, 3/2 of a passive and 3/4 of a detractor [1]_. With the shares *p* of
-    promoters and *d* of detractors and the number *n* of answers after that:
+    Three answers are added: 3/4 of a promoter, 3/2 of a passive and 3/4 of a detractor [1]_. After that,
+    *p* is the share of promoters, *d* the share of detractors and *n* the number of answers:
 
     .. math:: 100 \left(p - d \pm z \sqrt{\frac{p + d - (p - d)^2}{n}}\right)
 
-    The ends are cut to the scale.
+    An end below -100 becomes -100, and an end above 100 becomes 100.
 
     .. [1] Rocks, B. (2016). Interval estimation for the "Net Promoter Score". The American Statistician 70, 365-372.
 

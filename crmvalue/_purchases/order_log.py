@@ -73,11 +73,11 @@ def _not_positive(value: ArrayLike) -> float:
 
 @attrs.frozen(kw_only=True)
 class OrderLogCounts:
-    """Counts of the rows of an order log, by what the policies of :func:`summarise_purchases` did with them.
+    """Counts of the rows of an order log: what the policies of :func:`summarise_purchases` used, left out or netted.
 
     Each row is counted once: ``n_rows == n_rows_after_as_of + n_missing + n_refunds_dropped + n_zeros_dropped +
-    n_refunds_netted + n_purchase_rows``. Purchase rows of one customer and grain are merged to one purchase;
-    `n_purchases` counts these without the purchases that refunds cancelled.
+    n_refunds_netted + n_purchase_rows``. The purchase rows of one customer in one grain, such as one day, become one
+    purchase. `n_purchases` counts the purchases that refunds did not cancel.
 
     Parameters
     ----------
@@ -104,8 +104,8 @@ class OrderLogCounts:
     n_customers_without_purchase : int
         Customers who have rows up to the end of observation but no purchase left, left out.
     unmatched_refunds : float
-        Refunds without an earlier purchase in the log, as a sum <= 0 [money]. Money is conserved: the amounts of the
-        rows used sum to the customers' total spend plus this sum.
+        Sum of the refunds without an earlier purchase in the log, <= 0 [money]. No money gets lost: the sum of all
+        used rows is the total spend of the customers plus this number.
 
     Examples
     --------

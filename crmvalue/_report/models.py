@@ -74,7 +74,7 @@ class ModelSummary:
     model : str or None
         The chosen model: among the trustworthy fits, the one with the best AIC on the calibration.
     parameters : dict of str to float or None
-        Its parameters, fitted on the whole log [weeks].
+        Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
         All models that could be fitted on the calibration, then the naive rules.
     problem : str or None
@@ -86,15 +86,15 @@ class ModelSummary:
     spend_parameters : dict of str to float or None
         p, q and gamma of the gamma-gamma model, fitted on the whole log.
     n_zero_spend : int
-        Customers whose repeat purchases cost nothing; that fit left them out.
+        Customers whose repeat purchases cost nothing. The fit of the gamma-gamma model left them out.
     spend_problem : str or None
         Why there is no value in money.
     value : float or None
         Value of the base over the horizon, discounted if there is a rate [money].
     value_for_life : float or None
-        The same without a horizon; None without a discount rate above 0.
+        Value of the base for life, discounted [money]; None without a discount rate above 0.
     margin, discount_rate : float or None
-        As given, the rate per year. Without a margin, values are in revenue.
+        The arguments as given; the rate is per year. Without a margin, values are in revenue.
     horizon : float
         Length of the future [weeks].
     warnings : tuple of str

@@ -110,8 +110,8 @@ def loyalty_step(
         Number of customers whom each customer has referred, whole, >= 0. One referral makes an advocate, whatever the
         number of purchases.
     regular_from, loyal_from : int, optional
-        Number of purchases from which a customer is regular, and from which they are loyal, ascending, >= 3. No source
-        gives numbers; these are our choice.
+        Smallest number of purchases of a regular and of a loyal customer, ascending, >= 3. No source gives such
+        numbers: the defaults are our choice.
 
     Returns
     -------

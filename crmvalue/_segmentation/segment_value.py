@@ -153,7 +153,7 @@ class SegmentValueChanges:
     Parameters
     ----------
     names : tuple of str
-        Groups of both dates together.
+        All groups that exist on at least one of the two dates.
     value_before, value_now : ndarray
         Value [money], shape (k,); 0 for a group that the date does not have.
     mean_before, mean_now : ndarray

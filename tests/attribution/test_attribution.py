@@ -40,15 +40,22 @@ KNOWN = Paths.from_lists([["G"], ["M"], ["G", "M"], ["G"]], [2, 1, 1, 0])
 GAME = {("O",): 7, ("F",): 6, ("D",): 4, ("O", "F"): 15, ("O", "D"): 7, ("F", "D"): 9, ("O", "F", "D"): 19}
 
 
+touches_of = [st.lists(st.sampled_from(CHANNELS), min_size=least, max_size=6) for least in (0, 1)]
+days_of = [st.lists(plain_days, min_size=n, max_size=n) for n in range(7)]
+conversions_of = [st.integers(least, 4) for least in (0, 1)]
+lost_of = [st.integers(least, 3) for least in (0, 1)]
+n_rows = st.integers(1, 7)
+
+
 @st.composite
 def rows(draw, *, won=False):
     """Draw rows (touches, days before, conversions, lost), at least one of them converted after a touch if `won`."""
     found = []
-    for i in range(draw(st.integers(1, 7))):
-        touches = draw(st.lists(st.sampled_from(CHANNELS), min_size=int(won and not i), max_size=6))
-        days = sorted(draw(st.lists(plain_days, min_size=len(touches), max_size=len(touches))), reverse=True)
-        n = draw(st.integers(int(won and not i), 4))
-        found.append((touches, days, n, draw(st.integers(int(not n), 3))))
+    for i in range(draw(n_rows)):
+        touches = draw(touches_of[won and not i])
+        days = sorted(draw(days_of[len(touches)]), reverse=True)
+        n = draw(conversions_of[won and not i])
+        found.append((touches, days, n, draw(lost_of[not n])))
     return found
 
 

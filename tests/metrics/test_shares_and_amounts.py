@@ -51,9 +51,14 @@ def refuses(function, position, arguments):
     assert caught.value.name == list(inspect.signature(function).parameters)[position]
 
 
+four_counts = st.lists(counts.filter(bool), min_size=1, max_size=4)
+two_amounts = st.lists(money, min_size=2, max_size=2)
+two_units = st.lists(positive_money, min_size=2, max_size=2)
+
+
 def is_exact_share(function, data):
     """Check a share against the fraction itself, one by one and over arrays."""
-    wholes = data.draw(st.lists(counts.filter(bool), min_size=1, max_size=4))
+    wholes = data.draw(four_counts)
     parts = [data.draw(st.integers(0, whole)) for whole in wholes]
     exact = [float(Fraction(part, whole)) for part, whole in zip(parts, wholes, strict=True)]
     assert [function(part, whole) for part, whole in zip(parts, wholes, strict=True)] == exact
@@ -63,8 +68,7 @@ def is_exact_share(function, data):
 
 def multiplies_back(function, data):
     """Check that the amount per unit times the units is the amount, and that arrays are loops of scalars."""
-    amounts = data.draw(st.lists(money, min_size=2, max_size=2))
-    units = data.draw(st.lists(positive_money, min_size=2, max_size=2))
+    amounts, units = data.draw(two_amounts), data.draw(two_units)
     result = function(amounts, units)
     np.testing.assert_allclose(result * units, amounts, rtol=1e-15)
     assert result.tolist() == [function(amount, unit) for amount, unit in zip(amounts, units, strict=True)]

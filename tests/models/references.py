@@ -9,6 +9,7 @@ former. `early` is 0 for BG/NBD and 1 for MBG/NBD: tosses of the coin before the
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import mpmath
 import mpmath as mp
@@ -187,6 +188,12 @@ def _stays(t, s, beta):
 
 
 def _terms(row, model):
+    return _terms_of(tuple(row), tuple(model))
+
+
+@cache
+def _terms_of(row, model):
+    """Both terms of the likelihood, which several tests ask for in turn."""
     x, t_x, age = _exact(*row)
     r, alpha, s, beta = _exact(*model)
     alive = _bought(x, age, r, alpha) * _stays(age, s, beta)
@@ -278,6 +285,7 @@ def contract_survival(alpha, beta, c, t):
         return average_over_beta(lambda _, rest: rest**power, alpha, beta)
 
 
+@cache
 def bg_bb_sequence(alpha, beta, gamma, delta, x, t_x, n):
     """P(one given sequence of purchases): sum over the times of death, means over both mixing distributions."""
     with mpmath.workdps(DIGITS):

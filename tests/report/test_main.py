@@ -674,7 +674,7 @@ class TestMain:
         help_text = subprocess.run(
             [sys.executable, "-m", "crmvalue", "--help"], capture_output=True, text=True, check=True
         ).stdout
-        columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal {.,,}", "%d/%m/%Y")
+        columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal SIGN", "%d/%m/%Y")
         rows = ("--refunds {net,drop,raise}", "--zeros {keep,drop,raise}", "--missing {drop,raise}", "--as-of")
         for option in (
             *columns,

@@ -225,8 +225,8 @@ class LeadScores:
         Events that were counted.
     n_later, n_too_old, n_without_signal, n_unknown_customer : int
         Events that were not counted: they came after `as_of`, are older than the look-back of their signal, have no
-        signal, or belong to no given customer. An event with several reasons counts under the first of: customer,
-        signal, later, too old.
+        signal, or belong to no given customer. An event with several reasons is counted once. The order is: no given
+        customer, no signal, after `as_of`, too old.
 
     Examples
     --------

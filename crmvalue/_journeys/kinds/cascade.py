@@ -224,7 +224,10 @@ class Cascade:
 
     @classmethod
     def from_json(cls, text: str) -> Cascade:
-        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        """Read what :meth:`to_json` wrote, or the same written by hand.
+
+        Other text raises :class:`~crmvalue.errors.InputError`.
+        """
         return from_json(cls, text, Offer)
 
     def candidates(self, context: Context) -> Candidates:

@@ -325,7 +325,10 @@ class Journey:
 
     @classmethod
     def from_json(cls, text: str) -> Journey:
-        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        """Read what :meth:`to_json` wrote, or the same written by hand.
+
+        Other text raises :class:`~crmvalue.errors.InputError`.
+        """
         return from_json(cls, text, Offer, *get_args(Step))
 
     @property

@@ -122,7 +122,10 @@ class TriggerJourney:
 
     @classmethod
     def from_json(cls, text: str) -> TriggerJourney:
-        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        """Read what :meth:`to_json` wrote, or the same written by hand.
+
+        Other text raises :class:`~crmvalue.errors.InputError`.
+        """
         return from_json(cls, text, Offer)
 
     def candidates(self, context: Context) -> Candidates:

@@ -153,5 +153,8 @@ class Policy:
 
     @classmethod
     def from_json(cls, text: str) -> Policy:
-        """Read what :meth:`to_json` wrote, or the same by hand; other text raises :class:`InputError`."""
+        """Read what :meth:`to_json` wrote, or the same written by hand.
+
+        Other text raises :class:`~crmvalue.errors.InputError`.
+        """
         return from_json(cls, text, FrequencyCap)

@@ -28,15 +28,15 @@ __all__ = ["BetaDiscreteWeibull", "fit_beta_discrete_weibull"]
 @register
 @attrs.frozen
 class BetaDiscreteWeibull(ContractModel):
-    r"""Churn at renewals with a probability for each customer that changes with tenure.
+    r"""Churn at renewals, where the churn probability of each customer changes with tenure.
 
     Parameters
     ----------
     alpha, beta : float
         Beta distribution of the churn probabilities at the first renewal, > 0.
     c : float
-        How a customer's own churn changes, > 0: it falls for c < 1 and rises for c > 1; 1 is the shifted
-        beta-geometric model.
+        How the churn probability of a single customer changes with tenure, > 0. It falls for c < 1 and rises for
+        c > 1. For c = 1 it stays the same, and the model is the shifted beta-geometric.
 
     Notes
     -----

@@ -47,9 +47,10 @@ class MbgNbd(ContinuousModel):
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of `alpha`, of every horizon, and of the histories the model is applied to.
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
-        Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale). On purchases it
-        multiplies the rate (alpha / f). On dropout it multiplies a and b, which leaves the mean chance to be lost as it
-        is; a factor above 1 makes customers more alike. A history then needs these covariates. Methods about newcomers
+        Effects of covariates. A covariate z has the factor f = exp(coefficient (z - centre) / scale); the factors of
+        several covariates are multiplied. A factor of purchases multiplies the rate: alpha becomes alpha / f. A factor
+        of dropout multiplies both a and b. This does not change the mean chance to be lost, but a factor above 1 makes
+        customers more alike. A model with effects needs histories with these covariates. Its methods for newcomers
         predict for customers whose covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Notes

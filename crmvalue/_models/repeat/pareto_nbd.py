@@ -130,9 +130,10 @@ class ParetoNbd(ContinuousModel):
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of alpha, beta and of every time given to the model.
     purchase_effects, dropout_effects : tuple of CovariateEffect, optional
-        Effects of covariates on a process, by a factor f = exp(coefficient (z - centre) / scale) of its rate: alpha / f
-        and beta / f. A history then needs these covariates. Methods about newcomers predict for customers whose
-        covariates are at the centre; :meth:`for_covariates` gives the model of others.
+        Effects of covariates. A covariate z has the factor f = exp(coefficient (z - centre) / scale); the factors of
+        several covariates are multiplied. A factor multiplies the rate of its process: alpha becomes alpha / f, or beta
+        becomes beta / f. A model with effects needs histories with these covariates. Its methods for newcomers predict
+        for customers whose covariates are at the centre; :meth:`for_covariates` gives the model of others.
 
     Raises
     ------
