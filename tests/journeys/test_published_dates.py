@@ -295,9 +295,11 @@ class TestPlan:
     def test_a_message_in_the_gap_of_the_clocks_goes_out_right_after_it(self):
         """Kyiv, 31 March 2024: 03:00 becomes 04:00."""
         base = Customers(customer=[1], consent={"email": [True]}, time_zone="Europe/Kyiv")
-        events = Events(customer=[1], name=["visit"], time=["2024-03-31T02:30"])
-        made = plan([TriggerJourney("t", event="visit", wait_hours=1)], base, events, None, Policy(), "2024-03-31")
+        events = Events(customer=[1], name=["visit"], time=["2024-03-30T03:30"])
+        made = plan([TriggerJourney("t", event="visit", wait_days=1)], base, events, None, Policy(), "2024-03-31")
         assert str(made.send_time_utc[0]) == "2024-03-31T01:00:00"
+        made = plan([TriggerJourney("t", event="visit", wait_hours=24)], base, events, None, Policy(), "2024-03-31")
+        assert str(made.send_time_utc[0]) == "2024-03-31T01:30:00"
 
     def test_exits_cool_down_and_once(self):
         base = Customers(customer=[1], consent={"email": [True]})

@@ -23,7 +23,7 @@ from crmvalue._journeys.fields import (
     segment_field,
     whole_field,
 )
-from crmvalue._journeys.moments import NEVER, at_hour
+from crmvalue._journeys.moments import at_hour
 from crmvalue._journeys.offers import Offer, as_offers
 from crmvalue.errors import InputError
 
@@ -243,9 +243,11 @@ class Cascade:
         row = rows[due.row]
         anchor = last[row]
         ends = add_months(anchor, np.append(months[1:], self.given_up_month)[step])
-        exited: Dates = np.full(len(row), NEVER)
+        # A purchase of the day has moved the anchor; one of the night after it comes before a message that waits there.
+        exited = context.first_after(("purchase",), row, np.full(len(row), context.end - _SECOND))
         if self.ends_with == "reaction":
-            exited = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+            reacted = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+            exited = np.fmin(exited, reacted)
         return Candidates(
             row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
             at_hour(due.date, self.send_hour), at_hour(ends, 0) - _SECOND, exited,

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["DECISIONS", "Plan", "concatenate"]
+__all__ = ["DECISIONS", "Plan", "concatenate", "take"]
 
 DECISIONS = (
     "send", "duplicate", "exited", "missed", "expired", "suppressed", "control group", "no consent", "cool-down",
@@ -195,3 +195,8 @@ def concatenate(parts: list[Plan]) -> Plan:
         name: hand_over(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()
     }
     return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events, n_unknown_messages=parts[-1].n_unknown_messages)
+
+
+def take(made: Plan, rows: Any) -> Plan:
+    """Give some rows of a plan, by place or by flag."""
+    return attrs.evolve(made, **{name: hand_over(getattr(made, name)[rows]) for name in made.to_columns()})
