@@ -150,7 +150,7 @@ VALUES = [
     DID,
     journeys.Policy(suppressed=[1]),
     journeys.Offer(percent=10),
-    journeys.Cascade(offers=["5 %"]),
+    journeys.Cascade(offers=["5 %"], repeat_last=True),
     journeys.Cascade().steps(["2023-08-31"]),
     journeys.Cascade().state(["2023-08-31"], "2024-05-31"),
     journeys.Cascade().due(["2023-08-31"], "2024-05-31"),

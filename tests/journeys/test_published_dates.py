@@ -47,7 +47,7 @@ class TestCascade:
         assert Cascade(offer_at_end=True).steps(anchor).dates.astype(str).tolist() == expected
 
     def test_a_first_run_sends_the_latest_step_alone_with_its_benefit(self):
-        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %"])
+        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %"], repeat_last=True)
         due = cascade.due(["2023-01-31"], "2024-09-30")  # month 20
         assert due.month.tolist() == [18]
         assert due.offer[0].label == "12 %"
@@ -148,7 +148,7 @@ ACTS = st.lists(
 )
 TODAY = np.datetime64("2024-05-31")
 JOURNEYS = [
-    Cascade(offers=["5 %", "7 %"], channels=("email", "sms"), catch_up_days=30),
+    Cascade(offers=["5 %", "7 %"], repeat_last=True, channels=("email", "sms"), catch_up_days=30),
     BirthdayJourney("birthday", catch_up_days=5),
     BirthdayJourney("vip birthday", segment="vip", priority=2),
     TriggerJourney.abandoned_cart(channels=("sms", "email"), priority=3),

@@ -106,7 +106,7 @@ class Plan:
     --------
     >>> from crmvalue.journeys import Cascade, Customers, Policy, plan
     >>> base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
-    >>> made = plan([Cascade(offers=["5 %", "7 %"])], base, None, None, Policy(), "2023-10-31")
+    >>> made = plan([Cascade(offers=["5 %", "7 %"], repeat_last=True)], base, None, None, Policy(), "2023-10-31")
     >>> made.n_by_decision, str(made.send_time[0]), str(made.offer[0])
     ({'send': 1}, '2023-10-31T10:00:00', '5 %')
     """

@@ -479,7 +479,12 @@ class TestJson:
             "kind", entry="kind", steps={"kind": Choice("kind", cases={"kind": "m"}, otherwise="end"), "m": Message()}
         ),
         Cascade(),
-        Cascade(offers=[Offer(amount="5.50"), Offer(amount="7.00")], catch_up_days=90, ends_with="reaction"),
+        Cascade(
+            offers=[Offer(amount="5.50"), Offer(amount="7.00")],
+            repeat_last=True,
+            catch_up_days=90,
+            ends_with="reaction",
+        ),
         BirthdayJourney("b", offer=Offer(percent=10), segment="vip", leap_day="forward"),
         TriggerJourney.abandoned_cart(channels=["push", "email"]),
         Policy(),
@@ -510,8 +515,10 @@ class TestJson:
             "hello": {"kind": "Message", "offer": "5 %"}}}"""
         steps = {"wait": Wait("1 hour"), "hello": Message(offer="5 %")}
         assert Journey.from_json(text) == Journey("hello", entry="registered", steps=steps)
-        cascade = '{"kind": "Cascade", "offers": ["5 %", {"kind": "Offer", "percent": 7}, "a gift"]}'
-        assert Cascade.from_json(cascade) == Cascade(offers=["5 %", Offer(percent=7), "a gift"])
+        cascade = (
+            '{"kind": "Cascade", "offers": ["5 %", {"kind": "Offer", "percent": 7}, "a gift"], "repeat_last": true}'
+        )
+        assert Cascade.from_json(cascade) == Cascade(offers=["5 %", Offer(percent=7), "a gift"], repeat_last=True)
         visit = (
             '{"kind": "TriggerJourney", "name": "x", "event": "visit", "unless": "purchase", "offer": {"percent": 5}}'
         )
@@ -660,7 +667,7 @@ class TestFirstRunOfACascade:
 
     def test_a_first_run_at_month_twenty_sends_month_eighteen(self):
         base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
-        cascade = Cascade(offers=["5 %", "7 %", "9 %", "11 %"])
+        cascade = Cascade(offers=["5 %", "7 %", "9 %", "11 %"], repeat_last=True)
         first = plan([cascade], base, None, None, Policy(), "2024-09-30")
         assert (first.step.tolist(), first.offer.tolist(), first.decision.tolist()) == (
             ["month 18"],

@@ -208,7 +208,7 @@ CAP = st.builds(
     st.sampled_from([None, "email", "sms"]),
 )
 JOURNEYS = [
-    Cascade(offers=["5 %", "7 %"], channels=("sms", "email"), catch_up_days=40),
+    Cascade(offers=["5 %", "7 %"], repeat_last=True, channels=("sms", "email"), catch_up_days=40),
     BirthdayJourney("birthday", catch_up_days=4),
     BirthdayJourney("gift", segment="vip", priority=0, catch_up_days=4),
     trigger(channels=("email", "sms"), catch_up_days=5, valid_days=6),
