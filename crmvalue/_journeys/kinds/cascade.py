@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
 
 _MOST_MONTHS = 1200
-_MOST_DAYS = 10_000_000  # days of steps in one table, 80 MB
+_MOST_DAYS = 20_000_000  # customers times steps; a table of them takes 160 MB
 _DAY = np.timedelta64(1, "D")
 _SECOND = np.timedelta64(1, "s")
 _STATES = ("active", "in cascade", "churned")
@@ -296,7 +296,7 @@ class Cascade:
         Parameters
         ----------
         last_purchase : array_like
-            Day of the last purchase; one customer or any number, up to 10,000,000 steps of all customers together.
+            Day of the last purchase; one customer or any number, up to 20,000,000 steps of all customers together.
 
         Returns
         -------
@@ -306,7 +306,7 @@ class Cascade:
         Raises
         ------
         InputError
-            If a date is missing or is not a date, or if there are more than 10,000,000 steps.
+            If a date is missing or is not a date, or if there are more than 20,000,000 steps.
 
         Examples
         --------
