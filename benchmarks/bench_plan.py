@@ -70,7 +70,7 @@ def make_journeys(n_triggers):
         for i in range(n_triggers)
     ]  # fmt: skip
     birthdays = [BirthdayJourney(f"birthday {i}", segment=f"segment {i}", priority=i) for i in range(4)]
-    return [Cascade(offers=["5 %", "7 %", "10 %"], channels=CHANNELS), *birthdays, *triggers]
+    return [Cascade(offers=["5 %", "7 %", "10 %"], repeat_last=True, channels=CHANNELS), *birthdays, *triggers]
 
 
 POLICY = Policy(

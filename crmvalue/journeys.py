@@ -29,15 +29,14 @@ customer, and nothing here reads a clock.
 
 from __future__ import annotations
 
+from crmvalue._journeys.campaign import CampaignEffect, campaign_effect
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.derived_events import level_changes, price_drops, segment_changes
 from crmvalue._journeys.effect import (
-    CampaignEffect,
     LastStep,
     StepsThatPay,
     best_last_step,
     break_even_benefit,
-    campaign_effect,
     steps_that_pay,
 )
 from crmvalue._journeys.kinds.birthday import AnniversaryMessage, BirthdayJourney

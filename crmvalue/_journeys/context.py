@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.customers import encode_customers
 from crmvalue._journeys.moments import NEVER, moment
+from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory
     from crmvalue._journeys.offers import Offer
+    from crmvalue._journeys.planning.plan import Plan
     from crmvalue.typing import Dates, Integers
 
 __all__ = ["Candidates", "Context", "JourneyKind"]
@@ -89,24 +91,33 @@ class Candidates(NamedTuple):
     exited: Dates  # moment at which the reason for the message was gone; NaT where it is not
     offers: tuple[Offer | None, ...]  # of each label
     channels: tuple[tuple[str, ...] | None, ...] = ()  # of each label; None for the channels of the journey
+    planned_utc: Dates | None = None  # tells apart two instants of one local time; None takes the first one
+    goes_on: npt.NDArray[np.bool_] | None = None  # whether another message may be due on the day that sends this one
+    goes_on_without: npt.NDArray[np.bool_] | None = None  # whether another one may be due where this one is not sent
 
 
 class Context:
-    """What all journeys of a run look at: the customers, the day, and the events until its end."""
+    """What all journeys of a run look at: the customers, the day, their events, and what was sent.
+
+    An event after the day starts nothing. It ends what would be sent after it, in the night after the day.
+    """
 
     def __init__(
         self, customers: Customers, events: Events | None, history: MessageHistory, today: np.datetime64
     ) -> None:
         self.customers, self.history, self.today = customers, history, today
+        self.refused: list[Plan] | None = None  # what a run of the planner has decided so far; None outside of one
         self.end = (today + _DAY).astype("datetime64[s]")
+        self.clocks = Clocks(customers)
         self.by_name: dict[str, tuple[Integers, Dates]] = {}
+        self._utc: dict[str, Dates] = {}
         self._month_days: dict[str, Integers] = {}
         self.n_unknown = 0
         if events is None or len(events) == 0:
             return
         rows = customers.rows_of(events.customer.distinct)[events.customer.code]
         self.n_unknown = int(np.count_nonzero(rows < 0))
-        usable = (rows >= 0) & (events.time < self.end)
+        usable = rows >= 0
         rows, names, times = rows[usable], events.name.code[usable], events.time[usable]
         order = np.lexsort((times, rows, names))
         rows, names, times = rows[order], names[order], times[order]
@@ -116,25 +127,48 @@ class Context:
             self.by_name[name] = rows[part], times[part]
 
     def events_of(self, name: str) -> tuple[Integers, Dates]:
-        """Give the customers and times of the events of a name, by customer and time."""
+        """Give the customers and times of the events of a name until the end of the day, by customer and time."""
+        rows, times = self._all_events_of(name)
+        known = times < self.end
+        return rows[known], times[known]
+
+    def _all_events_of(self, name: str) -> tuple[Integers, Dates]:
         empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
         return self.by_name.get(name, empty)
 
-    def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates]:
-        """Give the customer, step and anchor of each message of a group that was sent before."""
+    def not_sent(self, group: str, step: str) -> tuple[Integers, Dates]:
+        """Give customer and anchor of each message of a step that this run has decided not to send."""
+        rows, anchors = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype="datetime64[s]")]
+        for made in self.refused or ():
+            mine = np.nonzero((made.group == group) & (made.step == step) & (made.decision != "send"))[0]
+            distinct, code = encode_customers("made", made.customer[mine])
+            rows.append(self.customers.rows_of(distinct)[code])
+            anchors.append(made.anchor[mine])
+        return np.concatenate(rows), np.concatenate(anchors)
+
+    def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates, Dates]:
+        """Give customer, step, anchor and local time of sending of each message of a group that was sent before."""
         mine = np.nonzero(self.history.group == group)[0]
         distinct, code = encode_customers("history", self.history.customer[mine])
         row = self.customers.rows_of(distinct)[code]
         known = row >= 0
-        return row[known], self.history.step[mine][known], self.history.anchor[mine][known]
+        mine = mine[known]
+        return row[known], self.history.step[mine], self.history.anchor[mine], self.history.sent_at[mine]
 
-    def first_after(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
-        """Time of the first event of some names after a moment, for each row; NaT where there is none."""
+    def first_after(self, names: Iterable[str], row: Integers, after: Dates, *, utc: bool = False) -> Dates:
+        """Time of the first event of some names after a moment, for each row, also after the day; NaT for none.
+
+        Moments are local times, or instants with `utc`.
+        """
         first = np.full(len(row), NEVER, dtype="datetime64[s]")
         for name in names:
-            rows, times = self.events_of(name)
+            rows, times = self._all_events_of(name)
             if len(rows) == 0:
                 continue
+            if utc:
+                if name not in self._utc:
+                    self._utc[name] = self.clocks.to_utc(rows, times)
+                times = self._utc[name]
             place = np.searchsorted(moment(rows, times), moment(row, after), side="right")
             inside = np.minimum(place, len(rows) - 1)
             found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)

@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_float, as_text
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
-__all__ = ["Offer", "as_offer", "as_offers"]
+__all__ = ["Offer", "as_offer", "as_offers", "require_rising"]
 
 
 def _percent(name: str, value: Any) -> float:
@@ -91,3 +91,19 @@ def as_offers(value: Iterable[object]) -> tuple[Offer, ...]:
             if getattr(later, name) < getattr(earlier, name):
                 raise InputError("offers", f"not falling: {later.label!r} comes after {earlier.label!r}", later.label)
     return offers
+
+
+def require_rising(offers: tuple[Offer, ...]) -> None:
+    """Raise where an offer of a list of one kind is no better than the one before it."""
+    kinds = [{name for name in ("percent", "amount") if getattr(offer, name) is not None} for offer in offers]
+    of_one_kind = all(kind == kinds[0] for kind in kinds)
+    for earlier, later in pairwise(offers):
+        if of_one_kind and _size(later) == _size(earlier):
+            rule = f"rising: {later.label!r} is no better than {earlier.label!r} before it"
+            hint = "allow_equal=True makes the same offer twice"
+            raise InputError("offers", rule, later.label, hint=hint)
+
+
+def _size(offer: Offer) -> float | Decimal | str:
+    """Give what offers of one kind are compared by; a name has no size of its own."""
+    return next((size for size in (offer.percent, offer.amount) if size is not None), offer.label)

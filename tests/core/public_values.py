@@ -150,7 +150,7 @@ VALUES = [
     DID,
     journeys.Policy(suppressed=[1]),
     journeys.Offer(percent=10),
-    journeys.Cascade(offers=["5 %"]),
+    journeys.Cascade(offers=["5 %"], repeat_last=True),
     journeys.Cascade().steps(["2023-08-31"]),
     journeys.Cascade().state(["2023-08-31"], "2024-05-31"),
     journeys.Cascade().due(["2023-08-31"], "2024-05-31"),
@@ -235,8 +235,10 @@ VALUES = [
     journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
     journeys.spread_visits(["2024-06-12"] * 9, 1, as_of="2024-06-01"),
     journeys.without_next_step(["ann", "bob"], ["ann"], ["2024-07-01"], as_of="2024-06-30"),
-    journeys.campaign_effect(80, 56, 80, 48),
-    journeys.campaign_effect(2, 1, 2, 1, revenue_treated=[1, 3], revenue_control=[1, 2], margin=0.5),
+    journeys.campaign_effect(80, 56, 80, 48, assignment="random"),
+    journeys.campaign_effect(
+        2, 1, 2, 1, assignment="observed", revenue_treated=[1, 3], revenue_control=[1, 2], margin=0.5
+    ),
     journeys.steps_that_pay([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
     journeys.best_last_step([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
 ]

@@ -132,6 +132,9 @@ CALLS += [
             "revenue_treated": [10.0, 0.0, 20.0],
             "revenue_control": [0.0, 5.0],
             "margin": 0.5,
+            "assignment": "observed",
+            "before_treated": [5.0, 0.0, 10.0],
+            "before_control": [0.0, 5.0],
         },
         {
             "n_treated": 0,
@@ -143,7 +146,7 @@ CALLS += [
             "contact_cost": -1.0,
             "level": 1.0,
         },
-        unbounded={"revenue_treated", "revenue_control"},
+        unbounded={"revenue_treated", "revenue_control", "before_treated", "before_control"},
     ),
     Call(
         journeys.break_even_benefit,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import calendar
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from crmvalue.journeys import Branch, Choice, Message, Split, Wait, WaitFor
 
-__all__ = ["admitted_entries", "follow_run", "later"]
+__all__ = ["admitted_entries", "decide_one_by_one", "follow_run", "instant_of", "later", "later_in_zone", "send_day"]
 
 
 def later(start, words):
@@ -94,3 +94,78 @@ def admitted_entries(journey, events, end, *, side):
         if journey.reentry == "after exit" and ended is None:
             break
     return taken
+
+
+def instant_of(local, zone):
+    """First instant, with its zone UTC, whose local time is not before a local time."""
+    instant = local.replace(tzinfo=zone).astimezone(UTC)
+    minute = timedelta(minutes=1)
+    while (instant - minute).astimezone(zone).replace(tzinfo=None) > local:  # the clocks skip this local time
+        instant -= minute
+    return instant
+
+
+def later_in_zone(start, words, zone):
+    """Instant at which a wait in words ends that begins at an instant: hours elapse, days are those of the calendar."""
+    if words.split()[1].rstrip("s") in ("minute", "hour"):
+        return later(start, words)
+    return instant_of(later(start.astimezone(zone).replace(tzinfo=None), words), zone)
+
+
+def out_of_quiet_hours(time, quiet):
+    """First moment that is not quiet."""
+    start, end = quiet
+    while start <= time.hour < end if start < end else (time.hour >= start or time.hour < end):
+        time = time.replace(minute=0, second=0) + timedelta(hours=1)
+    return time
+
+
+def send_day(journey, events, entered, sent, day, *, quiet, allowed):
+    """Send what one daily run sends of one run of a journey, in UTC: adds to `sent`, a time by name of a message.
+
+    `events` are all that will ever happen, `allowed` the messages that the customer may get.
+    """
+    end = day + timedelta(days=1)
+    over = first_after(events, {*journey.goals, *journey.exits}, entered)
+    names = list(journey.steps)
+    name, time = names[0], entered
+    while True:
+        step = journey.steps[name]
+        after = names[names.index(name) + 1] if name != names[-1] else "end"
+        target = step.then or after
+        if isinstance(step, Message):
+            if name not in sent and name in allowed and time >= day - timedelta(days=journey.catch_up_days):
+                at = out_of_quiet_hours(time, quiet)
+                if time < day:  # a run missed it
+                    at = datetime.combine(day, time.time())
+                    if out_of_quiet_hours(at, quiet) != at:
+                        at = out_of_quiet_hours(day, quiet)
+                if (over is None or over > at) and at <= time + timedelta(days=step.valid_days):
+                    sent[name] = at
+            if name not in sent and step.if_unsent == "stop":
+                return
+            time = sent.get(name, time)
+        elif isinstance(step, Wait):
+            time = later(time, step.duration)
+        else:
+            limit = later(time, step.at_most)
+            event = first_after(events, {step.event}, time)
+            came = event is not None and event <= limit
+            time, target = (event, target) if came else (limit, step.otherwise or after)
+        if target == "end" or time >= end:
+            return
+        name = target
+
+
+def decide_one_by_one(messages, *, cap, days, budget):
+    """Decide on messages (customer, time, any other), each in its turn, under one rolling cap and a daily budget."""
+    sent, decisions = [], []
+    for customer, time, _ in messages:
+        if sum(c == customer and abs(t - time) < timedelta(days=days) for c, t in sent) >= cap:
+            decisions.append("capped")
+        elif sum(t.date() == time.date() for _, t in sent) >= budget:
+            decisions.append("over budget")
+        else:
+            decisions.append("send")
+            sent.append((customer, time))
+    return decisions

@@ -29,7 +29,7 @@ class TestCampaignEffect:
         ],
     )
     def test_published_intervals(self, counts, low, high):
-        interval = campaign_effect(*counts).response_interval
+        interval = campaign_effect(*counts, assignment="random").response_interval
         assert tuple(np.round(interval, 4)) == (low, high)
 
     @given(
@@ -43,7 +43,7 @@ class TestCampaignEffect:
         benefit = np.linspace(0, 5, len(treated))
         effect = campaign_effect(
             len(treated), 1, len(control), 1, revenue_treated=treated, revenue_control=control, margin=margin,
-            benefit=benefit, contact_cost=0.3, level=level,
+            benefit=benefit, contact_cost=0.3, level=level, assignment="random",
         )  # fmt: skip
         revenue = stats.ttest_ind(treated, control, equal_var=False).confidence_interval(level)
         np.testing.assert_allclose(effect.revenue_interval, revenue, rtol=1e-9, atol=1e-7)
@@ -55,7 +55,7 @@ class TestCampaignEffect:
     def test_totals_by_hand(self):
         effect = campaign_effect(
             4, 2, 2, 0, revenue_treated=[100, 60, 0, 0], revenue_control=[0, 20], margin=0.5,
-            benefit=[10, 6, 0, 0], contact_cost=1,
+            benefit=[10, 6, 0, 0], contact_cost=1, assignment="random",
         )  # fmt: skip
         assert effect.revenue_difference == 30
         assert effect.incremental_revenue == 120
@@ -68,7 +68,7 @@ class TestCampaignEffect:
         [((1000, 300, 1000, 200), "raised"), ((1000, 200, 1000, 300), "lowered"), ((100, 21, 100, 20), "no effect")],
     )
     def test_the_sentence_about_responses(self, counts, said):
-        effect = campaign_effect(*counts)
+        effect = campaign_effect(*counts, assignment="random")
         assert said in effect.conclusion
         assert effect.net_gain is effect.incremental_revenue is None
 
@@ -77,12 +77,95 @@ class TestCampaignEffect:
     )
     def test_the_sentence_about_money(self, cost, said):
         effect = campaign_effect(
-            100, 50, 100, 50, revenue_treated=[18, 22] * 50, revenue_control=[8, 12] * 50, margin=1, contact_cost=cost
+            100,
+            50,
+            100,
+            50,
+            revenue_treated=[18, 22] * 50,
+            revenue_control=[8, 12] * 50,
+            margin=1,
+            contact_cost=cost,
+            assignment="random",
         )
         assert effect.conclusion.endswith(said)
 
+    def test_who_chose_the_groups_has_to_be_said(self):
+        with pytest.raises(TypeError, match="assignment"):
+            campaign_effect(2, 1, 2, 1)
+
+    @given(
+        st.lists(st.tuples(MONEY, MONEY), min_size=3, max_size=9),
+        st.lists(st.tuples(MONEY, MONEY), min_size=3, max_size=9),
+        st.sampled_from(["random", "observed"]),
+    )
+    def test_the_period_before_equals_scipy_and_least_squares(self, treated, control, assignment):
+        treated = np.array([*treated, (0.0, 3.0), (50.0, 1.0)])
+        control = np.array([*control, (0.0, 9.0), (70.0, 2.0)])
+        effect = campaign_effect(
+            len(treated), 1, len(control), 1, revenue_treated=treated[:, 0], revenue_control=control[:, 0], margin=1,
+            before_treated=treated[:, 1], before_control=control[:, 1], assignment=assignment,
+        )  # fmt: skip
+        before = stats.ttest_ind(treated[:, 1], control[:, 1], equal_var=False).confidence_interval(0.95)
+        np.testing.assert_allclose(effect.before_interval, before, rtol=1e-9, atol=1e-7)
+        rise = [group[:, 0] - group[:, 1] for group in (treated, control)]
+        expected = stats.ttest_ind(*rise, equal_var=False).confidence_interval(0.95)
+        np.testing.assert_allclose(effect.did_interval, expected, rtol=1e-9, atol=1e-7)
+        # HC3 is the jackknife without its centring: leave out one customer at a time.
+        rows = np.concatenate((treated, control))
+        columns = np.column_stack((np.ones(len(rows)), np.arange(len(rows)) < len(treated), rows[:, 1]))
+        whole = np.linalg.lstsq(columns, rows[:, 0], rcond=None)[0][1]
+        kept = [np.arange(len(rows)) != i for i in range(len(rows))]
+        if min(np.linalg.matrix_rank(columns[rest]) for rest in kept) == 3 and np.ptp(rows[:, 1]) > 1:
+            left = [np.linalg.lstsq(columns[rest], rows[rest, 0], rcond=None)[0][1] for rest in kept]
+            half = stats.t.ppf(0.975, len(rows) - 3) * np.sqrt(np.sum((np.array(left) - whole) ** 2))
+            np.testing.assert_allclose(effect.adjusted_difference, whole, rtol=1e-6, atol=1e-6)
+            np.testing.assert_allclose(effect.adjusted_interval, (whole - half, whole + half), rtol=1e-6, atol=1e-5)
+
+    @pytest.mark.parametrize("with_before", [True, False])
+    @pytest.mark.parametrize("assignment", ["observed", "random"])
+    def test_a_campaign_without_effect_for_the_best_customers_claims_none(self, assignment, with_before):
+        """The heaviest buyers of the period before get it; in 95 of 100 runs no sentence sees more than that."""
+        claims, unexplained = 0, 0
+        for run in range(100):
+            rng = np.random.default_rng(run)
+            rate = rng.gamma(1.0, 3.0, size=600)
+            before, now = (rng.poisson(rate) * 10.0 for _ in range(2))
+            best = before + rng.normal(0, 5, size=600) >= np.quantile(before, 0.6)
+            past = {"before_treated": before[best], "before_control": before[~best]} if with_before else {}
+            effect = campaign_effect(
+                int(best.sum()), int((now[best] > 0).sum()), int((~best).sum()), int((now[~best] > 0).sum()),
+                revenue_treated=now[best], revenue_control=now[~best], margin=0.5, assignment=assignment, **past,
+            )  # fmt: skip
+            said = effect.conclusion
+            claims += any(word in said for word in ("raised", "lowered", "it pays", "it loses"))
+            unexplained += "A difference remains" in said
+            if assignment == "observed" or with_before:
+                assert not effect.shows_causes
+                assert effect.incremental_responses is effect.incremental_revenue is effect.net_gain is None
+        if assignment == "observed":
+            assert claims == 0
+        elif with_before:
+            assert claims == 0, "the check of the draw finds it"
+        else:
+            assert claims > 90, "without the period before, nothing tells a wrong word"
+        assert unexplained <= 5
+
+    def test_a_fair_draw_is_not_suspect(self):
+        suspect = 0
+        for run in range(200):
+            rng = np.random.default_rng(run)
+            before = rng.exponential(10, size=(2, 200))
+            effect = campaign_effect(
+                200, 50, 200, 50, assignment="random", before_treated=before[0], before_control=before[1]
+            )
+            suspect += effect.suspect
+            assert effect.did_interval is None
+        assert suspect <= 2
+
     def test_without_variance_the_interval_is_a_point(self):
-        effect = campaign_effect(2, 2, 2, 0, revenue_treated=[5, 5], revenue_control=[1, 1], margin=1)
+        effect = campaign_effect(
+            2, 2, 2, 0, revenue_treated=[5, 5], revenue_control=[1, 1], margin=1, assignment="random"
+        )
         assert effect.revenue_interval == (4, 4)
 
     @pytest.mark.parametrize(
@@ -94,12 +177,17 @@ class TestCampaignEffect:
             ({"benefit": [1.0]}, "benefit"),
             ({"revenue_treated": None, "revenue_control": None}, "revenue_treated"),
             ({"n_control_responded": 3}, "n_control_responded"),
+            ({"assignment": "by hand"}, "assignment"),
+            ({"before_treated": [1.0, 2.0]}, "before_control"),
+            ({"before_control": [1.0, 2.0]}, "before_treated"),
+            ({"before_treated": [1.0, 2.0], "before_control": [1.0]}, "before_control"),
         ],
     )
     def test_rejections(self, changes, name):
         arguments = {
             "n_treated": 2, "n_treated_responded": 1, "n_control": 2, "n_control_responded": 1,
             "revenue_treated": [1.0, 2.0], "revenue_control": [1.0, 2.0], "margin": 0.5,
+            "assignment": "random",
         }  # fmt: skip
         with pytest.raises(InputError) as caught:
             campaign_effect(**{**arguments, **changes})

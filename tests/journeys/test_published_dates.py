@@ -47,7 +47,7 @@ class TestCascade:
         assert Cascade(offer_at_end=True).steps(anchor).dates.astype(str).tolist() == expected
 
     def test_a_first_run_sends_the_latest_step_alone_with_its_benefit(self):
-        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %"])
+        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %"], repeat_last=True)
         due = cascade.due(["2023-01-31"], "2024-09-30")  # month 20
         assert due.month.tolist() == [18]
         assert due.offer[0].label == "12 %"
@@ -148,7 +148,7 @@ ACTS = st.lists(
 )
 TODAY = np.datetime64("2024-05-31")
 JOURNEYS = [
-    Cascade(offers=["5 %", "7 %"], channels=("email", "sms"), catch_up_days=30),
+    Cascade(offers=["5 %", "7 %"], repeat_last=True, channels=("email", "sms"), catch_up_days=30),
     BirthdayJourney("birthday", catch_up_days=5),
     BirthdayJourney("vip birthday", segment="vip", priority=2),
     TriggerJourney.abandoned_cart(channels=("sms", "email"), priority=3),
@@ -295,9 +295,11 @@ class TestPlan:
     def test_a_message_in_the_gap_of_the_clocks_goes_out_right_after_it(self):
         """Kyiv, 31 March 2024: 03:00 becomes 04:00."""
         base = Customers(customer=[1], consent={"email": [True]}, time_zone="Europe/Kyiv")
-        events = Events(customer=[1], name=["visit"], time=["2024-03-31T02:30"])
-        made = plan([TriggerJourney("t", event="visit", wait_hours=1)], base, events, None, Policy(), "2024-03-31")
+        events = Events(customer=[1], name=["visit"], time=["2024-03-30T03:30"])
+        made = plan([TriggerJourney("t", event="visit", wait_days=1)], base, events, None, Policy(), "2024-03-31")
         assert str(made.send_time_utc[0]) == "2024-03-31T01:00:00"
+        made = plan([TriggerJourney("t", event="visit", wait_hours=24)], base, events, None, Policy(), "2024-03-31")
+        assert str(made.send_time_utc[0]) == "2024-03-31T01:30:00"
 
     def test_exits_cool_down_and_once(self):
         base = Customers(customer=[1], consent={"email": [True]})

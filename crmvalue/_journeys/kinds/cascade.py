@@ -23,8 +23,8 @@ from crmvalue._journeys.fields import (
     segment_field,
     whole_field,
 )
-from crmvalue._journeys.moments import NEVER, at_hour
-from crmvalue._journeys.offers import Offer, as_offers
+from crmvalue._journeys.moments import at_hour
+from crmvalue._journeys.offers import Offer, as_offers, require_rising
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
 
 _MOST_MONTHS = 1200
+_MOST_DAYS = 20_000_000  # customers times steps; a table of them takes 160 MB
 _DAY = np.timedelta64(1, "D")
 _SECOND = np.timedelta64(1, "s")
 _STATES = ("active", "in cascade", "churned")
@@ -154,8 +155,14 @@ class Cascade:
     end_month : int, optional
         Months of silence after which the customer counts as churned, > `first_month`.
     offers : sequence, optional
-        One for each step, in order: :class:`Offer` objects or texts. Percentages and amounts must not fall from step to
-        step. With a shorter list, the later steps repeat its last offer.
+        One for each step, in order: :class:`Offer` objects or texts. The benefit of a cascade grows: if all offers are
+        percentages, or all are amounts, each must be above the one before. Among other offers, percentages and amounts
+        must not fall. Texts such as "5 %" are names, whose size nobody knows; only the same name twice in a row is
+        refused.
+    repeat_last : bool, optional
+        Whether the last offer stands for all later steps. Without it, a list shorter than the steps is refused.
+    allow_equal : bool, optional
+        Whether an offer may be equal to the one before it. Without it, a benefit that does not grow is refused.
     offer_at_end : bool, optional
         Whether `end_month` is itself the last step. By default the last step is the one before it, and no message goes
         out at the end.
@@ -178,7 +185,7 @@ class Cascade:
 
     Examples
     --------
-    >>> cascade = Cascade(offers=["5 %", "7 %", "10 %"])
+    >>> cascade = Cascade(offers=["5 %", "7 %", "10 %"], repeat_last=True)
     >>> cascade.months
     (9, 12, 15, 18, 21, 24, 27, 30, 33)
     >>> cascade.due(["2023-10-01"], "2024-07-01").offer
@@ -189,6 +196,8 @@ class Cascade:
     every_months: int = whole_field("every_months", 1, _MOST_MONTHS, default=3)
     end_month: int = whole_field("end_month", 1, _MOST_MONTHS, default=36)
     offers: tuple[Offer, ...] = attrs.field(default=(), converter=as_offers)
+    repeat_last: bool = flag_field("repeat_last", default=False)
+    allow_equal: bool = flag_field("allow_equal", default=False)
     offer_at_end: bool = flag_field("offer_at_end", default=False)
     ends_with: Literal["purchase", "reaction"] = "purchase"
     name: str = name_field(default="win-back")
@@ -212,6 +221,11 @@ class Cascade:
             raise InputError("end_month", f"above first_month ({self.first_month})", self.end_month)
         if len(self.offers) > len(self.months):
             raise InputError("offers", f"at most one for each of the {len(self.months)} steps", len(self.offers))
+        if 0 < len(self.offers) < len(self.months) and not self.repeat_last:
+            hint = "repeat_last=True gives the last offer in all later steps"
+            raise InputError("offers", f"one for each of the {len(self.months)} steps", len(self.offers), hint=hint)
+        if not self.allow_equal:
+            require_rising(self.offers)
 
     @property
     def group(self) -> str:
@@ -246,9 +260,11 @@ class Cascade:
         row = rows[due.row]
         anchor = last[row]
         ends = add_months(anchor, np.append(months[1:], self.given_up_month)[step])
-        exited: Dates = np.full(len(row), NEVER)
+        # A purchase of the day has moved the anchor; one of the night after it comes before a message that waits there.
+        exited = context.first_after(("purchase",), row, np.full(len(row), context.end - _SECOND))
         if self.ends_with == "reaction":
-            exited = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+            reacted = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+            exited = np.fmin(exited, reacted)
         return Candidates(
             row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
             at_hour(due.date, self.send_hour), at_hour(ends, 0) - _SECOND, exited,
@@ -283,7 +299,7 @@ class Cascade:
         Parameters
         ----------
         last_purchase : array_like
-            Day of the last purchase; one customer or any number.
+            Day of the last purchase; one customer or any number, up to 20,000,000 steps of all customers together.
 
         Returns
         -------
@@ -293,7 +309,7 @@ class Cascade:
         Raises
         ------
         InputError
-            If a date is missing or is not a date.
+            If a date is missing or is not a date, or if there are more than 20,000,000 steps.
 
         Examples
         --------
@@ -302,6 +318,10 @@ class Cascade:
         """
         anchor = as_days("last_purchase", last_purchase)
         months = np.array(self.months, dtype=np.int64)
+        if anchor.size * len(months) > _MOST_DAYS:
+            rule = f"at most {_MOST_DAYS // len(months):,} customers with {len(months):,} steps each"
+            hint = "take the customers in parts; `due` and `state` need no table of all steps"
+            raise InputError("last_purchase", rule, anchor.size, hint=hint)
         return CascadeSteps(
             months=hand_over(months),
             dates=add_months(anchor[..., np.newaxis], months),

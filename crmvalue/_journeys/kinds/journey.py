@@ -102,7 +102,7 @@ class JourneyRuns:
     since : ndarray of datetime64[s]
         When the customer came to that step.
     outcome : ndarray of str
-        "running", "goal", "exit" or "finished".
+        "running", "goal", "exit", "finished", or "stopped": the message of the step was not sent while it was valid.
     ended : ndarray of datetime64[s]
         When the run ended; NaT while it is running.
 
@@ -151,7 +151,8 @@ class Journey:
         Other events that end it in the same way.
     reentry : str, optional
         Whether a customer may enter again: "never"; "after exit", when the run before is over; "always", with every
-        event; or a time such as "30 days", with an event at least so long after the last entry.
+        event; or a time such as "30 days", with an event at least so long after the last entry. As
+        in :class:`Wait`, hours elapse, and days and months follow the calendar.
     version : int, optional
         Number of the version, >= 1. Two versions are two journeys that share a name; each counts its own messages.
     starts, ends : date, optional
@@ -162,12 +163,14 @@ class Journey:
 
     Notes
     -----
-    A journey has no memory of its own. Where each customer stands follows from the events and the day alone, so a
-    missed run stops nobody on the way.
+    A journey has no memory of its own. Where each customer stands follows from the events, from the history of what was
+    sent, and from the day.
 
-    A wait begins at the moment at which the message before it was due, whether or not it was sent then. A message that
-    quiet hours, a cap, a missing consent or a missed run holds back does not hold back the steps after it. A reminder
-    may therefore come together with its message, or without it.
+    A customer goes on from a message at the moment at which it was sent, by the history. A message that quiet hours, a
+    cap or a missed run holds back also holds back the steps after it. A reminder therefore never comes together with
+    its message, or without it. If the message is not sent at all, the journey ends for the customer when the message is
+    no longer valid, and its outcome is "stopped". ``Message(if_unsent="go on")`` goes on without it. The history has
+    to hold the messages of the runs that are still under way.
 
     Branches look at the segments and attributes of the given customers. A customer who has received a message on one
     way stays on that way, even if their segment changes.
@@ -237,21 +240,25 @@ class Journey:
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         recent = entered >= first - self._longest
         row, entered = row[recent], entered[recent]
-        walk = self._walk(context, row, entered, np.full(len(row), context.end))
+        walk = self._walk(context, row, entered, _end_of_day(context, row))
         messages = {name: step for name, step in self.steps.items() if isinstance(step, Message)}
         labels = tuple(messages)
         sent = [visit for visit in walk.visits if visit.step in messages]
         run = np.concatenate([visit.run for visit in sent])
         step = np.concatenate([np.full(len(visit.run), labels.index(visit.step)) for visit in sent])
-        planned = np.concatenate([visit.time for visit in sent])
+        planned_utc = np.concatenate([visit.time for visit in sent])
+        planned = context.clocks.to_local(row[run], planned_utc)
         due = planned >= first
-        run, step, planned = run[due], step[due], planned[due]
+        run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
+        goes_on = np.array([label in self._before_another for label in labels])
+        goes_on_without = np.array([message.if_unsent == "go on" for message in messages.values()])
         valid = np.array([message.valid_days for message in messages.values()], dtype="timedelta64[D]")
         over = context.first_after(self.goals + self.exits, row, entered)
         return Candidates(
             row[run], step, labels, entered[run], planned, planned + valid[step], over[run],
             tuple(message.offer for message in messages.values()),
             tuple(message.channels for message in messages.values()),
+            planned_utc, goes_on[step], goes_on_without[step],
         )  # fmt: skip
 
     def runs(
@@ -273,7 +280,8 @@ class Journey:
         as_of : date
             Day of the answer.
         history : MessageHistory, optional
-            What was sent. A customer stays on the way of a branch on which they have received a message.
+            What was sent. A customer goes on from a message when it was sent, and stays on the way of a branch on which
+            they have received a message. Without a history, every message counts as sent when it was due.
 
         Returns
         -------
@@ -303,20 +311,24 @@ class Journey:
             if not isinstance(value, kind):
                 raise InputError(name, f"of the class {kind.__name__}", type(value).__name__)
         context = Context(customers, events, past, as_day("as_of", as_of))
-        row, entered = self._admitted(context)
-        goal, other = (context.first_after(names, row, entered) for names in (self.goals, self.exits))
+        as_due = history is None
+        row, entered = self._admitted(context, as_due=as_due)
+        goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
         over = np.fmin(goal, other)
-        walk = self._walk(context, row, entered, np.fmin(over, context.end))
-        finished = ~np.isnat(walk.finished)
+        until = np.fmin(context.clocks.to_utc(row, over), _end_of_day(context, row))
+        walk = self._walk(context, row, entered, until, as_due=as_due)
+        finished, stopped = ~np.isnat(walk.finished), ~np.isnat(walk.stopped)
+        since, through, cut = (context.clocks.to_local(row, time) for time in (walk.since, walk.finished, walk.stopped))
         outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))
+        outcome, over = np.where(stopped, "stopped", outcome), np.where(stopped, cut, over)
         names = np.array([*self.steps, END])
         return JourneyRuns(
             customer=hand_over(customers.customer[row]),
             entered=hand_over(entered),
             step=hand_over(names[np.where(finished, len(self.steps), walk.place)]),
-            since=hand_over(np.where(finished, walk.finished, walk.since)),
+            since=hand_over(np.where(finished, through, since)),
             outcome=hand_over(np.where(finished, "finished", outcome)),
-            ended=hand_over(np.where(finished, walk.finished, over)),
+            ended=hand_over(np.where(finished, through, over)),
         )
 
     def to_json(self) -> str:
@@ -334,10 +346,30 @@ class Journey:
     @property
     def _longest(self) -> np.timedelta64:
         """Longest time from an entry to the last message."""
-        waits = (step.parts.longest for step in self.steps.values() if isinstance(step, Wait | WaitFor))
-        return np.timedelta64(sum(waits), "s")
+        seconds = 2 * 86_400  # for zones
+        for step in self.steps.values():
+            if isinstance(step, Wait | WaitFor):
+                seconds += step.parts.longest
+            elif isinstance(step, Message):
+                seconds += 86_400 * (step.valid_days + 1)  # so late it may be sent
+        return np.timedelta64(seconds, "s")
 
-    def _admitted(self, context: Context) -> tuple[Integers, Dates]:
+    @property
+    def _before_another(self) -> set[str]:
+        """Messages after which another one may be due on the same day."""
+        ways, found = follow(self.steps), set()
+        for name in reversed(in_order(self.steps)):  # the steps that follow come first
+            step = self.steps[name]
+            near = list(ways[name])
+            if isinstance(step, Wait) and not step.parts.may_end_today:
+                near = []
+            elif isinstance(step, WaitFor) and not step.parts.may_end_today:
+                near = near[:1]
+            if any(target in found or isinstance(self.steps.get(target), Message) for target in near):
+                found.add(name)
+        return found
+
+    def _admitted(self, context: Context, *, as_due: bool = False) -> tuple[Integers, Dates]:
         """Give the customers and times of all entries that count, sorted by customer and time."""
         row, time = context.events_of(self.entry)
         keep = np.ones(len(row), dtype=bool)
@@ -351,49 +383,94 @@ class Journey:
         first = np.r_[True, row[1:] != row[:-1]]
         if self.reentry == "never":
             before = np.full(len(context.customers), _LATEST)
-            sent_row, _, anchor = context.sent(self.group)
+            sent_row, _, anchor, _ = context.sent(self.group)
             np.minimum.at(before, sent_row, anchor)
             keep = first & (time <= before[row])
             return row[keep], time[keep]
         key, current, taken = moment(row, time), np.nonzero(first)[0], []
         while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
-            free = self._free_from(context, row[current], time[current])
+            free = self._free_from(context, row[current], time[current], as_due=as_due)
             place = np.searchsorted(key, moment(row[current], free))
             inside = np.minimum(place, len(row) - 1)
             current = inside[(place < len(row)) & (row[inside] == row[current]) & (free < _LATEST)]
         chosen = np.sort(np.concatenate(taken))
         return row[chosen], time[chosen]
 
-    def _free_from(self, context: Context, row: Integers, entered: Dates) -> Dates:
-        """Find the first moment at which each customer may enter again."""
+    def _free_from(self, context: Context, row: Integers, entered: Dates, *, as_due: bool) -> Dates:
+        """Find the first local time at which each customer may enter again."""
         if self.reentry != "after exit":
-            return take_apart("reentry", self.reentry).after(entered)
-        over = context.first_after(self.goals + self.exits, row, entered)
-        walk = self._walk(context, row, entered, np.fmin(over, context.end))
-        left = np.where(np.isnat(walk.finished), over, walk.finished)
+            again = take_apart("reentry", self.reentry)
+            start = context.clocks.to_utc(row, entered)
+            return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
+        over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
+        walk = self._walk(context, row, entered, np.fmin(over, _end_of_day(context, row)), as_due=as_due)
+        left = np.fmin(over, np.fmin(walk.finished, walk.stopped))
+        left = context.clocks.to_local(row, left)
         return np.where(np.isnat(left), _LATEST, left + np.timedelta64(1, "s"))
 
-    def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates) -> _Walk:
-        """Follow the runs from step to step; what would happen at `until` or later does not happen."""
+    def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates, *, as_due: bool = False) -> _Walk:
+        """Follow the runs from step to step, in UTC; what would happen at `until` or later does not happen.
+
+        With `as_due` each message counts as sent when it was due.
+        """
         n = len(row)
+        start = context.clocks.to_utc(row, entered)
         ways = follow(self.steps)
         names = {name: i for i, name in enumerate(self.steps)}
         arrived: dict[str, list[tuple[Integers, Dates]]] = {name: [] for name in (*self.steps, END)}
-        arrived[next(iter(self.steps))].append((np.arange(n), entered))
-        place, since, visits = np.zeros(n, dtype=np.int64), entered.copy(), []
+        arrived[next(iter(self.steps))].append((np.arange(n), start))
+        place, since, visits = np.zeros(n, dtype=np.int64), start.copy(), []
+        stopped = np.full(n, NEVER)
         for name in in_order(self.steps):
             run = np.concatenate([part[0] for part in arrived[name]])
             time = np.concatenate([part[1] for part in arrived[name]])
             place[run], since[run] = names[name], time
             visits.append(_Visit(name, run, time))
-            for target, chosen, moved in self._leave(name, ways, context, row, entered, run, time):
+            step, leave = self.steps[name], time
+            if isinstance(step, Message) and not as_due:
+                leave = self._sent_at(name, context, row[run], entered[run], time)
+                never = np.isnat(leave)
+                if step.if_unsent == "go on":
+                    leave = np.where(never & self._is_decided(name, context, row[run], entered[run], time), time, leave)
+                else:
+                    valid = context.clocks.to_local(row[run], time) + np.timedelta64(step.valid_days, "D")
+                    given_up = context.clocks.to_utc(row[run], valid)
+                    never &= given_up < until[run]
+                    stopped[run[never]] = given_up[never]
+            run, leave = run[~np.isnat(leave)], leave[~np.isnat(leave)]
+            for target, chosen, moved in self._leave(name, ways, context, row, entered, run, leave):
                 reached = moved < until[run[chosen]]
                 arrived[target].append((run[chosen][reached], moved[reached]))
         finished = np.full(n, NEVER)
         for run, time in arrived[END]:
             finished[run] = time
-        return _Walk(visits, finished, place, since)
+        return _Walk(visits, finished, stopped, place, since)
+
+    def _is_decided(self, name: str, context: Context, row: Integers, anchor: Dates, due: Dates) -> Bools:
+        """Tell which messages that were not sent will not be sent in this run either."""
+        if context.refused is None:
+            return np.ones(len(row), dtype=bool)
+        first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        decided: Bools = np.asarray(context.clocks.to_local(row, due) < first)
+        decided |= np.isin(moment(row, anchor), moment(*context.not_sent(self.group, name)))
+        return decided
+
+    def _sent_at(self, name: str, context: Context, row: Integers, anchor: Dates, due: Dates) -> Dates:
+        """Find the instant at which each message of a step was sent; NaT where the history does not hold it."""
+        sent_row, step, sent_anchor, local = context.sent(self.group)
+        mine = step == name
+        if not mine.any():
+            return np.full(len(row), NEVER)
+        key, local = moment(sent_row[mine], sent_anchor[mine]), local[mine]
+        order = np.lexsort((local, key))
+        key, local = key[order], local[order]
+        wanted = moment(row, anchor)
+        place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+        local = np.where(key[place] == wanted, local[place], NEVER)
+        # In an hour that comes twice, a message that went out as planned went out at the instant that was planned.
+        as_planned = local == context.clocks.to_local(row, due)
+        return np.where(as_planned, due, context.clocks.to_utc(row, local))
 
     def _leave(
         self,
@@ -411,10 +488,10 @@ class Journey:
         if isinstance(step, Message):
             return [(targets[0], everyone, time)]
         if isinstance(step, Wait):
-            return [(targets[0], everyone, step.parts.after(time))]
+            return [(targets[0], everyone, step.parts.after_utc(time, row[run], context.clocks))]
         if isinstance(step, WaitFor):
-            limit = step.parts.after(time)
-            event = context.first_after((step.event,), row[run], time)
+            limit = step.parts.after_utc(time, row[run], context.clocks)
+            event = context.first_after((step.event,), row[run], time, utc=True)
             came = event <= limit
             return [(targets[0], everyone[came], event[came]), (targets[1], everyone[~came], limit[~came])]
         if isinstance(step, Split):
@@ -444,7 +521,7 @@ class Journey:
     ) -> Integers:
         """Keep customers on their way if they have received a message that lies on this way alone."""
         beyond = [reachable(ways, target) for target in targets]
-        sent_row, sent_step, anchor = context.sent(self.group)
+        sent_row, sent_step, anchor, _ = context.sent(self.group)
         for i in range(len(targets)):
             alone = beyond[i].difference(*(steps for j, steps in enumerate(beyond) if j != i))
             mine = np.isin(sent_step, [name for name in alone if isinstance(self.steps[name], Message)])
@@ -453,8 +530,19 @@ class Journey:
         return way
 
 
+def _end_of_day(context: Context, row: Integers) -> Dates:
+    """Give the instant at which the day of the run ends for each customer."""
+    return context.clocks.to_utc(row, np.full(len(row), context.end))
+
+
+def _until(context: Context, names: tuple[str, ...], row: Integers, after: Dates) -> Dates:
+    """Local time of the first event of some names after a moment, until the end of the day; NaT for none."""
+    first = context.first_after(names, row, after)
+    return np.where(first < context.end, first, NEVER)
+
+
 class _Visit(NamedTuple):
-    """The runs that come to a step, and when."""
+    """The runs that come to a step, and at which instant."""
 
     step: str
     run: Integers
@@ -462,9 +550,10 @@ class _Visit(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """How far the runs have come."""
+    """How far the runs have come, in UTC."""
 
     visits: list[_Visit]
     finished: Dates  # NaT where a run has not come to its end
+    stopped: Dates  # NaT where a run is not given up, because a message was not sent
     place: Integers  # of the latest step
     since: Dates

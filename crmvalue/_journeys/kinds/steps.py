@@ -5,20 +5,21 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, next_day_at
-from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.checks import as_float, as_text, require_choice
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue._journeys.fields import channels_of, name_of, offer_field, whole_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue._journeys.offers import Offer
-    from crmvalue.typing import Dates
+    from crmvalue._journeys.zones import Clocks
+    from crmvalue.typing import Dates, Integers
 
 __all__ = [
     "END",
@@ -59,8 +60,14 @@ class Duration(NamedTuple):
     seconds: int
     at: int | None  # seconds after midnight; None keeps the time of day at which the wait began
 
+    def after_utc(self, start: Dates, row: Integers, clocks: Clocks) -> Dates:
+        """Instant at which the wait ends, for each instant at which it begins: months and days by local calendars."""
+        if self.months == self.days == 0:
+            return start + np.timedelta64(self.seconds, "s")
+        return clocks.to_utc(row, self.after(clocks.to_local(row, start)))
+
     def after(self, start: Dates) -> Dates:
-        """Local time at which the wait ends, for each local time at which it begins."""
+        """Local time at which the wait ends, for each local time at which it begins, on clocks that never change."""
         if self.months == self.days == 0:
             return start + np.timedelta64(self.seconds, "s")
         day = start.astype("datetime64[D]")
@@ -75,6 +82,11 @@ class Duration(NamedTuple):
     def longest(self) -> int:
         """Seconds that a wait of this kind takes at most."""
         return 86_400 * (31 * self.months + self.days + 1) + self.seconds
+
+    @property
+    def may_end_today(self) -> bool:
+        """Whether the wait may end on the day on which it begins."""
+        return 0 < self.seconds < 90_000
 
 
 def as_duration(name: str, value: object) -> str:
@@ -142,7 +154,7 @@ def _way(name: str) -> Any:
 
 @attrs.frozen
 class Message:
-    """Send a message and go on at once.
+    """Send a message, and go on from the moment at which it was sent.
 
     Parameters
     ----------
@@ -151,7 +163,12 @@ class Message:
     channels : str or sequence of str, optional
         Channels of this message, the preferred one first; by default those of the journey.
     valid_days : int, optional
-        Days after the planned moment on which the message is still worth sending, >= 1.
+        Calendar days after the planned moment on which the message is still worth sending, >= 1.
+    if_unsent : {"stop", "go on"}, optional
+        What becomes of a customer to whom the message was not sent. With "stop" they wait for it, and the journey ends
+        for them when the message is no longer valid: nobody is reminded of what they never got. With "go on" the steps
+        after it count from the moment at which it was due, such as a text message after a letter that not everybody
+        may get.
     then : str, optional
         Step that follows; by default the next one of the journey. In every kind of step, "end" ends the journey.
 
@@ -164,7 +181,11 @@ class Message:
     offer: Offer | None = offer_field()
     channels: tuple[str, ...] | None = checked_field("channels", optional(channels_of), default=None, kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
+    if_unsent: Literal["stop", "go on"] = attrs.field(default="stop", kw_only=True)
     then: str | None = _next_step("then")
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("if_unsent", self.if_unsent, ("stop", "go on"))
 
     @property
     def targets(self) -> tuple[str | None, ...]:
@@ -186,8 +207,11 @@ class Wait:
 
     Notes
     -----
-    Days, weeks and months follow the calendar and keep the time of day. One month after 31 January is the last day of
-    February. "next day at 15:00" is 15:00 of the day after, at whatever time of day the wait begins.
+    Minutes and hours are elapsed time: 90 minutes are 90 minutes also where the clocks change meanwhile. Days, weeks
+    and months follow the calendar of the customer and keep the local time of day, so "1 day" takes 23 to 25 hours where
+    the clocks change, and "24 hours" always 24. A time of day that a change of the clocks skips becomes the moment of
+    the change; one that comes twice means its first time. One month after 31 January is the last day of February.
+    "next day at 15:00" is 15:00 of the day after, at whatever time of day the wait begins.
 
     Examples
     --------
@@ -218,7 +242,7 @@ class WaitFor:
     event : str
         Event of the customer, after the beginning of the wait.
     at_most : str
-        Longest time to wait, as in :class:`Wait`.
+        Longest time to wait, as in :class:`Wait`: minutes and hours elapse, days and months follow the calendar.
     then : str, optional
         Step that follows at once when the event happens; by default the next one.
     otherwise : str, optional

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["TriggerJourney"]
 
 _MOST_HOURS = 3660 * 24
+_TWO_DAYS = np.timedelta64(2, "D")
 
 
 def _hours(name: str, value: Any) -> float:
@@ -57,13 +58,18 @@ class TriggerJourney:
     event : str
         Event that starts it.
     wait_hours : float, optional
-        Hours from the event to the message, from 0 to 87840 (ten years).
+        Hours from the event to the message, from 0 to 87840 (ten years). They are elapsed time: 2 hours are 2 hours
+        also where the clocks change meanwhile.
+    wait_days : int, optional
+        Calendar days from the event to the message, from 0 to 3660, such as 30. They keep the local time of day. Where
+        both are given, the days come first, and then the hours.
     unless : str or sequence of str, optional
         Events that call the message off, if they come after the first event, up to the moment of sending.
     valid_days : int, optional
-        Days after the planned moment on which the message is still worth sending, >= 1.
+        Calendar days after the planned moment on which the message is still worth sending, >= 1.
     cool_down_days : int, optional
-        Days after a message in which the journey does not write to the same customer again, >= 0.
+        Calendar days after a message, until the same local time of day, in which the journey does not write to the same
+        customer again, >= 0.
     once : bool, optional
         Whether a customer gets the message only once ever.
     offer, segment, priority, channels, purpose, exempt, catch_up_days
@@ -78,6 +84,7 @@ class TriggerJourney:
     name: str = name_field()
     event: str = checked_field("event", name_of, kw_only=True)
     wait_hours: float = checked_field("wait_hours", _hours, default=0.0, kw_only=True)
+    wait_days: int = whole_field("wait_days", 0, 3660, default=0)
     unless: tuple[str, ...] = checked_field("unless", words_of, default=(), kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
     cool_down_days: int = whole_field("cool_down_days", 0, 3660, default=7)
@@ -110,10 +117,10 @@ class TriggerJourney:
 
     @classmethod
     def no_second_purchase(cls, days: int = 30, name: str = "no second purchase", **options: Any) -> TriggerJourney:
-        """Ask for the second purchase: some days after "first purchase", unless "purchase" comes first."""
-        wait = 24.0 * as_whole_number("days", days, low=1)
+        """Ask for the second purchase: some calendar days after "first purchase", unless "purchase" comes first."""
+        wait = as_whole_number("days", days, low=1, high=3660)
         return cls(
-            name, **{"event": "first purchase", "wait_hours": wait, "unless": "purchase", "once": True, **options}
+            name, **{"event": "first purchase", "wait_days": wait, "unless": "purchase", "once": True, **options}
         )
 
     def to_json(self) -> str:
@@ -134,11 +141,20 @@ class TriggerJourney:
         :meta private:
         """
         row, time = context.events_of(self.event)
-        planned = time + np.timedelta64(round(self.wait_hours * 3600), "s")
+        hours = np.timedelta64(round(self.wait_hours * 3600), "s")
+        days = np.timedelta64(self.wait_days, "D")
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        near = time + days + hours >= first - _TWO_DAYS  # clocks move a moment by less
+        row, time = row[near], time[near]
+        instant = context.clocks.to_utc(row, time)
+        if self.wait_days:
+            instant = context.clocks.to_utc(row, context.clocks.to_local(row, instant) + days)
+        instant = instant + hours
+        planned = context.clocks.to_local(row, instant)
         due = (planned >= first) & (planned < context.end)
-        row, time, planned = row[due], time[due], planned[due]
+        row, time, planned, instant = row[due], time[due], planned[due], instant[due]
         return Candidates(
             row, np.zeros(len(row), dtype=np.int64), ("message",), time, planned,
             planned + np.timedelta64(self.valid_days, "D"), context.first_after(self.unless, row, time), (self.offer,),
+            planned_utc=instant,
         )  # fmt: skip

@@ -88,10 +88,12 @@ def apply_caps(
     exempt: Bools,
     open_: Bools,
     past: Past,
+    lost: Bools,
 ) -> Integers:
     """Choose the channel of each open message under the caps; -1 for none.
 
-    The messages of a customer are decided one after the other: each round takes the next message of every customer.
+    The messages of a customer are decided one after the other: each round takes the next message of every customer. A
+    message that is lost to another rule does not count for those after it.
     """
     used = np.full(len(row), -1, dtype=np.int64)
     free = open_ & (exempt | (not caps))
@@ -114,8 +116,9 @@ def apply_caps(
                 room &= count.has_room(row[trial], send[trial], channel)
             trial, channel = trial[room], channel[room]
             used[trial] = channel
+            sent = ~lost[trial]
             for count in counts:
-                count.add(row[trial], send[trial], channel)
+                count.add(row[trial[sent]], send[trial[sent]], channel[sent])
     return used
 
 

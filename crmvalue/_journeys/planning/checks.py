@@ -9,12 +9,15 @@
 6. control group: the customer is never written to
 7. no consent: the customer has agreed to none of the channels
 8. cool-down: the journey wrote to the customer a short while ago
-   cool-down: the journey writes to the customer with another message of this run
-9. outranked: another journey of its group sends the one message of the customer
-10. expired: it is no longer valid when the quiet hours end
-11. capped: a frequency cap is reached on every channel
-12. over budget: on the day of sending no more messages may be sent
-13. send
+9. expired: it is no longer valid when the quiet hours end
+10. cool-down: the journey writes to the customer with another message of this run
+11. outranked: another journey of its group has the one message of the customer
+12. capped: a frequency cap is reached on every channel
+13. over budget: on the day of sending no more messages may be sent
+14. send
+
+A message that is capped or over budget is not sent, so it holds back no message after it: it counts for no cap and
+begins no cool-down.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ class Messages(NamedTuple):
     place: Integers  # among all steps of all journeys
     anchor: Dates
     planned: Dates
+    planned_utc: Dates
     expires: Dates
     exited: Dates
 
@@ -76,7 +80,9 @@ class Run(NamedTuple):
     shares_group: Bools
     rest: npt.NDArray[np.timedelta64]  # cool-down
     once: Bools
-    send: Dates
+    send: Dates  # local time
+    send_utc: Dates
+    exited_utc: Dates  # NaT where nothing ended the reason for the message
     channels: Integers  # two-dimensional: the allowed channels, the preferred one first; -1 for none
     channel_names: list[str]  # of all journeys
 
@@ -86,12 +92,25 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
     decision = np.full(len(run.send), _OPEN, dtype=np.uint8)
     for word, check in _CHECKS:
         decision[(decision == _OPEN) & check(run, decision)] = DECISIONS.index(word)
-    used = apply_caps(
-        run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, decision == _OPEN,
-        run.past,
-    )  # fmt: skip
-    decision[(decision == _OPEN) & (used < 0)] = DECISIONS.index("capped")
-    decision[_over_budget(run, decision)] = DECISIONS.index("over budget")
+    # Each message depends only on messages before it, so the rounds settle; mostly it takes one or two.
+    held, lost, open_ = _held(run), np.zeros(len(decision), dtype=bool), decision == _OPEN
+    while True:
+        decision[open_] = _OPEN
+        decision[_after_another(run, decision, lost)] = DECISIONS.index("cool-down")
+        decision[_outranked(run, decision)] = DECISIONS.index("outranked")
+        used = apply_caps(
+            run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, decision == _OPEN,
+            run.past, lost,
+        )  # fmt: skip
+        capped = (decision == _OPEN) & (used < 0)
+        decision[capped] = DECISIONS.index("capped")
+        over = _over_budget(run, decision)
+        decision[over] = DECISIONS.index("over budget")
+        now_lost = capped & held
+        now_lost[over] = True
+        if np.array_equal(now_lost, lost):
+            break
+        lost = now_lost
     decision[decision == _OPEN] = SEND
     return decision, used
 
@@ -105,7 +124,7 @@ def _given_twice(run: Run, decision: Decisions) -> Bools:
 
 
 def _exited(run: Run, _: Decisions) -> Bools:
-    exited: Bools = run.messages.exited <= run.send
+    exited: Bools = run.exited_utc <= run.send_utc
     return exited
 
 
@@ -150,8 +169,17 @@ def _cooling_down(run: Run, _: Decisions) -> Bools:
     return soon
 
 
-def _after_another(run: Run, decision: Decisions) -> Bools:
-    return _not_first((decision == _OPEN) & _held(run), run.rank, run.messages.journey)
+def _after_another(run: Run, decision: Decisions, lost: Bools) -> Bools:
+    """Tell which messages come after another one of their journey that is sent."""
+    mine = np.nonzero((decision == _OPEN) & _held(run))[0]
+    n_journeys = int(run.messages.journey.max(initial=0)) + 1
+    distinct, place = np.unique(run.rank[mine] * n_journeys + run.messages.journey[mine], return_inverse=True)
+    first = np.full(len(distinct), len(decision))
+    sent = ~lost[mine]
+    np.minimum.at(first, place[sent], mine[sent])
+    found = np.zeros(len(decision), dtype=bool)
+    found[mine] = mine > first[place]
+    return found
 
 
 def _outranked(run: Run, decision: Decisions) -> Bools:
@@ -174,11 +202,9 @@ _CHECKS: tuple[tuple[str, _Check], ...] = (
     ("control group", _in_control_group),
     ("no consent", _without_consent),
     ("cool-down", _cooling_down),
-    ("cool-down", _after_another),
-    ("outranked", _outranked),
     ("expired", _over_when_sent),
 )
-"""Checks that need no counting; each tells which messages it takes, given what was decided before."""
+"""Checks of each message alone; each tells which messages it takes, given what was decided before."""
 
 
 def _over_budget(run: Run, decision: Decisions) -> Integers:

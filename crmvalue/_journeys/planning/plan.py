@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["DECISIONS", "Plan", "concatenate"]
+__all__ = ["DECISIONS", "Plan", "concatenate", "take"]
 
 DECISIONS = (
     "send", "duplicate", "exited", "missed", "expired", "suppressed", "control group", "no consent", "cool-down",
@@ -106,7 +106,7 @@ class Plan:
     --------
     >>> from crmvalue.journeys import Cascade, Customers, Policy, plan
     >>> base = Customers(customer=[1], dates={"last_purchase": ["2023-01-31"]}, consent={"email": [True]})
-    >>> made = plan([Cascade(offers=["5 %", "7 %"])], base, None, None, Policy(), "2023-10-31")
+    >>> made = plan([Cascade(offers=["5 %", "7 %"], repeat_last=True)], base, None, None, Policy(), "2023-10-31")
     >>> made.n_by_decision, str(made.send_time[0]), str(made.offer[0])
     ({'send': 1}, '2023-10-31T10:00:00', '5 %')
     """
@@ -138,9 +138,49 @@ class Plan:
 
     @property
     def n_by_decision(self) -> dict[str, int]:
-        """Number of rows by decision; a plan over several days has a row for each day on which a message is open."""
+        """Number of messages by what became of them: each message counts once, with its last decision.
+
+        A plan over several days looks at an open message on each day; :attr:`n_looks_by_decision` counts these looks. A
+        message that was sent counts as "send", although later days find it again as a duplicate.
+        """
+        words, counts = np.unique(self.decision[self.is_last_look], return_counts=True)
+        return dict(zip(words.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def n_looks_by_decision(self) -> dict[str, int]:
+        """Number of rows by decision: one for each look at a message, so a message has one a day while it is open."""
         words, counts = np.unique(self.decision, return_counts=True)
         return dict(zip(words.tolist(), counts.tolist(), strict=True))
+
+    @property
+    def is_last_look(self) -> Bools:
+        """Whether each row is the one that counts for its message: where it was sent, or else the last look at it.
+
+        A message is a customer, a journey, a step and an anchor. One event given twice makes two rows of one day, and
+        each of them counts.
+        """
+        columns = (self.customer, self.journey, self.group, self.step, self.anchor)
+        codes = [np.unique(column, return_inverse=True)[1] for column in columns]
+        rank = np.zeros(len(self), dtype=np.int64)  # of equal messages within a day, the first, the second, and so on
+        run = np.unique(self.run, return_inverse=True)[1]
+        order = np.lexsort((*codes, run))
+        alike = np.ones(len(self), dtype=bool)
+        for code in (*codes, run):
+            alike[1:] &= code[order][1:] == code[order][:-1]
+        if len(self):
+            alike[0] = False
+        place = np.arange(len(self))
+        rank[order] = place - np.maximum.accumulate(np.where(alike, 0, place))
+        sent = self.decision == "send"
+        order = np.lexsort((run, sent, rank, *codes))
+        last = np.ones(len(self), dtype=bool)
+        for i, code in enumerate((rank, *codes)):
+            same = code[order][1:] == code[order][:-1]
+            last[:-1] = same if i == 0 else last[:-1] & same
+        last[:-1] = ~last[:-1]
+        found = np.zeros(len(self), dtype=bool)
+        found[order] = last
+        return found
 
     @property
     def key(self) -> npt.NDArray[np.str_]:
@@ -195,3 +235,8 @@ def concatenate(parts: list[Plan]) -> Plan:
         name: hand_over(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()
     }
     return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events, n_unknown_messages=parts[-1].n_unknown_messages)
+
+
+def take(made: Plan, rows: Any) -> Plan:
+    """Give some rows of a plan, by place or by flag."""
+    return attrs.evolve(made, **{name: hand_over(getattr(made, name)[rows]) for name in made.to_columns()})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_whole_number, require
@@ -13,14 +14,18 @@ from crmvalue._journeys.context import Context, JourneyKind
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.planning.caps import Past
 from crmvalue._journeys.planning.checks import SEND, Messages, Run, decide
-from crmvalue._journeys.planning.plan import DECISIONS, Plan, concatenate
+from crmvalue._journeys.planning.plan import DECISIONS, Plan, concatenate, take
 from crmvalue._journeys.planning.policy import Policy
-from crmvalue._journeys.planning.sending_times import send_times, to_utc
+from crmvalue._journeys.planning.sending_times import send_times
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._journeys.offers import Offer
     from crmvalue.typing import ArrayLike, Integers
+
+    Bools = npt.NDArray[np.bool_]
 
 __all__ = ["explain", "plan", "simulate_plan"]
 
@@ -50,9 +55,10 @@ def plan(
     customers : Customers
         The customers.
     events : Events or None
-        What they did; events after the day are ignored.
+        What they did. Events after the day start nothing; until the moment of sending they call off what the day sends
+        after its end, such as a reminder that quiet hours carry over midnight.
     history : MessageHistory or None
-        What was sent to them before.
+        What was sent to them before. A :class:`Journey` goes on from it.
     policy : Policy
         Rules for all messages.
     as_of : date
@@ -245,13 +251,43 @@ def _plan_day(
     policy: Policy,
     today: np.datetime64,
 ) -> Plan:
+    made, goes_on = _decide_day(journeys, customers, events, history, policy, today)
+    parts = [made]
+    while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
+        sent_by = set(parts[-1].group[goes_on].tolist())
+        history = history + parts[-1].history()
+        again = tuple(journey for journey in journeys if journey.group in sent_by)
+        more, goes_on = _decide_day(again, customers, events, history, policy, today, refused=parts)
+        new = ~np.isin(more.key, np.concatenate([part.key for part in parts]))
+        parts.append(take(more, new))
+        goes_on = goes_on[new]
+    if len(parts) == 1:
+        return made
+    whole = concatenate(parts)
+    whole = take(whole, np.argsort(whole.customer, kind="stable"))
+    return attrs.evolve(whole, n_unknown_events=made.n_unknown_events, n_unknown_messages=made.n_unknown_messages)
+
+
+def _decide_day(
+    journeys: tuple[JourneyKind, ...],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory,
+    policy: Policy,
+    today: np.datetime64,
+    refused: Sequence[Plan] = (),
+) -> tuple[Plan, Bools]:
+    """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
     context = Context(customers, events, history, today)
+    context.refused = list(refused)
     _require_known("events", context.n_unknown, policy)
-    messages, labels, steps = _collect(journeys, context)
+    messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
-    order = np.lexsort((messages.step, messages.journey, messages.planned, -priority, rank))
+    order = np.lexsort((messages.step, messages.journey, messages.planned_utc, -priority, rank))
     messages, rank, priority = Messages._make(column[order] for column in messages), rank[order], priority[order]
+    clocks = context.clocks
+    send, send_utc = send_times(messages.planned, messages.planned_utc, messages.row, today, policy.quiet_hours, clocks)
 
     of = messages.journey
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
@@ -272,7 +308,9 @@ def _plan_day(
         shares_group=np.array([journey.shares_group for journey in journeys])[of],
         rest=np.array([journey.cool_down_days for journey in journeys], dtype="timedelta64[D]")[of],
         once=np.array([journey.once for journey in journeys])[of],
-        send=send_times(messages.planned, messages.row, today, policy.quiet_hours, customers),
+        send=send,
+        send_utc=send_utc,
+        exited_utc=clocks.to_utc(messages.row, messages.exited),
         channels=channels,
         channel_names=channel_names,
     )
@@ -280,7 +318,7 @@ def _plan_day(
 
     names = np.array([journey.name for journey in journeys])
     offers = np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)
-    return Plan(
+    made = Plan(
         run=hand_over(np.full(len(rank), today)),
         customer=hand_over(ids[rank]),
         journey=hand_over(names[of]),
@@ -290,7 +328,7 @@ def _plan_day(
         planned=hand_over(messages.planned),
         send_time=hand_over(run.send),
         expires=hand_over(messages.expires),
-        send_time_utc=hand_over(to_utc(run.send, messages.row, customers)),
+        send_time_utc=hand_over(run.send_utc),
         channel=hand_over(np.where(decision == SEND, np.array([*channel_names, ""])[used], "")),
         offer=hand_over(offers[messages.place]),
         decision=hand_over(np.array(DECISIONS)[decision]),
@@ -298,6 +336,8 @@ def _plan_day(
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )
+    sent, open_ = decision == SEND, decision != DECISIONS.index("duplicate")
+    return made, np.where(sent, goes_on[0][order], goes_on[1][order] & open_)
 
 
 def _require_known(name: str, n_unknown: int, policy: Policy) -> None:
@@ -314,20 +354,27 @@ class _Step(NamedTuple):
     purpose: str
 
 
-def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[Messages, tuple[str, ...], list[_Step]]:
-    """Collect the candidates of all journeys, each within its segment; give also all labels and all steps."""
+def _collect(
+    journeys: tuple[JourneyKind, ...], context: Context
+) -> tuple[Messages, tuple[str, ...], list[_Step], Bools]:
+    """Collect the candidates of all journeys, each within its segment; give also labels, steps, and which go on."""
     labels: dict[str, int] = {}
     steps: list[_Step] = []
     columns: list[list[Any]] = [[] for _ in Messages._fields]
+    goes_on = []
     for j, journey in enumerate(journeys):
         found = journey.candidates(context)
         keep: Any = slice(None) if journey.segment is None else context.segment(journey.segment)[found.row]
         place = np.array([labels.setdefault(label, len(labels)) for label in found.labels], dtype=np.int64)
         row, step = found.row[keep], found.step[keep]
+        utc = context.clocks.to_utc(found.row, found.planned) if found.planned_utc is None else found.planned_utc
         values = (
             row, np.full(len(row), j), place[step], step + len(steps),
-            found.anchor[keep], found.planned[keep], found.expires[keep], found.exited[keep],
+            found.anchor[keep], found.planned[keep], utc[keep], found.expires[keep], found.exited[keep],
         )  # fmt: skip
+        none = np.zeros(len(found.row), dtype=bool)
+        ways = (found.goes_on, found.goes_on_without)
+        goes_on.append(np.array([(none if way is None else way)[keep] for way in ways]))
         channels = found.channels or (None,) * len(found.offers)
         steps.extend(
             _Step(offer, own_channels or journey.channels, journey.purpose)
@@ -335,7 +382,8 @@ def _collect(journeys: tuple[JourneyKind, ...], context: Context) -> tuple[Messa
         )
         for column, value in zip(columns, values, strict=True):
             column.append(value)
-    return Messages(*(np.concatenate(column) for column in columns)), tuple(labels), steps
+    messages = Messages(*(np.concatenate(column) for column in columns))
+    return messages, tuple(labels), steps, np.concatenate(goes_on, axis=1)
 
 
 def _channels(steps: list[_Step], customers: Customers, messages: Messages) -> tuple[Integers, list[str]]:

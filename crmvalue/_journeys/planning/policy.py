@@ -36,7 +36,8 @@ class FrequencyCap:
     messages : int
         Most messages, >= 1.
     days : int, optional
-        Length of a rolling window, >= 1; give either this or `per`.
+        Length of a rolling window in calendar days, from one local time of day to the same one, >= 1; give either this
+        or `per`.
     per : {"day", "week", "month"}, optional
         Calendar period of the customer, instead of a rolling window; weeks begin on Monday.
     channel : str, optional

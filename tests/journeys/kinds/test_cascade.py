@@ -5,6 +5,7 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,8 +96,54 @@ class TestSteps:
         assert Cascade().due(last, today, last_reaction=reacted).row.tolist() == [0, 1, 2]
         assert Cascade(ends_with="reaction").due(last, today, last_reaction=reacted).row.tolist() == [0, 2]
 
+    @pytest.mark.parametrize(
+        ("offers", "consent"),
+        [
+            ([Offer(percent=5), Offer(percent=5)], "allow_equal"),
+            ([Offer(amount=5), Offer(amount="5.00")], "allow_equal"),
+            ([Offer(percent=5, label="spring"), Offer(percent=5, label="summer")], "allow_equal"),
+            (["a gift", "a gift"], "allow_equal"),
+            (["5 %"], "repeat_last"),
+            ([Offer(percent=5)], "repeat_last"),
+        ],
+    )
+    def test_a_benefit_that_does_not_grow_needs_a_word(self, offers, consent):
+        two = {"first_month": 1, "every_months": 1, "end_month": 3}
+        with pytest.raises(InputError, match=f"{consent}=True") as caught:
+            Cascade(offers=offers, **two)
+        assert caught.value.name == "offers"
+        cascade = Cascade(offers=offers, **two, **{consent: True})
+        assert Cascade.from_json(cascade.to_json()) == cascade
+        with pytest.raises(InputError, match="offers"):
+            Cascade.from_json(cascade.to_json().replace(f'"{consent}": true', f'"{consent}": false'))
+
+    @pytest.mark.parametrize(
+        "offers",
+        [
+            [Offer(percent=5), Offer(percent=5.5)],
+            [Offer(amount="5"), Offer(amount="5.01")],
+            ["5 %", "7 %"],
+            [Offer(percent=5), Offer(amount=5)],
+            [],
+        ],
+    )
+    def test_what_grows_or_cannot_be_compared_needs_none(self, offers):
+        assert Cascade(offers=offers, first_month=1, every_months=1, end_month=3).offers == tuple(
+            offer if isinstance(offer, Offer) else Offer(label=offer) for offer in offers
+        )
+
+    def test_a_falling_benefit_is_refused_with_any_word(self):
+        with pytest.raises(InputError, match="not falling"):
+            Cascade(offers=[Offer(percent=7), Offer(percent=5)], repeat_last=True, allow_equal=True)
+
+    def test_a_table_beyond_the_limit_is_refused_before_any_work(self):
+        cascade = Cascade(first_month=1, every_months=1, end_month=1200)
+        with pytest.raises(InputError, match="at most 16,680 customers with 1,199 steps"):
+            cascade.steps(np.full(16_681, np.datetime64("2024-01-31")))
+        assert cascade.steps(np.full(16_680, np.datetime64("2024-01-31"))).dates.shape == (16_680, 1199)
+
     def test_a_shorter_list_of_offers_stays_with_its_last(self):
-        offers = Cascade(offers=["5 %", "7 %"]).steps("2023-01-31").offers
+        offers = Cascade(offers=["5 %", "7 %"], repeat_last=True).steps("2023-01-31").offers
         assert [offer.label for offer in offers] == ["5 %"] + ["7 %"] * 8
 
 
@@ -104,7 +151,7 @@ class TestInAPlan:
     """What the planner makes of a cascade."""
 
     def test_a_first_run_at_month_20_sends_the_step_of_month_18_alone(self):
-        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %", "15 %"], catch_up_days=92)
+        cascade = Cascade(offers=["5 %", "7 %", "10 %", "12 %", "15 %"], repeat_last=True, catch_up_days=92)
         made = plan([cascade], base_of("2023-01-31"), None, None, Policy(catch_up="all"), "2024-09-30")
         assert made.step.tolist() == ["month 18"]
         assert made.offer.tolist() == ["12 %"]

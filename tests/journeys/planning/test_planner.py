@@ -29,7 +29,7 @@ from crmvalue.journeys import (
     Plan,
     Policy,
     TriggerJourney,
-    Wait,
+    WaitFor,
     explain,
     plan,
     simulate_plan,
@@ -208,7 +208,7 @@ CAP = st.builds(
     st.sampled_from([None, "email", "sms"]),
 )
 JOURNEYS = [
-    Cascade(offers=["5 %", "7 %"], channels=("sms", "email"), catch_up_days=40),
+    Cascade(offers=["5 %", "7 %"], repeat_last=True, channels=("sms", "email"), catch_up_days=40),
     BirthdayJourney("birthday", catch_up_days=4),
     BirthdayJourney("gift", segment="vip", priority=0, catch_up_days=4),
     trigger(channels=("email", "sms"), catch_up_days=5, valid_days=6),
@@ -421,9 +421,14 @@ class TestWholePlans:
             assert len(plan([journey], base, None, None, Policy(), TODAY)) == day_itself
 
     def test_an_expired_message_is_not_the_latest(self):
-        steps = {"long": Message(valid_days=30), "pause": Wait("1 day"), "short": Message(valid_days=1)}
-        journey = Journey("x", entry="visit", steps=steps)
-        made = plan([journey], one(), visits("2024-05-28T09:00"), None, Policy(), TODAY)
+        steps = {
+            "fork": WaitFor("opened", at_most="1 minute", then="short", otherwise="long"),
+            "long": Message(valid_days=30, then="end"),
+            "short": Message(valid_days=1),
+        }
+        journey = Journey("x", entry="visit", steps=steps, reentry="always")
+        events = visits("2024-05-28T09:00", "2024-05-28T10:00") + visits("2024-05-28T10:00:30", name="opened")
+        made = plan([journey], one(), events, None, Policy(), TODAY)
         decided = dict(zip(made.step.tolist(), made.decision.tolist(), strict=True))
         assert decided == {"long": "send", "short": "expired"}
 

@@ -1,0 +1,409 @@
+"""The effect of a campaign: groups that chance made, and groups that somebody chose."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_amounts,
+    as_floats,
+    as_fraction,
+    as_positive,
+    as_whole_number,
+    require,
+    require_choice,
+)
+from crmvalue._core.comparisons import newcombe, welch_quantile
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+
+    Assignment = Literal["random", "observed"]
+
+__all__ = ["CampaignEffect", "campaign_effect"]
+
+_ALIKE = 0.1
+"""Standardised difference up to which groups count as alike (Austin 2009)."""
+
+_SUSPECT = 0.999
+"""Level of the interval that a fair draw leaves out once in a thousand campaigns."""
+
+
+@attrs.frozen(kw_only=True)
+class CampaignEffect:
+    """Comparison of treated customers with a control group.
+
+    Parameters
+    ----------
+    assignment : {"random", "observed"}
+        Whether chance chose the groups.
+    n_treated, n_control : int
+        Customers in each group.
+    n_treated_responded, n_control_responded : int
+        Customers who responded in each group.
+    level : float
+        Confidence level of the intervals.
+    response_interval : Interval
+        Newcombe's interval for the difference of the response rates, treated minus control.
+    revenue_difference : float or None
+        Revenue per customer, treated minus control [money]. Without revenue, this and all fields below are None.
+    revenue_interval : Interval or None
+        Welch's interval for that difference.
+    net_difference : float or None
+        Margin per customer less benefits and contacts, treated minus control [money].
+    net_interval : Interval or None
+        Welch's interval for that difference.
+    before_difference, before_interval : float, Interval or None
+        Outcome per customer in the period before, treated minus control [money], and Welch's interval. Without the
+        period before, this and all fields below are None.
+    balance : float or None
+        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less.
+    suspect : bool
+        Whether the groups differed before by more than a fair draw does once in a thousand times.
+    did_difference, did_interval : float, Interval or None
+        Difference in differences: how much more the revenue of the treated rose since the period before [money].
+    adjusted_difference, adjusted_interval : float, Interval or None
+        Difference of revenue between customers with the same outcome in the period before [money].
+
+    Examples
+    --------
+    >>> effect = campaign_effect(80, 56, 80, 48, assignment="random")
+    >>> round(effect.response_difference, 3), round(effect.incremental_responses, 1)
+    (0.1, 8.0)
+    """
+
+    assignment: Literal["random", "observed"]
+    n_treated: int
+    n_treated_responded: int
+    n_control: int
+    n_control_responded: int
+    level: float
+    response_interval: Interval
+    revenue_difference: float | None = None
+    revenue_interval: Interval | None = None
+    net_difference: float | None = None
+    net_interval: Interval | None = None
+    before_difference: float | None = None
+    before_interval: Interval | None = None
+    balance: float | None = None
+    suspect: bool = False
+    did_difference: float | None = None
+    did_interval: Interval | None = None
+    adjusted_difference: float | None = None
+    adjusted_interval: Interval | None = None
+
+    @property
+    def shows_causes(self) -> bool:
+        """Whether differences may be taken for effects: chance chose the groups, and they were alike before."""
+        return self.assignment == "random" and not self.suspect
+
+    @property
+    def response_difference(self) -> float:
+        """Response rate of the treated minus that of the control group."""
+        return self.n_treated_responded / self.n_treated - self.n_control_responded / self.n_control
+
+    @property
+    def incremental_responses(self) -> float | None:
+        """Responses of the treated that would not have come without the campaign; None where chance did not choose."""
+        return self.n_treated * self.response_difference if self.shows_causes else None
+
+    @property
+    def incremental_revenue(self) -> float | None:
+        """Revenue of all treated that would not have come without it [money]; None where chance did not choose."""
+        known = self.shows_causes and self.revenue_difference is not None
+        return self.n_treated * self.revenue_difference if known and self.revenue_difference is not None else None
+
+    @property
+    def net_gain(self) -> float | None:
+        """Incremental margin of all treated, less benefits and contacts [money]; None where chance did not choose."""
+        known = self.shows_causes and self.net_difference is not None
+        return self.n_treated * self.net_difference if known and self.net_difference is not None else None
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded: effects where chance chose the groups, and differences where it did not."""
+        treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
+        low, high = self.response_interval
+        text = (
+            f"Response {treated:.1%} against {control:.1%}, {100 * self.response_difference:+.1f} points "
+            f"({100 * self.level:.4g} % interval {100 * low:+.1f} to {100 * high:+.1f})"
+        )
+        if not self.shows_causes:
+            return f"{text}. {self._about_groups()}"
+        said = _verdict(low, high, "the campaign raised it", "the campaign lowered it", "no effect on it is shown")
+        text = f"{text}: {said}."
+        if self.net_difference is None or self.net_interval is None:
+            return text
+        low, high = self.net_interval
+        said = _verdict(low, high, "it pays", "it loses money", "whether it pays is not shown")
+        return (
+            f"{text} Net of its costs a contact brings {self.net_difference:+.2f} ({low:+.2f} to {high:+.2f}): {said}."
+        )
+
+    def _about_groups(self) -> str:
+        """Say what is known of groups that chance did not make alike."""
+        if self.suspect and self.assignment == "random":
+            text = "The groups differed before the campaign by more than chance explains: check how they were drawn."
+        else:
+            text = "Chance did not choose who was written to, so the difference is not the effect of the campaign."
+        if self.before_difference is None or self.before_interval is None or self.balance is None:
+            return f"{text} Give the outcome of the period before to see how alike the groups were."
+        alike = "alike" if abs(self.balance) <= _ALIKE else "not alike"
+        more = "more" if self.before_difference >= 0 else "less"
+        text = (
+            f"{text} In the period before, a treated customer brought {abs(self.before_difference):.2f} {more} than a "
+            f"customer of the control group ({self.balance:+.2f} standard deviations): the groups were {alike}."
+        )
+        if self.did_interval is None or self.adjusted_interval is None:
+            return text
+        ends = (self.did_interval, self.adjusted_interval)
+        remains = all(low > 0 for low, _ in ends) or all(high < 0 for _, high in ends)
+        said = (
+            "A difference remains that the period before does not explain; only a test with groups drawn by chance can "
+            "tell whether it comes from the campaign."
+            if remains
+            else "Beyond what the period before explains, no difference is shown."
+        )
+        return (
+            f"{text} Against the period before, the difference changed by {self.did_difference:+.2f} "
+            f"({_range(self.did_interval)}). Among customers with the same period before, it is "
+            f"{self.adjusted_difference:+.2f} ({_range(self.adjusted_interval)}). {said}"
+        )
+
+
+def campaign_effect(
+    n_treated: int,
+    n_treated_responded: int,
+    n_control: int,
+    n_control_responded: int,
+    *,
+    assignment: Assignment,
+    revenue_treated: ArrayLike | None = None,
+    revenue_control: ArrayLike | None = None,
+    margin: float | None = None,
+    benefit: ArrayLike = 0.0,
+    contact_cost: float = 0.0,
+    before_treated: ArrayLike | None = None,
+    before_control: ArrayLike | None = None,
+    level: float = 0.95,
+) -> CampaignEffect:
+    r"""Compare customers who were written to with a control group who were not.
+
+    Basis: revenue, and margin net of benefits and contacts, per customer; those without a purchase count with 0.
+
+    Parameters
+    ----------
+    n_treated, n_control : int
+        Customers in each group, >= 1. Count all customers whom chance assigned, including those out of reach.
+    n_treated_responded, n_control_responded : int
+        Customers who did what the campaign is for.
+    assignment : {"random", "observed"}
+        Who chose the groups: "random" if chance alone did, for example ``Policy(control_share=0.1)``; "observed" if
+        anything else did, for example a list of the best customers, or the customers themselves.
+    revenue_treated, revenue_control : array_like, optional
+        Revenue of each customer before benefits [money], shapes (n_treated,) and (n_control,), at least two each;
+        returns may make it negative. Give both or neither.
+    margin : float, optional
+        Share of revenue that remains as margin, in [0, 1]; required with revenue.
+    benefit : array_like, optional
+        Cost of the benefit for each treated customer [money], >= 0, shape (n_treated,), or one number for all. It is 0
+        for a customer who did not use the benefit. Leave it at 0 where the revenue is after the discount.
+    contact_cost : float, optional
+        Cost of contacting a treated customer [money], >= 0.
+    before_treated, before_control : array_like, optional
+        Revenue of each customer in a period before the campaign [money], such as the same number of weeks, in the order
+        of the revenue, shapes (n_treated,) and (n_control,), at least two each. Give both or neither.
+    level : float, optional
+        Confidence level, in (0, 1).
+
+    Returns
+    -------
+    CampaignEffect
+        Differences with intervals, totals and a conclusion.
+
+    Raises
+    ------
+    InputError
+        If a count, an amount or a level is out of range, a column does not have a row for each customer of its group,
+        revenue or the period before is given for one group only, or revenue is given without `margin`.
+
+    Notes
+    -----
+    Response rates: Newcombe's hybrid score interval [1]_, from Wilson's intervals :math:`(l_1, u_1)` and
+    :math:`(l_0, u_0)` of each group,
+
+    .. math:: \left[d - \sqrt{(p_1 - l_1)^2 + (u_0 - p_0)^2}, \; d + \sqrt{(u_1 - p_1)^2 + (p_0 - l_0)^2}\right],
+        \quad d = p_1 - p_0
+
+    Money: Welch's interval [2]_ for the difference of two means with unequal variances :math:`s_1^2, s_0^2`,
+
+    .. math:: \bar{x}_1 - \bar{x}_0 \pm t_\nu \sqrt{v_1 + v_0}, \quad v_i = s_i^2 / n_i, \quad
+        \nu = (v_1 + v_0)^2 \Big/ \left(\frac{v_1^2}{n_1 - 1} + \frac{v_0^2}{n_0 - 1}\right)
+
+    once for revenue and once for :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Spend is
+    skewed: with fewer than some hundred customers a group, these intervals cover the truth less often than `level`
+    says.
+
+    The differences are effects of the campaign only if chance alone chose the control group. For observed groups the
+    conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
+    period before explains is then shown in three ways:
+
+    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_,
+    - difference in differences: Welch's interval for revenue less the period before,
+    - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with
+      standard errors HC3 [4]_.
+
+    They correct for the period before and for nothing else. If groups said to be random differ before with
+    p < 0.001, the conclusion asks for a check of the draw and names no effect.
+
+    .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
+       Medicine 17, 873-890, method 10.
+    .. [2] Welch, B. L. (1947). The generalization of Student's problem. Biometrika 34, 28-35.
+    .. [3] Austin, P. C. (2009). Balance diagnostics for comparing the distribution of baseline covariates between
+       treatment groups in propensity-score matched samples. Statistics in Medicine 28, 3083-3107.
+    .. [4] MacKinnon, J. G. and White, H. (1985). Some heteroskedasticity-consistent covariance matrix estimators with
+       improved finite sample properties. Journal of Econometrics 29, 305-325.
+
+    Examples
+    --------
+    >>> effect = campaign_effect(70, 56, 80, 48, assignment="random")
+    >>> effect.conclusion
+    'Response 80.0% against 60.0%, +20.0 points (95 % interval +5.2 to +33.4): the campaign raised it.'
+    >>> campaign_effect(70, 56, 80, 48, assignment="observed").shows_causes
+    False
+    """
+    require_choice("assignment", assignment, ("random", "observed"))
+    n1 = as_whole_number("n_treated", n_treated, low=1)
+    x1 = as_whole_number("n_treated_responded", n_treated_responded, low=0, high=n1)
+    n0 = as_whole_number("n_control", n_control, low=1)
+    x0 = as_whole_number("n_control_responded", n_control_responded, low=0, high=n0)
+    level = as_fraction("level", level)
+    spent = as_positive("contact_cost", contact_cost, zero=True)
+    given_away = _benefits(benefit, n1)
+    share = None if margin is None else as_fraction("margin", margin, closed=True)
+    with_offer, without = (proportion_interval(x, n, level=level) for x, n in ((x1, n1), (x0, n0)))
+    responses = newcombe(x1 / n1, with_offer, x0 / n0, without)
+    counts: dict[str, Any] = {
+        "n_treated": n1, "n_treated_responded": x1, "n_control": n0, "n_control_responded": x0,
+    }  # fmt: skip
+    past = _before(before_treated, before_control, n1, n0)
+    found = CampaignEffect(assignment=assignment, level=level, response_interval=responses, **counts)
+    if past is not None:
+        found = attrs.evolve(found, **_balance(*past, level))
+    if revenue_treated is None and revenue_control is None:
+        if share is not None or spent or given_away.any():
+            raise InputError("revenue_treated", "given where there is a margin or a cost", None)
+        return found
+    treated = _revenue("revenue_treated", revenue_treated, n1)
+    control = _revenue("revenue_control", revenue_control, n0)
+    if share is None:
+        raise InputError("margin", "given with revenue", None, hint="1 where revenue is already margin")
+
+    revenue_difference, revenue_interval = _mean_difference(treated, control, level)
+    net_difference, net_interval = _mean_difference(share * treated - given_away - spent, share * control, level)
+    if past is not None:
+        did_difference, did_interval = _mean_difference(treated - past[0], control - past[1], level)
+        adjusted_difference, adjusted_interval = _adjusted(treated, control, *past, level)
+        found = attrs.evolve(
+            found,
+            did_difference=did_difference,
+            did_interval=did_interval,
+            adjusted_difference=adjusted_difference,
+            adjusted_interval=adjusted_interval,
+        )
+    return attrs.evolve(
+        found,
+        revenue_difference=revenue_difference,
+        revenue_interval=revenue_interval,
+        net_difference=net_difference,
+        net_interval=net_interval,
+    )
+
+
+def _verdict(low: FloatOrArray, high: FloatOrArray, above: str, below: str, neither: str) -> str:
+    if low > 0:
+        return above
+    return below if high < 0 else neither
+
+
+def _benefits(value: ArrayLike, n: int) -> Floats:
+    (benefit,) = as_floats(benefit=value)
+    require(benefit >= 0, "benefit", benefit, ">= 0")
+    if benefit.shape not in ((), (n,)):
+        raise InputError("benefit", f"one number, or one for each of the {n} customers", benefit.shape)
+    return benefit
+
+
+def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
+    if value is None:
+        raise InputError(name, "given where that of the other group is", None)
+    revenue = as_amounts(name, value)
+    if len(revenue) != n or n < 2:
+        raise InputError(name, f"one for each of the {n} customers, at least two", len(revenue))
+    return revenue
+
+
+def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
+    """Difference of two means, with Welch's interval."""
+    difference = float(treated.mean() - control.mean())
+    v1, v0 = float(treated.var(ddof=1) / len(treated)), float(control.var(ddof=1) / len(control))
+    if v1 + v0 == 0:
+        return difference, Interval(np.float64(difference), np.float64(difference))
+    half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
+    return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _range(interval: Interval) -> str:
+    return f"{interval.low:+.2f} to {interval.high:+.2f}"
+
+
+def _before(
+    treated: ArrayLike | None, control: ArrayLike | None, n_treated: int, n_control: int
+) -> tuple[Floats, Floats] | None:
+    if treated is None and control is None:
+        return None
+    return _revenue("before_treated", treated, n_treated), _revenue("before_control", control, n_control)
+
+
+def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
+    """Compare the groups in the period before."""
+    difference, interval = _mean_difference(treated, control, level)
+    spread = math.sqrt((float(treated.var(ddof=1)) + float(control.var(ddof=1))) / 2)
+    rare = _mean_difference(treated, control, _SUSPECT)[1]
+    return {
+        "before_difference": difference,
+        "before_interval": interval,
+        "balance": difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0,
+        "suspect": bool(rare.low > 0 or rare.high < 0),
+    }
+
+
+def _adjusted(
+    treated: Floats, control: Floats, before_treated: Floats, before_control: Floats, level: float
+) -> tuple[float, Interval]:
+    """Difference between customers with the same period before: regression with standard errors HC3."""
+    from scipy import special
+
+    outcome, before = np.concatenate((treated, control)), np.concatenate((before_treated, before_control))
+    given = np.repeat([1.0, 0.0], [len(treated), len(control)])
+    within = before - np.repeat([before_treated.mean(), before_control.mean()], [len(treated), len(control)])
+    scale = math.sqrt(float(within @ within))
+    if scale == 0:  # nobody differs from their group before: nothing can be adjusted for
+        return _mean_difference(treated, control, level)
+    columns = np.column_stack((np.ones(len(given)), given, (before - before.mean()) / scale))
+    inverse = np.linalg.inv(columns.T @ columns)
+    effects = inverse @ (columns.T @ outcome)
+    leverage = np.einsum("ij,jk,ik->i", columns, inverse, columns)
+    residual = (outcome - columns @ effects) / np.maximum(1 - leverage, 1e-9)
+    weights = columns @ inverse[1]
+    error = math.sqrt(float(np.sum((weights * residual) ** 2)))
+    half = float(-special.stdtrit(len(given) - 3, (1 - level) / 2)) * error
+    difference = float(effects[1])
+    return difference, Interval(np.float64(difference - half), np.float64(difference + half))

@@ -1,0 +1,276 @@
+"""Moments: what a wait takes over a change of the clocks, and what counts until a message is sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue._core.calendar import local_to_utc
+from crmvalue._core.customers import stable_draw
+from crmvalue._journeys.zones import Clocks
+from crmvalue.journeys import (
+    Cascade,
+    Customers,
+    Events,
+    FrequencyCap,
+    Journey,
+    Message,
+    Policy,
+    TriggerJourney,
+    Wait,
+    WaitFor,
+    plan,
+    simulate_plan,
+)
+from tests.journeys.references import decide_one_by_one, instant_of, later_in_zone, send_day
+
+CHANGES = [
+    ("Europe/Kyiv", "2024-03-31"), ("Europe/Kyiv", "2024-10-27"), ("America/New_York", "2024-03-10"),
+    ("America/New_York", "2024-11-03"), ("Australia/Lord_Howe", "2024-04-07"), ("Australia/Lord_Howe", "2024-10-06"),
+]  # fmt: skip
+WAITS = (
+    "1 minute", "90 minutes", "2 hours", "24 hours", "36 hours", "1 day", "1 day at 02:15", "next day at 03:30",
+    "2 days at 01:45",
+)  # fmt: skip
+HALF_HOUR = timedelta(minutes=30)
+
+
+def starts(day):
+    """Local times, half an hour apart, from the day before a change of the clocks to the day after it."""
+    first = datetime.fromisoformat(day) - timedelta(days=1)
+    return [first + i * HALF_HOUR for i in range(3 * 48)]
+
+
+def planned_utc(journey, times, zone, day, *, more=(), days=6):
+    """Give the time of sending in UTC of each message, by customer and step; each customer enters at one time."""
+    who = list(range(len(times)))
+    base = Customers(customer=who, consent={"email": [True] * len(who)}, time_zone=zone)
+    names, at = ["enter"] * len(who), list(times)
+    for name, extra in more:
+        who, names, at = who + list(range(len(times))), names + [name] * len(times), at + list(extra)
+    events = Events(customer=who, name=names, time=at)
+    made = plan([journey], base, events, None, Policy(), np.datetime64(day) - 1, days=days)
+    sent = made.decision == "send"
+    columns = (made.customer[sent].tolist(), made.step[sent].tolist(), made.send_time_utc[sent].tolist())
+    return {(customer, step): time.replace(tzinfo=UTC) for customer, step, time in zip(*columns, strict=True)}
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+class TestWaitsOverAChangeOfTheClocks:
+    """Minutes and hours are elapsed time; days keep the local time of day."""
+
+    @pytest.mark.parametrize("words", WAITS)
+    def test_wait(self, zone, day, words):
+        journey = Journey("x", entry="enter", steps={"w": Wait(words), "m": Message()})
+        found = planned_utc(journey, starts(day), zone, day)
+        tz = ZoneInfo(zone)
+        expected = {(i, "m"): later_in_zone(instant_of(start, tz), words, tz) for i, start in enumerate(starts(day))}
+        assert found == expected
+
+    @pytest.mark.parametrize("words", ["90 minutes", "26 hours", "1 day"])
+    def test_wait_for_an_event(self, zone, day, words):
+        steps = {"w": WaitFor("opened", at_most=words, then="came", otherwise="late"), "came": Message(then="end")}
+        journey = Journey("x", entry="enter", steps={**steps, "late": Message()})
+        opened = [start + timedelta(minutes=90) for start in starts(day)]
+        found = planned_utc(journey, starts(day), zone, day, more=[("opened", opened)])
+        tz, expected = ZoneInfo(zone), {}
+        for i, (start, event) in enumerate(zip(starts(day), opened, strict=True)):
+            begun, came = instant_of(start, tz), instant_of(event, tz)
+            limit = later_in_zone(begun, words, tz)
+            in_time = begun < came <= limit
+            expected[i, "came" if in_time else "late"] = came if in_time else limit
+        assert found == expected
+
+    @pytest.mark.parametrize(("fields", "words"), [({"wait_hours": 1.5}, "90 minutes"), ({"wait_days": 2}, "2 days")])
+    def test_trigger(self, zone, day, fields, words):
+        journey = TriggerJourney("x", event="enter", cool_down_days=0, **fields)
+        tz = ZoneInfo(zone)
+        expected = {
+            (i, "message"): later_in_zone(instant_of(start, tz), words, tz) for i, start in enumerate(starts(day))
+        }
+        assert planned_utc(journey, starts(day), zone, day) == expected
+
+    @pytest.mark.parametrize("words", ["90 minutes", "25 hours", "1 day"])
+    def test_waits_one_after_the_other_and_after_a_message(self, zone, day, words):
+        """The second wait begins within an hour that comes twice, also where the history knows only its local time."""
+        steps = {"a": Wait("90 minutes"), "first": Message(), "b": Wait(words), "second": Message()}
+        found = planned_utc(Journey("x", entry="enter", steps=steps), starts(day), zone, day)
+        tz, expected = ZoneInfo(zone), {}
+        for i, start in enumerate(starts(day)):
+            expected[i, "first"] = instant_of(start, tz) + timedelta(minutes=90)
+            expected[i, "second"] = later_in_zone(expected[i, "first"], words, tz)
+        assert found == expected
+
+    @pytest.mark.parametrize("words", ["90 minutes", "24 hours", "1 day"])
+    def test_reentry(self, zone, day, words):
+        journey = Journey("x", entry="enter", steps={"m": Message()}, reentry=words)
+        times, tz = starts(day), ZoneInfo(zone)
+        base = Customers(customer=[1], time_zone=zone)
+        events = Events(customer=[1] * len(times), name=["enter"] * len(times), time=times)
+        free, expected = datetime.min, []
+        for time in times:
+            if time >= free:
+                expected.append(time)
+                again = later_in_zone(instant_of(time, tz), words, tz)
+                free = again.astimezone(tz).replace(tzinfo=None)
+        assert journey.runs(base, events, np.datetime64(day) + 3).entered.tolist() == expected
+
+    def test_both_ways_of_the_clocks(self, zone, day):
+        clocks, tz = Clocks(Customers(customer=[1], time_zone=zone)), ZoneInfo(zone)
+        local = np.array(starts(day), dtype="datetime64[s]")
+        row = np.zeros(len(local), dtype=np.int64)
+        utc = clocks.to_utc(row, local)
+        assert utc.tolist() == local_to_utc(local, tz).tolist()
+        there = [time.replace(tzinfo=UTC).astimezone(tz).replace(tzinfo=None) for time in local.tolist()]
+        assert clocks.to_local(row, local).tolist() == there
+
+
+hours = st.integers(0, 5 * 48).map(lambda n: datetime(2024, 5, 1) + n * HALF_HOUR)
+JOURNEY = {
+    "letter": Message(valid_days=2),
+    "answer": WaitFor("opened", at_most="20 hours", then="thanks", otherwise="reminder"),
+    "thanks": Message(then="end"),
+    "reminder": Message(channels="sms", valid_days=1, if_unsent="go on"),
+    "soon": Wait("2 hours"),
+    "last": Message(),
+    "pause": Wait("next day at 23:00"),
+    "night": Message(),
+}
+
+
+class TestUntilTheMomentOfSending:
+    """Events until the sending end what they end, and a wait goes on from what was sent."""
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        log=st.lists(
+            st.tuples(st.integers(1, 3), st.sampled_from(["e", "opened", "opened", "purchase"]), hours),
+            max_size=12,
+            unique=True,
+        ),
+        quiet=st.sampled_from([(22, 6), (20, 9), (0, 7), (9, 18)]),
+        steps=st.sampled_from(["letter", "thanks", "soon", "pause"]),
+    )
+    def test_equals_a_walk_message_by_message(self, log, quiet, steps):
+        names = list(JOURNEY)
+        if steps == "letter":
+            names.remove("thanks")
+        chosen = {name: JOURNEY[name] for name in names}
+        if steps == "letter":
+            chosen["answer"] = WaitFor("opened", at_most="20 hours")
+        journey = Journey("x", entry="e", steps=chosen, goals="purchase", reentry="always")
+        log = [(1, "e", datetime(2024, 5, 1, 21, 30)), (2, "e", datetime(2024, 5, 1, 23)), *log]
+        log = list(dict.fromkeys(log))
+        sms = [True, False, True]
+        email = [True, True, False]
+        base = Customers(customer=[1, 2, 3], consent={"email": email, "sms": sms})
+        who, words, times = zip(*log, strict=True)
+        events = Events(customer=who, name=words, time=times)
+        policy = Policy(quiet_hours=quiet, catch_up="all")
+        made = simulate_plan([journey], base, events, policy, "2024-05-01", "2024-05-12")
+        on = made.decision == "send"
+        columns = (made.customer, made.anchor, made.step, made.send_time)
+        found = set(zip(*(column[on].tolist() for column in columns), strict=True))
+        expected = set()
+        for customer in (1, 2, 3):
+            mine = [(word, time) for c, word, time in log if c == customer]
+            allowed = {
+                name
+                for name, step in chosen.items()
+                if isinstance(step, Message) and (sms if step.channels == ("sms",) else email)[customer - 1]
+            }
+            for entered in {time for word, time in mine if word == "e"}:
+                past = {}
+                for day in range(12):
+                    today = datetime(2024, 5, 1) + timedelta(days=day)
+                    if entered < today + timedelta(days=1):
+                        send_day(journey, mine, entered, past, today, quiet=quiet, allowed=allowed)
+                expected |= {(customer, entered, step, time) for step, time in past.items()}
+        assert found == expected
+
+    @pytest.mark.parametrize(
+        "journey",
+        [
+            TriggerJourney("x", event="cart", wait_hours=1, unless="purchase"),
+            Journey("x", entry="cart", steps={"w": Wait("1 hour"), "m": Message()}, goals="purchase"),
+            Cascade(send_hour=23),
+        ],
+    )
+    @pytest.mark.parametrize(("bought", "decision"), [("05:59", "exited"), ("06:00", "exited"), ("06:01", "send")])
+    def test_a_purchase_in_the_night_ends_what_waits_for_the_morning(self, journey, bought, decision):
+        base = Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
+        events = Events(customer=[1, 1], name=["cart", "purchase"], time=["2024-05-31T22:30", f"2024-06-01T{bought}"])
+        made = plan([journey], base, events, None, Policy(quiet_hours=(22, 6)), "2024-05-31")
+        assert made.decision.tolist() == [decision]
+
+    def test_nobody_is_reminded_of_what_they_did_not_get(self):
+        steps = {"letter": Message(channels="sms"), "w": Wait("2 days"), "reminder": Message()}
+        events = Events(customer=[1], name=["e"], time=["2024-05-01T12:00"])
+        base = Customers(customer=[1], consent={"email": [True]})
+        journey = Journey("x", entry="e", steps=steps)
+        made = simulate_plan([journey], base, events, Policy(), "2024-05-01", "2024-05-20")
+        assert set(made.step.tolist()) == {"letter"}
+        runs = journey.runs(base, events, "2024-05-20", history=made.history())
+        assert (runs.step.tolist(), runs.outcome.tolist()) == (["letter"], ["stopped"])
+        assert runs.ended.astype(str).tolist() == ["2024-05-04T12:00:00"]
+        runs = journey.runs(base, events, "2024-05-03", history=made.history())
+        assert (runs.step.tolist(), runs.outcome.tolist()) == (["letter"], ["running"])
+        assert journey.runs(base, events, "2024-05-20").outcome.tolist() == ["finished"]
+        freely = Journey("x", entry="e", steps={**steps, "letter": Message(channels="sms", if_unsent="go on")})
+        made = simulate_plan([freely], base, events, Policy(), "2024-05-01", "2024-05-20")
+        sent = made.decision == "send"
+        assert made.send_time[sent].astype(str).tolist() == ["2024-05-03T12:00:00"]
+
+
+class TestWhatIsNotSentHoldsNothingBack:
+    """A message over budget counts for no cap, and a capped one begins no cool-down."""
+
+    def test_a_message_over_budget_uses_up_no_cap(self):
+        base = Customers(customer=[1, 2], consent={"email": [True, True]})
+        events = Events(
+            customer=[2, 1, 1],
+            name=["first", "second", "third"],
+            time=["2024-05-31T09:00", "2024-05-31T10:00", "2024-05-31T23:00"],
+        )
+        kinds = [
+            TriggerJourney(name, event=name, priority=priority)
+            for name, priority in (("first", 3), ("second", 2), ("third", 1))
+        ]
+        policy = Policy(quiet_hours=(22, 6), caps=[FrequencyCap(messages=1, days=7)], budget=1)
+        made = plan(kinds, base, events, None, policy, "2024-05-31")
+        decided = dict(zip(made.journey.tolist(), made.decision.tolist(), strict=True))
+        assert decided == {"first": "send", "second": "over budget", "third": "send"}
+
+    def test_a_capped_message_begins_no_cool_down(self):
+        base = Customers(customer=[1], consent={"email": [True]})
+        names = ["news", "visit", "visit"]
+        events = Events(customer=[1] * 3, name=names, time=["2024-05-31T09:00", "2024-05-31T10:00", "2024-05-31T23:00"])
+        kinds = [TriggerJourney("news", event="news", priority=1), TriggerJourney("visit", event="visit")]
+        policy = Policy(quiet_hours=(22, 6), caps=[FrequencyCap(messages=1, per="day")])
+        made = plan(kinds, base, events, None, policy, "2024-05-31")
+        assert made.decision.tolist() == ["send", "capped", "send"]
+
+    @settings(max_examples=60, deadline=None)
+    @given(
+        acts=st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 47)), min_size=1, unique=True),
+        cap=st.integers(1, 2),
+        days=st.integers(1, 2),
+        budget=st.integers(0, 4),
+    )
+    def test_equals_deciding_one_by_one(self, acts, cap, days, budget):
+        base = Customers(customer=np.arange(5), consent={"email": [True] * 5})
+        time = [datetime(2024, 5, 31) + half * HALF_HOUR for *_, half in acts]
+        events = Events(customer=[a[0] for a in acts], name=[f"j{a[1]}" for a in acts], time=time)
+        kinds = [TriggerJourney(f"j{i}", event=f"j{i}", priority=i, cool_down_days=0) for i in range(3)]
+        policy = Policy(quiet_hours=(20, 6), caps=[FrequencyCap(messages=cap, days=days)], budget=budget)
+        made = plan(kinds, base, events, None, policy, "2024-05-31")
+        draw = dict(enumerate(stable_draw(np.arange(5), policy.salt + " budget").tolist()))
+        rows = list(zip(made.customer.tolist(), made.send_time.tolist(), range(len(made)), strict=True))
+        in_turn = sorted(rows, key=lambda r: (-int(made.journey[r[2]][1:]), draw[r[0]], made.planned[r[2]], r[2]))
+        decided = decide_one_by_one(in_turn, cap=cap, days=days, budget=budget)
+        assert [made.decision[i] for *_, i in in_turn] == decided
