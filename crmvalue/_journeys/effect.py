@@ -289,8 +289,6 @@ def _step_inputs(
     (worth,) = as_floats(value=value)
     arrays = as_floats(prob_return_with=with_offer, prob_return_without=without, benefit=benefit, contact_cost=cost)
     p1, p0, given_away, spent = arrays
-    _require_ranges(worth, p1, p0, spent)
-    require(given_away >= 0, "benefit", given_away, ">= 0")
     steps = np.broadcast_shapes(*(array.shape for array in arrays))
     if not steps:
         raise InputError("prob_return_with", "one for each step", p1[()])
@@ -301,4 +299,6 @@ def _step_inputs(
     if math.prod(shape) > _MOST_CELLS:
         rule = f"at most {_MOST_CELLS // shape[-1]:,} customers with {shape[-1]:,} steps each"
         raise InputError("value", rule, worth.shape, hint="take the customers in parts")
+    _require_ranges(worth, p1, p0, spent)
+    require(given_away >= 0, "benefit", given_away, ">= 0")
     return worth[..., np.newaxis], *(np.broadcast_to(array, shape) for array in arrays)

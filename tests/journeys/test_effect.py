@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -192,6 +193,20 @@ class TestCampaignEffect:
         with pytest.raises(InputError) as caught:
             campaign_effect(**{**arguments, **changes})
         assert caught.value.name == name
+
+
+class TestLimits:
+    """A table of customers and steps beyond the limit is refused before any work."""
+
+    @pytest.mark.parametrize("function", [steps_that_pay, best_last_step])
+    def test_too_many_customers_and_steps(self, function):
+        prob = np.linspace(0.1, 0.01, 1200)
+        with mock.patch("crmvalue._journeys.effect._require_ranges", side_effect=AssertionError("work")):
+            with pytest.raises(InputError, match="at most 16,666 customers with 1,200 steps") as caught:
+                function(np.full(100_000, 50.0), prob, prob / 2, 1.0)
+            assert caught.value.name == "value"
+            with pytest.raises(AssertionError, match="work"):
+                function(np.full(16_666, 50.0), prob, prob / 2, 1.0)
 
 
 class TestBreakEvenBenefit:

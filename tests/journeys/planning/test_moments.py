@@ -274,3 +274,88 @@ class TestWhatIsNotSentHoldsNothingBack:
         in_turn = sorted(rows, key=lambda r: (-int(made.journey[r[2]][1:]), draw[r[0]], made.planned[r[2]], r[2]))
         decided = decide_one_by_one(in_turn, cap=cap, days=days, budget=budget)
         assert [made.decision[i] for *_, i in in_turn] == decided
+
+
+class TestTheVeryMoment:
+    """A message that expires exactly at its sending is still sent."""
+
+    @pytest.mark.parametrize(
+        ("visited", "quiet", "decision"),
+        [
+            ("2024-05-30T00:00:00", None, "send"),  # expires at midnight, when the run begins and the message goes out
+            ("2024-05-29T23:59:59", None, "expired"),
+            ("2024-05-30T06:00:00", (22, 6), "send"),  # a day late, at the end of the quiet hours
+            ("2024-05-30T05:59:59", (22, 6), "expired"),
+        ],
+    )
+    def test_a_message_that_expires_when_it_is_sent(self, visited, quiet, decision):
+        base = Customers(customer=[1], consent={"email": [True]})
+        events = Events(customer=[1], name=["visit"], time=[visited])
+        kinds = [TriggerJourney("x", event="visit", valid_days=1)]
+        made = plan(kinds, base, events, None, Policy(quiet_hours=quiet), "2024-05-31")
+        assert made.decision.tolist() == [decision]
+
+
+class TestCoolDownAgainstTheHistory:
+    """The cool-down of each customer and journey looks at the messages of this customer and this journey alone."""
+
+    def test_each_customer_and_each_journey(self):
+        names = ["a", "b", "c"]
+        kinds = [TriggerJourney(name, event=name, cool_down_days=7) for name in names]
+        n = 6
+        base = Customers(customer=np.arange(n), consent={"email": [True] * n})
+        written = {(c, name) for c in range(n) for i, name in enumerate(names) if (c * 3 + i) % 4 == 1}
+        who, words = zip(*sorted(written), strict=True)
+        first = Events(customer=list(who), name=list(words), time=["2024-05-28T10:00"] * len(who))
+        past = plan(kinds, base, first, None, Policy(), "2024-05-28").history()
+        assert len(past) == len(written)
+        everybody = [(c, name) for c in range(n) for name in names]
+        who, words = zip(*everybody, strict=True)
+        again = Events(customer=list(who), name=list(words), time=["2024-05-31T10:00"] * len(who))
+        made = plan(kinds, base, again, past, Policy(), "2024-05-31")
+        found = dict(
+            zip(zip(made.customer.tolist(), made.journey.tolist(), strict=True), made.decision.tolist(), strict=True)
+        )
+        assert found == {pair: "cool-down" if pair in written else "send" for pair in everybody}
+
+
+class TestMessagesAndLooks:
+    """`n_by_decision` counts messages, `n_looks_by_decision` the rows of all days."""
+
+    def test_a_control_group_is_counted_once(self):
+        n = 200
+        base = Customers(customer=np.arange(n), consent={"email": [True] * n})
+        events = Events(customer=np.arange(n), name=["visit"] * n, time=["2024-05-01T10:00"] * n)
+        kinds = [TriggerJourney("x", event="visit")]
+        made = simulate_plan(kinds, base, events, Policy(control_share=0.3), "2024-05-01", "2024-05-10")
+        messages, looks = made.n_by_decision, made.n_looks_by_decision
+        held = len(set(made.customer[made.decision == "control group"].tolist()))
+        assert messages == {"control group": held, "send": n - held}
+        assert looks == {"control group": 4 * held, "send": n - held, "duplicate": 3 * (n - held)}
+        assert sum(looks.values()) == len(made)
+
+    def test_the_last_look_counts_unless_the_message_was_sent(self):
+        base = Customers(customer=[1, 2], consent={"email": [True, True]})
+        events = Events(customer=[1, 2, 2], name=["visit"] * 3, time=["2024-05-01T10:00"] * 3)
+        kinds = [TriggerJourney("x", event="visit", cool_down_days=0)]
+        made = simulate_plan(kinds, base, events, Policy(budget=1), "2024-05-01", "2024-05-04")
+        assert made.n_by_decision == {"send": 2, "duplicate": 1}  # one event was given twice
+        assert made.is_last_look.sum() == 3
+        empty = plan(kinds, base, None, None, Policy(), "2024-05-01")
+        assert empty.n_by_decision == empty.n_looks_by_decision == {}
+
+    @given(st.lists(st.tuples(st.integers(0, 3), hours), max_size=12, unique=True), st.integers(0, 2))
+    @settings(max_examples=30, deadline=None)
+    def test_equals_a_count_by_key(self, acts, budget):
+        base = Customers(customer=np.arange(4), consent={"email": [True] * 4})
+        if not acts:
+            return
+        events = Events(customer=[a[0] for a in acts], name=["visit"] * len(acts), time=[a[1] for a in acts])
+        kinds = [TriggerJourney("x", event="visit")]
+        made = simulate_plan(kinds, base, events, Policy(budget=budget), "2024-05-01", "2024-05-08")
+        became = {}
+        for key, decision in zip(made.key.tolist(), made.decision.tolist(), strict=True):
+            if became.get(key) != "send":
+                became[key] = decision
+        counted = {word: list(became.values()).count(word) for word in became.values()}
+        assert made.n_by_decision == counted
