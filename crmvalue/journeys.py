@@ -24,7 +24,8 @@ which steps of a cascade pay, and when to stop              :func:`break_even_be
 ==========================================================  ===========================================================
 
 A plan is a pure function of data and a day: the same arguments give the same plan. Times are local times of the
-customer, and nothing here reads a clock.
+customer, and nothing here reads a clock. Minutes and hours of waits are elapsed time, also over a change of the clocks;
+days, weeks and months, of waits, cool-downs, caps and validity, follow the calendar of the customer.
 """
 
 from __future__ import annotations
