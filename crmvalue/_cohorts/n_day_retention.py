@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["NDayRetention", "n_day_retention"]
 
+_MOST_WINDOWS = 10_000
+
 NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
 
 
@@ -137,8 +139,8 @@ def n_day_retention(
     date : array_like
         Day of each row: a purchase, or a visit.
     days : array_like
-        Days since the first purchase, whole numbers >= 0: one number or a column (n,). For "bracket", rows of first and
-        last day, shape (n, 2).
+        Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
+        rows of first and last day, shape (n, 2).
     kind : {"day", "bracket", "unbounded"}
         What counts as coming back. "day": a purchase on exactly day n. "bracket": a purchase from the first to the last
         day of a bracket, both included. "unbounded": a purchase on day n or later.
@@ -175,11 +177,11 @@ def n_day_retention(
     array([0.667])
     """
     require_choice("kind", kind, get_args(NDayKind))
+    low, high = _read_days(days, kind)
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)
     require_same_length(customer=code, date=day)
     today = as_day("as_of", as_of)
-    low, high = _read_days(days, kind)
     known = day <= today
     if not known.any():
         raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
@@ -214,6 +216,8 @@ def n_day_retention(
 def _read_days(days: ArrayLike, kind: str) -> tuple[Floats, Floats]:
     """First and last day of each window."""
     (number,) = as_counts(days=days)
+    if number.ndim and len(number) > _MOST_WINDOWS:
+        raise InputError("days", f"at most {_MOST_WINDOWS:,}", len(number))
     if kind == "bracket":
         if number.ndim != 2 or number.shape[1] != 2:
             raise InputError("days", "rows of first and last day, shape (n, 2)", number.shape, hint="[[1, 7], [8, 28]]")

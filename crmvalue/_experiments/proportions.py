@@ -22,11 +22,13 @@ from crmvalue._experiments.arms import (
     choice_text,
     counts_field,
     difference_from_control,
+    few_enough,
     fix_control,
     interval_level,
     ratio_to_control,
     read_names,
     require_arms,
+    require_few_arms,
     variant_columns,
     variant_lines,
     variant_names,
@@ -174,7 +176,7 @@ class ProportionComparison:
 
     @property
     def prob_best(self) -> Floats:
-        """Probability that each arm has the highest rate, with flat priors; the probabilities sum to 1."""
+        """Probability that each arm has the highest rate, with flat priors, up to 200 arms; they sum to 1."""
         return self._bayes()[0]
 
     @property
@@ -184,7 +186,7 @@ class ProportionComparison:
 
     @property
     def conclusion(self) -> str:
-        """What can be concluded, and what not: a line for each variant, and one on the choice."""
+        """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
         rates, (base,) = against_control(self.rate, self.control)
         told = [
@@ -197,6 +199,8 @@ class ProportionComparison:
                 self.variants, rates, self.difference, low, high, self.is_exact, strict=True
             )
         ]
+        if not few_enough(len(self.names)):
+            return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()
         choice = choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss])
         return "\n".join([*variant_lines(self, told), choice])
@@ -207,9 +211,11 @@ class ProportionComparison:
         Returns
         -------
         dict of str to ndarray
-            One row for each arm. The columns that compare an arm with the control are NaN for the control.
+            One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
+            and `expected_loss` are left out of a table of more than 200 arms.
         """
-        arms = {name: getattr(self, name) for name in ("successes", "trials", "rate", "prob_best", "expected_loss")}
+        names = ("successes", "trials", "rate", "prob_best", "expected_loss")
+        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
         return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
@@ -226,6 +232,7 @@ class ProportionComparison:
         return interval_level(self.level, len(self.names) - 1, self.correction)
 
     def _bayes(self) -> tuple[Floats, Floats]:
+        require_few_arms("successes", len(self.names))
         x = self.successes
         return best_of_betas(*(np.asarray(count, dtype=np.float64) + 1 for count in (x, self.trials - x)))
 

@@ -344,7 +344,7 @@ class TestNDayRetention:
     @pytest.mark.parametrize(
         ("days", "kind", "name"),
         [([7], "week", "kind"), ([1, 7], "bracket", "days"), ([[7, 1]], "bracket", "days"), ([[1, 7]], "day", "days"),
-         ([], "day", "days"), (1.5, "day", "days")],
+         ([], "day", "days"), (1.5, "day", "days"), (range(10_001), "day", "days")],
     )  # fmt: skip
     def test_refuses(self, days, kind, name):
         with pytest.raises(InputError) as caught:
@@ -645,6 +645,8 @@ class TestProjectRetention:
             ([100.5, 90], {}, "survivors"),
             ([100, 90, 80], {"n_holdout": 2}, "n_holdout"),
             ([100, 90, 80], {"n_holdout": 9}, "n_holdout"),
+            ([100, 90, 80], {"n_holdout": 10**12}, "n_holdout"),  # no room is made for them
+            ([100, 90, 80], {"n_holdout": 2**70}, "n_holdout"),
         ],
     )
     def test_refuses(self, survivors, options, name):

@@ -237,6 +237,19 @@ class TestCompareProportions:
     def test_rejections(self, name, x, n, options):
         assert refused(compare_proportions, x, n, **options).name == name
 
+    def test_many_arms_are_compared_without_endless_integrals(self):
+        """The integrals over all arms take the square of their number: they stop at 200 arms, all else goes on."""
+        n = 2_000
+        names = [f"arm {k}" for k in range(n)]
+        proportions = compare_proportions(np.arange(n) + 5, np.full(n, 10_000), names=names)
+        means = compare_means_from_summary(np.arange(n), np.ones(n), np.full(n, 9))
+        for result in (proportions, means):
+            assert "highest" not in result.conclusion
+            assert len(result.conclusion.splitlines()) == n - 1
+            assert "prob_best" not in result.to_columns()
+            for name in ("prob_best", "expected_loss"):
+                assert "200 arms" in str(refused(getattr, result, name))
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""

@@ -338,6 +338,33 @@ class TestFunnelFromEvents:
             funnel_from_events(**{**valid, "steps": ["lead", "deal"], "as_of": "2024-02-01", **changes})
         assert caught.value.name == name
 
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            [f"step {k}" for k in range(70_000)],
+            ["lead"] * 70_000,
+            {f"stage {k}": "lead" for k in range(70_000)},
+            np.arange(70_000),
+            Funnel([f"stage {k}" for k in range(70_000)]),
+            range(101),
+        ],
+    )
+    def test_too_many_steps_are_refused_before_they_are_read(self, steps):
+        unread = mock.patch("crmvalue._funnels.steps._events", side_effect=AssertionError("read before it was counted"))
+        with unread, pytest.raises(InputError, match=r"`steps` must be 2 to 100"):
+            funnel_from_events([1], ["lead"], ["2024-01-01"], steps, as_of="2024-02-01", absent="allow")
+
+    def test_many_events_a_step(self):
+        """Each of many events is looked up once, whatever their number; kinds beyond 16 bits are refused."""
+        many = [f"event {k}" for k in range(50_000)]
+        log = {"customer": [1, 1], "event": ["event 7", "deal"], "time": ["2024-01-01", "2024-01-02"]}
+        rest = {"as_of": "2024-02-01", "absent": "allow"}
+        found = funnel_from_events(**log, steps=[many, "deal"], exclude=[f"not {name}" for name in many], **rest)
+        assert found.n_reached.tolist() == [2]
+        kinds = [[name for k, name in enumerate(many) if k >> bit & 1] for bit in range(16)]
+        with pytest.raises(InputError, match="kinds of events"):
+            funnel_from_events(**log, steps=kinds, **rest)
+
     def test_a_misspelt_step_gets_a_hint(self):
         with pytest.raises(InputError, match="'lead'"):
             funnel_from_events([1], ["lead"], ["2024-01-01"], ["laed", "deal"], as_of="2024-02-01")
