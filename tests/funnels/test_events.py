@@ -94,11 +94,23 @@ class TestFunnelFromEvents:
         assert run(log, list("abc"), order="strict", reentry="best").n_reached.tolist() == [3]
         assert run(log, list("abc"), order="strict", reentry="every").n_reached.tolist() == [1, 3]
 
-    @given(logs, questions, windows, st.sampled_from(REENTRIES), st.booleans(), ends, st.booleans())
-    def test_equals_the_slow_way(self, log, question, window, reentry, exclude, as_of, by_row):
+    @given(
+        logs,
+        questions,
+        windows,
+        st.sampled_from(REENTRIES),
+        st.booleans(),
+        ends,
+        st.sampled_from(["steps", "row", "later"]),
+        st.sampled_from(["end", "pass"]),
+        st.sampled_from(["keep", "drop"]),
+    )
+    def test_equals_the_slow_way(self, log, question, window, reentry, exclude, as_of, ties, repeats, duplicates):
         order, steps = question
         options = {"window": window, "order": order, "reentry": reentry, "exclude": ["x"] * exclude}
-        options["ties"] = "row" if by_row else "steps"
+        options |= {"repeats": repeats, "duplicates": duplicates}
+        options["ties"] = "steps" if ties == "later" and order in {"any", "stages"} else ties
+        n_rows = len(log)
         result = run(log, listed(steps), as_of=as_of, **options)
         expected, n_before = attempts_of(log, steps, as_of=as_of, **options)
 
@@ -116,6 +128,9 @@ class TestFunnelFromEvents:
                 assert result.n_returns[i].tolist() == attempt["returns"]
         parts = (result.entered, result.converted, result.lost, result.open)
         assert tuple(part.tolist() for part in parts) == funnel_counts(expected, len(steps))
+        if duplicates == "drop":
+            log = list({row[:3]: row for row in log}.values())
+        assert result.n_duplicates == n_rows - len(log)
         known = [row for row in log if row[2] <= as_of]
         assert result.n_later == len(log) - len(known)
         assert result.n_customers == len({row[0] for row in known})
@@ -261,6 +276,45 @@ class TestFunnelFromEvents:
             run(log, ["a", "b"], ties="error")
         assert run([(1, "b", 0.0), (2, "a", 0.0)], ["a", "b"], ties="error").n_reached.tolist() == [1]
 
+    @pytest.mark.parametrize(
+        ("seen", "steps", "ends", "passes"),
+        [
+            ("aab", "ab", 1, 2),  # a double page view
+            ("aabbc", "abc", 1, 3),
+            ("abac", "abc", 2, 3),  # back to the first page
+            ("axb", "ab", 1, 1),  # another event ends it all the same
+            ("acb", "abc", 1, 1),  # and so does a later step
+            ("aab", "aab", 3, 3),  # a repeat that is the next step is the next step
+            ("aaab", "aab", 2, 3),
+        ],
+    )
+    def test_repeats_in_strict_order(self, seen, steps, ends, passes):
+        log, options = log_of(seen), {"order": "strict", "reentry": "every"}
+        assert run(log, list(steps), **options).n_reached.tolist()[0] == ends
+        assert run(log, list(steps), **options, repeats="pass").n_reached.tolist()[0] == passes
+        loose = run(log, list(steps)).n_reached.tolist()
+        assert run(log, list(steps), repeats="pass").n_reached.tolist() == loose
+
+    def test_steps_strictly_later(self):
+        log = [(1, "a", 0.0), (1, "b", 0.0), (1, "b", 2.0), (1, "c", 2.0), (2, "a", 1.0), (2, "b", 1.0), (3, "b", 1.5)]
+        found = run(log, list("abc"), ties="later")
+        assert found.n_reached.tolist() == [2, 1]
+        assert found.step_time[0, 1] == moment(2)
+        assert run(log, list("abc")).n_reached.tolist() == [3, 2]
+        strict = run(log, list("abc"), ties="later", order="strict")
+        assert (strict.n_reached.tolist(), strict.is_lost.tolist()) == ([1, 1], [True, True])
+
+    def test_exact_duplicates(self):
+        log = [(1, "a", 0.0), (1, "a", 0.0), (1, "b", 1.0), (1, "b", 1.0), (1, "b", 1.0)]
+        assert run(log, ["a", "a", "b"]).n_reached.tolist() == [3]
+        found = run(log, ["a", "a", "b"], duplicates="drop")
+        assert (found.n_reached.tolist(), found.n_duplicates) == ([1], 3)
+        assert "3 rows say the same as an earlier row" in found.conclusion
+        assert run(log, ["a", "b"], order="strict").n_reached.tolist() == [1]
+        assert run(log, ["a", "b"], order="strict", duplicates="drop", ties="error").n_reached.tolist() == [2]
+        apart = run(log, ["a", "a", "b"], duplicates="drop", by=["web", "shop", "web", "web", "web"])
+        assert (apart.n_reached.tolist(), apart.n_duplicates) == ([3], 2)
+
     def test_signals_of_stages(self):
         """Skips and returns, as an account manager would count them."""
         stages = {"interest": ["click", "subscribe"], "desire": ["price list", "demo"], "action": ["call"]}
@@ -320,6 +374,10 @@ class TestFunnelFromEvents:
             ({"order": "free"}, "order"),
             ({"reentry": "last"}, "reentry"),
             ({"ties": "first"}, "ties"),
+            ({"ties": "later", "order": "any"}, "ties"),
+            ({"ties": "later", "order": "stages"}, "ties"),
+            ({"repeats": "count"}, "repeats"),
+            ({"duplicates": "raise"}, "duplicates"),
             ({"belongs_to": "first"}, "belongs_to"),
             ({"absent": "ignore"}, "absent"),
             ({"customer": [], "event": [], "time": [], "absent": "allow"}, "customer"),
