@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -312,8 +311,8 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     .. math:: S(t) = \prod_{t_i \le t} (1 - d_i / n_i)
 
     The interval is normal on the scale of :math:`\log(-\log S)` with Greenwood's variance, so it stays inside [0, 1].
-    Both are those of `scipy.stats.ecdf`. If some customers leave and others are last observed at the same time, the
-    customers who leave come first. The end of observation must not depend on whether a customer is about to leave.
+    `scipy.stats.ecdf` gives the same numbers. If some customers leave and others are last observed at the same time,
+    the customers who leave come first. The end of observation must not depend on whether a customer is about to leave.
 
     Examples
     --------
@@ -472,31 +471,33 @@ def _read_durations(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Bool
 
 
 def _curve(time: Floats, left: Bools, level: float) -> SurvivalCurve:
-    from scipy import stats
+    from scipy import special
 
-    curve = stats.ecdf(stats.CensoredData(uncensored=time[left], right=time[~left])).sf
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
-        interval = curve.confidence_interval(level, method="log-log")
-    moments = curve.quantiles
-    untouched = curve.probabilities >= 1  # nobody has left yet
-    n_events = _count_at(moments, time[left])
-    n_censored = _count_at(moments, time[~left])
-    gone = np.cumsum(n_events + n_censored)
+    moments, place = np.unique(time, return_inverse=True)
+    n_events = np.bincount(place[left], minlength=len(moments))
+    n_censored = np.bincount(place[~left], minlength=len(moments))
+    n_at_risk = len(time) - np.append(0, np.cumsum(n_events + n_censored)[:-1])
+    n_stay = n_at_risk - n_events
+    survival = np.cumprod(n_stay / n_at_risk)
+    touched, some = n_stay < n_at_risk, n_stay > 0
+    variance = np.cumsum(np.divide(n_events, n_at_risk * n_stay, out=np.zeros(len(moments)), where=some))
+    log_survival = np.cumsum(np.log1p(-n_events / n_at_risk, out=np.zeros(len(moments)), where=some))
+    known = np.logical_or.accumulate(touched) & some  # before that nobody has left, and after it nobody is left
+    half = np.divide(np.sqrt(variance), -log_survival, out=np.zeros(len(moments)), where=known)
+    half *= -special.ndtri((1 - level) / 2)
+    with np.errstate(under="ignore"):
+        low, high = (np.exp(log_survival * np.exp(sign * half)) for sign in (1, -1))
+    unknown = ~some
     return SurvivalCurve(
-        time=hand_over(np.array(moments)),
-        survival=hand_over(np.array(curve.probabilities)),
-        low=hand_over(np.where(untouched, 1.0, interval.low.probabilities)),
-        high=hand_over(np.where(untouched, 1.0, interval.high.probabilities)),
-        n_at_risk=hand_over(len(time) - np.append(0, gone[:-1])),
+        time=hand_over(moments),
+        survival=hand_over(survival),
+        low=hand_over(np.where(unknown, np.nan, low)),
+        high=hand_over(np.where(unknown, np.nan, high)),
+        n_at_risk=hand_over(n_at_risk),
         n_events=hand_over(n_events),
         n_censored=hand_over(n_censored),
         level=level,
     )
-
-
-def _count_at(moments: Floats, time: Floats) -> Integers:
-    return np.bincount(np.searchsorted(moments, time), minlength=len(moments))
 
 
 def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) -> tuple[float, float]:

@@ -211,13 +211,19 @@ def variant_lines(comparison: Any, told: list[tuple[str, str, str]]) -> list[str
 def _verdict(name: str, difference: float, *, shown: bool, covers_zero: bool) -> str:
     """Say what a difference means, and what it does not mean."""
     if not shown:
-        return "no difference is shown; this does not prove that there is none."
+        said = "no difference is shown; this does not prove that there is none."
+        if covers_zero:
+            return said
+        return f"{said} The test and the interval disagree: the interval leaves 0 out. The conclusion follows the test."
     said = (
         f"{name} is {'higher' if difference > 0 else 'lower'}, provided that the arms were chosen at random and the "
         "end of the test was fixed before"
     )
     if covers_zero:
-        return f"{said}. The interval includes 0, so the size of the difference is not known."
+        return (
+            f"{said}. The test and the interval disagree: the interval includes 0. The conclusion follows the test; "
+            "the size of the difference is not known."
+        )
     return f"{said}. The size of the difference is known only within the interval."
 
 

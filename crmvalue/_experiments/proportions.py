@@ -175,6 +175,13 @@ class ProportionComparison:
         return adjusted(self.p_value, self.correction)
 
     @property
+    def test_agrees(self) -> npt.NDArray[np.bool_]:
+        """Whether test and interval say the same: a difference is shown exactly where the interval leaves 0 out."""
+        low, high = map(np.asarray, self.difference_interval)
+        shown = self.adjusted_p_value < 1 - self.level
+        return np.asarray(shown == ((low > 0) | (high < 0)))
+
+    @property
     def prob_best(self) -> Floats:
         """Probability that each arm has the highest rate, with flat priors, up to 200 arms; they sum to 1."""
         return self._bayes()[0]
@@ -289,7 +296,8 @@ def compare_proportions(
     .. math:: z = \frac{p_1 - p_0}{\sqrt{\bar p (1 - \bar p) (1 / n_1 + 1 / n_0)}}
 
     or, where a cell of the two-by-two table expects fewer than 5, Fisher's exact test. Test and interval use different
-    methods, so they may disagree in border cases; the conclusion follows the test. With flat priors the rates have beta
+    methods, so they may disagree in border cases. The conclusion then says so, and follows the test;
+    :func:`crmvalue.journeys.campaign_effect` judges by the interval alone. With flat priors the rates have beta
     distributions. `prob_best` and `expected_loss` are integrals over them, computed by quadrature, not by simulation.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import warnings
+from unittest import mock
 
 import attrs
 import numpy as np
@@ -12,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue.cohorts import (
     RetentionTriangle,
@@ -378,6 +381,27 @@ class TestSurvivalCurve:
         assert (curve.low[inside] <= curve.survival[inside]).all()
         assert (curve.survival[inside] <= curve.high[inside]).all()
         assert (inside == (curve.survival > 0)).all()
+
+    @given(lives, st.floats(0.05, 0.99))
+    def test_equals_scipy(self, rows, level):
+        duration, event = (np.array(column) for column in zip(*rows, strict=True))
+        curve = survival_curve(duration, event, level=level)
+        data = stats.CensoredData(uncensored=duration[event.astype(bool)], right=duration[~event.astype(bool)])
+        wanted = stats.ecdf(data).sf
+        np.testing.assert_allclose(curve.survival, wanted.probabilities, atol=1e-14)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scipy warns where the curve is 0
+            interval = wanted.confidence_interval(level, method="log-log")
+        inside = (curve.survival > 0) & (curve.survival < 1)
+        np.testing.assert_allclose(curve.low[inside], interval.low.probabilities[inside], rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(curve.high[inside], interval.high.probabilities[inside], rtol=1e-9)
+
+    def test_leaves_the_process_alone(self):
+        """Filters of warnings belong to the whole process: changed for a moment in one thread, they leak to others."""
+        guard = mock.patch.object(warnings.catch_warnings, "__enter__", side_effect=AssertionError("filters changed"))
+        with guard, np.errstate(all="raise"):
+            survival_curve([3, 5, 5, 8, 12], [True, True, False, True, True], level=1 - 1e-15)
+            compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
 
     @given(lives, st.floats(0.05, 0.99))
     def test_interval_is_greenwood_on_the_log_log_scale(self, rows, level):

@@ -237,6 +237,36 @@ class TestCompareProportions:
     def test_rejections(self, name, x, n, options):
         assert refused(compare_proportions, x, n, **options).name == name
 
+    @pytest.mark.parametrize(
+        ("x", "n", "said", "unlike"),
+        [
+            ([1, 6], [20, 20], "no difference is shown", "leaves 0 out"),  # Fisher p 0.091, interval +0.8 to +47.3
+            ([6, 1], [20, 20], "no difference is shown", "leaves 0 out"),
+            ([2, 8], [50, 50], "B is higher", "includes 0"),  # z test p 0.0455, interval -0.2 to +24.8
+            ([8, 2], [50, 50], "B is lower", "includes 0"),
+            ([48, 56], [80, 70], "B is higher", None),
+            ([5, 6], [50, 50], "no difference is shown", None),
+        ],
+    )
+    def test_says_where_test_and_interval_disagree(self, x, n, said, unlike):
+        result = compare_proportions(x, n)
+        line = result.conclusion.splitlines()[0]
+        assert said in line
+        assert result.test_agrees.tolist() == [unlike is None]
+        assert ("The test and the interval disagree" in line) == (unlike is not None)
+        if unlike is not None:
+            assert f"disagree: the interval {unlike}. The conclusion follows the test" in line
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.data())
+    def test_agreement_is_that_of_the_verdicts(self, n0, n1, data):
+        """What an interval alone would say is what the test says, or the conclusion tells."""
+        result = compare_proportions([data.draw(st.integers(0, n0)), data.draw(st.integers(0, n1))], [n0, n1])
+        by_interval = int(result.difference_interval.low[0] > 0) - int(result.difference_interval.high[0] < 0)
+        line = result.conclusion.splitlines()[0]
+        by_test = int("B is higher" in line) - int("B is lower" in line)
+        assert bool(result.test_agrees[0]) == (by_interval == by_test)
+        assert ("disagree" in line) == (by_interval != by_test)
+
     def test_many_arms_are_compared_without_endless_integrals(self):
         """The integrals over all arms take the square of their number: they stop at 200 arms, all else goes on."""
         n = 2_000
