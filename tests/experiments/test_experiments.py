@@ -601,6 +601,21 @@ class TestAssignVariant:
 
     SHARES = {"control": 0.2, "a": 0.5, "b": 0.3}  # noqa: RUF012 - never changed
 
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("salt", {"salt": "spring\ud800"}),
+            ("customer", {"customer": ["a", "b\udfff"]}),
+            ("strata", {"strata": ["x", "\ud800"]}),
+        ],
+    )
+    def test_text_that_cannot_be_hashed(self, name, changes):
+        """A lone surrogate is no character: no UTF-8 has it."""
+        valid = {"customer": ["a", "b"], "shares": self.SHARES, "salt": "spring", **changes}
+        error = refused(assign_variant, **valid)
+        assert error.name == name
+        str(error).encode()  # the message can be printed
+
     def test_stays_when_others_come(self):
         few = assign_variant(np.arange(1000), self.SHARES, salt="s")
         many = assign_variant(np.arange(5000)[::-1], self.SHARES, salt="s")[::-1]

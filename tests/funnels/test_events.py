@@ -295,6 +295,30 @@ class TestFunnelFromEvents:
         loose = run(log, list(steps)).n_reached.tolist()
         assert run(log, list(steps), repeats="pass").n_reached.tolist() == loose
 
+    @pytest.mark.parametrize("reentry", REENTRIES)
+    @pytest.mark.parametrize(
+        ("seen", "n_reached"), [("b", 1), ("bb", 2), ("bc", 2), ("cb", 1), ("ab", 2), ("ac", 2), ("ca", 1), ("cbxb", 2)]
+    )
+    def test_one_event_of_several_steps(self, seen, n_reached, reentry):
+        """An event that satisfies two steps satisfies one of them at a time."""
+        found = run(log_of(seen), [["a", "b"], ["b", "c"]], reentry=reentry)
+        assert max(found.n_reached) == n_reached
+        first = min(seen.find(entry) for entry in "ab" if entry in seen)
+        assert found.step_time[0, 0] == moment(first)
+
+    def test_one_signal_that_opens_several_stages(self):
+        """Signals b, e and then a, b, c: stages 1 and 2 open at once, then 3 to 5; the later ones are returns."""
+        log = log_of("bbeabc")
+        found = run(log[:3], list("abcde"), order="stages")
+        assert found.n_reached.tolist() == [5]
+        assert found.step_time[0].tolist() == [moment(t).tolist() for t in (0, 0, 2, 2, 2)]
+        assert found.skipped.tolist() == [[True, False, True, True, False]]
+        assert found.n_returns.tolist() == [[0, 0, 0, 0, 0]]
+        found = run(log_of("cbdacb"), list("abcde"), order="stages")
+        assert found.skipped.tolist() == [[True, True, False, False, False]]
+        assert found.n_returns.tolist() == [[1, 2, 1, 0, 0]]
+        assert (found.entered.tolist(), found.n_before_entry) == ([1, 1, 1, 1, 0], 0)
+
     def test_steps_strictly_later(self):
         log = [(1, "a", 0.0), (1, "b", 0.0), (1, "b", 2.0), (1, "c", 2.0), (2, "a", 1.0), (2, "b", 1.0), (3, "b", 1.5)]
         found = run(log, list("abc"), ties="later")
