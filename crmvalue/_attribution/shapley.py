@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +13,7 @@ import numpy as np
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import hand_over, number_column, stay_frozen
+from crmvalue._core.values import checked_field, hand_over, number_column, optional, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ class ShapleyValues:
 
     channels: tuple[str, ...] = names_field()
     value: Floats = number_column("value")
-    total: float
+    total: float = checked_field("total", as_float)
     standard_error: Floats | None = number_column("standard_error", infinite=True, default=None)
-    n_orders: int | None = None
+    n_orders: int | None = checked_field("n_orders", optional(partial(as_whole_number, low=2)), default=None)
 
     def __attrs_post_init__(self) -> None:
         for name in ("value", "standard_error"):

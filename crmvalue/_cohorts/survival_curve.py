@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_outcomes,
+    as_text,
     as_whole_number,
     require,
     require_same_length,
@@ -23,7 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -211,18 +213,18 @@ class CohortComparison:
     (('new', 'old'), array([7.5, 2.5]), 0.0067)
     """
 
-    measure: str
+    measure: str = checked_field("measure", as_text)
     names: tuple[str, ...]
     n_customers: Integers = array_field()
     value: Floats = array_field()
     low: Floats = array_field()
     high: Floats = array_field()
-    p_value: float
+    p_value: float = checked_field("p_value", partial(as_fraction, closed=True))
     first: Integers = array_field()
     second: Integers = array_field()
     pair_p_value: Floats = array_field()
     direction: Integers = array_field()
-    level: float
+    level: float = checked_field("level", as_fraction)
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:

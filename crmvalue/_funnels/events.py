@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_positive,
     as_time,
     as_time_column,
     is_missing_object,
@@ -17,7 +18,15 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_field,
+    hand_over,
+    optional,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._funnels.attempts import (
     Options,
     Rows,
@@ -127,18 +136,18 @@ class EventFunnel:
     is_matured: Bools = array_field()
     step_time: Dates = array_field()
     ended_at: Dates = array_field()
-    as_of: np.datetime64
-    window: float | None = None
+    as_of: np.datetime64 = checked_field("as_of", as_time)
+    window: float | None = checked_field("window", optional(as_positive), default=None)
     groups: tuple[Any, ...] | None = None
     group: Integers | None = array_field(_array_or_none, default=None)
     skipped: Bools | None = array_field(_array_or_none, default=None)
     n_returns: Integers | None = array_field(_array_or_none, default=None)
-    n_customers: int
-    n_without_entry: int
-    n_before_entry: int
-    n_other: int
-    n_later: int
-    n_duplicates: int = 0
+    n_customers: int = count_field("n_customers")
+    n_without_entry: int = count_field("n_without_entry")
+    n_before_entry: int = count_field("n_before_entry")
+    n_other: int = count_field("n_other")
+    n_later: int = count_field("n_later")
+    n_duplicates: int = count_field("n_duplicates", default=0)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
