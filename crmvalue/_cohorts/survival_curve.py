@@ -25,7 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, checked_field, count_column, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -71,14 +71,14 @@ class SurvivalCurve:
     (array([0.8, 0.6, 0.3, 0.3]), 4.0)
     """
 
-    time: Floats = array_field()
-    survival: Floats = array_field()
+    time: Floats = number_column("time")
+    survival: Floats = number_column("survival")
     low: Floats = array_field()
     high: Floats = array_field()
-    n_at_risk: Integers = array_field()
-    n_events: Integers = array_field()
-    n_censored: Integers = array_field()
-    level: float
+    n_at_risk: Integers = count_column("n_at_risk")
+    n_events: Integers = count_column("n_events")
+    n_censored: Integers = count_column("n_censored")
+    level: float = checked_field("level", as_fraction)
 
     @property
     def n_customers(self) -> int:
@@ -215,14 +215,14 @@ class CohortComparison:
 
     measure: str = checked_field("measure", as_text)
     names: tuple[str, ...]
-    n_customers: Integers = array_field()
+    n_customers: Integers = count_column("n_customers")
     value: Floats = array_field()
     low: Floats = array_field()
     high: Floats = array_field()
     p_value: float = checked_field("p_value", partial(as_fraction, closed=True))
     first: Integers = array_field()
     second: Integers = array_field()
-    pair_p_value: Floats = array_field()
+    pair_p_value: Floats = number_column("pair_p_value")
     direction: Integers = array_field()
     level: float = checked_field("level", as_fraction)
 

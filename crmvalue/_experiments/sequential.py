@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, require
+from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
@@ -56,8 +56,12 @@ def _table(name: str) -> Any:
     return array_field(convert)
 
 
-def _number_table(value: ArrayLike) -> Floats:
-    return read_only(np.asarray(value, dtype=np.float64))
+def _number_table(name: str) -> Any:
+    def convert(value: ArrayLike) -> Floats:
+        (table,) = as_floats(**{name: value})
+        return read_only(table)
+
+    return array_field(convert)
 
 
 @stay_frozen
@@ -234,8 +238,8 @@ class SequentialMeans:
     """
 
     n: Integers = _table("n")
-    mean: Floats = array_field(_number_table)
-    standard_error: Floats = array_field(_number_table)
+    mean: Floats = _number_table("mean")
+    standard_error: Floats = _number_table("standard_error")
     names: tuple[str, ...] = attrs.field(converter=arm_names)
     effect_scale: float = checked_field("effect_scale", as_positive)
     control: int = 0

@@ -807,3 +807,11 @@ class TestValues:
         with pytest.raises(InputError) as caught:
             kind(channels=("a", "b"), **fields, **{name: [1.0]})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("field", "wrong"), [("total", np.nan), ("total", "1"), ("total", [1, 2]), ("n_orders", 0)]
+    )
+    def test_numbers_are_checked(self, field, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(shapley_values(GAME), **{field: wrong})
+        assert caught.value.name == field

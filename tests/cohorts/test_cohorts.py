@@ -754,3 +754,39 @@ class TestCohortLtv:
     def test_refuses_a_triangle_without_revenue(self):
         with pytest.raises(InputError, match="one with revenue"):
             cohort_ltv(subscriptions([(1, 3)]), margin=0.5)
+
+
+class TestValues:
+    """A field that takes a number refuses NaN, text and arrays, in the constructor and so in JSON."""
+
+    DAYS = n_day_retention([1, 1], ["2024-01-01", "2024-01-08"], 7, kind="day", as_of="2024-02-01")
+    TRIANGLE = retention_triangle([1, 1], ["2024-01-01", "2024-02-08"], [5, 5], period="month", as_of="2024-02-29")
+    LTV = cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=2)
+    CURVE = survival_curve([1, 2, 3], [True, False, True])
+    TEST = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+
+    @pytest.mark.parametrize("wrong", [math.nan, "five", [[1.0], [2.0]], None, -1.5, object()], ids=repr)
+    @pytest.mark.parametrize(
+        ("value", "field"),
+        [
+            *(("DAYS", name) for name in ("kind", "as_of", "first_day", "n_eligible", "n_retained", "n_rows_later")),
+            *(("LTV", name) for name in ("cohort", "size", "ltv")),
+            *(("CURVE", name) for name in ("time", "survival", "n_at_risk", "n_events", "n_censored", "level")),
+            *(("TEST", name) for name in ("n_customers", "p_value", "pair_p_value", "level")),
+        ],
+    )
+    def test_fields_are_checked(self, value, field, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(getattr(self, value), **{field: wrong})
+        assert caught.value.name == field
+
+    @pytest.mark.parametrize("day", ["now", "today", "NaT", None, 20_000])
+    def test_days_are_dates(self, day):
+        with pytest.raises(InputError, match="date"):
+            attrs.evolve(self.LTV, cohort=[day])
+        with pytest.raises(InputError, match="date"):
+            attrs.evolve(self.DAYS, as_of=day)
+
+    @pytest.mark.parametrize("value", [DAYS, LTV, CURVE, TEST], ids=lambda value: type(value).__name__)
+    def test_round_trip(self, value):
+        assert type(value).from_json(value.to_json()) == value

@@ -483,6 +483,15 @@ class TestEventFunnel:
         with pytest.raises(InputError):
             attrs.evolve(self.RESULT, **{k: np.array(v) if k != "groups" else v for k, v in changes.items()})
 
+    @pytest.mark.parametrize("wrong", [-1, 1.5, np.nan, "one", [1, 2]])
+    @pytest.mark.parametrize("name", ["n_customers", "n_later", "n_duplicates", "window", "as_of"])
+    def test_numbers_are_checked(self, name, wrong):
+        if (name, wrong) == ("window", 1.5):
+            return
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(self.RESULT, **{name: wrong})
+        assert caught.value.name == name
+
     def test_is_read_only(self):
         assert isinstance(self.RESULT, EventFunnel)
         with pytest.raises(ValueError, match="read-only"):
