@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, count_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models import ContractHistory, fit_shifted_beta_geometric
 
@@ -55,7 +55,7 @@ class RetentionProjection:
     n_active: Floats = array_field()
     n_observed: Integers = array_field()
     fit: Fit[ShiftedBetaGeometric]
-    n_holdout: int = 0
+    n_holdout: int = count_field("n_holdout", default=0)
     holdout_actual: Floats = array_field()
     holdout_predicted: Floats = array_field()
 

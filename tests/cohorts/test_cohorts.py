@@ -765,7 +765,9 @@ class TestValues:
     CURVE = survival_curve([1, 2, 3], [True, False, True])
     TEST = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
 
-    @pytest.mark.parametrize("wrong", [math.nan, "five", [[1.0], [2.0]], None, -1.5, object()], ids=repr)
+    @pytest.mark.parametrize(
+        "wrong", [math.nan, "five", [[1.0], [2.0]], None, -1.5, object()], ids=lambda value: type(value).__name__
+    )
     @pytest.mark.parametrize(
         ("value", "field"),
         [
