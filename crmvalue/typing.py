@@ -31,7 +31,14 @@ class Interval(NamedTuple):
     >>> low, high = Interval(0.2, 0.4)
     >>> low
     0.2
+    >>> Interval(np.float64(0.2), np.float64(0.4))
+    Interval(low=0.2, high=0.4)
     """
 
     low: FloatOrArray
     high: FloatOrArray
+
+    def __repr__(self) -> str:
+        """Write scalars as plain numbers."""
+        low, high = (end.item() if isinstance(end, np.generic) else end for end in self)
+        return f"Interval(low={low!r}, high={high!r})"

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RemovalEffects", "markov_removal_effects"]
 
 _HIGHEST_ORDER = 3
+_MOST_CHANNELS = 2000  # each takes the solution of a system of equations
 _MOST_DIRECT = 2000  # states
 _RESIDUAL = 1e-13  # of the right side
 _MOST_STEPS = 1000
@@ -123,7 +124,7 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     Raises
     ------
     InputError
-        If `order` is not 1, 2 or 3, or no conversion had a touch.
+        If `order` is not 1, 2 or 3, no conversion had a touch, or there are more than 2,000 channels.
 
     Notes
     -----
@@ -155,6 +156,8 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     n_conversions = int(paths.n_conversions[touched].sum())
     if not n_conversions:
         raise InputError("paths", "with at least one conversion after a touch", "none")
+    if len(paths.channels) > _MOST_CHANNELS:
+        raise InputError("paths", f"of at most {_MOST_CHANNELS:,} channels", len(paths.channels))
     chain = _chain(paths, touched, order)
     prob = _prob_conversion(chain, np.ones(len(chain.last), dtype=bool))
     without = np.array([_prob_conversion(chain, chain.last != channel) for channel in range(len(paths.channels))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,7 +13,7 @@ import numpy as np
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import hand_over, number_column, stay_frozen
+from crmvalue._core.values import checked_field, hand_over, number_column, optional, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ __all__ = ["ShapleyValues", "set_shares", "shapley_values"]
 
 _MOST_EXACT = 15  # channels; 2**15 sets
 _SETS_AT_ONCE = 1 << 16
+_MOST_SAMPLED = 10_000  # channels, of which one drawn order needs a table of their square
+_MOST_ORDERS = 10_000_000
+_MOST_CELLS = 10**10  # of all tables of drawn orders: some minutes
 
 
 @stay_frozen
@@ -57,9 +61,9 @@ class ShapleyValues:
 
     channels: tuple[str, ...] = names_field()
     value: Floats = number_column("value")
-    total: float
+    total: float = checked_field("total", as_float)
     standard_error: Floats | None = number_column("standard_error", infinite=True, default=None)
-    n_orders: int | None = None
+    n_orders: int | None = checked_field("n_orders", optional(partial(as_whole_number, low=2)), default=None)
 
     def __attrs_post_init__(self) -> None:
         for name in ("value", "standard_error"):
@@ -110,9 +114,10 @@ def shapley_values(
         set may be left out and is then worth 0. Function: it takes an array of bool of shape (sets, channels), True for
         the channels of each set, and returns the worth of each set, shape (sets,).
     channels : list of str, optional
-        Names of the channels; needed with a function, and only with it.
+        Names of the channels; needed with a function, and only with it. At most 10,000.
     n_orders : int, default 1000
-        Number of orders to draw, with a function of more than 15 channels.
+        Number of orders to draw, with a function of more than 15 channels, 2 to 10,000,000. The number of orders times
+        the square of the number of channels is at most 10,000,000,000.
     rng : numpy.random.Generator, optional
         Draws the orders; needed with a function of more than 15 channels.
 
@@ -125,7 +130,8 @@ def shapley_values(
     Raises
     ------
     InputError
-        If the worth of a set is missing or not a number, there is no channel, or `rng` is missing where it is needed.
+        If the worth of a set is missing or not a number, there is no channel, `rng` is missing where it is needed, or
+        there are too many orders or channels.
 
     Notes
     -----
@@ -149,7 +155,7 @@ def shapley_values(
     >>> dict(zip(shares.channels, shares.value.round(4).tolist()))
     {'D': 3.1667, 'F': 8.1667, 'O': 7.6667}
     """
-    n_orders = as_whole_number("n_orders", n_orders, low=2)
+    n_orders = as_whole_number("n_orders", n_orders, low=2, high=_MOST_ORDERS)
     if rng is not None and not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng)
     if callable(worth):
@@ -159,6 +165,7 @@ def shapley_values(
         if not names:
             raise InputError("channels", "at least one", names)
         if len(names) > _MOST_EXACT:
+            _require_feasible(len(names), n_orders)
             return _sampled(worth, names, n_orders, rng)
         return _exact(_worth_of(worth, _all_sets(len(names))), names)
     if channels is not None:
@@ -238,6 +245,14 @@ def _exact(values: Floats, names: tuple[str, ...]) -> ShapleyValues:
         pairs = values.reshape(2 ** (n - 1 - i), 2, 2**i)  # the middle axis is bit i
         shares[i] = weight @ (pairs[:, 1] - pairs[:, 0]).ravel()
     return ShapleyValues(channels=names, value=hand_over(shares), total=float(values[-1] - values[0]))
+
+
+def _require_feasible(n_channels: int, n_orders: int) -> None:
+    if n_channels > _MOST_SAMPLED:
+        raise InputError("channels", f"at most {_MOST_SAMPLED:,}", n_channels)
+    most = _MOST_CELLS // n_channels**2
+    if n_orders > most:
+        raise InputError("n_orders", f"at most {most:,} for {n_channels:,} channels", n_orders)
 
 
 def _sampled(

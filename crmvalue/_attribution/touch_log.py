@@ -255,5 +255,5 @@ def _with_channel(
 ) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:
     """Add a channel, unless it is there, and renumber the codes."""
     names = tuple(sorted({*channels, name}))
-    place = np.array([names.index(channel) for channel in channels], dtype=np.int32)
-    return names, place[code]
+    place = {channel: i for i, channel in enumerate(names)}
+    return names, np.array([place[channel] for channel in channels], dtype=np.int32)[code]

@@ -30,6 +30,8 @@ __all__ = [
     "places_of",
 ]
 
+_MOST_CHANNELS = 5000  # a table has their square
+
 
 def names_field() -> Any:
     """Field for the names of channels, each once."""
@@ -289,7 +291,7 @@ def channel_transitions(paths: Paths) -> ChannelTransitions:
     Raises
     ------
     InputError
-        If `paths` is not of :class:`Paths`.
+        If `paths` is not of :class:`Paths`, or has more than 5,000 channels.
 
     Examples
     --------
@@ -300,6 +302,8 @@ def channel_transitions(paths: Paths) -> ChannelTransitions:
            [0, 0, 1, 0]])
     """
     k = len(as_paths(paths).channels)
+    if k > _MOST_CHANNELS:
+        raise InputError("paths", f"of at most {_MOST_CHANNELS:,} channels for a table of transitions", k)
     touched = paths.n_touches > 0
     first, last = paths.code[paths.offsets[:-1][touched]], paths.code[paths.offsets[1:][touched] - 1]
     n, won = paths.n_paths[touched], paths.n_conversions[touched]

@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import checked_field, count_column, count_field, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -31,7 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["NDayRetention", "n_day_retention"]
 
+_MOST_WINDOWS = 10_000
+
 NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
+
+
+def _kind(name: str, value: Any) -> Any:
+    require_choice(name, value, get_args(NDayKind))
+    return value
 
 
 @stay_frozen
@@ -65,15 +72,20 @@ class NDayRetention:
     (array([0.5]), array([1]))
     """
 
-    kind: str
-    as_of: np.datetime64 = attrs.field(eq=str)
-    first_day: Floats = array_field()
-    last_day: Floats = array_field()
-    n_eligible: Integers = array_field()
-    n_retained: Integers = array_field()
-    n_too_young: Integers = array_field()
-    n_rows_later: int = 0
-    n_customers_later: int = 0
+    kind: str = checked_field("kind", _kind)
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
+    first_day: Floats = number_column("first_day")
+    last_day: Floats = number_column("last_day", infinite=True)
+    n_eligible: Integers = count_column("n_eligible")
+    n_retained: Integers = count_column("n_retained")
+    n_too_young: Integers = count_column("n_too_young")
+    n_rows_later: int = count_field("n_rows_later", default=0)
+    n_customers_later: int = count_field("n_customers_later", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
+        require_same_length(**{name: getattr(self, name) for name in names})
+        require(self.n_retained <= self.n_eligible, "n_retained", self.n_retained, "at most `n_eligible`")
 
     @property
     def rate(self) -> Floats:
@@ -137,8 +149,8 @@ def n_day_retention(
     date : array_like
         Day of each row: a purchase, or a visit.
     days : array_like
-        Days since the first purchase, whole numbers >= 0: one number or a column (n,). For "bracket", rows of first and
-        last day, shape (n, 2).
+        Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
+        rows of first and last day, shape (n, 2).
     kind : {"day", "bracket", "unbounded"}
         What counts as coming back. "day": a purchase on exactly day n. "bracket": a purchase from the first to the last
         day of a bracket, both included. "unbounded": a purchase on day n or later.
@@ -175,11 +187,11 @@ def n_day_retention(
     array([0.667])
     """
     require_choice("kind", kind, get_args(NDayKind))
+    low, high = _read_days(days, kind)
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)
     require_same_length(customer=code, date=day)
     today = as_day("as_of", as_of)
-    low, high = _read_days(days, kind)
     known = day <= today
     if not known.any():
         raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
@@ -214,6 +226,8 @@ def n_day_retention(
 def _read_days(days: ArrayLike, kind: str) -> tuple[Floats, Floats]:
     """First and last day of each window."""
     (number,) = as_counts(days=days)
+    if number.ndim and len(number) > _MOST_WINDOWS:
+        raise InputError("days", f"at most {_MOST_WINDOWS:,}", len(number))
     if kind == "bracket":
         if number.ndim != 2 or number.shape[1] != 2:
             raise InputError("days", "rows of first and last day, shape (n, 2)", number.shape, hint="[[1, 7], [8, 28]]")

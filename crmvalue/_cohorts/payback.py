@@ -8,10 +8,19 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
-from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require
+from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, as_text, require, to_array
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
-from crmvalue._core.values import array_field, float_column, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    count_column,
+    float_column,
+    hand_over,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 from crmvalue.ltv import payback_periods
 
@@ -21,6 +30,17 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["CohortLtv", "cohort_ltv"]
+
+
+def _ltv_table(value: Any) -> Floats:
+    """Take a table of numbers, cohorts by periods; NaN where not observed."""
+    if isinstance(value, Given):
+        return read_only(value)
+    array, types = to_array("ltv", value, "a table of numbers")
+    if array.ndim != 2 or not array.shape[1] or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+        raise InputError("ltv", "a table of numbers, of shape (cohorts, periods)", array.shape)
+    require(~np.isinf(array.astype(np.float64)), "ltv", array, "a finite number, or NaN where not observed")
+    return read_only(hand_over(array.astype(np.float64)))
 
 
 @stay_frozen
@@ -55,12 +75,19 @@ class CohortLtv:
     '1 of 2 cohorts has paid back its acquisition, in 2 months; not yet: 2024-02-01.'
     """
 
-    period: str
+    period: str = checked_field("period", as_text)
     cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
-    size: Integers = array_field()
-    ltv: Floats = array_field()
+    size: Integers = count_column("size")
+    ltv: Floats = array_field(_ltv_table)
     acquisition_cost: Floats | None = float_column("acquisition_cost", optional=True)
     payback: Floats | None = float_column("payback", missing=True, optional=True)
+
+    def __attrs_post_init__(self) -> None:
+        k = len(self.cohort)
+        for name in ("size", "ltv", "acquisition_cost", "payback"):
+            column = getattr(self, name)
+            if column is not None and len(column) != k:
+                raise InputError(name, f"one for each of the {k} cohorts", len(column))
 
     @property
     def latest(self) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, count_field, hand_over, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.models import ContractHistory, fit_shifted_beta_geometric
 
@@ -55,7 +55,7 @@ class RetentionProjection:
     n_active: Floats = array_field()
     n_observed: Integers = array_field()
     fit: Fit[ShiftedBetaGeometric]
-    n_holdout: int = 0
+    n_holdout: int = count_field("n_holdout", default=0)
     holdout_actual: Floats = array_field()
     holdout_predicted: Floats = array_field()
 
@@ -133,15 +133,16 @@ def project_retention(
     ahead = as_whole_number("n_periods", n_periods, low=1, high=_MOST_PERIODS)
     kept_back = as_whole_number("n_holdout", n_holdout, low=0)
     n_ages = counts.shape[1]
+    most = int(n_observed.max()) - 2
+    if kept_back > most >= 0:
+        rule = "so small that a cohort has two periods before the held-out ones"
+        raise InputError("n_holdout", rule, kept_back, hint=f"at most {most}")
 
     fit = _fit(counts, n_observed)
     n_active = _project(fit.model, counts, np.maximum(n_observed, 1), n_ages + ahead)
     actual = predicted = np.full((len(counts), kept_back), np.nan)
     if kept_back:
         old_enough = n_observed - kept_back >= 1
-        if not (n_observed - kept_back >= 2).any():
-            rule = "so small that a cohort has two periods before the held-out ones"
-            raise InputError("n_holdout", rule, kept_back, hint=f"at most {int(n_observed.max()) - 2}")
         known = np.where(old_enough, n_observed - kept_back, 1)
         earlier = _fit(counts[old_enough], known[old_enough])
         place = known[:, np.newaxis] + np.arange(kept_back)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
+from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_outcomes,
+    as_text,
     as_whole_number,
     require,
     require_same_length,
@@ -24,7 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import array_field, checked_field, count_column, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -70,14 +71,14 @@ class SurvivalCurve:
     (array([0.8, 0.6, 0.3, 0.3]), 4.0)
     """
 
-    time: Floats = array_field()
-    survival: Floats = array_field()
+    time: Floats = number_column("time")
+    survival: Floats = number_column("survival")
     low: Floats = array_field()
     high: Floats = array_field()
-    n_at_risk: Integers = array_field()
-    n_events: Integers = array_field()
-    n_censored: Integers = array_field()
-    level: float
+    n_at_risk: Integers = count_column("n_at_risk")
+    n_events: Integers = count_column("n_events")
+    n_censored: Integers = count_column("n_censored")
+    level: float = checked_field("level", as_fraction)
 
     @property
     def n_customers(self) -> int:
@@ -212,18 +213,18 @@ class CohortComparison:
     (('new', 'old'), array([7.5, 2.5]), 0.0067)
     """
 
-    measure: str
+    measure: str = checked_field("measure", as_text)
     names: tuple[str, ...]
-    n_customers: Integers = array_field()
+    n_customers: Integers = count_column("n_customers")
     value: Floats = array_field()
     low: Floats = array_field()
     high: Floats = array_field()
-    p_value: float
+    p_value: float = checked_field("p_value", partial(as_fraction, closed=True))
     first: Integers = array_field()
     second: Integers = array_field()
-    pair_p_value: Floats = array_field()
+    pair_p_value: Floats = number_column("pair_p_value")
     direction: Integers = array_field()
-    level: float
+    level: float = checked_field("level", as_fraction)
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:
@@ -312,8 +313,8 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     .. math:: S(t) = \prod_{t_i \le t} (1 - d_i / n_i)
 
     The interval is normal on the scale of :math:`\log(-\log S)` with Greenwood's variance, so it stays inside [0, 1].
-    Both are those of `scipy.stats.ecdf`. If some customers leave and others are last observed at the same time, the
-    customers who leave come first. The end of observation must not depend on whether a customer is about to leave.
+    `scipy.stats.ecdf` gives the same numbers. If some customers leave and others are last observed at the same time,
+    the customers who leave come first. The end of observation must not depend on whether a customer is about to leave.
 
     Examples
     --------
@@ -472,31 +473,33 @@ def _read_durations(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Bool
 
 
 def _curve(time: Floats, left: Bools, level: float) -> SurvivalCurve:
-    from scipy import stats
+    from scipy import special
 
-    curve = stats.ecdf(stats.CensoredData(uncensored=time[left], right=time[~left])).sf
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The confidence interval is undefined", RuntimeWarning)
-        interval = curve.confidence_interval(level, method="log-log")
-    moments = curve.quantiles
-    untouched = curve.probabilities >= 1  # nobody has left yet
-    n_events = _count_at(moments, time[left])
-    n_censored = _count_at(moments, time[~left])
-    gone = np.cumsum(n_events + n_censored)
+    moments, place = np.unique(time, return_inverse=True)
+    n_events = np.bincount(place[left], minlength=len(moments))
+    n_censored = np.bincount(place[~left], minlength=len(moments))
+    n_at_risk = len(time) - np.append(0, np.cumsum(n_events + n_censored)[:-1])
+    n_stay = n_at_risk - n_events
+    survival = np.cumprod(n_stay / n_at_risk)
+    touched, some = n_stay < n_at_risk, n_stay > 0
+    variance = np.cumsum(np.divide(n_events, n_at_risk * n_stay, out=np.zeros(len(moments)), where=some))
+    log_survival = np.cumsum(np.log1p(-n_events / n_at_risk, out=np.zeros(len(moments)), where=some))
+    known = np.logical_or.accumulate(touched) & some  # before that nobody has left, and after it nobody is left
+    half = np.divide(np.sqrt(variance), -log_survival, out=np.zeros(len(moments)), where=known)
+    half *= -special.ndtri((1 - level) / 2)
+    with np.errstate(under="ignore"):
+        low, high = (np.exp(log_survival * np.exp(sign * half)) for sign in (1, -1))
+    unknown = ~some
     return SurvivalCurve(
-        time=hand_over(np.array(moments)),
-        survival=hand_over(np.array(curve.probabilities)),
-        low=hand_over(np.where(untouched, 1.0, interval.low.probabilities)),
-        high=hand_over(np.where(untouched, 1.0, interval.high.probabilities)),
-        n_at_risk=hand_over(len(time) - np.append(0, gone[:-1])),
+        time=hand_over(moments),
+        survival=hand_over(survival),
+        low=hand_over(np.where(unknown, np.nan, low)),
+        high=hand_over(np.where(unknown, np.nan, high)),
+        n_at_risk=hand_over(n_at_risk),
         n_events=hand_over(n_events),
         n_censored=hand_over(n_censored),
         level=level,
     )
-
-
-def _count_at(moments: Floats, time: Floats) -> Integers:
-    return np.bincount(np.searchsorted(moments, time), minlength=len(moments))
 
 
 def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) -> tuple[float, float]:

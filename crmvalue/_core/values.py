@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_whole_number, require, to_array
+from crmvalue._core.checks import as_column, as_counts, as_whole_number, require, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "Given",
     "array_field",
     "checked_field",
+    "count_column",
     "count_field",
     "float_column",
     "hand_over",
@@ -126,6 +127,17 @@ def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:
         return read_only(hand_over(array.astype(np.float64)))
 
     return array_field(convert, **options)
+
+
+def count_column(name: str) -> Any:
+    """Field for a one-dimensional read-only column of whole numbers >= 0, checked under the name of the field."""
+
+    def convert(value: Any) -> npt.NDArray[np.int64]:
+        if isinstance(value, Given):
+            return read_only(value)
+        return read_only(hand_over(as_counts(**{name: as_column(name, value)})[0].astype(np.int64)))
+
+    return array_field(convert)
 
 
 def optional(check: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:

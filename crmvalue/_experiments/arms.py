@@ -39,11 +39,13 @@ __all__ = [
     "columns",
     "counts_field",
     "difference_from_control",
+    "few_enough",
     "fix_control",
     "interval_level",
     "ratio_to_control",
     "read_names",
     "require_arms",
+    "require_few_arms",
     "rows_by_arm",
     "variant_columns",
     "variant_lines",
@@ -54,6 +56,7 @@ __all__ = [
 Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_MOST_ARMS = 200  # integrals over all arms together take the square of their number: at 200 half a minute
 
 
 def arm_names(value: Any) -> tuple[str, ...]:
@@ -61,9 +64,11 @@ def arm_names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str) or not hasattr(value, "__iter__"):
         raise InputError("names", "a list of names", value)
     names = tuple(_text("names", item) for item in value)
+    seen: set[str] = set()
     for place, item in enumerate(names):
-        if not item.strip() or item in names[:place]:
+        if not item.strip() or item in seen:
             raise InputError("names", "different names, none of them empty", item, index=place)
+        seen.add(item)
     if len(names) < 2:
         raise InputError("names", "at least two", names)
     return names
@@ -103,6 +108,12 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
     if array.ndim != 1 or len(array) < 2:
         raise InputError(name, "one-dimensional, one element for each of at least two arms", array.shape)
     return len(array)
+
+
+def require_few_arms(name: str, n_arms: int) -> None:
+    """Check that there are not too many arms for integrals over all of them, or for a table of looks by arms."""
+    if n_arms > _MOST_ARMS:
+        raise InputError(name, f"of at most {_MOST_ARMS} arms", n_arms)
 
 
 def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
@@ -200,14 +211,25 @@ def variant_lines(comparison: Any, told: list[tuple[str, str, str]]) -> list[str
 def _verdict(name: str, difference: float, *, shown: bool, covers_zero: bool) -> str:
     """Say what a difference means, and what it does not mean."""
     if not shown:
-        return "no difference is shown; this does not prove that there is none."
+        said = "no difference is shown; this does not prove that there is none."
+        if covers_zero:
+            return said
+        return f"{said} The test and the interval disagree: the interval leaves 0 out. The conclusion follows the test."
     said = (
         f"{name} is {'higher' if difference > 0 else 'lower'}, provided that the arms were chosen at random and the "
         "end of the test was fixed before"
     )
     if covers_zero:
-        return f"{said}. The interval includes 0, so the size of the difference is not known."
+        return (
+            f"{said}. The test and the interval disagree: the interval includes 0. The conclusion follows the test; "
+            "the size of the difference is not known."
+        )
     return f"{said}. The size of the difference is known only within the interval."
+
+
+def few_enough(n_arms: int) -> bool:
+    """Tell whether integrals over all arms together are computed."""
+    return n_arms <= _MOST_ARMS
 
 
 def choice_text(names: tuple[str, ...], quantity: str, best: Floats, losses: list[str]) -> str:

@@ -24,7 +24,7 @@ IceConvention: TypeAlias = Literal["mean", "product"]
 
 
 def ice_score(impact: ArrayLike, confidence: ArrayLike, ease: ArrayLike, *, convention: IceConvention) -> FloatOrArray:
-    """Score ideas by impact, confidence and ease.
+    """Score ideas by impact, confidence and ease, the opposite of effort.
 
     Parameters
     ----------
@@ -33,7 +33,8 @@ def ice_score(impact: ArrayLike, confidence: ArrayLike, ease: ArrayLike, *, conv
     confidence : array_like
         How certain the benefit is, from 1 to 10.
     ease : array_like
-        How easy the idea is to do, from 1 to 10; 10 is the easiest. If you score effort, give 11 minus effort.
+        How easy the idea is to do, from 1 to 10; 10 is the easiest. Ease is the opposite of effort: some sources name
+        the third mark "effort" and mean that 10 takes the least. If your 10 is the most effort, give 11 minus effort.
     convention : {"mean", "product"}
         Both are in use: the mean of the three marks, from 1 to 10, or their product, from 1 to 1,000. They may rank
         ideas differently: one low mark lowers the product more.
@@ -118,7 +119,8 @@ def assign_variant(
     Raises
     ------
     InputError
-        If an identifier is missing, shares do not sum to 1, or a customer is in two strata.
+        If an identifier is missing, the salt or an identifier is no valid text (a lone surrogate), shares do not sum to
+        1, or a customer is in two strata.
 
     Notes
     -----
@@ -140,11 +142,22 @@ def assign_variant(
     key = as_text("salt", salt)
     if not key:
         raise InputError("salt", "a text of its own for each experiment, not empty", salt)
+    _require_valid("salt", key)
     customers, code = encode_customers("customer", customer)
+    _require_valid("customer", *customers.tolist())
     draw = stable_draw(customers, key)
     if strata is not None:
         draw = _position_in_stratum(draw, code, strata, key)
     return names[np.searchsorted(cuts, draw, side="right")][code]
+
+
+def _require_valid(name: str, *values: object) -> None:
+    """Check that each text can be written as UTF-8, which the hash needs."""
+    for value in values:
+        try:
+            str(value).encode()
+        except UnicodeEncodeError as error:
+            raise InputError(name, "valid text, without lone surrogates", ascii(value)) from error
 
 
 def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
@@ -165,6 +178,7 @@ def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
 def _position_in_stratum(draw: Floats, code: Integers, strata: ArrayLike, salt: str) -> Floats:
     """Place the customers of each stratum evenly in [0, 1), from a start that is drawn for the stratum."""
     labels, group = encode_customers("strata", strata)
+    _require_valid("strata", *labels.tolist())
     if len(group) != len(code):
         raise InputError("strata", f"one for each of the {len(code)} rows", len(group))
     mine = np.empty(len(draw), dtype=np.int64)

@@ -25,11 +25,13 @@ from crmvalue._experiments.arms import (
     columns,
     counts_field,
     difference_from_control,
+    few_enough,
     fix_control,
     interval_level,
     ratio_to_control,
     read_names,
     require_arms,
+    require_few_arms,
     rows_by_arm,
     variant_columns,
     variant_lines,
@@ -166,7 +168,7 @@ class MeanComparison:
 
     @property
     def prob_best(self) -> Floats:
-        """Probability that each arm has the highest true mean, with flat priors; the probabilities sum to 1."""
+        """Probability that each arm has the highest true mean, with flat priors, up to 200 arms; they sum to 1."""
         return self._bayes()[0]
 
     @property
@@ -176,7 +178,7 @@ class MeanComparison:
 
     @property
     def conclusion(self) -> str:
-        """What can be concluded, and what not: a line for each variant, and one on the choice."""
+        """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
         values, (base,) = against_control(self.mean, self.control)
         control = self.names[self.control]
@@ -188,6 +190,8 @@ class MeanComparison:
             )
             for name, value, d, a, b in zip(self.variants, values, self.difference, low, high, strict=True)
         ]
+        if not few_enough(len(self.names)):
+            return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()
         choice = choice_text(self.names, self.quantity, best, [f"{x:.2g}" for x in loss])
         return "\n".join([*variant_lines(self, told), choice])
@@ -198,9 +202,11 @@ class MeanComparison:
         Returns
         -------
         dict of str to ndarray
-            One row for each arm. The columns that compare an arm with the control are NaN for the control.
+            One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
+            and `expected_loss` are left out of a table of more than 200 arms.
         """
-        arms = {name: getattr(self, name) for name in ("mean", "standard_error", "n", "prob_best", "expected_loss")}
+        names = ("mean", "standard_error", "n", "prob_best", "expected_loss")
+        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
         return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
@@ -213,6 +219,7 @@ class MeanComparison:
         return from_json(cls, text)
 
     def _bayes(self) -> tuple[Floats, Floats]:
+        require_few_arms("mean", len(self.names))
         return best_of_means(self.mean, self.standard_error, self.n.astype(np.float64))
 
     def _error(self) -> Floats:

@@ -22,11 +22,13 @@ from crmvalue._experiments.arms import (
     choice_text,
     counts_field,
     difference_from_control,
+    few_enough,
     fix_control,
     interval_level,
     ratio_to_control,
     read_names,
     require_arms,
+    require_few_arms,
     variant_columns,
     variant_lines,
     variant_names,
@@ -173,8 +175,15 @@ class ProportionComparison:
         return adjusted(self.p_value, self.correction)
 
     @property
+    def test_agrees(self) -> npt.NDArray[np.bool_]:
+        """Whether test and interval say the same: a difference is shown exactly where the interval leaves 0 out."""
+        low, high = map(np.asarray, self.difference_interval)
+        shown = self.adjusted_p_value < 1 - self.level
+        return np.asarray(shown == ((low > 0) | (high < 0)))
+
+    @property
     def prob_best(self) -> Floats:
-        """Probability that each arm has the highest rate, with flat priors; the probabilities sum to 1."""
+        """Probability that each arm has the highest rate, with flat priors, up to 200 arms; they sum to 1."""
         return self._bayes()[0]
 
     @property
@@ -184,7 +193,7 @@ class ProportionComparison:
 
     @property
     def conclusion(self) -> str:
-        """What can be concluded, and what not: a line for each variant, and one on the choice."""
+        """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
         rates, (base,) = against_control(self.rate, self.control)
         told = [
@@ -197,6 +206,8 @@ class ProportionComparison:
                 self.variants, rates, self.difference, low, high, self.is_exact, strict=True
             )
         ]
+        if not few_enough(len(self.names)):
+            return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()
         choice = choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss])
         return "\n".join([*variant_lines(self, told), choice])
@@ -207,9 +218,11 @@ class ProportionComparison:
         Returns
         -------
         dict of str to ndarray
-            One row for each arm. The columns that compare an arm with the control are NaN for the control.
+            One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
+            and `expected_loss` are left out of a table of more than 200 arms.
         """
-        arms = {name: getattr(self, name) for name in ("successes", "trials", "rate", "prob_best", "expected_loss")}
+        names = ("successes", "trials", "rate", "prob_best", "expected_loss")
+        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
         return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
@@ -226,6 +239,7 @@ class ProportionComparison:
         return interval_level(self.level, len(self.names) - 1, self.correction)
 
     def _bayes(self) -> tuple[Floats, Floats]:
+        require_few_arms("successes", len(self.names))
         x = self.successes
         return best_of_betas(*(np.asarray(count, dtype=np.float64) + 1 for count in (x, self.trials - x)))
 
@@ -283,7 +297,8 @@ def compare_proportions(
     .. math:: z = \frac{p_1 - p_0}{\sqrt{\bar p (1 - \bar p) (1 / n_1 + 1 / n_0)}}
 
     or, where a cell of the two-by-two table expects fewer than 5, Fisher's exact test. Test and interval use different
-    methods, so they may disagree in border cases; the conclusion follows the test. With flat priors the rates have beta
+    methods, so they may disagree in border cases. The conclusion then says so, and follows the test;
+    :func:`crmvalue.journeys.campaign_effect` judges by the interval alone. With flat priors the rates have beta
     distributions. `prob_best` and `expected_loss` are integrals over them, computed by quadrature, not by simulation.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics

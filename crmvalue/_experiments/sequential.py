@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_outcomes, as_positive, require
+from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
@@ -21,6 +21,7 @@ from crmvalue._experiments.arms import (
     difference_from_control,
     fix_control,
     read_names,
+    require_few_arms,
     rows_by_arm,
     variant_names,
 )
@@ -49,13 +50,18 @@ def _table(name: str) -> Any:
         (counts,) = as_counts(**{name: value})
         if counts.ndim != 2 or counts.shape[1] < 2 or not len(counts):
             raise InputError(name, "of shape (looks, arms), with at least one look and two arms", counts.shape)
+        require_few_arms(name, counts.shape[1])
         return read_only(hand_over(counts.astype(np.int64)))
 
     return array_field(convert)
 
 
-def _number_table(value: ArrayLike) -> Floats:
-    return read_only(np.asarray(value, dtype=np.float64))
+def _number_table(name: str) -> Any:
+    def convert(value: ArrayLike) -> Floats:
+        (table,) = as_floats(**{name: value})
+        return read_only(table)
+
+    return array_field(convert)
 
 
 @stay_frozen
@@ -232,8 +238,8 @@ class SequentialMeans:
     """
 
     n: Integers = _table("n")
-    mean: Floats = array_field(_number_table)
-    standard_error: Floats = array_field(_number_table)
+    mean: Floats = _number_table("mean")
+    standard_error: Floats = _number_table("standard_error")
     names: tuple[str, ...] = attrs.field(converter=arm_names)
     effect_scale: float = checked_field("effect_scale", as_positive)
     control: int = 0
@@ -334,7 +340,7 @@ def sequential_test(
     Parameters
     ----------
     successes : array_like of int
-        Customers who converted so far, shape (looks, arms), the looks in order of time.
+        Customers who converted so far, shape (looks, arms), the looks in order of time, 2 to 200 arms.
     trials : array_like of int
         All customers so far, in the same shape; >= 1 at the last look.
     names : list of str, optional
@@ -406,6 +412,7 @@ def sequential_test(
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)
+    require_few_arms("successes", x.shape[1])
     words, place = read_names(names, control, x.shape[1])
     return SequentialTest(
         successes=x.astype(np.int64),
@@ -435,7 +442,7 @@ def sequential_test_from_stream(
     converted : array_like
         Whether each customer converted, 1 or True, else 0 or False, in the order in which the outcomes became known.
     arm : array_like
-        Label of the arm of each customer: text or whole numbers.
+        Label of the arm of each customer: text or whole numbers, 2 to 200 arms.
     control : str or int
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     looks : array_like of int, optional
@@ -468,6 +475,7 @@ def sequential_test_from_stream(
     """
     y = as_outcomes("converted", converted)
     rows = rows_by_arm(arm, control, len(y), at_least=1)
+    require_few_arms("arm", len(rows.names))
     places = _looks(looks, len(y))
     k = len(rows.names)
     successes, trials = np.empty((len(places), k), np.int64), np.empty((len(places), k), np.int64)
@@ -503,7 +511,7 @@ def sequential_test_means(
     value : array_like
         One value for each customer [its unit], such as revenue, in the order in which the values became known.
     arm : array_like
-        Label of the arm of each customer: text or whole numbers.
+        Label of the arm of each customer: text or whole numbers, 2 to 200 arms.
     control : str or int
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     effect_scale : float
@@ -553,6 +561,7 @@ def sequential_test_means(
     """
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=1)
+    require_few_arms("arm", len(rows.names))
     places = _looks(looks, len(x))
     n, mean, error = _moments(x, rows, places)
     return SequentialMeans(

@@ -45,6 +45,7 @@ class Options(NamedTuple):
     belongs_to: str
     window: int | None  # microseconds
     as_of: int  # microseconds
+    repeats: str = "end"
 
 
 class Rows(NamedTuple):
@@ -292,7 +293,11 @@ def _follow(log: Log, rules: Rules, options: Options) -> Attempts:
     excluded = _next(_among(log.symbol, rules.closes))[start + 1] if rules.closes.any() else np.full(len(start), n)
     stop = np.minimum(after, excluded)
 
-    place = _places(log, rules, start, stop, order)
+    broken = np.full(len(start), n)
+    if order == "strict":
+        place, broken = _strict_places(log, rules, start, stop, options)
+    else:
+        place = _places(log, rules, start, stop, options)
     n_reached = np.zeros(len(start), dtype=np.int64)
     for column in place:
         n_reached += column < n
@@ -308,9 +313,8 @@ def _follow(log: Log, rules: Rules, options: Options) -> Attempts:
     free = np.where(ended_by_event, excluded + 1, free)
     lost = matured | ended_by_event
     if order == "strict":
-        broken = last + 1 < stop
-        lost |= broken
-        ended, free = np.where(broken, time[np.minimum(last + 1, n)], ended), np.where(broken, last + 1, free)
+        lost |= broken < n
+        ended, free = np.where(broken < n, time[broken], ended), np.where(broken < n, broken, free)
     ended, free = np.where(won, time[last], ended), np.where(won, last + 1, free)
     return Attempts(start, who, place, n_reached, lost & ~won, matured, ended, stop, free)
 
@@ -335,22 +339,53 @@ def _first_after(time: Integers, low: Integers, high: Integers, limit: Integers)
     return high
 
 
-def _places(log: Log, rules: Rules, start: Integers, stop: Integers, order: str) -> list[Integers]:
-    """Where each attempt reaches each stage."""
-    n, k = len(log.time), len(rules.opens)
+def _places(log: Log, rules: Rules, start: Integers, stop: Integers, options: Options) -> list[Integers]:
+    """Where each attempt reaches each stage; for strict order see :func:`_strict_places`."""
+    n, k, order = len(log.time), len(rules.opens), options.order
+    after = _later(log) if options.ties == "later" else np.arange(1, n + 2)
     place: list[Integers] = []
     for stage in range(k):
-        if order == "strict":
-            mask = np.append(_among(log.symbol, rules.opens[stage]), [False, False])
-            here = start if not stage else place[-1] + 1
-            reached = np.where(mask[here], here, n)
-        elif order == "ordered":
-            reached = start if not stage else _next(_among(log.symbol, rules.opens[stage]))[place[-1] + 1]
+        if order == "ordered":
+            reached = start if not stage else _next(_among(log.symbol, rules.opens[stage]))[after[place[-1]]]
         else:
             opens = rules.opens[stage] if order == "any" else rules.opens_from(stage)
             reached = _next(_among(log.symbol, opens))[start]
         place.append(np.where(reached < stop, reached, n))
     return list(np.sort(place, axis=0)) if order == "any" else place
+
+
+def _strict_places(
+    log: Log, rules: Rules, start: Integers, stop: Integers, options: Options
+) -> tuple[list[Integers], Integers]:
+    """Where each attempt reaches each stage, and the event that breaks it; the length of the log for none."""
+    n, k = len(log.time), len(rules.opens)
+    later = _later(log) if options.ties == "later" else None
+    place, broken = [start], np.full(len(start), n)
+    for stage in range(1, k):
+        here = place[-1] + 1
+        if options.repeats == "pass":
+            done: Bools = np.logical_or.reduce(rules.opens[:stage])
+            following = _next(~(done & ~rules.opens[stage])[log.symbol])
+            if later is None:
+                here = following[here]
+            else:  # at the moment of the last step no event is the next step, and any repeat passes
+                other, moved = _next(~done[log.symbol])[here], later[place[-1]]
+                here = np.where(other < moved, other, following[moved])
+        mask = np.append(_among(log.symbol, rules.opens[stage]), [False, False])
+        reached: Bools = np.asarray(mask[here] & (here < stop))
+        if later is not None:
+            reached &= here >= later[place[-1]]
+        broken = np.where((place[-1] < n) & ~reached & (here < stop), here, broken)
+        place.append(np.where(reached, here, n))
+    return place, broken
+
+
+def _later(log: Log) -> Integers:
+    """Place of the first event after the moment of each event, or of another customer; also for one place more."""
+    n = len(log.time)
+    starts: Bools = np.ones(n, dtype=bool)
+    starts[1:] = (log.who[1:] != log.who[:-1]) | (log.time[1:] != log.time[:-1])
+    return _next(starts)[np.arange(1, n + 2)]
 
 
 def _last_place(place: list[Integers], n_reached: Integers) -> Integers:

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_positive,
     as_time,
     as_time_column,
     is_missing_object,
@@ -17,7 +18,15 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_field,
+    hand_over,
+    optional,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._funnels.attempts import (
     Options,
     Rows,
@@ -44,7 +53,9 @@ __all__ = ["EventFunnel", "funnel_from_events"]
 
 Order: TypeAlias = Literal["ordered", "strict", "any", "stages"]
 Reentry: TypeAlias = Literal["first", "best", "every"]
-Ties: TypeAlias = Literal["steps", "row", "error"]
+Ties: TypeAlias = Literal["steps", "later", "row", "error"]
+Repeats: TypeAlias = Literal["end", "pass"]
+Duplicates: TypeAlias = Literal["keep", "drop"]
 BelongsTo: TypeAlias = Literal["entry", "last"]
 Absent: TypeAlias = Literal["error", "allow"]
 
@@ -101,6 +112,8 @@ class EventFunnel:
         Events by `as_of` that the funnel does not name.
     n_later : int
         Events after `as_of`. They are ignored.
+    n_duplicates : int, default 0
+        Rows that were dropped because an earlier row says the same; 0 with ``duplicates="keep"``.
 
     Examples
     --------
@@ -123,17 +136,18 @@ class EventFunnel:
     is_matured: Bools = array_field()
     step_time: Dates = array_field()
     ended_at: Dates = array_field()
-    as_of: np.datetime64
-    window: float | None = None
+    as_of: np.datetime64 = checked_field("as_of", as_time)
+    window: float | None = checked_field("window", optional(as_positive), default=None)
     groups: tuple[Any, ...] | None = None
     group: Integers | None = array_field(_array_or_none, default=None)
     skipped: Bools | None = array_field(_array_or_none, default=None)
     n_returns: Integers | None = array_field(_array_or_none, default=None)
-    n_customers: int
-    n_without_entry: int
-    n_before_entry: int
-    n_other: int
-    n_later: int
+    n_customers: int = count_field("n_customers")
+    n_without_entry: int = count_field("n_without_entry")
+    n_before_entry: int = count_field("n_before_entry")
+    n_other: int = count_field("n_other")
+    n_later: int = count_field("n_later")
+    n_duplicates: int = count_field("n_duplicates", default=0)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
@@ -274,7 +288,9 @@ class EventFunnel:
             name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in columns
         }
         n = len(np.unique(kept["customer"]))
-        none: dict[str, Any] = dict.fromkeys(("n_without_entry", "n_before_entry", "n_other", "n_later"), 0)
+        none: dict[str, Any] = dict.fromkeys(
+            ("n_without_entry", "n_before_entry", "n_other", "n_later", "n_duplicates"), 0
+        )
         return attrs.evolve(self, **kept, **none, group=None, groups=None, n_customers=n)
 
     @property
@@ -287,6 +303,8 @@ class EventFunnel:
         )
         if self.n_later:
             text += f" {self.n_later} events came after that moment and are left out."
+        if self.n_duplicates:
+            text += f" {self.n_duplicates} rows say the same as an earlier row and are dropped."
         if self.window is None:
             return f"{text} Without a window, attempts may stay open for ever, so the final conversion is not known."
         if self.groups is None:
@@ -331,8 +349,10 @@ def funnel_from_events(
     window: Any = None,
     order: Order = "ordered",
     reentry: Reentry = "first",
+    repeats: Repeats = "end",
     exclude: Any = (),
     ties: Ties = "steps",
+    duplicates: Duplicates = "keep",
     by: ArrayLike | None = None,
     belongs_to: BelongsTo = "entry",
     absent: Absent = "error",
@@ -365,12 +385,22 @@ def funnel_from_events(
         Which attempts count. "first": the attempt from the customer's first entry. "best": the attempt of each customer
         that gets furthest, the earliest of equals. "every": each entry after the end of the last attempt. Without a
         window, only conversion, `exclude` or strict order ends an attempt.
+    repeats : {"end", "pass"}, default "end"
+        With order "strict": whether a repeat of a step that the attempt has reached, such as a page seen twice, ends
+        the attempt like any other event, or passes. A repeat that is also the next step is the next step. In all other
+        orders repeats pass anyway.
     exclude : list, optional
         Events that end an attempt.
-    ties : {"steps", "row", "error"}, default "steps"
+    ties : {"steps", "later", "row", "error"}, default "steps"
         Which of a customer's events at one moment comes first. "steps": in the order of the steps, after all other
         events and before excluded ones. The order of rows then does not matter, and all events of a day can count.
-        "row": in the order of the rows. "error": such events raise.
+        "later": a step counts only if it is later than the step before, with order "ordered" or "strict". In strict
+        order a further event at the moment of the last step ends the attempt. "row": in the order of the rows. "error":
+        such events raise.
+    duplicates : {"keep", "drop"}, default "keep"
+        What to do about a row that says the same as an earlier row: equal customer, event, time and, where it is given,
+        value of `by`. "keep": it is an event of its own, for instance a second purchase. "drop": it was written twice.
+        The number of dropped rows is `n_duplicates`.
     by : array_like, optional
         A value of each event to break down by, such as a source, a manager, a product or a period: text, whole numbers
         or numpy's dates (``time.astype("datetime64[M]")``), which become text. To break down by two columns, join them
@@ -390,7 +420,8 @@ def funnel_from_events(
     ------
     InputError
         If columns differ in length or hold missing values, `window` is not in (0, 1,000,000] days, an event is unknown
-        or stands in both `steps` and `exclude`, or two events tie where `ties` is "error".
+        stands in both `steps` and `exclude`, two events tie where `ties` is "error", or `ties` is "later" with an order
+        in which one event may open several stages or steps have no order.
 
     See Also
     --------
@@ -420,10 +451,12 @@ def funnel_from_events(
     >>> result.step_conversion, result.naive_step_conversion.round(2)
     (array([1. , 0.5]), array([0.67, 0.5 ]))
     """
-    options = _read_options(order, reentry, ties, belongs_to, window, as_of)
+    options = _read_options(order, reentry, ties, belongs_to, window, as_of, repeats)
     require_choice("absent", absent, get_args(Absent))
+    require_choice("duplicates", duplicates, get_args(Duplicates))
     funnel = read_steps(steps, exclude, order)
-    events, log = _read_events(customer, event, time, by, funnel, options, allow_absent=absent == "allow")
+    read = {"allow_absent": absent == "allow", "drop": duplicates == "drop"}
+    events, log = _read_events(customer, event, time, by, funnel, options, **read)
     if reentry == "first" and ties != "error":
         events = near_first_entry(events, log.rules, options)
     follow = first_attempts if takes_first_in_order(log.rules, options) else all_attempts
@@ -448,6 +481,7 @@ def funnel_from_events(
         n_without_entry=log.n_customers - int(np.count_nonzero(is_first(found.who))),
         n_other=log.n_other,
         n_later=log.n_later,
+        n_duplicates=log.n_duplicates,
     )
 
 
@@ -460,6 +494,7 @@ class _Log(NamedTuple):
     n_customers: int
     n_other: int
     n_later: int
+    n_duplicates: int
 
 
 class _Columns(NamedTuple):
@@ -473,15 +508,21 @@ class _Columns(NamedTuple):
     latest: np.datetime64
     groups: npt.NDArray[Any] | None
     group: Integers | None
+    n_duplicates: int = 0
 
 
-def _read_options(order: str, reentry: str, ties: str, belongs_to: str, window: Any, as_of: ArrayLike) -> Options:
+def _read_options(
+    order: str, reentry: str, ties: str, belongs_to: str, window: Any, as_of: ArrayLike, repeats: str
+) -> Options:
     require_choice("order", order, get_args(Order))
     require_choice("reentry", reentry, get_args(Reentry))
     require_choice("ties", ties, get_args(Ties))
     require_choice("belongs_to", belongs_to, get_args(BelongsTo))
+    require_choice("repeats", repeats, get_args(Repeats))
+    if ties == "later" and order in {"any", "stages"}:
+        raise InputError("ties", f"'steps', 'row' or 'error' where `order` is {order!r}", ties)
     end = int(as_time("as_of", as_of).view(np.int64))
-    return Options(order, reentry, ties, belongs_to, as_window("window", window), end)
+    return Options(order, reentry, ties, belongs_to, as_window("window", window), end, repeats)
 
 
 def _read_events(
@@ -493,9 +534,12 @@ def _read_events(
     options: Options,
     *,
     allow_absent: bool,
+    drop: bool,
 ) -> tuple[Rows, _Log]:
     """Keep the events that may count; the encoded columns, which are large, end here."""
     columns = _read_columns(customer, event, time, by)
+    if drop:
+        columns = _without_duplicates(columns)
     rules = rules_for(steps, columns.names, allow_absent=allow_absent)
     return _events_that_count(columns, rules, options)
 
@@ -507,6 +551,31 @@ def _read_columns(customer: ArrayLike, event: ArrayLike, time: ArrayLike, by: Ar
     groups, group = (None, None) if by is None else _encode_groups(by)
     require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
     return _Columns(ids, who, names, code, moment, latest, groups, group)
+
+
+def _without_duplicates(log: _Columns) -> _Columns:
+    """Drop the rows that say the same as an earlier row."""
+    columns = [log.who, log.code, log.moment.view(np.int64)]
+    if log.group is not None:
+        columns.append(log.group)
+    order = np.lexsort(columns)  # it is stable: of equal rows the earliest comes first
+    same: Bools = np.ones(len(order), dtype=bool)
+    same[0] = False
+    for column in columns:
+        sorted_column = column[order]
+        same[1:] &= sorted_column[1:] == sorted_column[:-1]
+    if not same.any():
+        return log
+    kept: Bools = np.ones(len(order), dtype=bool)
+    kept[order[same]] = False
+    group = None if log.group is None else log.group[kept]
+    return log._replace(
+        who=log.who[kept],
+        code=log.code[kept],
+        moment=log.moment[kept],
+        group=group,
+        n_duplicates=int(np.count_nonzero(same)),
+    )
 
 
 def _events_that_count(log: _Columns, rules: Rules, options: Options) -> tuple[Rows, _Log]:
@@ -530,7 +599,7 @@ def _events_that_count(log: _Columns, rules: Rules, options: Options) -> tuple[R
         group=None if log.group is None else log.group[rows],
         n_customers=len(log.ids),
     )
-    return events, _Log(log.ids, log.groups, rules, n_customers, n_other, n_later)
+    return events, _Log(log.ids, log.groups, rules, n_customers, n_other, n_later, log.n_duplicates)
 
 
 def _groups_of_attempts(found: Outcome, log: _Log, belongs_to: str) -> tuple[tuple[Any, ...] | None, Integers | None]:

@@ -24,6 +24,8 @@ EventName: TypeAlias = str | int
 DAY = 86_400_000_000  # microseconds
 _MOST_DAYS = 1e6
 _MOST_STEPS = 100
+_MOST_KINDS = 32_000  # of events that do the same; their symbols are of 16 bits
+_MOST_TO_SEARCH = 10_000  # events among which a similar name is looked for
 
 
 class Steps(NamedTuple):
@@ -86,8 +88,11 @@ def rules_for(steps: Steps, names: npt.NDArray[Any], *, allow_absent: bool) -> R
         _require_known("exclude", steps.closing, known)
 
     kinds = sorted(set(steps.parts.values()))
+    if len(kinds) > _MOST_KINDS:
+        raise InputError("steps", f"of at most {_MOST_KINDS:,} kinds of events", len(kinds))
     last = 1 + len(kinds)
-    place = {**{item: 1 + kinds.index(of) for item, of in steps.parts.items()}, **dict.fromkeys(steps.closing, last)}
+    symbol_of = {of: symbol for symbol, of in enumerate(kinds, start=1)}
+    place = {**{item: symbol_of[of] for item, of in steps.parts.items()}, **dict.fromkeys(steps.closing, last)}
     symbol = np.fromiter((place.get(name, 0) for name in names.tolist()), dtype=np.int16, count=len(names))
     opens = np.zeros((len(steps.stages), len(kinds) + 2), dtype=bool)
     for kind, of in enumerate(kinds, start=1):
@@ -99,18 +104,17 @@ def rules_for(steps: Steps, names: npt.NDArray[Any], *, allow_absent: bool) -> R
 
 def _stages_and_events(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventName, ...]]]:
     """Names of the stages, and the events that open each."""
+    if not isinstance(steps, Funnel | Mapping | Sequence | np.ndarray) or isinstance(steps, str | bytes):
+        raise InputError("steps", "a Funnel, a list of events or a mapping of stages to events", steps)
+    n_steps = 1 if isinstance(steps, np.ndarray) and steps.ndim == 0 else len(steps)
+    if not 2 <= n_steps <= _MOST_STEPS:
+        raise InputError("steps", f"2 to {_MOST_STEPS}", n_steps)
     if isinstance(steps, Funnel):
         return steps.stages, [(stage,) for stage in steps.stages]
     if isinstance(steps, Mapping):
-        stages, wanted = as_names("steps", steps), [_events("steps", value) for value in steps.values()]
-    elif isinstance(steps, Sequence | np.ndarray) and not isinstance(steps, str | bytes):
-        wanted = [_events("steps", value) for value in steps]
-        stages = _labels(wanted)
-    else:
-        raise InputError("steps", "a Funnel, a list of events or a mapping of stages to events", steps)
-    if not 2 <= len(wanted) <= _MOST_STEPS:
-        raise InputError("steps", f"2 to {_MOST_STEPS}", len(wanted))
-    return stages, wanted
+        return as_names("steps", steps), [_events("steps", value) for value in steps.values()]
+    wanted = [_events("steps", value) for value in steps]
+    return _labels(wanted), wanted
 
 
 def _parts(
@@ -121,8 +125,9 @@ def _parts(
     for step, events in enumerate(wanted):
         for item in events:
             parts[item] = (*parts.get(item, ()), step)
+    ends = set(closing)
     for item, of in parts.items():
-        if item in closing:
+        if item in ends:
             raise InputError("exclude", "of other events than the steps", item)
         if len(of) > 1 and order in {"any", "stages"}:
             raise InputError("steps", f"of different events where `order` is {order!r}", item)
@@ -163,7 +168,7 @@ def _require_known(name: str, events: Any, known: set[Any]) -> None:
     if not missing:
         return
     texts = sorted(str(item) for item in known)
-    near = difflib.get_close_matches(str(missing[0]), texts, n=1)
+    near = difflib.get_close_matches(str(missing[0]), texts, n=1) if len(texts) <= _MOST_TO_SEARCH else []
     hint = f"{near[0]!r}? " if near else ""
     raise InputError(
         name,

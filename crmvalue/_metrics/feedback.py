@@ -11,6 +11,7 @@ from crmvalue._core.checks import as_column, as_counts, as_whole_number, require
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import share
 from crmvalue._metrics.intervals import normal_quantile
+from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ __all__ = [
     "nps_counts",
 ]
 
-SatisfactionMethod: TypeAlias = Literal["top_two_box", "mean"]
+SatisfactionMethod: TypeAlias = Literal["top_two_box", "share_positive", "mean"]
 EffortMethod: TypeAlias = Literal["mean", "share_easy"]
 
 _PROMOTER = 9  # Reichheld (2003): 9 and 10 promote, 0 to 6 detract, 7 and 8 are passive
@@ -211,7 +212,7 @@ def customer_satisfaction(n_positive: ArrayLike, n_answers: ArrayLike) -> FloatO
     n_positive : array_like
         Positive answers, 4 or 5 on the scale from 1 to 5, <= `n_answers`.
     n_answers : array_like
-        All answers, > 0.
+        All answers, > 0; customers who did not answer are not among them.
 
     Returns
     -------
@@ -236,7 +237,12 @@ def customer_satisfaction(n_positive: ArrayLike, n_answers: ArrayLike) -> FloatO
 
 
 def customer_satisfaction_from_scores(
-    scores: ArrayLike, *, method: SatisfactionMethod, lowest: int = 1, highest: int = 5
+    scores: ArrayLike,
+    *,
+    method: SatisfactionMethod,
+    lowest: int = 1,
+    highest: int = 5,
+    positive_from: int | None = None,
 ) -> FloatOrArray:
     """Satisfaction of customers (CSAT) from single answers.
 
@@ -244,21 +250,25 @@ def customer_satisfaction_from_scores(
     ----------
     scores : array_like
         One answer per element, whole numbers from `lowest` to `highest`; leave out customers who did not answer.
-    method : {"top_two_box", "mean"}
-        The share of the two best answers, or the mean answer; both are called CSAT.
+    method : {"top_two_box", "share_positive", "mean"}
+        The share of the two best answers, the share of the answers from `positive_from` on, or the mean answer; all are
+        called CSAT. On a scale of more than five answers the two best are a stricter measure than positive answers.
     lowest, highest : int, default 1 and 5
         Ends of the scale, `highest` the best; at least three answers are possible.
+    positive_from : int, optional
+        Lowest positive answer, above `lowest` and at most `highest`, such as 7 on the scale from 1 to 10; needed with
+        "share_positive", and only with it, because there is no common cut.
 
     Returns
     -------
     numpy.float64
-        For "top_two_box" a fraction in [0, 1]; for "mean" a number from `lowest` to `highest`.
+        For "top_two_box" and "share_positive" a fraction in [0, 1]; for "mean" a number from `lowest` to `highest`.
 
     Raises
     ------
     InputError
-        If there is no answer, one is NaN or no whole number on the scale, the scale has fewer than three steps, or
-        `method` is no known word.
+        If there is no answer, one is NaN or no whole number on the scale, the scale has fewer than three steps,
+        `method` is no known word, or `positive_from` does not fit the scale and the method.
 
     Notes
     -----
@@ -271,13 +281,21 @@ def customer_satisfaction_from_scores(
     np.float64(0.6)
     >>> customer_satisfaction_from_scores([5, 4, 3, 5, 1], method="mean")
     np.float64(3.6)
+    >>> customer_satisfaction_from_scores([10, 8, 7, 6, 2], method="share_positive", highest=10, positive_from=7)
+    np.float64(0.6)
     """
     bottom = as_whole_number("lowest", lowest, low=0)
     top = as_whole_number("highest", highest, low=bottom + 2)
     answers = _as_scores(scores, bottom, top)
     require_choice("method", method, get_args(SatisfactionMethod))
+    if (positive_from is not None) != (method == "share_positive"):
+        rule = "given with the method 'share_positive', and only with it"
+        raise InputError("positive_from", rule, positive_from, hint="on the scale from 1 to 10, 7 is a usual cut")
+    cut = top - 1
+    if positive_from is not None:
+        cut = as_whole_number("positive_from", positive_from, low=bottom + 1, high=top)
 
-    return np.float64((answers >= top - 1).mean() if method == "top_two_box" else answers.mean())
+    return np.float64(answers.mean() if method == "mean" else (answers >= cut).mean())
 
 
 def customer_effort_score(

@@ -61,6 +61,8 @@ class FirstContactResolution:
     ... )
     >>> result.n_decided, result.rate
     (100, 0.75)
+    >>> result.n_contacts, result.rate_of_contacts
+    (120, 0.625)
     """
 
     n_resolved_first: int = count_field("n_resolved_first")
@@ -80,6 +82,16 @@ class FirstContactResolution:
     def rate(self) -> float:
         """First contact resolution, a fraction of `n_decided`."""
         return float(share(n_resolved_first=self.n_resolved_first, n_decided=self.n_decided))
+
+    @property
+    def n_contacts(self) -> int:
+        """Contacts about these problems: the first about each, and the next one where it came within the window."""
+        return self.n_decided + self.n_contacted_again
+
+    @property
+    def rate_of_contacts(self) -> float:
+        """First contact resolution as many sources have it, a fraction of `n_contacts`; at most `rate`."""
+        return float(share(n_resolved_first=self.n_resolved_first, n_contacts=self.n_contacts))
 
     def interval(self, *, level: float = 0.95) -> Interval:
         """Interval of the rate: :func:`proportion_interval`."""
@@ -132,7 +144,8 @@ def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike)
     n_resolved_first : array_like
         Problems solved at the first contact, <= `n_contacts`.
     n_contacts : array_like
-        First contacts about a problem, > 0; further contacts about the same problem do not count.
+        Contacts, > 0. Many sources divide by all contacts: count further contacts about the same problem too. Count
+        only the first contact about each problem for the share of the problems, which is higher.
 
     Returns
     -------

@@ -681,6 +681,19 @@ class TestShapleyValues:
         with pytest.raises(InputError, match=r"every set of channels; got \('a', 'b'\)"):
             shapley_values({("a",): 1, ("b",): 1})
 
+    @pytest.mark.parametrize(
+        ("n_channels", "n_orders", "name"),
+        [(16, 10**12, "n_orders"), (16, 2**70, "n_orders"), (2_000, 2_501, "n_orders"), (10_001, 2, "channels")],
+    )
+    def test_endless_work_is_refused(self, n_channels, n_orders, name):
+        def worth(_):
+            raise AssertionError("called before the size was checked")
+
+        channels = [f"channel {k}" for k in range(n_channels)]
+        with pytest.raises(InputError) as caught:
+            shapley_values(worth, channels=channels, n_orders=n_orders, rng=np.random.default_rng(1))
+        assert caught.value.name == name
+
 
 class TestChannelTransitions:
     """`channel_transitions`: how often one touch follows another."""
@@ -801,3 +814,11 @@ class TestValues:
         with pytest.raises(InputError) as caught:
             kind(channels=("a", "b"), **fields, **{name: [1.0]})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("field", "wrong"), [("total", np.nan), ("total", "1"), ("total", [1, 2]), ("n_orders", 0)]
+    )
+    def test_numbers_are_checked(self, field, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(shapley_values(GAME), **{field: wrong})
+        assert caught.value.name == field

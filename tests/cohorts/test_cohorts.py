@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import warnings
+from unittest import mock
 
 import attrs
 import numpy as np
@@ -12,6 +14,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue.cohorts import (
     RetentionTriangle,
@@ -344,7 +347,7 @@ class TestNDayRetention:
     @pytest.mark.parametrize(
         ("days", "kind", "name"),
         [([7], "week", "kind"), ([1, 7], "bracket", "days"), ([[7, 1]], "bracket", "days"), ([[1, 7]], "day", "days"),
-         ([], "day", "days"), (1.5, "day", "days")],
+         ([], "day", "days"), (1.5, "day", "days"), (range(10_001), "day", "days")],
     )  # fmt: skip
     def test_refuses(self, days, kind, name):
         with pytest.raises(InputError) as caught:
@@ -378,6 +381,27 @@ class TestSurvivalCurve:
         assert (curve.low[inside] <= curve.survival[inside]).all()
         assert (curve.survival[inside] <= curve.high[inside]).all()
         assert (inside == (curve.survival > 0)).all()
+
+    @given(lives, st.floats(0.05, 0.99))
+    def test_equals_scipy(self, rows, level):
+        duration, event = (np.array(column) for column in zip(*rows, strict=True))
+        curve = survival_curve(duration, event, level=level)
+        data = stats.CensoredData(uncensored=duration[event.astype(bool)], right=duration[~event.astype(bool)])
+        wanted = stats.ecdf(data).sf
+        np.testing.assert_allclose(curve.survival, wanted.probabilities, atol=1e-14)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # scipy warns where the curve is 0
+            interval = wanted.confidence_interval(level, method="log-log")
+        inside = (curve.survival > 0) & (curve.survival < 1)
+        np.testing.assert_allclose(curve.low[inside], interval.low.probabilities[inside], rtol=1e-9, atol=1e-14)
+        np.testing.assert_allclose(curve.high[inside], interval.high.probabilities[inside], rtol=1e-9)
+
+    def test_leaves_the_process_alone(self):
+        """Filters of warnings belong to the whole process: changed for a moment in one thread, they leak to others."""
+        guard = mock.patch.object(warnings.catch_warnings, "__enter__", side_effect=AssertionError("filters changed"))
+        with guard, np.errstate(all="raise"):
+            survival_curve([3, 5, 5, 8, 12], [True, True, False, True, True], level=1 - 1e-15)
+            compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
 
     @given(lives, st.floats(0.05, 0.99))
     def test_interval_is_greenwood_on_the_log_log_scale(self, rows, level):
@@ -645,6 +669,8 @@ class TestProjectRetention:
             ([100.5, 90], {}, "survivors"),
             ([100, 90, 80], {"n_holdout": 2}, "n_holdout"),
             ([100, 90, 80], {"n_holdout": 9}, "n_holdout"),
+            ([100, 90, 80], {"n_holdout": 10**12}, "n_holdout"),  # no room is made for them
+            ([100, 90, 80], {"n_holdout": 2**70}, "n_holdout"),
         ],
     )
     def test_refuses(self, survivors, options, name):
@@ -728,3 +754,41 @@ class TestCohortLtv:
     def test_refuses_a_triangle_without_revenue(self):
         with pytest.raises(InputError, match="one with revenue"):
             cohort_ltv(subscriptions([(1, 3)]), margin=0.5)
+
+
+class TestValues:
+    """A field that takes a number refuses NaN, text and arrays, in the constructor and so in JSON."""
+
+    DAYS = n_day_retention([1, 1], ["2024-01-01", "2024-01-08"], 7, kind="day", as_of="2024-02-01")
+    TRIANGLE = retention_triangle([1, 1], ["2024-01-01", "2024-02-08"], [5, 5], period="month", as_of="2024-02-29")
+    LTV = cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=2)
+    CURVE = survival_curve([1, 2, 3], [True, False, True])
+    TEST = compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+
+    @pytest.mark.parametrize(
+        "wrong", [math.nan, "five", [[1.0], [2.0]], None, -1.5, object()], ids=lambda value: type(value).__name__
+    )
+    @pytest.mark.parametrize(
+        ("value", "field"),
+        [
+            *(("DAYS", name) for name in ("kind", "as_of", "first_day", "n_eligible", "n_retained", "n_rows_later")),
+            *(("LTV", name) for name in ("cohort", "size", "ltv")),
+            *(("CURVE", name) for name in ("time", "survival", "n_at_risk", "n_events", "n_censored", "level")),
+            *(("TEST", name) for name in ("n_customers", "p_value", "pair_p_value", "level")),
+        ],
+    )
+    def test_fields_are_checked(self, value, field, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(getattr(self, value), **{field: wrong})
+        assert caught.value.name == field
+
+    @pytest.mark.parametrize("day", ["now", "today", "NaT", None, 20_000])
+    def test_days_are_dates(self, day):
+        with pytest.raises(InputError, match="date"):
+            attrs.evolve(self.LTV, cohort=[day])
+        with pytest.raises(InputError, match="date"):
+            attrs.evolve(self.DAYS, as_of=day)
+
+    @pytest.mark.parametrize("value", [DAYS, LTV, CURVE, TEST], ids=lambda value: type(value).__name__)
+    def test_round_trip(self, value):
+        assert type(value).from_json(value.to_json()) == value

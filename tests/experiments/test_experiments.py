@@ -237,6 +237,49 @@ class TestCompareProportions:
     def test_rejections(self, name, x, n, options):
         assert refused(compare_proportions, x, n, **options).name == name
 
+    @pytest.mark.parametrize(
+        ("x", "n", "said", "unlike"),
+        [
+            ([1, 6], [20, 20], "no difference is shown", "leaves 0 out"),  # Fisher p 0.091, interval +0.8 to +47.3
+            ([6, 1], [20, 20], "no difference is shown", "leaves 0 out"),
+            ([2, 8], [50, 50], "B is higher", "includes 0"),  # z test p 0.0455, interval -0.2 to +24.8
+            ([8, 2], [50, 50], "B is lower", "includes 0"),
+            ([48, 56], [80, 70], "B is higher", None),
+            ([5, 6], [50, 50], "no difference is shown", None),
+        ],
+    )
+    def test_says_where_test_and_interval_disagree(self, x, n, said, unlike):
+        result = compare_proportions(x, n)
+        line = result.conclusion.splitlines()[0]
+        assert said in line
+        assert result.test_agrees.tolist() == [unlike is None]
+        assert ("The test and the interval disagree" in line) == (unlike is not None)
+        if unlike is not None:
+            assert f"disagree: the interval {unlike}. The conclusion follows the test" in line
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.data())
+    def test_agreement_is_that_of_the_verdicts(self, n0, n1, data):
+        """What an interval alone would say is what the test says, or the conclusion tells."""
+        result = compare_proportions([data.draw(st.integers(0, n0)), data.draw(st.integers(0, n1))], [n0, n1])
+        by_interval = int(result.difference_interval.low[0] > 0) - int(result.difference_interval.high[0] < 0)
+        line = result.conclusion.splitlines()[0]
+        by_test = int("B is higher" in line) - int("B is lower" in line)
+        assert bool(result.test_agrees[0]) == (by_interval == by_test)
+        assert ("disagree" in line) == (by_interval != by_test)
+
+    def test_many_arms_are_compared_without_endless_integrals(self):
+        """The integrals over all arms take the square of their number: they stop at 200 arms, all else goes on."""
+        n = 2_000
+        names = [f"arm {k}" for k in range(n)]
+        proportions = compare_proportions(np.arange(n) + 5, np.full(n, 10_000), names=names)
+        means = compare_means_from_summary(np.arange(n), np.ones(n), np.full(n, 9))
+        for result in (proportions, means):
+            assert "highest" not in result.conclusion
+            assert len(result.conclusion.splitlines()) == n - 1
+            assert "prob_best" not in result.to_columns()
+            for name in ("prob_best", "expected_loss"):
+                assert "200 arms" in str(refused(getattr, result, name))
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
@@ -557,6 +600,21 @@ class TestAssignVariant:
     """`assign_variant`: by hash; within strata to less than one customer."""
 
     SHARES = {"control": 0.2, "a": 0.5, "b": 0.3}  # noqa: RUF012 - never changed
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("salt", {"salt": "spring\ud800"}),
+            ("customer", {"customer": ["a", "b\udfff"]}),
+            ("strata", {"strata": ["x", "\ud800"]}),
+        ],
+    )
+    def test_text_that_cannot_be_hashed(self, name, changes):
+        """A lone surrogate is no character: no UTF-8 has it."""
+        valid = {"customer": ["a", "b"], "shares": self.SHARES, "salt": "spring", **changes}
+        error = refused(assign_variant, **valid)
+        assert error.name == name
+        str(error).encode()  # the message can be printed
 
     def test_stays_when_others_come(self):
         few = assign_variant(np.arange(1000), self.SHARES, salt="s")

@@ -14,14 +14,16 @@ def in_order(rows, steps, exclude, ties):
         mine = tuple(k for k, step in enumerate(steps) if event in step)
         return (1, mine) if mine else (0,)
 
-    return sorted(rows, key=lambda row: (row[2], rank(row[1])) if ties == "steps" else row[2])
+    return sorted(rows, key=lambda row: (row[2], rank(row[1])) if ties in {"steps", "later"} else row[2])
 
 
-def one_event(event, time, steps, order, seen, times, skipped, returns):
+def one_event(event, time, steps, order, seen, times, skipped, returns, *, ties, repeats):
     """Take one event of an attempt; say whether it was a step or breaks strict order."""
     mine = [k for k, step in enumerate(steps) if event in step]
     if order in {"ordered", "strict"}:
         done = [len(seen)] if len(seen) in mine else []
+        if ties == "later" and times and time <= times[-1]:
+            done = []
     elif order == "any":
         done = [k for k in mine if k not in seen]
     else:
@@ -34,10 +36,12 @@ def one_event(event, time, steps, order, seen, times, skipped, returns):
     times += [time] * len(done)
     if done:
         return "step"
-    return "break" if order == "strict" else None
+    if order == "strict" and not (repeats == "pass" and set(mine) & set(seen)):
+        return "break"
+    return None
 
 
-def one_attempt(rows, start, steps, *, as_of, window, order, exclude):
+def one_attempt(rows, start, steps, *, as_of, window, order, exclude, ties, repeats):
     """Follow one entry; give level, times, state, the end, where a new entry may begin, skips and returns."""
     t0, n = rows[start][2], len(steps)
     seen, times = [], []  # steps done, in their order of doing, and when
@@ -50,7 +54,7 @@ def one_attempt(rows, start, steps, *, as_of, window, order, exclude):
         if event in exclude:
             end, free, lost = time, place + 1, True
             break
-        did = one_event(event, time, steps, order, seen, times, skipped, returns)
+        did = one_event(event, time, steps, order, seen, times, skipped, returns, ties=ties, repeats=repeats)
         if did == "step":
             row_of_last = place
         elif did == "break":
@@ -81,7 +85,19 @@ def one_attempt(rows, start, steps, *, as_of, window, order, exclude):
     }
 
 
-def attempts_of(log, steps, *, as_of, window=None, order="ordered", reentry="first", exclude=(), ties="steps"):
+def attempts_of(
+    log,
+    steps,
+    *,
+    as_of,
+    window=None,
+    order="ordered",
+    reentry="first",
+    exclude=(),
+    ties="steps",
+    repeats="end",
+    duplicates="keep",
+):
     """Give the attempts by customer, and how many step events came before the first of them.
 
     `log` holds (customer, event, time, ...) rows, `steps` sets of events.
@@ -89,10 +105,19 @@ def attempts_of(log, steps, *, as_of, window=None, order="ordered", reentry="fir
     found, n_before = {}, 0
     for customer in sorted({row[0] for row in log}):
         rows = [row for row in log if row[0] == customer and row[2] <= as_of]
+        if duplicates == "drop":
+            rows = [row for place, row in enumerate(rows) if row[:3] not in [other[:3] for other in rows[:place]]]
         rows = in_order(rows, steps, exclude, ties)
         opening = steps[0] if order in {"ordered", "strict"} else set().union(*steps)
         entries = [place for place, row in enumerate(rows) if row[1] in opening]
-        options = {"as_of": as_of, "window": window, "order": order, "exclude": exclude}
+        options = {
+            "as_of": as_of,
+            "window": window,
+            "order": order,
+            "exclude": exclude,
+            "ties": ties,
+            "repeats": repeats,
+        }
         tried = [one_attempt(rows, start, steps, **options) for start in entries]
         if not tried:
             continue

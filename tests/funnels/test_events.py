@@ -94,11 +94,23 @@ class TestFunnelFromEvents:
         assert run(log, list("abc"), order="strict", reentry="best").n_reached.tolist() == [3]
         assert run(log, list("abc"), order="strict", reentry="every").n_reached.tolist() == [1, 3]
 
-    @given(logs, questions, windows, st.sampled_from(REENTRIES), st.booleans(), ends, st.booleans())
-    def test_equals_the_slow_way(self, log, question, window, reentry, exclude, as_of, by_row):
+    @given(
+        logs,
+        questions,
+        windows,
+        st.sampled_from(REENTRIES),
+        st.booleans(),
+        ends,
+        st.sampled_from(["steps", "row", "later"]),
+        st.sampled_from(["end", "pass"]),
+        st.sampled_from(["keep", "drop"]),
+    )
+    def test_equals_the_slow_way(self, log, question, window, reentry, exclude, as_of, ties, repeats, duplicates):
         order, steps = question
         options = {"window": window, "order": order, "reentry": reentry, "exclude": ["x"] * exclude}
-        options["ties"] = "row" if by_row else "steps"
+        options |= {"repeats": repeats, "duplicates": duplicates}
+        options["ties"] = "steps" if ties == "later" and order in {"any", "stages"} else ties
+        n_rows = len(log)
         result = run(log, listed(steps), as_of=as_of, **options)
         expected, n_before = attempts_of(log, steps, as_of=as_of, **options)
 
@@ -116,6 +128,9 @@ class TestFunnelFromEvents:
                 assert result.n_returns[i].tolist() == attempt["returns"]
         parts = (result.entered, result.converted, result.lost, result.open)
         assert tuple(part.tolist() for part in parts) == funnel_counts(expected, len(steps))
+        if duplicates == "drop":
+            log = list({row[:3]: row for row in log}.values())
+        assert result.n_duplicates == n_rows - len(log)
         known = [row for row in log if row[2] <= as_of]
         assert result.n_later == len(log) - len(known)
         assert result.n_customers == len({row[0] for row in known})
@@ -261,6 +276,69 @@ class TestFunnelFromEvents:
             run(log, ["a", "b"], ties="error")
         assert run([(1, "b", 0.0), (2, "a", 0.0)], ["a", "b"], ties="error").n_reached.tolist() == [1]
 
+    @pytest.mark.parametrize(
+        ("seen", "steps", "ends", "passes"),
+        [
+            ("aab", "ab", 1, 2),  # a double page view
+            ("aabbc", "abc", 1, 3),
+            ("abac", "abc", 2, 3),  # back to the first page
+            ("axb", "ab", 1, 1),  # another event ends it all the same
+            ("acb", "abc", 1, 1),  # and so does a later step
+            ("aab", "aab", 3, 3),  # a repeat that is the next step is the next step
+            ("aaab", "aab", 2, 3),
+        ],
+    )
+    def test_repeats_in_strict_order(self, seen, steps, ends, passes):
+        log, options = log_of(seen), {"order": "strict", "reentry": "every"}
+        assert run(log, list(steps), **options).n_reached.tolist()[0] == ends
+        assert run(log, list(steps), **options, repeats="pass").n_reached.tolist()[0] == passes
+        loose = run(log, list(steps)).n_reached.tolist()
+        assert run(log, list(steps), repeats="pass").n_reached.tolist() == loose
+
+    @pytest.mark.parametrize("reentry", REENTRIES)
+    @pytest.mark.parametrize(
+        ("seen", "n_reached"), [("b", 1), ("bb", 2), ("bc", 2), ("cb", 1), ("ab", 2), ("ac", 2), ("ca", 1), ("cbxb", 2)]
+    )
+    def test_one_event_of_several_steps(self, seen, n_reached, reentry):
+        """An event that satisfies two steps satisfies one of them at a time."""
+        found = run(log_of(seen), [["a", "b"], ["b", "c"]], reentry=reentry)
+        assert max(found.n_reached) == n_reached
+        first = min(seen.find(entry) for entry in "ab" if entry in seen)
+        assert found.step_time[0, 0] == moment(first)
+
+    def test_one_signal_that_opens_several_stages(self):
+        """Signals b, e and then a, b, c: stages 1 and 2 open at once, then 3 to 5; the later ones are returns."""
+        log = log_of("bbeabc")
+        found = run(log[:3], list("abcde"), order="stages")
+        assert found.n_reached.tolist() == [5]
+        assert found.step_time[0].tolist() == [moment(t).tolist() for t in (0, 0, 2, 2, 2)]
+        assert found.skipped.tolist() == [[True, False, True, True, False]]
+        assert found.n_returns.tolist() == [[0, 0, 0, 0, 0]]
+        found = run(log_of("cbdacb"), list("abcde"), order="stages")
+        assert found.skipped.tolist() == [[True, True, False, False, False]]
+        assert found.n_returns.tolist() == [[1, 2, 1, 0, 0]]
+        assert (found.entered.tolist(), found.n_before_entry) == ([1, 1, 1, 1, 0], 0)
+
+    def test_steps_strictly_later(self):
+        log = [(1, "a", 0.0), (1, "b", 0.0), (1, "b", 2.0), (1, "c", 2.0), (2, "a", 1.0), (2, "b", 1.0), (3, "b", 1.5)]
+        found = run(log, list("abc"), ties="later")
+        assert found.n_reached.tolist() == [2, 1]
+        assert found.step_time[0, 1] == moment(2)
+        assert run(log, list("abc")).n_reached.tolist() == [3, 2]
+        strict = run(log, list("abc"), ties="later", order="strict")
+        assert (strict.n_reached.tolist(), strict.is_lost.tolist()) == ([1, 1], [True, True])
+
+    def test_exact_duplicates(self):
+        log = [(1, "a", 0.0), (1, "a", 0.0), (1, "b", 1.0), (1, "b", 1.0), (1, "b", 1.0)]
+        assert run(log, ["a", "a", "b"]).n_reached.tolist() == [3]
+        found = run(log, ["a", "a", "b"], duplicates="drop")
+        assert (found.n_reached.tolist(), found.n_duplicates) == ([1], 3)
+        assert "3 rows say the same as an earlier row" in found.conclusion
+        assert run(log, ["a", "b"], order="strict").n_reached.tolist() == [1]
+        assert run(log, ["a", "b"], order="strict", duplicates="drop", ties="error").n_reached.tolist() == [2]
+        apart = run(log, ["a", "a", "b"], duplicates="drop", by=["web", "shop", "web", "web", "web"])
+        assert (apart.n_reached.tolist(), apart.n_duplicates) == ([3], 2)
+
     def test_signals_of_stages(self):
         """Skips and returns, as an account manager would count them."""
         stages = {"interest": ["click", "subscribe"], "desire": ["price list", "demo"], "action": ["call"]}
@@ -320,6 +398,10 @@ class TestFunnelFromEvents:
             ({"order": "free"}, "order"),
             ({"reentry": "last"}, "reentry"),
             ({"ties": "first"}, "ties"),
+            ({"ties": "later", "order": "any"}, "ties"),
+            ({"ties": "later", "order": "stages"}, "ties"),
+            ({"repeats": "count"}, "repeats"),
+            ({"duplicates": "raise"}, "duplicates"),
             ({"belongs_to": "first"}, "belongs_to"),
             ({"absent": "ignore"}, "absent"),
             ({"customer": [], "event": [], "time": [], "absent": "allow"}, "customer"),
@@ -337,6 +419,33 @@ class TestFunnelFromEvents:
         with pytest.raises(InputError) as caught:
             funnel_from_events(**{**valid, "steps": ["lead", "deal"], "as_of": "2024-02-01", **changes})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            [f"step {k}" for k in range(70_000)],
+            ["lead"] * 70_000,
+            {f"stage {k}": "lead" for k in range(70_000)},
+            np.arange(70_000),
+            Funnel([f"stage {k}" for k in range(70_000)]),
+            range(101),
+        ],
+    )
+    def test_too_many_steps_are_refused_before_they_are_read(self, steps):
+        unread = mock.patch("crmvalue._funnels.steps._events", side_effect=AssertionError("read before it was counted"))
+        with unread, pytest.raises(InputError, match=r"`steps` must be 2 to 100"):
+            funnel_from_events([1], ["lead"], ["2024-01-01"], steps, as_of="2024-02-01", absent="allow")
+
+    def test_many_events_a_step(self):
+        """Each of many events is looked up once, whatever their number; kinds beyond 16 bits are refused."""
+        many = [f"event {k}" for k in range(50_000)]
+        log = {"customer": [1, 1], "event": ["event 7", "deal"], "time": ["2024-01-01", "2024-01-02"]}
+        rest = {"as_of": "2024-02-01", "absent": "allow"}
+        found = funnel_from_events(**log, steps=[many, "deal"], exclude=[f"not {name}" for name in many], **rest)
+        assert found.n_reached.tolist() == [2]
+        kinds = [[name for k, name in enumerate(many) if k >> bit & 1] for bit in range(16)]
+        with pytest.raises(InputError, match="kinds of events"):
+            funnel_from_events(**log, steps=kinds, **rest)
 
     def test_a_misspelt_step_gets_a_hint(self):
         with pytest.raises(InputError, match="'lead'"):
@@ -373,6 +482,15 @@ class TestEventFunnel:
     def test_rejections(self, changes):
         with pytest.raises(InputError):
             attrs.evolve(self.RESULT, **{k: np.array(v) if k != "groups" else v for k, v in changes.items()})
+
+    @pytest.mark.parametrize("wrong", [-1, 1.5, np.nan, "one", [1, 2]])
+    @pytest.mark.parametrize("name", ["n_customers", "n_later", "n_duplicates", "window", "as_of"])
+    def test_numbers_are_checked(self, name, wrong):
+        if (name, wrong) == ("window", 1.5):
+            return
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(self.RESULT, **{name: wrong})
+        assert caught.value.name == name
 
     def test_is_read_only(self):
         assert isinstance(self.RESULT, EventFunnel)

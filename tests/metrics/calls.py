@@ -68,8 +68,8 @@ CALLS = [
     share(metrics.customer_satisfaction, "n_positive", "n_answers"),
     Call(
         metrics.customer_satisfaction_from_scores,
-        {"scores": [5, 4, 1], "method": "mean", "lowest": 1, "highest": 5},
-        out_of_range={"scores": 6, "lowest": -1, "highest": 2},
+        {"scores": [5, 4, 1], "method": "share_positive", "lowest": 1, "highest": 5, "positive_from": 4},
+        out_of_range={"scores": 6, "lowest": -1, "highest": 2, "positive_from": 6},
     ),
     Call(
         metrics.customer_effort_score,

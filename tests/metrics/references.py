@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import pairwise
+from statistics import NormalDist
 
-__all__ = ["movements_by_sets", "time_between_purchases_by_loops", "waiting_by_fractions"]
+__all__ = ["bca_by_loops", "movements_by_sets", "time_between_purchases_by_loops", "waiting_by_fractions"]
 
 
 def time_between_purchases_by_loops(customers, days):
@@ -15,6 +16,28 @@ def time_between_purchases_by_loops(customers, days):
         mine = sorted({day for other, day in zip(customers, days, strict=True) if other == customer})
         gaps += [later - earlier for earlier, later in pairwise(mine)]
     return Fraction(sum(gaps), len(gaps)) if gaps else None
+
+
+def bca_by_loops(x, y, draws, level):
+    """Give the BCa interval of sum(x) / sum(y) from lists of drawn rows (Efron 1987), one number at a time."""
+    normal, n = NormalDist(), len(x)
+    ratio = sum(x) / sum(y)
+    drawn = sorted(sum(x[i] for i in rows) / sum(y[i] for i in rows) for rows in draws)
+    below = sum(value < ratio for value in drawn) + sum(value == ratio for value in drawn) / 2
+    bias = normal.inv_cdf(below / len(drawn))
+    left_out = [sum(x[j] for j in range(n) if j != i) / sum(y[j] for j in range(n) if j != i) for i in range(n)]
+    mean = sum(left_out) / n
+    cubes = sum((mean - value) ** 3 for value in left_out)
+    squares = sum((mean - value) ** 2 for value in left_out)
+    acceleration = cubes / (6 * squares**1.5)
+    ends = []
+    for z in (normal.inv_cdf((1 - level) / 2), normal.inv_cdf((1 + level) / 2)):
+        share = normal.cdf(bias + (bias + z) / (1 - acceleration * (bias + z)))
+        place = share * (len(drawn) - 1)
+        low = int(place)
+        high = min(low + 1, len(drawn) - 1)
+        ends.append(drawn[low] + (place - low) * (drawn[high] - drawn[low]))
+    return tuple(ends)
 
 
 def movements_by_sets(customers, days, start, end, active_days):

@@ -211,12 +211,24 @@ class TestCustomerSatisfactionFromScores:
             ({"method": "mean", "lowest": 1.5}, "lowest"),
             ({"method": "mean", "lowest": 4}, "highest"),
             ({"method": "mean", "highest": [5, 5]}, "highest"),
+            ({"method": "mean", "positive_from": 4}, "positive_from"),
+            ({"method": "top_two_box", "positive_from": 4}, "positive_from"),
+            ({"method": "share_positive"}, "positive_from"),
+            ({"method": "share_positive", "positive_from": 1}, "positive_from"),
+            ({"method": "share_positive", "positive_from": 6}, "positive_from"),
         ],
     )
     def test_refuses_options(self, options, name):
         with pytest.raises(InputError) as caught:
             customer_satisfaction_from_scores([4, 5], **options)
         assert caught.value.name == name
+
+    @given(st.lists(st.integers(1, 10), min_size=1, max_size=30), st.integers(2, 10))
+    def test_positive_answers_from_a_stated_cut(self, scores, cut):
+        found = customer_satisfaction_from_scores(scores, method="share_positive", highest=10, positive_from=cut)
+        assert found == sum(score >= cut for score in scores) / len(scores)
+        if cut == 9:
+            assert found == customer_satisfaction_from_scores(scores, method="top_two_box", highest=10)
 
 
 class TestCustomerEffortScore:

@@ -14,6 +14,7 @@ from scipy import stats
 from crmvalue.errors import InputError
 from crmvalue.metrics import mean_interval, proportion_interval, ratio_interval
 from crmvalue.typing import Interval
+from tests.metrics.references import bca_by_loops
 from tests.strategies import counts, open_rates
 
 NAN, INF = float("nan"), float("inf")
@@ -231,6 +232,31 @@ class TestRatioInterval:
         interval = ratio_interval(x, y, method="bootstrap", rng=np.random.default_rng(5))
         assert interval == pytest.approx(tuple(expected), rel=1e-12)
         assert interval == ratio_interval(x, y, method="bootstrap", rng=np.random.default_rng(5))
+
+    @pytest.mark.parametrize(("seed", "level"), [(1, 0.95), (2, 0.95), (3, 0.8)])
+    def test_bootstrap_is_that_of_efron(self, seed, level):
+        """Skewed spend of 15 customers: the acceleration moves both ends by several percent."""
+        data = np.random.default_rng(seed)
+        x, y = data.lognormal(0, 1.2, 15), data.integers(1, 6, 15).astype(float)
+        draws = np.random.default_rng(seed + 10).integers(0, 15, (9999, 15))
+        expected = bca_by_loops(x.tolist(), y.tolist(), draws.tolist(), level)
+        found = ratio_interval(x, y, method="bootstrap", level=level, rng=np.random.default_rng(seed + 10))
+        assert found == pytest.approx(expected, rel=1e-9)
+
+    def test_a_resample_that_is_no_number_is_an_error(self):
+        """One resample of 16 has neither revenue nor orders: 0 over 0."""
+        with pytest.raises(InputError, match="the ratio of every resample is a number"):
+            ratio_interval([0, 0, 4, 6], [0, 0, 3, 4], method="bootstrap", rng=np.random.default_rng(7))
+
+    def test_a_correction_that_is_no_number_is_an_error(self):
+        """Resamples that all lie on one side of the ratio have no finite correction of their bias."""
+
+        class FirstRowOnly(np.random.Generator):
+            def integers(self, low, high, size):  # noqa: ARG002 - the signature of numpy
+                return np.zeros(size, dtype=np.int64)
+
+        with pytest.raises(InputError, match="the ratio of every resample is a number"):
+            ratio_interval([9, 2, 4], [1, 1, 3], method="bootstrap", rng=FirstRowOnly(np.random.PCG64(1)))
 
     def test_bootstrap_leaves_the_filters_of_warnings_alone(self, monkeypatch):
         """They belong to the whole process: changing them is not safe where threads run."""

@@ -18,6 +18,7 @@ from crmvalue.errors import InputError
 from crmvalue.metrics import (
     FirstContactResolution,
     ResolutionTime,
+    first_contact_resolution,
     first_contact_resolution_from_tickets,
     proportion_interval,
     resolution_time,
@@ -184,6 +185,20 @@ class TestFirstContactResolutionValue:
         with pytest.raises(InputError) as caught:
             FirstContactResolution(**{**self.VALID, **changes})
         assert caught.value.name == name
+
+    def test_both_denominators(self):
+        """75 of 100 problems at the first contact; 20 customers came back: 120 contacts."""
+        result = FirstContactResolution(
+            n_resolved_first=75,
+            n_contacted_again=20,
+            n_unresolved=5,
+            n_pending=12,
+            n_later=3,
+            window_days=7,
+            as_of="2024-03-31",
+        )
+        assert (result.rate, result.rate_of_contacts) == (0.75, 0.625)
+        assert result.rate_of_contacts == first_contact_resolution(75, result.n_contacts)
 
 
 class TestSurvivalCurve:

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, count_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._funnels.counts import as_name
 from crmvalue.errors import InputError
 
@@ -208,8 +208,8 @@ class FollowUpTasks:
     due: Dates = array_field()
     done: Bools = array_field()
     late: Bools = array_field()
-    n_later: int = 0
-    n_without_rule: int = 0
+    n_later: int = count_field("n_later", default=0)
+    n_without_rule: int = count_field("n_without_rule", default=0)
     unmet: tuple[str, ...] = ()
 
     @property
