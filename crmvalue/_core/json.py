@@ -179,7 +179,7 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
         unchecked = field.converter is None or any(name in kinds for name in re.findall(r"\w+", kind))
     if unchecked:
         raise TypeError(f"a field of type {kind}, not {value!r}")
-    reader = _READERS.get(word)
+    reader = _READERS.get(kind, _READERS.get(word))
     if field.converter is None:
         reader = _UNCHECKED.get(kind.removesuffix(" | None"), reader)
     return reader(value) if reader else value
@@ -244,6 +244,13 @@ def _text(value: Any) -> str:
     return value
 
 
+def _flags(value: Any) -> Any:
+    """Read true and false in a list; numpy alone would take any other value for one of them."""
+    if not all(isinstance(item, bool) for item in value):
+        raise TypeError(f"true and false, not {value!r}")
+    return np.array(value, dtype=np.bool_)
+
+
 def _times(value: Any) -> Any:
     """Read days, or moments to the second, as they stand."""
     for item in np.array(value, dtype=object).ravel():
@@ -266,15 +273,17 @@ _ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?")
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
-_ARRAYS = frozenset({"Floats", "Integers", "Dates"})
+_ARRAYS = frozenset({"Floats", "Integers", "Dates", "Bools", "npt.NDArray"})
 
-_NEVER_NULL = _ARRAYS | {"int", "str", "np.datetime64", "tuple", *_MAPPINGS}
+_NEVER_NULL = _ARRAYS | {"int", "str", "np.datetime64", "Interval", "tuple", *_MAPPINGS}
 """Types whose fields hold null only where the type says so."""
 
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
     "Integers": _whole_numbers,
     "Dates": _times,
+    "Bools": _flags,
+    "npt.NDArray[np.bool_]": _flags,
     "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
