@@ -167,15 +167,21 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
     kind = str(field.type)
     word = kind.split("[", maxsplit=1)[0].split(" ", maxsplit=1)[0]
     unchecked = word in kinds and field.converter is None
-    if value is None and (kind.endswith("None") or not unchecked):
+    if value is None and (kind.endswith("None") or not (unchecked or word in _NEVER_NULL)):
         return math.nan if kind == "float" else None
+    if word in _ARRAYS and not isinstance(value, list):
+        raise TypeError(f"a list, not {value!r}")
     if word in _MAPPINGS:
         return _mapping([[*pair] for pair in value.items()] if isinstance(value, dict) else value, kinds)
     if isinstance(value, dict) or (word not in kinds and _holds_objects(value)):
         return _read_parts(kind, word, value, kinds)
-    if unchecked or (word == "tuple" and field.converter is None and not isinstance(value, list)):
+    if word == "tuple" and not isinstance(value, list):
+        unchecked = field.converter is None or any(name in kinds for name in re.findall(r"\w+", kind))
+    if unchecked:
         raise TypeError(f"a field of type {kind}, not {value!r}")
-    reader = _READERS.get(word)
+    reader = _READERS.get(kind, _READERS.get(word))
+    if field.converter is None:
+        reader = _UNCHECKED.get(kind.removesuffix(" | None"), reader)
     return reader(value) if reader else value
 
 
@@ -222,9 +228,27 @@ def _whole_numbers(value: Any) -> Any:
     """Read whole numbers in lists in lists as an array; numpy alone would cut off the decimals of others."""
     table = np.array(value, dtype=object)
     for item in table.ravel():
-        if isinstance(item, bool) or not isinstance(item, int):
-            raise TypeError(f"a whole number, not {item!r}")
+        _whole_number(item)
     return table.astype(np.int64)
+
+
+def _whole_number(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"a whole number, not {value!r}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text, not {value!r}")
+    return value
+
+
+def _flags(value: Any) -> Any:
+    """Read true and false in a list; numpy alone would take any other value for one of them."""
+    if not all(isinstance(item, bool) for item in value):
+        raise TypeError(f"true and false, not {value!r}")
+    return np.array(value, dtype=np.bool_)
 
 
 def _times(value: Any) -> Any:
@@ -249,12 +273,26 @@ _ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?")
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
+_ARRAYS = frozenset({"Floats", "Integers", "Dates", "Bools", "npt.NDArray"})
+
+_NEVER_NULL = _ARRAYS | {"int", "str", "np.datetime64", "Interval", "tuple", *_MAPPINGS}
+"""Types whose fields hold null only where the type says so."""
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "Floats": _numbers,
     "Integers": _whole_numbers,
     "Dates": _times,
+    "Bools": _flags,
+    "npt.NDArray[np.bool_]": _flags,
     "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
     "tuple": lambda value: tuple(value) if isinstance(value, list) else value,
 }
+
+_UNCHECKED: dict[str, Callable[[Any], Any]] = {
+    "int": _whole_number,
+    "str": _text,
+    "tuple[str, ...]": lambda value: tuple(map(_text, value)),
+}
+"""Readers of fields that their class leaves unchecked."""

@@ -30,7 +30,8 @@ __all__ = [
 
 def as_texts(name: str, value: Any) -> tuple[str, ...]:
     """Take a sequence of texts."""
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+    is_scalar = isinstance(value, np.ndarray) and value.ndim == 0  # of numpy, which claims to be iterable
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or is_scalar:
         raise InputError(name, "a sequence of texts", value)
     return tuple(as_text(name, item) for item in value)
 

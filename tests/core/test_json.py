@@ -59,6 +59,9 @@ class Whole:
     day_or_none: np.datetime64 | None = of_class("day_or_none", np.datetime64 | None)
     interval: Interval = of_class("interval", Interval)
     words: tuple[str, ...]
+    plain_count: int
+    plain_text: str
+    converted_parts: tuple[Part, ...] = attrs.field(converter=tuple)
     price: Decimal = attrs.field(converter=Decimal)
     shares: Mapping[str, float] = attrs.field(converter=FixedMapping)
     named: FixedMapping[int, Part] = attrs.field(converter=FixedMapping)
@@ -102,6 +105,9 @@ wholes = st.builds(
         lambda ends: Interval(*map(np.float64, ends))
     ),
     words=st.lists(st.text(), max_size=3).map(tuple),
+    plain_count=st.integers(),
+    plain_text=st.text(),
+    converted_parts=st.lists(parts, max_size=3),
     price=st.decimals(allow_nan=False, allow_infinity=False),
     shares=st.dictionaries(st.text(), finite, max_size=3),
     named=st.dictionaries(st.integers(), parts, max_size=3),
@@ -127,6 +133,9 @@ WHOLE = Whole(
     day_or_none=None,
     interval=Interval(np.float64(0.25), np.float64(np.inf)),
     words=("Käse", "\u4e16"),
+    plain_count=4,
+    plain_text="t",
+    converted_parts=[Part(name="f")],
     price=Decimal("1.50"),
     shares={"b": 0.5, "a": 0.5},
     named={7: Part(name="seven")},
@@ -211,6 +220,9 @@ class TestRoundTrip:
             "day_or_none": None,
             "interval": [0.25, "inf"],
             "words": ["Käse", "\u4e16"],
+            "plain_count": 4,
+            "plain_text": "t",
+            "converted_parts": [{"kind": "Part", "name": "f", "share": None}],
             "price": "1.50",
             "shares": [["b", 0.5], ["a", 0.5]],
             "named": [[7, {"kind": "Part", "name": "seven", "share": None}]],
@@ -291,6 +303,25 @@ class TestRefusals:
             ({"shares": [["a"]]}, "unpack"),
             ({"shares": [[["a"], 1]]}, "unhashable"),
             ({"words": "ab"}, "a field of type tuple[str, ...], not 'ab'"),
+            ({"words": [1]}, "a text, not 1"),
+            ({"words": None}, "a field of type tuple[str, ...], not None"),
+            ({"converted_parts": ""}, "a field of type tuple[Part, ...], not ''"),
+            ({"plain_count": "4"}, "a whole number, not '4'"),
+            ({"plain_count": 4.0}, "a whole number, not 4.0"),
+            ({"plain_count": None}, "a whole number, not None"),
+            ({"plain_text": 4}, "a text, not 4"),
+            ({"plain_text": None}, "a text, not None"),
+            ({"floats": None}, "a list, not None"),
+            ({"floats": 1.5}, "a list, not 1.5"),
+            ({"counts": 1}, "a list, not 1"),
+            ({"days": None}, "a list, not None"),
+            ({"days": "2024-02-29"}, "a list, not '2024-02-29'"),
+            ({"flags": None}, "a list, not None"),
+            ({"flags": True}, "a list, not True"),
+            ({"flags": [1]}, "true and false, not [1]"),
+            ({"flags": [None]}, "true and false, not [None]"),
+            ({"interval": None}, "NoneType"),
+            ({"shares": None}, "pairs of a key and a value"),
             ({"counts": [1.0]}, "a whole number, not 1.0"),
             ({"counts": [True]}, "a whole number, not True"),
             ({"counts": ["1"]}, "a whole number, not '1'"),
@@ -318,10 +349,16 @@ class TestRefusals:
         assert hint in refusal(changed(**fields)).hint
 
     @pytest.mark.parametrize("number", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN", "1" * 5000, "0x1", "1_0"])
-    @pytest.mark.parametrize("name", ["floats", "number", "count", "counts", "interval", "words", "shares"])
+    @pytest.mark.parametrize("name", ["floats", "number", "count", "counts", "interval", "plain_count", "shares"])
     def test_numbers_that_are_none_in_json_or_in_python(self, name, number):
         rest = json.dumps({other: value for other, value in FIELDS.items() if other != name})[:-1]
-        template = {"number": "%s", "count": "%s", "interval": "[0, %s]", "shares": '[["a", %s]]'}.get(name, "[%s]")
+        template = {
+            "number": "%s",
+            "count": "%s",
+            "plain_count": "%s",
+            "interval": "[0, %s]",
+            "shares": '[["a", %s]]',
+        }.get(name, "[%s]")
         read(f'{rest}, "{name}": {template % 1}}}')
         refusal(f'{rest}, "{name}": {template % number}}}')
 

@@ -205,6 +205,7 @@ class TestMigrationMatrix:
             ({"states": "ab"}, "states"),
             ({"states": ["a", 5]}, "states"),
             ({"states": {"a": 1}}, "states"),
+            ({"states": np.array("a")}, "states"),
             ({"level": 95}, "level"),
             ({"level": 0}, "level"),
             ({"level": np.nan}, "level"),

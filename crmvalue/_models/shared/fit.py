@@ -6,6 +6,7 @@ with its gradient and Hessian; this module names none of them.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -16,7 +17,6 @@ import numpy as np
 from crmvalue._core.checks import as_float, as_fraction, as_positive
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, stay_frozen
-from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -312,7 +312,12 @@ class Fit(Generic[Model]):
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return from_json(cls, text, Diagnosis, CovariateEffect, *_MODELS.values())
+        return from_json(cls, text, Diagnosis, model=_read_model)
+
+
+def _read_model(fields: Any) -> Any:
+    """Read a model of any class from its object in JSON."""
+    return _MODELS[fields["kind"]].from_json(json.dumps(fields))
 
 
 def fit_model(

@@ -87,6 +87,8 @@ def _as_error(name: str, value: object) -> HoldoutError:
 
 
 def _as_texts(name: str, value: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(value, str):
+        raise InputError(name, "a sequence of texts, not one text", value)
     return tuple(as_text(name, text) for text in value)
 
 

@@ -186,6 +186,11 @@ class TestJson:
                 type(value).from_json(text)
             assert caught.value.name == "text"
 
+    def test_warnings_are_several_texts(self):
+        with pytest.raises(InputError) as caught:
+            ModelScore(name="a", log_likelihood=None, aic=None, purchases=self.ERROR, spend=None, warnings="abc")
+        assert caught.value.name == "warnings"
+
     def test_what_compare_models_gives(self):
         log = load_cdnow()
         split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -120,6 +121,30 @@ class TestFitJson:
     def test_refuses_other_text(self, text):
         with pytest.raises(InputError, match="text"):
             Fit.from_json(text)
+
+    @pytest.mark.parametrize(
+        ("field", "wrong"),
+        [
+            ("model", None),
+            ("model", 5),
+            ("model", "BgNbd"),
+            ("model", []),
+            ("model", {}),
+            ("model", {"kind": []}),
+            ("model", {"kind": "Diagnosis"}),
+            ("model", {"kind": "ShiftedBetaGeometric", "alpha": 1.0, "beta": "x"}),
+            ("n_customers", "9"),
+            ("n_customers", None),
+            ("names", [1, 2]),
+            ("estimates", None),
+            ("diagnosis", None),
+        ],
+    )
+    def test_refuses_another_value_of_a_field(self, field, wrong):
+        fields = json.loads(fit_shifted_beta_geometric(COHORT).to_json())
+        with pytest.raises(InputError) as caught:
+            Fit.from_json(json.dumps({**fields, field: wrong}))
+        assert caught.value.name == "text"
 
     @pytest.mark.parametrize("kind", [BgNbd, ShiftedBetaGeometric])
     @pytest.mark.parametrize("text", ["", "5", "[]", '{"kind": "BgBb"}', '{"kind": "BgNbd", "r": "x"}'])
