@@ -25,10 +25,8 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The newest 40 % of the log are held back to compare purchase models. The best model is fitted again on the whole log.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
-_OPTIONS = {
-    argument: "--" + argument.replace("_", "-")
-    for argument in (*_FILE_OPTIONS, "margin", "acquisition_cost", "discount_rate", "as_of", "output")
-}
+_OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
+_OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 
 
@@ -86,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--discount-rate", metavar="D", type=float, help="effective rate per year, a fraction, such as 0.1"
     )
+    parser.add_argument(
+        "--ignore-first-days",
+        metavar="N",
+        type=int,
+        help="customers first seen on the first N days are no newcomers; 0 if the business began with the log "
+        "(default: the days on which first purchases pile up)",
+    )
     parser.add_argument("--as-of", metavar="DATE", help="last day to look at, such as 2024-02-29")
     parser.add_argument(
         "--output",
@@ -127,7 +132,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         heading = _describe(orders)
     policy = Policy(options.refunds, options.zeros, options.missing)
     money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
-    summary = summarise_base_log(log, policy, acquisition_cost=options.acquisition_cost, **money)
+    summary = summarise_base_log(
+        log, policy, acquisition_cost=options.acquisition_cost, ignore_first_days=options.ignore_first_days, **money
+    )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of)
     ahead, columns = summarise_models_log(log, policy, **money)
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
