@@ -79,6 +79,12 @@ def _parser() -> argparse.ArgumentParser:
         default="drop",
         help="what to do with rows without an amount (default: drop)",
     )
+    parser.add_argument(
+        "--duplicates",
+        choices=["keep", "drop", "raise"],
+        default="keep",
+        help="what to do with rows that are exact copies of another row, in all columns (default: keep)",
+    )
     parser.add_argument("--margin", metavar="M", type=float, help="margin, a fraction of revenue, such as 0.3")
     parser.add_argument("--acquisition-cost", metavar="C", type=float, help="cost to win one customer")
     parser.add_argument(
@@ -127,10 +133,11 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     else:
         from crmvalue._report.files import read_orders
 
-        orders = read_orders(options.file, **{argument: getattr(options, argument) for argument in _FILE_OPTIONS})
-        log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows)
-        heading = _describe(orders)
-    policy = Policy(options.refunds, options.zeros, options.missing)
+        chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
+        orders = read_orders(options.file, duplicates=options.duplicates, **chosen)
+        log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
+        heading = _describe(orders, options.duplicates)
+    policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
     summary = summarise_base_log(
         log, policy, acquisition_cost=options.acquisition_cost, ignore_first_days=options.ignore_first_days, **money
@@ -149,13 +156,14 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     return "\n".join(parts), None
 
 
-def _describe(orders: OrderFile) -> list[str]:
+def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     """Say what was read, guessed and left out."""
     parts = [
         f"{role} = {column!r}" + (" (guessed)" if role in orders.guessed else "")
         for role, column in orders.columns.items()
     ]
-    lines = [f"Read {orders.n_rows:,} rows: {', '.join(parts)}."]
+    n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
+    lines = [f"Read {n_rows:,} rows: {', '.join(parts)}."]
     if orders.guessed:
         options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
         lines.append(f"If a guess is wrong, name the column with {options}.")
@@ -173,7 +181,17 @@ def _describe(orders: OrderFile) -> list[str]:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines
+    return lines + _describe_copies(orders.n_duplicates, duplicates)
+
+
+def _describe_copies(n: int | None, duplicates: str) -> list[str]:
+    if n is None:
+        return ["Exact copies of rows were not counted: a column that is not used is not UTF-8."]
+    if not n:
+        return []
+    what = "row is an exact copy" if n == 1 else "rows are exact copies"
+    done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
+    return [f"{n:,} {what} of another row, in all columns. {done}."]
 
 
 def _sentence(error: Exception) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue.ltv import LtvToCacBand
-    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = ["summarise_base", "summarise_base_log"]
@@ -58,13 +58,14 @@ def summarise_base(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
     ignore_first_days: int | None = None,
 ) -> BaseSummary:
     """Measure a base from its order log: key figures, lifetime value, concentration.
 
     Parameters
     ----------
-    customer, date, amount, as_of, refunds, zeros, missing
+    customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`crmvalue.purchases.summarise_purchases`. A log that nobody has cleaned often needs
         ``refunds="net"`` and ``missing="drop"``, which the command `python -m crmvalue` uses.
     margin : float, optional
@@ -113,7 +114,7 @@ def summarise_base(
     log = read_log(customer, date, amount, time_unit="day", grain="day")
     return summarise_base_log(
         log,
-        Policy(refunds, zeros, missing),
+        Policy(refunds, zeros, missing, duplicates),
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,

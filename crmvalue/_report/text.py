@@ -151,6 +151,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     later = f"after that day; {counts.n_customers_after_as_of:,} customers first bought then"
     left_out = [
         (counts.n_rows_after_as_of, later),
+        (counts.n_duplicates_dropped, "exact copies of another row"),
         (counts.n_missing, "without an amount"),
         (counts.n_refunds_dropped, "with a refund"),
         (counts.n_zeros_dropped, "with an amount of 0"),
@@ -161,6 +162,11 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         lines.append(_line("", f"{n:,}", note="customers without any purchase left"))
     if counts.n_zeros_kept:
         lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
+    if counts.n_residues:
+        lines.append(_line("tiny amounts", _rows(counts.n_residues), note="below 1e-9: counted as 0"))
+    if counts.n_duplicates_kept:
+        note = "the customer, time and amount of another row; they count"
+        lines.append(_line("exact copies", _rows(counts.n_duplicates_kept), note=note))
     if counts.n_refunds_netted:
         note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
         lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
