@@ -1124,3 +1124,29 @@ class TestDuplicates:
     def test_copies_after_the_end_count_as_later_rows(self):
         counts = summarise_purchases(*self.LOG, as_of="2024-01-03", duplicates="raise").counts
         assert (counts.n_rows_after_as_of, counts.n_duplicates_kept) == (4, 0)
+
+
+LABELLED_CALLS = {
+    "summarise": lambda i, j: summarise_purchases(
+        pd.Series([1, 2], i), pd.Series(["2024-01-01", "2024-01-02"], j), [5, 6]
+    ),
+    "split": lambda i, j: split_purchases(
+        [1, 2], pd.Series(["2024-01-01", "2024-01-02"], i), pd.Series([5, 6], j), calibration_end="2024-01-01"
+    ),
+    "history": lambda i, j: PurchaseHistory.from_columns(
+        frequency=pd.Series([1, 0], i), recency=pd.Series([1.0, 0.0], j), age=[2.0, 3.0], time_unit="week"
+    ),
+    "traits": lambda i, j: summarise_purchases([1, 2], ["2024-01-01"] * 2).with_covariates(
+        {"old": pd.Series([1, 0], i)}, customer=pd.Series([1, 2], j)
+    ),
+}
+
+
+class TestLabelledColumns:
+    """Labelled columns are never matched by position in silence."""
+
+    @pytest.mark.parametrize("name", LABELLED_CALLS)
+    def test_different_indexes_are_refused(self, name):
+        LABELLED_CALLS[name](["a", "b"], ["a", "b"])
+        with pytest.raises(InputError, match="with the same index as"):
+            LABELLED_CALLS[name](["a", "b"], ["b", "a"])
