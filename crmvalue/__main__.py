@@ -26,10 +26,8 @@ The last 40 % of the time in the log is held back to compare purchase models. Th
 whole log.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
-_OPTIONS = {
-    argument: "--" + argument.replace("_", "-")
-    for argument in (*_FILE_OPTIONS, "margin", "acquisition_cost", "discount_rate", "as_of", "output")
-}
+_OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
+_OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 
 
@@ -87,10 +85,23 @@ def _parser() -> argparse.ArgumentParser:
         default="drop",
         help="what to do with rows without an amount (default: drop)",
     )
+    parser.add_argument(
+        "--duplicates",
+        choices=["keep", "drop", "raise"],
+        default="keep",
+        help="what to do with rows that are exact copies of another row, in all columns (default: keep)",
+    )
     parser.add_argument("--margin", metavar="M", type=float, help="margin, a fraction of revenue, such as 0.3")
     parser.add_argument("--acquisition-cost", metavar="C", type=float, help="cost to win one customer")
     parser.add_argument(
         "--discount-rate", metavar="D", type=float, help="effective rate per year, a fraction, such as 0.1"
+    )
+    parser.add_argument(
+        "--ignore-first-days",
+        metavar="N",
+        type=int,
+        help="customers first seen on the first N days are no newcomers; 0 if the business began with the log "
+        "(default: the days on which first purchases pile up)",
     )
     parser.add_argument("--as-of", metavar="DATE", help="last day to look at, such as 2024-02-29")
     parser.add_argument(
@@ -128,12 +139,15 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     else:
         from crmvalue._report.files import read_orders
 
-        orders = read_orders(options.file, **{argument: getattr(options, argument) for argument in _FILE_OPTIONS})
-        log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows)
-        heading = _describe(orders)
-    policy = Policy(options.refunds, options.zeros, options.missing)
+        chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
+        orders = read_orders(options.file, duplicates=options.duplicates, **chosen)
+        log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
+        heading = _describe(orders, options.duplicates)
+    policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
-    summary = summarise_base_log(log, policy, acquisition_cost=options.acquisition_cost, **money)
+    summary = summarise_base_log(
+        log, policy, acquisition_cost=options.acquisition_cost, ignore_first_days=options.ignore_first_days, **money
+    )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of)
     ahead, columns = summarise_models_log(log, policy, **money)
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
@@ -148,13 +162,14 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     return "\n".join(parts), None
 
 
-def _describe(orders: OrderFile) -> list[str]:
+def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     """Say what was read, guessed and left out."""
     parts = [
         f"{role} = {column!r}" + (" (guessed)" if role in orders.guessed else "")
         for role, column in orders.columns.items()
     ]
-    lines = [f"Read {orders.n_rows:,} rows: {', '.join(parts)}."]
+    n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
+    lines = [f"Read {n_rows:,} rows: {', '.join(parts)}."]
     if orders.guessed:
         options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
         lines.append(f"If a guess is wrong, name the column with {options}.")
@@ -172,7 +187,17 @@ def _describe(orders: OrderFile) -> list[str]:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines
+    return lines + _describe_copies(orders.n_duplicates, duplicates)
+
+
+def _describe_copies(n: int | None, duplicates: str) -> list[str]:
+    if n is None:
+        return ["Exact copies of rows were not counted: a column that is not used is not UTF-8."]
+    if not n:
+        return []
+    what = "row is an exact copy" if n == 1 else "rows are exact copies"
+    done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
+    return [f"{n:,} {what} of another row, in all columns. {done}."]
 
 
 def _sentence(error: Exception) -> str:

@@ -20,13 +20,15 @@ Rates and averages over the whole base are in :mod:`crmvalue.metrics`, data to t
 from __future__ import annotations
 
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory, UniquePurchases
-from crmvalue._purchases.order_log import Grain, Missing, OrderLogCounts, Refunds, TimeUnit, Zeros
+from crmvalue._purchases.order_log import Duplicates, Grain, Missing, OrderLogCounts, Refunds, TimeUnit, Zeros
 from crmvalue._purchases.splits import PurchaseSplit, split_purchases
+from crmvalue._purchases.splits import split_log as split_log  # noqa: PLC0414 - for the overview
 from crmvalue._purchases.summary import summarise_purchases
 from crmvalue._purchases.summary import to_history as to_history  # noqa: PLC0414 - for the overview
 
 __all__ = [
     "DAYS_PER_UNIT",
+    "Duplicates",
     "Grain",
     "Missing",
     "OrderLogCounts",

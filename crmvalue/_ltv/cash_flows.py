@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice
+from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice, require_same_index
 from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
 
@@ -135,6 +135,7 @@ def npv_dated(
     >>> npv_dated([-100, 60, 60], ["2025-01-01", "2025-07-02", "2026-01-01"], 0.10, as_of="2025-01-01").round(4)
     np.float64(11.7607)
     """
+    require_same_index(cash_flows=cash_flows, dates=dates)
     flows = as_streams("cash_flows", cash_flows)
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
@@ -236,6 +237,7 @@ def irr_dated(
     >>> irr_dated([-100, 110], ["2025-01-01", "2026-01-01"]).round(6)
     np.float64(0.1)
     """
+    require_same_index(cash_flows=cash_flows, dates=dates)
     flows = as_column("cash_flows", cash_flows)
     days = _one_date_each(dates, flows)
     require_choice("convention", convention, YEAR_FRACTION_CONVENTIONS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmvalue._core.checks import as_floats, require, require_choice
+from crmvalue._core.checks import as_floats, require, require_choice, require_same_index
 from crmvalue._ltv.cash_flows import TIMINGS, Timing, present_values, survivor_annuity
 from crmvalue._ltv.checks import (
     as_horizon,
@@ -221,6 +221,7 @@ def ltv_npv(
     >>> ltv_npv([200, 240, 300], 0.5, 0.10, acquisition_cost=100).round(2)
     np.float64(202.78)
     """
+    require_same_index(revenue=revenue, margin=margin)
     amounts = as_streams("revenue", revenue)
     amounts, share = as_floats(revenue=amounts, margin=margin)
     require_not_negative(revenue=amounts)
@@ -378,6 +379,7 @@ def ltv_retention(
     >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2)
     np.float64(78.51)
     """
+    require_same_index(arpu=arpu, margin=margin, retention_rate=retention_rate, n_periods=n_periods)
     revenue, margin, retention, rate = as_floats(
         arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate
     )

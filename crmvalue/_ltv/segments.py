@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_day, as_floats
+from crmvalue._core.checks import as_column, as_day, as_floats, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
 from crmvalue._ltv.checks import require_fractions, require_not_negative
@@ -120,6 +120,7 @@ def ltv_segments(
     >>> result.values, result.total
     (array([24000.,  8000.]), 32000.0)
     """
+    require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin)
     column = as_column("revenue", revenue)
     _, stay, share = as_floats(revenue=column, prob_retained=prob_retained, margin=margin)
     require_not_negative(revenue=column)

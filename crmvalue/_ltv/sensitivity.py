@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require, require_choice
+from crmvalue._core.checks import as_floats, require, require_choice, require_same_index
 from crmvalue._ltv.cash_flows import survivor_annuity
 from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
@@ -129,6 +129,7 @@ def retention_uplift(
     >>> retention_uplift([0.60, 0.80], 0.10).round(3)
     array([0.111, 0.2  ])
     """
+    require_same_index(retention_rate=retention_rate, discount_rate=discount_rate, n_periods=n_periods)
     retention, rate, extra = as_floats(retention_rate=retention_rate, discount_rate=discount_rate, points=points)
     require_fractions(retention_rate=retention)
     require_not_negative(discount_rate=rate)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_text, require
+from crmvalue._core.checks import as_column, as_text, require, require_same_index
 from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -36,6 +36,7 @@ def align_covariates(
     if not (isinstance(given, Mapping) and given):
         raise InputError("columns", "a mapping from names to columns, at least one", given)
     read = {_name(name, taken): _column(name, column) for name, column in columns.items()}
+    require_same_index(customer=customer, **{f"columns[{name!r}]": column for name, column in columns.items()})
     row = None if customer is None else _rows_of(customer, ids)
     n_rows = n_customers if row is None else row[1]
     for name, column in read.items():

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice
+from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice, require_same_index
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import (
@@ -227,6 +227,10 @@ class PurchaseHistory:
         >>> history.mean_repeat_spend
         array([11.77,   nan])
         """
+        require_same_index(
+            frequency=frequency, recency=recency, age=age, mean_repeat_spend=mean_repeat_spend,
+            total_spend=total_spend, customer=customer,
+        )  # fmt: skip
         if mean_repeat_spend is not None:
             spend = as_column("mean_repeat_spend", mean_repeat_spend, allow_missing=True)
             x = as_column("frequency", frequency)

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import (
     as_amounts,
+    as_column,
     as_day,
-    as_day_column,
     as_float,
+    as_time_column,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALTERNATIVES",
+    "RESIDUE",
+    "Duplicates",
     "Grain",
     "Missing",
     "OrderLogCounts",
@@ -52,15 +56,21 @@ Grain: TypeAlias = Literal["day", "week"]
 Refunds: TypeAlias = Literal["raise", "net", "drop"]
 Zeros: TypeAlias = Literal["keep", "drop", "raise"]
 Missing: TypeAlias = Literal["raise", "drop"]
+Duplicates: TypeAlias = Literal["keep", "drop", "raise"]
 
 ALTERNATIVES = {
     "refunds": {"net": "takes such rows off purchases", "drop": "leaves them out"},
     "zeros": {"keep": "counts such rows", "drop": "does not"},
     "missing": {"drop": "leaves such rows out"},
+    "duplicates": {"keep": "counts such rows", "drop": "leaves them out"},
 }
 """What each policy can do with rows that it refuses with "raise"."""
 
+RESIDUE = 1e-9
+"""An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
+
 _MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
+_MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
@@ -75,9 +85,10 @@ def _not_positive(value: ArrayLike) -> float:
 class OrderLogCounts:
     """Counts of the rows of an order log: what the policies of :func:`summarise_purchases` used, left out or netted.
 
-    Each row is counted once: ``n_rows == n_rows_after_as_of + n_missing + n_refunds_dropped + n_zeros_dropped +
-    n_refunds_netted + n_purchase_rows``. The purchase rows of one customer in one grain, such as one day, become one
-    purchase. `n_purchases` counts the purchases that refunds did not cancel.
+    Each row is counted once: ``n_rows == n_rows_after_as_of + n_missing + n_duplicates_dropped + n_refunds_dropped +
+    n_zeros_dropped + n_refunds_netted + n_purchase_rows``. `n_residues` and the counts with "kept" count some of them
+    again. The purchase rows of one customer in one grain, such as one day, become one purchase. `n_purchases` counts
+    the purchases that refunds did not cancel.
 
     Parameters
     ----------
@@ -87,6 +98,12 @@ class OrderLogCounts:
         Rows later than the end of observation, left out.
     n_customers_after_as_of : int
         Customers whose rows are all later than the end of observation, left out.
+    n_duplicates_kept, n_duplicates_dropped : int
+        Rows up to the end of observation with the customer, the date (time of day included) and the amount of an
+        earlier row: counted like the others, or left out.
+    n_residues : int
+        Rows up to the end of observation with an amount that is not 0 but smaller than 1e-9, such as the 4e-16 that
+        binary arithmetic leaves: it counts as 0.
     n_missing : int
         Rows without an amount, left out.
     n_refunds_dropped, n_zeros_dropped : int
@@ -118,6 +135,9 @@ class OrderLogCounts:
     n_rows: int = count_field("n_rows")
     n_rows_after_as_of: int = count_field("n_rows_after_as_of", default=0)
     n_customers_after_as_of: int = count_field("n_customers_after_as_of", default=0)
+    n_duplicates_kept: int = count_field("n_duplicates_kept", default=0)
+    n_duplicates_dropped: int = count_field("n_duplicates_dropped", default=0)
+    n_residues: int = count_field("n_residues", default=0)
     n_missing: int = count_field("n_missing", default=0)
     n_refunds_dropped: int = count_field("n_refunds_dropped", default=0)
     n_zeros_dropped: int = count_field("n_zeros_dropped", default=0)
@@ -136,6 +156,7 @@ class Policy(NamedTuple):
     refunds: str
     zeros: str
     missing: str
+    duplicates: str = "keep"
 
 
 class Log(NamedTuple):
@@ -147,6 +168,10 @@ class Log(NamedTuple):
     amount: Floats | None
     n_rows: Integers | None = None
     """Number of rows of a file that each row stands for; None if each stands for itself."""
+    n_residues: Integers | None = None
+    """Number of them whose amount counts as 0 for its smallness; None if there are none."""
+    copy: npt.NDArray[np.bool_] | None = None
+    """Whether the row is an exact copy of an earlier one; None if no row is."""
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
@@ -178,13 +203,48 @@ def read_log(customer: ArrayLike, date: ArrayLike, amount: ArrayLike | None, *, 
     require_choice("time_unit", time_unit, get_args(TimeUnit))
     require_choice("grain", grain, get_args(Grain))
     ids, code = encode_customers("customer", customer)
-    day = as_day_column("date", date)
-    columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
-    money = None
+    time = as_time_column("date", date)
+    columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": time}
+    given = money = n_residues = None
     if amount is not None:
-        money = columns["amount"] = as_amounts("amount", amount, allow_missing=True)
+        given = columns["amount"] = as_column("amount", amount, allow_missing=True, largest=np.inf)
+        money, n_residues = _without_residues(given)
     require_same_length(**columns)
-    return Log(ids, code, day, money)
+    require_same_index(customer=customer, date=date, amount=amount)
+    return Log(ids, code, time.astype("datetime64[D]"), money, None, n_residues, _find_copies(code, time, given))
+
+
+def _without_residues(given: Floats) -> tuple[Floats, Integers | None]:
+    """Set residues of binary arithmetic to 0, and check the rest; give their count for each row, None without any."""
+    residue = (np.abs(given) < RESIDUE) & (given != 0)
+    if not residue.any():
+        return as_amounts("amount", given, allow_missing=True), None
+    return as_amounts("amount", np.where(residue, 0.0, given), allow_missing=True), residue.astype(np.int64)
+
+
+def _find_copies(code: Integers, time: Dates, amount: Floats | None) -> npt.NDArray[np.bool_] | None:
+    """Tell which rows are exact copies of an earlier row; None if no row is."""
+    columns = [code.astype(np.int64, copy=False), time.astype(np.int64)]
+    if amount is not None:
+        money = amount + 0.0  # no -0.0
+        money[np.isnan(money)] = np.nan  # one NaN for all
+        columns.append(money.view(np.int64))
+    # Rows with different keys differ. Sorting one key is several times faster than sorting the columns.
+    key = np.zeros(len(code), dtype=np.uint64)
+    for column in columns:
+        key = (key ^ column.view(np.uint64)) * _MIXER
+        key ^= key >> np.uint64(29)
+    ordered = np.sort(key)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(again):
+        return None
+    place = np.minimum(np.searchsorted(again, key), len(again) - 1)
+    rows = np.nonzero(again[place] == key)[0]
+    rows = rows[np.lexsort([column[rows] for column in columns])]  # stable: an earlier row stays before its copies
+    same = np.logical_and.reduce([column[rows[1:]] == column[rows[:-1]] for column in columns])
+    copy = np.zeros(len(code), dtype=bool)
+    copy[rows[1:][same]] = True
+    return copy if same.any() else None
 
 
 def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
@@ -281,6 +341,9 @@ def _apply_policy(
     require_choice("refunds", policy.refunds, get_args(Refunds))
     require_choice("zeros", policy.zeros, get_args(Zeros))
     require_choice("missing", policy.missing, get_args(Missing))
+    used = _treat_copies(log, policy.duplicates, used, counts)
+    if log.n_residues is not None:
+        counts["n_residues"] = int(log.n_residues[used].sum())
     amount = log.amount
     if amount is None:
         return used, None
@@ -308,6 +371,19 @@ def _apply_policy(
         return used & ~negative, None
     counts["n_refunds_netted"] = log.count(negative)
     return used, negative
+
+
+def _treat_copies(log: Log, policy: str, used: npt.NDArray[np.bool_], counts: dict[str, Any]) -> npt.NDArray[np.bool_]:
+    """Give the rows to use among rows with exact copies."""
+    require_choice("duplicates", policy, get_args(Duplicates))
+    if log.copy is None:
+        return used
+    copy = log.copy & used
+    if policy == "raise":
+        rule = "one whose row has no earlier copy, equal in customer, date and amount"
+        require(~copy, "date", log.day, rule, hint=say_alternatives("duplicates"))
+    counts["n_duplicates_dropped" if policy == "drop" else "n_duplicates_kept"] = log.count(copy)
+    return used & ~copy if policy == "drop" else used
 
 
 def _in_cents(amount: Floats) -> tuple[float, Floats]:

@@ -18,7 +18,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crmvalue._purchases.order_log import Grain, Missing, Refunds, TimeUnit, Zeros
+    from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["PurchaseSplit", "split_purchases"]
@@ -102,12 +102,13 @@ def split_purchases(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
 ) -> PurchaseSplit:
     """Cut an order log into a calibration part and a holdout part by whole days.
 
     Parameters
     ----------
-    customer, date, amount, time_unit, grain, refunds, zeros, missing
+    customer, date, amount, time_unit, grain, refunds, zeros, missing, duplicates
         As in :func:`summarise_purchases`. Each part is summarised by itself: a refund in the holdout is never taken off
         a purchase of the calibration, because a model at that time would not know of the refund.
     calibration_end : date
@@ -134,7 +135,19 @@ def split_purchases(
     (2457, 1882, 39.0)
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
-    policy = Policy(refunds, zeros, missing)
+    policy = Policy(refunds, zeros, missing, duplicates)
+    return split_log(log, policy, calibration_end, holdout_end, time_unit, grain)
+
+
+def split_log(
+    log: Log,
+    policy: Policy,
+    calibration_end: ArrayLike,
+    holdout_end: ArrayLike | None,
+    time_unit: TimeUnit,
+    grain: Grain,
+) -> PurchaseSplit:
+    """Do what :func:`split_purchases` does, for a log that has been read."""
     cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
     end = last_day(log, "holdout_end", holdout_end)
     if end <= cut:

@@ -12,7 +12,7 @@ from crmvalue._purchases.order_log import Policy, aggregate, last_day, read_log,
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue._purchases.order_log import Grain, Missing, Refunds, Summary, TimeUnit, Zeros
+    from crmvalue._purchases.order_log import Duplicates, Grain, Missing, Refunds, Summary, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike
 
 __all__ = ["summarise_purchases", "to_history"]
@@ -29,6 +29,7 @@ def summarise_purchases(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
 ) -> PurchaseHistory:
     """Turn an order log into one row per customer, whatever the order of its rows.
 
@@ -39,7 +40,8 @@ def summarise_purchases(
     date : array_like
         Date of each row: `datetime64`, `datetime.date` or ISO text, without time zone; a time of day is cut off.
     amount : array_like, optional
-        Money of each row, below 0 for a refund: 0 or of a magnitude from 1e-15 to 1e15.
+        Money of each row, below 0 for a refund: of a magnitude up to 1e15. A magnitude below 1e-9 counts as 0, because
+        it is what binary arithmetic leaves of nothing; `counts.n_residues` says how many there are.
     as_of : date, optional
         Last day of observation; later rows are left out and counted. By default the last date of the log. Give the day
         if the last days of the log may have no rows, because `age` depends on it.
@@ -55,6 +57,10 @@ def summarise_purchases(
         Policy for rows with an amount of 0: "keep" counts them as purchases.
     missing : {"raise", "drop"}, optional
         Policy for rows whose amount is missing or NaN.
+    duplicates : {"keep", "drop", "raise"}, optional
+        Policy for exact copies: rows with the customer, the date (time of day included) and the amount of an earlier
+        row, such as those of a file that was loaded twice. "keep" counts them like other rows, because two equal lines
+        of one order look the same; `counts` says how many there are.
 
     Returns
     -------
@@ -88,7 +94,9 @@ def summarise_purchases(
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
     end = last_day(log, "as_of", as_of)
-    return to_history(aggregate(log, Policy(refunds, zeros, missing), None, end, grain), end, time_unit, grain)
+    return to_history(
+        aggregate(log, Policy(refunds, zeros, missing, duplicates), None, end, grain), end, time_unit, grain
+    )
 
 
 def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain) -> PurchaseHistory:

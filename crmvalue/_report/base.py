@@ -13,10 +13,18 @@ import numpy as np
 
 from crmvalue import ltv, metrics
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number
 from crmvalue._core.values import optional
 from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
 from crmvalue._report.base_summary import BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
+from crmvalue._report.newcomers import (
+    FEWEST_NEWCOMERS,
+    Newcomers,
+    find_newcomers,
+    first_days,
+    newcomer_value,
+    pile_of_first_days,
+)
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import gini, top_share
@@ -27,13 +35,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue.ltv import LtvToCacBand
-    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = ["summarise_base", "summarise_base_log"]
 
 _PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 _PACES = 2.0  # a period must hold so many mean times between purchases, else silence says too little
+_MOST_DAYS = 3_652_058  # from the year 1 to the year 9999
 _DAY = np.timedelta64(1, "D")
 
 
@@ -49,12 +58,14 @@ def summarise_base(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
+    ignore_first_days: int | None = None,
 ) -> BaseSummary:
     """Measure a base from its order log: key figures, lifetime value, concentration.
 
     Parameters
     ----------
-    customer, date, amount, as_of, refunds, zeros, missing
+    customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`crmvalue.purchases.summarise_purchases`. A log that nobody has cleaned often needs
         ``refunds="net"`` and ``missing="drop"``, which the command `python -m crmvalue` uses.
     margin : float, optional
@@ -63,6 +74,9 @@ def summarise_base(
         Cost to win one customer [money], > 0.
     discount_rate : float, optional
         Effective rate per **year** [fraction], >= 0.
+    ignore_first_days : int, optional
+        Days at the start of the log, >= 0, such as 60. Customers first seen on them do not count as newcomers. 0 if the
+        business began with the log. By default, the pile of first purchases at the start is left out, if there is one.
 
     Returns
     -------
@@ -79,8 +93,15 @@ def summarise_base(
     Churn is measured on the two newest full periods of the log. The period is the longest of year, half-year, quarter
     and month of which the log holds two. A customer who bought in the first of the two and not in the second counts as
     lost. A period shorter than twice the mean time between purchases says too little about churn: then no value is
-    given. Newcomers are customers whose first purchase is in the log. If the company is older than its log, the first
-    customers of the log are not really new.
+    given.
+
+    Newcomers are customers whose first purchase is in the log and whose first two periods are over. A log that begins
+    in the middle of the business's life meets its old customers first, the heaviest shoppers before all others. So
+    customers first seen on the first days are left out, where first purchases pile up: where the first weeks have at
+    least 1.3 times as many as the same number of weeks after them, beyond chance (three standard deviations). The pile
+    ends where the mean of the next four and of the next eight weeks is at most 1.25 times the mean of the second half
+    of the log, chance aside. Half as many days again are left out for old customers who buy rarely. Then the period is
+    the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no figure.
 
     Examples
     --------
@@ -93,11 +114,12 @@ def summarise_base(
     log = read_log(customer, date, amount, time_unit="day", grain="day")
     return summarise_base_log(
         log,
-        Policy(refunds, zeros, missing),
+        Policy(refunds, zeros, missing, duplicates),
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
         as_of=as_of,
+        ignore_first_days=ignore_first_days,
     )
 
 
@@ -109,11 +131,14 @@ def summarise_base_log(
     acquisition_cost: float | None,
     discount_rate: float | None,
     as_of: ArrayLike | None,
+    ignore_first_days: int | None = None,
 ) -> BaseSummary:
     """Do what :func:`summarise_base` does, for a log that has been read."""
     margin = optional(partial(as_fraction, closed=True))("margin", margin)
     acquisition_cost = optional(as_positive)("acquisition_cost", acquisition_cost)
     discount_rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
+    if ignore_first_days is not None:
+        ignore_first_days = as_whole_number("ignore_first_days", ignore_first_days, low=0, high=_MOST_DAYS)
     for name, given in (("acquisition_cost", acquisition_cost), ("discount_rate", discount_rate)):
         if given is not None and margin is None:
             raise InputError(name, "given together with a margin", given, hint="without one there is only revenue")
@@ -121,7 +146,7 @@ def summarise_base_log(
     purchases, counts = find_purchases(log, policy, None, end, "day")
     history = to_history(condense(log, purchases, counts), end, "day", "day")
     between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
-    period = _last_period(purchases, end, None if between is None else between.value)
+    period, newcomers = _last_period(purchases, end, None if between is None else between.value, ignore_first_days)
     spend = history.total_spend
     return BaseSummary(
         as_of=end,
@@ -140,7 +165,7 @@ def summarise_base_log(
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
-        value=_base_value(period, margin, acquisition_cost, discount_rate),
+        value=_base_value(period, newcomers, margin, acquisition_cost, discount_rate),
         concentration=_concentration(history),
     )
 
@@ -170,39 +195,58 @@ def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
     return Estimate(ratio, max(float(low), 0.0), float(high))
 
 
-def _last_period(purchases: Purchases, as_of: np.datetime64, days_between: float | None) -> LastPeriod | None:
-    """Measure the longest period that the log holds twice, if it is long enough for the customers' pace."""
+def _last_period(
+    purchases: Purchases, as_of: np.datetime64, days_between: float | None, ignore_first_days: int | None
+) -> tuple[LastPeriod | None, Newcomers | None]:
+    """Measure the longest period that the log holds twice, if it is long enough for the customers' pace.
+
+    If the log begins with old customers, a shorter period that leaves enough newcomers goes before a longer one.
+    """
     day = purchases.day.astype("datetime64[D]")
     first_day = day.min()
+    ignored = ignore_first_days
+    if ignored is None:
+        ignored = pile_of_first_days(first_days(purchases, day)[np.diff(purchases.start) > 0])
+    fitting: list[tuple[str, int, Newcomers]] = []
     for name, n_months in _PERIODS.items():
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
         if before < first_day - _DAY:
             continue
-        n_days = int((as_of - start).astype(int))
-        if days_between is None or n_days < _PACES * days_between:
-            return None
-        bought_before = _in_window(purchases, day, before, start)
-        bought = _in_window(purchases, day, start, as_of)
-        n_before, n_active = (int(np.count_nonzero(who)) for who in (bought_before, bought))
-        newest = day > start
-        money = _sum_by_customer(purchases, newest)[bought]
-        paid = bool(money.any())
-        n_newcomers, newcomer_revenue, newcomer_retention = _newcomers(purchases, day, as_of, n_months)
-        return LastPeriod(
-            name=name,
-            n_months=n_months,
-            n_before=n_before,
-            n_active=n_active,
-            prob_silent=math.exp(-n_days / days_between),
-            retention_rate=_share(int(np.count_nonzero(bought & bought_before)), n_before) if n_before else None,
-            purchases_per_active=int(np.count_nonzero(newest)) / n_active if n_active else None,
-            average_order_value=float(money.sum() / np.count_nonzero(newest)) if paid else None,
-            arpu=_mean(money) if paid else None,
-            n_newcomers=n_newcomers,
-            newcomer_revenue=newcomer_revenue,
-            newcomer_retention_rate=newcomer_retention,
-        )
-    return None
+        if days_between is None or int((as_of - start).astype(int)) < _PACES * days_between:
+            break
+        fitting.append((name, n_months, find_newcomers(purchases, day, as_of, n_months, ignored)))
+    if not fitting:
+        return None, None
+    enough = [found for found in fitting if len(found[2].came) >= FEWEST_NEWCOMERS]
+    name, n_months, newcomers = (enough if ignored and enough else fitting)[0]
+    before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
+    bought_before = _in_window(purchases, day, before, start)
+    bought = _in_window(purchases, day, start, as_of)
+    n_before, n_active = (int(np.count_nonzero(who)) for who in (bought_before, bought))
+    newest = day > start
+    money = _sum_by_customer(purchases, newest)[bought]
+    paid = bool(money.any())
+    n_days = int((as_of - start).astype(int))
+    many = len(newcomers.came) >= FEWEST_NEWCOMERS
+    period = LastPeriod(
+        name=name,
+        n_months=n_months,
+        n_before=n_before,
+        n_active=n_active,
+        prob_silent=math.exp(-n_days / cast("float", days_between)),
+        retention_rate=_share(int(np.count_nonzero(bought & bought_before)), n_before) if n_before else None,
+        purchases_per_active=int(np.count_nonzero(newest)) / n_active if n_active else None,
+        average_order_value=float(money.sum() / np.count_nonzero(newest)) if paid else None,
+        arpu=_mean(money) if paid else None,
+        n_newcomers=len(newcomers.came),
+        newcomer_revenue=float(newcomers.money.mean()) if many else None,
+        newcomer_retention_rate=float(newcomers.came_again.mean()) if many else None,
+        newcomers_from=newcomers.came.min() if len(newcomers.came) else None,
+        newcomers_to=newcomers.came.max() if len(newcomers.came) else None,
+        ignored_days=ignored,
+        n_ignored=newcomers.n_ignored,
+    )
+    return period, newcomers if many else None
 
 
 def _in_window(purchases: Purchases, day: Dates, after: np.datetime64, end: np.datetime64) -> npt.NDArray[np.bool_]:
@@ -216,27 +260,12 @@ def _sum_by_customer(purchases: Purchases, chosen: npt.NDArray[np.bool_]) -> Flo
     return np.bincount(owner[chosen], purchases.amount[chosen], len(purchases.start) - 1).astype(np.float64)
 
 
-def _newcomers(
-    purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int
-) -> tuple[int, float | None, float | None]:
-    """Count newcomers whose first two periods are over; give their mean money in the first and share in the second."""
-    n_purchases = np.diff(purchases.start)
-    came = day[np.minimum(purchases.start[:-1], len(day) - 1)]
-    second, over = (add_months(came, k * n_months) for k in (1, 2))
-    covered = (n_purchases > 0) & (over <= as_of + _DAY)
-    n = int(np.count_nonzero(covered))
-    if n == 0:
-        return 0, None, None
-    in_first = day < np.repeat(second, n_purchases)
-    in_second = ~in_first & (day < np.repeat(over, n_purchases))
-    seen = np.concatenate([[0], np.cumsum(in_second)])
-    came_again = np.diff(seen[purchases.start]) > 0
-    money = _sum_by_customer(purchases, in_first)
-    return n, float(money[covered].mean()), int(np.count_nonzero(came_again & covered)) / n
-
-
 def _base_value(
-    period: LastPeriod | None, margin: float | None, acquisition_cost: float | None, discount_rate: float | None
+    period: LastPeriod | None,
+    newcomers: Newcomers | None,
+    margin: float | None,
+    acquisition_cost: float | None,
+    discount_rate: float | None,
 ) -> BaseValue:
     if period is None or period.retention_rate is None or period.arpu is None:
         return BaseValue()
@@ -248,15 +277,18 @@ def _base_value(
             ltv.convert_rate(discount_rate, kind="discount", from_period="year", to_period=cast("Any", period.name))
         )
 
-    def newcomer(churn: float) -> float:
-        later = float(ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
-        first = (period.newcomer_revenue or 0.0) * (margin or 0.0)
-        return (first + (period.newcomer_retention_rate or 0.0) * later) / (1 + rate)
+    def active(retention: float, spend: float) -> float | None:
+        if retention == 1.0 and not rate:  # no customer was lost, and nothing is discounted: the value is infinite
+            return None
+        return float(ltv.ltv_margin_churn(spend, margin or 0.0, 1.0 - retention, discount_rate=rate))
 
     revenue = _over_churn(kept, lambda churn: ltv.ltv_retail(order_value, n_purchases, ltv.expected_lifetime(churn)))
     if margin is None:
         return BaseValue(ltv_revenue=revenue)
-    new = _over_churn(kept, newcomer) if period.n_newcomers else None
+    new = None if newcomers is None else newcomer_value(newcomers, margin, active, kept, period.arpu)
+    if new is not None:
+        low, high = (None if end is None else end / (1 + rate) for end in (new.low, new.high))
+        new = Estimate(new.value / (1 + rate), low, high)
     ratio = None if new is None or acquisition_cost is None else float(ltv.ltv_to_cac(new.value, acquisition_cost))
     discounted = None
     if discount_rate is not None:

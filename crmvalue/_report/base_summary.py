@@ -8,7 +8,7 @@ import attrs
 
 from crmvalue._core.checks import as_day
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field
+from crmvalue._core.values import checked_field, optional
 from crmvalue.ltv import LtvToCacBand
 from crmvalue.purchases import OrderLogCounts
 
@@ -66,11 +66,18 @@ class LastPeriod:
     arpu : Estimate or None
         Money per active customer in the newest period.
     n_newcomers : int
-        Customers of whom the log covers the first two periods, counted from their first purchase.
+        Customers of whom the log covers the first two periods, counted from their first purchase, without those first
+        seen in the first `ignored_days`.
     newcomer_revenue : float or None
-        Mean money of a newcomer in the first period.
+        Mean money of a newcomer in the first period; None for fewer than 30 newcomers.
     newcomer_retention_rate : float or None
-        Share of newcomers who bought in their second period.
+        Share of newcomers who bought in their second period; None for fewer than 30 newcomers.
+    newcomers_from, newcomers_to : datetime64[D] or None
+        First and last day on which one of the newcomers came; None without newcomers.
+    ignored_days : int
+        Days at the start of the log whose first purchases may be those of old customers.
+    n_ignored : int
+        Customers first seen on these days.
 
     Examples
     --------
@@ -90,11 +97,18 @@ class LastPeriod:
     n_newcomers: int = 0
     newcomer_revenue: float | None = None
     newcomer_retention_rate: float | None = None
+    newcomers_from: np.datetime64 | None = checked_field("newcomers_from", optional(as_day), default=None, eq=str)
+    newcomers_to: np.datetime64 | None = checked_field("newcomers_to", optional(as_day), default=None, eq=str)
+    ignored_days: int = 0
+    n_ignored: int = 0
 
 
 @attrs.frozen(kw_only=True)
 class BaseValue:
-    """Lifetime value, before acquisition cost; the intervals show the uncertainty of the retention rate only.
+    """Lifetime value, before acquisition cost; the intervals show what chance does to the measured rates.
+
+    The intervals of active customers show the uncertainty of the retention rate only. That of a newcomer also shows
+    the uncertainty of the newcomers' own figures and of the ARPU. None shows how well the formula fits.
 
     Parameters
     ----------
@@ -106,7 +120,7 @@ class BaseValue:
         The same, discounted at the end of each period. None without a discount rate.
     ltv_newcomer : Estimate or None
         Value of a new customer: the margin of the first period, then the value of an active customer for the share
-        that buys again. Discounted if there is a discount rate. Basis: margin.
+        that buys again. Discounted if there is a discount rate. Basis: margin. None for fewer than 30 newcomers.
     ltv_to_cac : float or None
         `ltv_newcomer` over the acquisition cost, because that cost buys newcomers, not customers who stayed.
     band : LtvToCacBand or None

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.values import array_field
+from crmvalue._purchases.order_log import RESIDUE
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,8 +105,13 @@ class OrderFile:
         Money of each row; NaN where amounts are missing; None for a file without amounts.
     n_file_rows : ndarray
         Number of rows of the file that each row is the sum of.
+    n_residues : ndarray or None
+        Number of these rows whose amount is smaller than 1e-9 and counts as 0; None if there are none.
     n_rows : int
         Rows of the file.
+    n_duplicates : int or None
+        Rows that are copies of another row in all columns; they are left out with ``duplicates="drop"``. None if they
+        cannot be counted, because a column that is not used is not UTF-8.
     n_without_customer, n_without_date : int
         Rows left out because the customer or the date is missing.
     columns : dict of str to str
@@ -127,7 +133,9 @@ class OrderFile:
     date: Dates = array_field()
     amount: Floats | None = array_field(lambda value: value)
     n_file_rows: Integers = array_field()
+    n_residues: Integers | None = array_field(lambda value: value)
     n_rows: int
+    n_duplicates: int | None
     n_without_customer: int
     n_without_date: int
     columns: dict[str, str]
@@ -146,11 +154,13 @@ def read_orders(
     amount: str | None = None,
     date_format: str | None = None,
     decimal: str | None = None,
+    duplicates: str = "keep",
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
     `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
-    sign of amounts in text. Without these arguments, both are found from the values.
+    sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
+    copies of a row in all columns of the file: "keep", "drop" or "raise".
 
     Raises
     ------
@@ -164,7 +174,9 @@ def read_orders(
     with duckdb.connect() as database:
         try:
             database.execute("set TimeZone = 'UTC'")  # instants fall on their day in UTC, on every machine
-            chosen = _choose_columns(_open(database, place), asked)
+            columns = _open(database, place)
+            chosen = _choose_columns(columns, asked)
+            n_duplicates = _treat_duplicates(database, columns, duplicates)
             _view_texts(database, chosen)
             pattern, day = _read_dates(database, chosen["date"], date_format)
             sign, money = _read_amounts(database, chosen.get("amount"), decimal)
@@ -180,6 +192,8 @@ def read_orders(
         date=np.asarray(cells["day"]).astype("datetime64[D]"),
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
         n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
+        n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
+        n_duplicates=n_duplicates,
         columns={role: column.name for role, column in chosen.items()},
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
@@ -237,6 +251,29 @@ def _open(database: _Database, place: Path) -> list[_Column]:
         f"columns = {{{types}}}, {_ALONE})"
     )
     return columns
+
+
+def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) -> int | None:
+    """Count the rows that are copies of another row in all columns; make the view `rows_` with or without them.
+
+    The count is None if a column cannot be read.
+    """
+    names = ", ".join(column.sql for column in columns)
+    count = f"select count(*), count(distinct hash({names})) from file"  # noqa: S608 - our own names, and quoted ones
+    try:
+        n_rows, n_distinct = database.execute(count).fetchone()
+    except import_duckdb("reading files").Error:
+        if policy != "keep":
+            raise
+        database.execute("create view rows_ as select * from file")
+        return None
+    n = int(n_rows - n_distinct)
+    if n and policy == "raise":
+        rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
+        does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
+        raise FileError("--duplicates", f"{rows} of another row, in all columns. Hint: {does}", count=n)
+    database.execute(f"create view rows_ as select {'distinct' if n and policy == 'drop' else ''} * from file")  # noqa: S608 - our own words
+    return n
 
 
 def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
@@ -349,7 +386,7 @@ def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
         columns.append(f"{raw} as {role}_raw")
         columns.append(f"case when {text} not in ({', '.join(map(_literal, _MISSING))}) then {text} end as {role}_text")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
-    database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from file)")  # noqa: S608 - quoted names
+    database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 
 
 def _read_dates(database: _Database, column: _Column, asked: str | None) -> tuple[str | None, str]:
@@ -462,13 +499,15 @@ def _aggregate(database: _Database, day: str, money: str) -> None:
         create view file_rows as
         select customer_text as who, date_text, amount_text, zoned, money as any_money,
                case when year(day) between 1000 and 9999 then day end as day,
-               case when abs(money) <= 1e15 then money end as money,
+               case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
                     then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as currency
         from (select *, {day} as day, {money} as money from texts);
 
         create temp table cells as
-        select who, day, round(sum(money), 6) as money, count(*) as n_rows, bool_or(zoned) as zoned,
+        select who, day, case when abs(sum(money)) < 1e-3 then sum(money) else round(sum(money), 6) end as money,
+               count(*) as n_rows, bool_or(zoned) as zoned,
+               count(*) filter (money = 0 and any_money <> 0) as n_residues,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                min(currency) as currency, max(currency) as other_currency
         from file_rows group by who, day, coalesce(sign(money), 2);

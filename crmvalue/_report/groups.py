@@ -31,7 +31,7 @@ from crmvalue.segmentation import (
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
 __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
@@ -94,12 +94,13 @@ def summarise_groups(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
 ) -> GroupSummary:
     """Sort the customers of an order log into the groups of RFM and the stages of the lifecycle.
 
     Parameters
     ----------
-    customer, date, amount, as_of, refunds, zeros, missing
+    customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`summarise_base`.
 
     Returns
@@ -126,7 +127,7 @@ def summarise_groups(
     ("Can't Lose Them", 'At Risk', 'Need Attention')
     """
     log = read_log(customer, date, amount, time_unit="day", grain="day")
-    return summarise_groups_log(log, Policy(refunds, zeros, missing), as_of=as_of)[0]
+    return summarise_groups_log(log, Policy(refunds, zeros, missing, duplicates), as_of=as_of)[0]
 
 
 def summarise_groups_log(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -29,7 +29,7 @@ from crmvalue.models import (
     fit_pareto_nbd,
     spend_independence,
 )
-from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_purchases, to_history
+from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue.models import Fit, GammaGamma
-    from crmvalue.purchases import Missing, Refunds, Zeros
+    from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
 __all__ = ["NAIVE_RULE", "ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
@@ -169,12 +169,13 @@ def summarise_models(
     refunds: Refunds = "raise",
     zeros: Zeros = "keep",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
 ) -> ModelSummary:
     """Choose a purchase model for an order log, check it on a holdout, and value the base with it.
 
     Parameters
     ----------
-    customer, date, amount, as_of, refunds, zeros, missing
+    customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`summarise_base`.
     margin : float, optional
         Margin [fraction of revenue], in [0, 1]. Without it, values are in revenue.
@@ -207,7 +208,7 @@ def summarise_models(
     ('1997-11-24', 5)
     """
     log = read_log(customer, date, amount, time_unit="week", grain="day")
-    policy = Policy(refunds, zeros, missing)
+    policy = Policy(refunds, zeros, missing, duplicates)
     return summarise_models_log(log, policy, margin=margin, discount_rate=discount_rate, as_of=as_of).summary
 
 
@@ -258,11 +259,7 @@ def _split(
     if cut >= end or cut < log.day.min():
         return None, f"the log spans {n_days + 1} days, too few for a holdout"
     try:
-        split = split_purchases(
-            log.code, log.day, log.amount, calibration_end=cut, holdout_end=end,
-            refunds=cast("Refunds", policy.refunds), zeros=cast("Zeros", policy.zeros),
-            missing=cast("Missing", policy.missing),
-        )  # fmt: skip
+        split = split_log(log, policy, cut, end, "week", "day")
     except InputError as error:
         return None, f"the log cannot be cut at {cut}: {error}"
     n, n_repeats = len(split.calibration), int(split.calibration.frequency.sum())

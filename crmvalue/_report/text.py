@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crmvalue._report.base_summary import BaseSummary, Estimate
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import NAIVE_RULE, ModelSummary
+from crmvalue._report.newcomers import FEWEST_NEWCOMERS
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -150,6 +151,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     later = f"after that day; {counts.n_customers_after_as_of:,} customers first bought then"
     left_out = [
         (counts.n_rows_after_as_of, later),
+        (counts.n_duplicates_dropped, "exact copies of another row"),
         (counts.n_missing, "without an amount"),
         (counts.n_refunds_dropped, "with a refund"),
         (counts.n_zeros_dropped, "with an amount of 0"),
@@ -160,6 +162,11 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         lines.append(_line("", f"{n:,}", note="customers without any purchase left"))
     if counts.n_zeros_kept:
         lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
+    if counts.n_residues:
+        lines.append(_line("tiny amounts", _rows(counts.n_residues), note="below 1e-9: counted as 0"))
+    if counts.n_duplicates_kept:
+        note = "the customer, time and amount of another row; they count"
+        lines.append(_line("exact copies", _rows(counts.n_duplicates_kept), note=note))
     if counts.n_refunds_netted:
         note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
         lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
@@ -197,7 +204,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         return ["LIFETIME VALUE", "  not known: the log has no amounts"]
     if period is None or period.retention_rate is None or period.arpu is None:
         return ["LIFETIME VALUE", "  not known: churn cannot be measured on this log"]
-    lines = ["LIFETIME VALUE before acquisition cost; intervals show the uncertainty of the retention rate only"]
+    lines = ["LIFETIME VALUE before acquisition cost; intervals show chance, not how well the formula fits"]
     if value.ltv_revenue is None:
         lines.append(
             f"  No customer was lost in the last {period.name}: without a discount rate the value is infinite."
@@ -210,12 +217,20 @@ def _value_lines(summary: BaseSummary) -> list[str]:
     if value.ltv_newcomer is not None and period.newcomer_retention_rate is not None:
         note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
         lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
+        lines.append(
+            f"    Measured on {period.n_newcomers:,} newcomers, first seen from {period.newcomers_from} to "
+            f"{period.newcomers_to}."
+        )
+    elif summary.margin is not None and period.n_newcomers < FEWEST_NEWCOMERS:
+        note = f"{period.n_newcomers:,} newcomers with two full {period.name}s are too few"
+        lines.append(_line("newcomer, in margin", "not known", note=note))
     if value.band is not None and value.ltv_to_cac is not None:
         note = f"of a newcomer; {value.band.name}: {value.band.message}"
         lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=note))
     if value.max_acquisition_cost is not None:
         cost = f"{value.max_acquisition_cost:,.2f}"
         lines.append(_line("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
+    lines += _ignored_lines(summary)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
         f"  Of active customers, {100 * period.prob_silent:.0f} % would be silent that long by chance.",
@@ -226,6 +241,19 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
     return [line for line in lines if line]
+
+
+def _ignored_lines(summary: BaseSummary) -> list[str]:
+    """Say who does not count as a newcomer, because the log may begin in the middle of the business's life."""
+    period = summary.last_period
+    if period is None or summary.margin is None or not period.ignored_days:
+        return []
+    days = "day" if period.ignored_days == 1 else f"{period.ignored_days:,} days"
+    return _wrap(
+        f"The {period.n_ignored:,} customers first seen in the first {days} do not count as newcomers, because a log "
+        "that begins later than the business meets its old customers first. If the business began with the log, set "
+        "the first days to ignore to 0."
+    )
 
 
 def _concentration_lines(summary: BaseSummary) -> list[str]:
@@ -318,6 +346,11 @@ def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
     high = "?" if estimate.high is None else f"{estimate.high:,.2f}"
     interval = "" if low == high == "?" else f"{low} to {high}"
     return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
+
+
+def _wrap(text: str) -> list[str]:
+    """Write a sentence in lines, indented."""
+    return textwrap.wrap(" ".join(text.split()), width=_WIDTH, initial_indent="  ", subsequent_indent="    ")
 
 
 def _cut(text: str) -> str:

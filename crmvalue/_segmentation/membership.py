@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_text
+from crmvalue._core.checks import as_day, as_text, require_same_index
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import Given, array_field, checked_field, count_field, hand_over, read_only, stay_frozen
@@ -428,6 +428,8 @@ def evaluate_segments(
         hint = "dict(frame.items()) of a pandas frame, frame.to_dict() of a Polars frame"
         raise InputError("columns", "a mapping from names to columns", type(given).__name__, hint=hint)
     used = Counter(condition for segment in chosen for condition in rule_conditions(segment.rule))
+    names = {condition.column for condition in used} & set(columns)
+    require_same_index(**{f"columns[{name!r}]": columns[name] for name in sorted(names)}, customer=customer)
     data = read_columns(used, columns, today)
     n = len(next(iter(data.values())))
     ids = None if customer is None else _read_customers(customer, n)

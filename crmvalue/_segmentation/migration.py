@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_fraction, as_whole_number
+from crmvalue._core.checks import as_column, as_fraction, as_whole_number, require_same_index
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._segmentation.labels import (
     are_texts,
@@ -223,6 +223,10 @@ def migration_matrix(
     (('active', 'sleeping'), array([2, 1]), array([1, 0]))
     """
     share = as_fraction("level", level)
+    require_same_index(before=before, customer_before=customer_before, value_before=value_before)
+    require_same_index(now=now, customer_now=customer_now, value_now=value_now)
+    if customer_before is None:
+        require_same_index(before=before, now=now)  # without identifiers, rows are matched by their position
     names_then, code_then = encode_labels("before", before)
     names_now, code_now = encode_labels("now", now)
     known = _read_states(states, names_then, names_now)

@@ -46,6 +46,9 @@ class PlainCounts:
     n_rows: int = 0
     n_rows_after_as_of: int = 0
     n_customers_after_as_of: int = 0
+    n_duplicates_kept: int = 0
+    n_duplicates_dropped: int = 0
+    n_residues: int = 0
     n_missing: int = 0
     n_refunds_dropped: int = 0
     n_zeros_dropped: int = 0
@@ -79,7 +82,7 @@ class _Purchase:
     cancelled: bool = False
 
 
-def summarise_slowly(
+def summarise_slowly(  # noqa: C901, PLR0912, PLR0915 - one rule after the other, as the documentation has them
     rows,
     *,
     as_of=None,
@@ -89,6 +92,7 @@ def summarise_slowly(
     refunds="raise",
     zeros="keep",
     missing="raise",
+    duplicates="keep",
 ):
     """Summarise rows from the day after `after` (None: all) to `as_of` (None: the last date).
 
@@ -99,12 +103,25 @@ def summarise_slowly(
     counts = PlainCounts(n_rows=len(rows))
     log = {}
     late = set()
+    met = set()
     for row in rows:
         if row.date > end:
             counts.n_rows_after_as_of += 1
             late.add(row.customer)
             continue
         kept = log.setdefault(row.customer, [])
+        missing_amount = row.amount is None or math.isnan(row.amount)
+        same = (row.customer, row.date, None if missing_amount else row.amount)
+        if same in met:
+            _allow(duplicates)
+            counts.n_duplicates_kept += duplicates == "keep"
+            counts.n_duplicates_dropped += duplicates == "drop"
+            if duplicates == "drop":
+                continue
+        met.add(same)
+        if not missing_amount and 0 < abs(row.amount) < 1e-9:
+            counts.n_residues += 1
+            row = Row(row.customer, row.date, 0.0)  # noqa: PLW2901 - it counts as 0
         if row.amount is None or math.isnan(row.amount):
             _allow(missing)
             counts.n_missing += 1

@@ -42,7 +42,7 @@ CUSTOMERS = {
     "text": ("a", "B", "ab", "Ž-1", "10", "9"),
 }
 ANCHORS = (dt.date(2024, 2, 20), dt.date(1969, 12, 20), dt.date(1900, 2, 20), dt.date(1582, 10, 1), dt.date(9999, 1, 1))
-cents = st.sampled_from((5.0, 5.0, 10.0, 0.1, 0.2, 0.3, 0.0, -5.0, -10.0, -0.3, -0.1, -25.0, None, math.nan)) | (
+cents = st.sampled_from((5.0, 5.0, 4e-16, 10.0, 0.1, 0.2, 0.3, 0.0, -5.0, -10.0, -0.3, -0.1, -25.0, None, math.nan)) | (
     st.integers(-10_000, 1_000_000).map(lambda n: n / 100)
 )
 decimals = st.sampled_from((0.0, 1 / 3, None, -1 / 7, 1e-6, 123456.789)) | st.floats(1e-6, 1e9)
@@ -75,6 +75,7 @@ def policies():
             "refunds": st.sampled_from(("net", "net", "drop", "raise")),
             "zeros": st.sampled_from(("keep", "keep", "drop", "raise")),
             "missing": st.sampled_from(("drop", "drop", "raise")),
+            "duplicates": st.sampled_from(("keep", "keep", "keep", "drop", "drop", "raise")),
         }
     )
 
@@ -89,7 +90,7 @@ def days_near(draw, rows):
 
 def lenient(options):
     """Give the same options without a policy that raises."""
-    milder = {"refunds": "net", "zeros": "keep", "missing": "drop"}
+    milder = {"refunds": "net", "zeros": "keep", "missing": "drop", "duplicates": "keep"}
     return {name: milder[name] if value == "raise" else value for name, value in options.items()}
 
 
@@ -256,6 +257,7 @@ REJECTIONS = [
     ({"zeros": "net"}, "zeros", None),
     ({"missing": "keep"}, "missing", None),
     ({"missing": ["drop"]}, "missing", None),
+    ({"duplicates": "net"}, "duplicates", None),
 ]
 
 ENDS = [
@@ -285,7 +287,7 @@ class TestSummarisePurchases:
         except ValueError:  # a policy forbids a row
             with pytest.raises(InputError) as caught:
                 summarise_purchases(*log_columns(rows), as_of=as_of, **options)
-            assert caught.value.name == "amount"
+            assert caught.value.name == ("date" if "earlier copy" in caught.value.rule else "amount")
             return
         if not plain.customer:
             too_early = as_of is not None and as_of < min(row.date for row in rows)
@@ -304,7 +306,7 @@ class TestSummarisePurchases:
 
     @given(logs(), policies())
     def test_without_amounts_every_row_is_a_purchase(self, rows, options):
-        rows = [attrs.evolve(row, amount=1.0) for row in rows]
+        rows, options = [attrs.evolve(row, amount=1.0) for row in rows], lenient(options)
         plain = summarise_slowly(rows, **options)
         customer, date, _ = log_columns(rows)
         history = summarise_purchases(customer, date, **options)
@@ -345,7 +347,7 @@ class TestSummarisePurchases:
         n = history.counts
         assert n.n_rows == len(rows)
         assert n.n_rows == (
-            n.n_rows_after_as_of + n.n_missing + n.n_refunds_dropped + n.n_zeros_dropped
+            n.n_rows_after_as_of + n.n_missing + n.n_duplicates_dropped + n.n_refunds_dropped + n.n_zeros_dropped
             + n.n_refunds_netted + n.n_purchase_rows
         )  # fmt: skip
         assert n.n_purchases == history.n_purchases.sum() == (history.frequency + 1).sum()
@@ -354,7 +356,7 @@ class TestSummarisePurchases:
         assert everyone == len(history) + n.n_customers_without_purchase + n.n_customers_after_as_of
         last = max(row.date for row in rows) if as_of is None else as_of
         used = [
-            round(row.amount * 100) for row in rows
+            round(row.amount * 100) for row in (dict.fromkeys(rows) if options["duplicates"] == "drop" else rows)
             if row.date <= last and row.amount is not None and not math.isnan(row.amount)
             and not (row.amount < 0 and options["refunds"] == "drop")
         ]  # fmt: skip
@@ -1032,9 +1034,9 @@ class TestOrderLogCounts:
 
 
 class TestSums:
-    """Amounts from 1e-15 to 1e15, so that nothing computed from them is refused under another name."""
+    """Amounts up to 1e15, so that nothing computed from them is refused under another name."""
 
-    @pytest.mark.parametrize("amount", [1e100, 1.1e15, 9e-16, 1e-100])
+    @pytest.mark.parametrize("amount", [1e100, 1.1e15, np.inf, -np.inf])
     def test_refuses_what_is_not_ordinary_money(self, amount):
         for log in (summarise_purchases, split_purchases):
             end = {} if log is summarise_purchases else {"calibration_end": "2024-01-01"}
@@ -1066,3 +1068,92 @@ class TestSums:
             for name in ("total_spend", "mean_repeat_spend"):
                 one, other = (getattr(history, name) for history in histories)
                 np.testing.assert_allclose(one, other, rtol=0 if exact else 1e-12)
+
+
+class TestResidues:
+    """An amount of a size below 1e-9 counts as 0, and is counted."""
+
+    @pytest.mark.parametrize("size", [4e-16, 1e-100, 5e-324, 9.99e-10])
+    def test_they_count_as_zero(self, size):
+        days = ["2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04"]
+        for sign in (1, -1):
+            history = summarise_purchases([1] * 4, days, [10.0, sign * size, 5.0, 0.0])
+            assert history.total_spend.tolist() == [15.0]
+            assert (history.counts.n_residues, history.counts.n_zeros_kept) == (1, 2)
+            dropped = summarise_purchases([1] * 4, days, [10.0, sign * size, 5.0, 0.0], zeros="drop")
+            assert (dropped.counts.n_residues, dropped.counts.n_zeros_dropped) == (1, 2)
+
+    def test_smallest_amount_that_is_money(self):
+        history = summarise_purchases([1, 1], ["2024-01-01", "2024-01-02"], [1e-9, 1.0])
+        assert (history.counts.n_residues, history.counts.n_zeros_kept) == (0, 0)
+
+    def test_the_caller_keeps_their_amounts(self):
+        amounts = np.array([4e-16, 1.0])
+        summarise_purchases([1, 1], ["2024-01-01", "2024-01-02"], amounts)
+        assert amounts.tolist() == [4e-16, 1.0]
+
+
+class TestDuplicates:
+    """Rows with the customer, the date (time of day included) and the amount of an earlier row."""
+
+    LOG = (["a", "a", "a", "b", "a"], ["2024-01-01", "2024-01-05", "2024-01-05", "2024-01-05", "2024-01-05"],
+           [1.0, 5.0, 5.0, 5.0, 5.0])  # fmt: skip
+
+    def test_kept_and_counted_or_left_out(self):
+        kept = summarise_purchases(*self.LOG)
+        assert (kept.total_spend.tolist(), kept.counts.n_duplicates_kept) == ([16.0, 5.0], 2)
+        dropped = summarise_purchases(*self.LOG, duplicates="drop")
+        assert (dropped.total_spend.tolist(), dropped.counts.n_duplicates_dropped) == ([6.0, 5.0], 2)
+        with pytest.raises(InputError, match='duplicates="drop" leaves them out') as caught:
+            summarise_purchases(*self.LOG, duplicates="raise")
+        assert (caught.value.index, caught.value.count) == (2, 2)
+
+    def test_a_log_loaded_twice_is_the_log(self):
+        rng = np.random.default_rng(3)
+        log = rng.integers(0, 50, 400), np.datetime64("2024-01-01") + rng.permutation(400), rng.integers(1, 9, 400) / 7
+        twice = [np.concatenate([column, column]) for column in log]
+        again = summarise_purchases(*twice, duplicates="drop")
+        assert again.counts.n_duplicates_dropped == 400
+        assert attrs.evolve(again, counts=None) == attrs.evolve(summarise_purchases(*log), counts=None)
+        split = split_purchases(*twice, calibration_end="2024-06-30", duplicates="drop")
+        assert (
+            split.holdout_spend.tolist() == split_purchases(*log, calibration_end="2024-06-30").holdout_spend.tolist()
+        )
+
+    def test_the_time_of_day_tells_orders_apart(self):
+        times = ["2024-01-05T09:00", "2024-01-05T15:00", "2024-01-05T15:00:00"]
+        assert summarise_purchases([1] * 3, times, [5] * 3).counts.n_duplicates_kept == 1
+
+    def test_missing_amounts_and_both_zeros_are_equal(self):
+        counts = summarise_purchases([1] * 5, ["2024-01-05"] * 5, [np.nan, None, 0.0, -0.0, 1.0], missing="drop").counts
+        assert counts.n_duplicates_kept == 2
+
+    def test_copies_after_the_end_count_as_later_rows(self):
+        counts = summarise_purchases(*self.LOG, as_of="2024-01-03", duplicates="raise").counts
+        assert (counts.n_rows_after_as_of, counts.n_duplicates_kept) == (4, 0)
+
+
+LABELLED_CALLS = {
+    "summarise": lambda i, j: summarise_purchases(
+        pd.Series([1, 2], i), pd.Series(["2024-01-01", "2024-01-02"], j), [5, 6]
+    ),
+    "split": lambda i, j: split_purchases(
+        [1, 2], pd.Series(["2024-01-01", "2024-01-02"], i), pd.Series([5, 6], j), calibration_end="2024-01-01"
+    ),
+    "history": lambda i, j: PurchaseHistory.from_columns(
+        frequency=pd.Series([1, 0], i), recency=pd.Series([1.0, 0.0], j), age=[2.0, 3.0], time_unit="week"
+    ),
+    "traits": lambda i, j: summarise_purchases([1, 2], ["2024-01-01"] * 2).with_covariates(
+        {"old": pd.Series([1, 0], i)}, customer=pd.Series([1, 2], j)
+    ),
+}
+
+
+class TestLabelledColumns:
+    """Labelled columns are never matched by position in silence."""
+
+    @pytest.mark.parametrize("name", LABELLED_CALLS)
+    def test_different_indexes_are_refused(self, name):
+        LABELLED_CALLS[name](["a", "b"], ["a", "b"])
+        with pytest.raises(InputError, match="with the same index as"):
+            LABELLED_CALLS[name](["a", "b"], ["b", "a"])

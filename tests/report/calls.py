@@ -23,8 +23,16 @@ LOG = {
 CALLS = [
     Call(
         summarise_base,
-        {**LOG, "margin": 0.3, "acquisition_cost": 2.0, "discount_rate": 0.1, "as_of": "2024-03-31"},
+        {
+            **LOG,
+            "margin": 0.3,
+            "acquisition_cost": 2.0,
+            "discount_rate": 0.1,
+            "as_of": "2024-03-31",
+            "ignore_first_days": 7,
+        },
         out_of_range={
+            "ignore_first_days": -1,
             "date": "2024-02-30",
             "margin": 30.0,
             "acquisition_cost": 0.0,

@@ -58,7 +58,7 @@ class TestSummariseBase:
         assert caught.value.name == "as_of"
         assert str(summarise_base([1], ["2024-01-01"], [5], as_of="9999-09-30").recompute_on) == "9999-12-30"
 
-    @pytest.mark.parametrize("amount", [1e99, 1e16, 1e-99])
+    @pytest.mark.parametrize("amount", [1e99, 1e16])
     def test_refuses_amounts_whose_sums_are_not_ordinary(self, amount):
         with pytest.raises(InputError) as caught:
             summarise_base([1, 1], ["2024-01-01", "2024-03-01"], [5, amount])

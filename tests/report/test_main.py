@@ -538,11 +538,41 @@ class TestMain:
         shipped = capsys.readouterr().out.split("THE BASE")[1]
         assert main([str(path), *columns, *money]) == 0
         printed = capsys.readouterr().out
-        assert printed.split("THE BASE")[1] == shipped
+        told = [
+            line for line in shipped.splitlines() if "exact copies" not in line
+        ]  # of a file, the first lines say it
+        assert printed.split("THE BASE")[1].splitlines() == told
         assert printed.startswith(
             "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
-            "Dates read as year-month-day. If this is wrong, give --date-format.\n\n"
+            "Dates read as year-month-day. If this is wrong, give --date-format.\n"
+            "21 rows are exact copies of another row, in all columns. "
+            "Counted like the others; --duplicates drop leaves them out.\n\n"
         )
+
+    def test_copies_in_all_columns_are_counted_and_said(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount,item\na,2024-01-01,5,x\na,2024-01-01,5,x\na,2024-01-01,5,y\n")
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert "1 row is an exact copy of another row, in all columns. Counted like the others" in printed
+        assert re.search(r"revenue +15\.00", printed)
+        assert main([str(path), "--duplicates", "drop"]) == 0
+        printed = capsys.readouterr().out
+        assert "Read 3 rows" in printed
+        assert "1 row is an exact copy of another row, in all columns. Left out." in printed
+        assert re.search(r"revenue +10\.00", printed)
+        assert main([str(path), "--duplicates", "raise"]) == 2
+        assert "--duplicates drop leaves them out" in capsys.readouterr().err
+
+    def test_residues_count_as_zero_and_are_said(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["customer,date,amount", "a,2024-01-01,5", "b,2024-01-01,4e-16", "b,2024-01-02,-4e-16", "b,2024-01-03,1"]
+        path.write_text("\n".join(rows))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert re.search(r"tiny amounts +2 rows +below 1e-9: counted as 0", printed)
+        assert re.search(r"revenue +6\.00", printed)
+        assert re.search(r"purchases +4 ", printed)
 
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"

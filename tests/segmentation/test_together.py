@@ -16,11 +16,15 @@ from crmvalue.segmentation import (
     SegmentTable,
     assign_segments,
     evaluate_segments,
+    fit_rfm,
     migration_matrix,
+    score_rfm,
     segment_value_changes,
     summarise_segments,
     value_tier,
 )
+
+pd = pytest.importorskip("pandas")
 
 
 class Group(str, Enum):  # noqa: UP042 - the older kind, whose str() is not its text
@@ -93,3 +97,52 @@ def test_what_cannot_be_told_apart_or_divided_is_refused():
 def test_a_log_without_any_money_has_no_shares():
     text = format_groups(summarise_groups([1, 2], ["2024-01-01", "2024-05-02"], [0, 0]))
     assert "nan" not in text
+
+
+ONE, OTHER = ["a", "b"], ["b", "a"]
+
+
+def labelled(values, index):
+    return pd.Series(values, index=index)
+
+
+BREAKS = fit_rfm([3, 40], [9, 2], [90, 50], spend_basis="total", n_bins=2)
+OF = SegmentColumns({"spend": "number", "kind": "text"})
+SEGMENT = Segment("vip", (OF["spend"] > 5) & (OF["kind"] == "x"))
+
+CALLS = {
+    "fit_rfm": lambda i, j: fit_rfm(labelled([3, 40], i), labelled([9, 2], j), [90, 50], spend_basis="total", n_bins=2),
+    "score_rfm": lambda i, j: score_rfm(labelled([3, 40], i), [9, 2], labelled([90, 50], j), BREAKS),
+    "assign_segments": lambda i, j: assign_segments(
+        labelled([3, 4], i), labelled([1, 2], j), 1, SegmentTable.preset("A")
+    ),
+    "columns of rules": lambda i, j: evaluate_segments(
+        [SEGMENT], {"spend": labelled([9, 1], i), "kind": labelled(["x", "y"], j)}, as_of="2024-01-01"
+    ),
+    "customers of rules": lambda i, j: evaluate_segments(
+        [SEGMENT], {"spend": labelled([9, 1], i), "kind": ["x", "y"]}, as_of="2024-01-01", customer=labelled([1, 2], j)
+    ),
+    "groups of two dates": lambda i, j: migration_matrix(labelled(["x", "y"], i), labelled(["x", "x"], j)),
+    "groups and customers": lambda i, j: migration_matrix(
+        labelled(["x", "y"], i), ["x", "x"], customer_before=labelled([1, 2], j), customer_now=[2, 1]
+    ),
+    "groups and values": lambda i, j: migration_matrix(
+        ["x", "y"], labelled(["x", "x"], i), value_before=[1, 2], value_now=labelled([3, 4], j)
+    ),
+}
+
+
+class TestLabelledColumns:
+    """Labelled columns are never matched by position in silence: different indexes are refused."""
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_different_indexes_are_refused(self, name):
+        CALLS[name](ONE, ONE)
+        with pytest.raises(InputError, match="with the same index as"):
+            CALLS[name](ONE, OTHER)
+
+    def test_identifiers_match_rows_of_two_dates(self):
+        moved = migration_matrix(
+            labelled(["x", "y"], ONE), labelled(["x", "x"], OTHER), customer_before=[1, 2], customer_now=[2, 1]
+        )
+        assert moved.counts.tolist() == [[1, 0], [1, 0]]

@@ -1,0 +1,37 @@
+"""Labelled columns are never matched by position in silence: different indexes are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.ltv import irr_dated, ltv_npv, ltv_retention, ltv_segments, ltv_simple, npv_dated
+
+pd = pytest.importorskip("pandas")
+
+
+def column(values, index):
+    return pd.Series(values, index=index)
+
+
+DAYS = ["2025-01-01", "2026-01-01"]
+CALLS = {
+    "ltv_simple": lambda i, j: ltv_simple(column([1, 2], i), column([10, 20], j)),
+    "ltv_npv": lambda i, j: ltv_npv(column([1, 2], i), column([0.1, 0.2], j), 0.1, acquisition_cost=1),
+    "ltv_segments": lambda i, j: ltv_segments(column([1, 2], i), column([0.1, 0.2], j), 0.1),
+    "ltv_retention": lambda i, j: ltv_retention(
+        column([1, 2], i), 0.5, 0.8, 0.1, timing="end", n_periods=column([2, 3], j)
+    ),
+    "npv_dated": lambda i, j: npv_dated(column([-1, 2], i), column(DAYS, j), 0.1, as_of="2025-01-01"),
+    "irr_dated": lambda i, j: irr_dated(column([-1, 2], i), column(DAYS, j)),
+}
+
+
+class TestLabelledColumns:
+    """One index, or an error."""
+
+    @pytest.mark.parametrize("name", CALLS)
+    def test_different_indexes_are_refused(self, name):
+        CALLS[name](["a", "b"], ["a", "b"])
+        with pytest.raises(InputError, match="with the same index as"):
+            CALLS[name](["a", "b"], ["b", "a"])
