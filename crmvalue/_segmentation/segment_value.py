@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_day
+from crmvalue._core.checks import as_day, as_results
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, stay_frozen
 from crmvalue._segmentation.labels import as_texts, encode_labels, group_sums
@@ -203,6 +203,7 @@ def summarise_segments(
         Group of each customer, shape (n,).
     value : array_like
         Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
+        Values of a magnitude below 1e-100 count as 0.
     table : SegmentTable or sequence of str, optional
         Table of the groups: the result has its order, its meanings and actions, and also its groups without customers.
         Or only the names of all groups in order, such as `LIFECYCLE_STAGES`.
@@ -231,7 +232,7 @@ def summarise_segments(
     ('New', 2, 42.0)
     """
     labels, code = encode_labels("segment", segment)
-    values = as_column("value", value)
+    values = as_results("value", value)
     if len(values) != len(code):
         raise InputError("value", f"one for each of the {len(code)} customers", len(values))
     n = np.bincount(code, minlength=len(labels))

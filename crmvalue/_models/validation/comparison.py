@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, as_text, require, require_same_length
+from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, optional
 from crmvalue._models.shared.common import check_history
@@ -201,7 +201,7 @@ def compare_models(
                 name=name,
                 log_likelihood=fit.log_likelihood,
                 aic=fit.aic,
-                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, foretold, spend),
                 warnings=fit.diagnosis.messages,
             )
@@ -214,7 +214,7 @@ def compare_models(
                 name=name,
                 log_likelihood=None,
                 aic=None,
-                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, foretold, history.mean_spend),
             )
         )
@@ -227,7 +227,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     Parameters
     ----------
     foretold, actual : array_like
-        Purchases or money of each customer, >= 0, shape (n,).
+        Purchases or money of each customer, >= 0, shape (n,). Values below 1e-100 count as 0.
 
     Returns
     -------
@@ -249,10 +249,15 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     >>> holdout_error([2.0, 1.0], [1.0, 1.0]).bias
     0.5
     """
-    foretold, actual = as_column("foretold", foretold), as_column("actual", actual)
+    foretold, actual = as_results("foretold", foretold), as_results("actual", actual)
     require(foretold >= 0, "foretold", foretold, ">= 0")
     require(actual >= 0, "actual", actual, ">= 0")
     require_same_length(foretold=foretold, actual=actual)
+    return _error(foretold, actual)
+
+
+def _error(foretold: Floats, actual: Floats) -> HoldoutError:
+    """Measure the error of a forecast that is checked, or that the library has made."""
     total = float(actual.sum())
     excess = float(foretold.sum()) - total
     bias = excess / total if total else (0.0 if excess == 0.0 else float("inf"))
@@ -284,7 +289,7 @@ def _default_gap(history: PurchaseHistory) -> float:
 def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -> HoldoutError | None:
     if spend is None or split.holdout_spend is None:
         return None
-    return holdout_error(foretold * spend, split.holdout_spend)
+    return _error(foretold * spend, split.holdout_spend)
 
 
 def _in_best_tenth(value: Floats) -> Floats:
