@@ -94,6 +94,7 @@ def load_cdnow() -> Transactions:
         )
 
 
+@np.errstate(under="ignore")
 def simulate_transactions(
     n_customers: int,
     *,

@@ -48,12 +48,14 @@ class Contract(NamedTuple):
         result = log_beta_ratio(self.a, self.b + start, step) - self.a * np.maximum(log_to - _HUGE, 0.0)
         return np.where(t == 0, 0.0, np.where(log_from > _HUGE, -self.a * power, result))
 
+    @np.errstate(under="ignore")
     def survival(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to survive t more renewals."""
         t, tenure = _pair("t", as_periods("t", t), as_periods("tenure", tenure))
         survival: FloatOrArray = np.exp(self.log_survival(t, tenure))[()]
         return survival
 
+    @np.errstate(under="ignore")
     def prob_churn(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to leave exactly at the t-th renewal from now."""
         t, tenure = _pair("t", as_periods("t", t, low=1), as_periods("tenure", tenure))
@@ -61,6 +63,7 @@ class Contract(NamedTuple):
         prob: FloatOrArray = (np.exp(self.log_survival(t - 1.0, tenure)) * leave)[()]
         return prob
 
+    @np.errstate(under="ignore")
     def log_likelihood(self, history: ContractHistory) -> Floats:
         """Log-likelihood of one customer of each row."""
         t = history.lifetime
@@ -68,6 +71,7 @@ class Contract(NamedTuple):
         leave = log1mexp(np.minimum(self.log_survival(np.ones(len(t)), before), -1e-300))
         return self.log_survival(before, 0.0) + np.where(history.churned, leave, 0.0)
 
+    @np.errstate(under="ignore")
     def lifetime(self, tenure: ArrayLike, discount_rate: float, horizon: int | None, *, shift: float) -> FloatOrArray:
         """Sum of the survival of renewal j = 1, 2, ... times (1 + d)^-(j - shift)."""
         k = as_periods("tenure", tenure)
@@ -89,6 +93,7 @@ class Contract(NamedTuple):
         result: FloatOrArray = total[place.reshape(k.shape)][()]
         return result
 
+    @np.errstate(under="ignore")
     def simulate(self, n_customers: int, n_periods: int, rng: np.random.Generator) -> ContractHistory:
         """Draw churn probabilities and lifetimes."""
         n = as_whole_number("n_customers", n_customers, low=1)
@@ -102,6 +107,7 @@ class Contract(NamedTuple):
         return ContractHistory(lifetime=np.minimum(time, end), churned=time <= end)
 
 
+@np.errstate(under="ignore")
 def fit_contract(
     make: Callable[..., Any],
     names: tuple[str, ...],

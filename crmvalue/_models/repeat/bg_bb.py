@@ -156,6 +156,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     gamma: float = positive_field("gamma")
     delta: float = positive_field("delta")
 
+    @np.errstate(under="ignore")
     def simulate(self, n_customers: int, *, n_opportunities: int, rng: np.random.Generator) -> OpportunityHistory:
         """Draw histories of new customers.
 
@@ -216,6 +217,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
             )  # fmt: skip
 
 
+@np.errstate(under="ignore")
 def fit_bg_bb(history: OpportunityHistory, *, priors: Mapping[str, tuple[float, float]] | None = None) -> Fit[BgBb]:
     """Fit the BG/BB model.
 

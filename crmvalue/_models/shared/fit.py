@@ -233,7 +233,8 @@ class Fit(Generic[Model]):
     def covariance(self) -> Floats:
         """Covariance of the parameters, shape (k, k): the delta method on the logarithms."""
         scale = np.where(self.positive, self.estimates, 1.0)
-        covariance: Floats = self.search_covariance * scale[:, np.newaxis] * scale
+        with np.errstate(under="ignore"):
+            covariance: Floats = self.search_covariance * scale[:, np.newaxis] * scale
         return covariance
 
     @property
@@ -271,7 +272,9 @@ class Fit(Generic[Model]):
 
         z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
         half = z * np.sqrt(np.diag(self.search_covariance))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a parameter at 0 that is not searched as a logarithm
+        with np.errstate(
+            over="ignore", under="ignore", invalid="ignore"
+        ):  # of a parameter at 0 that is not searched as a logarithm
             low = np.where(self.positive, self.estimates * np.exp(-half), self.estimates - half)
             high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
         return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
@@ -315,6 +318,7 @@ class Fit(Generic[Model]):
         return from_json(cls, text, Diagnosis, CovariateEffect, *_MODELS.values())
 
 
+@np.errstate(under="ignore")
 def fit_model(
     make: Callable[..., Any],
     evaluate: Callable[[Floats], Evaluation],
@@ -396,6 +400,7 @@ def fit_parameters(
     return parameters.natural(best.theta), covariance, log_likelihood, diagnosis
 
 
+@np.errstate(under="ignore")
 def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRatioTest:
     """Test a fit against one that is nested in it, on the same data.
 

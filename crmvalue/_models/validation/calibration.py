@@ -208,6 +208,7 @@ class SpendIndependence:
         return from_json(cls, text)
 
 
+@np.errstate(under="ignore")
 def calibration_by_frequency(
     split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, most: int = 7
 ) -> FrequencyCalibration:
@@ -264,6 +265,7 @@ def calibration_by_frequency(
     return FrequencyCalibration(frequency=np.arange(last + 1), n_customers=count, actual=means[0], expected=means[1])
 
 
+@np.errstate(under="ignore")
 def purchase_tracking(
     customer: ArrayLike,
     date: ArrayLike,
@@ -401,7 +403,8 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     x, y = history.frequency[again], spend[again]
     correlation, p_value = 0.0, 1.0
     if np.ptp(x) > 0 and np.ptp(y) > 1e-12 * y.max():  # less is rounding
-        found = pearsonr(x, y / y.max())
+        with np.errstate(under="ignore"):
+            found = pearsonr(x, y / y.max())
         correlation, p_value = float(found.statistic), float(found.pvalue)
     broken = abs(correlation) > _STRONG and p_value < _SIGNIFICANT
     conclusion = _conclusion(correlation, p_value, n, broken=broken)

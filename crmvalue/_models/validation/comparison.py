@@ -139,6 +139,7 @@ class ModelScore:
         return from_json(cls, text, HoldoutError)
 
 
+@np.errstate(under="ignore")
 def compare_models(
     split: PurchaseSplit,
     fits: Mapping[str, Fit[Any]],
@@ -256,6 +257,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     return _error(foretold, actual)
 
 
+@np.errstate(under="ignore")
 def _error(foretold: Floats, actual: Floats) -> HoldoutError:
     """Measure the error of a forecast that is checked, or that the library has made."""
     total = float(actual.sum())

@@ -270,19 +270,20 @@ def customer_values(
     if terms.horizon is None and terms.discount_rate == 0.0:
         raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
     as_whole_number("n_draws", n_draws, low=1)
-    spend = spending.expected_spend(history)
-    customers = alike(history)
-    of_rows = _expect(customers.rows, purchases, terms)
-    expected = of_rows.spread(customers.place)
-    value = terms.margin * spend * expected.discounted
-    if expected.time is not None:
-        value -= terms.service_cost * expected.time
     intervals = None
-    if level is not None:
-        intervals = value_intervals(
-            history, customers, of_rows.alive, purchase_model, spend_model, terms,
-            level=level, n_draws=n_draws, rng=rng,
-        )  # fmt: skip
+    with np.errstate(under="ignore"):
+        spend = spending.expected_spend(history)
+        customers = alike(history)
+        of_rows = _expect(customers.rows, purchases, terms)
+        expected = of_rows.spread(customers.place)
+        value = terms.margin * spend * expected.discounted
+        if expected.time is not None:
+            value -= terms.service_cost * expected.time
+        if level is not None:
+            intervals = value_intervals(
+                history, customers, of_rows.alive, purchase_model, spend_model, terms,
+                level=level, n_draws=n_draws, rng=rng,
+            )  # fmt: skip
     return CustomerValues(
         customer=history.customer,
         prob_alive=expected.alive,

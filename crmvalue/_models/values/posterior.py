@@ -64,6 +64,7 @@ class Posterior:
         return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
 
 
+@np.errstate(under="ignore")
 def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.random.Generator) -> Posterior:
     """Draw parameters from the posterior by Laplace's approximation with importance weights.
 
