@@ -13,7 +13,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_float, as_whole_number, require
 from crmvalue._models.contracts.histories import ContractHistory
-from crmvalue._models.shared.common import as_rng
+from crmvalue._models.shared.common import MOST_CUSTOMERS, as_rng
 from crmvalue._models.shared.discrete import as_periods, log1mexp, log_beta_ratio, log_gamma_draws, sum_exp
 from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model
 from crmvalue.errors import InputError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Contract", "fit_contract", "objective"]
 
+_MOST_LIFETIMES = 100_000  # that differ: each costs a row of the likelihood in every step of a search
 _HUGE = 600.0  # beyond exp(600) a beta function is a power
 _HUGE_IN_SEARCH = 300.0  # its square has to be a number
 
@@ -96,7 +97,7 @@ class Contract(NamedTuple):
     @np.errstate(under="ignore")
     def simulate(self, n_customers: int, n_periods: int, rng: np.random.Generator) -> ContractHistory:
         """Draw churn probabilities and lifetimes."""
-        n = as_whole_number("n_customers", n_customers, low=1)
+        n = as_whole_number("n_customers", n_customers, low=1, high=MOST_CUSTOMERS)
         end = as_whole_number("n_periods", n_periods, low=0)
         source = as_rng(rng)
         log_odds = log_gamma_draws(np.full(n, self.a), source) - log_gamma_draws(np.full(n, self.b), source)
@@ -116,6 +117,12 @@ def fit_contract(
 ) -> Fit[Any]:
     """Fit (alpha, beta) or (alpha, beta, c)."""
     history = survivors if isinstance(survivors, ContractHistory) else ContractHistory.from_survivors(survivors)
+    n_lifetimes = len(np.unique(history.lifetime[history.weight > 0]))
+    if n_lifetimes > _MOST_LIFETIMES:
+        raise InputError(
+            "survivors", f"of at most {_MOST_LIFETIMES:,} different lifetimes", n_lifetimes,
+            hint="count longer periods, such as months instead of days",
+        )  # fmt: skip
     if history.lifetime.max() < 1:
         raise InputError("survivors", "a base in which at least one customer has had a renewal", 0)
     churn = float((history.weight * history.churned).sum() / (history.weight * history.lifetime).sum())
@@ -134,8 +141,9 @@ def fit_contract(
 
 def objective(history: ContractHistory, n_parameters: int) -> Callable[[Floats], Evaluation]:
     """Log-likelihood with derivatives in the logarithms of the parameters, on distinct rows."""
-    key, place = np.unique(2.0 * history.lifetime + history.churned, return_inverse=True)
-    weight = np.bincount(place, weights=history.weight).astype(np.float64)
+    some = history.weight > 0  # a renewal at which nobody left has no row
+    key, place = np.unique((2.0 * history.lifetime + history.churned)[some], return_inverse=True)
+    weight = np.bincount(place, weights=history.weight[some]).astype(np.float64)
     lifetime, churned = np.floor(key / 2.0), key % 2.0 > 0
     compressed = ContractHistory(lifetime=lifetime, churned=churned, weight=weight)
     before = np.where(churned, lifetime - 1.0, lifetime)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
+    "MOST_CUSTOMERS",
     "Alike",
     "alike",
     "as_horizon",
@@ -31,6 +32,9 @@ __all__ = [
     "take",
     "time_unit_field",
 ]
+
+
+MOST_CUSTOMERS = 10**8  # drawing them takes some gigabytes
 
 
 def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:

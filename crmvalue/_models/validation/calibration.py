@@ -42,6 +42,7 @@ __all__ = [
     "spend_independence",
 ]
 
+_MOST_PAIRS = 10**8  # of days of arrival and periods that are added up one by one
 _STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
 _SIGNIFICANT = 0.05
 
@@ -337,10 +338,7 @@ def purchase_tracking(
     repeated = np.bincount(day[~first], minlength=span)
     curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
     ends = np.arange(length - 1, span, length)
-    arrivals = np.flatnonzero(entered)
-    expected = np.array(
-        [(entered[seen] * curve[end - seen]).sum() for end in ends for seen in [arrivals[arrivals <= end]]]
-    )
+    expected = _expected_since_arrival(entered, curve, ends)
     actual = np.cumsum(repeated)[ends].astype(np.float64)
     return PurchaseTracking(
         end=start + ends,
@@ -349,6 +347,22 @@ def purchase_tracking(
         cumulative_actual=actual,
         cumulative_expected=expected,
     )
+
+
+def _expected_since_arrival(entered: Integers, curve: Floats, ends: Integers) -> Floats:
+    """Add up what is expected of the customers of each day of arrival until each end."""
+    arrivals = np.flatnonzero(entered)
+    if len(arrivals) * len(ends) > _MOST_PAIRS:  # by a convolution, whose error is the rounding of the total
+        from scipy.fft import irfft, next_fast_len, rfft
+
+        size = next_fast_len(2 * len(curve), real=True)
+        total: Floats = irfft(rfft(entered, size) * rfft(curve, size), size)[ends]
+        return np.maximum.accumulate(np.maximum(total, 0.0))  # noise of rounding aside, it grows
+    expected = np.zeros(len(ends))
+    for day in arrivals.tolist():
+        first = int(np.searchsorted(ends, day))
+        expected[first:] += entered[day] * curve[ends[first:] - day]
+    return expected
 
 
 def spend_independence(history: PurchaseHistory) -> SpendIndependence:

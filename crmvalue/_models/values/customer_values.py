@@ -21,6 +21,7 @@ from crmvalue._models.shared.common import alike, check_history, time_unit_field
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.outcomes import Terms, time_rule
+from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import InputError
 
@@ -203,7 +204,8 @@ def customer_values(
         Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
         this history. The other columns are the same with and without.
     n_draws : int, optional
-        Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level).
+        Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level), at
+        most 1,000,000.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`; the same state gives the same intervals.
 
@@ -269,7 +271,7 @@ def customer_values(
     )
     if terms.horizon is None and terms.discount_rate == 0.0:
         raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
-    as_whole_number("n_draws", n_draws, low=1)
+    as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     intervals = None
     with np.errstate(under="ignore"):
         spend = spending.expected_spend(history)

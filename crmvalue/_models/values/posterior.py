@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
+__all__ = ["MOST_DRAWS", "Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
 
-_MOST_DRAWS = 1_000_000
+MOST_DRAWS = 1_000_000
 _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
 
@@ -75,7 +75,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     history : PurchaseHistory, OpportunityHistory or ContractHistory
         The data of that fit.
     n_draws : int, optional
-        Number of draws, >= 1; each costs one log-likelihood of all customers.
+        Number of draws, from 1 to 1,000,000; each costs one log-likelihood of all customers.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same draws.
 
@@ -111,7 +111,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     """
     if not isinstance(fit, Fit):
         raise InputError("fit", "a Fit", type(fit).__name__)
-    n = as_whole_number("n_draws", n_draws, low=1, high=_MOST_DRAWS)
+    n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
         raise InputError("fit", "a fit that determines all its parameters", fit.diagnosis.messages, hint="give priors")

@@ -18,7 +18,7 @@ from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, time_rule
-from crmvalue._models.values.posterior import Posterior, draw, is_that_of, total_of_alike, total_of_rows
+from crmvalue._models.values.posterior import MOST_DRAWS, Posterior, draw, is_that_of, total_of_alike, total_of_rows
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
 
@@ -140,7 +140,7 @@ def value_intervals(
     """
     coverage = as_fraction("level", level)
     least = math.ceil(2.0 / (1.0 - coverage) - _ROUNDING)  # one draw beyond each end
-    n = as_whole_number("n_draws", n_draws, low=1)
+    n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)
