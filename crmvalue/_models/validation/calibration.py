@@ -21,7 +21,16 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, count_field, number_column, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_column,
+    count_field,
+    number_column,
+    number_field,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
@@ -47,18 +56,6 @@ _STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is
 _SIGNIFICANT = 0.05
 
 
-def _number(name: str, *, low: float, high: float) -> Any:
-    """Field for a number in a range, of any size a float may have."""
-
-    def convert(value: Any) -> float:
-        number = float(value)
-        if not low <= number <= high:
-            raise InputError(name, f"in [{low:g}, {high:g}]", number)
-        return number
-
-    return attrs.field(converter=convert)
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class FrequencyCalibration:
@@ -80,10 +77,10 @@ class FrequencyCalibration:
     array([ 0.1, -0.4])
     """
 
-    frequency: Integers = array_field()
-    n_customers: Integers = array_field()
-    actual: Floats = array_field()
-    expected: Floats = array_field()
+    frequency: Integers = count_column("frequency")
+    n_customers: Integers = count_column("n_customers")
+    actual: Floats = number_column("actual", missing=True)
+    expected: Floats = number_column("expected", missing=True)
 
     def __attrs_post_init__(self) -> None:
         columns = {name: getattr(self, name) for name in ("frequency", "n_customers", "actual", "expected")}
@@ -135,7 +132,7 @@ class PurchaseTracking:
     array([0.83333333])
     """
 
-    end: Dates = array_field()
+    end: Dates = array_field(lambda value: read_only(as_day_column("end", value)))
     actual: Floats = number_column("actual")
     expected: Floats = number_column("expected")
     cumulative_actual: Floats = number_column("cumulative_actual")
@@ -187,8 +184,8 @@ class SpendIndependence:
     """
 
     n_customers: int = count_field("n_customers")
-    correlation: float = _number("correlation", low=-1.0, high=1.0)
-    p_value: float = _number("p_value", low=0.0, high=1.0)
+    correlation: float = number_field("correlation", low=-1.0, high=1.0)
+    p_value: float = number_field("p_value", low=0.0, high=1.0)
     holds: bool = checked_field("holds", as_flag)
     conclusion: str = checked_field("conclusion", as_text)
 

@@ -14,16 +14,14 @@ import numpy as np
 
 from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_length
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
-from crmvalue._models.shared.common import check_history
+from crmvalue._core.values import checked_field, number_field, optional
+from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
@@ -58,10 +56,10 @@ class HoldoutError:
     0.1
     """
 
-    bias: float
-    mean_absolute_error: float
-    best_decile_found: float
-    gini: float
+    bias: float = number_field("bias", low=-1.0, infinite=True)
+    mean_absolute_error: float = number_field("mean_absolute_error", low=0.0)
+    best_decile_found: float = number_field("best_decile_found", low=0.0, high=1.0)
+    gini: float = number_field("gini", low=-1.0, high=1.0)
 
     def to_json(self) -> str:
         """Write the errors as JSON text; :meth:`from_json` reads it back."""
@@ -84,10 +82,6 @@ def _as_error(name: str, value: object) -> HoldoutError:
     if not isinstance(value, HoldoutError):
         raise InputError(name, "a HoldoutError", value)
     return value
-
-
-def _as_texts(name: str, value: Sequence[str]) -> tuple[str, ...]:
-    return tuple(as_text(name, text) for text in value)
 
 
 @attrs.frozen(kw_only=True)
@@ -115,11 +109,11 @@ class ModelScore:
     """
 
     name: str = checked_field("name", as_text)
-    log_likelihood: float | None
-    aic: float | None
+    log_likelihood: float | None = number_field("log_likelihood", optional=True)
+    aic: float | None = number_field("aic", optional=True)
     purchases: HoldoutError = checked_field("purchases", _as_error)
     spend: HoldoutError | None = checked_field("spend", optional(_as_error))
-    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
+    warnings: tuple[str, ...] = checked_field("warnings", as_names, default=())
 
     def to_json(self) -> str:
         """Write the score as JSON text; :meth:`from_json` reads it back."""

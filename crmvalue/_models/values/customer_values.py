@@ -45,6 +45,12 @@ def _as_customers(value: Any) -> npt.NDArray[Any] | None:
     return read_only(hand_over(distinct[code]))
 
 
+def _as_intervals(name: str, value: object) -> ValueIntervals:
+    if not isinstance(value, ValueIntervals):
+        raise InputError(name, "a ValueIntervals", value)
+    return value
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class CustomerValues:
@@ -105,7 +111,7 @@ class CustomerValues:
     service_cost: float = checked_field("service_cost", partial(as_positive, zero=True))
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
-    intervals: ValueIntervals | None = None
+    intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
 
     def __len__(self) -> int:
         return len(self.clv)

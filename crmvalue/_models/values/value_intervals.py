@@ -44,9 +44,17 @@ def _interval(name: str) -> Any:
     """Field for one interval, whose ends may be infinite."""
 
     def convert(value: Any) -> Interval:
-        low, high = (float(end) for end in value)
-        if not low <= high:
-            raise InputError(name, "an interval, its low end not above the high one", (low, high))
+        rule = "an interval: two numbers, the low end not above the high one"
+        try:
+            ends = tuple(value)
+        except TypeError as error:
+            raise InputError(name, rule, value) from error
+        numbers = all(
+            isinstance(end, int | float | np.integer | np.floating) and not isinstance(end, bool) for end in ends
+        )
+        if len(ends) != 2 or not numbers or not ends[0] <= ends[1]:
+            raise InputError(name, rule, value)
+        low, high = (float(end) for end in ends)
         return Interval(low, high)  # type: ignore[arg-type]  # a float is as good as numpy's
 
     return attrs.field(converter=convert)
