@@ -34,6 +34,7 @@ __all__ = [
     "as_floats",
     "as_fraction",
     "as_positive",
+    "as_results",
     "as_text",
     "as_time",
     "as_time_column",
@@ -103,6 +104,15 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
     """Cast one column of money to add up: 0 or of a magnitude from 1e-15 to 1e15, so that sums stay ordinary."""
     return as_column(name, value, allow_missing=allow_missing, largest=_LARGEST_AMOUNT)
+
+
+def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+    """Cast one column of values that may have been computed: a magnitude below 1e-100 is too small to matter, and 0."""
+    array = _numeric(name, value)
+    _require_one_dimension(name, array)
+    array = np.where(np.abs(array) < 1 / _LARGEST, 0.0, array)
+    _require_ordinary(name, array, allow_missing=allow_missing)
+    return array
 
 
 def as_float(name: str, value: ArrayLike) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import attrs
@@ -24,6 +25,8 @@ __all__ = [
     "float_column",
     "hand_over",
     "number_column",
+    "number_field",
+    "number_table",
     "optional",
     "read_only",
     "stay_frozen",
@@ -61,10 +64,21 @@ def hand_over(array: npt.NDArray[Any]) -> Any:
 
 
 def read_only(value: Any) -> npt.NDArray[Any]:
-    """Return a read-only copy, or the very array that :func:`hand_over` gave away."""
-    array = value.array if isinstance(value, Given) else np.array(value)
+    """Return a read-only copy, or a view of the very array that :func:`hand_over` gave away."""
+    return _fixed(value.array if isinstance(value, Given) else np.array(value))
+
+
+def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a view that cannot be unlocked, which numpy refuses for an array that does not own its locked memory."""
+    if array.base is not None:
+        view = array.view()
+        try:
+            view.flags.writeable = True
+        except ValueError:  # its owner is locked already
+            return view
+        array = array.copy()  # another array, or somebody else, can write to its memory
     array.flags.writeable = False
-    return array
+    return array.view()
 
 
 def stay_frozen(cls: type[_T]) -> type[_T]:
@@ -75,19 +89,23 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     def restore_frozen(self: _T, state: Any) -> None:
         restore(self, state)
         for field in attrs.fields(made):
-            _lock(getattr(self, field.name))
+            object.__setattr__(self, field.name, _locked(getattr(self, field.name)))
 
     made.__setstate__ = restore_frozen
     made.__hash__ = None
     return cls
 
 
-def _lock(value: object) -> None:
+def _locked(value: Any) -> Any:
+    """Give what was restored with its arrays locked again, those inside mappings and tuples included."""
     if isinstance(value, np.ndarray):
-        value.flags.writeable = False
-    elif isinstance(value, FixedMapping | tuple):
-        for part in value.values() if isinstance(value, FixedMapping) else value:
-            _lock(part)
+        return _fixed(value)
+    if isinstance(value, FixedMapping):
+        return type(value)({key: _locked(part) for key, part in value.items()})
+    if isinstance(value, tuple):
+        parts = [_locked(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
 
 
 def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
@@ -111,19 +129,54 @@ def float_column(name: str, *, missing: bool = False, optional: bool = False) ->
     return array_field(convert, default=None) if optional else array_field(convert)
 
 
-def number_column(name: str, *, infinite: bool = False, **options: Any) -> Any:
-    """Field for a column of computed numbers of any size: no NaN, and an infinity only if allowed."""
+def number_field(
+    name: str,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    infinite: bool = False,
+    optional: bool = False,
+    **options: Any,
+) -> Any:
+    """Field for one computed number of any size, in [low, high]: an infinity, and None, only if allowed; never NaN."""
+    ends = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}" if math.isfinite(low) else "a number"
+    rule = ends if infinite or (math.isfinite(low) and math.isfinite(high)) else f"{ends}, finite"
+
+    def convert(value: Any) -> float | None:
+        if value is None and (optional or options.get("default", attrs.NOTHING) is None):
+            return None
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+            raise InputError(name, rule, value)
+        try:
+            number = float(value)
+        except OverflowError as error:  # a whole number of 400 digits
+            raise InputError(name, rule, value) from error
+        if not low <= number <= high or (math.isinf(number) and not infinite):
+            raise InputError(name, rule, value)
+        return number
+
+    return attrs.field(converter=convert, **options)
+
+
+def number_column(name: str, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
+    """Field for a column of computed numbers of any size: an infinity, and NaN, only if allowed."""
+    return number_table(name, 1, infinite=infinite, missing=missing, **options)
+
+
+def number_table(name: str, n_dimensions: int, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
+    """Field for an array of computed numbers of any size: an infinity, and NaN, only if allowed."""
+    kind = "a column of numbers" if n_dimensions == 1 else f"an array of numbers of {n_dimensions} dimensions"
 
     def convert(value: Any) -> npt.NDArray[np.float64] | None:
         if value is None and options.get("default", attrs.NOTHING) is None:
             return None
         if isinstance(value, Given):
             return read_only(value)
-        array, types = to_array(name, value, "a column of numbers")
-        if array.ndim != 1 or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
-            raise InputError(name, "a column of numbers", f"{array.ndim} dimensions of {array.dtype}")
-        allowed = ~np.isnan(array) if infinite else np.isfinite(array)
-        require(allowed, name, array, "a number, not NaN" if infinite else "a finite number")
+        array, types = to_array(name, value, kind)
+        if array.ndim != n_dimensions or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+            raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
+        require(~np.isnan(array) | missing, name, array, "a number, not NaN" if infinite else "a finite number")
+        require(~np.isinf(array) | infinite, name, array, "a finite number")
         return read_only(hand_over(array.astype(np.float64)))
 
     return array_field(convert, **options)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_fraction, require
-from crmvalue._core.values import array_field, optional, stay_frozen
+from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
+from crmvalue._core.values import number_column, number_field, optional, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
 __all__ = ["LorenzCurve", "ValueConcentration", "concentration", "customer_share", "gini", "lorenz_curve", "top_share"]
+
+
+def _share(name: str, **options: Any) -> Any:
+    return number_field(name, low=0.0, high=1.0, **options)
 
 
 @stay_frozen
@@ -35,8 +40,16 @@ class LorenzCurve:
     array([0.  , 0.25, 1.  ])
     """
 
-    customer_share: Floats = array_field()
-    value_share: Floats = array_field()
+    customer_share: Floats = number_column("customer_share")
+    value_share: Floats = number_column("value_share")
+
+    def __attrs_post_init__(self) -> None:
+        if require_same_length(customer_share=self.customer_share, value_share=self.value_share) < 2:
+            raise InputError("customer_share", "at least two points", 1)
+        for name in ("customer_share", "value_share"):
+            share = getattr(self, name)
+            require((share >= 0) & (share <= 1), name, share, "in [0, 1]")
+            require(np.diff(share, prepend=0.0) >= 0, name, share, "in ascending order")
 
 
 def gini(value: ArrayLike) -> np.float64:
@@ -45,7 +58,7 @@ def gini(value: ArrayLike) -> np.float64:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
 
     Returns
     -------
@@ -82,7 +95,7 @@ def lorenz_curve(value: ArrayLike) -> LorenzCurve:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
 
     Returns
     -------
@@ -114,7 +127,7 @@ def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
     customer_share : array_like
         Share of the customers that counts as the best, in [0, 1]: 0.1 for the top decile.
 
@@ -147,7 +160,7 @@ def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
     value_share : array_like
         Share of the value, in [0, 1]: 0.8 for the customers with 80 % of the revenue.
 
@@ -200,12 +213,12 @@ class ValueConcentration:
     True
     """
 
-    gini: float
-    best_customers: float
-    value_of_best: float
-    value_share: float
-    holders: float
-    warning_share: float | None = None
+    gini: float = _share("gini")
+    best_customers: float = _share("best_customers")
+    value_of_best: float = _share("value_of_best")
+    value_share: float = _share("value_share")
+    holders: float = _share("holders")
+    warning_share: float | None = _share("warning_share", default=None)
 
     @property
     def is_warning(self) -> bool:
@@ -232,7 +245,7 @@ def concentration(
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
     best_customers : float, optional
         Share of the customers that counts as the best, in (0, 1).
     value_share : float, optional

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_text, require, to_array
+from crmvalue._core.checks import as_results, as_text, require, to_array
 from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -78,7 +78,7 @@ def group_sums(code: Integers, value: Floats, k: int) -> Floats:
 
 def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
     """Take one value >= 0 for each customer, with a sum above 0 of which they hold shares."""
-    values = as_column(name, value)
+    values = as_results(name, value)
     if len(values) == 0:
         raise InputError(name, "at least one customer", 0)
     require(values >= 0, name, values, ">= 0", hint="look at customers with a loss apart")

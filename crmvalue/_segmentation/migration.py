@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_fraction, as_whole_number, require_same_index
+from crmvalue._core.checks import as_fraction, as_results, as_whole_number, require_same_index
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._segmentation.labels import (
     are_texts,
@@ -291,7 +291,7 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
 
 
 def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:
-    column = as_column(name, value)
+    column = as_results(name, value)
     if len(column) != len(code):
         raise InputError(name, f"one for each of the {len(code)} customers", len(column))
     return hand_over(group_sums(code, column, k))

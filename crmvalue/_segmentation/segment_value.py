@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_day
+from crmvalue._core.checks import as_day, as_results
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, stay_frozen
+from crmvalue._core.values import checked_field, count_column, hand_over, number_column, optional, stay_frozen
 from crmvalue._segmentation.labels import as_texts, encode_labels, group_sums
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
@@ -54,7 +54,7 @@ class SegmentSummary:
     """
 
     names: tuple[str, ...] = checked_field("names", as_texts)
-    n_customers: Integers = array_field()
+    n_customers: Integers = count_column("n_customers")
     value: Floats = number_column("value")
     meanings: tuple[str, ...] = checked_field("meanings", as_texts)
     actions: tuple[str, ...] = checked_field("actions", as_texts)
@@ -66,8 +66,6 @@ class SegmentSummary:
         for name in ("n_customers", "value", "meanings", "actions"):
             if np.shape(getattr(self, name)) != (len(self.names),):
                 raise InputError(name, f"one for each of the {len(self.names)} groups", getattr(self, name))
-        if self.n_customers.dtype.kind not in "iu" or (self.n_customers < 0).any():
-            raise InputError("n_customers", "whole numbers >= 0", self.n_customers)
         if not self.n_customers.any():
             raise InputError("n_customers", "above 0 for at least one group", self.n_customers)
 
@@ -167,11 +165,16 @@ class SegmentValueChanges:
     (('a',), ('a', 'b'))
     """
 
-    names: tuple[str, ...]
-    value_before: Floats = array_field()
-    value_now: Floats = array_field()
-    mean_before: Floats = array_field()
-    mean_now: Floats = array_field()
+    names: tuple[str, ...] = checked_field("names", as_texts)
+    value_before: Floats = number_column("value_before")
+    value_now: Floats = number_column("value_now")
+    mean_before: Floats = number_column("mean_before", missing=True)
+    mean_now: Floats = number_column("mean_now", missing=True)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("value_before", "value_now", "mean_before", "mean_now"):
+            if len(getattr(self, name)) != len(self.names):
+                raise InputError(name, f"one for each of the {len(self.names)} groups", len(getattr(self, name)))
 
     @property
     def fallen(self) -> tuple[str, ...]:
@@ -203,6 +206,7 @@ def summarise_segments(
         Group of each customer, shape (n,).
     value : array_like
         Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
+        Values of a magnitude below 1e-100 count as 0.
     table : SegmentTable or sequence of str, optional
         Table of the groups: the result has its order, its meanings and actions, and also its groups without customers.
         Or only the names of all groups in order, such as `LIFECYCLE_STAGES`.
@@ -231,7 +235,7 @@ def summarise_segments(
     ('New', 2, 42.0)
     """
     labels, code = encode_labels("segment", segment)
-    values = as_column("value", value)
+    values = as_results("value", value)
     if len(values) != len(code):
         raise InputError("value", f"one for each of the {len(code)} customers", len(values))
     n = np.bincount(code, minlength=len(labels))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["Transactions", "load_cdnow", "simulate_transactions"]
 
 _MOST_ORDERS = 10**8  # drawing them takes some gigabytes
+_MOST_POINTS = 1001
 _LOWEST_RATE = 1e-200  # smaller rates count as this one, so that the inverse is finite
 _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 
@@ -94,6 +95,7 @@ def load_cdnow() -> Transactions:
         )
 
 
+@np.errstate(under="ignore")
 def simulate_transactions(
     n_customers: int,
     *,
@@ -174,13 +176,16 @@ def simulate_transactions(
         "spend_scale": spend_scale,
     }  # fmt: skip
     r, alpha, s, beta, p, q, gamma = (as_positive(name, value) for name, value in shapes.items())
+    most = f"such that the log has at most {_MOST_ORDERS:,} orders"
+    if n * (1.0 + r / alpha * _mean_stay(s, beta, days, acquisition_days)) > _MOST_ORDERS:
+        raise InputError("purchase_shape", f"{most} on average", purchase_shape)
 
     acquired = rng.integers(0, acquisition_days, n)
     observed = days - 1.0 - acquired
     lifetime = rng.exponential(1.0, n) * beta / np.maximum(rng.gamma(s, 1.0, n), _LOWEST_RATE)
     expected = rng.gamma(r, 1.0, n) / alpha * np.minimum(lifetime, observed)
     if n + expected.sum() > _MOST_ORDERS:
-        raise InputError("purchase_shape", f"such that the log has at most {_MOST_ORDERS:,} orders", purchase_shape)
+        raise InputError("purchase_shape", most, purchase_shape)
     n_repeat = rng.poisson(expected)
     mean_spend_rate = np.maximum(rng.gamma(q, 1.0, n) / gamma, _LOWEST_RATE)
 
@@ -196,3 +201,17 @@ def simulate_transactions(
     return Transactions(
         customer=owner[order] + 1, date=first_day + day[order].astype("timedelta64[D]"), amount=amount[order]
     )
+
+
+def _mean_stay(s: float, beta: float, n_days: int, n_acquisition_days: int) -> float:
+    """Mean days that a customer stays while observed, over the days of acquisition: at least, and nearly exactly.
+
+    A customer who is observed for t days stays for the integral of (beta / (beta + u))^s over u from 0 to t, which
+    bends down in t: the mean over a few intervals of days of acquisition, each at its ends, lies below.
+    """
+    from scipy.special import exprel
+
+    seen = n_days - 1.0 - np.linspace(0.0, n_acquisition_days - 1.0, min(n_acquisition_days, _MOST_POINTS))
+    growth = np.log1p(seen / beta)
+    stay = beta * growth * exprel((1.0 - s) * growth)
+    return float(stay.mean() if n_acquisition_days <= _MOST_POINTS else np.trapezoid(stay) / (_MOST_POINTS - 1))

@@ -21,10 +21,13 @@ from crmvalue._core.checks import as_fraction
 from crmvalue._core.values import (
     array_field,
     checked_field,
+    count_column,
     count_field,
     float_column,
     hand_over,
     number_column,
+    number_field,
+    number_table,
     optional,
     read_only,
     stay_frozen,
@@ -85,8 +88,35 @@ class TestReadOnly:
 
     def test_what_is_given_away_is_not_copied(self):
         mine = np.array([1, 2])
-        assert read_only(hand_over(mine)) is mine
+        assert read_only(hand_over(mine)).base is mine
         assert not mine.flags.writeable
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [1, 2],
+            np.array([1, 2]),
+            hand_over(np.array([1, 2])),
+            hand_over(np.array([[1, 2], [3, 4]])[0]),
+            hand_over(np.array([1, 2]).view()),
+            hand_over(np.broadcast_to([1, 2], (2,))),
+            hand_over(np.frombuffer(bytearray(np.array([1, 2]).tobytes()), dtype=np.int64)),
+            hand_over(np.frombuffer(np.array([1, 2]).tobytes(), dtype=np.int64)),
+            hand_over(read_only([1, 2])),
+        ],
+    )
+    def test_cannot_be_unlocked(self, value):
+        array = read_only(value)
+        assert array.tolist() == [1, 2]
+        for unlock in (lambda: array.setflags(write=True), lambda: setattr(array.flags, "writeable", True)):
+            with pytest.raises(ValueError, match="WRITEABLE"):
+                unlock()
+
+    def test_a_view_of_what_can_be_written_to_is_copied(self):
+        owner = np.array([[1, 2], [3, 4]])
+        array = read_only(hand_over(owner[0]))
+        owner[0, 0] = 9
+        assert array.tolist() == [1, 2]
 
 
 class TestFloatColumn:
@@ -119,7 +149,7 @@ class TestFloatColumn:
 
     def test_what_is_given_away_is_neither_checked_nor_copied(self):
         mine = np.array([np.inf])
-        assert Columns(number=hand_over(mine)).number is mine
+        assert Columns(number=hand_over(mine)).number.base is mine
 
     def test_a_needed_column_has_no_default(self):
         with pytest.raises(TypeError, match="number"):
@@ -156,6 +186,68 @@ class TestNumberColumn:
     def test_rejections(self, wrong, infinite):
         with pytest.raises(InputError, match="`x` must be"):
             self.make(infinite=infinite)(x=wrong)
+
+
+class TestNumberField:
+    """`number_field`: one computed number of any size."""
+
+    @staticmethod
+    def make(**options):
+        return attrs.make_class("Results", {"x": number_field("x", **options)})
+
+    @pytest.mark.parametrize("value", [0, 1e-300, -1e300, np.float32(2), np.int8(3)])
+    def test_takes_numbers_of_any_size(self, value):
+        number = self.make()(x=value).x
+        assert type(number) is float
+        assert number == value
+
+    def test_none_where_it_is_the_default(self):
+        assert self.make(default=None)().x is None
+        with pytest.raises(InputError):
+            self.make()(x=None)
+
+    @pytest.mark.parametrize("wrong", [np.nan, "1", [1.0], np.array([1.0, 2.0]), True, np.True_, 1j, {}, 10**400])
+    @pytest.mark.parametrize("infinite", [True, False])
+    def test_rejections(self, wrong, infinite):
+        with pytest.raises(InputError, match="`x` must be"):
+            self.make(infinite=infinite)(x=wrong)
+
+    @pytest.mark.parametrize(
+        ("options", "good", "bad", "rule"),
+        [
+            ({}, 1e308, np.inf, "a number, finite; got inf"),
+            ({"infinite": True}, -np.inf, np.nan, "a number; got nan"),
+            ({"low": 0.0}, 0.0, -1e-300, ">= 0, finite; got -1e-300"),
+            ({"low": 0.0, "infinite": True}, np.inf, -1.0, ">= 0; got -1.0"),
+            ({"low": -1.0, "high": 1.0}, -1.0, 1.1, r"in \[-1, 1\]; got 1.1"),
+        ],
+    )
+    def test_ranges(self, options, good, bad, rule):
+        assert self.make(**options)(x=good).x == good
+        with pytest.raises(InputError, match=f"`x` must be {rule}"):
+            self.make(**options)(x=bad)
+
+
+class TestNumberTable:
+    """`number_table`: the same in more dimensions; missing numbers and infinities only where they are allowed."""
+
+    def test_takes_its_dimensions(self):
+        table = attrs.make_class("Results", {"x": number_table("x", 2, missing=True)})
+        np.testing.assert_array_equal(table(x=[[1, np.nan]]).x, [[1, np.nan]])
+        for wrong in ([1], [[np.inf]], [[[1]]], [["1"]], [[1], [1, 2]], None):
+            with pytest.raises(InputError, match="`x` must be"):
+                table(x=wrong)
+
+
+class TestCountColumn:
+    """`count_column`: whole numbers >= 0, one a row."""
+
+    def test_takes_and_refuses(self):
+        counts = attrs.make_class("Results", {"x": count_column("x")})
+        assert counts(x=[1.0, 2]).x.dtype == np.int64
+        for wrong in ([-1], [0.5], [np.nan], ["1"], [[1]], 1, [True]):
+            with pytest.raises(InputError, match="`x` must be"):
+                counts(x=wrong)
 
 
 class TestOptional:
@@ -252,6 +344,9 @@ class TestCountField:
             counts(n=0)
 
 
+OPEN_MAPPINGS = {"GroupSummary.due"}
+"""Fields of values that hold what can be changed."""
+
 NOT_COMPARED = {segmentation.Column}
 """A class whose `==` makes a rule."""
 
@@ -305,8 +400,19 @@ class TestPublicValues:
             for array in (*arrays_of(value), *arrays_of(twin)):
                 with pytest.raises(ValueError, match="read-only"):
                     array[:0] = array[:0]
+                with pytest.raises(ValueError, match="WRITEABLE"):
+                    array.flags.writeable = True
             with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 setattr(twin, attrs.fields(cls)[0].name, None)
+
+    def test_mappings_inside_cannot_be_changed(self):
+        open_ones = {
+            f"{type(value).__name__}.{field.name}"
+            for value in importlib.import_module("tests.core.public_values").VALUES
+            for field in attrs.fields(type(value))
+            if type(getattr(value, field.name)) in {dict, list, set}
+        }
+        assert open_ones <= OPEN_MAPPINGS
 
     @pytest.mark.parametrize("cls", each_class())
     def test_values_with_arrays_say_that_they_have_no_hash(self, cls):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from crmvalue.datasets import Transactions, load_cdnow, simulate_transactions
+from crmvalue.datasets import Transactions, _mean_stay, load_cdnow, simulate_transactions
 from crmvalue.errors import InputError
 
 GOOD = {"customer": [1, 2], "date": ["2024-01-01", "2024-01-05"], "amount": [9.5, 20]}
@@ -233,6 +233,29 @@ class TestSimulateTransactions:
         first, again, other = (simulate_transactions(50, rng=np.random.default_rng(seed)) for seed in (1, 1, 2))
         assert first == again
         assert first != other
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {},
+            {"n_customers": 10**7, "n_days": 10**6},
+            {"n_customers": 10**7, "n_days": 10**6, "n_acquisition_days": 10**6, "dropout_shape": 1e-3},
+            {"n_customers": 1000, "purchase_scale": 1e-6},
+        ],
+    )
+    def test_a_log_of_too_many_orders_is_refused_before_anything_is_drawn(self, change):
+        rng = np.random.default_rng(1)
+        with pytest.raises(InputError, match="at most 100,000,000 orders on average"):
+            simulate_transactions(**{"n_customers": 10**8, "rng": rng, "start": "2024-01-01", **change})
+        assert rng.random() == np.random.default_rng(1).random()
+
+    @pytest.mark.parametrize("change", [{}, {"n_acquisition_days": 5000, "n_days": 5000}, {"dropout_shape": 30.0}])
+    def test_as_many_orders_as_expected(self, change):
+        given = {"purchase_shape": 2.0, "purchase_scale": 50.0, "n_days": 700, "n_acquisition_days": 84}
+        given = {**given, "dropout_shape": 0.61, "dropout_scale": 82.0, **change}
+        stay = _mean_stay(given["dropout_shape"], given["dropout_scale"], given["n_days"], given["n_acquisition_days"])
+        log = simulate_transactions(40_000, rng=np.random.default_rng(3), **given)
+        assert len(log) / 40_000 == pytest.approx(1.0 + 2.0 / 50.0 * stay, rel=0.03)  # five standard errors
 
     @given(st.integers(0, 2**32), st.data())
     def test_extreme_parameters_give_a_log_or_a_clear_refusal(self, seed, data):

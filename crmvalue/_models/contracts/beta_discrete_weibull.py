@@ -80,7 +80,8 @@ def fit_beta_discrete_weibull(
     Raises
     ------
     InputError
-        If `survivors` is no cohort, or no customer has reached a renewal yet.
+        If `survivors` is no cohort, no customer has reached a renewal yet, or there are more than 100,000 different
+        lifetimes.
 
     Examples
     --------

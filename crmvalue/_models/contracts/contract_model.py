@@ -246,7 +246,7 @@ class ContractModel(Model, ABC):
         Parameters
         ----------
         n_customers : int
-            How many.
+            How many, from 1 to 100,000,000.
         n_periods : int
             Renewals that are observed. A customer who accepts all of them has not churned.
         rng : numpy.random.Generator
@@ -260,7 +260,7 @@ class ContractModel(Model, ABC):
         Raises
         ------
         InputError
-            If a number is not whole, or `rng` no generator.
+            If a number is not whole or outside its range, or `rng` no generator.
 
         Examples
         --------

@@ -13,7 +13,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_float, as_whole_number, require
 from crmvalue._models.contracts.histories import ContractHistory
-from crmvalue._models.shared.common import as_rng
+from crmvalue._models.shared.common import MOST_CUSTOMERS, as_rng
 from crmvalue._models.shared.discrete import as_periods, log1mexp, log_beta_ratio, log_gamma_draws, sum_exp
 from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model
 from crmvalue.errors import InputError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Contract", "fit_contract", "objective"]
 
+_MOST_LIFETIMES = 100_000  # that differ: each costs a row of the likelihood in every step of a search
 _HUGE = 600.0  # beyond exp(600) a beta function is a power
 _HUGE_IN_SEARCH = 300.0  # its square has to be a number
 
@@ -48,12 +49,14 @@ class Contract(NamedTuple):
         result = log_beta_ratio(self.a, self.b + start, step) - self.a * np.maximum(log_to - _HUGE, 0.0)
         return np.where(t == 0, 0.0, np.where(log_from > _HUGE, -self.a * power, result))
 
+    @np.errstate(under="ignore")
     def survival(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to survive t more renewals."""
         t, tenure = _pair("t", as_periods("t", t), as_periods("tenure", tenure))
         survival: FloatOrArray = np.exp(self.log_survival(t, tenure))[()]
         return survival
 
+    @np.errstate(under="ignore")
     def prob_churn(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to leave exactly at the t-th renewal from now."""
         t, tenure = _pair("t", as_periods("t", t, low=1), as_periods("tenure", tenure))
@@ -61,6 +64,7 @@ class Contract(NamedTuple):
         prob: FloatOrArray = (np.exp(self.log_survival(t - 1.0, tenure)) * leave)[()]
         return prob
 
+    @np.errstate(under="ignore")
     def log_likelihood(self, history: ContractHistory) -> Floats:
         """Log-likelihood of one customer of each row."""
         t = history.lifetime
@@ -68,6 +72,7 @@ class Contract(NamedTuple):
         leave = log1mexp(np.minimum(self.log_survival(np.ones(len(t)), before), -1e-300))
         return self.log_survival(before, 0.0) + np.where(history.churned, leave, 0.0)
 
+    @np.errstate(under="ignore")
     def lifetime(self, tenure: ArrayLike, discount_rate: float, horizon: int | None, *, shift: float) -> FloatOrArray:
         """Sum of the survival of renewal j = 1, 2, ... times (1 + d)^-(j - shift)."""
         k = as_periods("tenure", tenure)
@@ -89,9 +94,10 @@ class Contract(NamedTuple):
         result: FloatOrArray = total[place.reshape(k.shape)][()]
         return result
 
+    @np.errstate(under="ignore")
     def simulate(self, n_customers: int, n_periods: int, rng: np.random.Generator) -> ContractHistory:
         """Draw churn probabilities and lifetimes."""
-        n = as_whole_number("n_customers", n_customers, low=1)
+        n = as_whole_number("n_customers", n_customers, low=1, high=MOST_CUSTOMERS)
         end = as_whole_number("n_periods", n_periods, low=0)
         source = as_rng(rng)
         log_odds = log_gamma_draws(np.full(n, self.a), source) - log_gamma_draws(np.full(n, self.b), source)
@@ -102,6 +108,7 @@ class Contract(NamedTuple):
         return ContractHistory(lifetime=np.minimum(time, end), churned=time <= end)
 
 
+@np.errstate(under="ignore")
 def fit_contract(
     make: Callable[..., Any],
     names: tuple[str, ...],
@@ -110,6 +117,12 @@ def fit_contract(
 ) -> Fit[Any]:
     """Fit (alpha, beta) or (alpha, beta, c)."""
     history = survivors if isinstance(survivors, ContractHistory) else ContractHistory.from_survivors(survivors)
+    n_lifetimes = len(np.unique(history.lifetime[history.weight > 0]))
+    if n_lifetimes > _MOST_LIFETIMES:
+        raise InputError(
+            "survivors", f"of at most {_MOST_LIFETIMES:,} different lifetimes", n_lifetimes,
+            hint="count longer periods, such as months instead of days",
+        )  # fmt: skip
     if history.lifetime.max() < 1:
         raise InputError("survivors", "a base in which at least one customer has had a renewal", 0)
     churn = float((history.weight * history.churned).sum() / (history.weight * history.lifetime).sum())
@@ -128,8 +141,9 @@ def fit_contract(
 
 def objective(history: ContractHistory, n_parameters: int) -> Callable[[Floats], Evaluation]:
     """Log-likelihood with derivatives in the logarithms of the parameters, on distinct rows."""
-    key, place = np.unique(2.0 * history.lifetime + history.churned, return_inverse=True)
-    weight = np.bincount(place, weights=history.weight).astype(np.float64)
+    some = history.weight > 0  # a renewal at which nobody left has no row
+    key, place = np.unique((2.0 * history.lifetime + history.churned)[some], return_inverse=True)
+    weight = np.bincount(place, weights=history.weight[some]).astype(np.float64)
     lifetime, churned = np.floor(key / 2.0), key % 2.0 > 0
     compressed = ContractHistory(lifetime=lifetime, churned=churned, weight=weight)
     before = np.where(churned, lifetime - 1.0, lifetime)

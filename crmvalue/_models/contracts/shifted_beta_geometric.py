@@ -83,7 +83,8 @@ def fit_shifted_beta_geometric(
     Raises
     ------
     InputError
-        If `survivors` is no cohort, or no customer has reached a renewal yet.
+        If `survivors` is no cohort, no customer has reached a renewal yet, or there are more than 100,000 different
+        lifetimes.
 
     Examples
     --------

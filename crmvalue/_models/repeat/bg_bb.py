@@ -14,7 +14,7 @@ import numpy as np
 from crmvalue._core.checks import as_whole_number, require
 from crmvalue._models.repeat.bg_bb_likelihood import CHUNK, Tables, chunks, objective
 from crmvalue._models.repeat.opportunities import MOST_OPPORTUNITIES, OpportunityHistory
-from crmvalue._models.shared.common import as_rng, positive_field
+from crmvalue._models.shared.common import MOST_CUSTOMERS, as_rng, positive_field
 from crmvalue._models.shared.discrete import (
     as_periods,
     distinct_rows,
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["BgBb", "fit_bg_bb"]
+
+_MOST_DRAWS = 10**9  # opportunities that are drawn
 
 
 @attrs.frozen
@@ -156,15 +158,16 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     gamma: float = positive_field("gamma")
     delta: float = positive_field("delta")
 
+    @np.errstate(under="ignore")
     def simulate(self, n_customers: int, *, n_opportunities: int, rng: np.random.Generator) -> OpportunityHistory:
         """Draw histories of new customers.
 
         Parameters
         ----------
         n_customers : int
-            How many.
+            How many, at least 1.
         n_opportunities : int
-            Opportunities that each of them has.
+            Opportunities that each of them has, from 1 to 100,000; at most 1,000,000,000 for all customers together.
         rng : numpy.random.Generator
             Source of the randomness.
 
@@ -176,7 +179,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
         Raises
         ------
         InputError
-            If a number is not whole and above 0, or `rng` no generator.
+            If a number is not whole or outside its range, or `rng` no generator.
 
         Examples
         --------
@@ -184,8 +187,11 @@ class BgBb(PurchaseModel[OpportunityHistory]):
         >>> model.simulate(1000, n_opportunities=6, rng=np.random.default_rng(1)).n_customers
         1000
         """
-        size = as_whole_number("n_customers", n_customers, low=1)
+        size = as_whole_number("n_customers", n_customers, low=1, high=MOST_CUSTOMERS)
         n = as_whole_number("n_opportunities", n_opportunities, low=1, high=MOST_OPPORTUNITIES)
+        if size * n > _MOST_DRAWS:
+            rule = f"such that all customers together have at most {_MOST_DRAWS:,} opportunities"
+            raise InputError("n_opportunities", rule, n)
         source = as_rng(rng)
         lost = _chances(self.gamma, self.delta, size, source)
         buys = _chances(self.alpha, self.beta, size, source)
@@ -216,6 +222,7 @@ class BgBb(PurchaseModel[OpportunityHistory]):
             )  # fmt: skip
 
 
+@np.errstate(under="ignore")
 def fit_bg_bb(history: OpportunityHistory, *, priors: Mapping[str, tuple[float, float]] | None = None) -> Fit[BgBb]:
     """Fit the BG/BB model.
 

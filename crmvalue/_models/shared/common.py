@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_positive, require, require_choice
+from crmvalue._core.checks import as_counts, as_floats, as_positive, as_text, require, require_choice
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
+    "MOST_CUSTOMERS",
     "Alike",
     "alike",
     "as_horizon",
     "as_n",
+    "as_names",
     "as_rng",
     "check_history",
     "covariate_columns",
@@ -31,6 +34,9 @@ __all__ = [
     "take",
     "time_unit_field",
 ]
+
+
+MOST_CUSTOMERS = 10**8  # drawing them takes some gigabytes
 
 
 def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:
@@ -60,6 +66,13 @@ def as_n(value: ArrayLike) -> Floats:
     """Cast numbers of purchases."""
     (n,) = as_counts(n=value)
     return n
+
+
+def as_names(name: str, value: object) -> tuple[str, ...]:
+    """Take a sequence of texts."""
+    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+        raise InputError(name, "a sequence of texts", value)
+    return tuple(as_text(name, text) for text in value)
 
 
 def as_rng(rng: object) -> np.random.Generator:

@@ -146,9 +146,9 @@ def sum_exp(log_term: Callable[[Floats], Floats], n: float | None, *, tail_ratio
     """
     end = np.inf if n is None else n
     total: Floats = np.exp(log_term(np.arange(1.0, min(end, _DIRECT) + 1.0))).sum(axis=-1)
-    start, length = _DIRECT + 1.0, float(_DIRECT)
-    while start <= end and start < _FARTHEST:
-        length = min(length, end - start + 1.0)
+    done, length = float(_DIRECT), float(_DIRECT)  # terms: a count is exact up to 2**53, the start of the next is not
+    while done < min(end, _FARTHEST):
+        start, length = done + 1.0, min(length, end - done)
         if length <= 2 * _NODES:
             times, weights = start + np.arange(length), np.ones(int(length))
         else:
@@ -158,7 +158,7 @@ def sum_exp(log_term: Callable[[Floats], Floats], n: float | None, *, tail_ratio
         total = total + block
         if (block <= 1e-18 * total).all():
             return total
-        start, length = start + length, 2.0 * length
+        done, length = done + length, 2.0 * length
     if n is None and tail_ratio:
         total = total + block * tail_ratio / (1.0 - tail_ratio)
     return total

@@ -14,9 +14,21 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_fraction, as_positive
+from crmvalue._core.checks import as_float, as_fraction, as_positive, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    Given,
+    array_field,
+    checked_field,
+    count_field,
+    number_column,
+    number_field,
+    number_table,
+    read_only,
+    stay_frozen,
+)
+from crmvalue._models.shared.common import as_names
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -122,12 +134,12 @@ class Diagnosis:
     True
     """
 
-    gradient_norm: float
-    boundary: tuple[str, ...]
-    flat: tuple[str, ...]
-    n_starts: int
-    n_evaluations: int
-    messages: tuple[str, ...]
+    gradient_norm: float = number_field("gradient_norm", low=0.0, infinite=True)
+    boundary: tuple[str, ...] = checked_field("boundary", as_names)
+    flat: tuple[str, ...] = checked_field("flat", as_names)
+    n_starts: int = count_field("n_starts")
+    n_evaluations: int = count_field("n_evaluations")
+    messages: tuple[str, ...] = checked_field("messages", as_names)
 
     @property
     def trustworthy(self) -> bool:
@@ -154,14 +166,38 @@ class LikelihoodRatioTest:
     1
     """
 
-    statistic: float
-    degrees: int
-    p_value: float
+    statistic: float = number_field("statistic", low=0.0)
+    degrees: int = count_field("degrees", low=1)
+    p_value: float = number_field("p_value", low=0.0, high=1.0)
 
 
-def _as_pairs(priors: Mapping[str, Sequence[float]]) -> dict[str, tuple[float, float]]:
-    """Take priors, whose pairs come from JSON as lists."""
-    return {name: (pair[0], pair[1]) for name, pair in priors.items()}
+def _as_model(name: str, value: object) -> Any:
+    if type(value) not in _MODELS.values():
+        raise InputError(name, f"a model: one of {', '.join(_MODELS)}", value)
+    return value
+
+
+def _as_diagnosis(name: str, value: object) -> Diagnosis:
+    if not isinstance(value, Diagnosis):
+        raise InputError(name, "a Diagnosis", value)
+    return value
+
+
+def _as_flags(value: Any) -> npt.NDArray[np.bool_]:
+    if isinstance(value, Given):
+        return read_only(value)
+    flags, _ = to_array("positive", value, "a column of True and False")
+    if flags.dtype.kind != "b" or flags.ndim != 1:
+        raise InputError("positive", "a column of True and False", f"{flags.ndim} dimensions of {flags.dtype}")
+    return read_only(flags)
+
+
+def _as_counts(name: str, value: object) -> FixedMapping[str, int]:
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping from reasons to numbers of customers", value)
+    return FixedMapping(
+        {as_text(name, reason): as_whole_number(f"{name}[{reason!r}]", n, low=0) for reason, n in value.items()}
+    )
 
 
 @stay_frozen
@@ -188,9 +224,9 @@ class Fit(Generic[Model]):
         Which parameters were searched as logarithms.
     diagnosis : Diagnosis
         How the search ended.
-    priors : dict of str to tuple of float
+    priors : mapping of str to tuple of float
         Median and log-scale standard deviation of each prior; empty for plain maximum likelihood.
-    left_out : dict of str to int
+    left_out : mapping of str to int
         Customers of the history that the fit did not use, by the reason; empty where it used all.
 
     Examples
@@ -203,16 +239,31 @@ class Fit(Generic[Model]):
     (3226.3, True)
     """
 
-    model: Model
-    log_likelihood: float
-    n_customers: int
-    names: tuple[str, ...]
-    estimates: Floats = array_field()
-    search_covariance: Floats = array_field()
-    positive: npt.NDArray[np.bool_] = array_field()
-    diagnosis: Diagnosis
-    priors: dict[str, tuple[float, float]] = attrs.field(factory=dict, converter=_as_pairs)
-    left_out: dict[str, int] = attrs.field(factory=dict)
+    model: Model = checked_field("model", _as_model)
+    log_likelihood: float = number_field("log_likelihood")
+    n_customers: int = count_field("n_customers", low=1)
+    names: tuple[str, ...] = checked_field("names", as_names)
+    estimates: Floats = number_column("estimates")
+    search_covariance: Floats = number_table("search_covariance", 2, infinite=True)
+    positive: npt.NDArray[np.bool_] = array_field(_as_flags)
+    diagnosis: Diagnosis = checked_field("diagnosis", _as_diagnosis)
+    priors: Mapping[str, tuple[float, float]] = attrs.field(factory=FixedMapping)
+    left_out: Mapping[str, int] = checked_field("left_out", _as_counts, factory=FixedMapping)
+
+    def __attrs_post_init__(self) -> None:
+        names, k = self.names, len(self.names)
+        unknown = [name for name in names if "." not in name and not hasattr(self.model, name)]
+        if not names or len(set(names)) != k or unknown:
+            rule = f"different names of parameters of a {type(self.model).__name__}, at least one"
+            raise InputError("names", rule, unknown or names)
+        for field, shape in (("estimates", (k,)), ("search_covariance", (k, k)), ("positive", (k,))):
+            if getattr(self, field).shape != shape:
+                raise InputError(field, f"of shape {shape}, for {', '.join(names)}", getattr(self, field).shape)
+        require((self.estimates > 0) | ~self.positive, "estimates", self.estimates, "> 0 where `positive`")
+        variance = np.diag(self.search_covariance)
+        require(variance >= 0, "search_covariance", variance, ">= 0 on the diagonal")
+        read = read_priors(self.priors, Parameters(names, self.positive))
+        object.__setattr__(self, "priors", FixedMapping(read))
 
     @property
     def n_parameters(self) -> int:
@@ -233,7 +284,8 @@ class Fit(Generic[Model]):
     def covariance(self) -> Floats:
         """Covariance of the parameters, shape (k, k): the delta method on the logarithms."""
         scale = np.where(self.positive, self.estimates, 1.0)
-        covariance: Floats = self.search_covariance * scale[:, np.newaxis] * scale
+        with np.errstate(under="ignore"):
+            covariance: Floats = self.search_covariance * scale[:, np.newaxis] * scale
         return covariance
 
     @property
@@ -271,7 +323,9 @@ class Fit(Generic[Model]):
 
         z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
         half = z * np.sqrt(np.diag(self.search_covariance))
-        with np.errstate(over="ignore", invalid="ignore"):  # of a parameter at 0 that is not searched as a logarithm
+        with np.errstate(
+            over="ignore", under="ignore", invalid="ignore"
+        ):  # of a parameter at 0 that is not searched as a logarithm
             low = np.where(self.positive, self.estimates * np.exp(-half), self.estimates - half)
             high = np.where(self.positive, self.estimates * np.exp(half), self.estimates + half)
         return {name: Interval(a, b) for name, a, b in zip(self.names, low.tolist(), high.tolist(), strict=True)}
@@ -320,6 +374,7 @@ def _read_model(fields: Any) -> Any:
     return _MODELS[fields["kind"]].from_json(json.dumps(fields))
 
 
+@np.errstate(under="ignore")
 def fit_model(
     make: Callable[..., Any],
     evaluate: Callable[[Floats], Evaluation],
@@ -401,6 +456,7 @@ def fit_parameters(
     return parameters.natural(best.theta), covariance, log_likelihood, diagnosis
 
 
+@np.errstate(under="ignore")
 def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRatioTest:
     """Test a fit against one that is nested in it, on the same data.
 

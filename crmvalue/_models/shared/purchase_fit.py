@@ -45,6 +45,7 @@ class Search(NamedTuple):
     derivatives: RowDerivatives
 
 
+@np.errstate(under="ignore")
 def fit_purchases(
     search: Search,
     history: PurchaseHistory,

@@ -65,6 +65,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         hint = "the sum may be infinite: give a rate or a horizon"
         raise InputError("discount_rate", "> 0 without a `horizon`", 0.0, hint=hint)
 
+    @np.errstate(under="ignore")
     def log_likelihood(self, history: History) -> Floats:
         """Log-likelihood of each customer, or of one customer of each row where rows have weights.
 
@@ -96,6 +97,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         each: Floats = here.process.log_likelihood(*here.past)[here.place]
         return each
 
+    @np.errstate(under="ignore")
     def prob_alive(self, history: History, *, at: ArrayLike = 0.0) -> Floats:
         """Probability that each customer is still alive.
 
@@ -135,6 +137,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         each: Floats = here.process.prob_alive(here.past, *here.asked)[here.place]
         return each
 
+    @np.errstate(under="ignore")
     def expected_purchases(self, history: History, *, horizon: ArrayLike) -> Floats:
         """Give the expected number of purchases of each customer after the end of observation.
 
@@ -169,6 +172,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         each: Floats = here.process.expected_purchases(here.past, *here.asked)[here.place]
         return each
 
+    @np.errstate(under="ignore")
     def expected_purchases_new(self, *, horizon: ArrayLike) -> FloatOrArray:
         """Give the expected number of repeat purchases of a new customer.
 
@@ -196,6 +200,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         """
         return self._of_newcomers("expected_purchases", self._as_ahead("horizon", horizon))
 
+    @np.errstate(under="ignore")
     def prob_purchases(self, history: History, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
         """Probability that each customer purchases exactly `n` times after the end of observation.
 
@@ -232,6 +237,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         each: Floats = here.process.prob_purchases(here.past, *here.asked)[here.place]
         return each
 
+    @np.errstate(under="ignore")
     def prob_purchases_new(self, n: ArrayLike, *, horizon: ArrayLike) -> FloatOrArray:
         """Probability that a new customer makes exactly `n` repeat purchases.
 
@@ -267,6 +273,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
             raise InputError("horizon", f"of a shape that broadcasts with `n` {count.shape}", ahead.shape) from error
         return self._of_newcomers("prob_purchases", ahead, count)
 
+    @np.errstate(under="ignore")
     def discounted_expected_purchases(
         self, history: History, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
     ) -> Floats:
@@ -309,6 +316,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         each: Floats = here.process.expected_discounted(here.past, *here.asked, force)[here.place]
         return each
 
+    @np.errstate(under="ignore")
     def discounted_expected_purchases_new(
         self, *, discount_rate: ArrayLike, horizon: ArrayLike | None = None
     ) -> FloatOrArray:
@@ -413,6 +421,7 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         shown = (f"{name}={value!r}" for name, value in fields.items() if value != ())
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    @np.errstate(under="ignore")
     def simulate(
         self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
     ) -> PurchaseHistory:
@@ -454,6 +463,7 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         drawn = PurchaseHistory(frequency=x, recency=t_x, age=age, time_unit=self.time_unit)
         return drawn.with_covariates(columns) if columns else drawn
 
+    @np.errstate(under="ignore")
     def for_covariates(self, covariates: Mapping[str, float]) -> Self:
         """Give the model of customers whose covariates are known: the same without effects.
 

@@ -21,7 +21,16 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, count_field, number_column, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_column,
+    count_field,
+    number_column,
+    number_field,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
@@ -42,20 +51,9 @@ __all__ = [
     "spend_independence",
 ]
 
+_MOST_PAIRS = 10**8  # of days of arrival and periods that are added up one by one
 _STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
 _SIGNIFICANT = 0.05
-
-
-def _number(name: str, *, low: float, high: float) -> Any:
-    """Field for a number in a range, of any size a float may have."""
-
-    def convert(value: Any) -> float:
-        number = float(value)
-        if not low <= number <= high:
-            raise InputError(name, f"in [{low:g}, {high:g}]", number)
-        return number
-
-    return attrs.field(converter=convert)
 
 
 @stay_frozen
@@ -79,10 +77,10 @@ class FrequencyCalibration:
     array([ 0.1, -0.4])
     """
 
-    frequency: Integers = array_field()
-    n_customers: Integers = array_field()
-    actual: Floats = array_field()
-    expected: Floats = array_field()
+    frequency: Integers = count_column("frequency")
+    n_customers: Integers = count_column("n_customers")
+    actual: Floats = number_column("actual", missing=True)
+    expected: Floats = number_column("expected", missing=True)
 
     def __attrs_post_init__(self) -> None:
         columns = {name: getattr(self, name) for name in ("frequency", "n_customers", "actual", "expected")}
@@ -134,7 +132,7 @@ class PurchaseTracking:
     array([0.83333333])
     """
 
-    end: Dates = array_field()
+    end: Dates = array_field(lambda value: read_only(as_day_column("end", value)))
     actual: Floats = number_column("actual")
     expected: Floats = number_column("expected")
     cumulative_actual: Floats = number_column("cumulative_actual")
@@ -186,8 +184,8 @@ class SpendIndependence:
     """
 
     n_customers: int = count_field("n_customers")
-    correlation: float = _number("correlation", low=-1.0, high=1.0)
-    p_value: float = _number("p_value", low=0.0, high=1.0)
+    correlation: float = number_field("correlation", low=-1.0, high=1.0)
+    p_value: float = number_field("p_value", low=0.0, high=1.0)
     holds: bool = checked_field("holds", as_flag)
     conclusion: str = checked_field("conclusion", as_text)
 
@@ -208,6 +206,7 @@ class SpendIndependence:
         return from_json(cls, text)
 
 
+@np.errstate(under="ignore")
 def calibration_by_frequency(
     split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, most: int = 7
 ) -> FrequencyCalibration:
@@ -264,6 +263,7 @@ def calibration_by_frequency(
     return FrequencyCalibration(frequency=np.arange(last + 1), n_customers=count, actual=means[0], expected=means[1])
 
 
+@np.errstate(under="ignore")
 def purchase_tracking(
     customer: ArrayLike,
     date: ArrayLike,
@@ -335,10 +335,7 @@ def purchase_tracking(
     repeated = np.bincount(day[~first], minlength=span)
     curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
     ends = np.arange(length - 1, span, length)
-    arrivals = np.flatnonzero(entered)
-    expected = np.array(
-        [(entered[seen] * curve[end - seen]).sum() for end in ends for seen in [arrivals[arrivals <= end]]]
-    )
+    expected = _expected_since_arrival(entered, curve, ends)
     actual = np.cumsum(repeated)[ends].astype(np.float64)
     return PurchaseTracking(
         end=start + ends,
@@ -347,6 +344,22 @@ def purchase_tracking(
         cumulative_actual=actual,
         cumulative_expected=expected,
     )
+
+
+def _expected_since_arrival(entered: Integers, curve: Floats, ends: Integers) -> Floats:
+    """Add up what is expected of the customers of each day of arrival until each end."""
+    arrivals = np.flatnonzero(entered)
+    if len(arrivals) * len(ends) > _MOST_PAIRS:  # by a convolution, whose error is the rounding of the total
+        from scipy.fft import irfft, next_fast_len, rfft
+
+        size = next_fast_len(2 * len(curve), real=True)
+        total: Floats = irfft(rfft(entered, size) * rfft(curve, size), size)[ends]
+        return np.maximum.accumulate(np.maximum(total, 0.0))  # noise of rounding aside, it grows
+    expected = np.zeros(len(ends))
+    for day in arrivals.tolist():
+        first = int(np.searchsorted(ends, day))
+        expected[first:] += entered[day] * curve[ends[first:] - day]
+    return expected
 
 
 def spend_independence(history: PurchaseHistory) -> SpendIndependence:
@@ -401,7 +414,8 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     x, y = history.frequency[again], spend[again]
     correlation, p_value = 0.0, 1.0
     if np.ptp(x) > 0 and np.ptp(y) > 1e-12 * y.max():  # less is rounding
-        found = pearsonr(x, y / y.max())
+        with np.errstate(under="ignore"):
+            found = pearsonr(x, y / y.max())
         correlation, p_value = float(found.statistic), float(found.pvalue)
     broken = abs(correlation) > _STRONG and p_value < _SIGNIFICANT
     conclusion = _conclusion(correlation, p_value, n, broken=broken)

@@ -12,18 +12,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, as_text, require, require_same_length
+from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_length
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
-from crmvalue._models.shared.common import check_history
+from crmvalue._core.values import checked_field, number_field, optional
+from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
@@ -58,10 +56,10 @@ class HoldoutError:
     0.1
     """
 
-    bias: float
-    mean_absolute_error: float
-    best_decile_found: float
-    gini: float
+    bias: float = number_field("bias", low=-1.0, infinite=True)
+    mean_absolute_error: float = number_field("mean_absolute_error", low=0.0)
+    best_decile_found: float = number_field("best_decile_found", low=0.0, high=1.0)
+    gini: float = number_field("gini", low=-1.0, high=1.0)
 
     def to_json(self) -> str:
         """Write the errors as JSON text; :meth:`from_json` reads it back."""
@@ -84,12 +82,6 @@ def _as_error(name: str, value: object) -> HoldoutError:
     if not isinstance(value, HoldoutError):
         raise InputError(name, "a HoldoutError", value)
     return value
-
-
-def _as_texts(name: str, value: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise InputError(name, "a sequence of texts, not one text", value)
-    return tuple(as_text(name, text) for text in value)
 
 
 @attrs.frozen(kw_only=True)
@@ -117,11 +109,11 @@ class ModelScore:
     """
 
     name: str = checked_field("name", as_text)
-    log_likelihood: float | None
-    aic: float | None
+    log_likelihood: float | None = number_field("log_likelihood", optional=True)
+    aic: float | None = number_field("aic", optional=True)
     purchases: HoldoutError = checked_field("purchases", _as_error)
     spend: HoldoutError | None = checked_field("spend", optional(_as_error))
-    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
+    warnings: tuple[str, ...] = checked_field("warnings", as_names, default=())
 
     def to_json(self) -> str:
         """Write the score as JSON text; :meth:`from_json` reads it back."""
@@ -141,6 +133,7 @@ class ModelScore:
         return from_json(cls, text, HoldoutError)
 
 
+@np.errstate(under="ignore")
 def compare_models(
     split: PurchaseSplit,
     fits: Mapping[str, Fit[Any]],
@@ -203,7 +196,7 @@ def compare_models(
                 name=name,
                 log_likelihood=fit.log_likelihood,
                 aic=fit.aic,
-                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, foretold, spend),
                 warnings=fit.diagnosis.messages,
             )
@@ -216,7 +209,7 @@ def compare_models(
                 name=name,
                 log_likelihood=None,
                 aic=None,
-                purchases=holdout_error(foretold, split.holdout_n_purchases),
+                purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, foretold, history.mean_spend),
             )
         )
@@ -229,7 +222,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     Parameters
     ----------
     foretold, actual : array_like
-        Purchases or money of each customer, >= 0, shape (n,).
+        Purchases or money of each customer, >= 0, shape (n,). Values below 1e-100 count as 0.
 
     Returns
     -------
@@ -251,10 +244,16 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     >>> holdout_error([2.0, 1.0], [1.0, 1.0]).bias
     0.5
     """
-    foretold, actual = as_column("foretold", foretold), as_column("actual", actual)
+    foretold, actual = as_results("foretold", foretold), as_results("actual", actual)
     require(foretold >= 0, "foretold", foretold, ">= 0")
     require(actual >= 0, "actual", actual, ">= 0")
     require_same_length(foretold=foretold, actual=actual)
+    return _error(foretold, actual)
+
+
+@np.errstate(under="ignore")
+def _error(foretold: Floats, actual: Floats) -> HoldoutError:
+    """Measure the error of a forecast that is checked, or that the library has made."""
     total = float(actual.sum())
     excess = float(foretold.sum()) - total
     bias = excess / total if total else (0.0 if excess == 0.0 else float("inf"))
@@ -286,7 +285,7 @@ def _default_gap(history: PurchaseHistory) -> float:
 def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -> HoldoutError | None:
     if spend is None or split.holdout_spend is None:
         return None
-    return holdout_error(foretold * spend, split.holdout_spend)
+    return _error(foretold * spend, split.holdout_spend)
 
 
 def _in_best_tenth(value: Floats) -> Floats:

@@ -21,6 +21,7 @@ from crmvalue._models.shared.common import alike, check_history, time_unit_field
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.outcomes import Terms, time_rule
+from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import InputError
 
@@ -42,6 +43,12 @@ def _as_customers(value: Any) -> npt.NDArray[Any] | None:
         return value if value is None else read_only(value)
     distinct, code = encode_customers("customer", np.array(value, dtype=object))
     return read_only(hand_over(distinct[code]))
+
+
+def _as_intervals(name: str, value: object) -> ValueIntervals:
+    if not isinstance(value, ValueIntervals):
+        raise InputError(name, "a ValueIntervals", value)
+    return value
 
 
 @stay_frozen
@@ -104,7 +111,7 @@ class CustomerValues:
     service_cost: float = checked_field("service_cost", partial(as_positive, zero=True))
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
-    intervals: ValueIntervals | None = None
+    intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
 
     def __len__(self) -> int:
         return len(self.clv)
@@ -203,7 +210,8 @@ def customer_values(
         Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
         this history. The other columns are the same with and without.
     n_draws : int, optional
-        Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level).
+        Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level), at
+        most 1,000,000.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`; the same state gives the same intervals.
 
@@ -269,20 +277,21 @@ def customer_values(
     )
     if terms.horizon is None and terms.discount_rate == 0.0:
         raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
-    as_whole_number("n_draws", n_draws, low=1)
-    spend = spending.expected_spend(history)
-    customers = alike(history)
-    of_rows = _expect(customers.rows, purchases, terms)
-    expected = of_rows.spread(customers.place)
-    value = terms.margin * spend * expected.discounted
-    if expected.time is not None:
-        value -= terms.service_cost * expected.time
+    as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     intervals = None
-    if level is not None:
-        intervals = value_intervals(
-            history, customers, of_rows.alive, purchase_model, spend_model, terms,
-            level=level, n_draws=n_draws, rng=rng,
-        )  # fmt: skip
+    with np.errstate(under="ignore"):
+        spend = spending.expected_spend(history)
+        customers = alike(history)
+        of_rows = _expect(customers.rows, purchases, terms)
+        expected = of_rows.spread(customers.place)
+        value = terms.margin * spend * expected.discounted
+        if expected.time is not None:
+            value -= terms.service_cost * expected.time
+        if level is not None:
+            intervals = value_intervals(
+                history, customers, of_rows.alive, purchase_model, spend_model, terms,
+                level=level, n_draws=n_draws, rng=rng,
+            )  # fmt: skip
     return CustomerValues(
         customer=history.customer,
         prob_alive=expected.alive,

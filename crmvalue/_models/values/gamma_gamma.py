@@ -73,6 +73,7 @@ class GammaGamma(Model):
     q: float = positive_field("q")
     gamma: float = positive_field("gamma")
 
+    @np.errstate(under="ignore")
     def log_likelihood(self, history: PurchaseHistory) -> Floats:
         """Log-density of each customer's mean repeat spend, given the number of repeat purchases.
 
@@ -107,6 +108,7 @@ class GammaGamma(Model):
         density = log_beta_density(self.p * x, np.full(len(x), self.q), x * spend / self.gamma) - np.log(spend)
         return np.where(bought, density, 0.0)
 
+    @np.errstate(under="ignore")
     def expected_spend(self, history: PurchaseHistory) -> Floats:
         """Give the expected spend per future purchase of each customer, given their past.
 
@@ -143,6 +145,7 @@ class GammaGamma(Model):
         result: Floats = (self.gamma + frequency * spend) * (self.p / (own + (self.q - 1.0)))
         return result
 
+    @np.errstate(under="ignore")
     def expected_spend_new(self) -> float:
         """Give the expected spend per purchase of a new customer.
 
@@ -165,6 +168,7 @@ class GammaGamma(Model):
         self._require_mean()
         return self.gamma * (self.p / (self.q - 1.0))
 
+    @np.errstate(under="ignore")
     def simulate(self, frequency: ArrayLike, *, rng: np.random.Generator) -> Floats:
         """Draw the mean repeat spend of customers.
 
@@ -208,6 +212,7 @@ class GammaGamma(Model):
             )  # fmt: skip
 
 
+@np.errstate(under="ignore")
 def fit_gamma_gamma(
     history: PurchaseHistory,
     *,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_whole_number
-from crmvalue._core.values import array_field, stay_frozen
-from crmvalue._models.shared.common import Alike, alike, as_rng, check_history, take
+from crmvalue._core.checks import as_whole_number, require
+from crmvalue._core.values import checked_field, number_column, number_table, stay_frozen
+from crmvalue._models.shared.common import Alike, alike, as_names, as_rng, check_history, take
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import ContinuousModel, process_of
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
+__all__ = ["MOST_DRAWS", "Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
 
-_MOST_DRAWS = 1_000_000
+MOST_DRAWS = 1_000_000
+_ROUNDING = 1e-9
 _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
 
@@ -49,9 +50,19 @@ class Posterior:
     (1.0, array([0.2, 0.3]))
     """
 
-    names: tuple[str, ...]
-    draws: Floats = array_field()
-    weight: Floats = array_field()
+    names: tuple[str, ...] = checked_field("names", as_names)
+    draws: Floats = number_table("draws", 2, infinite=True)
+    weight: Floats = number_column("weight")
+
+    def __attrs_post_init__(self) -> None:
+        n, k = len(self.weight), len(self.names)
+        if not n or not k or len(set(self.names)) != k:
+            raise InputError("names" if n else "weight", "at least one, all different", self.names if n else 0)
+        if self.draws.shape != (n, k):
+            raise InputError("draws", f"of shape {(n, k)}, a row for each weight", self.draws.shape)
+        require(self.weight >= 0, "weight", self.weight, ">= 0")
+        if not math.isclose(self.weight.sum(), 1.0, rel_tol=_ROUNDING):
+            raise InputError("weight", "of sum 1", float(self.weight.sum()))
 
     def __getitem__(self, name: str) -> Floats:
         if name not in self.names:
@@ -64,6 +75,7 @@ class Posterior:
         return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
 
 
+@np.errstate(under="ignore")
 def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.random.Generator) -> Posterior:
     """Draw parameters from the posterior by Laplace's approximation with importance weights.
 
@@ -74,7 +86,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     history : PurchaseHistory, OpportunityHistory or ContractHistory
         The data of that fit.
     n_draws : int, optional
-        Number of draws, >= 1; each costs one log-likelihood of all customers.
+        Number of draws, from 1 to 1,000,000; each costs one log-likelihood of all customers.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same draws.
 
@@ -110,7 +122,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     """
     if not isinstance(fit, Fit):
         raise InputError("fit", "a Fit", type(fit).__name__)
-    n = as_whole_number("n_draws", n_draws, low=1, high=_MOST_DRAWS)
+    n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
         raise InputError("fit", "a fit that determines all its parameters", fit.diagnosis.messages, hint="give priors")

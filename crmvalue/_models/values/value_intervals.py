@@ -18,7 +18,7 @@ from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, time_rule
-from crmvalue._models.values.posterior import Posterior, draw, is_that_of, total_of_alike, total_of_rows
+from crmvalue._models.values.posterior import MOST_DRAWS, Posterior, draw, is_that_of, total_of_alike, total_of_rows
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
 
@@ -44,9 +44,17 @@ def _interval(name: str) -> Any:
     """Field for one interval, whose ends may be infinite."""
 
     def convert(value: Any) -> Interval:
-        low, high = (float(end) for end in value)
-        if not low <= high:
-            raise InputError(name, "an interval, its low end not above the high one", (low, high))
+        rule = "an interval: two numbers, the low end not above the high one"
+        try:
+            ends = tuple(value)
+        except TypeError as error:
+            raise InputError(name, rule, value) from error
+        numbers = all(
+            isinstance(end, int | float | np.integer | np.floating) and not isinstance(end, bool) for end in ends
+        )
+        if len(ends) != 2 or not numbers or not ends[0] <= ends[1]:
+            raise InputError(name, rule, value)
+        low, high = (float(end) for end in ends)
         return Interval(low, high)  # type: ignore[arg-type]  # a float is as good as numpy's
 
     return attrs.field(converter=convert)
@@ -140,7 +148,7 @@ def value_intervals(
     """
     coverage = as_fraction("level", level)
     least = math.ceil(2.0 / (1.0 - coverage) - _ROUNDING)  # one draw beyond each end
-    n = as_whole_number("n_draws", n_draws, low=1)
+    n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)

@@ -63,6 +63,35 @@ class TestSumExp:
         assert sum_exp(lambda t: -1e-6 * t, None) == pytest.approx(1 / np.expm1(1e-6), rel=1e-12)
 
 
+LARGEST = 2**53
+
+
+@pytest.mark.parametrize("horizon", [LARGEST, LARGEST - 1, 10**15 + 1])
+class TestLongestHorizons:
+    """Sums of survival up to the largest horizon end, with all digits."""
+
+    @pytest.mark.parametrize(("alpha", "beta"), [(0.668, 3.806), (1e-5, 1e5), (1.001, 1e5)])
+    def test_equals_the_closed_form(self, alpha, beta, horizon):
+        """It is (a + b - 1) / (a - 1) times 1 - G(a + b - 1) G(b + n + 1) / (G(b) G(a + b + n)), t = 0 included."""
+        with mpmath.workdps(60):
+            a, b, n = mpmath.mpf(alpha), mpmath.mpf(beta), mpmath.mpf(horizon)
+            logs = [mpmath.loggamma(z) for z in (a + b - 1, b + n + 1, b, a + b + n)]
+            exact = (a + b - 1) / (a - 1) * (1 - mpmath.exp(logs[0] + logs[1] - logs[2] - logs[3]))
+            exact = float(exact)
+        model = ShiftedBetaGeometric(alpha, beta)
+        assert model.discounted_expected_lifetime(discount_rate=0.0, horizon=horizon) == pytest.approx(exact, rel=1e-11)
+        assert model.expected_remaining_lifetime(horizon=horizon) + 1.0 == pytest.approx(exact, rel=1e-11)
+
+    @pytest.mark.parametrize("model", [BetaDiscreteWeibull(0.668, 3.806, 1.5), BetaDiscreteWeibull(0.01, 3.806, 0.01)])
+    def test_both_models_end(self, model, horizon):
+        life = model.expected_remaining_lifetime([0, 3], horizon=horizon)
+        assert (life > model.expected_remaining_lifetime([0, 3], horizon=10**9)).all()
+        assert (life <= horizon).all()
+        for rate in (1e-100, 1e-20):
+            found = model.discounted_expected_lifetime(discount_rate=rate, horizon=horizon)
+            assert found == pytest.approx(1 + life[0], rel=1e-3)
+
+
 class TestContractHistory:
     """Lifetimes in renewals, from tables and from individuals."""
 
@@ -296,6 +325,23 @@ class TestFits:
         assert not found.diagnosis.trustworthy
         assert "prior" in found.diagnosis.messages[0]
 
+    @pytest.mark.parametrize("fit", [fit_shifted_beta_geometric, fit_beta_discrete_weibull])
+    def test_a_renewal_at_which_nobody_left_costs_nothing(self, fit):
+        """A million renewals are a few rows where few customers leave."""
+        survivors = np.full(10**6 + 1, 500.0)
+        survivors[[1, 2, 10, 1000, 200_000]] = 0
+        survivors = np.minimum.accumulate(500.0 - 70.0 * np.cumsum(survivors == 0))
+        rows = ContractHistory(
+            lifetime=[1, 2, 10, 1000, 200_000, 10**6], churned=[True] * 5 + [False], weight=[70] * 5 + [150]
+        )
+        assert fit(survivors).model == fit(rows).model
+
+    @pytest.mark.parametrize("fit", [fit_shifted_beta_geometric, fit_beta_discrete_weibull])
+    def test_refuses_too_many_lifetimes_at_once(self, fit):
+        with pytest.raises(InputError, match="at most 100,000 different lifetimes; got 1000001") as caught:
+            fit(np.arange(1_000_001.0, -1.0, -1.0))
+        assert caught.value.name == "survivors"
+
     def test_refuses_a_history_without_renewals(self):
         with pytest.raises(InputError, match="renewal"):
             fit_shifted_beta_geometric(ContractHistory(lifetime=[0], churned=[False]))
@@ -305,3 +351,10 @@ class TestFits:
         fit = fit_beta_discrete_weibull(truth.simulate(50_000, n_periods=12, rng=np.random.default_rng(2)))
         for name, (low, high) in fit.confidence_interval(0.999).items():
             assert low <= getattr(truth, name) <= high
+
+
+@pytest.mark.parametrize("n", [0, 10**8 + 1, 10**12, 2**53])
+def test_simulate_refuses_before_it_draws(n):
+    for model in (ShiftedBetaGeometric(0.668, 3.806), BetaDiscreteWeibull(0.668, 3.806, 1.5)):
+        with pytest.raises(InputError, match="from 1 to 100000000"):
+            model.simulate(n, n_periods=5, rng=np.random.default_rng(1))

@@ -263,3 +263,17 @@ class TestFit:
             weight=np.full(20_000, 2.0),
         )
         assert fit_bg_bb(double).log_likelihood == pytest.approx(2 * fit.log_likelihood, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("n", "opportunities", "name"),
+        [
+            (10**12, 1, "n_customers"),
+            (10**8 + 1, 1, "n_customers"),
+            (10**8, 11, "n_opportunities"),
+            (10_001, 100_000, "n_opportunities"),
+        ],
+    )
+    def test_simulate_refuses_before_it_draws(self, n, opportunities, name):
+        with pytest.raises(InputError) as caught:
+            PAPER.simulate(n, n_opportunities=opportunities, rng=np.random.default_rng(1))
+        assert caught.value.name == name

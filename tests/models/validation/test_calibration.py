@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import pearsonr
 
+from crmvalue._models.validation import calibration
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     BgNbd,
     FrequencyCalibration,
+    ParetoNbd,
     PurchaseTracking,
     SpendIndependence,
     calibration_by_frequency,
@@ -106,6 +108,32 @@ class TestPurchaseTracking:
         other = purchase_tracking(log.customer[::-1], log.date[::-1], PAPER, as_of="1997-12-31", period_days=28)
         np.testing.assert_array_equal(other.cumulative_actual, weekly.cumulative_actual[3::4])
         np.testing.assert_allclose(other.cumulative_expected, weekly.cumulative_expected[3::4], rtol=1e-12)
+
+    def test_a_convolution_equals_the_sum(self, monkeypatch):
+        log = load_cdnow()
+        slow = purchase_tracking(log.customer, log.date, PAPER, period_days=1)
+        monkeypatch.setattr(calibration, "_MOST_PAIRS", 0)
+        fast = purchase_tracking(log.customer, log.date, PAPER, period_days=1)
+        np.testing.assert_allclose(fast.cumulative_expected, slow.cumulative_expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_allclose(fast.expected, slow.expected, rtol=1e-9, atol=1e-9)
+        np.testing.assert_array_equal(fast.actual, slow.actual)
+
+    def test_many_days_with_newcomers(self):
+        """80,000 days with a newcomer each: all that is expected is a sum of the curve so far."""
+        n = 80_000
+        start = np.datetime64("1900-01-01")
+        found = purchase_tracking(np.arange(n), start + np.arange(n), PAPER, period_days=2)
+        curve = PAPER.expected_purchases_new(horizon=np.arange(n) / 7.0)
+        np.testing.assert_allclose(
+            found.cumulative_expected, np.cumsum(curve)[1::2], rtol=1e-9, atol=1e-9
+        )  # of 938,272
+
+    def test_all_days_of_the_calendar(self):
+        model = ParetoNbd(0.553, 10.578, 0.606, 11.669, "week")  # the fastest
+        found = purchase_tracking([1, 1], ["0001-01-01", "9999-12-31"], model, period_days=1)
+        assert len(found.end) == 3_652_059
+        assert found.cumulative_actual[[-2, -1]].tolist() == [0, 1]
+        assert found.cumulative_expected[-1] == pytest.approx(model.expected_purchases_new(horizon=3_652_058 / 7))
 
     @pytest.mark.parametrize(
         ("changes", "name"),

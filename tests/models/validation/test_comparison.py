@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
+    BgNbd,
     GammaGamma,
     HoldoutError,
     ModelScore,
@@ -21,8 +22,18 @@ from crmvalue.models import (
     fit_shifted_beta_geometric,
     holdout_error,
 )
-from crmvalue.purchases import split_purchases
-from crmvalue.segmentation import gini
+from crmvalue.purchases import PurchaseHistory, split_purchases
+from crmvalue.segmentation import (
+    Segment,
+    SegmentColumns,
+    concentration,
+    evaluate_segments,
+    gini,
+    lorenz_curve,
+    migration_matrix,
+    summarise_segments,
+    value_tier,
+)
 
 forecasts = st.integers(1, 40).flatmap(
     lambda n: st.tuples(*(st.lists(st.integers(0, 5), min_size=n, max_size=n) for _ in range(2)))
@@ -150,6 +161,45 @@ class TestCompareModels:
         with pytest.raises(InputError) as caught:
             compare_models(**{"split": split, "fits": fits, **changes})
         assert caught.value.name == name
+
+
+def log_of(lapsed, last_order):
+    """Give a log of ordinary customers, one daily buyer who lapsed, and perhaps one order of a wrong year."""
+    log = load_cdnow()
+    days = [np.datetime64("1995-01-01") + np.arange(lapsed), log.date, np.array(last_order, dtype="M8[D]")]
+    customers = [np.full(lapsed, 90_001), log.customer, np.full(len(last_order), 90_002)]
+    money = [np.full(lapsed, 10.0), log.amount, np.full(len(last_order), 10.0)]
+    return tuple(np.concatenate(column) for column in (customers, days, money))
+
+
+class TestForecastsOfNothing:
+    """What the models give is never refused: expected purchases of 1e-167 count as 0."""
+
+    @pytest.mark.parametrize(("lapsed", "last_order"), [(500, []), (0, ["2203-05-01"])])
+    def test_from_a_log_to_every_result(self, lapsed, last_order):
+        split = split_purchases(*log_of(lapsed, last_order), calibration_end="1998-01-31", holdout_end="1998-06-30")
+        fits = {"BG/NBD": fit_bg_nbd(split.calibration), "Pareto/NBD": fit_pareto_nbd(split.calibration)}
+        spend = GammaGamma(6.25, 3.74, 15.44)
+        for score in compare_models(split, fits, spend_model=spend):
+            assert np.isfinite(score.purchases.mean_absolute_error)
+            assert np.isfinite(score.spend.mean_absolute_error)
+
+    def test_what_is_too_small_to_matter_counts_as_nothing(self):
+        tiny = BgNbd(0.243, 4.414, 0.793, 2.426, "week").expected_purchases(
+            PurchaseHistory.from_columns(frequency=[0, 499], recency=[0, 71.3], age=[30, 175.6], time_unit="week"),
+            horizon=20.0,
+        )
+        assert 0 < tiny[1] < 1e-100
+        assert holdout_error(tiny, [1.0, 0.0]) == holdout_error([tiny[0], 0.0], [1.0, 0.0])
+        assert gini(tiny) == gini([tiny[0], 0.0])
+        assert concentration(tiny) == concentration([tiny[0], 0.0])
+        assert lorenz_curve(tiny) == lorenz_curve([tiny[0], 0.0])
+        assert value_tier(tiny, basis="value_share").tolist() == ["A", "C"]
+        assert summarise_segments(["a", "b"], tiny).value.tolist() == [tiny[0], 0.0]
+        moved = migration_matrix(["a", "b"], ["b", "b"], value_before=tiny, value_now=tiny)
+        assert moved.value_before.tolist() == [tiny[0], 0.0]
+        few = [Segment("few", SegmentColumns({"expected": "number"})["expected"] < 0.1)]
+        assert evaluate_segments(few, {"expected": tiny}, as_of="2024-01-01").members("few").tolist() == [False, True]
 
 
 def through_json(value):

@@ -1,0 +1,83 @@
+"""No function touches the state of the process that it runs in, and none depends on the caller's numpy settings."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import locale
+import os
+import threading
+import warnings
+from pathlib import Path
+
+import attrs
+import numpy as np
+import pytest
+
+CALLS = [
+    call
+    for path in sorted(Path(__file__).parent.glob("*/calls.py"))
+    for call in importlib.import_module(f"tests.{path.parent.name}.calls").CALLS
+]
+each_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.function.__name__)
+
+CATCHES_WARNINGS = {"survival_curve", "summarise_models"}
+"""Functions that silence warnings for a moment, which belongs to all threads; they are to be mended."""
+
+
+def run(call):
+    """Call with copies of the arguments, so that every run begins with the same random state."""
+    return call.function(**copy.deepcopy(call.arguments))
+
+
+def plain(value):
+    """Give a result as nested lists and tuples that compare exactly, NaN equal to NaN."""
+    if attrs.has(type(value)):
+        return type(value).__name__, [plain(getattr(value, field.name)) for field in attrs.fields(type(value))]
+    if isinstance(value, np.ndarray | np.generic):
+        return str(value.dtype), np.shape(value), repr(value.tolist())
+    if isinstance(value, dict):
+        return [(plain(key), plain(item)) for key, item in value.items()]
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return repr(value)
+
+
+def host_state():
+    """Give what belongs to the whole process, or to the thread that asks."""
+    return list(warnings.filters), np.geterr(), locale.setlocale(locale.LC_ALL), dict(os.environ)
+
+
+class TestNumpySettings:
+    """`np.errstate` of the caller neither stops a function nor changes its result."""
+
+    @each_call
+    def test_answers_are_the_same(self, call):
+        usual = run(call)
+        with np.errstate(all="raise"):
+            strict = run(call)
+        assert plain(strict) == plain(usual)
+
+
+class TestThreads:
+    """Eight threads at once: the same answers, and the state of the process is as before."""
+
+    @each_call
+    def test_state_is_left_alone(self, call):
+        if call.function.__name__ in CATCHES_WARNINGS:
+            pytest.skip("it touches the filters of warnings")
+        usual, before = plain(run(call)), host_state()
+        found, together = [], threading.Barrier(8)
+
+        def work():
+            together.wait()
+            inside = np.geterr()
+            found.append((plain(run(call)), inside == np.geterr()))
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert host_state() == before
+        assert found == [(usual, True)] * 8
