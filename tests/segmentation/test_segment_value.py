@@ -243,7 +243,7 @@ class TestSegmentSummary:
             ({"names": ("a",)}, "n_customers"),
             ({"n_customers": [1]}, "n_customers"),
             ({"n_customers": [1, -1]}, "n_customers"),
-            ({"n_customers": [1.0, 2.0]}, "n_customers"),
+            ({"n_customers": [1.5, 2.0]}, "n_customers"),
             ({"n_customers": [[1, 2]]}, "n_customers"),
             ({"value": [1.0]}, "value"),
             ({"value": [1.0, np.nan]}, "value"),
