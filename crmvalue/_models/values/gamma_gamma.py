@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma"]
+__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma", "repeat_spend"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -102,7 +102,7 @@ class GammaGamma(Model):
         >>> model.log_likelihood(history).round(4)
         array([-4.8813])
         """
-        frequency, spend, bought = _spend(history)
+        frequency, spend, bought = repeat_spend(history)
         require(spend > 0, "history", spend, "one whose mean repeat spend is above 0", hint="leave these customers out")
         x = np.where(bought, frequency, 1.0)
         density = log_beta_density(self.p * x, np.full(len(x), self.q), x * spend / self.gamma) - np.log(spend)
@@ -135,11 +135,11 @@ class GammaGamma(Model):
         >>> history = PurchaseHistory.from_columns(
         ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
         ... )
-        >>> model.expected_spend(history).round(2)
+        >>> model.expectedrepeat_spend(history).round(2)
         array([47.34])
         """
         self._require_mean()
-        frequency, spend, bought = _spend(history)
+        frequency, spend, bought = repeat_spend(history)
         spend = np.where(bought, spend, 0.0)
         own = self.p * frequency
         result: Floats = (self.gamma + frequency * spend) * (self.p / (own + (self.q - 1.0)))
@@ -258,7 +258,7 @@ def fit_gamma_gamma(
     (6, {'no repeat purchase': 1, 'zero spend': 0})
     """
     require_choice("zeros", zeros, ("raise", "drop"))
-    frequency, spend, bought = _spend(history)
+    frequency, spend, bought = repeat_spend(history)
     zero = bought & (spend == 0)
     if zeros == "raise":
         require(
@@ -308,7 +308,7 @@ def as_spend_model(name: str, given: object) -> GammaGamma:
     return model
 
 
-def _spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+def repeat_spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
     """Frequency, mean repeat spend (1 where there is none) and whether there is one."""
     spend = check_history(history).mean_repeat_spend
     if spend is None:

@@ -18,15 +18,16 @@ from crmvalue._models.shared.numerics import gauss_legendre
 if TYPE_CHECKING:
     from crmvalue._models.shared.process import ContinuousProcess
     from crmvalue._models.values.gamma_gamma import GammaGamma
-    from crmvalue.typing import Floats
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import Floats, Integers
 
-__all__ = ["Known", "Terms", "draw_outcomes", "time_rule"]
+__all__ = ["Expected", "Known", "Terms", "Units", "draw_outcomes", "draw_units", "expect", "time_rule"]
 
 _SERVICE_NODES = 40  # of the integral of the cost of serving over the horizon
 _DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _NOT_WORTH_DRAWING = 25.0  # a discount of exp(-25) leaves little beside chance
 _MANY = 4096.0  # so many purchases of one future are drawn together
-_BLOCK = 1 << 20  # purchases drawn at a time
+_BLOCK = 1 << 17  # purchases drawn at a time
 
 
 class Terms(NamedTuple):
@@ -56,6 +57,47 @@ class Known(NamedTuple):
         return Known(self.process.of_rows(rows), *(column[rows] for column in self[1:]))
 
 
+class Expected(NamedTuple):
+    """What is expected of each row: to be alive, purchases, the same discounted, and the discounted time alive.
+
+    For life there is no number of purchases; without a cost of serving the time is not needed.
+    """
+
+    alive: Floats
+    purchases: Floats | None
+    discounted: Floats
+    time: Floats | None
+
+    def spread(self, place: Integers) -> Expected:
+        """Give each customer what is expected of their row."""
+        return Expected(
+            alive=self.alive[place],
+            purchases=None if self.purchases is None else self.purchases[place],
+            discounted=self.discounted[place],
+            time=None if self.time is None else self.time[place],
+        )
+
+
+def expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms) -> Expected:
+    """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age."""
+    alive = process.alive(rows.frequency, rows.recency, rows.age)
+    here, (x, age), place = process.distinct(rows.frequency, rows.age)
+    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
+    purchases = time = None
+    if terms.horizon is not None:
+        purchases = alive * here.purchases(x, age, ahead)[place]
+    force = math.log1p(terms.discount_rate)
+    if purchases is not None and force == 0.0:
+        discounted = purchases
+    else:
+        discounted = alive * here.discounted(x, age, ahead, force)[place]
+    if terms.service_cost > 0.0:
+        moments, weights = time_rule(rows.age, terms.discount_rate, terms.horizon)
+        survival = (here.survival(x, age, np.broadcast_to(moment, x.shape)) for moment in moments)
+        time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]
+    return Expected(alive, purchases, discounted, time)
+
+
 def time_rule(age: Floats, rate: float, horizon: float | None) -> tuple[Floats, Floats]:
     """Moments ahead and their weights, for integrals of (1 + d)^-s times what falls at the pace of the customers."""
     force = math.log1p(rate)
@@ -67,24 +109,44 @@ def time_rule(age: Floats, rate: float, horizon: float | None) -> tuple[Floats, 
     return time, reach * weight * (scale + time) * np.exp(-force * time)
 
 
+class Units(NamedTuple):
+    """Futures of customers who are alive: money for one unit of `gamma + bought`, and discounted time of staying."""
+
+    money: Floats
+    time: Floats
+
+
+def draw_units(known: Known, owner: Integers, spend_model: GammaGamma, terms: Terms, rng: np.random.Generator) -> Units:
+    """Draw futures of customers who are alive; `owner` says which row of the known ones each future belongs to.
+
+    The rate nu of the spend is a gamma variate over gamma + bought. So the money of a future is the drawn number times
+    gamma + bought, and customers who differ in their past spend alone can share it.
+    """
+    force = math.log1p(terms.discount_rate)
+    worth = _NOT_WORTH_DRAWING / force if force else math.inf
+    end = worth if terms.horizon is None else min(terms.horizon, worth)
+    future = known.process.draw_future(known.x, known.age, owner, end, rng)
+    spend = _discounted_sum(future.n_before, future.stay, force, spend_model.p, rng)
+    last = rng.standard_gamma(spend_model.p, len(owner))
+    last *= np.exp(-force * future.stay)
+    last *= future.one_more
+    spend += last
+    spend /= rng.standard_gamma((spend_model.q + spend_model.p * known.x)[owner])
+    return Units(spend, future.stay if force == 0.0 else -np.expm1(-force * future.stay) / force)
+
+
 def draw_outcomes(
     known: Known, spend_model: GammaGamma, terms: Terms, n_draws: int, rng: np.random.Generator
 ) -> Floats:
     """Net value that each customer brings in each of some futures, shape (customers, n_draws)."""
-    force = math.log1p(terms.discount_rate)
-    worth = _NOT_WORTH_DRAWING / force if force else math.inf
-    end = worth if terms.horizon is None else min(terms.horizon, worth)
     n = len(known.x)
     still = np.flatnonzero(rng.random((n, n_draws)) < known.alive[:, np.newaxis])
     owner = still // n_draws
-    future = known.process.draw_future(known.x, known.age, owner, end, rng)
-    spend = _discounted_sum(future.n_before, future.stay, force, spend_model.p, rng)
-    spend += future.one_more * np.exp(-force * future.stay) * rng.standard_gamma(spend_model.p, len(owner))
-    shape, rate = spend_model.q + spend_model.p * known.x, spend_model.gamma + known.bought
-    nu = rng.standard_gamma(shape[owner]) / rate[owner]
-    time = future.stay if force == 0.0 else -np.expm1(-force * future.stay) / force
+    value, time = draw_units(known, owner, spend_model, terms, rng)
+    value *= (terms.margin * (spend_model.gamma + known.bought))[owner]
+    value -= terms.service_cost * time
     outcomes = np.zeros(n * n_draws)
-    outcomes[still] = terms.margin * spend / nu - terms.service_cost * time
+    outcomes[still] = value
     return outcomes.reshape(n, n_draws)
 
 

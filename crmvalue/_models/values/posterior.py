@@ -14,15 +14,26 @@ from crmvalue._models.shared.common import Alike, alike, as_names, as_rng, check
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import ContinuousModel, process_of
-from crmvalue._models.values.gamma_gamma import GammaGamma
+from crmvalue._models.values.gamma_gamma import GammaGamma, repeat_spend
+from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
-__all__ = ["MOST_DRAWS", "Posterior", "draw", "draw_posterior", "is_that_of", "total_of_alike", "total_of_rows"]
+__all__ = [
+    "MOST_DRAWS",
+    "Posterior",
+    "draw",
+    "draw_posterior",
+    "is_that_of",
+    "spenders",
+    "total_of_alike",
+    "total_of_spend",
+]
 
 MOST_DRAWS = 1_000_000
 _ROUNDING = 1e-9
@@ -138,11 +149,32 @@ def _total_of(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
     """Log-likelihood of all customers as a function of the parameters of a fit."""
     if isinstance(fit.model, ContinuousModel):
         return total_of_alike(fit, alike(check_history(history, fit.model.time_unit)))
-    return total_of_rows(fit, _used(fit, history))
+    if isinstance(fit.model, GammaGamma):
+        return total_of_spend(fit, spenders(history))
+    return _total_of_rows(fit, history)
 
 
-def total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
-    """Log-likelihood of all customers of a history of which the fit uses all, as a function of its parameters."""
+def spenders(history: PurchaseHistory) -> PurchaseHistory:
+    """Give the customers of whom a fit of spend learns."""
+    _, spend, bought = repeat_spend(history)
+    return take(history, np.flatnonzero(bought & (spend > 0)))
+
+
+def total_of_spend(fit: Fit[Any], history: PurchaseHistory) -> Callable[[Floats], float]:
+    """Log-likelihood of the spend of customers, each of whom has some, as a function of the parameters."""
+    if not len(history):
+        return lambda _: 0.0
+    evaluate = objective(history.frequency, history.mean_repeat_spend)  # type: ignore[arg-type]  # they have some
+
+    def total(values: Floats) -> float:
+        model = with_estimates(fit.model, fit.names, values.tolist())
+        return evaluate(np.log([model.p, model.q, model.gamma])).value
+
+    return total
+
+
+def _total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
+    """Log-likelihood of all rows of a history, as a function of the parameters."""
     weight = getattr(history, "weight", 1.0)
 
     def total(values: Floats) -> float:
@@ -155,10 +187,11 @@ def total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
 def total_of_alike(fit: Fit[Any], customers: Alike) -> Callable[[Floats], float]:
     """Log-likelihood of all customers of a compressed history as a function of the parameters of a purchase model."""
     rows, place = customers
+    weight = np.bincount(place).astype(np.float64)
 
     def total(values: Floats) -> float:
         process = process_of(with_estimates(fit.model, fit.names, values.tolist()), rows)
-        return float(process.log_likelihood(rows.frequency, rows.recency, rows.age)[place].sum())
+        return float(process.log_likelihood(rows.frequency, rows.recency, rows.age) @ weight)
 
     return total
 
@@ -178,14 +211,6 @@ def draw(fit: Fit[Any], total: Callable[[Floats], float], n: int, rng: np.random
     height = np.array([_log_posterior(fit, total, row) for row in values]) + 0.5 * np.sum(noise**2, axis=1)
     weight = np.exp(height - height.max())
     return Posterior(names=fit.names, draws=values, weight=weight / weight.sum())
-
-
-def _used(fit: Fit[Any], history: Any) -> Any:
-    """Leave out the customers whom a fit of spend has left out."""
-    spend = getattr(history, "mean_repeat_spend", None)
-    if not isinstance(fit.model, GammaGamma) or spend is None:
-        return history
-    return take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))
 
 
 def _log_posterior(fit: Fit[Any], total: Callable[[Floats], float], values: Floats) -> float:

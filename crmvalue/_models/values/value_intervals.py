@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -13,29 +13,35 @@ import numpy as np
 from crmvalue._core.checks import as_fraction, as_whole_number, require, require_same_length
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import checked_field, count_field, number_column, stay_frozen
-from crmvalue._models.shared.common import as_rng, covariate_columns, take
-from crmvalue._models.shared.covariates import with_estimates
+from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import process_of
-from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, time_rule
-from crmvalue._models.values.posterior import MOST_DRAWS, Posterior, draw, is_that_of, total_of_alike, total_of_rows
+from crmvalue._models.values.expected_ends import Equals, expected_ends
+from crmvalue._models.values.outcome_ends import outcome_ends
+from crmvalue._models.values.outcomes import Known, Terms
+from crmvalue._models.values.posterior import (
+    MOST_DRAWS,
+    Posterior,
+    draw,
+    is_that_of,
+    spenders,
+    total_of_alike,
+    total_of_spend,
+)
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
     from crmvalue._models.shared.common import Alike
-    from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
-    from crmvalue.typing import Floats, Integers
+    from crmvalue.typing import Floats
 
 __all__ = ["ValueIntervals", "value_intervals"]
 
-_MOST_VALUES = 1 << 21  # of rows x draws held at a time
-_MOST_FUTURES = 1 << 19  # of customers x draws drawn at a time
 _POOR = 0.1  # an effective share below this is warned of
 _ROUNDING = 1e-9
 
@@ -122,18 +128,11 @@ class ValueIntervals:
         return {name: getattr(self, name) for name in ("clv_low", "clv_high", "outcome_low", "outcome_high")}
 
 
-class _Equals(NamedTuple):
-    """Distinct rows of customers who bought and spent alike, the row of each customer, and how many share it."""
-
-    rows: PurchaseHistory
-    place: Integers
-    weight: Integers
-
-
 def value_intervals(
     history: PurchaseHistory,
     customers: Alike,
     alive: Floats,
+    clv: Floats,
     purchase_fit: Any,
     spend_fit: Any,
     terms: Terms,
@@ -145,6 +144,7 @@ def value_intervals(
     """Intervals of the values of customers, from draws of the parameters and of the future.
 
     `customers` are those of the history without their spend, compressed; `alive` is the chance of each of these rows.
+    `clv` is the value of each customer.
     """
     coverage = as_fraction("level", level)
     least = math.ceil(2.0 / (1.0 - coverage) - _ROUNDING)  # one draw beyond each end
@@ -153,13 +153,13 @@ def value_intervals(
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)
     spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever values has it
-    spenders = take(history, np.flatnonzero((history.frequency > 0) & (spend > 0)))  # a spend model learns from them
     _require_fit("purchase_model", purchase_fit)
     purchase = _draw(
         "purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, generator
     )
     _require_fit("spend_model", spend_fit)
-    spending = _draw("spend_model", spend_fit, len(spenders), total_of_rows(spend_fit, spenders), n, generator)
+    paying = spenders(history)
+    spending = _draw("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, generator)
     share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
@@ -168,24 +168,24 @@ def value_intervals(
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
     first, place, weight = distinct_keys(row_keys(customers.place.astype(np.float64), spend))
-    equals = _Equals(take(history, first), place, weight)
-    parameters = _parameter_ends(equals, purchase_fit, purchase, spending, terms, coverage)
+    equals = Equals(take(history, first), customers.place[first], weight)
+    expected = expected_ends(equals, customers.rows, purchase_fit, purchase, spending, terms, coverage)
     known = Known(
-        process=process_of(purchase_fit.model, history),
-        x=history.frequency,
-        age=history.age,
-        bought=history.frequency * spend,
-        alive=alive[customers.place],
+        process=process_of(purchase_fit.model, equals.rows),
+        x=equals.rows.frequency,
+        age=equals.rows.age,
+        bought=equals.rows.frequency * spend[first],
+        alive=alive[equals.place],
     )
-    outcomes = _outcome_ends(known, place, spend_fit.model, terms, coverage, n, generator)
+    outcomes = outcome_ends(known, weight, clv[first], spend_fit.model, terms, coverage, n, generator)
     return ValueIntervals(
         level=coverage,
         n_draws=n,
-        clv_low=parameters.low[place],
-        clv_high=parameters.high[place],
+        clv_low=expected.low[place],
+        clv_high=expected.high[place],
         outcome_low=outcomes.low[place],
         outcome_high=outcomes.high[place],
-        total=parameters.total,
+        total=expected.total,
         total_outcome=outcomes.total,
         effective_share=share,
     )
@@ -201,14 +201,6 @@ def _require_fit(name: str, fit: object) -> None:
             name, "a trustworthy fit where `level` is given", "; ".join(fit.diagnosis.messages),
             hint="give priors, try a simpler model, or get more data",
         )  # fmt: skip
-
-
-class _Ends(NamedTuple):
-    """Ends of the interval of each distinct row, and the interval of the sum over all customers."""
-
-    low: Floats
-    high: Floats
-    total: Interval
 
 
 def _draw(
@@ -227,119 +219,3 @@ def _draw(
             hint="value other customers without `level`",
         )  # fmt: skip
     return draw(fit, total, n_draws, rng)
-
-
-def _blocks(n_rows: int, n_draws: int, most: int) -> Iterator[slice]:
-    step = max(1, most // n_draws)
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
-
-
-def _parameter_ends(
-    equals: _Equals,
-    fit: Any,
-    purchase: Posterior,
-    spend: Posterior,
-    terms: Terms,
-    level: float,
-) -> _Ends:
-    weight = purchase.weight * spend.weight  # the two are drawn apart
-    weight = weight / weight.sum()
-    n_rows, n_draws = len(equals.rows), len(weight)
-    low, high, total = np.empty(n_rows), np.empty(n_rows), np.zeros(n_draws)
-    for block in _blocks(n_rows, n_draws, _MOST_VALUES):
-        values = _expected_values(take(equals.rows, block), fit, purchase, spend, terms)
-        low[block], high[block] = _weighted_ends(values, weight, level)
-        for i in range(n_draws):
-            total[i] += (equals.weight[block] * values[:, i]).sum()
-    (first,), (last,) = _weighted_ends(total[np.newaxis], weight, level)
-    return _Ends(low, high, Interval(first, last))
-
-
-def _expected_values(
-    rows: PurchaseHistory,
-    fit: Any,
-    purchase: Posterior,
-    spend: Posterior,
-    terms: Terms,
-) -> Floats:
-    """Value of each row for each draw of the parameters, shape (rows, draws).
-
-    Given that a customer is alive, the time of the last purchase does not matter. So customers with the same number of
-    purchases in the same time share one result.
-    """
-    first, place, _ = distinct_keys(row_keys(rows.frequency, rows.age, *covariate_columns(rows)))
-    x, age = rows.frequency[first], rows.age[first]
-    moment, weight = time_rule(age, terms.discount_rate, terms.horizon)
-    at_each = np.repeat(np.arange(len(x)), len(moment))  # all moments at once
-    moments = np.tile(moment, len(x))
-    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
-    force = math.log1p(terms.discount_rate)
-    values = np.empty((len(rows), len(purchase.draws)))
-    for i, draw_of_all in enumerate(purchase.draws.tolist()):
-        process = process_of(with_estimates(fit.model, purchase.names, draw_of_all), rows)
-        here = process.of_rows(first)
-        alive = process.alive(rows.frequency, rows.recency, rows.age)
-        bought = here.purchases(x, age, ahead) if force == 0.0 else here.discounted(x, age, ahead, force)
-        p, q, gamma = (float(spend[name][i]) for name in ("p", "q", "gamma"))
-        earning = terms.margin * alive * bought[place]
-        mean = _expected_spend(rows, p, q, gamma)
-        values[:, i] = np.multiply(mean, earning, out=np.zeros(len(rows)), where=earning > 0)
-        if terms.service_cost > 0.0:
-            stays = here.of_rows(at_each).survival(x[at_each], age[at_each], moments).reshape(len(x), len(moment))
-            values[:, i] -= terms.service_cost * alive * (stays * weight).sum(axis=1)[place]
-    return values
-
-
-def _expected_spend(rows: PurchaseHistory, p: float, q: float, gamma: float) -> Floats:
-    """Give the expected spend of a purchase of each row, infinite where p x + q <= 1."""
-    x = rows.frequency
-    bought = np.where(x > 0, x * rows.mean_repeat_spend, 0.0)  # type: ignore[operator]  # whoever values has it
-    below = p * x + (q - 1.0)
-    spend: Floats = np.divide(p * (gamma + bought), below, out=np.full(len(x), np.inf), where=below > 0)
-    return spend
-
-
-def _weighted_ends(values: Floats, weight: Floats, level: float) -> tuple[Floats, Floats]:
-    """Find the ends of each row, beyond either of which lies at most half of 1 - level of the weight."""
-    tail = 0.5 * (1.0 - level) + _ROUNDING
-    order = np.argsort(values, axis=1)
-    upto = np.cumsum(weight[order], axis=1)
-    low = np.minimum((upto <= tail).sum(axis=1), len(weight) - 1)
-    high = np.maximum((upto[:, :-1] < 1.0 - tail).sum(axis=1), low)
-    low, high = (np.take_along_axis(order, place[:, np.newaxis], axis=1) for place in (low, high))
-    return np.take_along_axis(values, low, axis=1)[:, 0], np.take_along_axis(values, high, axis=1)[:, 0]
-
-
-def _outcome_ends(
-    known: Known,
-    place: Integers,
-    spend_model: GammaGamma,
-    terms: Terms,
-    level: float,
-    n_draws: int,
-    rng: np.random.Generator,
-) -> _Ends:
-    n_rows = int(place.max()) + 1
-    low, high, total = np.empty(n_rows), np.empty(n_rows), np.zeros(n_draws)
-    order = np.argsort(place, kind="stable")
-    for block in _blocks(len(order), n_draws, _MOST_FUTURES):
-        customers = order[block]
-        values = draw_outcomes(known.of_rows(customers), spend_model, terms, n_draws, rng)
-        total += values.sum(axis=0)
-        rows, starts = np.unique(place[customers], return_index=True)
-        low[rows], high[rows] = _pooled_ends(values, starts, level)
-    (first,), (last,) = _pooled_ends(total[np.newaxis], np.zeros(1, dtype=np.int64), level)
-    return _Ends(low, high, Interval(first, last))
-
-
-def _pooled_ends(values: Floats, starts: Integers, level: float) -> tuple[Floats, Floats]:
-    """Find the ends of each group of rows, which begin at `starts`, all values of a group taken together."""
-    n_draws = values.shape[1]
-    size = np.diff(starts, append=len(values)) * n_draws
-    group = np.repeat(np.arange(len(starts)), size)
-    flat = values.ravel()
-    flat = flat[np.lexsort((flat, group))]
-    out = np.floor(size * (0.5 * (1.0 - level)) + _ROUNDING).astype(np.int64)
-    begin = starts * n_draws
-    return flat[begin + out], flat[begin + size - 1 - out]

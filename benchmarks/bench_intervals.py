@@ -1,0 +1,55 @@
+"""Intervals of the values of customers, beside the values alone, in one run.
+
+    python benchmarks/bench_intervals.py [--rounds 5]
+
+The bases are those of bench_customer_values.py, with times in whole days. Each call is warm; the median counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+from bench_customer_values import HORIZON, MARGIN, WEEKLY_RATE, base
+
+from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma
+
+TARGETS = {2_357: 0.3, 100_000: 1.0, 1_000_000: 10.0}  # seconds, with a discount rate
+LEVEL = 0.9
+
+
+def median_seconds(call, rounds):
+    call()
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    print(
+        f"{'customers':>10} {'distinct':>9} {'rate':>7} {'values [s]':>11} {'with intervals [s]':>19} {'target [s]':>11}"
+    )
+    for n, target in TARGETS.items():
+        history = base(n)
+        fits = fit_bg_nbd(history), fit_gamma_gamma(history)
+        n_distinct = len(history.unique().weight)
+        for rate in (0.0, WEEKLY_RATE):
+            terms = {"horizon": HORIZON, "margin": MARGIN, "discount_rate": rate}
+            values = median_seconds(lambda: customer_values(history, *fits, **terms), rounds)  # noqa: B023 - called here
+            both = median_seconds(
+                lambda: customer_values(history, *fits, **terms, level=LEVEL, rng=np.random.default_rng(1)),  # noqa: B023
+                rounds,
+            )
+            print(f"{n:10,} {n_distinct:9,} {rate:7.4f} {values:11.3f} {both:19.3f} {target:11.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""What chance will do: intervals of the money that customers will really bring, at the fitted parameters.
+
+Whole futures are drawn. Given that customers are alive, their futures depend on the number of their purchases and their
+age alone, and the money of a future is a random number times what is known of their spend. So futures are drawn once
+for each pair of frequency and age.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._models.values.expected_ends import Ends, blocks
+from crmvalue._models.values.outcomes import Known, Units, draw_outcomes, draw_units
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.values.outcomes import Terms
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["outcome_ends"]
+
+_MOST_FUTURES = 1 << 18  # drawn at a time
+_ROUNDING = 1e-9
+
+
+def outcome_ends(
+    known: Known,
+    weight: Integers,
+    clv: Floats,
+    spend_model: GammaGamma,
+    terms: Terms,
+    level: float,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Ends:
+    """Find intervals of outcomes; `known` are distinct rows, `weight` how many share each, `clv` its expected value."""
+    low, high, variance = _each(known, spend_model, terms, level, n_draws, rng)
+    total = _totals(known, weight, clv, variance, spend_model, terms, n_draws, rng)
+    total.sort()
+    out = int(n_draws * (0.5 * (1.0 - level)) + _ROUNDING)
+    return Ends(low, high, Interval(total[out], total[n_draws - 1 - out]))
+
+
+def _each(
+    known: Known, spend_model: GammaGamma, terms: Terms, level: float, n_draws: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Find the ends and the variance of the outcome of each row."""
+    here, (x, age), pair = known.process.distinct(known.x, known.age)
+    order = np.argsort(pair, kind="stable")
+    starts = np.searchsorted(pair[order], np.arange(len(x) + 1))
+    n = len(known.x)
+    low, high, variance = np.empty(n), np.empty(n), np.empty(n)
+    step = max(1, _MOST_FUTURES // n_draws)
+    for first in range(0, len(x), step):
+        some = slice(first, min(first + step, len(x)))
+        pairs = Known(here.of_rows(some), x[some], age[some], np.zeros(0), np.zeros(0))
+        owner = np.repeat(np.arange(some.stop - first), n_draws)
+        drawn = draw_units(pairs, owner, spend_model, terms, rng)
+        units = Units(*(column.reshape(-1, n_draws) for column in drawn))
+        rows_of_some = order[starts[first] : starts[some.stop]]
+        for block in blocks(len(rows_of_some), n_draws):
+            rows = rows_of_some[block]
+            values = units.money[pair[rows] - first]
+            values *= (terms.margin * (spend_model.gamma + known.bought[rows]))[:, np.newaxis]
+            if terms.service_cost > 0.0:
+                values -= terms.service_cost * units.time[pair[rows] - first]
+            alive = known.alive[rows]
+            mean, square = values.mean(axis=1), np.einsum("ij,ij->i", values, values) / n_draws
+            variance[rows] = alive * square - (alive * mean) ** 2
+            low[rows], high[rows] = mixed_ends(values, alive, level)
+    return low, high, np.maximum(variance, 0.0)
+
+
+def mixed_ends(values: Floats, alive: Floats, level: float) -> tuple[Floats, Floats]:
+    """Find the ends of what is 0 with the chance 1 - alive, and else one of the values of the row.
+
+    At most half of 1 - level lies beyond either end. The values are sorted in place.
+    """
+    values.sort(axis=1)
+    last = values.shape[1] - 1
+    tail = 0.5 * (1.0 - level)
+    each, lost = alive / (last + 1), 1.0 - alive  # the chance of one of the values, and of the 0
+    per_chance = 1.0 / np.maximum(each, np.finfo(float).tiny)
+
+    def end(n_before: Integers, value: Callable[[Integers], Floats]) -> Floats:
+        """Count values from one end, of which `n_before` come before the 0 of those who are lost."""
+        out = np.floor(np.minimum(tail * per_chance, last + 1) + _ROUNDING).astype(np.int64)
+        after = np.floor(np.minimum(np.maximum(tail - lost, 0.0) * per_chance, last) + _ROUNDING).astype(np.int64)
+        nothing = tail + _ROUNDING < n_before * each + lost
+        return np.where(out < n_before, value(np.minimum(out, last)), np.where(nothing, 0.0, value(after)))
+
+    rows = np.arange(len(values))
+    low = end((values < 0).sum(axis=1), lambda place: values[rows, place])
+    high = end((values > 0).sum(axis=1), lambda place: values[rows, last - place])
+    return low, high
+
+
+def _totals(
+    known: Known,
+    weight: Integers,
+    clv: Floats,
+    variance: Floats,
+    spend_model: GammaGamma,
+    terms: Terms,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Draw the sum over all customers in each of some futures.
+
+    Customers with the largest spread are drawn one by one. Each of the others is a small part of their sum. So that is
+    normal, with their mean and variance.
+    """
+    order = np.argsort(-variance, kind="stable")
+    before = np.cumsum(weight[order]) - weight[order]
+    drawn = np.zeros_like(weight)
+    drawn[order] = np.clip(_MOST_FUTURES // n_draws - before, 0, weight[order])
+    total = np.zeros(n_draws)
+    one_by_one = np.repeat(np.arange(len(weight)), drawn)
+    if len(one_by_one):
+        total += draw_outcomes(known.of_rows(one_by_one), spend_model, terms, n_draws, rng).sum(axis=0)
+    others = weight - drawn
+    return total + rng.normal(others @ clv, np.sqrt(others @ variance), n_draws)
