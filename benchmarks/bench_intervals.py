@@ -34,9 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    print(
-        f"{'customers':>10} {'distinct':>9} {'rate':>7} {'values [s]':>11} {'with intervals [s]':>19} {'target [s]':>11}"
-    )
+    print("customers distinct   rate  values [s]  with intervals [s]  target [s]")
     for n, target in TARGETS.items():
         history = base(n)
         fits = fit_bg_nbd(history), fit_gamma_gamma(history)
@@ -48,7 +46,7 @@ def main():
                 lambda: customer_values(history, *fits, **terms, level=LEVEL, rng=np.random.default_rng(1)),  # noqa: B023
                 rounds,
             )
-            print(f"{n:10,} {n_distinct:9,} {rate:7.4f} {values:11.3f} {both:19.3f} {target:11.1f}", flush=True)
+            print(f"{n:9,} {n_distinct:8,} {rate:6.4f} {values:11.3f} {both:19.3f} {target:11.1f}", flush=True)
 
 
 if __name__ == "__main__":

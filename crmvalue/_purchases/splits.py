@@ -18,7 +18,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, TimeUnit, Zeros
+    from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, Summary, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["PurchaseSplit", "split_purchases"]
@@ -39,6 +39,10 @@ class PurchaseSplit:
         Money of each of them in the holdout; None for a log without amounts.
     holdout_length : float
         Length of the holdout [time_unit of `calibration`], whole days.
+    last_n_purchases, last_spend : ndarray or None
+        Purchases and money of each of them at the end of the calibration, over a time as long as the holdout. Where the
+        log is too short for that, those of the part there is, in proportion. `last_spend` is None for a log without
+        amounts; both are None for a split that was put together by hand without them.
     new_customer : ndarray
         Identifiers of customers whose first purchase is in the holdout; they are not in the calibration.
     new_n_purchases : ndarray
@@ -63,6 +67,8 @@ class PurchaseSplit:
     new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
     holdout_counts: OrderLogCounts
+    last_n_purchases: Floats | None = float_column("last_n_purchases", optional=True)
+    last_spend: Floats | None = float_column("last_spend", optional=True)
 
     def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
         """Add known traits of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.
@@ -157,14 +163,10 @@ def split_log(
     ids = calibration.customer
     if ids is None:  # pragma: no cover - a history made from a log has its customers
         raise AssertionError
-    place = np.searchsorted(ids, later.customer)
-    known = ids[np.minimum(place, len(ids) - 1)] == later.customer
-    frequency = np.zeros(len(ids))
-    frequency[place[known]] = later.n_purchases[known]
-    spend = None
-    if later.total is not None:
-        spend = np.zeros(len(ids))
-        spend[place[known]] = later.total[known]
+    frequency, spend, known = _of_customers(ids, later)
+    begin = cut - (end - cut)
+    last_frequency, last_spend, _ = _of_customers(ids, aggregate(log, policy, begin, cut, grain))
+    longer = (end - cut) / (cut - max(begin, log.day.min() - np.timedelta64(1, "D")))
     return PurchaseSplit(
         calibration=calibration,
         holdout_n_purchases=hand_over(frequency),
@@ -174,4 +176,19 @@ def split_log(
         new_n_purchases=hand_over(later.n_purchases[~known].astype(np.float64)),
         new_spend=None if later.total is None else hand_over(later.total[~known]),
         holdout_counts=later.counts,
+        last_n_purchases=hand_over(last_frequency * longer),
+        last_spend=None if last_spend is None else hand_over(last_spend * longer),
     )
+
+
+def _of_customers(ids: npt.NDArray[Any], part: Summary) -> tuple[Floats, Floats | None, npt.NDArray[np.bool_]]:
+    """Purchases and money of known customers in a part of a log, and which customers of the part are known."""
+    place = np.searchsorted(ids, part.customer)
+    known = ids[np.minimum(place, len(ids) - 1)] == part.customer
+    frequency = np.zeros(len(ids))
+    frequency[place[known]] = part.n_purchases[known]
+    if part.total is None:
+        return frequency, None, known
+    spend = np.zeros(len(ids))
+    spend[place[known]] = part.total[known]
+    return frequency, spend, known

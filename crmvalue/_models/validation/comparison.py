@@ -1,7 +1,7 @@
 """Which model predicts best: likelihood, information criterion and error on the holdout, beside naive rules.
 
-A model is useful only if it beats "the same rate as before" and "churned after a gap" on purchases that it has not
-seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
+A model is useful only if it beats "same rate as before", "churned after a gap" and "same as the last period" on
+purchases that it has not seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ __all__ = ["HoldoutError", "ModelScore", "compare_models", "holdout_error"]
 
 SAME_RATE = "same rate as before"
 GAP_RULE = "churned after a gap"
+LAST_PERIOD = "same as the last period"
+NAIVE_RULES = (SAME_RATE, GAP_RULE, LAST_PERIOD)
 _PACES = 3.0  # the gap: so many times the mean time between purchases
 
 
@@ -141,7 +143,7 @@ def compare_models(
     spend_model: GammaGamma | Fit[GammaGamma] | None = None,
     gap: float | None = None,
 ) -> tuple[ModelScore, ...]:
-    """Score fitted models on the holdout, beside two naive rules.
+    """Score fitted models on the holdout, beside naive rules.
 
     Parameters
     ----------
@@ -158,9 +160,10 @@ def compare_models(
     Returns
     -------
     tuple of ModelScore
-        The models in the order given, then the two rules: "same rate as before" (repeat purchases over age) and
-        "churned after a gap" (the same, but 0 for customers without a purchase for longer than the gap). Both
-        rules expect each customer to spend their mean spend so far.
+        The models in the order given, then the rules: "same rate as before" (repeat purchases over age), "churned after
+        a gap" (the same, but 0 for customers without a purchase for longer than the gap), and "same as the last
+        period" (the purchases and the money of a time as long as the holdout at the end of the calibration, if the
+        split has `last_n_purchases`). The first two expect each customer to spend their mean spend so far.
 
     Raises
     ------
@@ -180,6 +183,7 @@ def compare_models(
     BG/NBD 0.785
     same rate as before 1.024
     churned after a gap 0.886
+    same as the last period 1.596
     """
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
@@ -197,23 +201,28 @@ def compare_models(
                 log_likelihood=fit.log_likelihood,
                 aic=fit.aic,
                 purchases=_error(foretold, split.holdout_n_purchases),
-                spend=_spend_error(split, foretold, spend),
+                spend=_spend_error(split, None if spend is None else foretold * spend),
                 warnings=fit.diagnosis.messages,
             )
         )
     same_rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0) * length
     recently = history.age - history.recency <= silence
     for name, foretold in ((SAME_RATE, same_rate), (GAP_RULE, np.where(recently, same_rate, 0.0))):
-        scores.append(
-            ModelScore(
-                name=name,
-                log_likelihood=None,
-                aic=None,
-                purchases=_error(foretold, split.holdout_n_purchases),
-                spend=_spend_error(split, foretold, history.mean_spend),
-            )
-        )
+        money = None if history.mean_spend is None else foretold * history.mean_spend
+        scores.append(_naive_score(split, name, foretold, money))
+    if split.last_n_purchases is not None:
+        scores.append(_naive_score(split, LAST_PERIOD, split.last_n_purchases, split.last_spend))
     return tuple(scores)
+
+
+def _naive_score(split: PurchaseSplit, name: str, foretold: Floats, money: Floats | None) -> ModelScore:
+    return ModelScore(
+        name=name,
+        log_likelihood=None,
+        aic=None,
+        purchases=_error(foretold, split.holdout_n_purchases),
+        spend=_spend_error(split, money),
+    )
 
 
 def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
@@ -273,7 +282,7 @@ def _check_fits(fits: object) -> None:
     for name, fit in fits.items():
         if not isinstance(fit, Fit) or not hasattr(fit.model, "time_unit"):
             raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
-        if name in (SAME_RATE, GAP_RULE):
+        if name in NAIVE_RULES:
             raise InputError("fits", "names other than those of the naive rules", name)
 
 
@@ -282,10 +291,10 @@ def _default_gap(history: PurchaseHistory) -> float:
     return _PACES * float(history.recency.sum()) / repeats if repeats else float("inf")
 
 
-def _spend_error(split: PurchaseSplit, foretold: Floats, spend: Floats | None) -> HoldoutError | None:
-    if spend is None or split.holdout_spend is None:
+def _spend_error(split: PurchaseSplit, foretold: Floats | None) -> HoldoutError | None:
+    if foretold is None or split.holdout_spend is None:
         return None
-    return _error(foretold * spend, split.holdout_spend)
+    return _error(foretold, split.holdout_spend)
 
 
 def _in_best_tenth(value: Floats) -> Floats:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -111,14 +112,15 @@ def fits(split):
 
 
 class TestCompareModels:
-    """Each model, then the two naive rules, on what none of them has seen."""
+    """Each model, then the naive rules, on what none of them has seen."""
 
     def test_models_beat_the_same_rate_on_cdnow(self, split, fits):
-        bg, pareto, same, gap = compare_models(split, fits, spend_model=GammaGamma(6.25, 3.74, 15.44))
-        assert [score.name for score in (bg, pareto, same, gap)] == [
+        bg, pareto, same, gap, last = compare_models(split, fits, spend_model=GammaGamma(6.25, 3.74, 15.44))
+        assert [score.name for score in (bg, pareto, same, gap, last)] == [
             *fits,
             "same rate as before",
             "churned after a gap",
+            "same as the last period",
         ]
         assert (bg.purchases.bias, bg.purchases.mean_absolute_error) == pytest.approx((-0.121, 0.785), abs=5e-4)
         assert (same.purchases.bias, same.purchases.mean_absolute_error) == pytest.approx((0.557, 1.024), abs=5e-4)
@@ -133,17 +135,47 @@ class TestCompareModels:
         past = split.calibration
         rate = past.frequency / past.age * split.holdout_length
         silent = past.age - past.recency > 5.0
-        *_, same, gap = compare_models(split, fits, gap=5.0)
+        *_, same, gap, _ = compare_models(split, fits, gap=5.0)
         assert same.purchases == holdout_error(rate, split.holdout_n_purchases)
         assert gap.purchases == holdout_error(np.where(silent, 0, rate), split.holdout_n_purchases)
         assert gap.spend == holdout_error(np.where(silent, 0, rate * past.mean_spend), split.holdout_spend)
         pace = 3 * past.recency.sum() / past.frequency.sum()
-        assert compare_models(split, fits)[-1] == compare_models(split, fits, gap=pace)[-1]
+        assert compare_models(split, fits)[-2] == compare_models(split, fits, gap=pace)[-2]
+
+    def test_last_period_by_hand(self, fits):
+        """Purchases and money of the 26 weeks before a holdout of 26 weeks, counted row by row."""
+        log = load_cdnow()
+        split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-12-30", time_unit="week")
+        assert split.holdout_length == 26.0
+        recent = (log.date > np.datetime64("1997-07-01")) & (log.date <= np.datetime64("1997-12-30"))
+        count, money = np.zeros(2357), np.zeros(2357)
+        days = {}
+        for customer, date, amount in zip(log.customer[recent], log.date[recent], log.amount[recent], strict=True):
+            days.setdefault(customer, set()).add(date)
+            money[np.searchsorted(split.calibration.customer, customer)] += amount
+        for customer, on in days.items():
+            count[np.searchsorted(split.calibration.customer, customer)] = len(on)
+        np.testing.assert_array_equal(split.last_n_purchases, count)
+        np.testing.assert_allclose(split.last_spend, money, rtol=1e-12)
+        last = compare_models(split, fits)[-1]
+        assert last.purchases == holdout_error(count, split.holdout_n_purchases)
+        assert last.spend == holdout_error(split.last_spend, split.holdout_spend)
+        assert compare_models(attrs.evolve(split, last_n_purchases=None), fits)[-1].name == "churned after a gap"
+
+    def test_last_period_longer_than_the_log_is_in_proportion(self):
+        split = split_purchases(
+            [1, 1, 2, 2, 1],
+            ["2024-01-01", "2024-01-05", "2024-01-09", "2024-01-10", "2024-02-09"],
+            [10, 20, 30, 40, 5],
+            calibration_end="2024-01-10",
+        )
+        assert split.last_n_purchases.tolist() == [6.0, 6.0]  # a holdout of 30 days, a calibration of 10
+        assert split.last_spend.tolist() == [90.0, 210.0]
 
     def test_without_money(self, fits):
         log = load_cdnow()
         bare = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
-        assert [score.spend for score in compare_models(bare, fits)] == [None] * 4
+        assert [score.spend for score in compare_models(bare, fits)] == [None] * 5
 
     @pytest.mark.parametrize(
         ("changes", "name"),
