@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.values import array_field
-from crmvalue._purchases.order_log import RESIDUE
+from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
+_MOST_NAMED = 4  # rows that are named, of those left out for their date
 _HEAD = 1 << 20  # longest header, in characters
 
 
@@ -114,6 +115,10 @@ class OrderFile:
         cannot be counted, because a column that is not used is not UTF-8.
     n_without_customer, n_without_date : int
         Rows left out because the customer or the date is missing.
+    n_far : int
+        Rows left out because their date lies far from all others, such as an order dated 2203.
+    far : tuple of tuple of str
+        Customer and day of these rows, the latest first, at most 4.
     columns : dict of str to str
         Column of the file for each role: customer, date and amount.
     guessed : frozenset of str
@@ -138,6 +143,8 @@ class OrderFile:
     n_duplicates: int | None
     n_without_customer: int
     n_without_date: int
+    n_far: int
+    far: tuple[tuple[str, str], ...]
     columns: dict[str, str]
     guessed: frozenset[str]
     date_format: str | None
@@ -155,12 +162,14 @@ def read_orders(
     date_format: str | None = None,
     decimal: str | None = None,
     duplicates: str = "keep",
+    keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
     `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
-    copies of a row in all columns of the file: "keep", "drop" or "raise".
+    copies of a row in all columns of the file: "keep", "drop" or "raise". Rows with a date far from all others are left
+    out, as :func:`main_span` says; those after all others stay with `keep_later`.
 
     Raises
     ------
@@ -186,19 +195,48 @@ def read_orders(
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
         except duckdb.Error as error:
             raise FileError("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
-    return OrderFile(
-        customer=np.array([name[:-2] for name in names] if found["ids_shortened"] else names),
+    if found["ids_shortened"]:
+        names = [name[:-2] for name in names]
+    orders = OrderFile(
+        customer=np.array(names),
         code=np.asarray(cells["code"], dtype=np.int64),
         date=np.asarray(cells["day"]).astype("datetime64[D]"),
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
         n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
         n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
         n_duplicates=n_duplicates,
+        n_far=0,
+        far=(),
         columns={role: column.name for role, column in chosen.items()},
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
         decimal=sign,
         **found,
+    )
+    return _without_far_dates(orders, keep_later=keep_later)
+
+
+def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
+    """Leave out rows with a date far from all others."""
+    first, last = main_span(orders.date, orders.n_file_rows)
+    far = orders.date < first
+    if not keep_later:
+        far |= orders.date > last
+    if not far.any():
+        return orders
+    rows = np.nonzero(far)[0]
+    rows = rows[np.lexsort((orders.code[rows], -orders.date[rows].astype(np.int64)))][:_MOST_NAMED]
+    known, code = np.unique(orders.code[~far], return_inverse=True)
+    return attrs.evolve(
+        orders,
+        customer=orders.customer[known],
+        code=code,
+        date=orders.date[~far],
+        amount=None if orders.amount is None else orders.amount[~far],
+        n_file_rows=orders.n_file_rows[~far],
+        n_residues=None if orders.n_residues is None else orders.n_residues[~far],
+        n_far=int(orders.n_file_rows[far].sum()),
+        far=tuple((str(orders.customer[orders.code[row]]), str(orders.date[row])) for row in rows),
     )
 
 

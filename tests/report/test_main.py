@@ -574,6 +574,40 @@ class TestMain:
         assert re.search(r"revenue +6\.00", printed)
         assert re.search(r"purchases +4 ", printed)
 
+    def test_rows_far_from_all_others_are_named_and_left_out(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["customer,date,amount", *(f"c{i},2024-01-{1 + i:02},5" for i in range(30))]
+        path.write_text("\n".join([*rows, "zoe,2203-01-01,7"]))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        left_out = "Left out, because the date is more than 5 years from those of the log: 1 of the rows: "
+        assert f"{left_out}2203-01-01 (customer 'zoe').\nCorrect a wrong date in the file. If it is right" in printed
+        for fact in ("THE BASE as of 2024-01-30", r"customers +30\n", r"revenue +150\.00"):
+            assert re.search(fact, printed), fact
+        for end, facts in {
+            "2024-01-30": (r"customers +30\n", r"left out +1 row +after that day; 1 customers first bought then"),
+            "2203-01-01": (r"customers +31\n", r"revenue +157\.00"),
+        }.items():
+            assert main([str(path), "--as-of", end]) == 0
+            printed = capsys.readouterr().out
+            assert "more than 5 years" not in printed
+            for fact in facts:
+                assert re.search(fact, printed), fact
+
+    def test_rows_far_before_all_others(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["customer,date,amount", *(f"c{i % 30},2024-01-{1 + i % 30:02},5" for i in range(60))]
+        path.write_text(
+            "\n".join([*rows, *["zoe,1900-01-01,7"] * 2, "c1,1900-01-01,7", "c2,1970-01-01,7", "c3,1980-01-01,7"])
+        )
+        assert main([str(path), "--as-of", "2024-01-30"]) == 0
+        printed = capsys.readouterr().out
+        named = "1980-01-01 (customer 'c3'), 1970-01-01 (customer 'c2'), 1900-01-01 (customer 'c1'), ..."
+        assert f"5 of the rows: {named}.\nCorrect a wrong date in the file.\n" in printed
+        for fact in (r"customers +30\n", r"period +2024-01-01 to 2024-01-30", r"revenue +300\.00"):
+            assert re.search(fact, printed), fact
+        assert "without any purchase left" not in printed
+
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("client,day,total\na,2024-01-01,5\n,2024-01-01,5\na,,5\na,2024-01-03,\na,2024-01-04,-2\n")
