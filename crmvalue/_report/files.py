@@ -57,10 +57,12 @@ _DATES = (
     "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
 _TIMES = (
-    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%n", "T%H:%M:%S.%n", " %I:%M:%S %p", " %I:%M %p",
+    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p",
     " %I:%M%p",
 )  # fmt: skip
-_ZONED = r"^(\d{4}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::\d\d)?(?:\.\d+)? ?(?:Z|z|UTC|([+-]\d\d(?::?\d\d)?))$"
+_OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
+_ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
+_FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
@@ -452,7 +454,9 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
 def _day(pattern: str) -> str:
     """Write the SQL for the day of a text that follows a pattern, with or without a time of day."""
     times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
-    day = f"try_strptime(date_text, [{', '.join(_literal(pattern + time) for time in times)}])"
+    # More than six digits of a second would ask for times in nanoseconds, which exist from 1677 to 2262 only.
+    text = rf"case when length(date_text) < 20 then date_text else regexp_replace(date_text, '{_FRACTION}', '\1') end"
+    day = f"try_strptime({text}, [{', '.join(_literal((pattern + time).replace('%n', '%f')) for time in times)}])"
     # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
     good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
     if pattern == "%Y%m%d":
