@@ -66,6 +66,15 @@ _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
+_REASONS = (  # words in an error of DuckDB, and ours
+    ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
+    ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
+    ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
+    ("unterminated quote", "{line} has a quote that is not closed or that text follows"),
+    ("state machine", "it mixes two kinds of line ends, or a quote is not closed"),
+    ("csv error on line", "{line} does not have the form of CSV"),
+    ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
+)
 _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
@@ -195,8 +204,8 @@ def read_orders(
             found = _check_rows(database, chosen, pattern)
             cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
-        except duckdb.Error as error:
-            raise FileError("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
+        except (duckdb.Error, OSError, EOFError, zlib.error) as error:
+            raise FileError("FILE", f"cannot read {path!r}: {_reason(error)}") from error
     if found["ids_shortened"]:
         names = [name[:-2] for name in names]
     orders = OrderFile(
@@ -257,7 +266,7 @@ def _existing_file(path: str) -> Path:
     try:
         if place.is_file():
             place.open("rb").close()
-            return place.absolute()
+            return _with_legal_name(place.absolute())
         if place.is_dir():
             raise FileError("FILE", f"{path!r} is a folder, not a file", path)
         if path == "-" or place.exists():
@@ -265,6 +274,15 @@ def _existing_file(path: str) -> Path:
     except OSError as error:
         raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
     raise FileError("FILE", f"there is no file {path!r}", path)
+
+
+def _with_legal_name(place: Path) -> Path:
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        whole = str(place)
+        raise FileError("FILE", f"the name of {whole!r} is not UTF-8: rename the file or its folder", whole) from None
+    return place
 
 
 def _open(database: _Database, place: Path) -> list[_Column]:
@@ -325,8 +343,8 @@ def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
         line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
         delimiter = max(",;\t|", key=line.count)
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise FileError("FILE", f"{place.name!r} is not a readable CSV or Parquet file: {error}") from error
+    except csv.Error as error:
+        raise FileError("FILE", f"the first line of {place.name!r} is no list of column names") from error
     if not head.strip():
         raise FileError("FILE", f"{place.name!r} is empty")
     if not header:
@@ -351,20 +369,19 @@ def _require_short_lines(place: Path) -> None:
             length = len(others[-1]) if others else length
 
 
-def _reason(message: str) -> str:
-    """Say in a few words the reason for an error of DuckDB."""
+def _reason(error: Exception) -> str:
+    """Say in our own words why DuckDB, gzip or the system cannot read a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
+        return "there is too little memory or room on the disk"
+    message = str(error)
     found = re.search(r"CSV Error on Line: (\d+)", message)
     line = f"line {found[1]}" if found else "a line"
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if fields:
         return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
-    if "unicode" in message.lower() or "utf-8" in message.lower():
-        return f"{line} is not UTF-8: save the file as UTF-8"
-    if "unterminated quote" in message:
-        return f"{line} has a quote that is not closed or that text follows"
-    if "state machine" in message:
-        return "it mixes two kinds of line ends, or a quote is not closed"
-    return message.strip().splitlines()[0][:200]
+    return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
 
 
 def _choose_columns(columns: list[_Column], asked: dict[str, str | None]) -> dict[str, _Column]:
@@ -409,8 +426,14 @@ def _guess_column(names: list[str], role: str, chosen: dict[str, str]) -> str | 
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:20])
+    shown = ", ".join(_printable(name) for name in names[:20])
     return shown if len(names) <= 20 else f"{shown}, ... {len(names) - 20} more"
+
+
+def _printable(name: str) -> str:
+    """Show a name: one with signs that a terminal would obey is quoted and escaped, and a long one is cut."""
+    name = name if len(name) <= 60 else f"{name[:57]}..."
+    return name if name.isprintable() else repr(name)
 
 
 def _literal(text: str) -> str:
@@ -606,5 +629,6 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
 
 def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
-    sentence = f"{value!r} in column {column.name!r} {what} ({rows}). Hint: {hint}"
+    shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
+    sentence = f"{shown} in column {column.name!r} {what} ({rows}). Hint: {hint}"
     return FileError(f"column {column.name}", sentence, value, count=count)

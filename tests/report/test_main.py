@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import os
 import re
 import subprocess
@@ -212,8 +213,12 @@ class TestReadOrders:
             (b"customer,date,amount\n", "FILE", "a header and no rows"),
             (b"customer,date\n,2024-01-01\na,\n", "FILE", "both a customer and a date"),
             (bytes(range(256)) * 40, "FILE", "not UTF-8"),
-            (b"PAR1garbage", "FILE", "Parquet"),
-            (b"\x1f\x8bgarbage", "FILE", "not a readable CSV or Parquet file"),
+            (b"PAR1garbage", "FILE", r"csv': it is damaged or not complete, or it is no CSV or Parquet file$"),
+            (b"\x1f\x8bgarbage", "FILE", r"csv': it is damaged or not complete, or it is no CSV or Parquet file$"),
+            (b'"' + b"x" * 200_000 + b'",date\na,2024-01-01\n', "FILE", "is no list of column names"),
+            (b"a\x1b[31m,b\x07,it's\n1,2,3\n", "--customer", r"\('a\\x1b\[31m', 'b\\x07', it's\)$"),
+            (b"x" * 9_000 + b",y\n1,2\n", "--customer", r"\(x{57}\.\.\., y\)$"),
+            (b"customer,date\na," + b"x" * 9_000 + b"\n", "column date", r"^'x{57}\.\.\.' in column"),
             ("customer,date\na,2024-01-01\n".encode("utf-16"), "FILE", "UTF-16: save it as UTF-8"),
             (b"customer,date,n\xe9\na,2024-01-01,x\n", "FILE", "line 1 .* not UTF-8"),
             (b"customer,date\na,2024-01-01\n\xe9,2024-01-01\n", "FILE", "line 3 is not UTF-8: save the file as UTF-8"),
@@ -258,6 +263,61 @@ class TestReadOrders:
         path = write(tmp_path / "orders.csv")
         monkeypatch.setattr("pathlib.Path.open", refuse)
         with pytest.raises(InputError, match=r"cannot open .*orders\.csv': Permission denied"):
+            read_orders(path)
+
+    def test_own_words_for_every_damage(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\n" + "".join(f"c{i},2024-01-{1 + i % 28:02},{i}.5\n" for i in range(500)))
+        duckdb.execute(f"copy (select * from '{path}') to '{tmp_path / 'orders.parquet'}'")  # noqa: S608 - a file of this test
+        rng = np.random.default_rng(7)
+        said = set()
+        for raw in (gzip.compress(path.read_bytes()), (tmp_path / "orders.parquet").read_bytes()):
+            for _ in range(70):
+                damaged = bytearray(raw)
+                place = int(rng.integers(4, len(raw)))
+                change = rng.integers(3)
+                if change == 0:
+                    damaged = damaged[:place]
+                elif change == 1:
+                    damaged[place] = int(rng.integers(256))
+                else:
+                    damaged[place:place] = rng.bytes(20)
+                path.write_bytes(damaged)
+                try:
+                    read_orders(str(path))
+                except InputError as error:
+                    said.add(str(error).partition(": ")[2] if str(error).startswith("cannot read") else "of a value")
+        assert said <= {
+            "it is damaged or not complete, or it is no CSV or Parquet file",
+            "a text in it is not UTF-8: write it in UTF-8",
+            "of a value",
+        }
+
+    def test_a_packed_file_that_is_cut_behind_its_first_megabyte(self, tmp_path):
+        path = tmp_path / "orders.csv.gz"
+        rows = np.random.default_rng(3).integers(0, 10**9, 300_000)
+        whole = gzip.compress(("customer,date\n" + "".join(f"{n},2024-01-01\n" for n in rows)).encode(), 1)
+        path.write_bytes(whole[: len(whole) * 9 // 10])
+        with pytest.raises(InputError, match="damaged or not complete"):
+            read_orders(str(path))
+
+    def test_a_disk_that_fails_while_it_is_read(self, tmp_path, monkeypatch):
+        class Broken(io.BytesIO):
+            def read(self, *_):
+                raise OSError(5, "Input/output error")
+
+        path = write(tmp_path / "orders.csv")
+        monkeypatch.setattr("pathlib.Path.open", lambda *_: Broken())
+        with pytest.raises(InputError, match=r"cannot read .*: Input/output error$"):
+            read_orders(path)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+    @pytest.mark.parametrize("name", ["caf\udce9.csv", "caf\udce9/orders.csv"])
+    def test_a_name_that_is_not_utf_8(self, tmp_path, name):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path = write(path)
+        with pytest.raises(InputError, match=r"^the name of .*\\udce9.* is not UTF-8: rename the file or its folder$"):
             read_orders(path)
 
     @pytest.mark.parametrize(("price", "quantity"), [("price", "quantity"), ("Unit Price", "Qty"), ("Price", "UNITS")])
