@@ -25,7 +25,7 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
 whole log.
 """
-_FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
+_FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal", "time_zone")
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--date", metavar="COL", help="column with the date of the order")
     parser.add_argument("--amount", metavar="COL", help="column with the amount of the order")
     parser.add_argument("--date-format", metavar="F", help="form of the dates, such as %%d/%%m/%%Y (default: guessed)")
+    parser.add_argument(
+        "--time-zone",
+        metavar="ZONE",
+        help="zone whose days count, such as Europe/Kyiv, for dates with a time zone (default: UTC)",
+    )
     parser.add_argument(
         "--decimal",
         metavar="SIGN",
@@ -182,8 +187,10 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"If a guess is wrong, name the column with {options}.")
     if orders.date_format is not None:
         lines.append(f"Dates read as {orders.date_format}. If this is wrong, give --date-format.")
-    if orders.in_utc:
-        lines.append("The dates have a time zone: each order counts on its day in UTC.")
+    if orders.time_zone is not None:
+        lines.append(f"The dates have a time zone: each order counts on its day in {orders.time_zone}.")
+        if orders.time_zone == "UTC":
+            lines.append("For the days of another zone, give --time-zone, such as Europe/Kyiv.")
     if orders.decimal == ",":
         lines.append("Amounts read with a decimal comma. If this is wrong, give --decimal .")
     if orders.ids_shortened:

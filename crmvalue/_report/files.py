@@ -62,6 +62,7 @@ _TIMES = (
 )  # fmt: skip
 _OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
 _ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
+_ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
@@ -136,8 +137,8 @@ class OrderFile:
         Roles whose column was guessed.
     date_format : str or None
         Form of the dates, such as "day.month.year"; None for a column that holds dates, not text.
-    in_utc : bool
-        Whether the dates have a time zone; each then counts on its day in UTC.
+    time_zone : str or None
+        Zone whose days count, if the dates have a time zone; None if they have none.
     decimal : str or None
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
@@ -159,7 +160,7 @@ class OrderFile:
     columns: dict[str, str]
     guessed: frozenset[str]
     date_format: str | None
-    in_utc: bool
+    time_zone: str | None
     decimal: str | None
     ids_shortened: bool
 
@@ -173,14 +174,16 @@ def read_orders(
     date_format: str | None = None,
     decimal: str | None = None,
     duplicates: str = "keep",
+    time_zone: str | None = None,
     keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
     `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
-    copies of a row in all columns of the file: "keep", "drop" or "raise". Rows with a date far from all others are left
-    out, as :func:`main_span` says; those after all others stay with `keep_later`.
+    copies of a row in all columns of the file: "keep", "drop" or "raise". `time_zone` is the zone whose days count for
+    dates with a time zone, such as "Europe/Kyiv"; without it, their days in UTC count. Rows with a date far from all
+    others are left out, as :func:`main_span` says; those after all others stay with `keep_later`.
 
     Raises
     ------
@@ -193,7 +196,7 @@ def read_orders(
     asked = {"customer": customer, "date": date, "amount": amount}
     with duckdb.connect() as database:
         try:
-            database.execute("set TimeZone = 'UTC'")  # instants fall on their day in UTC, on every machine
+            zone = _set_time_zone(database, time_zone)
             columns = _open(database, place)
             chosen = _choose_columns(columns, asked)
             n_duplicates = _treat_duplicates(database, columns, duplicates)
@@ -202,6 +205,9 @@ def read_orders(
             sign, money = _read_amounts(database, chosen.get("amount"), decimal)
             _aggregate(database, day, money)
             found = _check_rows(database, chosen, pattern)
+            if time_zone is not None and not found["zoned"]:
+                has_none = f"column {chosen['date'].name!r} has none"
+                raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
@@ -222,6 +228,7 @@ def read_orders(
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
         decimal=sign,
+        time_zone=zone if found.pop("zoned") else None,
         **found,
     )
     return _without_far_dates(orders, keep_later=keep_later)
@@ -309,6 +316,20 @@ def _open(database: _Database, place: Path) -> list[_Column]:
         f"columns = {{{types}}}, {_ALONE})"
     )
     return columns
+
+
+def _set_time_zone(database: _Database, asked: str | None) -> str:
+    """Set the zone whose days count, on every machine the same; give its name."""
+    zone = "UTC"
+    if asked is not None:
+        known = database.execute(
+            "select name from pg_timezone_names() where lower(name) = lower(?)", [asked]
+        ).fetchone()
+        if known is None:
+            raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
+        zone = str(known[0])
+    database.execute(f"set TimeZone = {_literal(zone)}")
+    return zone
 
 
 def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) -> int | None:
@@ -459,7 +480,10 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
             raise FileError(
                 "--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked
             )
-        return None, "try_cast(date_raw as date)"
+        return (
+            None,
+            f"try_cast({'try_cast(date_raw as timestamptz)' if column.kind in _ZONED_KINDS else 'date_raw'} as date)",
+        )
     if asked is not None:
         codes = set(re.findall(r"%-?(.|$)", asked))
         if not (codes <= set("aAbBdmyYHIMSpfnzj%") and codes & set("yY") and codes & set("mbBj")):
@@ -488,7 +512,8 @@ def _day(pattern: str) -> str:
     if pattern != _ISO:
         return day
     # Seconds never change the day, and DuckDB 1.1 reads no zone after minutes without seconds.
-    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00\3') as timestamptz)"
+    offset = rf"coalesce(nullif(regexp_extract(date_text, '{_ZONED}', 3), ''), '+00')"
+    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00') || {offset} as timestamptz)"
     return f"case when zoned then cast({zoned} as date) else {day} end"
 
 
@@ -622,7 +647,7 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
-        "in_utc": columns["date"].kind == "TIMESTAMP WITH TIME ZONE" or bool(found["zoned"] and pattern == _ISO),
+        "zoned": columns["date"].kind in _ZONED_KINDS or bool(found["zoned"] and pattern == _ISO),
         "ids_shortened": bool(found["ids_shortened"]),
     }
 

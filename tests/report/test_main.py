@@ -9,8 +9,11 @@ import os
 import re
 import subprocess
 import sys
+import zoneinfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from crmvalue.__main__ import main
@@ -372,7 +375,7 @@ class TestDates:
         found, orders = read_dates(tmp_path / "orders.csv", values)
         assert [str(day) for day in found] == days
         assert orders.date_format == read_as
-        assert not orders.in_utc
+        assert orders.time_zone is None
 
     @pytest.mark.parametrize(
         ("values", "patterns"),
@@ -469,7 +472,7 @@ class TestDates:
     def test_instants_fall_on_their_day_in_utc(self, tmp_path, value, day):
         found, orders = read_dates(tmp_path / "orders.csv", ["2024-01-07", value])
         assert [str(day) for day in found] == ["2024-01-07", day]
-        assert orders.in_utc
+        assert orders.time_zone == "UTC"
 
     def test_instants_in_parquet(self, tmp_path):
         path = tmp_path / "orders.parquet"
@@ -478,7 +481,33 @@ class TestDates:
         )
         orders = read_orders(str(path))
         assert orders.date.tolist() == [dt.date(2024, 1, 2)]
-        assert (orders.in_utc, orders.date_format, orders.decimal) == (True, None, None)
+        assert (orders.time_zone, orders.date_format, orders.decimal) == ("UTC", None, None)
+
+    @pytest.mark.parametrize("zone", ["Europe/Kyiv", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "UTC"])
+    @pytest.mark.parametrize("kind", ["csv", "s", "ms", "us", "ns"])
+    def test_days_of_a_zone(self, tmp_path, zone, kind):
+        start = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+        times = [start + dt.timedelta(hours=7 * i) for i in range(400)]  # over both changes of the clocks
+        path = tmp_path / "orders"
+        if kind == "csv":
+            forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M UTC", "%Y-%m-%dT%H:%M:%S+00:00")
+            values = [time.strftime(forms[i % 3]) for i, time in enumerate(times)]
+            values[3] = (times[3] + dt.timedelta(hours=5, minutes=30)).strftime("%Y-%m-%dT%H:%M+05:30")
+            found, orders = read_dates(path, values, time_zone=zone)
+        else:
+            column = pa.array(times, pa.timestamp(kind, tz="America/Caracas"))
+            pq.write_table(pa.table({"customer": [f"{i:03}" for i in range(len(times))], "date": column}), path)
+            orders = read_orders(str(path), time_zone=zone)
+            found = orders.date[np.argsort(orders.code)].tolist()
+        assert found == [time.astimezone(zoneinfo.ZoneInfo(zone)).date() for time in times]
+        assert orders.time_zone == zone
+
+    def test_rejects_what_is_no_zone_and_dates_without_one(self, tmp_path):
+        path = write(tmp_path / "orders.csv")
+        with pytest.raises(InputError, match="`--time-zone` must be the name of a time zone, such as Europe/Kyiv"):
+            read_orders(path, time_zone="Kiev'")
+        with pytest.raises(InputError, match="--time-zone is for dates with a time zone, and column 'date' has none"):
+            read_orders(path, time_zone="Europe/Kyiv")
 
     def test_a_parquet_file_keeps_its_types(self, tmp_path):
         path = tmp_path / "orders.parquet"
@@ -709,9 +738,15 @@ class TestMain:
         assert main([str(path)]) == 0
         printed = capsys.readouterr().out
         assert "Dates read as year-month-day." in printed
-        assert "each order counts on its day in UTC" in printed
+        assert "each order counts on its day in UTC.\nFor the days of another zone, give --time-zone" in printed
         assert "decimal comma" in printed
         assert "17850.0 is read as 17850" in printed
+        assert main([str(path), "--time-zone", "america/new_york"]) == 0
+        printed = capsys.readouterr().out
+        assert "each order counts on its day in America/New_York.\nAmounts read" in printed
+        assert "2024-01-01 to 2024-03-01" in printed
+        assert main([str(path), "--time-zone", "Mars"]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: --time-zone must be the name of a time zone")
         path.write_text("customer,date,amount\n1,01/02/2024,5\n2,03/04/2024,7\n")
         assert main([str(path), "--date-format", "%m/%d/%Y"]) == 0
         printed = capsys.readouterr().out
@@ -778,6 +813,7 @@ class TestMain:
             (["none.csv"], "there is no file 'none.csv'"),
             (["--customer", "id"], "--customer must be given together with a FILE"),
             (["--date-format", "%d/%m/%Y"], "--date-format must be given together with a FILE"),
+            (["--time-zone", "UTC"], "--time-zone must be given together with a FILE"),
             (["--decimal", ","], "--decimal must be given together with a FILE"),
             (["--margin", "30"], "--margin must be in [0, 1]; got 30.0. Hint: a fraction, not percent"),
             (["--margin", "nan"], "--margin must be"),
@@ -812,7 +848,16 @@ class TestMain:
         help_text = subprocess.run(
             [sys.executable, "-m", "crmvalue", "--help"], capture_output=True, text=True, check=True
         ).stdout
-        columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal SIGN", "%d/%m/%Y")
+        columns = (
+            "FILE",
+            "--customer",
+            "--date",
+            "--amount",
+            "--date-format F",
+            "--time-zone ZONE",
+            "--decimal SIGN",
+            "%d/%m/%Y",
+        )
         rows = ("--refunds {net,drop,raise}", "--zeros {keep,drop,raise}", "--missing {drop,raise}", "--as-of")
         for option in (
             *columns,
