@@ -43,6 +43,8 @@ __all__ = ["summarise_base", "summarise_base_log"]
 _PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 _PACES = 2.0  # a period must hold so many mean times between purchases, else silence says too little
 _MOST_DAYS = 3_652_058  # from the year 1 to the year 9999
+_OFTEN = 10  # purchases that tell the pace of a customer
+_SILENT = 20.0  # times their mean time between purchases; by chance a silence is longer with a probability of 2e-9
 _DAY = np.timedelta64(1, "D")
 
 
@@ -148,6 +150,7 @@ def summarise_base_log(
     between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
     period, newcomers = _last_period(purchases, end, None if between is None else between.value, ignore_first_days)
     spend = history.total_spend
+    silent = _fell_silent(history)
     return BaseSummary(
         as_of=end,
         recompute_on=as_day("as_of", ltv.recalculation_date(end)),
@@ -161,6 +164,8 @@ def summarise_base_log(
         average_order_value=None if spend is None else _ratio(spend, history.n_purchases),
         revenue_per_customer=None if spend is None else _mean(spend),
         time_between_purchases=between,
+        n_fell_silent=len(silent),
+        fell_silent=str(max(silent, key=silent.__getitem__)) if silent else None,
         last_period=period,
         margin=margin,
         acquisition_cost=acquisition_cost,
@@ -168,6 +173,14 @@ def summarise_base_log(
         value=_base_value(period, newcomers, margin, acquisition_cost, discount_rate),
         concentration=_concentration(history),
     )
+
+
+def _fell_silent(history: PurchaseHistory) -> dict[Any, float]:
+    """Give the customers who bought often and are silent for too long to be chance, with their purchases."""
+    often = history.n_purchases >= _OFTEN
+    silent = often & (history.days_since_last * history.frequency > _SILENT * history.recency)
+    names = np.arange(len(history)) if history.customer is None else history.customer
+    return dict(zip(names[silent].tolist(), history.n_purchases[silent].tolist(), strict=True))
 
 
 def _share(n_part: int, n_all: int) -> Estimate:
