@@ -24,6 +24,7 @@ from crmvalue._report.newcomers import (
     first_days,
     newcomer_value,
     pile_of_first_days,
+    start_of_log,
 )
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, to_history
@@ -95,7 +96,8 @@ def summarise_base(
     Churn is measured on the two newest full periods of the log. The period is the longest of year, half-year, quarter
     and month of which the log holds two. A customer who bought in the first of the two and not in the second counts as
     lost. A period shorter than twice the mean time between purchases says too little about churn: then no value is
-    given.
+    given. If it takes more than a quarter until the first hundredth of the customers has come, the log begins after
+    them for this measurement: a few who came long before the others do not make it long.
 
     Newcomers are customers whose first purchase is in the log and whose first two periods are over. A log that begins
     in the middle of the business's life meets its old customers first, the heaviest shoppers before all others. So
@@ -216,14 +218,16 @@ def _last_period(
     If the log begins with old customers, a shorter period that leaves enough newcomers goes before a longer one.
     """
     day = purchases.day.astype("datetime64[D]")
-    first_day = day.min()
+    came = first_days(purchases, day)[np.diff(purchases.start) > 0]
+    start_day = start_of_log(came)
     ignored = ignore_first_days
     if ignored is None:
-        ignored = pile_of_first_days(first_days(purchases, day)[np.diff(purchases.start) > 0])
+        ignored = pile_of_first_days(came[came >= start_day])
+        ignored += int((start_day - came.min()).astype(np.int64)) if ignored else 0
     fitting: list[tuple[str, int, Newcomers]] = []
     for name, n_months in _PERIODS.items():
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
-        if before < first_day - _DAY:
+        if before < start_day - _DAY:
             continue
         if days_between is None or int((as_of - start).astype(int)) < _PACES * days_between:
             break

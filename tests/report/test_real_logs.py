@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from crmvalue.__main__ import main
+from crmvalue._report.newcomers import start_of_log
 from crmvalue.report import format_summary, summarise_base
 
 
@@ -100,6 +101,24 @@ class TestOddRows:
         printed = capsys.readouterr().out
         assert re.search(r"chosen model +(MBG/NBD|BG/NBD|Pareto/NBD) ", printed)
         assert re.search(r"fell silent +\d+ ", printed)
+
+    def test_a_customer_long_before_the_others_does_not_change_the_value(self):
+        customer, day, amount = made_up_log()
+        early = day.min() - np.timedelta64(4 * 365, "D") + np.arange(500)
+        log = [np.append(column, more) for column, more in ((customer, np.full(500, 9001)), (day, early))]
+        plain = summarise_base(customer, day, amount, margin=0.3)
+        odd = summarise_base(*log, np.append(amount, np.full(500, 5.0)), margin=0.3)
+        for name in ("name", "n_before", "n_active", "retention_rate", "arpu", "n_ignored"):
+            assert getattr(odd.last_period, name) == getattr(plain.last_period, name)
+        assert odd.value.ltv_margin == plain.value.ltv_margin
+
+    @pytest.mark.parametrize(
+        ("n_early", "n", "days_before", "begins"),
+        [(1, 100, 92, 92), (1, 100, 91, 0), (1, 99, 92, 0), (2, 200, 92, 92), (3, 200, 92, 0), (0, 5, 0, 0)],
+    )
+    def test_where_the_log_begins(self, n_early, n, days_before, begins):
+        came = np.datetime64("2024-01-01") + np.array([0] * n_early + [days_before] * (n - n_early))
+        assert start_of_log(came) - np.datetime64("2024-01-01") == np.timedelta64(begins, "D")
 
 
 class TestFellSilent:
