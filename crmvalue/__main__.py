@@ -211,7 +211,7 @@ def _describe_far(orders: OrderFile) -> list[str]:
     if not orders.n_far:
         return []
     rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
-    more = ", ..." if len(orders.far) > 3 else ""
+    more = " and more" if len(orders.far) > 3 else ""
     reason = f"the date is more than {FAR_YEARS} years from those of the log"
     count = "If it is right, give --as-of to say which day is the last."
     later = orders.far[0][1] > str(orders.date.max())
