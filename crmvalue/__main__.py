@@ -25,7 +25,7 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
 whole log.
 """
-_FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
+_FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal", "time_zone")
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--date", metavar="COL", help="column with the date of the order")
     parser.add_argument("--amount", metavar="COL", help="column with the amount of the order")
     parser.add_argument("--date-format", metavar="F", help="form of the dates, such as %%d/%%m/%%Y (default: guessed)")
+    parser.add_argument(
+        "--time-zone",
+        metavar="ZONE",
+        help="zone whose days count, such as Europe/Kyiv, for dates with a time zone (default: UTC)",
+    )
     parser.add_argument(
         "--decimal",
         metavar="SIGN",
@@ -103,7 +108,12 @@ def _parser() -> argparse.ArgumentParser:
         help="customers first seen on the first N days are no newcomers; 0 if the business began with the log "
         "(default: the days on which first purchases pile up)",
     )
-    parser.add_argument("--as-of", metavar="DATE", help="last day to look at, such as 2024-02-29")
+    parser.add_argument(
+        "--as-of",
+        metavar="DATE",
+        help="last day to look at, such as 2024-02-29 "
+        "(default: the last date; a date more than five years after all others does not count)",
+    )
     parser.add_argument(
         "--output",
         metavar="TABLE",
@@ -140,7 +150,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         from crmvalue._report.files import read_orders
 
         chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
-        orders = read_orders(options.file, duplicates=options.duplicates, **chosen)
+        orders = read_orders(
+            options.file, duplicates=options.duplicates, keep_later=options.as_of is not None, **chosen
+        )
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
         heading = _describe(orders, options.duplicates)
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
@@ -175,8 +187,10 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"If a guess is wrong, name the column with {options}.")
     if orders.date_format is not None:
         lines.append(f"Dates read as {orders.date_format}. If this is wrong, give --date-format.")
-    if orders.in_utc:
-        lines.append("The dates have a time zone: each order counts on its day in UTC.")
+    if orders.time_zone is not None:
+        lines.append(f"The dates have a time zone: each order counts on its day in {orders.time_zone}.")
+        if orders.time_zone == "UTC":
+            lines.append("For the days of another zone, give --time-zone, such as Europe/Kyiv.")
     if orders.decimal == ",":
         lines.append("Amounts read with a decimal comma. If this is wrong, give --decimal .")
     if orders.ids_shortened:
@@ -187,7 +201,24 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines + _describe_copies(orders.n_duplicates, duplicates)
+    return lines + _describe_far(orders) + _describe_copies(orders.n_duplicates, duplicates)
+
+
+def _describe_far(orders: OrderFile) -> list[str]:
+    """Name the rows that are left out for their date, and say what to do."""
+    from crmvalue._purchases.order_log import FAR_YEARS
+
+    if not orders.n_far:
+        return []
+    rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
+    more = " and more" if len(orders.far) > 3 else ""
+    reason = f"the date is more than {FAR_YEARS} years from those of the log"
+    count = "If it is right, give --as-of to say which day is the last."
+    later = orders.far[0][1] > str(orders.date.max())
+    return [
+        f"Left out, because {reason}: {orders.n_far:,} of the rows: {rows}{more}.",
+        f"Correct a wrong date in the file.{' ' + count if later else ''}",
+    ]
 
 
 def _describe_copies(n: int | None, duplicates: str) -> list[str]:

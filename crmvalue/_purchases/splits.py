@@ -120,7 +120,8 @@ def split_purchases(
     calibration_end : date
         Last day of the calibration; the holdout begins on the next day.
     holdout_end : date, optional
-        Last day of the holdout; by default the last date of the log. Later rows are left out and counted.
+        Last day of the holdout; by default the last date of the log. Later rows are left out and counted. It must be
+        given if rows lie far after all others, as `as_of` of :func:`summarise_purchases`.
 
     Returns
     -------

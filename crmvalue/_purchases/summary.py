@@ -44,7 +44,8 @@ def summarise_purchases(
         it is what binary arithmetic leaves of nothing; `counts.n_residues` says how many there are.
     as_of : date, optional
         Last day of observation; later rows are left out and counted. By default the last date of the log. Give the day
-        if the last days of the log may have no rows, because `age` depends on it.
+        if the last days of the log may have no rows, because `age` depends on it. It must be given if a few rows (at
+        most a tenth) lie after more than five years without any row, such as an order dated 2203 by mistake.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of the times in the result.
     grain : {"day", "week"}, optional
@@ -71,7 +72,7 @@ def summarise_purchases(
     ------
     InputError
         If a column has an illegal value or one that a policy forbids, if columns differ in length, if there is no row,
-        or if no purchase is left.
+        if a row lies far after all others and `as_of` is not given, or if no purchase is left.
 
     Notes
     -----

@@ -24,6 +24,7 @@ from crmvalue._report.newcomers import (
     first_days,
     newcomer_value,
     pile_of_first_days,
+    start_of_log,
 )
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, to_history
@@ -43,6 +44,8 @@ __all__ = ["summarise_base", "summarise_base_log"]
 _PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 _PACES = 2.0  # a period must hold so many mean times between purchases, else silence says too little
 _MOST_DAYS = 3_652_058  # from the year 1 to the year 9999
+_OFTEN = 10  # purchases that tell the pace of a customer
+_SILENT = 20.0  # times their mean time between purchases; by chance a silence is longer with a probability of 2e-9
 _DAY = np.timedelta64(1, "D")
 
 
@@ -93,7 +96,8 @@ def summarise_base(
     Churn is measured on the two newest full periods of the log. The period is the longest of year, half-year, quarter
     and month of which the log holds two. A customer who bought in the first of the two and not in the second counts as
     lost. A period shorter than twice the mean time between purchases says too little about churn: then no value is
-    given.
+    given. If it takes more than a quarter until the first hundredth of the customers has come, the log begins after
+    them for this measurement: a few who came long before the others do not make it long.
 
     Newcomers are customers whose first purchase is in the log and whose first two periods are over. A log that begins
     in the middle of the business's life meets its old customers first, the heaviest shoppers before all others. So
@@ -148,6 +152,7 @@ def summarise_base_log(
     between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
     period, newcomers = _last_period(purchases, end, None if between is None else between.value, ignore_first_days)
     spend = history.total_spend
+    silent = _fell_silent(history)
     return BaseSummary(
         as_of=end,
         recompute_on=as_day("as_of", ltv.recalculation_date(end)),
@@ -161,6 +166,8 @@ def summarise_base_log(
         average_order_value=None if spend is None else _ratio(spend, history.n_purchases),
         revenue_per_customer=None if spend is None else _mean(spend),
         time_between_purchases=between,
+        n_fell_silent=len(silent),
+        fell_silent=str(max(silent, key=silent.__getitem__)) if silent else None,
         last_period=period,
         margin=margin,
         acquisition_cost=acquisition_cost,
@@ -168,6 +175,14 @@ def summarise_base_log(
         value=_base_value(period, newcomers, margin, acquisition_cost, discount_rate),
         concentration=_concentration(history),
     )
+
+
+def _fell_silent(history: PurchaseHistory) -> dict[Any, float]:
+    """Give the customers who bought often and are silent for too long to be chance, with their purchases."""
+    often = history.n_purchases >= _OFTEN
+    silent = often & (history.days_since_last * history.frequency > _SILENT * history.recency)
+    names = np.arange(len(history)) if history.customer is None else history.customer
+    return dict(zip(names[silent].tolist(), history.n_purchases[silent].tolist(), strict=True))
 
 
 def _share(n_part: int, n_all: int) -> Estimate:
@@ -203,14 +218,16 @@ def _last_period(
     If the log begins with old customers, a shorter period that leaves enough newcomers goes before a longer one.
     """
     day = purchases.day.astype("datetime64[D]")
-    first_day = day.min()
+    came = first_days(purchases, day)[np.diff(purchases.start) > 0]
+    start_day = start_of_log(came)
     ignored = ignore_first_days
     if ignored is None:
-        ignored = pile_of_first_days(first_days(purchases, day)[np.diff(purchases.start) > 0])
+        ignored = pile_of_first_days(came[came >= start_day])
+        ignored += int((start_day - came.min()).astype(np.int64)) if ignored else 0
     fitting: list[tuple[str, int, Newcomers]] = []
     for name, n_months in _PERIODS.items():
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
-        if before < first_day - _DAY:
+        if before < start_day - _DAY:
             continue
         if days_between is None or int((as_of - start).astype(int)) < _PACES * days_between:
             break

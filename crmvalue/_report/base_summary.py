@@ -8,7 +8,7 @@ import attrs
 
 from crmvalue._core.checks import as_day
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, count_field, optional
 from crmvalue.ltv import LtvToCacBand
 from crmvalue.purchases import OrderLogCounts
 
@@ -191,6 +191,11 @@ class BaseSummary:
         Money per purchase, and money per customer so far.
     time_between_purchases : Estimate or None
         Mean days between two purchases; None if no customer bought twice.
+    n_fell_silent : int
+        Customers who bought at least 10 times and are silent for more than 20 times their mean time between purchases:
+        too long to be chance. They count as all others do.
+    fell_silent : str or None
+        The one of them with most purchases; the first in ascending order if several have as many.
     last_period : LastPeriod or None
         The newest period and the one before; None if the log is too short for the customers' pace.
     margin, acquisition_cost, discount_rate : float or None
@@ -220,6 +225,8 @@ class BaseSummary:
     average_order_value: Estimate | None
     revenue_per_customer: Estimate | None
     time_between_purchases: Estimate | None
+    n_fell_silent: int = count_field("n_fell_silent", default=0)
+    fell_silent: str | None = None
     last_period: LastPeriod | None
     margin: float | None
     acquisition_cost: float | None

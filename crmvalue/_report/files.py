@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.values import array_field
-from crmvalue._purchases.order_log import RESIDUE
+from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,17 +57,30 @@ _DATES = (
     "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y",
 )  # fmt: skip
 _TIMES = (
-    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%n", "T%H:%M:%S.%n", " %I:%M:%S %p", " %I:%M %p",
+    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p",
     " %I:%M%p",
 )  # fmt: skip
-_ZONED = r"^(\d{4}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::\d\d)?(?:\.\d+)? ?(?:Z|z|UTC|([+-]\d\d(?::?\d\d)?))$"
+_OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
+_ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
+_ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "money is null and amount_text is not null"
+_REASONS = (  # words in an error of DuckDB, and ours
+    ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
+    ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
+    ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
+    ("unterminated quote", "{line} has a quote that is not closed or that text follows"),
+    ("state machine", "it mixes two kinds of line ends, or a quote is not closed"),
+    ("csv error on line", "{line} does not have the form of CSV"),
+    ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
+)
 _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
+_MOST_NAMED = 4  # rows that are named, of those left out for their date
 _HEAD = 1 << 20  # longest header, in characters
 
 
@@ -114,14 +127,18 @@ class OrderFile:
         cannot be counted, because a column that is not used is not UTF-8.
     n_without_customer, n_without_date : int
         Rows left out because the customer or the date is missing.
+    n_far : int
+        Rows left out because their date lies far from all others, such as an order dated 2203.
+    far : tuple of tuple of str
+        Customer and day of these rows, the latest first, at most 4.
     columns : dict of str to str
         Column of the file for each role: customer, date and amount.
     guessed : frozenset of str
         Roles whose column was guessed.
     date_format : str or None
         Form of the dates, such as "day.month.year"; None for a column that holds dates, not text.
-    in_utc : bool
-        Whether the dates have a time zone; each then counts on its day in UTC.
+    time_zone : str or None
+        Zone whose days count, if the dates have a time zone; None if they have none.
     decimal : str or None
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
@@ -138,10 +155,12 @@ class OrderFile:
     n_duplicates: int | None
     n_without_customer: int
     n_without_date: int
+    n_far: int
+    far: tuple[tuple[str, str], ...]
     columns: dict[str, str]
     guessed: frozenset[str]
     date_format: str | None
-    in_utc: bool
+    time_zone: str | None
     decimal: str | None
     ids_shortened: bool
 
@@ -155,12 +174,16 @@ def read_orders(
     date_format: str | None = None,
     decimal: str | None = None,
     duplicates: str = "keep",
+    time_zone: str | None = None,
+    keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
     `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
-    copies of a row in all columns of the file: "keep", "drop" or "raise".
+    copies of a row in all columns of the file: "keep", "drop" or "raise". `time_zone` is the zone whose days count for
+    dates with a time zone, such as "Europe/Kyiv"; without it, their days in UTC count. Rows with a date far from all
+    others are left out, as :func:`main_span` says; those after all others stay with `keep_later`.
 
     Raises
     ------
@@ -173,7 +196,7 @@ def read_orders(
     asked = {"customer": customer, "date": date, "amount": amount}
     with duckdb.connect() as database:
         try:
-            database.execute("set TimeZone = 'UTC'")  # instants fall on their day in UTC, on every machine
+            zone = _set_time_zone(database, time_zone)
             columns = _open(database, place)
             chosen = _choose_columns(columns, asked)
             n_duplicates = _treat_duplicates(database, columns, duplicates)
@@ -182,23 +205,56 @@ def read_orders(
             sign, money = _read_amounts(database, chosen.get("amount"), decimal)
             _aggregate(database, day, money)
             found = _check_rows(database, chosen, pattern)
+            if time_zone is not None and not found["zoned"]:
+                has_none = f"column {chosen['date'].name!r} has none"
+                raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
-        except duckdb.Error as error:
-            raise FileError("FILE", f"cannot read {path!r}: {_reason(str(error))}") from error
-    return OrderFile(
-        customer=np.array([name[:-2] for name in names] if found["ids_shortened"] else names),
+        except (duckdb.Error, OSError, EOFError, zlib.error) as error:
+            raise FileError("FILE", f"cannot read {path!r}: {_reason(error)}") from error
+    if found["ids_shortened"]:
+        names = [name[:-2] for name in names]
+    orders = OrderFile(
+        customer=np.array(names),
         code=np.asarray(cells["code"], dtype=np.int64),
         date=np.asarray(cells["day"]).astype("datetime64[D]"),
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
         n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
         n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
         n_duplicates=n_duplicates,
+        n_far=0,
+        far=(),
         columns={role: column.name for role, column in chosen.items()},
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
         decimal=sign,
+        time_zone=zone if found.pop("zoned") else None,
         **found,
+    )
+    return _without_far_dates(orders, keep_later=keep_later)
+
+
+def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
+    """Leave out rows with a date far from all others."""
+    first, last = main_span(orders.date, orders.n_file_rows)
+    far = orders.date < first
+    if not keep_later:
+        far |= orders.date > last
+    if not far.any():
+        return orders
+    rows = np.nonzero(far)[0]
+    rows = rows[np.lexsort((orders.code[rows], -orders.date[rows].astype(np.int64)))][:_MOST_NAMED]
+    known, code = np.unique(orders.code[~far], return_inverse=True)
+    return attrs.evolve(
+        orders,
+        customer=orders.customer[known],
+        code=code,
+        date=orders.date[~far],
+        amount=None if orders.amount is None else orders.amount[~far],
+        n_file_rows=orders.n_file_rows[~far],
+        n_residues=None if orders.n_residues is None else orders.n_residues[~far],
+        n_far=int(orders.n_file_rows[far].sum()),
+        far=tuple((str(orders.customer[orders.code[row]]), str(orders.date[row])) for row in rows),
     )
 
 
@@ -217,7 +273,7 @@ def _existing_file(path: str) -> Path:
     try:
         if place.is_file():
             place.open("rb").close()
-            return place.absolute()
+            return _with_legal_name(place.absolute())
         if place.is_dir():
             raise FileError("FILE", f"{path!r} is a folder, not a file", path)
         if path == "-" or place.exists():
@@ -225,6 +281,15 @@ def _existing_file(path: str) -> Path:
     except OSError as error:
         raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
     raise FileError("FILE", f"there is no file {path!r}", path)
+
+
+def _with_legal_name(place: Path) -> Path:
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        whole = str(place)
+        raise FileError("FILE", f"the name of {whole!r} is not UTF-8: rename the file or its folder", whole) from None
+    return place
 
 
 def _open(database: _Database, place: Path) -> list[_Column]:
@@ -251,6 +316,20 @@ def _open(database: _Database, place: Path) -> list[_Column]:
         f"columns = {{{types}}}, {_ALONE})"
     )
     return columns
+
+
+def _set_time_zone(database: _Database, asked: str | None) -> str:
+    """Set the zone whose days count, on every machine the same; give its name."""
+    zone = "UTC"
+    if asked is not None:
+        known = database.execute(
+            "select name from pg_timezone_names() where lower(name) = lower(?)", [asked]
+        ).fetchone()
+        if known is None:
+            raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
+        zone = str(known[0])
+    database.execute(f"set TimeZone = {_literal(zone)}")
+    return zone
 
 
 def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) -> int | None:
@@ -285,8 +364,8 @@ def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
         line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
         delimiter = max(",;\t|", key=line.count)
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-    except (OSError, EOFError, zlib.error, csv.Error) as error:
-        raise FileError("FILE", f"{place.name!r} is not a readable CSV or Parquet file: {error}") from error
+    except csv.Error as error:
+        raise FileError("FILE", f"the first line of {place.name!r} is no list of column names") from error
     if not head.strip():
         raise FileError("FILE", f"{place.name!r} is empty")
     if not header:
@@ -311,20 +390,19 @@ def _require_short_lines(place: Path) -> None:
             length = len(others[-1]) if others else length
 
 
-def _reason(message: str) -> str:
-    """Say in a few words the reason for an error of DuckDB."""
+def _reason(error: Exception) -> str:
+    """Say in our own words why DuckDB, gzip or the system cannot read a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
+        return "there is too little memory or room on the disk"
+    message = str(error)
     found = re.search(r"CSV Error on Line: (\d+)", message)
     line = f"line {found[1]}" if found else "a line"
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if fields:
         return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
-    if "unicode" in message.lower() or "utf-8" in message.lower():
-        return f"{line} is not UTF-8: save the file as UTF-8"
-    if "unterminated quote" in message:
-        return f"{line} has a quote that is not closed or that text follows"
-    if "state machine" in message:
-        return "it mixes two kinds of line ends, or a quote is not closed"
-    return message.strip().splitlines()[0][:200]
+    return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
 
 
 def _choose_columns(columns: list[_Column], asked: dict[str, str | None]) -> dict[str, _Column]:
@@ -369,8 +447,14 @@ def _guess_column(names: list[str], role: str, chosen: dict[str, str]) -> str | 
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:20])
+    shown = ", ".join(_printable(name) for name in names[:20])
     return shown if len(names) <= 20 else f"{shown}, ... {len(names) - 20} more"
+
+
+def _printable(name: str) -> str:
+    """Show a name: one with signs that a terminal would obey is quoted and escaped, and a long one is cut."""
+    name = name if len(name) <= 60 else f"{name[:57]}..."
+    return name if name.isprintable() else repr(name)
 
 
 def _literal(text: str) -> str:
@@ -396,7 +480,10 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
             raise FileError(
                 "--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked
             )
-        return None, "try_cast(date_raw as date)"
+        return (
+            None,
+            f"try_cast({'try_cast(date_raw as timestamptz)' if column.kind in _ZONED_KINDS else 'date_raw'} as date)",
+        )
     if asked is not None:
         codes = set(re.findall(r"%-?(.|$)", asked))
         if not (codes <= set("aAbBdmyYHIMSpfnzj%") and codes & set("yY") and codes & set("mbBj")):
@@ -414,7 +501,9 @@ def _read_dates(database: _Database, column: _Column, asked: str | None) -> tupl
 def _day(pattern: str) -> str:
     """Write the SQL for the day of a text that follows a pattern, with or without a time of day."""
     times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
-    day = f"try_strptime(date_text, [{', '.join(_literal(pattern + time) for time in times)}])"
+    # More than six digits of a second would ask for times in nanoseconds, which exist from 1677 to 2262 only.
+    text = rf"case when length(date_text) < 20 then date_text else regexp_replace(date_text, '{_FRACTION}', '\1') end"
+    day = f"try_strptime({text}, [{', '.join(_literal((pattern + time).replace('%n', '%f')) for time in times)}])"
     # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
     good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
     if pattern == "%Y%m%d":
@@ -423,7 +512,8 @@ def _day(pattern: str) -> str:
     if pattern != _ISO:
         return day
     # Seconds never change the day, and DuckDB 1.1 reads no zone after minutes without seconds.
-    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00\3') as timestamptz)"
+    offset = rf"coalesce(nullif(regexp_extract(date_text, '{_ZONED}', 3), ''), '+00')"
+    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00') || {offset} as timestamptz)"
     return f"case when zoned then cast({zoned} as date) else {day} end"
 
 
@@ -557,12 +647,13 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
-        "in_utc": columns["date"].kind == "TIMESTAMP WITH TIME ZONE" or bool(found["zoned"] and pattern == _ISO),
+        "zoned": columns["date"].kind in _ZONED_KINDS or bool(found["zoned"] and pattern == _ISO),
         "ids_shortened": bool(found["ids_shortened"]),
     }
 
 
 def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
-    sentence = f"{value!r} in column {column.name!r} {what} ({rows}). Hint: {hint}"
+    shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
+    sentence = f"{shown} in column {column.name!r} {what} ({rows}). Hint: {hint}"
     return FileError(f"column {column.name}", sentence, value, count=count)

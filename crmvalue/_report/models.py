@@ -52,6 +52,7 @@ NAIVE_RULE = "same rate as before"
 
 _HORIZON = 52.0
 _CALIBRATION = 0.6  # share of the span of the log
+_EARLY = 100  # 1 in so many customers may have come long before the others, and gone
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 
 
@@ -195,9 +196,10 @@ def summarise_models(
     Notes
     -----
     BG/NBD, MBG/NBD and Pareto/NBD are fitted on the first 60 % of the span of the log and scored on the rest by
-    :func:`crmvalue.models.compare_models`. Among the trustworthy fits, the model with the best AIC is fitted again on
-    the whole log. If that fit is not trustworthy, the next model is taken. Values come from
-    :func:`crmvalue.models.customer_values`.
+    :func:`crmvalue.models.compare_models`. If too few customers came in that part, the span begins after the first
+    hundredth of the customers has come: a few who came long before the others do not set it. Among the trustworthy
+    fits, the model with the best AIC is fitted again on the whole log. If that fit is not trustworthy, the next model
+    is taken. Values come from :func:`crmvalue.models.customer_values`.
 
     Examples
     --------
@@ -254,7 +256,15 @@ def _split(
     log: Log, policy: Policy, history: PurchaseHistory, end: np.datetime64
 ) -> tuple[PurchaseSplit | None, str | None]:
     """Hold the newest part of the log back, or say why that is not possible."""
-    n_days = round(float(history.age.max()) * 7.0)
+    oldest = np.sort(history.age)[::-1]
+    split, problem = _split_span(log, policy, round(float(oldest[0]) * 7.0), end)
+    if split is None and oldest[len(oldest) // _EARLY] < oldest[0]:
+        split, _ = _split_span(log, policy, round(float(oldest[len(oldest) // _EARLY]) * 7.0), end)
+    return split, None if split is not None else problem
+
+
+def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tuple[PurchaseSplit | None, str | None]:
+    """Hold the newest part of the last days back, or say why that is not possible."""
     cut = end - np.timedelta64(n_days - round(_CALIBRATION * n_days), "D")
     if cut >= end or cut < log.day.min():
         return None, f"the log spans {n_days + 1} days, too few for a holdout"

@@ -20,11 +20,21 @@ if TYPE_CHECKING:
     from crmvalue._purchases.order_log import Purchases
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["FEWEST_NEWCOMERS", "Newcomers", "find_newcomers", "first_days", "newcomer_value", "pile_of_first_days"]
+__all__ = [
+    "FEWEST_NEWCOMERS",
+    "Newcomers",
+    "find_newcomers",
+    "first_days",
+    "newcomer_value",
+    "pile_of_first_days",
+    "start_of_log",
+]
 
 FEWEST_NEWCOMERS = 30
 """The spend of fewer newcomers says too little about the next one."""
 
+_FEW = 100  # 1 in so many customers
+_LONG_BEFORE = np.timedelta64(91, "D")
 _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretch of the same length
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
@@ -39,6 +49,17 @@ class Newcomers(NamedTuple):
     money: Floats
     came_again: npt.NDArray[np.bool_]
     n_ignored: int
+
+
+def start_of_log(came: Dates) -> np.datetime64:
+    """Give the day on which a log begins: that of the first purchase, if the others do not come long after it.
+
+    `came` is as in :func:`pile_of_first_days`. If it takes more than a quarter until the first hundredth of the
+    customers has come, the log begins after them: few customers say nothing about the churn of all.
+    """
+    first: np.datetime64 = came.min()
+    most: np.datetime64 = np.partition(came, len(came) // _FEW)[len(came) // _FEW]
+    return most if most - first > _LONG_BEFORE else first
 
 
 def pile_of_first_days(came: Dates) -> int:

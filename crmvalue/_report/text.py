@@ -172,6 +172,10 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
     if counts.unmatched_refunds:
         lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
+    if summary.n_fell_silent:
+        note = "frequent buyers, silent for over 20 times their mean gap"
+        lines.append(_line("fell silent", f"{summary.n_fell_silent:,}", note=note))
+        lines.append(_line("", "", note=f"customer {summary.fell_silent!r} bought most often of them"))
     return lines
 
 

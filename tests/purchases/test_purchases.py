@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import math
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import attrs
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from crmvalue._core import keys
 from crmvalue._purchases import history as history_room
+from crmvalue._purchases.order_log import main_span
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
@@ -406,7 +407,11 @@ class TestSummarisePurchases:
         n = 20_000
         date = np.append(np.datetime64("1960-01-01") + np.arange(n), np.datetime64("2100-01-01"))
         history = summarise_purchases(
-            np.append(np.zeros(n, dtype=int), 0), date, np.append(np.ones(n), -(n - 1.5)), refunds="net"
+            np.append(np.zeros(n, dtype=int), 0),
+            date,
+            np.append(np.ones(n), -(n - 1.5)),
+            refunds="net",
+            as_of="2100-01-01",
         )
         assert history.n_purchases.tolist() == [2.0]
         assert history.total_spend.tolist() == [1.5]
@@ -1091,6 +1096,54 @@ class TestResidues:
         amounts = np.array([4e-16, 1.0])
         summarise_purchases([1, 1], ["2024-01-01", "2024-01-02"], amounts)
         assert amounts.tolist() == [4e-16, 1.0]
+
+
+class TestFarDates:
+    """A row far after all others is refused by name where the last date would be the end, and only there."""
+
+    DAYS = np.datetime64("2024-01-01") + np.arange(20)
+    LOG = (np.arange(21), np.insert(DAYS, 7, np.datetime64("2203-01-01")), np.ones(21))
+
+    @pytest.mark.parametrize(
+        ("function", "name"),
+        [
+            (summarise_purchases, "as_of"),
+            (partial(split_purchases, calibration_end="2024-01-10"), "holdout_end"),
+        ],
+    )
+    def test_the_row_is_named(self, function, name):
+        with pytest.raises(InputError, match=f"unless `{name}` is given; .*2203") as caught:
+            function(*self.LOG)
+        error = caught.value
+        assert (error.name, error.index, error.count, error.value) == ("date", 7, 1, "2203-01-01")
+        assert error.hint == f"correct the date, or give {name}=, such as '2024-01-20', the last date before"
+        function(*self.LOG, **{name: "2024-01-20"})
+        function(*self.LOG, **{name: "2203-01-01"})
+
+    def test_without_it_the_row_counts_as_later(self):
+        history = summarise_purchases(*self.LOG, as_of="2024-01-20")
+        assert (history.counts.n_rows_after_as_of, history.counts.n_customers_after_as_of) == (1, 1)
+
+    @pytest.mark.parametrize(
+        ("days", "ends"),
+        [
+            (["2024-01-01"], ("2024-01-01", "2024-01-01")),
+            (["2004-01-01", "2024-01-01"], ("2004-01-01", "2024-01-01")),  # neither is the log
+            ([*["2024-01-01"] * 9, "2029-01-01"], ("2024-01-01", "2024-01-01")),  # 1,827 days later
+            ([*["2024-01-01"] * 9, "2028-12-31"], ("2024-01-01", "2028-12-31")),
+            ([*["2024-01-01"] * 8, "2029-01-01"], ("2024-01-01", "2029-01-01")),  # more than a tenth
+            ([*["2024-01-01"] * 30, "1900-01-01", "1003-05-05", "2203-01-01"], ("2024-01-01", "2024-01-01")),
+            (["1003-05-05", *["2023-12-01", "2024-01-01"] * 9], ("2023-12-01", "2024-01-01")),
+        ],
+    )
+    def test_the_span_of_the_others(self, days, ends):
+        found = main_span(np.array(days, dtype="datetime64[D]"))
+        assert tuple(str(day) for day in found) == ends
+
+    def test_rows_of_a_file_count_by_their_number(self):
+        day = np.array(["2024-01-01", "2203-01-01"], dtype="datetime64[D]")
+        assert str(main_span(day, np.array([9, 1]))[1]) == "2024-01-01"
+        assert str(main_span(day, np.array([8, 1]))[1]) == "2203-01-01"
 
 
 class TestDuplicates:

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.report import BaseSummary, format_summary, summarise_base
+from crmvalue.report import BaseSummary, format_summary, summarise_base, summarise_groups, summarise_models
 
 SUMMARY = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
 
@@ -63,3 +63,12 @@ class TestSummariseBase:
         with pytest.raises(InputError) as caught:
             summarise_base([1, 1], ["2024-01-01", "2024-03-01"], [5, amount])
         assert (caught.value.name, caught.value.index) == ("amount", 1)
+
+
+@pytest.mark.parametrize("function", [summarise_base, summarise_groups, summarise_models])
+def test_a_row_far_after_all_others_is_named(function):
+    log = (range(10), ["2024-01-05"] * 4 + ["2203-01-01"] + ["2024-01-09"] * 5, [1.0] * 10)
+    with pytest.raises(InputError, match=r"unless `as_of` is given.*2203.* at index 4") as caught:
+        function(*log)
+    assert caught.value.name == "date"
+    assert str(function(*log, as_of="2024-01-09").as_of) == "2024-01-09"

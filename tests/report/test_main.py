@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import gzip
+import io
 import os
 import re
 import subprocess
 import sys
+import zoneinfo
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from crmvalue.__main__ import main
@@ -212,8 +216,12 @@ class TestReadOrders:
             (b"customer,date,amount\n", "FILE", "a header and no rows"),
             (b"customer,date\n,2024-01-01\na,\n", "FILE", "both a customer and a date"),
             (bytes(range(256)) * 40, "FILE", "not UTF-8"),
-            (b"PAR1garbage", "FILE", "Parquet"),
-            (b"\x1f\x8bgarbage", "FILE", "not a readable CSV or Parquet file"),
+            (b"PAR1garbage", "FILE", r"csv': it is damaged or not complete, or it is no CSV or Parquet file$"),
+            (b"\x1f\x8bgarbage", "FILE", r"csv': it is damaged or not complete, or it is no CSV or Parquet file$"),
+            (b'"' + b"x" * 200_000 + b'",date\na,2024-01-01\n', "FILE", "is no list of column names"),
+            (b"a\x1b[31m,b\x07,it's\n1,2,3\n", "--customer", r"\('a\\x1b\[31m', 'b\\x07', it's\)$"),
+            (b"x" * 9_000 + b",y\n1,2\n", "--customer", r"\(x{57}\.\.\., y\)$"),
+            (b"customer,date\na," + b"x" * 9_000 + b"\n", "column date", r"^'x{57}\.\.\.' in column"),
             ("customer,date\na,2024-01-01\n".encode("utf-16"), "FILE", "UTF-16: save it as UTF-8"),
             (b"customer,date,n\xe9\na,2024-01-01,x\n", "FILE", "line 1 .* not UTF-8"),
             (b"customer,date\na,2024-01-01\n\xe9,2024-01-01\n", "FILE", "line 3 is not UTF-8: save the file as UTF-8"),
@@ -260,6 +268,61 @@ class TestReadOrders:
         with pytest.raises(InputError, match=r"cannot open .*orders\.csv': Permission denied"):
             read_orders(path)
 
+    def test_own_words_for_every_damage(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\n" + "".join(f"c{i},2024-01-{1 + i % 28:02},{i}.5\n" for i in range(500)))
+        duckdb.execute(f"copy (select * from '{path}') to '{tmp_path / 'orders.parquet'}'")  # noqa: S608 - a file of this test
+        rng = np.random.default_rng(7)
+        said = set()
+        for raw in (gzip.compress(path.read_bytes()), (tmp_path / "orders.parquet").read_bytes()):
+            for _ in range(70):
+                damaged = bytearray(raw)
+                place = int(rng.integers(4, len(raw)))
+                change = rng.integers(3)
+                if change == 0:
+                    damaged = damaged[:place]
+                elif change == 1:
+                    damaged[place] = int(rng.integers(256))
+                else:
+                    damaged[place:place] = rng.bytes(20)
+                path.write_bytes(damaged)
+                try:
+                    read_orders(str(path))
+                except InputError as error:
+                    said.add(str(error).partition(": ")[2] if str(error).startswith("cannot read") else "of a value")
+        assert said <= {
+            "it is damaged or not complete, or it is no CSV or Parquet file",
+            "a text in it is not UTF-8: write it in UTF-8",
+            "of a value",
+        }
+
+    def test_a_packed_file_that_is_cut_behind_its_first_megabyte(self, tmp_path):
+        path = tmp_path / "orders.csv.gz"
+        rows = np.random.default_rng(3).integers(0, 10**9, 300_000)
+        whole = gzip.compress(("customer,date\n" + "".join(f"{n},2024-01-01\n" for n in rows)).encode(), 1)
+        path.write_bytes(whole[: len(whole) * 9 // 10])
+        with pytest.raises(InputError, match="damaged or not complete"):
+            read_orders(str(path))
+
+    def test_a_disk_that_fails_while_it_is_read(self, tmp_path, monkeypatch):
+        class Broken(io.BytesIO):
+            def read(self, *_):
+                raise OSError(5, "Input/output error")
+
+        path = write(tmp_path / "orders.csv")
+        monkeypatch.setattr("pathlib.Path.open", lambda *_: Broken())
+        with pytest.raises(InputError, match=r"cannot read .*: Input/output error$"):
+            read_orders(path)
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+    @pytest.mark.parametrize("name", ["caf\udce9.csv", "caf\udce9/orders.csv"])
+    def test_a_name_that_is_not_utf_8(self, tmp_path, name):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path = write(path)
+        with pytest.raises(InputError, match=r"^the name of .*\\udce9.* is not UTF-8: rename the file or its folder$"):
+            read_orders(path)
+
     @pytest.mark.parametrize(("price", "quantity"), [("price", "quantity"), ("Unit Price", "Qty"), ("Price", "UNITS")])
     def test_a_price_of_one_piece_is_no_amount(self, tmp_path, price, quantity):
         path = tmp_path / "orders.csv"
@@ -301,6 +364,9 @@ class TestDates:
             (["02-13-2024", "02-01-2024"], "month-day-year", ["2024-02-13", "2024-02-01"]),
             (["2 Jan 2024", "13 May 2024"], "day month year", ["2024-01-02", "2024-05-13"]),
             (["May 2, 2024", "June 13, 2024"], "month day, year", ["2024-05-02", "2024-06-13"]),
+            (["1000-01-01", "9999-12-31 23:59:59"], "year-month-day", ["1000-01-01", "9999-12-31"]),
+            (["1000-01-01", "9999-12-31T23:59:59.999999999"], "year-month-day", ["1000-01-01", "9999-12-31"]),
+            (["31.12.9999 23:59:59.1234567", "1.1.1000"], "day.month.year", ["9999-12-31", "1000-01-01"]),
             (["05-JAN-24", "06-FEB-24"], "day-month-year (two digits)", ["2024-01-05", "2024-02-06"]),
             (["01/01/2024", "02/02/2024"], "day/month/year", ["2024-01-01", "2024-02-02"]),  # the same in both orders
         ],
@@ -309,7 +375,7 @@ class TestDates:
         found, orders = read_dates(tmp_path / "orders.csv", values)
         assert [str(day) for day in found] == days
         assert orders.date_format == read_as
-        assert not orders.in_utc
+        assert orders.time_zone is None
 
     @pytest.mark.parametrize(
         ("values", "patterns"),
@@ -346,6 +412,11 @@ class TestDates:
             ("%y/%m/%d", ["24/01/05"], ["2024-01-05"]),
             ("%H:%M %d.%m.%Y", ["10:30 05.01.2024"], ["2024-01-05"]),
             ("%d %b '%y", ["5 Jan '24"], ["2024-01-05"]),
+            (
+                "%d.%m.%Y %H:%M:%S.%n",
+                ["31.12.9999 23:59:59.123456789", "1.1.1000 0:00:00.1"],
+                ["9999-12-31", "1000-01-01"],
+            ),
         ],
     )
     def test_asked_format(self, tmp_path, pattern, values, days):
@@ -369,6 +440,10 @@ class TestDates:
             (["0024-01-05"], "0024-01-05", 1),
             (["2024-01-05 25:00"], "2024-01-05 25:00", 1),
             (["2024-01-05 10:00 Nowhere/Land"], "2024-01-05 10:00 Nowhere/Land", 1),
+            (["2024-01-05T10:00+99:00"], "2024-01-05T10:00+99:00", 1),
+            (["2024-01-05T10:00-14:30"], "2024-01-05T10:00-14:30", 1),
+            (["2024-01-05T10:00+05:60"], "2024-01-05T10:00+05:60", 1),
+            (["2024-01-05T10:00:99Z"], "2024-01-05T10:00:99Z", 1),
             (["2024115"], "2024115", 1),
             (["01/02/024"], "01/02/024", 1),
             (["2024-01-05", "infinity"], "infinity", 1),
@@ -387,6 +462,8 @@ class TestDates:
             ("2024-01-01T23:00:00-05:00", "2024-01-02"),
             ("2024-01-01 23:00:00 -0500", "2024-01-02"),
             ("2024-01-02T00:30+02", "2024-01-01"),
+            ("2024-01-02T00:30+14:00", "2024-01-01"),
+            ("2024-01-01T12:30-1400", "2024-01-02"),
             ("2024-01-02 00:30:00.123+02:00", "2024-01-01"),
             ("2024-01-01T23:00:00.123456789Z", "2024-01-01"),
             ("2024-01-01 23:00:00 UTC", "2024-01-01"),
@@ -395,7 +472,7 @@ class TestDates:
     def test_instants_fall_on_their_day_in_utc(self, tmp_path, value, day):
         found, orders = read_dates(tmp_path / "orders.csv", ["2024-01-07", value])
         assert [str(day) for day in found] == ["2024-01-07", day]
-        assert orders.in_utc
+        assert orders.time_zone == "UTC"
 
     def test_instants_in_parquet(self, tmp_path):
         path = tmp_path / "orders.parquet"
@@ -404,7 +481,33 @@ class TestDates:
         )
         orders = read_orders(str(path))
         assert orders.date.tolist() == [dt.date(2024, 1, 2)]
-        assert (orders.in_utc, orders.date_format, orders.decimal) == (True, None, None)
+        assert (orders.time_zone, orders.date_format, orders.decimal) == ("UTC", None, None)
+
+    @pytest.mark.parametrize("zone", ["Europe/Kyiv", "America/New_York", "Asia/Kathmandu", "Pacific/Kiritimati", "UTC"])
+    @pytest.mark.parametrize("kind", ["csv", "s", "ms", "us", "ns"])
+    def test_days_of_a_zone(self, tmp_path, zone, kind):
+        start = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
+        times = [start + dt.timedelta(hours=7 * i) for i in range(400)]  # over both changes of the clocks
+        path = tmp_path / "orders"
+        if kind == "csv":
+            forms = ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M UTC", "%Y-%m-%dT%H:%M:%S+00:00")
+            values = [time.strftime(forms[i % 3]) for i, time in enumerate(times)]
+            values[3] = (times[3] + dt.timedelta(hours=5, minutes=30)).strftime("%Y-%m-%dT%H:%M+05:30")
+            found, orders = read_dates(path, values, time_zone=zone)
+        else:
+            column = pa.array(times, pa.timestamp(kind, tz="America/Caracas"))
+            pq.write_table(pa.table({"customer": [f"{i:03}" for i in range(len(times))], "date": column}), path)
+            orders = read_orders(str(path), time_zone=zone)
+            found = orders.date[np.argsort(orders.code)].tolist()
+        assert found == [time.astimezone(zoneinfo.ZoneInfo(zone)).date() for time in times]
+        assert orders.time_zone == zone
+
+    def test_rejects_what_is_no_zone_and_dates_without_one(self, tmp_path):
+        path = write(tmp_path / "orders.csv")
+        with pytest.raises(InputError, match="`--time-zone` must be the name of a time zone, such as Europe/Kyiv"):
+            read_orders(path, time_zone="Kiev'")
+        with pytest.raises(InputError, match="--time-zone is for dates with a time zone, and column 'date' has none"):
+            read_orders(path, time_zone="Europe/Kyiv")
 
     def test_a_parquet_file_keeps_its_types(self, tmp_path):
         path = tmp_path / "orders.parquet"
@@ -574,6 +677,41 @@ class TestMain:
         assert re.search(r"revenue +6\.00", printed)
         assert re.search(r"purchases +4 ", printed)
 
+    def test_rows_far_from_all_others_are_named_and_left_out(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["customer,date,amount", *(f"c{i},2024-01-{1 + i:02},5" for i in range(30))]
+        path.write_text("\n".join([*rows, "zoe,2203-01-01,7"]))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        left_out = "Left out, because the date is more than 5 years from those of the log: 1 of the rows: "
+        told = f"{left_out}2203-01-01 (customer 'zoe'). Correct a wrong date in the file. If it is right"
+        assert told in " ".join(printed.split())
+        for fact in ("THE BASE as of 2024-01-30", r"customers +30\n", r"revenue +150\.00"):
+            assert re.search(fact, printed), fact
+        for end, facts in {
+            "2024-01-30": (r"customers +30\n", r"left out +1 row +after that day; 1 customers first bought then"),
+            "2203-01-01": (r"customers +31\n", r"revenue +157\.00"),
+        }.items():
+            assert main([str(path), "--as-of", end]) == 0
+            printed = capsys.readouterr().out
+            assert "more than 5 years" not in printed
+            for fact in facts:
+                assert re.search(fact, printed), fact
+
+    def test_rows_far_before_all_others(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["customer,date,amount", *(f"c{i % 30},2024-01-{1 + i % 30:02},5" for i in range(60))]
+        path.write_text(
+            "\n".join([*rows, *["zoe,1900-01-01,7"] * 2, "c1,1900-01-01,7", "c2,1970-01-01,7", "c3,1980-01-01,7"])
+        )
+        assert main([str(path), "--as-of", "2024-01-30"]) == 0
+        printed = capsys.readouterr().out
+        named = "1980-01-01 (customer 'c3'), 1970-01-01 (customer 'c2'), 1900-01-01 (customer 'c1') and more."
+        assert f"5 of the rows: {named} Correct a wrong date in the file. 31 rows are" in " ".join(printed.split())
+        for fact in (r"customers +30\n", r"period +2024-01-01 to 2024-01-30", r"revenue +300\.00"):
+            assert re.search(fact, printed), fact
+        assert "without any purchase left" not in printed
+
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("client,day,total\na,2024-01-01,5\n,2024-01-01,5\na,,5\na,2024-01-03,\na,2024-01-04,-2\n")
@@ -601,9 +739,15 @@ class TestMain:
         assert main([str(path)]) == 0
         printed = capsys.readouterr().out
         assert "Dates read as year-month-day." in printed
-        assert "each order counts on its day in UTC" in printed
+        assert "each order counts on its day in UTC.\nFor the days of another zone, give --time-zone" in printed
         assert "decimal comma" in printed
         assert "17850.0 is read as 17850" in printed
+        assert main([str(path), "--time-zone", "america/new_york"]) == 0
+        printed = capsys.readouterr().out
+        assert "each order counts on its day in America/New_York.\nAmounts read" in printed
+        assert "2024-01-01 to 2024-03-01" in printed
+        assert main([str(path), "--time-zone", "Mars"]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: --time-zone must be the name of a time zone")
         path.write_text("customer,date,amount\n1,01/02/2024,5\n2,03/04/2024,7\n")
         assert main([str(path), "--date-format", "%m/%d/%Y"]) == 0
         printed = capsys.readouterr().out
@@ -670,6 +814,7 @@ class TestMain:
             (["none.csv"], "there is no file 'none.csv'"),
             (["--customer", "id"], "--customer must be given together with a FILE"),
             (["--date-format", "%d/%m/%Y"], "--date-format must be given together with a FILE"),
+            (["--time-zone", "UTC"], "--time-zone must be given together with a FILE"),
             (["--decimal", ","], "--decimal must be given together with a FILE"),
             (["--margin", "30"], "--margin must be in [0, 1]; got 30.0. Hint: a fraction, not percent"),
             (["--margin", "nan"], "--margin must be"),
@@ -704,7 +849,16 @@ class TestMain:
         help_text = subprocess.run(
             [sys.executable, "-m", "crmvalue", "--help"], capture_output=True, text=True, check=True
         ).stdout
-        columns = ("FILE", "--customer", "--date", "--amount", "--date-format F", "--decimal SIGN", "%d/%m/%Y")
+        columns = (
+            "FILE",
+            "--customer",
+            "--date",
+            "--amount",
+            "--date-format F",
+            "--time-zone ZONE",
+            "--decimal SIGN",
+            "%d/%m/%Y",
+        )
         rows = ("--refunds {net,drop,raise}", "--zeros {keep,drop,raise}", "--missing {drop,raise}", "--as-of")
         for option in (
             *columns,
