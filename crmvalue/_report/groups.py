@@ -21,7 +21,6 @@ from crmvalue.segmentation import (
     RfmScores,
     SegmentSummary,
     SegmentTable,
-    assign_segments,
     fit_rfm,
     lifecycle_stage,
     score_rfm,
@@ -176,5 +175,5 @@ def _sort(
 ) -> tuple[RfmScores, npt.NDArray[np.str_], SegmentSummary]:
     days, count, spend = _columns(history)
     scores = score_rfm(days, count, spend, breaks)
-    groups = assign_segments(scores.r_score, scores.f_score, scores.m_score, table)
+    groups = scores.segments(table)
     return scores, groups, summarise_segments(groups, spend, table=table, as_of=history.as_of)

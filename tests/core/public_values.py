@@ -203,7 +203,7 @@ VALUES = [
     segmentation.lorenz_curve([1, 3]),
     segmentation.concentration([1, 3], warning_share=0.5),
     segmentation.fit_rfm([3, 40, 40], [9, 1, 1], [9, 5, 1], spend_basis="mean", as_of="2024-01-01", window=365),
-    segmentation.RfmScores(r_score=[5, 1], f_score=[4, 2], m_score=[3, 3]),
+    segmentation.RfmScores(r_score=[5, 1], f_score=[4, 2], m_score=[3, 3], n_bins=5),
     segmentation.SegmentTable.preset("A"),
     STAGE,
     STAGE.touchpoints[0],

@@ -60,8 +60,8 @@ CALLS += [
     ),
     Call(
         assign_segments,
-        {"r_score": [5, 1], "f_score": [4, 2], "m_score": [1, 3], "table": SegmentTable.preset("B")},
-        out_of_range={"r_score": 6, "f_score": 0, "m_score": 2.5},
+        {"r_score": [5, 1], "f_score": [4, 2], "m_score": [1, 3], "table": SegmentTable.preset("B"), "n_bins": 5},
+        out_of_range={"n_bins": 4, "r_score": 6, "f_score": 0, "m_score": 2.5},
     ),
     Call(
         lifecycle_stage,
