@@ -268,7 +268,9 @@ def fit_rfm(
     as_of : date, optional
         Day from which the days were counted; the break points keep it.
     window : float, optional
-        Length of the period in which purchases and money were counted [days], > 0; the break points keep it.
+        Length of the period in which purchases and money were counted [days], > 0, such as 180; by default all time.
+        The break points keep it, and :func:`score_rfm` refuses columns of another window.
+        :func:`crmvalue.purchases.summarise_window` gives the columns of a window.
 
     Returns
     -------
@@ -330,7 +332,14 @@ def fit_rfm(
     )
 
 
-def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike, breaks: RfmBreaks) -> RfmScores:
+def score_rfm(
+    days_since_last: ArrayLike,
+    n_purchases: ArrayLike,
+    spend: ArrayLike,
+    breaks: RfmBreaks,
+    *,
+    window: float | None = None,
+) -> RfmScores:
     """Score customers by break points that were fitted before.
 
     Parameters
@@ -343,6 +352,9 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
         Money, >= 0, on the basis of the break points (`breaks.spend_basis`).
     breaks : RfmBreaks
         Break points of :func:`fit_rfm`.
+    window : float, optional
+        Length of the period in which these purchases and this money were counted [days], > 0, such as 180; by default
+        all time. It must be that of the break points (`breaks.window`).
 
     Returns
     -------
@@ -352,7 +364,7 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
     Raises
     ------
     InputError
-        If a value is negative or missing, or `breaks` are no break points.
+        If a value is negative or missing, `breaks` are no break points, or `window` is not theirs.
 
     Examples
     --------
@@ -363,6 +375,10 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
     """
     if not isinstance(breaks, RfmBreaks):
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
+    length = None if window is None else as_positive("window", window)
+    if length != breaks.window:
+        hint = "summarise_window of crmvalue.purchases counts the purchases of a window"
+        raise InputError("window", f"that of the break points, {_said(breaks.window)}", _said(length), hint=hint)
     days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
     return RfmScores(
         r_score=hand_over(_score(-days, -breaks.days_since_last)),
@@ -370,6 +386,10 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
         m_score=hand_over(_score(money, breaks.spend)),
         n_bins=breaks.n_bins,
     )
+
+
+def _said(window: float | None) -> str:
+    return "None for all time" if window is None else f"{window:g} days"
 
 
 def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -198,6 +198,7 @@ VALUES = [
     purchases.summarise_purchases(*LOG),
     purchases.summarise_purchases(["a", "b", "b"], *LOG[1:]),
     purchases.summarise_purchases(*LOG).counts,
+    purchases.summarise_window(*LOG, window=30),
     purchases.summarise_purchases(*LOG).unique(),
     purchases.split_purchases(*LOG, calibration_end="2024-01-31"),
     segmentation.lorenz_curve([1, 3]),

@@ -44,7 +44,7 @@ def fitted(rows, **options):
 
 def scored(rows, breaks):
     """Give the scores as rows of three."""
-    scores = score_rfm(**columns_of(rows), breaks=breaks)
+    scores = score_rfm(**columns_of(rows), breaks=breaks, window=breaks.window)
     return list(zip(scores.r_score.tolist(), scores.f_score.tolist(), scores.m_score.tolist(), strict=True))
 
 
@@ -339,6 +339,15 @@ class TestScoreRfm:
                 ]
                 assert score[place] == min(better, default=n_bins)
 
+    @pytest.mark.parametrize("window", [None, 90, 179.5])
+    def test_scores_columns_of_the_window_of_the_break_points_only(self, window):
+        """Purchases of a year against break points of half a year make everybody better than they are."""
+        breaks = fitted([(1, 1, 1), (2, 2, 2)], window=180)
+        assert score_rfm(1, 2, 2, breaks, window=180).n_bins == 5
+        with pytest.raises(InputError, match="that of the break points, 180 days") as caught:
+            score_rfm(1, 2, 2, breaks, window=window)
+        assert caught.value.name == "window"
+
     def test_a_newcomer_changes_nobody(self):
         base = [(30 * i, 20 - i, 10.0 * (20 - i)) for i in range(20)]
         breaks = fitted(base)
@@ -382,6 +391,10 @@ class TestScoreRfm:
             ({"spend": [1, 2, 3]}, "spend"),
             ({"breaks": None}, "breaks"),
             ({"breaks": {"spend": [1]}}, "breaks"),
+            ({"window": 180}, "window"),  # the break points are of all time
+            ({"window": 0}, "window"),
+            ({"window": math.nan}, "window"),
+            ({"window": "180"}, "window"),
         ],
     )
     def test_rejects(self, changes, name):
