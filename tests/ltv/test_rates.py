@@ -100,6 +100,9 @@ class TestConvertRate:
             assert ltv.convert_rate(below, **options) == pytest.approx(math.exp(229.999), rel=1e-9)
             assert refusal(ltv.convert_rate, rate=beyond, **options).name == "rate"
             assert refusal(ltv.convert_rate, rate=-1e-100, **options).name == "rate"
+        end = math.expm1(230)
+        assert np.log1p(end) == 230
+        assert ltv.convert_rate(end, kind="discount", from_period="day", to_period="day") == end  # the end is inside
 
     @pytest.mark.parametrize(
         ("changes", "name"),
