@@ -7,6 +7,7 @@ For                                                   Use
 ====================================================  =================================================================
 one row per customer from a whole log                 :func:`summarise_purchases`
 a part to fit a model, and a later part to check it   :func:`split_purchases`
+purchases and money of the last 180 days, say         :func:`summarise_window`, which gives a :class:`PurchaseWindow`
 a summary that a warehouse has already computed       :meth:`PurchaseHistory.from_columns`
 known traits of customers, for models                 :meth:`PurchaseHistory.with_covariates`
 ====================================================  =================================================================
@@ -25,6 +26,7 @@ from crmvalue._purchases.splits import PurchaseSplit, split_purchases
 from crmvalue._purchases.splits import split_log as split_log  # noqa: PLC0414 - for the overview
 from crmvalue._purchases.summary import summarise_purchases
 from crmvalue._purchases.summary import to_history as to_history  # noqa: PLC0414 - for the overview
+from crmvalue._purchases.window import PurchaseWindow, summarise_window
 
 __all__ = [
     "DAYS_PER_UNIT",
@@ -34,10 +36,12 @@ __all__ = [
     "OrderLogCounts",
     "PurchaseHistory",
     "PurchaseSplit",
+    "PurchaseWindow",
     "Refunds",
     "TimeUnit",
     "UniquePurchases",
     "Zeros",
     "split_purchases",
     "summarise_purchases",
+    "summarise_window",
 ]

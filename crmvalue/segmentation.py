@@ -3,8 +3,10 @@
 ==========================================================  ===========================================================
 For                                                         Use
 ==========================================================  ===========================================================
-scores of recency, frequency and money                      :func:`fit_rfm` once, then :func:`score_rfm`
-the eleven groups, or your own                              :class:`SegmentTable`, :func:`assign_segments`
+scores of recency, frequency and money                      :func:`fit_rfm` once, then :func:`score_rfm`; over a window
+                                                            of time, of :func:`crmvalue.purchases.summarise_window`
+the eleven groups, or your own                              :class:`SegmentTable`, :meth:`RfmScores.segments`;
+                                                            :func:`assign_segments` for scores from elsewhere
 stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`loyalty_step`
 the best customers                                          :func:`value_tier`
 your own rules, evaluated for a day                         :class:`SegmentColumns`, with `&`, `|` and `~`;

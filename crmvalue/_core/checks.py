@@ -106,10 +106,11 @@ def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> F
     return as_column(name, value, allow_missing=allow_missing, largest=_LARGEST_AMOUNT)
 
 
-def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_shape: bool = False) -> Floats:
     """Cast one column of values that may have been computed: a magnitude below 1e-100 is too small to matter, and 0."""
     array = _numeric(name, value)
-    _require_one_dimension(name, array)
+    if not any_shape:
+        _require_one_dimension(name, array)
     array = np.where(np.abs(array) < 1 / _LARGEST, 0.0, array)
     _require_ordinary(name, array, allow_missing=allow_missing)
     return array

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, require
+from crmvalue._core.checks import as_counts, as_floats, as_results, require
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,8 +23,11 @@ __all__ = [
 
 
 def as_streams(name: str, value: ArrayLike) -> Floats:
-    """Cast amounts over time to float64; time is the last axis and holds at least one period."""
-    (array,) = as_floats(**{name: value})
+    """Cast amounts over time to float64; time is the last axis and holds at least one period.
+
+    The amounts may be computed, such as a margin times a long curve of retention: a magnitude below 1e-100 counts as 0.
+    """
+    array = as_results(name, value, any_shape=True)
     if array.ndim == 0 or array.size == 0:
         raise InputError(name, "an array of at least one period, with time on its last axis", value)
     return array

@@ -268,10 +268,13 @@ def ltv_net_of_costs(
     -----
     .. math:: \mathrm{arpu} \cdot \mathrm{lifetime} - (\mathrm{CAC} + \mathrm{service})
 
-    Source: formula 6 of the articles, which gives the two costs as one sum.
+    Source: formula 6 of the articles. Its example gives the two costs as one sum of 1,000: 500 x 24 - 1,000 = 11,000.
+    Such a sum may stand for either of the two.
 
     Examples
     --------
+    >>> ltv_net_of_costs(500, 24, acquisition_cost=1_000, service_cost=0)
+    np.float64(11000.0)
     >>> ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400)
     np.float64(11000.0)
     """

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_day, as_floats, require_same_index
+from crmvalue._core.checks import as_day, as_results, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
 from crmvalue._ltv.checks import require_fractions, require_not_negative
@@ -81,18 +81,21 @@ def ltv_segments(
     names: Iterable[str] | None = None,
     as_of: ArrayLike | None = None,
 ) -> SegmentLtv:
-    r"""Lifetime value of a base by segment, for segments that differ.
+    r"""Lifetime value of a base by segment, for segments that differ, over one horizon or period by period.
 
     Basis: margin, before acquisition cost.
 
     Parameters
     ----------
-    revenue : array_like, shape (n,)
-        Expected revenue of each segment over its horizon [money], >= 0.
+    revenue : array_like, shape (n,) or (n, periods)
+        Expected revenue of each segment over its horizon [money], >= 0; or of each segment (row) in each period
+        (column).
     prob_retained : array_like
         Probability that the segment stays and brings this revenue [fraction], in [0, 1]; one, or one for each segment.
+        By period also a table: the probability to be a customer still in that period, such as the curves of
+        :func:`retention_curve`. One for each segment is not compounded: it holds in every period.
     margin : array_like
-        Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment.
+        Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment; by period also a table.
     names : iterable of str, optional
         Name of each segment; the result keeps it.
     as_of : date, optional
@@ -110,24 +113,43 @@ def ltv_segments(
 
     Notes
     -----
-    .. math:: \sum_{i=1}^{n} \mathrm{revenue}_i \, p_i \, m_i
+    .. math:: \sum_{i=1}^{n} \sum_{t=1}^{T} \mathrm{revenue}_{it} \, p_{it} \, m_{it}
 
-    Source: formula 5 of the articles.
+    with one period for a revenue over the whole horizon. Money is not discounted. Source: formula 5 of the articles.
 
     Examples
     --------
     >>> result = ltv_segments([100_000, 40_000], [0.8, 0.5], [0.3, 0.4])
     >>> result.values, result.total
     (array([24000.,  8000.]), 32000.0)
+
+    Two periods, of which 80 % and 50 % of the customers see the second:
+
+    >>> by_period = ltv_segments([[50_000, 50_000], [20_000, 20_000]], [[1, 0.8], [1, 0.5]], [0.3, 0.4])
+    >>> by_period.values, by_period.total
+    (array([27000., 12000.]), 39000.0)
     """
     require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin)
-    column = as_column("revenue", revenue)
-    _, stay, share = as_floats(revenue=column, prob_retained=prob_retained, margin=margin)
-    require_not_negative(revenue=column)
-    require_fractions(prob_retained=stay, margin=share)
-    values = column * stay * share
-    if values.shape != column.shape or not column.size:
-        raise InputError("revenue", "one amount for each of at least one segment", column.shape)
+    amounts = as_results("revenue", revenue, any_shape=True)
+    if amounts.ndim not in {1, 2} or not amounts.size:
+        rule = "one amount for each of at least one segment, or a row of amounts by period for each"
+        raise InputError("revenue", rule, amounts.shape)
+    require_not_negative(revenue=amounts)
+    stay, share = (
+        _for_each(amounts, name, value) for name, value in (("prob_retained", prob_retained), ("margin", margin))
+    )
 
+    values = amounts * stay * share
+    values = values if values.ndim == 1 else values.sum(axis=1)
     values = np.where(values < 1e-100, 0, values)  # less than the smallest ordinary number is nothing
     return SegmentLtv(values=values, names=names, as_of=as_of)
+
+
+def _for_each(amounts: Floats, name: str, value: ArrayLike) -> Floats:
+    """Take fractions: one, one for each segment, or one for each segment and period."""
+    share = as_results(name, value, any_shape=True)  # the end of a long curve of retention is nearly 0
+    require_fractions(**{name: share})
+    if share.shape not in {(), amounts.shape[:1], amounts.shape}:
+        rule = f"one, or one for each of the {len(amounts)} segments"
+        raise InputError(name, rule if amounts.ndim == 1 else f"{rule}, or of the shape of `revenue`", share.shape)
+    return share[:, np.newaxis] if share.ndim == 1 and amounts.ndim == 2 else share

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, require, require_choice
+from crmvalue._core.checks import (
+    as_flag,
+    as_float,
+    as_floats,
+    as_results,
+    as_text,
+    require,
+    require_choice,
+    require_same_index,
+)
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field
 from crmvalue._ltv.checks import require_not_negative
@@ -221,7 +230,8 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     >>> ltv_to_cac(302.78, 100).round(2), ltv_to_cac(202.78, 100, net=True).round(2)
     (np.float64(3.03), np.float64(3.03))
     """
-    value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
+    require_same_index(ltv=ltv, acquisition_cost=acquisition_cost)
+    value, cost = as_floats(ltv=as_results("ltv", ltv, any_shape=True), acquisition_cost=acquisition_cost)
     require(cost > 0, "acquisition_cost", cost, "> 0", hint="a cost of 0 has no ratio")
 
     before = value + cost if as_flag("net", net) else value
@@ -266,7 +276,7 @@ def ltv_to_cac_band(
     >>> [band.name for band in ltv_to_cac_band([0.99, 1, 2])]
     ['loss', 'break-even', 'below healthy']
     """
-    (values,) = as_floats(ratio=ratio)
+    values = as_results("ratio", ratio, any_shape=True)
     require_not_negative(ratio=values)
     if not isinstance(bands, LtvToCacBands):
         raise InputError("bands", "an LtvToCacBands", bands)
@@ -344,7 +354,8 @@ def max_acquisition_cost(ltv: ArrayLike, target_ratio: ArrayLike) -> FloatOrArra
     >>> max_acquisition_cost(225, 3)
     np.float64(75.0)
     """
-    value, target = as_floats(ltv=ltv, target_ratio=target_ratio)
+    require_same_index(ltv=ltv, target_ratio=target_ratio)
+    value, target = as_floats(ltv=as_results("ltv", ltv, any_shape=True), target_ratio=target_ratio)
     require_not_negative(ltv=value)
     require(target > 0, "target_ratio", target, "> 0")
 

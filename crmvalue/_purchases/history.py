@@ -30,13 +30,14 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["DAYS_PER_UNIT", "PurchaseHistory", "UniquePurchases"]
+__all__ = ["DAYS_PER_UNIT", "PurchaseHistory", "UniquePurchases", "distinct_customers"]
 
 DAYS_PER_UNIT: dict[str, float] = {"day": 1.0, "week": 7.0, "month": 30.4375, "quarter": 91.3125, "year": 365.25}
 """Length of each time unit in days; a year is the mean year of the Julian calendar, a month its twelfth."""
 
 
-def _distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
+def distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
+    """Take identifiers that are all different; None stays None."""
     if value is None or isinstance(value, Given):
         return value if value is None else read_only(value)
     distinct, code = encode_customers("customer", value)
@@ -136,7 +137,7 @@ class PurchaseHistory:
     array([3., 1.])
     """
 
-    customer: npt.NDArray[Any] | None = array_field(_distinct_customers, default=None)
+    customer: npt.NDArray[Any] | None = array_field(distinct_customers, default=None)
     frequency: Floats = float_column("frequency")
     recency: Floats = float_column("recency")
     age: Floats = float_column("age")

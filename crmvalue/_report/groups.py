@@ -5,14 +5,17 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.values import stay_frozen
+from crmvalue._core.checks import as_whole_number
+from crmvalue._core.values import FixedMapping, checked_field, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
@@ -21,7 +24,6 @@ from crmvalue.segmentation import (
     RfmScores,
     SegmentSummary,
     SegmentTable,
-    assign_segments,
     fit_rfm,
     lifecycle_stage,
     score_rfm,
@@ -38,6 +40,16 @@ __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
+
+
+def _as_counts(name: str, value: object) -> FixedMapping[int, int]:
+    """Take customers by month; the mapping can no longer be changed."""
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping from months to customers", value)
+    return FixedMapping(
+        (as_whole_number(f"{name}'s months", month, low=0), as_whole_number(f"{name}[{month!r}]", n, low=0))
+        for month, n in value.items()
+    )
 
 
 @stay_frozen
@@ -58,7 +70,7 @@ class GroupSummary:
     before : SegmentSummary or None
         The groups three months before, by the same break points; None if the log was then shorter than the largest
         break point of the days since the last purchase.
-    due : dict of int to int
+    due : mapping of int to int
         Customers due in a first run of the default win-back cascade on that day, by months without a purchase.
     has_money : bool
         Whether the log has amounts; without them the groups come from recency and frequency only.
@@ -75,7 +87,7 @@ class GroupSummary:
     stages: SegmentSummary
     breaks: RfmBreaks
     before: SegmentSummary | None
-    due: dict[int, int]
+    due: Mapping[int, int] = checked_field("due", _as_counts)
     has_money: bool
 
     @property
@@ -176,5 +188,5 @@ def _sort(
 ) -> tuple[RfmScores, npt.NDArray[np.str_], SegmentSummary]:
     days, count, spend = _columns(history)
     scores = score_rfm(days, count, spend, breaks)
-    groups = assign_segments(scores.r_score, scores.f_score, scores.m_score, table)
+    groups = scores.segments(table)
     return scores, groups, summarise_segments(groups, spend, table=table, as_of=history.as_of)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_results, as_whole_number, require_same_index
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.checks import as_fraction, as_positive, as_results, as_whole_number, require_same_index
+from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._segmentation.labels import (
     are_texts,
     as_comparable,
@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["Migration", "migration_matrix"]
+
+Window: TypeAlias = float | Literal["all"]
+
+
+def _as_window(name: str, value: Any) -> Window:
+    """Take a length above 0, or the word for all time."""
+    return "all" if isinstance(value, str) and value == "all" else as_positive(name, value)
 
 
 @stay_frozen
@@ -47,6 +54,9 @@ class Migration:
         Value of each group [money], shape (k,).
     level : float
         Confidence level of the intervals.
+    window_before, window_now : float, "all" or None
+        Length of the period over which the groups count purchases or money [days]; "all" for all time, None if not
+        said.
 
     Examples
     --------
@@ -63,6 +73,8 @@ class Migration:
     value_before: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
     value_now: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
     level: float = 0.95
+    window_before: Window | None = checked_field("window_before", optional(_as_window), default=None)
+    window_now: Window | None = checked_field("window_now", optional(_as_window), default=None)
 
     @property
     def size_before(self) -> Integers:
@@ -88,6 +100,16 @@ class Migration:
         factor = np.full(len(self.states), np.nan)
         np.divide(self.size_now, self.size_before, out=factor, where=self.size_before > 0)
         return factor
+
+    @property
+    def caution(self) -> str:
+        """Say why the sizes and values of the two dates may not be comparable; empty for two equal windows."""
+        if self.window_before is None or self.window_now is None:
+            return (
+                "no windows are given: if the groups count purchases or money of all time, these only rise as time "
+                "goes by, and the best groups grow by construction; groups by silence alone are not affected"
+            )
+        return _unfair(self.window_before, self.window_now)
 
     @property
     def value_change(self) -> Floats | None:
@@ -158,7 +180,7 @@ class Migration:
         Returns
         -------
         tuple of str
-            In the order of `states`.
+            In the order of `states`; after them the `caution`, if the windows are known and cannot be compared.
 
         Examples
         --------
@@ -173,7 +195,8 @@ class Migration:
         ):
             worth = "" if money is None else f", and its value changed by {money[i]:+,.2f}"
             said.append(f"{state} {_movement(before, now)}{worth}")
-        return tuple(said)
+        unfair = "" if self.window_before is None else self.caution
+        return (*said, unfair) if unfair else tuple(said)
 
 
 def migration_matrix(
@@ -186,8 +209,14 @@ def migration_matrix(
     value_now: ArrayLike | None = None,
     states: Sequence[str] | None = None,
     level: float = 0.95,
+    window_before: Window | None = None,
+    window_now: Window | None = None,
 ) -> Migration:
     """Count how customers moved between groups.
+
+    Groups that count purchases or money need windows of one length at both dates, as
+    :func:`crmvalue.purchases.summarise_window` counts them, and the same break points. Purchases of all time can only
+    grow, so the best groups grow by construction.
 
     Parameters
     ----------
@@ -202,6 +231,10 @@ def migration_matrix(
         Groups in the order of the result; by default all groups that occur, sorted by name.
     level : float, optional
         Confidence level of the intervals, in (0, 1).
+    window_before, window_now : float or "all", optional
+        Length of the period over which the groups and values of each date count purchases or money [days], > 0, such
+        as 180, or the `n_days_observed` of the window; "all" for all time. If they are "all" or differ, the `caution`
+        of the result says what this does. By default they are not known, and the `caution` says so.
 
     Returns
     -------
@@ -211,8 +244,8 @@ def migration_matrix(
     Raises
     ------
     InputError
-        If labels are missing or not among `states`, lengths differ, only one side has identifiers or values, or an
-        identifier occurs twice.
+        If labels are missing or not among `states`, lengths differ, only one side has identifiers, values or a window,
+        or an identifier occurs twice.
 
     Examples
     --------
@@ -221,6 +254,9 @@ def migration_matrix(
     ... )
     >>> moved.states, moved.size_now, moved.n_new
     (('active', 'sleeping'), array([2, 1]), array([1, 0]))
+    >>> unequal = migration_matrix(["low"], ["high"], window_before=180, window_now=365)
+    >>> unequal.caution.split(":")[0]
+    'the groups count 180 days before and 365 days now'
     """
     share = as_fraction("level", level)
     require_same_index(before=before, customer_before=customer_before, value_before=value_before)
@@ -236,6 +272,7 @@ def migration_matrix(
     for one, other, name in (
         (customer_before, customer_now, "customer_now"),
         (value_before, value_now, "value_now"),
+        (window_before, window_now, "window_now"),
     ):
         if (one is None) != (other is None):
             raise InputError(name, f"given together with {name.replace('now', 'before')}", other)
@@ -253,6 +290,8 @@ def migration_matrix(
         value_before=None if value_before is None else _sums("value_before", value_before, then, k),
         value_now=None if value_now is None else _sums("value_now", value_now, today, k),
         level=share,
+        window_before=window_before,
+        window_now=window_now,
     )
 
 
@@ -295,6 +334,26 @@ def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:
     if len(column) != len(code):
         raise InputError(name, f"one for each of the {len(code)} customers", len(column))
     return hand_over(group_sums(code, column, k))
+
+
+def _unfair(before: Window, now: Window) -> str:
+    """Say what two windows do to the groups; nothing if they have one length."""
+    if before == now == "all":
+        return (
+            "the groups count all purchases up to each date: such counts only rise as time goes by, so the best "
+            "groups grow by construction; count windows of one length"
+        )
+    if before == now:
+        return ""
+    change = "grow" if before != "all" and (now == "all" or now > before) else "shrink"
+    return (
+        f"the groups count {_length(before)} before and {_length(now)} now: a longer window holds more purchases, "
+        f"so the best groups {change} by construction"
+    )
+
+
+def _length(window: Window) -> str:
+    return "all time" if window == "all" else f"{window:g} days"
 
 
 def _movement(before: int, now: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_column,
+    as_counts,
     as_day,
     as_floats,
     as_positive,
@@ -21,6 +22,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
+    Given,
     array_field,
     checked_field,
     count_field,
@@ -29,6 +31,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._segmentation.segment_table import SegmentTable, assign_segments
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +47,12 @@ SpendBasis = Literal["mean", "total"]
 _COLUMNS = ("days_since_last", "n_purchases", "spend")
 _MOST_BINS = 100
 _LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
+
+
+def _scores(name: str, value: Any) -> Integers:
+    if isinstance(value, Given):
+        return read_only(value)
+    return read_only(hand_over(as_counts(**{name: value})[0].astype(np.int64)))
 
 
 def _breaks(name: str, endless: float) -> Any:
@@ -165,22 +174,58 @@ class RfmScores:
     ----------
     r_score, f_score, m_score : ndarray
         Scores of recency, frequency and money, in the shape of the scored columns.
+    n_bins : int
+        Number of scores of each kind, k, from 2 to 100. A 4 of four bins is the best score, a 4 of five is not.
 
     Examples
     --------
-    >>> RfmScores(r_score=[5, 1], f_score=[5, 2], m_score=[4, 1]).cell
+    >>> RfmScores(r_score=[5, 1], f_score=[5, 2], m_score=[4, 1], n_bins=5).cell
     array([554, 121])
     """
 
-    r_score: Integers = array_field()
-    f_score: Integers = array_field()
-    m_score: Integers = array_field()
+    r_score: Integers = array_field(lambda value: _scores("r_score", value))
+    f_score: Integers = array_field(lambda value: _scores("f_score", value))
+    m_score: Integers = array_field(lambda value: _scores("m_score", value))
+    n_bins: int = checked_field("n_bins", lambda name, value: as_whole_number(name, value, low=2, high=_MOST_BINS))
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("r_score", "f_score", "m_score"):
+            score = getattr(self, name)
+            require((score >= 1) & (score <= self.n_bins), name, score, f"from 1 to {self.n_bins}")
+            if score.shape != self.r_score.shape:
+                raise InputError(name, f"of the shape of `r_score`, {self.r_score.shape}", score.shape)
+
+    def segments(self, table: SegmentTable) -> npt.NDArray[np.str_]:
+        """Give each customer the group of their scores.
+
+        Parameters
+        ----------
+        table : SegmentTable
+            A table for as many bins as the scores have.
+
+        Returns
+        -------
+        str or ndarray of str
+            Name of the group, in the shape of the scores.
+
+        Raises
+        ------
+        InputError
+            If `table` is no table, or is for another number of bins.
+
+        Examples
+        --------
+        >>> scores = RfmScores(r_score=[5, 1], f_score=[1, 5], m_score=[1, 5], n_bins=5)
+        >>> scores.segments(SegmentTable.preset("A"))
+        array(['New', "Can't Lose Them"], dtype='<U18')
+        """
+        return assign_segments(self.r_score, self.f_score, self.m_score, table, n_bins=self.n_bins)
 
     @property
     def cell(self) -> Integers:
         """The three scores side by side as one number, such as 545; for up to 9 bins."""
-        if max(int(np.max(score, initial=0)) for score in (self.r_score, self.f_score, self.m_score)) > 9:
-            raise InputError("n_bins", "up to 9 for scores side by side", "more")
+        if self.n_bins > 9:
+            raise InputError("n_bins", "up to 9 for scores side by side", self.n_bins)
         digits = (score.astype(np.int64) for score in (self.r_score, self.f_score, self.m_score))
         r, f, m = digits
         cell: Integers = (100 * r + 10 * f + m)[()]
@@ -223,7 +268,9 @@ def fit_rfm(
     as_of : date, optional
         Day from which the days were counted; the break points keep it.
     window : float, optional
-        Length of the period in which purchases and money were counted [days], > 0; the break points keep it.
+        Length of the period in which purchases and money were counted [days], > 0, such as 180; by default all time.
+        The break points keep it, and :func:`score_rfm` refuses columns of another window.
+        :func:`crmvalue.purchases.summarise_window` gives the columns of a window.
 
     Returns
     -------
@@ -285,7 +332,14 @@ def fit_rfm(
     )
 
 
-def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike, breaks: RfmBreaks) -> RfmScores:
+def score_rfm(
+    days_since_last: ArrayLike,
+    n_purchases: ArrayLike,
+    spend: ArrayLike,
+    breaks: RfmBreaks,
+    *,
+    window: float | None = None,
+) -> RfmScores:
     """Score customers by break points that were fitted before.
 
     Parameters
@@ -298,16 +352,19 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
         Money, >= 0, on the basis of the break points (`breaks.spend_basis`).
     breaks : RfmBreaks
         Break points of :func:`fit_rfm`.
+    window : float, optional
+        Length of the period in which these purchases and this money were counted [days], > 0, such as 180; by default
+        all time. It must be that of the break points (`breaks.window`).
 
     Returns
     -------
     RfmScores
-        Scores from 1 to k, k best.
+        Scores from 1 to k, k best. They keep k, so that a table for another number of bins refuses them.
 
     Raises
     ------
     InputError
-        If a value is negative or missing, or `breaks` are no break points.
+        If a value is negative or missing, `breaks` are no break points, or `window` is not theirs.
 
     Examples
     --------
@@ -318,12 +375,21 @@ def score_rfm(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLi
     """
     if not isinstance(breaks, RfmBreaks):
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
+    length = None if window is None else as_positive("window", window)
+    if length != breaks.window:
+        hint = "summarise_window of crmvalue.purchases counts the purchases of a window"
+        raise InputError("window", f"that of the break points, {_said(breaks.window)}", _said(length), hint=hint)
     days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
     return RfmScores(
         r_score=hand_over(_score(-days, -breaks.days_since_last)),
         f_score=hand_over(_score(count, breaks.n_purchases)),
         m_score=hand_over(_score(money, breaks.spend)),
+        n_bins=breaks.n_bins,
     )
+
+
+def _said(window: float | None) -> str:
+    return "None for all time" if window is None else f"{window:g} days"
 
 
 def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:

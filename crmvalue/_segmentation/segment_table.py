@@ -170,7 +170,7 @@ class SegmentTable:
     >>> table = SegmentTable.preset("A")
     >>> table.n_cells["Champions"]
     13
-    >>> str(assign_segments(5, 5, 4, table))
+    >>> str(assign_segments(5, 5, 4, table, n_bins=5))
     'Champions'
     """
 
@@ -261,7 +261,7 @@ class SegmentTable:
         >>> table = SegmentTable.from_groups(
         ...     {"core": "[4-5][3-5]", "fresh": "[4-5][1-2]", "slipping": "[2-3]*", "gone": "1*"}, basis="rf"
         ... )
-        >>> str(assign_segments(4, 2, 5, table))
+        >>> str(assign_segments(4, 2, 5, table, n_bins=5))
         'fresh'
         """
         require_choice("basis", basis, get_args(TableBasis))
@@ -363,9 +363,11 @@ class SegmentTable:
 
 
 def assign_segments(
-    r_score: ArrayLike, f_score: ArrayLike, m_score: ArrayLike, table: SegmentTable
+    r_score: ArrayLike, f_score: ArrayLike, m_score: ArrayLike, table: SegmentTable, *, n_bins: int
 ) -> npt.NDArray[np.str_]:
     """Give the group of each customer by their scores.
+
+    The scores of :func:`score_rfm` know their number of bins: :meth:`RfmScores.segments` does the same for them.
 
     Parameters
     ----------
@@ -373,6 +375,9 @@ def assign_segments(
         Scores from 1 to k, k best; one customer or any number.
     table : SegmentTable
         A table for k bins.
+    n_bins : int
+        Number of bins that the scores come from, k, from 2 to 9, such as 5. A 4 of four bins is the best score, a 4 of
+        five is not: the scores alone do not tell.
 
     Returns
     -------
@@ -382,18 +387,23 @@ def assign_segments(
     Raises
     ------
     InputError
-        If a score is no whole number from 1 to k, or the shapes do not broadcast.
+        If a score is no whole number from 1 to k, the shapes do not broadcast, or the table is for another number of
+        bins.
 
     Examples
     --------
-    >>> assign_segments([5, 1], [1, 5], [1, 5], SegmentTable.preset("A"))
+    >>> assign_segments([5, 1], [1, 5], [1, 5], SegmentTable.preset("A"), n_bins=5)
     array(['New', "Can't Lose Them"], dtype='<U18')
     """
     if not isinstance(table, SegmentTable):
         raise InputError("table", "a SegmentTable", type(table).__name__, hint='SegmentTable.preset("A")')
+    k = as_whole_number("n_bins", n_bins, low=2)
+    if k != table.n_bins:
+        hint = "score the customers with as many bins as the table has, or write a table for the bins of the scores"
+        raise InputError("n_bins", f"{table.n_bins}, as the table has", k, hint=hint)
     scores = as_counts(r_score=r_score, f_score=f_score, m_score=m_score)
     for name, score in zip(("r_score", "f_score", "m_score"), scores, strict=True):
-        require((score >= 1) & (score <= table.n_bins), name, score, f"from 1 to {table.n_bins}")
+        require((score >= 1) & (score <= table.n_bins), name, score, f"from 1 to {k}")
     r, f, m = (score.astype(np.int64) - 1 for score in scores)
     group: npt.NDArray[np.str_] = np.array(table.names)[table.cells[r, f, m]]
     return group

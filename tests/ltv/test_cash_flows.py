@@ -347,6 +347,15 @@ class TestPaybackPeriods:
             ([0, 100, -50, 0], 100, {"interpolate": False}, 2),
             ([0.1] * 10, 1, {"interpolate": False}, 10),
             ([0.1] * 10, 1, {"interpolate": True}, 10),
+            ([30, 70], 100, {"interpolate": False}, 2),  # the last flow just suffices
+            ([30, 70 - 2**-20], 100, {"interpolate": False}, math.inf),
+            ([100], 100, {"interpolate": False}, 1),
+            ([100], 100, {"interpolate": True}, 1),
+            ([100 * (1 - 1e-12)], 100, {"interpolate": False}, 1),  # a shortfall of 1e-12 is rounding, as stated
+            ([100 * (1 - 1e-12)], 100, {"interpolate": True}, 1),
+            ([100 * (1 - 2e-12)], 100, {"interpolate": False}, math.inf),
+            ([25, 75, 0], 100, {"interpolate": True}, 2),  # not the flow of 0 after it
+            ([0, 0, 10], 4, {"interpolate": True}, 2.4),
         ],
     )
     def test_oracles(self, flows, cost, options, expected):

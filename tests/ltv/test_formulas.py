@@ -175,11 +175,52 @@ class TestLtvNpv:
 
 
 class TestLtvSegments:
-    """Sum over segments of revenue x retention probability x margin."""
+    """Sum over segments, and over periods if there are any, of revenue x retention probability x margin."""
 
     def test_oracle(self):
         found = ltv.ltv_segments([100_000, 40_000], [0.8, 0.5], [0.3, 0.4])  # by hand
         assert (found.values.tolist(), found.total) == ([24_000, 8_000], 32_000)
+
+    @pytest.mark.parametrize(
+        ("revenue", "stay", "margin", "expected"),
+        [  # by hand
+            ([[100, 200], [300, 400]], [[1, 0.5], [0.8, 0.25]], [[0.5, 0.1], [0.2, 0.3]], [60, 78]),
+            ([[100, 200], [300, 400]], [[1, 0.5], [0.8, 0.25]], [0.5, 0.1], [100, 34]),
+            ([[100, 200], [300, 400]], [1, 0.5], 0.5, [150, 175]),  # one a segment: the rows, not the columns
+            ([[100, 200], [300, 400]], 0.5, 0.5, [75, 175]),
+            ([[100, 200, 300]], [0.5], [0.2], [60]),
+            ([[100], [200]], [[0.5], [1]], 1, [50, 200]),
+        ],
+    )
+    def test_over_periods(self, revenue, stay, margin, expected):
+        found = ltv.ltv_segments(revenue, stay, margin)
+        assert found.values.tolist() == pytest.approx(expected, rel=1e-14)
+        assert found.total == pytest.approx(sum(expected), rel=1e-14)
+
+    def test_the_example_over_periods(self):
+        """Half of each revenue of the example in either period; 80 % and 50 % are there in the second."""
+        found = ltv.ltv_segments([[50_000] * 2, [20_000] * 2], [[1, 0.8], [1, 0.5]], [0.3, 0.4])
+        assert (found.values.tolist(), found.total) == ([27_000, 12_000], 39_000)  # 15,000 + 12,000; 8,000 + 4,000
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 10**6), rates, rates), min_size=1, max_size=6),
+        st.integers(1, 24),
+    )
+    def test_a_curve_of_retention_gives_the_value_at_constant_retention(self, rows, n):
+        """The same money each period, kept at a constant rate: the finite sum of `ltv_retention` without discount."""
+        arpu, retention, margin = map(list, zip(*rows, strict=True))
+        found = ltv.ltv_segments([[money] * n for money in arpu], ltv.retention_curve(retention, n), margin)
+        expected = [
+            sum(money * kept**t * share for t in range(n))
+            for money, kept, share in zip(arpu, retention, margin, strict=True)
+        ]
+        assert found.values.tolist() == pytest.approx(expected, rel=1e-12, abs=1e-90)
+
+    @given(st.lists(st.tuples(money, rates, rates), min_size=1, max_size=20))
+    def test_one_period_is_the_whole_horizon(self, rows):
+        revenue, stay, margin = zip(*rows, strict=True)
+        by_period = ltv.ltv_segments([[amount] for amount in revenue], [[prob] for prob in stay], margin)
+        assert by_period == ltv.ltv_segments(revenue, stay, margin)
 
     def test_a_tiny_value_is_no_error(self):
         assert ltv.ltv_segments([1e-60, 1], [1e-50, 1], 1).total == 1
@@ -196,8 +237,14 @@ class TestLtvSegments:
         [
             ({"revenue": 100}, "revenue"),
             ({"revenue": []}, "revenue"),
-            ({"revenue": [100]}, "revenue"),
+            ({"revenue": [100]}, "prob_retained"),
             ({"revenue": [1, -1]}, "revenue"),
+            ({"revenue": [[1, 2], [3, -1]]}, "revenue"),
+            ({"revenue": [[[1, 2]]]}, "revenue"),
+            ({"revenue": [[], []]}, "revenue"),
+            ({"prob_retained": [[0.8, 0.5]]}, "prob_retained"),  # by period without periods
+            ({"revenue": [[1, 2, 3], [4, 5, 6]], "margin": [0.1, 0.2, 0.3]}, "margin"),  # one for each period
+            ({"revenue": [[1, 2, 3], [4, 5, 6]], "margin": [[0.1, 0.2, 0.3]]}, "margin"),
             ({"prob_retained": 80}, "prob_retained"),
             ({"margin": [0.3, 0.3, 0.3]}, "margin"),
             ({"as_of": ["2025-03-31"]}, "as_of"),

@@ -11,10 +11,11 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from crmvalue import ltv
+from crmvalue._ltv import rates as rates_room
 from tests.ltv.references import rate_over, refusal, survivor_sum
 from tests.strategies import discount_rates, rates
 
-periods = st.sampled_from(["day", "week", "month", "quarter", "year"])
+periods = st.sampled_from(["day", "week", "month", "quarter", "half-year", "year"])
 kinds = st.sampled_from(["churn", "retention", "discount"])
 
 
@@ -30,6 +31,8 @@ class TestConvertRate:
             pytest.param(0.90, "retention", "month", "quarter", 0.729, id="0.9^3 by hand"),
             pytest.param(0.5, "retention", "day", "week", 1 / 128, id="7 days a week"),
             pytest.param(0.75, "churn", "year", "day", 1 - 0.25 ** (1 / 365.25), id="365.25 days a year"),
+            pytest.param(0.2, "discount", "half-year", "year", 0.44, id="1.2^2 by hand"),
+            pytest.param(0.9, "retention", "quarter", "half-year", 0.81, id="0.9^2 by hand"),
             pytest.param(1, "churn", "year", "month", 1, id="all leave"),
             pytest.param(0, "retention", "year", "month", 0, id="nobody stays"),
         ],
@@ -79,6 +82,28 @@ class TestConvertRate:
         assert month == pytest.approx(rate, rel=1e-14)
         assert year > 12 * rate if kind == "discount" else year < 12 * rate
 
+    @pytest.mark.parametrize("kind", ["churn", "retention"])
+    def test_the_ends_of_the_domain_of_shares(self, kind):
+        """0 and 1 are shares, and stay what they are; the next floats beyond them are none."""
+        options = {"kind": kind, "from_period": "month", "to_period": "year"}
+        assert [ltv.convert_rate(rate, **options) for rate in (0, 1)] == [0, 1]
+        assert 0 <= ltv.convert_rate(1e-100, **options) <= 1.3e-99
+        assert refusal(ltv.convert_rate, rate=np.nextafter(1, 2), **options).name == "rate"
+        assert refusal(ltv.convert_rate, rate=-1e-100, **options).name == "rate"
+
+    def test_the_ends_of_the_domain_of_discounts(self):
+        """From 0 to a rate of e^230, about 1e100, after the conversion; so also in the other direction."""
+        for to_period, k in (("year", 365.25), ("day", 1)):
+            options = {"kind": "discount", "from_period": "day", "to_period": to_period}
+            assert ltv.convert_rate(0, **options) == 0
+            below, beyond = math.expm1(229.999 / k), math.expm1(230.001 / k)
+            assert ltv.convert_rate(below, **options) == pytest.approx(math.exp(229.999), rel=1e-9)
+            assert refusal(ltv.convert_rate, rate=beyond, **options).name == "rate"
+            assert refusal(ltv.convert_rate, rate=-1e-100, **options).name == "rate"
+        end = math.expm1(230)
+        assert np.log1p(end) == 230
+        assert ltv.convert_rate(end, kind="discount", from_period="day", to_period="day") == end  # the end is inside
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [
@@ -97,7 +122,7 @@ class TestConvertRate:
 
 
 def _ratio(there, back):
-    days = {"day": 1, "week": 7, "month": 30.4375, "quarter": 91.3125, "year": 365.25}
+    days = {"day": 1, "week": 7, "month": 30.4375, "quarter": 91.3125, "half-year": 182.625, "year": 365.25}
     return days[back] / days[there]
 
 
@@ -114,7 +139,10 @@ class TestExpectedLifetime:
             explicit = survivor_sum(1 - mpmath.mpf(churn), 0, timing="start")
         assert ltv.expected_lifetime(churn) == pytest.approx(explicit, rel=1e-14)
 
-    @pytest.mark.parametrize("wrong", [0, -0.1, 4, math.nan, math.inf])
+    def test_the_ends_of_its_domain(self):
+        assert ltv.expected_lifetime([1, 1e-100]).tolist() == [1, 1e100]
+
+    @pytest.mark.parametrize("wrong", [0, -0.1, 4, -1e-100, np.nextafter(1, 2), math.nan, math.inf])
     def test_refuses(self, wrong):
         error = refusal(ltv.expected_lifetime, churn_rate=[0.5, wrong])
         assert (error.name, error.index) == ("churn_rate", 1)
@@ -138,6 +166,33 @@ class TestRetentionCurve:
         monthly = ltv.convert_rate(retention, kind="retention", from_period="year", to_period="month")
         every_year = ltv.retention_curve(monthly, 12 * years + 1)[::12]
         np.testing.assert_allclose(every_year, ltv.retention_curve(retention, years + 1), rtol=1e-12)
+
+    def test_a_long_curve_can_be_valued(self):
+        """Its last shares are far below 1e-100 and count as 0, in every function that takes a stream."""
+        stream = 10 * ltv.retention_curve(0.5, 500)
+        assert stream[-1] < 1e-149
+        assert ltv.npv(stream, 0.1, timing="start") == pytest.approx(10 / (1 - 0.5 / 1.1), rel=1e-14)
+        assert ltv.ltv_npv(stream, 0.5, 0.0, acquisition_cost=1) == pytest.approx(9, rel=1e-14)
+        assert ltv.payback_periods(stream, 15, timing="end", interpolate=False) == 2
+        days = np.datetime64("2024-01-01") + np.arange(500)
+        assert ltv.npv_dated(stream, days, 0.0, as_of="2024-01-01") == pytest.approx(20, rel=1e-14)
+        assert ltv.ltv_segments([[10] * 500], ltv.retention_curve([0.5], 500), 0.5).total == pytest.approx(
+            10, rel=1e-14
+        )
+        assert ltv.irr([-15, *stream]) == pytest.approx(1 / 6, rel=1e-9)  # 15 = 10 / (r + 1/2)
+
+    @pytest.mark.parametrize(("retention", "curve"), [(0, [1, 0, 0]), (1, [1, 1, 1])])
+    def test_the_ends_of_its_domain(self, retention, curve):
+        assert ltv.retention_curve(retention, 3).tolist() == curve
+        assert ltv.retention_curve(retention, 1).tolist() == [1]
+
+    def test_as_many_elements_as_fit(self, monkeypatch):
+        """With the limit, of 10**8, set to 12: three curves of four periods fit, of five they do not."""
+        assert "at most 100000000;" in str(refusal(ltv.retention_curve, retention_rate=0.5, n_periods=10**8 + 1))
+        assert "at most 100000000;" in str(refusal(ltv.retention_curve, retention_rate=[], n_periods=10**8 + 1))
+        monkeypatch.setattr(rates_room, "_MOST_ELEMENTS", 12)
+        assert ltv.retention_curve([0.5, 0.6, 0.7], 4).shape == (3, 4)
+        assert refusal(ltv.retention_curve, retention_rate=[0.5, 0.6, 0.7], n_periods=5).name == "n_periods"
 
     def test_one_curve_for_each_rate(self):
         curves = ltv.retention_curve([0.8, 0.9], 2)

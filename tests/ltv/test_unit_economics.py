@@ -30,6 +30,12 @@ class TestLtvToCac:
         names = [ltv.ltv_to_cac_band(ratio).name for ratio in (3.03, 2.03)]
         assert names == ["healthy", "below healthy"]
 
+    def test_a_value_of_nearly_nothing_counts_as_nothing(self):
+        """The expected value of a customer who lapsed long ago, as a model computes it."""
+        assert ltv.ltv_to_cac([1e-167, 300], 100).tolist() == [0, 3]
+        assert ltv.max_acquisition_cost([1e-167, 300], 3).tolist() == [0, 100]
+        assert [band.name for band in ltv.ltv_to_cac_band([1e-167, 3])] == ["loss", "healthy"]
+
     def test_says_so(self):
         assert all(text in ltv.ltv_to_cac.__doc__ for text in ("2.03", "3.03", "net=True"))
 

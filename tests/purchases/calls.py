@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmvalue.purchases import split_purchases, summarise_purchases
+from crmvalue.purchases import split_purchases, summarise_purchases, summarise_window
 from tests.calls import Call
 
 __all__ = ["CALLS"]
@@ -18,6 +18,11 @@ CALLS = [
         summarise_purchases,
         {**LOG, "as_of": "2024-03-31"},
         out_of_range={"date": "2024-02-30", "amount": -1.0, "as_of": "2023-13-01"},
+    ),
+    Call(
+        summarise_window,
+        {**LOG, "as_of": "2024-03-31", "window": 60},
+        out_of_range={"date": "2024-02-30", "amount": -1.0, "as_of": "2023-13-01", "window": 0},
     ),
     Call(
         split_purchases,

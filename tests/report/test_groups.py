@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import attrs
 import numpy as np
 import pytest
 
@@ -52,6 +53,13 @@ class TestSummariseGroups:
         assert not bare.has_money
         assert bare.groups.n_customers.sum() == 2357
         assert "revenue" not in format_groups(bare)
+
+    def test_the_due_customers_cannot_be_changed(self):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            SUMMARY.due[9] = 0
+        for wrong in (None, [1], {9: -1}, {9: 1.5}, {"nine": 1}):
+            with pytest.raises(InputError, match="due"):
+                attrs.evolve(SUMMARY, due=wrong)
 
     def test_rejections(self):
         with pytest.raises(InputError, match="as_of"):

@@ -55,13 +55,13 @@ CALLS += [
     ),
     Call(
         score_rfm,
-        {**BASE, "breaks": Later(lambda: fit_rfm(**BASE, spend_basis="mean"))},
-        out_of_range={**BELOW_ZERO, "n_purchases": 1.5},
+        {**BASE, "breaks": Later(lambda: fit_rfm(**BASE, spend_basis="mean", window=180)), "window": 180.0},
+        out_of_range={**BELOW_ZERO, "n_purchases": 1.5, "window": 0.0},
     ),
     Call(
         assign_segments,
-        {"r_score": [5, 1], "f_score": [4, 2], "m_score": [1, 3], "table": SegmentTable.preset("B")},
-        out_of_range={"r_score": 6, "f_score": 0, "m_score": 2.5},
+        {"r_score": [5, 1], "f_score": [4, 2], "m_score": [1, 3], "table": SegmentTable.preset("B"), "n_bins": 5},
+        out_of_range={"n_bins": 4, "r_score": 6, "f_score": 0, "m_score": 2.5},
     ),
     Call(
         lifecycle_stage,
@@ -117,8 +117,10 @@ CALLS += [
             "value_now": [15.0, 5.0],
             "states": ["active", "sleeping", "churned"],
             "level": 0.9,
+            "window_before": 180,
+            "window_now": 90.5,
         },
-        {"level": 90.0},
+        {"level": 90.0, "window_before": 0.0, "window_now": -1.0},
         unbounded={"value_before", "value_now"},
     ),
     Call(

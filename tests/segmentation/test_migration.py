@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.segmentation import LIFECYCLE_STAGES, Migration, lifecycle_stage, migration_matrix
+from crmvalue.purchases import summarise_window
+from crmvalue.segmentation import (
+    LIFECYCLE_STAGES,
+    Migration,
+    fit_rfm,
+    lifecycle_stage,
+    migration_matrix,
+    score_rfm,
+)
 
 label = st.sampled_from(["active", "churned", "sleeping", "Ще"])
 cents = st.integers(-(10**9), 10**9)
@@ -199,6 +207,14 @@ class TestMigrationMatrix:
             ({"value_before": [1.0], "value_now": [1.0, 2.0]}, "value_before"),
             ({"value_before": [1.0, 2.0], "value_now": [1.0, np.nan]}, "value_now"),
             ({"value_before": [1.0, "2"], "value_now": [1.0, 2.0]}, "value_before"),
+            ({"window_before": 180}, "window_now"),
+            ({"window_now": 180}, "window_now"),
+            ({"window_before": 0, "window_now": 180}, "window_before"),
+            ({"window_before": 180, "window_now": -1}, "window_now"),
+            ({"window_before": 180, "window_now": np.nan}, "window_now"),
+            ({"window_before": np.inf, "window_now": 180}, "window_before"),
+            ({"window_before": "ALL", "window_now": 180}, "window_before"),
+            ({"window_before": "180", "window_now": 180}, "window_before"),
             ({"states": []}, "before"),
             ({"states": ["a"]}, "before"),
             ({"states": ["a", "b", "a"]}, "states"),
@@ -222,6 +238,9 @@ class TestMigrationMatrix:
         with pytest.raises(InputError) as caught:
             migration_matrix(labels, ["a", "a"])
         assert caught.value.index == (0 if labels[0] is pd.NA else 1)
+
+
+ALL_TIME = "such counts only rise as time goes by, so the best groups grow by construction; count windows of one length"
 
 
 class TestMigration:
@@ -337,3 +356,66 @@ class TestMigration:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             moved.level = 0.5
         assert moved == Migration(**attrs.asdict(moved, recurse=False))
+
+    @pytest.mark.parametrize(
+        ("before", "now", "said"),
+        [
+            (180, 365, "180 days before and 365 days now: {}, so the best groups grow by construction"),
+            (365, 180, "365 days before and 180 days now: {}, so the best groups shrink by construction"),
+            ("all", 180, "all time before and 180 days now: {}, so the best groups shrink by construction"),
+            (7.5, "all", "7.5 days before and all time now: {}, so the best groups grow by construction"),
+            ("all", "all", "all purchases up to each date: " + ALL_TIME),
+        ],
+    )
+    def test_says_where_windows_cannot_be_compared(self, before, now, said):
+        moved = migration_matrix(["a"], ["b"], window_before=before, window_now=now)
+        said = "the groups count " + said.format("a longer window holds more purchases")
+        assert moved.caution == said
+        assert moved.statements()[-1] == said
+        assert len(moved.statements()) == 3
+
+    @pytest.mark.parametrize("window", [30, 180.0, np.float64(1), np.int64(365)])
+    def test_equal_windows_need_no_caution(self, window):
+        moved = migration_matrix(["a"], ["b"], window_before=window, window_now=float(window))
+        assert moved.caution == ""
+        assert len(moved.statements()) == 2
+
+    def test_says_that_the_windows_are_not_known(self):
+        moved = migration_matrix(["a"], ["b"])
+        assert moved.caution.startswith("no windows are given")
+        assert len(moved.statements()) == 2
+
+
+class TestGrowthByConstruction:
+    """A base that buys at one pace for ever: its groups stay as large as they are."""
+
+    def test_a_window_sees_no_growth_where_there_is_none(self):
+        """40 customers, of whom the i-th buys every 10 + i days from the beginning to the end.
+
+        With purchases of all time, customers pass the break points as time goes by; with a window nearly nobody does.
+        """
+        orders = [(i, day) for i in range(40) for day in range(i % 7, 730, 10 + i)]
+        customer, day = np.array(orders).T
+        log = customer, np.datetime64("2023-01-01") + day
+        limits = {"days_since_last": [1e4, 1e3], "n_purchases": [6, 11], "spend": [1, 2]}
+        fixed = {"spend_basis": "total", "method": "threshold", "n_bins": 3, "thresholds": limits}
+
+        def groups(as_of, window):
+            found = summarise_window(*log, as_of=as_of, window=window or 10**4)
+            columns = found.days_since_last, found.n_purchases, np.zeros(len(found.customer))
+            scores = score_rfm(*columns, fit_rfm(*columns, **fixed, window=window), window=window)
+            return np.array(["low", "middle", "best"])[scores.f_score - 1], columns[1]
+
+        for window, grows in ((180, False), (None, True)):
+            (before, n_before), (now, n_now) = (groups(day, window) for day in ("2023-12-31", "2024-12-30"))
+            length = "all" if window is None else window
+            moved = migration_matrix(
+                before, now, states=["low", "middle", "best"], window_before=length, window_now=length
+            )
+            if grows:
+                assert (n_now > n_before).all()
+                assert moved.factor[2] > 1.5
+            else:
+                assert (np.abs(n_now - n_before) <= 1).all()
+                assert 0.8 < moved.factor[2] < 1.25
+            assert bool(moved.caution) == grows

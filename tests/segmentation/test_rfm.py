@@ -17,10 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.segmentation import RfmBreaks, RfmScores, fit_rfm, score_rfm
+from crmvalue.segmentation import RfmBreaks, RfmScores, SegmentTable, fit_rfm, score_rfm
 from tests.segmentation.references import rank_scores
 
 METHODS = ["rank", "quantile", "threshold"]
+OTHERS = "[1-3]* 4[1-3]"
 COLUMNS = ["days_since_last", "n_purchases", "spend"]
 
 few = st.integers(0, 3)
@@ -43,7 +44,7 @@ def fitted(rows, **options):
 
 def scored(rows, breaks):
     """Give the scores as rows of three."""
-    scores = score_rfm(**columns_of(rows), breaks=breaks)
+    scores = score_rfm(**columns_of(rows), breaks=breaks, window=breaks.window)
     return list(zip(scores.r_score.tolist(), scores.f_score.tolist(), scores.m_score.tolist(), strict=True))
 
 
@@ -338,6 +339,15 @@ class TestScoreRfm:
                 ]
                 assert score[place] == min(better, default=n_bins)
 
+    @pytest.mark.parametrize("window", [None, 90, 179.5])
+    def test_scores_columns_of_the_window_of_the_break_points_only(self, window):
+        """Purchases of a year against break points of half a year make everybody better than they are."""
+        breaks = fitted([(1, 1, 1), (2, 2, 2)], window=180)
+        assert score_rfm(1, 2, 2, breaks, window=180).n_bins == 5
+        with pytest.raises(InputError, match="that of the break points, 180 days") as caught:
+            score_rfm(1, 2, 2, breaks, window=window)
+        assert caught.value.name == "window"
+
     def test_a_newcomer_changes_nobody(self):
         base = [(30 * i, 20 - i, 10.0 * (20 - i)) for i in range(20)]
         breaks = fitted(base)
@@ -381,6 +391,10 @@ class TestScoreRfm:
             ({"spend": [1, 2, 3]}, "spend"),
             ({"breaks": None}, "breaks"),
             ({"breaks": {"spend": [1]}}, "breaks"),
+            ({"window": 180}, "window"),  # the break points are of all time
+            ({"window": 0}, "window"),
+            ({"window": math.nan}, "window"),
+            ({"window": "180"}, "window"),
         ],
     )
     def test_rejects(self, changes, name):
@@ -388,6 +402,9 @@ class TestScoreRfm:
         with pytest.raises(InputError) as caught:
             score_rfm(**{**arguments, **changes})
         assert caught.value.name == name
+
+
+THREE = {"days_since_last": [90, 60, 30], "n_purchases": [1, 2, 3], "spend": [1, 2, 3]}
 
 
 def breaks_of(**changes):
@@ -434,6 +451,12 @@ class TestRfmBreaks:
             ({"spend": [200, 50]}, "spend"),
             ({"n_purchases": [4, 1]}, "n_purchases"),
             ({"days_since_last": [30, 90]}, "days_since_last"),
+            ({**THREE, "n_purchases": [1, 3, 2]}, "n_purchases"),  # each next one counts, not only the first
+            ({**THREE, "n_purchases": [2, 1, 3]}, "n_purchases"),
+            ({**THREE, "spend": [1, 3, 2]}, "spend"),
+            ({**THREE, "spend": [-math.inf, 3, 2]}, "spend"),
+            ({**THREE, "days_since_last": [90, 30, 60]}, "days_since_last"),
+            ({**THREE, "days_since_last": [60, 90, 30]}, "days_since_last"),
             ({"spend": [50]}, "spend"),
             ({"spend": [[50, 200]]}, "spend"),
             ({"spend": 50}, "spend"),
@@ -498,11 +521,54 @@ class TestRfmBreaks:
 
 
 class TestRfmScores:
-    """Three scores, and the three side by side."""
+    """Three scores, the three side by side, and the number of bins that they come from."""
 
     def test_cell(self):
-        assert RfmScores(r_score=[5, 1], f_score=[5, 2], m_score=[4, 9]).cell.tolist() == [554, 129]
+        assert RfmScores(r_score=[5, 1], f_score=[5, 2], m_score=[4, 9], n_bins=9).cell.tolist() == [554, 129]
 
     def test_a_cell_needs_scores_of_one_digit(self):
+        assert RfmScores(r_score=[5], f_score=[5], m_score=[4], n_bins=9).cell.tolist() == [554]
         with pytest.raises(InputError, match="n_bins"):
-            _ = RfmScores(r_score=[5], f_score=[10], m_score=[4]).cell
+            _ = RfmScores(r_score=[5], f_score=[5], m_score=[4], n_bins=10).cell
+
+    @given(customers, bins, methods)
+    def test_scores_know_their_bins(self, rows, n_bins, method):
+        columns = columns_of(rows)
+        assert score_rfm(**columns, breaks=fitted(rows, n_bins=n_bins, method=method)).n_bins == n_bins
+
+    def test_a_table_refuses_scores_of_other_bins(self):
+        """A 4 of four bins is the best score; a table of five bins called it "Loyal"."""
+        rows = [(5, 9, 900), (20, 5, 300), (60, 2, 80), (200, 1, 20)]
+        best = score_rfm(0, 100, 10**6, fitted(rows, n_bins=4))
+        assert int(best.cell) == 444
+        table = SegmentTable.preset("A")
+        with pytest.raises(InputError, match="as the table has; got 4") as caught:
+            best.segments(table)
+        assert caught.value.name == "n_bins"
+        assert best.segments(SegmentTable.from_groups({"best": "44", "others": OTHERS}, basis="rf", n_bins=4)) == "best"
+        assert score_rfm(0, 100, 10**6, fitted(rows)).segments(table) == "Champions"
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"r_score": [1, 6]}, "r_score"),
+            ({"f_score": [0, 1]}, "f_score"),
+            ({"m_score": [1, 2.5]}, "m_score"),
+            ({"m_score": [1, math.nan]}, "m_score"),
+            ({"m_score": [1, "2"]}, "m_score"),
+            ({"m_score": [1]}, "m_score"),
+            ({"f_score": [1, 2, 3]}, "f_score"),
+            ({"n_bins": 1}, "n_bins"),
+            ({"n_bins": 101}, "n_bins"),
+            ({"n_bins": None}, "n_bins"),
+            ({"n_bins": 2.5}, "n_bins"),
+        ],
+    )
+    def test_rejects(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            RfmScores(**{"r_score": [1, 2], "f_score": [1, 2], "m_score": [1, 2], "n_bins": 5, **changes})
+        assert caught.value.name == name
+
+    def test_needs_the_number_of_bins(self):
+        with pytest.raises(TypeError, match="n_bins"):
+            RfmScores(r_score=[4], f_score=[4], m_score=[4])

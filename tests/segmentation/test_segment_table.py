@@ -25,7 +25,7 @@ CELLS = list(product(range(1, 6), repeat=3))
 
 
 def group_of(table, cell):
-    return str(assign_segments(*cell, table))
+    return str(assign_segments(*cell, table, n_bins=table.n_bins))
 
 
 class TestPreset:
@@ -35,7 +35,7 @@ class TestPreset:
     def test_every_cell_is_that_of_the_source(self, preset):
         table = SegmentTable.preset(preset)
         r, f, m = np.array(CELLS).T
-        assert assign_segments(r, f, m, table).tolist() == [group_in_table(preset, *cell) for cell in CELLS]
+        assert assign_segments(r, f, m, table, n_bins=5).tolist() == [group_in_table(preset, *cell) for cell in CELLS]
 
     @pytest.mark.parametrize("preset", PRESETS)
     def test_names_are_those_of_the_source_in_its_order(self, preset):
@@ -152,12 +152,24 @@ def expand(pattern, n_bins):
 class TestFromGroups:
     """A table of one's own: each cell in exactly one group, or an error that names the cells."""
 
+    def test_as_many_groups_as_a_byte_can_number(self):
+        """256 groups on the 729 cells of nine bins keep their cells; one more is refused, and never wraps round."""
+        cells = ["".join(map(str, cell)) for cell in product(range(1, 10), repeat=3)]
+        groups = {f"group {i}": cell for i, cell in enumerate(cells[:255])} | {"group 255": " ".join(cells[255:])}
+        table = SegmentTable.from_groups(groups, n_bins=9)
+        found = assign_segments(*zip(*product(range(1, 10), repeat=3), strict=True), table, n_bins=9)
+        assert found.tolist() == [f"group {min(i, 255)}" for i in range(729)]
+        assert SegmentTable.from_json(table.to_json()) == table
+        groups["group 255"] = cells[255]
+        with pytest.raises(InputError, match="1 to 256"):
+            SegmentTable.from_groups({**groups, "group 256": " ".join(cells[256:])}, n_bins=9)
+
     @given(st.lists(st.integers(0, 5), min_size=64, max_size=64))
     @settings(max_examples=30)
     def test_a_listed_table_is_what_was_listed(self, places):
         table = table_of(places, 4)
         r, f, m = np.array(list(product(range(1, 5), repeat=3))).T
-        assert assign_segments(r, f, m, table).tolist() == [f"group {place}" for place in places]
+        assert assign_segments(r, f, m, table, n_bins=4).tolist() == [f"group {place}" for place in places]
         assert sum(table.n_cells.values()) == 64
 
     @given(st.sampled_from(["rfm", "rf", "r_fm"]), st.data())
@@ -367,7 +379,7 @@ class TestAssignSegments:
     def test_every_customer_is_in_exactly_one_group(self, rows, preset, method):
         days, count, money = zip(*rows, strict=True)
         scores = score_rfm(days, count, money, fit_rfm(days, count, money, spend_basis="total", method=method))
-        found = assign_segments(scores.r_score, scores.f_score, scores.m_score, SegmentTable.preset(preset))
+        found = scores.segments(SegmentTable.preset(preset))
         expected = [
             group_in_table(preset, *cell)
             for cell in zip(scores.r_score.tolist(), scores.f_score.tolist(), scores.m_score.tolist(), strict=True)
@@ -376,21 +388,24 @@ class TestAssignSegments:
 
     def test_one_customer_and_shapes(self):
         table = SegmentTable.preset("A")
-        assert isinstance(assign_segments(5, 5, 5, table), str)
-        assert assign_segments(5, [1, 5], [[1], [5]], table).tolist() == [
+        assert isinstance(assign_segments(5, 5, 5, table, n_bins=5), str)
+        assert assign_segments(5, [1, 5], [[1], [5]], table, n_bins=5).tolist() == [
             ["New", "Loyal"],
             ["Loyal", "Champions"],
         ]
-        assert assign_segments([], [], [], table).tolist() == []
+        assert assign_segments([], [], [], table, n_bins=5).tolist() == []
 
     @pytest.mark.parametrize("kind", "bBhHiIlLqQefdgO")
     def test_takes_scores_of_any_kind(self, kind):
         scores = np.array([5, 1], dtype=kind)
-        assert assign_segments(scores, scores, scores, SegmentTable.preset("A")).tolist() == ["Champions", "Lost"]
+        assert assign_segments(scores, scores, scores, SegmentTable.preset("A"), n_bins=5).tolist() == [
+            "Champions",
+            "Lost",
+        ]
 
     @pytest.mark.parametrize("make", [tuple, pd.Series, pl.Series])
     def test_takes_columns_of_any_kind(self, make):
-        assert assign_segments(make([5, 1]), 1, 1, SegmentTable.preset("A")).tolist() == ["New", "Lost"]
+        assert assign_segments(make([5, 1]), 1, 1, SegmentTable.preset("A"), n_bins=5).tolist() == ["New", "Lost"]
 
     @pytest.mark.parametrize(
         ("changes", "name", "index"),
@@ -404,18 +419,31 @@ class TestAssignSegments:
             ({"m_score": [1, 2, 3]}, "m_score", None),
             ({"table": "A"}, "table", None),
             ({"table": TABLE_A}, "table", None),
+            ({"n_bins": 4}, "n_bins", None),
+            ({"n_bins": 6}, "n_bins", None),
+            ({"n_bins": 5.5}, "n_bins", None),
+            ({"n_bins": None}, "n_bins", None),
         ],
     )
     def test_rejects(self, changes, name, index):
-        arguments = {"r_score": [1, 2], "f_score": [1, 2], "m_score": 3, "table": SegmentTable.preset("A")}
+        arguments = {"r_score": [1, 2], "f_score": [1, 2], "m_score": 3, "table": SegmentTable.preset("A"), "n_bins": 5}
         with pytest.raises(InputError) as caught:
             assign_segments(**{**arguments, **changes})
         assert (caught.value.name, caught.value.index) == (name, index)
 
+    def test_plain_scores_need_their_number_of_bins(self):
+        """Scores of 4 out of four and of 4 out of five look the same."""
+        table = SegmentTable.preset("A")
+        with pytest.raises(TypeError, match="n_bins"):
+            assign_segments(4, 4, 4, table)
+        with pytest.raises(InputError, match="as the table has; got 4"):
+            assign_segments(4, 4, 4, table, n_bins=4)
+        assert assign_segments(4, 4, 4, table, n_bins=5) == "Loyal"
+
     def test_scores_of_more_bins_than_the_table(self):
         table = SegmentTable.from_groups({"u": "[2-3]*", "v": "1*"}, basis="rf", n_bins=3)
         with pytest.raises(InputError, match="from 1 to 3"):
-            assign_segments(4, 1, 1, table)
+            assign_segments(4, 1, 1, table, n_bins=3)
 
 
 LOG = load_cdnow()
@@ -440,7 +468,7 @@ class TestCdnow:
         history = summarise_purchases(LOG.customer, LOG.date, LOG.amount, as_of=AS_OF, time_unit="day")
         columns = (history.days_since_last, history.n_purchases, history.total_spend)
         scores = score_rfm(*columns, fit_rfm(*columns, spend_basis="total", as_of=AS_OF))
-        group = assign_segments(scores.r_score, scores.f_score, scores.m_score, SegmentTable.preset(preset))
+        group = scores.segments(SegmentTable.preset(preset))
 
         customers = customers_by_loops()
         cells = zip(

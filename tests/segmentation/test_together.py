@@ -40,7 +40,7 @@ BIG = [Segment("big", OF["x"] > 1)]
 
 def test_members_of_an_enumeration_are_their_texts():
     table = SegmentTable.from_groups({Group.HIGH: "2*", Group.LOW: "1*"}, basis="rf", n_bins=2)
-    groups = assign_segments([2, 1], [1, 1], [1, 1], table)
+    groups = assign_segments([2, 1], [1, 1], [1, 1], table, n_bins=2)
     assert groups.tolist() == ["high", "low"]
     assert summarise_segments(groups, [1, 2], table=table).names == ("high", "low")
     tiers = value_tier([1, 2], basis="customer_share", limits=[0.5], names=[Group.HIGH, Group.LOW])
@@ -114,7 +114,7 @@ CALLS = {
     "fit_rfm": lambda i, j: fit_rfm(labelled([3, 40], i), labelled([9, 2], j), [90, 50], spend_basis="total", n_bins=2),
     "score_rfm": lambda i, j: score_rfm(labelled([3, 40], i), [9, 2], labelled([90, 50], j), BREAKS),
     "assign_segments": lambda i, j: assign_segments(
-        labelled([3, 4], i), labelled([1, 2], j), 1, SegmentTable.preset("A")
+        labelled([3, 4], i), labelled([1, 2], j), 1, SegmentTable.preset("A"), n_bins=5
     ),
     "columns of rules": lambda i, j: evaluate_segments(
         [SEGMENT], {"spend": labelled([9, 1], i), "kind": labelled(["x", "y"], j)}, as_of="2024-01-01"
