@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import require, to_array
+from crmvalue._core.texts import Encoded, encode_column, encode_items, encode_matrix
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["as_words", "encode_customers", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
+_WHITE_SPACE = np.array([point for point in range(0x3001) if chr(point).isspace()], dtype=np.uint32)
 
 
 def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
@@ -26,6 +28,9 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     Identifiers are whole numbers or text. A missing or empty identifier raises, because it would join many people to
     one customer.
     """
+    found = _encode_texts(value)
+    if found is not None and not _has_blank(found[0]):
+        return found
     ids, types = to_array(name, value, _KINDS)
     if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of values beside text
         ids, _ = to_array(name, value, _KINDS, as_objects=True)
@@ -53,6 +58,9 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
 
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     """Give the distinct texts of a column in ascending order, and the position of each row's text among them."""
+    found = _encode_texts(value)
+    if found is not None and found[0][0]:
+        return found[0].tolist(), found[1]
     array, types = to_array(name, value, "a column of texts")
     if types - {str, np.str_}:  # numpy makes text of values beside text
         array, _ = to_array(name, value, "a column of texts", as_objects=True)
@@ -79,6 +87,31 @@ def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
     hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
     numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
     return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def _encode_texts(value: ArrayLike) -> Encoded | None:
+    """Encode a column that holds nothing but texts; None for any other, which is looked at element by element."""
+    if isinstance(value, list | tuple):
+        return encode_items(value)
+    if isinstance(value, np.ma.MaskedArray):
+        return None
+    if hasattr(value, "dtype") or hasattr(value, "type"):
+        found = encode_column(value)
+        if found is not None:
+            return found
+    array = value if isinstance(value, np.ndarray) else getattr(value, "values", None)
+    if not isinstance(array, np.ndarray) or array.ndim != 1:
+        return None
+    if array.dtype.kind == "U":
+        return encode_matrix(array)
+    return encode_items(array.astype(object, copy=False).tolist()) if array.dtype.kind in "OT" else None
+
+
+def _has_blank(distinct: npt.NDArray[np.str_]) -> bool:
+    """Whether a text is empty or has nothing but white space."""
+    first = np.ndarray(len(distinct), dtype=np.uint32, buffer=distinct, strides=(distinct.dtype.itemsize,))
+    candidates = distinct[(first == 0) | np.isin(first, _WHITE_SPACE)]
+    return not all(text.strip() for text in candidates.tolist())
 
 
 def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:

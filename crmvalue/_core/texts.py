@@ -1,0 +1,329 @@
+"""Columns of texts in whole: the distinct texts in ascending order and each row's place among them.
+
+No Python object is made for a row where the column is fixed-width text of numpy, Arrow, Polars or an Arrow-backed or
+categorical column of pandas. A list of texts is joined to one text first. All work is arithmetic on words of 8 bytes,
+whose order as numbers is the order of the texts. The functions give None for a column that they do not serve: then the
+caller looks at its elements one by one, and says what is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from crmvalue.typing import Integers
+
+__all__ = ["Encoded", "encode_column", "encode_items", "encode_matrix"]
+
+Encoded: TypeAlias = "tuple[npt.NDArray[np.str_], Integers]"
+Words: TypeAlias = npt.NDArray[np.uint64]
+
+_WORD = 8  # bytes
+_LONGEST = 4096  # bytes of one text; longer ones are rare, and better compared as a whole
+_WIDEST = 2**31  # bytes of the distinct texts, all padded to the longest one
+_OFFSETS = {"string": np.int32, "large_string": np.int64}
+_BEGINNINGS = np.array([0] + [(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) for n in range(1, 9)], dtype=np.uint64)
+_MOST_WORDS = 8  # looked at for the bits in which texts differ
+_ENOUGH_BITS = 40  # of a leading key: equal keys of different texts are rare then
+_CHUNK = 1 << 14  # rows that the processor keeps at hand
+
+
+class Texts(NamedTuple):
+    """Texts one after the other in one buffer."""
+
+    data: npt.NDArray[np.uint8]
+    """The characters, each a big-endian number of `size` bytes."""
+    start: Integers | None
+    """The place of the first byte of each text; None if the texts stand close, each of the same length."""
+    length: Integers | int
+    """Bytes of each text."""
+    n: int
+    size: int = 1
+
+
+def encode_column(value: object) -> Encoded | None:
+    """Encode a text column of Arrow, Polars or pandas; None for any other column, and for one with missing values."""
+    kind = str(getattr(value, "dtype", "")).lower()
+    try:
+        if kind == "category" and hasattr(value, "array"):  # of pandas
+            return _encode_categories(value.array.categories, np.asarray(value.array.codes))
+        if kind.startswith(("string", "categorical", "enum")) and hasattr(value, "to_arrow"):  # of Polars
+            value = value.to_arrow()
+        elif "str" in kind and hasattr(getattr(value, "array", None), "__arrow_array__"):  # of pandas
+            value = value.array.__arrow_array__()
+    except ImportError:  # pyarrow is not there
+        return None
+    if not hasattr(value, "type") or not hasattr(value, "null_count") or value.null_count:
+        return None
+    if hasattr(value, "combine_chunks"):
+        value = value.chunk(0) if getattr(value, "num_chunks", 0) == 1 else value.combine_chunks()
+    if hasattr(value, "dictionary"):
+        return _encode_categories(value.dictionary, np.asarray(value.indices))
+    if str(getattr(value, "type", "")) == "string_view":
+        value = value.cast("large_string")
+    return _encode_arrow(value)
+
+
+def encode_items(items: list[Any] | tuple[Any, ...]) -> Encoded | None:
+    """Encode a list of texts; None if an item is none."""
+    if not items or not set(map(type, items)) <= {str, np.str_}:
+        return None
+    length = np.fromiter(map(len, items), dtype=np.int64, count=len(items))
+    return _encode_joined("".join(items), length)
+
+
+def encode_matrix(array: npt.NDArray[np.str_]) -> Encoded | None:
+    """Encode a one-dimensional array of fixed-width text."""
+    width = array.dtype.itemsize // 4
+    if not width or not len(array):
+        return None
+    points = np.ascontiguousarray(array.astype(array.dtype.newbyteorder("="), copy=False)).view(np.uint32)
+    data, size = _narrow(points)
+    return _encode(Texts(data, None, width * size, len(array), size))
+
+
+def _encode_arrow(value: Any) -> Encoded | None:
+    kind = _OFFSETS.get(str(getattr(value, "type", "")))
+    if kind is None or not len(value):
+        return None
+    _, offsets, buffer = value.buffers()
+    ends = np.frombuffer(offsets, dtype=kind)[value.offset : value.offset + len(value) + 1].astype(np.int64)
+    data = np.zeros(0, dtype=np.uint8) if buffer is None else np.frombuffer(buffer, dtype=np.uint8)
+    data = data[ends[0] : ends[-1]]
+    ends -= ends[0]
+    if len(data) and data.max() >= 128:  # noqa: PLR2004 - beyond ASCII a character takes several bytes
+        return _encode_utf8(data, ends)
+    return _encode_flat(data, np.diff(ends), 1)
+
+
+def _encode_utf8(data: npt.NDArray[np.uint8], ends: Integers) -> Encoded | None:
+    begins = (data & 0xC0) != 0x80  # noqa: PLR2004 - the other bytes go on with a character
+    n_begun = np.concatenate([[0], np.cumsum(begins)])
+    try:
+        return _encode_joined(data.tobytes().decode(), np.diff(n_begun[ends]))
+    except UnicodeDecodeError:
+        return None
+
+
+def _encode_joined(text: str, length: Integers) -> Encoded | None:
+    if text.isascii():
+        return _encode_flat(np.frombuffer(text.encode("ascii"), dtype=np.uint8), length, 1)
+    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    data, size = _narrow(points)
+    return _encode_flat(data, length, size)
+
+
+def _narrow(points: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint8], int]:
+    """Give characters in as few bytes as the largest one needs, with that number of bytes."""
+    largest = int(points.max(initial=0))
+    kind = "u1" if largest < 2**8 else ">u2" if largest < 2**16 else ">u4"
+    data = points.astype(kind)
+    return data.view(np.uint8), data.dtype.itemsize
+
+
+def _encode_flat(data: npt.NDArray[np.uint8], length: Integers, size: int) -> Encoded | None:
+    ends = np.cumsum(length) * size
+    n, longest, shortest = len(length), int(length.max()), int(length.min())
+    if not longest:
+        return None
+    if not data.all():  # numpy cuts off nulls at the end of a text
+        last = data.reshape(-1, size)[ends[length > 0] // size - 1]
+        if not last.any(axis=1).all():
+            return None
+    if longest == shortest:
+        return _encode(Texts(data, None, longest * size, n, size))
+    return _encode(Texts(data, ends - length * size, length * size, n, size))
+
+
+def _encode_categories(categories: Any, code: npt.NDArray[Any]) -> Encoded | None:
+    """Encode the categories of a column and then its rows; categories without rows are left out."""
+    if not len(code) or not len(categories) or code.min() < 0:
+        return None
+    found = encode_column(categories)
+    if found is None:
+        items = np.asarray(categories)
+        found = encode_items(items.tolist()) if items.dtype == object else None
+    if found is None:
+        return None
+    distinct, place = found
+    rows = place[code]
+    used = np.zeros(len(distinct), dtype=bool)
+    used[rows] = True
+    if used.all():
+        return distinct, rows
+    left = distinct[used]
+    width = int(np.strings.str_len(left).max())
+    return left.astype(f"U{width}"), (np.cumsum(used, dtype=np.int64) - 1)[rows]
+
+
+def _encode(texts: Texts) -> Encoded | None:
+    longest = int(np.max(texts.length))
+    if longest > _LONGEST:
+        return None
+    key, level = _leading_key(texts, -(-longest // 8))
+    order = np.argsort(key)
+    new = np.ones(texts.n, dtype=bool)
+    new[1:] = _differs(key[order])
+    del key
+    texts = _taken(texts, order)  # rows that are compared stand side by side then
+    place = _sort_on(texts, new, range(level, -(-longest // 8)))
+    rows = np.nonzero(new)[0]
+    if place is not None:
+        rows, order = place[rows], order[place]
+    if len(rows) * longest * 4 // texts.size > _WIDEST:
+        return None
+    code = np.empty(texts.n, dtype=np.int64)
+    code[order] = np.cumsum(new, dtype=np.int64) - 1
+    return _to_strings(_taken(texts, rows), longest), code
+
+
+def _sort_on(texts: Texts, new: npt.NDArray[np.bool_], levels: range) -> Integers | None:
+    """Sort texts further that are sorted by the words before `levels`; give their order, or None where it stays.
+
+    `new` tells whether a text differs from the one before it, and is brought up to date.
+    """
+    order: Integers | None = None
+    place: Integers | None = None  # of texts that equal a neighbour so far
+    for level in levels:
+        if place is None:
+            place = _tied(new)
+            first = new[place]
+        if not len(place):
+            break
+        everywhere = len(place) == texts.n
+        rows = place if order is None else order if everywhere else order[place]
+        word = _word(texts, level, None if everywhere and order is None else rows)
+        differs = _differs(word) & ~first[1:]
+        if not differs.any():
+            continue
+        group = np.cumsum(first) - 1
+        mixed = np.zeros(int(group[-1]) + 1, dtype=bool)
+        mixed[group[1:][differs]] = True
+        chosen = np.nonzero(mixed[group])[0]
+        by = chosen[np.lexsort((word[chosen], group[chosen]))]
+        order = np.arange(texts.n) if order is None else order
+        order[place[chosen]] = rows[by]
+        word[chosen] = word[by]
+        new[place[1:]] |= _differs(word)
+        place = None
+    return order
+
+
+def _tied(new: npt.NDArray[np.bool_]) -> Integers:
+    """Give the places of texts that equal a neighbour; all places if they are most."""
+    tied = ~new
+    tied[:-1] |= ~new[1:]
+    return np.arange(len(new)) if 2 * np.count_nonzero(tied) > len(new) else np.nonzero(tied)[0]
+
+
+def _differs(column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    differs: npt.NDArray[np.bool_] = column[1:] != column[:-1]
+    return differs
+
+
+def _leading_key(texts: Texts, n_words: int) -> tuple[Words, int]:
+    """Give a number that ascends with the texts, and the first word of the texts that is not wholly in it.
+
+    It is the first word of 8 bytes in which the texts differ, or, if they differ in few bits of it, those bits and
+    the ones that follow: "customer-0012" and "customer-0345" differ in a few bits after the ninth byte only.
+    """
+    words, masks, bits = [], [], 0
+    level = 0
+    while level < min(n_words, _MOST_WORDS) and bits < _ENOUGH_BITS:
+        word = _word(texts, level)
+        mask = int(np.bitwise_or.reduce(word ^ word[0]))
+        if mask:
+            words.append(word)
+            masks.append(mask)
+            bits += mask.bit_count()
+        level += 1
+    if not words:
+        return np.zeros(texts.n, dtype=np.uint64), level
+    if len(words) == 1:
+        return words[0], level
+    if bits > 64:  # noqa: PLR2004 - the bits of the key
+        for _ in range(bits - 64):
+            masks[-1] &= masks[-1] - 1  # without its lowest bit
+        level -= 1
+    return _pack(words, masks), level
+
+
+def _pack(words: list[Words], masks: list[int]) -> Words:
+    """Put the bits of the masks side by side, those of the first word first."""
+    runs = [(word, shift, size) for word, mask in zip(words, masks, strict=True) for shift, size in _runs(mask)]
+    key = np.zeros(len(words[0]), dtype=np.uint64)
+    for begin in range(0, len(key), _CHUNK):
+        rows = slice(begin, begin + _CHUNK)
+        packed = key[rows]
+        for word, shift, size in runs:
+            packed <<= np.uint64(size)
+            packed |= (word[rows] >> np.uint64(shift)) & np.uint64(2**size - 1)
+    return key
+
+
+def _runs(mask: int) -> list[tuple[int, int]]:
+    """Give the runs of set bits, highest first: the place of the lowest bit of each, and its number of bits."""
+    runs = []
+    while mask:
+        shift = (mask & -mask).bit_length() - 1
+        size = (~(mask >> shift) & ((mask >> shift) + 1)).bit_length() - 1
+        runs.append((shift, size))
+        mask &= ~((2**size - 1) << shift)
+    return runs[::-1]
+
+
+def _taken(texts: Texts, rows: Integers) -> Texts:
+    if texts.start is None:
+        data = texts.data[: texts.n * texts.length].reshape(texts.n, -1).take(rows, axis=0).reshape(-1)
+        return texts._replace(data=data, n=len(rows))
+    return texts._replace(start=texts.start[rows], length=texts.length[rows], n=len(rows))  # type: ignore[index]
+
+
+def _word(texts: Texts, level: int, rows: Integers | None = None) -> Words:
+    """Give 8 bytes of each text as a number, with nulls after its end."""
+    if texts.start is None:
+        return _word_of_equally_long(texts, level, rows)
+    start, length = (texts.start, texts.length) if rows is None else (texts.start[rows], texts.length[rows])  # type: ignore[index]  # both are arrays
+    data = texts.data if len(texts.data) >= _WORD else np.concatenate([texts.data, np.zeros(_WORD, dtype=np.uint8)])
+    last = len(data) - _WORD
+    place = start + _WORD * level
+    late = np.nonzero(place > last)[0]
+    beyond = np.minimum(place[late] - last, _WORD).astype(np.uint64)
+    place[late] = last
+    word: Words = np.ndarray(last + 1, dtype=">u8", buffer=data, strides=(1,))[place].astype(np.uint64)
+    word[late] <<= beyond * np.uint64(8)
+    word &= _BEGINNINGS[np.clip(length - _WORD * level, 0, _WORD)]
+    return word
+
+
+def _word_of_equally_long(texts: Texts, level: int, rows: Integers | None) -> Words:
+    width, data = int(texts.length), texts.data
+    if width < _WORD:
+        data = np.zeros((texts.n, _WORD), dtype=np.uint8)
+        data[:, :width] = texts.data.reshape(texts.n, width)
+        width = _WORD
+    begin = min(_WORD * level, width - _WORD)
+    words = np.ndarray(texts.n, dtype=">u8", buffer=data, offset=begin, strides=(width,))
+    word: Words = (words if rows is None else words[rows]).astype(np.uint64)
+    word <<= np.uint64(8 * (_WORD * level - begin))
+    return word
+
+
+def _to_strings(texts: Texts, longest: int) -> npt.NDArray[np.str_]:
+    if texts.start is None:
+        units = texts.data.reshape(texts.n, longest)
+    else:
+        words = np.empty((texts.n, -(-longest // 8)), dtype=">u8")
+        for level in range(words.shape[1]):
+            words[:, level] = _word(texts, level)
+        units = words.view(np.uint8)[:, :longest]
+    if texts.size > 1:
+        units = np.ascontiguousarray(units).view(f">u{texts.size}")
+    points = units.astype(np.uint32)
+    width = points.shape[1]
+    while width > 1 and not points[:, width - 1].any():
+        width -= 1
+    return np.ascontiguousarray(points[:, :width]).view(f"U{width}")[:, 0]
