@@ -7,6 +7,7 @@ The parameters are the model: a frozen value that predicts, whether the paramete
 For                                                         Use
 ==========================================================  ===========================================================
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
+the same, where nobody can be shown to have left            :class:`Nbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
@@ -31,6 +32,7 @@ from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometr
 from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
+from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import CovariateEffect
@@ -64,6 +66,7 @@ __all__ = [
     "LikelihoodRatioTest",
     "MbgNbd",
     "ModelScore",
+    "Nbd",
     "OpportunityHistory",
     "ParetoNbd",
     "Posterior",
@@ -80,6 +83,7 @@ __all__ = [
     "fit_bg_nbd",
     "fit_gamma_gamma",
     "fit_mbg_nbd",
+    "fit_nbd",
     "fit_pareto_nbd",
     "fit_shifted_beta_geometric",
     "holdout_error",

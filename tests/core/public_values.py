@@ -176,6 +176,7 @@ VALUES = [
     PURCHASES,
     models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
     models.CovariateEffect("income", 0.3, centre=40_000, scale=15_000),
+    models.Nbd(0.385, 12.07, "week"),
     models.ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"),
     models.BgBb(1.204, 0.750, 0.657, 2.783),
     models.ShiftedBetaGeometric(0.668, 3.806),

@@ -1,4 +1,4 @@
-"""Valid calls of the public functions of BG/NBD and MBG/NBD in crmvalue.models."""
+"""Valid calls of the public functions of crmvalue.models."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
     holdout_error,
@@ -39,7 +40,9 @@ HISTORY = PurchaseHistory.from_columns(
     time_unit="week",
 )
 
-CALLS = [Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd)]
+CALLS = [
+    Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
+]
 
 
 PARETO_HISTORY = PurchaseHistory.from_columns(

@@ -31,6 +31,10 @@ __all__ = [
     "likelihood",
     "likelihood_by_integration",
     "log_likelihood_mp",
+    "nbd_discounted",
+    "nbd_likelihood",
+    "nbd_mean",
+    "nbd_pmf",
     "pmf",
     "pmf_new",
     "prob_alive",
@@ -258,6 +262,41 @@ def pmf(row, n, t, model):
     with mpmath.workdps(DIGITS):
         alive = prob_alive(row, model)
         return alive * pmf_new(n, t, _known(row, model)) + (1 - alive if n == 0 else 0)
+
+
+def nbd_likelihood(row, model):
+    """Logarithm of the density of x purchases until T at gamma(r, alpha) rates."""
+    with mpmath.workdps(DIGITS):
+        (x, _, age), (r, alpha) = _exact(*row), _exact(*model)
+        return mpmath.log(_bought(x, age, r, alpha))
+
+
+def nbd_pmf(row, n, t, model):
+    """Negative binomial probability of n purchases in t after the row."""
+    with mpmath.workdps(DIGITS):
+        (x, _, age), (r, alpha), t = _exact(*row), _exact(*model), mpf(t)
+        shape, rate = r + x, alpha + age
+        ways = mpmath.gamma(shape + n) / mpmath.gamma(shape) / mpmath.factorial(n)
+        return ways * (rate / (rate + t)) ** shape * (t / (rate + t)) ** n
+
+
+def nbd_discounted(row, rate, t, model):
+    """Integral of the mean rate of purchases, discounted; for life where t is None."""
+    with mpmath.workdps(DIGITS):
+        (x, _, age), (r, alpha), rate = _exact(*row), _exact(*model), mpf(rate)
+        end = mpf(130) / mpmath.log1p(rate) if t is None else mpf(t)
+        return (r + x) / (alpha + age) * _integral(lambda u: (1 + rate) ** -u, mpf(0), end)
+
+
+def nbd_mean(function, row, model, digits=20):
+    """Mean of a function of the rate over customers with this row: a ratio of two integrals over the prior."""
+    with mpmath.workdps(digits):
+        (x, _, age), (r, alpha) = _exact(*row), _exact(*model)
+
+        def seen(u):
+            return u**x * mpmath.exp(-u * age)
+
+        return _gamma_mean(r, alpha, lambda u: seen(u) * function(u)) / _gamma_mean(r, alpha, seen)
 
 
 def average_over_beta(function, a, b):

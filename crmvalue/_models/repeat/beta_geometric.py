@@ -19,7 +19,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import require
-from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising
+from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future
 from crmvalue._models.shared.purchase_model import Kind
 
@@ -100,9 +100,7 @@ class BetaGeometric(ContinuousProcess):
 
         shape, left = self.r + x, x + self.early + self.b
         w = ahead / (self.alpha + age)
-        with np.errstate(divide="ignore"):
-            in_log = np.multiply(n, np.log(w) - np.log1p(w), out=np.zeros(n.shape), where=n > 0)
-        count = np.exp(log_rising(shape, n) - log_rising(1.0, n) + in_log - shape * np.log1p(w))
+        count = prob_of_count(n, shape, w)
         kept = np.exp(log_rising(left, n) - log_rising(self.a + left, n))
         tosses = np.maximum(n, 1.0)
         lost_at_last = kept * self.a / (left + (tosses - 1.0))

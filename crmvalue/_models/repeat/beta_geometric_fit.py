@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._models.repeat.nbd_likelihood import GammaPoisson, RisingSum
 from crmvalue._models.shared.fit import Derivatives, Evaluation
 from crmvalue._models.shared.numerics import log_rising
 
@@ -17,34 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Likelihood", "log_likelihood_derivatives"]
 
-_MOST_TERMS = 1 << 16  # of a product over the purchases of one customer that is summed term by term
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
-
-
-class _RisingSum:
-    """Sum over customers of log(c) + ... + log(c + n - 1), n their counts, with its first two derivatives in c."""
-
-    def __init__(self, n: Floats, weight: Floats) -> None:
-        self.terms = int(min(n.max(initial=0.0), _MOST_TERMS))
-        exactly = np.bincount(np.minimum(n, self.terms).astype(np.int64), weight, minlength=self.terms + 1)
-        self.more_than = np.cumsum(exactly[::-1])[::-1][1:]  # customers with n > j, j = 0, 1, ...
-        self.steps = np.arange(self.terms, dtype=np.float64)
-        beyond = n > self.terms
-        self.n, self.weight = n[beyond], weight[beyond]
-
-    def __call__(self, c: float) -> tuple[float, float, float]:
-        inverse = 1.0 / (c + self.steps)
-        first = self.more_than * inverse
-        value = -float((self.more_than * np.log(inverse)).sum())
-        slope, bend = float(first.sum()), -float((first * inverse).sum())
-        if len(self.n):
-            from scipy.special import digamma, gammaln, polygamma
-
-            high, low = c + self.n, c + self.terms
-            value += float((self.weight * (gammaln(high) - gammaln(low))).sum())
-            slope += float((self.weight * (digamma(high) - digamma(low))).sum())
-            bend += float((self.weight * (polygamma(1, high) - polygamma(1, low))).sum())
-        return value, slope, bend
 
 
 class Likelihood:
@@ -61,20 +34,15 @@ class Likelihood:
         self.ruler = float((weight * (rows.age / self.n_customers)).sum()) or 1.0
         self.early = early
         tosses = x + early
-        self.rising_r = _RisingSum(x, weight)
-        self.rising_tosses = _RisingSum(tosses, weight)
+        self.rising_tosses = RisingSum(tosses, weight)
         age = rows.age / self.ruler
-        # Everything that depends on the age alone, once per distinct age.
-        first, inverse, _ = distinct_keys(row_keys(age))
-        self.ages = age[first]
-        self.age_weight = np.bincount(inverse, weight)
-        self.age_repeat = np.bincount(inverse, weight * x)
+        self.rates = GammaPoisson(x, age, weight)
         # Rows that may have been lost; ascending in x.
         start = 0 if early else int(np.searchsorted(x, 0.5))
         self.x, self.weight = x[start:], weight[start:]
         self.recency = rows.recency[start:] / self.ruler
         self.since = age[start:] - self.recency
-        self.age_of_row = inverse[start:]
+        self.age_of_row = self.rates.place[start:]
         distinct, lengths = np.unique(tosses[start:], return_counts=True)
         self.tosses_before, self.lengths = distinct - 1.0, lengths
 
@@ -104,32 +72,21 @@ class Likelihood:
 
     def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""
-        in_r, in_b, in_ab = self.rising_r(r), self.rising_tosses(b), self.rising_tosses(a + b)
-        age, weight, repeat = self.ages, self.age_weight, self.age_repeat
-        grown = np.log1p(age / alpha)
-        inverse = 1.0 / (alpha + age)
-        shape = r * weight + repeat
-        log_alpha = math.log(alpha)
-        sum_grown = float((weight * grown).sum())
-        value = in_r[0] + in_b[0] - in_ab[0] - r * sum_grown
-        value -= float((repeat * grown).sum()) + self.n_repeat * log_alpha
-        relative = age * inverse / alpha  # 1 / alpha - 1 / (alpha + age)
-        slope_alpha = r * float((weight * relative).sum()) - float((repeat * inverse).sum())
-        gradient = np.array((in_r[1] - sum_grown, slope_alpha, -in_ab[1], in_b[1] - in_ab[1]))
+        in_b, in_ab = self.rising_tosses(b), self.rising_tosses(a + b)
+        of_rates = self.rates(r, alpha)
+        gradient = np.array((*of_rates[1], -in_ab[1], in_b[1] - in_ab[1]))
         hessian = np.zeros((4, 4))
-        hessian[0, 0] = in_r[2]
-        hessian[0, 1] = hessian[1, 0] = (weight * relative).sum()
-        hessian[1, 1] = (shape * inverse**2).sum() - r * self.n_customers / alpha**2
+        hessian[:2, :2] = of_rates[2]
         hessian[2:, 2:] = -in_ab[2]
         hessian[3, 3] += in_b[2]
-        return value, gradient, hessian
+        return of_rates[0] + in_b[0] - in_ab[0], gradient, hessian
 
     def _maybe_lost(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate the logarithm of 1 + the odds of being lost, over all rows where that could happen."""
         inverse_toss = 1.0 / (self.tosses_before + b)
         per_row = np.repeat(inverse_toss, self.lengths)
         log_odds_per_row = np.repeat(np.log(a * inverse_toss), self.lengths)
-        inverse_age = 1.0 / (alpha + self.ages)
+        inverse_age = 1.0 / (alpha + self.rates.ages)
         value = 0.0
         first = np.zeros(4)
         gram = np.zeros((4, 4))

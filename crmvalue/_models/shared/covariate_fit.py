@@ -14,7 +14,6 @@ from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Derivatives, Evaluation, Parameters, fit_model
 from crmvalue.errors import InputError
-from crmvalue.typing import Floats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,15 +21,15 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import Kind
     from crmvalue.purchases import PurchaseHistory
-    from crmvalue.typing import Integers
+    from crmvalue.typing import Floats, Integers
 
 __all__ = ["RowDerivatives", "fit_with_covariates"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
-RowDerivatives = Callable[[Floats, Floats, Floats, float, Floats, Floats, Floats], Derivatives]
-"""Derivatives of rows (x, t_x, age), each with four parameters of its own but for the first, which is one number."""
+RowDerivatives = Callable[..., Derivatives]
+"""Derivatives of rows (x, t_x, age), each with parameters of its own but for the first, which is one number."""
 
 
 def fit_with_covariates(
@@ -66,10 +65,11 @@ def fit_with_covariates(
         fitted = {
             f"{process}_effects": tuple(attrs.evolve(effect, coefficient=next(found)) for effect in of)
             for process, of in effects.items()
+            if of
         }
         return attrs.evolve(plain.model, **dict(zip(kind.names, estimates, strict=False)), **fitted)
 
-    neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))
+    neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))[:, : len(kind.names)]
     return fit_model(
         make,
         likelihood,
@@ -133,12 +133,12 @@ class _Likelihood:
         self.t_x, self.age = history.recency[rows] / self.ruler, history.age[rows] / self.ruler
         self.n_repeat = float((self.weight * self.x).sum())
         self.z = _design(history, rows, purchase), _design(history, rows, dropout)
-        n_purchase, n = len(purchase), len(purchase) + len(dropout)
-        # How the logarithms of the four parameters of a row depend on the coefficients: sign, table, place.
+        self.n_plain = len(kind.names)
+        middle, self.n_parameters = self.n_plain + len(purchase), self.n_plain + len(purchase) + len(dropout)
+        # How the logarithms of the parameters of a row depend on the coefficients: sign, table, place.
         self.signs = kind.signs
-        self.tables = (0, 0, 1, 1)
-        self.places = (slice(4, 4 + n_purchase), slice(4 + n_purchase, 4 + n))
-        self.n_parameters = 4 + n
+        self.tables = kind.processes
+        self.places = (slice(self.n_plain, middle), slice(middle, self.n_parameters))
 
     def __call__(self, theta: Floats) -> Evaluation:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -151,29 +151,29 @@ class _Likelihood:
             return Evaluation(-math.inf, np.zeros(k), np.zeros((k, k)))
         value, gradient, hessian = -self.n_repeat * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
         r = math.exp(theta[0])
-        alpha, third, fourth = (np.exp(log) for log in logs[1:])
+        others = [np.exp(log) for log in logs[1:]]
         for start in range(0, len(self.x), _BLOCK):
             rows = slice(start, start + _BLOCK)
             weight = self.weight[rows]
-            at = self.derivatives(
-                self.x[rows], self.t_x[rows], self.age[rows], r, alpha[rows], third[rows], fourth[rows]
-            )
+            of_rows = (column[rows] for column in others)
+            at = self.derivatives(self.x[rows], self.t_x[rows], self.age[rows], r, *of_rows)
             value += float((weight * at.value).sum())
             self._add(gradient, hessian, weight * at.gradient, weight * at.hessian, rows)
         return Evaluation(value, gradient, hessian)
 
     def _add(self, gradient: Floats, hessian: Floats, slopes: Floats, bends: Floats, rows: slice) -> None:
         """Add the derivatives of some rows, by the chain rule for what is linear in the coefficients."""
-        gradient[:4] += slopes.sum(axis=1)
-        hessian[:4, :4] += bends.sum(axis=2)
+        own = slice(self.n_plain)
+        gradient[own] += slopes.sum(axis=1)
+        hessian[own, own] += bends.sum(axis=2)
         for i, (sign, table) in enumerate(zip(self.signs, self.tables, strict=True)):
             z, at = self.z[table][:, rows] * sign, self.places[table]
             if sign == 0 or len(z) == 0:
                 continue
             gradient[at] += (z * slopes[i]).sum(axis=1)
             cross = (z[:, np.newaxis] * bends[i]).sum(axis=2)  # (coefficients, parameters)
-            hessian[at, :4] += cross
-            hessian[:4, at] += cross.T
+            hessian[at, own] += cross
+            hessian[own, at] += cross.T
             for j, (other_sign, other_table) in enumerate(zip(self.signs, self.tables, strict=True)):
                 other = self.z[other_table][:, rows] * other_sign
                 if other_sign and len(other):

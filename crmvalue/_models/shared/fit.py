@@ -97,7 +97,7 @@ class Evaluation(NamedTuple):
 
 
 class Derivatives(NamedTuple):
-    """Log-likelihood of n rows, (n,), gradient, (4, n), Hessian, (4, 4, n), in the logarithms of four parameters."""
+    """Log-likelihood of n rows, (n,), gradient, (k, n), Hessian, (k, k, n), in the logarithms of k parameters."""
 
     value: Floats
     gradient: Floats

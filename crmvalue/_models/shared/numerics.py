@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["average_over_beta", "gauss_legendre", "log_rising"]
+__all__ = ["average_over_beta", "gauss_legendre", "log_rising", "prob_of_count"]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
 _STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
@@ -53,6 +53,14 @@ def log_rising(start: Floats | float, n: Floats) -> Floats:
     found = n * np.log(low + n) - n + (low - 0.5) * np.log1p(n / low) + _stirling_rest(low + n) - _stirling_rest(low)
     for i in range(10) if small.any() else ():
         found = found - np.where(small, np.log1p(n / (start + i)), 0.0)
+    return found
+
+
+def prob_of_count(n: Floats, shape: Floats, w: Floats) -> Floats:
+    """Negative binomial probability of n events in a time of w, at a rate that is gamma(shape, 1)."""
+    with np.errstate(divide="ignore"):
+        in_log = np.multiply(n, np.log(w) - np.log1p(w), out=np.zeros(n.shape), where=n > 0)
+    found: Floats = np.exp(log_rising(shape, n) - log_rising(1.0, n) + in_log - shape * np.log1p(w))
     return found
 
 

@@ -71,7 +71,7 @@ def fit_purchases(
     return fit_model(
         lambda *estimates: search.make(*estimates, history.time_unit),
         likelihood,
-        Parameters(names, np.ones(4, dtype=bool)),
+        Parameters(names, np.ones(len(names), dtype=bool)),
         given or [first],
         more_starts=more,
         priors=priors,

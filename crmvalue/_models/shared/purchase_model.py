@@ -381,22 +381,28 @@ class PurchaseModel(Model, ABC, Generic[History]):
 
 
 class Kind(NamedTuple):
-    """The four parameters of a model in continuous time, and how the factors of covariates move them.
+    """The parameters of a model in continuous time, and how the factors of covariates move them.
 
-    The first two are of purchases, the others of dropout. A parameter is multiplied by its factor to the power in
-    `signs`: 1, -1, or 0 for not at all. `times` are the parameters that are measured in time.
+    The first two are of purchases, two more of dropout; a model without dropout has only the first. A parameter is
+    multiplied by its factor to the power in `signs`: 1, -1, or 0 for not at all. `times` are the parameters that are
+    measured in time.
     """
 
-    names: tuple[str, str, str, str]
+    names: tuple[str, ...]
     times: tuple[str, ...]
-    signs: tuple[int, int, int, int]
+    signs: tuple[int, ...]
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Process of each parameter: 0 for purchases, 1 for dropout."""
+        return (0, 0, 1, 1)[: len(self.names)]
 
     def scaled(self, model: Any, purchase: Floats | float, dropout: Floats | float) -> dict[str, Any]:
         """Parameters of a model, moved by factors."""
-        factor_of = (purchase, purchase, dropout, dropout)
+        factor_of = purchase, dropout
         moved = {}
-        for name, sign, factor in zip(self.names, self.signs, factor_of, strict=True):
-            value = getattr(model, name)
+        for name, sign, process in zip(self.names, self.signs, self.processes, strict=True):
+            value, factor = getattr(model, name), factor_of[process]
             moved[name] = value if sign == 0 else value * factor if sign > 0 else value / factor
         return moved
 
@@ -409,7 +415,11 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
     _kind: ClassVar[Kind]
     time_unit: TimeUnit
     purchase_effects: tuple[CovariateEffect, ...]
-    dropout_effects: tuple[CovariateEffect, ...]
+
+    @property
+    def dropout_effects(self) -> tuple[CovariateEffect, ...]:
+        """Effects of covariates on dropout; none for a model without dropout."""
+        return ()
 
     @abstractmethod
     def _with(self, parameters: dict[str, Any]) -> ContinuousProcess:
@@ -492,7 +502,8 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         columns = read_covariates(self, covariates)
         purchase, dropout = (float(factors_for(of, columns)) for of in (self.purchase_effects, self.dropout_effects))
         moved = self._kind.scaled(self, purchase, dropout)
-        plain: Self = attrs.evolve(cast("Any", self), **moved, purchase_effects=(), dropout_effects=())
+        effects = {name: () for name in ("purchase_effects", "dropout_effects") if getattr(self, name)}
+        plain: Self = attrs.evolve(cast("Any", self), **moved, **effects)
         return plain
 
     def _past(self, history: PurchaseHistory) -> Past:
@@ -510,7 +521,7 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     """Take a model of purchases in continuous time, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
-        raise InputError(name, "a BgNbd, MbgNbd or ParetoNbd, or the fit of one", type(model).__name__)
+        raise InputError(name, "a BgNbd, MbgNbd, ParetoNbd or Nbd, or the fit of one", type(model).__name__)
     return model
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue._models.repeat.beta_geometric_fit import log_likelihood_derivatives
+from crmvalue._models.repeat.nbd_likelihood import log_likelihood_derivatives as nbd_derivatives
 from crmvalue._models.repeat.pareto_nbd import _derivatives as pareto_derivatives
 from crmvalue._models.shared.covariate_fit import _Likelihood
 from crmvalue._models.shared.purchase_model import Kind
@@ -20,24 +21,36 @@ from crmvalue.models import (
     CovariateEffect,
     Fit,
     MbgNbd,
+    Nbd,
     ParetoNbd,
     draw_posterior,
     fit_bg_nbd,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
     likelihood_ratio_test,
 )
 from crmvalue.purchases import PurchaseHistory
 
-PARAMETERS = {BgNbd: (0.8, 4.4, 0.8, 2.4), MbgNbd: (0.8, 4.4, 0.8, 2.4), ParetoNbd: (0.8, 10.0, 0.6, 11.0)}
-FITS = {BgNbd: fit_bg_nbd, MbgNbd: fit_mbg_nbd, ParetoNbd: fit_pareto_nbd}
+PARAMETERS = {
+    BgNbd: (0.8, 4.4, 0.8, 2.4),
+    MbgNbd: (0.8, 4.4, 0.8, 2.4),
+    ParetoNbd: (0.8, 10.0, 0.6, 11.0),
+    Nbd: (0.8, 10.0),
+}
+FITS = {BgNbd: fit_bg_nbd, MbgNbd: fit_mbg_nbd, ParetoNbd: fit_pareto_nbd, Nbd: fit_nbd}
 MODELS = pytest.mark.parametrize("kind", list(PARAMETERS))
 INCOME, MEMBER = CovariateEffect("income", 0.3, centre=3.0, scale=2.0), CovariateEffect("is_member", -0.5)
 LEAVING = CovariateEffect("is_member", 0.7)
 
 
+def both(kind, suffix, purchase, dropout):
+    """Arguments for both processes; a model without dropout has only one."""
+    return {f"purchase_{suffix}": purchase} | ({} if kind is Nbd else {f"dropout_{suffix}": dropout})
+
+
 def with_effects(kind):
-    return kind(*PARAMETERS[kind], "week", purchase_effects=[INCOME, MEMBER], dropout_effects=[LEAVING])
+    return kind(*PARAMETERS[kind], "week", **both(kind, "effects", [INCOME, MEMBER], [LEAVING]))
 
 
 def traits(n, seed=1):
@@ -52,6 +65,8 @@ def drawn(kind, n, seed=1):
 
 class TestPredictions:
     """alpha_i = alpha_0 exp(-g'z_i); BG/NBD a_i, b_i = a_0, b_0 exp(d'z_i); Pareto/NBD beta_i = beta_0 exp(-d'z_i).
+
+    NBD has no dropout.
 
     Fader and Hardie (2007), "Incorporating time-invariant covariates into the Pareto/NBD and BG/NBD models", and the
     definitions of CLVTools.
@@ -71,12 +86,13 @@ class TestPredictions:
     def test_each_customer_has_the_parameters_of_the_definition(self, kind, method, arguments):
         history = drawn(kind, 40)
         found = getattr(with_effects(kind), method)(history, **arguments)
-        r, alpha, third, fourth = PARAMETERS[kind]
+        r, alpha, *leaving = PARAMETERS[kind]
         for i in range(len(history)):
             income, member = history.covariate("income")[i], history.covariate("is_member")[i]
             purchase = np.exp(0.3 * (income - 3.0) / 2.0 - 0.5 * member)
             dropout = np.exp(0.7 * member)
-            own = (third, fourth / dropout) if kind is ParetoNbd else (third * dropout, fourth * dropout)
+            factor_of = (1.0, 1.0 / dropout) if kind is ParetoNbd else (dropout, dropout)
+            own = [value * factor for value, factor in zip(leaving, factor_of, strict=False)]
             one = PurchaseHistory.from_columns(
                 frequency=history.frequency[[i]], recency=history.recency[[i]], age=history.age[[i]], time_unit="week"
             )
@@ -88,7 +104,7 @@ class TestPredictions:
         history = drawn(kind, 200)
         plain = kind(*PARAMETERS[kind], "week")
         none = CovariateEffect("income", 0.0)
-        same = kind(*PARAMETERS[kind], "week", purchase_effects=[none], dropout_effects=[none])
+        same = kind(*PARAMETERS[kind], "week", **both(kind, "effects", [none], [none]))
         np.testing.assert_allclose(same.log_likelihood(history), plain.log_likelihood(history), rtol=1e-11)
         np.testing.assert_allclose(
             same.expected_purchases(history, horizon=9), plain.expected_purchases(history, horizon=9), rtol=1e-9
@@ -122,17 +138,14 @@ class TestFits:
     @MODELS
     def test_recovers_the_effects(self, kind):
         """Within four standard errors of the truth (a false alarm in 1 of 2,000 runs of other seeds)."""
-        fit = FITS[kind](
-            drawn(kind, 12_000), purchase_covariates=["income", "is_member"], dropout_covariates=["is_member"]
-        )
+        fit = FITS[kind](drawn(kind, 12_000), **both(kind, "covariates", ["income", "is_member"], ["is_member"]))
         assert fit.diagnosis.trustworthy
-        assert fit.names[4:] == ("purchase.income", "purchase.is_member", "dropout.is_member")
+        expected = ("purchase.income", "purchase.is_member", "dropout.is_member")
+        assert fit.names[len(PARAMETERS[kind]) :] == (expected[:2] if kind is Nbd else expected)
         errors = fit.standard_errors
-        for effect, true, process in (
-            (fit.model.purchase_effects[0], 0.15, "purchase"),
-            (fit.model.purchase_effects[1], -0.5, "purchase"),
-            (fit.model.dropout_effects[0], 0.7, "dropout"),
-        ):
+        found = [(effect, "purchase") for effect in fit.model.purchase_effects]
+        found += [(effect, "dropout") for effect in fit.model.dropout_effects]
+        for (effect, process), true in zip(found, (0.15, -0.5, 0.7), strict=kind is not Nbd):
             assert abs(effect.per_unit - true) < 4 * errors[f"{process}.{effect.name}"] / effect.scale
         profile = fit.model.for_covariates({"income": 3.0, "is_member": 0})
         assert profile.alpha == pytest.approx(PARAMETERS[kind][1], rel=0.15)
@@ -140,7 +153,7 @@ class TestFits:
     @MODELS
     def test_likelihood_is_that_of_the_model_and_the_best(self, kind):
         history = drawn(kind, 3_000)
-        names = {"purchase_covariates": ["income"], "dropout_covariates": ["is_member"]}
+        names = both(kind, "covariates", ["income"], ["is_member"])
         fit = FITS[kind](history, **names)
         assert fit.log_likelihood == pytest.approx(fit.model.log_likelihood(history).sum(), rel=1e-11)
         start = kind(*PARAMETERS[kind], "week", purchase_effects=[CovariateEffect("income", 1.0)])
@@ -149,7 +162,7 @@ class TestFits:
         )
         plain = FITS[kind](history)
         test = likelihood_ratio_test(plain, fit)
-        assert test.degrees == 2
+        assert test.degrees == len(names)
         assert test.p_value < 1e-6
 
     @MODELS
@@ -157,7 +170,7 @@ class TestFits:
         history = drawn(kind, 3_000)
         rng = np.random.default_rng(5)
         history = history.with_covariates({"noise": rng.normal(size=3_000)})
-        fit = FITS[kind](history, purchase_covariates=["noise"], dropout_covariates=["noise"])
+        fit = FITS[kind](history, **both(kind, "covariates", ["noise"], ["noise"]))
         assert likelihood_ratio_test(FITS[kind](history), fit).p_value > 0.001
 
     @MODELS
@@ -185,7 +198,7 @@ class TestFits:
     @MODELS
     def test_json_and_posterior(self, kind):
         history = drawn(kind, 2_000)
-        fit = FITS[kind](history, purchase_covariates=["income"], dropout_covariates=["is_member"])
+        fit = FITS[kind](history, **both(kind, "covariates", ["income"], ["is_member"]))
         assert Fit.from_json(fit.to_json()) == fit
         posterior = draw_posterior(fit, history, n_draws=100, rng=np.random.default_rng(1))
         assert posterior.names == fit.names
@@ -224,20 +237,23 @@ class TestFits:
             fit_bg_nbd(history, **arguments)
 
     @given(
-        st.sampled_from([0, 1, None]),
+        st.sampled_from(["bg", "mbg", "pareto", "nbd"]),
         st.tuples(*[st.floats(-1.5, 1.5)] * 4),
         st.tuples(*[st.floats(-0.7, 0.7)] * 3),
     )
-    def test_gradient_and_hessian_against_differences(self, early, logs, coefficients):
+    def test_gradient_and_hessian_against_differences(self, model, logs, coefficients):
         """Central differences of the log-likelihood and of its gradient, steps of 1e-5: good to about 1e-7."""
         history = SMALL
-        if early is None:
-            kind, derivatives = Kind(("r", "alpha", "s", "beta"), ("alpha", "beta"), (0, -1, 0, -1)), pareto_derivatives
-        else:
-            kind = Kind(("r", "alpha", "a", "b"), ("alpha",), (0, -1, 1, 1))
-            derivatives = partial(log_likelihood_derivatives, early=early)
-        likelihood = _Likelihood(kind, derivatives, history, (INCOME, MEMBER), (LEAVING,))
-        theta = np.array([*logs, *coefficients])
+        bg = Kind(("r", "alpha", "a", "b"), ("alpha",), (0, -1, 1, 1))
+        kind, derivatives = {
+            "bg": (bg, partial(log_likelihood_derivatives, early=0)),
+            "mbg": (bg, partial(log_likelihood_derivatives, early=1)),
+            "pareto": (Kind(("r", "alpha", "s", "beta"), ("alpha", "beta"), (0, -1, 0, -1)), pareto_derivatives),
+            "nbd": (Kind(("r", "alpha"), ("alpha",), (0, -1)), nbd_derivatives),
+        }[model]
+        leaving = (LEAVING,) if len(kind.names) > 2 else ()
+        likelihood = _Likelihood(kind, derivatives, history, (INCOME, MEMBER), leaving)
+        theta = np.array([*logs[: len(kind.names)], *coefficients[: 2 + len(leaving)]])
         at = likelihood(theta)
         size = max(1.0, float(np.abs(at.hessian).max()))
         for i in range(len(theta)):

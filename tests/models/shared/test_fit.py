@@ -21,6 +21,7 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
     likelihood_ratio_test,
@@ -34,7 +35,7 @@ BASE = (
     .simulate(RNG.uniform(27, 39, 1000), rng=RNG)
     .with_covariates({"z": RNG.standard_normal(1000)})
 )
-FITS = pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+FITS = pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd])
 
 
 class TestPriors:

@@ -13,6 +13,7 @@ from crmvalue.models import (
     CovariateEffect,
     GammaGamma,
     MbgNbd,
+    Nbd,
     OpportunityHistory,
     ParetoNbd,
     ShiftedBetaGeometric,
@@ -22,6 +23,7 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
     likelihood_ratio_test,
@@ -52,6 +54,8 @@ IN_TIME = [kind(*values, "week") for kind in (BgNbd, MbgNbd, ParetoNbd) for valu
     (0.243, 4.414, 0.793, 2.426), (1e-3, 1e-3, 30.0, 50.0), (20.0, 1e4, 0.01, 0.01),
 )]  # fmt: skip
 IN_TIME += [kind(0.243, 4.414, 0.793, 2.426, "week", **EFFECTS) for kind in (BgNbd, MbgNbd, ParetoNbd)]
+IN_TIME += [Nbd(*values, "week") for values in ((0.385, 12.07), (1e-3, 1e-3), (20.0, 1e4))]
+IN_TIME += [Nbd(0.385, 12.07, "week", purchase_effects=EFFECTS["purchase_effects"])]
 IN_TURNS = [BgBb(1.204, 0.750, 0.657, 2.783), BgBb(1e-3, 50.0, 1e-3, 50.0)]
 CONTRACT_MODELS = [
     kind(*values, *rest)
@@ -123,14 +127,14 @@ def test_models_of_spend(model):
 
 
 @pytest.mark.parametrize("history", [HISTORY, ORDINARY], ids=["hopeless", "ordinary"])
-@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd, fit_gamma_gamma])
+@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd, fit_gamma_gamma])
 def test_fits(fit, history):
     same(lambda: fit(history).to_json())
     same(lambda: fit(history).confidence_interval())
     same(lambda: fit(history).covariance)
 
 
-@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd])
 def test_fits_with_covariates(fit):
     priors = {"r": (0.5, 1.0), "purchase.member": (0.0, 0.5)}
     same(lambda: fit(ORDINARY, purchase_covariates=["member"], priors=priors).to_json())

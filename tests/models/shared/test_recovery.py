@@ -13,10 +13,12 @@ from crmvalue.models import (
     BgNbd,
     GammaGamma,
     MbgNbd,
+    Nbd,
     ParetoNbd,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
 )
 from crmvalue.purchases import PurchaseHistory, summarise_purchases
@@ -25,6 +27,7 @@ BG = (BgNbd(0.243, 4.414, 0.793, 2.426, "week"), fit_bg_nbd)
 MBG = (MbgNbd(0.525, 6.183, 0.891, 1.614, "week"), fit_mbg_nbd)
 PARETO = (ParetoNbd(1.2, 8.0, 1.0, 20.0, "week"), fit_pareto_nbd)  # those of CDNOW leave beta flat in small bases
 PARETO_CDNOW = (ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"), fit_pareto_nbd)
+NBD = (Nbd(0.385, 12.07, "week"), fit_nbd)
 SPEND = (GammaGamma(6.25, 3.74, 15.44), fit_gamma_gamma)
 FALSE_ALARM = 1e-4  # chance that one bound below is missed by a right fit, with other seeds; 40 bounds a run
 PURCHASE_MODELS = [pytest.param(*BG, id="bg"), pytest.param(*MBG, id="mbg"), pytest.param(*PARETO_CDNOW, id="pareto")]
@@ -104,7 +107,9 @@ def check_small_bases(model, fit, n_bases, n_restarts):
 class TestCoverage:
     """The nominal 95 % interval holds the truth in 95 % of bases; the docs have the figures of 2,000 bases."""
 
-    @pytest.mark.parametrize(("model", "fit"), [BG, MBG, PARETO, SPEND], ids=["bg", "mbg", "pareto", "gamma-gamma"])
+    @pytest.mark.parametrize(
+        ("model", "fit"), [BG, MBG, PARETO, NBD, SPEND], ids=["bg", "mbg", "pareto", "nbd", "gamma-gamma"]
+    )
     def test_of_sixty_bases(self, model, fit):
         check_coverage(model, fit, n_bases=60, n_customers=1500)
 
@@ -124,7 +129,7 @@ class TestCoverage:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("model", "fit"), [BG, MBG, PARETO_CDNOW, SPEND], ids=["bg", "mbg", "pareto", "gamma-gamma"]
+        ("model", "fit"), [BG, MBG, PARETO_CDNOW, NBD, SPEND], ids=["bg", "mbg", "pareto", "nbd", "gamma-gamma"]
     )
     def test_of_two_hundred_bases(self, model, fit):
         check_coverage(model, fit, n_bases=200, n_customers=2000)
