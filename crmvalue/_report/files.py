@@ -126,6 +126,8 @@ class OrderFile:
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
         Whether all customers were whole numbers with ".0", which was cut off.
+    customer_kind : str
+        Type of the column of customers in DuckDB, such as "BIGINT"; "VARCHAR" for a CSV file.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -144,6 +146,7 @@ class OrderFile:
     in_utc: bool
     decimal: str | None
     ids_shortened: bool
+    customer_kind: str
 
 
 def read_orders(
@@ -198,6 +201,7 @@ def read_orders(
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
         decimal=sign,
+        customer_kind=chosen["customer"].kind,
         **found,
     )
 

@@ -118,7 +118,7 @@ class TestSummariseModels:
         summary = summarise_models(list(customer), date, [5.0] * len(date))
         assert summary.model is None
         assert says in summary.problem
-        assert f"not known: {summary.problem}"[:90] in format_models(summary)
+        assert f"not known: {summary.problem}" in " ".join(format_models(summary).split())
 
     def test_no_amounts(self, columns):
         summary = summarise_models(*columns[:2])
@@ -190,6 +190,7 @@ class TestSummariseModels:
         summary = summarise_models(*columns)
         assert summary.scores == ()
         assert "lost the way" in summary.problem
+        assert summary.problem.strip() in " ".join(format_models(summary).split())  # to the last word
         assert max(map(len, format_models(summary).splitlines())) <= 120
 
     def test_broken_assumptions_are_said(self, columns, monkeypatch):
@@ -252,8 +253,7 @@ class TestOutput:
         assert sorted(map(str, table["customer"])) == sorted(map(str, set(cdnow.customer.tolist())))
         assert table["clv"].sum() == pytest.approx(found.value, rel=1e-12)
         assert table["expected_purchases"].sum() == pytest.approx(found.expected_purchases, rel=1e-12)
-        if not name.endswith("csv"):
-            assert str(relation.types[0]) == "VARCHAR"
+        assert str(relation.types[0]) == "BIGINT"  # numbers stay numbers
 
     def test_a_file_with_text_for_customers_and_no_amounts(self, tmp_path, columns, capsys):
         source, target = tmp_path / "orders.csv", tmp_path / "values.parquet"
