@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 
 import attrs
 import numpy as np
@@ -23,6 +22,7 @@ from crmvalue.models import (
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
+    spend_independence,
 )
 from crmvalue.purchases import split_purchases, summarise_purchases
 from crmvalue.report import ModelSummary, format_models, summarise_models
@@ -193,15 +193,19 @@ class TestSummariseModels:
         assert summary.problem.strip() in " ".join(format_models(summary).split())  # to the last word
         assert max(map(len, format_models(summary).splitlines())) <= 120
 
-    def test_broken_assumptions_are_said(self, columns, monkeypatch):
-        def warns(history):
-            warnings.warn(DataWarning("somebody is odd"), stacklevel=1)
-            return fit_bg_nbd(history)
+    def test_broken_assumptions_are_said(self, columns):
+        """Frequent buyers pay more: the overview says it, and warns nobody (warnings are errors here)."""
+        number = np.bincount(columns[0])[columns[0]]
+        amount = columns[2] * number**0.7
+        summary = summarise_models(*columns[:2], amount)
+        with pytest.warns(DataWarning) as caught:
+            spend_independence(summarise_purchases(*columns[:2], amount))
+        assert summary.warnings == (str(caught[0].message),)
+        assert f"Note: {summary.warnings[0]}" in " ".join(format_models(summary).split())
 
-        monkeypatch.setitem(model_section._FITS, "BG/NBD", warns)
-        summary = summarise_models(*columns)
-        assert "somebody is odd" in summary.warnings
-        assert "Note: somebody is odd" in format_models(summary)
+    def test_good_data_need_no_note(self, found):
+        assert found.warnings == ()
+        assert "Note:" not in format_models(found)
 
     def test_same_call_same_bits(self, cdnow, found):
         again = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=0.1)
