@@ -286,11 +286,11 @@ def _concentration_lines(summary: BaseSummary) -> list[str]:
 
 
 def _group_table(summary: GroupSummary) -> list[str]:
-    groups, before = summary.groups, summary.before
-    then = {} if before is None else dict(zip(before.names, before.n_customers.tolist(), strict=True))
+    groups, compared = summary.groups, [part for part in (summary.before, summary.now) if part is not None]
     header = f"  {'group':<20}{'customers':>10}{'share':>8}"
     header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
-    lines = [header + ("" if before is None else f"{f'on {before.as_of}':>18}")]
+    lines = [header + "".join(f"{f'until {part.as_of}':>18}" for part in compared)]
+    sizes = [dict(zip(part.names, part.n_customers.tolist(), strict=True)) for part in compared]
     rows = zip(
         groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
         groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
@@ -300,7 +300,12 @@ def _group_table(summary: GroupSummary) -> list[str]:
         if summary.has_money:
             row += f" {value:>15,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f" {value_share:>7.1%}")
             row += f" {mean:>11,.2f}" if n else f"{'-':>12}"
-        lines.append(row + (f"{then[name]:>18,}" if then else ""))
+        lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
+    if compared:
+        lines += _wrap(
+            f"The last two columns count only those who bought in the {summary.window} days until each day, and group "
+            "them by these purchases alone. So the two can be compared."
+        )
     return lines
 
 
