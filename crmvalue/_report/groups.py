@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.values import stay_frozen
+from crmvalue._core.values import FixedMapping, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
@@ -29,6 +29,8 @@ from crmvalue.segmentation import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
@@ -39,6 +41,10 @@ __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
 _WINDOWS = (365, 180)  # days; the first that the log covers until both days
+
+
+def _fixed(value: Mapping[int, int]) -> Mapping[int, int]:
+    return FixedMapping(value)
 
 
 @stay_frozen
@@ -63,7 +69,7 @@ class GroupSummary:
         The groups of those who bought within the window until three months before, and until the last day. Only
         purchases and money of the window count, and the break points are those of `now`, so that the two can be
         compared. None without a window.
-    due : dict of int to int
+    due : mapping of int to int
         Customers due in a first run of the default win-back cascade on that day, by months without a purchase.
     has_money : bool
         Whether the log has amounts; without them the groups come from recency and frequency only.
@@ -82,7 +88,7 @@ class GroupSummary:
     window: int | None
     before: SegmentSummary | None
     now: SegmentSummary | None
-    due: dict[int, int]
+    due: Mapping[int, int] = attrs.field(converter=_fixed)
     has_money: bool
 
     @property

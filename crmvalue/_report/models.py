@@ -14,7 +14,7 @@ import numpy as np
 from crmvalue import ltv
 from crmvalue._core.checks import as_day, as_fraction, as_positive
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
@@ -54,6 +54,10 @@ _CALIBRATION = 0.6  # share of the span of the log
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 
 
+def _fixed(value: Mapping[str, float] | None) -> Mapping[str, float] | None:
+    return None if value is None else FixedMapping(value)
+
+
 @attrs.frozen(kw_only=True)
 class ModelSummary:
     """The model that suits a log best, its score on a holdout, and its forecast for the base.
@@ -72,7 +76,7 @@ class ModelSummary:
         Length of the part that was held back [weeks].
     model : str or None
         The chosen model: among the trustworthy fits, the one with the best AIC on the calibration.
-    parameters : dict of str to float or None
+    parameters : mapping of str to float or None
         Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
         All models that could be fitted on the calibration, then the naive rules.
@@ -82,7 +86,7 @@ class ModelSummary:
         Purchases of all customers within the horizon.
     share_alive : float or None
         Mean probability that a customer is still active.
-    spend_parameters : dict of str to float or None
+    spend_parameters : mapping of str to float or None
         p, q and gamma of the gamma-gamma model, fitted on the whole log.
     n_zero_spend : int
         Customers whose repeat purchases cost nothing. The fit of the gamma-gamma model left them out.
@@ -111,12 +115,12 @@ class ModelSummary:
     calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
     holdout_length: float | None = None
     model: str | None = None
-    parameters: dict[str, float] | None = None
+    parameters: Mapping[str, float] | None = attrs.field(default=None, converter=_fixed)
     scores: tuple[ModelScore, ...] = ()
     problem: str | None = None
     expected_purchases: float | None = None
     share_alive: float | None = None
-    spend_parameters: dict[str, float] | None = None
+    spend_parameters: Mapping[str, float] | None = attrs.field(default=None, converter=_fixed)
     n_zero_spend: int = 0
     spend_problem: str | None = None
     value: float | None = None

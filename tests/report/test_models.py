@@ -96,6 +96,11 @@ class TestSummariseModels:
         with pytest.raises(InputError, match="text"):
             ModelSummary.from_json("{}")
 
+    def test_parameters_cannot_be_changed(self, found):
+        for parameters in (found.parameters, found.spend_parameters):
+            with pytest.raises(TypeError, match="cannot be changed"):
+                parameters["p"] = 1.0
+
     def test_score_by_name(self, found):
         assert found.score("same rate as before").aic is None
         with pytest.raises(InputError, match="one of BG/NBD"):
