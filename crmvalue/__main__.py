@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from crmvalue._report.files import OrderFile
+    from crmvalue.report import ModelSummary
 
 __all__ = ["main"]
 
@@ -191,7 +192,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         n_guarded = write_table({**columns, **group_columns}, output, customer_kind)
     except InputError as error:  # the disk became full, say; the overview is not lost
         return "\n".join(parts), _sentence(error)
-    return "\n".join([*parts, "", *_describe_table(summary.n_customers, options.output, n_guarded)]), None
+    return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
 
 
 def _refuse(options: argparse.Namespace, arguments: Sequence[str], without: str) -> None:
@@ -201,12 +202,13 @@ def _refuse(options: argparse.Namespace, arguments: Sequence[str], without: str)
             raise InputError(_OPTIONS[argument], f"given together with {without}", getattr(options, argument))
 
 
-def _describe_table(n_customers: int, path: str, n_guarded: int) -> list[str]:
+def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]:
     """Say what was written, and which customers were changed."""
-    lines = [
-        f"Wrote the table of {n_customers:,} customers to {path}.",
-        "Its column clv is the value of the next 52 weeks.",
-    ]
+    lines = [f"Wrote the table of {ahead.n_customers:,} customers to {path}."]
+    if ahead.value is None:
+        lines.append("Its column clv is empty, because the value is not known.")
+    else:
+        lines.append(f"Its column clv is the value of the next {ahead.horizon:g} weeks.")
     if n_guarded:
         begin = "1 customer begins" if n_guarded == 1 else f"{n_guarded:,} customers begin"
         before = "it" if n_guarded == 1 else "them"

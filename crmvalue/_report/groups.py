@@ -5,13 +5,15 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.values import FixedMapping, stay_frozen
+from crmvalue._core.checks import as_day, as_flag, as_whole_number
+from crmvalue._core.values import FixedMapping, checked_field, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
@@ -81,15 +83,15 @@ class GroupSummary:
     array([1, 1, 0, 0])
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     groups: SegmentSummary
     stages: SegmentSummary
     breaks: RfmBreaks
-    window: int | None
+    window: int | None = checked_field("window", optional(partial(as_whole_number, low=1)))
     before: SegmentSummary | None
     now: SegmentSummary | None
     due: Mapping[int, int] = attrs.field(converter=_fixed)
-    has_money: bool
+    has_money: bool = checked_field("has_money", as_flag)
 
     @property
     def attention(self) -> tuple[str, ...]:

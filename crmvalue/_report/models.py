@@ -5,6 +5,8 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,9 +14,9 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, checked_field, optional
+from crmvalue._core.values import FixedMapping, checked_field, count_field, number_field, optional
 from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
@@ -31,7 +33,7 @@ from crmvalue.models import (
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -54,8 +56,30 @@ _CALIBRATION = 0.6  # share of the span of the log
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 
 
-def _fixed(value: Mapping[str, float] | None) -> Mapping[str, float] | None:
-    return None if value is None else FixedMapping(value)
+def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
+    rule = "a mapping of names to numbers"
+    if not isinstance(value, Mapping):
+        raise InputError(name, rule, value)
+    for key, number in value.items():
+        if not isinstance(key, str) or not _is_number(number):
+            raise InputError(name, rule, dict(value))
+    return FixedMapping(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _as_texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple | list):
+        raise InputError(name, "a tuple of texts", value)
+    return tuple(as_text(name, text) for text in value)
+
+
+def _as_scores(name: str, value: Any) -> tuple[ModelScore, ...]:
+    if not isinstance(value, tuple | list) or not all(isinstance(score, ModelScore) for score in value):
+        raise InputError(name, "a tuple of ModelScore", value)
+    return tuple(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -111,24 +135,26 @@ class ModelSummary:
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    n_customers: int
+    n_customers: int = count_field("n_customers")
     calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
-    holdout_length: float | None = None
-    model: str | None = None
-    parameters: Mapping[str, float] | None = attrs.field(default=None, converter=_fixed)
-    scores: tuple[ModelScore, ...] = ()
-    problem: str | None = None
-    expected_purchases: float | None = None
-    share_alive: float | None = None
-    spend_parameters: Mapping[str, float] | None = attrs.field(default=None, converter=_fixed)
-    n_zero_spend: int = 0
-    spend_problem: str | None = None
-    value: float | None = None
-    value_for_life: float | None = None
-    margin: float | None = None
-    discount_rate: float | None = None
-    horizon: float = _HORIZON
-    warnings: tuple[str, ...] = ()
+    holdout_length: float | None = number_field("holdout_length", low=0.0, default=None)
+    model: str | None = checked_field("model", optional(as_text), default=None)
+    parameters: Mapping[str, float] | None = checked_field("parameters", optional(_as_parameters), default=None)
+    scores: tuple[ModelScore, ...] = checked_field("scores", _as_scores, default=())
+    problem: str | None = checked_field("problem", optional(as_text), default=None)
+    expected_purchases: float | None = number_field("expected_purchases", low=0.0, default=None)
+    share_alive: float | None = number_field("share_alive", low=0.0, high=1.0, default=None)
+    spend_parameters: Mapping[str, float] | None = checked_field(
+        "spend_parameters", optional(_as_parameters), default=None
+    )
+    n_zero_spend: int = count_field("n_zero_spend", default=0)
+    spend_problem: str | None = checked_field("spend_problem", optional(as_text), default=None)
+    value: float | None = number_field("value", low=0.0, default=None)
+    value_for_life: float | None = number_field("value_for_life", low=0.0, default=None)
+    margin: float | None = number_field("margin", low=0.0, high=1.0, default=None)
+    discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
+    horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
+    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""

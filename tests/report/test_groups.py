@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import attrs
 import numpy as np
 import pytest
 
@@ -85,6 +86,9 @@ class TestSummariseGroups:
         assert "revenue" not in format_groups(bare)
 
     def test_rejections(self):
+        for field, bad in (("as_of", "now"), ("window", 0), ("window", 7.5), ("has_money", "yes")):
+            with pytest.raises(InputError, match=f"`{field}`"):
+                attrs.evolve(SUMMARY, **{field: bad})
         with pytest.raises(InputError, match="as_of"):
             summarise_groups([1], ["2024-01-01"], as_of="1999-01-01")
         with pytest.raises(InputError, match="GroupSummary"):

@@ -96,6 +96,21 @@ class TestSummariseModels:
         with pytest.raises(InputError, match="text"):
             ModelSummary.from_json("{}")
 
+    @pytest.mark.parametrize(
+        ("field", "bad"),
+        [
+            ("n_customers", -3), ("holdout_length", -1.0), ("model", 5), ("parameters", {"a": "b"}),
+            ("parameters", {1: 2.0}), ("parameters", {"a": np.nan}), ("parameters", 7), ("scores", [1]),
+            ("scores", "ab"), ("problem", 5), ("expected_purchases", np.nan), ("share_alive", 1.5),
+            ("share_alive", "x"), ("parameters", {"a": 10**400}), ("n_zero_spend", -1),
+            ("value", np.inf), ("margin", 5.0), ("horizon", -1.0), ("warnings", "text"),
+            ("warnings", [5]),
+        ],
+    )  # fmt: skip
+    def test_takes_only_what_it_means(self, found, field, bad):
+        with pytest.raises(InputError, match=f"`{field}`"):
+            attrs.evolve(found, **{field: bad})
+
     def test_parameters_cannot_be_changed(self, found):
         for parameters in (found.parameters, found.spend_parameters):
             with pytest.raises(TypeError, match="cannot be changed"):
@@ -269,7 +284,7 @@ class TestOutput:
         rows = zip(columns[0].tolist(), columns[1].tolist(), strict=True)
         source.write_text("customer,date\n" + "".join(f'"00{who}, é",{day}\n' for who, day in rows), "utf-8")
         assert main([str(source), "--output", str(target)]) == 0
-        capsys.readouterr()
+        assert "Its column clv is empty, because the value is not known." in capsys.readouterr().out
         table = self.duckdb.read_parquet(str(target))
         assert table.filter("customer = '001, é' and clv is null and expected_spend is null").fetchall()
         assert main([str(source), "--output", str(source)]) == 2
