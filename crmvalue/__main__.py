@@ -32,7 +32,6 @@ _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal")
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
-_WIDTH = 120
 _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
 
@@ -47,9 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"cannot read {str(options.file)!r}: {error.strerror or error}")
     from crmvalue._report.text import fit_lines
 
-    width = shutil.get_terminal_size().columns if _is_terminal(sys.stdout) else _WIDTH
+    if _is_terminal(sys.stdout):
+        overview = fit_lines(overview, shutil.get_terminal_size().columns)
     try:
-        _say(fit_lines(overview, min(width, _WIDTH)), sys.stdout)
+        _say(overview, sys.stdout)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _abandon_output()
     except OSError as error:
