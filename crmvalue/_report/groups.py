@@ -192,7 +192,7 @@ def _compare(
     if not all(len(part.customer) for part in parts):
         return None, None, None
     before, now = (to_history(part, day, "day", "day") for part, day in zip(parts, (earlier, end), strict=True))
-    breaks = fit_rfm(*_columns(now), spend_basis="total", as_of=end, window=window)
+    breaks = fit_rfm(*_columns(now), spend_basis="total", as_of=end)
     return window, _sort(before, breaks, table)[2], _sort(now, breaks, table)[2]
 
 
