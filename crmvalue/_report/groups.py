@@ -5,6 +5,7 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_flag, as_whole_number
 from crmvalue._core.values import FixedMapping, checked_field, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
@@ -31,8 +33,6 @@ from crmvalue.segmentation import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy.typing as npt
 
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
@@ -45,8 +45,14 @@ _MONTHS_BEFORE = 3
 _WINDOWS = (365, 180)  # days; the first that the log covers until both days
 
 
-def _fixed(value: Mapping[int, int]) -> Mapping[int, int]:
-    return FixedMapping(value)
+def _as_counts(name: str, value: object) -> FixedMapping[int, int]:
+    """Take customers by month; the mapping can no longer be changed."""
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping from months to customers", value)
+    return FixedMapping(
+        (as_whole_number(f"{name}'s months", month, low=0), as_whole_number(f"{name}[{month!r}]", n, low=0))
+        for month, n in value.items()
+    )
 
 
 @stay_frozen
@@ -90,7 +96,7 @@ class GroupSummary:
     window: int | None = checked_field("window", optional(partial(as_whole_number, low=1)))
     before: SegmentSummary | None
     now: SegmentSummary | None
-    due: Mapping[int, int] = attrs.field(converter=_fixed)
+    due: Mapping[int, int] = checked_field("due", _as_counts)
     has_money: bool = checked_field("has_money", as_flag)
 
     @property

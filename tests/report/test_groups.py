@@ -85,6 +85,13 @@ class TestSummariseGroups:
         assert bare.groups.n_customers.sum() == 2357
         assert "revenue" not in format_groups(bare)
 
+    def test_the_due_customers_cannot_be_changed(self):
+        with pytest.raises(TypeError, match="cannot be changed"):
+            SUMMARY.due[9] = 0
+        for wrong in (None, [1], {9: -1}, {9: 1.5}, {"nine": 1}):
+            with pytest.raises(InputError, match="due"):
+                attrs.evolve(SUMMARY, due=wrong)
+
     def test_rejections(self):
         for field, bad in (("as_of", "now"), ("window", 0), ("window", 7.5), ("has_money", "yes")):
             with pytest.raises(InputError, match=f"`{field}`"):
