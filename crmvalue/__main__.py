@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,10 @@ from crmvalue.errors import InputError, broken_rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TextIO
 
     from crmvalue._report.files import OrderFile
+    from crmvalue.report import ModelSummary
 
 __all__ = ["main"]
 
@@ -29,6 +32,7 @@ _FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal", "time_z
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
+_SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,16 +41,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         overview, problem = _overview(options)
     except (InputError, ModuleNotFoundError) as error:
-        print(f"crmvalue: {_sentence(error)}", file=sys.stderr)
-        return 2
+        return _fail(_sentence(error))
+    except OSError as error:  # a file that can be opened, but not read to its end
+        return _fail(f"cannot read {str(options.file)!r}: {error.strerror or error}")
+    from crmvalue._report.text import fit_lines
+
+    if _is_terminal(sys.stdout):
+        overview = fit_lines(overview, shutil.get_terminal_size().columns)
     try:
-        print(overview, flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough; nothing is left to flush at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if problem is not None:
-        print(f"crmvalue: {problem}", file=sys.stderr)
-        return 2
-    return 0
+        _say(overview, sys.stdout)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _abandon_output()
+    except OSError as error:
+        _abandon_output()
+        return _fail(f"cannot print the overview: {error.strerror or error}")
+    return 0 if problem is None else _fail(problem)
+
+
+def _fail(sentence: str) -> int:
+    """Print why there is no result, or no table; return the exit code for it."""
+    _say(f"crmvalue: {sentence}", sys.stderr)
+    return 2
+
+
+def _say(text: str, stream: TextIO | None) -> None:
+    """Print a text; escape control characters, and replace what the console cannot show."""
+    shown = "".join(
+        letter if letter.isprintable() or letter in _SPACES else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(shown.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _abandon_output() -> None:
+    """Let what is left to print go nowhere, so that nothing fails at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -133,14 +167,11 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     from crmvalue._report.output import check_output, write_table
 
     if options.margin is None:
-        for argument in ("acquisition_cost", "discount_rate"):
-            if getattr(options, argument) is not None:
-                raise InputError(argument, f"given together with {_OPTIONS['margin']}", getattr(options, argument))
+        _refuse(options, ("acquisition_cost", "discount_rate"), _OPTIONS["margin"])
     output = None if options.output is None else check_output(options.output, options.file)
+    customer_kind = None
     if options.file is None:
-        for argument in _FILE_OPTIONS:
-            if getattr(options, argument) is not None:
-                raise InputError(_OPTIONS[argument], "given together with a FILE", getattr(options, argument))
+        _refuse(options, _FILE_OPTIONS, "a FILE")
         from crmvalue.datasets import load_cdnow
 
         cdnow = load_cdnow()
@@ -155,6 +186,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         )
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
         heading = _describe(orders, options.duplicates)
+        customer_kind = orders.customer_kind
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
     summary = summarise_base_log(
@@ -168,10 +200,35 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         return "\n".join(parts), None
     if columns is None:
         return "\n".join(parts), f"--output wrote no table, because there is no model: {ahead.problem}"
-    write_table({**columns, **group_columns}, output)
-    parts += ["", f"Wrote the table of {summary.n_customers:,} customers to {options.output}."]
-    parts += ["Its column clv is the value of the next 52 weeks."]
-    return "\n".join(parts), None
+    try:
+        n_guarded = write_table({**columns, **group_columns}, output, customer_kind)
+    except InputError as error:  # the disk became full, say; the overview is not lost
+        return "\n".join(parts), _sentence(error)
+    return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
+
+
+def _refuse(options: argparse.Namespace, arguments: Sequence[str], without: str) -> None:
+    """Raise for an option that means nothing without something else."""
+    for argument in arguments:
+        if getattr(options, argument) is not None:
+            raise InputError(_OPTIONS[argument], f"given together with {without}", getattr(options, argument))
+
+
+def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]:
+    """Say what was written, and which customers were changed."""
+    lines = [f"Wrote the table of {ahead.n_customers:,} customers to {path}."]
+    if ahead.value is None:
+        lines.append("Its column clv is empty, because the value is not known.")
+    else:
+        lines.append(f"Its column clv is the value of the next {ahead.horizon:g} weeks.")
+    if n_guarded:
+        begin = "1 customer begins" if n_guarded == 1 else f"{n_guarded:,} customers begin"
+        before = "it" if n_guarded == 1 else "them"
+        lines.append(
+            f"{begin} with a sign that a spreadsheet takes for a formula: an apostrophe stands before {before}."
+        )
+        lines.append("A table in .parquet has all customers as they are.")
+    return lines
 
 
 def _describe(orders: OrderFile, duplicates: str) -> list[str]:

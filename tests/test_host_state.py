@@ -21,9 +21,6 @@ CALLS = [
 ]
 each_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.function.__name__)
 
-CATCHES_WARNINGS = {"survival_curve", "summarise_models"}
-"""Functions that silence warnings for a moment, which belongs to all threads; they are to be mended."""
-
 
 def run(call):
     """Call with copies of the arguments, so that every run begins with the same random state."""
@@ -64,8 +61,6 @@ class TestThreads:
 
     @each_call
     def test_state_is_left_alone(self, call):
-        if call.function.__name__ in CATCHES_WARNINGS:
-            pytest.skip("it touches the filters of warnings")
         usual, before = plain(run(call)), host_state()
         found, together = [], threading.Barrier(8)
 

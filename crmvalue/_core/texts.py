@@ -94,13 +94,13 @@ def _encode_arrow(value: Any) -> Encoded | None:
     data = np.zeros(0, dtype=np.uint8) if buffer is None else np.frombuffer(buffer, dtype=np.uint8)
     data = data[ends[0] : ends[-1]]
     ends -= ends[0]
-    if len(data) and data.max() >= 128:  # noqa: PLR2004 - beyond ASCII a character takes several bytes
+    if len(data) and data.max() >= 128:
         return _encode_utf8(data, ends)
     return _encode_flat(data, np.diff(ends), 1)
 
 
 def _encode_utf8(data: npt.NDArray[np.uint8], ends: Integers) -> Encoded | None:
-    begins = (data & 0xC0) != 0x80  # noqa: PLR2004 - the other bytes go on with a character
+    begins = (data & 0xC0) != 0x80
     n_begun = np.concatenate([[0], np.cumsum(begins)])
     try:
         return _encode_joined(data.tobytes().decode(), np.diff(n_begun[ends]))
@@ -244,7 +244,7 @@ def _leading_key(texts: Texts, n_words: int) -> tuple[Words, int]:
         return np.zeros(texts.n, dtype=np.uint64), level
     if len(words) == 1:
         return words[0], level
-    if bits > 64:  # noqa: PLR2004 - the bits of the key
+    if bits > 64:
         for _ in range(bits - 64):
             masks[-1] &= masks[-1] - 1  # without its lowest bit
         level -= 1

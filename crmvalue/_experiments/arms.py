@@ -56,6 +56,7 @@ __all__ = [
 Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_NOTHING = 1e-6  # part of a quantity that nobody would notice
 _MOST_ARMS = 200  # integrals over all arms together take the square of their number: at 200 half a minute
 
 
@@ -232,14 +233,23 @@ def few_enough(n_arms: int) -> bool:
     return n_arms <= _MOST_ARMS
 
 
-def choice_text(names: tuple[str, ...], quantity: str, best: Floats, losses: list[str]) -> str:
-    """Say which arm probably has the highest quantity, and the average loss from choosing it."""
+def choice_text(
+    names: tuple[str, ...], quantity: str, best: Floats, losses: Floats, *, size: float, unit: str = ""
+) -> str:
+    """Say which arm probably has the highest quantity, and the average loss from choosing it.
+
+    A loss below a millionth of `size`, the size of the quantities, is nothing in practice.
+    """
     top = int(np.argmax(best))
     prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:.1%}"
-    return (
-        f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); choosing it loses "
-        f"{losses[top]} on average."
-    )
+    loss = float(losses[top])
+    if not np.isfinite(loss):
+        loses = "what choosing it loses on average is not known, because an arm has too few customers"
+    elif loss < _NOTHING * size:
+        loses = "choosing it loses practically nothing on average"
+    else:
+        loses = f"choosing it loses {loss:.2g}{unit} on average"
+    return f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); {loses}."
 
 
 class ArmRows(NamedTuple):

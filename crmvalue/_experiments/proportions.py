@@ -209,7 +209,7 @@ class ProportionComparison:
         if not few_enough(len(self.names)):
             return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()
-        choice = choice_text(self.names, "rate", best, [f"{100 * x:.2g} points" for x in loss])
+        choice = choice_text(self.names, "rate", best, 100.0 * loss, size=100.0, unit=" points")
         return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -143,6 +143,8 @@ class OrderFile:
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
         Whether all customers were whole numbers with ".0", which was cut off.
+    customer_kind : str
+        Type of the column of customers in DuckDB, such as "BIGINT"; "VARCHAR" for a CSV file.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -163,6 +165,7 @@ class OrderFile:
     time_zone: str | None
     decimal: str | None
     ids_shortened: bool
+    customer_kind: str
 
 
 def read_orders(
@@ -229,6 +232,7 @@ def read_orders(
         date_format=None if pattern is None else _spelled(pattern),
         decimal=sign,
         time_zone=zone if found.pop("zoned") else None,
+        customer_kind=chosen["customer"].kind,
         **found,
     )
     return _without_far_dates(orders, keep_later=keep_later)

@@ -6,14 +6,15 @@ The public door is :mod:`crmvalue.report`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_whole_number
-from crmvalue._core.values import FixedMapping, checked_field, stay_frozen
+from crmvalue._core.checks import as_day, as_flag, as_whole_number
+from crmvalue._core.values import FixedMapping, checked_field, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
@@ -40,6 +41,7 @@ __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
+_WINDOWS = (365, 180)  # days; the first that the log covers until both days
 
 
 def _as_counts(name: str, value: object) -> FixedMapping[int, int]:
@@ -55,7 +57,7 @@ def _as_counts(name: str, value: object) -> FixedMapping[int, int]:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class GroupSummary:
-    """The groups of a base, what they have spent, and what they were three months before.
+    """The groups of a base, what they have spent, and how the groups have changed in three months.
 
     Parameters
     ----------
@@ -67,9 +69,13 @@ class GroupSummary:
         The stages of the lifecycle.
     breaks : RfmBreaks
         Break points of the scores; they can score other customers.
-    before : SegmentSummary or None
-        The groups three months before, by the same break points; None if the log was then shorter than the largest
-        break point of the days since the last purchase.
+    window : int or None
+        Length of the windows of `before` and `now` [days]: 365 or 180; None if the log does not cover 180 days until
+        three months before.
+    before, now : SegmentSummary or None
+        The groups of those who bought within the window until three months before, and until the last day. Only
+        purchases and money of the window count, and the break points are those of `now`, so that the two can be
+        compared. None without a window.
     due : mapping of int to int
         Customers due in a first run of the default win-back cascade on that day, by months without a purchase.
     has_money : bool
@@ -82,13 +88,15 @@ class GroupSummary:
     array([1, 1, 0, 0])
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     groups: SegmentSummary
     stages: SegmentSummary
     breaks: RfmBreaks
+    window: int | None = checked_field("window", optional(partial(as_whole_number, low=1)))
     before: SegmentSummary | None
+    now: SegmentSummary | None
     due: Mapping[int, int] = checked_field("due", _as_counts)
-    has_money: bool
+    has_money: bool = checked_field("has_money", as_flag)
 
     @property
     def attention(self) -> tuple[str, ...]:
@@ -118,7 +126,7 @@ def summarise_groups(
     Returns
     -------
     GroupSummary
-        Size and revenue of each group, now and three months before.
+        Size and revenue of each group, and the change in three months.
 
     Raises
     ------
@@ -128,8 +136,10 @@ def summarise_groups(
     Notes
     -----
     Customers are scored by rank on days since the last purchase, number of purchases and total spend. Table A of
-    :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D. Both days
-    use the break points of the last day, so that their groups can be compared.
+    :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D.
+
+    Purchases of all time can only grow, and so would the best groups. So the change in three months compares equal
+    windows: the 365 days until each of the two days, or 180 days for a shorter log.
 
     Examples
     --------
@@ -156,19 +166,15 @@ def summarise_groups_log(
     stages = summarise_segments(
         lifecycle_stage(last_purchase, end), _columns(history)[2], table=LIFECYCLE_STAGES, as_of=end
     )  # fmt: skip
-    earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
-    before = None
-    oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
-    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else no customer could have been silent for so long
-        past = aggregate(log, policy, None, earlier, "day")
-        if len(past.customer):
-            before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
+    window, before, now = _compare(log, policy, end, table)
     found = GroupSummary(
         as_of=end,
         groups=summary,
         stages=stages,
         breaks=breaks,
+        window=window,
         before=before,
+        now=now,
         due=Cascade().due(last_purchase, end).n_by_month,
         has_money=has_money,
     )
@@ -176,6 +182,23 @@ def summarise_groups_log(
     if not has_money:
         del columns["m_score"]
     return found, columns
+
+
+def _compare(
+    log: Log, policy: Policy, end: np.datetime64, table: SegmentTable
+) -> tuple[int | None, SegmentSummary | None, SegmentSummary | None]:
+    """Sort those who bought in equal windows until three months before the end, and until the end."""
+    earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
+    covered = (earlier - log.day.min()).astype(np.int64) + 1
+    window = next((days for days in _WINDOWS if days <= covered), None)
+    if window is None:
+        return None, None, None
+    parts = [aggregate(log, policy, day - np.timedelta64(window, "D"), day, "day") for day in (earlier, end)]
+    if not all(len(part.customer) for part in parts):
+        return None, None, None
+    before, now = (to_history(part, day, "day", "day") for part, day in zip(parts, (earlier, end), strict=True))
+    breaks = fit_rfm(*_columns(now), spend_basis="total", as_of=end)
+    return window, _sort(before, breaks, table)[2], _sort(now, breaks, table)[2]
 
 
 def _columns(history: PurchaseHistory) -> tuple[npt.NDArray[np.float64], ...]:

@@ -5,7 +5,8 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 
 from __future__ import annotations
 
-import warnings
+import sys
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +14,10 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import FixedMapping, checked_field, count_field, number_field, optional
+from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -27,12 +29,11 @@ from crmvalue.models import (
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
-    spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -56,6 +57,32 @@ _EARLY = 100  # 1 in so many customers may have come long before the others, and
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 
 
+def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
+    rule = "a mapping of names to numbers"
+    if not isinstance(value, Mapping):
+        raise InputError(name, rule, value)
+    for key, number in value.items():
+        if not isinstance(key, str) or not _is_number(number):
+            raise InputError(name, rule, dict(value))
+    return FixedMapping(value)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _as_texts(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, tuple | list):
+        raise InputError(name, "a tuple of texts", value)
+    return tuple(as_text(name, text) for text in value)
+
+
+def _as_scores(name: str, value: Any) -> tuple[ModelScore, ...]:
+    if not isinstance(value, tuple | list) or not all(isinstance(score, ModelScore) for score in value):
+        raise InputError(name, "a tuple of ModelScore", value)
+    return tuple(value)
+
+
 @attrs.frozen(kw_only=True)
 class ModelSummary:
     """The model that suits a log best, its score on a holdout, and its forecast for the base.
@@ -74,7 +101,7 @@ class ModelSummary:
         Length of the part that was held back [weeks].
     model : str or None
         The chosen model: among the trustworthy fits, the one with the best AIC on the calibration.
-    parameters : dict of str to float or None
+    parameters : mapping of str to float or None
         Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
         All models that could be fitted on the calibration, then the naive rules.
@@ -84,7 +111,7 @@ class ModelSummary:
         Purchases of all customers within the horizon.
     share_alive : float or None
         Mean probability that a customer is still active.
-    spend_parameters : dict of str to float or None
+    spend_parameters : mapping of str to float or None
         p, q and gamma of the gamma-gamma model, fitted on the whole log.
     n_zero_spend : int
         Customers whose repeat purchases cost nothing. The fit of the gamma-gamma model left them out.
@@ -99,7 +126,7 @@ class ModelSummary:
     horizon : float
         Length of the future [weeks].
     warnings : tuple of str
-        Warnings of the models about the data.
+        Assumptions of the models that the data break, in words.
 
     Examples
     --------
@@ -109,24 +136,26 @@ class ModelSummary:
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    n_customers: int
+    n_customers: int = count_field("n_customers")
     calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
-    holdout_length: float | None = None
-    model: str | None = None
-    parameters: dict[str, float] | None = None
-    scores: tuple[ModelScore, ...] = ()
-    problem: str | None = None
-    expected_purchases: float | None = None
-    share_alive: float | None = None
-    spend_parameters: dict[str, float] | None = None
-    n_zero_spend: int = 0
-    spend_problem: str | None = None
-    value: float | None = None
-    value_for_life: float | None = None
-    margin: float | None = None
-    discount_rate: float | None = None
-    horizon: float = _HORIZON
-    warnings: tuple[str, ...] = ()
+    holdout_length: float | None = number_field("holdout_length", low=0.0, default=None)
+    model: str | None = checked_field("model", optional(as_text), default=None)
+    parameters: Mapping[str, float] | None = checked_field("parameters", optional(_as_parameters), default=None)
+    scores: tuple[ModelScore, ...] = checked_field("scores", _as_scores, default=())
+    problem: str | None = checked_field("problem", optional(as_text), default=None)
+    expected_purchases: float | None = number_field("expected_purchases", low=0.0, default=None)
+    share_alive: float | None = number_field("share_alive", low=0.0, high=1.0, default=None)
+    spend_parameters: Mapping[str, float] | None = checked_field(
+        "spend_parameters", optional(_as_parameters), default=None
+    )
+    n_zero_spend: int = count_field("n_zero_spend", default=0)
+    spend_problem: str | None = checked_field("spend_problem", optional(as_text), default=None)
+    value: float | None = number_field("value", low=0.0, default=None)
+    value_for_life: float | None = number_field("value_for_life", low=0.0, default=None)
+    margin: float | None = number_field("margin", low=0.0, high=1.0, default=None)
+    discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
+    horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
+    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""
@@ -223,11 +252,7 @@ def summarise_models_log(
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "week", "day")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        summary, columns = _look_ahead(log, policy, history, blank)
-    said = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    return Outlook(attrs.evolve(summary, warnings=said), columns)
+    return _look_ahead(log, policy, history, blank)
 
 
 def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: ModelSummary) -> Outlook:
@@ -315,8 +340,7 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
 def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Outlook:
     """Forecast with the model that was fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
-    if spend is not None:
-        spend_independence(history)  # it warns if the data break the assumption
+    independence = None if spend is None else measure_independence(history)
     weekly = 0.0
     if summary.discount_rate is not None:
         weekly = float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
@@ -351,6 +375,7 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
             spend_problem=problem,
             value=value,
             value_for_life=life,
+            warnings=(independence.conclusion,) if independence is not None and not independence.holds else (),
         ),
         table_columns | {name: column for name, column in columns.items() if name not in first},
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,47 +22,111 @@ if TYPE_CHECKING:
 __all__ = ["check_output", "write_table"]
 
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet"}
+_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a formula of a spreadsheet begins with; the last four are full-width signs."""
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+_KINDS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
+"""Types of numbers that a Parquet file can hold."""
+_REASONS = tuple(
+    os.strerror(code)
+    for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO)
+)
 
 
 def check_output(path: str, source: str | None = None) -> Path:
     """Return the place to write to, or raise if that is not possible; `source` is the file that is read."""
-    place = Path(path).expanduser()
-    if place.suffix.lower() not in _FORMATS:
-        raise _problem("a file whose name ends in .csv or .parquet", path)
-    if place.is_dir():
-        raise _problem("a file, not a folder", path)
-    if not place.parent.is_dir():
-        raise _problem("in a folder that exists", path)
-    if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
-        raise _problem("a file that can be written", path)
-    read = None if source is None else Path(source).expanduser()
-    if read is not None and place.exists() and read.exists() and place.samefile(read):
-        raise _problem("another file than the one that is read", path)
+    try:
+        place = _place(path)
+        if place.suffix.lower() not in _FORMATS:
+            raise _problem("a file whose name ends in .csv or .parquet", path)
+        if place.is_dir():
+            raise _problem("a file, not a folder", path)
+        if not place.parent.is_dir():
+            raise _problem("in a folder that exists", path)
+        if _exists(place) and not place.is_file():
+            raise _problem("a file, not a device or a stream", path)
+        if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
+            raise _problem("a file that can be written", path)
+        read = None if source is None else _place(source)
+        if read is not None and place.exists() and read.exists() and place.samefile(read):
+            raise _problem("another file than the one that is read", path)
+        part = _part(place)
+        part.touch(exist_ok=False)  # a folder may refuse although its rights allow it
+        part.unlink()
+    except (OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise _problem("a file that can be written", path, _reason(error)) from error
     import_duckdb("writing tables")
     return place
 
 
-def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path) -> None:
-    """Write columns of one length; customers become text, NaN an empty cell."""
-    duckdb = import_duckdb("writing tables")
+def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str | None = None) -> int:
+    """Write columns of one length; return how many customers got an apostrophe in front.
 
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    NaN becomes an empty cell. Customers keep their type: whole numbers stay whole numbers, and in Parquet text becomes
+    numbers of the DuckDB type `kind` again, if that is a type of numbers. Other customers are text. In CSV, a customer
+    that a spreadsheet would run as a formula gets an apostrophe in front.
+    """
+    duckdb = import_duckdb("writing tables")
+    table = {name: np.ascontiguousarray(column) for name, column in columns.items()}
+    form, n_guarded = place.suffix.lower(), 0
+    cells = {
+        name: f"case when not isnan({name}) then {name} end as {name}" if column.dtype.kind == "f" else name
+        for name, column in table.items()
+    }
+    if table["customer"].dtype.kind not in "iu":
+        table["customer"] = table["customer"].astype(str).astype(object)
+        if form == ".csv":
+            table["customer"], n_guarded = _guard(table["customer"])
+        elif kind is not None and _KINDS.fullmatch(kind):
+            cells["customer"] = f"cast(customer as {kind}) as customer"
+    part = _part(place)
     try:
         with duckdb.connect() as database:
-            table = {name: np.ascontiguousarray(column) for name, column in columns.items()}
-            table["customer"] = table["customer"].astype(str).astype(object)
             database.register("columns_", table)
-            chosen = ", ".join(
-                name if column.dtype.kind != "f" else f"case when not isnan({name}) then {name} end as {name}"
-                for name, column in table.items()
-            )
             target = str(part).replace("'", "''")
-            sql = f"copy (select {chosen} from columns_) to '{target}' ({_FORMATS[place.suffix.lower()]})"  # noqa: S608 - our own names
+            sql = f"copy (select {', '.join(cells.values())} from columns_) to '{target}' ({_FORMATS[form]})"  # noqa: S608 - our own names
             database.execute(sql)
         part.replace(place)
     except (OSError, duckdb.Error) as error:
+        raise _problem("a file that can be written", str(place), _reason(error)) from error
+    finally:
         part.unlink(missing_ok=True)
-        raise _problem("a file that can be written", str(place), hint=str(error).splitlines()[0]) from error
+    return n_guarded
+
+
+def _guard(customer: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], int]:
+    """Put an apostrophe before each text that a spreadsheet would run; plain numbers such as -5 stay."""
+    risky = [i for i, text in enumerate(customer) if _FORMULA.match(text) and not _NUMBER.fullmatch(text)]
+    guarded = customer.copy()
+    guarded[risky] = ["'" + text for text in customer[risky]]
+    return guarded, len(risky)
+
+
+def _place(path: str) -> Path:
+    return Path(path).expanduser() if path.startswith("~/") else Path(path)
+
+
+def _exists(place: Path) -> bool:
+    """Tell whether there is such a file; a name that is too long, say, is an OSError."""
+    try:
+        place.stat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _part(place: Path) -> Path:
+    """Name a file beside the wanted one, which is renamed once it is complete."""
+    return place.with_name(f".{secrets.token_hex(6)}.part")
+
+
+def _reason(error: Exception) -> str | None:
+    """Give the reason of the operating system, which the reader of files hides in words of its own."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return next((reason for reason in _REASONS if reason in str(error)), None)
 
 
 def _problem(rule: str, value: str, hint: str | None = None) -> InputError:

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from crmvalue.models import HoldoutError
 
-__all__ = ["format_groups", "format_models", "format_summary"]
+__all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 
 _WIDTH = 120
+_NARROWEST = 40
+_NOTE = 58  # column of the note behind a figure and its interval
 
 
 def format_summary(summary: BaseSummary) -> str:
@@ -80,14 +82,12 @@ def format_groups(summary: GroupSummary) -> str:
     lines = ["GROUPS OF CUSTOMERS (RFM)", *_group_table(summary)]
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  Stages by time since the last purchase: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
-    lines += textwrap.wrap(
-        f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.",
-        width=_WIDTH, initial_indent="  ", subsequent_indent="    ",
-    )  # fmt: skip
+    lines += _wrap(f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.")
     actions = dict(zip(summary.groups.names, summary.groups.actions, strict=True))
     if summary.attention:
         lines.append("  Groups to act on, most urgent first:")
-        lines += [f"    {name}: {actions[name]}" for name in summary.attention]
+        for name in summary.attention:
+            lines += _wrap(f"{name}: {actions[name]}", indent=4)
     return "\n".join(lines)
 
 
@@ -118,7 +118,7 @@ def format_models(summary: ModelSummary) -> str:
     _require(summary, ModelSummary, "summarise_models")
     lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
     if summary.model is None or summary.expected_purchases is None or summary.share_alive is None:
-        return "\n".join([*lines, _cut(f"not known: {summary.problem}")])
+        return "\n".join([*lines, *_wrap(f"not known: {summary.problem}")])
     lines += _choice_lines(summary, summary.model)
     lines += [
         _line("expected purchases", f"{summary.expected_purchases:,.0f}", note="of all customers in the next 52 weeks"),
@@ -129,8 +129,25 @@ def format_models(summary: ModelSummary) -> str:
         ),
         *_forecast_value_lines(summary),
     ]
-    lines += [_cut(f"Note: {text}") for text in summary.warnings]
-    return "\n".join(text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..." for text in lines)
+    for text in summary.warnings:
+        lines += _wrap(f"Note: {text}")
+    return "\n".join(lines)
+
+
+def fit_lines(text: str, width: int) -> str:
+    """Break the lines that are longer than a width, a figure before its note; no word is lost."""
+    width = max(width, _NARROWEST)
+    return "\n".join(part for line in text.split("\n") for part in _fit_line(line, width))
+
+
+def _fit_line(line: str, width: int) -> list[str]:
+    if len(line) <= width:
+        return [line]
+    inner = line.lstrip(" ")
+    margin = min(len(line) - len(inner), width // 2)
+    figure, gap, note = inner.rpartition("  ")
+    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=" " * (margin + 4))
+    return first + (_break(" " * (margin + 4) + note, width=width, indent=" " * (margin + 4)) if gap else [])
 
 
 def _require(summary: object, kind: type, maker: str) -> None:
@@ -273,21 +290,26 @@ def _concentration_lines(summary: BaseSummary) -> list[str]:
 
 
 def _group_table(summary: GroupSummary) -> list[str]:
-    groups, before = summary.groups, summary.before
-    then = {} if before is None else dict(zip(before.names, before.n_customers.tolist(), strict=True))
+    groups, compared = summary.groups, [part for part in (summary.before, summary.now) if part is not None]
     header = f"  {'group':<20}{'customers':>10}{'share':>8}"
     header += f"{'revenue':>16}{'share':>8}{'mean':>12}" if summary.has_money else ""
-    lines = [header + ("" if before is None else f"{f'on {before.as_of}':>18}")]
+    lines = [header + "".join(f"{f'until {part.as_of}':>18}" for part in compared)]
+    sizes = [dict(zip(part.names, part.n_customers.tolist(), strict=True)) for part in compared]
     rows = zip(
         groups.names, groups.n_customers.tolist(), groups.customer_share.tolist(), groups.value.tolist(),
         groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
     )  # fmt: skip
     for name, n, share, value, value_share, mean in rows:
-        row = f"  {name:<20}{n:>10,}{share:>8.1%}"
+        row = f"  {name:<19} {n:>9,} {share:>7.1%}"
         if summary.has_money:
-            row += f"{value:>16,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f"{value_share:>8.1%}")
-            row += f"{mean:>12,.2f}" if n else f"{'-':>12}"
-        lines.append(row + (f"{then[name]:>18,}" if then else ""))
+            row += f" {value:>15,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f" {value_share:>7.1%}")
+            row += f" {mean:>11,.2f}" if n else f"{'-':>12}"
+        lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
+    if compared:
+        lines += _wrap(
+            f"The last two columns count only those who bought in the {summary.window} days until each day, and group "
+            "them by these purchases alone. So the two can be compared."
+        )
     return lines
 
 
@@ -314,7 +336,11 @@ def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
     ]
     for what, error, rule in (("purchases", chosen.purchases, naive.purchases), ("money", chosen.spend, naive.spend)):
         if error is not None:
-            lines.append(_line(f"bias, {what}", _percent(error), note=_beside(rule, _percent)))
+            if math.isinf(error.bias):
+                note = f"the holdout has no {what} to compare with"
+                lines.append(_line(f"bias, {what}", "not known", note=note))
+            else:
+                lines.append(_line(f"bias, {what}", _percent(error), note=_beside(rule, _percent)))
             lines.append(_line(f"mean error, {what}", _mean_error(error), note=_beside(rule, _mean_error)))
     return lines
 
@@ -324,7 +350,7 @@ def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
     note = f"of the base, in {basis}{rate}"
     if summary.value is None:
-        lines = [_cut(f"Value not known: {summary.spend_problem}")]
+        lines = _wrap(f"Value not known: {summary.spend_problem}")
     else:
         lines = [_line("value, 52 weeks", f"{summary.value:,.2f}", note=note)]
     if summary.value_for_life is not None:
@@ -339,8 +365,9 @@ def _forecast_value_lines(summary: ModelSummary) -> list[str]:
 
 
 def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
-    """Write a figure after its name; behind it its interval and a note."""
-    return f"  {label:<24}{value:>12}  {interval:<18}{note}".rstrip()
+    """Write a figure after its name; behind it its interval and a note, which may take more lines."""
+    figure = f"  {label:<24}{value:>12}  {interval:<16}  " if note else f"  {label:<24}{value:>12}  {interval}"
+    return "\n".join(_break((figure + note).rstrip(), width=_WIDTH, indent=" " * _NOTE))
 
 
 def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
@@ -352,15 +379,14 @@ def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
     return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
 
 
-def _wrap(text: str) -> list[str]:
+def _wrap(text: str, indent: int = 2) -> list[str]:
     """Write a sentence in lines, indented."""
-    return textwrap.wrap(" ".join(text.split()), width=_WIDTH, initial_indent="  ", subsequent_indent="    ")
+    return _break(" " * indent + " ".join(text.split()), width=_WIDTH, indent=" " * (indent + 2))
 
 
-def _cut(text: str) -> str:
-    """Keep a sentence from elsewhere within one line."""
-    text = "  " + " ".join(text.split())
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 4] + " ..."
+def _break(line: str, *, width: int, indent: str) -> list[str]:
+    """Break a line between words; only a word that is longer than the width is broken itself."""
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _rows(n: int) -> str:

@@ -393,6 +393,28 @@ class TestCompareMeans:
         assert refused(compare_means, value, arm, control=control).name == name
 
 
+class TestWordsOfTheChoice:
+    """A loss that is practically nothing, or not known, is said in words."""
+
+    def test_practically_nothing(self):
+        found = compare_proportions([100, 400], [1000, 1000])
+        assert 0 < found.expected_loss[1] < 1e-50
+        assert found.conclusion.endswith("choosing it loses practically nothing on average.")
+        means = compare_means_from_summary([10.0, 20.0], [1.0, 1.0], [500, 500])
+        assert means.conclusion.endswith("choosing it loses practically nothing on average.")
+
+    def test_a_loss_that_counts_is_a_number(self):
+        found = compare_proportions([200, 250], [1000, 1000])
+        loss = f"{100 * found.expected_loss[1]:.2g} points"
+        assert found.conclusion.endswith(f"choosing it loses {loss} on average.")
+
+    def test_not_known(self):
+        found = compare_means_from_summary([10.0, 12.0], [4.0, 6.0], [2, 2])
+        assert np.isinf(found.expected_loss[1])
+        assert "inf" not in found.conclusion
+        assert "is not known, because an arm has too few customers" in found.conclusion
+
+
 class TestCompareRatios:
     """`compare_ratios`: ratio of sums, its error by the delta method."""
 

@@ -31,18 +31,49 @@ class TestSummariseGroups:
         asleep = int((last[np.unique(CDNOW.customer)] <= np.datetime64("1997-09-30")).sum())
         assert SUMMARY.stages.n_customers.tolist() == [2357 - asleep, asleep, 0, 0]
 
-    def test_three_months_before(self):
-        """Three years of orders: the silence of the worst scores was possible three months before the end."""
-        days = np.datetime64("2021-01-01") + np.arange(0, 1090, 10)
-        customer = np.arange(len(days)) % 40
-        summary = summarise_groups(customer, days, np.ones(len(days)))
-        assert summary.before is not None
-        bought = np.unique(customer[days <= summary.before.as_of])
-        assert summary.before.n_customers.sum() == len(bought)
-        assert f"on {summary.before.as_of}" in format_groups(summary)
+    @pytest.mark.parametrize("has_money", [True, False])
+    def test_nobody_grows_where_nothing_changes(self, has_money):
+        """Each week one customer comes, buys in 20 weeks in a row, and leaves: all weeks are alike.
 
-    def test_a_log_that_was_too_young_for_such_silence_is_not_compared(self):
-        assert SUMMARY.before is None
+        From 30 January to 30 April 2024 there are 13 weeks, and what they spend repeats after 13 customers. Counts of
+        all time would have grown all the same.
+        """
+        end, weeks = np.datetime64("2024-04-30"), 200
+        come = np.repeat(np.arange(weeks), 20)
+        week = come + np.tile(np.arange(20), weeks)
+        amount = 10.0 + come % 13 if has_money else None
+        day = end + 7 * (week - 170)
+        summary = summarise_groups(come, day, amount, as_of=end)
+        assert (summary.window, str(summary.before.as_of), summary.now.as_of) == (365, "2024-01-30", end)
+        assert summary.before.n_customers.tolist() == summary.now.n_customers.tolist()
+        assert summary.before.n_customers.sum() > 0
+        assert summary.groups.n_customers.sum() > summary.now.n_customers.sum()
+
+    def test_windows_by_hand(self):
+        """Only purchases of the 365 days until each day count."""
+        for day, part in (("1998-03-30", SUMMARY.before), ("1998-06-30", SUMMARY.now)):
+            end = np.datetime64(day)
+            inside = (CDNOW.date > end - np.timedelta64(365, "D")) & (CDNOW.date <= end)
+            assert part.as_of == end
+            assert part.n_customers.sum() == len(np.unique(CDNOW.customer[inside]))
+            assert part.total == pytest.approx(math.fsum(CDNOW.amount[inside].tolist()), abs=0.005)
+        lines = format_groups(SUMMARY).splitlines()
+        assert lines[1].endswith("  until 1998-03-30  until 1998-06-30")
+        assert "in the 365 days until each day" in "\n".join(lines)
+
+    @pytest.mark.parametrize(
+        ("n_days", "window"), [(180 + 91, 180), (180 + 90, None), (365 + 91, 365), (365 + 90, 180)]
+    )
+    def test_the_longest_window_that_the_log_covers(self, n_days, window):
+        """From 30 January to 30 April 2024 there are 91 days."""
+        day = np.datetime64("2024-04-30") - np.arange(n_days)
+        assert summarise_groups(np.arange(n_days) % 40, day, np.ones(n_days)).window == window
+
+    def test_a_silent_window_is_not_compared(self):
+        """Nobody bought in the 180 days until three months before."""
+        summary = summarise_groups([1, 2], ["2020-01-01", "2024-02-01"], [1, 2])
+        assert (summary.window, summary.before, summary.now) == (None, None, None)
+        assert "until" not in format_groups(summary)
 
     def test_a_short_log_has_no_past(self):
         short = summarise_groups([1, 2], ["2024-01-01", "2024-02-01"], [1, 2])
@@ -62,6 +93,9 @@ class TestSummariseGroups:
                 attrs.evolve(SUMMARY, due=wrong)
 
     def test_rejections(self):
+        for field, bad in (("as_of", "now"), ("window", 0), ("window", 7.5), ("has_money", "yes")):
+            with pytest.raises(InputError, match=f"`{field}`"):
+                attrs.evolve(SUMMARY, **{field: bad})
         with pytest.raises(InputError, match="as_of"):
             summarise_groups([1], ["2024-01-01"], as_of="1999-01-01")
         with pytest.raises(InputError, match="GroupSummary"):
