@@ -30,6 +30,15 @@ def median_seconds(call, rounds):
     return statistics.median(seconds)
 
 
+def calls(history, fits, rate):
+    """The values alone, and with their intervals."""
+    terms = {"horizon": HORIZON, "margin": MARGIN, "discount_rate": rate}
+    return (
+        lambda: customer_values(history, *fits, **terms),
+        lambda: customer_values(history, *fits, **terms, level=LEVEL, rng=np.random.default_rng(1)),
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
@@ -40,12 +49,7 @@ def main():
         fits = fit_bg_nbd(history), fit_gamma_gamma(history)
         n_distinct = len(history.unique().weight)
         for rate in (0.0, WEEKLY_RATE):
-            terms = {"horizon": HORIZON, "margin": MARGIN, "discount_rate": rate}
-            values = median_seconds(lambda: customer_values(history, *fits, **terms), rounds)  # noqa: B023 - called here
-            both = median_seconds(
-                lambda: customer_values(history, *fits, **terms, level=LEVEL, rng=np.random.default_rng(1)),  # noqa: B023
-                rounds,
-            )
+            values, both = (median_seconds(call, rounds) for call in calls(history, fits, rate))
             print(f"{n:9,} {n_distinct:8,} {rate:6.4f} {values:11.3f} {both:19.3f} {target:11.1f}", flush=True)
 
 

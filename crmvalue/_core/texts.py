@@ -44,7 +44,7 @@ class Texts(NamedTuple):
     size: int = 1
 
 
-def encode_column(value: object) -> Encoded | None:
+def encode_column(value: Any) -> Encoded | None:
     """Encode a text column of Arrow, Polars or pandas; None for any other column, and for one with missing values."""
     kind = str(getattr(value, "dtype", "")).lower()
     try:
