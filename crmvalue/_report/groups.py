@@ -6,7 +6,7 @@ The public door is :mod:`crmvalue.report`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -14,10 +14,10 @@ import numpy as np
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_whole_number
 from crmvalue._core.values import FixedMapping, checked_field, stay_frozen
-from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue._purchases.order_log import Log, Policy, condense, find_purchases, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
-from crmvalue.purchases import PurchaseHistory, to_history
+from crmvalue.purchases import PurchaseHistory, PurchaseWindow, sum_window, to_history
 from crmvalue.segmentation import (
     LIFECYCLE_STAGES,
     RfmBreaks,
@@ -69,7 +69,9 @@ class GroupSummary:
         Break points of the scores; they can score other customers.
     before : SegmentSummary or None
         The groups three months before, by the same break points; None if the log was then shorter than the largest
-        break point of the days since the last purchase.
+        break point of the days since the last purchase. If it is not None, the scores of both days count the purchases
+        and the money of equally many days, `breaks.window`: all that the log had three months before. Purchases of all
+        time would make the best groups grow by construction.
     due : mapping of int to int
         Customers due in a first run of the default win-back cascade on that day, by months without a purchase.
     has_money : bool
@@ -129,7 +131,8 @@ def summarise_groups(
     -----
     Customers are scored by rank on days since the last purchase, number of purchases and total spend. Table A of
     :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D. Both days
-    use the break points of the last day, so that their groups can be compared.
+    use the break points of the last day, and count purchases and spend over a window of one length, so that their
+    groups can be compared. Without an earlier day, purchases and spend of all time count.
 
     Examples
     --------
@@ -147,22 +150,28 @@ def summarise_groups_log(
 ) -> tuple[GroupSummary, dict[str, npt.NDArray[np.generic]]]:
     """Do what :func:`summarise_groups` does, for a log that has been read; give the columns of all customers too."""
     end = last_day(log, "as_of", as_of)
-    history = to_history(aggregate(log, policy, None, end, "day"), end, "day", "day")
+    purchases, counts = find_purchases(log, policy, None, end, "day")
+    history = to_history(condense(log, purchases, counts), end, "day", "day")
     has_money = history.total_spend is not None
     table = SegmentTable.preset("A" if has_money else "D")
+    window: PurchaseHistory | PurchaseWindow = history
     breaks = fit_rfm(*_columns(history), spend_basis="total", as_of=end)
-    scores, groups, summary = _sort(history, breaks, table)
+    earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
+    oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
+    n_days = int((earlier - log.day.min()).astype(np.int64))
+    before = None
+    if n_days >= oldest:  # else no customer could have been silent for so long
+        past, past_counts = find_purchases(log, policy, None, earlier, "day")
+        if len(past.day):
+            window = sum_window(log, purchases, counts, end, n_days + 1)
+            breaks = fit_rfm(*_columns(window), spend_basis="total", as_of=end, window=n_days + 1)
+            then = to_history(condense(log, past, past_counts), earlier, "day", "day")
+            before = _sort(then, sum_window(log, past, past_counts, earlier, n_days + 1), breaks, table)[2]
+    scores, groups, summary = _sort(history, window, breaks, table)
     last_purchase = end - history.days_since_last.astype(np.int64).astype("timedelta64[D]")
     stages = summarise_segments(
         lifecycle_stage(last_purchase, end), _columns(history)[2], table=LIFECYCLE_STAGES, as_of=end
     )  # fmt: skip
-    earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
-    before = None
-    oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
-    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else no customer could have been silent for so long
-        past = aggregate(log, policy, None, earlier, "day")
-        if len(past.customer):
-            before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
     found = GroupSummary(
         as_of=end,
         groups=summary,
@@ -178,15 +187,16 @@ def summarise_groups_log(
     return found, columns
 
 
-def _columns(history: PurchaseHistory) -> tuple[npt.NDArray[np.float64], ...]:
-    spend = np.zeros(len(history)) if history.total_spend is None else history.total_spend
+def _columns(history: PurchaseHistory | PurchaseWindow) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+    spend = np.zeros(len(history.n_purchases)) if history.total_spend is None else history.total_spend
     return history.days_since_last, history.n_purchases, spend
 
 
 def _sort(
-    history: PurchaseHistory, breaks: RfmBreaks, table: SegmentTable
+    history: PurchaseHistory, window: PurchaseHistory | PurchaseWindow, breaks: RfmBreaks, table: SegmentTable
 ) -> tuple[RfmScores, npt.NDArray[np.str_], SegmentSummary]:
-    days, count, spend = _columns(history)
-    scores = score_rfm(days, count, spend, breaks)
+    """Sort customers by what they bought in the window; the money of the groups is that of all time."""
+    days, count, spend = _columns(window)
+    scores = score_rfm(days, count, spend, breaks, window=breaks.window)
     groups = scores.segments(table)
-    return scores, groups, summarise_segments(groups, spend, table=table, as_of=history.as_of)
+    return scores, groups, summarise_segments(groups, _columns(history)[2], table=table, as_of=history.as_of)

@@ -78,6 +78,8 @@ def format_groups(summary: GroupSummary) -> str:
     """
     _require(summary, GroupSummary, "summarise_groups")
     lines = ["GROUPS OF CUSTOMERS (RFM)", *_group_table(summary)]
+    if summary.before is not None:
+        lines.append(f"  Scores count the {summary.breaks.window or 0:,.0f} days up to each of the two days.")
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  Stages by time since the last purchase: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
     lines += textwrap.wrap(

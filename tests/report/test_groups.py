@@ -41,6 +41,22 @@ class TestSummariseGroups:
         assert summary.before.n_customers.sum() == len(bought)
         assert f"on {summary.before.as_of}" in format_groups(summary)
 
+    def test_a_base_that_does_not_change_does_not_grow(self):
+        """40 customers buy every 10 to 49 days from the beginning to the end, 40 others once, one after the other.
+
+        By purchases of all time, the regular buyers seem to rise in three months.
+        """
+        regular = [(i, day) for i in range(40) for day in range(i % 5, 1095, 10 + i)]
+        once = [(100 + i, 25 * i) for i in range(40)]
+        customer, day = np.array(regular + once).T
+        summary = summarise_groups(customer, np.datetime64("2021-01-01") + day, np.ones(len(day)), as_of="2023-12-31")
+        assert summary.before is not None
+        assert summary.breaks.window == 1003  # 1 January 2021 to 30 September 2023
+        assert "count the 1,003 days up to each" in format_groups(summary)
+        now, then = (dict(zip(s.names, s.n_customers.tolist(), strict=True)) for s in (summary.groups, summary.before))
+        assert abs(now["Champions"] - then["Champions"]) <= 1
+        assert summary.groups.total == len(day)  # the revenue of all time
+
     def test_a_log_that_was_too_young_for_such_silence_is_not_compared(self):
         assert SUMMARY.before is None
 
