@@ -27,6 +27,7 @@ from crmvalue._purchases.splits import split_log as split_log  # noqa: PLC0414 -
 from crmvalue._purchases.summary import summarise_purchases
 from crmvalue._purchases.summary import to_history as to_history  # noqa: PLC0414 - for the overview
 from crmvalue._purchases.window import PurchaseWindow, summarise_window
+from crmvalue._purchases.window import sum_window as sum_window  # noqa: PLC0414 - for the overview
 
 __all__ = [
     "DAYS_PER_UNIT",

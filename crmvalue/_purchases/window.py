@@ -20,6 +20,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._purchases.history import distinct_customers
 from crmvalue._purchases.order_log import (
+    Log,
     OrderLogCounts,
     Policy,
     Purchases,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from crmvalue._purchases.order_log import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["PurchaseWindow", "summarise_window"]
+__all__ = ["PurchaseWindow", "sum_window", "summarise_window"]
 
 _LONGEST = 3_652_059  # days from year 1 to year 9999
 
@@ -176,10 +177,17 @@ def summarise_window(
     log = read_log(customer, date, amount, time_unit="day", grain="day")
     end = last_day(log, "as_of", as_of)
     purchases, counts = find_purchases(log, Policy(refunds, zeros, missing, duplicates), None, end, "day")
-    everybody = condense(log, purchases, counts)
-    if len(everybody.customer) == 0:
+    if len(purchases.day) == 0:
         rule = f"such that at least one row until {end} is a purchase"
         raise InputError("amount", rule, "no purchase, only refunds and rows that are left out")
+    return sum_window(log, purchases, counts, end, length)
+
+
+def sum_window(
+    log: Log, purchases: Purchases, counts: OrderLogCounts, end: np.datetime64, length: int
+) -> PurchaseWindow:
+    """Sum up the purchases of the last days before an end; `purchases` are those of the log up to it."""
+    everybody = condense(log, purchases, counts)
     final = int(end.astype(np.int64))
     inside = _since(purchases, final - length + 1)
     recent = condense(log, inside, counts)

@@ -58,7 +58,7 @@ def gini(value: ArrayLike) -> np.float64:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
 
     Returns
     -------
@@ -95,7 +95,7 @@ def lorenz_curve(value: ArrayLike) -> LorenzCurve:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
 
     Returns
     -------
@@ -127,7 +127,7 @@ def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
     customer_share : array_like
         Share of the customers that counts as the best, in [0, 1]: 0.1 for the top decile.
 
@@ -160,7 +160,7 @@ def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
     value_share : array_like
         Share of the value, in [0, 1]: 0.8 for the customers with 80 % of the revenue.
 
@@ -245,7 +245,7 @@ def concentration(
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
     best_customers : float, optional
         Share of the customers that counts as the best, in (0, 1).
     value_share : float, optional

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 __all__ = [
     "are_texts",
     "as_comparable",
+    "as_money",
     "as_shares_of_a_sum",
     "as_texts",
     "encode_distinct",
     "encode_labels",
     "group_sums",
+    "without_residues",
 ]
+
+_RESIDUE = 1e-9  # as in an order log
 
 
 def as_texts(name: str, value: Any) -> tuple[str, ...]:
@@ -76,9 +80,19 @@ def group_sums(code: Integers, value: Floats, k: int) -> Floats:
     return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
 
 
+def as_money(name: str, value: ArrayLike) -> Floats:
+    """Take a column of money; what binary arithmetic leaves of nothing counts as 0."""
+    return without_residues(as_results(name, value))
+
+
+def without_residues(money: Floats) -> Floats:
+    """Set amounts that are what binary arithmetic leaves of nothing to 0, as :mod:`crmvalue.purchases` does."""
+    return np.where(np.abs(money) < _RESIDUE, 0.0, money)
+
+
 def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
     """Take one value >= 0 for each customer, with a sum above 0 of which they hold shares."""
-    values = as_results(name, value)
+    values = as_money(name, value)
     if len(values) == 0:
         raise InputError(name, "at least one customer", 0)
     require(values >= 0, name, values, ">= 0", hint="look at customers with a loss apart")

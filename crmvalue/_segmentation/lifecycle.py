@@ -152,7 +152,7 @@ def value_tier(
     Parameters
     ----------
     value : array_like
-        Value of each customer, >= 0, shape (n,), with a sum above 0. Values below 1e-100 count as 0.
+        Value of each customer, >= 0, shape (n,), with a sum above 0. A magnitude below 1e-9 counts as 0.
     basis : {"value_share", "customer_share"}
         What the limits count, best customers first: the cumulative share of the value, or of the customers.
     limits : array_like, optional

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_positive, as_results, as_whole_number, require_same_index
+from crmvalue._core.checks import as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._segmentation.labels import (
     are_texts,
     as_comparable,
+    as_money,
     as_texts,
     encode_distinct,
     encode_labels,
@@ -226,7 +227,7 @@ def migration_matrix(
     customer_before, customer_now : array_like, optional
         Identifiers, each once. A customer who is only in one of the two is new or gone.
     value_before, value_now : array_like, optional
-        Value of each customer at the two dates [money].
+        Value of each customer at the two dates [money]. A magnitude below 1e-9 counts as 0.
     states : sequence of str, optional
         Groups in the order of the result; by default all groups that occur, sorted by name.
     level : float, optional
@@ -330,7 +331,7 @@ def _match(before: ArrayLike | None, now: ArrayLike | None, n_then: int, n_now: 
 
 
 def _sums(name: str, value: ArrayLike, code: Integers, k: int) -> Any:
-    column = as_results(name, value)
+    column = as_money(name, value)
     if len(column) != len(code):
         raise InputError(name, f"one for each of the {len(code)} customers", len(column))
     return hand_over(group_sums(code, column, k))

@@ -31,6 +31,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._segmentation.labels import without_residues
 from crmvalue._segmentation.segment_table import SegmentTable, assign_segments
 from crmvalue.errors import InputError
 
@@ -253,7 +254,7 @@ def fit_rfm(
     n_purchases : array_like
         Number of purchases, whole, >= 0, shape (n,).
     spend : array_like
-        Money, >= 0, shape (n,).
+        Money, >= 0, shape (n,). A magnitude below 1e-9 counts as 0: it is what binary arithmetic leaves of nothing.
     spend_basis : {"mean", "total"}
         Whether `spend` is the money of a mean purchase or of all purchases. Both are common and give different scores,
         so there is no default.
@@ -349,7 +350,7 @@ def score_rfm(
     n_purchases : array_like
         Number of purchases, whole, >= 0.
     spend : array_like
-        Money, >= 0, on the basis of the break points (`breaks.spend_basis`).
+        Money, >= 0, on the basis of the break points (`breaks.spend_basis`). A magnitude below 1e-9 counts as 0.
     breaks : RfmBreaks
         Break points of :func:`fit_rfm`.
     window : float, optional
@@ -394,6 +395,7 @@ def _said(window: float | None) -> str:
 
 def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:
     days, count, money = as_floats(days_since_last=days_since_last, n_purchases=n_purchases, spend=spend)
+    money = without_residues(money)
     require(days >= 0, "days_since_last", days, ">= 0", hint="a purchase after the as-of date?")
     require((count >= 0) & (count == np.floor(count)), "n_purchases", count, "a whole number >= 0")
     require(

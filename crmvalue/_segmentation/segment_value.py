@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_results
+from crmvalue._core.checks import as_day
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_column, hand_over, number_column, optional, stay_frozen
-from crmvalue._segmentation.labels import as_texts, encode_labels, group_sums
+from crmvalue._segmentation.labels import as_money, as_texts, encode_labels, group_sums
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
 
@@ -206,7 +206,7 @@ def summarise_segments(
         Group of each customer, shape (n,).
     value : array_like
         Value of each customer, shape (n,): revenue, or the CLV of :func:`crmvalue.models.customer_values` [money].
-        Values of a magnitude below 1e-100 count as 0.
+        A magnitude below 1e-9 counts as 0: it is what binary arithmetic leaves of nothing.
     table : SegmentTable or sequence of str, optional
         Table of the groups: the result has its order, its meanings and actions, and also its groups without customers.
         Or only the names of all groups in order, such as `LIFECYCLE_STAGES`.
@@ -235,7 +235,7 @@ def summarise_segments(
     ('New', 2, 42.0)
     """
     labels, code = encode_labels("segment", segment)
-    values = as_results("value", value)
+    values = as_money("value", value)
     if len(values) != len(code):
         raise InputError("value", f"one for each of the {len(code)} customers", len(values))
     n = np.bincount(code, minlength=len(labels))

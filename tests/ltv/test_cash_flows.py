@@ -392,6 +392,8 @@ class TestPaybackPeriods:
         flows = np.array([[40.0, 40, 40], [10, 10, 10], [100, 0, 0]])
         found = ltv.payback_periods(flows, [100, 100, 50], timing="end", interpolate=True)
         assert found.tolist() == [2.5, math.inf, 0.5]
+        longer = ltv.payback_periods([[40.0, 40, 40, 1], [1, 1, 98, 1]], 100, timing="end", interpolate=False)
+        assert longer.tolist() == [3, 3]
 
     @pytest.mark.parametrize(
         ("changes", "name"),

@@ -16,12 +16,31 @@ values = st.lists(st.integers(0, 10**6), min_size=1, max_size=40).filter(any)
 
 REJECTED = [
     ([1.0, -2.0], "value", 1),
+    ([1.0, -1e-9], "value", 1),  # the least that is no residue
     ([1.0, np.nan], "value", 1),
     ([np.inf, 1.0], "value", 0),
     ([0.0, 0.0], "value", None),
     ([], "value", None),
     ([[1.0]], "value", None),
 ]
+
+
+@pytest.mark.parametrize("residue", [4e-16, -4e-16, 9.9e-10, -9.9e-10, 1e-167])
+class TestResidues:
+    """What binary arithmetic leaves of nothing counts as 0, above and below 0; the total is nothing without others."""
+
+    def test_counts_as_nothing(self, residue):
+        with_it, without = [50, residue, 10, 20], [50, 0, 10, 20]
+        assert gini(with_it) == gini(without)
+        assert lorenz_curve(with_it) == lorenz_curve(without)
+        assert top_share(with_it, 0.3) == top_share(without, 0.3)
+        assert customer_share(with_it, 1) == customer_share(without, 1) == 0.75
+        assert concentration(with_it) == concentration(without)
+
+    def test_alone_is_nothing(self, residue):
+        for function in (gini, lorenz_curve, concentration):
+            with pytest.raises(InputError, match="above 0 for at least one customer"):
+                function([residue, 0.0])
 
 
 class TestGini:

@@ -232,11 +232,24 @@ class TestValueTier:
         assert ordered == sorted(ordered)
         assert ordered[0] == "A"
 
-    @given(values, limits, bases, st.sampled_from([0.01, 3, 1e6, 1e-50]))
+    @given(values, limits, bases, st.sampled_from([0.01, 3, 1e6, 1e50, 1e-6]))
     def test_the_unit_of_money_does_not_matter(self, value, percents, basis, unit):
         ends = [p / 100 for p in percents]
         scaled = value_tier([mine * unit for mine in value], basis=basis, limits=ends)
         assert scaled.tolist() == value_tier(value, basis=basis, limits=ends).tolist()
+
+    def test_residues_count_as_nothing(self):
+        """4e-16 is what is left of 0.1 + 0.2 - 0.3 and its like, above or below 0."""
+        for residue in (4e-16, -4e-16, 9.9e-10, -9.9e-10, 1e-167):
+            value = [3.0, residue, 1.0, 0.0]
+            for basis, ends in (("value_share", [0.5]), ("customer_share", [0.25, 0.5])):
+                options = {"basis": basis, "limits": ends}
+                assert value_tier(value, **options).tolist() == value_tier([3.0, 0, 1.0, 0], **options).tolist()
+            with pytest.raises(InputError, match="above 0 for at least one customer"):
+                value_tier([residue, 0.0], basis="value_share")
+        assert value_tier([1e-9, 0.0], basis="value_share").tolist() == ["A", "C"]
+        with pytest.raises(InputError, match=">= 0"):
+            value_tier([1.0, -1e-9], basis="value_share")
 
     @pytest.mark.parametrize("share", [0.01, 0.07, 0.1, 0.29, 0.57, 0.58])
     def test_top_share_of_many_customers_is_exact(self, share):

@@ -351,6 +351,10 @@ class TestMigration:
         moved = moved_between({1: ("a", 100), 2: ("a", 50)}, {2: ("a", 70), 3: ("b", 5)})
         assert (moved.value_before.tolist(), moved.value_now.tolist()) == ([1.5, 0.0], [0.7, 0.05])
 
+    def test_residues_of_value_count_as_nothing(self):
+        moved = migration_matrix(["a", "b"], ["b", "b"], value_before=[4e-16, 1], value_now=[-4e-16, 1e-167])
+        assert (moved.value_before.tolist(), moved.value_now.tolist()) == ([0, 1], [0, 0])
+
     def test_is_frozen(self):
         moved = two_groups(1, 1)
         with pytest.raises(attrs.exceptions.FrozenInstanceError):

@@ -27,7 +27,7 @@ COLUMNS = ["days_since_last", "n_purchases", "spend"]
 few = st.integers(0, 3)
 any_days = few | st.integers(0, 800) | st.floats(0.001, 1e5)
 any_count = few | st.integers(0, 10**12)
-any_spend = few | st.integers(0, 10**7).map(lambda cents: cents / 100) | st.floats(1e-90, 1e90)
+any_spend = few | st.integers(0, 10**7).map(lambda cents: cents / 100) | st.floats(1e-9, 1e90)
 customers = st.lists(st.tuples(any_days, any_count, any_spend), min_size=1, max_size=40)
 whole_customers = st.lists(st.tuples(*[few | st.integers(0, 10**4)] * 3), min_size=1, max_size=40)
 bins = st.sampled_from([2, 3, 4, 5, 7, 10, 99, 100])
@@ -205,7 +205,8 @@ class TestFitRfm:
         breaks = fit_rfm(column, ones, column, spend_basis="total", n_bins=n_bins)
         scores = score_rfm(column, ones, column, breaks)
         np.testing.assert_array_equal(scores.r_score, rank_scores(-column, n_bins))
-        np.testing.assert_array_equal(scores.m_score, rank_scores(column, n_bins))
+        money = np.where(column < 1e-9, 0, column)  # less is a residue, and counts as 0
+        np.testing.assert_array_equal(scores.m_score, rank_scores(money, n_bins))
 
     @pytest.mark.parametrize(
         "make",
@@ -374,6 +375,16 @@ class TestScoreRfm:
         score_rfm(days, count, money, fit_rfm(days, count, money, spend_basis="mean"))
         assert days.flags.writeable
         assert (days.tolist(), count.tolist(), money.tolist()) == ([1, 2], [1, 2], [0, 2])
+
+    @pytest.mark.parametrize("residue", [4e-16, -4e-16, 9.9e-10, -9.9e-10])
+    def test_residues_of_money_are_zero(self, residue):
+        """Refunds that cancel all purchases leave 0 or about 4e-16; both customers score alike."""
+        with_it = fit_rfm([1] * 4, [1] * 4, [residue, 0, 5, 9], spend_basis="total")
+        assert with_it == fit_rfm([1] * 4, [1] * 4, [0, 0, 5, 9], spend_basis="total")
+        assert score_rfm([1, 1], [1, 1], [residue, 0], with_it).m_score.tolist() == [2, 2]
+        for wrong in (-1e-9, -0.01):
+            with pytest.raises(InputError, match="spend"):
+                score_rfm(1, 1, wrong, with_it)
 
     def test_minus_zero_is_zero(self):
         zeros = [0.0, -0.0, 0.0, -0.0]

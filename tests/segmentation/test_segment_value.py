@@ -39,6 +39,13 @@ ONE = {"segment": ["a", "b"], "value": [1.0, 2.0]}
 class TestSummariseSegments:
     """Customers and the sum of their values, by group."""
 
+    @pytest.mark.parametrize("residue", [4e-16, -4e-16, 9.9e-10, -9.9e-10, 1e-167, -1e-167])
+    def test_residues_count_as_nothing(self, residue):
+        found = summarise_segments(["a", "b", "a"], [residue, 5.0, residue])
+        assert (found.names, found.value.tolist()) == (("b", "a"), [5, 0])
+        assert found.mean_value.tolist() == [5, 0]
+        assert summarise_segments(["a", "b"], [1e-9, -1e-9]).value.tolist() == [1e-9, -1e-9]
+
     @given(rows)
     def test_equals_sums_one_by_one(self, pairs):
         found = summarise(pairs)
