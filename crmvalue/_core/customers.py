@@ -61,9 +61,7 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     found = _encode_texts(value)
     if found is not None and found[0][0]:
         return found[0].tolist(), found[1]
-    array, types = to_array(name, value, "a column of texts")
-    if types - {str, np.str_}:  # numpy makes text of values beside text
-        array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    array, _ = to_array(name, value, "a column of texts", as_objects=True)  # numpy makes text of values beside text
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     items = array.tolist()
