@@ -32,7 +32,8 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if found is not None and not _has_blank(found[0]):
         return found
     ids, types = to_array(name, value, _KINDS)
-    if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of values beside text
+    if types & {bool, np.bool_} or (ids.dtype.kind == "U" and not isinstance(value, np.ndarray)):
+        # numpy makes text of values beside text, and cuts off nulls at its end
         ids, _ = to_array(name, value, _KINDS, as_objects=True)
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
