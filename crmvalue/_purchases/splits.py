@@ -134,7 +134,7 @@ def split_purchases(
     >>> int(split.calibration.frequency.sum()), int(split.holdout_n_purchases.sum()), split.holdout_length
     (2457, 1882, 39.0)
     """
-    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
+    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
     return split_log(log, policy, calibration_end, holdout_end, time_unit, grain)
 

@@ -126,7 +126,7 @@ def summarise_groups(
     >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount).attention
     ("Can't Lose Them", 'At Risk', 'Need Attention')
     """
-    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     return summarise_groups_log(log, Policy(refunds, zeros, missing, duplicates), as_of=as_of)[0]
 
 
@@ -147,7 +147,7 @@ def summarise_groups_log(
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
     before = None
     oldest = breaks.days_since_last[np.isfinite(breaks.days_since_last)].max(initial=0.0)
-    if (earlier - log.day.min()).astype(np.int64) >= oldest:  # else no customer could have been silent for so long
+    if (earlier - log.first_day).astype(np.int64) >= oldest:  # else no customer could have been silent for so long
         past = aggregate(log, policy, None, earlier, "day")
         if len(past.customer):
             before = _sort(to_history(past, earlier, "day", "day"), breaks, table)[2]
