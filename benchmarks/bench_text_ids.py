@@ -138,7 +138,8 @@ def show_encoding(kind, forms, repetitions):
     runs |= {f"to {form}": lambda x=(form, column): make_series(*x) for form, column in forms.items()}
     taken = timed(runs | group, repetitions)
     best = min(taken["eager"], taken["streaming"])
-    print(f"\n{kind} ({series[0]!r}); Polars' group_by: " + ", ".join(f"{n} {taken[n] * 1e3:.0f} ms" for n in group))
+    groups = ", ".join(f"{name} {taken[name] * 1e3:.0f} ms" for name in group)
+    print(f"\n{kind} ({series[0]!r}); Polars' group_by: {groups}")
     print(
         "\n| Form | ms | times Polars' group_by | ms to make a Series of it | times both |\n|---|---:|---:|---:|---:|"
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import require, to_array
+from crmvalue._core.checks import is_missing_object, require, to_array
 from crmvalue._core.texts import Encoded, encode_column, encode_items, encode_matrix
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["as_words", "encode_customers", "stable_draw"]
+__all__ = ["as_words", "encode_customers", "fill_missing", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
 _WHITE_SPACE = np.array([point for point in range(0x3001) if chr(point).isspace()], dtype=np.uint32)
@@ -32,7 +32,8 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if found is not None and not _has_blank(found[0]):
         return found
     ids, types = to_array(name, value, _KINDS)
-    if types & {bool, np.bool_} or (types and ids.dtype.kind == "U"):  # numpy makes text of values beside text
+    if types & {bool, np.bool_} or (ids.dtype.kind == "U" and not isinstance(value, np.ndarray)):
+        # numpy makes text of values beside text, and cuts off nulls at its end
         ids, _ = to_array(name, value, _KINDS, as_objects=True)
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
@@ -56,14 +57,37 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     raise InputError(name, _KINDS, str(ids.dtype))
 
 
+def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:
+    """Put another identifier of the column in place of missing and blank ones, and tell where they are.
+
+    So the other identifiers keep their places for :func:`encode_customers` and its errors.
+    """
+    hidden = np.ma.getmaskarray(value) if isinstance(value, np.ma.MaskedArray) else None
+    column = value if hidden is None else value.data
+    whole = not isinstance(value, list | tuple) or set(map(type, value)) <= {int, float}
+    array, _ = to_array(name, column, _KINDS, as_objects=not whole)
+    if array.dtype.kind in "fc":
+        missing = np.isnan(array)
+    elif array.dtype.kind in "OUT":
+        items = array.astype(object, copy=False).ravel().tolist()
+        flags = [is_missing_object(item) or (isinstance(item, str) and not item.strip()) for item in items]
+        missing = np.array(flags, dtype=bool).reshape(array.shape)
+    else:
+        missing = np.zeros(array.shape, dtype=bool)
+    if hidden is not None:
+        missing |= hidden
+    if array.ndim == 1 and missing.any() and not missing.all():
+        array = array.astype(object) if array.dtype.kind in "UT" else array.copy()
+        array[missing] = array[np.argmin(missing)]
+    return array, missing
+
+
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     """Give the distinct texts of a column in ascending order, and the position of each row's text among them."""
     found = _encode_texts(value)
     if found is not None and found[0][0]:
         return found[0].tolist(), found[1]
-    array, types = to_array(name, value, "a column of texts")
-    if types - {str, np.str_}:  # numpy makes text of values beside text
-        array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    array, _ = to_array(name, value, "a column of texts", as_objects=True)  # numpy makes text of values beside text
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     items = array.tolist()

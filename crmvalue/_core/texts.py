@@ -28,6 +28,9 @@ _OFFSETS = {"string": np.int32, "large_string": np.int64}
 _BEGINNINGS = np.array([0] + [(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) for n in range(1, 9)], dtype=np.uint64)
 _MOST_WORDS = 8  # looked at for the bits in which texts differ
 _ENOUGH_BITS = 40  # of a leading key: equal keys of different texts are rare then
+_LAST_OF_ASCII = 127
+_MARK, _GOES_ON = 0xC0, 0x80  # of a byte of UTF-8 that does not begin a character
+_PART = 1 << 13  # texts
 _CHUNK = 1 << 14  # rows that the processor keeps at hand
 
 
@@ -42,6 +45,8 @@ class Texts(NamedTuple):
     """Bytes of each text."""
     n: int
     size: int = 1
+    utf8: bool = False
+    """Whether a character takes one to four bytes instead, as UTF-8 has it. They ascend with the characters, too."""
 
 
 def encode_column(value: Any) -> Encoded | None:
@@ -69,10 +74,19 @@ def encode_column(value: Any) -> Encoded | None:
 
 def encode_items(items: list[Any] | tuple[Any, ...]) -> Encoded | None:
     """Encode a list of texts; None if an item is none."""
-    if not items or not set(map(type, items)) <= {str, np.str_}:
-        return None
-    length = np.fromiter(map(len, items), dtype=np.int64, count=len(items))
-    return _encode_joined("".join(items), length)
+    length = np.empty(len(items), dtype=np.int64)
+    parts = []
+    for begin in range(0, len(items), _PART):  # the processor keeps the texts of a part at hand
+        part = items[begin : begin + _PART]
+        if not set(map(type, part)) <= {str, np.str_}:
+            return None
+        length[begin : begin + _PART] = np.fromiter(map(len, part), dtype=np.int64, count=len(part))
+        parts.append("".join(part))
+    text = "".join(parts)
+    if text.isascii():
+        return _encode_flat(np.frombuffer(text.encode("ascii"), dtype=np.uint8), length)
+    data, size = _narrow(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4"))
+    return _encode_flat(data, length * size, size)
 
 
 def encode_matrix(array: npt.NDArray[np.str_]) -> Encoded | None:
@@ -94,26 +108,10 @@ def _encode_arrow(value: Any) -> Encoded | None:
     data = np.zeros(0, dtype=np.uint8) if buffer is None else np.frombuffer(buffer, dtype=np.uint8)
     data = data[ends[0] : ends[-1]]
     ends -= ends[0]
-    if len(data) and data.max() >= 128:
-        return _encode_utf8(data, ends)
-    return _encode_flat(data, np.diff(ends), 1)
-
-
-def _encode_utf8(data: npt.NDArray[np.uint8], ends: Integers) -> Encoded | None:
-    begins = (data & 0xC0) != 0x80
-    n_begun = np.concatenate([[0], np.cumsum(begins)])
     try:
-        return _encode_joined(data.tobytes().decode(), np.diff(n_begun[ends]))
+        return _encode_flat(data, np.diff(ends), utf8=bool(data.max(initial=0) > _LAST_OF_ASCII))
     except UnicodeDecodeError:
         return None
-
-
-def _encode_joined(text: str, length: Integers) -> Encoded | None:
-    if text.isascii():
-        return _encode_flat(np.frombuffer(text.encode("ascii"), dtype=np.uint8), length, 1)
-    points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
-    data, size = _narrow(points)
-    return _encode_flat(data, length, size)
 
 
 def _narrow(points: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint8], int]:
@@ -124,18 +122,16 @@ def _narrow(points: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint8], int]
     return data.view(np.uint8), data.dtype.itemsize
 
 
-def _encode_flat(data: npt.NDArray[np.uint8], length: Integers, size: int) -> Encoded | None:
-    ends = np.cumsum(length) * size
-    n, longest, shortest = len(length), int(length.max()), int(length.min())
+def _encode_flat(data: npt.NDArray[np.uint8], length: Integers, size: int = 1, *, utf8: bool = False) -> Encoded | None:
+    n, longest = len(length), int(length.max(initial=0))
     if not longest:
         return None
-    if not data.all():  # numpy cuts off nulls at the end of a text
-        last = data.reshape(-1, size)[ends[length > 0] // size - 1]
-        if not last.any(axis=1).all():
-            return None
-    if longest == shortest:
-        return _encode(Texts(data, None, longest * size, n, size))
-    return _encode(Texts(data, ends - length * size, length * size, n, size))
+    ends = np.cumsum(length)
+    if not data.all() and not data.reshape(-1, size)[ends[length > 0] // size - 1].any(axis=1).all():
+        return None  # numpy would cut off nulls at the end of a text
+    if longest == length.min():
+        return _encode(Texts(data, None, longest, n, size, utf8))
+    return _encode(Texts(data, ends - length, length, n, size, utf8))
 
 
 def _encode_categories(categories: Any, code: npt.NDArray[Any]) -> Encoded | None:
@@ -155,7 +151,7 @@ def _encode_categories(categories: Any, code: npt.NDArray[Any]) -> Encoded | Non
     if used.all():
         return distinct, rows
     left = distinct[used]
-    width = int(np.strings.str_len(left).max())
+    width = max(int(np.strings.str_len(left).max()), 1)
     return left.astype(f"U{width}"), (np.cumsum(used, dtype=np.int64) - 1)[rows]
 
 
@@ -279,7 +275,7 @@ def _taken(texts: Texts, rows: Integers) -> Texts:
     if texts.start is None:
         data = texts.data[: texts.n * texts.length].reshape(texts.n, -1).take(rows, axis=0).reshape(-1)
         return texts._replace(data=data, n=len(rows))
-    return texts._replace(start=texts.start[rows], length=texts.length[rows], n=len(rows))  # type: ignore[index]
+    return texts._replace(start=texts.start[rows], length=texts.length[rows], n=len(rows))  # type: ignore[index]  # both are arrays
 
 
 def _word(texts: Texts, level: int, rows: Integers | None = None) -> Words:
@@ -295,7 +291,8 @@ def _word(texts: Texts, level: int, rows: Integers | None = None) -> Words:
     place[late] = last
     word: Words = np.ndarray(last + 1, dtype=">u8", buffer=data, strides=(1,))[place].astype(np.uint64)
     word[late] <<= beyond * np.uint64(8)
-    word &= _BEGINNINGS[np.clip(length - _WORD * level, 0, _WORD)]
+    if np.min(length) < _WORD * (level + 1):
+        word &= _BEGINNINGS[np.clip(length - _WORD * level, 0, _WORD)]
     return word
 
 
@@ -320,10 +317,22 @@ def _to_strings(texts: Texts, longest: int) -> npt.NDArray[np.str_]:
         for level in range(words.shape[1]):
             words[:, level] = _word(texts, level)
         units = words.view(np.uint8)[:, :longest]
-    if texts.size > 1:
-        units = np.ascontiguousarray(units).view(f">u{texts.size}")
-    points = units.astype(np.uint32)
+    if texts.utf8:
+        points = _decode(units, texts.length)
+    else:
+        points = np.ascontiguousarray(units).view(f">u{texts.size}").astype(np.uint32)
     width = points.shape[1]
     while width > 1 and not points[:, width - 1].any():
         width -= 1
     return np.ascontiguousarray(points[:, :width]).view(f"U{width}")[:, 0]
+
+
+def _decode(units: npt.NDArray[np.uint8], length: Integers | int) -> npt.NDArray[np.uint32]:
+    """Give the characters of one text in each row."""
+    used = np.arange(units.shape[1]) < np.reshape(length, (-1, 1))
+    used = np.broadcast_to(used, units.shape)
+    n_points = (((units & _MARK) != _GOES_ON) & used).sum(axis=1)
+    points = np.zeros((len(units), int(n_points.max())), dtype=np.uint32)
+    text = units[used].tobytes().decode()
+    points[np.arange(points.shape[1]) < n_points[:, None]] = np.frombuffer(text.encode("utf-32-le"), dtype="<u4")
+    return points

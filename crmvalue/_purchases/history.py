@@ -8,7 +8,16 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_day, as_floats, as_text, require, require_choice, require_same_index
+from crmvalue._core.checks import (
+    as_column,
+    as_day,
+    as_floats,
+    as_text,
+    require,
+    require_choice,
+    require_same_index,
+    to_array,
+)
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import (
@@ -44,6 +53,28 @@ def distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
     if len(distinct) != len(code):
         raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
     return read_only(hand_over(distinct[code]))
+
+
+def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
+    """Give the places of chosen rows among `n`."""
+    if isinstance(rows, slice):
+        return np.arange(n)[rows]
+    rule = "True or False for each customer, places of customers, or a slice"
+    array, types = to_array("rows", rows, rule)
+    if array.ndim != 1 or (types & {bool, np.bool_} and array.dtype.kind != "b"):
+        raise InputError("rows", rule, rows)
+    if array.dtype.kind == "b":
+        if len(array) != n:
+            raise InputError("rows", f"one True or False for each of the {n} customers", len(array))
+        return np.nonzero(array)[0]
+    if array.size and array.dtype.kind not in "iu":
+        raise InputError("rows", rule, array[0], index=0, hint="a missing value is neither True nor False")
+    require((array >= -n) & (array < n), "rows", array, f"the place of one of the {n} customers, 0 to {n - 1}")
+    place = array.astype(np.int64) % max(n, 1)
+    if once and len(place):
+        _, first = np.unique(place, return_index=True)
+        require(np.isin(np.arange(len(place)), first), "rows", array, "each place once, since customers are distinct")
+    return place
 
 
 def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
@@ -251,6 +282,39 @@ class PurchaseHistory:
 
     def __len__(self) -> int:
         return len(self.frequency)
+
+    def __getitem__(self, rows: slice | ArrayLike) -> PurchaseHistory:
+        """Give the history of a part of the customers, with their identifiers and covariates.
+
+        Parameters
+        ----------
+        rows : array_like of bool, array_like of int or slice
+            True for each customer to keep, shape (n,); or the places of the customers in the order wanted; or a slice.
+
+        Returns
+        -------
+        PurchaseHistory
+            The same columns of these customers. `counts` is None, because it counts the rows of the whole log.
+
+        Raises
+        ------
+        InputError
+            If there is not one True or False for each customer, a place is not in the history, or a place comes twice
+            although the history has identifiers.
+
+        Examples
+        --------
+        >>> history = PurchaseHistory.from_columns(
+        ...     customer=["ann", "bob"], frequency=[2, 0], recency=[3, 0], age=[5, 5], time_unit="week"
+        ... )
+        >>> history[history.frequency > 0].customer
+        array(['ann'], dtype='<U3')
+        """
+        place = _places(rows, len(self), once=self.customer is not None)
+        names = ("customer", "frequency", "recency", "age", "mean_repeat_spend", "total_spend", "covariate_values")
+        columns = {name: getattr(self, name) for name in names}
+        parts = {name: hand_over(column[place]) for name, column in columns.items() if column is not None}
+        return attrs.evolve(self, counts=None, **parts)
 
     @property
     def n_customers(self) -> int:

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.customers import encode_customers, fill_missing
 from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 
@@ -92,15 +92,19 @@ def _not_positive(value: ArrayLike) -> float:
 class OrderLogCounts:
     """Counts of the rows of an order log: what the policies of :func:`summarise_purchases` used, left out or netted.
 
-    Each row is counted once: ``n_rows == n_rows_after_as_of + n_missing + n_duplicates_dropped + n_refunds_dropped +
-    n_zeros_dropped + n_refunds_netted + n_purchase_rows``. `n_residues` and the counts with "kept" count some of them
-    again. The purchase rows of one customer in one grain, such as one day, become one purchase. `n_purchases` counts
-    the purchases that refunds did not cancel.
+    Each row is counted once: ``n_rows == n_without_customer + n_without_date + n_rows_after_as_of + n_missing +
+    n_duplicates_dropped + n_refunds_dropped + n_zeros_dropped + n_refunds_netted + n_purchase_rows``. `n_residues` and
+    the counts with "kept" count some of them again. The purchase rows of one customer in one grain, such as one day,
+    become one purchase. `n_purchases` counts the purchases that refunds did not cancel.
 
     Parameters
     ----------
     n_rows : int
         Rows of the log.
+    n_without_customer : int
+        Rows without a customer, left out.
+    n_without_date : int
+        Rows with a customer but without a date, left out.
     n_rows_after_as_of : int
         Rows later than the end of observation, left out.
     n_customers_after_as_of : int
@@ -140,6 +144,8 @@ class OrderLogCounts:
     """
 
     n_rows: int = count_field("n_rows")
+    n_without_customer: int = count_field("n_without_customer", default=0)
+    n_without_date: int = count_field("n_without_date", default=0)
     n_rows_after_as_of: int = count_field("n_rows_after_as_of", default=0)
     n_customers_after_as_of: int = count_field("n_customers_after_as_of", default=0)
     n_duplicates_kept: int = count_field("n_duplicates_kept", default=0)
@@ -180,6 +186,17 @@ class Log(NamedTuple):
     copy: npt.NDArray[np.bool_] | None = None
     """Whether the row is an exact copy of an earlier one; None if no row is."""
 
+    n_without_customer: int = 0
+    """Number of rows without a customer; they have no day, so that no span has them."""
+    n_without_date: int = 0
+    """Number of rows with a customer but no date."""
+
+    @property
+    def first_day(self) -> np.datetime64:
+        """First day of the rows that have one."""
+        first: np.datetime64 = np.fmin.reduce(self.day)
+        return first
+
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
         return int(np.count_nonzero(chosen) if self.n_rows is None else self.n_rows[chosen].sum())
@@ -205,20 +222,74 @@ class Purchases(NamedTuple):
     amount: Floats
 
 
-def read_log(customer: ArrayLike, date: ArrayLike, amount: ArrayLike | None, *, time_unit: str, grain: str) -> Log:
-    """Check the columns of an order log and encode its customers."""
+def read_log(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike | None,
+    *,
+    time_unit: str,
+    grain: str,
+    missing: str = "raise",
+) -> Log:
+    """Check the columns of an order log and encode its customers; rows without customer or date may be left out."""
     require_choice("time_unit", time_unit, get_args(TimeUnit))
     require_choice("grain", grain, get_args(Grain))
-    ids, code = encode_customers("customer", customer)
-    time = as_time_column("date", date)
+    require_choice("missing", missing, get_args(Missing))
+    require_same_index(customer=customer, date=date, amount=amount)
+    ids, code, nobody = _encode(customer, gaps=missing == "drop")
+    time = _read_times(date, gaps=missing == "drop")
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": time}
     given = money = n_residues = None
     if amount is not None:
         given = columns["amount"] = as_column("amount", amount, allow_missing=True, largest=np.inf)
         money, n_residues = _without_residues(given)
     require_same_length(**columns)
-    require_same_index(customer=customer, date=date, amount=amount)
-    return Log(ids, code, time.astype("datetime64[D]"), money, None, n_residues, _find_copies(code, time, given))
+    undated = np.isnat(time)
+    if nobody is not None:
+        undated &= ~nobody
+        time = np.where(nobody, np.datetime64("NaT", "us"), time)
+    n_nobody, n_undated = 0 if nobody is None else int(np.count_nonzero(nobody)), int(np.count_nonzero(undated))
+    if n_nobody or n_undated:
+        ids, code = _left_over(ids, code, ~np.isnat(time))
+    copy = _find_copies(code, time, given)
+    return Log(ids, code, time.astype("datetime64[D]"), money, None, n_residues, copy, n_nobody, n_undated)
+
+
+def _encode(customer: ArrayLike, *, gaps: bool) -> tuple[npt.NDArray[Any], Integers, npt.NDArray[np.bool_] | None]:
+    """Encode customers, and tell which rows have none; None if all have."""
+    try:
+        return *encode_customers("customer", customer), None
+    except InputError as error:
+        if not gaps:
+            raise _with_advice(error) from error
+    filled, nobody = fill_missing("customer", customer)
+    if nobody.all():
+        raise InputError("customer", "given in at least one row", "no such row")
+    return *encode_customers("customer", filled), nobody
+
+
+def _read_times(date: ArrayLike, *, gaps: bool) -> Dates:
+    try:
+        return as_time_column("date", date, allow_missing=gaps)
+    except InputError as error:
+        raise _with_advice(error) from error
+
+
+def _with_advice(error: InputError) -> InputError:
+    """Say what to do about a missing customer or date."""
+    if error.rule not in {"an identifier, not missing", "an identifier, not empty", "a date, not missing"}:
+        return error
+    hint = say_alternatives("missing")
+    return InputError(error.name, error.rule, error.value, index=error.index, count=error.count, hint=hint)
+
+
+def _left_over(ids: npt.NDArray[Any], code: Integers, kept: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[Any], Integers]:
+    """Leave out the customers without a row that is kept; rows that are not kept get any customer."""
+    if not kept.any():
+        raise InputError("date", "given with a customer in at least one row", "no such row")
+    seen = np.zeros(len(ids), dtype=bool)
+    seen[code[kept]] = True
+    return ids[seen], np.where(kept, (np.cumsum(seen, dtype=np.int64) - 1)[code], 0)
 
 
 def _without_residues(given: Floats) -> tuple[Floats, Integers | None]:
@@ -259,11 +330,11 @@ def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
 
     Rows far after all others are refused by default: one wrong date would move the end by years.
     """
-    first: np.datetime64 = log.day.min()
+    first = log.first_day
     if value is None:
         _, end = main_span(log.day, log.n_rows)
         require(
-            log.day <= end,
+            ~(log.day > end),  # a missing date is no late one
             "date",
             log.day,
             f"at most {FAR_YEARS} years after all earlier rows, unless `{name}` is given",
@@ -280,8 +351,12 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
     """Give the first and the last day of a log without its odd dates, such as one order dated 2203.
 
     More than five years without any row cut the log in parts. The largest part is the log, and the rows of the others
-    are odd, if they are at most a tenth of all rows. If they are more, no date is odd. `n_rows` weighs the rows.
+    are odd, if they are at most a tenth of all rows. If they are more, no date is odd. `n_rows` weighs the rows. Rows
+    without a date do not count.
     """
+    known = ~np.isnat(day)
+    if not known.all():
+        day, n_rows = day[known], None if n_rows is None else n_rows[known]
     first, last = day.min(), day.max()
     if (last - first).astype(np.int64) <= _FAR_DAYS:
         return first, last
@@ -337,6 +412,9 @@ def find_purchases(
     window = log.day <= end if after is None else (log.day <= end) & (log.day > after)
     counts["n_rows_after_as_of"] = log.count(log.day > end)
     counts["n_rows"] = log.count(window) + counts["n_rows_after_as_of"]
+    if after is None:
+        counts["n_without_customer"], counts["n_without_date"] = log.n_without_customer, log.n_without_date
+        counts["n_rows"] += log.n_without_customer + log.n_without_date
     used, refund = _apply_policy(log, policy, window, counts)
     counts["n_purchase_rows"] = log.count(used) - counts.get("n_refunds_netted", 0)
     code, day, amount = log.code, log.day.astype(np.int64), log.amount

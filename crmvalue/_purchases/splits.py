@@ -141,7 +141,7 @@ def split_purchases(
     >>> int(split.calibration.frequency.sum()), int(split.holdout_n_purchases.sum()), split.holdout_length
     (2457, 1882, 39.0)
     """
-    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
+    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
     return split_log(log, policy, calibration_end, holdout_end, time_unit, grain)
 
@@ -167,7 +167,7 @@ def split_log(
     frequency, spend, known = _of_customers(ids, later)
     begin = cut - (end - cut)
     last_frequency, last_spend, _ = _of_customers(ids, aggregate(log, policy, begin, cut, grain))
-    longer = (end - cut) / (cut - max(begin, log.day.min() - np.timedelta64(1, "D")))
+    longer = (end - cut) / (cut - max(begin, log.first_day - np.timedelta64(1, "D")))
     return PurchaseSplit(
         calibration=calibration,
         holdout_n_purchases=hand_over(frequency),

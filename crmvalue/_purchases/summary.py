@@ -57,7 +57,8 @@ def summarise_purchases(
     zeros : {"keep", "drop", "raise"}, optional
         Policy for rows with an amount of 0: "keep" counts them as purchases.
     missing : {"raise", "drop"}, optional
-        Policy for rows whose amount is missing or NaN.
+        Policy for rows whose customer, date or amount is missing: None, NaN, NaT, or for a customer a blank text.
+        "drop" leaves them out; `counts` says how many there are of each kind.
     duplicates : {"keep", "drop", "raise"}, optional
         Policy for exact copies: rows with the customer, the date (time of day included) and the amount of an earlier
         row, such as those of a file that was loaded twice. "keep" counts them like other rows, because two equal lines
@@ -93,7 +94,7 @@ def summarise_purchases(
     >>> history.mean_repeat_spend
     array([15., nan])
     """
-    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain)
+    log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
     end = last_day(log, "as_of", as_of)
     return to_history(
         aggregate(log, Policy(refunds, zeros, missing, duplicates), None, end, grain), end, time_unit, grain

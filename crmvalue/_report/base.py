@@ -115,7 +115,7 @@ def summarise_base(
     >>> summary.last_period.name, round(summary.value.ltv_margin.value, 2)
     ('half-year', 52.25)
     """
-    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     return summarise_base_log(
         log,
         Policy(refunds, zeros, missing, duplicates),

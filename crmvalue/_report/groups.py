@@ -148,7 +148,7 @@ def summarise_groups(
     >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount).attention
     ("Can't Lose Them", 'At Risk', 'Need Attention')
     """
-    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     return summarise_groups_log(log, Policy(refunds, zeros, missing, duplicates), as_of=as_of)[0]
 
 
@@ -189,7 +189,7 @@ def _compare(
 ) -> tuple[int | None, SegmentSummary | None, SegmentSummary | None]:
     """Sort those who bought in equal windows until three months before the end, and until the end."""
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
-    covered = (earlier - log.day.min()).astype(np.int64) + 1
+    covered = (earlier - log.first_day).astype(np.int64) + 1
     window = next((days for days in _WINDOWS if days <= covered), None)
     if window is None:
         return None, None, None

@@ -238,7 +238,7 @@ def summarise_models(
     >>> str(summary.calibration_end), len(summary.scores)
     ('1997-11-24', 5)
     """
-    log = read_log(customer, date, amount, time_unit="week", grain="day")
+    log = read_log(customer, date, amount, time_unit="week", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
     return summarise_models_log(log, policy, margin=margin, discount_rate=discount_rate, as_of=as_of).summary
 
@@ -291,7 +291,7 @@ def _split(
 def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tuple[PurchaseSplit | None, str | None]:
     """Hold the newest part of the last days back, or say why that is not possible."""
     cut = end - np.timedelta64(n_days - round(_CALIBRATION * n_days), "D")
-    if cut >= end or cut < log.day.min():
+    if cut >= end or cut < log.first_day:
         return None, f"the log spans {n_days + 1} days, too few for a holdout"
     try:
         split = split_log(log, policy, cut, end, "week", "day")

@@ -167,6 +167,8 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
     later = f"after that day; {counts.n_customers_after_as_of:,} customers first bought then"
     left_out = [
+        (counts.n_without_customer, "without a customer"),
+        (counts.n_without_date, "without a date"),
         (counts.n_rows_after_as_of, later),
         (counts.n_duplicates_dropped, "exact copies of another row"),
         (counts.n_missing, "without an amount"),

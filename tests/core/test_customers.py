@@ -136,6 +136,8 @@ EDGES = {
     "objects beyond int64": (np.array([2**63 + 1, 2**63, -1], dtype=object), object),
     "objects far beyond": ([10**30, 1, 10**30 + 1], object),
     "text ending in a null": (np.array(["a\0", "a", "a\0\0", "a"], dtype=object), object),
+    "text of Polars ending in a null": (pl.Series(["a\0", "a", "a\0"]), object),
+    "text of Arrow ending in a null": (pa.array(["a\0", "a", "a\0"]).to_pylist(), object),
     "float at the limit": ([2.0**53 - 1, 2.0**53 - 2], np.int64),
     "float32 at the limit": (np.array([2**24 - 1, 2**24 - 2], dtype=np.float32), np.int64),
     "float16 at the limit": (np.array([2**11 - 1, -(2**11) + 1], dtype=np.float16), np.int64),

@@ -547,6 +547,115 @@ class TestSummarisePurchases:
         assert (caught.value.name, caught.value.index) == (name, index)
 
 
+GAPS = {
+    "lists": list,
+    "object arrays": lambda items: np.array(items, dtype=object),
+    "pandas": pd.Series,
+    "polars": pl.Series,
+    "arrow": pa.array,
+}
+NOBODY = {
+    "text": ["ann", None, "bob", "ann", "", "eve"],
+    "numbers": [7, None, 3, 7, None, 5],
+}
+
+
+class TestMissingCustomersAndDates:
+    """`missing="drop"`: the same as the log without the rows that lack a customer or a date."""
+
+    DATE = ("2024-01-01", "2024-01-02", None, "2024-02-01", None, "2024-01-09")
+    AMOUNT = (10.0, 20.0, 30.0, 40.0, 50.0, None)
+
+    @pytest.mark.parametrize("make", GAPS.values(), ids=GAPS)
+    @pytest.mark.parametrize("ids", NOBODY.values(), ids=NOBODY)
+    def test_rows_are_left_out_and_counted(self, ids, make):
+        date = [None if day is None else dt.date.fromisoformat(day) for day in self.DATE]
+        history = summarise_purchases(make(ids), make(date), list(self.AMOUNT), missing="drop")
+        bare = summarise_purchases([ids[0], ids[3]], ["2024-01-01", "2024-02-01"], [10.0, 40.0])
+        for name in COLUMNS:
+            np.testing.assert_array_equal(getattr(history, name), getattr(bare, name))
+        n = history.counts
+        assert (n.n_rows, n.n_without_customer, n.n_without_date, n.n_missing, n.n_purchase_rows) == (6, 2, 1, 1, 2)
+        assert n.n_customers_after_as_of == 0
+
+    @given(
+        st.lists(
+            st.tuples(
+                st.sampled_from(("a", "b", "c", None, " ")),
+                st.sampled_from(("2024-01-01", "2024-01-05", "2024-03-01", None)),
+                st.sampled_from((5.0, 7.5, -5.0, 0.0, None)),
+            ),
+            min_size=1,
+        )
+    )
+    def test_any_gaps(self, rows):
+        full = [row for row in rows if row[0] not in (None, " ") and row[1] is not None]
+        policy = {"as_of": "2024-02-01", "refunds": "net", "missing": "drop"}
+        try:
+            expected = summarise_purchases(*map(list, zip(*full, strict=True)), **policy) if full else None
+        except InputError:
+            expected = None
+        columns = list(map(list, zip(*rows, strict=True)))
+        if expected is None:
+            with pytest.raises(InputError):
+                summarise_purchases(*columns, **policy)
+            return
+        found = summarise_purchases(*columns, **policy)
+        assert attrs.evolve(found, counts=None) == attrs.evolve(expected, counts=None)
+        n_gaps = {"n_without_customer": sum(row[0] in (None, " ") for row in rows)}
+        n_gaps["n_without_date"] = len(rows) - len(full) - n_gaps["n_without_customer"]
+        assert found.counts == attrs.evolve(expected.counts, n_rows=len(rows), **n_gaps)
+
+    def test_forms_with_holes_of_their_own(self):
+        day = ["2024-01-01"] * 3
+        for ids in (
+            np.array([1.0, np.nan, 2.0]),
+            np.ma.array([1, 9, 2], mask=[False, True, False]),
+            pd.Series([1, None, 2], dtype="Int64"),
+            pd.Series([1, None, 2]),
+        ):
+            assert summarise_purchases(ids, day, missing="drop").customer.tolist() == [1, 2]
+        nat = np.array(["2024-01-01", "NaT", "2024-01-03"], dtype="datetime64[D]")
+        history = summarise_purchases(np.array(["a", "b", "b"]), nat, missing="drop")
+        assert (history.customer.tolist(), str(history.as_of)) == (["a", "b"], "2024-01-03")
+        assert summarise_purchases(np.array(["", "b", "b"]), nat, missing="drop").counts.n_without_customer == 1
+
+    def test_split(self):
+        split = split_purchases(
+            ["a", None, "a", "b"], ["2024-01-01", "2024-01-02", "2024-03-01", None], [5.0] * 4,
+            calibration_end="2024-01-31", missing="drop",
+        )  # fmt: skip
+        counts = split.calibration.counts
+        assert (counts.n_rows, counts.n_without_customer, counts.n_without_date) == (4, 1, 1)
+        assert split.holdout_counts.n_rows == 1
+        assert split.holdout_n_purchases.tolist() == [1.0]
+
+    @pytest.mark.parametrize(
+        ("change", "name", "index"),
+        [
+            ({"customer": ["a", None, "b", 3]}, "customer", 3),
+            ({"customer": [None] * 4}, "customer", None),
+            ({"date": [None] * 4}, "date", None),
+            ({"date": ["2024-01-01", None, "2024-02-30", "2024-01-01"]}, "date", 2),
+            ({"amount": [1.0, 1.0, 1.0, -1.0]}, "amount", 3),
+        ],
+    )
+    def test_other_mistakes_keep_their_row(self, change, name, index):
+        log = {"customer": ["a", None, "b", "b"], "date": ["2024-01-01", "2024-01-01", None, "2024-01-05"]}
+        with pytest.raises(InputError) as caught:
+            summarise_purchases(**{**log, "amount": [1.0] * 4, **change}, missing="drop")
+        assert (caught.value.name, caught.value.index) == (name, index)
+
+    def test_the_error_says_what_to_do(self):
+        for log in (
+            (["a", None], ["2024-01-01"] * 2),
+            (["a", ""], ["2024-01-01"] * 2),
+            (["a", "b"], ["2024-01-01", None]),
+        ):
+            with pytest.raises(InputError, match='Hint: missing="drop" leaves such rows out'):
+                summarise_purchases(*log)
+
+
 class TestSplitPurchases:
     """`split_purchases`: a calibration and a holdout part by whole days, new customers apart."""
 
@@ -970,6 +1079,54 @@ class TestCdnow:
         place = np.searchsorted(history.customer, [original[customer] for customer in sample.customer])
         for name in ("frequency", "recency", "age", "total_spend", "mean_repeat_spend"):
             np.testing.assert_array_equal(getattr(history, name)[place], getattr(sample, name))
+
+
+class TestPartOfAHistory:
+    """`history[rows]`: every column at the chosen rows."""
+
+    @staticmethod
+    def full():
+        history = summarise_purchases(
+            ["a", "b", "c", "a", "c"], ["2024-01-01"] * 3 + ["2024-02-01", "2024-01-20"], [5, 6, 7, 8, 9]
+        )
+        return history.with_covariates({"visits": [30, 40, 50], "member": [True, False, True]})
+
+    @pytest.mark.parametrize(
+        ("rows", "places"),
+        [
+            (np.array([True, False, True]), [0, 2]),
+            ([False, False, True], [2]),
+            (pd.Series([True, True, False]), [0, 1]),
+            (pl.Series([True, True, False]), [0, 1]),
+            (slice(1, None), [1, 2]),
+            (slice(None, None, -1), [2, 1, 0]),
+            ([2, 0], [2, 0]),
+            (np.array([-1]), [2]),
+            ([], []),
+            ([False] * 3, []),
+        ],
+    )
+    def test_columns_stay_together(self, rows, places):
+        full = self.full()
+        part = full[rows]
+        assert len(part) == len(places)
+        for name, column in full.to_columns().items():
+            np.testing.assert_array_equal(part.to_columns()[name], column[places])
+        assert part.covariate_names == full.covariate_names
+        assert (part.counts, part.as_of, part.grain, part.time_unit) == (None, full.as_of, full.grain, full.time_unit)
+
+    def test_without_identifiers_a_row_may_come_twice(self):
+        history = PurchaseHistory.from_columns(**SUMMARY)
+        np.testing.assert_array_equal(history[[0, 0, 1]].frequency, history.frequency[[0, 0, 1]])
+
+    @pytest.mark.parametrize(
+        "rows",
+        [0, "a", None, [True, False], [True, None, False], [0, True], [3], [-4], [1, 1], [0, -3], [0.0], [[0]], ["a"]],
+    )
+    def test_refuses(self, rows):
+        with pytest.raises(InputError) as caught:
+            self.full()[rows]
+        assert caught.value.name == "rows"
 
 
 class TestDirectHistory:
