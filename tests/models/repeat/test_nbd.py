@@ -278,7 +278,10 @@ class TestLimits:
     @LIMITS
     @given(x=st.integers(0, 6), share=st.floats(0.6, 1), r=logs(0.1, 2), alpha=logs(10, 50))
     def test_each_answer_comes_close(self, near, x, share, r, alpha):
-        """The distance is in proportion to the chance to leave, 1e-6, times what silence makes of it, up to 17."""
+        """The distance is in proportion to the chance to leave, and below 1e-3.
+
+        That chance is 1e-6 a week at most, in 39 weeks, times the odds that silence makes of it, up to 17.
+        """
         history = history_of((x, 30.0 * share if x else 0.0, 30.0))
         model, limit = near(r, alpha, 1e-6), Nbd(r, alpha, "week")
         answers = (
@@ -290,7 +293,7 @@ class TestLimits:
             lambda m: m.expected_purchases_new(horizon=9),
         )
         for answer in answers:
-            assert answer(model) == pytest.approx(answer(limit), rel=1e-4, abs=1e-4)
+            assert answer(model) == pytest.approx(answer(limit), rel=1e-3, abs=1e-3)
 
     @LIMITS
     def test_closer_and_closer(self, near):
