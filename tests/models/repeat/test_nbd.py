@@ -15,6 +15,7 @@ from scipy.stats import nbinom
 
 import tests.models.references as reference
 from crmvalue._models.repeat.nbd_likelihood import Likelihood, log_likelihood_derivatives
+from crmvalue._models.shared.purchase_model import process_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -332,6 +333,26 @@ class TestSimulate:
     def test_extremes(self):
         drawn = model_of((1e-3, 1e-3)).simulate([0.0, 1e-99, 1e6] * 100, rng=np.random.default_rng(1))
         assert (drawn.recency[drawn.frequency > 0] > 0).all()
+
+
+class TestFutures:
+    """Futures of known customers: everybody stays, and buys a negative binomial number of times."""
+
+    def test_agree_with_theory(self):
+        model, n = model_of((0.8, 6.0)), 100_000
+        history = history_of((0, 0, 30), (4, 20, 30))
+        owner = np.repeat([0, 1], n)
+        process = process_of(model, history)
+        drawn = process.draw_future(history.frequency, history.age, owner, 12.0, np.random.default_rng(5))
+        assert (drawn.stay == 12.0).all()
+        assert (drawn.one_more == 0.0).all()
+        for row in (0, 1):
+            bought = drawn.n_before[owner == row]
+            for k in range(4):
+                chance = model.prob_purchases(history, k, horizon=12)[row]
+                assert abs((bought == k).mean() - chance) < 4 * math.sqrt(chance / n)
+            expected = model.expected_purchases(history, horizon=12)[row]
+            assert abs(bought.mean() - expected) < 4 * bought.std() / math.sqrt(n)
 
 
 class TestFit:
