@@ -19,10 +19,12 @@ from crmvalue.models import (
     BgNbd,
     GammaGamma,
     MbgNbd,
+    Nbd,
     ParetoNbd,
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
 )
 from crmvalue.purchases import PurchaseHistory, summarise_purchases
@@ -41,6 +43,8 @@ BASES = {
     "Pareto/NBD, regular buyers": (ParetoNbd(1.2, 8.0, 1.0, 20.0, "week"), fit_pareto_nbd),
     "gamma-gamma, CDNOW": (GammaGamma(6.25, 3.74, 15.44), fit_gamma_gamma),
     "gamma-gamma, wide": (GammaGamma(2.0, 6.0, 60.0), fit_gamma_gamma),
+    "NBD, CDNOW": (Nbd(0.385, 12.07, "week"), fit_nbd),
+    "NBD, regular buyers": (Nbd(1.2, 8.0, "week"), fit_nbd),
 }
 
 

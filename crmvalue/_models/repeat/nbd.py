@@ -53,7 +53,7 @@ class _NbdProcess(ContinuousProcess):
         """Log-likelihood of each row."""
         return log_likelihood(x, age, self.r, self.alpha)
 
-    def alive_and_lost(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002
+    def alive_and_lost(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:  # noqa: ARG002 - nobody leaves
         """Everybody is alive."""
         return np.ones(x.shape), np.zeros(x.shape)
 
@@ -132,7 +132,10 @@ class Nbd(ContinuousModel):
     as in the other models in continuous time, so that likelihoods can be compared. The likelihood of the number of
     purchases alone has the further factor T^x / x!, which does not depend on the parameters.
 
-    Compared with values at 50 digits, log-likelihoods agree to 1e-12 and predictions to 1e-10 of their size. This holds
+    For 1,525 customers of an online grocer, observed until the end of 2006, r 0.42032 and alpha 5.24512 [week] are
+    published with a log-likelihood of -16376.864. It is that of the times. :func:`fit_nbd` finds the same numbers.
+
+    Compared with values at 50 digits, log-likelihoods agree to 1e-11 and predictions to 1e-9 of their size. This holds
     for r from 0.01 to 20, alpha from 0.01 to 10,000, up to 5,000 purchases in 5,000 units, and horizons up to 10,000. A
     probability below 1e-300 may come out as 0.
 

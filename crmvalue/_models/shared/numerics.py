@@ -58,9 +58,11 @@ def log_rising(start: Floats | float, n: Floats) -> Floats:
 
 def prob_of_count(n: Floats, shape: Floats, w: Floats) -> Floats:
     """Negative binomial probability of n events in a time of w, at a rate that is gamma(shape, 1)."""
+    from scipy.special import gammaln
+
     with np.errstate(divide="ignore"):
         in_log = np.multiply(n, np.log(w) - np.log1p(w), out=np.zeros(n.shape), where=n > 0)
-    found: Floats = np.exp(log_rising(shape, n) - log_rising(1.0, n) + in_log - shape * np.log1p(w))
+    found: Floats = np.exp(log_rising(shape, n) - gammaln(n + 1.0) + in_log - shape * np.log1p(w))
     return found
 
 
