@@ -9,9 +9,13 @@ import numpy as np
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import FloatOrArray, Floats, Integers
 
-__all__ = ["fisher_p", "holm", "newcombe", "p_text", "welch_quantile"]
+__all__ = ["few_expected", "fisher_p", "holm", "newcombe", "p_text", "rates_p", "rates_z", "welch_quantile"]
+
+_FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
 def holm(p_value: Floats) -> Floats:
@@ -52,6 +56,35 @@ def welch_quantile(
 def p_text(p: float) -> str:
     """Write a p-value with two digits."""
     return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
+
+
+def rates_z(x1: Integers, n1: Integers, x0: Integers | int, n0: Integers | int) -> Floats:
+    """Two-proportion z statistic with a pooled variance, first rate minus second; 0 if nothing varies."""
+    pooled = (x1 + x0) / (n1 + n0)
+    error = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))
+    z: Floats = np.divide(x1 / n1 - x0 / n0, error, out=np.zeros(len(x1)), where=error > 0)
+    return z
+
+
+def few_expected(x1: Integers, n1: Integers, x0: Integers | int, n0: Integers | int) -> npt.NDArray[np.bool_]:
+    """Whether Fisher's test compares the rates, because a cell of the two-by-two table expects fewer than 5."""
+    x, n = x1 + x0, n1 + n0
+    # both sides are multiplied by n, so that they are whole numbers and an expected 5 is exactly 5
+    return np.asarray(np.minimum(n1, n0).astype(np.float64) * np.minimum(x, n - x) < _FEW * n)
+
+
+def rates_p(x1: Integers, n1: Integers, x0: Integers, n0: Integers) -> Floats:
+    """Two-sided p-values of no difference between two rates: z test, or Fisher's where cells expect few.
+
+    This is the one rule by which the package judges two counts.
+    """
+    from scipy import special
+
+    p = np.asarray(2 * special.ndtr(-np.abs(rates_z(x1, n1, x0, n0))))
+    counts = np.stack(np.broadcast_arrays(x1, n1, x0, n0))
+    for row in np.nonzero(few_expected(x1, n1, x0, n0))[0].tolist():
+        p[row] = fisher_p(*counts[:, row].tolist())
+    return p
 
 
 def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:

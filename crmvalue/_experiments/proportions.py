@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require
-from crmvalue._core.comparisons import fisher_p, newcombe
+from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import checked_field, stay_frozen
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["ProportionComparison", "compare_proportions"]
-
-_FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
 @stay_frozen
@@ -143,31 +141,17 @@ class ProportionComparison:
     @property
     def z(self) -> Floats:
         """Two-proportion z statistic with a pooled variance, variant minus control; 0 if nothing varies."""
-        (x1, x0), (n1, n0) = against_control(self.successes, self.control), against_control(self.trials, self.control)
-        pooled = (x1 + x0) / (n1 + n0)
-        error = np.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))
-        return np.divide(x1 / n1 - x0 / n0, error, out=np.zeros(len(x1)), where=error > 0)
+        return rates_z(*self._counts)
 
     @property
     def is_exact(self) -> Any:
         """Whether Fisher's exact test is used, because a cell of the two-by-two table expects fewer than 5."""
-        (x1, x0), (n1, n0) = against_control(self.successes, self.control), against_control(self.trials, self.control)
-        x, n = x1 + x0, n1 + n0
-        # both sides are multiplied by n, so that they are whole numbers and an expected 5 is exactly 5
-        return np.minimum(n1, n0).astype(np.float64) * np.minimum(x, n - x) < _FEW * n
+        return few_expected(*self._counts)
 
     @property
     def p_value(self) -> Floats:
         """Two-sided p-value of no difference from the control, not corrected: z test, or exact where `is_exact`."""
-        from scipy import special
-
-        p = 2 * special.ndtr(-np.abs(self.z))
-        x0, n0 = int(self.successes[self.control]), int(self.trials[self.control])
-        variants = variants_of(len(self.names), self.control)
-        for row in np.nonzero(self.is_exact)[0].tolist():
-            x1, n1 = int(self.successes[variants[row]]), int(self.trials[variants[row]])
-            p[row] = fisher_p(x1, n1, x0, n0)
-        return np.asarray(p)
+        return rates_p(*self._counts)
 
     @property
     def adjusted_p_value(self) -> Floats:
@@ -238,6 +222,12 @@ class ProportionComparison:
     def _interval_level(self) -> float:
         return interval_level(self.level, len(self.names) - 1, self.correction)
 
+    @property
+    def _counts(self) -> tuple[Any, Any, Any, Any]:
+        """Conversions and customers of each variant, then those of the control."""
+        (x1, x0), (n1, n0) = against_control(self.successes, self.control), against_control(self.trials, self.control)
+        return x1, n1, x0, n0
+
     def _bayes(self) -> tuple[Floats, Floats]:
         require_few_arms("successes", len(self.names))
         x = self.successes
@@ -297,9 +287,8 @@ def compare_proportions(
     .. math:: z = \frac{p_1 - p_0}{\sqrt{\bar p (1 - \bar p) (1 / n_1 + 1 / n_0)}}
 
     or, where a cell of the two-by-two table expects fewer than 5, Fisher's exact test. Test and interval use different
-    methods, so they may disagree in border cases. The conclusion then says so, and follows the test;
-    :func:`crmvalue.journeys.campaign_effect` judges by the interval alone. With flat priors the rates have beta
-    distributions. `prob_best` and `expected_loss` are integrals over them, computed by quadrature, not by simulation.
+    methods, so they may disagree in border cases. The conclusion then says so, and follows the test, as that of
+    :func:`crmvalue.journeys.campaign_effect` does. With flat priors the rates have beta distributions. `prob_best` and `expected_loss` are integrals over them, computed by quadrature, not by simulation.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics
        in Medicine 17, 873-890, method 10.

@@ -17,13 +17,13 @@ from crmvalue._core.checks import (
     require,
     require_choice,
 )
-from crmvalue._core.comparisons import newcombe, welch_quantile
+from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, welch_quantile
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
     Assignment = Literal["random", "observed"]
 
@@ -110,6 +110,17 @@ class CampaignEffect:
         return self.n_treated_responded / self.n_treated - self.n_control_responded / self.n_control
 
     @property
+    def response_p_value(self) -> float:
+        """Two-sided p-value of equal response rates: the test of :func:`crmvalue.experiments.compare_proportions`."""
+        return float(rates_p(*self._counts)[0])
+
+    @property
+    def test_agrees(self) -> bool:
+        """Whether test and interval of the response say the same: a difference is shown, or 0 is in the interval."""
+        low, high = self.response_interval
+        return (self.response_p_value < 1 - self.level) == bool(low > 0 or high < 0)
+
+    @property
     def incremental_responses(self) -> float | None:
         """Responses of the treated that would not have come without the campaign; None where chance did not choose."""
         return self.n_treated * self.response_difference if self.shows_causes else None
@@ -137,8 +148,7 @@ class CampaignEffect:
         )
         if not self.shows_causes:
             return f"{text}. {self._about_groups()}"
-        said = _verdict(low, high, "the campaign raised it", "the campaign lowered it", "no effect on it is shown")
-        text = f"{text}: {said}."
+        text = f"{text}, {self._about_response()}"
         if self.net_difference is None or self.net_interval is None:
             return text
         low, high = self.net_interval
@@ -146,6 +156,24 @@ class CampaignEffect:
         return (
             f"{text} Net of its costs a contact brings {self.net_difference:+.2f} ({low:+.2f} to {high:+.2f}): {said}."
         )
+
+    @property
+    def _counts(self) -> tuple[Integers, Integers, Integers, Integers]:
+        x1, n1, x0, n0 = np.array(
+            [[self.n_treated_responded], [self.n_treated], [self.n_control_responded], [self.n_control]], dtype=np.int64
+        )
+        return x1, n1, x0, n0
+
+    def _about_response(self) -> str:
+        """Conclude on the response by the test, and say where the interval alone would say something else."""
+        p, shown = self.response_p_value, self.response_p_value < 1 - self.level
+        test = "exact test" if few_expected(*self._counts)[0] else "z test"
+        way = "raised" if self.response_difference > 0 else "lowered"
+        said = f"{p_text(p)} ({test}): " + (f"the campaign {way} it." if shown else "no effect on it is shown.")
+        if self.test_agrees:
+            return said
+        unlike = "includes 0" if shown else "leaves 0 out"
+        return f"{said} The test and the interval disagree: the interval {unlike}. The conclusion follows the test."
 
     def _about_groups(self) -> str:
         """Say what is known of groups that chance did not make alike."""
@@ -242,6 +270,10 @@ def campaign_effect(
     .. math:: \left[d - \sqrt{(p_1 - l_1)^2 + (u_0 - p_0)^2}, \; d + \sqrt{(u_1 - p_1)^2 + (p_0 - l_0)^2}\right],
         \quad d = p_1 - p_0
 
+    Whether an effect on the response is shown is decided by the test of
+    :func:`crmvalue.experiments.compare_proportions`: the z test, or Fisher's exact test where a cell expects fewer than
+    5. Test and interval may disagree in border cases; the conclusion then says so, and follows the test.
+
     Money: Welch's interval [2]_ for the difference of two means with unequal variances :math:`s_1^2, s_0^2`,
 
     .. math:: \bar{x}_1 - \bar{x}_0 \pm t_\nu \sqrt{v_1 + v_0}, \quad v_i = s_i^2 / n_i, \quad
@@ -274,8 +306,8 @@ def campaign_effect(
     Examples
     --------
     >>> effect = campaign_effect(70, 56, 80, 48, assignment="random")
-    >>> effect.conclusion
-    'Response 80.0% against 60.0%, +20.0 points (95 % interval +5.2 to +33.4): the campaign raised it.'
+    >>> print(effect.conclusion)
+    Response 80.0% against 60.0%, +20.0 points (95 % interval +5.2 to +33.4), p 0.008 (z test): the campaign raised it.
     >>> campaign_effect(70, 56, 80, 48, assignment="observed").shows_causes
     False
     """

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue.errors import InputError
+from crmvalue.experiments import compare_proportions
 from crmvalue.journeys import best_last_step, break_even_benefit, campaign_effect, steps_that_pay
 
 PROB = st.floats(0, 1)
@@ -72,6 +73,36 @@ class TestCampaignEffect:
         effect = campaign_effect(*counts, assignment="random")
         assert said in effect.conclusion
         assert effect.net_gain is effect.incremental_revenue is None
+
+    @pytest.mark.parametrize(
+        ("counts", "said", "unlike"),
+        [  # the counts of the same test of `compare_proportions`
+            ((20, 6, 20, 1), "no effect on it is shown", "leaves 0 out"),
+            ((20, 1, 20, 6), "no effect on it is shown", "leaves 0 out"),
+            ((50, 8, 50, 2), "the campaign raised it", "includes 0"),
+            ((50, 2, 50, 8), "the campaign lowered it", "includes 0"),
+            ((70, 56, 80, 48), "the campaign raised it", None),
+            ((50, 6, 50, 5), "no effect on it is shown", None),
+        ],
+    )
+    def test_says_where_test_and_interval_disagree(self, counts, said, unlike):
+        effect = campaign_effect(*counts, assignment="random")
+        assert f": {said}." in effect.conclusion
+        assert effect.test_agrees is (unlike is None)
+        assert ("disagree" in effect.conclusion) == (unlike is not None)
+        if unlike is not None:
+            assert f"disagree: the interval {unlike}. The conclusion follows the test." in effect.conclusion
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.sampled_from([0.8, 0.95, 0.99]), st.data())
+    def test_same_counts_same_verdict_as_an_experiment(self, n1, n0, level, data):
+        x1, x0 = data.draw(st.integers(0, n1)), data.draw(st.integers(0, n0))
+        effect = campaign_effect(n1, x1, n0, x0, level=level, assignment="random")
+        experiment = compare_proportions([x0, x1], [n0, n1], level=level)
+        assert effect.response_p_value == experiment.p_value[0]
+        assert effect.test_agrees == experiment.test_agrees[0]
+        line = experiment.conclusion.splitlines()[0]
+        for own, other in [("raised", "B is higher"), ("lowered", "B is lower"), ("disagree", "disagree")]:
+            assert (own in effect.conclusion) == (other in line)
 
     @pytest.mark.parametrize(
         ("cost", "said"), [(1, "it pays."), (20, "it loses money."), (10, "whether it pays is not shown.")]

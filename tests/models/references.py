@@ -336,6 +336,25 @@ def bg_bb_sequence(alpha, beta, gamma, delta, x, t_x, n):
         return total
 
 
+def bg_bb_long(alpha, beta, gamma, delta, x, t_x, n):
+    """Log of P(one given sequence), and P(alive at the last opportunity), from one opportunity to the next.
+
+    The means over the mixing distributions are beta functions here. A further opportunity without a purchase multiplies
+    them by the mean chance, given what came before.
+    """
+    with mpmath.workdps(DIGITS):
+        alpha, beta, gamma, delta = map(mpf, (alpha, beta, gamma, delta))
+        buys = mpmath.beta(alpha + x, beta + t_x - x) / mpmath.beta(alpha, beta)
+        stays = mpmath.beta(gamma, delta + t_x) / mpmath.beta(gamma, delta)
+        lost = mpf(0)
+        for j in range(t_x, n):
+            lost += buys * stays * gamma / (gamma + delta + j)
+            buys *= (beta + j - x) / (alpha + beta + j)
+            stays *= (delta + j) / (gamma + delta + j)
+        alive = buys * stays
+        return mpmath.log(lost + alive), alive / (lost + alive)
+
+
 def bg_bb_stays(gamma, delta, j):
     """P(a new customer is alive at opportunity j)."""
     with mpmath.workdps(DIGITS):

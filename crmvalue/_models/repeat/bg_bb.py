@@ -90,9 +90,10 @@ class _BgBbProcess(Process):
         tables = Tables(np.array([self.alpha, self.beta, self.gamma, self.delta]), int(age.max()))
         log_likelihood, log_alive, lost = np.empty((3, len(x)))
         for part, terms in chunks(np.stack([x, t_x, age], axis=1)):
-            logs = tables.logs(terms)
-            log_likelihood[part], share = terms.log_sums(logs)
-            log_alive[part] = logs[terms.last] - log_likelihood[part]
+            logs = tables.after(terms)
+            total, share = terms.log_sums(logs)
+            log_likelihood[part] = tables.first(terms) + total
+            log_alive[part] = logs[terms.last] - total
             lost[part] = terms.add(np.where(terms.last, 0.0, share))
         return log_likelihood, np.minimum(log_alive, 0.0), np.minimum(lost, 1.0)
 

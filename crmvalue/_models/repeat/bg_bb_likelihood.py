@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._models.shared.discrete import distinct_rows
+from crmvalue._models.shared.discrete import distinct_rows, log_beta_ratio
 from crmvalue._models.shared.fit import Evaluation
 
 if TYPE_CHECKING:
@@ -42,6 +42,21 @@ class Terms(NamedTuple):
     def add(self, per_term: Floats) -> Floats:
         """Sum of the terms of each row."""
         total: Floats = np.add.reduceat(per_term, self.starts, axis=-1)
+        return total
+
+    def sums_before(self, per_term: Floats) -> Floats:
+        """Sum of the terms of the same row that come before each term.
+
+        One running sum serves all rows. It grows far beyond the sum of a row, so its rounding errors are summed too:
+        without them a row loses digits with the number of terms.
+        """
+        after = np.cumsum(per_term)
+        before = np.append(0.0, after[:-1])
+        added = after - before
+        rounded = (before - (after - added)) + (per_term - added)
+        rest = np.append(0.0, np.cumsum(rounded)[:-1])
+        first = self.starts
+        total: Floats = (before - self.spread(before[first])) + (rest - self.spread(rest[first]))
         return total
 
     def log_sums(self, logs: Floats) -> tuple[Floats, Floats]:
@@ -80,25 +95,29 @@ def chunks(rows: Floats) -> Iterator[tuple[slice, Terms]]:
 
 
 class Tables(NamedTuple):
-    """Sums over i < k of functions of (parameter + i), for all k; products are taken relative to alpha + beta."""
+    """Log-probabilities of the terms, and their derivatives as sums over i < k of functions of (parameter + i)."""
 
     natural: Floats
     size: int
 
-    def logs(self, terms: Terms) -> Floats:
-        """Log-probability of each term."""
+    def first(self, terms: Terms) -> Floats:
+        """Log-probability, for each row, of its purchases and of being alive at the last of them."""
         alpha, beta, gamma, delta = self.natural
-        i = np.arange(self.size)
-        both, ends = alpha + beta, gamma + delta
-        missed = terms.j - terms.x
-        leaves = np.log(gamma / (ends + terms.j))
-        logs: Floats = (
-            _sums(np.log((alpha + i) / both))[terms.x]
-            + _sums(np.log((beta + i) / both))[missed]
-            - _sums(np.log1p(i / both))[terms.j]
-            - _sums(np.log1p(gamma / (delta + i)))[terms.j]
-            + np.where(terms.last, 0.0, leaves)
-        )
+        x, t_x = terms.x[terms.starts], terms.j[terms.starts]
+        missed = t_x - x
+        buys = log_beta_ratio(alpha, beta, missed) + log_beta_ratio(beta + missed, alpha, x)
+        return buys + log_beta_ratio(gamma, delta, t_x)
+
+    def after(self, terms: Terms) -> Floats:
+        """Log-probability of what each term says of the time after the last purchase.
+
+        Few opportunities follow the last purchase, so these logs keep digits that the logs of whole histories lose.
+        """
+        alpha, beta, gamma, delta = self.natural
+        j = terms.j
+        one_more = np.log((beta + (j - terms.x)) / (alpha + beta + j)) - np.log1p(gamma / (delta + j))
+        leaves = np.where(terms.last, 0.0, np.log(gamma / (gamma + delta + j)))
+        logs: Floats = terms.sums_before(one_more) + leaves
         return logs
 
     def slopes(self, terms: Terms) -> Floats:
@@ -149,8 +168,8 @@ def objective(history: OpportunityHistory) -> Callable[[Floats], Evaluation]:
         tables = Tables(natural, most)
         value, gradient, hessian = 0.0, np.zeros(4), np.zeros((4, 4))
         for part, terms in pieces:
-            total, share = terms.log_sums(tables.logs(terms))
-            value += float((weight[part] * total).sum())
+            total, share = terms.log_sums(tables.after(terms))
+            value += float((weight[part] * (tables.first(terms) + total)).sum())
             slopes = tables.slopes(terms)
             mean = terms.add(share * slopes)
             gradient += (weight[part] * mean).sum(axis=1)

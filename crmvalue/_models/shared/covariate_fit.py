@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["RowDerivatives", "fit_with_covariates"]
+__all__ = ["RowDerivatives", "fit_with_covariates", "read_names"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
@@ -37,16 +37,11 @@ def fit_with_covariates(
     derivatives: RowDerivatives,
     plain: Fit[Any],
     history: PurchaseHistory,
-    purchase: Sequence[str],
-    dropout: Sequence[str],
+    columns: Mapping[str, tuple[str, ...]],
     priors: Mapping[str, tuple[float, float]] | None,
     starts: Sequence[Any] | None,
 ) -> Fit[Any]:
-    """Fit a model with effects of covariates, from the fit without."""
-    columns = {
-        "purchase": _read_names("purchase_covariates", purchase, history),
-        "dropout": _read_names("dropout_covariates", dropout, history),
-    }
+    """Fit a model with effects of covariates, from the fit without; `columns` are the names of each process."""
     effects = {
         kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
@@ -91,7 +86,8 @@ def _slopes(model: Any, effects: Mapping[str, tuple[CovariateEffect, ...]]) -> l
     return slopes
 
 
-def _read_names(argument: str, names: Sequence[str], history: PurchaseHistory) -> tuple[str, ...]:
+def read_names(argument: str, names: Sequence[str], history: PurchaseHistory) -> tuple[str, ...]:
+    """Check names of covariates of a history. Only an empty sequence means none: 0, "" and {} are refused."""
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise InputError(argument, "a sequence of names of covariates", names)
     for name in names:

@@ -70,6 +70,8 @@ def effects_field(name: str) -> Any:
     """Field for the effects on one process: none by default, no covariate twice."""
 
     def convert(value: Iterable[CovariateEffect]) -> tuple[CovariateEffect, ...]:
+        if isinstance(value, str | bytes | Mapping):  # also empty ones, which would mean no effect without a word
+            raise InputError(name, "CovariateEffect objects", value)
         try:
             effects = tuple(value)
         except TypeError:

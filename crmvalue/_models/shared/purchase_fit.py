@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from crmvalue._models.shared.common import check_history
-from crmvalue._models.shared.covariate_fit import fit_with_covariates
+from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
 from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, check_starts, fit_model
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ def fit_purchases(
     """Fit by maximum likelihood, or the most probable parameters under the priors."""
     rows = check_history(history).unique()
     check_starts(starts, search.make, history.time_unit)  # type: ignore[arg-type]  # it is a class
-    if purchase_covariates or dropout_covariates:
+    columns = {
+        "purchase": read_names("purchase_covariates", purchase_covariates, history),
+        "dropout": read_names("dropout_covariates", dropout_covariates, history),
+    }
+    if any(columns.values()):
         plain = fit_purchases(search, history)
-        return fit_with_covariates(
-            search.kind, search.derivatives, plain, history, purchase_covariates, dropout_covariates, priors, starts
-        )
+        return fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, starts)
     names = search.kind.names
     likelihood = search.likelihood(rows)
     units = np.array([likelihood.ruler if name in search.kind.times else 1.0 for name in names])

@@ -468,7 +468,7 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         """
         age = as_column("ages", ages)
         require(age >= 0, "ages", age, ">= 0")
-        columns = read_covariates(self, covariates or {}, len(age))
+        columns = read_covariates(self, {} if covariates is None else covariates, len(age))
         x, t_x = self._moved(lambda of: factors_for(of, columns)).simulate(age, as_rng(rng))
         drawn = PurchaseHistory(frequency=x, recency=t_x, age=age, time_unit=self.time_unit)
         return drawn.with_covariates(columns) if columns else drawn

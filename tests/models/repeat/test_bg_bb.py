@@ -16,7 +16,7 @@ from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_bb_likelihood import objective
 from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue.errors import InputError
-from tests.models.references import bg_bb_sequence, bg_bb_stays
+from tests.models.references import bg_bb_long, bg_bb_sequence, bg_bb_stays
 
 PAPER = BgBb(1.204, 0.750, 0.657, 2.783)
 PARAMETERS = [(1.204, 0.75, 0.657, 2.783), (0.05, 0.3, 1.0, 1.0), (20, 3, 0.02, 50), (1, 1, 30, 400)]
@@ -86,6 +86,35 @@ class TestLogLikelihood:
             assert np.isfinite(found).all()
             assert (found <= 1e4).all()
         assert len(model.simulate(5, n_opportunities=3, rng=np.random.default_rng(1))) == 5
+
+
+LONG = [  # all three lost six digits when each term was the difference of sums over the whole history
+    (PAPER, 20_000, 60_000, 62_894),
+    (BgBb(0.281, 0.468, 1.464, 0.028), 17_333, 98_780, 100_000),
+    (BgBb(5.523, 3.998, 5.673, 0.359), 13_156, 97_375, 100_000),
+    (BgBb(0.5, 200.0, 0.3, 40.0), 3, 97_000, 100_000),
+    (BgBb(0.02, 0.05, 30.0, 400.0), 990, 999, 1_000),
+]
+
+
+class TestManyOpportunities:
+    """A purchase long after the start: no digit is lost, however many opportunities came before it."""
+
+    @pytest.mark.parametrize(("model", "x", "t_x", "n"), LONG)
+    def test_equals_fifty_digits(self, model, x, t_x, n):
+        parameters = (model.alpha, model.beta, model.gamma, model.delta)
+        log_likelihood, alive = bg_bb_long(*parameters, x, t_x, n)
+        history = one(x, t_x, n)
+        assert objective(history)(np.log(parameters)).value == pytest.approx(float(log_likelihood), rel=1e-13)
+        assert model.prob_alive(history)[0] == pytest.approx(float(alive), rel=1e-11)
+        later = float(alive * mpmath.beta(model.gamma, model.delta + n + 7) / mpmath.beta(model.gamma, model.delta + n))
+        assert model.prob_alive(history, at=7)[0] == pytest.approx(later, rel=1e-11)
+
+    @pytest.mark.parametrize(("x", "t_x", "n"), [(0, 0, 5), (2, 3, 5), (5, 5, 5)])
+    def test_the_reference_equals_the_integrals(self, x, t_x, n):
+        parameters = (1.204, 0.75, 0.657, 2.783)
+        log_likelihood, _ = bg_bb_long(*parameters, x, t_x, n)
+        assert float(log_likelihood) == pytest.approx(float(mpmath.log(bg_bb_sequence(*parameters, x, t_x, n))))
 
 
 class TestPredictions:

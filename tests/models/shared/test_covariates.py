@@ -236,6 +236,18 @@ class TestFits:
         with pytest.raises(InputError, match=said):
             fit_bg_nbd(history, **arguments)
 
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    @pytest.mark.parametrize("argument", ["purchase_covariates", "dropout_covariates"])
+    @pytest.mark.parametrize("wrong", [0, "", {}, False, None, np.zeros(0)])
+    def test_nothing_is_taken_for_no_covariates_without_a_word(self, fit, argument, wrong):
+        with pytest.raises(InputError, match="sequence of names") as raised:
+            fit(drawn(BgNbd, 50), **{argument: wrong})
+        assert raised.value.name == argument
+
+    def test_an_empty_sequence_of_names_means_none(self):
+        history = drawn(BgNbd, 50)
+        assert fit_bg_nbd(history, purchase_covariates=[], dropout_covariates=()) == fit_bg_nbd(history)
+
     @given(
         st.sampled_from(["bg", "mbg", "pareto", "nbd"]),
         st.tuples(*[st.floats(-1.5, 1.5)] * 4),
@@ -292,7 +304,7 @@ class TestCovariateEffect:
             CovariateEffect(**{"name": "income", "coefficient": 0.3, **wrong})
 
     def test_models_refuse_what_is_no_effect(self):
-        for wrong in ([3], 3, [INCOME, INCOME], "income"):
+        for wrong in ([3], 3, [INCOME, INCOME], "income", "", b"", {}, 0, None):
             with pytest.raises(InputError, match="purchase_effects"):
                 BgNbd(1, 1, 1, 1, "week", purchase_effects=wrong)
 
@@ -313,6 +325,11 @@ class TestCovariateEffect:
             model.simulate([3.0], rng=np.random.default_rng(1))
         with pytest.raises(InputError, match="covariates"):
             model.simulate([3.0] * 3, rng=np.random.default_rng(1), covariates={"income": [1, 2], "is_member": 0})
+        for wrong in (0, "", [], False):
+            with pytest.raises(InputError, match="covariates"):
+                model.for_covariates(wrong)
+            with pytest.raises(InputError, match="a mapping from names"):
+                BgNbd(1, 1, 1, 1, "week").simulate([3.0], rng=np.random.default_rng(1), covariates=wrong)
         with pytest.raises(InputError, match="far outside"):
             model.prob_alive(history.with_covariates({"income": [1e6] * 5, "is_member": [0] * 5}))
 
