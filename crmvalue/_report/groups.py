@@ -12,8 +12,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_whole_number
-from crmvalue._core.values import FixedMapping, checked_field, stay_frozen
+from crmvalue._core.checks import as_day, as_flag, as_whole_number
+from crmvalue._core.values import FixedMapping, checked_field, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, condense, find_purchases, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
@@ -40,6 +40,12 @@ __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
+
+
+def _as_summary(name: str, value: object) -> SegmentSummary:
+    if not isinstance(value, SegmentSummary):
+        raise InputError(name, "a SegmentSummary", type(value).__name__)
+    return value
 
 
 def _as_counts(name: str, value: object) -> FixedMapping[int, int]:
@@ -84,13 +90,17 @@ class GroupSummary:
     array([1, 1, 0, 0])
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
-    groups: SegmentSummary
-    stages: SegmentSummary
-    breaks: RfmBreaks
-    before: SegmentSummary | None
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
+    groups: SegmentSummary = checked_field("groups", _as_summary)
+    stages: SegmentSummary = checked_field("stages", _as_summary)
+    breaks: RfmBreaks = attrs.field()
+    before: SegmentSummary | None = checked_field("before", optional(_as_summary))
     due: Mapping[int, int] = checked_field("due", _as_counts)
-    has_money: bool
+    has_money: bool = checked_field("has_money", as_flag)
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.breaks, RfmBreaks):
+            raise InputError("breaks", "an RfmBreaks", type(self.breaks).__name__)
 
     @property
     def attention(self) -> tuple[str, ...]:

@@ -77,6 +77,15 @@ class TestSummariseGroups:
             with pytest.raises(InputError, match="due"):
                 attrs.evolve(SUMMARY, due=wrong)
 
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("as_of", "2024-02-30"), ("groups", None), ("stages", 5), ("breaks", None), ("before", "x"), ("has_money", 1)],
+    )
+    def test_fields_are_checked(self, name, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(SUMMARY, **{name: wrong})
+        assert caught.value.name == name
+
     def test_rejections(self):
         with pytest.raises(InputError, match="as_of"):
             summarise_groups([1], ["2024-01-01"], as_of="1999-01-01")
