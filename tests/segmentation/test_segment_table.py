@@ -326,6 +326,7 @@ class TestSegmentTable:
             ({"cells": np.full((2, 2, 2), 2)}, "cells"),
             ({"cells": np.full((2, 2, 2), -1)}, "cells"),
             ({"cells": np.full((2, 2, 2), 256)}, "cells"),
+            ({"cells": [[[0]]], "names": ["u"], "meanings": [""], "actions": [""]}, "cells"),  # one bin tells nothing
             ({"cells": np.ones((2, 2, 2))}, "cells"),
             ({"cells": np.ones((2, 2, 2), dtype=bool)}, "cells"),
             ({"cells": [[[0, True], [0, 0]], [[1, 1], [1, 1]]]}, "cells"),
