@@ -147,10 +147,14 @@ class LtvToCacBenchmark:
     LtvToCacBenchmark(industry='B2B SaaS', low=4.0, high=4.0, source="practitioners' articles on LTV")
     """
 
-    industry: str
-    low: float
-    high: float
-    source: str
+    industry: str = checked_field("industry", as_text)
+    low: float = checked_field("low", as_float)
+    high: float = checked_field("high", as_float)
+    source: str = checked_field("source", as_text)
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.low <= self.high:
+            raise InputError("high", "at least `low`, which is at least 0", (self.low, self.high))
 
 
 LTV_TO_CAC_BANDS = LtvToCacBands(

@@ -12,7 +12,16 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_text, require_same_index
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import Given, array_field, checked_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    count_column,
+    count_field,
+    hand_over,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._segmentation.labels import are_texts, as_comparable, as_texts, encode_distinct
 from crmvalue._segmentation.rules import (
     AllOf,
@@ -308,17 +317,25 @@ class SegmentChanges:
     (array([2]), array([1]), array(['ann', 'eve'], dtype='<U3'))
     """
 
-    names: tuple[str, ...]
-    size_before: Integers = array_field()
-    size_now: Integers = array_field()
-    n_entered: Integers = array_field()
-    n_left: Integers = array_field()
-    n_new_customers: int
-    n_gone_customers: int
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    names: tuple[str, ...] = checked_field("names", as_texts)
+    size_before: Integers = count_column("size_before")
+    size_now: Integers = count_column("size_now")
+    n_entered: Integers = count_column("n_entered")
+    n_left: Integers = count_column("n_left")
+    n_new_customers: int = count_field("n_new_customers")
+    n_gone_customers: int = count_field("n_gone_customers")
+    added: tuple[str, ...] = checked_field("added", as_texts)
+    removed: tuple[str, ...] = checked_field("removed", as_texts)
     before: SegmentMembership = attrs.field(repr=False)
     now: SegmentMembership = attrs.field(repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name in ("size_before", "size_now", "n_entered", "n_left"):
+            if len(getattr(self, name)) != len(self.names):
+                raise InputError(name, f"one for each of the {len(self.names)} segments", len(getattr(self, name)))
+        for name in ("before", "now"):
+            if not isinstance(getattr(self, name), SegmentMembership):
+                raise InputError(name, "a SegmentMembership", type(getattr(self, name)).__name__)
 
     def entered(self, name: str) -> npt.NDArray[Any]:
         """List the customers who belong now and did not before: identifiers, or positions without identifiers.

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_positive, as_whole_number, require_same_index
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    count_column,
+    hand_over,
+    number_column,
+    optional,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._segmentation.labels import (
     are_texts,
     as_comparable,
@@ -30,6 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["Migration", "migration_matrix"]
 
 Window: TypeAlias = float | Literal["all"]
+
+
+def _as_table(name: str, value: Any) -> Integers:
+    """Take a table of whole numbers >= 0."""
+    if isinstance(value, Given):
+        return read_only(value)
+    return read_only(hand_over(as_counts(**{name: value})[0].astype(np.int64)))
 
 
 def _as_window(name: str, value: Any) -> Window:
@@ -67,15 +84,25 @@ class Migration:
            [1, 0]])
     """
 
-    states: tuple[str, ...]
-    counts: Integers = array_field()
-    n_new: Integers = array_field()
-    n_gone: Integers = array_field()
-    value_before: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
-    value_now: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
-    level: float = 0.95
+    states: tuple[str, ...] = checked_field("states", as_texts)
+    counts: Integers = array_field(lambda value: _as_table("counts", value))
+    n_new: Integers = count_column("n_new")
+    n_gone: Integers = count_column("n_gone")
+    value_before: Floats | None = number_column("value_before", default=None)
+    value_now: Floats | None = number_column("value_now", default=None)
+    level: float = checked_field("level", as_fraction, default=0.95)
     window_before: Window | None = checked_field("window_before", optional(_as_window), default=None)
     window_now: Window | None = checked_field("window_now", optional(_as_window), default=None)
+
+    def __attrs_post_init__(self) -> None:
+        k = len(self.states)
+        if not k or len(set(self.states)) != k:
+            raise InputError("states", "at least one, all different", self.states)
+        shapes = {"counts": (k, k)} | dict.fromkeys(("n_new", "n_gone", "value_before", "value_now"), (k,))
+        for name, shape in shapes.items():
+            column = getattr(self, name)
+            if column is not None and column.shape != shape:
+                raise InputError(name, f"of shape {shape} for {k} states", column.shape)
 
     @property
     def size_before(self) -> Integers:

@@ -209,6 +209,16 @@ class TestLtvToCacBenchmark:
         assert len(ltv.LTV_TO_CAC_BENCHMARKS) == 17
         assert len({(row.industry, row.source) for row in ltv.LTV_TO_CAC_BENCHMARKS}) == 17
 
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [({"industry": 5}, "industry"), ({"low": "4"}, "low"), ({"high": math.nan}, "high"), ({"high": 3}, "high"),
+         ({"low": -1}, "high"), ({"source": None}, "source")],
+    )  # fmt: skip
+    def test_fields_are_checked(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(ltv.LTV_TO_CAC_BENCHMARKS[0], **changes)
+        assert caught.value.name == name
+
     @pytest.mark.parametrize("wrong", ["saas", "", None, 4])
     def test_refuses(self, wrong):
         error = refusal(ltv.ltv_to_cac_benchmark, industry=wrong)

@@ -92,6 +92,15 @@ class TestSummariseGroups:
             with pytest.raises(InputError, match="due"):
                 attrs.evolve(SUMMARY, due=wrong)
 
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("as_of", "2024-02-30"), ("groups", None), ("stages", 5), ("breaks", None), ("before", "x"), ("has_money", 1)],
+    )
+    def test_fields_are_checked(self, name, wrong):
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(SUMMARY, **{name: wrong})
+        assert caught.value.name == name
+
     def test_rejections(self):
         for field, bad in (("as_of", "now"), ("window", 0), ("window", 7.5), ("has_money", "yes")):
             with pytest.raises(InputError, match=f"`{field}`"):

@@ -546,6 +546,30 @@ class TestSegmentMembership:
 class TestSegmentChanges:
     """Size now = size before + entered - left."""
 
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"names": "ab"}, "names"),
+            ({"size_before": [1, 2]}, "size_before"),
+            ({"size_now": [-1]}, "size_now"),
+            ({"n_entered": [0.5]}, "n_entered"),
+            ({"n_left": None}, "n_left"),
+            ({"n_new_customers": -1}, "n_new_customers"),
+            ({"n_gone_customers": "1"}, "n_gone_customers"),
+            ({"added": [5]}, "added"),
+            ({"removed": None}, "removed"),
+            ({"before": None}, "before"),
+            ({"now": "now"}, "now"),
+        ],
+    )
+    def test_fields_are_checked(self, changes, name):
+        big = [Segment("big", SegmentColumns({"x": "number"})["x"] > 1)]
+        day = {day: evaluate_segments(big, {"x": [1, 2]}, as_of=day) for day in ("2024-01-01", "2024-02-01")}
+        found = day["2024-02-01"].changes_since(day["2024-01-01"])
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(found, **changes)
+        assert caught.value.name == name
+
     @given(evaluations())
     def test_equals_sets(self, both):
         before, now = both

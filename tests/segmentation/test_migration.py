@@ -351,6 +351,34 @@ class TestMigration:
         moved = moved_between({1: ("a", 100), 2: ("a", 50)}, {2: ("a", 70), 3: ("b", 5)})
         assert (moved.value_before.tolist(), moved.value_now.tolist()) == ([1.5, 0.0], [0.7, 0.05])
 
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"states": "ab"}, "states"),
+            ({"states": ("a", "a")}, "states"),
+            ({"states": ("a", 5)}, "states"),
+            ({"states": ()}, "states"),
+            ({"states": ("a", "b", "c")}, "counts"),
+            ({"counts": [[1, 2]]}, "counts"),
+            ({"counts": [1, 2]}, "counts"),
+            ({"counts": [[1, -1], [0, 0]]}, "counts"),
+            ({"counts": [[1, 0.5], [0, 0]]}, "counts"),
+            ({"n_new": [1]}, "n_new"),
+            ({"n_gone": [1, np.nan]}, "n_gone"),
+            ({"value_before": [1.0]}, "value_before"),
+            ({"value_now": [1.0, np.nan]}, "value_now"),
+            ({"value_now": "12"}, "value_now"),
+            ({"level": 95}, "level"),
+            ({"level": None}, "level"),
+            ({"window_now": 0}, "window_now"),
+        ],
+    )
+    def test_fields_are_checked(self, changes, name):
+        moved = migration_matrix(["a", "b"], ["b", "a"], value_before=[1, 2], value_now=[3, 4])
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(moved, **changes)
+        assert caught.value.name == name
+
     def test_residues_of_value_count_as_nothing(self):
         moved = migration_matrix(["a", "b"], ["b", "b"], value_before=[4e-16, 1], value_now=[-4e-16, 1e-167])
         assert (moved.value_before.tolist(), moved.value_now.tolist()) == ([0, 1], [0, 0])

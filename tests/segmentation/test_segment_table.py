@@ -160,6 +160,11 @@ class TestFromGroups:
         found = assign_segments(*zip(*product(range(1, 10), repeat=3), strict=True), table, n_bins=9)
         assert found.tolist() == [f"group {min(i, 255)}" for i in range(729)]
         assert SegmentTable.from_json(table.to_json()) == table
+        for group, wrapped in ((255, -1), (0, 256), (0, -256), (255, 511)):  # one byte cannot tell them apart
+            numbers = table.cells.astype(np.int64)
+            numbers[numbers == group] = wrapped
+            with pytest.raises(InputError, match="whole numbers from 0 to 255"):
+                attrs.evolve(table, cells=numbers)
         groups["group 255"] = cells[255]
         with pytest.raises(InputError, match="1 to 256"):
             SegmentTable.from_groups({**groups, "group 256": " ".join(cells[256:])}, n_bins=9)
@@ -321,6 +326,7 @@ class TestSegmentTable:
             ({"cells": np.full((2, 2, 2), 2)}, "cells"),
             ({"cells": np.full((2, 2, 2), -1)}, "cells"),
             ({"cells": np.full((2, 2, 2), 256)}, "cells"),
+            ({"cells": [[[0]]], "names": ["u"], "meanings": [""], "actions": [""]}, "cells"),  # one bin tells nothing
             ({"cells": np.ones((2, 2, 2))}, "cells"),
             ({"cells": np.ones((2, 2, 2), dtype=bool)}, "cells"),
             ({"cells": [[[0, True], [0, 0]], [[1, 1], [1, 1]]]}, "cells"),
