@@ -43,6 +43,7 @@ PAIRS = {
 
 ACROSS = {
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
+    ("report", "_models.validation.calibration"): "a broken assumption goes into the summary; a warning would be lost",
     ("__main__", "_purchases.order_log"): "the command reads the file into that log",
 }
 """Modules of a room that another door may import, each with its reason: (door, module)."""

@@ -5,7 +5,6 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from crmvalue import ltv
 from crmvalue._core.checks import as_day, as_fraction, as_positive
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, optional
+from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -27,7 +27,6 @@ from crmvalue.models import (
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
-    spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
@@ -221,11 +220,7 @@ def summarise_models_log(
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "week", "day")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        summary, columns = _look_ahead(log, policy, history, blank)
-    said = tuple(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
-    return Outlook(attrs.evolve(summary, warnings=said), columns)
+    return _look_ahead(log, policy, history, blank)
 
 
 def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: ModelSummary) -> Outlook:
@@ -305,8 +300,7 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
 def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Outlook:
     """Forecast with the model that was fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
-    if spend is not None:
-        spend_independence(history)  # it warns if the data break the assumption
+    independence = None if spend is None else measure_independence(history)
     weekly = 0.0
     if summary.discount_rate is not None:
         weekly = float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
@@ -341,6 +335,7 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
             spend_problem=problem,
             value=value,
             value_for_life=life,
+            warnings=() if independence is None or independence.holds else (independence.conclusion,),
         ),
         table_columns | {name: column for name, column in columns.items() if name not in first},
     )

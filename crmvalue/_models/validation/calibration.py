@@ -47,6 +47,7 @@ __all__ = [
     "PurchaseTracking",
     "SpendIndependence",
     "calibration_by_frequency",
+    "measure_independence",
     "purchase_tracking",
     "spend_independence",
 ]
@@ -402,6 +403,14 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
     >>> found.n_customers, round(found.correlation, 2)
     (946, 0.11)
     """
+    found = measure_independence(history)
+    if not found.holds:
+        warnings.warn(DataWarning(found.conclusion, found.n_customers), stacklevel=2)
+    return found
+
+
+def measure_independence(history: PurchaseHistory) -> SpendIndependence:
+    """Do what :func:`spend_independence` does, without a warning."""
     from scipy.stats import pearsonr
 
     spend = check_history(history).mean_repeat_spend
@@ -419,8 +428,6 @@ def spend_independence(history: PurchaseHistory) -> SpendIndependence:
         correlation, p_value = float(found.statistic), float(found.pvalue)
     broken = abs(correlation) > _STRONG and p_value < _SIGNIFICANT
     conclusion = _conclusion(correlation, p_value, n, broken=broken)
-    if broken:
-        warnings.warn(DataWarning(conclusion, n), stacklevel=2)
     return SpendIndependence(
         n_customers=n, correlation=correlation, p_value=p_value, holds=not broken, conclusion=conclusion
     )
