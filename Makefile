@@ -1,4 +1,4 @@
-.PHONY: test lint docs bench ci
+.PHONY: test lint docs bench mutants ci
 
 test:
 	pytest
@@ -13,6 +13,10 @@ docs:
 
 bench:
 	for file in benchmarks/*.py; do python "$$file" || exit 1; done
+
+mutants:
+	nice -n 19 python tests/mutants.py $(or $(FILES),crmvalue/_ltv crmvalue/_metrics crmvalue/_journeys/planning \
+		crmvalue/_journeys/kinds/cascade.py crmvalue/_segmentation/rfm.py crmvalue/_funnels crmvalue/_models)
 
 ci:
 	.ci/run

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import importlib
+import json
 import locale
 import os
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -76,3 +79,25 @@ class TestThreads:
             thread.join()
         assert host_state() == before
         assert found == [(usual, True)] * 8
+
+
+def answers():
+    """Give the result of every call as text."""
+    return [repr(plain(run(call))) for call in CALLS]
+
+
+class TestInterpreter:
+    """`python -O` takes out every assert, `-W error` makes every warning an error; both give the same answers."""
+
+    def test_answers_are_the_same(self):
+        script = (
+            "import json, sys; import numpy as np; from tests.test_host_state import answers\n"
+            "with np.errstate(all='raise'): json.dump(answers(), sys.stdout)"
+        )
+        root = Path(__file__).parent.parent
+        done = subprocess.run(
+            [sys.executable, "-O", "-W", "error", "-c", script], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        found = dict(zip([call.function.__name__ for call in CALLS], json.loads(done.stdout), strict=True))
+        assert found == dict(zip(found, answers(), strict=True))
