@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_day_column,
+    as_outcomes,
     as_text,
     as_time_column,
     is_missing_object,
@@ -43,6 +44,7 @@ __all__ = [
     "word_column",
 ]
 
+_NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
 _SECONDS = np.dtype("datetime64[s]")
 
 
@@ -75,12 +77,10 @@ def _dates(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Dates]:
     )
 
 
-def flag_column(name: str, value: ArrayLike) -> Bools:
-    """Take a column of True and False."""
-    array, _ = to_array(name, value, "True or False for each customer")
-    if (array.dtype.kind != "b" and array.size) or array.ndim > 1:
-        raise InputError(name, "True or False for each customer", str(array.dtype))
-    flags: Bools = _locked(np.array(array, dtype=bool))
+def flag_column(name: str, value: ArrayLike, *, if_missing: str = "fill missing values with False") -> Bools:
+    """Take a column of True and False, or of 1 and 0; `if_missing` is the hint for a missing value."""
+    rule = "True or False for each customer"
+    flags: Bools = _locked(np.array(as_outcomes(name, value, rule=rule, if_missing=if_missing)))
     return flags
 
 
@@ -107,7 +107,7 @@ def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, s
         channel, purpose = (as_text("consent", part) for part in pair)
         if (channel, purpose) in found:
             raise InputError("consent", "each channel and purpose once", key)
-        found[channel, purpose] = flag_column(f"consent[{key!r}]", column)
+        found[channel, purpose] = flag_column(f"consent[{key!r}]", column, if_missing=_NO_ANSWER)
     return FixedMapping(found)
 
 
@@ -210,9 +210,9 @@ class Customers:
     attributes : mapping of str to array_like of str, optional
         Texts, such as a language or a city, by which a :class:`Choice` finds the next step; missing ones are None.
     consent : mapping, optional
-        Whether each customer may be written to: by channel, or by (channel, purpose). A consent for the channel and
-        the purpose overrides the consent for the channel alone. A channel without a consent column counts as not
-        consented.
+        Whether each customer may be written to, True or False, or 1 or 0: by channel, or by (channel, purpose). A
+        consent for the channel and the purpose overrides the consent for the channel alone. A channel without a consent
+        column counts as not consented. A missing value raises, because it may mean either.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
 
