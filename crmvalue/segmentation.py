@@ -5,7 +5,8 @@ For                                                         Use
 ==========================================================  ===========================================================
 scores of recency, frequency and money                      :func:`fit_rfm` once, then :func:`score_rfm`
 the eleven groups, or your own                              :class:`SegmentTable`, :func:`assign_segments`
-stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`loyalty_step`
+stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`lifecycle_limits`,
+                                                            :func:`loyalty_step`
 the best customers                                          :func:`value_tier`
 your own rules, evaluated for a day                         :class:`SegmentColumns`, with `&`, `|` and `~`;
                                                             :class:`Segment`, :func:`evaluate_segments`
@@ -31,7 +32,15 @@ from crmvalue._segmentation.concentration import (
     lorenz_curve,
     top_share,
 )
-from crmvalue._segmentation.lifecycle import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from crmvalue._segmentation.lifecycle import (
+    LIFECYCLE_STAGES,
+    LOYALTY_STEPS,
+    SilenceUnit,
+    lifecycle_limits,
+    lifecycle_stage,
+    loyalty_step,
+    value_tier,
+)
 from crmvalue._segmentation.membership import Segment, SegmentChanges, SegmentMembership, evaluate_segments
 from crmvalue._segmentation.migration import Migration, migration_matrix
 from crmvalue._segmentation.rfm import RfmBreaks, RfmMethod, RfmScores, SpendBasis, fit_rfm, score_rfm
@@ -66,6 +75,7 @@ __all__ = [
     "SegmentSummary",
     "SegmentTable",
     "SegmentValueChanges",
+    "SilenceUnit",
     "SpendBasis",
     "TableBasis",
     "ValueConcentration",
@@ -75,6 +85,7 @@ __all__ = [
     "evaluate_segments",
     "fit_rfm",
     "gini",
+    "lifecycle_limits",
     "lifecycle_stage",
     "lorenz_curve",
     "loyalty_step",
