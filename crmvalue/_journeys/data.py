@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, Given, array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
@@ -39,13 +39,11 @@ __all__ = [
     "customer_column",
     "flag_column",
     "second_column",
-    "table_columns",
     "table_field",
     "word_column",
 ]
 
 _NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
-_SECONDS = np.dtype("datetime64[s]")
 
 
 def as_zone(name: str, value: object) -> str:
@@ -410,7 +408,7 @@ class MessageHistory:
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind; the same columns make a history again."""
-        return table_columns(self)
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the history as JSON text, an object of columns."""
@@ -437,13 +435,3 @@ class MessageHistory:
                 for field in attrs.fields(MessageHistory)
             }
         )
-
-
-def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
-    """Give all columns of a value; moments in microseconds, which every dataframe takes."""
-    parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-    return {
-        name: part.astype("datetime64[us]") if part.dtype == _SECONDS else part
-        for name, part in parts
-        if isinstance(part, np.ndarray)
-    }
