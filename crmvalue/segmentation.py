@@ -7,7 +7,8 @@ scores of recency, frequency and money                      :func:`fit_rfm` once
                                                             of time, of :func:`crmvalue.purchases.summarise_window`
 the eleven groups, or your own                              :class:`SegmentTable`, :meth:`RfmScores.segments`;
                                                             :func:`assign_segments` for scores from elsewhere
-stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`loyalty_step`
+stages by last purchase, steps by purchases                 :func:`lifecycle_stage`, :func:`lifecycle_limits`,
+                                                            :func:`loyalty_step`
 the best customers                                          :func:`value_tier`
 your own rules, evaluated for a day                         :class:`SegmentColumns`, with `&`, `|` and `~`;
                                                             :class:`Segment`, :func:`evaluate_segments`
@@ -33,7 +34,15 @@ from crmvalue._segmentation.concentration import (
     lorenz_curve,
     top_share,
 )
-from crmvalue._segmentation.lifecycle import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from crmvalue._segmentation.lifecycle import (
+    LIFECYCLE_STAGES,
+    LOYALTY_STEPS,
+    SilenceUnit,
+    lifecycle_limits,
+    lifecycle_stage,
+    loyalty_step,
+    value_tier,
+)
 from crmvalue._segmentation.membership import Segment, SegmentChanges, SegmentMembership, evaluate_segments
 from crmvalue._segmentation.migration import Migration, migration_matrix
 from crmvalue._segmentation.rfm import RfmBreaks, RfmMethod, RfmScores, SpendBasis, fit_rfm, score_rfm
@@ -68,6 +77,7 @@ __all__ = [
     "SegmentSummary",
     "SegmentTable",
     "SegmentValueChanges",
+    "SilenceUnit",
     "SpendBasis",
     "TableBasis",
     "ValueConcentration",
@@ -77,6 +87,7 @@ __all__ = [
     "evaluate_segments",
     "fit_rfm",
     "gini",
+    "lifecycle_limits",
     "lifecycle_stage",
     "lorenz_curve",
     "loyalty_step",

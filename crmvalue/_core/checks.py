@@ -33,6 +33,7 @@ __all__ = [
     "as_float",
     "as_floats",
     "as_fraction",
+    "as_outcomes",
     "as_positive",
     "as_results",
     "as_text",
@@ -156,15 +157,29 @@ def as_flag(name: str, value: object) -> bool:
     return bool(value)
 
 
-def as_outcomes(name: str, value: ArrayLike) -> npt.NDArray[np.bool_]:
-    """Cast one column of outcomes: True and False, or 1 and 0."""
-    rule = "a column of True and False or of 1 and 0"
-    array, _ = to_array(name, value, rule)
-    if array.dtype == object and all(isinstance(item, bool | np.bool_ | int | np.integer) for item in array.ravel()):
-        array = array.astype(np.float64)
-    if array.dtype.kind not in "biuf" or array.ndim != 1:
+def as_outcomes(
+    name: str,
+    value: ArrayLike,
+    *,
+    rule: str = "a column of True and False or of 1 and 0",
+    if_missing: str | None = None,
+) -> npt.NDArray[np.bool_]:
+    """Cast one column of True and False, or of 1 and 0; `if_missing` is the hint for a missing value."""
+    array, types = to_array(name, value, rule)
+    if types or array.dtype.kind == "O":  # numpy makes text or numbers of True beside them
+        array = np.asarray(value, dtype=object)
+    if array.ndim != 1 or array.dtype.kind not in "biufO":
         found = array.ravel()[0] if array.size else array.shape
         raise InputError(name, rule, _plain(found), index=0 if array.ndim == 1 else None)
+    if array.dtype.kind == "O":
+        for index, item in enumerate(array.tolist()):
+            if is_missing_object(item):
+                raise InputError(name, f"{rule}, not missing", item, index=index, hint=if_missing)
+            if not isinstance(item, bool | np.bool_ | int | float | np.integer | np.floating):
+                raise InputError(name, rule, item, index=index)
+        array = array.astype(np.float64)
+    if array.dtype.kind == "f":
+        require(~np.isnan(array), name, array, f"{rule}, not missing", hint=if_missing)
     require((array == 0) | (array == 1), name, array, "True or False, 1 or 0")
     return array.astype(bool)
 

@@ -21,11 +21,13 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import array_field, checked_field, count_field, read_only, stay_frozen
+from crmvalue._core.values import array_columns, array_field, checked_field, count_field, read_only, stay_frozen
 from crmvalue._experiments.arms import counts_field, require_arms
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
 __all__ = [
@@ -501,6 +503,10 @@ class SplitCheck:
             return self.counts, self.shares
         ends = np.concatenate(([0], np.arange(m, len(counts))))
         return np.add.reduceat(counts, ends), np.add.reduceat(self.shares[order], ends)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def sample_ratio_mismatch(

@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_day_column,
+    as_outcomes,
     as_text,
     as_time_column,
     is_missing_object,
@@ -18,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, Given, array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
@@ -38,12 +39,11 @@ __all__ = [
     "customer_column",
     "flag_column",
     "second_column",
-    "table_columns",
     "table_field",
     "word_column",
 ]
 
-_SECONDS = np.dtype("datetime64[s]")
+_NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
 
 
 def as_zone(name: str, value: object) -> str:
@@ -75,12 +75,10 @@ def _dates(value: Mapping[str, ArrayLike] | None) -> FixedMapping[str, Dates]:
     )
 
 
-def flag_column(name: str, value: ArrayLike) -> Bools:
-    """Take a column of True and False."""
-    array, _ = to_array(name, value, "True or False for each customer")
-    if (array.dtype.kind != "b" and array.size) or array.ndim > 1:
-        raise InputError(name, "True or False for each customer", str(array.dtype))
-    flags: Bools = _locked(np.array(array, dtype=bool))
+def flag_column(name: str, value: ArrayLike, *, if_missing: str = "fill missing values with False") -> Bools:
+    """Take a column of True and False, or of 1 and 0; `if_missing` is the hint for a missing value."""
+    rule = "True or False for each customer"
+    flags: Bools = _locked(np.array(as_outcomes(name, value, rule=rule, if_missing=if_missing)))
     return flags
 
 
@@ -107,7 +105,7 @@ def _consent(value: Mapping[Any, ArrayLike] | None) -> FixedMapping[tuple[str, s
         channel, purpose = (as_text("consent", part) for part in pair)
         if (channel, purpose) in found:
             raise InputError("consent", "each channel and purpose once", key)
-        found[channel, purpose] = flag_column(f"consent[{key!r}]", column)
+        found[channel, purpose] = flag_column(f"consent[{key!r}]", column, if_missing=_NO_ANSWER)
     return FixedMapping(found)
 
 
@@ -210,9 +208,9 @@ class Customers:
     attributes : mapping of str to array_like of str, optional
         Texts, such as a language or a city, by which a :class:`Choice` finds the next step; missing ones are None.
     consent : mapping, optional
-        Whether each customer may be written to: by channel, or by (channel, purpose). A consent for the channel and
-        the purpose overrides the consent for the channel alone. A channel without a consent column counts as not
-        consented.
+        Whether each customer may be written to, True or False, or 1 or 0: by channel, or by (channel, purpose). A
+        consent for the channel and the purpose overrides the consent for the channel alone. A channel without a consent
+        column counts as not consented. A missing value raises, because it may mean either.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
 
@@ -410,7 +408,7 @@ class MessageHistory:
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind; the same columns make a history again."""
-        return table_columns(self)
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the history as JSON text, an object of columns."""
@@ -437,13 +435,3 @@ class MessageHistory:
                 for field in attrs.fields(MessageHistory)
             }
         )
-
-
-def table_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
-    """Give all columns of a value; moments in microseconds, which every dataframe takes."""
-    parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-    return {
-        name: part.astype("datetime64[us]") if part.dtype == _SECONDS else part
-        for name, part in parts
-        if isinstance(part, np.ndarray)
-    }

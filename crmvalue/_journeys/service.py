@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import array_columns, array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.data import Customers
 from crmvalue.errors import InputError
 
@@ -136,6 +136,10 @@ class ServiceDue:
         """Number of contacts by kind; kinds without contacts are left out."""
         counts = ((kind, int(np.count_nonzero(self.kind == kind))) for kind in _KINDS)
         return {kind: count for kind, count in counts if count}
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
@@ -326,6 +330,10 @@ class ExpiringTerms:
     def __len__(self) -> int:
         return len(self.row)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
 
 def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, days_before: int = 30) -> ExpiringTerms:
     """List the terms promised to customers that end within some days.
@@ -442,6 +450,10 @@ class VisitSchedule:
         weeks, counts = np.unique(self.week[self.is_placed], return_counts=True)
         return dict(zip(np.datetime_as_string(weeks).tolist(), counts.tolist(), strict=True))
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
 
 def spread_visits(
     dates: ArrayLike, capacity_per_week: ArrayLike, *, as_of: ArrayLike, weeks_early: int = 2, weeks_late: int = 4
@@ -539,6 +551,10 @@ class WithoutNextStep:
 
     def __len__(self) -> int:
         return len(self.row)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def without_next_step(

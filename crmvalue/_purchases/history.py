@@ -121,6 +121,11 @@ class UniquePurchases:
     inverse: Integers = array_field()
     time_unit: str
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the distinct rows with their weights, for a dataframe of any kind."""
+        names = ("frequency", "recency", "age", "weight")
+        return {name: getattr(self, name) for name in names}
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)

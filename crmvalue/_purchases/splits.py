@@ -95,6 +95,12 @@ class PurchaseSplit:
         """Number of customers whose first purchase is in the holdout."""
         return len(self.new_customer)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the customers of the calibration with their purchases in the holdout, for a dataframe of any kind."""
+        found = {"holdout_n_purchases": self.holdout_n_purchases, "holdout_spend": self.holdout_spend}
+        known = {name: column for name, column in found.items() if column is not None}
+        return self.calibration.to_columns() | known
+
 
 def split_purchases(
     customer: ArrayLike,

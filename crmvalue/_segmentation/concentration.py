@@ -8,11 +8,13 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
-from crmvalue._core.values import number_column, number_field, optional, stay_frozen
+from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
 __all__ = ["LorenzCurve", "ValueConcentration", "concentration", "customer_share", "gini", "lorenz_curve", "top_share"]
@@ -50,6 +52,10 @@ class LorenzCurve:
             share = getattr(self, name)
             require((share >= 0) & (share <= 1), name, share, "in [0, 1]")
             require(np.diff(share, prepend=0.0) >= 0, name, share, "in ascending order")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def gini(value: ArrayLike) -> np.float64:

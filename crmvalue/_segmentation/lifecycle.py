@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+import math
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -12,9 +13,11 @@ from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_days,
+    as_fraction,
     as_whole_number,
     require,
     require_choice,
+    require_same_length,
 )
 from crmvalue._segmentation.labels import as_shares_of_a_sum, as_texts
 from crmvalue.errors import InputError
@@ -24,12 +27,22 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
-__all__ = ["LIFECYCLE_STAGES", "LOYALTY_STEPS", "lifecycle_stage", "loyalty_step", "value_tier"]
+__all__ = [
+    "LIFECYCLE_STAGES",
+    "LOYALTY_STEPS",
+    "SilenceUnit",
+    "lifecycle_limits",
+    "lifecycle_stage",
+    "loyalty_step",
+    "value_tier",
+]
 
+SilenceUnit: TypeAlias = Literal["month", "week", "day"]
 TierBasis: TypeAlias = Literal["value_share", "customer_share"]
 
+_MONTHS = {"sleeping_from": 9, "potential_churn_from": 24, "churned_from": 36}
 _ABC = (0.8, 0.95)  # shares of the value
 
 LIFECYCLE_STAGES = ("active", "sleeping", "potential churn", "churned")
@@ -42,9 +55,10 @@ def lifecycle_stage(
     last_purchase: ArrayLike,
     as_of: ArrayLike,
     *,
-    sleeping_from: int = 9,
-    potential_churn_from: int = 24,
-    churned_from: int = 36,
+    unit: SilenceUnit = "month",
+    sleeping_from: int | None = None,
+    potential_churn_from: int | None = None,
+    churned_from: int | None = None,
 ) -> npt.NDArray[np.str_]:
     """Give the stage of each customer by the time since the last purchase.
 
@@ -54,10 +68,14 @@ def lifecycle_stage(
         Day of the last purchase: `datetime64`, `datetime.date` or ISO text; one customer or any number.
     as_of : date
         Day for which the stages are found.
+    unit : {"month", "week", "day"}, optional
+        What the limits count: calendar months, weeks of 7 days, or days. Months suit a trade whose customers buy a few
+        times a year; days or weeks suit a grocer or a café.
     sleeping_from, potential_churn_from, churned_from : int, optional
-        Calendar months without a purchase after which a stage begins, ascending, >= 1. The first and the last default
-        come from the published case of a retailer: sleeping from 9 months, churned after 36. That source names no month
-        between them; 24 is our choice.
+        Silence after which a stage begins [`unit`], ascending, >= 1. The default is 9, 24 and 36 months. The first and
+        the last come from the published case of a retailer: sleeping from 9 months, churned after 36. That source names
+        no month between them; 24 is our choice. For weeks and days there is no default: :func:`lifecycle_limits` finds
+        limits in the rhythm of the base.
 
     Returns
     -------
@@ -67,7 +85,7 @@ def lifecycle_stage(
     Raises
     ------
     InputError
-        If a date is missing or after `as_of`, or the months do not ascend.
+        If a date is missing or after `as_of`, the limits do not ascend, or one is left out for weeks or days.
 
     Notes
     -----
@@ -78,23 +96,97 @@ def lifecycle_stage(
     --------
     >>> lifecycle_stage(["2024-05-30", "2023-05-31", "2021-02-28"], "2024-05-31")
     array(['active', 'sleeping', 'churned'], dtype='<U15')
+    >>> lifecycle_stage(
+    ...     ["2024-05-30", "2024-05-01"],
+    ...     "2024-05-31",
+    ...     unit="day",
+    ...     sleeping_from=21,
+    ...     potential_churn_from=56,
+    ...     churned_from=84,
+    ... )
+    array(['active', 'sleeping'], dtype='<U15')
     """
     last = as_days("last_purchase", last_purchase)
     today = as_day("as_of", as_of)
     require(last <= today, "last_purchase", last, f"no later than as_of ({today})")
-    limits = [
-        as_whole_number(name, months, low=1)
-        for name, months in (
-            ("sleeping_from", sleeping_from),
-            ("potential_churn_from", potential_churn_from),
-            ("churned_from", churned_from),
-        )
-    ]
+    require_choice("unit", unit, get_args(SilenceUnit))
+    given = {
+        "sleeping_from": sleeping_from,
+        "potential_churn_from": potential_churn_from,
+        "churned_from": churned_from,
+    }
+    for name, limit in given.items():
+        if limit is None and unit != "month":
+            raise InputError(name, f"given with unit={unit!r}", None, hint="`lifecycle_limits` finds limits in days")
+    limits = [as_whole_number(name, _MONTHS[name] if limit is None else limit, low=1) for name, limit in given.items()]
     if not limits[0] < limits[1] < limits[2]:
         raise InputError("churned_from", "above potential_churn_from, and that above sleeping_from", tuple(limits))
-    silent = months_between(last, np.asarray(today))
+    silent = _silence(last, today, unit)
     stage: npt.NDArray[np.str_] = np.array(LIFECYCLE_STAGES)[np.searchsorted(limits, silent, side="right")]
     return stage
+
+
+def _silence(last: Dates, today: np.datetime64, unit: SilenceUnit) -> Integers:
+    if unit == "month":
+        return months_between(last, np.asarray(today))
+    days: Integers = (today - last).astype(np.int64)
+    return days // 7 if unit == "week" else days
+
+
+def lifecycle_limits(gap: ArrayLike, *, share: float = 0.9) -> dict[str, Any]:
+    """Find the limits of the lifecycle in the rhythm in which the customers of a base buy.
+
+    Parameters
+    ----------
+    gap : array_like
+        Mean time between two purchases of each customer who bought more than once [days], > 0, shape (n,).
+    share : float, optional
+        Share of these customers whose gap is not above the first limit [fraction], in (0, 1). The default of 0.9 is our
+        choice.
+
+    Returns
+    -------
+    dict
+        The arguments `unit` ("day"), `sleeping_from`, `potential_churn_from` and `churned_from` of
+        :func:`lifecycle_stage`.
+
+    Raises
+    ------
+    InputError
+        If there is no customer, or a gap or the share is outside its range.
+
+    Notes
+    -----
+    `sleeping_from` is the smallest whole number of days that is at least the gap of `share` of the customers. The other
+    limits stand to it as 24 and 36 months stand to 9, rounded up. A log cannot show gaps that are longer than itself:
+    on a short log the limits are too low.
+
+    Examples
+    --------
+    >>> limits = lifecycle_limits([3, 5, 6, 7, 7, 7, 8, 10, 14, 60])
+    >>> limits
+    {'unit': 'day', 'sleeping_from': 14, 'potential_churn_from': 38, 'churned_from': 56}
+    >>> lifecycle_stage(["2024-05-30", "2024-05-01"], "2024-05-31", **limits)
+    array(['active', 'sleeping'], dtype='<U15')
+
+    From a history in weeks:
+
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.purchases import summarise_purchases
+    >>> cdnow = load_cdnow()
+    >>> history = summarise_purchases(cdnow.customer, cdnow.date)
+    >>> again = history[history.frequency > 0]
+    >>> lifecycle_limits(7 * again.recency / again.frequency)["sleeping_from"]
+    254
+    """
+    days = as_column("gap", gap)
+    require_same_length(gap=days)
+    require(days > 0, "gap", days, "> 0", hint="leave out customers with one purchase")
+    part = as_fraction("share", share)
+    first = math.ceil(float(np.quantile(days, part, method="inverted_cdf")))
+    base = _MONTHS["sleeping_from"]
+    limits = {name: -(-first * months // base) for name, months in _MONTHS.items()}
+    return {"unit": "day", **limits}
 
 
 def loyalty_step(

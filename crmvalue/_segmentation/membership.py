@@ -14,6 +14,7 @@ from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
+    array_columns,
     array_field,
     checked_field,
     count_column,
@@ -287,6 +288,11 @@ class SegmentMembership:
         row: npt.NDArray[np.uint8] = self.bits[self.names.index(name)]
         return row
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give who belongs to each segment, a row for each customer, for a dataframe of any kind."""
+        who = {} if self.customer is None else {"customer": self.customer}
+        return who | {name: self.members(name) for name in self.names}
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -387,6 +393,10 @@ class SegmentChanges:
         mine, others = as_comparable(one.customer[places], other.customer[theirs])
         alone: npt.NDArray[Any] = one.customer[places[~np.isin(mine, others)]]
         return alone
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, a row for each segment, for a dataframe of any kind."""
+        return {"segment": np.array(self.names), **array_columns(self)}
 
 
 def evaluate_segments(

@@ -35,6 +35,8 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["Migration", "migration_matrix"]
@@ -225,6 +227,19 @@ class Migration:
             said.append(f"{state} {_movement(before, now)}{worth}")
         unfair = "" if self.window_before is None else self.caution
         return (*said, unfair) if unfair else tuple(said)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the size and the value of each group, for a dataframe of any kind; `counts` is a table of its own."""
+        columns = {
+            "group": np.array(self.states),
+            "size_before": self.size_before,
+            "size_now": self.size_now,
+            "n_new": self.n_new,
+            "n_gone": self.n_gone,
+            "value_before": self.value_before,
+            "value_now": self.value_now,
+        }
+        return {name: column for name, column in columns.items() if column is not None}
 
 
 def migration_matrix(

@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
+    array_columns,
     array_field,
     checked_field,
     count_field,
@@ -231,6 +232,10 @@ class RfmScores:
         r, f, m = digits
         cell: Integers = (100 * r + 10 * f + m)[()]
         return cell
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def fit_rfm(

@@ -11,7 +11,15 @@ import numpy as np
 
 from crmvalue._core.checks import as_day
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, count_column, hand_over, number_column, optional, stay_frozen
+from crmvalue._core.values import (
+    array_columns,
+    checked_field,
+    count_column,
+    hand_over,
+    number_column,
+    optional,
+    stay_frozen,
+)
 from crmvalue._segmentation.labels import as_money, as_texts, encode_labels, group_sums
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
@@ -189,6 +197,10 @@ class SegmentValueChanges:
     def _lower(self, now: Floats, before: Floats) -> tuple[str, ...]:
         lower = now < before - _ROUNDING * np.abs(before)
         return tuple(name for name, hit in zip(self.names, lower.tolist(), strict=True) if hit)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, a row for each segment, for a dataframe of any kind."""
+        return {"segment": np.array(self.names), **array_columns(self)}
 
 
 def summarise_segments(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Transactions:
 
     def __len__(self) -> int:
         return len(self.customer)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 def load_cdnow() -> Transactions:

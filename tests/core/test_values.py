@@ -11,6 +11,8 @@ import re
 
 import attrs
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -344,6 +346,13 @@ class TestCountField:
             counts(n=0)
 
 
+NO_TABLES = {"Fit", "Paths", "PipelineForecast", "RfmBreaks"}
+"""Classes with arrays of one length that are no rows of one table.
+
+Parameters of a fit have a covariance, paths are as long as they are, a forecast has tables of its own, and break points
+of two scores have nothing to do with each other.
+"""
+
 NOT_COMPARED = {segmentation.Column}
 """A class whose `==` makes a rule."""
 
@@ -431,3 +440,27 @@ class TestPublicValues:
                 assert not np.shares_memory(getattr(twin, name), mine), f"{type(value).__name__}.{name}"
                 n_arrays += 1
         assert n_arrays > 100
+
+
+class TestTables:
+    """What has several arrays of one length gives them as columns of a dataframe."""
+
+    def test_none_lacks_its_columns(self):
+        lacking = set()
+        for value in importlib.import_module("tests.core.public_values").VALUES:
+            arrays = [getattr(value, field.name) for field in attrs.fields(type(value))]
+            shapes = [array.shape for array in arrays if isinstance(array, np.ndarray) and array.ndim == 1]
+            if len(shapes) > 1 and len(set(shapes)) < len(shapes) and not hasattr(value, "to_columns"):
+                lacking.add(type(value).__name__)
+        assert lacking == NO_TABLES
+
+    @pytest.mark.parametrize("cls", each_class())
+    def test_columns_make_both_kinds_of_dataframes(self, cls):
+        for value in [value for value in values_of(cls) if hasattr(cls, "to_columns")]:
+            columns = value.to_columns()
+            assert len({column.shape for column in columns.values()}) == 1
+            n_rows = len(next(iter(columns.values())))
+            for frame in (pd.DataFrame, pl.DataFrame):
+                table = frame(columns)
+                assert len(table) == n_rows
+                assert list(table.columns) == list(columns)

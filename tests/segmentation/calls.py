@@ -10,6 +10,7 @@ from crmvalue.segmentation import (
     assign_segments,
     evaluate_segments,
     fit_rfm,
+    lifecycle_limits,
     lifecycle_stage,
     loyalty_step,
     migration_matrix,
@@ -74,6 +75,7 @@ CALLS += [
         },
         unbounded={"as_of"},
     ),
+    Call(lifecycle_limits, {"gap": [7.0, 14.5, 30.0], "share": 0.5}, out_of_range={"gap": 0.0, "share": 1.0}),
     Call(
         loyalty_step,
         {"n_purchases": [1, 4], "n_referrals": [0, 2]},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -13,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.segmentation import LIFECYCLE_STAGES, LOYALTY_STEPS, lifecycle_stage, loyalty_step, value_tier
+from crmvalue.segmentation import (
+    LIFECYCLE_STAGES,
+    LOYALTY_STEPS,
+    lifecycle_limits,
+    lifecycle_stage,
+    loyalty_step,
+    value_tier,
+)
 from tests.segmentation.references import calendar_months_later, tiers_by_loops
 
 DAY = dt.timedelta(days=1)
@@ -107,9 +115,25 @@ class TestLifecycleStage:
         assert lifecycle_stage([["2024-01-01"], ["2020-01-01"]], "2024-01-01").tolist() == [["active"], ["churned"]]
         assert lifecycle_stage([], "2024-01-01").tolist() == []
 
+    @given(
+        st.lists(st.dates(dt.date(2023, 1, 1), dt.date(2024, 1, 1)), min_size=1, max_size=20),
+        st.integers(0, 400),
+        st.lists(st.integers(1, 60), min_size=3, max_size=3, unique=True).map(sorted),
+        st.sampled_from([("day", 1), ("week", 7)]),
+    )
+    def test_days_and_weeks(self, days, later, limits, unit):
+        as_of = max(days) + later * DAY
+        names = ("sleeping_from", "potential_churn_from", "churned_from")
+        found = lifecycle_stage(days, as_of, unit=unit[0], **dict(zip(names, limits, strict=True)))
+        expected = [LIFECYCLE_STAGES[sum(day + limit * unit[1] * DAY <= as_of for limit in limits)] for day in days]
+        assert found.tolist() == expected
+
     @pytest.mark.parametrize(
         ("changes", "name", "index"),
         [
+            ({"unit": "year"}, "unit", None),
+            ({"unit": "day"}, "sleeping_from", None),
+            ({"unit": "week", "sleeping_from": 2, "potential_churn_from": 3}, "churned_from", None),
             ({"last_purchase": ["2024-01-01", "2024-06-02"]}, "last_purchase", 1),  # after the as-of date
             ({"last_purchase": ["2024-01-01", None]}, "last_purchase", 1),
             ({"last_purchase": np.array(["NaT"], dtype="M8[D]")}, "last_purchase", 0),
@@ -129,6 +153,43 @@ class TestLifecycleStage:
         with pytest.raises(InputError) as caught:
             lifecycle_stage(**{"last_purchase": ["2024-01-01"], "as_of": "2024-06-01", **changes})
         assert (caught.value.name, caught.value.index) == (name, index)
+
+
+class TestLifecycleLimits:
+    """The first limit is the shortest whole number of days not below the gap of a share of the customers."""
+
+    @given(
+        st.lists(st.floats(0.01, 500), min_size=1, max_size=30),
+        st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9]),
+    )
+    def test_definition(self, gaps, share):
+        limits = lifecycle_limits(gaps, share=share)
+        first = limits["sleeping_from"]
+        fits = [n for n in range(1, 502) if sum(gap <= n for gap in gaps) >= share * len(gaps) - 1e-9]
+        assert first == fits[0]
+        assert limits == {
+            "unit": "day",
+            "sleeping_from": first,
+            "potential_churn_from": math.ceil(Fraction(24, 9) * first),
+            "churned_from": 4 * first,
+        }
+        lifecycle_stage("2024-01-01", "2024-02-01", **limits)
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ({"gap": []}, "gap"),
+            ({"gap": [1, 0]}, "gap"),
+            ({"gap": [1, None]}, "gap"),
+            ({"gap": 5}, "gap"),
+            ({"gap": [1], "share": 0}, "share"),
+            ({"gap": [1], "share": 90}, "share"),
+        ],
+    )
+    def test_rejects(self, arguments, name):
+        with pytest.raises(InputError) as caught:
+            lifecycle_limits(**arguments)
+        assert caught.value.name == name
 
 
 class TestLoyaltyStep:

@@ -160,6 +160,10 @@ class LeadScoreFit:
         """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the coefficients of each column, for a dataframe of any kind."""
+        return {"name": np.array(self.names), "coefficient": self.coefficient, "standardised": self.standardised}
+
 
 def fit_lead_score(
     X: ArrayLike,  # noqa: N803 - the usual name of a matrix of columns

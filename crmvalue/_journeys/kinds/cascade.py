@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._core.values import array_columns, array_field, checked_field, hand_over, optional, stay_frozen
 from crmvalue._journeys.context import Candidates
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
@@ -103,6 +103,10 @@ class CascadeState:
     silent_months: Integers = array_field()
     next_date: Dates = array_field()
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -140,6 +144,11 @@ class CascadeDue:
         """Number of offers by step."""
         months, counts = np.unique(self.month, return_counts=True)
         return dict(zip(months.tolist(), counts.tolist(), strict=True))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, the offers by their labels, for a dataframe of any kind."""
+        labels = [None if offer is None else offer.label for offer in self.offer]
+        return array_columns(self) | {"offer": np.array(labels, dtype=object)}
 
 
 @attrs.frozen(kw_only=True)

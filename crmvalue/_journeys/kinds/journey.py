@@ -11,9 +11,17 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import stable_draw
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    array_columns,
+    array_field,
+    checked_field,
+    hand_over,
+    optional,
+    stay_frozen,
+)
 from crmvalue._journeys.context import Candidates, Context
-from crmvalue._journeys.data import Customers, Events, MessageHistory, table_columns
+from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
@@ -128,7 +136,7 @@ class JourneyRuns:
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind."""
-        return table_columns(self)
+        return array_columns(self)
 
 
 @attrs.frozen

@@ -9,13 +9,12 @@ import numpy as np
 
 from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import count_field, hand_over, stay_frozen
+from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
     MessageHistory,
     customer_column,
     flag_column,
     second_column,
-    table_columns,
     table_field,
     word_column,
 )
@@ -212,7 +211,7 @@ class Plan:
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind; moments are in microseconds."""
-        return table_columns(self)
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the plan as JSON text, an object of columns."""

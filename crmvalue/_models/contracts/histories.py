@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require, require_same_length
-from crmvalue._core.values import array_field, read_only, stay_frozen
+from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue._models.shared.discrete import as_periods
 from crmvalue.errors import InputError
 
@@ -116,3 +116,7 @@ class ContractHistory:
 
     def __len__(self) -> int:
         return len(self.lifetime)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)

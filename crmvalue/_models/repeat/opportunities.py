@@ -8,10 +8,12 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, require, require_same_length
-from crmvalue._core.values import array_field, read_only, stay_frozen
+from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["MOST_OPPORTUNITIES", "OpportunityHistory"]
@@ -84,3 +86,7 @@ class OpportunityHistory:
 
     def __len__(self) -> int:
         return len(self.frequency)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
+    array_columns,
     array_field,
     checked_field,
     count_column,
@@ -37,6 +38,8 @@ from crmvalue.errors import DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.purchases import PurchaseHistory
@@ -105,6 +108,10 @@ class FrequencyCalibration:
         """
         return from_json(cls, text)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -159,6 +166,10 @@ class PurchaseTracking:
         True
         """
         return from_json(cls, text)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
 
 @attrs.frozen(kw_only=True)

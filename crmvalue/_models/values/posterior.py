@@ -21,6 +21,8 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
@@ -84,6 +86,10 @@ class Posterior:
     def effective_share(self) -> float:
         """Effective sample size over the number of draws: 1 where the approximation is exact, near 0 where it fails."""
         return float(1.0 / (len(self.weight) * np.sum(self.weight**2)))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give each parameter and the weight, one row for each draw, for a dataframe of any kind."""
+        return {name: self[name] for name in self.names} | {"weight": self.weight}
 
 
 @np.errstate(under="ignore")

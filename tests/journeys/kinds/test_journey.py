@@ -11,6 +11,9 @@ from unittest import mock
 
 import attrs
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -554,6 +557,52 @@ class TestJson:
 
 class TestCustomersAndEvents:
     """Customers and events compare by value, cannot be changed, and events can be joined."""
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            [True, False, True],
+            [1, 0, 1],
+            [1.0, 0.0, 1.0],
+            [True, 0, 1.0],
+            np.array([1, 0, 1], dtype=np.int8),
+            np.array([True, False, True], dtype=object),
+            pd.Series([1, 0, 1], dtype="Int64"),
+            pd.Series([True, False, True], dtype="boolean"),
+            pl.Series([True, False, True]),
+            pa.array([1, 0, 1]),
+        ],
+    )
+    def test_consent_is_true_or_false_or_one_or_zero(self, given):
+        base = Customers(customer=[1, 2, 3], consent={"email": given}, segments={"best": given})
+        for flags in (base.consent["email", "*"], base.segments["best"]):
+            assert flags.dtype == bool
+            assert flags.tolist() == [True, False, True]
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            [True, None, True],
+            [1, float("nan"), None],
+            np.array([1.0, np.nan, 0.0]),
+            pd.Series([True, None, True]),
+            pd.Series([1, None, 0]),
+            pd.Series([True, None, True], dtype="boolean"),
+            pl.Series([True, None, False]),
+            pa.array([1, None, 0]),
+        ],
+    )
+    def test_missing_consent_raises_with_its_row(self, given):
+        with pytest.raises(InputError, match=r"not missing.*who has not answered has not agreed") as caught:
+            Customers(customer=[1, 2, 3], consent={"email": given})
+        assert caught.value.index == 1
+        assert caught.value.name == "consent['email']"
+
+    @pytest.mark.parametrize("given", [[True, "yes", False], [1, 2, 0], [1, -1, 0], [0, 0.5, 1]])
+    def test_what_is_no_consent_raises_with_its_row(self, given):
+        with pytest.raises(InputError, match="True or False") as caught:
+            Customers(customer=[1, 2, 3], consent={"email": given})
+        assert caught.value.index == 1
 
     def make(self, **changes):
         given = {
