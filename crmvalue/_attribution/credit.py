@@ -12,7 +12,14 @@ from crmvalue._attribution.shapley import set_shares
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, count_field, hand_over, number_column, stay_frozen
+from crmvalue._core.values import (
+    count_field,
+    hand_over,
+    number_column,
+    number_field,
+    stay_frozen,
+    whole_table,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -71,11 +78,11 @@ class Attribution:
     channels: tuple[str, ...] = names_field()
     conversion_credit: Floats = number_column("conversion_credit")
     value_credit: Floats | None = number_column("value_credit", default=None)
-    n_touches: Integers = array_field()
-    n_paths: Integers = array_field()
+    n_touches: Integers = whole_table("n_touches")
+    n_paths: Integers = whole_table("n_paths")
     n_conversions: int = count_field("n_conversions")
     n_unattributed: int = count_field("n_unattributed", default=0)
-    unattributed_value: float | None = None
+    unattributed_value: float | None = number_field("unattributed_value", low=0.0, default=None)
 
     def __attrs_post_init__(self) -> None:
         require_choice("model", self.model, _MODELS)

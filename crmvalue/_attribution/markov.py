@@ -11,7 +11,7 @@ from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_tou
 from crmvalue._core.checks import as_whole_number
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.keys import distinct_keys
-from crmvalue._core.values import hand_over, number_column, stay_frozen
+from crmvalue._core.values import count_field, hand_over, number_column, number_field, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,10 +58,10 @@ class RemovalEffects:
     """
 
     channels: tuple[str, ...] = names_field()
-    order: int
-    n_states: int
-    n_conversions: int
-    prob_conversion: float
+    order: int = count_field("order", low=1)
+    n_states: int = count_field("n_states")
+    n_conversions: int = count_field("n_conversions")
+    prob_conversion: float = number_field("prob_conversion", low=0.0)
     prob_without: Floats = number_column("prob_without")
 
     def __attrs_post_init__(self) -> None:

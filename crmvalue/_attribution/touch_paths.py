@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_column, as_counts, as_text, require, to_array
-from crmvalue._core.values import array_field, count_field, float_column, hand_over, stay_frozen
+from crmvalue._core.values import array_field, count_field, float_column, hand_over, stay_frozen, whole_table
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class ChannelTransitions:
     """
 
     channels: tuple[str, ...] = names_field()
-    n_transitions: Integers = array_field()
+    n_transitions: Integers = whole_table("n_transitions", 2)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.channels)

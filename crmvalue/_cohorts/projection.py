@@ -10,14 +10,23 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
-from crmvalue._core.values import array_field, count_field, hand_over, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    number_table,
+    of_class,
+    require_columns,
+    stay_frozen,
+    whole_table,
+)
 from crmvalue.errors import InputError
-from crmvalue.models import ContractHistory, fit_shifted_beta_geometric
+from crmvalue.models import ContractHistory, Fit, fit_shifted_beta_geometric
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.models import Fit, ShiftedBetaGeometric
+    from crmvalue.models import ShiftedBetaGeometric
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["RetentionProjection", "project_retention"]
@@ -52,12 +61,19 @@ class RetentionProjection:
     (array([0.462, 0.438]), 0.03)
     """
 
-    n_active: Floats = array_field()
-    n_observed: Integers = array_field()
-    fit: Fit[ShiftedBetaGeometric]
+    n_active: Floats = number_table("n_active", 2, missing=True)
+    n_observed: Integers = whole_table("n_observed")
+    fit: Fit[ShiftedBetaGeometric] = checked_field("fit", of_class(Fit))
     n_holdout: int = count_field("n_holdout", default=0)
-    holdout_actual: Floats = array_field()
-    holdout_predicted: Floats = array_field()
+    holdout_actual: Floats = number_table("holdout_actual", 2, missing=True)
+    holdout_predicted: Floats = number_table("holdout_predicted", 2, missing=True)
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self.n_active)
+        require_columns(self, n, ("n_observed",), "cohorts")
+        for name in ("holdout_actual", "holdout_predicted"):
+            if getattr(self, name).shape != (n, self.n_holdout):
+                raise InputError(name, f"of shape ({n}, {self.n_holdout})", getattr(self, name).shape)
 
     @property
     def retention(self) -> Floats:

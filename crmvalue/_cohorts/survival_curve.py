@@ -25,7 +25,16 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, count_column, hand_over, number_column, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    hand_over,
+    number_column,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -73,12 +82,16 @@ class SurvivalCurve:
 
     time: Floats = number_column("time")
     survival: Floats = number_column("survival")
-    low: Floats = array_field()
-    high: Floats = array_field()
+    low: Floats = number_column("low", missing=True)
+    high: Floats = number_column("high", missing=True)
     n_at_risk: Integers = count_column("n_at_risk")
     n_events: Integers = count_column("n_events")
     n_censored: Integers = count_column("n_censored")
     level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        names = ("survival", "low", "high", "n_at_risk", "n_events", "n_censored")
+        require_columns(self, len(self.time), names, "times")
 
     @property
     def n_customers(self) -> int:
@@ -214,17 +227,23 @@ class CohortComparison:
     """
 
     measure: str = checked_field("measure", as_text)
-    names: tuple[str, ...]
+    names: tuple[str, ...] = words_field("names")
     n_customers: Integers = count_column("n_customers")
-    value: Floats = array_field()
-    low: Floats = array_field()
-    high: Floats = array_field()
+    value: Floats = number_column("value", infinite=True, missing=True)
+    low: Floats = number_column("low", infinite=True, missing=True)
+    high: Floats = number_column("high", infinite=True, missing=True)
     p_value: float = checked_field("p_value", partial(as_fraction, closed=True))
-    first: Integers = array_field()
-    second: Integers = array_field()
+    first: Integers = whole_table("first")
+    second: Integers = whole_table("second")
     pair_p_value: Floats = number_column("pair_p_value")
-    direction: Integers = array_field()
+    direction: Integers = whole_table("direction", low=-1)
     level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.names), ("n_customers", "value", "low", "high"), "cohorts")
+        require_columns(self, len(self.first), ("second", "pair_p_value", "direction"), "pairs")
+        for name in ("first", "second"):
+            require(getattr(self, name) < len(self.names), name, getattr(self, name), "the place of one of the `names`")
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:

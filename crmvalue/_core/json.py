@@ -79,7 +79,7 @@ def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
 
 
 def _require_schema(schema: Any) -> None:
-    if schema != SCHEMA or isinstance(schema, bool):
+    if type(schema) is not int or schema != SCHEMA:
         raise InputError("text", f"JSON of schema {SCHEMA}", schema, hint="another version of crmvalue wrote it")
 
 
@@ -179,7 +179,7 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
         unchecked = field.converter is None or any(name in kinds for name in re.findall(r"\w+", kind))
     if unchecked:
         raise TypeError(f"a field of type {kind}, not {value!r}")
-    reader = _READERS.get(kind, _READERS.get(word))
+    reader = _READERS.get(kind.removesuffix(" | None"), _READERS.get(word))
     if field.converter is None:
         reader = _UNCHECKED.get(kind.removesuffix(" | None"), reader)
     return reader(value) if reader else value
@@ -193,6 +193,8 @@ def _read_parts(kind: str, word: str, value: Any, kinds: dict[str, type[Any]]) -
     """Read a frozen value or a list of such; where the type of the field names one class, it is of that class."""
     named = [name for name in re.findall(r"\w+", kind) if name in kinds]
     known = {"kind": named[0]} if len(named) == 1 else {}
+    if {} in (value if isinstance(value, list) else [value]):
+        raise ValueError("an object without fields")
     if isinstance(value, dict):
         return _build({**known, **value}, kinds, kinds[word] if named == [word] else None)
     return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)
@@ -222,6 +224,11 @@ def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"a number, not {value!r}")
     return float(value)
+
+
+def _floats(value: Any) -> Any:
+    """Read a list of numbers; what is no list is left to the class."""
+    return tuple(map(_number, value)) if isinstance(value, list) else value
 
 
 def _whole_numbers(value: Any) -> Any:
@@ -288,6 +295,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,
     "tuple": lambda value: tuple(value) if isinstance(value, list) else value,
+    "tuple[float, ...]": _floats,
+    "tuple[float, float]": _floats,
 }
 
 _UNCHECKED: dict[str, Callable[[Any], Any]] = {

@@ -9,11 +9,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_counts, as_whole_number, require, to_array
+from crmvalue._core.checks import as_column, as_counts, as_text, as_times, as_whole_number, require, to_array
 from crmvalue.errors import InputError
+from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 __all__ = [
     "FixedMapping",
@@ -23,15 +24,26 @@ __all__ = [
     "checked_field",
     "count_column",
     "count_field",
+    "date_table",
+    "flag_table",
     "float_column",
     "hand_over",
+    "interval_field",
+    "label_column",
     "number_column",
     "number_field",
     "number_table",
+    "of_class",
     "optional",
     "read_only",
+    "require_columns",
     "stay_frozen",
+    "whole_table",
+    "words_field",
 ]
+
+_LARGEST_WHOLE = 2**53
+"""Up to here, floats hold each whole number."""
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -146,10 +158,11 @@ def number_field(
     low: float = -math.inf,
     high: float = math.inf,
     infinite: bool = False,
+    missing: bool = False,
     optional: bool = False,
     **options: Any,
 ) -> Any:
-    """Field for one computed number of any size, in [low, high]: an infinity, and None, only if allowed; never NaN."""
+    """Field for one computed number of any size, in [low, high]: an infinity, NaN, and None only if allowed."""
     ends = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}" if math.isfinite(low) else "a number"
     rule = ends if infinite or (math.isfinite(low) and math.isfinite(high)) else f"{ends}, finite"
 
@@ -162,11 +175,13 @@ def number_field(
             number = float(value)
         except OverflowError as error:  # a whole number of 400 digits
             raise InputError(name, rule, value) from error
+        if missing and math.isnan(number):
+            return math.nan
         if not low <= number <= high or (math.isinf(number) and not infinite):
             raise InputError(name, rule, value)
         return number
 
-    return attrs.field(converter=convert, **options)
+    return attrs.field(converter=convert, eq=repr if missing else True, **options)  # NaN equals NaN
 
 
 def number_column(name: str, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
@@ -202,6 +217,120 @@ def count_column(name: str) -> Any:
         return read_only(hand_over(as_counts(**{name: as_column(name, value)})[0].astype(np.int64)))
 
     return array_field(convert)
+
+
+def whole_table(name: str, n_dimensions: int = 1, *, low: int = 0, **options: Any) -> Any:
+    """Field for an array of whole numbers of at least `low`, by default one column."""
+    kind = "a column of whole numbers" if n_dimensions == 1 else f"whole numbers in {n_dimensions} dimensions"
+
+    def check(value: Any) -> npt.NDArray[np.int64]:
+        array, types = to_array(name, value, kind)
+        if array.ndim != n_dimensions or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+            raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
+        whole = (array >= low) & (array <= _LARGEST_WHOLE) & (array == np.floor(array))
+        require(whole, name, array, f"a whole number >= {low}, at most 2**53")
+        return array.astype(np.int64)
+
+    return _given_or(check, options)
+
+
+def flag_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
+    """Field for an array of True and False, by default one column."""
+
+    def check(value: Any) -> npt.NDArray[np.bool_]:
+        array, _ = to_array(name, value, "True and False")
+        if array.ndim != n_dimensions or (array.dtype.kind != "b" and array.size):
+            rule = f"True and False in {n_dimensions} dimensions"
+            raise InputError(name, rule, f"{array.ndim} dimensions of {array.dtype}")
+        return array.astype(np.bool_)
+
+    return _given_or(check, options)
+
+
+def date_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
+    """Field for an array of days or moments, by default one column; their unit stays, and NaT passes."""
+
+    def check(value: Any) -> npt.NDArray[np.datetime64]:
+        checked = as_times(name, value, allow_missing=True)
+        if checked.ndim != n_dimensions:
+            raise InputError(name, f"of {n_dimensions} dimensions", checked.shape)
+        dates = np.asarray(value)
+        return dates.copy() if dates.dtype.kind == "M" else checked
+
+    return _given_or(check, options)
+
+
+def label_column(name: str, **options: Any) -> Any:
+    """Field for a column of labels: texts, numbers or days."""
+
+    def check(value: Any) -> npt.NDArray[Any]:
+        array, _ = to_array(name, value, "a column of labels")
+        nested = array.dtype == object and any(isinstance(label, list | tuple | dict) for label in array.ravel())
+        if array.ndim != 1 or nested:
+            raise InputError(name, "a column of labels", value)
+        return array.copy()
+
+    return _given_or(check, options)
+
+
+def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
+    """Field for a tuple of texts, all different where `distinct`."""
+
+    def convert(value: Any) -> tuple[str, ...]:
+        if isinstance(value, str) or not isinstance(value, list | tuple | np.ndarray):
+            raise InputError(name, "a list of texts", value)
+        words = tuple(as_text(name, word) for word in value)
+        if distinct and len(set(words)) != len(words):
+            raise InputError(name, "different texts", value)
+        return words
+
+    return attrs.field(converter=convert, **options)
+
+
+def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
+    """Field for a low and a high end, in this order; an end may be infinite."""
+
+    def convert(value: Any) -> Interval | None:
+        if value is None and optional:
+            return None
+        rule = "a low and a high end, in this order"
+        array, types = to_array(name, value, rule)
+        numbers = array.shape == (2,) and array.dtype.kind in "fiu" and not types & {bool, np.bool_}
+        if not numbers or not array[0] <= array[1]:
+            raise InputError(name, rule, value)
+        return Interval(*array.astype(np.float64))
+
+    return attrs.field(converter=convert, **options)
+
+
+def of_class(*kinds: type[Any]) -> Callable[[str, Any], Any]:
+    """Make a check, for :func:`checked_field`, that a value is of one of these classes."""
+
+    def check(name: str, value: Any) -> Any:
+        if not isinstance(value, kinds):
+            raise InputError(name, " or ".join(f"a {kind.__name__}" for kind in kinds), value)
+        return value
+
+    return check
+
+
+def require_columns(value: Any, n: int, names: Iterable[str], what: str) -> None:
+    """Check that the named columns of a value, None left out, have one element for each of the `n` rows."""
+    for name in names:
+        column = getattr(value, name)
+        if column is not None and len(column) != n:
+            raise InputError(name, f"one for each of the {n} {what}", len(column))
+
+
+def _given_or(check: Callable[[Any], npt.NDArray[Any]], options: dict[str, Any]) -> Any:
+    """Make a field for an array that is checked unless its maker gives it away; None passes where it is the default."""
+
+    def convert(value: Any) -> npt.NDArray[Any] | None:
+        if value is None and options.get("default", attrs.NOTHING) is None:
+            return None
+        return read_only(value if isinstance(value, Given) else hand_over(check(value)))
+
+    return array_field(convert, **options)
 
 
 def optional(check: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
@@ -19,13 +20,17 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import (
-    array_field,
     checked_field,
     count_field,
+    date_table,
+    flag_table,
     hand_over,
+    label_column,
     optional,
-    read_only,
+    require_columns,
     stay_frozen,
+    whole_table,
+    words_field,
 )
 from crmvalue._funnels.attempts import (
     Options,
@@ -62,8 +67,11 @@ Absent: TypeAlias = Literal["error", "allow"]
 _UNITS = {"D": DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
 
 
-def _array_or_none(value: ArrayLike | None) -> npt.NDArray[Any] | None:
-    return None if value is None else read_only(value)
+def _labels(name: str, value: Any) -> tuple[Any, ...]:
+    """Take the labels of groups: plain numbers and texts."""
+    if not isinstance(value, list | tuple) or not all(isinstance(label, Hashable) for label in value):
+        raise InputError(name, "a tuple of labels", value)
+    return tuple(value)
 
 
 @stay_frozen
@@ -129,19 +137,19 @@ class EventFunnel:
     (array([2, 1]), array([1, 0]), array([0, 0]), array([0.5]))
     """
 
-    stages: tuple[str, ...]
-    customer: npt.NDArray[Any] = array_field()
-    n_reached: Integers = array_field()
-    is_lost: Bools = array_field()
-    is_matured: Bools = array_field()
-    step_time: Dates = array_field()
-    ended_at: Dates = array_field()
+    stages: tuple[str, ...] = words_field("stages", distinct=True)
+    customer: npt.NDArray[Any] = label_column("customer")
+    n_reached: Integers = whole_table("n_reached", low=1)
+    is_lost: Bools = flag_table("is_lost")
+    is_matured: Bools = flag_table("is_matured")
+    step_time: Dates = date_table("step_time", 2)
+    ended_at: Dates = date_table("ended_at")
     as_of: np.datetime64 = checked_field("as_of", as_time)
     window: float | None = checked_field("window", optional(as_positive), default=None)
-    groups: tuple[Any, ...] | None = None
-    group: Integers | None = array_field(_array_or_none, default=None)
-    skipped: Bools | None = array_field(_array_or_none, default=None)
-    n_returns: Integers | None = array_field(_array_or_none, default=None)
+    groups: tuple[Any, ...] | None = checked_field("groups", optional(_labels), default=None)
+    group: Integers | None = whole_table("group", default=None)
+    skipped: Bools | None = flag_table("skipped", 2, default=None)
+    n_returns: Integers | None = whole_table("n_returns", default=None)
     n_customers: int = count_field("n_customers")
     n_without_entry: int = count_field("n_without_entry")
     n_before_entry: int = count_field("n_before_entry")
@@ -151,16 +159,16 @@ class EventFunnel:
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        for name in ("n_reached", "is_lost", "is_matured", "step_time", "ended_at", "group", "skipped", "n_returns"):
-            column = getattr(self, name)
-            if column is not None and len(column) != n:
-                raise InputError(name, f"one for each of the {n} attempts", len(column))
+        columns = ("n_reached", "is_lost", "is_matured", "step_time", "ended_at", "group", "skipped", "n_returns")
+        require_columns(self, n, columns, "attempts")
         if self.step_time.shape != (n, len(self.stages)):
             raise InputError("step_time", f"of shape ({n}, {len(self.stages)})", self.step_time.shape)
         fits = (self.n_reached >= 1) & (self.n_reached <= len(self.stages))
         require(fits, "n_reached", self.n_reached, f"from 1 to {len(self.stages)} stages")
         if (self.group is None) != (self.groups is None):
             raise InputError("group", "given if and only if `groups` is", self.group)
+        if self.group is not None and self.groups is not None:
+            require(self.group < len(self.groups), "group", self.group, "the place of one of the `groups`")
 
     def __len__(self) -> int:
         """Count the attempts."""

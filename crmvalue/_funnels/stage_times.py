@@ -9,7 +9,15 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, require
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import (
+    hand_over,
+    number_column,
+    number_table,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue._funnels.events import EventFunnel
 from crmvalue.errors import InputError
 
@@ -60,12 +68,19 @@ class StageTimes:
     array([2., 2., 4.])
     """
 
-    stages: tuple[str, ...]
-    prob: Floats = array_field()
-    time_in_stage: Floats = array_field()
-    time_to_convert: Floats = array_field()
-    n_moved_on: Integers = array_field()
-    n_censored: Integers = array_field()
+    stages: tuple[str, ...] = words_field("stages", distinct=True)
+    prob: Floats = number_column("prob")
+    time_in_stage: Floats = number_table("time_in_stage", 2, infinite=True)
+    time_to_convert: Floats = number_column("time_to_convert", infinite=True)
+    n_moved_on: Integers = whole_table("n_moved_on")
+    n_censored: Integers = whole_table("n_censored")
+
+    def __attrs_post_init__(self) -> None:
+        n_steps = len(self.stages) - 1
+        if self.time_in_stage.shape != (n_steps, len(self.prob)):
+            raise InputError("time_in_stage", f"of shape ({n_steps}, {len(self.prob)})", self.time_in_stage.shape)
+        require_columns(self, len(self.prob), ("time_to_convert",), "shares")
+        require_columns(self, n_steps, ("n_moved_on", "n_censored"), "steps")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.

@@ -20,7 +20,15 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
-from crmvalue._core.values import array_columns, array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    array_columns,
+    array_field,
+    checked_field,
+    count_field,
+    hand_over,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._journeys.data import Customers
 from crmvalue.errors import InputError
 
@@ -321,8 +329,8 @@ class ExpiringTerms:
     term: npt.NDArray[np.str_] = array_field()
     expires: Dates = array_field()
     days_left: Integers = array_field()
-    n_expired: int
-    n_open: int
+    n_expired: int = count_field("n_expired")
+    n_open: int = count_field("n_open")
 
     def __attrs_post_init__(self) -> None:
         _require_equal_columns(self)
@@ -544,7 +552,7 @@ class WithoutNextStep:
     row: Integers = array_field()
     customer: npt.NDArray[Any] = array_field()
     last_step: Dates = _days_with_gaps()
-    n_unknown: int
+    n_unknown: int = count_field("n_unknown")
 
     def __attrs_post_init__(self) -> None:
         _require_equal_columns(self)

@@ -11,7 +11,18 @@ import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, array_field, hand_over, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    count_field,
+    hand_over,
+    interval_field,
+    number_column,
+    number_field,
+    require_columns,
+    stay_frozen,
+    words_field,
+)
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -73,23 +84,26 @@ class LeadScoreFit:
     (20, True)
     """
 
-    names: tuple[str, ...]
-    intercept: float
-    coefficient: Floats = array_field()
-    standardised: Floats = array_field()
-    penalty: float
-    n_train: int
-    n_holdout: int
-    n_won_train: int
-    n_won_holdout: int
-    auc: float
-    auc_interval: Interval
-    level: float
-    brier_score: float
-    brier_score_constant: float
-    calibration_intercept: float
-    calibration_slope: float = attrs.field(eq=repr)  # NaN equals NaN
-    n_steps: int
+    names: tuple[str, ...] = words_field("names", distinct=True)
+    intercept: float = number_field("intercept")
+    coefficient: Floats = number_column("coefficient")
+    standardised: Floats = number_column("standardised")
+    penalty: float = number_field("penalty", low=0.0)
+    n_train: int = count_field("n_train")
+    n_holdout: int = count_field("n_holdout")
+    n_won_train: int = count_field("n_won_train")
+    n_won_holdout: int = count_field("n_won_holdout")
+    auc: float = number_field("auc", low=0.0, high=1.0)
+    auc_interval: Interval = interval_field("auc_interval")
+    level: float = checked_field("level", as_fraction)
+    brier_score: float = number_field("brier_score", low=0.0, high=1.0)
+    brier_score_constant: float = number_field("brier_score_constant", low=0.0, high=1.0)
+    calibration_intercept: float = number_field("calibration_intercept", infinite=True)
+    calibration_slope: float = number_field("calibration_slope", infinite=True, missing=True)
+    n_steps: int = count_field("n_steps")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.names), ("coefficient", "standardised"), "names")
 
     @property
     def conclusion(self) -> str:

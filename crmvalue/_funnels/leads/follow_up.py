@@ -22,7 +22,21 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, count_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    count_field,
+    date_table,
+    flag_table,
+    hand_over,
+    label_column,
+    optional,
+    read_only,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue._funnels.counts import as_name
 from crmvalue.errors import InputError
 
@@ -199,18 +213,22 @@ class FollowUpTasks:
     ['anna']
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
-    row: Integers = array_field()
-    customer: npt.NDArray[Any] = array_field()
-    event: npt.NDArray[Any] = array_field()
-    task: npt.NDArray[Any] = array_field()
-    time: Dates = array_field()
-    due: Dates = array_field()
-    done: Bools = array_field()
-    late: Bools = array_field()
+    as_of: np.datetime64 = checked_field("as_of", as_time, eq=str)
+    row: Integers = whole_table("row")
+    customer: npt.NDArray[Any] = label_column("customer")
+    event: npt.NDArray[Any] = label_column("event")
+    task: npt.NDArray[Any] = label_column("task")
+    time: Dates = date_table("time")
+    due: Dates = date_table("due")
+    done: Bools = flag_table("done")
+    late: Bools = flag_table("late")
     n_later: int = count_field("n_later", default=0)
     n_without_rule: int = count_field("n_without_rule", default=0)
-    unmet: tuple[str, ...] = ()
+    unmet: tuple[str, ...] = words_field("unmet", default=())
+
+    def __attrs_post_init__(self) -> None:
+        names = ("customer", "event", "task", "time", "due", "done", "late")
+        require_columns(self, len(self.row), names, "tasks")
 
     @property
     def overdue(self) -> npt.NDArray[np.bool_]:

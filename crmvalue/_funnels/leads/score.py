@@ -22,7 +22,18 @@ from crmvalue._core.checks import (
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    optional,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue._funnels.counts import as_name
 from crmvalue._funnels.steps import DAY
 from crmvalue.errors import InputError
@@ -238,22 +249,28 @@ class LeadScores:
     (array([10.]), ['warm'])
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
-    customer: npt.NDArray[Any] = array_field()
-    fit: Floats = array_field()
-    engagement: Floats = array_field()
-    grade: npt.NDArray[np.str_] = array_field()
-    rule: tuple[str, ...]
-    item_row: Integers = array_field()
-    item_rule: Integers = array_field()
-    item_points: Floats = array_field()
-    item_events: Integers = array_field()
-    n_rules_of_fit: int
-    n_events: int = 0
-    n_later: int = 0
-    n_too_old: int = 0
-    n_without_signal: int = 0
-    n_unknown_customer: int = 0
+    as_of: np.datetime64 = checked_field("as_of", as_time, eq=str)
+    customer: npt.NDArray[Any] = label_column("customer")
+    fit: Floats = number_column("fit")
+    engagement: Floats = number_column("engagement")
+    grade: npt.NDArray[np.str_] = label_column("grade")
+    rule: tuple[str, ...] = words_field("rule")
+    item_row: Integers = whole_table("item_row")
+    item_rule: Integers = whole_table("item_rule")
+    item_points: Floats = number_column("item_points")
+    item_events: Integers = whole_table("item_events")
+    n_rules_of_fit: int = count_field("n_rules_of_fit")
+    n_events: int = count_field("n_events", default=0)
+    n_later: int = count_field("n_later", default=0)
+    n_too_old: int = count_field("n_too_old", default=0)
+    n_without_signal: int = count_field("n_without_signal", default=0)
+    n_unknown_customer: int = count_field("n_unknown_customer", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.customer), ("fit", "engagement", "grade"), "customers")
+        require_columns(self, len(self.item_row), ("item_rule", "item_points", "item_events"), "items")
+        require(self.item_row < len(self.customer), "item_row", self.item_row, "the row of a customer")
+        require(self.item_rule < len(self.rule), "item_rule", self.item_rule, "the place of one of the rules")
 
     @property
     def total(self) -> Floats:

@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_floats,
     as_fraction,
+    as_text,
     require,
     require_choice,
     require_same_length,
@@ -22,7 +23,19 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    number_field,
+    of_class,
+    optional,
+    require_columns,
+    stay_frozen,
+    whole_table,
+)
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -81,14 +94,18 @@ class PipelineTable:
     (['Anna', 'Boris'], array([5700., 3000.]))
     """
 
-    label: npt.NDArray[Any] = array_field()
-    n_deals: Integers = array_field()
-    amount: Floats = array_field()
-    expected: Floats = array_field()
-    standard_deviation: Floats = array_field()
-    low: Floats = array_field()
-    high: Floats = array_field()
-    method: npt.NDArray[np.str_] = array_field()
+    label: npt.NDArray[Any] = label_column("label")
+    n_deals: Integers = whole_table("n_deals")
+    amount: Floats = number_column("amount")
+    expected: Floats = number_column("expected")
+    standard_deviation: Floats = number_column("standard_deviation")
+    low: Floats = number_column("low")
+    high: Floats = number_column("high")
+    method: npt.NDArray[np.str_] = label_column("method")
+
+    def __attrs_post_init__(self) -> None:
+        names = ("n_deals", "amount", "expected", "standard_deviation", "low", "high", "method")
+        require_columns(self, len(self.label), names, "rows")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.
@@ -144,16 +161,19 @@ class PipelineForecast:
     (8000.0, 0.25)
     """
 
-    n_deals: int
-    amount: float
-    expected: float
-    standard_deviation: float
-    level: float
-    method: str
-    total: Floats = array_field()
-    prob_total: Floats = array_field()
+    n_deals: int = count_field("n_deals")
+    amount: float = number_field("amount", low=0.0)
+    expected: float = number_field("expected", low=0.0)
+    standard_deviation: float = number_field("standard_deviation", low=0.0)
+    level: float = checked_field("level", as_fraction)
+    method: str = checked_field("method", as_text)
+    total: Floats = number_column("total")
+    prob_total: Floats = number_column("prob_total")
     by_month: PipelineTable | None = checked_field("by_month", optional(_with_months), default=None)
-    by_group: PipelineTable | None = None
+    by_group: PipelineTable | None = checked_field("by_group", optional(of_class(PipelineTable)), default=None)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.total), ("prob_total",), "totals")
 
     @property
     def interval(self) -> Interval:

@@ -19,7 +19,15 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    hand_over,
+    number_column,
+    number_field,
+    require_columns,
+    stay_frozen,
+    whole_table,
+)
 from crmvalue._funnels.counts import share, share_interval
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
 
@@ -72,18 +80,22 @@ class ForecastCalibration:
     0.04
     """
 
-    edge: Floats = array_field()
-    n_deals: Integers = array_field()
-    n_won: Integers = array_field()
-    expected: Floats = array_field()
-    level: float
-    brier_score: float
-    brier_score_constant: float
-    p_value_total: float
-    p_value: float = attrs.field(eq=repr)  # NaN equals NaN
-    amount_expected: float | None = None
-    amount_won: float | None = None
-    p_value_amount: float | None = None
+    edge: Floats = number_column("edge")
+    n_deals: Integers = whole_table("n_deals")
+    n_won: Integers = whole_table("n_won")
+    expected: Floats = number_column("expected")
+    level: float = checked_field("level", as_fraction)
+    brier_score: float = number_field("brier_score", low=0.0, high=1.0)
+    brier_score_constant: float = number_field("brier_score_constant", low=0.0, high=1.0)
+    p_value_total: float = number_field("p_value_total", low=0.0, high=1.0)
+    p_value: float = number_field("p_value", low=0.0, high=1.0, missing=True)
+    amount_expected: float | None = number_field("amount_expected", low=0.0, default=None)
+    amount_won: float | None = number_field("amount_won", low=0.0, default=None)
+    p_value_amount: float | None = number_field("p_value_amount", low=0.0, high=1.0, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.edge) - 1, ("n_deals", "n_won", "expected"), "bins")
+        require(self.n_won <= self.n_deals, "n_won", self.n_won, "at most `n_deals`")
 
     @property
     def mean_prob(self) -> Floats:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_whole_number, require
+from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.values import hand_over
-from crmvalue._journeys.context import Context, JourneyKind
+from crmvalue._journeys.context import Candidates, Context, JourneyKind
 from crmvalue._journeys.data import Customers, Events, MessageHistory
+from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
 from crmvalue._journeys.planning.checks import SEND, Messages, Run, decide
 from crmvalue._journeys.planning.plan import DECISIONS, Plan, concatenate, take
@@ -221,11 +222,57 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
         if lacks:
             rule = "journeys of the kinds that crmvalue.journeys offers, or of a kind with the same members"
             raise InputError("journeys", rule, journey, hint=f"it has no {', '.join(lacks)}")
+        _check_members(journey)
     _require_different("with different names", [_full_name(journey) for journey in given])
     shared = {journey.group for journey in given if journey.shares_group}
     alone = [journey.group for journey in given if not journey.shares_group]
     _require_different("with names that are no group of another one", [*alone, *shared])
     return tuple(sorted(given, key=_full_name))  # the order in which they are given decides nothing
+
+
+def _check_members(journey: JourneyKind) -> None:
+    """Check the members of a journey, which may be of a kind that somebody else has written."""
+    name_of("name", journey.name)
+    name_of("group", journey.group)
+    name_of("purpose", journey.purpose)
+    if journey.segment is not None:
+        name_of("segment", journey.segment)
+    _check_channels(journey.channels)
+    as_whole_number("version", journey.version, low=0)
+    as_whole_number("priority", journey.priority, low=-(2**53))
+    as_whole_number("cool_down_days", journey.cool_down_days, low=0)
+    for name in ("shares_group", "exempt", "once"):
+        as_flag(name, getattr(journey, name))
+
+
+def _check_channels(channels: object) -> None:
+    if not isinstance(channels, tuple | list):
+        raise InputError("channels", "a tuple of channels", channels, hint="('email',) for one channel")
+    channels_of("channels", channels)
+
+
+def _candidates(journey: JourneyKind, context: Context) -> Candidates:
+    """Ask a journey for its messages, and check their form: columns of one length, one offer for each label."""
+    found = journey.candidates(context)
+    if not isinstance(found, Candidates):
+        raise InputError("candidates", "giving Candidates", found)
+    for name in ("row", "step", "anchor", "planned", "expires", "exited", "planned_utc", "goes_on", "goes_on_without"):
+        column = getattr(found, name)
+        kinds = {"row": "iu", "step": "iu", "goes_on": "b", "goes_on_without": "b"}.get(name, "M")
+        if column is None and found._field_defaults.get(name, name) is None:
+            continue
+        if not isinstance(column, np.ndarray) or column.shape != found.row.shape or column.dtype.kind not in kinds:
+            raise InputError("candidates", f"with an array `{name}` that fits `row`", column)
+    for name, places, n in (("row", found.row, len(context.customers)), ("step", found.step, len(found.labels))):
+        require((places >= 0) & (places < n), name, places, f"from 0 to {n - 1}")
+    for name in ("offers", "channels"):
+        parts = getattr(found, name)
+        if len(parts) != len(found.labels) and (parts or name == "offers"):
+            raise InputError("candidates", f"with one element of `{name}` for each label", parts)
+    for channels in found.channels:
+        if channels is not None:
+            _check_channels(channels)
+    return found
 
 
 def _full_name(journey: JourneyKind) -> tuple[str, int]:
@@ -363,7 +410,7 @@ def _collect(
     columns: list[list[Any]] = [[] for _ in Messages._fields]
     goes_on = []
     for j, journey in enumerate(journeys):
-        found = journey.candidates(context)
+        found = _candidates(journey, context)
         keep: Any = slice(None) if journey.segment is None else context.segment(journey.segment)[found.row]
         place = np.array([labels.setdefault(label, len(labels)) for label in found.labels], dtype=np.int64)
         row, step = found.row[keep], found.step[keep]
