@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_flag, as_float, as_floats, as_text, require, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field
+from crmvalue._core.values import checked_field, number_field
 from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
 
@@ -138,10 +138,10 @@ class LtvToCacBenchmark:
     LtvToCacBenchmark(industry='B2B SaaS', low=4.0, high=4.0, source="practitioners' articles on LTV")
     """
 
-    industry: str
-    low: float
-    high: float
-    source: str
+    industry: str = checked_field("industry", as_text)
+    low: float = number_field("low", low=0.0)
+    high: float = number_field("high", low=0.0)
+    source: str = checked_field("source", as_text)
 
 
 LTV_TO_CAC_BANDS = LtvToCacBands(

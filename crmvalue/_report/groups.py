@@ -5,14 +5,17 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.values import stay_frozen
+from crmvalue._core.checks import as_day, as_flag, as_whole_number
+from crmvalue._core.values import FixedMapping, checked_field, of_class, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
+from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
 from crmvalue.purchases import PurchaseHistory, to_history
 from crmvalue.segmentation import (
@@ -38,6 +41,15 @@ __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
 _ATTENTION = ("Can't Lose Them", "At Risk", "Need Attention", "About To Sleep")
 _MONTHS_BEFORE = 3
+
+
+def _counts_by_month(name: str, value: Any) -> FixedMapping[int, int]:
+    """Take numbers of customers by month."""
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping of months to numbers of customers", value)
+    return FixedMapping(
+        {as_whole_number(name, month, low=0): as_whole_number(name, number, low=0) for month, number in value.items()}
+    )
 
 
 @stay_frozen
@@ -70,13 +82,13 @@ class GroupSummary:
     array([1, 1, 0, 0])
     """
 
-    as_of: np.datetime64 = attrs.field(eq=str)
-    groups: SegmentSummary
-    stages: SegmentSummary
-    breaks: RfmBreaks
-    before: SegmentSummary | None
-    due: dict[int, int]
-    has_money: bool
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
+    groups: SegmentSummary = checked_field("groups", of_class(SegmentSummary))
+    stages: SegmentSummary = checked_field("stages", of_class(SegmentSummary))
+    breaks: RfmBreaks = checked_field("breaks", of_class(RfmBreaks))
+    before: SegmentSummary | None = checked_field("before", optional(of_class(SegmentSummary)))
+    due: Mapping[int, int] = checked_field("due", _counts_by_month)
+    has_money: bool = checked_field("has_money", as_flag)
 
     @property
     def attention(self) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +14,17 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._core.checks import as_day, as_fraction, as_positive
+from crmvalue._core.checks import as_day, as_float, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    count_field,
+    number_field,
+    optional,
+    tuple_of,
+    words_field,
+)
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -32,7 +41,7 @@ from crmvalue.models import (
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import numpy.typing as npt
 
@@ -53,6 +62,13 @@ NAIVE_RULE = "same rate as before"
 _HORIZON = 52.0
 _CALIBRATION = 0.6  # share of the span of the log
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
+
+
+def _by_name(name: str, value: Any) -> FixedMapping[str, float]:
+    """Take parameters by name."""
+    if not isinstance(value, Mapping):
+        raise InputError(name, "a mapping of names to numbers", value)
+    return FixedMapping({as_text(name, key): as_float(name, number) for key, number in value.items()})
 
 
 @attrs.frozen(kw_only=True)
@@ -108,24 +124,24 @@ class ModelSummary:
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    n_customers: int
+    n_customers: int = count_field("n_customers")
     calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
-    holdout_length: float | None = None
-    model: str | None = None
-    parameters: dict[str, float] | None = None
-    scores: tuple[ModelScore, ...] = ()
-    problem: str | None = None
-    expected_purchases: float | None = None
-    share_alive: float | None = None
-    spend_parameters: dict[str, float] | None = None
-    n_zero_spend: int = 0
-    spend_problem: str | None = None
-    value: float | None = None
-    value_for_life: float | None = None
-    margin: float | None = None
-    discount_rate: float | None = None
-    horizon: float = _HORIZON
-    warnings: tuple[str, ...] = ()
+    holdout_length: float | None = number_field("holdout_length", low=0.0, default=None)
+    model: str | None = checked_field("model", optional(as_text), default=None)
+    parameters: dict[str, float] | None = checked_field("parameters", optional(_by_name), default=None)
+    scores: tuple[ModelScore, ...] = checked_field("scores", tuple_of(ModelScore), default=())
+    problem: str | None = checked_field("problem", optional(as_text), default=None)
+    expected_purchases: float | None = number_field("expected_purchases", default=None)
+    share_alive: float | None = number_field("share_alive", low=0.0, default=None)
+    spend_parameters: dict[str, float] | None = checked_field("spend_parameters", optional(_by_name), default=None)
+    n_zero_spend: int = count_field("n_zero_spend", default=0)
+    spend_problem: str | None = checked_field("spend_problem", optional(as_text), default=None)
+    value: float | None = number_field("value", default=None)
+    value_for_life: float | None = number_field("value_for_life", default=None)
+    margin: float | None = number_field("margin", default=None)
+    discount_rate: float | None = number_field("discount_rate", default=None)
+    horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
+    warnings: tuple[str, ...] = words_field("warnings", default=())
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""

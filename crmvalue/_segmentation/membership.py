@@ -12,7 +12,18 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_text, require_same_index
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import Given, array_field, checked_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    count_field,
+    hand_over,
+    of_class,
+    read_only,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue._segmentation.labels import are_texts, as_comparable, as_texts, encode_distinct
 from crmvalue._segmentation.rules import (
     AllOf,
@@ -308,17 +319,17 @@ class SegmentChanges:
     (array([2]), array([1]), array(['ann', 'eve'], dtype='<U3'))
     """
 
-    names: tuple[str, ...]
-    size_before: Integers = array_field()
-    size_now: Integers = array_field()
-    n_entered: Integers = array_field()
-    n_left: Integers = array_field()
-    n_new_customers: int
-    n_gone_customers: int
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    before: SegmentMembership = attrs.field(repr=False)
-    now: SegmentMembership = attrs.field(repr=False)
+    names: tuple[str, ...] = words_field("names")
+    size_before: Integers = whole_table("size_before")
+    size_now: Integers = whole_table("size_now")
+    n_entered: Integers = whole_table("n_entered")
+    n_left: Integers = whole_table("n_left")
+    n_new_customers: int = count_field("n_new_customers")
+    n_gone_customers: int = count_field("n_gone_customers")
+    added: tuple[str, ...] = words_field("added")
+    removed: tuple[str, ...] = words_field("removed")
+    before: SegmentMembership = checked_field("before", of_class(SegmentMembership), repr=False)
+    now: SegmentMembership = checked_field("now", of_class(SegmentMembership), repr=False)
 
     def entered(self, name: str) -> npt.NDArray[Any]:
         """List the customers who belong now and did not before: identifiers, or positions without identifiers.

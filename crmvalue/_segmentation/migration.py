@@ -8,7 +8,14 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_results, as_whole_number, require_same_index
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    hand_over,
+    number_column,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
 from crmvalue._segmentation.labels import (
     are_texts,
     as_comparable,
@@ -56,13 +63,13 @@ class Migration:
            [1, 0]])
     """
 
-    states: tuple[str, ...]
-    counts: Integers = array_field()
-    n_new: Integers = array_field()
-    n_gone: Integers = array_field()
-    value_before: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
-    value_now: Floats | None = array_field(attrs.converters.optional(read_only), default=None)
-    level: float = 0.95
+    states: tuple[str, ...] = words_field("states", distinct=True)
+    counts: Integers = whole_table("counts", 2)
+    n_new: Integers = whole_table("n_new")
+    n_gone: Integers = whole_table("n_gone")
+    value_before: Floats | None = number_column("value_before", default=None)
+    value_now: Floats | None = number_column("value_now", default=None)
+    level: float = checked_field("level", as_fraction, default=0.95)
 
     @property
     def size_before(self) -> Integers:

@@ -28,6 +28,7 @@ from crmvalue._core.values import (
     optional,
     read_only,
     stay_frozen,
+    whole_table,
 )
 from crmvalue.errors import InputError
 
@@ -172,9 +173,9 @@ class RfmScores:
     array([554, 121])
     """
 
-    r_score: Integers = array_field()
-    f_score: Integers = array_field()
-    m_score: Integers = array_field()
+    r_score: Integers = whole_table("r_score", low=1)
+    f_score: Integers = whole_table("f_score", low=1)
+    m_score: Integers = whole_table("m_score", low=1)
 
     @property
     def cell(self) -> Integers:
