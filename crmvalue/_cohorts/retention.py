@@ -12,6 +12,7 @@ from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_day_column,
+    as_float,
     as_floats,
     as_fraction,
     require,
@@ -54,10 +55,6 @@ def _counts(name: str) -> Any:
 
 def _money(value: ArrayLike | None) -> Floats | None:
     return None if value is None else read_only(as_floats(revenue=value)[0])
-
-
-def _total(name: str, value: ArrayLike) -> float:
-    return float(as_floats(**{name: value})[0])
 
 
 @stay_frozen
@@ -119,7 +116,7 @@ class RetentionTriangle:
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
     n_returns_outside: int = count_field("n_returns_outside", default=0)
-    revenue_outside: float = checked_field("revenue_outside", _total, default=0.0)
+    revenue_outside: float = checked_field("revenue_outside", as_float, default=0.0)
 
     def __attrs_post_init__(self) -> None:
         _require_cohorts(self.cohort, self.period, self.as_of)

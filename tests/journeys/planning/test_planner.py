@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 from collections import Counter
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -613,6 +614,55 @@ class TestNewKinds:
         with pytest.raises(InputError, match=r"it has no name, .*candidates") as caught:
             plan([trigger(), wrong], one(), None, None, Policy(), TODAY)
         assert caught.value.name == "journeys"
+
+    @pytest.mark.parametrize(
+        "member",
+        [
+            {"channels": "email"},
+            {"channels": ()},
+            {"channels": ("email", 5)},
+            {"channels": None},
+            {"name": 5},
+            {"group": ""},
+            {"purpose": None},
+            {"segment": 5},
+            {"version": "1"},
+            {"priority": math.nan},
+            {"cool_down_days": -1},
+            {"once": 1},
+            {"exempt": "no"},
+            {"shares_group": None},
+        ],
+    )
+    def test_members_are_checked(self, member):
+        with pytest.raises(InputError) as caught:
+            plan([Newsletter(weekday=self.FRIDAY, **member)], one(), None, None, Policy(), TODAY)
+        assert caught.value.name in member
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"row": [0]},
+            {"row": np.array([7])},
+            {"row": np.array([-1])},
+            {"step": np.array([1])},
+            {"step": np.array([0.0])},
+            {"planned": np.array(["2024-05-31"])},
+            {"expires": np.zeros(2, dtype="datetime64[s]")},
+            {"offers": ()},
+            {"channels": ("email",)},
+            {"channels": (("email",), None)},
+            {"goes_on": np.array([1])},
+        ],
+    )
+    def test_candidates_are_checked(self, change):
+        class Careless(Newsletter):
+            def candidates(self, context):
+                return super().candidates(context)._replace(**change)
+
+        with pytest.raises(InputError) as caught:
+            plan([Careless(weekday=self.FRIDAY)], one(), None, None, Policy(), TODAY)
+        assert caught.value.name in {"candidates", "channels", *change}
 
 
 class TestWhatIsKept:
