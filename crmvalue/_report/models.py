@@ -56,6 +56,7 @@ _FEW_PARAMETERS = ("NBD",)  # for which a few customers are enough
 _HORIZON = 52.0
 _CALIBRATION = 0.6  # share of the span of the log
 _EARLY = 100  # 1 in so many customers may have come long before the others, and gone
+_FEWEST_TO_FORECAST = 10
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 _GOOD_BIAS, _USABLE_BIAS = 0.25, 0.5  # of the total of the holdout
 _BETTER = 0.02  # by which the mean error of a naive rule has to be smaller to count as better
@@ -142,7 +143,7 @@ class ModelSummary:
     --------
     >>> summary = summarise_models([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
     >>> summary.model is None, summary.problem
-    (True, 'after 2024-02-06 none of the earlier customers bought again, so that nothing can be checked')
+    (True, 'a forecast needs at least 10 customers; until 2024-02-06 there are 1')
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
@@ -267,7 +268,7 @@ def summarise_models(
     >>> cdnow = load_cdnow()
     >>> summary = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
     >>> str(summary.calibration_end), len(summary.scores)
-    ('1997-11-24', 5)
+    ('1997-11-24', 7)
     """
     log = read_log(customer, date, amount, time_unit="week", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
@@ -355,6 +356,9 @@ def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tu
         split = split_log(log, policy, cut, end, "week", "day")
     except InputError as error:
         return None, f"the log cannot be cut at {cut}: {error}"
+    if len(split.calibration) < _FEWEST_TO_FORECAST:
+        few = f"a forecast needs at least {_FEWEST_TO_FORECAST} customers"
+        return None, f"{few}; until {cut} there are {len(split.calibration)}"
     if not split.holdout_n_purchases.any():
         return None, f"after {cut} none of the earlier customers bought again, so that nothing can be checked"
     return split, None
@@ -432,7 +436,7 @@ def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: 
     begin = summary.as_of - np.timedelta64(round(7 * _HORIZON), "D")
     last = aggregate(log, policy, begin, summary.as_of, "day")
     n_last = np.zeros(len(history))
-    n_last[np.searchsorted(history.customer, last.customer)] = last.n_purchases  # type: ignore[arg-type]
+    n_last[np.searchsorted(history.customer, last.customer)] = last.n_purchases  # type: ignore[arg-type]  # made from a log
     foretold = naive_forecasts(history, _HORIZON, n_last * max(1.0, _HORIZON / float(history.age.max())))[best.name]
     spend = history.mean_spend
     clv = np.full(len(history), np.nan)

@@ -325,7 +325,9 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
         lines += [_line("naive rule", name), *_wrap(f"{summary.problem or ''}. So the naive rule makes the forecast.")]
     else:
         others = [score for score in summary.scores if score.aic is not None and score.name != name]
-        beside = ", ".join(f"{score.name} {score.aic or 0.0:,.1f}" for score in others)
+        beside = ", ".join(
+            f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
+        )
         aic = f"AIC {summary.score(name).aic or 0.0:,.1f}" + (f"; others: {beside}" if beside else "")
         lines += [_line("chosen model", name, note=aic)]
     if name == "NBD":
@@ -370,6 +372,8 @@ def _error_table(summary: ModelSummary, name: str) -> list[str]:
         if score.spend is not None and has_money:
             line += f"{_percent(score.spend):>14}{_mean_error(score.spend):>12}"
         lines.append(line)
+    if has_money and any(math.isinf(score.spend.bias) for score in scores if score.spend is not None):
+        lines.append("  Not known: the holdout has no money to compare with.")
     return lines
 
 
@@ -422,7 +426,7 @@ def _rows(n: int) -> str:
 
 
 def _percent(error: HoldoutError) -> str:
-    return "no purchases" if math.isinf(error.bias) else f"{100.0 * error.bias:+,.1f} %"
+    return "not known" if math.isinf(error.bias) else f"{100.0 * error.bias:+,.1f} %"
 
 
 def _mean_error(error: HoldoutError) -> str:
