@@ -5,6 +5,7 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping
 from functools import partial
@@ -59,7 +60,7 @@ _EARLY = 100  # 1 in so many customers may have come long before the others, and
 _FEWEST_TO_FORECAST = 10
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 _GOOD_BIAS, _USABLE_BIAS = 0.25, 0.5  # of the total of the holdout
-_BETTER = 0.02  # by which the mean error of a naive rule has to be smaller to count as better
+_BETTER = 0.05  # by which the mean error of a naive rule has to be smaller for the grade
 
 
 def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
@@ -110,8 +111,9 @@ class ModelSummary:
         The naive rule that makes the forecast because no model is usable.
     grade : {"good", "usable", "not usable"} or None
         What the forecast is worth. "good": the fit of the model is good (see :class:`crmvalue.models.Diagnosis`), the
-        total of the holdout was foretold to within 25 %, and no naive rule has a mean error that is more than 2 %
-        smaller. "usable": the fit is usable, and the total was foretold to within 50 %. Else "not usable".
+        total of the holdout was foretold to within 25 %, and no naive rule has a mean error that is more than 5 %
+        smaller. "usable": the fit is usable, and the total of n purchases was foretold to within 50 % and chance, which
+        is 2 / sqrt(n). Else "not usable".
     parameters : mapping of str to float or None
         Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
@@ -184,10 +186,10 @@ class ModelSummary:
 
     @property
     def better_rules(self) -> tuple[str, ...]:
-        """Naive rules whose mean error of purchases is more than 2 % below that of the chosen model, the best first."""
+        """Naive rules whose mean error of purchases is below that of the chosen model, the best first."""
         if self.model is None:
             return ()
-        limit = (1.0 - _BETTER) * self.score(self.model).purchases.mean_absolute_error
+        limit = self.score(self.model).purchases.mean_absolute_error
         better = [rule for rule in self.rules if rule.purchases.mean_absolute_error < limit]
         return tuple(rule.name for rule in sorted(better, key=lambda rule: rule.purchases.mean_absolute_error))
 
@@ -258,9 +260,9 @@ def summarise_models(
     whole log. If that fit is not usable, the next model is taken. Values come from
     :func:`crmvalue.models.customer_values`.
 
-    If no model is usable, or the chosen one missed the total of the holdout by over 50 %, the naive rule with the
-    smallest mean error makes the forecast. It gives no probability to be active and no value for life. Its value is the
-    foretold purchases at the mean spend of each customer, spread evenly over the year.
+    If no model is usable, or the chosen one missed the total of the holdout by over 50 % and chance, the naive rule
+    with the smallest mean error makes the forecast. It gives no probability to be active and no value for life. Its
+    value is the foretold purchases at the mean spend of each customer, spread evenly over the year.
 
     Examples
     --------
@@ -309,12 +311,15 @@ def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: Model
             failed[name] = unusable[0].diagnosis.messages[0]
         elif refits:
             chosen = attrs.evolve(summary, model=name)
-            chosen = attrs.evolve(chosen, grade=_grade(chosen, fits[name], refits[name]))
+            chosen = attrs.evolve(chosen, grade=_grade(chosen, split, fits[name], refits[name]))
             if chosen.grade != "not usable":
                 return _value(history, chosen, refits[name])
             failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+.0%}"}
             break
-    return _value_by_rule(log, policy, history, attrs.evolve(summary, problem=_why(failed)))
+    best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
+    grade = "usable" if abs(best.purchases.bias) <= _usable_bias(split) else "not usable"
+    summary = attrs.evolve(summary, problem=_why(failed), rule=best.name, grade=grade)
+    return _value_by_rule(log, policy, history, summary)
 
 
 def _candidates(history: PurchaseHistory) -> tuple[str, ...]:
@@ -328,12 +333,19 @@ def _why(failed: Mapping[str, str]) -> str:
     return f"no model is usable; {name}: {reason}"
 
 
-def _grade(summary: ModelSummary, *fits: Fit[Any]) -> str:
+def _grade(summary: ModelSummary, split: PurchaseSplit, *fits: Fit[Any]) -> str:
     """Grade the forecast of the chosen model by its fits, by the total of the holdout, and by the naive rules."""
-    bias = abs(summary.score(summary.model or "").purchases.bias)
-    if all(fit.diagnosis.grade == "good" for fit in fits) and bias <= _GOOD_BIAS and not summary.better_rules:
+    error = summary.score(summary.model or "").purchases
+    least = min(rule.purchases.mean_absolute_error for rule in summary.rules)
+    beaten = least < (1.0 - _BETTER) * error.mean_absolute_error
+    if all(fit.diagnosis.grade == "good" for fit in fits) and abs(error.bias) <= _GOOD_BIAS and not beaten:
         return "good"
-    return "usable" if bias <= _USABLE_BIAS else "not usable"
+    return "usable" if abs(error.bias) <= _usable_bias(split) else "not usable"
+
+
+def _usable_bias(split: PurchaseSplit) -> float:
+    """Give the largest usable error of the total, chance included."""
+    return _USABLE_BIAS + 2.0 / math.sqrt(float(split.holdout_n_purchases.sum()))
 
 
 def _split(
@@ -430,14 +442,13 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
 
 
 def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: ModelSummary) -> Outlook:
-    """Forecast with the naive rule that has the smallest mean error on the holdout."""
-    best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
-    grade = "usable" if abs(best.purchases.bias) <= _USABLE_BIAS else "not usable"
+    """Forecast with a naive rule, which has the smallest mean error on the holdout."""
     begin = summary.as_of - np.timedelta64(round(7 * _HORIZON), "D")
     last = aggregate(log, policy, begin, summary.as_of, "day")
     n_last = np.zeros(len(history))
     n_last[np.searchsorted(history.customer, last.customer)] = last.n_purchases  # type: ignore[arg-type]  # made from a log
-    foretold = naive_forecasts(history, _HORIZON, n_last * max(1.0, _HORIZON / float(history.age.max())))[best.name]
+    forecasts = naive_forecasts(history, _HORIZON, n_last * max(1.0, _HORIZON / float(history.age.max())))
+    foretold = forecasts[summary.rule or ""]
     spend = history.mean_spend
     clv = np.full(len(history), np.nan)
     if spend is not None:
@@ -452,8 +463,6 @@ def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: 
     }
     summary = attrs.evolve(
         summary,
-        rule=best.name,
-        grade=grade,
         expected_purchases=float(foretold.sum()),
         spend_problem="the log has no amounts" if spend is None else None,
         value=None if spend is None else float(clv.sum()),

@@ -341,8 +341,8 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
     lines += _error_table(summary, name)
     if summary.better_rules:
         lines += _wrap(
-            f'The naive rule "{summary.better_rules[0]}" has a smaller mean error of purchases than the model. '
-            "Use it where single customers count."
+            f'The naive rule "{summary.better_rules[0]}" wins: its mean error of purchases is smaller than that of the '
+            "model. Use it where single customers count."
         )
     return lines
 
@@ -353,12 +353,8 @@ def _grade_note(summary: ModelSummary) -> str:
     total = (
         "the holdout has no purchases" if math.isinf(bias) else f"the total of the holdout was missed by {bias:+.1%}"
     )
-    if summary.grade == "good":
-        return f"{total}; no naive rule is better"
-    reasons = [total]
-    if summary.better_rules:
-        reasons.append("a naive rule is better")
-    return "; ".join(reasons) + ("; use totals and ranks" if summary.grade == "usable" else "; do not plan with it")
+    use = {"good": "", "usable": "; use totals and ranks", "not usable": "; do not plan with it"}
+    return total + use.get(summary.grade or "", "")
 
 
 def _error_table(summary: ModelSummary, name: str) -> list[str]:

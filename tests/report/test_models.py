@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import attrs
 import numpy as np
@@ -16,6 +17,8 @@ from crmvalue.datasets import load_cdnow
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.models import (
     GammaGamma,
+    HoldoutError,
+    ModelScore,
     compare_models,
     customer_values,
     fit_bg_nbd,
@@ -54,6 +57,11 @@ def doubtful(fit_function, message="flat"):
         return attrs.evolve(found, diagnosis=attrs.evolve(found.diagnosis, messages=(message,), grade="not usable"))
 
     return fit
+
+
+@pytest.fixture(scope="module")
+def split_of_cdnow(cdnow):
+    return split_purchases(cdnow.customer, cdnow.date, cdnow.amount, calibration_end="1997-11-24")
 
 
 class TestSummariseModels:
@@ -243,6 +251,104 @@ class TestSummariseModels:
     def test_same_call_same_bits(self, cdnow, found):
         again = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=0.1)
         assert again == found
+
+
+def staying_buyers(n, seed, days=400):
+    """Orders of customers who never leave, with rates that differ: the NBD."""
+    rng = np.random.default_rng(seed)
+    customer, day = [], []
+    for i, (start, rate) in enumerate(zip(rng.integers(0, days // 2, n), rng.gamma(0.8, 1 / 60, n), strict=True)):
+        later = start + np.cumsum(rng.exponential(1 / rate, 200))
+        on = np.unique(np.concatenate([[start], later[later <= days].astype(int)]))
+        customer += [i] * len(on)
+        day += on.tolist()
+    amount = rng.gamma(4.0, 5.0, len(day)).round(2) + 0.01
+    return np.array(customer), np.datetime64("2023-01-01") + np.array(day), amount
+
+
+class TestEveryBaseGetsAForecast:
+    """A model with its grade, or the best naive rule; the grade does not flip from day to day."""
+
+    def test_buyers_who_never_leave(self):
+        summary = summarise_models(*staying_buyers(600, 1))
+        assert (summary.model, summary.grade) == ("NBD", "good")
+        assert summary.share_alive == 1.0
+        assert abs(summary.score("NBD").purchases.bias) < 0.15
+        assert "within this log no customer can be shown to have left" in " ".join(format_models(summary).split())
+
+    @pytest.mark.parametrize(("n", "most"), [(50, 1), (500, 1)])
+    def test_the_grade_changes_at_most_once_in_a_month(self, n, most):
+        log = staying_buyers(n, 2)
+        grades = []
+        for back in range(0, 31, 2):
+            found = summarise_models(*log, as_of=log[1].max() - np.timedelta64(back, "D"))
+            assert found.expected_purchases > 0
+            assert len(found.rules) == 3
+            grades.append(found.grade)
+        assert sum(one != other for one, other in pairwise(grades)) <= most
+
+    def test_a_grade_by_hand(self, found, split_of_cdnow):
+        """Bias and mean error of the model against those of one rule; the fits are good."""
+
+        def grade(bias, error, rule_error, *fits):
+            model, rule = (
+                ModelScore(
+                    name=name,
+                    log_likelihood=aic,
+                    aic=aic,
+                    purchases=HoldoutError(bias=bias, mean_absolute_error=far, best_decile_found=0.5, gini=0.5),
+                    spend=None,
+                )
+                for name, aic, far in (("BG/NBD", 1.0, error), ("rule", None, rule_error))
+            )
+            summary = attrs.evolve(found, model="BG/NBD", scores=(model, rule))
+            return model_section._grade(summary, split_of_cdnow, *fits), summary.better_rules
+
+        good = fit_bg_nbd(split_of_cdnow.calibration)
+        usable = attrs.evolve(good, diagnosis=attrs.evolve(good.diagnosis, messages=("flat",), grade="usable"))
+        chance = 2.0 / np.sqrt(split_of_cdnow.holdout_n_purchases.sum())
+        assert grade(0.25, 1.0, 1.1, good) == ("good", ())
+        assert grade(-0.25, 1.0, 0.96, good) == ("good", ("rule",))
+        assert grade(0.1, 1.0, 0.94, good) == ("usable", ("rule",))
+        assert grade(0.1, 1.0, 1.1, good, usable) == ("usable", ())
+        assert grade(0.26, 1.0, 1.1, good) == ("usable", ())
+        assert grade(-0.5 - 0.9 * chance, 1.0, 1.1, good) == ("usable", ())
+        assert grade(0.5 + 1.1 * chance, 1.0, 1.1, good) == ("not usable", ())
+
+    def test_a_model_that_missed_the_holdout_by_far_gives_way_to_a_rule(self):
+        """All stop buying before the holdout, but for a few: the model foretells many times too much."""
+        customer, date, amount = staying_buyers(300, 3)
+        stays = (date <= np.datetime64("2023-08-20")) | (customer % 25 == 0)
+        summary = summarise_models(customer[stays], date[stays], amount[stays], as_of="2024-02-04", margin=0.5)
+        assert summary.model is None
+        assert "missed the total of the holdout" in summary.problem
+        best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
+        assert summary.rule == best.name
+        assert summary.value > 0
+        assert (summary.share_alive, summary.value_for_life, summary.parameters) == (None, None, None)
+        assert ModelSummary.from_json(summary.to_json()) == summary
+
+    def test_the_value_of_a_rule_by_hand(self, monkeypatch):
+        """The same rate as before for a year, at the mean spend, spread evenly and discounted."""
+        log = staying_buyers(60, 4)
+        for name, fit in list(model_section._FITS.items()):
+            monkeypatch.setitem(model_section._FITS, name, doubtful(fit))
+        summary = summarise_models(*log, margin=0.5, discount_rate=0.1)
+        history = summarise_purchases(*log)
+        foretold = {
+            "same rate as before": history.frequency / history.age * 52,
+            "churned after a gap": np.where(
+                history.age - history.recency <= 3 * history.recency.sum() / history.frequency.sum(), 1, 0
+            )
+            * (history.frequency / history.age * 52),
+        }
+        last = summarise_purchases(*(column[log[1] > log[1].max() - np.timedelta64(364, "D")] for column in log))
+        foretold["same as the last period"] = last.frequency + 1
+        expected = foretold[summary.rule]
+        assert summary.expected_purchases == pytest.approx(expected.sum(), rel=1e-9)
+        if len(expected) == len(history):
+            factor = (1 - 1 / 1.1 ** (364 / 365.25)) / np.log(1.1) * 365.25 / 364
+            assert summary.value == pytest.approx(0.5 * factor * (expected * history.mean_spend).sum(), rel=2e-3)
 
 
 class TestFormatModels:
