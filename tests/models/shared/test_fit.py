@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import attrs
 import mpmath
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from crmvalue.errors import InputError
+from crmvalue._models.shared import purchase_fit
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     BgBb,
     BgNbd,
     CovariateEffect,
+    CustomerValues,
+    Diagnosis,
+    GammaGamma,
     MbgNbd,
+    Nbd,
     OpportunityHistory,
     ParetoNbd,
     compare_models,
+    customer_values,
     draw_posterior,
     fit_bg_bb,
     fit_bg_nbd,
@@ -27,7 +35,7 @@ from crmvalue.models import (
     likelihood_ratio_test,
     purchase_tracking,
 )
-from crmvalue.purchases import PurchaseHistory, split_purchases
+from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
 
 RNG = np.random.default_rng(1)
 BASE = (
@@ -230,3 +238,74 @@ class TestNearCertainty:
             expected = float(mpmath.log1p(-stays * buys))
         once = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[age], time_unit="week")
         assert MbgNbd(r, alpha, a, b, "week").log_likelihood(once)[0] == pytest.approx(expected, rel=1e-12)
+
+
+class TestGrade:
+    """Graded by what a fit leaves open about the purchases of the whole base."""
+
+    def test_a_clean_fit_is_good(self):
+        cdnow = load_cdnow()
+        history = summarise_purchases(cdnow.customer, cdnow.date, as_of="1997-09-30")
+        assert fit_bg_nbd(history).diagnosis.grade == "good"
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    def test_nobody_leaves(self, fit):
+        """The parameters of leaving are undetermined. Whatever they are, the forecast is that of the NBD."""
+        rng = np.random.default_rng(7)
+        history = Nbd(0.8, 9.0, "week").simulate(rng.uniform(20, 52, 3000), rng=rng)
+        found, plain = fit(history), fit_nbd(history)
+        assert found.diagnosis.messages
+        assert found.diagnosis.grade == "usable"
+        assert not found.diagnosis.trustworthy
+        totals = [one.model.expected_purchases(history, horizon=26).sum() for one in (found, plain)]
+        assert totals[0] == pytest.approx(totals[1], rel=0.03)
+
+    def test_what_moves_the_forecast_is_not_usable(self, monkeypatch):
+        rng = np.random.default_rng(7)
+        history = Nbd(0.8, 9.0, "week").simulate(rng.uniform(20, 52, 3000), rng=rng)
+        monkeypatch.setattr(purchase_fit, "_USABLE", 1e-9)
+        assert fit_bg_nbd(history).diagnosis.grade == "not usable"
+
+    def test_directions_by_hand(self):
+        """One parameter on the boundary, one undetermined, two known: two units both ways along the first two."""
+        cdnow = load_cdnow()
+        fit = fit_bg_nbd(summarise_purchases(cdnow.customer, cdnow.date, as_of="1997-09-30"))
+        wide = attrs.evolve(fit, search_covariance=np.diag([0.1, 9.0, np.inf, 1.0]))
+        found = np.array(purchase_fit._undetermined(wide))
+        expected = [[0, 0, 2, 0], [0, 0, -2, 0], [0, 2, 0, 0], [0, -2, 0, 0]]
+        np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-12)
+        np.testing.assert_allclose(found[::2], -found[1::2], atol=1e-12)
+
+    @pytest.mark.parametrize(
+        ("messages", "grade", "rule"),
+        [((), "usable", "'good' without"), (("flat",), "good", "'usable' or 'not usable' with"), ((), 5, "'good'")],
+    )
+    def test_a_grade_fits_its_messages(self, messages, grade, rule):
+        with pytest.raises(InputError, match=rule) as caught:
+            Diagnosis(
+                gradient_norm=0.0, boundary=(), flat=(), n_starts=1, n_evaluations=1, messages=messages, grade=grade
+            )
+        assert caught.value.name == "grade"
+
+    def test_by_default_the_grade_follows_from_the_messages(self):
+        fields = {"gradient_norm": 0.0, "boundary": (), "flat": (), "n_starts": 1, "n_evaluations": 1}
+        assert Diagnosis(**fields, messages=()).grade == "good"
+        assert Diagnosis(**fields, messages=("flat",)).grade == "not usable"
+
+    def test_values_know_the_worse_grade_and_warn_of_the_worst(self):
+        rng = np.random.default_rng(6)
+        history = Nbd(0.8, 9.0, "week").simulate(rng.uniform(20, 52, 800), rng=rng)
+        spend = GammaGamma(6.25, 3.74, 15.44)
+        history = attrs.evolve(history, mean_repeat_spend=spend.simulate(history.frequency, rng=rng))
+        purchases, spending = fit_bg_nbd(history), fit_gamma_gamma(history)
+        terms = {"horizon": 52, "margin": 0.3}
+        assert customer_values(history, fit_nbd(history), spending, **terms).grade == "good"
+        usable = customer_values(history, purchases, spending, **terms)
+        assert usable.grade == purchases.diagnosis.grade == "usable"
+        assert customer_values(history, purchases.model, spending, **terms).grade is None
+        bad = attrs.evolve(purchases, diagnosis=attrs.evolve(purchases.diagnosis, grade="not usable"))
+        with pytest.warns(DataWarning, match="a fit of BgNbd that is not usable") as caught:
+            worst = customer_values(history, bad, spending, **terms)
+        assert caught[0].filename == __file__
+        assert worst.grade == "not usable"
+        assert CustomerValues.from_json(worst.to_json()) == worst
