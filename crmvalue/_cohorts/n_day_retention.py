@@ -1,4 +1,4 @@
-"""Retention by days since the first purchase."""
+"""Retention by days since the first purchase, or since another start."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import rate
+from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -27,6 +28,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._cohorts.starts import Starts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["NDayRetention", "n_day_retention"]
@@ -44,7 +46,7 @@ def _kind(name: str, value: Any) -> Any:
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class NDayRetention:
-    """Share of customers who came back, by days since their first purchase.
+    """Share of customers who came back, by days since their first purchase or another start.
 
     Parameters
     ----------
@@ -61,7 +63,8 @@ class NDayRetention:
     n_too_young : ndarray of int
         Customers whose days that count are not over; they are in no rate.
     n_rows_later, n_customers_later : int
-        Rows after `as_of`, which are left out, and customers whose first purchase is among them.
+        Rows after `as_of`, which are left out, and customers in no rate because their first purchase or start lies
+        after `as_of`, or because starts were given and they have none.
 
     Examples
     --------
@@ -138,9 +141,15 @@ class NDayRetention:
 
 
 def n_day_retention(
-    customer: ArrayLike, date: ArrayLike, days: ArrayLike, *, kind: NDayKind, as_of: ArrayLike
+    customer: ArrayLike,
+    date: ArrayLike,
+    days: ArrayLike,
+    *,
+    kind: NDayKind,
+    as_of: ArrayLike,
+    start: Starts | None = None,
 ) -> NDayRetention:
-    """Share of customers who come back a number of days after their first purchase.
+    """Share of customers who come back a number of days after their first purchase or another start.
 
     Parameters
     ----------
@@ -156,6 +165,10 @@ def n_day_retention(
         day of a bracket, both included. "unbounded": a purchase on day n or later.
     as_of : date
         Last day that the log covers, all of it. Rows after it are left out and counted.
+    start : pair of array_like, optional
+        Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Days then
+        count from this day, and customers who never bought belong to the denominator. If a customer has several days,
+        the first one counts. By default a customer begins with their first purchase.
 
     Returns
     -------
@@ -166,7 +179,7 @@ def n_day_retention(
     ------
     InputError
         If the columns differ in length or are empty, a value is missing or of a wrong kind, a bracket ends before it
-        begins, or no row lies at or before `as_of`.
+        begins, or no row (or start) lies at or before `as_of`.
 
     Notes
     -----
@@ -185,6 +198,12 @@ def n_day_retention(
     array([0.333, 0.333])
     >>> n_day_retention(customer, date, 7, kind="unbounded", as_of="2024-01-31").rate.round(3)
     array([0.667])
+
+    Of three customers who signed up on 1 January, two bought within a week:
+
+    >>> signups = [[1, 2, 4], ["2024-01-01"] * 3]
+    >>> n_day_retention(customer, date, [[0, 7]], kind="bracket", as_of="2024-01-31", start=signups).n_retained
+    array([2])
     """
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
@@ -193,21 +212,25 @@ def n_day_retention(
     require_same_length(customer=code, date=day)
     today = as_day("as_of", as_of)
     known = day <= today
-    if not known.any():
+    if start is None and not known.any():
         raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
-    code, number = code[known], day[known].astype(np.int64)
+    code, number, end = code[known], day[known].astype(np.int64), today.astype(np.int64)
 
-    never = np.iinfo(np.int64).max
-    first = np.full(len(ids), never)
-    np.minimum.at(first, code, number)
-    buyer = first < never
-    lived = np.where(buyer, today.astype(np.int64) - np.where(buyer, first, 0), -1)
+    if start is None:
+        first = np.full(len(ids), NEVER)
+        np.minimum.at(first, code, number)
+    else:
+        code, first = read_starts(ids, code, start, as_day_column)
+        if first.min() > end:
+            raise InputError("as_of", f"on or after the first start ({first.min().astype('datetime64[D]')})", today)
+    entered = first <= end
+    lived = np.where(entered, end - np.where(entered, first, 0), -1)
     age = number - first[code]
     eligible = np.zeros(len(low), dtype=np.int64)
     retained = np.zeros(len(low), dtype=np.int64)
     for i, (begin, end) in enumerate(zip(low, high, strict=True)):
         old_enough = lived >= (begin if np.isinf(end) else end)
-        back = np.zeros(len(ids), dtype=bool)
+        back = np.zeros(len(first), dtype=bool)
         back[code[(age >= begin) & (age <= end)]] = True
         eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
     return NDayRetention(
@@ -217,9 +240,9 @@ def n_day_retention(
         last_day=hand_over(high),
         n_eligible=hand_over(eligible),
         n_retained=hand_over(retained),
-        n_too_young=hand_over(np.count_nonzero(buyer) - eligible),
+        n_too_young=hand_over(np.count_nonzero(entered) - eligible),
         n_rows_later=int(len(day) - len(code)),
-        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
+        n_customers_later=int(len(first) - np.count_nonzero(entered)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Cohorts by period of first purchase: their retention and revenue in each later period."""
+"""Cohorts by period of first purchase, or of another start: their retention and revenue in each later period."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
     as_amounts,
     as_counts,
     as_day,
     as_day_column,
+    as_flag,
     as_floats,
     as_fraction,
     require,
@@ -28,6 +30,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._cohorts.starts import Starts
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -65,7 +68,8 @@ def _total(name: str, value: ArrayLike) -> float:
 class RetentionTriangle:
     """Active customers and revenue of each cohort, in its first period and in each later one.
 
-    A row is a cohort. Column k is the k-th calendar period after the period of the first purchase. A cell is *observed*
+    A row is a cohort. Column k is the k-th calendar period after the period of the first purchase, or of the start that
+    was given. A cell is *observed*
     if its period is over at `as_of`, *partly observed* if the period is running, and *not yet observable* if the period
     has not begun. Only observed cells have rates; the others are NaN, never 0.
 
@@ -76,8 +80,8 @@ class RetentionTriangle:
     as_of : datetime64[D]
         Last day that the log covers completely.
     cohort : ndarray of datetime64[D]
-        First day of the period of first purchase, ascending, shape (cohorts,). Periods without a new customer have no
-        row.
+        First day of the period of first purchase or start, ascending, shape (cohorts,). Periods without a new customer
+        have no row.
     size : ndarray of int
         Customers of each cohort, >= 1.
     active : ndarray of int
@@ -88,12 +92,19 @@ class RetentionTriangle:
     n_rows_later : int
         Rows of the log after `as_of`, which are left out.
     n_customers_later : int
-        Customers without a cohort: their first purchase lies after `as_of`, or they have only returns.
+        Customers without a cohort: their first purchase or start lies after `as_of`, they have only returns, or starts
+        were given and they have none.
     n_returns_outside : int
         Returns up to `as_of` that are in no cell: they come in a period before the customer's first purchase, or from a
         customer without a purchase.
     revenue_outside : float
-        Sum of their amounts [money].
+        Sum of the amounts of all rows up to `as_of` that are in no cell [money].
+    by_start : bool
+        Whether cohorts begin with a start that was given, and not with the first purchase. Then customers who never
+        bought count too, and the first column may be smaller than `size`.
+    n_purchases_outside : int
+        Purchases up to `as_of` that are in no cell: before the start of their customer, or of a customer without a
+        start. Always 0 where cohorts begin with the first purchase.
 
     Examples
     --------
@@ -120,6 +131,8 @@ class RetentionTriangle:
     n_customers_later: int = count_field("n_customers_later", default=0)
     n_returns_outside: int = count_field("n_returns_outside", default=0)
     revenue_outside: float = checked_field("revenue_outside", _total, default=0.0)
+    by_start: bool = checked_field("by_start", as_flag, default=False)
+    n_purchases_outside: int = count_field("n_purchases_outside", default=0)
 
     def __attrs_post_init__(self) -> None:
         _require_cohorts(self.cohort, self.period, self.as_of)
@@ -135,9 +148,8 @@ class RetentionTriangle:
             future = ~(self.observed | self.partly_observed)
             require((cells == 0) | ~future, name, cells, "0 in periods after `as_of`")
         require(self.active <= self.size[:, np.newaxis], "active", self.active, "at most the size of the cohort")
-        require(
-            self.active[:, 0] == self.size, "active", self.active[:, 0], "the size of the cohort in its first period"
-        )
+        whole = self.by_start | (self.active[:, 0] == self.size)
+        require(whole, "active", self.active[:, 0], "the size of the cohort in its first period")
 
     @property
     def age(self) -> Integers:
@@ -197,7 +209,7 @@ class RetentionTriangle:
         -------
         Interval
             `low` and `high`, in the shape of `retention`; NaN in cells that are not observed. In the first column both
-            are 1, because retention is 1 by definition there.
+            are 1, because retention is 1 by definition there, unless cohorts begin with a start that was given.
 
         Raises
         ------
@@ -206,7 +218,7 @@ class RetentionTriangle:
         """
         level = as_fraction("level", level)
         low, high = proportion_interval(self.active, self.size[:, np.newaxis], level=level)
-        low = np.where(self.age == 0, 1.0, low)
+        low = low if self.by_start else np.where(self.age == 0, 1.0, low)
         return Interval(self._observed_only(low), self._observed_only(high))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -263,15 +275,16 @@ def retention_triangle(
     *,
     period: CohortPeriod,
     as_of: ArrayLike,
+    start: Starts | None = None,
 ) -> RetentionTriangle:
-    """Group customers into cohorts by the period of their first purchase, and follow each cohort.
+    """Group customers into cohorts by the period of their first purchase or start, and follow each cohort.
 
     Parameters
     ----------
     customer : array_like
         Identifier of each row of the log, whole numbers or text, shape (rows,).
     date : array_like
-        Day of each row. The log must contain the first purchase of each customer.
+        Day of each row. Without `start`, the log must contain the first purchase of each customer.
     amount : array_like, optional
         Amount of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period
         and does not count as a purchase.
@@ -279,6 +292,10 @@ def retention_triangle(
         Calendar period of the cohorts and of the columns.
     as_of : date
         Last day that the log covers completely. Rows after it are left out and counted.
+    start : pair of array_like, optional
+        Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Cohorts
+        then follow this day, and customers who never bought belong to them. If a customer has several days, the first
+        one counts. By default a customer begins with their first purchase.
 
     Returns
     -------
@@ -288,14 +305,18 @@ def retention_triangle(
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase up to
-        `as_of`, or there are more than ten million cells.
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase (or
+        start) up to `as_of`, or there are more than ten million cells.
 
     Notes
     -----
     Usual definition: cell (c, k) counts the customers of cohort c with at least one purchase in the k-th calendar
     period after c. So retention is 1 at age 0. A customer who pauses counts again when they return. The order of rows
     does not matter, except for the rounding of sums.
+
+    With `start`, a purchase before the day of its customer's start is in no cell, also in the same period. So is a
+    purchase of a customer without a start. `n_purchases_outside` counts them. Retention at age 0 is then the share who
+    bought in the period of the start.
 
     Examples
     --------
@@ -304,6 +325,12 @@ def retention_triangle(
     ... )
     >>> triangle.retention.tolist(), triangle.cumulative_revenue_per_customer.tolist()
     ([[1.0, 1.0], [1.0, nan]], [[10.0, 30.0], [5.0, nan]])
+
+    Two customers signed up in January; one bought, in February:
+
+    >>> signups = (["a", "b"], ["2024-01-05", "2024-01-20"])
+    >>> retention_triangle(["a"], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups).retention.tolist()
+    [[0.0, 0.5]]
     """
     require_choice("period", period, get_args(CohortPeriod))
     ids, code = encode_customers("customer", customer)
@@ -320,30 +347,36 @@ def retention_triangle(
         code, day = code[known], day[known]
         money = None if money is None else money[known]
     bought = None if money is None or not (money < 0).any() else money >= 0
-    if len(day) and bought is not None and not bought.any():
-        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
-    if len(day) == 0:
-        raise InputError("as_of", f"on or after the first purchase of the log ({columns['date'].min()})", today)
 
     column = _period_table(day, period)
-    never = np.iinfo(np.int64).max
-    first = np.full(len(ids), never)
-    np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
-    buyer = first < never
-    start, row_of_first, size = np.unique(first[buyer], return_inverse=True, return_counts=True)
-    row = np.zeros(len(ids), dtype=np.int64)
-    row[buyer] = row_of_first
-    n_columns = int(_period_of(today, period) - start[0]) + 1
-    _require_room(len(start), n_columns, start[0], period)
+    if start is None:
+        _require_purchase(bought, columns["date"], day, today)
+        began, first = None, np.full(len(ids), NEVER)
+        np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
+    else:
+        code, began = read_starts(ids, code, start, as_day_column)
+        first = _periods_of_starts(began, today, period)
+    entered = first < NEVER
+    cohort, row_of_first, size = np.unique(first[entered], return_inverse=True, return_counts=True)
+    row = np.zeros(len(first), dtype=np.int64)
+    row[entered] = row_of_first
+    n_columns = int(_period_of(today, period) - cohort[0]) + 1
+    _require_room(len(cohort), n_columns, cohort[0], period)
 
     age = column - first[code]
-    inside = age >= 0 if bought is None else buyer[code] & (column >= first[code])
-    purchase = inside if bought is None else bought
-    shape = (len(start), n_columns)
+    inside = entered[code] & (column >= first[code])
+    if began is not None:
+        inside &= day.astype(np.int64) >= began[code]
+    purchase = inside if bought is None else bought & inside
+    shape = (len(cohort), n_columns)
+    n_outside, n_bought = np.count_nonzero(~inside), len(day) if bought is None else np.count_nonzero(bought)
+    n_purchases_outside = n_bought - np.count_nonzero(purchase)
     found: dict[str, Any] = {
         "active": _count_customers(code, row, age, purchase, shape),
         "revenue": None,
-        "n_returns_outside": int(len(inside) - np.count_nonzero(inside)),
+        "by_start": began is not None,
+        "n_purchases_outside": int(n_purchases_outside),
+        "n_returns_outside": int(n_outside - n_purchases_outside),
     }
     if money is not None:
         cell = row[code[inside]] * n_columns + age[inside]
@@ -352,10 +385,10 @@ def retention_triangle(
     return RetentionTriangle(
         period=period,
         as_of=today,
-        cohort=_first_day(start, period),
+        cohort=_first_day(cohort, period),
         size=size,
         n_rows_later=n_rows_later,
-        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
+        n_customers_later=int(len(first) - np.count_nonzero(entered)),
         **found,
     )
 
@@ -364,6 +397,24 @@ def rate(part: Integers, whole: Integers) -> Floats:
     """Divide counts; NaN where the whole is 0."""
     rate: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return rate
+
+
+def _require_purchase(bought: Bools | None, log: Dates, known: Dates, today: np.datetime64) -> None:
+    """Check that a purchase of the log is known; `bought` is None where each row is one."""
+    if len(known) and bought is not None and not bought.any():
+        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
+    if len(known) == 0:
+        raise InputError("as_of", f"on or after the first purchase of the log ({log.min()})", today)
+
+
+def _periods_of_starts(began: Integers, today: np.datetime64, period: str) -> Integers:
+    """Give the number of the period in which each customer began; NEVER for a start after today, or none."""
+    known = began <= today.astype(np.int64)
+    if not known.any():
+        raise InputError("as_of", f"on or after the first start ({began.min().astype('datetime64[D]')})", today)
+    first = np.full(len(began), NEVER)
+    first[known] = _period_of(began[known].astype("datetime64[D]"), period)
+    return first
 
 
 def _require_cohorts(cohort: Dates, period: str, as_of: np.datetime64) -> None:
@@ -403,6 +454,8 @@ def _first_day(index: Any, period: str) -> Any:
 
 def _period_table(day: Dates, period: str) -> Integers:
     """Give the number of the period of each day, looked up in a table of all days."""
+    if len(day) == 0:
+        return np.zeros(0, dtype=np.int64)
     low = day.min()
     table = _period_of(np.arange(low, day.max() + _DAY), period)
     found: Integers = table[(day - low).astype(np.int64)]

@@ -6,7 +6,17 @@ import datetime as dt
 import math
 from fractions import Fraction
 
-__all__ = ["first_day", "holm", "kaplan_meier", "log_rank", "next_first_day", "slow_days", "slow_triangle"]
+__all__ = [
+    "first_day",
+    "holm",
+    "kaplan_meier",
+    "log_rank",
+    "next_first_day",
+    "slow_days",
+    "slow_days_from",
+    "slow_triangle",
+    "slow_triangle_from",
+]
 
 
 def first_day(day, period):
@@ -45,6 +55,47 @@ def slow_triangle(rows, period, as_of):
             )
             start = end
     return cells
+
+
+def slow_triangle_from(starts, rows, period, as_of):
+    """Cells of rows (customer, day, amount) in the cohorts of starts (customer, day): {(cohort, first day): [...]}."""
+    began = {}
+    for customer, day in starts:
+        if day <= as_of:
+            began[customer] = min(began.get(customer, day), day)
+    cells = {}
+    for cohort in {first_day(day, period) for day in began.values()}:
+        members = {customer for customer, day in began.items() if first_day(day, period) == cohort}
+        period_start = cohort
+        while period_start <= as_of:
+            buyers, money = set(), []
+            for customer, day, amount in rows:
+                if day > as_of or customer not in members or day < began[customer]:
+                    continue
+                if first_day(day, period) == period_start:
+                    money.append(amount)
+                    buyers |= {customer} if amount >= 0 else set()
+            cells[cohort, period_start] = (len(members), len(buyers), math.fsum(money))
+            period_start = next_first_day(period_start, period)
+    return cells
+
+
+def slow_days_from(starts, rows, as_of, low, high):
+    """Eligible, retained and too young customers of starts and rows (customer, day)."""
+    began = {}
+    for customer, day in starts:
+        if day <= as_of:
+            began[customer] = min(began.get(customer, day), day)
+    counts = [0, 0, 0]
+    for customer, day in began.items():
+        last = low if high is None else high
+        if day + dt.timedelta(days=last) > as_of:
+            counts[2] += 1
+            continue
+        counts[0] += 1
+        ages = [(other - day).days for one, other in rows if one == customer and other <= as_of]
+        counts[1] += any(age >= low and (high is None or age <= high) for age in ages)
+    return tuple(counts)
 
 
 def slow_days(rows, as_of, low, high):

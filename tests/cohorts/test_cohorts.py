@@ -28,7 +28,17 @@ from crmvalue.cohorts import (
 )
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
-from tests.cohorts.references import first_day, holm, kaplan_meier, log_rank, next_first_day, slow_days, slow_triangle
+from tests.cohorts.references import (
+    first_day,
+    holm,
+    kaplan_meier,
+    log_rank,
+    next_first_day,
+    slow_days,
+    slow_days_from,
+    slow_triangle,
+    slow_triangle_from,
+)
 
 PERIODS = ["week", "month", "quarter", "year"]
 BEGIN = dt.date(2023, 12, 20)
@@ -293,6 +303,91 @@ class TestRetentionTriangle:
         found = triangle_of([(1, day, 1.0)], period, day)
         assert found.cohort.tolist() == [first_day(day, period)]
         assert bool(found.observed[0, 0]) == (next_first_day(day, period) == day + dt.timedelta(days=1))
+
+
+class TestStarts:
+    """Cohorts that begin with another event than the one counted: the day of the start is given for each customer."""
+
+    @given(visits, logs, periods, days)
+    def test_triangle_equals_the_slow_reference(self, starts, rows, period, as_of):
+        customer, date, amount = zip(*rows, strict=True)
+        log = {"period": period, "as_of": as_of, "start": tuple(zip(*starts, strict=True))}
+        if min(day for _, day in starts) > as_of:
+            with pytest.raises(InputError, match="as_of"):
+                retention_triangle(customer, date, amount, **log)
+            return
+        found = retention_triangle(customer, date, amount, **log)
+        wanted = slow_triangle_from(starts, rows, period, as_of)
+        cells = cells_of(found)
+        assert cells.keys() == wanted.keys()
+        size = dict(zip(found.cohort.tolist(), found.size.tolist(), strict=True))
+        for place, (n, n_active, money) in wanted.items():
+            assert (size[place[0]], cells[place][0]) == (n, n_active)
+            assert cells[place][1] == pytest.approx(money, abs=1e-9)
+        known = [row for row in rows if row[1] <= as_of]
+        total = math.fsum(row[2] for row in known)
+        assert found.revenue.sum() + found.revenue_outside == pytest.approx(total, abs=1e-9)
+        assert found.size.sum() + found.n_customers_later == len({row[0] for row in starts + rows})
+        began = {one: min(day for other, day in starts if other == one) for one, _ in starts}
+        outside = [row for row in known if row[0] not in began or row[1] < began[row[0]]]
+        assert found.n_purchases_outside == sum(row[2] >= 0 for row in outside)
+        assert found.n_returns_outside == sum(row[2] < 0 for row in outside)
+        assert RetentionTriangle.from_json(found.to_json()) == found
+
+    @given(visits, periods, days)
+    def test_the_first_purchase_as_start_changes_nothing(self, rows, period, as_of):
+        customer, date = zip(*rows, strict=True)
+        if min(date) > as_of:
+            return
+        plain = retention_triangle(customer, date, period=period, as_of=as_of)
+        found = retention_triangle(customer, date, period=period, as_of=as_of, start=(customer, date))
+        assert attrs.evolve(found, by_start=False) == plain
+        days = {"days": [0, 7, 30], "kind": "day", "as_of": as_of}
+        assert n_day_retention(customer, date, **days, start=(customer, date)) == n_day_retention(
+            customer, date, **days
+        )
+
+    @given(visits, visits, days, st.integers(0, 60), st.integers(0, 30))
+    def test_days_equal_the_slow_reference(self, starts, rows, as_of, low, width):
+        customer, date = zip(*rows, strict=True)
+        start = tuple(zip(*starts, strict=True))
+        if min(start[1]) > as_of:
+            with pytest.raises(InputError, match="as_of"):
+                n_day_retention(customer, date, low, kind="day", as_of=as_of, start=start)
+            return
+        windows = {"day": (low, low, low), "bracket": ([[low, low + width]], low, low + width)}
+        for kind, (given_days, begin, end) in {**windows, "unbounded": (low, low, None)}.items():
+            found = n_day_retention(customer, date, given_days, kind=kind, as_of=as_of, start=start)
+            counts = (found.n_eligible[0], found.n_retained[0], found.n_too_young[0])
+            assert counts == slow_days_from(starts, rows, as_of, begin, end)
+            everybody = len(set(customer) | set(start[0]))
+            assert found.n_customers_later == everybody - counts[0] - counts[2]
+
+    def test_nobody_has_bought(self):
+        start = (["a", "b"], ["2024-01-05", "2024-02-01"])
+        found = retention_triangle(["z"], ["2024-05-01"], [9.0], period="month", as_of="2024-02-29", start=start)
+        assert (found.active.tolist(), found.n_rows_later) == ([[0, 0], [0, 0]], 1)
+        assert found.retention_interval().low[0, 0] == 0.0
+
+    def test_a_projection_refuses_it(self):
+        start = (["a", "b"], ["2024-01-05", "2024-01-05"])
+        made = retention_triangle(
+            ["a"] * 2, ["2024-01-06", "2024-02-06"], period="month", as_of="2024-03-31", start=start
+        )
+        with pytest.raises(InputError, match="begin with the first purchase"):
+            project_retention(made, 2)
+
+    @pytest.mark.parametrize(
+        "start",
+        [5, "ab", ["a"], (["a"], ["2024-01-01", "2024-01-02"]), ([], []), ([1], ["2024-01-01"]), (["a"], [None]),
+         ([""], ["2024-01-01"]), {"a": "2024-01-01", "b": "2024-01-01"}, (["a"], ["2024-02-30"])],
+    )  # fmt: skip
+    def test_refuses(self, start):
+        log = {"customer": ["a"], "date": ["2024-01-05"], "as_of": "2024-01-31", "start": start}
+        with pytest.raises(InputError, match="start"):
+            retention_triangle(**log, period="month")
+        with pytest.raises(InputError, match="start"):
+            n_day_retention(**log, days=1, kind="day")
 
 
 class TestNDayRetention:
