@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_fraction,
+    as_time_column,
     require,
     require_choice,
     require_same_length,
@@ -35,11 +36,19 @@ __all__ = ["NDayRetention", "n_day_retention"]
 
 _MOST_WINDOWS = 10_000
 
+_MICROSECONDS = 86_400_000_000  # of a day
+
 NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
+DayLength: TypeAlias = Literal["calendar", "24h"]
 
 
 def _kind(name: str, value: Any) -> Any:
     require_choice(name, value, get_args(NDayKind))
+    return value
+
+
+def _day_length(name: str, value: Any) -> Any:
+    require_choice(name, value, get_args(DayLength))
     return value
 
 
@@ -65,6 +74,8 @@ class NDayRetention:
     n_rows_later, n_customers_later : int
         Rows after `as_of`, which are left out, and customers in no rate because their first purchase or start lies
         after `as_of`, or because starts were given and they have none.
+    day_length : {"calendar", "24h"}
+        Whether days are calendar days, or 24 hours each from the first purchase or start.
 
     Examples
     --------
@@ -84,6 +95,7 @@ class NDayRetention:
     n_too_young: Integers = count_column("n_too_young")
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
+    day_length: str = checked_field("day_length", _day_length, default="calendar")
 
     def __attrs_post_init__(self) -> None:
         names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
@@ -148,6 +160,7 @@ def n_day_retention(
     kind: NDayKind,
     as_of: ArrayLike,
     start: Starts | None = None,
+    day_length: DayLength = "calendar",
 ) -> NDayRetention:
     """Share of customers who come back a number of days after their first purchase or another start.
 
@@ -156,7 +169,7 @@ def n_day_retention(
     customer : array_like
         Identifier of each row of the log, shape (rows,).
     date : array_like
-        Day of each row: a purchase, or a visit.
+        Day of each row: a purchase, or a visit. For days of 24 hours, its time.
     days : array_like
         Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
         rows of first and last day, shape (n, 2).
@@ -169,6 +182,9 @@ def n_day_retention(
         Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Days then
         count from this day, and customers who never bought belong to the denominator. If a customer has several days,
         the first one counts. By default a customer begins with their first purchase.
+    day_length : {"calendar", "24h"}, optional
+        "calendar": day n is the n-th calendar day after the first purchase or start. "24h": day n lasts from 24 n hours
+        after that moment to just before 24 (n + 1) hours after it. Then `date` and `start` are times.
 
     Returns
     -------
@@ -185,7 +201,9 @@ def n_day_retention(
     -----
     Usual definitions. The day of the first purchase is day 0. The denominator holds the customers whose last day that
     counts is over: the day of the first purchase plus n (or plus the end of the bracket) is at or before `as_of`.
-    Younger customers are counted apart and not as lost. For "unbounded", the denominator holds all customers who have
+    With days of 24
+    hours, the last of them ends at or before the end of the day `as_of`. Younger customers are counted apart and not as
+    lost. For "unbounded", the denominator holds all customers who have
     reached day n. They may still come back, so this rate is a lower bound; it grows with the time of observation.
 
     Examples
@@ -204,28 +222,40 @@ def n_day_retention(
     >>> signups = [[1, 2, 4], ["2024-01-01"] * 3]
     >>> n_day_retention(customer, date, [[0, 7]], kind="bracket", as_of="2024-01-31", start=signups).n_retained
     array([2])
+
+    A visit after ten minutes is on the next calendar day, and within the first 24 hours:
+
+    >>> visits = ["2024-01-01 23:55", "2024-01-02 00:05"]
+    >>> for length in ("calendar", "24h"):
+    ...     print(n_day_retention([1, 1], visits, 1, kind="day", as_of="2024-01-31", day_length=length).rate)
+    [1.]
+    [0.]
     """
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
+    read, unit = (
+        (as_time_column, _MICROSECONDS) if _day_length("day_length", day_length) == "24h" else (as_day_column, 1)
+    )
     ids, code = encode_customers("customer", customer)
-    day = as_day_column("date", date)
+    day = read("date", date)
     require_same_length(customer=code, date=day)
     today = as_day("as_of", as_of)
-    known = day <= today
+    end = (today.astype(np.int64) + 1) * unit
+    known = day.astype(np.int64) < end
     if start is None and not known.any():
         raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
-    code, number, end = code[known], day[known].astype(np.int64), today.astype(np.int64)
+    code, number = code[known], day[known].astype(np.int64)
 
     if start is None:
         first = np.full(len(ids), NEVER)
         np.minimum.at(first, code, number)
     else:
-        code, first = read_starts(ids, code, start, as_day_column)
-        if first.min() > end:
-            raise InputError("as_of", f"on or after the first start ({first.min().astype('datetime64[D]')})", today)
-    entered = first <= end
-    lived = np.where(entered, end - np.where(entered, first, 0), -1)
-    age = number - first[code]
+        code, first = read_starts(ids, code, start, read)
+        if first.min() >= end:
+            raise InputError("as_of", f"on or after the first start ({first.min().astype(day.dtype)})", today)
+    entered = first < end
+    lived = np.where(entered, (end - np.where(entered, first, 0)) // unit - 1, -1)  # the last day that is over
+    age = (number - first[code]) // unit
     eligible = np.zeros(len(low), dtype=np.int64)
     retained = np.zeros(len(low), dtype=np.int64)
     for i, (begin, end) in enumerate(zip(low, high, strict=True)):
@@ -235,6 +265,7 @@ def n_day_retention(
         eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
     return NDayRetention(
         kind=kind,
+        day_length=day_length,
         as_of=today,
         first_day=hand_over(low),
         last_day=hand_over(high),

@@ -38,16 +38,22 @@ if TYPE_CHECKING:
 __all__ = ["RetentionTriangle", "rate", "retention_triangle"]
 
 CohortPeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
+WeekStart: TypeAlias = Literal["monday", "sunday"]
 
 _MOST_CELLS = 10**7  # of a triangle: ten years of days have fewer
 _CELLS_A_ROW = 64  # a table with so many flags for each row is cheaper than sorting the rows
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAY = np.timedelta64(1, "D")
-_MONDAY = 3  # day numbers count from Thursday 1 January 1970; its Monday is three days before
+_WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
 
 
 def _period(name: str, value: object) -> str:
     require_choice(name, value, get_args(CohortPeriod))
+    return str(value)
+
+
+def _week_start(name: str, value: object) -> str:
+    require_choice(name, value, get_args(WeekStart))
     return str(value)
 
 
@@ -76,7 +82,7 @@ class RetentionTriangle:
     Parameters
     ----------
     period : {"week", "month", "quarter", "year"}
-        Calendar period. Weeks begin on Monday.
+        Calendar period.
     as_of : datetime64[D]
         Last day that the log covers completely.
     cohort : ndarray of datetime64[D]
@@ -105,6 +111,8 @@ class RetentionTriangle:
     n_purchases_outside : int
         Purchases up to `as_of` that are in no cell: before the start of their customer, or of a customer without a
         start. Always 0 where cohorts begin with the first purchase.
+    week_start : {"monday", "sunday"}
+        First day of each week; "monday" for other periods.
 
     Examples
     --------
@@ -133,9 +141,10 @@ class RetentionTriangle:
     revenue_outside: float = checked_field("revenue_outside", _total, default=0.0)
     by_start: bool = checked_field("by_start", as_flag, default=False)
     n_purchases_outside: int = count_field("n_purchases_outside", default=0)
+    week_start: str = checked_field("week_start", _week_start, default="monday")
 
     def __attrs_post_init__(self) -> None:
-        _require_cohorts(self.cohort, self.period, self.as_of)
+        _require_cohorts(self.cohort, self._calendar, self.as_of)
         shape = (len(self.cohort), self._n_periods)
         if self.size.shape != shape[:1]:
             raise InputError("size", f"one for each of the {shape[0]} cohorts", self.size.shape)
@@ -159,14 +168,14 @@ class RetentionTriangle:
     @property
     def observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is over at `as_of`."""
-        end = _first_day(self._cell_period + 1, self.period)
+        end = _first_day(self._cell_period + 1, self._calendar)
         ended: npt.NDArray[np.bool_] = end <= self.as_of + _DAY
         return ended
 
     @property
     def partly_observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is running at `as_of`."""
-        begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self.period) <= self.as_of
+        begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self._calendar) <= self.as_of
         return begun & ~self.observed
 
     @property
@@ -251,12 +260,16 @@ class RetentionTriangle:
         return from_json(cls, text)
 
     @property
+    def _calendar(self) -> str:
+        return _calendar(self.period, self.week_start)
+
+    @property
     def _n_periods(self) -> int:
-        return int(_period_of(self.as_of, self.period) - _period_of(self.cohort[0], self.period)) + 1
+        return int(_period_of(self.as_of, self._calendar) - _period_of(self.cohort[0], self._calendar)) + 1
 
     @property
     def _cell_period(self) -> Integers:
-        index: Integers = _period_of(self.cohort, self.period)[:, np.newaxis] + np.arange(self._n_periods)
+        index: Integers = _period_of(self.cohort, self._calendar)[:, np.newaxis] + np.arange(self._n_periods)
         return index
 
     def _observed_only(self, cells: FloatOrArray) -> Floats:
@@ -276,6 +289,7 @@ def retention_triangle(
     period: CohortPeriod,
     as_of: ArrayLike,
     start: Starts | None = None,
+    week_start: WeekStart = "monday",
 ) -> RetentionTriangle:
     """Group customers into cohorts by the period of their first purchase or start, and follow each cohort.
 
@@ -296,6 +310,8 @@ def retention_triangle(
         Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Cohorts
         then follow this day, and customers who never bought belong to them. If a customer has several days, the first
         one counts. By default a customer begins with their first purchase.
+    week_start : {"monday", "sunday"}, optional
+        First day of each week, for `period="week"` only.
 
     Returns
     -------
@@ -306,7 +322,8 @@ def retention_triangle(
     ------
     InputError
         If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase (or
-        start) up to `as_of`, or there are more than ten million cells.
+        start) up to `as_of`, `week_start` is "sunday" for another period than weeks, or there are more than ten million
+        cells.
 
     Notes
     -----
@@ -331,8 +348,17 @@ def retention_triangle(
     >>> signups = (["a", "b"], ["2024-01-05", "2024-01-20"])
     >>> retention_triangle(["a"], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups).retention.tolist()
     [[0.0, 0.5]]
+
+    A Saturday and the Sunday after it are in two weeks that begin on Sunday:
+
+    >>> triangle = retention_triangle(
+    ...     [1, 1], ["2024-03-02", "2024-03-03"], period="week", as_of="2024-03-09", week_start="sunday"
+    ... )
+    >>> triangle.cohort, triangle.active
+    (array(['2024-02-25'], dtype='datetime64[D]'), array([[1, 1]]))
     """
     require_choice("period", period, get_args(CohortPeriod))
+    calendar = _calendar(period, _week_start("week_start", week_start))
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
@@ -348,20 +374,20 @@ def retention_triangle(
         money = None if money is None else money[known]
     bought = None if money is None or not (money < 0).any() else money >= 0
 
-    column = _period_table(day, period)
+    column = _period_table(day, calendar)
     if start is None:
         _require_purchase(bought, columns["date"], day, today)
         began, first = None, np.full(len(ids), NEVER)
         np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
     else:
         code, began = read_starts(ids, code, start, as_day_column)
-        first = _periods_of_starts(began, today, period)
+        first = _periods_of_starts(began, today, calendar)
     entered = first < NEVER
     cohort, row_of_first, size = np.unique(first[entered], return_inverse=True, return_counts=True)
     row = np.zeros(len(first), dtype=np.int64)
     row[entered] = row_of_first
-    n_columns = int(_period_of(today, period) - cohort[0]) + 1
-    _require_room(len(cohort), n_columns, cohort[0], period)
+    n_columns = int(_period_of(today, calendar) - cohort[0]) + 1
+    _require_room(len(cohort), n_columns, cohort[0], calendar)
 
     age = column - first[code]
     inside = entered[code] & (column >= first[code])
@@ -384,8 +410,9 @@ def retention_triangle(
         found["revenue_outside"] = float(money[~inside].sum())
     return RetentionTriangle(
         period=period,
+        week_start=week_start,
         as_of=today,
-        cohort=_first_day(cohort, period),
+        cohort=_first_day(cohort, calendar),
         size=size,
         n_rows_later=n_rows_later,
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
@@ -438,17 +465,26 @@ def _require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) 
         )
 
 
+def _calendar(period: str, week_start: str) -> str:
+    """Name the calendar of a period for the functions below."""
+    if week_start == "monday":
+        return period
+    if period != "week":
+        raise InputError("week_start", '"monday" unless `period` is "week"', week_start)
+    return "week from Sunday"
+
+
 def _period_of(day: Any, period: str) -> Any:
     """Give the number of the period of each day; the period of 1 January 1970 is 0."""
-    if period == "week":
-        return (day.astype(np.int64) + _MONDAY) // 7
+    if period in _WEEKS:
+        return (day.astype(np.int64) + _WEEKS[period]) // 7
     return day.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
 
 
 def _first_day(index: Any, period: str) -> Any:
     """First day of the period with each number."""
-    if period == "week":
-        return (7 * index - _MONDAY).astype("datetime64[D]")
+    if period in _WEEKS:
+        return (7 * index - _WEEKS[period]).astype("datetime64[D]")
     return (_MONTHS[period] * index).astype("datetime64[M]").astype("datetime64[D]")
 
 
