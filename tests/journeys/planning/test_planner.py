@@ -548,6 +548,32 @@ class TestTriggers:
             assert [row[2].day for row in sent(made)] == days
 
 
+class TestSeveralCarts:
+    """The first purchase ends all carts; without a purchase, the cool-down leaves one reminder."""
+
+    CARTS = Events(customer=[1, 1], name=["cart"] * 2, time=["2024-05-31T10:00", "2024-05-31T11:00"])
+
+    @pytest.mark.parametrize(
+        ("bought", "decisions"),
+        [
+            (None, ["send", "cool-down"]),
+            ("2024-05-31T10:30", ["exited", "send"]),
+            ("2024-05-31T10:59", ["exited", "send"]),
+            ("2024-05-31T11:01", ["send", "exited"]),
+            ("2024-05-31T11:00:01", ["send", "exited"]),
+        ],
+    )
+    def test_decisions(self, bought, decisions):
+        events = self.CARTS if bought is None else self.CARTS + visits(bought, name="purchase")
+        made = plan([TriggerJourney.abandoned_cart()], one(), events, None, Policy(), TODAY)
+        assert made.decision.tolist() == decisions
+
+    def test_one_purchase_ends_both(self):
+        events = self.CARTS + visits("2024-05-31T11:30", name="purchase")
+        made = plan([TriggerJourney.abandoned_cart(wait_hours=2)], one(), events, None, Policy(), TODAY)
+        assert made.decision.tolist() == ["exited", "exited"]
+
+
 @attrs.frozen(kw_only=True)
 class Newsletter:
     """A kind of journey that the package does not know: a letter to everybody on some weekday."""
