@@ -403,6 +403,15 @@ class TestStarts:
         assert (found.active.tolist(), found.n_rows_later) == ([[0, 0], [0, 0]], 1)
         assert found.retention_interval().low[0, 0] == 0.0
 
+    def test_cohorts_can_be_compared_at_age_0(self):
+        """3 of 4 of January bought in the month of their sign-up, and 1 of 4 of February."""
+        start = (range(8), ["2024-01-05"] * 4 + ["2024-02-05"] * 4)
+        log = {"customer": [0, 1, 2, 4], "date": ["2024-01-09"] * 3 + ["2024-02-09"]}
+        triangle = retention_triangle(**log, period="month", as_of="2024-02-29", start=start)
+        found = compare_retention(triangle, 0)
+        assert found.value.tolist() == [0.75, 0.25]
+        assert found.p_value == pytest.approx(stats.fisher_exact([[3, 1], [1, 3]]).pvalue)
+
     def test_a_projection_refuses_it(self):
         start = (["a", "b"], ["2024-01-05", "2024-01-05"])
         made = retention_triangle(
