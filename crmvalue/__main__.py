@@ -199,7 +199,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     if output is None:
         return "\n".join(parts), None
     if columns is None:
-        return "\n".join(parts), f"--output wrote no table, because there is no model: {ahead.problem}"
+        return "\n".join(parts), f"--output wrote no table, because there is no forecast: {ahead.problem}"
     try:
         n_guarded = write_table({**columns, **group_columns}, output, customer_kind)
     except InputError as error:  # the disk became full, say; the overview is not lost

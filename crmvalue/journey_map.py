@@ -25,11 +25,11 @@ import numpy as np
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_float, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from crmvalue.typing import ArrayLike
 
@@ -219,6 +219,16 @@ class JourneyMap:
         return from_json(cls, text, Stage, Touchpoint)
 
 
+def _one_of(words: Any) -> Callable[[str, Any], Any]:
+    """Make a check that a value is one of the words of a type."""
+
+    def check(name: str, value: Any) -> Any:
+        require_choice(name, value, get_args(words))
+        return value
+
+    return check
+
+
 @attrs.frozen
 class LintFinding:
     """One gap in a map, and what to do about it.
@@ -244,12 +254,12 @@ class LintFinding:
     Student, current state: The map has 0 stages, not 5 to 10. Add stages until the journey is told from end to end.
     """
 
-    persona: str
-    type: MapType
-    stage: str | None
-    rule: LintRule
-    message: str
-    action: str
+    persona: str = checked_field("persona", as_text)
+    type: MapType = checked_field("type", _one_of(MapType))
+    stage: str | None = checked_field("stage", optional(as_text))
+    rule: LintRule = checked_field("rule", _one_of(LintRule))
+    message: str = checked_field("message", as_text)
+    action: str = checked_field("action", as_text)
 
     def __str__(self) -> str:
         place = [self.persona, self.type, *([] if self.stage is None else [self.stage])]
@@ -273,8 +283,8 @@ class StageDifference:
     (2.0, ('late',), ('days',))
     """
 
-    before: Stage
-    after: Stage
+    before: Stage = checked_field("before", of_class(Stage))
+    after: Stage = checked_field("after", of_class(Stage))
 
     @property
     def emotion_change(self) -> float | None:
@@ -314,9 +324,9 @@ class JourneyMapDifference:
     (('thanks',), ('queue',), ['purchase'])
     """
 
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
-    kept: tuple[StageDifference, ...]
+    added: tuple[str, ...] = words_field("added")
+    removed: tuple[str, ...] = words_field("removed")
+    kept: tuple[StageDifference, ...] = checked_field("kept", tuple_of(StageDifference))
 
 
 def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[LintFinding, ...]:

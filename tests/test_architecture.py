@@ -44,6 +44,7 @@ PAIRS = {
 ACROSS = {
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
     ("report", "_models.validation.calibration"): "the overview says itself what would be a warning",
+    ("report", "_models.validation.comparison"): "the overview forecasts by a naive rule where no model is usable",
     ("__main__", "_purchases.order_log"): "the command reads the file into that log",
 }
 """Modules of a room that another door may import, each with its reason: (door, module)."""

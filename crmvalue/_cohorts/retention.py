@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_flag,
+    as_float,
     as_floats,
     as_fraction,
     require,
@@ -63,10 +64,6 @@ def _counts(name: str) -> Any:
 
 def _money(value: ArrayLike | None) -> Floats | None:
     return None if value is None else read_only(as_floats(revenue=value)[0])
-
-
-def _total(name: str, value: ArrayLike) -> float:
-    return float(as_floats(**{name: value})[0])
 
 
 @stay_frozen
@@ -138,7 +135,7 @@ class RetentionTriangle:
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
     n_returns_outside: int = count_field("n_returns_outside", default=0)
-    revenue_outside: float = checked_field("revenue_outside", _total, default=0.0)
+    revenue_outside: float = checked_field("revenue_outside", as_float, default=0.0)
     by_start: bool = checked_field("by_start", as_flag, default=False)
     n_purchases_outside: int = count_field("n_purchases_outside", default=0)
     week_start: str = checked_field("week_start", _week_start, default="monday")

@@ -128,7 +128,7 @@ def _encode_texts(value: ArrayLike) -> Encoded | None:
         return None
     if array.dtype.kind == "U":
         return encode_matrix(array)
-    return encode_items(array.astype(object, copy=False).tolist()) if array.dtype.kind in "OT" else None
+    return encode_items(array.astype(object, copy=False)) if array.dtype.kind in "OT" else None
 
 
 def _has_blank(distinct: npt.NDArray[np.str_]) -> bool:

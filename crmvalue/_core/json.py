@@ -194,7 +194,8 @@ def _read_parts(kind: str, word: str, value: Any, kinds: dict[str, type[Any]]) -
     named = [name for name in re.findall(r"\w+", kind) if name in kinds]
     known = {"kind": named[0]} if len(named) == 1 else {}
     if {} in (value if isinstance(value, list) else [value]):
-        raise ValueError("an object without fields")
+        fields = sorted({field.name for name in named for field in attrs.fields(kinds[name])})
+        raise ValueError(f"an object without fields, such as {', '.join(fields)}")
     if isinstance(value, dict):
         return _build({**known, **value}, kinds, kinds[word] if named == [word] else None)
     return tuple(_build({**known, **item}, kinds) if isinstance(item, dict) else item for item in value)

@@ -72,20 +72,22 @@ def encode_column(value: Any) -> Encoded | None:
     return _encode_arrow(value)
 
 
-def encode_items(items: list[Any] | tuple[Any, ...]) -> Encoded | None:
-    """Encode a list of texts; None if an item is none."""
+def encode_items(items: list[Any] | tuple[Any, ...] | npt.NDArray[np.object_]) -> Encoded | None:
+    """Encode a list of texts, or an array of objects; None if an item is no text."""
     length = np.empty(len(items), dtype=np.int64)
     parts = []
     for begin in range(0, len(items), _PART):  # the processor keeps the texts of a part at hand
         part = items[begin : begin + _PART]
+        part = part.tolist() if isinstance(part, np.ndarray) else part
         if not set(map(type, part)) <= {str, np.str_}:
             return None
         length[begin : begin + _PART] = np.fromiter(map(len, part), dtype=np.int64, count=len(part))
         parts.append("".join(part))
-    text = "".join(parts)
-    if text.isascii():
-        return _encode_flat(np.frombuffer(text.encode("ascii"), dtype=np.uint8), length)
-    data, size = _narrow(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4"))
+    if all(map(str.isascii, parts)):
+        joined = b"".join([part.encode("ascii") for part in parts])
+        return _encode_flat(np.frombuffer(joined, dtype=np.uint8), length)
+    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
+    data, size = _narrow(np.frombuffer(joined, dtype="<u4"))
     return _encode_flat(data, length * size, size)
 
 
@@ -141,7 +143,7 @@ def _encode_categories(categories: Any, code: npt.NDArray[Any]) -> Encoded | Non
     found = encode_column(categories)
     if found is None:
         items = np.asarray(categories)
-        found = encode_items(items.tolist()) if items.dtype == object else None
+        found = encode_items(items) if items.dtype == object else None
     if found is None:
         return None
     distinct, place = found

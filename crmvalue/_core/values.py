@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
@@ -38,6 +39,7 @@ __all__ = [
     "read_only",
     "require_columns",
     "stay_frozen",
+    "tuple_of",
     "whole_table",
     "words_field",
 ]
@@ -189,9 +191,12 @@ def number_column(name: str, *, infinite: bool = False, missing: bool = False, *
     return number_table(name, 1, infinite=infinite, missing=missing, **options)
 
 
-def number_table(name: str, n_dimensions: int, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
-    """Field for an array of computed numbers of any size: an infinity, and NaN, only if allowed."""
-    kind = "a column of numbers" if n_dimensions == 1 else f"an array of numbers of {n_dimensions} dimensions"
+def number_table(
+    name: str, n_dimensions: int | None, *, infinite: bool = False, missing: bool = False, **options: Any
+) -> Any:
+    """Field for an array of computed numbers, of any shape for None: an infinity, and NaN, only if allowed."""
+    kind = "an array of numbers" if n_dimensions is None else f"an array of numbers of {n_dimensions} dimensions"
+    kind = "a column of numbers" if n_dimensions == 1 else kind
 
     def convert(value: Any) -> npt.NDArray[np.float64] | None:
         if value is None and options.get("default", attrs.NOTHING) is None:
@@ -199,7 +204,8 @@ def number_table(name: str, n_dimensions: int, *, infinite: bool = False, missin
         if isinstance(value, Given):
             return read_only(value)
         array, types = to_array(name, value, kind)
-        if array.ndim != n_dimensions or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+        fits = n_dimensions in {None, array.ndim}
+        if not fits or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
             raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
         require(~np.isnan(array) | missing, name, array, "a number, not NaN" if infinite else "a finite number")
         require(~np.isinf(array) | infinite, name, array, "a finite number")
@@ -219,13 +225,15 @@ def count_column(name: str) -> Any:
     return array_field(convert)
 
 
-def whole_table(name: str, n_dimensions: int = 1, *, low: int = 0, **options: Any) -> Any:
-    """Field for an array of whole numbers of at least `low`, by default one column."""
-    kind = "a column of whole numbers" if n_dimensions == 1 else f"whole numbers in {n_dimensions} dimensions"
+def whole_table(name: str, n_dimensions: int | None = 1, *, low: int = 0, **options: Any) -> Any:
+    """Field for an array of whole numbers of at least `low`, by default one column, of any shape for None."""
+    kind = "whole numbers" if n_dimensions is None else f"whole numbers in {n_dimensions} dimensions"
+    kind = "a column of whole numbers" if n_dimensions == 1 else kind
 
     def check(value: Any) -> npt.NDArray[np.int64]:
         array, types = to_array(name, value, kind)
-        if array.ndim != n_dimensions or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
+        fits = n_dimensions in {None, array.ndim}
+        if not fits or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
             raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
         whole = (array >= low) & (array <= _LARGEST_WHOLE) & (array == np.floor(array))
         require(whole, name, array, f"a whole number >= {low}, at most 2**53")
@@ -247,12 +255,12 @@ def flag_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
     return _given_or(check, options)
 
 
-def date_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
-    """Field for an array of days or moments, by default one column; their unit stays, and NaT passes."""
+def date_table(name: str, n_dimensions: int | None = 1, **options: Any) -> Any:
+    """Field for an array of days or moments, of any shape for None; their unit stays, and NaT passes."""
 
     def check(value: Any) -> npt.NDArray[np.datetime64]:
         checked = as_times(name, value, allow_missing=True)
-        if checked.ndim != n_dimensions:
+        if n_dimensions not in {None, checked.ndim}:
             raise InputError(name, f"of {n_dimensions} dimensions", checked.shape)
         dates = np.asarray(value)
         return dates.copy() if dates.dtype.kind == "M" else checked
@@ -260,13 +268,14 @@ def date_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
     return _given_or(check, options)
 
 
-def label_column(name: str, **options: Any) -> Any:
-    """Field for a column of labels: texts, numbers or days."""
+def label_column(name: str, *, any_shape: bool = False, **options: Any) -> Any:
+    """Field for a column of labels: texts, numbers or days; for an array of them with `any_shape`."""
 
     def check(value: Any) -> npt.NDArray[Any]:
         array, _ = to_array(name, value, "a column of labels")
-        nested = array.dtype == object and any(isinstance(label, list | tuple | dict) for label in array.ravel())
-        if array.ndim != 1 or nested:
+        kinds = str | int | float | np.generic | dt.date
+        others = array.dtype == object and not all(isinstance(label, kinds) for label in array.ravel())
+        if (array.ndim != 1 and not any_shape) or others or array.dtype.kind in "cS":
             raise InputError(name, "a column of labels", value)
         return array.copy()
 
@@ -277,7 +286,7 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
     """Field for a tuple of texts, all different where `distinct`."""
 
     def convert(value: Any) -> tuple[str, ...]:
-        if isinstance(value, str) or not isinstance(value, list | tuple | np.ndarray):
+        if not isinstance(value, list | tuple) and np.ndim(value) != 1:
             raise InputError(name, "a list of texts", value)
         words = tuple(as_text(name, word) for word in value)
         if distinct and len(set(words)) != len(words):
@@ -310,6 +319,18 @@ def of_class(*kinds: type[Any]) -> Callable[[str, Any], Any]:
         if not isinstance(value, kinds):
             raise InputError(name, " or ".join(f"a {kind.__name__}" for kind in kinds), value)
         return value
+
+    return check
+
+
+def tuple_of(*kinds: type[Any]) -> Callable[[str, Any], tuple[Any, ...]]:
+    """Make a check, for :func:`checked_field`, that a value is a list or tuple of values of these classes."""
+    of_kind = of_class(*kinds)
+
+    def check(name: str, value: Any) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise InputError(name, "a tuple of values", value)
+        return tuple(of_kind(name, part) for part in value)
 
     return check
 

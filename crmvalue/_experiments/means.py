@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, a
 from crmvalue._core.comparisons import p_text, welch_quantile
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
-from crmvalue._core.values import checked_field, number_column, stay_frozen
+from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
 from crmvalue._experiments.arms import (
     ArmRows,
     Correction,
@@ -259,9 +259,9 @@ class CovariateAdjustment:
 
     theta: float = checked_field("theta", as_float)
     variance_reduction: float = checked_field("variance_reduction", partial(as_fraction, closed=True))
-    adjusted: MeanComparison
-    unadjusted: MeanComparison
-    covariate: MeanComparison
+    adjusted: MeanComparison = checked_field("adjusted", of_class(MeanComparison))
+    unadjusted: MeanComparison = checked_field("unadjusted", of_class(MeanComparison))
+    covariate: MeanComparison = checked_field("covariate", of_class(MeanComparison))
 
     @property
     def conclusion(self) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_amounts,
+    as_flag,
     as_floats,
     as_fraction,
     as_positive,
@@ -18,6 +19,7 @@ from crmvalue._core.checks import (
     require_choice,
 )
 from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, welch_quantile
+from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -34,6 +36,11 @@ _ALIKE = 0.1
 
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
+
+
+def _assignment(name: str, value: Any) -> Any:
+    require_choice(name, value, ("random", "observed"))
+    return value
 
 
 @attrs.frozen(kw_only=True)
@@ -79,25 +86,25 @@ class CampaignEffect:
     (0.1, 8.0)
     """
 
-    assignment: Literal["random", "observed"]
-    n_treated: int
-    n_treated_responded: int
-    n_control: int
-    n_control_responded: int
-    level: float
-    response_interval: Interval
-    revenue_difference: float | None = None
-    revenue_interval: Interval | None = None
-    net_difference: float | None = None
-    net_interval: Interval | None = None
-    before_difference: float | None = None
-    before_interval: Interval | None = None
-    balance: float | None = None
-    suspect: bool = False
-    did_difference: float | None = None
-    did_interval: Interval | None = None
-    adjusted_difference: float | None = None
-    adjusted_interval: Interval | None = None
+    assignment: Literal["random", "observed"] = checked_field("assignment", _assignment)
+    n_treated: int = count_field("n_treated")
+    n_treated_responded: int = count_field("n_treated_responded")
+    n_control: int = count_field("n_control")
+    n_control_responded: int = count_field("n_control_responded")
+    level: float = checked_field("level", as_fraction)
+    response_interval: Interval = interval_field("response_interval")
+    revenue_difference: float | None = number_field("revenue_difference", default=None)
+    revenue_interval: Interval | None = interval_field("revenue_interval", optional=True, default=None)
+    net_difference: float | None = number_field("net_difference", default=None)
+    net_interval: Interval | None = interval_field("net_interval", optional=True, default=None)
+    before_difference: float | None = number_field("before_difference", default=None)
+    before_interval: Interval | None = interval_field("before_interval", optional=True, default=None)
+    balance: float | None = number_field("balance", infinite=True, default=None)
+    suspect: bool = checked_field("suspect", as_flag, default=False)
+    did_difference: float | None = number_field("did_difference", default=None)
+    did_interval: Interval | None = interval_field("did_interval", optional=True, default=None)
+    adjusted_difference: float | None = number_field("adjusted_difference", default=None)
+    adjusted_interval: Interval | None = interval_field("adjusted_interval", optional=True, default=None)
 
     @property
     def shows_causes(self) -> bool:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, require
-from crmvalue._core.values import array_field, hand_over, stay_frozen
+from crmvalue._core.values import hand_over, number_table, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class StepsThatPay:
     array([1, 1])
     """
 
-    gain: Floats = array_field()
+    gain: Floats = number_table("gain", None)
 
     @property
     def pays(self) -> npt.NDArray[np.bool_]:
@@ -188,7 +188,7 @@ class LastStep:
     array([1, 0])
     """
 
-    gain_by_last_step: Floats = array_field()
+    gain_by_last_step: Floats = number_table("gain_by_last_step", None)
 
     @property
     def last_step(self) -> Integers:

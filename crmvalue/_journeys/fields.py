@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crmvalue._core.checks import as_flag, as_text, as_whole_number
@@ -36,7 +36,7 @@ def words_of(name: str, value: Any) -> tuple[str, ...]:
     """Take one text or several."""
     if isinstance(value, str):
         return (name_of(name, value),)
-    if not isinstance(value, Iterable):
+    if isinstance(value, Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise InputError(name, "a text or a sequence of texts", value)
     return tuple(name_of(name, word) for word in value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -80,9 +80,9 @@ def as_offer(name: str, value: object) -> Offer:
     return Offer(label=text)
 
 
-def as_offers(value: Iterable[object]) -> tuple[Offer, ...]:
+def as_offers(value: Any) -> tuple[Offer, ...]:
     """Take offers of which none is below an earlier one."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise InputError("offers", "a sequence of offers or texts", value)
     offers = tuple(as_offer("offers", item) for item in value)
     for name in ("percent", "amount"):

@@ -22,12 +22,13 @@ from crmvalue._core.checks import (
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import (
     array_columns,
-    array_field,
     checked_field,
     count_field,
+    date_table,
     hand_over,
-    read_only,
+    label_column,
     stay_frozen,
+    whole_table,
 )
 from crmvalue._journeys.data import Customers
 from crmvalue.errors import InputError
@@ -125,13 +126,13 @@ class ServiceDue:
     (array(['reminder'], dtype='<U21'), array(['2024-05-27'], dtype='datetime64[D]'), {'reminder': 1})
     """
 
-    row: Integers = array_field()
-    kind: npt.NDArray[np.str_] = array_field()
-    month: Integers = array_field()
-    date: Dates = array_field()
-    about: Dates = array_field()
-    days_late: Integers = array_field()
-    reason: npt.NDArray[np.str_] = array_field()
+    row: Integers = whole_table("row")
+    kind: npt.NDArray[np.str_] = label_column("kind")
+    month: Integers = whole_table("month")
+    date: Dates = date_table("date")
+    about: Dates = date_table("about")
+    days_late: Integers = whole_table("days_late", low=-(2**53))
+    reason: npt.NDArray[np.str_] = label_column("reason")
 
     def __attrs_post_init__(self) -> None:
         _require_equal_columns(self)
@@ -151,7 +152,7 @@ class ServiceDue:
 
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise InputError("follow_up_months", "a sequence of whole months", value)
     months = tuple(as_whole_number("follow_up_months", month, low=1, high=_MOST_MONTHS) for month in value)
     if sorted(set(months)) != list(months):
@@ -325,10 +326,10 @@ class ExpiringTerms:
     (array(['price of 2023'], dtype='<U13'), array([10]), 1)
     """
 
-    row: Integers = array_field()
-    term: npt.NDArray[np.str_] = array_field()
-    expires: Dates = array_field()
-    days_left: Integers = array_field()
+    row: Integers = whole_table("row")
+    term: npt.NDArray[np.str_] = label_column("term")
+    expires: Dates = date_table("expires")
+    days_left: Integers = whole_table("days_left", low=-(2**53))
     n_expired: int = count_field("n_expired")
     n_open: int = count_field("n_open")
 
@@ -389,15 +390,6 @@ def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, day
     )
 
 
-def _same_days(left: Dates, right: Dates) -> bool:
-    return np.array_equal(left, right, equal_nan=True)
-
-
-def _days_with_gaps() -> Any:
-    """Field for a column of days, in which two missing days are equal."""
-    return attrs.field(converter=read_only, eq=attrs.cmp_using(eq=_same_days))
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class VisitSchedule:
@@ -417,8 +409,8 @@ class VisitSchedule:
     (array(['2024-06-03', '2024-06-10'], dtype='datetime64[D]'), array([-1,  0]))
     """
 
-    planned_week: Dates = array_field()
-    week: Dates = _days_with_gaps()
+    planned_week: Dates = date_table("planned_week")
+    week: Dates = date_table("week")
 
     def __attrs_post_init__(self) -> None:
         _require_equal_columns(self)
@@ -549,9 +541,9 @@ class WithoutNextStep:
     (array(['bob'], dtype='<U3'), array(['2024-05-01'], dtype='datetime64[D]'))
     """
 
-    row: Integers = array_field()
-    customer: npt.NDArray[Any] = array_field()
-    last_step: Dates = _days_with_gaps()
+    row: Integers = whole_table("row")
+    customer: npt.NDArray[Any] = label_column("customer")
+    last_step: Dates = date_table("last_step")
     n_unknown: int = count_field("n_unknown")
 
     def __attrs_post_init__(self) -> None:

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field
+from crmvalue._core.values import checked_field, number_field
 from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
 
@@ -148,8 +148,8 @@ class LtvToCacBenchmark:
     """
 
     industry: str = checked_field("industry", as_text)
-    low: float = checked_field("low", as_float)
-    high: float = checked_field("high", as_float)
+    low: float = number_field("low", low=0.0)
+    high: float = number_field("high", low=0.0)
     source: str = checked_field("source", as_text)
 
     def __attrs_post_init__(self) -> None:

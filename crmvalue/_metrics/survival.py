@@ -84,7 +84,7 @@ def waiting_field(name: str) -> Any:
     """Field for a waiting time; it is infinite if too few waits are over to tell."""
 
     def convert(value: ArrayLike) -> float:
-        number = value if value == math.inf else as_float(name, value)
+        number = value if isinstance(value, float | np.floating) and value == math.inf else as_float(name, value)
         require(number >= 0, name, number, ">= 0")
         return float(number)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
@@ -26,17 +27,17 @@ from crmvalue._core.values import (
     checked_field,
     float_column,
     hand_over,
+    number_column,
     optional,
     read_only,
     stay_frozen,
+    whole_table,
 )
 from crmvalue._purchases.covariate_columns import align_covariates
 from crmvalue._purchases.order_log import Grain, OrderLogCounts, TimeUnit
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["DAYS_PER_UNIT", "PurchaseHistory", "UniquePurchases", "distinct_customers"]
@@ -77,7 +78,9 @@ def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
     return place
 
 
-def _distinct_names(value: Iterable[str]) -> tuple[str, ...]:
+def _distinct_names(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
+        raise InputError("covariate_names", "a list of texts", value)
     names = tuple(as_text("covariate_names", name) for name in value)
     if len(set(names)) != len(names):
         raise InputError("covariate_names", "all different", names)
@@ -114,12 +117,12 @@ class UniquePurchases:
     array([2, 1])
     """
 
-    frequency: Floats = array_field()
-    recency: Floats = array_field()
-    age: Floats = array_field()
-    weight: Integers = array_field()
-    inverse: Integers = array_field()
-    time_unit: str
+    frequency: Floats = number_column("frequency")
+    recency: Floats = number_column("recency")
+    age: Floats = number_column("age")
+    weight: Integers = whole_table("weight")
+    inverse: Integers = whole_table("inverse")
+    time_unit: str = checked_field("time_unit", as_text)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the distinct rows with their weights, for a dataframe of any kind."""

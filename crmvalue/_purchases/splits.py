@@ -9,7 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_day
-from crmvalue._core.values import array_field, float_column, hand_over, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    float_column,
+    hand_over,
+    label_column,
+    number_field,
+    of_class,
+    stay_frozen,
+)
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
 from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log
 from crmvalue._purchases.summary import to_history
@@ -59,14 +67,14 @@ class PurchaseSplit:
     (array([1.]), 1)
     """
 
-    calibration: PurchaseHistory
+    calibration: PurchaseHistory = checked_field("calibration", of_class(PurchaseHistory))
     holdout_n_purchases: Floats = float_column("holdout_n_purchases")
     holdout_spend: Floats | None = float_column("holdout_spend", optional=True)
-    holdout_length: float
-    new_customer: npt.NDArray[Any] = array_field()
+    holdout_length: float = number_field("holdout_length", low=0.0)
+    new_customer: npt.NDArray[Any] = label_column("new_customer")
     new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
-    holdout_counts: OrderLogCounts
+    holdout_counts: OrderLogCounts = checked_field("holdout_counts", of_class(OrderLogCounts))
     last_n_purchases: Floats | None = float_column("last_n_purchases", optional=True)
     last_spend: Floats | None = float_column("last_spend", optional=True)
 

@@ -6,9 +6,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.checks import as_day
+from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, count_field, optional
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    number_field,
+    of_class,
+    optional,
+)
 from crmvalue.ltv import LtvToCacBand
 from crmvalue.purchases import OrderLogCounts
 
@@ -35,9 +41,9 @@ class Estimate:
     0.5
     """
 
-    value: float
-    low: float | None = None
-    high: float | None = None
+    value: float = number_field("value", infinite=True)
+    low: float | None = number_field("low", infinite=True, default=None)
+    high: float | None = number_field("high", infinite=True, default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -85,22 +91,22 @@ class LastPeriod:
     True
     """
 
-    name: str
-    n_months: int
-    n_before: int
-    n_active: int
-    prob_silent: float
-    retention_rate: Estimate | None = None
-    purchases_per_active: float | None = None
-    average_order_value: float | None = None
-    arpu: Estimate | None = None
-    n_newcomers: int = 0
-    newcomer_revenue: float | None = None
-    newcomer_retention_rate: float | None = None
+    name: str = checked_field("name", as_text)
+    n_months: int = count_field("n_months")
+    n_before: int = count_field("n_before")
+    n_active: int = count_field("n_active")
+    prob_silent: float = number_field("prob_silent", low=0.0, high=1.0)
+    retention_rate: Estimate | None = checked_field("retention_rate", optional(of_class(Estimate)), default=None)
+    purchases_per_active: float | None = number_field("purchases_per_active", default=None)
+    average_order_value: float | None = number_field("average_order_value", default=None)
+    arpu: Estimate | None = checked_field("arpu", optional(of_class(Estimate)), default=None)
+    n_newcomers: int = count_field("n_newcomers", default=0)
+    newcomer_revenue: float | None = number_field("newcomer_revenue", default=None)
+    newcomer_retention_rate: float | None = number_field("newcomer_retention_rate", default=None)
     newcomers_from: np.datetime64 | None = checked_field("newcomers_from", optional(as_day), default=None, eq=str)
     newcomers_to: np.datetime64 | None = checked_field("newcomers_to", optional(as_day), default=None, eq=str)
-    ignored_days: int = 0
-    n_ignored: int = 0
+    ignored_days: int = count_field("ignored_days", default=0)
+    n_ignored: int = count_field("n_ignored", default=0)
 
 
 @attrs.frozen(kw_only=True)
@@ -134,13 +140,13 @@ class BaseValue:
     True
     """
 
-    ltv_revenue: Estimate | None = None
-    ltv_margin: Estimate | None = None
-    ltv_discounted: Estimate | None = None
-    ltv_newcomer: Estimate | None = None
-    ltv_to_cac: float | None = None
-    band: LtvToCacBand | None = None
-    max_acquisition_cost: float | None = None
+    ltv_revenue: Estimate | None = checked_field("ltv_revenue", optional(of_class(Estimate)), default=None)
+    ltv_margin: Estimate | None = checked_field("ltv_margin", optional(of_class(Estimate)), default=None)
+    ltv_discounted: Estimate | None = checked_field("ltv_discounted", optional(of_class(Estimate)), default=None)
+    ltv_newcomer: Estimate | None = checked_field("ltv_newcomer", optional(of_class(Estimate)), default=None)
+    ltv_to_cac: float | None = number_field("ltv_to_cac", infinite=True, default=None)
+    band: LtvToCacBand | None = checked_field("band", optional(of_class(LtvToCacBand)), default=None)
+    max_acquisition_cost: float | None = number_field("max_acquisition_cost", default=None)
 
 
 @attrs.frozen(kw_only=True)
@@ -160,9 +166,9 @@ class Concentration:
     0.4
     """
 
-    top_decile_share: float
-    top_fifth_share: float
-    gini: float
+    top_decile_share: float = number_field("top_decile_share")
+    top_fifth_share: float = number_field("top_fifth_share")
+    gini: float = number_field("gini")
 
 
 @attrs.frozen(kw_only=True)
@@ -216,23 +222,23 @@ class BaseSummary:
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     recompute_on: np.datetime64 = checked_field("recompute_on", as_day, eq=str)
     first_day: np.datetime64 = checked_field("first_day", as_day, eq=str)
-    n_customers: int
-    n_purchases: int
-    revenue: float | None
-    counts: OrderLogCounts
-    repeat_purchase_rate: Estimate
-    purchases_per_customer: Estimate
-    average_order_value: Estimate | None
-    revenue_per_customer: Estimate | None
-    time_between_purchases: Estimate | None
+    n_customers: int = count_field("n_customers")
+    n_purchases: int = count_field("n_purchases")
+    revenue: float | None = number_field("revenue", optional=True)
+    counts: OrderLogCounts = checked_field("counts", of_class(OrderLogCounts))
+    repeat_purchase_rate: Estimate = checked_field("repeat_purchase_rate", of_class(Estimate))
+    purchases_per_customer: Estimate = checked_field("purchases_per_customer", of_class(Estimate))
+    average_order_value: Estimate | None = checked_field("average_order_value", optional(of_class(Estimate)))
+    revenue_per_customer: Estimate | None = checked_field("revenue_per_customer", optional(of_class(Estimate)))
+    time_between_purchases: Estimate | None = checked_field("time_between_purchases", optional(of_class(Estimate)))
     n_fell_silent: int = count_field("n_fell_silent", default=0)
-    fell_silent: str | None = None
-    last_period: LastPeriod | None
-    margin: float | None
-    acquisition_cost: float | None
-    discount_rate: float | None
-    value: BaseValue
-    concentration: Concentration | None
+    fell_silent: str | None = checked_field("fell_silent", optional(as_text), default=None)
+    last_period: LastPeriod | None = checked_field("last_period", optional(of_class(LastPeriod)))
+    margin: float | None = number_field("margin", optional=True)
+    acquisition_cost: float | None = number_field("acquisition_cost", optional=True)
+    discount_rate: float | None = number_field("discount_rate", optional=True)
+    value: BaseValue = checked_field("value", of_class(BaseValue))
+    concentration: Concentration | None = checked_field("concentration", optional(of_class(Concentration)))
 
     def to_json(self) -> str:
         """Write all figures as JSON text; :meth:`from_json` reads them back."""

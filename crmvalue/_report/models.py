@@ -18,6 +18,7 @@ from crmvalue._core.checks import as_day, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, checked_field, count_field, number_field, optional
 from crmvalue._models.validation.calibration import measure_independence
+from crmvalue._models.validation.comparison import naive_forecasts
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -28,12 +29,13 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
 )
 from crmvalue.purchases import PurchaseHistory, PurchaseSplit, split_log, to_history
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -41,20 +43,23 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["NAIVE_RULE", "ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
+__all__ = ["ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
 
 _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
     "BG/NBD": fit_bg_nbd,
     "MBG/NBD": fit_mbg_nbd,
     "Pareto/NBD": fit_pareto_nbd,
+    "NBD": fit_nbd,
 }
-NAIVE_RULE = "same rate as before"
-"""Rule of :func:`crmvalue.models.compare_models` that the overview shows beside the chosen model."""
+_FEW_PARAMETERS = ("NBD",)  # for which a few customers are enough
 
 _HORIZON = 52.0
 _CALIBRATION = 0.6  # share of the span of the log
 _EARLY = 100  # 1 in so many customers may have come long before the others, and gone
+_FEWEST_TO_FORECAST = 10
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
+_GOOD_BIAS, _USABLE_BIAS = 0.25, 0.5  # of the total of the holdout
+_BETTER = 0.02  # by which the mean error of a naive rule has to be smaller to count as better
 
 
 def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
@@ -100,13 +105,19 @@ class ModelSummary:
     holdout_length : float or None
         Length of the part that was held back [weeks].
     model : str or None
-        The chosen model: among the trustworthy fits, the one with the best AIC on the calibration.
+        The chosen model: among the usable fits, the one with the best AIC on the calibration.
+    rule : str or None
+        The naive rule that makes the forecast because no model is usable.
+    grade : {"good", "usable", "not usable"} or None
+        What the forecast is worth. "good": the fit of the model is good (see :class:`crmvalue.models.Diagnosis`), the
+        total of the holdout was foretold to within 25 %, and no naive rule has a mean error that is more than 2 %
+        smaller. "usable": the fit is usable, and the total was foretold to within 50 %. Else "not usable".
     parameters : mapping of str to float or None
         Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
         All models that could be fitted on the calibration, then the naive rules.
     problem : str or None
-        Why there is no model.
+        Why there is no forecast, or why a naive rule makes it.
     expected_purchases : float or None
         Purchases of all customers within the horizon.
     share_alive : float or None
@@ -132,7 +143,7 @@ class ModelSummary:
     --------
     >>> summary = summarise_models([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
     >>> summary.model is None, summary.problem
-    (True, 'a model needs at least 30 customers with 30 repeat purchases; until 2024-02-06 there are 1 with 0')
+    (True, 'a forecast needs at least 10 customers; until 2024-02-06 there are 1')
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
@@ -140,6 +151,8 @@ class ModelSummary:
     calibration_end: np.datetime64 | None = checked_field("calibration_end", optional(as_day), default=None, eq=str)
     holdout_length: float | None = number_field("holdout_length", low=0.0, default=None)
     model: str | None = checked_field("model", optional(as_text), default=None)
+    rule: str | None = checked_field("rule", optional(as_text), default=None)
+    grade: str | None = checked_field("grade", optional(as_text), default=None)
     parameters: Mapping[str, float] | None = checked_field("parameters", optional(_as_parameters), default=None)
     scores: tuple[ModelScore, ...] = checked_field("scores", _as_scores, default=())
     problem: str | None = checked_field("problem", optional(as_text), default=None)
@@ -163,6 +176,20 @@ class ModelSummary:
             if score.name == name:
                 return score
         raise InputError("name", f"one of {', '.join(score.name for score in self.scores) or 'none'}", name)
+
+    @property
+    def rules(self) -> tuple[ModelScore, ...]:
+        """Scores of the naive rules."""
+        return tuple(score for score in self.scores if score.aic is None)
+
+    @property
+    def better_rules(self) -> tuple[str, ...]:
+        """Naive rules whose mean error of purchases is more than 2 % below that of the chosen model, the best first."""
+        if self.model is None:
+            return ()
+        limit = (1.0 - _BETTER) * self.score(self.model).purchases.mean_absolute_error
+        better = [rule for rule in self.rules if rule.purchases.mean_absolute_error < limit]
+        return tuple(rule.name for rule in sorted(better, key=lambda rule: rule.purchases.mean_absolute_error))
 
     def to_json(self) -> str:
         """Write all figures as JSON text; :meth:`from_json` reads them back."""
@@ -224,11 +251,16 @@ def summarise_models(
 
     Notes
     -----
-    BG/NBD, MBG/NBD and Pareto/NBD are fitted on the first 60 % of the span of the log and scored on the rest by
-    :func:`crmvalue.models.compare_models`. If too few customers came in that part, the span begins after the first
-    hundredth of the customers has come: a few who came long before the others do not set it. Among the trustworthy
-    fits, the model with the best AIC is fitted again on the whole log. If that fit is not trustworthy, the next model
-    is taken. Values come from :func:`crmvalue.models.customer_values`.
+    BG/NBD, MBG/NBD, Pareto/NBD and NBD are fitted on the first 60 % of the span of the log and scored on the rest by
+    :func:`crmvalue.models.compare_models`; with fewer than 30 customers or repeat purchases NBD alone. If too few
+    customers came in that part, the span begins after the first hundredth of the customers has come: a few who came
+    long before the others do not set it. Among the usable fits, the model with the best AIC is fitted again on the
+    whole log. If that fit is not usable, the next model is taken. Values come from
+    :func:`crmvalue.models.customer_values`.
+
+    If no model is usable, or the chosen one missed the total of the holdout by over 50 %, the naive rule with the
+    smallest mean error makes the forecast. It gives no probability to be active and no value for life. Its value is the
+    foretold purchases at the mean spend of each customer, spread evenly over the year.
 
     Examples
     --------
@@ -236,7 +268,7 @@ def summarise_models(
     >>> cdnow = load_cdnow()
     >>> summary = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
     >>> str(summary.calibration_end), len(summary.scores)
-    ('1997-11-24', 5)
+    ('1997-11-24', 7)
     """
     log = read_log(customer, date, amount, time_unit="week", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
@@ -259,22 +291,49 @@ def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: Model
     split, problem = _split(log, policy, history, blank.as_of)
     if split is None:
         return Outlook(attrs.evolve(blank, problem=problem), None)
-    fits, failed = _fit_all(split.calibration)
+    fits, failed = _fit_all(split.calibration, _candidates(split.calibration))
+    if not fits:
+        return Outlook(attrs.evolve(blank, problem=_why(failed)), None)
     spend, _, _ = _fit_spend(split.calibration)
-    scores = compare_models(split, fits, spend_model=spend) if fits else ()
     summary = attrs.evolve(
-        blank, scores=scores, calibration_end=split.calibration.as_of, holdout_length=split.holdout_length
+        blank,
+        scores=compare_models(split, fits, spend_model=spend),
+        calibration_end=split.calibration.as_of,
+        holdout_length=split.holdout_length,
     )
-    trusted = sorted((name for name, fit in fits.items() if fit.diagnosis.trustworthy), key=lambda name: fits[name].aic)
-    failed |= {name: fit.diagnosis.messages[0] for name, fit in fits.items() if not fit.diagnosis.trustworthy}
-    for name in trusted:
-        refits, refused = _fit_all(history, name)
-        fit = refits.get(name)
-        if fit is not None and fit.diagnosis.trustworthy:
-            return _value(history, attrs.evolve(summary, model=name), fit)
-        failed |= refused if fit is None else {name: fit.diagnosis.messages[0]}
-    why = next(iter(failed.items()))
-    return Outlook(attrs.evolve(summary, problem=f"no fit can be trusted; {why[0]}: {why[1]}"), None)
+    for name in sorted(fits, key=lambda name: fits[name].aic):
+        refits, refused = _fit_all(history, (name,))
+        failed |= refused
+        unusable = [fit for fit in (fits[name], *refits.values()) if fit.diagnosis.grade == "not usable"]
+        if unusable:
+            failed[name] = unusable[0].diagnosis.messages[0]
+        elif refits:
+            chosen = attrs.evolve(summary, model=name)
+            chosen = attrs.evolve(chosen, grade=_grade(chosen, fits[name], refits[name]))
+            if chosen.grade != "not usable":
+                return _value(history, chosen, refits[name])
+            failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+.0%}"}
+            break
+    return _value_by_rule(log, policy, history, attrs.evolve(summary, problem=_why(failed)))
+
+
+def _candidates(history: PurchaseHistory) -> tuple[str, ...]:
+    """Name the models that so many customers can determine."""
+    few = len(history) < _FEWEST or history.frequency.sum() < _FEWEST
+    return _FEW_PARAMETERS if few else tuple(_FITS)
+
+
+def _why(failed: Mapping[str, str]) -> str:
+    name, reason = next(iter(failed.items()))
+    return f"no model is usable; {name}: {reason}"
+
+
+def _grade(summary: ModelSummary, *fits: Fit[Any]) -> str:
+    """Grade the forecast of the chosen model by its fits, by the total of the holdout, and by the naive rules."""
+    bias = abs(summary.score(summary.model or "").purchases.bias)
+    if all(fit.diagnosis.grade == "good" for fit in fits) and bias <= _GOOD_BIAS and not summary.better_rules:
+        return "good"
+    return "usable" if bias <= _USABLE_BIAS else "not usable"
 
 
 def _split(
@@ -297,25 +356,23 @@ def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tu
         split = split_log(log, policy, cut, end, "week", "day")
     except InputError as error:
         return None, f"the log cannot be cut at {cut}: {error}"
-    n, n_repeats = len(split.calibration), int(split.calibration.frequency.sum())
-    if n < _FEWEST or n_repeats < _FEWEST:
-        few = f"a model needs at least {_FEWEST} customers with {_FEWEST} repeat purchases"
-        return None, f"{few}; until {cut} there are {n:,} with {n_repeats:,}"
+    if len(split.calibration) < _FEWEST_TO_FORECAST:
+        few = f"a forecast needs at least {_FEWEST_TO_FORECAST} customers"
+        return None, f"{few}; until {cut} there are {len(split.calibration)}"
     if not split.holdout_n_purchases.any():
-        return None, f"after {cut} none of the earlier customers bought again, so that no model can be checked"
+        return None, f"after {cut} none of the earlier customers bought again, so that nothing can be checked"
     return split, None
 
 
-def _fit_all(history: PurchaseHistory, only: str | None = None) -> tuple[dict[str, Fit[Any]], dict[str, str]]:
-    """Fit all models, or one; give the fits, and the reason for each that failed."""
+def _fit_all(history: PurchaseHistory, names: Sequence[str]) -> tuple[dict[str, Fit[Any]], dict[str, str]]:
+    """Fit models by name; give the fits, and the reason for each that failed."""
     fits: dict[str, Fit[Any]] = {}
     failed: dict[str, str] = {}
-    for name, fit in _FITS.items():
-        if only in (None, name):
-            try:
-                fits[name] = fit(history)
-            except (ConvergenceError, InputError) as error:
-                failed[name] = str(error)
+    for name in names:
+        try:
+            fits[name] = _FITS[name](history)
+        except (ConvergenceError, InputError) as error:
+            failed[name] = str(error)
     return fits, failed
 
 
@@ -341,14 +398,10 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
     """Forecast with the model that was fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
     independence = None if spend is None else measure_independence(history)
-    weekly = 0.0
-    if summary.discount_rate is not None:
-        weekly = float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
-    share = 1.0 if summary.margin is None else summary.margin
-    columns = {name: column for name, column in history.to_columns().items() if name != "mean_repeat_spend"}
-    nothing = np.full(len(history), np.nan)
+    weekly, share = _weekly_rate(summary), 1.0 if summary.margin is None else summary.margin
     value = life = None
     if spend is None:
+        nothing = np.full(len(history), np.nan)
         found = {
             "prob_alive": fit.model.prob_alive(history),
             "expected_purchases": fit.model.expected_purchases(history, horizon=_HORIZON),
@@ -361,24 +414,66 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
         found = table.to_columns()
         if weekly > 0.0:
             life = customer_values(history, fit.model, spend, horizon=None, margin=share, discount_rate=weekly).total
+    summary = attrs.evolve(
+        summary,
+        parameters=_parameters(fit.model),
+        expected_purchases=float(found["expected_purchases"].sum()),
+        share_alive=float(found["prob_alive"].mean()),
+        spend_parameters=None if spend is None else _parameters(spend),
+        n_zero_spend=n_zero,
+        spend_problem=problem,
+        value=value,
+        value_for_life=life,
+        warnings=(independence.conclusion,) if independence is not None and not independence.holds else (),
+    )
+    return Outlook(summary, _table(history, found))
+
+
+def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: ModelSummary) -> Outlook:
+    """Forecast with the naive rule that has the smallest mean error on the holdout."""
+    best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
+    grade = "usable" if abs(best.purchases.bias) <= _USABLE_BIAS else "not usable"
+    begin = summary.as_of - np.timedelta64(round(7 * _HORIZON), "D")
+    last = aggregate(log, policy, begin, summary.as_of, "day")
+    n_last = np.zeros(len(history))
+    n_last[np.searchsorted(history.customer, last.customer)] = last.n_purchases  # type: ignore[arg-type]  # made from a log
+    foretold = naive_forecasts(history, _HORIZON, n_last * max(1.0, _HORIZON / float(history.age.max())))[best.name]
+    spend = history.mean_spend
+    clv = np.full(len(history), np.nan)
+    if spend is not None:
+        force = np.log1p(_weekly_rate(summary)) * _HORIZON
+        kept = -np.expm1(-force) / force if force > 0.0 else 1.0
+        clv = foretold * spend * kept * (1.0 if summary.margin is None else summary.margin)
+    found = {
+        "prob_alive": np.full(len(history), np.nan),
+        "expected_purchases": foretold,
+        "expected_spend": np.full(len(history), np.nan) if spend is None else spend,
+        "clv": clv,
+    }
+    summary = attrs.evolve(
+        summary,
+        rule=best.name,
+        grade=grade,
+        expected_purchases=float(foretold.sum()),
+        spend_problem="the log has no amounts" if spend is None else None,
+        value=None if spend is None else float(clv.sum()),
+    )
+    return Outlook(summary, _table(history, found))
+
+
+def _weekly_rate(summary: ModelSummary) -> float:
+    if summary.discount_rate is None:
+        return 0.0
+    return float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
+
+
+def _table(history: PurchaseHistory, found: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+    """Give the table of customers: who they are, what is foretold, and what else is known of them."""
+    columns = {name: column for name, column in history.to_columns().items() if name != "mean_repeat_spend"}
     first = ("customer", "frequency", "recency", "age")
     ahead = ("prob_alive", "expected_purchases", "expected_spend", "clv")
-    table_columns = {name: columns[name] for name in first} | {name: found[name] for name in ahead}
-    return Outlook(
-        attrs.evolve(
-            summary,
-            parameters=_parameters(fit.model),
-            expected_purchases=float(found["expected_purchases"].sum()),
-            share_alive=float(found["prob_alive"].mean()),
-            spend_parameters=None if spend is None else _parameters(spend),
-            n_zero_spend=n_zero,
-            spend_problem=problem,
-            value=value,
-            value_for_life=life,
-            warnings=(independence.conclusion,) if independence is not None and not independence.holds else (),
-        ),
-        table_columns | {name: column for name, column in columns.items() if name not in first},
-    )
+    others = {name: column for name, column in columns.items() if name not in first}
+    return {name: columns[name] for name in first} | {name: found[name] for name in ahead} | others
 
 
 def _parameters(model: Any) -> dict[str, float]:

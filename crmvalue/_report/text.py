@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 
 from crmvalue._report.base_summary import BaseSummary, Estimate
 from crmvalue._report.groups import GroupSummary
-from crmvalue._report.models import NAIVE_RULE, ModelSummary
+from crmvalue._report.models import ModelSummary
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crmvalue.models import HoldoutError
 
 __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
@@ -117,18 +115,15 @@ def format_models(summary: ModelSummary) -> str:
     """
     _require(summary, ModelSummary, "summarise_models")
     lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
-    if summary.model is None or summary.expected_purchases is None or summary.share_alive is None:
+    if summary.expected_purchases is None:
         return "\n".join([*lines, *_wrap(f"not known: {summary.problem}")])
-    lines += _choice_lines(summary, summary.model)
-    lines += [
-        _line("expected purchases", f"{summary.expected_purchases:,.0f}", note="of all customers in the next 52 weeks"),
-        _line(
-            "still active",
-            f"{summary.share_alive:.2f}",
-            note=f"expected share of the {summary.n_customers:,} customers",
-        ),
-        *_forecast_value_lines(summary),
-    ]
+    lines += _choice_lines(summary)
+    note = "of all customers in the next 52 weeks"
+    lines.append(_line("expected purchases", f"{summary.expected_purchases:,.0f}", note=note))
+    if summary.share_alive is not None:
+        note = f"expected share of the {summary.n_customers:,} customers"
+        lines.append(_line("still active", f"{summary.share_alive:.2f}", note=note))
+    lines += _forecast_value_lines(summary)
     for text in summary.warnings:
         lines += _wrap(f"Note: {text}")
     return "\n".join(lines)
@@ -322,28 +317,63 @@ def _due(summary: GroupSummary) -> str:
     return ", ".join(said) or "none"
 
 
-def _choice_lines(summary: ModelSummary, model: str) -> list[str]:
-    """Write the chosen model and its errors on the holdout, beside those of a naive rule."""
-    chosen, naive = summary.score(model), summary.score(NAIVE_RULE)
-    others = [score for score in summary.scores if score.aic is not None and score.name != model]
-    beside = ", ".join(
-        f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
-    )
-    aic = f"AIC {chosen.aic or 0.0:,.1f}" + (f"; others: {beside}" if beside else "")
+def _choice_lines(summary: ModelSummary) -> list[str]:
+    """Write the chosen model or rule, its grade, and the errors of all on the holdout."""
+    name = summary.model or summary.rule or ""
+    lines = []
+    if summary.model is None:
+        lines += [_line("naive rule", name), *_wrap(f"{summary.problem or ''}. So the naive rule makes the forecast.")]
+    else:
+        others = [score for score in summary.scores if score.aic is not None and score.name != name]
+        beside = ", ".join(
+            f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
+        )
+        aic = f"AIC {summary.score(name).aic or 0.0:,.1f}" + (f"; others: {beside}" if beside else "")
+        lines += [_line("chosen model", name, note=aic)]
+    if name == "NBD":
+        lines += _wrap(
+            "This model knows no leaving: within this log no customer can be shown to have left. "
+            "So its forecast is at the upper end."
+        )
+    lines += [_line("grade", summary.grade or "", note=_grade_note(summary))]
     held = f"{summary.holdout_length or 0.0:,.1f}"
-    lines = [
-        _line("chosen model", model, note=aic),
-        "  Among the trustworthy fits, it has the best AIC. The holdout compares it with a simple rule.",
-        _line("holdout", held, note=f"weeks after {summary.calibration_end}"),
-    ]
-    for what, error, rule in (("purchases", chosen.purchases, naive.purchases), ("money", chosen.spend, naive.spend)):
-        if error is not None:
-            if math.isinf(error.bias):
-                note = f"the holdout has no {what} to compare with"
-                lines.append(_line(f"bias, {what}", "not known", note=note))
-            else:
-                lines.append(_line(f"bias, {what}", _percent(error), note=_beside(rule, _percent)))
-            lines.append(_line(f"mean error, {what}", _mean_error(error), note=_beside(rule, _mean_error)))
+    lines += [_line("holdout", held, note=f"weeks after {summary.calibration_end}")]
+    lines += _error_table(summary, name)
+    if summary.better_rules:
+        lines += _wrap(
+            f'The naive rule "{summary.better_rules[0]}" has a smaller mean error of purchases than the model. '
+            "Use it where single customers count."
+        )
+    return lines
+
+
+def _grade_note(summary: ModelSummary) -> str:
+    """Say in words what the grade means here."""
+    bias = summary.score(summary.model or summary.rule or "").purchases.bias
+    total = (
+        "the holdout has no purchases" if math.isinf(bias) else f"the total of the holdout was missed by {bias:+.1%}"
+    )
+    if summary.grade == "good":
+        return f"{total}; no naive rule is better"
+    reasons = [total]
+    if summary.better_rules:
+        reasons.append("a naive rule is better")
+    return "; ".join(reasons) + ("; use totals and ranks" if summary.grade == "usable" else "; do not plan with it")
+
+
+def _error_table(summary: ModelSummary, name: str) -> list[str]:
+    """Write the errors on the holdout: the chosen one first, then the naive rules."""
+    scores = [summary.score(name), *(rule for rule in summary.rules if rule.name != name)]
+    has_money = all(score.spend is not None for score in scores)
+    head = f"  {'on the holdout':<28}{'bias, purchases':>16}{'mean error':>12}"
+    lines = [head + (f"{'bias, money':>14}{'mean error':>12}" if has_money else "")]
+    for score in scores:
+        line = f"  {score.name:<28}{_percent(score.purchases):>16}{_mean_error(score.purchases):>12}"
+        if score.spend is not None and has_money:
+            line += f"{_percent(score.spend):>14}{_mean_error(score.spend):>12}"
+        lines.append(line)
+    if has_money and any(math.isinf(score.spend.bias) for score in scores if score.spend is not None):
+        lines.append("  Not known: the holdout has no money to compare with.")
     return lines
 
 
@@ -396,12 +426,8 @@ def _rows(n: int) -> str:
 
 
 def _percent(error: HoldoutError) -> str:
-    return f"{100.0 * error.bias:+,.1f} %"
+    return "not known" if math.isinf(error.bias) else f"{100.0 * error.bias:+,.1f} %"
 
 
 def _mean_error(error: HoldoutError) -> str:
     return f"{error.mean_absolute_error:,.2f}"
-
-
-def _beside(rule: HoldoutError | None, write: Callable[[HoldoutError], str]) -> str:
-    return "" if rule is None else f'rule "{NAIVE_RULE}": {write(rule)}'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import random
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue import segmentation
 from crmvalue._core.checks import as_fraction
 from crmvalue._core.json import SCHEMA, from_json, read_json, to_json
 from crmvalue._core.values import FixedMapping, array_field, checked_field, count_field, optional, stay_frozen
@@ -59,6 +61,7 @@ class Whole:
     day_or_none: np.datetime64 | None = of_class("day_or_none", np.datetime64 | None)
     interval: Interval = of_class("interval", Interval)
     words: tuple[str, ...]
+    weights: tuple[float, ...] = attrs.field(converter=tuple)
     plain_count: int
     plain_text: str
     converted_parts: tuple[Part, ...] = attrs.field(converter=tuple)
@@ -105,6 +108,7 @@ wholes = st.builds(
         lambda ends: Interval(*map(np.float64, ends))
     ),
     words=st.lists(st.text(), max_size=3).map(tuple),
+    weights=st.lists(numbers.filter(lambda number: not math.isnan(number)), max_size=3).map(tuple),
     plain_count=st.integers(),
     plain_text=st.text(),
     converted_parts=st.lists(parts, max_size=3),
@@ -133,6 +137,7 @@ WHOLE = Whole(
     day_or_none=None,
     interval=Interval(np.float64(0.25), np.float64(np.inf)),
     words=("Käse", "\u4e16"),
+    weights=(1.0, -math.inf),
     plain_count=4,
     plain_text="t",
     converted_parts=[Part(name="f")],
@@ -220,6 +225,7 @@ class TestRoundTrip:
             "day_or_none": None,
             "interval": [0.25, "inf"],
             "words": ["Käse", "\u4e16"],
+            "weights": [1.0, "-inf"],
             "plain_count": 4,
             "plain_text": "t",
             "converted_parts": [{"kind": "Part", "name": "f", "share": None}],
@@ -338,6 +344,9 @@ class TestRefusals:
             ({"days": ["now"]}, "a day or a moment"),
             ({"days": [""]}, "a day or a moment"),
             ({"days": [19782]}, "a day or a moment"),
+            ({"schema": 1.0}, "another version"),
+            ({"part_or_none": {}}, "name, share"),
+            ({"parts": [{}]}, "name, share"),
             ({"days": ["2024-02-30"]}, "ValueError"),
             ({"moments": ["2024-02-29T12:00:00+02:00"]}, "a day or a moment"),
             ({"day": "today"}, "a day or a moment"),
@@ -445,3 +454,113 @@ class TestReadJson:
         with pytest.raises(InputError) as caught:
             read_json("{}", build)
         assert caught.value is mine
+
+
+class TestPublicValues:
+    """The text of each public class, with any part replaced, gives a value that holds in JSON, or an InputError."""
+
+    WRONG = (
+        *[
+            "null",
+            "true",
+            "-1",
+            "0",
+            "1.0",
+            "1.5",
+            "1e300",
+            "5e-324",
+            "1e999",
+            "-1e999",
+            "NaN",
+            "1e-999",
+            "9007199254740993",
+            "18446744073709551616",
+        ],
+        *[
+            "[]",
+            "{}",
+            "[[]]",
+            "[[[1]]]",
+            "[1]",
+            "[null]",
+            "[true]",
+            "[{}]",
+            "[[[],1]]",
+            '{"kind":"x"}',
+            '{"kind":[]}',
+            '{"a":1,"a":2}',
+        ],
+        *[
+            '""',
+            '"now"',
+            '"today"',
+            '"inf"',
+            '"-inf"',
+            '"NaN"',
+            '"NaT"',
+            '"2024-02-30"',
+            '"\\ud800"',
+            '"\\u0000"',
+            '[["a",1],["a",2]]',
+        ],
+    )
+    LONG = ("1" + "0" * 400, "1" * 5000, "[" * 3000 + "]" * 3000, '{"a":' * 3000 + "1" + "}" * 3000)
+
+    def mutant(self, fields, rng):
+        """Write the fields with one part, at any depth, replaced, left out or doubled."""
+        inner, place = fields, rng.choice(list(fields))
+        while rng.random() < 0.6 and isinstance(inner[place], dict | list) and inner[place]:
+            inner = inner[place]
+            place = rng.choice(list(inner)) if isinstance(inner, dict) else rng.randrange(len(inner))
+        old, mark = inner[place], "the place"
+        wrong = rng.choice([*self.WRONG, *self.LONG, *map(json.dumps, [[old], [old, old], fields])])
+        inner[place] = mark
+        text = json.dumps(fields)
+        inner[place] = old
+        return text.replace(json.dumps(mark), wrong, 1)
+
+    def test_hostile_texts(self):
+        from tests.core.public_values import COLUMNS, VALUES
+
+        rng, n_read, wrong = random.Random(20), 0, []  # noqa: S311 - no secret
+        for value in VALUES:
+            cls, more = type(value), {"columns": COLUMNS} if isinstance(value, segmentation.Segment) else {}
+            if not hasattr(cls, "from_json"):
+                continue
+            fields = json.loads(value.to_json())
+            for _ in range(40):
+                text = self.mutant(fields, rng)
+                try:
+                    made = cls.from_json(text, **more)
+                    written = made.to_json()
+                    again = cls.from_json(written, **more)
+                    holds = made == made and again == made and again.to_json() == written  # noqa: PLR0124 - NaN would differ from itself
+                except InputError as error:
+                    holds = error.name == "text"
+                else:
+                    n_read += 1
+                if not holds:
+                    wrong.append((cls.__name__, text))
+        assert wrong == []
+        assert n_read > 50
+
+    def test_every_field_refuses_what_is_no_value_of_its_type(self):
+        """The constructor itself is the check: a mapping or an object stands in no field of a number, array or text."""
+        from tests.core.public_values import VALUES
+
+        simple = ("float", "int", "str", "np.datetime64", "Floats", "Integers", "Bools", "Dates", "Interval", "tuple")
+        taken = []
+        for value in VALUES:
+            cls = type(value)
+            fields = {field.alias: getattr(value, field.name) for field in attrs.fields(cls) if field.init}
+            for field in attrs.fields(cls):
+                if not field.init or not str(field.type).startswith(simple):
+                    continue
+                wrong = [{"a": 1}, object(), 10**400 if str(field.type).startswith(("float", "int")) else 5j]
+                for other in wrong:
+                    try:
+                        cls(**{**fields, field.alias: other})
+                    except InputError:
+                        continue
+                    taken.append((cls.__name__, field.name, type(other)))
+        assert taken == []

@@ -365,7 +365,7 @@ class TestPlan:
             {"customer": []},
             {"time_zone": "Mars"},
             {"dates": {"birthday": ["x", "y"]}},
-            {"consent": {"email": [1, 0]}},
+            {"consent": {"email": [2, 0]}},
             {"segments": {"vip": [True]}},
         ],
     )

@@ -212,7 +212,7 @@ class TestLtvToCacBenchmark:
     @pytest.mark.parametrize(
         ("changes", "name"),
         [({"industry": 5}, "industry"), ({"low": "4"}, "low"), ({"high": math.nan}, "high"), ({"high": 3}, "high"),
-         ({"low": -1}, "high"), ({"source": None}, "source")],
+         ({"low": -1}, "low"), ({"source": None}, "source")],
     )  # fmt: skip
     def test_fields_are_checked(self, changes, name):
         with pytest.raises(InputError) as caught:

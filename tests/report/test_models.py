@@ -21,6 +21,7 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
+    fit_nbd,
     fit_pareto_nbd,
     spend_independence,
 )
@@ -50,7 +51,7 @@ def doubtful(fit_function, message="flat"):
 
     def fit(history, **options):
         found = fit_function(history, **options)
-        return attrs.evolve(found, diagnosis=attrs.evolve(found.diagnosis, messages=(message,)))
+        return attrs.evolve(found, diagnosis=attrs.evolve(found.diagnosis, messages=(message,), grade="not usable"))
 
     return fit
 
@@ -64,6 +65,7 @@ class TestSummariseModels:
             "BG/NBD": fit_bg_nbd(split.calibration),
             "MBG/NBD": fit_mbg_nbd(split.calibration),
             "Pareto/NBD": fit_pareto_nbd(split.calibration),
+            "NBD": fit_nbd(split.calibration),
         }
         spend = fit_gamma_gamma(split.calibration, zeros="drop").model
         assert found.scores == compare_models(split, fits, spend_model=spend)
@@ -125,8 +127,12 @@ class TestSummariseModels:
         ("customer", "date", "says"),
         [
             ([1], ["2024-01-01"], "the log spans 1 days"),
-            ([1, 1], ["2024-01-01", "2024-03-01"], "a model needs at least 30 customers with 30 repeat purchases"),
-            (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "until 2024-03-14 there are 99 with 0"),
+            (
+                [1, 1],
+                ["2024-01-01", "2024-03-01"],
+                "a forecast needs at least 10 customers; until 2024-02-06 there are 1",
+            ),
+            (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "after 2024-03-14 none of the earlier"),
             (
                 [*range(60)] * 2 + [99],
                 ["2024-01-01"] * 60 + ["2024-01-09"] * 60 + ["2024-05-01"],
@@ -199,7 +205,14 @@ class TestSummariseModels:
             monkeypatch.setitem(model_section._FITS, name, doubtful(fit))
         nothing = summarise_models(*columns)
         assert nothing.model is None
-        assert nothing.problem.startswith("no fit can be trusted; ")
+        assert nothing.problem.startswith("no model is usable; ")
+        best_rule = min(nothing.rules, key=lambda rule: rule.purchases.mean_absolute_error)
+        assert nothing.rule == best_rule.name
+        assert nothing.grade in ("usable", "not usable")
+        text = format_models(nothing)
+        assert re.search(f"naive rule +{nothing.rule}", text)
+        assert "So the naive rule makes the forecast" in " ".join(text.split())
+        assert "still active" not in text
 
     def test_no_fit_at_all(self, columns, monkeypatch):
         def fails(*_):
@@ -325,6 +338,6 @@ class TestOutput:
         captured = capsys.readouterr()
         assert "WHAT THE CUSTOMERS WILL DO" in captured.out
         assert captured.err.startswith(
-            "crmvalue: --output wrote no table, because there is no model: a model needs at least"
+            "crmvalue: --output wrote no table, because there is no forecast: a forecast needs at least"
         )
         assert not (tmp_path / "values.csv").exists()

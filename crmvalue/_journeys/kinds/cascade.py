@@ -10,7 +10,17 @@ import numpy as np
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_columns, array_field, checked_field, hand_over, optional, stay_frozen
+from crmvalue._core.values import (
+    array_columns,
+    checked_field,
+    date_table,
+    hand_over,
+    label_column,
+    optional,
+    stay_frozen,
+    tuple_of,
+    whole_table,
+)
 from crmvalue._journeys.context import Candidates
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
@@ -69,10 +79,10 @@ class CascadeSteps:
     (array([ 9, 12, 15]), array(['2023-10-31', '2024-01-31', '2024-04-30'], dtype='datetime64[D]'))
     """
 
-    months: Integers = array_field()
-    dates: Dates = array_field()
-    offers: tuple[Offer | None, ...]
-    churned_on: Dates = array_field()
+    months: Integers = whole_table("months")
+    dates: Dates = date_table("dates", None)
+    offers: tuple[Offer | None, ...] = checked_field("offers", tuple_of(Offer, type(None)))
+    churned_on: Dates = date_table("churned_on", None)
 
 
 @stay_frozen
@@ -98,10 +108,10 @@ class CascadeState:
     ('in cascade', 18, '2024-10-31')
     """
 
-    state: npt.NDArray[np.str_] = array_field()
-    month: Integers = array_field()
-    silent_months: Integers = array_field()
-    next_date: Dates = array_field()
+    state: npt.NDArray[np.str_] = label_column("state", any_shape=True)
+    month: Integers = whole_table("month", None)
+    silent_months: Integers = whole_table("silent_months", None)
+    next_date: Dates = date_table("next_date", None)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
@@ -131,10 +141,10 @@ class CascadeDue:
     (array([0]), array([18]), array(['2024-07-31'], dtype='datetime64[D]'))
     """
 
-    row: Integers = array_field()
-    month: Integers = array_field()
-    date: Dates = array_field()
-    offer: tuple[Offer | None, ...]
+    row: Integers = whole_table("row")
+    month: Integers = whole_table("month")
+    date: Dates = date_table("date")
+    offer: tuple[Offer | None, ...] = checked_field("offer", tuple_of(Offer, type(None)))
 
     def __len__(self) -> int:
         return len(self.row)

@@ -14,9 +14,10 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
     array_columns,
-    array_field,
     checked_field,
+    date_table,
     hand_over,
+    label_column,
     optional,
     stay_frozen,
 )
@@ -124,12 +125,12 @@ class JourneyRuns:
     (np.str_('wait'), np.str_('running'))
     """
 
-    customer: npt.NDArray[Any] = array_field()
-    entered: Dates = array_field()
-    step: npt.NDArray[np.str_] = array_field()
-    since: Dates = array_field()
-    outcome: npt.NDArray[np.str_] = array_field()
-    ended: Dates = array_field()
+    customer: npt.NDArray[Any] = label_column("customer")
+    entered: Dates = date_table("entered")
+    step: npt.NDArray[np.str_] = label_column("step")
+    since: Dates = date_table("since")
+    outcome: npt.NDArray[np.str_] = label_column("outcome")
+    ended: Dates = date_table("ended")
 
     def __len__(self) -> int:
         return len(self.entered)

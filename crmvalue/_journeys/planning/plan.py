@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice
+from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice, to_array
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
@@ -61,7 +61,10 @@ def _decision_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
 
 def _text_column(name: str, value: Any) -> npt.NDArray[np.str_]:
     """Take a column of texts, empty ones included."""
-    return np.array([as_text(name, text) for text in np.asarray(value, dtype=object).tolist()], dtype=np.str_)
+    array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(name, "a column of texts", value)
+    return np.array([as_text(name, text) for text in array.tolist()], dtype=np.str_)
 
 
 def _expiry_column(name: str, value: ArrayLike) -> Dates:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 import attrs
 import numpy as np
@@ -40,10 +40,12 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "NOT_SETTLED",
     "Derivatives",
     "Diagnosis",
     "Evaluation",
     "Fit",
+    "Grade",
     "LikelihoodRatioTest",
     "Parameters",
     "check_starts",
@@ -54,6 +56,7 @@ __all__ = [
     "register",
 ]
 
+Grade: TypeAlias = Literal["good", "usable", "not usable"]
 Model = TypeVar("Model")
 _T = TypeVar("_T")
 
@@ -67,6 +70,8 @@ _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
+
+NOT_SETTLED = "the search did not settle"
 
 _MODELS: dict[str, type[Any]] = {}  # every model that a fit may hold, by name
 
@@ -127,11 +132,15 @@ class Diagnosis:
         Starting points tried and evaluations made.
     messages : tuple of str
         In words: what is wrong and what to do. Empty for a trustworthy fit.
+    grade : {"good", "usable", "not usable"}, optional
+        What the fit is good for. "good": no problem was found. "usable": some parameters are undetermined, but whatever
+        they are, the purchases expected of the whole base move by at most 10 %. Totals and ranks of customers can be
+        used, the parameters and their intervals cannot. By default "good" without messages, else "not usable".
 
     Examples
     --------
-    >>> Diagnosis(gradient_norm=1e-7, boundary=(), flat=(), n_starts=1, n_evaluations=8, messages=()).trustworthy
-    True
+    >>> Diagnosis(gradient_norm=1e-7, boundary=(), flat=(), n_starts=1, n_evaluations=8, messages=()).grade
+    'good'
     """
 
     gradient_norm: float = number_field("gradient_norm", low=0.0, infinite=True)
@@ -140,10 +149,21 @@ class Diagnosis:
     n_starts: int = count_field("n_starts")
     n_evaluations: int = count_field("n_evaluations")
     messages: tuple[str, ...] = checked_field("messages", as_names)
+    grade: Grade = attrs.field()
+
+    @grade.default
+    def _grade_by_messages(self) -> Grade:
+        return "not usable" if self.messages else "good"
+
+    def __attrs_post_init__(self) -> None:
+        allowed = ("usable", "not usable") if self.messages else ("good",)
+        if str(self.grade) not in allowed:
+            rule = f"{' or '.join(map(repr, allowed))} {'with' if self.messages else 'without'} messages"
+            raise InputError("grade", rule, self.grade)
 
     @property
     def trustworthy(self) -> bool:
-        """Whether the search found no problem with the parameters."""
+        """Whether the search found no problem with the parameters: the grade "good"."""
         return not self.messages
 
 
@@ -616,7 +636,7 @@ def _diagnose(
     advice = "give a prior, try a simpler model, or get more data"
     messages = []
     if not best.converged:
-        messages.append(f"the search did not settle (slope {gradient_norm:.2g}): {advice}")
+        messages.append(f"{NOT_SETTLED} (slope {gradient_norm:.2g}): {advice}")
     if at_edge:
         messages.append(f"{', '.join(at_edge)} ran to the boundary of the search: {advice}")
     if undetermined:

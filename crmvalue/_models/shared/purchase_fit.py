@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+import attrs
 import numpy as np
 
-from crmvalue._models.shared.common import check_history
+from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, check_starts, fit_model
+from crmvalue._models.shared.covariates import with_estimates
+from crmvalue._models.shared.fit import NOT_SETTLED, Evaluation, Fit, Parameters, check_starts, fit_model
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = ["Search", "fit_purchases"]
+
+_REACH = 2.0  # how far an undetermined direction is followed, in logarithms
+_WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
+_USABLE = 0.1  # by which the expected purchases may move
+_CUSTOMERS_TO_GRADE = 2_000
 
 
 class Likelihood(Protocol):
@@ -64,13 +72,14 @@ def fit_purchases(
     }
     if any(columns.values()):
         plain = fit_purchases(search, history)
-        return fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, starts)
+        fit = fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, starts)
+        return _graded(fit, history)
     names = search.kind.names
     likelihood = search.likelihood(rows)
     units = np.array([likelihood.ruler if name in search.kind.times else 1.0 for name in names])
     given = [np.log(np.array([getattr(model, name) for name in names]) / units) for model in starts or ()]
     first, *more = likelihood.starts()
-    return fit_model(
+    fit = fit_model(
         lambda *estimates: search.make(*estimates, history.time_unit),
         likelihood,
         Parameters(names, np.ones(len(names), dtype=bool)),
@@ -80,3 +89,43 @@ def fit_purchases(
         units=units,
         n_customers=len(history),
     )
+    return _graded(fit, history)
+
+
+def _graded(fit: Fit[Any], history: PurchaseHistory) -> Fit[Any]:
+    """Call a fit usable if what it leaves undetermined hardly moves the purchases expected of the base.
+
+    Each undetermined direction is followed for two units of the logarithms (a factor of 7) both ways. The forecast is
+    for a time as long as the history, of every k-th customer.
+    """
+    messages = fit.diagnosis.messages
+    if not messages or any(message.startswith(NOT_SETTLED) for message in messages):
+        return fit
+    some = take(history, slice(None, None, 1 + len(history) // _CUSTOMERS_TO_GRADE))
+    horizon = float(history.age.max())
+    if horizon == 0.0:
+        return fit
+    searched = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
+    totals = []
+    for step in (np.zeros(len(searched)), *_undetermined(fit)):
+        values = np.where(fit.positive, np.exp(np.where(fit.positive, searched + step, 0.0)), searched + step)
+        try:
+            model = with_estimates(fit.model, fit.names, values.tolist())
+            totals.append(float(model.expected_purchases(some, horizon=horizon).sum()))
+        except InputError:  # so far away is no model
+            return fit
+    moved = np.abs(np.array(totals) - totals[0])
+    if not (moved <= _USABLE * totals[0]).all():
+        return fit
+    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, grade="usable"))
+
+
+def _undetermined(fit: Fit[Any]) -> list[Floats]:
+    """Go both ways along each direction in which the fit is undetermined, on the scale of the search."""
+    known = np.flatnonzero(np.isfinite(np.diag(fit.search_covariance)))
+    variance, axes = np.linalg.eigh(fit.search_covariance[np.ix_(known, known)])
+    steps = np.eye(len(fit.names))
+    weak = np.zeros((int((variance > _WEAK**2).sum()), len(fit.names)))
+    weak[:, known] = axes.T[variance > _WEAK**2]
+    directions = np.vstack([np.delete(steps, known, axis=0), weak])
+    return [sign * _REACH * direction for direction in directions for sign in (1.0, -1.0)]

@@ -190,7 +190,7 @@ def compare_models(
     _check_fits(fits)
     spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
-    silence = _default_gap(history) if gap is None else as_positive("gap", gap)
+    silence = None if gap is None else as_positive("gap", gap)
     spend = None if spending is None else spending.expected_spend(history)
     scores = []
     for name, fit in fits.items():
@@ -205,14 +205,21 @@ def compare_models(
                 warnings=fit.diagnosis.messages,
             )
         )
+    for name, foretold in naive_forecasts(history, length, split.last_n_purchases, silence).items():
+        money = None if history.mean_spend is None else foretold * history.mean_spend
+        scores.append(_naive_score(split, name, foretold, split.last_spend if name == LAST_PERIOD else money))
+    return tuple(scores)
+
+
+def naive_forecasts(
+    history: PurchaseHistory, length: float, last_n_purchases: Floats | None, gap: float | None = None
+) -> dict[str, Floats]:
+    """Foretell the purchases of each customer over a time by the naive rules; by default with a gap of three paces."""
+    silence = _default_gap(history) if gap is None else gap
     same_rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0) * length
     recently = history.age - history.recency <= silence
-    for name, foretold in ((SAME_RATE, same_rate), (GAP_RULE, np.where(recently, same_rate, 0.0))):
-        money = None if history.mean_spend is None else foretold * history.mean_spend
-        scores.append(_naive_score(split, name, foretold, money))
-    if split.last_n_purchases is not None:
-        scores.append(_naive_score(split, LAST_PERIOD, split.last_n_purchases, split.last_spend))
-    return tuple(scores)
+    forecasts = {SAME_RATE: same_rate, GAP_RULE: np.where(recently, same_rate, 0.0)}
+    return forecasts if last_n_purchases is None else {**forecasts, LAST_PERIOD: last_n_purchases}
 
 
 def _naive_score(split: PurchaseSplit, name: str, foretold: Floats, money: Floats | None) -> ModelScore:

@@ -7,34 +7,38 @@ They follow from a purchase model, a spend model and a horizon. For values of av
 from __future__ import annotations
 
 import math
+import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_same_length
+from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_choice, require_same_length
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, read_only, stay_frozen
 from crmvalue._models.shared.common import alike, check_history, time_unit_field
+from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.outcomes import Terms, expect
 from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, TimeUnit
     from crmvalue.typing import Floats
 
 __all__ = ["CustomerValues", "customer_values"]
+
+_GRADES = ("good", "usable", "not usable")  # best first
 
 
 def _as_customers(value: Any) -> npt.NDArray[Any] | None:
@@ -49,6 +53,11 @@ def _as_intervals(name: str, value: object) -> ValueIntervals:
     if not isinstance(value, ValueIntervals):
         raise InputError(name, "a ValueIntervals", value)
     return value
+
+
+def _as_grade(name: str, value: object) -> Grade:
+    require_choice(name, value, _GRADES)
+    return cast("Grade", value)
 
 
 @stay_frozen
@@ -82,6 +91,9 @@ class CustomerValues:
         End of observation of the history.
     intervals : ValueIntervals or None
         Uncertainty of the values, if a level was given.
+    grade : {"good", "usable", "not usable"} or None
+        The worse grade of the two fits: see :class:`Diagnosis`. None if a model was given in place of a fit, since
+        nothing is then known of how it was fitted.
 
     Examples
     --------
@@ -112,6 +124,7 @@ class CustomerValues:
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
+    grade: Grade | None = checked_field("grade", optional(_as_grade), default=None)
 
     def __len__(self) -> int:
         return len(self.clv)
@@ -230,8 +243,8 @@ def customer_values(
     Warns
     -----
     DataWarning
-        With `level`, if the effective number of draws of the parameters is below a tenth of their number
-        (`effective_share`). The ends of the intervals are then rough.
+        If a fit is not usable: see :class:`Diagnosis`. With `level`, also if the effective number of draws of the
+        parameters is below a tenth of their number (`effective_share`). The ends of the intervals are then rough.
 
     Notes
     -----
@@ -309,4 +322,18 @@ def customer_values(
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
+        grade=_grade(history, purchase_model, spend_model),
     )
+
+
+def _grade(history: PurchaseHistory, *models: object) -> Grade | None:
+    """Give the worse grade of two fits, and warn of values that rest on a fit that is not usable."""
+    fits = [model for model in models if isinstance(model, Fit)]
+    for fit in fits:
+        if fit.diagnosis.grade == "not usable":
+            name = type(fit.model).__name__
+            message = f"the values rest on a fit of {name} that is not usable: {'; '.join(fit.diagnosis.messages)}"
+            warnings.warn(DataWarning(message, len(history)), stacklevel=3)
+    if len(fits) < len(models):
+        return None
+    return max((fit.diagnosis.grade for fit in fits), key=_GRADES.index)
