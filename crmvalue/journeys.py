@@ -12,6 +12,7 @@ its steps                                                   :class:`Message`, :c
 the customers, what they did, what was sent                 :class:`Customers`, :class:`Events`, :class:`MessageHistory`
 events from prices, tiers and segments                      :func:`price_drops`, :func:`level_changes`,
                                                             :func:`segment_changes`
+the fifth purchase as an event                              :func:`nth_events`
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
@@ -32,7 +33,7 @@ from __future__ import annotations
 
 from crmvalue._journeys.campaign import CampaignEffect, campaign_effect
 from crmvalue._journeys.data import Customers, Events, MessageHistory
-from crmvalue._journeys.derived_events import level_changes, price_drops, segment_changes
+from crmvalue._journeys.derived_events import level_changes, nth_events, price_drops, segment_changes
 from crmvalue._journeys.effect import (
     LastStep,
     StepsThatPay,
@@ -100,6 +101,7 @@ __all__ = [
     "explain",
     "level_changes",
     "next_service",
+    "nth_events",
     "plan",
     "price_drops",
     "segment_changes",

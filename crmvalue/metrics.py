@@ -20,7 +20,7 @@ Revenue
 :func:`average_order_value`                           per order
 :func:`average_revenue_per_user`                      per active customer and period
 :func:`monthly_recurring_revenue`                     of subscriptions
-:func:`recurring_revenue_movements`                   new, expansion, contraction, lost; net and gross retention
+:func:`recurring_revenue_movements`                   new, returning, more, less, lost; net and gross retention
 ====================================================  =================================================================
 
 ====================================================  =================================================================

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._attribution.touch_paths import Paths, places_of
 from crmvalue._core.checks import (
     as_amounts,
+    as_flag,
     as_positive,
     as_text,
     as_time,
@@ -42,6 +43,7 @@ def paths_from_touches(
     as_of: ArrayLike,
     look_back_days: float | None = None,
     direct: str | None = None,
+    reuse_touches: bool = False,
 ) -> Paths:
     """Read the paths of customers from a log of touches and a list of conversions.
 
@@ -69,6 +71,10 @@ def paths_from_touches(
         counted. Without `look_back_days` every touch counts, and every path without conversion is lost.
     direct : str, optional
         Name of the channel for conversions without a touch. By default such a conversion stays a path without touches.
+    reuse_touches : bool, optional
+        Whether a touch may be in the paths of several conversions. If True, the path of a conversion holds all earlier
+        touches of its customer, within `look_back_days`, and not only those since the conversion before. Paths without
+        conversion stay as they are.
 
     Returns
     -------
@@ -85,6 +91,10 @@ def paths_from_touches(
     A touch at exactly the moment of a conversion belongs to it. Touches of one customer at one moment are taken in
     alphabetical order of their channels, so the order of rows does not matter. Several conversions of one customer at
     one moment share one path, which counts them all.
+
+    With `reuse_touches=True`, each conversion is still credited once. A touch is counted once for each of its
+    conversions, also in :func:`channel_transitions`. Give `look_back_days` where customers have many conversions:
+    without it, the number of touches in all paths grows with their square.
 
     Among recent customers, fast conversions are in the paths and possible later ones are not, because open paths are
     left out. The share that converted is therefore too high. In a log much longer than the look-back window this error
@@ -104,6 +114,15 @@ def paths_from_touches(
     ... )
     >>> paths.n_conversions, paths.days_before, paths.n_open_paths
     (array([1, 0]), array([ 9.,  2., 90.]), 1)
+
+    One touch before two conversions:
+
+    >>> log = {"customer": [1], "channel": ["ad"], "time": ["2024-01-01"], "as_of": "2024-04-01"}
+    >>> sold = {"conversion_customer": [1, 1], "conversion_time": ["2024-01-03", "2024-01-05"]}
+    >>> for reuse in (False, True):
+    ...     print(paths_from_touches(**log, **sold, reuse_touches=reuse).n_touches)
+    [1 0]
+    [1 1]
     """
     ids, who = encode_customers("customer", customer)
     channels, code = _encode_channels(channel)
@@ -119,6 +138,7 @@ def paths_from_touches(
         require(money >= 0, "conversion_value", money, ">= 0")
     end = as_time("as_of", as_of)
     window = None if look_back_days is None else as_positive("look_back_days", look_back_days)
+    reuse = as_flag("reuse_touches", reuse_touches)
     if direct is not None and not as_text("direct", direct).strip():
         raise InputError("direct", "a name, not empty", direct)
     who, buyer = _on_one_scale(ids, who, buyer_ids, buyer)
@@ -134,6 +154,7 @@ def paths_from_touches(
         end=end,
         window=window,
         direct=direct,
+        reuse=reuse,
         n_later=(int((~seen).sum()), int((~counted).sum())),
     )
 
@@ -188,6 +209,7 @@ def _cut_into_paths(
     end: np.datetime64,
     window: float | None,
     direct: str | None,
+    reuse: bool,
     n_later: tuple[int, int],
 ) -> Paths:
     sold = log.code < 0
@@ -212,6 +234,13 @@ def _cut_into_paths(
             raise InputError("as_of", "late enough for one path to be over", str(end), hint="all paths are open")
     n_after, n_open_touches = int(follows[of].sum()), int(is_open[of].sum())
 
+    n_too_old = int(too_old.sum())
+    if reuse:
+        place, of = _earlier_touches(log, touch, of, np.where(won, last, -1), window)
+        touch, code = touch[place], code[place]
+        days = (np.where(won, log.time[last], end)[of] - log.time[touch]).astype(np.int64) / _DAY
+        too_old = np.zeros(len(touch), dtype=bool) if window is None else won[of] & (days > window)
+
     kept = ~(too_old | is_open[of])
     row = np.cumsum(~is_open) - 1  # of each path among the paths that stay
     of, code, days = row[of[kept]], code[kept], days[kept]
@@ -232,7 +261,7 @@ def _cut_into_paths(
         n_conversions=hand_over(n_conversions),
         value=None if value is None else hand_over(value[~is_open]),
         days_before=hand_over(days),
-        n_too_old=int(too_old.sum()),
+        n_too_old=n_too_old,
         n_later_touches=n_later[0],
         n_later_conversions=n_later[1],
         n_open_paths=int(is_open.sum()),
@@ -248,6 +277,32 @@ def _begins(log: _Log, sold: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     same_moment = sold[1:] & (log.time[1:] == log.time[:-1])
     begins[1:] = (log.customer[1:] != log.customer[:-1]) | (sold[:-1] & ~same_moment)
     return begins
+
+
+def _earlier_touches(
+    log: _Log, touch: Integers, of: Integers, conversion: Integers, window: float | None
+) -> tuple[Integers, Integers]:
+    """Give the place among the touches, and the path, of each touch in each path that may hold it.
+
+    `conversion` is the row of the last conversion of each path, -1 where there is none. Touches may still be too old by
+    a little.
+    """
+    n = len(conversion)
+    stop = np.searchsorted(of, np.arange(n), side="right")
+    first = np.searchsorted(of, np.arange(n), side="left")
+    won = np.nonzero(conversion >= 0)[0]
+    who, sold_at = log.customer[conversion[won]], log.time[conversion[won]]
+    moments = np.unique(log.time)
+    since = np.full(len(won), moments[0])
+    if window is not None:
+        span = (moments[-1] - moments[0]).astype(np.int64)
+        since = sold_at - np.timedelta64(int(min(window * _DAY, span)) + 1_000_000, "us")  # a second for rounding
+    key = log.customer[touch] * len(moments) + np.searchsorted(moments, log.time[touch])
+    first[won] = np.searchsorted(key, who * len(moments) + np.searchsorted(moments, since))
+    length = stop - np.minimum(first, stop)
+    path = np.repeat(np.arange(n), length)
+    place = np.arange(len(path)) - np.repeat(np.cumsum(length) - stop, length)
+    return place, path
 
 
 def _with_channel(

@@ -1,4 +1,4 @@
-"""Retention by days since the first purchase."""
+"""Retention by days since the first purchase, or since another start."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import rate
+from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_day_column,
     as_fraction,
+    as_time_column,
     require,
     require_choice,
     require_same_length,
@@ -27,13 +29,17 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._cohorts.starts import Starts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["NDayRetention", "n_day_retention"]
 
 _MOST_WINDOWS = 10_000
 
+_MICROSECONDS = 86_400_000_000  # of a day
+
 NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
+DayLength: TypeAlias = Literal["calendar", "24h"]
 
 
 def _kind(name: str, value: Any) -> Any:
@@ -41,10 +47,15 @@ def _kind(name: str, value: Any) -> Any:
     return value
 
 
+def _day_length(name: str, value: Any) -> Any:
+    require_choice(name, value, get_args(DayLength))
+    return value
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class NDayRetention:
-    """Share of customers who came back, by days since their first purchase.
+    """Share of customers who came back, by days since their first purchase or another start.
 
     Parameters
     ----------
@@ -61,7 +72,10 @@ class NDayRetention:
     n_too_young : ndarray of int
         Customers whose days that count are not over; they are in no rate.
     n_rows_later, n_customers_later : int
-        Rows after `as_of`, which are left out, and customers whose first purchase is among them.
+        Rows after `as_of`, which are left out, and customers in no rate because their first purchase or start lies
+        after `as_of`, or because starts were given and they have none.
+    day_length : {"calendar", "24h"}
+        Whether days are calendar days, or 24 hours each from the first purchase or start.
 
     Examples
     --------
@@ -81,6 +95,7 @@ class NDayRetention:
     n_too_young: Integers = count_column("n_too_young")
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
+    day_length: str = checked_field("day_length", _day_length, default="calendar")
 
     def __attrs_post_init__(self) -> None:
         names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
@@ -138,16 +153,23 @@ class NDayRetention:
 
 
 def n_day_retention(
-    customer: ArrayLike, date: ArrayLike, days: ArrayLike, *, kind: NDayKind, as_of: ArrayLike
+    customer: ArrayLike,
+    date: ArrayLike,
+    days: ArrayLike,
+    *,
+    kind: NDayKind,
+    as_of: ArrayLike,
+    start: Starts | None = None,
+    day_length: DayLength = "calendar",
 ) -> NDayRetention:
-    """Share of customers who come back a number of days after their first purchase.
+    """Share of customers who come back a number of days after their first purchase or another start.
 
     Parameters
     ----------
     customer : array_like
         Identifier of each row of the log, shape (rows,).
     date : array_like
-        Day of each row: a purchase, or a visit.
+        Day of each row: a purchase, or a visit. For days of 24 hours, its time.
     days : array_like
         Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
         rows of first and last day, shape (n, 2).
@@ -156,6 +178,13 @@ def n_day_retention(
         day of a bracket, both included. "unbounded": a purchase on day n or later.
     as_of : date
         Last day that the log covers, all of it. Rows after it are left out and counted.
+    start : pair of array_like, optional
+        Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Days then
+        count from this day, and customers who never bought belong to the denominator. If a customer has several days,
+        the first one counts. By default a customer begins with their first purchase.
+    day_length : {"calendar", "24h"}, optional
+        "calendar": day n is the n-th calendar day after the first purchase or start. "24h": day n lasts from 24 n hours
+        after that moment to just before 24 (n + 1) hours after it. Then `date` and `start` are times.
 
     Returns
     -------
@@ -166,13 +195,15 @@ def n_day_retention(
     ------
     InputError
         If the columns differ in length or are empty, a value is missing or of a wrong kind, a bracket ends before it
-        begins, or no row lies at or before `as_of`.
+        begins, or no row (or start) lies at or before `as_of`.
 
     Notes
     -----
     Usual definitions. The day of the first purchase is day 0. The denominator holds the customers whose last day that
     counts is over: the day of the first purchase plus n (or plus the end of the bracket) is at or before `as_of`.
-    Younger customers are counted apart and not as lost. For "unbounded", the denominator holds all customers who have
+    With days of 24
+    hours, the last of them ends at or before the end of the day `as_of`. Younger customers are counted apart and not as
+    lost. For "unbounded", the denominator holds all customers who have
     reached day n. They may still come back, so this rate is a lower bound; it grows with the time of observation.
 
     Examples
@@ -185,41 +216,64 @@ def n_day_retention(
     array([0.333, 0.333])
     >>> n_day_retention(customer, date, 7, kind="unbounded", as_of="2024-01-31").rate.round(3)
     array([0.667])
+
+    Of three customers who signed up on 1 January, two bought within a week:
+
+    >>> signups = [[1, 2, 4], ["2024-01-01"] * 3]
+    >>> n_day_retention(customer, date, [[0, 7]], kind="bracket", as_of="2024-01-31", start=signups).n_retained
+    array([2])
+
+    A visit after ten minutes is on the next calendar day, and within the first 24 hours:
+
+    >>> visits = ["2024-01-01 23:55", "2024-01-02 00:05"]
+    >>> for length in ("calendar", "24h"):
+    ...     print(n_day_retention([1, 1], visits, 1, kind="day", as_of="2024-01-31", day_length=length).rate)
+    [1.]
+    [0.]
     """
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
+    read, unit = (
+        (as_time_column, _MICROSECONDS) if _day_length("day_length", day_length) == "24h" else (as_day_column, 1)
+    )
     ids, code = encode_customers("customer", customer)
-    day = as_day_column("date", date)
+    day = read("date", date)
     require_same_length(customer=code, date=day)
     today = as_day("as_of", as_of)
-    known = day <= today
-    if not known.any():
+    end = (today.astype(np.int64) + 1) * unit
+    known = day.astype(np.int64) < end
+    if start is None and not known.any():
         raise InputError("as_of", f"on or after the first date of the log ({day.min()})", today)
     code, number = code[known], day[known].astype(np.int64)
 
-    never = np.iinfo(np.int64).max
-    first = np.full(len(ids), never)
-    np.minimum.at(first, code, number)
-    buyer = first < never
-    lived = np.where(buyer, today.astype(np.int64) - np.where(buyer, first, 0), -1)
-    age = number - first[code]
+    if start is None:
+        first = np.full(len(ids), NEVER)
+        np.minimum.at(first, code, number)
+    else:
+        code, first = read_starts(ids, code, start, read)
+        if first.min() >= end:
+            raise InputError("as_of", f"on or after the first start ({first.min().astype(day.dtype)})", today)
+    entered = first < end
+    lived = np.where(entered, (end - np.where(entered, first, 0)) // unit - 1, -1)  # the last day that is over
+    age = (number - first[code]) // unit
     eligible = np.zeros(len(low), dtype=np.int64)
     retained = np.zeros(len(low), dtype=np.int64)
     for i, (begin, end) in enumerate(zip(low, high, strict=True)):
         old_enough = lived >= (begin if np.isinf(end) else end)
-        back = np.zeros(len(ids), dtype=bool)
+        back = np.zeros(len(first), dtype=bool)
         back[code[(age >= begin) & (age <= end)]] = True
         eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
     return NDayRetention(
         kind=kind,
+        day_length=day_length,
         as_of=today,
         first_day=hand_over(low),
         last_day=hand_over(high),
         n_eligible=hand_over(eligible),
         n_retained=hand_over(retained),
-        n_too_young=hand_over(np.count_nonzero(buyer) - eligible),
+        n_too_young=hand_over(np.count_nonzero(entered) - eligible),
         n_rows_later=int(len(day) - len(code)),
-        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
+        n_customers_later=int(len(first) - np.count_nonzero(entered)),
     )
 
 

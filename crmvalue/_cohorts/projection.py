@@ -179,6 +179,9 @@ def project_retention(
 def _read_survivors(survivors: ArrayLike | RetentionTriangle) -> tuple[Floats, Integers]:
     """Give the counts of each cohort, shape (cohorts, ages), and how many of them are observed."""
     if isinstance(survivors, RetentionTriangle):
+        if survivors.by_start:
+            rule = "a triangle whose cohorts begin with the first purchase"
+            raise InputError("survivors", rule, "one with `start`", hint="the share active at age 0 is below 1")
         counts, seen = survivors.active.astype(np.float64), survivors.observed
         hint = "customers who return have no contract; use crmvalue.models.BgNbd"
     else:

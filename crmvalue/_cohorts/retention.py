@@ -1,4 +1,4 @@
-"""Cohorts by period of first purchase: their retention and revenue in each later period."""
+"""Cohorts by period of first purchase, or of another start: their retention and revenue in each later period."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
     as_amounts,
     as_counts,
     as_day,
     as_day_column,
+    as_flag,
     as_float,
     as_floats,
     as_fraction,
@@ -29,6 +31,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._cohorts.starts import Starts
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -36,16 +39,22 @@ if TYPE_CHECKING:
 __all__ = ["RetentionTriangle", "rate", "retention_triangle"]
 
 CohortPeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
+WeekStart: TypeAlias = Literal["monday", "sunday"]
 
 _MOST_CELLS = 10**7  # of a triangle: ten years of days have fewer
 _CELLS_A_ROW = 64  # a table with so many flags for each row is cheaper than sorting the rows
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAY = np.timedelta64(1, "D")
-_MONDAY = 3  # day numbers count from Thursday 1 January 1970; its Monday is three days before
+_WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
 
 
 def _period(name: str, value: object) -> str:
     require_choice(name, value, get_args(CohortPeriod))
+    return str(value)
+
+
+def _week_start(name: str, value: object) -> str:
+    require_choice(name, value, get_args(WeekStart))
     return str(value)
 
 
@@ -62,19 +71,20 @@ def _money(value: ArrayLike | None) -> Floats | None:
 class RetentionTriangle:
     """Active customers and revenue of each cohort, in its first period and in each later one.
 
-    A row is a cohort. Column k is the k-th calendar period after the period of the first purchase. A cell is *observed*
+    A row is a cohort. Column k is the k-th calendar period after the period of the first purchase, or of the start that
+    was given. A cell is *observed*
     if its period is over at `as_of`, *partly observed* if the period is running, and *not yet observable* if the period
     has not begun. Only observed cells have rates; the others are NaN, never 0.
 
     Parameters
     ----------
     period : {"week", "month", "quarter", "year"}
-        Calendar period. Weeks begin on Monday.
+        Calendar period.
     as_of : datetime64[D]
         Last day that the log covers completely.
     cohort : ndarray of datetime64[D]
-        First day of the period of first purchase, ascending, shape (cohorts,). Periods without a new customer have no
-        row.
+        First day of the period of first purchase or start, ascending, shape (cohorts,). Periods without a new customer
+        have no row.
     size : ndarray of int
         Customers of each cohort, >= 1.
     active : ndarray of int
@@ -85,12 +95,21 @@ class RetentionTriangle:
     n_rows_later : int
         Rows of the log after `as_of`, which are left out.
     n_customers_later : int
-        Customers without a cohort: their first purchase lies after `as_of`, or they have only returns.
+        Customers without a cohort: their first purchase or start lies after `as_of`, they have only returns, or starts
+        were given and they have none.
     n_returns_outside : int
         Returns up to `as_of` that are in no cell: they come in a period before the customer's first purchase, or from a
         customer without a purchase.
     revenue_outside : float
-        Sum of their amounts [money].
+        Sum of the amounts of all rows up to `as_of` that are in no cell [money].
+    by_start : bool
+        Whether cohorts begin with a start that was given, and not with the first purchase. Then customers who never
+        bought count too, and the first column may be smaller than `size`.
+    n_purchases_outside : int
+        Purchases up to `as_of` that are in no cell: before the start of their customer, or of a customer without a
+        start. Always 0 where cohorts begin with the first purchase.
+    week_start : {"monday", "sunday"}
+        First day of each week; "monday" for other periods.
 
     Examples
     --------
@@ -117,9 +136,12 @@ class RetentionTriangle:
     n_customers_later: int = count_field("n_customers_later", default=0)
     n_returns_outside: int = count_field("n_returns_outside", default=0)
     revenue_outside: float = checked_field("revenue_outside", as_float, default=0.0)
+    by_start: bool = checked_field("by_start", as_flag, default=False)
+    n_purchases_outside: int = count_field("n_purchases_outside", default=0)
+    week_start: str = checked_field("week_start", _week_start, default="monday")
 
     def __attrs_post_init__(self) -> None:
-        _require_cohorts(self.cohort, self.period, self.as_of)
+        _require_cohorts(self.cohort, self._calendar, self.as_of)
         shape = (len(self.cohort), self._n_periods)
         if self.size.shape != shape[:1]:
             raise InputError("size", f"one for each of the {shape[0]} cohorts", self.size.shape)
@@ -132,9 +154,8 @@ class RetentionTriangle:
             future = ~(self.observed | self.partly_observed)
             require((cells == 0) | ~future, name, cells, "0 in periods after `as_of`")
         require(self.active <= self.size[:, np.newaxis], "active", self.active, "at most the size of the cohort")
-        require(
-            self.active[:, 0] == self.size, "active", self.active[:, 0], "the size of the cohort in its first period"
-        )
+        whole = self.by_start | (self.active[:, 0] == self.size)
+        require(whole, "active", self.active[:, 0], "the size of the cohort in its first period")
 
     @property
     def age(self) -> Integers:
@@ -144,14 +165,14 @@ class RetentionTriangle:
     @property
     def observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is over at `as_of`."""
-        end = _first_day(self._cell_period + 1, self.period)
+        end = _first_day(self._cell_period + 1, self._calendar)
         ended: npt.NDArray[np.bool_] = end <= self.as_of + _DAY
         return ended
 
     @property
     def partly_observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is running at `as_of`."""
-        begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self.period) <= self.as_of
+        begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self._calendar) <= self.as_of
         return begun & ~self.observed
 
     @property
@@ -194,7 +215,7 @@ class RetentionTriangle:
         -------
         Interval
             `low` and `high`, in the shape of `retention`; NaN in cells that are not observed. In the first column both
-            are 1, because retention is 1 by definition there.
+            are 1, because retention is 1 by definition there, unless cohorts begin with a start that was given.
 
         Raises
         ------
@@ -203,7 +224,7 @@ class RetentionTriangle:
         """
         level = as_fraction("level", level)
         low, high = proportion_interval(self.active, self.size[:, np.newaxis], level=level)
-        low = np.where(self.age == 0, 1.0, low)
+        low = low if self.by_start else np.where(self.age == 0, 1.0, low)
         return Interval(self._observed_only(low), self._observed_only(high))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -236,12 +257,16 @@ class RetentionTriangle:
         return from_json(cls, text)
 
     @property
+    def _calendar(self) -> str:
+        return _calendar(self.period, self.week_start)
+
+    @property
     def _n_periods(self) -> int:
-        return int(_period_of(self.as_of, self.period) - _period_of(self.cohort[0], self.period)) + 1
+        return int(_period_of(self.as_of, self._calendar) - _period_of(self.cohort[0], self._calendar)) + 1
 
     @property
     def _cell_period(self) -> Integers:
-        index: Integers = _period_of(self.cohort, self.period)[:, np.newaxis] + np.arange(self._n_periods)
+        index: Integers = _period_of(self.cohort, self._calendar)[:, np.newaxis] + np.arange(self._n_periods)
         return index
 
     def _observed_only(self, cells: FloatOrArray) -> Floats:
@@ -260,15 +285,17 @@ def retention_triangle(
     *,
     period: CohortPeriod,
     as_of: ArrayLike,
+    start: Starts | None = None,
+    week_start: WeekStart = "monday",
 ) -> RetentionTriangle:
-    """Group customers into cohorts by the period of their first purchase, and follow each cohort.
+    """Group customers into cohorts by the period of their first purchase or start, and follow each cohort.
 
     Parameters
     ----------
     customer : array_like
         Identifier of each row of the log, whole numbers or text, shape (rows,).
     date : array_like
-        Day of each row. The log must contain the first purchase of each customer.
+        Day of each row. Without `start`, the log must contain the first purchase of each customer.
     amount : array_like, optional
         Amount of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period
         and does not count as a purchase.
@@ -276,6 +303,12 @@ def retention_triangle(
         Calendar period of the cohorts and of the columns.
     as_of : date
         Last day that the log covers completely. Rows after it are left out and counted.
+    start : pair of array_like, optional
+        Customers, and the day on which each began, such as the day of sign-up: two columns of equal length. Cohorts
+        then follow this day, and customers who never bought belong to them. If a customer has several days, the first
+        one counts. By default a customer begins with their first purchase.
+    week_start : {"monday", "sunday"}, optional
+        First day of each week, for `period="week"` only.
 
     Returns
     -------
@@ -285,14 +318,19 @@ def retention_triangle(
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase up to
-        `as_of`, or there are more than ten million cells.
+        If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase (or
+        start) up to `as_of`, `week_start` is "sunday" for another period than weeks, or there are more than ten million
+        cells.
 
     Notes
     -----
     Usual definition: cell (c, k) counts the customers of cohort c with at least one purchase in the k-th calendar
     period after c. So retention is 1 at age 0. A customer who pauses counts again when they return. The order of rows
     does not matter, except for the rounding of sums.
+
+    With `start`, a purchase before the day of its customer's start is in no cell, also in the same period. So is a
+    purchase of a customer without a start. `n_purchases_outside` counts them. Retention at age 0 is then the share who
+    bought in the period of the start.
 
     Examples
     --------
@@ -301,8 +339,23 @@ def retention_triangle(
     ... )
     >>> triangle.retention.tolist(), triangle.cumulative_revenue_per_customer.tolist()
     ([[1.0, 1.0], [1.0, nan]], [[10.0, 30.0], [5.0, nan]])
+
+    Two customers signed up in January; one bought, in February:
+
+    >>> signups = (["a", "b"], ["2024-01-05", "2024-01-20"])
+    >>> retention_triangle(["a"], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups).retention.tolist()
+    [[0.0, 0.5]]
+
+    A Saturday and the Sunday after it are in two weeks that begin on Sunday:
+
+    >>> triangle = retention_triangle(
+    ...     [1, 1], ["2024-03-02", "2024-03-03"], period="week", as_of="2024-03-09", week_start="sunday"
+    ... )
+    >>> triangle.cohort, triangle.active
+    (array(['2024-02-25'], dtype='datetime64[D]'), array([[1, 1]]))
     """
     require_choice("period", period, get_args(CohortPeriod))
+    calendar = _calendar(period, _week_start("week_start", week_start))
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
@@ -317,30 +370,36 @@ def retention_triangle(
         code, day = code[known], day[known]
         money = None if money is None else money[known]
     bought = None if money is None or not (money < 0).any() else money >= 0
-    if len(day) and bought is not None and not bought.any():
-        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
-    if len(day) == 0:
-        raise InputError("as_of", f"on or after the first purchase of the log ({columns['date'].min()})", today)
 
-    column = _period_table(day, period)
-    never = np.iinfo(np.int64).max
-    first = np.full(len(ids), never)
-    np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
-    buyer = first < never
-    start, row_of_first, size = np.unique(first[buyer], return_inverse=True, return_counts=True)
-    row = np.zeros(len(ids), dtype=np.int64)
-    row[buyer] = row_of_first
-    n_columns = int(_period_of(today, period) - start[0]) + 1
-    _require_room(len(start), n_columns, start[0], period)
+    column = _period_table(day, calendar)
+    if start is None:
+        _require_purchase(bought, columns["date"], day, today)
+        began, first = None, np.full(len(ids), NEVER)
+        np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
+    else:
+        code, began = read_starts(ids, code, start, as_day_column)
+        first = _periods_of_starts(began, today, calendar)
+    entered = first < NEVER
+    cohort, row_of_first, size = np.unique(first[entered], return_inverse=True, return_counts=True)
+    row = np.zeros(len(first), dtype=np.int64)
+    row[entered] = row_of_first
+    n_columns = int(_period_of(today, calendar) - cohort[0]) + 1
+    _require_room(len(cohort), n_columns, cohort[0], calendar)
 
     age = column - first[code]
-    inside = age >= 0 if bought is None else buyer[code] & (column >= first[code])
-    purchase = inside if bought is None else bought
-    shape = (len(start), n_columns)
+    inside = entered[code] & (column >= first[code])
+    if began is not None:
+        inside &= day.astype(np.int64) >= began[code]
+    purchase = inside if bought is None else bought & inside
+    shape = (len(cohort), n_columns)
+    n_outside, n_bought = np.count_nonzero(~inside), len(day) if bought is None else np.count_nonzero(bought)
+    n_purchases_outside = n_bought - np.count_nonzero(purchase)
     found: dict[str, Any] = {
         "active": _count_customers(code, row, age, purchase, shape),
         "revenue": None,
-        "n_returns_outside": int(len(inside) - np.count_nonzero(inside)),
+        "by_start": began is not None,
+        "n_purchases_outside": int(n_purchases_outside),
+        "n_returns_outside": int(n_outside - n_purchases_outside),
     }
     if money is not None:
         cell = row[code[inside]] * n_columns + age[inside]
@@ -348,11 +407,12 @@ def retention_triangle(
         found["revenue_outside"] = float(money[~inside].sum())
     return RetentionTriangle(
         period=period,
+        week_start=week_start,
         as_of=today,
-        cohort=_first_day(start, period),
+        cohort=_first_day(cohort, calendar),
         size=size,
         n_rows_later=n_rows_later,
-        n_customers_later=int(len(ids) - np.count_nonzero(buyer)),
+        n_customers_later=int(len(first) - np.count_nonzero(entered)),
         **found,
     )
 
@@ -361,6 +421,24 @@ def rate(part: Integers, whole: Integers) -> Floats:
     """Divide counts; NaN where the whole is 0."""
     rate: Floats = np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)
     return rate
+
+
+def _require_purchase(bought: Bools | None, log: Dates, known: Dates, today: np.datetime64) -> None:
+    """Check that a purchase of the log is known; `bought` is None where each row is one."""
+    if len(known) and bought is not None and not bought.any():
+        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
+    if len(known) == 0:
+        raise InputError("as_of", f"on or after the first purchase of the log ({log.min()})", today)
+
+
+def _periods_of_starts(began: Integers, today: np.datetime64, period: str) -> Integers:
+    """Give the number of the period in which each customer began; NEVER for a start after today, or none."""
+    known = began <= today.astype(np.int64)
+    if not known.any():
+        raise InputError("as_of", f"on or after the first start ({began.min().astype('datetime64[D]')})", today)
+    first = np.full(len(began), NEVER)
+    first[known] = _period_of(began[known].astype("datetime64[D]"), period)
+    return first
 
 
 def _require_cohorts(cohort: Dates, period: str, as_of: np.datetime64) -> None:
@@ -384,22 +462,33 @@ def _require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) 
         )
 
 
+def _calendar(period: str, week_start: str) -> str:
+    """Name the calendar of a period for the functions below."""
+    if week_start == "monday":
+        return period
+    if period != "week":
+        raise InputError("week_start", '"monday" unless `period` is "week"', week_start)
+    return "week from Sunday"
+
+
 def _period_of(day: Any, period: str) -> Any:
     """Give the number of the period of each day; the period of 1 January 1970 is 0."""
-    if period == "week":
-        return (day.astype(np.int64) + _MONDAY) // 7
+    if period in _WEEKS:
+        return (day.astype(np.int64) + _WEEKS[period]) // 7
     return day.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
 
 
 def _first_day(index: Any, period: str) -> Any:
     """First day of the period with each number."""
-    if period == "week":
-        return (7 * index - _MONDAY).astype("datetime64[D]")
+    if period in _WEEKS:
+        return (7 * index - _WEEKS[period]).astype("datetime64[D]")
     return (_MONTHS[period] * index).astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _period_table(day: Dates, period: str) -> Integers:
     """Give the number of the period of each day, looked up in a table of all days."""
+    if len(day) == 0:
+        return np.zeros(0, dtype=np.int64)
     low = day.min()
     table = _period_of(np.arange(low, day.max() + _DAY), period)
     found: Integers = table[(day - low).astype(np.int64)]

@@ -420,7 +420,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     triangle : RetentionTriangle
         Cohorts. Cohorts that are not observed at that age are left out.
     age : int
-        Periods since the period of the first purchase, >= 1.
+        Periods since the period of the first purchase, >= 1; or since that of the start, >= 0, where starts were given.
     level : float, optional
         Level of the intervals, and one minus that of the tests, in (0, 1).
 
@@ -455,7 +455,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     """
     if not isinstance(triangle, RetentionTriangle):
         raise InputError("triangle", "a RetentionTriangle", type(triangle).__name__)
-    column = as_whole_number("age", age, low=1)
+    column = as_whole_number("age", age, low=0 if triangle.by_start else 1)
     level = as_fraction("level", level)
     known = triangle.observed[:, column] if column < len(triangle.age) else np.zeros(len(triangle.size), dtype=bool)
     n, kept = triangle.size[known], triangle.active[known][:, min(column, len(triangle.age) - 1)]

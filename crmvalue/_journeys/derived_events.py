@@ -1,4 +1,4 @@
-"""Events that follow from other data: prices of wished items, loyalty tiers, two evaluations of segments."""
+"""Events that follow from other data: prices of wished items, tiers, evaluations of segments, numbered events."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_positive, as_text, as_time, as_time_column, as_whole_number, require
+from crmvalue._core.checks import (
+    as_amounts,
+    as_flag,
+    as_positive,
+    as_text,
+    as_time,
+    as_time_column,
+    as_whole_number,
+    require,
+)
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
 from crmvalue._journeys.fields import name_of
@@ -19,7 +28,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["level_changes", "price_drops", "segment_changes"]
+__all__ = ["level_changes", "nth_events", "price_drops", "segment_changes"]
 
 _NEAR = 1e-12  # relative: far above the rounding of float64, and far below a cent
 _MOST_DAYS = 36_600
@@ -37,6 +46,7 @@ def price_drops(
     amount: float | None = None,
     percent: float | None = None,
     look_back_days: int | None = None,
+    again: bool = False,
     name: str = "price drop",
 ) -> Events:
     """Find events for wished items whose price has dropped since the wish.
@@ -67,6 +77,9 @@ def price_drops(
         Least drop in percent of the price of the wish, in (0, 100].
     look_back_days : int, optional
         Days of 24 hours after the wish in which changes count, including the end, from 1 to 36600; by default all.
+    again : bool, optional
+        Whether a wish starts anew once its price has risen: after a price that is not low enough, the next price that
+        is low enough is an event again, and new lows count from there. By default only a new low is an event.
     name : str, optional
         Name of the events.
 
@@ -112,6 +125,13 @@ def price_drops(
     >>> for row in zip(made.customer, made.planned, made.decision):
     ...     print(*row)
     ann 2024-05-31T10:00:00 send
+
+    The price comes down to 90 twice:
+
+    >>> log = {"price_item": ["lamp"] * 4, "price_time": [f"2024-05-0{day}" for day in (1, 3, 5, 7)]}
+    >>> wish = {"customer": ["ann"], "item": ["lamp"], "wished_at": ["2024-05-02"], "price": [100, 90, 100, 90]}
+    >>> [len(price_drops(**wish, **log, percent=10, again=again)) for again in (False, True)]
+    [1, 2]
     """
     people, person = encode_customers("customer", customer)
     wished, wish_item = encode_customers("item", item)
@@ -125,7 +145,7 @@ def price_drops(
     require(cost >= 0, "price", cost, ">= 0")
     money, share = _least_drop(amount, percent)
     days = None if look_back_days is None else as_whole_number("look_back_days", look_back_days, low=1, high=_MOST_DAYS)
-    word = name_of("name", name)
+    once_more, word = as_flag("again", again), name_of("name", name)
 
     log = _price_log(_places(priced, wished)[log_item], since, cost)
     base = log.n_until(wish_item, start, included=True) - 1
@@ -134,7 +154,7 @@ def price_drops(
     stop = log.n_until(wish_item, end, included=False)  # NaT sorts behind all moments
     if days is not None:
         stop = np.minimum(stop, log.n_until(wish_item, start + np.timedelta64(days, "D"), included=True))
-    wish, place = _new_lows(log, wish_item, base, stop, money, share)
+    wish, place = _new_lows(log, wish_item, base, stop, money, share, again=once_more)
     return _events(people, person[wish], [word], np.zeros(len(wish), dtype=np.int64), log.time[place])
 
 
@@ -255,6 +275,63 @@ def segment_changes(
     return _events(people, person, words, np.repeat(np.arange(len(words)), sizes), np.full(len(person), moment))
 
 
+def nth_events(events: Events, event: str, n: int, *, name: str | None = None) -> Events:
+    """Find the n-th event of a name of each customer, such as the fifth purchase.
+
+    Parameters
+    ----------
+    events : Events
+        What customers did, complete from the first event of the name on.
+    event : str
+        Name of the events that are counted, such as "purchase".
+    n : int
+        Which of them counts, >= 1: 5 for the fifth.
+    name : str, optional
+        Name of the new events; by default the counted name and the number, such as "purchase 5".
+
+    Returns
+    -------
+    Events
+        At most one for each customer, at the time of their n-th event; sorted by time and customer.
+
+    Raises
+    ------
+    InputError
+        If `events` is not of :class:`Events`, `n` is no whole number >= 1, or a name is empty.
+
+    Notes
+    -----
+    Events of one customer at the same second count once, because an event may be given twice. So in a log of days,
+    several purchases on one day are one.
+
+    For each tenth purchase, add the events of 10, 20 and so on under one name.
+
+    Examples
+    --------
+    >>> days = ["2024-05-01", "2024-05-01", "2024-05-08", "2024-05-20"]
+    >>> log = Events(customer=["ann", "bob", "ann", "ann"], name=["purchase"] * 4, time=days)
+    >>> third = nth_events(log, "purchase", 3)
+    >>> third.customer.distinct, third.names, third.time
+    (array(['ann'], dtype='<U3'), ('purchase 3',), array(['2024-05-20T00:00:00'], dtype='datetime64[s]'))
+    """
+    if not isinstance(events, Events):
+        raise InputError("events", "of Events", type(events).__name__)
+    counted, number = name_of("event", event), as_whole_number("n", n, low=1)
+    word = f"{counted} {number}" if name is None else name_of("name", name)
+
+    rows = np.nonzero(events.name.distinct[events.name.code] == counted)[0]
+    person, moment = events.customer.code[rows], events.time[rows]
+    order = np.lexsort((moment, person))
+    order = order[_last_of_equal(person[order], moment[order])]
+    person, moment = person[order], moment[order]
+    rank = np.arange(len(person)) - np.searchsorted(person, person) + 1
+    found = rank == number
+    if not found.any():
+        return Events(customer=[], name=[], time=np.zeros(0, dtype="datetime64[s]"))
+    people = events.customer.distinct
+    return _events(people, person[found], [word], np.zeros(np.count_nonzero(found), dtype=np.int64), moment[found])
+
+
 def _require_rows(n: int, first: str, **columns: npt.NDArray[Any]) -> None:
     """Check that columns are as long as the first; all may be empty, as on a day without events."""
     for name, column in columns.items():
@@ -328,12 +405,13 @@ def _last_of_equal(*columns: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def _new_lows(
-    log: _PriceLog, item: Integers, base: Integers, stop: Integers, money: float, share: float
+    log: _PriceLog, item: Integers, base: Integers, stop: Integers, money: float, share: float, *, again: bool
 ) -> tuple[Integers, Integers]:
     """Find the wish and the place in the log of each event.
 
     `base` is the place of the price of each wish, and `stop` the place at which the search ends. An event is the first
-    price below a limit: at first the limit of the rule, then the price of the event before.
+    price below a limit: at first the limit of the rule, then the price of the event before. With `again`, a price that
+    is not below the limit of the rule brings this limit back.
     """
     rank, lowest = _ranks(log.price)
     wished = log.price[base]
@@ -341,7 +419,10 @@ def _new_lows(
     top = item.max(initial=0)
     value = (top - log.item) * len(lowest) + rank  # an item's values lie below those of the item before
     limit = (top - item) * len(lowest) + np.minimum(low_enough, rank[base])
-    minima = _minima(value, int(np.bincount(log.item).max(initial=0)))
+    longest = int(np.bincount(log.item).max(initial=0))
+    minima = _minima(value, longest)
+    highest = value.max(initial=0) + 1
+    maxima = _minima(highest - value, longest) if again else []  # what is high in `value` is low here
     wish = np.arange(len(item))
     place = _first_below(minima, base + 1, limit)
     wishes, places = [wish[:0]], [place[:0]]
@@ -350,7 +431,11 @@ def _new_lows(
         wish, place = wish[meets], place[meets]
         wishes.append(wish)
         places.append(place)
-        place = _first_below(minima, place + 1, value[place])
+        lower = _first_below(minima, place + 1, value[place])
+        if again:
+            risen = _first_below(maxima, place + 1, highest - limit[wish] + 1)
+            lower = np.where(risen < lower, _first_below(minima, risen, limit[wish]), lower)
+        place = lower
     return np.concatenate(wishes), np.concatenate(places)
 
 

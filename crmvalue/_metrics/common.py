@@ -35,7 +35,7 @@ def per_unit(**inputs: ArrayLike) -> FloatOrArray:
     return (amount / unit)[()]
 
 
-def amount_field(name: str) -> Any:
+def amount_field(name: str, **options: Any) -> Any:
     """Field for a number >= 0, checked under the name of the field."""
 
     def convert(value: ArrayLike) -> float:
@@ -43,7 +43,7 @@ def amount_field(name: str) -> Any:
         require(number >= 0, name, number, ">= 0")
         return number
 
-    return attrs.field(converter=convert)
+    return attrs.field(converter=convert, **options)
 
 
 def as_of_field(*, day: bool) -> Any:

@@ -6,8 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_counts, as_floats, require, require_same_length
+from crmvalue._core.checks import as_amounts, as_counts, as_floats, as_outcomes, require, require_same_length
 from crmvalue._metrics.common import amount_field, per_unit
 
 if TYPE_CHECKING:
@@ -28,18 +29,21 @@ _ROUNDING = 1e-9  # parts of a sum that were rounded apart need not add up to th
 class RecurringRevenueMovements:
     """Changes of recurring revenue from one month to another.
 
-    The parts reconcile: ``start + new + expansion - contraction - lost == end``, up to rounding.
+    The parts reconcile: ``start + new + reactivation + expansion - contraction - lost == end``, up to rounding.
 
     Parameters
     ----------
     start, end : float
         Recurring revenue before and after [money/month], >= 0.
     new : float
-        Fees of subscribers who were not subscribed before, >= 0; returning subscribers are among them.
+        Fees of subscribers who were not subscribed before, >= 0. Returning subscribers are among them, unless
+        the movements tell them apart.
     expansion, contraction : float
         Increases and decreases of the fees of subscribers who stayed, both >= 0.
     lost : float
         Former fees of subscribers who left, >= 0.
+    reactivation : float
+        Fees of subscribers who were away before and have come back, >= 0; 0 where they are not told apart from the new.
 
     Examples
     --------
@@ -54,13 +58,15 @@ class RecurringRevenueMovements:
     contraction: float = amount_field("contraction")
     lost: float = amount_field("lost")
     end: float = amount_field("end")
+    reactivation: float = amount_field("reactivation", default=0.0)
 
     def __attrs_post_init__(self) -> None:
-        rounding = _ROUNDING * (self.start + self.new + self.expansion)
+        rounding = _ROUNDING * (self.start + self.new + self.reactivation + self.expansion)
         gone = self.contraction + self.lost
         require(gone <= self.start + rounding, "start", self.start, "at least `contraction` + `lost`")
-        balance = math.fsum((self.start, self.new, self.expansion, -self.contraction, -self.lost, -self.end))
-        rule = "`start` + `new` + `expansion` - `contraction` - `lost`"
+        gained = (self.start, self.new, self.reactivation, self.expansion)
+        balance = math.fsum((*gained, -self.contraction, -self.lost, -self.end))
+        rule = "`start` + `new` + `reactivation` + `expansion` - `contraction` - `lost`"
         require(abs(balance) <= rounding, "end", self.end, rule)
 
     @property
@@ -179,14 +185,19 @@ def monthly_recurring_revenue(n_subscribers: ArrayLike, mean_monthly_fee: ArrayL
     return (subscribers * fee)[()]
 
 
-def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> RecurringRevenueMovements:
-    """Split the change of monthly recurring revenue into new, expansion, contraction and lost.
+def recurring_revenue_movements(
+    fee_before: ArrayLike, fee_after: ArrayLike, *, subscribed_earlier: ArrayLike | None = None
+) -> RecurringRevenueMovements:
+    """Split the change of monthly recurring revenue into new, reactivation, expansion, contraction and lost.
 
     Parameters
     ----------
     fee_before, fee_after : array_like
         Monthly fee of each subscriber at the two moments [money/month], 0 or from 1e-15 to 1e15, one element per
         subscriber in the same order; 0 means not subscribed.
+    subscribed_earlier : array_like of bool, optional
+        Whether each subscriber had ever subscribed before the first moment, in the same order. Those among them who
+        were away at the first moment and pay at the second are `reactivation`. By default they count as new.
 
     Returns
     -------
@@ -196,17 +207,25 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     Raises
     ------
     InputError
-        If the columns are empty or unequally long, or a fee is NaN, infinite or negative.
+        If the columns are empty or unequally long, a fee is NaN, infinite or negative, or `subscribed_earlier` is not a
+        column of True and False.
 
     Notes
     -----
     A fee that was 0 before is new; a fee that is 0 after is lost. Other increases are expansion, other decreases are
-    contraction. A subscriber who was away at the first moment counts as new, even if they had subscribed long before.
+    contraction. Net and gross retention do not depend on who is new and who has come back.
 
     Examples
     --------
-    >>> recurring_revenue_movements([50, 30, 20, 0], [60, 25, 0, 30])
-    RecurringRevenueMovements(start=100.0, new=30.0, expansion=10.0, contraction=5.0, lost=20.0, end=115.0)
+    >>> moved = recurring_revenue_movements([50, 30, 20, 0], [60, 25, 0, 30])
+    >>> moved.start, moved.new, moved.expansion, moved.contraction, moved.lost, moved.end
+    (100.0, 30.0, 10.0, 5.0, 20.0, 115.0)
+
+    One of two who were away had subscribed earlier:
+
+    >>> moved = recurring_revenue_movements([50, 0, 0], [50, 30, 20], subscribed_earlier=[True, True, False])
+    >>> moved.reactivation, moved.new
+    (30.0, 20.0)
     """
     before = as_amounts("fee_before", fee_before)
     after = as_amounts("fee_after", fee_after)
@@ -214,13 +233,20 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     require(before >= 0, "fee_before", before, ">= 0")
     require(after >= 0, "fee_after", after, ">= 0")
 
+    returned = np.zeros(len(before), dtype=bool)
+    if subscribed_earlier is not None:
+        earlier = as_outcomes("subscribed_earlier", subscribed_earlier)
+        require_same_length(fee_before=before, subscribed_earlier=earlier)
+        returned = earlier & (before == 0)
+
     change = after - before
     stays = (before > 0) & (after > 0)
     return RecurringRevenueMovements(
         start=math.fsum(before),
-        new=math.fsum(after[before == 0]),
+        new=math.fsum(after[(before == 0) & ~returned]),
         expansion=math.fsum(change[stays & (change > 0)]),
         contraction=math.fsum(-change[stays & (change < 0)]),
         lost=math.fsum(before[after == 0]),
         end=math.fsum(after),
+        reactivation=math.fsum(after[returned]),
     )

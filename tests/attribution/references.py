@@ -91,7 +91,7 @@ def transitions(paths):
     return +counts
 
 
-def paths_of_log(touches, conversions, as_of, window):
+def paths_of_log(touches, conversions, as_of, window, *, reuse=False):
     """Rows (touches, days before, conversions, value) by customer, and the counts of what is left out."""
     left = Counter()
     left["n_later_touches"] = sum(time > as_of for _, _, time in touches)
@@ -107,6 +107,9 @@ def paths_of_log(touches, conversions, as_of, window):
             near = [(t, name) for t, name in group if window is None or (moment - t) / day <= window]
             left["n_too_old"] += len(group) - len(near)
             values = [value for time, value in sold if time == moment]
+            if reuse:
+                near = [(t, name) for t, name in mine if t <= moment]
+                near = [(t, name) for t, name in near if window is None or (moment - t) / day <= window]
             days = [(moment - t) / day for t, _ in near]
             rows.append(([name for _, name in near], days, len(values), sum(values)))
             before = moment

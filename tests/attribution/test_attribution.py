@@ -362,10 +362,11 @@ class TestPathsFromTouches:
         conversions=st.lists(st.tuples(customers, moments, st.integers(0, 9).map(float)), max_size=6),
         as_of=moments,
         window=st.none() | st.sampled_from([0.5, 3.0, 10.0, 100.0]),
+        reuse=st.booleans(),
         data=st.data(),
     )
-    def test_equals_a_slow_reference_in_any_order_of_rows(self, touches, conversions, as_of, window, data):
-        expected, left = paths_of_log(touches, conversions, as_of, window)
+    def test_equals_a_slow_reference_in_any_order_of_rows(self, touches, conversions, as_of, window, reuse, data):
+        expected, left = paths_of_log(touches, conversions, as_of, window, reuse=reuse)
         who, channel, time = zip(*data.draw(st.permutations(touches)), strict=True)
         sold = data.draw(st.permutations(conversions))
         log = {
@@ -375,6 +376,7 @@ class TestPathsFromTouches:
             "conversion_customer": [row[0] for row in sold],
             "conversion_time": [row[1] for row in sold],
             "conversion_value": [row[2] for row in sold],
+            "reuse_touches": reuse,
         }
         if not expected:
             with pytest.raises(InputError, match="as_of"):
@@ -396,7 +398,7 @@ class TestPathsFromTouches:
         assert {name: getattr(paths, name) for name in names[2:] if getattr(paths, name)} == left
         assert (paths.n_paths == np.maximum(paths.n_conversions, 1)).all()
         n_kept = len(paths.code) + paths.n_too_old + paths.n_open_touches + paths.n_later_touches
-        assert n_kept == len(touches)
+        assert reuse or n_kept == len(touches)
 
     def test_both_ends_of_the_window_are_in(self):
         paths = paths_from_touches(**LOG, look_back_days=30)
@@ -432,6 +434,24 @@ class TestPathsFromTouches:
         log = LOG | {"conversion_customer": [1, 1], "conversion_time": ["2024-01-31"] * 2}
         paths = paths_from_touches(**log, conversion_value=[5, 6])
         assert (paths.n_conversions.tolist(), paths.value.tolist()) == ([2, 0], [11, 0])
+
+    def test_a_touch_in_several_paths(self):
+        """Each conversion is credited once, also one without a touch since the conversion before."""
+        log = LOG | {"conversion_customer": [1, 1, 1], "conversion_time": ["2024-01-20", "2024-01-31", "2024-02-01"]}
+        paths = paths_from_touches(**log, conversion_value=[5, 6, 7], reuse_touches=True)
+        assert (paths.n_without_touch, paths.n_conversions.tolist()) == (0, [1, 1, 1, 0])
+        found = attribute(paths, model="linear")
+        assert found.conversion_credit.sum() == pytest.approx(3)
+        assert found.value_credit.sum() == pytest.approx(18)
+        with pytest.raises(InputError, match="reuse_touches"):
+            paths_from_touches(**log, reuse_touches=1)
+
+    def test_a_wide_window_is_no_window(self):
+        log = LOG | {"conversion_customer": [1, 1], "conversion_time": ["2024-01-20", "2024-01-31"]}
+        wide = paths_from_touches(**log, reuse_touches=True, look_back_days=1e6)
+        plain = paths_from_touches(**log, reuse_touches=True)
+        won = plain.n_conversions > 0
+        assert plain.n_touches[won].tolist() == wide.n_touches.tolist()
 
     def test_nobody_converted(self):
         paths = paths_from_touches(**(LOG | {"conversion_customer": [], "conversion_time": []}))

@@ -6,13 +6,26 @@ import datetime as dt
 import math
 from fractions import Fraction
 
-__all__ = ["first_day", "holm", "kaplan_meier", "log_rank", "next_first_day", "slow_days", "slow_triangle"]
+__all__ = [
+    "first_day",
+    "holm",
+    "kaplan_meier",
+    "log_rank",
+    "next_first_day",
+    "slow_days",
+    "slow_days_from",
+    "slow_days_of_24_hours",
+    "slow_triangle",
+    "slow_triangle_from",
+]
 
 
 def first_day(day, period):
     """Give the first day of the period in which a day lies."""
     if period == "week":
         return day - dt.timedelta(days=day.weekday())
+    if period == "week from Sunday":
+        return day - dt.timedelta(days=day.isoweekday() % 7)
     month = {"month": day.month, "quarter": 3 * ((day.month - 1) // 3) + 1, "year": 1}[period]
     return dt.date(day.year, month, 1)
 
@@ -20,7 +33,7 @@ def first_day(day, period):
 def next_first_day(day, period):
     """Give the first day of the period after that in which a day lies."""
     start = first_day(day, period)
-    step = {"week": 7, "month": 32, "quarter": 93, "year": 367}[period]
+    step = {"week": 7, "week from Sunday": 7, "month": 32, "quarter": 93, "year": 367}[period]
     return first_day(start + dt.timedelta(days=step), period)
 
 
@@ -45,6 +58,63 @@ def slow_triangle(rows, period, as_of):
             )
             start = end
     return cells
+
+
+def slow_triangle_from(starts, rows, period, as_of):
+    """Cells of rows (customer, day, amount) in the cohorts of starts (customer, day): {(cohort, first day): [...]}."""
+    began = {}
+    for customer, day in starts:
+        if day <= as_of:
+            began[customer] = min(began.get(customer, day), day)
+    cells = {}
+    for cohort in {first_day(day, period) for day in began.values()}:
+        members = {customer for customer, day in began.items() if first_day(day, period) == cohort}
+        period_start = cohort
+        while period_start <= as_of:
+            buyers, money = set(), []
+            for customer, day, amount in rows:
+                if day > as_of or customer not in members or day < began[customer]:
+                    continue
+                if first_day(day, period) == period_start:
+                    money.append(amount)
+                    buyers |= {customer} if amount >= 0 else set()
+            cells[cohort, period_start] = (len(members), len(buyers), math.fsum(money))
+            period_start = next_first_day(period_start, period)
+    return cells
+
+
+def slow_days_from(starts, rows, as_of, low, high):
+    """Eligible, retained and too young customers of starts and rows (customer, day)."""
+    began = {}
+    for customer, day in starts:
+        if day <= as_of:
+            began[customer] = min(began.get(customer, day), day)
+    counts = [0, 0, 0]
+    for customer, day in began.items():
+        last = low if high is None else high
+        if day + dt.timedelta(days=last) > as_of:
+            counts[2] += 1
+            continue
+        counts[0] += 1
+        ages = [(other - day).days for one, other in rows if one == customer and other <= as_of]
+        counts[1] += any(age >= low and (high is None or age <= high) for age in ages)
+    return tuple(counts)
+
+
+def slow_days_of_24_hours(starts, rows, as_of, low, high):
+    """Eligible, retained and too young customers of starts and rows (customer, datetime), hour by hour."""
+    end = dt.datetime.combine(as_of, dt.time()) + dt.timedelta(days=1)
+    counts = [0, 0, 0]
+    for customer in {one for one, moment in starts if moment < end}:
+        began = min(moment for one, moment in starts if one == customer)
+        window_end = began + dt.timedelta(hours=24 * ((low if high is None else high) + 1))
+        if window_end > end:
+            counts[2] += 1
+            continue
+        counts[0] += 1
+        begin, stop = began + dt.timedelta(hours=24 * low), end if high is None else window_end
+        counts[1] += any(one == customer and begin <= moment < min(stop, end) for one, moment in rows)
+    return tuple(counts)
 
 
 def slow_days(rows, as_of, low, high):

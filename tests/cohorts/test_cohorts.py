@@ -28,7 +28,18 @@ from crmvalue.cohorts import (
 )
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
-from tests.cohorts.references import first_day, holm, kaplan_meier, log_rank, next_first_day, slow_days, slow_triangle
+from tests.cohorts.references import (
+    first_day,
+    holm,
+    kaplan_meier,
+    log_rank,
+    next_first_day,
+    slow_days,
+    slow_days_from,
+    slow_days_of_24_hours,
+    slow_triangle,
+    slow_triangle_from,
+)
 
 PERIODS = ["week", "month", "quarter", "year"]
 BEGIN = dt.date(2023, 12, 20)
@@ -59,6 +70,7 @@ def bought_by(rows, as_of):
 
 def cells_of(triangle):
     """Tell a triangle as the slow reference does."""
+    calendar = "week from Sunday" if triangle.week_start == "sunday" else triangle.period
     cells = {}
     for row, cohort in enumerate(triangle.cohort.tolist()):
         start = cohort
@@ -71,7 +83,7 @@ def cells_of(triangle):
                 cells[cohort, start] = (triangle.active[row, age], money, state)
             else:
                 assert triangle.active[row, age] == 0
-            start = next_first_day(start, triangle.period)
+            start = next_first_day(start, calendar)
     return cells
 
 
@@ -293,6 +305,175 @@ class TestRetentionTriangle:
         found = triangle_of([(1, day, 1.0)], period, day)
         assert found.cohort.tolist() == [first_day(day, period)]
         assert bool(found.observed[0, 0]) == (next_first_day(day, period) == day + dt.timedelta(days=1))
+
+
+class TestWeeksFromSunday:
+    """The same cells, with weeks from Sunday to Saturday."""
+
+    @given(logs, days)
+    def test_equals_the_slow_reference(self, rows, as_of):
+        if not bought_by(rows, as_of):
+            return
+        customer, date, amount = zip(*rows, strict=True)
+        found = retention_triangle(customer, date, amount, period="week", as_of=as_of, week_start="sunday")
+        cells, wanted = cells_of(found), slow_triangle(rows, "week from Sunday", as_of)
+        assert cells.keys() == wanted.keys()
+        for place, (n, money, state) in wanted.items():
+            assert (cells[place][0], cells[place][2]) == (n, state)
+            assert cells[place][1] == pytest.approx(money, abs=1e-9)
+        assert RetentionTriangle.from_json(found.to_json()) == found
+        moved = [day + dt.timedelta(days=1) for day in date]  # Sunday becomes Monday
+        shifted = retention_triangle(customer, moved, amount, period="week", as_of=as_of + dt.timedelta(days=1))
+        np.testing.assert_array_equal(found.active, shifted.active)
+
+    @given(st.dates(dt.date(1, 1, 15), dt.date(9990, 1, 1)))
+    def test_knows_the_first_day(self, day):
+        found = retention_triangle([1], [day], period="week", as_of=day, week_start="sunday")
+        assert found.cohort.tolist()[0].isoweekday() == 7
+        assert (day - found.cohort.tolist()[0]).days in range(7)
+        assert bool(found.observed[0, 0]) == (day.isoweekday() == 6)
+
+    @pytest.mark.parametrize(("period", "week_start"), [("month", "sunday"), ("week", "saturday"), ("week", None)])
+    def test_refuses(self, period, week_start):
+        with pytest.raises(InputError, match="week_start"):
+            retention_triangle([1], ["2024-01-01"], period=period, as_of="2024-01-31", week_start=week_start)
+
+
+class TestStarts:
+    """Cohorts that begin with another event than the one counted: the day of the start is given for each customer."""
+
+    @given(visits, logs, periods, days)
+    def test_triangle_equals_the_slow_reference(self, starts, rows, period, as_of):
+        customer, date, amount = zip(*rows, strict=True)
+        log = {"period": period, "as_of": as_of, "start": tuple(zip(*starts, strict=True))}
+        if min(day for _, day in starts) > as_of:
+            with pytest.raises(InputError, match="as_of"):
+                retention_triangle(customer, date, amount, **log)
+            return
+        found = retention_triangle(customer, date, amount, **log)
+        wanted = slow_triangle_from(starts, rows, period, as_of)
+        cells = cells_of(found)
+        assert cells.keys() == wanted.keys()
+        size = dict(zip(found.cohort.tolist(), found.size.tolist(), strict=True))
+        for place, (n, n_active, money) in wanted.items():
+            assert (size[place[0]], cells[place][0]) == (n, n_active)
+            assert cells[place][1] == pytest.approx(money, abs=1e-9)
+        known = [row for row in rows if row[1] <= as_of]
+        total = math.fsum(row[2] for row in known)
+        assert found.revenue.sum() + found.revenue_outside == pytest.approx(total, abs=1e-9)
+        assert found.size.sum() + found.n_customers_later == len({row[0] for row in starts + rows})
+        began = {one: min(day for other, day in starts if other == one) for one, _ in starts}
+        outside = [row for row in known if row[0] not in began or row[1] < began[row[0]]]
+        assert found.n_purchases_outside == sum(row[2] >= 0 for row in outside)
+        assert found.n_returns_outside == sum(row[2] < 0 for row in outside)
+        assert RetentionTriangle.from_json(found.to_json()) == found
+
+    @given(visits, periods, days)
+    def test_the_first_purchase_as_start_changes_nothing(self, rows, period, as_of):
+        customer, date = zip(*rows, strict=True)
+        if min(date) > as_of:
+            return
+        plain = retention_triangle(customer, date, period=period, as_of=as_of)
+        found = retention_triangle(customer, date, period=period, as_of=as_of, start=(customer, date))
+        assert attrs.evolve(found, by_start=False) == plain
+        days = {"days": [0, 7, 30], "kind": "day", "as_of": as_of}
+        assert n_day_retention(customer, date, **days, start=(customer, date)) == n_day_retention(
+            customer, date, **days
+        )
+
+    @given(visits, visits, days, st.integers(0, 60), st.integers(0, 30))
+    def test_days_equal_the_slow_reference(self, starts, rows, as_of, low, width):
+        customer, date = zip(*rows, strict=True)
+        start = tuple(zip(*starts, strict=True))
+        if min(start[1]) > as_of:
+            with pytest.raises(InputError, match="as_of"):
+                n_day_retention(customer, date, low, kind="day", as_of=as_of, start=start)
+            return
+        windows = {"day": (low, low, low), "bracket": ([[low, low + width]], low, low + width)}
+        for kind, (given_days, begin, end) in {**windows, "unbounded": (low, low, None)}.items():
+            found = n_day_retention(customer, date, given_days, kind=kind, as_of=as_of, start=start)
+            counts = (found.n_eligible[0], found.n_retained[0], found.n_too_young[0])
+            assert counts == slow_days_from(starts, rows, as_of, begin, end)
+            everybody = len(set(customer) | set(start[0]))
+            assert found.n_customers_later == everybody - counts[0] - counts[2]
+
+    def test_nobody_has_bought(self):
+        start = (["a", "b"], ["2024-01-05", "2024-02-01"])
+        found = retention_triangle(["z"], ["2024-05-01"], [9.0], period="month", as_of="2024-02-29", start=start)
+        assert (found.active.tolist(), found.n_rows_later) == ([[0, 0], [0, 0]], 1)
+        assert found.retention_interval().low[0, 0] == 0.0
+
+    def test_cohorts_can_be_compared_at_age_0(self):
+        """3 of 4 of January bought in the month of their sign-up, and 1 of 4 of February."""
+        start = (range(8), ["2024-01-05"] * 4 + ["2024-02-05"] * 4)
+        log = {"customer": [0, 1, 2, 4], "date": ["2024-01-09"] * 3 + ["2024-02-09"]}
+        triangle = retention_triangle(**log, period="month", as_of="2024-02-29", start=start)
+        found = compare_retention(triangle, 0)
+        assert found.value.tolist() == [0.75, 0.25]
+        assert found.p_value == pytest.approx(stats.fisher_exact([[3, 1], [1, 3]]).pvalue)
+
+    def test_a_projection_refuses_it(self):
+        start = (["a", "b"], ["2024-01-05", "2024-01-05"])
+        made = retention_triangle(
+            ["a"] * 2, ["2024-01-06", "2024-02-06"], period="month", as_of="2024-03-31", start=start
+        )
+        with pytest.raises(InputError, match="begin with the first purchase"):
+            project_retention(made, 2)
+
+    @pytest.mark.parametrize(
+        "start",
+        [5, "ab", ["a"], (["a"], ["2024-01-01", "2024-01-02"]), ([], []), ([1], ["2024-01-01"]), (["a"], [None]),
+         ([""], ["2024-01-01"]), {"a": "2024-01-01", "b": "2024-01-01"}, (["a"], ["2024-02-30"])],
+    )  # fmt: skip
+    def test_refuses(self, start):
+        log = {"customer": ["a"], "date": ["2024-01-05"], "as_of": "2024-01-31", "start": start}
+        with pytest.raises(InputError, match="start"):
+            retention_triangle(**log, period="month")
+        with pytest.raises(InputError, match="start"):
+            n_day_retention(**log, days=1, kind="day")
+
+
+class TestDaysOf24Hours:
+    """Day n: from 24 n hours after the start to just before 24 (n + 1) hours after it."""
+
+    moments = st.integers(0, 60 * 24 * 6).map(lambda n: dt.datetime(2023, 12, 20) + dt.timedelta(minutes=10 * n))
+    rows = st.lists(st.tuples(st.integers(1, 4), moments), min_size=1, max_size=25)
+
+    @given(rows, st.none() | rows, st.integers(0, 70), st.integers(0, 12), st.integers(0, 20))
+    def test_equals_the_slow_reference(self, rows, starts, day, low, width):
+        as_of = dt.date(2023, 12, 20) + dt.timedelta(days=day)
+        customer, date = zip(*rows, strict=True)
+        begins = rows if starts is None else starts
+        start = None if starts is None else tuple(zip(*starts, strict=True))
+        if min(moment for _, moment in begins).date() > as_of:
+            with pytest.raises(InputError, match="as_of"):
+                n_day_retention(customer, date, low, kind="day", as_of=as_of, start=start, day_length="24h")
+            return
+        windows = {"day": (low, low, low), "bracket": ([[low, low + width]], low, low + width)}
+        for kind, (given_days, begin, end) in {**windows, "unbounded": (low, low, None)}.items():
+            log = {"kind": kind, "as_of": as_of, "start": start, "day_length": "24h"}
+            found = n_day_retention(customer, date, given_days, **log)
+            counts = (found.n_eligible[0], found.n_retained[0], found.n_too_young[0])
+            assert counts == slow_days_of_24_hours(begins, rows, as_of, begin, end)
+
+    @given(visits, days, st.integers(0, 60))
+    def test_at_midnight_both_are_the_same(self, rows, as_of, low):
+        customer, date = zip(*rows, strict=True)
+        if min(date) > as_of:
+            return
+        log = {"kind": "day", "as_of": as_of}
+        found = n_day_retention(customer, date, low, **log, day_length="24h")
+        assert found == attrs.evolve(n_day_retention(customer, date, low, **log), day_length="24h")
+
+    def test_the_first_and_the_last_moment(self):
+        date = ["2024-01-01 10:00", "2024-01-02 09:59:59.999999", "2024-01-03 10:00"]
+        log = {"kind": "day", "as_of": "2024-01-31", "day_length": "24h"}
+        assert n_day_retention([1] * 3, date, [0, 1, 2], **log).n_retained.tolist() == [1, 0, 1]
+        assert n_day_retention([1] * 3, date, [0, 1], **{**log, "as_of": "2024-01-02"}).n_too_young.tolist() == [0, 1]
+
+    def test_refuses_another_word(self):
+        with pytest.raises(InputError, match="day_length"):
+            n_day_retention([1], ["2024-01-01"], 1, kind="day", as_of="2024-02-01", day_length="24 h")
 
 
 class TestNDayRetention:

@@ -6,9 +6,11 @@ from crmvalue import journeys
 from crmvalue.journeys import (
     Cascade,
     Customers,
+    Events,
     Policy,
     explain,
     level_changes,
+    nth_events,
     plan,
     price_drops,
     segment_changes,
@@ -74,6 +76,11 @@ CALLS += [
             "tiers": ["silver", "gold"],
         },
         out_of_range={"time": "2024-01-32"},
+    ),
+    Call(
+        nth_events,
+        {"events": Events(customer=[1], name=["visit"], time=["2024-05-01"]), "event": "visit", "n": 1},
+        out_of_range={"n": 0},
     ),
     Call(segment_changes, {"before": BEFORE, "now": NOW, "time": "2024-05-31T08:00"}, {"time": "2024-05-32"}),
 ]

@@ -18,6 +18,7 @@ from crmvalue.journeys import (
     Policy,
     TriggerJourney,
     level_changes,
+    nth_events,
     plan,
     price_drops,
     segment_changes,
@@ -56,7 +57,7 @@ def drops(wishes, prices, **options):
     )
 
 
-def by_hand(wishes, prices, *, cents=None, percent=None, days=None):
+def by_hand(wishes, prices, *, cents=None, percent=None, days=None, again=False):
     """Walk through the log of each wish in whole cents; of prices at one moment the last row holds."""
     found = []
     for customer, item, wished, removed in wishes:
@@ -69,6 +70,8 @@ def by_hand(wishes, prices, *, cents=None, percent=None, days=None):
                 continue
             if days is not None and hour - wished > 24 * days:
                 continue
+            if again and log[hour] > limit:
+                low = base
             if log[hour] <= limit and log[hour] < low:
                 low = log[hour]
                 found.append((customer, "price drop", at(hour)))
@@ -97,6 +100,48 @@ price_rows = st.lists(
 ).map(lambda rows: [("x", -9, 45), ("y", -7, 30), *rows])
 
 
+class TestNthEvents:
+    """The n-th distinct moment of an event of each customer."""
+
+    log_rows = st.lists(
+        st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from(["purchase", "visit"]), st.integers(0, 9)),
+        max_size=30,
+    )
+
+    @given(log_rows, st.integers(1, 5))
+    def test_equals_the_walk_by_hand(self, rows, n):
+        people, names, hours = zip(*rows, strict=True) if rows else ([], [], [])
+        log = Events(customer=list(people), name=list(names), time=np.array([at(hour) for hour in hours], "M8[s]"))
+        expected = []
+        for person in ("ann", "bob"):
+            mine = sorted({hour for one, name, hour in rows if one == person and name == "purchase"})
+            expected += [(person, f"purchase {n}", at(hour)) for hour in mine[n - 1 : n]]
+        assert as_rows(nth_events(log, "purchase", n)) == sorted(expected, key=lambda row: (row[2], row[0]))
+
+    def test_starts_a_journey(self):
+        log = Events(customer=[1] * 3, name=["purchase"] * 3, time=["2024-05-01", "2024-05-09", "2024-05-31T08:00"])
+        thanks = TriggerJourney("thanks", event="third", once=True)
+        base = Customers(customer=[1], consent={"email": [True]})
+        made = plan([thanks], base, log + nth_events(log, "purchase", 3, name="third"), None, Policy(), "2024-05-31")
+        assert made.send_time.astype(str).tolist() == ["2024-05-31T08:00:00"]
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"events": None}, "events"),
+            ({"event": ""}, "event"),
+            ({"n": 0}, "n"),
+            ({"n": 1.5}, "n"),
+            ({"name": ""}, "name"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        log = Events(customer=[1], name=["purchase"], time=["2024-05-01"])
+        with pytest.raises(InputError) as caught:
+            nth_events(**{"events": log, "event": "purchase", "n": 1, **changes})
+        assert caught.value.name == name
+
+
 class TestPriceDrops:
     """`price_drops`: a change to a price that is low enough, and after it each new low."""
 
@@ -110,6 +155,9 @@ class TestPriceDrops:
             ([110.0, 99.0, 90.0], {"amount": 10}, [3]),  # against the wish, not against the price before
             ([80.0, 80.0, 100.0, 80.0], {"amount": 10}, [1]),  # armed again only by a new low
             ([80.0, 85.0, 100.0, 79.99], {"amount": 10}, [1, 4]),
+            ([80.0, 80.0, 100.0, 80.0], {"amount": 10, "again": True}, [1, 4]),
+            ([80.0, 85.0, 75.0, 90.01, 90.0, 75.0, 80.0], {"amount": 10, "again": True}, [1, 3, 5, 6]),
+            ([80.0, 90.0, 80.0], {"amount": 10, "again": True}, [1]),  # 90 is low enough still
             ([95.0, 80.0, 85.0, 75.0, 76.0, 10.0, 0.0], {"percent": 20}, [2, 4, 6, 7]),
             ([1.0, 0.0], {"percent": 100}, [2]),
             ([0.0], {"amount": 100}, [1]),
@@ -158,21 +206,24 @@ class TestPriceDrops:
             ("bob", "cheaper", at(4)),
         ]
 
-    @given(wish_rows, price_rows, st.integers(1, 30), st.booleans(), st.none() | st.integers(1, 3))
-    def test_equals_the_walk_by_hand(self, wishes, prices, least, in_percent, days):
+    @given(wish_rows, price_rows, st.integers(1, 30), st.booleans(), st.none() | st.integers(1, 3), st.booleans())
+    def test_equals_the_walk_by_hand(self, wishes, prices, least, in_percent, days, again):
         options = {"percent": 3 * least} if in_percent else {"amount": float(least)}
-        found = drops(wishes, prices, look_back_days=days, **options)
-        expected = by_hand(wishes, prices, cents=least, percent=3 * least if in_percent else None, days=days)
+        found = drops(wishes, prices, look_back_days=days, again=again, **options)
+        percent = 3 * least if in_percent else None
+        expected = by_hand(wishes, prices, cents=least, percent=percent, days=days, again=again)
         assert as_rows(found) == expected
 
-    @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=300), st.integers(1, 400))
-    @example(list(range(300, 0, -1)), 1)
-    @example(list(range(300)), 1)
-    def test_equals_the_walk_on_long_logs_in_cents(self, prices, least):
+    @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=300), st.integers(1, 400), st.booleans())
+    @example(list(range(300, 0, -1)), 1, False)
+    @example(list(range(300)), 1, False)
+    @example([9, 1] * 150, 1, True)
+    def test_equals_the_walk_on_long_logs_in_cents(self, prices, least, again):
         log = [("x", hour, price) for hour, price in enumerate(prices)]
         wishes = [("ann", "x", len(prices) // 3, None), ("bob", "x", 0, None)]
         in_money = [(item, hour, price / 100) for item, hour, price in log]
-        assert as_rows(drops(wishes, in_money, amount=least / 100)) == by_hand(wishes, log, cents=least)
+        found = drops(wishes, in_money, amount=least / 100, again=again)
+        assert as_rows(found) == by_hand(wishes, log, cents=least, again=again)
 
     @given(wish_rows, price_rows, st.randoms(use_true_random=False))
     def test_order_of_rows_does_not_matter(self, wishes, prices, shuffled):

@@ -51,7 +51,7 @@ CALLS = [
     ),
     Call(
         metrics.recurring_revenue_movements,
-        {"fee_before": [50.0, 0.0], "fee_after": [60.0, 30.0]},
+        {"fee_before": [50.0, 0.0], "fee_after": [60.0, 30.0], "subscribed_earlier": [True, False]},
         out_of_range={"fee_before": -1.0, "fee_after": -1.0},
     ),
     Call(

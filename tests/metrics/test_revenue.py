@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import attrs
 import numpy as np
 import pytest
@@ -30,7 +32,7 @@ class TestRecurringRevenueMovements:
     )
     def test_known_answers(self, before, after, expected, net, gross):
         result = recurring_revenue_movements(before, after)
-        assert attrs.astuple(result) == expected
+        assert attrs.astuple(result) == (*expected, 0)  # nobody is known to have come back
         assert not np.signbit(attrs.astuple(result)).any()
         assert result.net_revenue_retention == pytest.approx(net, rel=1e-15)
         assert result.gross_revenue_retention == pytest.approx(gross, rel=1e-15)
@@ -61,6 +63,24 @@ class TestRecurringRevenueMovements:
         assert result.net_revenue_retention >= result.gross_revenue_retention
         kept = np.minimum(before, after).sum() / before.sum()
         assert result.gross_revenue_retention == pytest.approx(kept, abs=1e-12)
+
+    @given(st.lists(st.tuples(st.just(0.0) | money, st.just(0.0) | money, st.booleans()), min_size=1, max_size=30))
+    def test_tells_the_returning_from_the_new(self, rows):
+        before, after, earlier = (list(column) for column in zip(*rows, strict=True))
+        plain = recurring_revenue_movements(before, after)
+        result = recurring_revenue_movements(before, after, subscribed_earlier=earlier)
+        wanted = {"new": Fraction(0), "reactivation": Fraction(0)}
+        for old, fee, known in rows:
+            if old == 0:
+                wanted["reactivation" if known else "new"] += Fraction(fee)
+        assert result.new == float(wanted["new"])
+        assert result.reactivation == float(wanted["reactivation"])
+        assert attrs.evolve(result, new=plain.new, reactivation=0.0) == plain
+
+    @pytest.mark.parametrize("earlier", [[True], [True, None], [2, 0], "yes", [[True, False]]])
+    def test_refuses_who_had_subscribed(self, earlier):
+        with pytest.raises(InputError, match="subscribed_earlier"):
+            recurring_revenue_movements([1, 2], [1, 2], subscribed_earlier=earlier)
 
     @pytest.mark.parametrize(
         ("before", "after", "name"),
@@ -99,6 +119,7 @@ class TestRecurringRevenueMovementsValue:
         "contraction": 5.0,
         "lost": 20.0,
         "end": 115.0,
+        "reactivation": 0.0,
     }
 
     def test_survives_a_round_trip(self):
@@ -119,6 +140,8 @@ class TestRecurringRevenueMovementsValue:
             ({"new": 0}, "end"),
             ({"contraction": 90}, "start"),
             ({"expansion": -1}, "expansion"),
+            ({"reactivation": -1}, "reactivation"),
+            ({"reactivation": 1}, "end"),
             ({"lost": np.nan}, "lost"),
         ],
     )

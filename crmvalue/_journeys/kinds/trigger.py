@@ -107,7 +107,12 @@ class TriggerJourney:
 
     @classmethod
     def abandoned_cart(cls, name: str = "abandoned cart", **options: Any) -> TriggerJourney:
-        """Remind of an abandoned cart: an hour after "cart", unless "purchase" comes first."""
+        """Remind of an abandoned cart: an hour after "cart", unless "purchase" comes first.
+
+        Events know no carts. The first purchase after several carts of a customer calls off the reminders of all of
+        them, and within `cool_down_days` the customer gets one reminder. A purchase that ends only its own cart cannot
+        be told apart, unless each cart gets a journey with names of its own.
+        """
         return cls(name, **{"event": "cart", "wait_hours": 1.0, "unless": "purchase", **options})
 
     @classmethod

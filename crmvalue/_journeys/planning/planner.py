@@ -9,9 +9,10 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
+from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, JourneyKind
-from crmvalue._journeys.data import Customers, Events, MessageHistory
+from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory
 from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
 from crmvalue._journeys.planning.checks import SEND, Messages, Run, decide
@@ -79,8 +80,14 @@ def plan(
     Raises
     ------
     InputError
-        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, or an event
-        belongs to an unknown customer and the policy raises then.
+        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, or the policy
+        raises for a customer who is not among the customers.
+
+    Notes
+    -----
+    A customer may have come after the list of customers was made. An unknown customer counts as new if all their events
+    lie on the first day of the run or later, and all past messages to them after it. New customers never stop a run:
+    their rows are left out, and `n_unknown_events` and `n_unknown_messages` of the plan count them.
 
     Examples
     --------
@@ -115,6 +122,11 @@ def plan(
     first = as_day("as_of", as_of)
     n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
     require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
+    if policy.unknown_customers == "raise":
+        if events is not None:
+            _require_known("events", customers, events.customer, events.time < first)
+        senders = Coded(*encode_customers("history", past.customer))
+        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
     parts = []
     for day in range(n_days):
         made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"))
@@ -327,7 +339,6 @@ def _decide_day(
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
     context = Context(customers, events, history, today)
     context.refused = list(refused)
-    _require_known("events", context.n_unknown, policy)
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
@@ -339,7 +350,6 @@ def _decide_day(
     of = messages.journey
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
     past = Past(history, customers, messages.row, group_names, labels)
-    _require_known("history", past.n_unknown, policy)
     channels, channel_names = _channels(steps, customers, messages)
     run = Run(
         today=today,
@@ -387,10 +397,14 @@ def _decide_day(
     return made, np.where(sent, goes_on[0][order], goes_on[1][order] & open_)
 
 
-def _require_known(name: str, n_unknown: int, policy: Policy) -> None:
-    if n_unknown and policy.unknown_customers == "raise":
+def _require_known(name: str, customers: Customers, whose: Coded, is_old: Bools) -> None:
+    """Check that the customers of all old rows are in the plan; those without an old row may be new."""
+    unknown = (customers.rows_of(whose.distinct) < 0)[whose.code] & is_old
+    if unknown.any():
+        first = int(np.argmax(unknown))
         hint = "Policy(unknown_customers='count') leaves them out and counts them"
-        raise InputError(name, "of customers of the plan", "others", count=n_unknown, hint=hint)
+        n, found = int(np.count_nonzero(unknown)), whose.distinct[whose.code[first]].item()
+        raise InputError(name, "of customers of the plan", found, index=first, count=n, hint=hint)
 
 
 class _Step(NamedTuple):

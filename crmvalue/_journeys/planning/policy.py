@@ -126,7 +126,7 @@ class Policy:
         and journey, all, or none.
     unknown_customers : {"raise", "count"}, optional
         What to do with events and past messages of customers who are not in the plan: raise, or leave them out and
-        count them in the plan.
+        count them in the plan. Customers who came since the first day of the run are always left out and counted.
 
     Examples
     --------

@@ -549,6 +549,32 @@ class TestTriggers:
             assert [row[2].day for row in sent(made)] == days
 
 
+class TestSeveralCarts:
+    """The first purchase ends all carts; without a purchase, the cool-down leaves one reminder."""
+
+    CARTS = Events(customer=[1, 1], name=["cart"] * 2, time=["2024-05-31T10:00", "2024-05-31T11:00"])
+
+    @pytest.mark.parametrize(
+        ("bought", "decisions"),
+        [
+            (None, ["send", "cool-down"]),
+            ("2024-05-31T10:30", ["exited", "send"]),
+            ("2024-05-31T10:59", ["exited", "send"]),
+            ("2024-05-31T11:01", ["send", "exited"]),
+            ("2024-05-31T11:00:01", ["send", "exited"]),
+        ],
+    )
+    def test_decisions(self, bought, decisions):
+        events = self.CARTS if bought is None else self.CARTS + visits(bought, name="purchase")
+        made = plan([TriggerJourney.abandoned_cart()], one(), events, None, Policy(), TODAY)
+        assert made.decision.tolist() == decisions
+
+    def test_one_purchase_ends_both(self):
+        events = self.CARTS + visits("2024-05-31T11:30", name="purchase")
+        made = plan([TriggerJourney.abandoned_cart(wait_hours=2)], one(), events, None, Policy(), TODAY)
+        assert made.decision.tolist() == ["exited", "exited"]
+
+
 @attrs.frozen(kw_only=True)
 class Newsletter:
     """A kind of journey that the package does not know: a letter to everybody on some weekday."""
@@ -754,7 +780,7 @@ class TestRejections:
             ({"journeys": [BirthdayJourney("b")]}, "customers"),
             ({"customers": {"customer": [1]}}, "customers"),
             ({"events": "visit"}, "events"),
-            ({"events": visits("2024-05-31", customer=2)}, "events"),
+            ({"events": visits("2024-05-30", customer=2)}, "events"),
             ({"events": visits("2024-05-31", customer="1")}, "customer"),
             ({"history": "none"}, "history"),
             ({"policy": None}, "policy"),
@@ -784,6 +810,28 @@ class TestRejections:
         made = plan([trigger()], one(), events, history, Policy(unknown_customers="count"), TODAY, days=2)
         assert (len(made), made.n_unknown_events, made.n_unknown_messages) == (0, 2, 1)
         assert Plan.from_json(made.to_json()) == made
+
+    def test_new_customers_never_stop_a_run(self):
+        """Customers whose events all lie on the first day or later came after the list of customers was made."""
+        base, policy, newcomer = one(), Policy(), visits("2024-05-31", "2024-06-02", customer=2)
+        known = visits("2024-05-31")
+        alone = plan([trigger()], base, known, None, policy, TODAY, days=4)
+        made = plan([trigger()], base, known + newcomer, None, policy, TODAY, days=4)
+        assert (alone.n_unknown_events, made.n_unknown_events) == (0, 2)
+        assert attrs.evolve(made, n_unknown_events=0) == alone
+        simulated = simulate_plan([trigger()], base, known + newcomer, policy, TODAY, "2024-06-03")
+        assert simulated == made
+        later = plan([trigger()], base, known + newcomer, None, policy, "2024-05-20", days=15)
+        assert later.n_unknown_events == 2
+        with pytest.raises(InputError, match=r"events.*got 2 at index 1.*count") as caught:
+            plan([trigger()], base, known + newcomer, None, policy, "2024-06-01")
+        assert caught.value.count == 1
+
+    def test_new_customers_in_the_history(self):
+        both = Customers(customer=[1, 2], consent={"email": [True, True]})
+        history = plan([trigger()], both, visits("2024-05-31", customer=2), None, Policy(), TODAY).history()
+        made = plan([trigger()], one(), visits("2024-05-30"), history, Policy(), "2024-05-30")
+        assert (made.n_unknown_messages, made.n_by_decision) == (1, {"send": 1})
 
     @pytest.mark.parametrize(("end", "name"), [("2024-05-30", "end"), ("2054-05-30", "end"), ("x", "end")])
     def test_of_a_simulation(self, end, name):
