@@ -237,7 +237,9 @@ def customer_values(
     ------
     InputError
         If an argument is outside its range, the units differ, the history has no spend, or the spend model has no
-        finite mean; with `level` also if a model is no fit, or one to other data, or its diagnosis is not clean.
+        finite mean; with `level` also if a model is no fit, or one to other data, or its diagnosis is not clean; with
+        `inflate` also if a split has no amounts, no money in its holdout or customers that the history does not have,
+        if holdouts overlap or end after the history, or if the models cannot be fitted to a calibration.
 
     Warns
     -----

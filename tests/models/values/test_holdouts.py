@@ -47,8 +47,12 @@ def end_of(quarter):
     return START + 7 * WEEKS * quarter - 1
 
 
-def split_at(log, quarter, length=1):
-    return split_purchases(*log, calibration_end=end_of(quarter), holdout_end=end_of(quarter + length))
+def split_at(log, quarter, length=1, **options):
+    return split_purchases(*log, calibration_end=end_of(quarter), holdout_end=end_of(quarter + length), **options)
+
+
+def without_money(split):
+    return attrs.evolve(split, holdout_spend=np.zeros(len(split.calibration)))
 
 
 def last_quarters(log, n=4):
@@ -174,7 +178,7 @@ class TestInflate:
         assert low <= share_covered(300, spread, 800) <= high
 
     def test_horizon_and_holdout_of_different_length(self, log, history, fits, splits):
-        for changes in ({"horizon": 52}, {"horizon": None, "discount_rate": 0.01}):
+        for changes in ({"horizon": 52}, {"horizon": 4}, {"horizon": None, "discount_rate": 0.01}):
             with pytest.warns(DataWarning, match="the holdouts have 13 weeks") as caught:
                 valued(history, fits, inflate="holdout", holdout=splits, **changes)
             assert caught[0].filename == __file__
@@ -189,6 +193,8 @@ class TestInflate:
             (lambda _: {"holdout": None}, "holdout", "a PurchaseSplit"),
             (lambda _: {"holdout": []}, "holdout", "a PurchaseSplit"),
             (lambda _: {"holdout": [1]}, "holdout", "a PurchaseSplit"),
+            (lambda log: {"holdout": split_at(log, 6, time_unit="day")}, "holdout", "in the unit of the history"),
+            (lambda log: {"holdout": without_money(split_at(log, 6))}, "holdout", "with money"),
             (lambda log: {"holdout": [split_at(log, 4, 2), split_at(log, 5)]}, "holdout", "do not overlap"),
             (lambda log: {"holdout": split_at(log, QUARTERS)}, "holdout", "over when the history ends"),
             (
@@ -248,6 +254,22 @@ class TestInflated:
         assert found.total == pytest.approx(INTERVALS.total)
         assert found.total_outcome == pytest.approx((100 * math.exp(-OWN), 100 * math.exp(OWN)))
         assert np.array_equal(found.clv_high, INTERVALS.clv_high)
+
+    def test_the_cost_of_serving_is_taken_out_first(self):
+        """Without it: 130 of money, of which 30 go for serving; the ends of money move, and 30 go again."""
+        cost, errors = np.array([20.0, 10.0]), np.array([0.3, -0.3])
+        found = inflated(INTERVALS, np.array([60.0, 40.0]), cost, errors)
+        h = t.ppf(0.95, 2) * 0.3
+        low, high = (np.array([ends.low, ends.high]) + 30 for ends in (INTERVALS.total, INTERVALS.total_outcome))
+        own = [min(math.log(130 / ends[0]), math.log(ends[1] / 130)) for ends in (low, high)]
+        more = math.sqrt(h**2 - own[0] ** 2 - own[1] ** 2)
+        assert found.inflation == pytest.approx(math.exp(more))
+        reach = math.hypot(more, math.log(130 / low[0]))
+        assert found.total.low == pytest.approx(130 * math.exp(-reach) - 30)
+        reach = math.hypot(more, math.log(low[1] / 130), math.log(high[1] / 130))
+        assert found.total_outcome.high == pytest.approx(130 * math.exp(reach) - 30)
+        assert found.clv_low.tolist() == pytest.approx([110 / found.inflation - 20, 10 / found.inflation - 10])
+        assert found.outcome_high.tolist() == pytest.approx([320 * found.inflation - 20, 10 * found.inflation - 10])
 
     def test_ends_of_0_below_0_and_without_end(self):
         found = inflated(INTERVALS, np.array([60.0, 40.0]), np.zeros(2), np.array([0.3, -0.3]))
