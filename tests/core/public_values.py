@@ -61,6 +61,8 @@ VALUES_WITH_INTERVALS = attrs.evolve(
         total=(0.0, np.inf),
         total_outcome=(0.0, 1.0),
         effective_share=1.0,
+        inflation=1.5,
+        holdout_errors=[0.1, -0.2],
     ),
 )
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})

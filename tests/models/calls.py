@@ -98,6 +98,14 @@ def known():
     return summarise_purchases(cdnow.customer, cdnow.date, cdnow.amount, as_of="1997-09-30")
 
 
+@cache
+def known_split():
+    """Give the last of these quarters as a holdout."""
+    cdnow = load_cdnow()
+    columns = cdnow.customer, cdnow.date, cdnow.amount
+    return split_purchases(*columns, calibration_end="1997-06-30", holdout_end="1997-09-30")
+
+
 MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 
 CALLS += [
@@ -142,13 +150,15 @@ CALLS += [
             "history": Later(known),
             "purchase_model": Later(lambda: fit_mbg_nbd(known())),
             "spend_model": Later(lambda: fit_gamma_gamma(known())),
-            "horizon": 52.0,
+            "horizon": 13.0,
             "margin": 0.3,
             "discount_rate": 0.002,
             "service_cost": 0.1,
             "level": 0.5,
             "n_draws": 4,
             "rng": np.random.default_rng(1),
+            "inflate": "holdout",
+            "holdout": Later(known_split),
         },
         out_of_range={
             "horizon": -1.0,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
 import numpy as np
@@ -22,18 +22,21 @@ from crmvalue._models.shared.common import alike, check_history, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.values.holdouts import holdout_errors, inflated, read_holdouts
 from crmvalue._models.values.outcomes import Terms, expect
 from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
-    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import Floats
 
 __all__ = ["CustomerValues", "customer_values"]
@@ -197,6 +200,8 @@ def customer_values(
     level: float | None = None,
     n_draws: int = 200,
     rng: np.random.Generator | None = None,
+    inflate: Literal["holdout"] | None = None,
+    holdout: PurchaseSplit | Sequence[PurchaseSplit] | None = None,
 ) -> CustomerValues:
     r"""Value each customer over a horizon, or for life.
 
@@ -227,6 +232,13 @@ def customer_values(
         most 1,000,000.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`; the same state gives the same intervals.
+    inflate : {"holdout"}, optional
+        Widen the intervals by what the models leave out, such as a season: by the errors of their forecasts for
+        `holdout`. Needs `level`.
+    holdout : PurchaseSplit or list of PurchaseSplit, optional
+        Splits of the log of the history by :func:`crmvalue.purchases.split_purchases`, with amounts. Best are four or
+        more, each with a holdout as long as the horizon, one after another: for a horizon of a quarter, the last four
+        quarters. Holdouts must not overlap, nor end after the history does.
 
     Returns
     -------
@@ -238,13 +250,17 @@ def customer_values(
     ------
     InputError
         If an argument is outside its range, the units differ, the history has no spend, or the spend model has no
-        finite mean; with `level` also if a model is no fit, or one to other data, or its diagnosis is not clean.
+        finite mean; with `level` also if a model is no fit, or one to other data, or its diagnosis is not clean; with
+        `inflate` also if a split has no amounts, no money in its holdout or customers that the history does not have,
+        if holdouts overlap or end after the history, or if the models cannot be fitted to a calibration.
 
     Warns
     -----
     DataWarning
         If a fit is not usable: see :class:`Diagnosis`. With `level`, also if the effective number of draws of the
-        parameters is below a tenth of their number (`effective_share`). The ends of the intervals are then rough.
+        parameters is below a quarter of their number (`effective_share`). The ends of the intervals then move at least
+        twice as much from one `rng` to another as they would with all draws. Below a tenth they are not to be trusted.
+        With `inflate`, if a holdout is much shorter or longer than the horizon.
 
     Notes
     -----
@@ -267,7 +283,19 @@ def customer_values(
     the largest spread are drawn one by one, and the sum of the others, of whom each is a small part, is normal. A sum
     of over 4,096 discounted purchases in one future is drawn as a gamma variate of the same mean and variance.
 
-    Neither kind knows of a season, of a change of the market, or of what else a model leaves out.
+    Neither kind knows of a season, of a change of the market, or of what else a model leaves out. So the interval of
+    the total is too narrow where there is one. `inflate="holdout"` measures it. Both models are fitted again to the
+    calibration of each of the k splits. The error e of a holdout is the logarithm of the money that the customers of
+    the calibration brought over what was foretold. If errors are normal around 0 and independent, the next one lies
+    within h = t sqrt(mean of e^2) with probability `level`, where t is the quantile of Student's distribution with k
+    degrees of freedom. For 90 %, t is 6.3 with one holdout, 2.1 with four, and 1.9 with eight. An error has chance and
+    the uncertainty of the parameters in it. What is in h beyond those is `log(inflation)`; half-widths are added as
+    squares, on the logarithmic scale. Then `total_outcome` holds everything: its half-width is h, or that of the models
+    if it is larger. The half-width of `total` is that of the parameters with `inflation`. For customers, the money of
+    each end is divided or multiplied by `inflation`. The cost of serving is not moved.
+
+    A season that comes again each year is no draw by chance. With holdouts of all its parts, the intervals are then
+    wider than they need be.
 
     With 200 draws an end at 95 % still moves by about a fifth of a standard deviation from one `rng` to another. The
     cost grows with `n_draws` times the number of distinct customers, and with the number of distinct pairs of frequency
@@ -298,6 +326,7 @@ def customer_values(
     if terms.horizon is None and terms.discount_rate == 0.0:
         raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
     as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
+    splits = _read_splits(inflate, holdout, level, history, terms)
     intervals = None
     with np.errstate(under="ignore"):
         spend = spending.expected_spend(history)
@@ -312,6 +341,9 @@ def customer_values(
                 history, customers, of_rows.alive, value, purchase_model, spend_model, terms,
                 level=level, n_draws=n_draws, rng=rng,
             )  # fmt: skip
+            if splits is not None:
+                cost = np.zeros(len(value)) if expected.time is None else terms.service_cost * expected.time
+                intervals = inflated(intervals, value, cost, holdout_errors(splits, purchase_model, spend_model))
     return CustomerValues(
         customer=history.customer,
         prob_alive=expected.alive,
@@ -337,3 +369,18 @@ def _grade(history: PurchaseHistory, *models: object) -> Grade | None:
     if len(fits) < len(models):
         return None
     return max((fit.diagnosis.grade for fit in fits), key=_GRADES.index)
+
+
+def _read_splits(
+    inflate: object, holdout: object, level: object, history: PurchaseHistory, terms: Terms
+) -> tuple[PurchaseSplit, ...] | None:
+    """Check the two arguments that widen intervals; None where they are not given."""
+    if inflate is None and holdout is None:
+        return None
+    if inflate is not None:
+        require_choice("inflate", inflate, ("holdout",))
+    else:
+        raise InputError("inflate", '"holdout" where `holdout` is given', None)
+    if level is None:
+        raise InputError("level", "given where `inflate` is: without it there are no intervals", None)
+    return read_holdouts(holdout, history, terms.horizon)

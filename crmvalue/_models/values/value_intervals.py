@@ -12,7 +12,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_whole_number, require, require_same_length
 from crmvalue._core.keys import distinct_keys, row_keys
-from crmvalue._core.values import checked_field, count_field, number_column, stay_frozen
+from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import process_of
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ValueIntervals", "value_intervals"]
 
-_POOR = 0.1  # an effective share below this is warned of
+_POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
+_USELESS = 0.1  # below this they are not to be trusted
 _ROUNDING = 1e-9
 
 
@@ -71,6 +72,9 @@ def _interval(name: str) -> Any:
 class ValueIntervals:
     """Two kinds of intervals of the values of customers, in the order of the history.
 
+    They hold if the models do. They leave out the season, a change of the market, and what else the models miss, unless
+    they are widened by the errors on holdouts (`inflation`). `caution` says it in words.
+
     Parameters
     ----------
     level : float
@@ -89,7 +93,15 @@ class ValueIntervals:
     total_outcome : Interval
         Of the sum over the base: spread of outcomes, independent between customers.
     effective_share : float
-        Smallest effective share of the draws of the parameters, in (0, 1]; see :class:`Posterior`.
+        Smallest effective share of the draws of the parameters, in (0, 1]; see :class:`Posterior`. Below 0.25 the ends
+        of the first kind are rough, below 0.1 they are not to be trusted.
+    inflation : float or None
+        Factor by which all intervals are widened, >= 1: the money of each end is divided or multiplied by it, for sums
+        together with the other sources of error. None if they are not widened; 1 if the holdouts show no error beyond
+        what the models expect. If it is given, `total_outcome` holds every source of error: parameters, chance,
+        season and misfit.
+    holdout_errors : ndarray or None
+        Logarithm of the money of each holdout over its forecast, from which the factor follows.
 
     Examples
     --------
@@ -117,11 +129,36 @@ class ValueIntervals:
     total: Interval = _interval("total")
     total_outcome: Interval = _interval("total_outcome")
     effective_share: float = checked_field("effective_share", partial(as_fraction, closed=True))
+    inflation: float | None = number_field("inflation", low=1.0, default=None)
+    holdout_errors: Floats | None = number_column("holdout_errors", default=None)
 
     def __attrs_post_init__(self) -> None:
         require_same_length(**self.to_columns())
         require(self.clv_low <= self.clv_high, "clv_low", self.clv_low, "not above `clv_high`")
         require(self.outcome_low <= self.outcome_high, "outcome_low", self.outcome_low, "not above `outcome_high`")
+
+    @property
+    def caution(self) -> str:
+        """Say in words what the intervals leave out, and whether they rest on too few draws."""
+        return " ".join(sentence for sentence in (self._left_out(), self._roughness()) if sentence)
+
+    def _left_out(self) -> str:
+        if self.inflation is None:
+            return (
+                "The intervals leave out the season, a change of the market, and what else the models miss: "
+                '`inflate="holdout"` widens them by the errors on holdouts.'
+            )
+        n = 0 if self.holdout_errors is None else len(self.holdout_errors)
+        if n == 1:
+            return "The intervals are widened by the error on one holdout, which says little: give more holdouts."
+        return f"The intervals are widened by the errors on {n} holdouts. They leave out what these did not see."
+
+    def _roughness(self) -> str:
+        if self.effective_share >= _POOR:
+            return ""
+        n, share = self.effective_share * self.n_draws, self.effective_share
+        verdict = "are not to be trusted" if share < _USELESS else "are rough"
+        return f"Those of the expected values {verdict}: they rest on only {n:.0f} of {self.n_draws} draws."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the ends of the intervals of the customers by name, for a dataframe of any kind."""
@@ -164,7 +201,8 @@ def value_intervals(
     if share < _POOR:
         message = (
             f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, since their "
-            "distribution is far from normal: give priors, or get more data"
+            f"distribution is far from normal. They are {'not to be trusted' if share < _USELESS else 'rough'}: give "
+            "priors, or get more data"
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
     first, place, weight = distinct_keys(row_keys(customers.place.astype(np.float64), spend))

@@ -186,6 +186,8 @@ INTERVALS = ValueIntervals(
     total=(10, np.inf),
     total_outcome=(5, 25),
     effective_share=0.7,
+    inflation=1.25,
+    holdout_errors=[0.1, -0.05],
 )
 INTERVALS_FIELDS = {
     "kind": "ValueIntervals",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import warnings
 
 import attrs
 import numpy as np
@@ -368,6 +369,24 @@ class TestValueIntervals:
         assert caught[0].filename == __file__
         assert found.intervals.effective_share < 1.0
 
+    @pytest.mark.parametrize(("share", "verdict"), [(0.26, None), (0.19, "are rough"), (0.05, "not to be trusted")])
+    def test_below_a_quarter_the_ends_are_rough(self, split, fits, monkeypatch, share, verdict):
+        """Weights of a posterior far from normal: a share of the draws has all the weight."""
+
+        def drawn(*args):
+            posterior = posterior_of(*args)
+            weight = np.where(np.arange(100) < 100 * share, 1.0, 0.0)
+            return attrs.evolve(posterior, weight=weight / weight.sum())
+
+        posterior_of = value_intervals.draw
+        monkeypatch.setattr(value_intervals, "draw", drawn)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = valued(split.calibration, fits, n_draws=100).intervals
+        assert found.effective_share == pytest.approx(share)
+        assert [verdict in str(one.message) for one in caught] == ([True] if verdict else [])
+        assert (verdict or "leave out the season") in found.caution
+
     @pytest.mark.parametrize(
         ("changes", "name", "rule"),
         [
@@ -522,6 +541,9 @@ class TestValueIntervalsValue:
             ("total", (4.0, 3.0)),
             ("total_outcome", (np.nan, 3.0)),
             ("effective_share", 1.5),
+            ("inflation", 0.9),
+            ("inflation", np.nan),
+            ("holdout_errors", [0.1, np.nan]),
         ],
     )
     def test_rejects(self, field, value):
