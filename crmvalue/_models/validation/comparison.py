@@ -17,11 +17,13 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field, optional
 from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
+    from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
@@ -94,8 +96,10 @@ class ModelScore:
     ----------
     name : str
         Name of the model.
-    log_likelihood, aic : float or None
+    log_likelihood : float or None
         Of the calibration; None for a naive rule.
+    aic : float or None
+        Of the fit to the calibration; None for a naive rule, and for a model that came without its fit.
     purchases : HoldoutError
         Error of the foretold number of purchases.
     spend : HoldoutError or None
@@ -138,19 +142,19 @@ class ModelScore:
 @np.errstate(under="ignore")
 def compare_models(
     split: PurchaseSplit,
-    fits: Mapping[str, Fit[Any]],
+    fits: Mapping[str, ContinuousModel | Fit[Any]],
     *,
     spend_model: GammaGamma | Fit[GammaGamma] | None = None,
     gap: float | None = None,
 ) -> tuple[ModelScore, ...]:
-    """Score fitted models on the holdout, beside naive rules.
+    """Score models on the holdout, beside naive rules.
 
     Parameters
     ----------
     split : PurchaseSplit
-        Calibration, on which the models were fitted, and holdout.
-    fits : mapping of str to Fit
-        Fitted purchase models by name.
+        Calibration, on which models are fitted, and holdout.
+    fits : mapping of str to Fit or model
+        Purchase models by name: fits, or models with published parameters.
     spend_model : GammaGamma or Fit, optional
         Spend of one purchase. With it, the foretold money is scored too.
     gap : float, optional
@@ -168,8 +172,8 @@ def compare_models(
     Raises
     ------
     InputError
-        If `split` is not one, `fits` is no mapping of names to fits of purchase models or is empty, units differ, or
-        the gap is not above 0.
+        If `split` is not one, `fits` is no mapping of names to purchase models or their fits or is empty, units differ,
+        or the gap is not above 0.
 
     Examples
     --------
@@ -193,16 +197,17 @@ def compare_models(
     silence = None if gap is None else as_positive("gap", gap)
     spend = None if spending is None else spending.expected_spend(history)
     scores = []
-    for name, fit in fits.items():
-        foretold = fit.model.expected_purchases(history, horizon=length)
+    for name, given in fits.items():
+        model, fit = (given.model, given) if isinstance(given, Fit) else (given, None)
+        foretold = model.expected_purchases(history, horizon=length)
         scores.append(
             ModelScore(
                 name=name,
-                log_likelihood=fit.log_likelihood,
-                aic=fit.aic,
+                log_likelihood=fit.log_likelihood if fit else float(model.log_likelihood(history).sum()),
+                aic=fit.aic if fit else None,
                 purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, None if spend is None else foretold * spend),
-                warnings=fit.diagnosis.messages,
+                warnings=fit.diagnosis.messages if fit else (),
             )
         )
     for name, foretold in naive_forecasts(history, length, split.last_n_purchases, silence).items():
@@ -285,10 +290,9 @@ def _error(foretold: Floats, actual: Floats) -> HoldoutError:
 
 def _check_fits(fits: object) -> None:
     if not isinstance(fits, Mapping) or not fits:
-        raise InputError("fits", "a mapping of names to fits, with at least one", fits)
-    for name, fit in fits.items():
-        if not isinstance(fit, Fit) or not hasattr(fit.model, "time_unit"):
-            raise InputError(f"fits[{name!r}]", "the fit of a purchase model", fit, hint="fit_bg_nbd makes one")
+        raise InputError("fits", "a mapping of names to fits or models, with at least one", fits)
+    for name, given in fits.items():
+        as_purchase_model(f"fits[{name!r}]", given)
         if name in NAIVE_RULES:
             raise InputError("fits", "names other than those of the naive rules", name)
 

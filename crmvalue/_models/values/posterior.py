@@ -138,7 +138,7 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     True
     """
     if not isinstance(fit, Fit):
-        raise InputError("fit", "a Fit", type(fit).__name__)
+        raise InputError("fit", "a Fit: only a fit knows the uncertainty of its parameters", type(fit).__name__)
     n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
