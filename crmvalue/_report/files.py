@@ -207,13 +207,14 @@ def read_orders(
             zone = _set_time_zone(database, time_zone)
             columns = _open(database, place)
             chosen, problems = _choose_columns(columns, asked)
+            doubtful = {problem.name.removeprefix("--") for problem in problems}
             n_duplicates = _treat_duplicates(database, columns, duplicates)
             _view_texts(database, chosen)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
             sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
             q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
             _aggregate(database, day, money, pieces if "quantity" in chosen else None)
-            unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None}
+            unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
             found = _check_rows(database, chosen, pattern, problems, unread)
             if time_zone is not None and not found["zoned"]:
                 has_none = f"column {chosen['date'].name!r} has none"

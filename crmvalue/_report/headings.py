@@ -4,7 +4,6 @@ The headings may be English, German, Ukrainian, Georgian or Azerbaijani. Case, s
 currencies do not matter. A heading that is one of the names below counts more than one that contains a word of them,
 such as "Client ref". What is seldom meant, such as a phone or a weekday, counts least.
 """
-# ruff: noqa: RUF001 - Azerbaijani has a letter i without a dot
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 __all__ = ["ROLES", "choose_columns", "listed"]
 
@@ -36,6 +35,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "alıcı, alıcı id, alıcı no, alıcı kodu, alıcı nömrəsi, alıcının kodu, alıcının nömrəsi, sifarişçi"
         ),
         (
+            "cust, guest, guest id, payer, payer id, subscriber, subscriber id, donor, donor id, kd nr, kd nummer,"
             "user, user id, member, member id, member no, member number, account, account id, account no,"
             "account number, benutzer, benutzer id, nutzer, nutzer id, mitglied, mitgliedsnummer, kundenkonto,"
             "haushalt,"
@@ -67,10 +67,11 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "tarix, sifariş tarixi, alış tarixi, satış tarixi, əməliyyat tarixi, sifarişin tarixi"
         ),
         (
-            "created at, created, datetime, timestamp, date time, payment date, paid at, buchungsdatum, zahlungsdatum,"
-            "zeitpunkt, zeitstempel, дата оплати, дата й час, дата та час, გადახდის თარიღი, ödəniş tarixi,"
-            "tarix və vaxt"
+            "created at, created, datetime, timestamp, date time, event time, event date, event timestamp, order dt,"
+            "purchase dt, transaction dt, buchungsdatum, zeitpunkt, zeitstempel, дата створення, дата й час,"
+            "дата та час, tarix və vaxt"
         ),
+        "payment date, paid at, zahlungsdatum, дата оплати, გადახდის თარიღი, ödəniş tarixi",
         "time, day, tag, час, день, დრო, დღე, vaxt, gün",
     ),
     "amount": (
@@ -78,7 +79,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "amount, total, total amount, order amount, order total, order value, total price, total value, line total,"
             "line amount, revenue, sales, sales value, sales amount, net sales, gross sales, spend, spent, turnover,"
             "purchase amount, transaction amount, invoice amount, amount paid, paid amount, grand total, net amount,"
-            "gross amount, net revenue,"
+            "gross amount, net revenue, gross revenue, gmv,"
             "betrag, umsatz, summe, gesamt, gesamtbetrag, gesamtsumme, gesamtpreis, gesamtwert, bestellwert,"
             "bestellsumme,"
             "warenwert, auftragswert, kaufbetrag, rechnungsbetrag, nettobetrag, bruttobetrag, nettoumsatz,"
@@ -90,6 +91,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "ödənilən məbləğ"
         ),
         (
+            "money, netto, brutto, payment value, разом до сплати,"
             "value, sum, paid, monetary, monetary value, dollar value, subtotal, payment, wert, zahlung,"
             "вартість, вартість замовлення, загальна вартість, разом, всього, усього, оборот,"
             "ღირებულება, შეკვეთის ღირებულება, სულ, ბრუნვა, შემოსავალი, dəyər, yekun, gəlir, dövriyyə"
@@ -177,26 +179,24 @@ _KEY_OTHER = {role: _spellings(words, None) for role, words in _OTHER.items()}
 _KEY_NUMBERS = _spellings(_NUMBERS, None)
 
 
-def _rank(heading: str, role: str) -> int:
-    """Tell how well a heading fits a role: 0 is best."""
-    words = [word for word in _words(heading) if word not in _CURRENCIES]
+def _rank(words: Sequence[str], role: str) -> int:
+    """Tell how well the words of a heading fit a role: 0 is best."""
     key = "".join(words)
     for tier, keys in enumerate(_KEYS[role]):
         if key in keys:
             return tier if tier < _GOOD else tier + 2
-    if any(other in words or (len(other) > 4 and other in key) for other in _KEY_OTHER[role]):
-        return _MISSED
     inside = any(word.startswith(part) or word.endswith(part) for word in words for part in _KEY_PARTS[role])
     if not inside and _KEY_WORDS[role].isdisjoint(words):
+        return _MISSED
+    if any(other in words or (len(other) > 4 and other in key) for other in _KEY_OTHER[role]):
         return _MISSED
     numbered = not _KEY_NUMBERS.isdisjoint(words) or any(word.endswith(("nummer", "nr")) for word in words)
     return _GOOD if numbered else _GOOD + 1
 
 
-def _best(names: Sequence[str], role: str, taken: Iterable[str]) -> list[str]:
+def _best(headings: Mapping[str, Sequence[str]], role: str, taken: Collection[str]) -> list[str]:
     """Give the headings that fit a role best; several if they fit equally well."""
-    taken = set(taken)
-    ranks = {name: _rank(name, role) for name in names if name not in taken}
+    ranks = {name: _rank(words, role) for name, words in headings.items() if name not in taken}
     best = min(ranks.values(), default=_MISSED)
     return [name for name, rank in ranks.items() if rank == best < _MISSED]
 
@@ -206,7 +206,8 @@ def choose_columns(
 ) -> tuple[dict[str, str], list[tuple[str, str, str | None]]]:
     """Find the column of each role; columns that are not named are guessed.
 
-    Gives the columns found, and all problems: the option, the sentence, and the name that the user gave.
+    Gives the columns found, and all problems: the option, the sentence, and the name that the user gave. Of columns
+    that fit equally well, it gives the first and a problem.
     """
     chosen: dict[str, str] = {}
     problems: list[tuple[str, str, str | None]] = []
@@ -218,57 +219,55 @@ def choose_columns(
             else:
                 sentence = f"--{role} must be a column of the file ({listed(names)}); got {wanted!r}"
                 problems.append((f"--{role}", sentence, wanted))
+    headings = {name: [word for word in _words(name) if word not in _CURRENCIES] for name in names}
     for role in ("customer", "date"):
         if asked.get(role) is None:
-            best = _best(names, role, chosen.values())
-            if not best:
+            best = _best(headings, role, chosen.values())
+            if best:
+                chosen[role] = _first(role, f"a {role}", best, problems)
+            else:
                 sentence = f"--{role} must be named: no column looks like a {role} ({listed(names)})"
                 problems.append((f"--{role}", sentence, None))
-            elif not _alike(role, f"a {role}", best, problems):
-                chosen[role] = best[0]
     if asked.get("amount") is None:
-        _choose_amount(names, asked, chosen, problems)
+        _choose_amount(headings, asked, chosen, problems)
     return {role: chosen[role] for role in ROLES if role in chosen}, problems
 
 
 def _choose_amount(
-    names: Sequence[str],
+    headings: Mapping[str, Sequence[str]],
     asked: Mapping[str, str | None],
     chosen: dict[str, str],
     problems: list[tuple[str, str, str | None]],
 ) -> None:
     """Guess the amount: money of the row, or the price of one piece beside a quantity."""
     taken = list(chosen.values())
-    amounts = _best(names, "amount", taken) if asked.get("quantity") is None else []
-    prices = _best(names, "price", taken)
-    quantities = _best(names, "quantity", taken) if asked.get("quantity") is None else taken
+    amounts = _best(headings, "amount", taken) if asked.get("quantity") is None else []
+    prices = _best(headings, "price", taken)
+    quantities = _best(headings, "quantity", taken) if asked.get("quantity") is None else taken
     if amounts:
-        if not _alike("amount", "an amount", amounts, problems):
-            chosen["amount"] = amounts[0]
+        chosen["amount"] = _first("amount", "an amount", amounts, problems)
     elif asked.get("quantity") is not None:
         if not prices:
-            sentence = f"--amount must be named: no column looks like the price of one piece ({listed(names)})"
+            sentence = f"--amount must be named: no column looks like the price of one piece ({listed(list(headings))})"
             problems.append(("--amount", f"{sentence}, and --quantity is for such a price", None))
-        elif not _alike("amount", "the price of one piece", prices, problems):
-            chosen["amount"] = prices[0]
+        else:
+            chosen["amount"] = _first("amount", "the price of one piece", prices, problems)
     elif prices and quantities:
-        several = _alike("amount", "the price of one piece", prices, problems)
-        if not (_alike("quantity", "a quantity", quantities, problems) or several):
-            chosen["amount"], chosen["quantity"] = prices[0], quantities[0]
+        chosen["amount"] = _first("amount", "the price of one piece", prices, problems)
+        chosen["quantity"] = _first("quantity", "a quantity", quantities, problems)
     else:  # a price without a quantity is the money of the row, unless it says that it is that of one piece
-        prices = [name for name in prices if _rank(name, "price") > 0]
-        if prices and not _alike("amount", "an amount", prices, problems):
-            chosen["amount"] = prices[0]
+        prices = [name for name in prices if _rank(headings[name], "price") > 0]
+        if prices:
+            chosen["amount"] = _first("amount", "an amount", prices, problems)
 
 
-def _alike(role: str, what: str, best: list[str], problems: list[tuple[str, str, str | None]]) -> bool:
-    """Tell whether several columns fit a role equally well, and note how to choose."""
-    if len(best) == 1:
-        return False
-    ways = " or ".join(f"--{role} {shlex.quote(name) if name.isprintable() else repr(name)}" for name in best[:8])
-    sentence = f"--{role} must be named: {len(best)} columns look equally like {what}. Give {ways}"
-    problems.append((f"--{role}", sentence, None))
-    return True
+def _first(role: str, what: str, best: list[str], problems: list[tuple[str, str, str | None]]) -> str:
+    """Give the first of the columns that fit a role equally well; if there are several, note how to choose."""
+    if len(best) > 1:
+        ways = " or ".join(f"--{role} {shlex.quote(name) if name.isprintable() else repr(name)}" for name in best[:8])
+        sentence = f"--{role} must be named: {len(best)} columns look equally like {what}. Give {ways}"
+        problems.append((f"--{role}", sentence, None))
+    return best[0]
 
 
 def listed(names: Sequence[str]) -> str:

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - Azerbaijani has a letter i without a dot
 """Columns guessed from their headings in five languages, and what is said when that is impossible."""
 
 from __future__ import annotations
@@ -70,6 +69,7 @@ class TestChooseColumns:
             ("date", ["Geburtsdatum", "Auftragseingangsdatum"], "Auftragseingangsdatum"),
             ("date", ["delivery_date", "created-at", "ORDER DATE"], "ORDER DATE"),
             ("date", ["InvoiceDateUTC", "day"], "InvoiceDateUTC"),
+            ("date", ["Paid at", "Created at"], "Created at"),
             ("date", ["created_at", "Report date"], "created_at"),
             ("amount", ["Total discount amount", "Sum"], "Sum"),
             ("amount", ["Betrag MwSt", "Rechnungsbetrag €"], "Rechnungsbetrag €"),
@@ -90,15 +90,13 @@ class TestChooseColumns:
         assert [option for option, *_ in problems] == ["--customer", "--date"]
 
     def test_equals_are_listed_with_how_to_choose(self):
-        found, problems = choose("client", "Order Date", "purchase_date", "revenue", "it's", "total")
-        assert found == {"customer": "client"}
+        found, problems = choose("client", "Order Date", "Sale date", "revenue", "it's", "total")
+        assert found == {"customer": "client", "date": "Order Date", "amount": "revenue"}
         assert [sentence for _, sentence, _ in problems] == [
-            "--date must be named: 2 columns look equally like a date. Give --date 'Order Date' or --date purchase_date",
+            "--date must be named: 2 columns look equally like a date. Give --date 'Order Date' or --date 'Sale date'",
             "--amount must be named: 2 columns look equally like an amount. Give --amount revenue or --amount total",
         ]
-        assert choose(
-            "client", "Order Date", "purchase_date", "revenue", "total", date="Order Date", amount="total"
-        ) == (
+        assert choose("client", "Order Date", "Sale date", "revenue", "total", date="Order Date", amount="total") == (
             {"customer": "client", "date": "Order Date", "amount": "total"},
             [],
         )
@@ -122,7 +120,7 @@ FILES = {
         "customer = 'Kunden-Nr.' (guessed), date = 'Bestelldatum' (guessed), amount = 'Gesamtbetrag' (guessed)",
     ),
     "Ukrainian": (
-        "Клієнт;Дата покупки;Ціна, грн;Кількість\nОлена;31.01.2024;10,50;2\nОлена;28.03.2024;3,00;1,5\n",
+        "Клієнт;Дата покупки;Ціна, грн;Кількість\nЮлія;31.01.2024;10,50;2\nЮлія;28.03.2024;3,00;1,5\n",
         "amount = 'Кількість' x 'Ціна, грн' (guessed)",
     ),
     "Georgian": (
@@ -197,6 +195,19 @@ class TestCommand:
         assert problems[2].endswith("--decimal . or --decimal ,")
         path.write_text(path.read_text().replace("x", "1"))
         assert main([str(path), "--customer", "who", "--date-format", "%d/%m/%Y", "--decimal", ","]) == 0
+
+    def test_equals_are_read_too(self, tmp_path, capsys):
+        """So that the form of the dates is not asked for later."""
+        path = tmp_path / "orders.csv"
+        path.write_text("client,order date,sale date\na,01/02/2024,01/02/2024\nb,03/04/2024,3/4/2024\n")
+        assert main([str(path)]) == 2
+        _, choice, form = capsys.readouterr().err.splitlines()
+        assert choice.endswith("Give --date 'order date' or --date 'sale date'")
+        assert form.startswith("- dates such as '01/02/2024' in column 'order date' can be read as day/month/year or")
+        assert main([str(path), "--date", "sale date", "--date-format", "%d/%m/%Y"]) == 0
+        path.write_text("client,order date,sale date\na,soon,2024-01-01\n")
+        assert main([str(path)]) == 2
+        assert "soon" not in capsys.readouterr().err
 
     def test_all_wrong_values_at_once(self, tmp_path):
         path = tmp_path / "orders.csv"
