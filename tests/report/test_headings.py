@@ -120,7 +120,7 @@ FILES = {
         "customer = 'Kunden-Nr.' (guessed), date = 'Bestelldatum' (guessed), amount = 'Gesamtbetrag' (guessed)",
     ),
     "Ukrainian": (
-        "Клієнт;Дата покупки;Ціна, грн;Кількість\nЮлія;31.01.2024;10,50;2\nЮлія;28.03.2024;3,00;1,5\n",
+        "Клієнт;Дата покупки;Ціна, грн;Кількість\n17;31.01.2024;10,50;2\n17;28.03.2024;3,00;1,5\n",
         "amount = 'Кількість' x 'Ціна, грн' (guessed)",
     ),
     "Georgian": (
