@@ -327,11 +327,13 @@ class TestReadOrders:
     def test_a_price_of_one_piece_is_no_amount(self, tmp_path, price, quantity):
         path = tmp_path / "orders.csv"
         path.write_text(f"customer,date,{price},{quantity}\na,2024-01-01,5,2\n")
-        with pytest.raises(InputError, match=f"--amount must be named: '{price}' beside '{quantity}'"):
-            read_orders(str(path))
-        assert read_orders(str(path), amount=price).columns["amount"] == price
-        path.write_text(f"customer,date,{price},{quantity},total\na,2024-01-01,5,2,10\n")
-        assert read_orders(str(path)).columns["amount"] == "total"
+        orders = read_orders(str(path))
+        assert (orders.amount.tolist(), orders.columns["amount"], orders.columns["quantity"]) == ([10], price, quantity)
+        orders = read_orders(str(path), amount=price)
+        assert (orders.amount.tolist(), "quantity" in orders.columns) == ([5], False)
+        path.write_text(f"customer,date,{price},{quantity},total\na,2024-01-01,5,2,11\n")
+        assert read_orders(str(path)).amount.tolist() == [11]
+        assert read_orders(str(path), quantity=quantity).amount.tolist() == [10]
         path.write_text("customer,date,price\na,2024-01-01,5\n")
         assert read_orders(str(path)).columns["amount"] == "price"
 
