@@ -265,7 +265,7 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines + _describe_far(orders) + _describe_copies(orders.n_duplicates, duplicates)
+    return lines + _describe_far(orders) + _describe_copies(orders, duplicates)
 
 
 def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
@@ -307,14 +307,19 @@ def _describe_far(orders: OrderFile) -> list[str]:
     ]
 
 
-def _describe_copies(n: int | None, duplicates: str) -> list[str]:
+def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
+    """Say how many rows are copies, in which columns, and what was done with them."""
+    n = orders.n_duplicates
     if n is None:
         return ["Exact copies of rows were not counted: a column that is not used is not UTF-8."]
     if not n:
         return []
     what = "row is an exact copy" if n == 1 else "rows are exact copies"
     done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
-    return [f"{n:,} {what} of another row, in all columns. {done}."]
+    lines = [f"{n:,} {what} of another row, in all {orders.n_columns} columns of the file.", f"{done}."]
+    if orders.n_columns == len(orders.columns):
+        lines.append("No other column tells such rows apart: they may be different purchases or lines of one order.")
+    return lines
 
 
 def _sentence(error: Exception) -> str:

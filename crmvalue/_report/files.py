@@ -123,6 +123,8 @@ class OrderFile:
         Number of these rows whose amount is smaller than 1e-9 and counts as 0; None if there are none.
     n_rows : int
         Rows of the file.
+    n_columns : int
+        Columns of the file.
     n_duplicates : int or None
         Rows that are copies of another row in all columns; they are left out with ``duplicates="drop"``. None if they
         cannot be counted, because a column that is not used is not UTF-8.
@@ -156,6 +158,7 @@ class OrderFile:
     n_file_rows: Integers = array_field()
     n_residues: Integers | None = array_field(lambda value: value)
     n_rows: int
+    n_columns: int
     n_duplicates: int | None
     n_without_customer: int
     n_without_date: int
@@ -232,6 +235,7 @@ def read_orders(
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
         n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
         n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
+        n_columns=len(columns),
         n_duplicates=n_duplicates,
         n_far=0,
         far=(),
@@ -362,7 +366,9 @@ def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) 
     if n and policy == "raise":
         rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
         does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
-        raise FileError("--duplicates", f"{rows} of another row, in all columns. Hint: {does}", count=n)
+        raise FileError(
+            "--duplicates", f"{rows} of another row, in all {len(columns)} columns of the file. Hint: {does}", count=n
+        )
     database.execute(f"create view rows_ as select {'distinct' if n and policy == 'drop' else ''} * from file")  # noqa: S608 - our own words
     return n
 

@@ -650,8 +650,9 @@ class TestMain:
         assert printed.startswith(
             "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
             "Dates read as year-month-day. If this is wrong, give --date-format.\n"
-            "21 rows are exact copies of another row, in all columns. "
-            "Counted like the others; --duplicates drop leaves them out.\n\n"
+            "21 rows are exact copies of another row, in all 3 columns of the file.\n"
+            "Counted like the others; --duplicates drop leaves them out.\n"
+            "No other column tells such rows apart: they may be different purchases or lines of one order.\n\n"
         )
 
     def test_copies_in_all_columns_are_counted_and_said(self, tmp_path, capsys):
@@ -659,12 +660,15 @@ class TestMain:
         path.write_text("customer,date,amount,item\na,2024-01-01,5,x\na,2024-01-01,5,x\na,2024-01-01,5,y\n")
         assert main([str(path)]) == 0
         printed = capsys.readouterr().out
-        assert "1 row is an exact copy of another row, in all columns. Counted like the others" in printed
+        assert (
+            "1 row is an exact copy of another row, in all 4 columns of the file.\nCounted like the others" in printed
+        )
+        assert "tells such rows apart" not in printed
         assert re.search(r"revenue +15\.00", printed)
         assert main([str(path), "--duplicates", "drop"]) == 0
         printed = capsys.readouterr().out
         assert "Read 3 rows" in printed
-        assert "1 row is an exact copy of another row, in all columns. Left out." in printed
+        assert "1 row is an exact copy of another row, in all 4 columns of the file.\nLeft out." in printed
         assert re.search(r"revenue +10\.00", printed)
         assert main([str(path), "--duplicates", "raise"]) == 2
         assert "--duplicates drop leaves them out" in capsys.readouterr().err
