@@ -860,6 +860,8 @@ class TestMain:
             "--customer",
             "--date",
             "--amount",
+            "--quantity COL",
+            "--spend {total,mean}",
             "--date-format F",
             "--time-zone ZONE",
             "--decimal SIGN",
