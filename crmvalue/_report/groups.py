@@ -14,7 +14,7 @@ import numpy as np
 
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require_choice
-from crmvalue._core.values import FixedMapping, checked_field, optional, stay_frozen
+from crmvalue._core.values import FixedMapping, checked_field, of_class, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import InputError
 from crmvalue.journeys import Cascade
@@ -90,12 +90,12 @@ class GroupSummary:
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    groups: SegmentSummary
-    stages: SegmentSummary
-    breaks: RfmBreaks
+    groups: SegmentSummary = checked_field("groups", of_class(SegmentSummary))
+    stages: SegmentSummary = checked_field("stages", of_class(SegmentSummary))
+    breaks: RfmBreaks = checked_field("breaks", of_class(RfmBreaks))
     window: int | None = checked_field("window", optional(partial(as_whole_number, low=1)))
-    before: SegmentSummary | None
-    now: SegmentSummary | None
+    before: SegmentSummary | None = checked_field("before", optional(of_class(SegmentSummary)))
+    now: SegmentSummary | None = checked_field("now", optional(of_class(SegmentSummary)))
     due: Mapping[int, int] = checked_field("due", _as_counts)
     has_money: bool = checked_field("has_money", as_flag)
 
