@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
 whole log.
 """
-_FILE_OPTIONS = ("customer", "date", "amount", "date_format", "decimal", "time_zone")
+_FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone")
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
@@ -41,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         overview, problem = _overview(options)
     except (InputError, ModuleNotFoundError) as error:
-        return _fail(_sentence(error))
+        problems = getattr(error, "problems", ())
+        if not problems:
+            return _fail(_sentence(error))
+        return _fail("\n- ".join([f"{options.file!r} has {len(problems)} problems:", *map(_sentence, problems)]))
     except OSError as error:  # a file that can be opened, but not read to its end
         return _fail(f"cannot read {str(options.file)!r}: {error.strerror or error}")
     from crmvalue._report.text import fit_lines
@@ -94,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--customer", metavar="COL", help="column that identifies the customer")
     parser.add_argument("--date", metavar="COL", help="column with the date of the order")
     parser.add_argument("--amount", metavar="COL", help="column with the amount of the order")
+    parser.add_argument(
+        "--quantity",
+        metavar="COL",
+        help="column with the number of pieces, if the amount is the price of one: their product is the amount",
+    )
     parser.add_argument("--date-format", metavar="F", help="form of the dates, such as %%d/%%m/%%Y (default: guessed)")
     parser.add_argument(
         "--time-zone",
@@ -129,6 +138,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=["keep", "drop", "raise"],
         default="keep",
         help="what to do with rows that are exact copies of another row, in all columns (default: keep)",
+    )
+    parser.add_argument(
+        "--spend",
+        choices=["total", "mean"],
+        default="total",
+        help="what M of RFM is: the total spend of a customer, or their mean spend per purchase (default: total)",
     )
     parser.add_argument("--margin", metavar="M", type=float, help="margin, a fraction of revenue, such as 0.3")
     parser.add_argument("--acquisition-cost", metavar="C", type=float, help="cost to win one customer")
@@ -192,7 +207,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     summary = summarise_base_log(
         log, policy, acquisition_cost=options.acquisition_cost, ignore_first_days=options.ignore_first_days, **money
     )
-    groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of)
+    groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
     ahead, columns = summarise_models_log(log, policy, **money)
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
     parts += ["", report.format_models(ahead)]
@@ -233,15 +248,7 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
 
 def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     """Say what was read, guessed and left out."""
-    parts = [
-        f"{role} = {column!r}" + (" (guessed)" if role in orders.guessed else "")
-        for role, column in orders.columns.items()
-    ]
-    n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
-    lines = [f"Read {n_rows:,} rows: {', '.join(parts)}."]
-    if orders.guessed:
-        options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
-        lines.append(f"If a guess is wrong, name the column with {options}.")
+    lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
         lines.append(f"Dates read as {orders.date_format}. If this is wrong, give --date-format.")
     if orders.time_zone is not None:
@@ -258,7 +265,29 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines + _describe_far(orders) + _describe_copies(orders.n_duplicates, duplicates)
+    return lines + _describe_far(orders) + _describe_copies(orders, duplicates)
+
+
+def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
+    """Say which columns were read, and how to correct a guess."""
+    parts = [_describe_column(orders, role) for role in orders.columns if role != "quantity"]
+    n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
+    lines = [f"Read {n_rows:,} rows: {', '.join(parts)}."]
+    if orders.guessed:
+        options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
+        lines.append(f"If a guess is wrong, name the column with {options}.")
+    if "quantity" in orders.guessed:
+        name = orders.columns["amount"]
+        shown = shlex.quote(name) if name.isprintable() else repr(name)
+        lines.append(f"If {name!r} is the money of the whole row, give --amount {shown}.")
+    return lines
+
+
+def _describe_column(orders: OrderFile, role: str) -> str:
+    """Say which column has a role, and whether it was guessed."""
+    roles = ("quantity", role) if role == "amount" and "quantity" in orders.columns else (role,)
+    names = " x ".join(repr(orders.columns[name]) for name in roles)
+    return f"{role} = {names}" + (" (guessed)" if orders.guessed.intersection(roles) else "")
 
 
 def _describe_far(orders: OrderFile) -> list[str]:
@@ -278,14 +307,19 @@ def _describe_far(orders: OrderFile) -> list[str]:
     ]
 
 
-def _describe_copies(n: int | None, duplicates: str) -> list[str]:
+def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
+    """Say how many rows are copies, in which columns, and what was done with them."""
+    n = orders.n_duplicates
     if n is None:
         return ["Exact copies of rows were not counted: a column that is not used is not UTF-8."]
     if not n:
         return []
     what = "row is an exact copy" if n == 1 else "rows are exact copies"
     done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
-    return [f"{n:,} {what} of another row, in all columns. {done}."]
+    lines = [f"{n:,} {what} of another row, in all {orders.n_columns} columns of the file.", f"{done}."]
+    if orders.n_columns == len(orders.columns):
+        lines.append("No other column tells such rows apart: they may be different purchases or lines of one order.")
+    return lines
 
 
 def _sentence(error: Exception) -> str:

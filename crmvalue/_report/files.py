@@ -21,34 +21,18 @@ import numpy.typing as npt
 
 from crmvalue._core.values import array_field
 from crmvalue._purchases.order_log import RESIDUE, main_span
+from crmvalue._report.headings import ROLES, choose_columns, listed
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["FileError", "OrderFile", "import_duckdb", "read_orders"]
+__all__ = ["FileError", "FileProblemsError", "OrderFile", "import_duckdb", "read_orders"]
 
 _Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
-_GUESSES = {
-    "customer": (
-        "customer", "customerid", "custid", "customerno", "customernumber", "customercode", "client", "clientid",
-        "user", "userid", "buyer", "buyerid", "member", "memberid", "account", "accountid", "contact", "contactid",
-        "person", "personid", "cardno", "cardnumber", "card", "phone", "email", "customeremail", "customername",
-    ),
-    "date": (
-        "date", "orderdate", "purchasedate", "transactiondate", "invoicedate", "saledate", "createdat", "created",
-        "orderedat", "purchasedat", "datetime", "timestamp", "ordertimestamp", "time", "day", "orderday",
-    ),
-    "amount": (
-        "amount", "revenue", "total", "totalamount", "orderamount", "ordertotal", "ordervalue", "totalprice", "sales",
-        "spend", "spent", "value", "sum", "monetary", "monetaryvalue", "turnover", "dollarvalue", "paid", "price",
-    ),
-}  # fmt: skip
-_PRICES = ("price", "unitprice", "itemprice", "priceeach", "priceperunit")
-_QUANTITIES = ("quantity", "qty", "units", "count", "pieces", "nitems", "itemcount", "orderquantity", "quantityordered")
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
 _DATES = (
@@ -66,7 +50,8 @@ _ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
-_BAD_AMOUNT = "money is null and amount_text is not null"
+_BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
+_BAD_QUANTITY = "quantity_text is not null and pieces is null"
 _REASONS = (  # words in an error of DuckDB, and ours
     ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
     ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
@@ -92,6 +77,22 @@ class FileError(InputError):
 
     def __str__(self) -> str:
         return self.rule
+
+
+class FileProblemsError(FileError):
+    """Several errors of one file, all of them; it has the fields of the first."""
+
+    def __init__(self, problems: Sequence[InputError]) -> None:
+        self.problems = tuple(problems)
+        sentences = "".join(f"\n- {problem}" for problem in problems)
+        rule = f"the file has {len(problems)} problems:{sentences}"
+        super().__init__(problems[0].name, rule, problems[0].value, count=problems[0].count)
+
+
+def _raise(problems: Sequence[InputError]) -> None:
+    """Raise all problems at once, if there are any."""
+    if problems:
+        raise problems[0] if len(problems) == 1 else FileProblemsError(problems)
 
 
 class _Column(NamedTuple):
@@ -122,6 +123,8 @@ class OrderFile:
         Number of these rows whose amount is smaller than 1e-9 and counts as 0; None if there are none.
     n_rows : int
         Rows of the file.
+    n_columns : int
+        Columns of the file.
     n_duplicates : int or None
         Rows that are copies of another row in all columns; they are left out with ``duplicates="drop"``. None if they
         cannot be counted, because a column that is not used is not UTF-8.
@@ -132,7 +135,8 @@ class OrderFile:
     far : tuple of tuple of str
         Customer and day of these rows, the latest first, at most 4.
     columns : dict of str to str
-        Column of the file for each role: customer, date and amount.
+        Column of the file for each role: customer, date, amount and quantity. With a quantity, the amount is the price
+        of one piece, and `amount` above is their product.
     guessed : frozenset of str
         Roles whose column was guessed.
     date_format : str or None
@@ -154,6 +158,7 @@ class OrderFile:
     n_file_rows: Integers = array_field()
     n_residues: Integers | None = array_field(lambda value: value)
     n_rows: int
+    n_columns: int
     n_duplicates: int | None
     n_without_customer: int
     n_without_date: int
@@ -174,6 +179,7 @@ def read_orders(
     customer: str | None = None,
     date: str | None = None,
     amount: str | None = None,
+    quantity: str | None = None,
     date_format: str | None = None,
     decimal: str | None = None,
     duplicates: str = "keep",
@@ -181,6 +187,8 @@ def read_orders(
     keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
+
+    With a column `quantity`, `amount` is the price of one piece, and the money of a row is their product.
 
     `date_format` is the strptime pattern of dates in text; a time of day may follow each date. `decimal` is the decimal
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
@@ -192,22 +200,25 @@ def read_orders(
     ------
     InputError
         If the file does not exist, cannot be read or is empty, if a column is missing or cannot be guessed, or if dates
-        or amounts cannot be read or can be read in two ways.
+        or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
     duckdb = import_duckdb("reading files")
     place = _existing_file(path)
-    asked = {"customer": customer, "date": date, "amount": amount}
+    asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with duckdb.connect() as database:
         try:
             zone = _set_time_zone(database, time_zone)
             columns = _open(database, place)
-            chosen = _choose_columns(columns, asked)
+            chosen, problems = _choose_columns(columns, asked)
+            doubtful = {problem.name.removeprefix("--") for problem in problems}
             n_duplicates = _treat_duplicates(database, columns, duplicates)
             _view_texts(database, chosen)
-            pattern, day = _read_dates(database, chosen["date"], date_format)
-            sign, money = _read_amounts(database, chosen.get("amount"), decimal)
-            _aggregate(database, day, money)
-            found = _check_rows(database, chosen, pattern)
+            pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
+            sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
+            q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
+            _aggregate(database, day, money, pieces if "quantity" in chosen else None)
+            unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
+            found = _check_rows(database, chosen, pattern, problems, unread)
             if time_zone is not None and not found["zoned"]:
                 has_none = f"column {chosen['date'].name!r} has none"
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
@@ -224,13 +235,14 @@ def read_orders(
         amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
         n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
         n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
+        n_columns=len(columns),
         n_duplicates=n_duplicates,
         n_far=0,
         far=(),
         columns={role: column.name for role, column in chosen.items()},
         guessed=frozenset(role for role in chosen if asked[role] is None),
         date_format=None if pattern is None else _spelled(pattern),
-        decimal=sign,
+        decimal="," if "," in {sign, q_sign} else sign,
         time_zone=zone if found.pop("zoned") else None,
         customer_kind=chosen["customer"].kind,
         **found,
@@ -354,7 +366,9 @@ def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) 
     if n and policy == "raise":
         rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
         does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
-        raise FileError("--duplicates", f"{rows} of another row, in all columns. Hint: {does}", count=n)
+        raise FileError(
+            "--duplicates", f"{rows} of another row, in all {len(columns)} columns of the file. Hint: {does}", count=n
+        )
     database.execute(f"create view rows_ as select {'distinct' if n and policy == 'drop' else ''} * from file")  # noqa: S608 - our own words
     return n
 
@@ -409,56 +423,22 @@ def _reason(error: Exception) -> str:
     return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
 
 
-def _choose_columns(columns: list[_Column], asked: dict[str, str | None]) -> dict[str, _Column]:
+def _choose_columns(
+    columns: list[_Column], asked: dict[str, str | None]
+) -> tuple[dict[str, _Column], list[InputError]]:
+    """Find the columns that are named, guess the others, and list what is wrong with them."""
     names = [column.name for column in columns]
-    chosen = {role: _find_column(names, role, wanted) for role, wanted in asked.items() if wanted is not None}
-    for role in asked:
-        guess = None if role in chosen else _guess_column(names, role, chosen)
-        if guess is not None:
-            chosen[role] = guess
-    for name in chosen.values():
-        if names.count(name) > 1:
-            raise FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
+    chosen, found = choose_columns(names, asked)
+    problems: list[InputError] = [FileError(option, sentence, value) for option, sentence, value in found]
+    problems += [
+        FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
+        for name in dict.fromkeys(chosen.values())
+        if names.count(name) > 1
+    ]
     if len(set(chosen.values())) < len(chosen):
-        raise InputError("--customer, --date, --amount", "different columns", _listed(list(chosen.values())))
-    return {role: columns[names.index(chosen[role])] for role in asked if role in chosen}
-
-
-def _find_column(names: list[str], role: str, wanted: str) -> str:
-    same = [name for name in names if name == wanted] or [name for name in names if name.lower() == wanted.lower()]
-    if len(set(same)) != 1:
-        raise InputError(f"--{role}", f"a column of the file ({_listed(names)})", wanted)
-    return same[0]
-
-
-def _guess_column(names: list[str], role: str, chosen: dict[str, str]) -> str | None:
-    simple = {name: re.sub(r"[^a-z0-9]", "", name.lower()) for name in names}
-    quantity = [name for name in names if simple[name] in _QUANTITIES]
-    prices = [name for name in names if simple[name] in _PRICES] if role == "amount" and quantity else []
-    for guess in _GUESSES[role]:
-        for name in names:
-            if simple[name] == guess and name not in prices and name not in chosen.values():
-                return name
-    if prices:
-        sentence = (
-            f"--amount must be named: {prices[0]!r} beside {quantity[0]!r} looks like the price of one piece. Add a "
-            f"column with their product, or give --amount {prices[0]!r} if it is the money of the whole row"
-        )
-        raise FileError("--amount", sentence)
-    if role != "amount":
-        raise FileError(f"--{role}", f"--{role} must be named: no column looks like a {role} ({_listed(names)})")
-    return None
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(_printable(name) for name in names[:20])
-    return shown if len(names) <= 20 else f"{shown}, ... {len(names) - 20} more"
-
-
-def _printable(name: str) -> str:
-    """Show a name: one with signs that a terminal would obey is quoted and escaped, and a long one is cut."""
-    name = name if len(name) <= 60 else f"{name[:57]}..."
-    return name if name.isprintable() else repr(name)
+        options = ", ".join(f"--{role}" for role in asked if role != "quantity" or role in chosen)
+        problems.append(InputError(options, "different columns", listed(list(chosen.values()))))
+    return {role: columns[names.index(name)] for role, name in chosen.items()}, problems
 
 
 def _literal(text: str) -> str:
@@ -468,7 +448,7 @@ def _literal(text: str) -> str:
 def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = []
-    for role in _GUESSES:
+    for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
         columns.append(f"{raw} as {role}_raw")
@@ -477,8 +457,21 @@ def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
     database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 
 
-def _read_dates(database: _Database, column: _Column, asked: str | None) -> tuple[str | None, str]:
+def _try(
+    read: Callable[..., tuple[str | None, str]], arguments: tuple[Any, ...], problems: list[InputError]
+) -> tuple[str | None, str | None]:
+    """Read a column; if that is impossible, note why."""
+    try:
+        return read(*arguments)
+    except InputError as error:
+        problems.append(error)
+        return None, None
+
+
+def _read_dates(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
     """Find the pattern of the dates, and the SQL for their day."""
+    if column is None:
+        return None, "cast(NULL as date)"
     if column.kind == "DATE" or column.kind.startswith("TIMESTAMP"):
         if asked is not None:
             raise FileError(
@@ -528,38 +521,39 @@ def _spelled(pattern: str) -> str:
     return f"{text} (two digits)" if "%y" in pattern else text
 
 
-def _read_amounts(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
-    """Find the decimal sign of the amounts, and the SQL for their money."""
+def _read_numbers(database: _Database, column: _Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
+    """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
     if column is None:
         return None, "cast(NULL as double)"
     if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
-        if asked is not None:
+        if asked is not None and role == "amount":
             raise FileError("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
-        return None, "cast(amount_raw as double)"
-    readings = {sign: _money(sign) for sign in (asked or ".,")}
-    fits, example = _fitting(database, "amount_text", readings, "{} is not null")
+        return None, f"case when {role}_text is not null then cast({role}_raw as double) end"
+    readings = {sign: _number(sign, f"{role}_text") for sign in (asked or ".,")}
+    fits, example = _fitting(database, f"{role}_text", readings, "{} is not null")
     if example is not None:
+        what = "amounts" if role == "amount" else "quantities"
         sentence = (
-            f"the sign in amounts such as {example!r} in column {column.name!r} can stand before decimals or thousands"
+            f"the sign in {what} such as {example!r} in column {column.name!r} can stand before decimals or thousands"
         )
         raise FileError("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
     return fits[0], readings[fits[0]]
 
 
-def _money(sign: str) -> str:
+def _number(sign: str, column: str) -> str:
     """Write the SQL for the number of a text with this decimal sign, with or without thousands and currency."""
     comma = "," if sign == "." else r"\."
     number = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))(?:[{sign}]\d*)?|[{sign}]\d+"
     body = rf"(?:{_CURRENCY} ?)?(?:{number})(?: ?{_CURRENCY})?"
     whole = rf"[-+]? ?{body}|\({body}\)|{_CURRENCY} ?[-+] ?(?:{number})"
-    text = "translate(amount_text, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
+    text = f"translate({column}, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
     digits = f"cast(replace(regexp_replace({text}, '[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
     minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
     # DuckDB itself reads most values, and fast; but it also takes 1_000 for a number.
-    plain = "try_cast(replace(amount_text, ',', '.') as double)"
+    plain = f"try_cast(replace({column}, ',', '.') as double)"
     other = "," if sign == "." else "."
     return (
-        f"coalesce(case when not contains(amount_text, '{other}') and not contains(amount_text, '_') then {plain} end, "
+        f"coalesce(case when not contains({column}, '{other}') and not contains({column}, '_') then {plain} end, "
         f"case when regexp_full_match({text}, '{whole}') then {minus} * {digits} end)"
     )
 
@@ -586,23 +580,32 @@ def _first(database: _Database, value: str, condition: str, table: str = "texts"
     return None if found is None else found[0]
 
 
-def _aggregate(database: _Database, day: str, money: str) -> None:
-    """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`."""
+def _aggregate(database: _Database, day: str | None, price: str | None, pieces: str | None) -> None:
+    """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`.
+
+    A column that cannot be read is None, and counts as missing; so is `pieces` without quantities.
+    """
+    columns = (
+        f"{day or 'cast(NULL as date)'} as day, {price or 'cast(NULL as double)'} as price, "
+        f"{pieces or 'cast(NULL as double)'} as pieces"
+    )
+    product = "price" if pieces is None else "price * pieces"
     database.execute(
         f"""
         create view file_rows as
-        select customer_text as who, date_text, amount_text, zoned, money as any_money,
+        select customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, money as any_money,
                case when year(day) between 1000 and 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
                     then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as currency
-        from (select *, {day} as day, {money} as money from texts);
+        from (select *, {product} as money from (select *, {columns} from texts));
 
         create temp table cells as
         select who, day, case when abs(sum(money)) < 1e-3 then sum(money) else round(sum(money), 6) end as money,
                count(*) as n_rows, bool_or(zoned) as zoned,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
+               count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
                min(currency) as currency, max(currency) as other_currency
         from file_rows group by who, day, coalesce(sign(money), 2);
 
@@ -613,14 +616,17 @@ def _aggregate(database: _Database, day: str, money: str) -> None:
     )
 
 
-def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str | None) -> dict[str, Any]:
-    """Raise for values that cannot be read; else count the rows, and describe the dates and customers."""
+def _check_rows(
+    database: _Database, columns: dict[str, _Column], pattern: str | None, problems: list[InputError], unread: set[str]
+) -> dict[str, Any]:
+    """Raise for values that cannot be read, and the problems so far; else count the rows, and describe them."""
     totals = database.execute(
         r"""
         select coalesce(sum(n_rows), 0) as n_rows,
                coalesce(sum(n_rows) filter (who is null), 0) as n_without_customer,
                coalesce(sum(n_rows) filter (who is not null and day is null), 0) as n_without_date,
                count(day) as n_days, sum(n_bad_dates) as n_bad_dates, sum(n_bad_amounts) as n_bad_amounts,
+               sum(n_bad_quantities) as n_bad_quantities,
                bool_or(zoned) as zoned, min(currency) as currency, max(other_currency) as other_currency,
                (select bool_and(regexp_full_match(who, '-?\d+\.0')) from ids) as ids_shortened
         from cells
@@ -629,22 +635,31 @@ def _check_rows(database: _Database, columns: dict[str, _Column], pattern: str |
     found = dict(zip([column[0] for column in totals.description], totals.fetchone(), strict=True))
     if found["n_rows"] == 0:
         raise FileError("FILE", "the file has a header and no rows")
-    if found["n_bad_dates"]:
+    if found["n_bad_dates"] and "date" not in unread:
         form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
         hint = "write dates as 2024-02-29, or name their format with --date-format"
         value = _first(database, "date_text", _BAD_DATE, "file_rows")
-        raise _unreadable(columns["date"], f"is no date{form}", value, found["n_bad_dates"], hint)
-    if found["n_bad_amounts"]:
+        problems.append(_unreadable(columns["date"], f"is no date{form}", value, found["n_bad_dates"], hint))
+    if found["n_bad_amounts"] and "amount" not in unread:
         value = _first(database, "amount_text", _BAD_AMOUNT, "file_rows")
-        large = "any_money is not null and regexp_matches(amount_text, '[0-9]')"
+        large = "price is not null and regexp_matches(amount_text, '[0-9]')"
         what = "is above 1e15" if _first(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
+        if what == "is above 1e15" and "quantity" in columns:
+            what = f"is above 1e15, alone or times {columns['quantity'].name!r}"
         hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
-        raise _unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint)
+        problems.append(_unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint))
+    if found["n_bad_quantities"] and "quantity" not in unread:
+        hint = "write quantities as 12 or 1.5"
+        value = _first(database, "quantity_text", _BAD_QUANTITY, "file_rows")
+        problems.append(_unreadable(columns["quantity"], "is no number", value, found["n_bad_quantities"], hint))
     if found["currency"] != found["other_currency"]:
         both = f"{found['currency']} and {found['other_currency']}"
-        raise FileError(
-            "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
+        problems.append(
+            FileError(
+                "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
+            )
         )
+    _raise(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
     return {

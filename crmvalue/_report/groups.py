@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_day, as_flag, as_whole_number
+from crmvalue._core.checks import as_day, as_flag, as_whole_number, require_choice
 from crmvalue._core.values import FixedMapping, checked_field, of_class, optional, stay_frozen
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import InputError
@@ -25,6 +25,7 @@ from crmvalue.segmentation import (
     RfmScores,
     SegmentSummary,
     SegmentTable,
+    SpendBasis,
     fit_rfm,
     lifecycle_stage,
     score_rfm,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
-    from crmvalue.typing import ArrayLike
+    from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["GroupSummary", "summarise_groups", "summarise_groups_log"]
 
@@ -115,6 +116,7 @@ def summarise_groups(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
+    spend_basis: SpendBasis = "total",
 ) -> GroupSummary:
     """Sort the customers of an order log into the groups of RFM and the stages of the lifecycle.
 
@@ -122,6 +124,9 @@ def summarise_groups(
     ----------
     customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`summarise_base`.
+    spend_basis : {"total", "mean"}
+        What M of RFM is: the total spend of a customer, or their mean spend per purchase. One of the sources of RFM
+        takes the mean. The revenue of the groups is the total in both cases.
 
     Returns
     -------
@@ -131,11 +136,11 @@ def summarise_groups(
     Raises
     ------
     InputError
-        As :func:`crmvalue.purchases.summarise_purchases`.
+        As :func:`crmvalue.purchases.summarise_purchases`, and if `spend_basis` is neither "total" nor "mean".
 
     Notes
     -----
-    Customers are scored by rank on days since the last purchase, number of purchases and total spend. Table A of
+    Customers are scored by rank on days since the last purchase, number of purchases and spend. Table A of
     :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D.
 
     Purchases of all time can only grow, and so would the best groups. So the change in three months compares equal
@@ -147,26 +152,31 @@ def summarise_groups(
     >>> cdnow = load_cdnow()
     >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount).attention
     ("Can't Lose Them", 'At Risk', 'Need Attention')
+    >>> summarise_groups(cdnow.customer, cdnow.date, cdnow.amount, spend_basis="mean").breaks.spend_basis
+    'mean'
     """
     log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
-    return summarise_groups_log(log, Policy(refunds, zeros, missing, duplicates), as_of=as_of)[0]
+    return summarise_groups_log(log, Policy(refunds, zeros, missing, duplicates), as_of=as_of, spend_basis=spend_basis)[
+        0
+    ]
 
 
 def summarise_groups_log(
-    log: Log, policy: Policy, *, as_of: ArrayLike | None
+    log: Log, policy: Policy, *, as_of: ArrayLike | None, spend_basis: SpendBasis = "total"
 ) -> tuple[GroupSummary, dict[str, npt.NDArray[np.generic]]]:
     """Do what :func:`summarise_groups` does, for a log that has been read; give the columns of all customers too."""
+    require_choice("spend_basis", spend_basis, get_args(SpendBasis))
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "day", "day")
     has_money = history.total_spend is not None
     table = SegmentTable.preset("A" if has_money else "D")
-    breaks = fit_rfm(*_columns(history), spend_basis="total", as_of=end)
+    breaks = fit_rfm(*_columns(history, spend_basis), spend_basis=spend_basis, as_of=end)
     scores, groups, summary = _sort(history, breaks, table)
     last_purchase = end - history.days_since_last.astype(np.int64).astype("timedelta64[D]")
     stages = summarise_segments(
-        lifecycle_stage(last_purchase, end), _columns(history)[2], table=LIFECYCLE_STAGES, as_of=end
+        lifecycle_stage(last_purchase, end), _columns(history, "total")[2], table=LIFECYCLE_STAGES, as_of=end
     )  # fmt: skip
-    window, before, now = _compare(log, policy, end, table)
+    window, before, now = _compare(log, policy, end, table, spend_basis)
     found = GroupSummary(
         as_of=end,
         groups=summary,
@@ -185,7 +195,7 @@ def summarise_groups_log(
 
 
 def _compare(
-    log: Log, policy: Policy, end: np.datetime64, table: SegmentTable
+    log: Log, policy: Policy, end: np.datetime64, table: SegmentTable, spend_basis: SpendBasis
 ) -> tuple[int | None, SegmentSummary | None, SegmentSummary | None]:
     """Sort those who bought in equal windows until three months before the end, and until the end."""
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
@@ -197,19 +207,21 @@ def _compare(
     if not all(len(part.customer) for part in parts):
         return None, None, None
     before, now = (to_history(part, day, "day", "day") for part, day in zip(parts, (earlier, end), strict=True))
-    breaks = fit_rfm(*_columns(now), spend_basis="total", as_of=end)
+    breaks = fit_rfm(*_columns(now, spend_basis), spend_basis=spend_basis, as_of=end)
     return window, _sort(before, breaks, table)[2], _sort(now, breaks, table)[2]
 
 
-def _columns(history: PurchaseHistory) -> tuple[npt.NDArray[np.float64], ...]:
+def _columns(history: PurchaseHistory, spend_basis: SpendBasis) -> tuple[Floats, Floats, Floats]:
     spend = np.zeros(len(history)) if history.total_spend is None else history.total_spend
+    if spend_basis == "mean":
+        spend = spend / history.n_purchases
     return history.days_since_last, history.n_purchases, spend
 
 
 def _sort(
     history: PurchaseHistory, breaks: RfmBreaks, table: SegmentTable
 ) -> tuple[RfmScores, npt.NDArray[np.str_], SegmentSummary]:
-    days, count, spend = _columns(history)
+    days, count, spend = _columns(history, breaks.spend_basis)
     scores = score_rfm(days, count, spend, breaks)
     groups = scores.segments(table)
-    return scores, groups, summarise_segments(groups, spend, table=table, as_of=history.as_of)
+    return scores, groups, summarise_segments(groups, _columns(history, "total")[2], table=table, as_of=history.as_of)

@@ -77,7 +77,8 @@ def format_groups(summary: GroupSummary) -> str:
     GROUPS OF CUSTOMERS (RFM)
     """
     _require(summary, GroupSummary, "summarise_groups")
-    lines = ["GROUPS OF CUSTOMERS (RFM)", *_group_table(summary)]
+    basis = ", M is the mean spend per purchase" if summary.has_money and summary.breaks.spend_basis == "mean" else ""
+    lines = [f"GROUPS OF CUSTOMERS (RFM){basis}", *_group_table(summary)]
     stages = zip(summary.stages.names, summary.stages.n_customers.tolist(), strict=True)
     lines.append("  Stages by time since the last purchase: " + ", ".join(f"{name} {n:,}" for name, n in stages) + ".")
     lines += _wrap(f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.")

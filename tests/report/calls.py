@@ -51,8 +51,8 @@ CALLS = [
     ),
     Call(
         summarise_groups,
-        {**LOG, "as_of": "2024-03-31"},
-        out_of_range={"date": "2024-02-30", "as_of": "2023-13-01"},
+        {**LOG, "as_of": "2024-03-31", "spend_basis": "mean"},
+        out_of_range={"date": "2024-02-30", "as_of": "2023-13-01", "spend_basis": "median"},
         unbounded={"amount"},
         missing_allowed={"amount"},
     ),

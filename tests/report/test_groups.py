@@ -11,6 +11,7 @@ import pytest
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.report import format_groups, summarise_groups
+from crmvalue.segmentation import fit_rfm
 
 CDNOW = load_cdnow()
 SUMMARY = summarise_groups(CDNOW.customer, CDNOW.date, CDNOW.amount)
@@ -23,6 +24,24 @@ class TestSummariseGroups:
         assert SUMMARY.groups.n_customers.sum() == 2357
         assert SUMMARY.groups.total == pytest.approx(math.fsum(CDNOW.amount.tolist()), abs=0.005)
         assert SUMMARY.stages.total == pytest.approx(SUMMARY.groups.total, abs=0.005)
+
+    def test_spend_is_total_or_mean(self):
+        """M goes by the money of all purchases of a customer, or by their mean; the revenue is that of all."""
+        customer = [1] * 9 + [2] + [3] * 2
+        date = [f"2024-01-{1 + day:02}" for day in (*range(9), 8, 7, 8)]
+        log = (customer, date, [10] * 9 + [50] + [20, 40])
+        total, mean = (summarise_groups(*log, spend_basis=basis) for basis in ("total", "mean"))
+        assert summarise_groups(*log).breaks == total.breaks
+        assert (total.breaks.spend_basis, mean.breaks.spend_basis) == ("total", "mean")
+        by_hand = {"total": [90, 50, 60], "mean": [10, 50, 30]}
+        for summary in (total, mean):
+            basis = summary.breaks.spend_basis
+            expected = fit_rfm([0, 0, 0], [9, 1, 2], by_hand[basis], spend_basis=basis, as_of="2024-01-09")
+            assert summary.breaks == expected
+            assert summary.groups.total == 200
+        assert format_groups(mean).splitlines()[0].endswith("M is the mean spend per purchase")
+        assert "M is" not in format_groups(total)
+        assert total.breaks != attrs.evolve(mean.breaks, spend_basis="total")
 
     def test_stages_by_hand(self):
         """Who has not bought since 30 September 1997, nine months before the last day, is asleep."""

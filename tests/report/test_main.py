@@ -327,11 +327,13 @@ class TestReadOrders:
     def test_a_price_of_one_piece_is_no_amount(self, tmp_path, price, quantity):
         path = tmp_path / "orders.csv"
         path.write_text(f"customer,date,{price},{quantity}\na,2024-01-01,5,2\n")
-        with pytest.raises(InputError, match=f"--amount must be named: '{price}' beside '{quantity}'"):
-            read_orders(str(path))
-        assert read_orders(str(path), amount=price).columns["amount"] == price
-        path.write_text(f"customer,date,{price},{quantity},total\na,2024-01-01,5,2,10\n")
-        assert read_orders(str(path)).columns["amount"] == "total"
+        orders = read_orders(str(path))
+        assert (orders.amount.tolist(), orders.columns["amount"], orders.columns["quantity"]) == ([10], price, quantity)
+        orders = read_orders(str(path), amount=price)
+        assert (orders.amount.tolist(), "quantity" in orders.columns) == ([5], False)
+        path.write_text(f"customer,date,{price},{quantity},total\na,2024-01-01,5,2,11\n")
+        assert read_orders(str(path)).amount.tolist() == [11]
+        assert read_orders(str(path), quantity=quantity).amount.tolist() == [10]
         path.write_text("customer,date,price\na,2024-01-01,5\n")
         assert read_orders(str(path)).columns["amount"] == "price"
 
@@ -648,8 +650,9 @@ class TestMain:
         assert printed.startswith(
             "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
             "Dates read as year-month-day. If this is wrong, give --date-format.\n"
-            "21 rows are exact copies of another row, in all columns. "
-            "Counted like the others; --duplicates drop leaves them out.\n\n"
+            "21 rows are exact copies of another row, in all 3 columns of the file.\n"
+            "Counted like the others; --duplicates drop leaves them out.\n"
+            "No other column tells such rows apart: they may be different purchases or lines of one order.\n\n"
         )
 
     def test_copies_in_all_columns_are_counted_and_said(self, tmp_path, capsys):
@@ -657,12 +660,15 @@ class TestMain:
         path.write_text("customer,date,amount,item\na,2024-01-01,5,x\na,2024-01-01,5,x\na,2024-01-01,5,y\n")
         assert main([str(path)]) == 0
         printed = capsys.readouterr().out
-        assert "1 row is an exact copy of another row, in all columns. Counted like the others" in printed
+        assert (
+            "1 row is an exact copy of another row, in all 4 columns of the file.\nCounted like the others" in printed
+        )
+        assert "tells such rows apart" not in printed
         assert re.search(r"revenue +15\.00", printed)
         assert main([str(path), "--duplicates", "drop"]) == 0
         printed = capsys.readouterr().out
         assert "Read 3 rows" in printed
-        assert "1 row is an exact copy of another row, in all columns. Left out." in printed
+        assert "1 row is an exact copy of another row, in all 4 columns of the file.\nLeft out." in printed
         assert re.search(r"revenue +10\.00", printed)
         assert main([str(path), "--duplicates", "raise"]) == 2
         assert "--duplicates drop leaves them out" in capsys.readouterr().err
@@ -854,6 +860,8 @@ class TestMain:
             "--customer",
             "--date",
             "--amount",
+            "--quantity COL",
+            "--spend {total,mean}",
             "--date-format F",
             "--time-zone ZONE",
             "--decimal SIGN",

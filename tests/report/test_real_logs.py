@@ -71,7 +71,7 @@ class TestOddRows:
             f"^Read {n + 517:,} rows: customer = 'customer'",
             r"Left out, because the customer is missing: 5 of the rows\.",
             r"years from those of the log: 1 of the rows: 2203-01-01 \(customer '9002'\)\.",
-            r"10 rows are exact copies of another row, in all columns\.",
+            r"10 rows are exact copies of another row, in all 3 columns of the file\.",
             r"customers +602\n",
             rf"purchases +{bought:,} ",
             rf"revenue +{revenue + 2500 + made_up_log()[2][:10].sum():,.2f}\n",
