@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_fraction,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -186,6 +187,7 @@ def n_day_retention(
     >>> n_day_retention(customer, date, 7, kind="unbounded", as_of="2024-01-31").rate.round(3)
     array([0.667])
     """
+    require_same_index(customer=customer, date=date)
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
     ids, code = encode_customers("customer", customer)

@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     as_fraction,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -305,6 +306,7 @@ def retention_triangle(
     >>> triangle.retention.tolist(), triangle.cumulative_revenue_per_customer.tolist()
     ([[1.0, 1.0], [1.0, nan]], [[10.0, 30.0], [5.0, nan]])
     """
+    require_same_index(customer=customer, date=date, amount=amount)
     require_choice("period", period, get_args(CohortPeriod))
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_positive, as_text, as_time, as_time_column, as_whole_number, require
+from crmvalue._core.checks import (
+    as_amounts,
+    as_positive,
+    as_text,
+    as_time,
+    as_time_column,
+    as_whole_number,
+    require,
+    require_same_index,
+)
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
 from crmvalue._journeys.fields import name_of
@@ -113,6 +122,8 @@ def price_drops(
     ...     print(*row)
     ann 2024-05-31T10:00:00 send
     """
+    require_same_index(customer=customer, item=item, wished_at=wished_at, removed_at=removed_at)
+    require_same_index(price_item=price_item, price_time=price_time, price=price)
     people, person = encode_customers("customer", customer)
     wished, wish_item = encode_customers("item", item)
     start = as_time_column("wished_at", wished_at)
@@ -176,6 +187,7 @@ def level_changes(customer: ArrayLike, tier: ArrayLike, time: ArrayLike, *, tier
     2024-03-01T00:00:00 level up
     2024-05-01T00:00:00 level down
     """
+    require_same_index(customer=customer, tier=tier, time=time)
     people, person = encode_customers("customer", customer)
     words, word = as_words("tier", tier)
     moment = as_time_column("time", time)

@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_whole_number,
     require,
+    require_same_index,
     to_array,
 )
 from crmvalue._core.customers import encode_customers
@@ -87,6 +88,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     >>> next_service(["2023-08-31", "2024-02-29"], [6, 12])
     array(['2024-02-29', '2025-02-28'], dtype='datetime64[D]')
     """
+    require_same_index(last_service=last_service, interval_months=interval_months)
     last, months = as_days("last_service", last_service), _intervals(interval_months)
     try:
         np.broadcast_shapes(last.shape, months.shape)
@@ -372,6 +374,7 @@ def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, day
     >>> expiring_terms(["price", "price"], ["2024-07-30", "2024-06-29"], as_of="2024-06-30").n_expired
     1
     """
+    require_same_index(term=term, expires=expires)
     last = as_day_column("expires", expires, allow_missing=True)
     terms = _texts("term", term, len(last))
     today = as_day("as_of", as_of)
@@ -596,6 +599,7 @@ def without_next_step(
     >>> without_next_step([7, 8, 9], [7, 8], ["2024-06-30", None], as_of="2024-06-30").customer
     array([8, 9])
     """
+    require_same_index(step_customer=step_customer, step_date=step_date)
     base = Customers(customer=customer)
     distinct, code = encode_customers("step_customer", step_customer)
     day = as_day_column("step_date", step_date, allow_missing=True)

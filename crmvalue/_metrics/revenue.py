@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.checks import as_amounts, as_counts, as_floats, require, require_same_length
+from crmvalue._core.checks import as_amounts, as_counts, as_floats, require, require_same_index, require_same_length
 from crmvalue._metrics.common import amount_field, per_unit
 
 if TYPE_CHECKING:
@@ -208,6 +208,7 @@ def recurring_revenue_movements(fee_before: ArrayLike, fee_after: ArrayLike) -> 
     >>> recurring_revenue_movements([50, 30, 20, 0], [60, 25, 0, 30])
     RecurringRevenueMovements(start=100.0, new=30.0, expansion=10.0, contraction=5.0, lost=20.0, end=115.0)
     """
+    require_same_index(fee_before=fee_before, fee_after=fee_after)
     before = as_amounts("fee_before", fee_before)
     after = as_amounts("fee_after", fee_after)
     require_same_length(fee_before=before, fee_after=after)

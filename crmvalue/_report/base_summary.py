@@ -216,8 +216,8 @@ class BaseSummary:
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     recompute_on: np.datetime64 = checked_field("recompute_on", as_day, eq=str)
     first_day: np.datetime64 = checked_field("first_day", as_day, eq=str)
-    n_customers: int
-    n_purchases: int
+    n_customers: int = count_field("n_customers")
+    n_purchases: int = count_field("n_purchases")
     revenue: float | None
     counts: OrderLogCounts
     repeat_purchase_rate: Estimate

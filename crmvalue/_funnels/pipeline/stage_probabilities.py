@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_fraction,
     as_outcomes,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -232,6 +233,7 @@ def stage_probabilities(
     >>> learned.assign(["offer", "offer", "call"])
     array([0.5 , 0.5 , 0.25])
     """
+    require_same_index(furthest_stage=furthest_stage, won=won)
     names = _stages(stages)
     place = _stage_index("furthest_stage", furthest_stage, names)
     is_won = as_outcomes("won", won)
