@@ -93,8 +93,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     try:
         np.broadcast_shapes(last.shape, months.shape)
     except ValueError as error:
-        rule = f"of a shape that broadcasts with `last_service` {last.shape}"
-        raise InputError("interval_months", rule, months.shape) from error
+        raise InputError("interval_months", f"as many as `last_service` {last.shape}", months.shape) from error
     return add_months(last, months)[()]
 
 
@@ -499,8 +498,7 @@ def spread_visits(
     come in it, the earliest planned first. All windows are equally wide, so the earliest planned visit is also the one
     whose window closes first; no other rule places more visits (Glover 1967, convex bipartite graphs). A second pass
     goes back from the last week and moves each visit as near to its planned week as room allows. No visit is then early
-    without need, and none is later than the first pass made it. Among visits of one day, the order of the rows
-    decides.
+    without need, and none is later than the first pass made it. Visits of one day keep the order of the rows.
 
     Examples
     --------
@@ -654,7 +652,7 @@ def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
     """Read a column of texts; a missing text becomes empty."""
     if value is None:
         return np.zeros(n, dtype=np.str_)
-    array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    array = to_array(name, value, "a column of texts", as_objects=True)[0]
     if array.shape != (n,):
         raise InputError(name, f"one for each of the {n} rows", array.shape)
     items = ["" if item is None or item != item else item for item in array.tolist()]  # noqa: PLR0124 - NaN
@@ -669,9 +667,8 @@ def _week_of(day: Any) -> Any:
     return (day - _MONDAY).astype(np.int64) // 7
 
 
-def _monday(week: Integers) -> Dates:
-    monday: Dates = _MONDAY + (7 * week).astype("timedelta64[D]")
-    return monday
+def _monday(week: Integers) -> Any:
+    return _MONDAY + (7 * week).astype("timedelta64[D]")
 
 
 def _earliest_first(first: Integers, last: Integers, room: Integers) -> Integers:

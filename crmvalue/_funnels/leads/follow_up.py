@@ -366,7 +366,7 @@ def follow_up_tasks(
     >>> tasks.conclusion, tasks.n_without_rule
     ('2 tasks: 1 done in time, 0 done late, 0 overdue, 1 not yet due.', 1)
     """
-    require_same_index(customer=customer, event=event, time=time)
+    require_same_index(customer=customer, event=event, time=time, done_at=done_at)
     people, person = encode_customers("customer", customer)
     names, kind = encode_customers("event", event)
     times = as_time_column("time", time)

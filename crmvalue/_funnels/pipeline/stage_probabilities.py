@@ -280,6 +280,7 @@ def pipeline_velocity(
     >>> pipeline_velocity(40, 5000, 0.25, 50)
     np.float64(1000.0)
     """
+    require_same_index(n_deals=n_deals, average_deal=average_deal, win_rate=win_rate, cycle_days=cycle_days)
     (n,) = as_counts(n_deals=n_deals)
     _, deal, rate, days = as_floats(n_deals=n, average_deal=average_deal, win_rate=win_rate, cycle_days=cycle_days)
     require(deal >= 0, "average_deal", deal, ">= 0")
