@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import crmvalue
@@ -230,6 +231,49 @@ class TestCalls:
     def test_refuses_ragged_lists_and_nonsense(self, call, name):
         for wrong in ([[1.0, 2.0], [3.0]], {"a": 1}, object()):
             assert refusal(call, **{name: wrong}).name == name
+
+
+ROWS_OF_ANOTHER_KIND = {
+    ("npv_dated", "discount_rate"),
+    ("without_next_step", "customer"),
+    ("campaign_effect", "revenue_treated"),
+    ("price_drops", "price_item"),
+    ("paths_from_touches", "conversion_customer"),
+}
+"""Arguments that are as long as others in the call of the walk, by chance: their rows are something else."""
+
+
+def labelled_columns(call, name):
+    """Give all lists of the call as columns of pandas, this one with the labels of the others in another order."""
+    columns = {}
+    for other in columns_beside(call, name):
+        value = call.arguments[other]
+        labels = [f"row {i}" for i in range(len(value))]
+        columns[other] = pd.Series(value, index=labels[::-1] if other == name else labels)
+    return columns
+
+
+def each_labelled_argument():
+    return [
+        pytest.param(call, name, id=f"{call.function.__name__}-{name}")
+        for call in CALLS
+        for name in sorted(call.given)
+        if has_company(call, name) and (call.function.__name__, name) not in ROWS_OF_ANOTHER_KIND
+    ]
+
+
+class TestLabelledColumns:
+    """Columns of pandas whose labels stand in different orders are never matched by position."""
+
+    @pytest.mark.parametrize(("call", "name"), each_labelled_argument())
+    def test_other_order_is_refused_or_matched_by_name(self, call, name):
+        columns = labelled_columns(call, name)
+        try:
+            found = call.function(**{**call.arguments, **columns})
+        except InputError:
+            return
+        by_position = call.function(**{**call.arguments, **{key: column.to_numpy() for key, column in columns.items()}})
+        assert repr(found) != repr(by_position)
 
 
 def sections_of(thing):

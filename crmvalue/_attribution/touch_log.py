@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     as_time,
     as_time_column,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -124,6 +125,10 @@ def paths_from_touches(
     [1 0]
     [1 1]
     """
+    require_same_index(customer=customer, channel=channel, time=time)
+    require_same_index(
+        conversion_customer=conversion_customer, conversion_time=conversion_time, conversion_value=conversion_value
+    )
     ids, who = encode_customers("customer", customer)
     channels, code = _encode_channels(channel)
     when = as_time_column("time", time)

@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_time_column,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -231,6 +232,7 @@ def n_day_retention(
     [1.]
     [0.]
     """
+    require_same_index(customer=customer, date=date)
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
     read, unit = (

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     as_fraction,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -354,6 +355,7 @@ def retention_triangle(
     >>> triangle.cohort, triangle.active
     (array(['2024-02-25'], dtype='datetime64[D]'), array([[1, 1]]))
     """
+    require_same_index(customer=customer, date=date, amount=amount)
     require_choice("period", period, get_args(CohortPeriod))
     calendar = _calendar(period, _week_start("week_start", week_start))
     ids, code = encode_customers("customer", customer)

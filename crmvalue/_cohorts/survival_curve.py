@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     as_text,
     as_whole_number,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, p_text
@@ -341,6 +342,7 @@ def survival_curve(duration: ArrayLike, event: ArrayLike, *, level: float = 0.95
     >>> curve.at([4, 8]).round(3), round(curve.restricted_mean(horizon=12), 2)
     (array([0.8, 0.3]), 7.6)
     """
+    require_same_index(duration=duration, event=event)
     time, left = _read_durations(duration, event)
     level = as_fraction("level", level)
     return _curve(time, left, level)
@@ -383,6 +385,7 @@ def compare_survival(
     >>> found.conclusion
     'Time that customers stay: new keeps its customers better than old (p 0.0067).'
     """
+    require_same_index(duration=duration, event=event, cohort=cohort)
     time, left = _read_durations(duration, event)
     labels, code = encode_customers("cohort", cohort)
     require_same_length(duration=time, cohort=code)

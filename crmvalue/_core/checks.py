@@ -175,7 +175,8 @@ def as_outcomes(
         for index, item in enumerate(array.tolist()):
             if is_missing_object(item):
                 raise InputError(name, f"{rule}, not missing", item, index=index, hint=if_missing)
-            if not isinstance(item, bool | np.bool_ | int | float | np.integer | np.floating):
+            known = isinstance(item, bool | np.bool_ | int | float | np.integer | np.floating)
+            if not known or not -_MOST_WHOLE <= item <= _MOST_WHOLE:
                 raise InputError(name, rule, item, index=index)
         array = array.astype(np.float64)
     if array.dtype.kind == "f":

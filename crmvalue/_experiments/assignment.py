@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice
+from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice, require_same_index
 from crmvalue._core.customers import encode_customers, stable_draw
 from crmvalue._core.labels import labelled
 from crmvalue.errors import InputError
@@ -138,6 +138,7 @@ def assign_variant(
     >>> assign_variant([101, 102, 103, 104], {"control": 0.5, "new": 0.5}, salt="spring", strata=["a", "a", "b", "b"])
     array(['new', 'control', 'control', 'new'], dtype='<U7')
     """
+    require_same_index(customer=customer, strata=strata)
     names, cuts = _cuts(shares)
     key = as_text("salt", salt)
     if not key:

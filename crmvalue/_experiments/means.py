@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require
+from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
 from crmvalue._core.comparisons import p_text, welch_quantile
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -334,6 +334,7 @@ def compare_means(
     >>> result.difference, result.p_value.round(3)
     (array([4.75]), array([0.04]))
     """
+    require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=2)
     mean, error = _mean_and_error(x, rows)
@@ -389,6 +390,7 @@ def compare_means_from_summary(
     new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, provided that the arms were chosen at random and the end of the test was fixed before. The size of the difference is known only within the interval.
     new has the highest mean with probability more than 99.9% (flat priors); choosing it loses practically nothing on average.
     """  # noqa: E501 - the conclusion is one line
+    require_same_index(mean=mean, std=std, n=n)
     names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
     m = as_column("mean", mean)
     deviation, count = as_column("std", std), as_counts(n=n)[0]
@@ -469,6 +471,7 @@ def compare_ratios(
     >>> result.mean.round(3), result.difference.round(3)
     (array([10.833, 12.571]), array([1.738]))
     """
+    require_same_index(numerator=numerator, denominator=denominator, arm=arm)
     x, y = columns(numerator=numerator, denominator=denominator)
     rows = rows_by_arm(arm, control, len(x), at_least=2)
     k = len(rows.names)
@@ -540,6 +543,7 @@ def adjust_by_covariate(
     >>> round(result.theta, 2), result.adjusted.difference
     (2.15, array([1.75]))
     """
+    require_same_index(value=value, covariate=covariate, arm=arm)
     y, x = columns(value=value, covariate=covariate)
     rows = rows_by_arm(arm, control, len(y), at_least=2)
     within_x, within_y = _within(x, rows), _within(y, rows)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require
+from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
@@ -473,6 +473,7 @@ def sequential_test_from_stream(
     >>> result.trials.tolist(), result.successes.tolist()
     ([[1, 1], [2, 2], [3, 3]], [[1, 0], [2, 1], [2, 1]])
     """
+    require_same_index(converted=converted, arm=arm)
     y = as_outcomes("converted", converted)
     rows = rows_by_arm(arm, control, len(y), at_least=1)
     require_few_arms("arm", len(rows.names))
@@ -559,6 +560,7 @@ def sequential_test_means(
     >>> result.p_value[-1] < 0.05
     array([ True])
     """
+    require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=1)
     require_few_arms("arm", len(rows.names))

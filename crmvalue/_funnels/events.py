@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     is_missing_object,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
     to_array,
 )
@@ -459,6 +460,7 @@ def funnel_from_events(
     >>> result.step_conversion, result.naive_step_conversion.round(2)
     (array([1. , 0.5]), array([0.67, 0.5 ]))
     """
+    require_same_index(customer=customer, event=event, time=time, by=by)
     options = _read_options(order, reentry, ties, belongs_to, window, as_of, repeats)
     require_choice("absent", absent, get_args(Absent))
     require_choice("duplicates", duplicates, get_args(Duplicates))

@@ -143,7 +143,7 @@ def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, .
     else:
         raise InputError(name, "events (text or whole numbers), or lists of them", value)
     for item in items:
-        if not isinstance(item, str | int | np.integer) or isinstance(item, bool):
+        if not isinstance(item, str | int | np.integer) or isinstance(item, bool | np.timedelta64):
             raise InputError(name, "events (text or whole numbers), or lists of them", item)
     if not items and not empty:
         raise InputError(name, "at least one event for each step", value)

@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_whole_number,
     require,
     require_choice,
+    require_same_index,
 )
 from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, welch_quantile
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
@@ -318,6 +319,8 @@ def campaign_effect(
     >>> campaign_effect(70, 56, 80, 48, assignment="observed").shows_causes
     False
     """
+    require_same_index(revenue_treated=revenue_treated, before_treated=before_treated)
+    require_same_index(revenue_control=revenue_control, before_control=before_control)
     require_choice("assignment", assignment, ("random", "observed"))
     n1 = as_whole_number("n_treated", n_treated, low=1)
     x1 = as_whole_number("n_treated_responded", n_treated_responded, low=0, high=n1)

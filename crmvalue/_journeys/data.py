@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_text,
     as_time_column,
     is_missing_object,
+    require_same_index,
     to_array,
 )
 from crmvalue._core.customers import as_words, encode_customers
@@ -228,6 +229,15 @@ class Customers:
     consent: FixedMapping[tuple[str, str], Bools] = _data_field(_consent, default=None)
     time_zone: tuple[tuple[str, ...], Integers] = _data_field(_zones, factory=_utc)
 
+    def __attrs_pre_init__(self, customer: ArrayLike, **columns: Any) -> None:
+        named = {
+            f"{kind}[{name!r}]": column
+            for kind, found in columns.items()
+            if isinstance(found, Mapping)
+            for name, column in found.items()
+        }
+        require_same_index(customer=customer, time_zone=columns.get("time_zone"), **named)
+
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
         if not 1 <= n <= MOST_CUSTOMERS:
@@ -301,6 +311,9 @@ class Events:
     customer: Coded = attrs.field(converter=_coded_customers)
     name: Coded = attrs.field(converter=_coded_names)
     time: Dates = array_field(_times)
+
+    def __attrs_pre_init__(self, **columns: object) -> None:
+        require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.time)
@@ -384,6 +397,9 @@ class MessageHistory:
     sent_at: Dates = table_field("sent_at", second_column)
     channel: npt.NDArray[np.str_] = table_field("channel", word_column)
     counted: Bools = table_field("counted", flag_column)
+
+    def __attrs_pre_init__(self, **columns: object) -> None:
+        require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)

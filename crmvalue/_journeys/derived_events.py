@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     as_time_column,
     as_whole_number,
     require,
+    require_same_index,
 )
 from crmvalue._core.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
@@ -133,6 +134,8 @@ def price_drops(
     >>> [len(price_drops(**wish, **log, percent=10, again=again)) for again in (False, True)]
     [1, 2]
     """
+    require_same_index(customer=customer, item=item, wished_at=wished_at, removed_at=removed_at)
+    require_same_index(price_item=price_item, price_time=price_time, price=price)
     people, person = encode_customers("customer", customer)
     wished, wish_item = encode_customers("item", item)
     start = as_time_column("wished_at", wished_at)
@@ -196,6 +199,7 @@ def level_changes(customer: ArrayLike, tier: ArrayLike, time: ArrayLike, *, tier
     2024-03-01T00:00:00 level up
     2024-05-01T00:00:00 level down
     """
+    require_same_index(customer=customer, tier=tier, time=time)
     people, person = encode_customers("customer", customer)
     words, word = as_words("tier", tier)
     moment = as_time_column("time", time)

@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_whole_number,
     require,
+    require_same_index,
     to_array,
 )
 from crmvalue._core.customers import encode_customers
@@ -88,12 +89,12 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     >>> next_service(["2023-08-31", "2024-02-29"], [6, 12])
     array(['2024-02-29', '2025-02-28'], dtype='datetime64[D]')
     """
+    require_same_index(last_service=last_service, interval_months=interval_months)
     last, months = as_days("last_service", last_service), _intervals(interval_months)
     try:
         np.broadcast_shapes(last.shape, months.shape)
     except ValueError as error:
-        rule = f"of a shape that broadcasts with `last_service` {last.shape}"
-        raise InputError("interval_months", rule, months.shape) from error
+        raise InputError("interval_months", f"as many as `last_service` {last.shape}", months.shape) from error
     return add_months(last, months)[()]
 
 
@@ -373,6 +374,7 @@ def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, day
     >>> expiring_terms(["price", "price"], ["2024-07-30", "2024-06-29"], as_of="2024-06-30").n_expired
     1
     """
+    require_same_index(term=term, expires=expires)
     last = as_day_column("expires", expires, allow_missing=True)
     terms = _texts("term", term, len(last))
     today = as_day("as_of", as_of)
@@ -488,8 +490,7 @@ def spread_visits(
     come in it, the earliest planned first. All windows are equally wide, so the earliest planned visit is also the one
     whose window closes first; no other rule places more visits (Glover 1967, convex bipartite graphs). A second pass
     goes back from the last week and moves each visit as near to its planned week as room allows. No visit is then early
-    without need, and none is later than the first pass made it. Among visits of one day, the order of the rows
-    decides.
+    without need, and none is later than the first pass made it. Visits of one day keep the order of the rows.
 
     Examples
     --------
@@ -588,6 +589,7 @@ def without_next_step(
     >>> without_next_step([7, 8, 9], [7, 8], ["2024-06-30", None], as_of="2024-06-30").customer
     array([8, 9])
     """
+    require_same_index(step_customer=step_customer, step_date=step_date)
     base = Customers(customer=customer)
     distinct, code = encode_customers("step_customer", step_customer)
     day = as_day_column("step_date", step_date, allow_missing=True)
@@ -642,7 +644,7 @@ def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
     """Read a column of texts; a missing text becomes empty."""
     if value is None:
         return np.zeros(n, dtype=np.str_)
-    array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    array = to_array(name, value, "a column of texts", as_objects=True)[0]
     if array.shape != (n,):
         raise InputError(name, f"one for each of the {n} rows", array.shape)
     items = ["" if item is None or item != item else item for item in array.tolist()]  # noqa: PLR0124 - NaN
@@ -657,9 +659,8 @@ def _week_of(day: Any) -> Any:
     return (day - _MONDAY).astype(np.int64) // 7
 
 
-def _monday(week: Integers) -> Dates:
-    monday: Dates = _MONDAY + (7 * week).astype("timedelta64[D]")
-    return monday
+def _monday(week: Integers) -> Any:
+    return _MONDAY + (7 * week).astype("timedelta64[D]")
 
 
 def _earliest_first(first: Integers, last: Integers, room: Integers) -> Integers:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_day, as_day_column, as_whole_number, require, require_same_length
+from crmvalue._core.checks import (
+    as_counts,
+    as_day,
+    as_day_column,
+    as_whole_number,
+    require,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, per_unit, share
@@ -305,6 +313,7 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
     >>> time_between_purchases([1, 1, 1], ["2024-01-01", "2024-01-15", "2024-02-01"])
     np.float64(15.5)
     """
+    require_same_index(customer=customer, date=date)
     _, code, day = _read_log(customer, date)
 
     order = np.lexsort((day, code))
@@ -363,6 +372,7 @@ def customer_movements(
     >>> moved.retention_rate
     0.5
     """
+    require_same_index(customer=customer, date=date)
     n_customers, code, day = _read_log(customer, date)
     first_day, last_day = (int(as_day(name, value).astype(int)) for name, value in (("start", start), ("end", end)))
     require(last_day > first_day, "end", end, "after `start`")
@@ -425,6 +435,7 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
     ... ).median
     6.0
     """
+    require_same_index(first_contact=first_contact, first_purchase=first_purchase)
     contact = as_day_column("first_contact", first_contact)
     purchase = as_day_column("first_purchase", first_purchase, allow_missing=True)
     require_same_length(first_contact=contact, first_purchase=purchase)

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast, get_args
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_fraction, require, require_choice, require_same_length
+from crmvalue._core.checks import (
+    as_column,
+    as_counts,
+    as_fraction,
+    require,
+    require_choice,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -171,6 +179,7 @@ def ratio_interval(
     >>> round(float(low), 1), round(float(high), 1)
     (51.2, 74.2)
     """
+    require_same_index(numerator=numerator, denominator=denominator)
     x = as_column("numerator", numerator)
     y = as_column("denominator", denominator)
     require_same_length(numerator=x, denominator=y)

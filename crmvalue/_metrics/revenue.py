@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_counts, as_floats, as_outcomes, require, require_same_length
+from crmvalue._core.checks import (
+    as_amounts,
+    as_counts,
+    as_floats,
+    as_outcomes,
+    require,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue._metrics.common import amount_field, per_unit
 
 if TYPE_CHECKING:
@@ -227,6 +235,7 @@ def recurring_revenue_movements(
     >>> moved.reactivation, moved.new
     (30.0, 20.0)
     """
+    require_same_index(fee_before=fee_before, fee_after=fee_after, subscribed_earlier=subscribed_earlier)
     before = as_amounts("fee_before", fee_before)
     after = as_amounts("fee_after", fee_after)
     require_same_length(fee_before=before, fee_after=after)

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_time, as_time_column, as_whole_number, require, require_same_length
+from crmvalue._core.checks import (
+    as_time,
+    as_time_column,
+    as_whole_number,
+    require,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
@@ -222,6 +229,7 @@ def first_contact_resolution_from_tickets(
     >>> result.n_resolved_first, result.n_contacted_again, result.n_unresolved, result.n_pending
     (1, 1, 1, 1)
     """
+    require_same_index(opened=opened, resolved=resolved, next_contact=next_contact)
     start = as_time_column("opened", opened)
     solved = as_time_column("resolved", resolved, allow_missing=True)
     again = as_time_column("next_contact", next_contact, allow_missing=True)
@@ -294,6 +302,7 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     >>> result.median, result.percentile_90, result.n_open
     (6.0, inf, 1)
     """
+    require_same_index(opened=opened, resolved=resolved)
     start = as_time_column("opened", opened)
     end = as_time_column("resolved", resolved, allow_missing=True)
     require_same_length(opened=start, resolved=end)

@@ -189,6 +189,9 @@ class PurchaseHistory:
     covariate_names: tuple[str, ...] = attrs.field(default=(), converter=_distinct_names)
     covariate_values: Floats | None = array_field(attrs.converters.optional(_table), default=None)
 
+    def __attrs_pre_init__(self, **columns: object) -> None:
+        require_same_index(**columns)
+
     def __attrs_post_init__(self) -> None:
         require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
         if self.grain is not None:
@@ -272,6 +275,7 @@ class PurchaseHistory:
             total_spend=total_spend, customer=customer,
         )  # fmt: skip
         if mean_repeat_spend is not None:
+            require_same_index(frequency=frequency, mean_repeat_spend=mean_repeat_spend)
             spend = as_column("mean_repeat_spend", mean_repeat_spend, allow_missing=True)
             x = as_column("frequency", frequency)
             if x.shape == spend.shape:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day
+from crmvalue._core.checks import as_day, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
@@ -246,6 +246,7 @@ def summarise_segments(
     >>> summary.names[3], int(summary.n_customers[3]), summary.total
     ('New', 2, 42.0)
     """
+    require_same_index(segment=segment, value=value)
     labels, code = encode_labels("segment", segment)
     values = as_money("value", value)
     if len(values) != len(code):

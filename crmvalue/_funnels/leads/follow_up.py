@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     as_time_column,
     as_times,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -297,6 +298,7 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
     >>> str(follow_up_due("2024-05-31 17:00", 24))[:16]
     '2024-06-01T17:00'
     """
+    require_same_index(time=time, hours=hours)
     start = as_times("time", time)
     wait = _hours("hours", hours)
     opening = optional(_business_hours)("business_hours", business_hours)
@@ -364,6 +366,7 @@ def follow_up_tasks(
     >>> tasks.conclusion, tasks.n_without_rule
     ('2 tasks: 1 done in time, 0 done late, 0 overdue, 1 not yet due.', 1)
     """
+    require_same_index(customer=customer, event=event, time=time, done_at=done_at)
     people, person = encode_customers("customer", customer)
     names, kind = encode_customers("event", event)
     times = as_time_column("time", time)

@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     as_text,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
     to_array,
 )
@@ -323,6 +324,7 @@ def forecast_pipeline(
     >>> forecast.by_month.label.astype(str).tolist(), forecast.by_month.expected
     (['2024-06', '2024-07'], array([5700., 3000.]))
     """
+    require_same_index(amount=amount, prob_won=prob_won, month=month, by=by)
     a = as_amounts("amount", amount)
     p = as_column("prob_won", prob_won)
     require_same_length(amount=a, prob_won=p)

@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_outcomes,
     as_whole_number,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import p_text
@@ -215,6 +216,7 @@ def forecast_calibration(
     >>> past.p_value_total < 0.01
     True
     """
+    require_same_index(prob_won=prob_won, won=won, amount=amount)
     p = as_column("prob_won", prob_won)
     y = as_outcomes("won", won)
     require_same_length(prob_won=p, won=y)

@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_fraction,
     as_outcomes,
     require,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -232,6 +233,7 @@ def stage_probabilities(
     >>> learned.assign(["offer", "offer", "call"])
     array([0.5 , 0.5 , 0.25])
     """
+    require_same_index(furthest_stage=furthest_stage, won=won)
     names = _stages(stages)
     place = _stage_index("furthest_stage", furthest_stage, names)
     is_won = as_outcomes("won", won)
@@ -278,6 +280,7 @@ def pipeline_velocity(
     >>> pipeline_velocity(40, 5000, 0.25, 50)
     np.float64(1000.0)
     """
+    require_same_index(n_deals=n_deals, average_deal=average_deal, win_rate=win_rate, cycle_days=cycle_days)
     (n,) = as_counts(n_deals=n_deals)
     _, deal, rate, days = as_floats(n_deals=n, average_deal=average_deal, win_rate=win_rate, cycle_days=cycle_days)
     require(deal >= 0, "average_deal", deal, ">= 0")

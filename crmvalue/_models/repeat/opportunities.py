@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, require, require_same_length
+from crmvalue._core.checks import as_column, as_counts, require, require_same_index, require_same_length
 from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -57,6 +57,9 @@ class OpportunityHistory:
     recency: Floats = _column("recency")
     n_opportunities: Floats = _column("n_opportunities")
     weight: Floats = array_field(_as_weight, default=None)
+
+    def __attrs_pre_init__(self, **columns: object) -> None:
+        require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
         if self.weight.size == 0:

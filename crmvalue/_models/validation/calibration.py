@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_flag,
     as_text,
     as_whole_number,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
@@ -323,6 +324,7 @@ def purchase_tracking(
     >>> tracking.end[38], tracking.cumulative_actual[38]
     (np.datetime64('1997-09-30'), np.float64(2457.0))
     """
+    require_same_index(customer=customer, date=date)
     known = as_purchase_model("model", model)
     if known.purchase_effects or known.dropout_effects:
         rule = "a model without effects of covariates, since the log does not say who had which"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_length
+from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field, optional
 from crmvalue._models.shared.common import as_names, check_history
@@ -265,6 +265,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     >>> holdout_error([2.0, 1.0], [1.0, 1.0]).bias
     0.5
     """
+    require_same_index(foretold=foretold, actual=actual)
     foretold, actual = as_results("foretold", foretold), as_results("actual", actual)
     require(foretold >= 0, "foretold", foretold, ">= 0")
     require(actual >= 0, "actual", actual, ">= 0")

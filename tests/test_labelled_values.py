@@ -1,0 +1,79 @@
+"""Values made of columns refuse columns of pandas whose labels stand in different orders."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmvalue.cohorts import survival_curve
+from crmvalue.errors import InputError
+from crmvalue.funnels import funnel_from_events
+from crmvalue.journeys import Customers, Events, MessageHistory
+from crmvalue.models import ContractHistory, OpportunityHistory
+from crmvalue.purchases import PurchaseHistory
+from crmvalue.report import BaseSummary, summarise_base
+
+NUMBERS, DAYS, TEXTS = [1, 2], ["2024-01-01", "2024-01-02"], ["x", "y"]
+
+
+def labelled(values, labels):
+    return pd.Series(values, index=list(labels))
+
+
+CASES = [
+    (Customers, {"customer": NUMBERS, "dates": {"birthday": DAYS}}),
+    (Customers, {"customer": NUMBERS, "consent": {"email": [True, False]}}),
+    (Customers, {"customer": NUMBERS, "time_zone": ["UTC", "Europe/Kyiv"]}),
+    (Events, {"customer": NUMBERS, "name": TEXTS, "time": DAYS}),
+    (
+        MessageHistory,
+        {
+            "customer": NUMBERS,
+            "group": TEXTS,
+            "step": TEXTS,
+            "anchor": DAYS,
+            "sent_at": DAYS,
+            "channel": TEXTS,
+            "counted": [True, False],
+        },
+    ),
+    (ContractHistory, {"lifetime": NUMBERS, "churned": [True, False]}),
+    (OpportunityHistory, {"frequency": NUMBERS, "recency": NUMBERS, "n_opportunities": NUMBERS}),
+    (PurchaseHistory, {"frequency": NUMBERS, "recency": NUMBERS, "age": [3, 3], "time_unit": "week"}),
+    (
+        PurchaseHistory.from_columns,
+        {"frequency": NUMBERS, "recency": NUMBERS, "age": [3, 3], "mean_repeat_spend": NUMBERS, "time_unit": "week"},
+    ),
+]
+
+
+def with_labels(value, labels):
+    if isinstance(value, dict):
+        return {name: labelled(column, labels) for name, column in value.items()}
+    return value if isinstance(value, str) else labelled(value, labels)
+
+
+@pytest.mark.parametrize(("make", "given"), CASES)
+def test_columns_of_a_value(make, given):
+    columns = {name: with_labels(value, "ab") for name, value in given.items()}
+    assert make(**columns) is not None
+    last = [name for name, value in given.items() if not isinstance(value, str)][-1]
+    with pytest.raises(InputError, match="same index"):
+        make(**{**columns, last: with_labels(given[last], "ba")})
+
+
+def test_whole_number_that_no_float_holds_is_no_outcome():
+    with pytest.raises(InputError, match="event"):
+        survival_curve([1, 2], [10**400, 0])
+
+
+def test_duration_is_no_event():
+    with pytest.raises(InputError, match="steps"):
+        funnel_from_events([1, 1], ["a", "b"], DAYS, steps=np.array([1, 2], "m8[D]"), as_of="2024-03-01", window=30.0)
+
+
+def test_overview_has_no_negative_counts():
+    text = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30]).to_json()
+    with pytest.raises(InputError):
+        BaseSummary.from_json(text.replace('"n_customers": 2', '"n_customers": -5'))
