@@ -277,6 +277,13 @@ class TestInflated:
         assert found.outcome_low.tolist() == [0.0, -1.0]
         assert found.outcome_high.tolist() == [300 * found.inflation, 0.0]
 
+    def test_a_total_below_0_stays(self):
+        """No factor brings money below 0, but the cost of serving may."""
+        loss = attrs.evolve(INTERVALS, total_outcome=(-5.0, 104.0))
+        found = inflated(loss, np.array([60.0, 40.0]), np.zeros(2), np.array([0.3, -0.3]))
+        assert found.total_outcome.low == -5.0
+        assert found.total_outcome.high > 120
+
     def test_an_absurd_error_gives_numbers(self):
         found = inflated(attrs.evolve(INTERVALS, level=0.999), np.array([60.0, 40.0]), np.zeros(2), np.array([5.0]))
         assert found.total.low == pytest.approx(0.0, abs=1e-200)
