@@ -167,6 +167,15 @@ class TestInflate:
         pareto = fit_pareto_nbd(history, priors={"s": (1.0, 0.3), "beta": (300.0, 0.3)})
         assert valued(history, (pareto, spend), inflate="holdout", holdout=split).intervals.inflation > 1
 
+    def test_customers_who_never_pay(self, log):
+        """The fit has left them out, so it leaves them out of the calibration too."""
+        customer, date, amount = log
+        free = customer, date, np.where(customer < 20, 0.0, amount)
+        history = summarise_purchases(*free, as_of=end_of(QUARTERS), time_unit="week")
+        fits = fit_nbd(history), fit_gamma_gamma(history, zeros="drop")
+        assert fits[1].left_out["zero spend"] > 0
+        assert valued(history, fits, inflate="holdout", holdout=last_quarters(free)).intervals.inflation > 1
+
     def test_covers_the_next_quarter(self):
         """Of 40 bases about 36; 31 or fewer have a chance below 2 %."""
         assert 32 <= share_covered(40, 0.25) <= 40
