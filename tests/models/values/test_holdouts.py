@@ -167,6 +167,15 @@ class TestInflate:
         pareto = fit_pareto_nbd(history, priors={"s": (1.0, 0.3), "beta": (300.0, 0.3)})
         assert valued(history, (pareto, spend), inflate="holdout", holdout=split).intervals.inflation > 1
 
+    def test_customers_who_never_pay(self, log):
+        """The fit has left them out, so it leaves them out of the calibration too."""
+        customer, date, amount = log
+        free = customer, date, np.where(customer < 20, 0.0, amount)
+        history = summarise_purchases(*free, as_of=end_of(QUARTERS), time_unit="week")
+        fits = fit_nbd(history), fit_gamma_gamma(history, zeros="drop")
+        assert fits[1].left_out["zero spend"] > 0
+        assert valued(history, fits, inflate="holdout", holdout=last_quarters(free)).intervals.inflation > 1
+
     def test_covers_the_next_quarter(self):
         """Of 40 bases about 36; 31 or fewer have a chance below 2 %."""
         assert 32 <= share_covered(40, 0.25) <= 40
@@ -276,6 +285,13 @@ class TestInflated:
         assert found.clv_high.tolist() == [110 * found.inflation, np.inf]
         assert found.outcome_low.tolist() == [0.0, -1.0]
         assert found.outcome_high.tolist() == [300 * found.inflation, 0.0]
+
+    def test_a_total_below_0_stays(self):
+        """No factor brings money below 0, but the cost of serving may."""
+        loss = attrs.evolve(INTERVALS, total_outcome=(-5.0, 104.0))
+        found = inflated(loss, np.array([60.0, 40.0]), np.zeros(2), np.array([0.3, -0.3]))
+        assert found.total_outcome.low == -5.0
+        assert found.total_outcome.high > 120
 
     def test_an_absurd_error_gives_numbers(self):
         found = inflated(attrs.evolve(INTERVALS, level=0.999), np.array([60.0, 40.0]), np.zeros(2), np.array([5.0]))
