@@ -71,6 +71,7 @@ class Likelihood:
             (math.nan, math.nan, 0.03, 50.0),
             (0.1, 0.1 / pace, 0.1, 1.0),
             (1.0, 1.0 / pace, 1.0, 1.0),
+            (50.0, 20.0 / pace, 5.0, 50.0),
         ]
         return [np.log(np.array(point)) for point in points]
 

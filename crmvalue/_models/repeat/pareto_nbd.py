@@ -280,6 +280,8 @@ class _Likelihood:
             (math.nan, math.nan, 0.05, 0.005),
             (math.nan, math.nan, 0.3, 3.0),
             (2.0, 1.0 / pace, 0.25, 0.005),
+            (1.0, 1.0 / pace, 0.3, 1.0),
+            (0.2, 0.2 / pace, 0.05, 0.1),
         ]
         return [np.log(np.array(point)) for point in points]
 
