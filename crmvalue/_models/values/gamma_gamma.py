@@ -135,7 +135,7 @@ class GammaGamma(Model):
         >>> history = PurchaseHistory.from_columns(
         ...     frequency=[2], recency=[3], age=[4], mean_repeat_spend=[50.0], time_unit="week"
         ... )
-        >>> model.expectedrepeat_spend(history).round(2)
+        >>> model.expected_spend(history).round(2)
         array([47.34])
         """
         self._require_mean()
