@@ -58,14 +58,19 @@ class Likelihood:
         return Evaluation(value, slope, hessian * natural * natural[:, np.newaxis] + np.diag(slope))
 
     def starts(self) -> list[Floats]:
-        """Points to search from; the first is good for most bases, the others for what is left."""
+        """Points to search from; NaN stands for where the first search ended.
+
+        The first is good for most bases. The second is the end where nobody is lost. Where another peak is higher,
+        mostly few customers are lost at once, or all are lost with small and equal chances.
+        """
         pace = max(self.n_repeat / self.n_customers, 1e-3)  # repeat purchases in a mean age
         points = [
             (0.5, 0.5 / pace, 0.7, 2.0),
-            (1.0, 1.0 / pace, 1.0, 1.0),
+            (math.nan, math.nan, 1e-5, 1e6),
+            (math.nan, math.nan, 0.03, 0.1),
+            (math.nan, math.nan, 0.03, 50.0),
             (0.1, 0.1 / pace, 0.1, 1.0),
-            (5.0, 5.0 / pace, 0.02, 2.0),
-            (0.5, 0.2 / pace, 5.0, 5.0),
+            (1.0, 1.0 / pace, 1.0, 1.0),
             (50.0, 20.0 / pace, 5.0, 50.0),
         ]
         return [np.log(np.array(point)) for point in points]

@@ -12,6 +12,7 @@ import attrs
 
 from crmvalue._models.repeat.beta_geometric import KIND, BetaGeometric
 from crmvalue._models.repeat.beta_geometric_fit import Likelihood, log_likelihood_derivatives
+from crmvalue._models.repeat.nbd_likelihood import Likelihood as NbdLikelihood
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
 from crmvalue._models.shared.fit import register
@@ -90,7 +91,7 @@ def fit_mbg_nbd(
     history: PurchaseHistory,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
-    starts: Sequence[MbgNbd] | None = None,
+    starts: Sequence[MbgNbd | Fit[MbgNbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
 ) -> Fit[MbgNbd]:
@@ -102,9 +103,9 @@ def fit_mbg_nbd(
         Customers; at least one.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
-    starts : sequence of MbgNbd, optional
-        Where to start the search. By default the data give a start, and more starts are tried if the result is in
-        doubt.
+    starts : sequence of MbgNbd or Fit, optional
+        Where to start the search: models, or fits of them. By default the data give a start, and more starts are tried
+        if the result is in doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
         Covariates of the history that act on the rate of purchases, or on dropout. They are standardised. The fit names
         their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
@@ -145,4 +146,5 @@ _SEARCH = Search(
     kind=KIND,
     likelihood=partial(Likelihood, early=_EARLY),
     derivatives=partial(log_likelihood_derivatives, early=_EARLY),
+    limit=NbdLikelihood,
 )

@@ -169,7 +169,7 @@ def fit_nbd(
     history: PurchaseHistory,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
-    starts: Sequence[Nbd] | None = None,
+    starts: Sequence[Nbd | Fit[Nbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
 ) -> Fit[Nbd]:
     """Fit the NBD by maximum likelihood, or to the mode of the posterior where priors are given.
@@ -180,9 +180,9 @@ def fit_nbd(
         Customers; at least one. The fit does not use when they bought last.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit]: median and log-scale standard deviation of a log-normal prior.
-    starts : sequence of Nbd, optional
-        Where to start the search. By default the data give a start, and more starts are tried if the result is in
-        doubt.
+    starts : sequence of Nbd or Fit, optional
+        Where to start the search: models, or fits of them. By default the data give a start, and more starts are tried
+        if the result is in doubt.
     purchase_covariates : sequence of str, optional
         Covariates of the history that act on the rate of purchases. They are standardised. The fit names their
         coefficients "purchase.income"; a prior of a coefficient is normal, given by its mean and standard deviation.

@@ -22,6 +22,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._models.repeat.nbd_likelihood import Likelihood as NbdLikelihood
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
 from crmvalue._models.shared.common import positive_field, time_unit_field
@@ -179,7 +180,7 @@ def fit_pareto_nbd(
     history: PurchaseHistory,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
-    starts: Sequence[ParetoNbd] | None = None,
+    starts: Sequence[ParetoNbd | Fit[ParetoNbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
 ) -> Fit[ParetoNbd]:
@@ -192,9 +193,9 @@ def fit_pareto_nbd(
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "s", "beta" [time_unit]: median and log-scale standard deviation of a
         log-normal prior.
-    starts : sequence of ParetoNbd, optional
-        Where to start the search. By default the data give a start, and more starts are tried if the result is in
-        doubt.
+    starts : sequence of ParetoNbd or Fit, optional
+        Where to start the search: models, or fits of them. By default the data give a start, and more starts are tried
+        if the result is in doubt.
     purchase_covariates, dropout_covariates : sequence of str, optional
         Covariates of the history that act on the rate of purchases, or of leaving. They are standardised. The fit names
         their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
@@ -267,18 +268,22 @@ class _Likelihood:
         return Evaluation(value, gradient, hessian)
 
     def starts(self) -> list[Floats]:
-        """Points to search from; the first is good for most bases, the others for what is left."""
+        """Points to search from; NaN stands for where the first search ended.
+
+        The first is good for most bases. The second is the end where nobody leaves. Where another peak is higher,
+        mostly few customers leave at once.
+        """
         pace = self.pace
         points = [
             (0.7, 0.5 / pace, 0.6, 0.5),
-            (1.0, 1.0 / pace, 0.3, 1.0),
-            (1.0, 0.5 / pace, 3.0, 3.0),
-            (0.2, 0.2 / pace, 0.05, 0.1),
-            (5.0, 3.0 / pace, 1.0, 0.1),
-            (50.0, 30.0 / pace, 9.0, 30.0),
+            (math.nan, math.nan, 1e-5, 1e6),
+            (math.nan, math.nan, 0.05, 0.005),
+            (math.nan, math.nan, 0.3, 3.0),
             (2.0, 1.0 / pace, 0.25, 0.005),
+            (1.0, 1.0 / pace, 0.3, 1.0),
+            (0.2, 0.2 / pace, 0.05, 0.1),
         ]
         return [np.log(np.array(point)) for point in points]
 
 
-_SEARCH = Search(make=ParetoNbd, kind=_KIND, likelihood=_Likelihood, derivatives=_derivatives)
+_SEARCH = Search(make=ParetoNbd, kind=_KIND, likelihood=_Likelihood, derivatives=_derivatives, limit=NbdLikelihood)

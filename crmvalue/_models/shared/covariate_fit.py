@@ -39,7 +39,7 @@ def fit_with_covariates(
     history: PurchaseHistory,
     columns: Mapping[str, tuple[str, ...]],
     priors: Mapping[str, tuple[float, float]] | None,
-    starts: Sequence[Any] | None,
+    starts: Sequence[Any],
 ) -> Fit[Any]:
     """Fit a model with effects of covariates, from the fit without; `columns` are the names of each process."""
     effects = {

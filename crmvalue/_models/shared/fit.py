@@ -48,11 +48,11 @@ __all__ = [
     "Grade",
     "LikelihoodRatioTest",
     "Parameters",
-    "check_starts",
     "fit_model",
     "fit_parameters",
     "likelihood_ratio_test",
     "read_priors",
+    "read_starts",
     "register",
 ]
 
@@ -65,6 +65,13 @@ _COEFFICIENT_LIMIT = 50.0
 _FARTHEST = 2.0  # longest step of the search in any direction
 _SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
 _MOST_STEPS = 300
+_ALIKE = 0.4  # a step that differs less from the one before, as a share of its length, repeats it
+_MOST_STRETCHED = 8.0
+_HOPE = 20.0  # a climb is given up where even so many times the gain that its next step promises is too little
+_LITTLE = 0.1  # or where it promises no more than this, and
+_NEAR = 0.5  # is so near the end of another in every log-parameter
+_SAME = 0.03  # or promises the same height but for such a share of the gain: both climb the same ridge
+_AT_WALL = 1e-6
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
@@ -129,7 +136,7 @@ class Diagnosis:
     flat : tuple of str
         Parameters that the data leave undetermined.
     n_starts, n_evaluations : int
-        Starting points tried and evaluations made.
+        Starting points tried, and evaluations of the likelihood of all rows.
     messages : tuple of str
         In words: what is wrong and what to do. Empty for a trustworthy fit.
     grade : {"good", "usable", "not usable"}, optional
@@ -405,6 +412,7 @@ def fit_model(
     more_starts: Sequence[Floats] = (),
     priors: Mapping[str, tuple[float, float]] | None = None,
     units: Floats | None = None,
+    rough: Callable[[Floats], Evaluation] | None = None,
 ) -> Fit[Any]:
     """Search for the parameters and make the model of them.
 
@@ -415,7 +423,7 @@ def fit_model(
     given = read_priors(priors, parameters)
     scaled = {name: (centre / unit_of[name], spread) for name, (centre, spread) in given.items()}
     estimates, covariance, log_likelihood, diagnosis = fit_parameters(
-        evaluate, parameters, starts, more_starts=more_starts, priors=scaled
+        evaluate, parameters, starts, more_starts=more_starts, priors=scaled, rough=rough
     )
     estimates = estimates * np.array(list(unit_of.values()))
     return Fit(
@@ -438,11 +446,13 @@ def fit_parameters(
     *,
     more_starts: Sequence[Floats] = (),
     priors: Mapping[str, tuple[float, float]],
+    rough: Callable[[Floats], Evaluation] | None = None,
 ) -> tuple[Floats, Floats, float, Diagnosis]:
     """Maximise a log-likelihood with checked priors.
 
     `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean
-    or a standard error is wide.
+    or a standard error is wide. Where they are NaN, they stand for where the first search ended. `rough` is nearly the
+    log-likelihood, at a small part of its cost: from each start it is climbed first.
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior and the
     diagnosis.
     """
@@ -450,25 +460,39 @@ def fit_parameters(
     location[parameters.positive] = np.log(np.where(location > 0, location, 1.0))[parameters.positive]
     precision = np.array([priors[name][1] ** -2.0 if name in priors else 0.0 for name in parameters.names])
 
-    def with_prior(theta: Floats) -> Evaluation:
-        plain = evaluate(theta)
-        away = theta - location
-        return Evaluation(
-            plain.value - 0.5 * float(precision @ away**2),
-            plain.gradient - precision * away,
-            plain.hessian - np.diag(precision),
-        )
+    def with_prior(likelihood: Callable[[Floats], Evaluation]) -> Callable[[Floats], Evaluation]:
+        def evaluated(theta: Floats) -> Evaluation:
+            plain = likelihood(theta)
+            away = theta - location
+            return Evaluation(
+                plain.value - 0.5 * float(precision @ away**2),
+                plain.gradient - precision * away,
+                plain.hessian - np.diag(precision),
+            )
+
+        return evaluated
 
     low = np.where(parameters.positive, _LOG_LOW, -_COEFFICIENT_LIMIT)
     high = np.where(parameters.positive, _LOG_HIGH, _COEFFICIENT_LIMIT)
-    tried = [_climb(with_prior, start, low, high) for start in starts]
+    objective = with_prior(evaluate)
+    before = [_climb(with_prior(rough), start, low, high) for start in starts] if rough else []
+    tried = [_climb(objective, start, low, high) for start in ([point.theta for point in before] or starts)]
     best = max(tried, key=lambda point: point.at.value)
-    diagnosis, covariance = _diagnose(best, parameters, low, high, tried)
+    diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts))
     unsure = not diagnosis.trustworthy or float(np.diag(covariance).max()) > _WIDE**2
     if unsure and more_starts:
-        tried += [_climb(with_prior, start, low, high) for start in more_starts]
+        end = best.theta
+        for given in more_starts:
+            start = np.where(np.isnan(given), end, given)
+            if rough:
+                known = max(point.at.value for point in before)
+                before.append(_climb(with_prior(rough), start, low, high, before))
+                start = before[-1].theta
+                if before[-1].at.value <= known + _SLACK:  # no other peak
+                    continue
+            tried.append(_climb(objective, start, low, high, tried))
         best = max(tried, key=lambda point: point.at.value)
-        diagnosis, covariance = _diagnose(best, parameters, low, high, tried)
+        diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts) + len(more_starts))
     if not math.isfinite(best.at.value):
         raise ConvergenceError("no start of the search has a finite likelihood", parameters.natural(best.theta))
     away = best.theta - location
@@ -553,45 +577,87 @@ def read_priors(priors: object, parameters: Parameters) -> dict[str, tuple[float
     return checked
 
 
-def check_starts(starts: object, kind: type[Any], time_unit: str) -> None:
-    """Check that models to start a search from are of the kind that is fitted, without effects, in the same unit."""
+def read_starts(starts: object, kind: type[Any], time_unit: str) -> list[Any]:
+    """Take models to start a search from, or fits of them: of the kind that is fitted, in the same unit."""
     if starts is None:
-        return
+        return []
     if not isinstance(starts, Sequence) or not starts:
-        raise InputError("starts", f"a list of {kind.__name__} models, at least one", starts)
-    for start in starts:
-        if not isinstance(start, kind):
-            raise InputError("starts", f"a list of {kind.__name__} models", start)
-        if start.time_unit != time_unit:
-            raise InputError("starts", f"measured in the unit of the history, {time_unit!r}", start)
+        raise InputError("starts", f"a list of {kind.__name__} models or their fits, at least one", starts)
+    models = [start.model if isinstance(start, Fit) else start for start in starts]
+    for model in models:
+        if not isinstance(model, kind):
+            raise InputError("starts", f"a list of {kind.__name__} models or their fits", model)
+        if model.time_unit != time_unit:
+            raise InputError("starts", f"measured in the unit of the history, {time_unit!r}", model)
+    return models
 
 
-def _climb(evaluate: Callable[[Floats], Evaluation], start: Floats, low: Floats, high: Floats) -> _Point:
-    """Newton's method with steps shortened until they climb, inside a box."""
+def _climb(
+    evaluate: Callable[[Floats], Evaluation],
+    start: Floats,
+    low: Floats,
+    high: Floats,
+    known: Sequence[_Point] = (),
+) -> _Point:
+    """Newton's method inside a box: steps are shortened until they climb, and stretched where they repeat.
+
+    Towards a boundary the steps in logarithms are all alike, so without stretching it would take many of them. The
+    climb is given up where it has no hope to pass the `known` ends of others, or comes to one of them.
+    """
     theta = np.clip(np.asarray(start, dtype=np.float64), low, high)
     at = evaluate(theta)
     n = 1
+    before, stretch = np.zeros_like(theta), 1.0
     for _ in range(_MOST_STEPS):
-        free = ~(((theta <= low) & (at.gradient < 0)) | ((theta >= high) & (at.gradient > 0)))
-        step = np.zeros_like(theta)
-        step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
+        step, free = _step_inside(theta, at, low, high)
         gain = float(at.gradient @ step)
         if gain < 2 * _SMALL_GAIN or not math.isfinite(at.value):
             steepest = np.abs(at.gradient[free] / _units(at.hessian[np.ix_(free, free)])).max(initial=0.0)
             return _Point(theta, at, math.isfinite(at.value) and steepest < _STEEP, n)
+        if _is_hopeless(theta, at.value, gain, known):
+            return _Point(theta, at, converged=False, n_evaluations=n)
         step *= min(1.0, _FARTHEST / float(np.abs(step).max()))
-        size = 1.0
+        repeats = np.abs(step - before).max() < _ALIKE * np.abs(step).max()
+        stretch = min(2.0 * stretch, _MOST_STRETCHED) if repeats else 1.0
+        before = step
+        room = np.where(step > 0, high - theta, low - theta)[step != 0] / step[step != 0]
+        size = min(stretch, float(room.min()))  # to the wall of the box, not along it
         while True:
             candidate = np.clip(theta + size * step, low, high)
             ahead = evaluate(candidate)
             n += 1
-            if math.isfinite(ahead.value) and ahead.value > at.value:
+            if math.isfinite(ahead.value) and ahead.value > at.value + (0.5 * gain if size > 1.0 else 0.0):
                 break
-            size *= 0.25
+            size = stretch = 1.0 if size > 1.0 else 0.25 * size
             if size < 1e-10:  # rounding hides what is left to gain
                 return _Point(theta, at, gain < 1e-4, n)
         theta, at = candidate, ahead
     return _Point(theta, at, converged=False, n_evaluations=n)
+
+
+def _step_inside(theta: Floats, at: Evaluation, low: Floats, high: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Newton step that leaves no parameter beyond the wall at which it is, and which parameters it moves."""
+    at_low, at_high = theta <= low + _AT_WALL, theta >= high - _AT_WALL
+    free = ~((at_low & (at.gradient < 0)) | (at_high & (at.gradient > 0)))
+    while True:
+        step = np.zeros_like(theta)
+        step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
+        beyond = (at_low & (step < 0)) | (at_high & (step > 0))
+        if not beyond.any():
+            return step, free
+        free &= ~beyond
+
+
+def _is_hopeless(theta: Floats, value: float, gain: float, known: Sequence[_Point]) -> bool:
+    """Whether a climb that promises some gain will not pass the best of the known ends."""
+    if not known:
+        return False
+    rival = max(known, key=lambda point: point.at.value)
+    behind = rival.at.value - value
+    if behind < 0 or gain > _LITTLE:
+        return behind > _HOPE * gain
+    near = float(np.abs(theta - rival.theta).max()) < _NEAR
+    return near or behind > _HOPE * gain or abs(behind - gain) < _SAME * gain
 
 
 def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
@@ -613,11 +679,10 @@ def _units(hessian: Floats) -> Floats:
 
 
 def _diagnose(
-    best: _Point, parameters: Parameters, low: Floats, high: Floats, tried: Sequence[_Point]
+    best: _Point, parameters: Parameters, low: Floats, high: Floats, tried: Sequence[_Point], n_starts: int
 ) -> tuple[Diagnosis, Floats]:
     names = parameters.names
-    slack = 1e-6
-    edge = (best.theta <= low + slack) | (best.theta >= high - slack)
+    edge = (best.theta <= low + _AT_WALL) | (best.theta >= high - _AT_WALL)
     free = np.nonzero(~edge)[0]
     covariance = np.zeros((len(names), len(names)))
     covariance[edge, edge] = np.inf
@@ -645,7 +710,7 @@ def _diagnose(
         gradient_norm=gradient_norm,
         boundary=at_edge,
         flat=tuple(undetermined),
-        n_starts=len(tried),
+        n_starts=n_starts,
         n_evaluations=sum(point.n_evaluations for point in tried),
         messages=tuple(messages),
     )

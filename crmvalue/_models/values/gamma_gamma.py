@@ -27,7 +27,7 @@ from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
@@ -39,7 +39,7 @@ __all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma", "repeat_spend"]
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
 _START = np.log([3.0, 3.0, 1.0])
-_MORE_STARTS = tuple(np.log(start) for start in ([1.0, 1.5, 0.5], [10.0, 10.0, 1.0], [0.3, 3.0, 10.0]))
+_MORE_STARTS = tuple(np.log(start) for start in ([0.3, 3.0, 10.0], [1.0, 1.5, 0.5]))
 
 
 @register
@@ -270,34 +270,20 @@ def fit_gamma_gamma(
         raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
     x, m = frequency[used], spend[used]
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
-    starts = [_START]
-    if len(x) >= _MANY:  # the search on a part of the customers ends near that on all
-        part = _fit(x[::_THINNED], m[::_THINNED], unit, starts, (), priors)
-        starts = [np.log(part.estimates / [1.0, 1.0, unit])]
-    fit = _fit(x, m, unit, starts, _MORE_STARTS, priors)
-    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
-    return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
-
-
-def _fit(
-    x: Floats,
-    m: Floats,
-    unit: float,
-    starts: Sequence[Floats],
-    more_starts: Sequence[Floats],
-    priors: Mapping[str, tuple[float, float]] | None,
-) -> Fit[GammaGamma]:
-    """Search with money counted in a unit, in which the log-likelihood is left."""
-    return fit_model(
+    many = len(x) >= _MANY  # the search on a part of the customers ends near that on all
+    fit = fit_model(
         GammaGamma,
         objective(x, m / unit),
         Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool)),
-        starts,
-        more_starts=more_starts,
+        [_START],
+        more_starts=_MORE_STARTS,
         priors=priors,
         units=np.array([1.0, 1.0, unit]),
         n_customers=len(x),
+        rough=objective(x[::_THINNED], m[::_THINNED] / unit) if many else None,
     )
+    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
+    return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
 
 
 def as_spend_model(name: str, given: object) -> GammaGamma:

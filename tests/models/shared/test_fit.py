@@ -104,6 +104,62 @@ class TestStarts:
             fit(BASE, purchase_covariates=names)
 
 
+def in_days(model, n, seed):
+    rng = np.random.default_rng(seed)
+    drawn = model.simulate(rng.integers(27 * 7, 39 * 7 + 1, n) / 7, rng=rng)
+    recency = np.minimum(np.ceil(drawn.recency * 7) / 7, drawn.age)
+    return PurchaseHistory(frequency=drawn.frequency, recency=recency, age=drawn.age, time_unit="week")
+
+
+class TestNobodyLeaves:
+    """Fits to customers who never leave end at the limit, NBD: they say so, and cost little."""
+
+    WORDS = "no customer can be shown to have left within this log"
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    @pytest.mark.parametrize("seed", [1, 3])
+    def test_the_limit_is_named(self, fit, seed):
+        history = in_days(Nbd(0.385, 12.07, "week"), 2400, seed)
+        found, limit = fit(history), fit_nbd(history)
+        assert not found.diagnosis.trustworthy
+        assert self.WORDS in found.diagnosis.messages[0]
+        assert "fit_nbd" in found.diagnosis.messages[0]
+        assert limit.log_likelihood - 1e-6 <= found.log_likelihood < limit.log_likelihood + 2.0
+        assert found.diagnosis.n_evaluations < 120  # 139 to 531 when each start was climbed to its end
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    def test_not_where_customers_leave(self, fit):
+        """Few customers leave parameters in doubt, though that some have left is plain."""
+        few = in_days(BgNbd(0.9, 4.0, 0.5, 0.8, "week"), 200, 1)
+        found = fit(few)
+        assert found.log_likelihood > fit_nbd(few).log_likelihood + 2.0
+        assert not any(self.WORDS in message for message in found.diagnosis.messages)
+
+    def test_not_under_a_prior(self):
+        history = in_days(Nbd(0.385, 12.07, "week"), 300, 1)
+        found = fit_bg_nbd(history, priors={"r": (0.4, 1.0)})
+        assert not any(self.WORDS in message for message in found.diagnosis.messages)
+
+
+class TestManyRows:
+    """The search of many distinct rows begins on merged ones and ends where it would without."""
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd])
+    @pytest.mark.parametrize("leave", [True, False])
+    def test_the_same_peak(self, fit, leave, monkeypatch):
+        monkeypatch.setattr(purchase_fit, "_MANY", 10_000)
+        kind = ParetoNbd(0.553, 10.58, 0.606, 11.67, "week") if leave else Nbd(0.385, 12.07, "week")
+        history = in_days(kind, 30_000, 2)
+        assert len(history.unique().weight) > 10_000
+        found = fit(history)
+        monkeypatch.setattr(purchase_fit, "_MANY", 10**9)
+        alone = fit(history)
+        assert found.log_likelihood == pytest.approx(alone.log_likelihood, abs=1e-6)
+        assert found.diagnosis.n_evaluations <= min(8, alone.diagnosis.n_evaluations)
+        if alone.diagnosis.trustworthy:
+            assert found.estimates == pytest.approx(alone.estimates, rel=1e-4)
+
+
 class TestLikelihoodRatioTest:
     """Only of nested fits to the same data."""
 
