@@ -13,9 +13,10 @@ import numpy as np
 
 from crmvalue._core.checks import as_float, as_whole_number, require
 from crmvalue._models.contracts.histories import ContractHistory
+from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import MOST_CUSTOMERS, as_rng
 from crmvalue._models.shared.discrete import as_periods, log1mexp, log_beta_ratio, log_gamma_draws, sum_exp
-from crmvalue._models.shared.fit import Evaluation, Fit, Parameters, fit_model
+from crmvalue._models.shared.fit import Fit, Parameters, fit_model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._models.repeat.nbd_likelihood import GammaPoisson, RisingSum
-from crmvalue._models.shared.fit import Derivatives, Evaluation
+from crmvalue._models.shared.climb import Evaluation
+from crmvalue._models.shared.fit import Derivatives
 from crmvalue._models.shared.numerics import log_rising
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.discrete import distinct_rows, log_beta_ratio
-from crmvalue._models.shared.fit import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

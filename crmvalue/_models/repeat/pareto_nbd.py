@@ -25,9 +25,10 @@ from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._models.repeat.nbd_likelihood import Likelihood as NbdLikelihood
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
+from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
-from crmvalue._models.shared.fit import Derivatives, Evaluation, Fit, register
+from crmvalue._models.shared.fit import Derivatives, Fit, register
 from crmvalue._models.shared.process import ContinuousProcess, Future
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind

@@ -11,8 +11,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_text
 from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.covariates import CovariateEffect
-from crmvalue._models.shared.fit import Derivatives, Evaluation, Parameters, fit_model
+from crmvalue._models.shared.fit import Derivatives, Parameters, fit_model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

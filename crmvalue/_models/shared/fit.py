@@ -28,6 +28,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._models.shared.climb import Evaluation, Point, climb
 from crmvalue._models.shared.common import as_names
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
@@ -43,7 +44,6 @@ __all__ = [
     "NOT_SETTLED",
     "Derivatives",
     "Diagnosis",
-    "Evaluation",
     "Fit",
     "Grade",
     "LikelihoodRatioTest",
@@ -62,17 +62,7 @@ _T = TypeVar("_T")
 
 _LOG_LOW, _LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
 _COEFFICIENT_LIMIT = 50.0
-_FARTHEST = 2.0  # longest step of the search in any direction
-_SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
-_MOST_STEPS = 300
-_ALIKE = 0.4  # a step that differs less from the one before, as a share of its length, repeats it
-_MOST_STRETCHED = 8.0
-_HOPE = 20.0  # a climb is given up where even so many times the gain that its next step promises is too little
-_LITTLE = 0.1  # or where it promises no more than this, and
-_NEAR = 0.5  # is so near the end of another in every log-parameter
-_SAME = 0.03  # or promises the same height but for such a share of the gain: both climb the same ridge
 _AT_WALL = 1e-6
-_STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
@@ -100,27 +90,12 @@ class Parameters(NamedTuple):
         return np.where(self.positive, np.exp(np.where(self.positive, theta, 0.0)), theta)
 
 
-class Evaluation(NamedTuple):
-    """Log-likelihood at a point of the search, with its gradient and Hessian there."""
-
-    value: float
-    gradient: Floats
-    hessian: Floats
-
-
 class Derivatives(NamedTuple):
     """Log-likelihood of n rows, (n,), gradient, (k, n), Hessian, (k, k, n), in the logarithms of k parameters."""
 
     value: Floats
     gradient: Floats
     hessian: Floats
-
-
-class _Point(NamedTuple):
-    theta: Floats
-    at: Evaluation
-    converged: bool
-    n_evaluations: int
 
 
 @attrs.frozen(kw_only=True)
@@ -475,8 +450,8 @@ def fit_parameters(
     low = np.where(parameters.positive, _LOG_LOW, -_COEFFICIENT_LIMIT)
     high = np.where(parameters.positive, _LOG_HIGH, _COEFFICIENT_LIMIT)
     objective = with_prior(evaluate)
-    before = [_climb(with_prior(rough), start, low, high) for start in starts] if rough else []
-    tried = [_climb(objective, start, low, high) for start in ([point.theta for point in before] or starts)]
+    before = [climb(with_prior(rough), start, low, high) for start in starts] if rough else []
+    tried = [climb(objective, start, low, high) for start in ([point.theta for point in before] or starts)]
     best = max(tried, key=lambda point: point.at.value)
     diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts))
     unsure = not diagnosis.trustworthy or float(np.diag(covariance).max()) > _WIDE**2
@@ -486,11 +461,11 @@ def fit_parameters(
             start = np.where(np.isnan(given), end, given)
             if rough:
                 known = max(point.at.value for point in before)
-                before.append(_climb(with_prior(rough), start, low, high, before))
+                before.append(climb(with_prior(rough), start, low, high, before))
                 start = before[-1].theta
                 if before[-1].at.value <= known + _SLACK:  # no other peak
                     continue
-            tried.append(_climb(objective, start, low, high, tried))
+            tried.append(climb(objective, start, low, high, tried))
         best = max(tried, key=lambda point: point.at.value)
         diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts) + len(more_starts))
     if not math.isfinite(best.at.value):
@@ -592,94 +567,8 @@ def read_starts(starts: object, kind: type[Any], time_unit: str) -> list[Any]:
     return models
 
 
-def _climb(
-    evaluate: Callable[[Floats], Evaluation],
-    start: Floats,
-    low: Floats,
-    high: Floats,
-    known: Sequence[_Point] = (),
-) -> _Point:
-    """Newton's method inside a box: steps are shortened until they climb, and stretched where they repeat.
-
-    Towards a boundary the steps in logarithms are all alike, so without stretching it would take many of them. The
-    climb is given up where it has no hope to pass the `known` ends of others, or comes to one of them.
-    """
-    theta = np.clip(np.asarray(start, dtype=np.float64), low, high)
-    at = evaluate(theta)
-    n = 1
-    before, stretch = np.zeros_like(theta), 1.0
-    for _ in range(_MOST_STEPS):
-        step, free = _step_inside(theta, at, low, high)
-        gain = float(at.gradient @ step)
-        if gain < 2 * _SMALL_GAIN or not math.isfinite(at.value):
-            steepest = np.abs(at.gradient[free] / _units(at.hessian[np.ix_(free, free)])).max(initial=0.0)
-            return _Point(theta, at, math.isfinite(at.value) and steepest < _STEEP, n)
-        if _is_hopeless(theta, at.value, gain, known):
-            return _Point(theta, at, converged=False, n_evaluations=n)
-        step *= min(1.0, _FARTHEST / float(np.abs(step).max()))
-        repeats = np.abs(step - before).max() < _ALIKE * np.abs(step).max()
-        stretch = min(2.0 * stretch, _MOST_STRETCHED) if repeats else 1.0
-        before = step
-        room = np.where(step > 0, high - theta, low - theta)[step != 0] / step[step != 0]
-        size = min(stretch, float(room.min()))  # to the wall of the box, not along it
-        while True:
-            candidate = np.clip(theta + size * step, low, high)
-            ahead = evaluate(candidate)
-            n += 1
-            if math.isfinite(ahead.value) and ahead.value > at.value + (0.5 * gain if size > 1.0 else 0.0):
-                break
-            size = stretch = 1.0 if size > 1.0 else 0.25 * size
-            if size < 1e-10:  # rounding hides what is left to gain
-                return _Point(theta, at, gain < 1e-4, n)
-        theta, at = candidate, ahead
-    return _Point(theta, at, converged=False, n_evaluations=n)
-
-
-def _step_inside(theta: Floats, at: Evaluation, low: Floats, high: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Newton step that leaves no parameter beyond the wall at which it is, and which parameters it moves."""
-    at_low, at_high = theta <= low + _AT_WALL, theta >= high - _AT_WALL
-    free = ~((at_low & (at.gradient < 0)) | (at_high & (at.gradient > 0)))
-    while True:
-        step = np.zeros_like(theta)
-        step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
-        beyond = (at_low & (step < 0)) | (at_high & (step > 0))
-        if not beyond.any():
-            return step, free
-        free &= ~beyond
-
-
-def _is_hopeless(theta: Floats, value: float, gain: float, known: Sequence[_Point]) -> bool:
-    """Whether a climb that promises some gain will not pass the best of the known ends."""
-    if not known:
-        return False
-    rival = max(known, key=lambda point: point.at.value)
-    behind = rival.at.value - value
-    if behind < 0 or gain > _LITTLE:
-        return behind > _HOPE * gain
-    near = float(np.abs(theta - rival.theta).max()) < _NEAR
-    return near or behind > _HOPE * gain or abs(behind - gain) < _SAME * gain
-
-
-def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
-    """Newton step where the function is concave; elsewhere curvatures are made so."""
-    if len(gradient) == 0:
-        return gradient
-    unit = _units(hessian)  # a tight prior makes one direction steeper than the others by many orders
-    curvature, axes = np.linalg.eigh(-hessian / (unit * unit[:, np.newaxis]))
-    along = axes.T @ (gradient / unit)
-    safe = np.maximum(np.abs(curvature), 1e-8 * max(float(np.abs(curvature).max()), 1e-8))
-    step: Floats = (axes @ (along / safe)) / unit
-    return step
-
-
-def _units(hessian: Floats) -> Floats:
-    """Scale of each direction: the root of its curvature, or of 1e-8 where that is smaller."""
-    units: Floats = np.sqrt(np.maximum(np.abs(np.diag(hessian)), 1e-8))
-    return units
-
-
 def _diagnose(
-    best: _Point, parameters: Parameters, low: Floats, high: Floats, tried: Sequence[_Point], n_starts: int
+    best: Point, parameters: Parameters, low: Floats, high: Floats, tried: Sequence[Point], n_starts: int
 ) -> tuple[Diagnosis, Floats]:
     names = parameters.names
     edge = (best.theta <= low + _AT_WALL) | (best.theta >= high - _AT_WALL)

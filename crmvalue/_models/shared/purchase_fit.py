@@ -11,20 +11,13 @@ from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
 from crmvalue._models.shared.covariates import with_estimates
-from crmvalue._models.shared.fit import (
-    NOT_SETTLED,
-    Evaluation,
-    Fit,
-    Parameters,
-    fit_model,
-    fit_parameters,
-    read_starts,
-)
+from crmvalue._models.shared.fit import NOT_SETTLED, Fit, Parameters, fit_model, fit_parameters, read_starts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from crmvalue._models.shared.climb import Evaluation
     from crmvalue._models.shared.covariate_fit import RowDerivatives
     from crmvalue._models.shared.purchase_model import Kind
     from crmvalue.purchases import PurchaseHistory, UniquePurchases

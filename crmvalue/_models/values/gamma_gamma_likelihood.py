@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.discrete import log_beta_density
-from crmvalue._models.shared.fit import Evaluation
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -31,7 +31,8 @@ SPEND = fit_gamma_gamma(HISTORY, zeros="drop")
 
 
 def value(purchases, spend=SPEND, **more):
-    return customer_values(HISTORY, purchases, spend, horizon=39, margin=0.3, **more)
+    """All but the grade, which only a fit has."""
+    return attrs.evolve(customer_values(HISTORY, purchases, spend, horizon=39, margin=0.3, **more), grade=None)
 
 
 def score(purchases, spend=SPEND):

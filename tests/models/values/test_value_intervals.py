@@ -200,7 +200,8 @@ class TestValueIntervals:
         for models in (fits, [fit.model for fit in fits]):
             plain = customer_values(split.calibration, *models, horizon=52, margin=0.3, discount_rate=0.002)
             assert plain.intervals is None
-            assert attrs.evolve(values, intervals=None) == plain
+            assert plain.grade == ("good" if models is fits else None)
+            assert attrs.evolve(values, intervals=None, grade=plain.grade) == plain
 
     def test_are_columns_too(self, values):
         columns = values.to_columns()
