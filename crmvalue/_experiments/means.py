@@ -390,7 +390,6 @@ def compare_means_from_summary(
     new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, provided that the arms were chosen at random and the end of the test was fixed before. The size of the difference is known only within the interval.
     new has the highest mean with probability more than 99.9% (flat priors); choosing it loses practically nothing on average.
     """  # noqa: E501 - the conclusion is one line
-    require_same_index(mean=mean, std=std, n=n)
     names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
     m = as_column("mean", mean)
     deviation, count = as_column("std", std), as_counts(n=n)[0]

@@ -17,7 +17,6 @@ from crmvalue._core.checks import (
     as_whole_number,
     require,
     require_choice,
-    require_same_index,
 )
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.json import from_json, to_json
@@ -546,7 +545,6 @@ def sample_ratio_mismatch(
     >>> print(sample_ratio_mismatch([310, 98], [0.7, 0.3]).conclusion)
     The shares are 76.0%, 24.0%, by design 70.0%, 30.0%, p 0.0084: chance hardly explains this split. Before you compare the arms, find out how customers were lost or added.
     """  # noqa: E501 - the conclusion is one line
-    require_same_index(counts=counts, shares=shares)
     if shares is None:
         _, (counts,) = by_name(counts=counts)
     else:

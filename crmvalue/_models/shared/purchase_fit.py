@@ -112,7 +112,7 @@ def _peak(limit: Likelihood, start: Floats) -> float:
 
 def _name_limit(fit: Fit[Any]) -> Fit[Any]:
     """Say in words what the boundary, or the flat direction, means."""
-    messages = (_NOBODY_LEFT, *fit.diagnosis.messages)
+    messages = (*fit.diagnosis.messages, _NOBODY_LEFT)
     return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages))
 
 
