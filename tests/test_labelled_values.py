@@ -10,7 +10,7 @@ from crmvalue.cohorts import survival_curve
 from crmvalue.errors import InputError
 from crmvalue.funnels import funnel_from_events
 from crmvalue.journeys import Customers, Events, MessageHistory
-from crmvalue.models import ContractHistory, OpportunityHistory
+from crmvalue.models import BgNbd, ContractHistory, CovariateEffect, OpportunityHistory, ShiftedBetaGeometric
 from crmvalue.purchases import PurchaseHistory
 from crmvalue.report import BaseSummary, summarise_base
 
@@ -77,3 +77,29 @@ def test_overview_has_no_negative_counts():
     text = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30]).to_json()
     with pytest.raises(InputError):
         BaseSummary.from_json(text.replace('"n_customers": 2', '"n_customers": -5'))
+
+
+BG = BgNbd(0.243, 4.414, 0.793, 2.426, "week", purchase_effects=(CovariateEffect("z", 0.5),))
+HISTORY = PurchaseHistory.from_columns(frequency=NUMBERS, recency=NUMBERS, age=[3, 3], time_unit="week")
+CHURN = ShiftedBetaGeometric(0.668, 3.806)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda one, other: CHURN.survival(one, tenure=other),
+        lambda one, other: CHURN.prob_churn(one, tenure=other),
+        lambda one, other: BG.for_covariates({"z": 1}).prob_purchases_new(one, horizon=other),
+        lambda one, other: BG.for_covariates({"z": 1}).prob_purchases(HISTORY, one, horizon=other),
+        lambda one, other: BG.simulate(one, covariates={"z": other}, rng=np.random.default_rng(1)),
+    ],
+)
+def test_columns_of_a_method(call):
+    call(labelled([1, 2], "ab"), labelled([1, 2], "ab"))
+    with pytest.raises(InputError, match="same index"):
+        call(labelled([1, 2], "ab"), labelled([1, 2], "ba"))
+
+
+def test_an_array_without_a_dimension_is_no_list_of_events():
+    with pytest.raises(InputError, match="exclude"):
+        funnel_from_events([1, 1], ["a", "b"], DAYS, steps=["a", "b"], exclude=np.array("a"), as_of="2024-03-01")

@@ -138,7 +138,9 @@ def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, .
     """Read one event, or a list of events, each once."""
     if isinstance(value, str | int | np.integer):
         items: list[Any] = [value]
-    elif isinstance(value, Sequence | AbstractSet | np.ndarray) and not isinstance(value, bytes):
+    elif (isinstance(value, Sequence | AbstractSet) and not isinstance(value, bytes)) or (
+        isinstance(value, np.ndarray) and value.ndim
+    ):
         items = list(value)
     else:
         raise InputError(name, "events (text or whole numbers), or lists of them", value)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, require
+from crmvalue._core.checks import as_column, as_positive, require, require_same_index
 from crmvalue._models.shared.common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue._models.shared.covariates import CovariateEffect, factors, factors_for, read_covariates
 from crmvalue._models.shared.fit import Fit
@@ -23,7 +24,7 @@ from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
@@ -233,6 +234,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_purchases(known, 0, horizon=52).round(3)
         array([0.397])
         """
+        require_same_index(n=n, horizon=horizon)
         here = self._distinct(history, horizon=self._as_ahead("horizon", horizon), n=as_n(n))
         each: Floats = here.process.prob_purchases(here.past, *here.asked)[here.place]
         return each
@@ -266,6 +268,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_purchases_new([0, 1, 2], horizon=52).round(3)
         array([0.538, 0.205, 0.091])
         """
+        require_same_index(n=n, horizon=horizon)
         count, ahead = as_n(n), self._as_ahead("horizon", horizon)
         try:
             count, ahead = np.broadcast_arrays(count, ahead)
@@ -466,6 +469,8 @@ class ContinuousModel(PurchaseModel[PurchaseHistory]):
         >>> drawn.n_customers, drawn.time_unit
         (1000, 'week')
         """
+        if isinstance(covariates, Mapping):
+            require_same_index(ages=ages, **{f"covariates[{name!r}]": value for name, value in covariates.items()})
         age = as_column("ages", ages)
         require(age >= 0, "ages", age, ">= 0")
         columns = read_covariates(self, {} if covariates is None else covariates, len(age))
