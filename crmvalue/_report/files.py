@@ -61,6 +61,7 @@ _REASONS = (  # words in an error of DuckDB, and ours
     ("csv error on line", "{line} does not have the form of CSV"),
     ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
 )
+_MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
@@ -87,6 +88,10 @@ class FileProblemsError(FileError):
         sentences = "".join(f"\n- {problem}" for problem in problems)
         rule = f"the file has {len(problems)} problems:{sentences}"
         super().__init__(problems[0].name, rule, problems[0].value, count=problems[0].count)
+
+
+def _not_one_value(column: _Column) -> InputError:
+    return FileError("FILE", f"column {column.name!r} has a list or a record in each row, and not one value")
 
 
 def _raise(problems: Sequence[InputError]) -> None:
@@ -210,6 +215,7 @@ def read_orders(
             zone = _set_time_zone(database, time_zone)
             columns = _open(database, place)
             chosen, problems = _choose_columns(columns, asked)
+            _raise([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
             doubtful = {problem.name.removeprefix("--") for problem in problems}
             n_duplicates = _treat_duplicates(database, columns, duplicates)
             _view_texts(database, chosen)

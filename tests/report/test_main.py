@@ -342,6 +342,18 @@ class TestReadOrders:
         with pytest.raises(ModuleNotFoundError, match=r"crmvalue\[report\]"):
             read_orders(write(tmp_path / "orders.csv"))
 
+    @pytest.mark.parametrize("value", ["[1.0, 2.0]", "{'a': 1.0}", "map {'a': 1.0}"])
+    def test_a_column_of_lists_or_records_is_named(self, tmp_path, value):
+        path = tmp_path / "orders.parquet"
+        duckdb.sql(f"copy (select 1 as customer, date '2024-01-01' as date, {value} as amount) to '{path}'")
+        with pytest.raises(InputError, match="column 'amount' has a list or a record in each row"):
+            read_orders(str(path))
+
+    def test_decimals_of_a_warehouse_are_amounts(self, tmp_path):
+        path = tmp_path / "orders.parquet"
+        duckdb.sql(f"copy (select 1 as customer, date '2024-01-01' as date, 1.5::decimal(10, 2) as amount) to '{path}'")
+        assert read_orders(str(path)).amount.tolist() == [1.5]
+
 
 class TestDates:
     """The one known format that fits all values of the column; ISO before all; two that differ are asked for."""
