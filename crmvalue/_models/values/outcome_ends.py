@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["outcome_ends"]
 
 _MOST_FUTURES = 1 << 18  # drawn at a time
+_ONE_BY_ONE = 1 << 16  # futures of customers who are drawn one by one for the sum over the base
 _ROUNDING = 1e-9
 
 
@@ -118,7 +119,7 @@ def _totals(
     order = np.argsort(-variance, kind="stable")
     before = np.cumsum(weight[order]) - weight[order]
     drawn = np.zeros_like(weight)
-    drawn[order] = np.clip(_MOST_FUTURES // n_draws - before, 0, weight[order])
+    drawn[order] = np.clip(_ONE_BY_ONE // n_draws - before, 0, weight[order])
     total = np.zeros(n_draws)
     one_by_one = np.repeat(np.arange(len(weight)), drawn)
     if len(one_by_one):

@@ -503,8 +503,9 @@ class TestTotals:
     def test_is_that_of_drawing_all(self, monkeypatch):
         history = simulated_base(3000, 21)
         both = fit_mbg_nbd(history), fit_gamma_gamma(history)
+        monkeypatch.setattr(outcome_ends, "_ONE_BY_ONE", 1 << 30)
         every = [valued(history, both, seed, n_draws=400).intervals.total_outcome for seed in range(6)]
-        monkeypatch.setattr(outcome_ends, "_MOST_FUTURES", 400 * 100)
+        monkeypatch.setattr(outcome_ends, "_ONE_BY_ONE", 400 * 100)
         some = [valued(history, both, seed, n_draws=400).intervals.total_outcome for seed in range(6)]
         width = np.diff(np.mean(every, axis=0))[0]
         np.testing.assert_allclose(np.mean(some, axis=0), np.mean(every, axis=0), atol=0.08 * width)
