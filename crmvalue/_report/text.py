@@ -349,13 +349,13 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
 
 
 def _grade_note(summary: ModelSummary) -> str:
-    """Say in words what the grade means here."""
-    bias = summary.score(summary.model or summary.rule or "").purchases.bias
-    total = (
-        "the holdout has no purchases" if math.isinf(bias) else f"the total of the holdout was missed by {bias:+.1%}"
-    )
+    """Say in words what the grade rests on, and what it allows."""
+    score = summary.score(summary.model or summary.rule or "")
+    missed = f"the total of the holdout was missed by {_percent(score.purchases)} in purchases"
+    if score.spend is not None and not math.isinf(score.spend.bias):
+        missed += f", {_percent(score.spend)} in money"
     use = {"good": "", "usable": "; use totals and ranks", "not usable": "; do not plan with it"}
-    return total + use.get(summary.grade or "", "")
+    return missed + use.get(summary.grade or "", "")
 
 
 def _error_table(summary: ModelSummary, name: str) -> list[str]:
