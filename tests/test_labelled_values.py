@@ -103,3 +103,10 @@ def test_columns_of_a_method(call):
 def test_an_array_without_a_dimension_is_no_list_of_events():
     with pytest.raises(InputError, match="exclude"):
         funnel_from_events([1, 1], ["a", "b"], DAYS, steps=["a", "b"], exclude=np.array("a"), as_of="2024-03-01")
+
+
+def test_a_text_of_null_characters_is_empty():
+    """Numpy drops them at the end of a text, so they would not come back from JSON."""
+    given = {"customer": [1], "group": ["x"], "step": ["y"], "anchor": DAYS[:1], "sent_at": DAYS[:1]}
+    with pytest.raises(InputError, match="channel"):
+        MessageHistory(**given, channel=["\0"], counted=[True])

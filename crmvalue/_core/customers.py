@@ -96,7 +96,7 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     except TypeError as error:
         raise InputError(name, "a column of texts", type(items[0]).__name__) from error
     for item in distinct:
-        if not isinstance(item, str) or not item:
+        if not isinstance(item, str) or not item.strip("\0"):  # numpy drops null characters at the end of a text
             raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
     distinct.sort()
     place = {item: i for i, item in enumerate(distinct)}

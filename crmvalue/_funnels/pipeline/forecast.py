@@ -125,6 +125,8 @@ def _with_months(name: str, table: PipelineTable) -> PipelineTable:
         raise InputError(name, "a PipelineTable", table)
     if table.label.dtype.kind == "M":
         return table
+    if table.label.dtype.kind != "U":
+        raise InputError(name, "a table by month", table.label.tolist())
     return attrs.evolve(table, label=table.label.astype("datetime64[M]"))
 
 

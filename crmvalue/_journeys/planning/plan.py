@@ -64,7 +64,8 @@ def _text_column(name: str, value: Any) -> npt.NDArray[np.str_]:
     array, _ = to_array(name, value, "a column of texts", as_objects=True)
     if array.ndim != 1:
         raise InputError(name, "a column of texts", value)
-    return np.array([as_text(name, text) for text in array.tolist()], dtype=np.str_)
+    texts = [as_text(name, text) for text in array.tolist()]
+    return np.array([text.rstrip("\0") for text in texts], dtype=np.str_)  # as numpy keeps them
 
 
 def _expiry_column(name: str, value: ArrayLike) -> Dates:
