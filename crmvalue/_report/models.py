@@ -6,7 +6,6 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,9 +14,17 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
-from crmvalue._core.checks import as_day, as_fraction, as_positive, as_text
+from crmvalue._core.checks import as_day, as_float, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, checked_field, count_field, number_field, optional
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    count_field,
+    number_field,
+    optional,
+    tuple_of,
+    words_field,
+)
 from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._models.validation.comparison import naive_forecasts
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
@@ -64,29 +71,9 @@ _BETTER = 0.05  # by which the mean error of a naive rule has to be smaller for 
 
 
 def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
-    rule = "a mapping of names to numbers"
     if not isinstance(value, Mapping):
-        raise InputError(name, rule, value)
-    for key, number in value.items():
-        if not isinstance(key, str) or not _is_number(number):
-            raise InputError(name, rule, dict(value))
-    return FixedMapping(value)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _as_texts(name: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, tuple | list):
-        raise InputError(name, "a tuple of texts", value)
-    return tuple(as_text(name, text) for text in value)
-
-
-def _as_scores(name: str, value: Any) -> tuple[ModelScore, ...]:
-    if not isinstance(value, tuple | list) or not all(isinstance(score, ModelScore) for score in value):
-        raise InputError(name, "a tuple of ModelScore", value)
-    return tuple(value)
+        raise InputError(name, "a mapping of names to numbers", value)
+    return FixedMapping({as_text(name, key): as_float(name, number) for key, number in value.items()})
 
 
 @attrs.frozen(kw_only=True)
@@ -156,7 +143,7 @@ class ModelSummary:
     rule: str | None = checked_field("rule", optional(as_text), default=None)
     grade: str | None = checked_field("grade", optional(as_text), default=None)
     parameters: Mapping[str, float] | None = checked_field("parameters", optional(_as_parameters), default=None)
-    scores: tuple[ModelScore, ...] = checked_field("scores", _as_scores, default=())
+    scores: tuple[ModelScore, ...] = checked_field("scores", tuple_of(ModelScore), default=())
     problem: str | None = checked_field("problem", optional(as_text), default=None)
     expected_purchases: float | None = number_field("expected_purchases", low=0.0, default=None)
     share_alive: float | None = number_field("share_alive", low=0.0, high=1.0, default=None)
@@ -170,7 +157,7 @@ class ModelSummary:
     margin: float | None = number_field("margin", low=0.0, high=1.0, default=None)
     discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
     horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
-    warnings: tuple[str, ...] = checked_field("warnings", _as_texts, default=())
+    warnings: tuple[str, ...] = words_field("warnings", default=())
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""

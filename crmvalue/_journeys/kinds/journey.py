@@ -65,7 +65,6 @@ __all__ = ["Journey", "JourneyRuns"]
 
 _REENTRY = ("never", "after exit", "always")
 _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
-_DAY = np.timedelta64(1, "D")
 
 
 def _steps(name: str, value: Any) -> FixedMapping[str, Step]:

@@ -220,7 +220,7 @@ class TestValueIntervals:
 
     @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
     def test_ends_are_those_of_values_at_the_draws(self, split, fits, fit):
-        """The parabolas move an end by less than another `rng` does: about 5 % of the width at 90 %, with 200 draws."""
+        """The parabolas move an end by less than another `rng` does: 5 to 9 % of the width, with 200 draws."""
         history, spenders = split.calibration, take(split.calibration, np.flatnonzero(split.calibration.frequency > 0))
         terms = {"horizon": 40, "margin": 0.4, "discount_rate": 0.01, "service_cost": 0.03}
         both = fit(history), fits[1]
