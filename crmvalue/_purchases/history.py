@@ -105,8 +105,8 @@ class UniquePurchases:
         Distinct rows, shape (k,), in ascending order of frequency, then recency, then age.
     weight : ndarray
         Number of customers who share each row, shape (k,); the sum is the number of customers.
-    inverse : ndarray
-        The row of each customer, shape (n,).
+    inverse : ndarray or None
+        The row of each customer, shape (n,); None for rows that were counted elsewhere, such as in a warehouse.
     time_unit : str
         Unit of `recency` and `age`.
 
@@ -121,7 +121,7 @@ class UniquePurchases:
     recency: Floats = number_column("recency")
     age: Floats = number_column("age")
     weight: Integers = whole_table("weight")
-    inverse: Integers = whole_table("inverse")
+    inverse: Integers | None = whole_table("inverse", default=None)
     time_unit: str = checked_field("time_unit", as_text)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -5,6 +5,7 @@ The engine behind :mod:`crmvalue.purchases`.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
@@ -17,6 +18,7 @@ from crmvalue._core.checks import (
     as_day,
     as_float,
     as_time_column,
+    as_whole_number,
     require,
     require_choice,
     require_same_index,
@@ -27,6 +29,8 @@ from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
@@ -79,6 +83,10 @@ _MOST_APART = 0.1  # rows set apart are odd ones only if they are few
 _MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
+
+
+def _maybe_count(name: str) -> Callable[[Any], int | None]:
+    return attrs.converters.optional(partial(as_whole_number, name, low=0))
 
 
 def _not_positive(value: ArrayLike) -> float:
@@ -135,6 +143,9 @@ class OrderLogCounts:
         Sum of the refunds without an earlier purchase in the log, <= 0 [money]. No money gets lost: the sum of all
         used rows is the total spend of the customers plus this number.
 
+    Five numbers and `unmatched_refunds` need a look at each customer: of customers, purchases and kept duplicates. They
+    are None where :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
+
     Examples
     --------
     >>> from crmvalue.purchases import summarise_purchases
@@ -147,8 +158,8 @@ class OrderLogCounts:
     n_without_customer: int = count_field("n_without_customer", default=0)
     n_without_date: int = count_field("n_without_date", default=0)
     n_rows_after_as_of: int = count_field("n_rows_after_as_of", default=0)
-    n_customers_after_as_of: int = count_field("n_customers_after_as_of", default=0)
-    n_duplicates_kept: int = count_field("n_duplicates_kept", default=0)
+    n_customers_after_as_of: int | None = attrs.field(default=0, converter=_maybe_count("n_customers_after_as_of"))
+    n_duplicates_kept: int | None = attrs.field(default=0, converter=_maybe_count("n_duplicates_kept"))
     n_duplicates_dropped: int = count_field("n_duplicates_dropped", default=0)
     n_residues: int = count_field("n_residues", default=0)
     n_missing: int = count_field("n_missing", default=0)
@@ -157,10 +168,10 @@ class OrderLogCounts:
     n_zeros_kept: int = count_field("n_zeros_kept", default=0)
     n_refunds_netted: int = count_field("n_refunds_netted", default=0)
     n_purchase_rows: int = count_field("n_purchase_rows", default=0)
-    n_purchases: int = count_field("n_purchases", default=0)
-    n_purchases_cancelled: int = count_field("n_purchases_cancelled", default=0)
-    n_customers_without_purchase: int = count_field("n_customers_without_purchase", default=0)
-    unmatched_refunds: float = attrs.field(default=0.0, converter=_not_positive)
+    n_purchases: int | None = attrs.field(default=0, converter=_maybe_count("n_purchases"))
+    n_purchases_cancelled: int | None = attrs.field(default=0, converter=_maybe_count("n_purchases_cancelled"))
+    n_customers_without_purchase: int | None = attrs.field(default=0, converter=_maybe_count("n_customers_without_purchase"))
+    unmatched_refunds: float | None = attrs.field(default=0.0, converter=attrs.converters.optional(_not_positive))
 
 
 class Policy(NamedTuple):

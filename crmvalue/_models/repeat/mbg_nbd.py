@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from crmvalue._models.shared.fit import Fit
-    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
 
 __all__ = ["MbgNbd", "fit_mbg_nbd"]
 
@@ -88,7 +88,7 @@ class MbgNbd(ContinuousModel):
 
 
 def fit_mbg_nbd(
-    history: PurchaseHistory,
+    history: PurchaseHistory | UniquePurchases,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[MbgNbd | Fit[MbgNbd]] | None = None,
@@ -99,8 +99,9 @@ def fit_mbg_nbd(
 
     Parameters
     ----------
-    history : PurchaseHistory
-        Customers; at least one.
+    history : PurchaseHistory or UniquePurchases
+        Customers; at least one. Distinct rows with weights
+        are enough for a fit without covariates.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "a", "b": median and log-scale standard deviation of a log-normal prior.
     starts : sequence of MbgNbd or Fit, optional

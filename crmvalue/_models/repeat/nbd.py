@@ -31,7 +31,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["Nbd", "fit_nbd"]
@@ -166,7 +166,7 @@ class Nbd(ContinuousModel):
 
 
 def fit_nbd(
-    history: PurchaseHistory,
+    history: PurchaseHistory | UniquePurchases,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[Nbd | Fit[Nbd]] | None = None,
@@ -176,8 +176,9 @@ def fit_nbd(
 
     Parameters
     ----------
-    history : PurchaseHistory
-        Customers; at least one. The fit does not use when they bought last.
+    history : PurchaseHistory or UniquePurchases
+        Customers; at least one. The fit does not use when they bought last. Distinct rows
+        with weights are enough for a fit without covariates.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit]: median and log-scale standard deviation of a log-normal prior.
     starts : sequence of Nbd or Fit, optional

@@ -178,7 +178,7 @@ class ParetoNbd(ContinuousModel):
 
 
 def fit_pareto_nbd(
-    history: PurchaseHistory,
+    history: PurchaseHistory | UniquePurchases,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[ParetoNbd | Fit[ParetoNbd]] | None = None,
@@ -189,8 +189,9 @@ def fit_pareto_nbd(
 
     Parameters
     ----------
-    history : PurchaseHistory
-        Customers; at least one.
+    history : PurchaseHistory or UniquePurchases
+        Customers; at least one. Distinct rows with weights
+        are enough for a fit without covariates.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "s", "beta" [time_unit]: median and log-scale standard deviation of a
         log-normal prior.

@@ -230,6 +230,8 @@ class Fit(Generic[Model]):
         Median and log-scale standard deviation of each prior; empty for plain maximum likelihood.
     left_out : mapping of str to int
         Customers of the history that the fit did not use, by the reason; empty where it used all.
+    comparison : str
+        In words, the models that this one was chosen from; empty for a fit that was not chosen.
 
     Examples
     --------
@@ -251,6 +253,7 @@ class Fit(Generic[Model]):
     diagnosis: Diagnosis = checked_field("diagnosis", _as_diagnosis)
     priors: Mapping[str, tuple[float, float]] = attrs.field(factory=FixedMapping)
     left_out: Mapping[str, int] = checked_field("left_out", _as_counts, factory=FixedMapping)
+    comparison: str = checked_field("comparison", as_text, default="")
 
     def __attrs_post_init__(self) -> None:
         names, k = self.names, len(self.names)

@@ -8,11 +8,13 @@ import attrs
 import numpy as np
 
 from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.values import hand_over
 from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import NOT_SETTLED, Fit, Parameters, fit_model, fit_parameters, read_starts
 from crmvalue.errors import InputError
+from crmvalue.purchases import PurchaseHistory, UniquePurchases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.climb import Evaluation
     from crmvalue._models.shared.covariate_fit import RowDerivatives
     from crmvalue._models.shared.purchase_model import Kind
-    from crmvalue.purchases import PurchaseHistory, UniquePurchases
     from crmvalue.typing import Floats
 
 __all__ = ["Search", "fit_purchases"]
@@ -64,7 +65,7 @@ class Search(NamedTuple):
 @np.errstate(under="ignore")
 def fit_purchases(
     search: Search,
-    history: PurchaseHistory,
+    history: PurchaseHistory | UniquePurchases,
     *,
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[Any] | None = None,
@@ -72,16 +73,22 @@ def fit_purchases(
     dropout_covariates: Sequence[str] = (),
 ) -> Fit[Any]:
     """Fit by maximum likelihood, or the most probable parameters under the priors."""
-    rows = check_history(history).unique()
+    rows = history if isinstance(history, UniquePurchases) else check_history(history).unique()
+    n_customers = int(rows.weight.sum())
+    if not n_customers:
+        raise InputError("history", "of at least one customer", 0)
     models = read_starts(starts, search.make, history.time_unit)  # type: ignore[arg-type]  # it is a class
-    columns = {
-        "purchase": read_names("purchase_covariates", purchase_covariates, history),
-        "dropout": read_names("dropout_covariates", dropout_covariates, history),
-    }
-    if any(columns.values()):
-        plain = fit_purchases(search, history)
-        fit = fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, models)
-        return _graded(fit, history)
+    if isinstance(history, PurchaseHistory):
+        columns = {
+            "purchase": read_names("purchase_covariates", purchase_covariates, history),
+            "dropout": read_names("dropout_covariates", dropout_covariates, history),
+        }
+        if any(columns.values()):
+            plain = fit_purchases(search, history)
+            fit = fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, models)
+            return _graded(fit, history)
+    elif list(purchase_covariates) or list(dropout_covariates):
+        raise InputError("history", "a PurchaseHistory where there are covariates", "UniquePurchases")
     names = search.kind.names
     likelihood = search.likelihood(rows)
     units = np.array([likelihood.ruler if name in search.kind.times else 1.0 for name in names])
@@ -95,7 +102,7 @@ def fit_purchases(
         more_starts=more,
         priors=priors,
         units=units,
-        n_customers=len(history),
+        n_customers=n_customers,
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
     )
     in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:])
@@ -123,11 +130,11 @@ def _merge(rows: UniquePurchases) -> UniquePurchases:
     weight = np.bincount(place, rows.weight)
     recency, age = (np.bincount(place, rows.weight * column) / weight for column in (rows.recency, rows.age))
     return attrs.evolve(
-        rows, frequency=rows.frequency[first], recency=recency, age=age, weight=weight, inverse=place[rows.inverse]
+        rows, frequency=rows.frequency[first], recency=recency, age=age, weight=weight, inverse=None
     )
 
 
-def _graded(fit: Fit[Any], history: PurchaseHistory) -> Fit[Any]:
+def _graded(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[Any]:
     """Call a fit usable if what it leaves undetermined hardly moves the purchases expected of the base.
 
     Each undetermined direction is followed for two units of the logarithms (a factor of 7) both ways. The forecast is
@@ -136,7 +143,7 @@ def _graded(fit: Fit[Any], history: PurchaseHistory) -> Fit[Any]:
     messages = fit.diagnosis.messages
     if not messages or any(message.startswith(NOT_SETTLED) for message in messages):
         return fit
-    some = take(history, slice(None, None, 1 + len(history) // _CUSTOMERS_TO_GRADE))
+    some, weight = _some_customers(history)
     horizon = float(history.age.max())
     if horizon == 0.0:
         return fit
@@ -146,13 +153,23 @@ def _graded(fit: Fit[Any], history: PurchaseHistory) -> Fit[Any]:
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched + step, 0.0)), searched + step)
         try:
             model = with_estimates(fit.model, fit.names, values.tolist())
-            totals.append(float(model.expected_purchases(some, horizon=horizon).sum()))
+            totals.append(float((weight * model.expected_purchases(some, horizon=horizon)).sum()))
         except InputError:  # so far away is no model
             return fit
     moved = np.abs(np.array(totals) - totals[0])
     if not (moved <= _USABLE * totals[0]).all():
         return fit
     return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, grade="usable"))
+
+
+def _some_customers(history: PurchaseHistory | UniquePurchases) -> tuple[PurchaseHistory, Any]:
+    """Give every k-th customer, or every k-th distinct row and its weight."""
+    if isinstance(history, PurchaseHistory):
+        return take(history, slice(None, None, 1 + len(history) // _CUSTOMERS_TO_GRADE)), 1.0
+    every = slice(None, None, 1 + len(history.weight) // _CUSTOMERS_TO_GRADE)
+    names = ("frequency", "recency", "age")
+    columns = {name: hand_over(getattr(history, name)[every]) for name in names}
+    return PurchaseHistory(time_unit=history.time_unit, **columns), history.weight[every]
 
 
 def _undetermined(fit: Fit[Any]) -> list[Floats]:

@@ -1,4 +1,4 @@
-"""Which column of a file is the customer, the date, the amount: guessed from the headings.
+"""Which column of a file or a dataframe is the customer, the date, the amount: guessed from the headings.
 
 The headings may be English, German, Ukrainian, Georgian or Azerbaijani. Case, spaces, hyphens, underscores, accents and
 currencies do not matter. A heading that is one of the names below counts more than one that contains a word of them,
@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 import shlex
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["ROLES", "choose_columns", "listed"]
+__all__ = ["ARGUMENTS", "OPTIONS", "ROLES", "Form", "choose_columns", "listed"]
 
 ROLES = ("customer", "date", "amount", "quantity")
 
@@ -154,6 +154,23 @@ _GOOD = 2  # so many tiers of names count more than a heading that contains a wo
 _MISSED = 100  # rank of a heading that fits no role
 
 
+class Form(NamedTuple):
+    """How a problem names a role, gives it a column, and calls what has the columns."""
+
+    role: Callable[[str], str]
+    give: Callable[[str, str], str]
+    place: str
+
+
+OPTIONS = Form(
+    "--{}".format, lambda role, name: f"--{role} {shlex.quote(name) if name.isprintable() else repr(name)}", "file"
+)
+"""For the options of the command."""
+
+ARGUMENTS = Form("`{}`".format, "{}={!r}".format, "frame")
+"""For the arguments of a function."""
+
+
 def _words(heading: str) -> list[str]:
     """Split a heading into plain words: lower case, no accents, no signs."""
     text = unicodedata.normalize("NFKC", heading)
@@ -202,9 +219,9 @@ def _best(headings: Mapping[str, Sequence[str]], role: str, taken: Collection[st
 
 
 def choose_columns(
-    names: Sequence[str], asked: Mapping[str, str | None]
+    names: Sequence[str], asked: Mapping[str, str | None], *, form: Form = OPTIONS
 ) -> tuple[dict[str, str], list[tuple[str, str, str | None]]]:
-    """Find the column of each role; columns that are not named are guessed.
+    """Find the column of each role; columns that are not named are guessed. `form` names a role in a problem.
 
     Gives the columns found, and all problems: the option, the sentence, and the name that the user gave. Of columns
     that fit equally well, it gives the first and a problem.
@@ -217,19 +234,19 @@ def choose_columns(
             if len(same) == 1:
                 chosen[role] = same.pop()
             else:
-                sentence = f"--{role} must be a column of the file ({listed(names)}); got {wanted!r}"
-                problems.append((f"--{role}", sentence, wanted))
+                sentence = f"{form.role(role)} must be a column of the {form.place} ({listed(names)}); got {wanted!r}"
+                problems.append((form.role(role), sentence, wanted))
     headings = {name: [word for word in _words(name) if word not in _CURRENCIES] for name in names}
     for role in ("customer", "date"):
         if asked.get(role) is None:
             best = _best(headings, role, chosen.values())
             if best:
-                chosen[role] = _first(role, f"a {role}", best, problems)
+                chosen[role] = _first(role, f"a {role}", best, problems, form)
             else:
-                sentence = f"--{role} must be named: no column looks like a {role} ({listed(names)})"
-                problems.append((f"--{role}", sentence, None))
+                sentence = f"{form.role(role)} must be named: no column looks like a {role} ({listed(names)})"
+                problems.append((form.role(role), sentence, None))
     if asked.get("amount") is None:
-        _choose_amount(headings, asked, chosen, problems)
+        _choose_amount(headings, asked, chosen, problems, form)
     return {role: chosen[role] for role in ROLES if role in chosen}, problems
 
 
@@ -238,6 +255,7 @@ def _choose_amount(
     asked: Mapping[str, str | None],
     chosen: dict[str, str],
     problems: list[tuple[str, str, str | None]],
+    form: Form,
 ) -> None:
     """Guess the amount: money of the row, or the price of one piece beside a quantity."""
     taken = list(chosen.values())
@@ -245,28 +263,29 @@ def _choose_amount(
     prices = _best(headings, "price", taken)
     quantities = _best(headings, "quantity", taken) if asked.get("quantity") is None else taken
     if amounts:
-        chosen["amount"] = _first("amount", "an amount", amounts, problems)
+        chosen["amount"] = _first("amount", "an amount", amounts, problems, form)
     elif asked.get("quantity") is not None:
         if not prices:
-            sentence = f"--amount must be named: no column looks like the price of one piece ({listed(list(headings))})"
-            problems.append(("--amount", f"{sentence}, and --quantity is for such a price", None))
+            amount, shown = form.role("amount"), listed(list(headings))
+            sentence = f"{amount} must be named: no column looks like the price of one piece ({shown})"
+            problems.append((amount, f"{sentence}, and {form.role('quantity')} is for such a price", None))
         else:
-            chosen["amount"] = _first("amount", "the price of one piece", prices, problems)
+            chosen["amount"] = _first("amount", "the price of one piece", prices, problems, form)
     elif prices and quantities:
-        chosen["amount"] = _first("amount", "the price of one piece", prices, problems)
-        chosen["quantity"] = _first("quantity", "a quantity", quantities, problems)
+        chosen["amount"] = _first("amount", "the price of one piece", prices, problems, form)
+        chosen["quantity"] = _first("quantity", "a quantity", quantities, problems, form)
     else:  # a price without a quantity is the money of the row, unless it says that it is that of one piece
         prices = [name for name in prices if _rank(headings[name], "price") > 0]
         if prices:
-            chosen["amount"] = _first("amount", "an amount", prices, problems)
+            chosen["amount"] = _first("amount", "an amount", prices, problems, form)
 
 
-def _first(role: str, what: str, best: list[str], problems: list[tuple[str, str, str | None]]) -> str:
+def _first(role: str, what: str, best: list[str], problems: list[tuple[str, str, str | None]], form: Form) -> str:
     """Give the first of the columns that fit a role equally well; if there are several, note how to choose."""
     if len(best) > 1:
-        ways = " or ".join(f"--{role} {shlex.quote(name) if name.isprintable() else repr(name)}" for name in best[:8])
-        sentence = f"--{role} must be named: {len(best)} columns look equally like {what}. Give {ways}"
-        problems.append((f"--{role}", sentence, None))
+        ways = " or ".join(form.give(role, name) for name in best[:8])
+        sentence = f"{form.role(role)} must be named: {len(best)} columns look equally like {what}. Give {ways}"
+        problems.append((form.role(role), sentence, None))
     return best[0]
 
 

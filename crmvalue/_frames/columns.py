@@ -1,0 +1,69 @@
+"""Which column of a frame is which: named by the user, or guessed from the headings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from crmvalue._core.headings import ARGUMENTS, choose_columns, listed
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import narwhals as nw
+
+__all__ = ["Roles", "find_roles", "names_of", "require_free", "require_present"]
+
+
+class Roles(NamedTuple):
+    """Column of each role, and the roles whose column was guessed."""
+
+    columns: dict[str, str]
+    guessed: tuple[str, ...]
+
+
+def names_of(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[str]:
+    """List the columns of a frame, each once."""
+    names = frame.collect_schema().names()
+    twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
+    if twice:
+        raise InputError(name, "a frame whose columns have different names", twice[0])
+    return names
+
+
+def find_roles(
+    name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]
+) -> Roles:
+    """Find the column of each role by its name, or by its heading; several that fit equally well are an error."""
+    for role, wanted in asked.items():
+        if wanted is not None and not isinstance(wanted, str):
+            raise InputError(role, "the name of a column", wanted)
+    names = names_of(name, frame)
+    columns, problems = choose_columns(names, asked, form=ARGUMENTS)
+    if problems:
+        role, _, value = problems[0]
+        raise _Unclear(role.strip("`"), "; ".join(sentence for _, sentence, _ in problems), value, count=len(problems))
+    if len(set(columns.values())) < len(columns):
+        raise InputError(name, "one whose roles have different columns", listed(list(columns.values())))
+    return Roles(columns, tuple(role for role in columns if asked.get(role) is None))
+
+
+def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], needed: Sequence[str], hint: str) -> None:
+    """Refuse a frame that lacks a column."""
+    names = names_of(name, frame)
+    missing = [column for column in needed if column not in names]
+    if missing:
+        raise InputError(name, f"a frame with {', '.join(missing)}", listed(names), hint=hint)
+
+
+def require_free(customer: str, made: Sequence[str]) -> None:
+    """Refuse a column of customers whose name is that of a column of the result."""
+    if customer in made:
+        raise InputError("customer", "a column whose name is not that of a result", customer, hint="rename the column")
+
+
+class _Unclear(InputError):
+    """Which column is meant is not clear; `rule` is the whole sentence."""
+
+    def __str__(self) -> str:
+        return self.rule

@@ -1,0 +1,102 @@
+"""The result for customers: a frame of the user's kind, and what is known about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+
+from crmvalue._core.values import FixedMapping
+from crmvalue._frames.columns import names_of, require_present
+from crmvalue._frames.engines import as_frame
+from crmvalue.errors import InputError
+from crmvalue.purchases import DAYS_PER_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import narwhals as nw
+    import numpy as np
+
+    from crmvalue.models import Fit
+    from crmvalue.purchases import OrderLogCounts
+    from crmvalue.segmentation import RfmBreaks
+
+__all__ = ["CustomerFrame", "Customers", "open_customers"]
+
+_MADE = "summarise() of crmvalue.frames makes it"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class CustomerFrame:
+    """One row per customer, in a frame of the kind that was given.
+
+    :func:`summarise` and :func:`split` make it; :func:`value`, :func:`rfm` and :func:`segments` add columns to it. Each
+    of them takes it, or a frame of your own with the same columns.
+
+    Parameters
+    ----------
+    frame : DataFrame or LazyFrame
+        The frame, of the user's own kind. A lazy frame is still lazy.
+    columns : mapping of str to str
+        Name of the column of each role: "customer", and for a log also "date", "amount" and "quantity".
+    guessed : tuple of str
+        Roles whose column was guessed from its heading.
+    time_unit : {"day", "week", "month", "quarter", "year"}
+        Unit of `recency` and `age`.
+    grain : {"day", "week"} or None
+        All purchases of a customer in one grain are one purchase.
+    as_of : datetime64[D] or None
+        Last day of observation.
+    holdout_length : float or None
+        Length of the holdout of :func:`split` [time_unit].
+    counts : OrderLogCounts or None
+        Counts of the rows of the log and of what the policies did with them. On a frame that is asked in its own
+        engine, what would need one more pass over the log is None.
+    fits : tuple of Fit
+        The fits behind the values, the purchases first.
+    breaks : RfmBreaks or None
+        The break points behind the scores.
+    """
+
+    frame: Any
+    columns: Mapping[str, str] = attrs.field(converter=FixedMapping)
+    guessed: tuple[str, ...] = ()
+    time_unit: str
+    grain: str | None = None
+    as_of: np.datetime64 | None = None
+    holdout_length: float | None = None
+    counts: OrderLogCounts | None = None
+    fits: tuple[Fit[Any], ...] = ()
+    breaks: RfmBreaks | None = None
+
+    def __repr__(self) -> str:
+        guessed = f", guessed {', '.join(f'{role}={self.columns[role]!r}' for role in self.guessed)}"
+        kind = type(self.frame)
+        return (
+            f"CustomerFrame({kind.__module__.partition('.')[0]}.{kind.__name__}, as_of={self.as_of}, "
+            f"time_unit={self.time_unit!r}{guessed if self.guessed else ''})"
+        )
+
+
+class Customers(NamedTuple):
+    """An opened frame of customers, and what is known about it."""
+
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
+    known: CustomerFrame
+
+
+def open_customers(customers: object, needed: tuple[str, ...], time_unit: str | None = None) -> Customers:
+    """Take a result of this module, or a frame of the user's with the same columns."""
+    if isinstance(customers, CustomerFrame):
+        frame, known = as_frame("customers", customers.frame), customers
+        if time_unit is not None and time_unit != known.time_unit:
+            raise InputError("time_unit", f"that of the frame, {known.time_unit!r}", time_unit)
+    else:
+        frame = as_frame("customers", customers)
+        if time_unit is None:
+            raise InputError("time_unit", "given for a frame of your own", None, hint=f"one of {', '.join(DAYS_PER_UNIT)}")
+        known = CustomerFrame(frame=customers, columns={}, time_unit=time_unit)
+    require_present("customers", frame, needed, _MADE)
+    names_of("customers", frame)
+    return Customers(frame, known)

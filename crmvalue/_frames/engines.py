@@ -1,0 +1,159 @@
+"""What differs between engines: reading, collecting, and bringing a small table to where the data are."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import narwhals as nw
+    import numpy.typing as npt
+
+__all__ = [
+    "Columns",
+    "as_frame",
+    "collect",
+    "from_columns",
+    "in_engine",
+    "is_known",
+    "join_rows",
+    "native",
+    "need_window",
+    "upload",
+    "with_columns",
+]
+
+Columns = dict[str, "npt.NDArray[Any]"]
+"""Columns of one length by name."""
+
+_KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
+_LOOKUP = "crmvalue_rows"
+
+
+def as_frame(name: str, value: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
+    """Take a dataframe of any kind, eager or lazy."""
+    import narwhals as nw
+
+    if isinstance(value, nw.DataFrame | nw.LazyFrame):
+        return value
+    try:
+        frame = nw.from_native(value)
+    except (TypeError, ValueError) as error:  # narwhals refuses what is no frame, and pandas' names that come twice
+        raise InputError(name, _KINDS, type(value).__name__, hint=str(error).partition("\n")[0]) from error
+    if not isinstance(frame, nw.DataFrame | nw.LazyFrame):
+        raise InputError(name, _KINDS, type(value).__name__)
+    return frame
+
+
+def in_engine(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> nw.LazyFrame[Any] | None:
+    """Give the frame for work in its own engine; None for one whose columns go through the functions of arrays."""
+    import narwhals as nw
+
+    if isinstance(frame, nw.LazyFrame):
+        return frame
+    return frame.lazy() if frame.implementation is nw.Implementation.POLARS else None
+
+
+def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> Any:
+    """Give a frame of the user's own kind: lazy stays lazy, and what was eager is computed."""
+    import narwhals as nw
+
+    if isinstance(frame, nw.LazyFrame) and isinstance(like, nw.DataFrame):
+        frame = frame.collect()
+    return frame.to_native()
+
+
+def collect(frame: nw.LazyFrame[Any]) -> Columns:
+    """Bring a small table into memory: distinct rows, or counts. Missing numbers become NaN."""
+    table = frame.collect()
+    return {name: table[name].to_numpy() for name in table.columns}
+
+
+def is_known(column: str) -> nw.Expr:
+    """Whether a number is neither null nor NaN; engines differ in which of them they use."""
+    import narwhals as nw
+
+    value = nw.col(column).cast(nw.Float64())
+    return ~value.is_null() & ~value.is_nan()
+
+
+def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str) -> None:
+    """Refuse what needs a running sum in the order of time, where the engine has none."""
+    import narwhals as nw
+
+    if frame.implementation is nw.Implementation.DASK:
+        rule = "something else on a Dask frame, since Dask has no sums in the order of time"
+        raise InputError(name, rule, value, hint=f"{instead}, or compute() the frame first")
+
+
+def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+    """Make an eager frame of the kind of another one. A number that does not exist is null where there are nulls."""
+    import narwhals as nw
+
+    frame = nw.from_dict(dict(columns), backend=like.implementation)
+    gaps = [name for name, column in columns.items() if column.dtype.kind == "f" and np.isnan(column).any()]
+    if like.implementation is nw.Implementation.PANDAS or not gaps:
+        return frame
+    return frame.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in gaps))
+
+
+def with_columns(frame: nw.DataFrame[Any], columns: Mapping[str, npt.NDArray[Any]]) -> nw.DataFrame[Any]:
+    """Add columns whose rows are those of the frame, in its order and with its index."""
+    import narwhals as nw
+
+    made = from_columns(columns, frame)
+    if frame.implementation is nw.Implementation.PANDAS:
+        return nw.from_native(frame.to_native().assign(**{name: made[name].to_numpy() for name in columns}))
+    return frame.with_columns(*(made[name] for name in columns))
+
+
+def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> nw.LazyFrame[Any]:
+    """Join what was computed once for each distinct row back to all rows."""
+    kept = [name for name in frame.collect_schema().names() if name not in table or name in keys]
+    return frame.select(kept).join(upload(table, frame), on=list(keys), how="left")
+
+
+def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Bring a small table to the engine of a frame, into the same session."""
+    import narwhals as nw
+
+    engine, frame = like.implementation, like.to_native()
+    if engine is nw.Implementation.POLARS:
+        return nw.from_dict(columns, backend="polars").lazy()
+    if engine is nw.Implementation.DASK:
+        return nw.from_dict(columns, backend="pandas").lazy("dask")
+    table = nw.from_dict(columns, backend="pyarrow")
+    if engine is nw.Implementation.DUCKDB:
+        return _upload_to_duckdb(frame, table.to_native())
+    if engine is nw.Implementation.IBIS:
+        return table.lazy("ibis")
+    if engine is nw.Implementation.SQLFRAME:
+        return _upload_to_sqlframe(frame.session, table)
+    return table.lazy(engine, session=frame.sparkSession)
+
+
+def _upload_to_duckdb(relation: Any, rows: Any) -> nw.LazyFrame[Any]:
+    """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable."""
+    import narwhals as nw
+
+    return nw.from_native(relation.query(_LOOKUP, "select * from rows"))
+
+
+def _upload_to_sqlframe(session: Any, table: nw.DataFrame[Any]) -> nw.LazyFrame[Any]:
+    """Hand over a file: SQLFrame writes each value of a table into the query, which takes minutes for a large one."""
+    import narwhals as nw
+
+    folder = tempfile.mkdtemp()
+    weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
+    path = str(Path(folder, "rows.parquet"))
+    table.write_parquet(path)
+    return nw.from_native(session.read.parquet(path))

@@ -1,0 +1,182 @@
+"""Models fitted to a frame of customers; :mod:`crmvalue.frames` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import require_choice
+from crmvalue._core.values import hand_over
+from crmvalue._frames.customers import open_customers
+from crmvalue._frames.engines import collect, in_engine
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
+from crmvalue.purchases import PurchaseHistory, UniquePurchases
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+    from crmvalue.models import Fit
+    from crmvalue.purchases import TimeUnit
+    from crmvalue.typing import Floats
+
+__all__ = ["ROW", "Rows", "count_rows", "fit", "fit_spend", "read_history"]
+
+Model: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamma", "best"]
+
+ROW = ("frequency", "recency", "age")
+"""Columns that make a row of a purchase model."""
+
+_FITS: dict[str, Any] = {
+    "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "pareto_nbd": fit_pareto_nbd, "nbd": fit_nbd,
+}  # fmt: skip
+_NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD", "nbd": "NBD"}
+
+
+class Rows(NamedTuple):
+    """Distinct rows as a history, and how many customers share each."""
+
+    history: PurchaseHistory
+    weight: Floats
+
+
+def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = None) -> Fit[Any]:
+    """Fit a model to a frame of customers.
+
+    Parameters
+    ----------
+    customers : CustomerFrame, DataFrame or LazyFrame
+        A result of :func:`summarise` or :func:`split`, or a frame of your own with the columns `frequency`, `recency`
+        and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`.
+    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamma"}, optional
+        The model. "best" fits the four models of purchases, leaves out fits that are not usable, and takes the one with
+        the best AIC. Its `comparison` says in words what was compared.
+    time_unit : {"day", "week", "month", "quarter", "year"}, optional
+        Unit of `recency` and `age`; needed for a frame of your own.
+
+    Returns
+    -------
+    Fit
+        As from the functions of :mod:`crmvalue.models`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, or holds what :class:`crmvalue.purchases.PurchaseHistory` refuses.
+    ConvergenceError
+        For "best" if no fit is usable.
+
+    Notes
+    -----
+    A frame that is asked in its own engine gives its distinct rows and the number of customers of each; they are all
+    that a model needs. So a fit to a billion orders takes the memory of the distinct rows only.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.datasets import load_cdnow
+    >>> log = load_cdnow()
+    >>> orders = pd.DataFrame({"customer": log.customer, "date": log.date, "amount": log.amount})
+    >>> found = fit(summarise(orders, as_of="1997-09-30"), "bg_nbd")
+    >>> round(found.log_likelihood, 2)
+    -9582.43
+    """
+    require_choice("model", model, get_args(Model))
+    if model == "gamma_gamma":
+        return fit_spend(customers, time_unit=time_unit)
+    opened = open_customers(customers, ROW, time_unit)
+    lazy = in_engine(opened.frame)
+    history: PurchaseHistory | UniquePurchases
+    if lazy is None:
+        history = read_history(opened.frame, opened.known.time_unit, ROW)
+    else:
+        rows = count_rows(lazy, opened.known.time_unit, ROW)
+        history = UniquePurchases(
+            **{name: hand_over(getattr(rows.history, name)) for name in ROW},
+            weight=hand_over(rows.weight.astype(np.int64)),
+            time_unit=opened.known.time_unit,
+        )
+    if model != "best":
+        found: Fit[Any] = _FITS[model](history)
+        return found
+    return _best({name: _try(fit_one, history) for name, fit_one in _FITS.items()})
+
+
+def _try(fit_one: Any, history: PurchaseHistory | UniquePurchases) -> Fit[Any] | None:
+    try:
+        found: Fit[Any] = fit_one(history)
+    except ConvergenceError:
+        return None
+    return found
+
+
+def _best(fits: dict[str, Fit[Any] | None]) -> Fit[Any]:
+    """Take the usable fit with the best AIC, and say what was compared."""
+    words = []
+    usable = {}
+    for name, found in fits.items():
+        if found is None:
+            words.append(f"{_NAMES[name]}: the search found no fit")
+            continue
+        grade = found.diagnosis.grade
+        words.append(f"{_NAMES[name]}: AIC {found.aic:,.1f}, {grade}")
+        if grade != "not usable":
+            usable[name] = found
+    if not usable:
+        raise ConvergenceError(f"no model can be trusted on these customers ({'; '.join(words)})")
+    best = min(usable, key=lambda name: usable[name].aic)
+    return attrs.evolve(usable[best], comparison=f"{_NAMES[best]} has the best AIC of the usable fits. {'; '.join(words)}")
+
+
+def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
+    """Fit the gamma-gamma model to the mean repeat spend of a frame of customers; zero spends are left out."""
+    needed = ("frequency", "mean_repeat_spend")
+    opened = open_customers(customers, needed, time_unit)
+    lazy = in_engine(opened.frame)
+    if lazy is None:
+        return fit_gamma_gamma(read_history(opened.frame, opened.known.time_unit, needed), zeros="drop")
+    import narwhals as nw
+
+    again = nw.col("frequency") > 0
+    table = collect(lazy.filter(again).group_by(*needed).agg(nw.len().alias("n")))
+    n_once = int(collect(lazy.select(nw.when(~again).then(nw.lit(1)).otherwise(nw.lit(0)).sum().alias("n")))["n"][0] or 0)
+    order = np.lexsort([table["mean_repeat_spend"], table["frequency"]])
+    number = table["n"][order].astype(np.int64)
+    frequency, spend = (np.repeat(table[name][order].astype(np.float64), number) for name in needed)
+    history = PurchaseHistory(
+        frequency=frequency, recency=np.ones(len(frequency)), age=np.ones(len(frequency)),
+        mean_repeat_spend=spend, time_unit=opened.known.time_unit,
+    )  # fmt: skip
+    found = fit_gamma_gamma(history, zeros="drop")
+    return attrs.evolve(found, left_out={**found.left_out, "no repeat purchase": n_once})
+
+
+def read_history(frame: Any, time_unit: str, needed: tuple[str, ...], covariates: tuple[str, ...] = ()) -> PurchaseHistory:
+    """Make a history of the columns of an eager frame; times that a spend model does not need are made up."""
+    columns = {name: frame[name].to_native() for name in needed}
+    if "recency" not in columns:
+        x = np.asarray(columns["frequency"], dtype=np.float64)
+        columns |= {"recency": np.where(x > 0, 1.0, 0.0), "age": np.ones(len(x))}
+    history = PurchaseHistory.from_columns(**columns, time_unit=time_unit)  # type: ignore[arg-type]  # checked there
+    if not covariates:
+        return history
+    return history.with_covariates({name: frame[name].to_native() for name in covariates})
+
+
+def count_rows(lazy: nw.LazyFrame[Any], time_unit: str, needed: tuple[str, ...], covariates: tuple[str, ...] = ()) -> Rows:
+    """Let the engine count the customers of each distinct row."""
+    import narwhals as nw
+
+    keys = (*needed, *covariates)
+    table = collect(lazy.group_by(*keys).agg(nw.len().alias("n")))
+    columns = [table[name].astype(np.float64) for name in keys]
+    order = np.lexsort(columns[::-1])
+    frequency, recency, age, *known = (column[order] for column in columns)
+    if not len(frequency):
+        raise InputError("customers", "a frame with at least one row", 0)
+    history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)  # type: ignore[arg-type]  # checked there
+    if known:
+        history = history.with_covariates(dict(zip(covariates, known, strict=True)))
+    return Rows(history, table["n"][order].astype(np.float64))

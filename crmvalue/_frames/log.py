@@ -1,0 +1,242 @@
+"""An order log in a frame to one row per customer; :mod:`crmvalue.frames` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crmvalue._core.checks import as_day, require_choice
+from crmvalue._frames.columns import Roles, find_roles, require_free
+from crmvalue._frames.customers import CustomerFrame
+from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
+from crmvalue._frames.orders import (
+    SUMMARY,
+    customers_of,
+    end_of,
+    join_holdout,
+    read_rows,
+    summary_columns,
+    survey,
+)
+from crmvalue._purchases.order_log import Policy
+from crmvalue.errors import InputError
+from crmvalue.purchases import DAYS_PER_UNIT, split_purchases, summarise_purchases
+
+if TYPE_CHECKING:
+    import narwhals as nw
+    import numpy as np
+
+    from crmvalue.purchases import Duplicates, Grain, Missing, Refunds, TimeUnit, Zeros
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["split", "summarise"]
+
+_HOLDOUT = ("holdout_n_purchases", "holdout_spend")
+
+
+def summarise(
+    orders: Any,
+    *,
+    customer: str | None = None,
+    date: str | None = None,
+    amount: str | None = None,
+    quantity: str | None = None,
+    as_of: ArrayLike | None = None,
+    time_unit: TimeUnit = "week",
+    grain: Grain = "day",
+    refunds: Refunds = "raise",
+    zeros: Zeros = "keep",
+    missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
+) -> CustomerFrame:
+    """Turn a frame of orders into a frame of customers.
+
+    Parameters
+    ----------
+    orders : DataFrame or LazyFrame
+        One row per order, or per line of an order: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark.
+    customer, date, amount, quantity : str, optional
+        Names of the columns. Those that are not named are guessed from their headings, as
+        ``python -m crmvalue`` does; the result says which. With a quantity, the amount is the price of one piece.
+    as_of, time_unit, grain, refunds, zeros, missing, duplicates
+        As in :func:`crmvalue.purchases.summarise_purchases`.
+
+    Returns
+    -------
+    CustomerFrame
+        Its `frame` is of the kind of `orders`, one row per customer, with the name of the column of customers kept and
+        the columns of :class:`crmvalue.purchases.PurchaseHistory`: `frequency`, `recency`, `age`, `mean_repeat_spend`,
+        `days_since_last`, `n_purchases`, `mean_spend` and `total_spend`, those of money only where there is an amount.
+
+    Raises
+    ------
+    InputError
+        If a column is missing, of a wrong type or cannot be guessed, and for the values that
+        :func:`crmvalue.purchases.summarise_purchases` refuses; on a Dask frame with refunds for `refunds="net"`.
+
+    Notes
+    -----
+    Frames of pandas and PyArrow go through :func:`crmvalue.purchases.summarise_purchases`. All others are asked in
+    their own engine, and a lazy frame stays lazy. Only the numbers of rows of each day come into memory; they find the
+    last day and what the policies refuse. There, dates must be dates or times, no text. For times with a time zone, days
+    are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the session.
+
+    A lazy frame is computed anew each time that it is used. Write it to a file or a table first if it is needed often.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {
+    ...         "customer_id": ["ann", "bob", "ann"],
+    ...         "order_date": pd.to_datetime(["2024-01-01", "2024-01-08", "2024-01-15"]),
+    ...         "amount": [20.0, 30.0, 15.0],
+    ...     }
+    ... )
+    >>> customers = summarise(orders, as_of="2024-01-29")
+    >>> customers.frame[["customer_id", "frequency", "recency", "age"]]
+      customer_id  frequency  recency  age
+    0         ann        1.0      2.0  4.0
+    1         bob        0.0      0.0  3.0
+    """
+    frame = as_frame("orders", orders)
+    roles = _roles(frame, customer, date, amount, quantity)
+    policy = Policy(refunds, zeros, missing, duplicates)
+    lazy = in_engine(frame)
+    who = roles.columns["customer"]
+    require_free(who, SUMMARY)
+    if lazy is None:
+        history = summarise_purchases(
+            **_arrays(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
+            missing=missing, duplicates=duplicates,
+        )  # fmt: skip
+        columns = history.to_columns()
+        made = from_columns({who: columns.pop("customer"), **columns}, frame)
+        end, counts = history.as_of, history.counts
+        result: Any = made.to_native()
+    else:
+        _check_words(time_unit, grain)
+        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        end = end_of(log, "as_of", as_of)
+        customers, counts = customers_of(log, policy, None, end, grain)
+        result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
+    return CustomerFrame(
+        frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
+        counts=counts,
+    )  # fmt: skip
+
+
+def split(
+    orders: Any,
+    *,
+    calibration_end: ArrayLike,
+    holdout_end: ArrayLike | None = None,
+    customer: str | None = None,
+    date: str | None = None,
+    amount: str | None = None,
+    quantity: str | None = None,
+    time_unit: TimeUnit = "week",
+    grain: Grain = "day",
+    refunds: Refunds = "raise",
+    zeros: Zeros = "keep",
+    missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
+) -> CustomerFrame:
+    """Cut a frame of orders into a calibration and a holdout, one row per customer of the calibration.
+
+    Parameters
+    ----------
+    orders, customer, date, amount, quantity, time_unit, grain, refunds, zeros, missing, duplicates
+        As in :func:`summarise`.
+    calibration_end, holdout_end
+        As in :func:`crmvalue.purchases.split_purchases`.
+
+    Returns
+    -------
+    CustomerFrame
+        As from :func:`summarise` at `calibration_end`, with two more columns: `holdout_n_purchases`, the purchases of
+        each customer in the holdout, and `holdout_spend`, their money. Customers who came in the holdout are left out.
+
+    Raises
+    ------
+    InputError
+        As :func:`summarise`, and if `holdout_end` is not after `calibration_end`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {"customer": [1, 1, 2], "date": pd.to_datetime(["2024-01-01", "2024-03-01", "2024-03-02"])}
+    ... )
+    >>> split(orders, calibration_end="2024-01-31").frame[["customer", "holdout_n_purchases"]]
+       customer  holdout_n_purchases
+    0         1                  1.0
+    """
+    frame = as_frame("orders", orders)
+    roles = _roles(frame, customer, date, amount, quantity)
+    policy = Policy(refunds, zeros, missing, duplicates)
+    lazy = in_engine(frame)
+    who = roles.columns["customer"]
+    require_free(who, (*SUMMARY, *_HOLDOUT))
+    if lazy is None:
+        parts = split_purchases(
+            **_arrays(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
+            grain=grain, refunds=refunds, zeros=zeros, missing=missing, duplicates=duplicates,
+        )  # fmt: skip
+        columns = parts.to_columns()
+        made = from_columns({who: columns.pop("customer"), **columns}, frame)
+        end, counts, length = parts.calibration.as_of, parts.calibration.counts, parts.holdout_length
+        result: Any = made.to_native()
+    else:
+        _check_words(time_unit, grain)
+        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        end = end_of(log, "calibration_end", as_day("calibration_end", calibration_end))
+        last = end_of(log, "holdout_end", holdout_end)
+        if last <= end:
+            raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
+        customers, counts = customers_of(log, policy, None, end, grain)
+        later, _ = customers_of(log, policy, end, last, grain)
+        known = summary_columns(customers, log, who, end, time_unit, grain)
+        joined = join_holdout(known, later, who, has_money=log.has_money)
+        length = float((last - end).astype(int) / DAYS_PER_UNIT[time_unit])
+        result = native(_in_order(joined, frame, who), frame)
+    return CustomerFrame(
+        frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
+        holdout_length=length, counts=counts,
+    )  # fmt: skip
+
+
+def _roles(
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any],
+    customer: str | None,
+    date: str | None,
+    amount: str | None,
+    quantity: str | None,
+) -> Roles:
+    return find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount, "quantity": quantity})
+
+
+def _check_words(time_unit: str, grain: str) -> None:
+    require_choice("time_unit", time_unit, DAYS_PER_UNIT)
+    require_choice("grain", grain, ("day", "week"))
+
+
+def _arrays(frame: Any, roles: Roles) -> dict[str, Any]:
+    """Give the columns of an eager frame in the form that the functions of arrays take."""
+    import narwhals as nw
+
+    columns = {role: frame[name] for role, name in roles.columns.items()}
+    if isinstance(columns["date"].dtype, nw.Datetime) and columns["date"].dtype.time_zone is not None:
+        columns["date"] = columns["date"].dt.replace_time_zone(None)
+    for role in ("amount", "quantity"):
+        if role in columns and isinstance(columns[role].dtype, nw.Decimal):
+            columns[role] = columns[role].cast(nw.Float64)
+    if "quantity" in columns:
+        columns["amount"] = columns["amount"] * columns.pop("quantity")
+    return {role: column.to_native() for role, column in columns.items()}
+
+
+def _in_order(customers: nw.LazyFrame[Any], frame: Any, who: str) -> nw.LazyFrame[Any]:
+    """Sort the customers of an eager frame; an engine that is still lazy has no order to keep."""
+    import narwhals as nw
+
+    return customers.sort(who) if isinstance(frame, nw.DataFrame) else customers

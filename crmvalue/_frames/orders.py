@@ -1,0 +1,351 @@
+"""Orders to customers, in the engine that holds the orders.
+
+The rules are those of :func:`crmvalue.purchases.summarise_purchases`, written as expressions. The log is asked twice:
+once for counts by day, which find the end of observation and what the policies refuse, and once for the customers.
+Days are counted by our own arithmetic, because engines disagree on calendars.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._frames.engines import Columns, collect, need_window
+from crmvalue._purchases.order_log import (
+    RESIDUE,
+    Log,
+    OrderLogCounts,
+    Policy,
+    last_day,
+    say_alternatives,
+    start_of_grain,
+)
+from crmvalue.errors import InputError
+from crmvalue.purchases import DAYS_PER_UNIT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import narwhals as nw
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = [
+    "SUMMARY",
+    "Orders",
+    "customers_of",
+    "day_number",
+    "end_of",
+    "join_holdout",
+    "read_rows",
+    "summary_columns",
+    "survey",
+]
+
+SUMMARY = (
+    "frequency", "recency", "age", "mean_repeat_spend", "days_since_last", "n_purchases", "mean_spend", "total_spend",
+)  # fmt: skip
+"""Columns of a summary, beside the customer."""
+
+_NO_DAY = -(10**9)
+_NOT_COUNTED = (
+    "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
+    "n_customers_without_purchase", "unmatched_refunds",
+)  # fmt: skip
+_WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
+_MOST = 1e15
+_WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
+_WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
+_UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
+
+
+class Orders(NamedTuple):
+    """The rows of a log: "_who", "_day", "_copies", and "_money" where there is an amount; and their counts by day."""
+
+    rows: nw.LazyFrame[Any]
+    by_day: Columns
+    log: Log
+    has_money: bool
+    in_cents: bool
+
+
+def day_number(date: nw.Expr) -> nw.Expr:
+    """Days since 1 January 1970 of dates or times, by the Gregorian calendar."""
+    import narwhals as nw
+
+    year = date.dt.year().cast(nw.Float64)
+    leap_days = ((year - 1969) / 4.0).floor() - ((year - 1901) / 100.0).floor() + ((year - 1601) / 400.0).floor()
+    return (year - 1970) * 365 + leap_days + date.dt.ordinal_day().cast(nw.Float64) - 1
+
+
+def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyFrame[Any]:
+    """Cast sums, of which engines make other types; inside an aggregation some engines cannot."""
+    import narwhals as nw
+
+    return frame.with_columns(*(nw.col(name).cast(kind).alias(name) for name in names))
+
+
+def read_rows(frame: nw.LazyFrame[Any], roles: dict[str, str], policy: Policy) -> nw.LazyFrame[Any]:
+    """Give the columns of a log in plain form: "_who", null where nobody is named, "_day", "_money".
+
+    Copies of a row are left in, with "_copies" 0, or are one row with their number.
+    """
+    import narwhals as nw
+
+    types = {role: frame.collect_schema()[column] for role, column in roles.items()}
+    _check_types(roles, types)
+    who = nw.col(roles["customer"])
+    text = isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum)
+    if text:
+        who = nw.when(who.cast(nw.String).str.strip_chars() != "").then(who)
+    elif types["customer"].is_float():
+        who = nw.when(~who.is_nan()).then(who)
+    columns = [who.alias("_who"), nw.col(roles["date"]).alias("_time")]
+    if "amount" in roles:
+        money = nw.col(roles["amount"]).cast(nw.Float64)
+        if "quantity" in roles:
+            money = money * nw.col(roles["quantity"]).cast(nw.Float64)
+        columns.append(nw.when(~money.is_nan()).then(money).alias("_money"))
+    rows = frame.select(*columns)
+    if policy.duplicates == "keep":
+        rows = rows.with_columns(nw.lit(0).cast(nw.Int64).alias("_copies"))
+    else:
+        keys = ["_who", "_time", *(["_money"] if "amount" in roles else [])]
+        rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
+        rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
+    return rows.with_columns(day_number(nw.col("_time")).alias("_day")).drop("_time")
+
+
+def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
+    """Refuse columns of a wrong type."""
+    import narwhals as nw
+
+    kind = types["customer"]
+    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
+    if isinstance(kind, no_ids):
+        raise InputError("customer", f"whole numbers or text in column {roles['customer']!r}", str(kind))
+    if not isinstance(types["date"], nw.Date | nw.Datetime):
+        hint = "cast the column first, so that the engine knows the form of its dates"
+        raise InputError("date", f"dates or times in column {roles['date']!r}", str(types["date"]), hint=hint)
+    for role in ("amount", "quantity"):
+        if role in roles and not types[role].is_numeric():
+            hint = "cast the column first"
+            raise InputError(role, f"numbers in column {roles[role]!r}", str(types[role]), hint=hint)
+
+
+def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
+    """Count the rows of each day by kind."""
+    import narwhals as nw
+
+    known = ~nw.col("_who").is_null()
+    kinds = {"_rows": known, "_nobody": ~known}
+    columns = [nw.when(known).then(nw.col("_copies")).otherwise(nw.lit(0)).cast(nw.Int64).alias("_copies")]
+    sums = ["_copies"]
+    if has_money:
+        money, size = nw.col("_money"), nw.col("_money").abs()
+        kinds |= {
+            "_missing": known & money.is_null(),
+            "_residue": known & (size < RESIDUE) & (money != 0),
+            "_zero": known & (size < RESIDUE),
+            "_refund": known & (money <= -RESIDUE),
+            "_large": known & (size > _MOST),
+            "_uneven": known & (size >= RESIDUE) & ((money * 100.0).round(0) / 100.0 != money),
+        }
+        columns.append(nw.when(known & (size <= _MOST)).then(size).otherwise(nw.lit(0.0)).cast(nw.Float64).alias("_size"))
+        sums.append("_size")
+    one, none = nw.lit(1), nw.lit(0)
+    columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
+    day = nw.when(~nw.col("_day").is_null()).then(nw.col("_day")).otherwise(nw.lit(_NO_DAY)).cast(nw.Float64)
+    totals = (nw.col(name).sum() for name in (*sums, *kinds))
+    found = collect(rows.select(day.alias("_day"), *columns).group_by("_day").agg(*totals))
+    order = np.argsort(found["_day"])
+    by_day = {name: np.asarray(column, dtype=np.float64)[order] for name, column in found.items()}
+    used = (by_day["_day"] != _NO_DAY) & (by_day["_rows"] > 0)
+    if not used.any():
+        raise InputError("date", "given with a customer in at least one row", "no such row")
+    days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
+    log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, by_day["_rows"][used].astype(np.int64))
+    in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
+    return Orders(rows, by_day, log, has_money, in_cents)
+
+
+def end_of(orders: Orders, name: str, value: ArrayLike | None) -> np.datetime64:
+    """Find the last day of a span, by the rules of :func:`crmvalue.purchases.summarise_purchases`."""
+    return last_day(orders.log, name, value)
+
+
+def apply_policies(
+    orders: Orders, policy: Policy, after: np.datetime64 | None, end: np.datetime64
+) -> tuple[nw.LazyFrame[Any], OrderLogCounts]:
+    """Give the rows to use from the day after `after` (or the first) to `end`, and count the others."""
+    import narwhals as nw
+
+    table, last = orders.by_day, int(end.astype(np.int64))
+    first = _NO_DAY if after is None else int(after.astype(np.int64))
+    undated, later = table["_day"] == _NO_DAY, table["_day"] > last
+    window = ~undated & (table["_day"] > first) & ~later
+    n_all = table["_rows"] + table["_copies"]
+    n = {kind: int(column[window].sum()) for kind, column in table.items()}
+    counts: dict[str, Any] = dict.fromkeys(_NOT_COUNTED)
+    counts["n_rows_after_as_of"] = int(n_all[later].sum())
+    if after is None:
+        counts["n_without_customer"] = int(table["_nobody"].sum())
+        counts["n_without_date"] = int(n_all[undated].sum())
+        if policy.missing == "raise":
+            _refuse("customer", "an identifier, not missing", counts["n_without_customer"], "missing")
+            _refuse("date", "a date, not missing", counts["n_without_date"], "missing")
+    if policy.duplicates == "raise":
+        _refuse("date", "one whose row has no earlier copy, equal in customer, date and amount", n["_copies"], "duplicates")
+    counts["n_duplicates_kept"] = None if policy.duplicates == "keep" else 0
+    counts["n_duplicates_dropped"] = n["_copies"]
+    day = nw.col("_day")
+    rows = orders.rows.filter(~nw.col("_who").is_null(), day > first, day <= last)
+    n_used = n["_rows"]
+    if orders.has_money:
+        large = int(table["_large"].sum())
+        if large:
+            raise InputError("amount", f"of a magnitude up to {_MOST:g}", f"a larger one in {large} rows", count=large)
+        for kind, name, rule in (
+            ("_missing", "missing", "a number, not missing"),
+            ("_zero", "zeros", "other than 0"),
+            ("_refund", "refunds", ">= 0"),
+        ):
+            if getattr(policy, name) == "raise":
+                _refuse("amount", rule, n[kind], name)
+        money = nw.col("_money")
+        counts["n_missing"], counts["n_residues"] = n["_missing"], n["_residue"]
+        rows = rows.filter(~money.is_null())
+        counts["n_zeros_kept" if policy.zeros == "keep" else "n_zeros_dropped"] = n["_zero"]
+        if policy.zeros == "drop":
+            rows = rows.filter(money.abs() >= RESIDUE)
+            n_used -= n["_zero"]
+        counts["n_refunds_dropped" if policy.refunds == "drop" else "n_refunds_netted"] = n["_refund"]
+        if policy.refunds == "drop":
+            rows = rows.filter(money > -RESIDUE)
+        n_used -= n["_missing"] + n["_refund"]
+    counts["n_purchase_rows"] = n_used
+    counts["n_rows"] = int(n_all[window].sum()) + sum(
+        counts.get(name, 0) for name in ("n_rows_after_as_of", "n_without_customer", "n_without_date")
+    )
+    return rows, OrderLogCounts(**counts)
+
+
+def _refuse(name: str, rule: str, number: int, policy: str) -> None:
+    """Raise for rows that a policy forbids."""
+    if number:
+        found = "another in 1 row" if number == 1 else f"others in {number} rows"
+        raise InputError(name, rule, found, count=number, hint=say_alternatives(policy))
+
+
+def customers_of(
+    orders: Orders, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str
+) -> tuple[nw.LazyFrame[Any], OrderLogCounts]:
+    """Give one row per customer: "_who", "_first", "_last", "_bought", and with money "_total" and "_repeat"."""
+    import narwhals as nw
+
+    rows, counts = apply_policies(orders, policy, after, end)
+    day = nw.col("_day")
+    if grain == "week":
+        rows = rows.with_columns((((day + _WEEKDAY) / 7.0).floor() * 7 - _WEEKDAY).alias("_day"))
+    ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
+    if not orders.has_money:
+        return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
+    money = nw.col("_money")
+    money = nw.when(money.abs() >= RESIDUE).then(money).otherwise(nw.lit(0.0)).cast(nw.Float64)
+    kind = nw.Int64 if orders.in_cents else nw.Float64
+    if orders.in_cents:
+        money = (money * 100.0).round(0).cast(nw.Int64)
+    rows = rows.select("_who", "_day", money.alias("_money"))
+    purchases = (
+        _netted(rows, kind)
+        if counts.n_refunds_netted
+        else _cast(rows.group_by("_who", "_day").agg(nw.col("_money").sum()), ["_money"], kind)
+    )
+    total = nw.col("_money").sum().alias("_total")
+    if orders.in_cents and rows.implementation.value in _WITH_FIRST:
+        # Whole cents have no digits to lose: the repeat spend is the total without the first purchase.
+        first = nw.col("_money").first(order_by="_day").alias("_begin")
+        customers = purchases.group_by("_who").agg(*ends, total, first)
+        customers = customers.with_columns((nw.col("_total") - nw.col("_begin")).alias("_repeat"))
+    else:
+        later = day > day.min().over("_who")
+        again = nw.when(later).then(nw.col("_money")).otherwise(nw.lit(0)).cast(kind).alias("_again")
+        repeat = nw.col("_again").sum().alias("_repeat")
+        customers = purchases.with_columns(again).group_by("_who").agg(*ends, total, repeat)
+    scale = 100.0 if orders.in_cents else 1.0
+    in_money = ((nw.col(name).cast(nw.Float64) / scale).alias(name) for name in ("_total", "_repeat"))
+    return customers.with_columns(*in_money), counts
+
+
+def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
+    """Merge rows to purchases, with refunds taken off the latest purchase at or before them, then earlier ones.
+
+    Backwards in time the refunds of a customer are one debt, and each purchase pays as much of it as it can. This is a
+    random walk that is reflected at 0: the debt is the walk minus its running minimum, where that is below 0.
+    """
+    import narwhals as nw
+
+    need_window(rows, "refunds", "net", 'refunds="drop" leaves them out')
+    money = nw.col("_money")
+    parts = {
+        "_credit": nw.when(money > 0).then(money).otherwise(nw.lit(0)).cast(kind),
+        "_back": nw.when(money < 0).then(-money).otherwise(nw.lit(0)).cast(kind),
+        "_paid": nw.when(money >= 0).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
+    }
+    cells = (
+        rows.select("_who", "_day", *(part.alias(name) for name, part in parts.items()))
+        .group_by("_who", "_day")
+        .agg(*(nw.col(name).sum() for name in parts))
+    )
+    cells = _cast(cells, parts, kind)
+    cells = cells.with_columns((-nw.col("_day")).alias("_ago"), (nw.col("_back") - nw.col("_credit")).alias("_step"))
+    cells = cells.with_columns(nw.col("_step").cum_sum().over("_who", order_by="_ago").cast(kind).alias("_walk"))
+    cells = cells.with_columns(nw.col("_walk").cum_min().over("_who", order_by="_ago").alias("_low"))
+    low = nw.when(nw.col("_low") < 0).then(nw.col("_low")).otherwise(nw.lit(0)).cast(kind)
+    cells = cells.with_columns((nw.col("_walk") - low).alias("_debt"))
+    before = nw.col("_debt").shift(1).over("_who", order_by="_ago")
+    cells = cells.with_columns(nw.when(~before.is_null()).then(before).otherwise(nw.lit(0)).cast(kind).alias("_before"))
+    credit = nw.col("_credit").cast(nw.Float64)
+    owed = (nw.col("_before") + nw.col("_back")).cast(nw.Float64)
+    undone = (owed > 0) & (credit > 0) & (credit - owed <= _UNDONE * credit)
+    left = nw.col("_credit") - nw.col("_before") - nw.col("_back")
+    spent = nw.when((owed > 0) & (credit > 0)).then(left).otherwise(nw.col("_credit"))
+    return cells.filter((nw.col("_paid") > 0) & ~undone).select("_who", "_day", spent.cast(kind).alias("_money"))
+
+
+def summary_columns(customers: nw.LazyFrame[Any], orders: Orders, who: str, end: np.datetime64, time_unit: str, grain: str) -> nw.LazyFrame[Any]:
+    """Give the columns of a :class:`crmvalue.purchases.PurchaseHistory`."""
+    import narwhals as nw
+
+    ruler, final = DAYS_PER_UNIT[time_unit], int(start_of_grain(end.astype(np.int64), grain))
+    first, last = nw.col("_first").cast(nw.Float64), nw.col("_last").cast(nw.Float64)
+    bought = nw.col("_bought").cast(nw.Float64)
+    columns = {
+        "frequency": bought - 1.0,
+        "recency": (last - first) / ruler,
+        "age": (float(final) - first) / ruler,
+    }
+    if orders.has_money:
+        columns["mean_repeat_spend"] = nw.when(bought > 1).then(nw.col("_repeat") / (bought - 1.0))
+    columns |= {"days_since_last": float(final) - last, "n_purchases": bought}
+    if orders.has_money:
+        columns |= {"mean_spend": nw.col("_total") / bought, "total_spend": nw.col("_total")}
+    return customers.select(nw.col("_who").alias(who), *(column.alias(name) for name, column in columns.items()))
+
+
+def join_holdout(
+    customers: nw.LazyFrame[Any], later: nw.LazyFrame[Any], who: str, *, has_money: bool
+) -> nw.LazyFrame[Any]:
+    """Add the purchases and the money of the holdout, 0 for customers without any."""
+    import narwhals as nw
+
+    columns = {"holdout_n_purchases": nw.col("_bought").cast(nw.Float64)}
+    if has_money:
+        columns["holdout_spend"] = nw.col("_total")
+    found = later.select(nw.col("_who").alias(who), *(column.alias(name) for name, column in columns.items()))
+    joined = customers.join(found, on=who, how="left")
+    return joined.with_columns(
+        nw.when(~nw.col(name).is_null()).then(nw.col(name)).otherwise(nw.lit(0.0)).cast(nw.Float64).alias(name)
+        for name in columns
+    )

@@ -1,0 +1,26 @@
+"""Dataframes of any kind and size: a frame in, the same kind of frame out.
+
+====================================================  =================================================================
+For                                                   Use
+====================================================  =================================================================
+one row per customer from a frame of orders           :func:`summarise`
+a part to fit a model, and a later part to check it   :func:`split`
+a model of purchases or of spend                      :func:`fit`
+the value of each customer                            :func:`value`
+====================================================  =================================================================
+
+pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
+Connect). The work goes to the data: lazy frames stay lazy, and only distinct rows and counts come into memory.
+
+The functions of arrays behind it are in :mod:`crmvalue.purchases`, :mod:`crmvalue.models` and
+:mod:`crmvalue.segmentation`. Each result object of the package has `to_frame`.
+"""
+
+from __future__ import annotations
+
+from crmvalue._frames.customers import CustomerFrame
+from crmvalue._frames.fits import fit
+from crmvalue._frames.log import split, summarise
+from crmvalue._frames.values import value
+
+__all__ = ["CustomerFrame", "fit", "split", "summarise", "value"]
