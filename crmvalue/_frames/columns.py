@@ -31,9 +31,7 @@ def names_of(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[st
     return names
 
 
-def find_roles(
-    name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]
-) -> Roles:
+def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]) -> Roles:
     """Find the column of each role by its name, or by its heading; several that fit equally well are an error."""
     for role, wanted in asked.items():
         if wanted is not None and not isinstance(wanted, str):
@@ -42,7 +40,9 @@ def find_roles(
     columns, problems = choose_columns(names, asked, form=ARGUMENTS)
     if problems:
         role, _, value = problems[0]
-        raise _Unclear(role.strip("`"), "; ".join(sentence for _, sentence, _ in problems), value, count=len(problems))
+        raise _UnclearError(
+            role.strip("`"), "; ".join(sentence for _, sentence, _ in problems), value, count=len(problems)
+        )
     if len(set(columns.values())) < len(columns):
         raise InputError(name, "one whose roles have different columns", listed(list(columns.values())))
     return Roles(columns, tuple(role for role in columns if asked.get(role) is None))
@@ -62,7 +62,7 @@ def require_free(customer: str, made: Sequence[str]) -> None:
         raise InputError("customer", "a column whose name is not that of a result", customer, hint="rename the column")
 
 
-class _Unclear(InputError):
+class _UnclearError(InputError):
     """Which column is meant is not clear; `rule` is the whole sentence."""
 
     def __str__(self) -> str:

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     import numpy as np
 
     from crmvalue.models import Fit
-    from crmvalue.purchases import OrderLogCounts
+    from crmvalue.purchases import OrderLogCounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
 __all__ = ["CustomerFrame", "Customers", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
+
+
+def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
+    return FixedMapping(columns)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -60,9 +64,9 @@ class CustomerFrame:
     """
 
     frame: Any
-    columns: Mapping[str, str] = attrs.field(converter=FixedMapping)
+    columns: Mapping[str, str] = attrs.field(converter=_fixed)
     guessed: tuple[str, ...] = ()
-    time_unit: str
+    time_unit: TimeUnit
     grain: str | None = None
     as_of: np.datetime64 | None = None
     holdout_length: float | None = None
@@ -86,7 +90,7 @@ class Customers(NamedTuple):
     known: CustomerFrame
 
 
-def open_customers(customers: object, needed: tuple[str, ...], time_unit: str | None = None) -> Customers:
+def open_customers(customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None) -> Customers:
     """Take a result of this module, or a frame of the user's with the same columns."""
     if isinstance(customers, CustomerFrame):
         frame, known = as_frame("customers", customers.frame), customers
@@ -95,7 +99,9 @@ def open_customers(customers: object, needed: tuple[str, ...], time_unit: str | 
     else:
         frame = as_frame("customers", customers)
         if time_unit is None:
-            raise InputError("time_unit", "given for a frame of your own", None, hint=f"one of {', '.join(DAYS_PER_UNIT)}")
+            raise InputError(
+                "time_unit", "given for a frame of your own", None, hint=f"one of {', '.join(DAYS_PER_UNIT)}"
+            )
         known = CustomerFrame(frame=customers, columns={}, time_unit=time_unit)
     require_present("customers", frame, needed, _MADE)
     names_of("customers", frame)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import operator
 import shutil
 import tempfile
 import weakref
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import narwhals as nw
     import numpy.typing as npt
@@ -22,6 +23,7 @@ __all__ = [
     "Columns",
     "as_frame",
     "collect",
+    "divider",
     "from_columns",
     "in_engine",
     "is_known",
@@ -32,7 +34,10 @@ __all__ = [
     "with_columns",
 ]
 
-Columns = dict[str, "npt.NDArray[Any]"]
+Frame: TypeAlias = Any
+"""An eager frame of narwhals; what engines need of it differs."""
+
+Columns: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
@@ -86,6 +91,18 @@ def is_known(column: str) -> nw.Expr:
     return ~value.is_null() & ~value.is_nan()
 
 
+def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:
+    """Give the division of an engine: over Spark Connect, servers other than Spark divide no floats as it is asked."""
+    import narwhals as nw
+
+    def by_power(number: nw.Expr, divisor: Any) -> nw.Expr:
+        quotient: nw.Expr = number * divisor**-1.0
+        return quotient
+
+    connect = frame.implementation is nw.Implementation.PYSPARK_CONNECT
+    return by_power if connect else operator.truediv
+
+
 def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str) -> None:
     """Refuse what needs a running sum in the order of time, where the engine has none."""
     import narwhals as nw
@@ -95,7 +112,7 @@ def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str
         raise InputError(name, rule, value, hint=f"{instead}, or compute() the frame first")
 
 
-def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: nw.DataFrame[Any]) -> nw.DataFrame[Any]:
+def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: Frame) -> nw.DataFrame[Any]:
     """Make an eager frame of the kind of another one. A number that does not exist is null where there are nulls."""
     import narwhals as nw
 
@@ -106,14 +123,17 @@ def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: nw.DataFrame[Any
     return frame.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in gaps))
 
 
-def with_columns(frame: nw.DataFrame[Any], columns: Mapping[str, npt.NDArray[Any]]) -> nw.DataFrame[Any]:
+def with_columns(frame: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> nw.DataFrame[Any]:
     """Add columns whose rows are those of the frame, in its order and with its index."""
     import narwhals as nw
 
     made = from_columns(columns, frame)
     if frame.implementation is nw.Implementation.PANDAS:
-        return nw.from_native(frame.to_native().assign(**{name: made[name].to_numpy() for name in columns}))
-    return frame.with_columns(*(made[name] for name in columns))
+        assigned = frame.to_native().assign(**{name: made[name].to_numpy() for name in columns})
+        wrapped: nw.DataFrame[Any] = nw.from_native(assigned)
+        return wrapped
+    wider: nw.DataFrame[Any] = frame.with_columns(*(made[name] for name in columns))
+    return wider
 
 
 def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> nw.LazyFrame[Any]:
@@ -141,11 +161,12 @@ def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return table.lazy(engine, session=frame.sparkSession)
 
 
-def _upload_to_duckdb(relation: Any, rows: Any) -> nw.LazyFrame[Any]:
+def _upload_to_duckdb(relation: Any, rows: Any) -> nw.LazyFrame[Any]:  # noqa: ARG001 - the query names it
     """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable."""
     import narwhals as nw
 
-    return nw.from_native(relation.query(_LOOKUP, "select * from rows"))
+    found: nw.LazyFrame[Any] = nw.from_native(relation.query(_LOOKUP, "select * from rows"))
+    return found
 
 
 def _upload_to_sqlframe(session: Any, table: nw.DataFrame[Any]) -> nw.LazyFrame[Any]:
@@ -156,4 +177,5 @@ def _upload_to_sqlframe(session: Any, table: nw.DataFrame[Any]) -> nw.LazyFrame[
     weakref.finalize(session, shutil.rmtree, folder, ignore_errors=True)
     path = str(Path(folder, "rows.parquet"))
     table.write_parquet(path)
-    return nw.from_native(session.read.parquet(path))
+    found: nw.LazyFrame[Any] = nw.from_native(session.read.parquet(path))
+    return found

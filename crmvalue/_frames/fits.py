@@ -127,7 +127,9 @@ def _best(fits: dict[str, Fit[Any] | None]) -> Fit[Any]:
     if not usable:
         raise ConvergenceError(f"no model can be trusted on these customers ({'; '.join(words)})")
     best = min(usable, key=lambda name: usable[name].aic)
-    return attrs.evolve(usable[best], comparison=f"{_NAMES[best]} has the best AIC of the usable fits. {'; '.join(words)}")
+    return attrs.evolve(
+        usable[best], comparison=f"{_NAMES[best]} has the best AIC of the usable fits. {'; '.join(words)}"
+    )
 
 
 def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
@@ -141,7 +143,9 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
 
     again = nw.col("frequency") > 0
     table = collect(lazy.filter(again).group_by(*needed).agg(nw.len().alias("n")))
-    n_once = int(collect(lazy.select(nw.when(~again).then(nw.lit(1)).otherwise(nw.lit(0)).sum().alias("n")))["n"][0] or 0)
+    n_once = int(
+        collect(lazy.select(nw.when(~again).then(nw.lit(1)).otherwise(nw.lit(0)).sum().alias("n")))["n"][0] or 0
+    )
     order = np.lexsort([table["mean_repeat_spend"], table["frequency"]])
     number = table["n"][order].astype(np.int64)
     frequency, spend = (np.repeat(table[name][order].astype(np.float64), number) for name in needed)
@@ -153,19 +157,23 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     return attrs.evolve(found, left_out={**found.left_out, "no repeat purchase": n_once})
 
 
-def read_history(frame: Any, time_unit: str, needed: tuple[str, ...], covariates: tuple[str, ...] = ()) -> PurchaseHistory:
+def read_history(
+    frame: Any, time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
+) -> PurchaseHistory:
     """Make a history of the columns of an eager frame; times that a spend model does not need are made up."""
     columns = {name: frame[name].to_native() for name in needed}
     if "recency" not in columns:
         x = np.asarray(columns["frequency"], dtype=np.float64)
         columns |= {"recency": np.where(x > 0, 1.0, 0.0), "age": np.ones(len(x))}
-    history = PurchaseHistory.from_columns(**columns, time_unit=time_unit)  # type: ignore[arg-type]  # checked there
+    history = PurchaseHistory.from_columns(**columns, time_unit=time_unit)
     if not covariates:
         return history
     return history.with_covariates({name: frame[name].to_native() for name in covariates})
 
 
-def count_rows(lazy: nw.LazyFrame[Any], time_unit: str, needed: tuple[str, ...], covariates: tuple[str, ...] = ()) -> Rows:
+def count_rows(
+    lazy: nw.LazyFrame[Any], time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
+) -> Rows:
     """Let the engine count the customers of each distinct row."""
     import narwhals as nw
 
@@ -176,7 +184,7 @@ def count_rows(lazy: nw.LazyFrame[Any], time_unit: str, needed: tuple[str, ...],
     frequency, recency, age, *known = (column[order] for column in columns)
     if not len(frequency):
         raise InputError("customers", "a frame with at least one row", 0)
-    history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)  # type: ignore[arg-type]  # checked there
+    history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)
     if known:
         history = history.with_covariates(dict(zip(covariates, known, strict=True)))
     return Rows(history, table["n"][order].astype(np.float64))

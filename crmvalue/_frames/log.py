@@ -23,7 +23,6 @@ from crmvalue.purchases import DAYS_PER_UNIT, split_purchases, summarise_purchas
 
 if TYPE_CHECKING:
     import narwhals as nw
-    import numpy as np
 
     from crmvalue.purchases import Duplicates, Grain, Missing, Refunds, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike
@@ -77,8 +76,8 @@ def summarise(
     -----
     Frames of pandas and PyArrow go through :func:`crmvalue.purchases.summarise_purchases`. All others are asked in
     their own engine, and a lazy frame stays lazy. Only the numbers of rows of each day come into memory; they find the
-    last day and what the policies refuse. There, dates must be dates or times, no text. For times with a time zone, days
-    are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the session.
+    last day and what the policies refuse. There, dates must be dates or times, no text. For times with a time zone,
+    days are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the session.
 
     A lazy frame is computed anew each time that it is used. Write it to a file or a table first if it is needed often.
 

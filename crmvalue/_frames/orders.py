@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._frames.engines import Columns, collect, need_window
+from crmvalue._frames.engines import Columns, collect, divider, need_window
 from crmvalue._purchases.order_log import (
     RESIDUE,
     Log,
@@ -56,6 +56,7 @@ _NOT_COUNTED = (
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _MOST = 1e15
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
+_ROUNDING = 1e-12  # by which a float may miss a whole cent
 _WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
@@ -75,8 +76,13 @@ def day_number(date: nw.Expr) -> nw.Expr:
     import narwhals as nw
 
     year = date.dt.year().cast(nw.Float64)
-    leap_days = ((year - 1969) / 4.0).floor() - ((year - 1901) / 100.0).floor() + ((year - 1601) / 400.0).floor()
+    leap_days = _times_in(year - 1969, 4) - _times_in(year - 1901, 100) + _times_in(year - 1601, 400)
     return (year - 1970) * 365 + leap_days + date.dt.ordinal_day().cast(nw.Float64) - 1
+
+
+def _times_in(number: nw.Expr, divisor: int) -> nw.Expr:
+    """Divide whole numbers and round down, without a division, which not all engines have for these types."""
+    return ((number + 0.5) * (1.0 / divisor)).floor()
 
 
 def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyFrame[Any]:
@@ -143,16 +149,18 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
     columns = [nw.when(known).then(nw.col("_copies")).otherwise(nw.lit(0)).cast(nw.Int64).alias("_copies")]
     sums = ["_copies"]
     if has_money:
-        money, size = nw.col("_money"), nw.col("_money").abs()
+        money, size, cents = nw.col("_money"), nw.col("_money").abs(), nw.col("_money") * 100.0
         kinds |= {
             "_missing": known & money.is_null(),
             "_residue": known & (size < RESIDUE) & (money != 0),
             "_zero": known & (size < RESIDUE),
             "_refund": known & (money <= -RESIDUE),
             "_large": known & (size > _MOST),
-            "_uneven": known & (size >= RESIDUE) & ((money * 100.0).round(0) / 100.0 != money),
+            "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
-        columns.append(nw.when(known & (size <= _MOST)).then(size).otherwise(nw.lit(0.0)).cast(nw.Float64).alias("_size"))
+        columns.append(
+            nw.when(known & (size <= _MOST)).then(size).otherwise(nw.lit(0.0)).cast(nw.Float64).alias("_size")
+        )
         sums.append("_size")
     one, none = nw.lit(1), nw.lit(0)
     columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
@@ -196,7 +204,9 @@ def apply_policies(
             _refuse("customer", "an identifier, not missing", counts["n_without_customer"], "missing")
             _refuse("date", "a date, not missing", counts["n_without_date"], "missing")
     if policy.duplicates == "raise":
-        _refuse("date", "one whose row has no earlier copy, equal in customer, date and amount", n["_copies"], "duplicates")
+        _refuse(
+            "date", "one whose row has no earlier copy, equal in customer, date and amount", n["_copies"], "duplicates"
+        )
     counts["n_duplicates_kept"] = None if policy.duplicates == "keep" else 0
     counts["n_duplicates_dropped"] = n["_copies"]
     day = nw.col("_day")
@@ -247,7 +257,7 @@ def customers_of(
     rows, counts = apply_policies(orders, policy, after, end)
     day = nw.col("_day")
     if grain == "week":
-        rows = rows.with_columns((((day + _WEEKDAY) / 7.0).floor() * 7 - _WEEKDAY).alias("_day"))
+        rows = rows.with_columns((_times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY).alias("_day"))
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
@@ -269,12 +279,14 @@ def customers_of(
         customers = purchases.group_by("_who").agg(*ends, total, first)
         customers = customers.with_columns((nw.col("_total") - nw.col("_begin")).alias("_repeat"))
     else:
-        later = day > day.min().over("_who")
+        purchases = purchases.with_columns(day.min().over("_who").alias("_begin"))
+        later = day > nw.col("_begin")
         again = nw.when(later).then(nw.col("_money")).otherwise(nw.lit(0)).cast(kind).alias("_again")
         repeat = nw.col("_again").sum().alias("_repeat")
         customers = purchases.with_columns(again).group_by("_who").agg(*ends, total, repeat)
+    over = divider(rows)
     scale = 100.0 if orders.in_cents else 1.0
-    in_money = ((nw.col(name).cast(nw.Float64) / scale).alias(name) for name in ("_total", "_repeat"))
+    in_money = (over(nw.col(name).cast(nw.Float64), scale).alias(name) for name in ("_total", "_repeat"))
     return customers.with_columns(*in_money), counts
 
 
@@ -314,23 +326,26 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
     return cells.filter((nw.col("_paid") > 0) & ~undone).select("_who", "_day", spent.cast(kind).alias("_money"))
 
 
-def summary_columns(customers: nw.LazyFrame[Any], orders: Orders, who: str, end: np.datetime64, time_unit: str, grain: str) -> nw.LazyFrame[Any]:
+def summary_columns(
+    customers: nw.LazyFrame[Any], orders: Orders, who: str, end: np.datetime64, time_unit: str, grain: str
+) -> nw.LazyFrame[Any]:
     """Give the columns of a :class:`crmvalue.purchases.PurchaseHistory`."""
     import narwhals as nw
 
+    over = divider(customers)
     ruler, final = DAYS_PER_UNIT[time_unit], int(start_of_grain(end.astype(np.int64), grain))
     first, last = nw.col("_first").cast(nw.Float64), nw.col("_last").cast(nw.Float64)
     bought = nw.col("_bought").cast(nw.Float64)
     columns = {
         "frequency": bought - 1.0,
-        "recency": (last - first) / ruler,
-        "age": (float(final) - first) / ruler,
+        "recency": over(last - first, ruler),
+        "age": over(float(final) - first, ruler),
     }
     if orders.has_money:
-        columns["mean_repeat_spend"] = nw.when(bought > 1).then(nw.col("_repeat") / (bought - 1.0))
+        columns["mean_repeat_spend"] = nw.when(bought > 1).then(over(nw.col("_repeat"), bought - 1.0))
     columns |= {"days_since_last": float(final) - last, "n_purchases": bought}
     if orders.has_money:
-        columns |= {"mean_spend": nw.col("_total") / bought, "total_spend": nw.col("_total")}
+        columns |= {"mean_spend": over(nw.col("_total"), bought), "total_spend": nw.col("_total")}
     return customers.select(nw.col("_who").alias(who), *(column.alias(name) for name, column in columns.items()))
 
 

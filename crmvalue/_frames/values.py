@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_fraction, as_positive
 from crmvalue._core.values import optional
 from crmvalue._frames.customers import CustomerFrame, open_customers
-from crmvalue._frames.engines import Columns, in_engine, join_rows, native, with_columns
+from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
@@ -172,7 +172,7 @@ def _valued(joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, *, ha
 
     x, mean = nw.col("frequency").cast(nw.Float64), nw.col("mean_repeat_spend").cast(nw.Float64)
     bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
-    spend = (bought + spending.gamma) * spending.p / (x * spending.p + (spending.q - 1.0))
+    spend = divider(joined)((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
     joined = joined.with_columns(spend.alias("expected_spend"))
     clv = nw.col("expected_spend") * nw.col("_discounted") * terms.margin
     if has_time:

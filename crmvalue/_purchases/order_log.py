@@ -5,7 +5,6 @@ The engine behind :mod:`crmvalue.purchases`.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
@@ -29,8 +28,6 @@ from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
@@ -85,11 +82,16 @@ _MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
-def _maybe_count(name: str) -> Callable[[Any], int | None]:
-    return attrs.converters.optional(partial(as_whole_number, name, low=0))
+def _maybe_count(name: str) -> Any:
+    def convert(value: Any) -> int | None:
+        return None if value is None else as_whole_number(name, value, low=0)
+
+    return attrs.field(default=0, converter=convert)
 
 
-def _not_positive(value: ArrayLike) -> float:
+def _not_positive(value: ArrayLike | None) -> float | None:
+    if value is None:
+        return None
     number = as_float("unmatched_refunds", value)
     if number > 0:
         raise InputError("unmatched_refunds", "<= 0", number)
@@ -158,8 +160,8 @@ class OrderLogCounts:
     n_without_customer: int = count_field("n_without_customer", default=0)
     n_without_date: int = count_field("n_without_date", default=0)
     n_rows_after_as_of: int = count_field("n_rows_after_as_of", default=0)
-    n_customers_after_as_of: int | None = attrs.field(default=0, converter=_maybe_count("n_customers_after_as_of"))
-    n_duplicates_kept: int | None = attrs.field(default=0, converter=_maybe_count("n_duplicates_kept"))
+    n_customers_after_as_of: int | None = _maybe_count("n_customers_after_as_of")
+    n_duplicates_kept: int | None = _maybe_count("n_duplicates_kept")
     n_duplicates_dropped: int = count_field("n_duplicates_dropped", default=0)
     n_residues: int = count_field("n_residues", default=0)
     n_missing: int = count_field("n_missing", default=0)
@@ -168,10 +170,10 @@ class OrderLogCounts:
     n_zeros_kept: int = count_field("n_zeros_kept", default=0)
     n_refunds_netted: int = count_field("n_refunds_netted", default=0)
     n_purchase_rows: int = count_field("n_purchase_rows", default=0)
-    n_purchases: int | None = attrs.field(default=0, converter=_maybe_count("n_purchases"))
-    n_purchases_cancelled: int | None = attrs.field(default=0, converter=_maybe_count("n_purchases_cancelled"))
-    n_customers_without_purchase: int | None = attrs.field(default=0, converter=_maybe_count("n_customers_without_purchase"))
-    unmatched_refunds: float | None = attrs.field(default=0.0, converter=attrs.converters.optional(_not_positive))
+    n_purchases: int | None = _maybe_count("n_purchases")
+    n_purchases_cancelled: int | None = _maybe_count("n_purchases_cancelled")
+    n_customers_without_purchase: int | None = _maybe_count("n_customers_without_purchase")
+    unmatched_refunds: float | None = attrs.field(default=0.0, converter=_not_positive)
 
 
 class Policy(NamedTuple):

@@ -19,9 +19,9 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.headings import ROLES, choose_columns, listed
 from crmvalue._core.values import array_field
 from crmvalue._purchases.order_log import RESIDUE, main_span
-from crmvalue._core.headings import ROLES, choose_columns, listed
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

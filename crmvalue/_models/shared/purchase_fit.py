@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import attrs
 import numpy as np
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.climb import Evaluation
     from crmvalue._models.shared.covariate_fit import RowDerivatives
     from crmvalue._models.shared.purchase_model import Kind
+    from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Floats
 
 __all__ = ["Search", "fit_purchases"]
@@ -129,9 +130,7 @@ def _merge(rows: UniquePurchases) -> UniquePurchases:
     first, place, _ = distinct_keys(row_keys(rows.frequency, *cells))
     weight = np.bincount(place, rows.weight)
     recency, age = (np.bincount(place, rows.weight * column) / weight for column in (rows.recency, rows.age))
-    return attrs.evolve(
-        rows, frequency=rows.frequency[first], recency=recency, age=age, weight=weight, inverse=None
-    )
+    return attrs.evolve(rows, frequency=rows.frequency[first], recency=recency, age=age, weight=weight, inverse=None)
 
 
 def _graded(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[Any]:
@@ -169,7 +168,7 @@ def _some_customers(history: PurchaseHistory | UniquePurchases) -> tuple[Purchas
     every = slice(None, None, 1 + len(history.weight) // _CUSTOMERS_TO_GRADE)
     names = ("frequency", "recency", "age")
     columns = {name: hand_over(getattr(history, name)[every]) for name in names}
-    return PurchaseHistory(time_unit=history.time_unit, **columns), history.weight[every]
+    return PurchaseHistory(time_unit=cast("TimeUnit", history.time_unit), **columns), history.weight[every]
 
 
 def _undetermined(fit: Fit[Any]) -> list[Floats]:
