@@ -7,6 +7,8 @@ one row per customer from a frame of orders           :func:`summarise`
 a part to fit a model, and a later part to check it   :func:`split`
 a model of purchases or of spend                      :func:`fit`
 the value of each customer                            :func:`value`
+scores and groups of recency, frequency and money     :func:`rfm`
+segments by your own rules                            :func:`segments`
 ====================================================  =================================================================
 
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
@@ -20,7 +22,8 @@ from __future__ import annotations
 
 from crmvalue._frames.customers import CustomerFrame
 from crmvalue._frames.fits import fit
+from crmvalue._frames.groups import rfm, segments
 from crmvalue._frames.log import split, summarise
 from crmvalue._frames.values import value
 
-__all__ = ["CustomerFrame", "fit", "split", "summarise", "value"]
+__all__ = ["CustomerFrame", "fit", "rfm", "segments", "split", "summarise", "value"]
