@@ -9,6 +9,7 @@ a model of purchases or of spend                      :func:`fit`
 the value of each customer                            :func:`value`
 scores and groups of recency, frequency and money     :func:`rfm`
 segments by your own rules                            :func:`segments`
+movement between groups from one date to another      :func:`migrate`
 ====================================================  =================================================================
 
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
@@ -20,10 +21,10 @@ The functions of arrays behind it are in :mod:`crmvalue.purchases`, :mod:`crmval
 
 from __future__ import annotations
 
-from crmvalue._frames.customers import CustomerFrame
+from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.fits import fit
-from crmvalue._frames.groups import rfm, segments
+from crmvalue._frames.groups import migrate, rfm, segments
 from crmvalue._frames.log import split, summarise
 from crmvalue._frames.values import value
 
-__all__ = ["CustomerFrame", "fit", "rfm", "segments", "split", "summarise", "value"]
+__all__ = ["CustomerFrame", "FrameResult", "fit", "migrate", "rfm", "segments", "split", "summarise", "value"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import OrderLogCounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
-__all__ = ["CustomerFrame", "Customers", "open_customers"]
+__all__ = ["CustomerFrame", "Customers", "FrameResult", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
 
@@ -82,6 +82,30 @@ class CustomerFrame:
             f"CustomerFrame({kind.__module__.partition('.')[0]}.{kind.__name__}, as_of={self.as_of}, "
             f"time_unit={self.time_unit!r}{guessed if self.guessed else ''})"
         )
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FrameResult:
+    """A small table in a frame of the kind that was given, and the result object that it comes from.
+
+    :func:`retention`, :func:`funnel`, :func:`plan` and :func:`migrate` make it.
+
+    Parameters
+    ----------
+    frame : DataFrame or LazyFrame
+        The table, of the user's own kind.
+    result : object
+        The result of the function of arrays, with all its methods.
+    columns : mapping of str to str
+        Name of the column of each role in the frame that was given.
+    guessed : tuple of str
+        Roles whose column was guessed from its heading.
+    """
+
+    frame: Any
+    result: Any
+    columns: Mapping[str, str] = attrs.field(converter=_fixed)
+    guessed: tuple[str, ...] = ()
 
 
 class Customers(NamedTuple):

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_whole_number, require, require_choice
+from crmvalue._frames.columns import find_customer
 from crmvalue._frames.conditions import rule_expression
-from crmvalue._frames.customers import CustomerFrame, open_customers
-from crmvalue._frames.engines import collect, in_engine, join_rows, native, with_columns
+from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
+from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
 from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.membership import read_segments
+from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts
 from crmvalue._segmentation.rules import rule_conditions
 from crmvalue.errors import InputError
-from crmvalue.segmentation import RfmBreaks, SegmentTable, assign_segments, evaluate_segments, fit_rfm, score_rfm
+from crmvalue.segmentation import (
+    Migration,
+    RfmBreaks,
+    SegmentTable,
+    assign_segments,
+    evaluate_segments,
+    fit_rfm,
+    migration_matrix,
+    score_rfm,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
     from crmvalue.segmentation import RfmMethod, Segment, SpendBasis
     from crmvalue.typing import ArrayLike
 
-__all__ = ["rfm", "segments"]
+__all__ = ["migrate", "rfm", "segments"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
@@ -172,6 +183,155 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
         made = (rule_expression(segment.rule, lazy, today).alias(segment.name) for segment in chosen)
         result = native(lazy.with_columns(*made), opened.frame)
     return attrs.evolve(opened.known, frame=result)
+
+
+def migrate(
+    before: Any,
+    now: Any,
+    *,
+    group: str = "rfm_group",
+    customer: str | None = None,
+    value: str | None = None,
+    states: Sequence[str] | None = None,
+    level: float = 0.95,
+    window_before: float | Literal["all"] | None = None,
+    window_now: float | Literal["all"] | None = None,
+) -> FrameResult:
+    """Count how customers moved between groups from one frame to a later one.
+
+    Parameters
+    ----------
+    before, now : CustomerFrame, DataFrame or LazyFrame
+        The customers at the two dates, of one kind and, for lazy frames, of one session.
+    group : str, optional
+        Column of the groups, in both frames.
+    customer : str, optional
+        Column of the customers, in both frames; by default that of the frames, or guessed from its heading.
+    value : str, optional
+        Column of the value of each customer [money], in both frames.
+    states, level, window_before, window_now
+        As in :func:`crmvalue.segmentation.migration_matrix`.
+
+    Returns
+    -------
+    FrameResult
+        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the :class:`Migration` as `result`.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.segmentation.migration_matrix`; if a column is missing, or the frames are of different kinds.
+
+    Notes
+    -----
+    An engine joins the customers and counts them by group before and group now.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> before = pd.DataFrame({"customer": [1, 2], "rfm_group": ["Loyal", "Lost"]})
+    >>> now = pd.DataFrame({"customer": [1, 2, 3], "rfm_group": ["Loyal", "Loyal", "New"]})
+    >>> moved = migrate(before, now)
+    >>> moved.result.states, moved.result.size_now
+    (('Lost', 'Loyal', 'New'), array([0, 2, 1]))
+    """
+    then, today = (_open_groups(*given, group, customer, value) for given in (("before", before), ("now", now)))
+    lazy, later = in_engine(then.frame), in_engine(today.frame)
+    if then.frame.implementation is not today.frame.implementation or (lazy is None) != (later is None):
+        kinds = (then.frame.implementation.value, today.frame.implementation.value)
+        raise InputError("now", f"a frame of the kind of `before`, {kinds[0]}", kinds[1])
+    options: dict[str, Any] = {
+        "states": states, "level": level, "window_before": window_before, "window_now": window_now,
+    }  # fmt: skip
+    if lazy is None or later is None:
+        columns = {
+            "customer_before": then.frame[then.customer].to_native(),
+            "customer_now": today.frame[today.customer].to_native(),
+        }
+        if value is not None:
+            columns["value_before"] = then.frame[value].to_native()
+            columns["value_now"] = today.frame[value].to_native()
+        result = migration_matrix(then.frame[group].to_native(), today.frame[group].to_native(), **columns, **options)
+        table: Any = from_columns(result.to_columns(), then.frame)
+    else:
+        result = _count_moves(lazy, later, then.customer, today.customer, group, value, options)
+        table = upload(result.to_columns(), lazy)
+    guessed = ("customer",) if then.guessed else ()
+    return FrameResult(
+        frame=native(table, then.frame), result=result, columns={"customer": then.customer, "group": group},
+        guessed=guessed,
+    )  # fmt: skip
+
+
+class _Groups(NamedTuple):
+    """A frame with groups, the column of its customers, and whether that was guessed."""
+
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
+    customer: str
+    guessed: bool
+
+
+def _open_groups(name: str, given: Any, group: str, customer: str | None, value: str | None) -> _Groups:
+    needed = (group,) if value is None else (group, value)
+    for role, column in zip(("group", "value"), needed, strict=False):
+        if not isinstance(column, str):
+            raise InputError(role, "the name of a column", column)
+    known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
+    opened = open_customers(given, needed, timed=False)
+    who = find_customer(name, opened.frame, customer or known)
+    return _Groups(opened.frame, who, customer is None and known is None)
+
+
+def _count_moves(
+    before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], who_before: str, who_now: str, group: str, value: str | None,
+    options: dict[str, Any],
+) -> Migration:  # fmt: skip
+    """Count customers by group before and group now, and sum their values, in the engine."""
+    import narwhals as nw
+
+    sides, sums = [], []
+    for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
+        label = nw.col(group).cast(nw.String).alias("_group")
+        side = frame.select(nw.col(who).alias("_who"), label)
+        most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
+        if len(most) and most[0] > 1:
+            raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
+        money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
+        total = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *total))
+        sums.append(_labelled(name, table))
+        sides.append(side.rename({"_group": f"_{name}"}))
+    pairs = collect(
+        sides[0].join(sides[1], on="_who", how="inner").group_by("_before", "_now").agg(nw.len().alias("_n"))
+    )
+    known = read_states(options.pop("states"), *(list(table) for table in sums))
+    place = {name: i for i, name in enumerate(known)}
+    counts = np.zeros((len(known), len(known)), dtype=np.int64)
+    for one, other, n in zip(pairs["_before"].tolist(), pairs["_now"].tolist(), pairs["_n"].tolist(), strict=True):
+        counts[place[one], place[other]] = n
+    size = [np.array([table.get(name, (0, 0.0))[0] for name in known]) for table in sums]
+    worth = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
+    return Migration(
+        states=known,
+        counts=counts,
+        n_new=size[1] - counts.sum(axis=0),
+        n_gone=size[0] - counts.sum(axis=1),
+        value_before=None if value is None else worth[0],
+        value_now=None if value is None else worth[1],
+        **options,
+    )
+
+
+def _labelled(name: str, table: Columns) -> dict[str, tuple[int, float]]:
+    """Give the number of customers and the value of each group."""
+    labels, n = table["_group"].tolist(), table["_n"].tolist()
+    if not labels:
+        raise InputError(name, "a frame with at least one row", 0)
+    for label, count in zip(labels, n, strict=True):
+        if not isinstance(label, str) or not label:
+            raise InputError(name, "a group for each customer, not missing", label, count=int(count))
+    worth = table["_value"].tolist() if "_value" in table else [0.0] * len(labels)
+    return {label: (int(count), float(money)) for label, count, money in zip(labels, n, worth, strict=True)}
 
 
 def _table(table: SegmentTable | None, breaks: RfmBreaks) -> SegmentTable | None:
