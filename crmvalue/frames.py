@@ -10,6 +10,7 @@ the value of each customer                            :func:`value`
 scores and groups of recency, frequency and money     :func:`rfm`
 segments by your own rules                            :func:`segments`
 retention and revenue of cohorts                      :func:`retention`
+customers on their way through the steps of a funnel  :func:`funnel`
 movement between groups from one date to another      :func:`migrate`
 ====================================================  =================================================================
 
@@ -24,6 +25,7 @@ from __future__ import annotations
 
 from crmvalue._frames.cohorts import retention
 from crmvalue._frames.customers import CustomerFrame, FrameResult
+from crmvalue._frames.events import funnel
 from crmvalue._frames.fits import fit
 from crmvalue._frames.groups import migrate, rfm, segments
 from crmvalue._frames.log import split, summarise
@@ -33,6 +35,7 @@ __all__ = [
     "CustomerFrame",
     "FrameResult",
     "fit",
+    "funnel",
     "migrate",
     "retention",
     "rfm",
