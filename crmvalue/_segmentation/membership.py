@@ -20,6 +20,7 @@ from crmvalue._core.values import (
     count_column,
     count_field,
     hand_over,
+    plain_array,
     read_only,
     stay_frozen,
 )
@@ -178,7 +179,7 @@ class SegmentMembership:
     """
 
     names: tuple[str, ...] = checked_field("names", _segment_names)
-    bits: npt.NDArray[np.uint8] = array_field()
+    bits: npt.NDArray[np.uint8] = plain_array("bits", "uint8 of one row for each segment")
     n_customers: int = count_field("n_customers", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     customer: npt.NDArray[Any] | None = array_field(_customer_column, default=None)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import crmvalue
 from crmvalue import segmentation
-from crmvalue._core.checks import as_fraction
+from crmvalue._core.checks import as_fraction, as_items
 from crmvalue._core.values import (
     array_field,
     checked_field,
@@ -440,6 +440,74 @@ class TestPublicValues:
                 assert not np.shares_memory(getattr(twin, name), mine), f"{type(value).__name__}.{name}"
                 n_arrays += 1
         assert n_arrays > 100
+
+
+class Broken:
+    """A value whose own code raises, whatever is asked of it."""
+
+    def _raise(self, *_, **__):
+        raise RuntimeError("broken")
+
+    __array__ = __len__ = __iter__ = __float__ = __repr__ = __bool__ = __str__ = _raise
+
+
+class BrokenFloat(float):
+    """A number that gives none."""
+
+    __float__ = Broken._raise
+
+
+UNREADABLE = {
+    "a ragged list": lambda: [[1], [2, 3]],
+    "a list in a list": lambda: [["a"], "b"],
+    "deep lists": lambda: [[["a"]]],
+    "an array of None": lambda: np.array(None, dtype=object),
+    "an array of one mapping": lambda: np.array({}),
+    "an array of one text": lambda: np.array("x"),
+    "ragged objects": lambda: np.array([[1], [2, 3]], dtype=object),
+    "a masked value": lambda: np.ma.masked,
+    "a list with a masked value": lambda: [np.ma.masked],
+    "masked numbers": lambda: np.ma.array([1, 2], mask=[True, False]),
+    "a set": lambda: {1, "a"},
+    "a mapping": lambda: {"a": [1, [2]]},
+    "a generator that raises": lambda: (1 // n for n in (1, 0)),
+    "bytes": lambda: [b"x"],
+    "records": lambda: np.zeros(2, dtype="i4,f4"),
+    "a huge whole number": lambda: [10**400],
+    "spans": lambda: np.timedelta64(5, "D"),
+    "no number": lambda: [BrokenFloat(1)],
+    "what raises": Broken,
+    "a list of what raises": lambda: [Broken()],
+    "an object": object,
+}
+
+
+class TestUnreadable:
+    """Whatever a field cannot read is refused with an InputError."""
+
+    @pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE.keys())
+    def test_fields_raise_nothing_else(self, make):
+        values = {type(value): value for value in importlib.import_module("tests.core.public_values").VALUES}
+        others = []
+        for cls, value in values.items():
+            given_fields = {field.alias: getattr(value, field.name) for field in attrs.fields(cls) if field.init}
+            for name in given_fields:
+                try:
+                    cls(**{**given_fields, name: make()})
+                except InputError:
+                    continue
+                except Exception as error:  # noqa: BLE001 - the test is about these
+                    others.append((cls.__name__, name, type(error).__name__))
+        assert not others
+
+    @pytest.mark.parametrize("value", ["ab", b"ab", bytearray(b"ab"), {"a": 1}, None, 1, np.array("a"), np.ma.masked])
+    def test_no_items(self, value):
+        with pytest.raises(InputError, match="`names` must be a list of texts"):
+            as_items("names", value, "a list of texts")
+
+    @pytest.mark.parametrize("value", [["a", "b"], ("a", "b"), np.array(["a", "b"]), iter("ab"), pd.Series(["a", "b"])])
+    def test_items(self, value):
+        assert as_items("names", value, "a list of texts") == ["a", "b"]
 
 
 class TestTables:
