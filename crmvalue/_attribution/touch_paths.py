@@ -391,14 +391,11 @@ def _encode_lists(
 
 
 def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError(name, "a list with one list for each path", value, hint=hint)
-    rows = []
-    for index, row in enumerate(value):
-        if isinstance(row, str | bytes | dict) or not hasattr(row, "__iter__"):
-            raise InputError(name, "a list with one list for each path", row, index=index, hint=hint)
-        rows.append(list(row))
-    return rows
+    rule = "a list with one list for each path"
+    return [
+        as_items(name, row, rule, index=index, hint=hint)
+        for index, row in enumerate(as_items(name, value, rule, hint=hint))
+    ]
 
 
 def _raise_for_channel(rows: list[list[Any]]) -> None:

@@ -152,15 +152,15 @@ def as_text(name: str, value: object) -> str:
     return str.__str__(value)  # the text itself, not a subclass such as a member of an enumeration
 
 
-def as_items(name: str, value: object, rule: str) -> list[Any]:
+def as_items(name: str, value: object, rule: str, *, index: int | None = None, hint: str | None = None) -> list[Any]:
     """Take the items of a list, a column or whatever else can be walked; a text, a mapping or a single value raises."""
     if isinstance(value, str | bytes | bytearray | Mapping):
-        raise InputError(name, rule, value)
+        raise InputError(name, rule, value, index=index, hint=hint)
     items: Any = value
     try:
         return [*items]
-    except Exception as error:
-        raise InputError(name, rule, value) from error
+    except Exception as error:  # whatever the value's own code raises
+        raise InputError(name, rule, value, index=index, hint=hint) from error
 
 
 def as_flag(name: str, value: object) -> bool:
@@ -276,7 +276,7 @@ def to_array(
         types = _types_in(value)
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
-    except Exception as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, value, hint=hint) from error
     if hidden:
         raise InputError(name, "without masked arrays inside a list", value)
@@ -385,7 +385,7 @@ def _object_to_float(
         return float(item)
     except OverflowError as error:
         raise InputError(name, _ordinary(), item, index=index) from error
-    except Exception as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError(name, "numeric", item, index=index) from error
 
 

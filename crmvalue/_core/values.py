@@ -177,7 +177,7 @@ def number_field(
             raise InputError(name, rule, value)
         try:
             number = float(value)
-        except Exception as error:
+        except Exception as error:  # whatever the value's own code raises
             raise InputError(name, rule, value) from error
         if missing and math.isnan(number):
             return math.nan

@@ -29,7 +29,7 @@ def _names(value: Iterable[str]) -> tuple[str, ...]:
 def _text(item: object) -> str:
     try:
         return str(item)
-    except Exception as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError("names", "names that can be shown", type(item).__name__) from error
 
 

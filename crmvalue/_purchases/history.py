@@ -433,10 +433,11 @@ class PurchaseHistory:
         >>> history.with_covariates({"visits": [3]}).covariate("visits")
         array([3.])
         """
-        if self.covariate_values is None or name not in self.covariate_names:
+        word = as_text("name", name)
+        if self.covariate_values is None or word not in self.covariate_names:
             known = ", ".join(self.covariate_names) or "none"
-            raise InputError("history", f"with the covariate {name!r}", known, hint="PurchaseHistory.with_covariates")
-        return self.covariate_values[:, self.covariate_names.index(name)]
+            raise InputError("history", f"with the covariate {word!r}", known, hint="PurchaseHistory.with_covariates")
+        return self.covariate_values[:, self.covariate_names.index(word)]
 
     def unique(self) -> UniquePurchases:
         """Compress customers with equal (frequency, recency, age) to one weighted row.

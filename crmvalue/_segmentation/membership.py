@@ -284,7 +284,7 @@ class SegmentMembership:
         return _changes(previous, self)
 
     def _row(self, name: str) -> npt.NDArray[np.uint8]:
-        if name not in self.names:
+        if as_text("name", name) not in self.names:
             raise InputError("name", f"one of {', '.join(self.names)}", name)
         row: npt.NDArray[np.uint8] = self.bits[self.names.index(name)]
         return row
@@ -385,7 +385,7 @@ class SegmentChanges:
         return self._only_in(self.before, self.now, name)
 
     def _only_in(self, one: SegmentMembership, other: SegmentMembership, name: str) -> npt.NDArray[Any]:
-        if name not in self.names:
+        if as_text("name", name) not in self.names:
             raise InputError("name", f"a segment of both evaluations: {', '.join(self.names)}", name)
         places = np.nonzero(one.members(name))[0]
         theirs = np.nonzero(other.members(name))[0]

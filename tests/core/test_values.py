@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import segmentation
+from crmvalue import attribution, funnels, journeys, ltv, purchases, segmentation
 from crmvalue._core.checks import as_fraction, as_items
 from crmvalue._core.values import (
     array_field,
@@ -499,6 +499,31 @@ class TestUnreadable:
                 except Exception as error:  # noqa: BLE001 - the test is about these
                     others.append((cls.__name__, name, type(error).__name__))
         assert not others
+
+    @pytest.mark.parametrize("value", [np.ma.masked, np.array({}), np.array([[1], [2, 3]], dtype=object), Broken()])
+    def test_methods_and_functions(self, value):
+        funnel = funnels.funnel_from_events(
+            [1, 1], ["a", "b"], ["2024-01-01", "2024-01-02"], ["a", "b"], as_of="2024-02-01", by=["x", "y"]
+        )
+        history = purchases.PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[5], time_unit="week")
+        lead = funnels.LeadScore(fit=[funnels.FitRule(attribute="n", points=1, at_least=1)])
+        calls = {
+            "group": lambda: funnel.of_group(value),
+            "touches": lambda: attribution.Paths.from_lists(value, [1]),
+            "step": lambda: journeys.Cascade(offers=["5 %"], repeat_last=True).offer_of(value),
+            "vary": lambda: ltv.ltv_sensitivity(ltv.ltv_simple, {}, vary=value),
+            "month": lambda: funnels.forecast_pipeline([5.0], [0.5], month=[value]),
+            "exclude": lambda: funnels.funnel_from_events(
+                [1], ["a"], ["2024-01-01"], ["a", "b"], exclude=value, as_of="2024-02-01"
+            ),
+            "customer": lambda: lead.score([1], attributes={"n": [1]}, as_of="2024-05-31").explain(value),
+            "columns['a']": lambda: history.with_covariates({"a": value}),
+            "name": lambda: history.covariate(value),
+        }
+        for name, call in calls.items():
+            with pytest.raises(InputError) as caught:
+                call()
+            assert caught.value.name == name
 
     @pytest.mark.parametrize("value", ["ab", b"ab", bytearray(b"ab"), {"a": 1}, None, 1, np.array("a"), np.ma.masked])
     def test_no_items(self, value):

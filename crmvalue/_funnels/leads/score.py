@@ -310,9 +310,8 @@ class LeadScores:
         InputError
             If the customer was not scored.
         """
-        comparable = np.ndim(np.asarray(customer, dtype=object)) == 0 and (
-            isinstance(customer, str) == isinstance(self.customer[0], str)
-        )
+        kinds = str if isinstance(self.customer[0], str) else int | float | np.number
+        comparable = isinstance(customer, kinds)
         rows = np.nonzero(np.asarray(self.customer == customer))[0] if comparable else np.zeros(0, dtype=np.int64)
         if len(rows) != 1:
             raise InputError("customer", "one of the leads that were scored", customer)
