@@ -511,7 +511,7 @@ class TestUnreadable:
             "group": lambda: funnel.of_group(value),
             "touches": lambda: attribution.Paths.from_lists(value, [1]),
             "step": lambda: journeys.Cascade(offers=["5 %"], repeat_last=True).offer_of(value),
-            "vary": lambda: ltv.ltv_sensitivity(ltv.ltv_simple, {}, vary=value),
+            "vary": lambda: ltv.ltv_sensitivity(ltv.ltv_simple, {"arpu": 1, "lifetime": 2}, vary=value),
             "month": lambda: funnels.forecast_pipeline([5.0], [0.5], month=[value]),
             "exclude": lambda: funnels.funnel_from_events(
                 [1], ["a"], ["2024-01-01"], ["a", "b"], exclude=value, as_of="2024-02-01"
