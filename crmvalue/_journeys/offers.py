@@ -26,6 +26,8 @@ def _amount(name: str, value: Any) -> Decimal:
     rule = "a Decimal, a whole number or text such as '9.90'"
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
         raise InputError(name, rule, value, hint="a float is not exact")
+    if isinstance(value, str) and ("_" in value or not value.isascii()):  # Python would read 1_000 and other scripts
+        raise InputError(name, rule, value)
     try:
         amount = Decimal(value)
     except ArithmeticError as error:
