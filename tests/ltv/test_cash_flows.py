@@ -255,6 +255,11 @@ def _rates_found(flows):
     except InputError as error:
         return error.value if "exactly one rate" in error.rule else []
 
+    def test_too_many_changes_of_sign_are_refused_before_the_work(self):
+        """20,000 of them would take many minutes."""
+        with pytest.raises(InputError, match="at most 1,000 times"):
+            irr(np.tile([-1.0, 2.5], 10_000))
+
 
 class TestIrrDated:
     """The one rate per year at which the value of the dated flows is zero."""
