@@ -16,6 +16,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_choice, require_same_length
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, read_only, stay_frozen
 from crmvalue._models.shared.common import alike, check_history, time_unit_field
@@ -65,7 +66,7 @@ def _as_grade(name: str, value: object) -> Grade:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CustomerValues:
+class CustomerValues(Columns):
     """Value of each customer and what it is made of, in the order of the history.
 
     Parameters
