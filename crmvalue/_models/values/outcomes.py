@@ -123,9 +123,7 @@ def _discounted_nearly(
     return math.exp(-force * horizon) * at_end + force * interest
 
 
-def time_rule(
-    age: Floats, rate: float, horizon: float | None, n_nodes: int = _SERVICE_NODES
-) -> tuple[Floats, Floats]:
+def time_rule(age: Floats, rate: float, horizon: float | None, n_nodes: int = _SERVICE_NODES) -> tuple[Floats, Floats]:
     """Moments ahead and their weights, for integrals of (1 + d)^-s times what falls at the pace of the customers."""
     force = math.log1p(rate)
     end = _DISCOUNTED_AWAY / force if horizon is None else min(horizon, _DISCOUNTED_AWAY / force if force else math.inf)
