@@ -7,6 +7,10 @@ one row per customer from a frame of orders           :func:`summarise`
 a part to fit a model, and a later part to check it   :func:`split`
 a model of purchases or of spend                      :func:`fit`
 the value of each customer                            :func:`value`
+scores and groups of recency, frequency and money     :func:`rfm`
+segments by your own rules                            :func:`segments`
+retention and revenue of cohorts                      :func:`retention`
+movement between groups from one date to another      :func:`migrate`
 ====================================================  =================================================================
 
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
@@ -18,9 +22,22 @@ The functions of arrays behind it are in :mod:`crmvalue.purchases`, :mod:`crmval
 
 from __future__ import annotations
 
-from crmvalue._frames.customers import CustomerFrame
+from crmvalue._frames.cohorts import retention
+from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.fits import fit
+from crmvalue._frames.groups import migrate, rfm, segments
 from crmvalue._frames.log import split, summarise
 from crmvalue._frames.values import value
 
-__all__ = ["CustomerFrame", "fit", "split", "summarise", "value"]
+__all__ = [
+    "CustomerFrame",
+    "FrameResult",
+    "fit",
+    "migrate",
+    "retention",
+    "rfm",
+    "segments",
+    "split",
+    "summarise",
+    "value",
+]

@@ -37,16 +37,27 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["RetentionTriangle", "rate", "retention_triangle"]
+__all__ = [
+    "MONTHS",
+    "WEEKS",
+    "RetentionTriangle",
+    "calendar_of",
+    "first_day",
+    "period_of",
+    "rate",
+    "read_period",
+    "require_room",
+    "retention_triangle",
+]
 
 CohortPeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 WeekStart: TypeAlias = Literal["monday", "sunday"]
 
 _MOST_CELLS = 10**7  # of a triangle: ten years of days have fewer
 _CELLS_A_ROW = 64  # a table with so many flags for each row is cheaper than sorting the rows
-_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAY = np.timedelta64(1, "D")
-_WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
+WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
 
 
 def _period(name: str, value: object) -> str:
@@ -166,14 +177,14 @@ class RetentionTriangle:
     @property
     def observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is over at `as_of`."""
-        end = _first_day(self._cell_period + 1, self._calendar)
+        end = first_day(self._cell_period + 1, self._calendar)
         ended: npt.NDArray[np.bool_] = end <= self.as_of + _DAY
         return ended
 
     @property
     def partly_observed(self) -> npt.NDArray[np.bool_]:
         """Whether the period of each cell is running at `as_of`."""
-        begun: npt.NDArray[np.bool_] = _first_day(self._cell_period, self._calendar) <= self.as_of
+        begun: npt.NDArray[np.bool_] = first_day(self._cell_period, self._calendar) <= self.as_of
         return begun & ~self.observed
 
     @property
@@ -259,15 +270,15 @@ class RetentionTriangle:
 
     @property
     def _calendar(self) -> str:
-        return _calendar(self.period, self.week_start)
+        return calendar_of(self.period, self.week_start)
 
     @property
     def _n_periods(self) -> int:
-        return int(_period_of(self.as_of, self._calendar) - _period_of(self.cohort[0], self._calendar)) + 1
+        return int(period_of(self.as_of, self._calendar) - period_of(self.cohort[0], self._calendar)) + 1
 
     @property
     def _cell_period(self) -> Integers:
-        index: Integers = _period_of(self.cohort, self._calendar)[:, np.newaxis] + np.arange(self._n_periods)
+        index: Integers = period_of(self.cohort, self._calendar)[:, np.newaxis] + np.arange(self._n_periods)
         return index
 
     def _observed_only(self, cells: FloatOrArray) -> Floats:
@@ -356,8 +367,7 @@ def retention_triangle(
     (array(['2024-02-25'], dtype='datetime64[D]'), array([[1, 1]]))
     """
     require_same_index(customer=customer, date=date, amount=amount)
-    require_choice("period", period, get_args(CohortPeriod))
-    calendar = _calendar(period, _week_start("week_start", week_start))
+    calendar = read_period(period, week_start)
     ids, code = encode_customers("customer", customer)
     day = as_day_column("date", date)
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
@@ -385,8 +395,8 @@ def retention_triangle(
     cohort, row_of_first, size = np.unique(first[entered], return_inverse=True, return_counts=True)
     row = np.zeros(len(first), dtype=np.int64)
     row[entered] = row_of_first
-    n_columns = int(_period_of(today, calendar) - cohort[0]) + 1
-    _require_room(len(cohort), n_columns, cohort[0], calendar)
+    n_columns = int(period_of(today, calendar) - cohort[0]) + 1
+    require_room(len(cohort), n_columns, cohort[0], calendar)
 
     age = column - first[code]
     inside = entered[code] & (column >= first[code])
@@ -411,7 +421,7 @@ def retention_triangle(
         period=period,
         week_start=week_start,
         as_of=today,
-        cohort=_first_day(cohort, calendar),
+        cohort=first_day(cohort, calendar),
         size=size,
         n_rows_later=n_rows_later,
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
@@ -439,7 +449,7 @@ def _periods_of_starts(began: Integers, today: np.datetime64, period: str) -> In
     if not known.any():
         raise InputError("as_of", f"on or after the first start ({began.min().astype('datetime64[D]')})", today)
     first = np.full(len(began), NEVER)
-    first[known] = _period_of(began[known].astype("datetime64[D]"), period)
+    first[known] = period_of(began[known].astype("datetime64[D]"), period)
     return first
 
 
@@ -447,24 +457,30 @@ def _require_cohorts(cohort: Dates, period: str, as_of: np.datetime64) -> None:
     if len(cohort) == 0:
         raise InputError("cohort", "at least one cohort", 0)
     require(cohort <= as_of, "cohort", cohort, f"no later than `as_of` ({as_of})")
-    start = _first_day(_period_of(cohort, period), period)
+    start = first_day(period_of(cohort, period), period)
     require(cohort == start, "cohort", cohort, f"the first day of a {period}")
     require(np.diff(cohort.astype(np.int64), prepend=cohort[0].astype(np.int64) - 1) > 0, "cohort", cohort, "ascending")
-    index = _period_of(np.array([cohort[0], as_of]), period)
-    _require_room(len(cohort), int(index[1] - index[0]) + 1, index[0], period)
+    index = period_of(np.array([cohort[0], as_of]), period)
+    require_room(len(cohort), int(index[1] - index[0]) + 1, index[0], period)
 
 
-def _require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) -> None:
+def require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) -> None:
     if n_cohorts * n_periods > _MOST_CELLS:
         raise InputError(
             "period",
             f"long enough for at most {_MOST_CELLS:,} cells",
             period,
-            hint=f"the first cohort begins on {_first_day(first, period)}",
+            hint=f"the first cohort begins on {first_day(first, period)}",
         )
 
 
-def _calendar(period: str, week_start: str) -> str:
+def read_period(period: object, week_start: object) -> str:
+    """Check a period and the first day of its weeks, and name their calendar."""
+    require_choice("period", period, get_args(CohortPeriod))
+    return calendar_of(str(period), _week_start("week_start", week_start))
+
+
+def calendar_of(period: str, week_start: str) -> str:
     """Name the calendar of a period for the functions below."""
     if week_start == "monday":
         return period
@@ -473,18 +489,18 @@ def _calendar(period: str, week_start: str) -> str:
     return "week from Sunday"
 
 
-def _period_of(day: Any, period: str) -> Any:
+def period_of(day: Any, period: str) -> Any:
     """Give the number of the period of each day; the period of 1 January 1970 is 0."""
-    if period in _WEEKS:
-        return (day.astype(np.int64) + _WEEKS[period]) // 7
-    return day.astype("datetime64[M]").astype(np.int64) // _MONTHS[period]
+    if period in WEEKS:
+        return (day.astype(np.int64) + WEEKS[period]) // 7
+    return day.astype("datetime64[M]").astype(np.int64) // MONTHS[period]
 
 
-def _first_day(index: Any, period: str) -> Any:
+def first_day(index: Any, period: str) -> Any:
     """First day of the period with each number."""
-    if period in _WEEKS:
-        return (7 * index - _WEEKS[period]).astype("datetime64[D]")
-    return (_MONTHS[period] * index).astype("datetime64[M]").astype("datetime64[D]")
+    if period in WEEKS:
+        return (7 * index - WEEKS[period]).astype("datetime64[D]")
+    return (MONTHS[period] * index).astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _period_table(day: Dates, period: str) -> Integers:
@@ -492,7 +508,7 @@ def _period_table(day: Dates, period: str) -> Integers:
     if len(day) == 0:
         return np.zeros(0, dtype=np.int64)
     low = day.min()
-    table = _period_of(np.arange(low, day.max() + _DAY), period)
+    table = period_of(np.arange(low, day.max() + _DAY), period)
     found: Integers = table[(day - low).astype(np.int64)]
     return found
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
-__all__ = ["Roles", "find_roles", "names_of", "require_free", "require_present"]
+__all__ = ["Roles", "find_customer", "find_roles", "names_of", "require_free", "require_present"]
 
 
 class Roles(NamedTuple):
@@ -46,6 +46,19 @@ def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: M
     if len(set(columns.values())) < len(columns):
         raise InputError(name, "one whose roles have different columns", listed(list(columns.values())))
     return Roles(columns, tuple(role for role in columns if asked.get(role) is None))
+
+
+def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: str | None) -> str:
+    """Find the column of the customers alone."""
+    if asked is not None:
+        require_present(name, frame, (asked,), "name the column of the customers")
+        return asked
+    names = names_of(name, frame)
+    columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
+    wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
+    if wrong:
+        raise _UnclearError("customer", wrong[0], None)
+    return columns["customer"]
 
 
 def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], needed: Sequence[str], hint: str) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
+from crmvalue._core.checks import require_choice
 from crmvalue._core.values import FixedMapping
-from crmvalue._frames.columns import names_of, require_present
+from crmvalue._frames.columns import require_present
 from crmvalue._frames.engines import as_frame
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import OrderLogCounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
-__all__ = ["CustomerFrame", "Customers", "open_customers"]
+__all__ = ["CustomerFrame", "Customers", "FrameResult", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
 
@@ -46,8 +47,8 @@ class CustomerFrame:
         Name of the column of each role: "customer", and for a log also "date", "amount" and "quantity".
     guessed : tuple of str
         Roles whose column was guessed from its heading.
-    time_unit : {"day", "week", "month", "quarter", "year"}
-        Unit of `recency` and `age`.
+    time_unit : {"day", "week", "month", "quarter", "year"} or None
+        Unit of `recency` and `age`; None if it was not said for a frame of your own.
     grain : {"day", "week"} or None
         All purchases of a customer in one grain are one purchase.
     as_of : datetime64[D] or None
@@ -66,7 +67,7 @@ class CustomerFrame:
     frame: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
     guessed: tuple[str, ...] = ()
-    time_unit: TimeUnit
+    time_unit: TimeUnit | None = None
     grain: str | None = None
     as_of: np.datetime64 | None = None
     holdout_length: float | None = None
@@ -83,26 +84,54 @@ class CustomerFrame:
         )
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class FrameResult:
+    """A small table in a frame of the kind that was given, and the result object that it comes from.
+
+    :func:`retention`, :func:`funnel`, :func:`plan` and :func:`migrate` make it.
+
+    Parameters
+    ----------
+    frame : DataFrame or LazyFrame
+        The table, of the user's own kind.
+    result : object
+        The result of the function of arrays, with all its methods.
+    columns : mapping of str to str
+        Name of the column of each role in the frame that was given.
+    guessed : tuple of str
+        Roles whose column was guessed from its heading.
+    """
+
+    frame: Any
+    result: Any
+    columns: Mapping[str, str] = attrs.field(converter=_fixed)
+    guessed: tuple[str, ...] = ()
+
+
 class Customers(NamedTuple):
     """An opened frame of customers, and what is known about it."""
 
     frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
     known: CustomerFrame
+    time_unit: Any
 
 
-def open_customers(customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None) -> Customers:
-    """Take a result of this module, or a frame of the user's with the same columns."""
+def open_customers(
+    customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None, *, timed: bool = True
+) -> Customers:
+    """Take a result of this module, or a frame of the user's with the same columns; `timed` ones need a unit."""
     if isinstance(customers, CustomerFrame):
         frame, known = as_frame("customers", customers.frame), customers
-        if time_unit is not None and time_unit != known.time_unit:
+        if time_unit is not None and known.time_unit is not None and time_unit != known.time_unit:
             raise InputError("time_unit", f"that of the frame, {known.time_unit!r}", time_unit)
     else:
         frame = as_frame("customers", customers)
-        if time_unit is None:
-            raise InputError(
-                "time_unit", "given for a frame of your own", None, hint=f"one of {', '.join(DAYS_PER_UNIT)}"
-            )
-        known = CustomerFrame(frame=customers, columns={}, time_unit=time_unit)
+        known = CustomerFrame(frame=customers, columns={})
+    if known.time_unit is None and time_unit is not None:
+        require_choice("time_unit", time_unit, DAYS_PER_UNIT)
+        known = attrs.evolve(known, time_unit=time_unit)
+    if timed and known.time_unit is None:
+        hint = f"the unit of `recency` and `age`, one of {', '.join(DAYS_PER_UNIT)}"
+        raise InputError("time_unit", "given for a frame of your own", None, hint=hint)
     require_present("customers", frame, needed, _MADE)
-    names_of("customers", frame)
-    return Customers(frame, known)
+    return Customers(frame, known, known.time_unit)

@@ -77,6 +77,7 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     --------
     >>> import pandas as pd
     >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.frames import summarise
     >>> log = load_cdnow()
     >>> orders = pd.DataFrame({"customer": log.customer, "date": log.date, "amount": log.amount})
     >>> found = fit(summarise(orders, as_of="1997-09-30"), "bg_nbd")
@@ -90,13 +91,13 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     lazy = in_engine(opened.frame)
     history: PurchaseHistory | UniquePurchases
     if lazy is None:
-        history = read_history(opened.frame, opened.known.time_unit, ROW)
+        history = read_history(opened.frame, opened.time_unit, ROW)
     else:
-        rows = count_rows(lazy, opened.known.time_unit, ROW)
+        rows = count_rows(lazy, opened.time_unit, ROW)
         history = UniquePurchases(
             **{name: hand_over(getattr(rows.history, name)) for name in ROW},
             weight=hand_over(rows.weight.astype(np.int64)),
-            time_unit=opened.known.time_unit,
+            time_unit=opened.time_unit,
         )
     if model != "best":
         found: Fit[Any] = _FITS[model](history)
@@ -138,7 +139,7 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     opened = open_customers(customers, needed, time_unit)
     lazy = in_engine(opened.frame)
     if lazy is None:
-        return fit_gamma_gamma(read_history(opened.frame, opened.known.time_unit, needed), zeros="drop")
+        return fit_gamma_gamma(read_history(opened.frame, opened.time_unit, needed), zeros="drop")
     import narwhals as nw
 
     again = nw.col("frequency") > 0
@@ -151,7 +152,7 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     frequency, spend = (np.repeat(table[name][order].astype(np.float64), number) for name in needed)
     history = PurchaseHistory(
         frequency=frequency, recency=np.ones(len(frequency)), age=np.ones(len(frequency)),
-        mean_repeat_spend=spend, time_unit=opened.known.time_unit,
+        mean_repeat_spend=spend, time_unit=opened.time_unit,
     )  # fmt: skip
     found = fit_gamma_gamma(history, zeros="drop")
     return attrs.evolve(found, left_out={**found.left_out, "no repeat purchase": n_once})

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Duplicates, Grain, Missing, Refunds, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["split", "summarise"]
+__all__ = ["arrays_of", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 
@@ -105,7 +105,7 @@ def summarise(
     require_free(who, SUMMARY)
     if lazy is None:
         history = summarise_purchases(
-            **_arrays(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
+            **arrays_of(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
             missing=missing, duplicates=duplicates,
         )  # fmt: skip
         columns = history.to_columns()
@@ -178,7 +178,7 @@ def split(
     require_free(who, (*SUMMARY, *_HOLDOUT))
     if lazy is None:
         parts = split_purchases(
-            **_arrays(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
+            **arrays_of(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
             grain=grain, refunds=refunds, zeros=zeros, missing=missing, duplicates=duplicates,
         )  # fmt: skip
         columns = parts.to_columns()
@@ -219,7 +219,7 @@ def _check_words(time_unit: str, grain: str) -> None:
     require_choice("grain", grain, ("day", "week"))
 
 
-def _arrays(frame: Any, roles: Roles) -> dict[str, Any]:
+def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:
     """Give the columns of an eager frame in the form that the functions of arrays take."""
     import narwhals as nw
 

@@ -41,6 +41,7 @@ __all__ = [
     "read_rows",
     "summary_columns",
     "survey",
+    "times_in",
 ]
 
 SUMMARY = (
@@ -76,11 +77,11 @@ def day_number(date: nw.Expr) -> nw.Expr:
     import narwhals as nw
 
     year = date.dt.year().cast(nw.Float64)
-    leap_days = _times_in(year - 1969, 4) - _times_in(year - 1901, 100) + _times_in(year - 1601, 400)
+    leap_days = times_in(year - 1969, 4) - times_in(year - 1901, 100) + times_in(year - 1601, 400)
     return (year - 1970) * 365 + leap_days + date.dt.ordinal_day().cast(nw.Float64) - 1
 
 
-def _times_in(number: nw.Expr, divisor: int) -> nw.Expr:
+def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
     """Divide whole numbers and round down, without a division, which not all engines have for these types."""
     return ((number + 0.5) * (1.0 / divisor)).floor()
 
@@ -103,7 +104,9 @@ def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyF
     return frame.with_columns(*(nw.col(name).cast(kind).alias(name) for name in names))
 
 
-def read_rows(frame: nw.LazyFrame[Any], roles: dict[str, str], policy: Policy) -> nw.LazyFrame[Any]:
+def read_rows(
+    frame: nw.LazyFrame[Any], roles: dict[str, str], policy: Policy, *, keep_time: bool = False
+) -> nw.LazyFrame[Any]:
     """Give the columns of a log in plain form: "_who", null where nobody is named, "_day", "_money".
 
     Copies of a row are left in, with "_copies" 0, or are one row with their number.
@@ -131,7 +134,8 @@ def read_rows(frame: nw.LazyFrame[Any], roles: dict[str, str], policy: Policy) -
         keys = ["_who", "_time", *(["_money"] if "amount" in roles else [])]
         rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
-    return rows.with_columns(day_number(nw.col("_time")).alias("_day")).drop("_time")
+    rows = rows.with_columns(day_number(nw.col("_time")).alias("_day"))
+    return rows if keep_time else rows.drop("_time")
 
 
 def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
@@ -268,7 +272,7 @@ def customers_of(
     rows, counts = apply_policies(orders, policy, after, end)
     day = nw.col("_day")
     if grain == "week":
-        rows = rows.with_columns((_times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY).alias("_day"))
+        rows = rows.with_columns((times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY).alias("_day"))
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts

@@ -108,7 +108,7 @@ def value(
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
     opened = open_customers(customers, (*_NEEDED, *covariates), time_unit)
-    unit = opened.known.time_unit
+    unit = opened.time_unit
     if model.time_unit != unit:
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit

@@ -448,7 +448,7 @@ def evaluate_segments(
     >>> found.sizes, found.overlap("vip", "asleep")
     ({'vip': 2, 'asleep': 1}, 1)
     """
-    chosen = _read_segments(segments)
+    chosen = read_segments(segments)
     today = as_day("as_of", as_of)
     given: object = columns
     if not isinstance(given, Mapping):
@@ -473,7 +473,7 @@ def evaluate_segments(
     )
 
 
-def _read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+def read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
     given: object = segments
     if not (isinstance(given, Sequence) and given):
         raise InputError("segments", "a sequence of at least one Segment", given)

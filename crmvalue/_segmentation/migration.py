@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["Migration", "migration_matrix"]
+__all__ = ["Migration", "migration_matrix", "read_states"]
 
 Window: TypeAlias = float | Literal["all"]
 
@@ -308,7 +308,7 @@ def migration_matrix(
         require_same_index(before=before, now=now)  # without identifiers, rows are matched by their position
     names_then, code_then = encode_labels("before", before)
     names_now, code_now = encode_labels("now", now)
-    known = _read_states(states, names_then, names_now)
+    known = read_states(states, names_then, names_now)
     place = {name: i for i, name in enumerate(known)}
     then = np.array([place[name] for name in names_then], dtype=np.int64)[code_then]
     today = np.array([place[name] for name in names_now], dtype=np.int64)[code_now]
@@ -338,7 +338,7 @@ def migration_matrix(
     )
 
 
-def _read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
+def read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
     found = sorted({*then, *now})
     if states is None:
         return tuple(found)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["RfmBreaks", "RfmMethod", "RfmScores", "SpendBasis", "fit_rfm", "score_rfm"]
+__all__ = ["RfmBreaks", "RfmMethod", "RfmScores", "SpendBasis", "breaks_of_counts", "fit_rfm", "score_rfm"]
 
 RfmMethod = Literal["rank", "quantile", "threshold"]
 SpendBasis = Literal["mean", "total"]
@@ -465,6 +465,20 @@ def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
     place, rest = np.divmod(np.arange(1, n_bins) * (len(value) - 1), n_bins)
     ordered = np.sort(value)
     low, high = ordered[place], ordered[np.minimum(place + 1, len(value) - 1)]
+    found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
+    return found
+
+
+def breaks_of_counts(value: Floats, count: Integers, n_bins: int, method: str) -> Floats:
+    """Find the break points of one column from its distinct values, ascending, and how many customers have each."""
+    up_to = np.cumsum(count)
+    n = int(up_to[-1])
+    if method == "rank":
+        score = 1 + n_bins * (2 * up_to - count) // (2 * n)  # equals share their mean rank
+        place = np.searchsorted(score, np.arange(1, n_bins), side="right") - 1
+        return np.where(place >= 0, value[np.maximum(place, 0)], -np.inf)
+    place, rest = np.divmod(np.arange(1, n_bins) * (n - 1), n_bins)
+    low, high = (value[np.searchsorted(up_to, here, side="right")] for here in (place, np.minimum(place + 1, n - 1)))
     found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
     return found
 

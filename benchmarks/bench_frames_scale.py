@@ -1,0 +1,125 @@
+"""Larger than memory: orders to customers, fit and value at 2, 20 and 200 million orders, under a limit of 4 GB.
+
+``python benchmarks/bench_frames_scale.py [--orders 2 20 200] [--folder FOLDER]`` writes made-up orders to Parquet, ten
+orders per customer, and runs each size in a process of its own whose memory the operating system limits. 200 million
+orders need about 3 GB in the folder, and as much again while DuckDB works. It prints the seconds of each step and the
+cost per order. The customers are those of a BG/NBD process: rates and lifetimes differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+LIMIT = 4 << 30  # bytes
+PART = 10_000_000  # orders in a file
+ORDERS_PER_CUSTOMER = 10
+
+
+def generate(folder: Path, n_orders: int) -> None:
+    """Write orders of two years: each customer comes on some day, and buys at a rate of their own until they leave."""
+    folder.mkdir(parents=True, exist_ok=True)
+    per_file = min(PART, n_orders) // ORDERS_PER_CUSTOMER
+    with duckdb.connect() as database:
+        for part in range(max(n_orders // PART, 1)):
+            path = folder / f"orders_{part:03d}.parquet"
+            if path.exists():
+                continue
+            database.execute("select setseed(?)", [1.0 / (part + 2)])
+            database.execute(
+                f"""
+                copy (
+                    with customers as (
+                        select {part * per_file} + i as customer_id, floor(random() * 600)::int as first,
+                               -ln(random()) * 10 as mean_gap, exp(3 + random()) as spend,
+                               1 + floor(-ln(random()) * 9.5)::int as n
+                        from range({per_file}) t(i)
+                    )
+                    select customer_id, date '2023-01-01' + (first + floor(gap * mean_gap))::int as order_date,
+                           round(spend * exp(random() - 0.5), 2) as amount
+                    from (
+                        select *, sum(case when k = 0 then 0 else -ln(u) end)
+                                  over (partition by customer_id order by k) as gap
+                        from (select *, unnest(range(n)) as k, random() as u from customers)
+                    )
+                    where first + floor(gap * mean_gap) < 730
+                ) to '{path}' (format parquet, row_group_size 1000000)
+                """
+            )
+
+
+def measure(folder: Path) -> None:
+    """Run the three steps in this process, whose memory is limited, and print what they took."""
+    import numpy as np  # noqa: PLC0415 - the limit comes first
+
+    from crmvalue import frames  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory(dir=folder.parent) as spill, duckdb.connect() as database:
+        database.execute(f"set temp_directory = '{spill}'")
+        database.execute("set memory_limit = '1800MB'")
+        database.execute("set preserve_insertion_order = false")
+        orders = database.sql(f"select * from read_parquet('{folder}/*.parquet')")
+        n_orders = orders.aggregate("count(*)").fetchall()[0][0]
+        seconds = {}
+        start = time.perf_counter()
+        customers = frames.summarise(orders, as_of="2024-12-31")
+        table = folder.parent / f"customers_{folder.name}.parquet"
+        customers.frame.to_parquet(str(table))
+        seconds["summarise"] = time.perf_counter() - start
+        start = time.perf_counter()
+        stored = database.read_parquet(str(table))
+        fit = frames.fit(stored, "bg_nbd", time_unit="week")
+        spend = frames.fit(stored, "gamma_gamma", time_unit="week")
+        seconds["fit"] = time.perf_counter() - start
+        start = time.perf_counter()
+        values = frames.value(stored, fit, spend, horizon=52, margin=0.3, discount_rate=0.002, time_unit="week")
+        written = folder.parent / f"values_{folder.name}.parquet"
+        values.frame.to_parquet(str(written))
+        seconds["value"] = time.perf_counter() - start
+        total, n_customers = database.sql(f"select sum(clv), count(*) from '{written}'").fetchall()[0]
+        n_rows = database.sql(f"select count(*) from (select distinct frequency, recency, age from '{table}')").fetchall()[0]
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found = {"n_orders": n_orders, "n_customers": n_customers, "n_rows": n_rows[0], "clv": total, "peak_mb": peak}
+    print(json.dumps({**found, "seconds": {name: round(float(np.round(t, 2)), 2) for name, t in seconds.items()}}))
+
+
+def limited(folder: Path) -> dict[str, object]:
+    """Run the steps in a process that may not take more memory than the limit."""
+    command = [sys.executable, __file__, "--measure", str(folder)]
+    preexec = lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))  # noqa: E731
+    done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=preexec)  # noqa: S603, PLW1509
+    if done.returncode:
+        raise SystemExit(done.stderr[-3000:])
+    return json.loads(done.stdout)
+
+
+def main() -> None:
+    """Measure each size, and compare the cost per order."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--orders", type=float, nargs="+", default=[2, 20, 200], help="millions")
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "crmvalue_scale"))
+    parser.add_argument("--measure", type=Path)
+    options = parser.parse_args()
+    if options.measure:
+        measure(options.measure)
+        return
+    for millions in options.orders:
+        folder = options.folder / f"orders_{millions:g}m"
+        generate(folder, round(millions * 1e6))
+        found = limited(folder)
+        per_million = {step: t / found["n_orders"] * 1e6 for step, t in found["seconds"].items()}
+        print(f"{found['n_orders']:,} orders, {found['n_customers']:,} customers, {found['n_rows']:,} distinct rows")
+        print(f"  seconds {found['seconds']}, per million orders { {s: round(t, 3) for s, t in per_million.items()} }")
+        print(f"  peak memory {found['peak_mb']:,.0f} MB, CLV {found['clv']:,.2f}")
+
+
+if __name__ == "__main__":
+    main()

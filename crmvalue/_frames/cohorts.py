@@ -1,0 +1,193 @@
+"""Retention of cohorts from a frame of orders; :mod:`crmvalue.frames` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
+from crmvalue._core.checks import as_day
+from crmvalue._frames.columns import find_roles
+from crmvalue._frames.customers import FrameResult
+from crmvalue._frames.engines import Columns, as_frame, collect, from_columns, in_engine, native, upload
+from crmvalue._frames.log import arrays_of
+from crmvalue._frames.orders import read_rows, times_in
+from crmvalue._purchases.order_log import Policy
+from crmvalue.cohorts import RetentionTriangle, retention_triangle
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["retention"]
+
+_MOST = 1e15
+_NO_COHORT = -(10**9)
+
+
+def retention(
+    orders: Any,
+    *,
+    period: str,
+    as_of: ArrayLike,
+    customer: str | None = None,
+    date: str | None = None,
+    amount: str | None = None,
+    quantity: str | None = None,
+    week_start: str = "monday",
+) -> FrameResult:
+    """Follow cohorts by the period of their first purchase, from a frame of orders.
+
+    Parameters
+    ----------
+    orders, customer, date, amount, quantity
+        As in :func:`summarise`.
+    period, as_of, week_start
+        As in :func:`crmvalue.cohorts.retention_triangle`.
+
+    Returns
+    -------
+    FrameResult
+        A tidy table, one row for each cohort and age: `cohort`, `age`, `size`, `active`, `retention` (missing where the
+        period still runs), `is_observed`, and with amounts `revenue`; and the
+        :class:`crmvalue.cohorts.RetentionTriangle` as `result`.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.cohorts.retention_triangle`, or if a column is missing or cannot be guessed.
+
+    Notes
+    -----
+    An engine counts the customers of each cohort in each period; only these counts come into memory.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> orders = pd.DataFrame(
+    ...     {"customer": [1, 1, 2], "date": pd.to_datetime(["2024-01-05", "2024-02-09", "2024-01-20"])}
+    ... )
+    >>> retention(orders, period="month", as_of="2024-02-29").frame[["cohort", "age", "retention"]]
+          cohort  age  retention
+    0 2024-01-01    0        1.0
+    1 2024-01-01    1        0.5
+    """
+    frame = as_frame("orders", orders)
+    roles = find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount, "quantity": quantity})
+    lazy = in_engine(frame)
+    if lazy is None:
+        columns = arrays_of(frame, roles)
+        result = retention_triangle(**columns, period=period, as_of=as_of, week_start=week_start)  # type: ignore[arg-type]  # checked there
+        table: Any = from_columns(result.to_columns(), frame)
+    else:
+        calendar = read_period(period, week_start)
+        rows = read_rows(lazy, roles.columns, Policy("raise", "keep", "raise"), keep_time=True)
+        today = as_day("as_of", as_of)
+        result = _triangle(rows, period, week_start, calendar, today, has_money="amount" in roles.columns)
+        table = upload(result.to_columns(), lazy)
+    return FrameResult(frame=native(table, frame), result=result, columns=roles.columns, guessed=roles.guessed)
+
+
+def _triangle(
+    rows: nw.LazyFrame[Any], period: str, week_start: str, calendar: str, today: np.datetime64, *, has_money: bool
+) -> RetentionTriangle:
+    """Let the engine count; what the counts mean is said at :class:`crmvalue.cohorts.RetentionTriangle`."""
+    import narwhals as nw
+
+    money = nw.col("_money") if has_money else nw.lit(0.0)
+    who, day = nw.col("_who"), nw.col("_day")
+    late = day > float(today.astype(np.int64))
+    bad = {"_nobody": who.is_null(), "_undated": ~who.is_null() & day.is_null(), "_late": late}
+    if has_money:
+        bad |= {"_unknown": money.is_null(), "_large": money.abs() > _MOST}
+    checked = rows.with_columns(*(_flag(kind).alias(name) for name, kind in bad.items()))
+    totals = collect(checked.select(*(nw.col(name).sum() for name in bad)))
+    found = {name: _total(column) for name, column in totals.items()}
+    for name, role, rule in (
+        ("_nobody", "customer", "an identifier, not missing"),
+        ("_undated", "date", "a date, not missing"),
+        ("_unknown", "amount", "a number, not missing"),
+        ("_large", "amount", f"of a magnitude up to {_MOST:g}"),
+    ):
+        if found.get(name):
+            raise InputError(role, rule, f"another in {found[name]} rows", count=found[name])
+    bought = ~(money < 0.0) if has_money else ~who.is_null()
+    cells = (
+        rows.filter(~late)
+        .with_columns(_period(calendar).alias("_period"), _flag(bought).alias("_bought"), money.alias("_money"))
+        .group_by("_who", "_period")
+        .agg(nw.col("_bought").sum(), nw.col("_money").sum(), nw.len().alias("_rows"))
+    )
+    first = cells.filter(nw.col("_bought") > 0).group_by("_who").agg(nw.col("_period").min().alias("_cohort"))
+    inside = cells.join(first, on="_who", how="left")
+    seen = _flag(nw.col("_bought") > 0).alias("_active")
+    known = nw.when(~nw.col("_cohort").is_null()).then(nw.col("_cohort")).otherwise(nw.lit(_NO_COHORT))
+    inside = inside.with_columns(known.cast(nw.Float64).alias("_cohort"), seen)
+    table = collect(
+        inside.group_by("_cohort", "_period").agg(
+            nw.col("_active").sum(), nw.col("_money").sum(), nw.col("_rows").sum(), nw.col("_bought").sum()
+        )
+    )
+    n_all = _total(collect(rows.select("_who").unique(["_who"]).select(nw.len().alias("n")))["n"])
+    counted = _from_counts(table, n_all, found["_late"], calendar, today, has_money=has_money)
+    return RetentionTriangle(period=period, week_start=week_start, as_of=today, **counted)
+
+
+def _from_counts(
+    table: Columns, n_customers: int, n_later: int, calendar: str, today: np.datetime64, *, has_money: bool
+) -> dict[str, Any]:
+    """Put the counts of cohorts and periods into a triangle."""
+    columns = {name: np.asarray(column, dtype=np.float64) for name, column in table.items()}
+    if not len(columns["_rows"]):
+        raise InputError("as_of", "on or after the first purchase of the log", str(today))
+    began, now = columns["_cohort"].astype(np.int64), columns["_period"].astype(np.int64)
+    entered = began != _NO_COHORT
+    if not entered.any():
+        raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
+    cohort, row = np.unique(began[entered], return_inverse=True)
+    n_columns = int(period_of(today, calendar) - cohort[0]) + 1
+    require_room(len(cohort), n_columns, cohort[0], calendar)
+    inside = now[entered] >= began[entered]
+    cell = (row * n_columns + now[entered] - began[entered])[inside]
+    shape = (len(cohort), n_columns)
+
+    def spread(name: str) -> Any:
+        return np.bincount(cell, columns[name][entered][inside], minlength=shape[0] * shape[1]).reshape(shape)
+
+    active = spread("_active").astype(np.int64)
+    outside = np.ones(len(began), dtype=bool)
+    outside[np.nonzero(entered)[0][inside]] = False
+    return {
+        "cohort": first_day(cohort, calendar),
+        "size": active[:, 0],
+        "active": active,
+        "revenue": spread("_money") if has_money else None,
+        "revenue_outside": float(columns["_money"][outside].sum()) if has_money else 0.0,
+        "n_rows_later": n_later,
+        "n_customers_later": n_customers - int(active[:, 0].sum()),
+        "n_returns_outside": int((columns["_rows"] - columns["_bought"])[outside].sum()),
+    }
+
+
+def _period(calendar: str) -> nw.Expr:
+    """Give the number of the period of each day; the period of 1 January 1970 is 0."""
+    import narwhals as nw
+
+    if calendar in WEEKS:
+        return times_in(nw.col("_day") + WEEKS[calendar], 7)
+    time = nw.col("_time")
+    month = (time.dt.year().cast(nw.Float64) - 1970.0) * 12.0 + time.dt.month().cast(nw.Float64) - 1.0
+    return times_in(month, MONTHS[calendar])
+
+
+def _flag(kind: nw.Expr) -> nw.Expr:
+    import narwhals as nw
+
+    return nw.when(kind).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def _total(column: Any) -> int:
+    return int(np.nansum(np.asarray(column, dtype=np.float64)))

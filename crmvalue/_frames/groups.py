@@ -1,0 +1,426 @@
+"""RFM groups, segments and movements of the customers of a frame; :mod:`crmvalue.frames` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_day, as_whole_number, require, require_choice
+from crmvalue._frames.columns import find_customer
+from crmvalue._frames.conditions import rule_expression
+from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
+from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
+from crmvalue._purchases.order_log import RESIDUE
+from crmvalue._segmentation.membership import read_segments
+from crmvalue._segmentation.migration import read_states
+from crmvalue._segmentation.rfm import breaks_of_counts
+from crmvalue._segmentation.rules import rule_conditions
+from crmvalue.errors import InputError
+from crmvalue.segmentation import (
+    Migration,
+    RfmBreaks,
+    SegmentTable,
+    assign_segments,
+    evaluate_segments,
+    fit_rfm,
+    migration_matrix,
+    score_rfm,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import narwhals as nw
+
+    from crmvalue.segmentation import RfmMethod, Segment, SpendBasis
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["migrate", "rfm", "segments"]
+
+_SCORES = ("r_score", "f_score", "m_score")
+_PRESET_BINS = 5
+
+
+def rfm(
+    customers: Any,
+    *,
+    spend_basis: SpendBasis | None = None,
+    n_bins: int = 5,
+    method: RfmMethod = "rank",
+    breaks: RfmBreaks | None = None,
+    table: SegmentTable | None = None,
+) -> CustomerFrame:
+    """Score the customers of a frame by recency, frequency and money, and name their groups.
+
+    Parameters
+    ----------
+    customers : CustomerFrame, DataFrame or LazyFrame
+        A result of :func:`summarise`, or a frame of your own with the columns `days_since_last`, `n_purchases`, and
+        `mean_spend` or `total_spend`.
+    spend_basis : {"mean", "total"}, optional
+        Whether money is that of a mean purchase (`mean_spend`) or of all purchases (`total_spend`). Both are common and
+        give different scores, so it has to be said, unless `breaks` say it.
+    n_bins, method
+        As in :func:`crmvalue.segmentation.fit_rfm`; "threshold" needs `breaks`.
+    breaks : RfmBreaks, optional
+        Break points of an earlier result (its `breaks`), so that scores can be compared; by default they are fitted to
+        these customers.
+    table : SegmentTable, optional
+        Names of the groups; by default the preset "A" for five bins, and no groups for another number.
+
+    Returns
+    -------
+    CustomerFrame
+        The same customers with the columns `r_score`, `f_score` and `m_score`, 1 to k, k best, and `rfm_group`; and the
+        break points (`breaks`).
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.segmentation.fit_rfm`, or if a column is missing.
+
+    Notes
+    -----
+    An engine counts the customers of each distinct value; the break points follow from the counts. Scores are
+    expressions, and groups are joined by their scores.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> customers = pd.DataFrame(
+    ...     {"name": ["ann", "bob"], "days_since_last": [5, 200], "n_purchases": [9, 1], "total_spend": [900, 20]}
+    ... )
+    >>> rfm(customers, spend_basis="total").frame[["name", "r_score", "rfm_group"]]
+      name  r_score       rfm_group
+    0  ann        4           Loyal
+    1  bob        2  Need Attention
+    """
+    if breaks is not None and not isinstance(breaks, RfmBreaks):
+        raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="the `breaks` of an earlier result")
+    basis = breaks.spend_basis if breaks is not None and spend_basis is None else spend_basis
+    if basis not in {"mean", "total"}:
+        raise InputError("spend_basis", '"mean" or "total"', basis, hint="both are common and give different scores")
+    if breaks is not None and breaks.spend_basis != basis:
+        raise InputError("spend_basis", f"that of the break points, {breaks.spend_basis!r}", basis)
+    spend = f"{basis}_spend"
+    needed = ("days_since_last", "n_purchases", spend)
+    opened = open_customers(customers, needed, timed=False)
+    lazy = in_engine(opened.frame)
+    as_of = opened.known.as_of
+    result: Any
+    if lazy is None:
+        days, number, money = (opened.frame[name].to_native() for name in needed)
+        if breaks is None:
+            breaks = fit_rfm(days, number, money, spend_basis=basis, n_bins=n_bins, method=method, as_of=as_of)
+        scores = score_rfm(days, number, money, breaks)
+        made: dict[str, Any] = {name: getattr(scores, name).astype(np.int64) for name in _SCORES}
+        table = _table(table, breaks)
+        if table is not None:
+            made["rfm_group"] = scores.segments(table)
+        result = with_columns(opened.frame, made).to_native()
+    else:
+        if breaks is None:
+            breaks = _fit(lazy, needed, basis, n_bins, method, as_of)
+        else:
+            _check(lazy, needed)
+        result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
+    return attrs.evolve(opened.known, frame=result, breaks=breaks)
+
+
+def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | None = None) -> CustomerFrame:
+    """Add one column of True and False for each segment.
+
+    Parameters
+    ----------
+    customers : CustomerFrame, DataFrame or LazyFrame
+        A result of this module, or a frame of your own.
+    rules : sequence of Segment
+        Segments with different names; their rules use the columns of the frame.
+    as_of : date, optional
+        Day of the evaluation; by default that of the frame.
+
+    Returns
+    -------
+    CustomerFrame
+        The same customers with a column for each segment, under its name.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.segmentation.evaluate_segments`; if the name of a segment is that of a column, or no day is
+        known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.segmentation import Segment, SegmentColumns
+    >>> of = SegmentColumns({"total_spend": "number"})
+    >>> customers = pd.DataFrame({"name": ["ann", "bob"], "total_spend": [900, 20]})
+    >>> segments(customers, [Segment("vip", of["total_spend"] >= 500)], as_of="2024-06-30").frame
+      name  total_spend    vip
+    0  ann          900   True
+    1  bob           20  False
+    """
+    chosen = read_segments(rules)
+    used = {condition.column for segment in chosen for condition in rule_conditions(segment.rule)}
+    opened = open_customers(customers, tuple(sorted(used)), timed=False)
+    taken = sorted({segment.name for segment in chosen} & set(opened.frame.collect_schema().names()))
+    if taken:
+        raise InputError("rules", "segments whose names are no columns of the frame", taken[0])
+    if as_of is None and opened.known.as_of is None:
+        raise InputError("as_of", "given for a frame of your own", None)
+    today = as_day("as_of", opened.known.as_of if as_of is None else as_of)
+    lazy = in_engine(opened.frame)
+    result: Any
+    if lazy is None:
+        columns = {name: opened.frame[name].to_native() for name in used}
+        members = evaluate_segments(chosen, columns, as_of=today)
+        result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
+        result = result.to_native()
+    else:
+        made = (rule_expression(segment.rule, lazy, today).alias(segment.name) for segment in chosen)
+        result = native(lazy.with_columns(*made), opened.frame)
+    return attrs.evolve(opened.known, frame=result)
+
+
+def migrate(
+    before: Any,
+    now: Any,
+    *,
+    group: str = "rfm_group",
+    customer: str | None = None,
+    value: str | None = None,
+    states: Sequence[str] | None = None,
+    level: float = 0.95,
+    window_before: float | Literal["all"] | None = None,
+    window_now: float | Literal["all"] | None = None,
+) -> FrameResult:
+    """Count how customers moved between groups from one frame to a later one.
+
+    Parameters
+    ----------
+    before, now : CustomerFrame, DataFrame or LazyFrame
+        The customers at the two dates, of one kind and, for lazy frames, of one session.
+    group : str, optional
+        Column of the groups, in both frames.
+    customer : str, optional
+        Column of the customers, in both frames; by default that of the frames, or guessed from its heading.
+    value : str, optional
+        Column of the value of each customer [money], in both frames.
+    states, level, window_before, window_now
+        As in :func:`crmvalue.segmentation.migration_matrix`.
+
+    Returns
+    -------
+    FrameResult
+        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the :class:`Migration` as `result`.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.segmentation.migration_matrix`; if a column is missing, or the frames are of different kinds.
+
+    Notes
+    -----
+    An engine joins the customers and counts them by group before and group now.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> before = pd.DataFrame({"customer": [1, 2], "rfm_group": ["Loyal", "Lost"]})
+    >>> now = pd.DataFrame({"customer": [1, 2, 3], "rfm_group": ["Loyal", "Loyal", "New"]})
+    >>> moved = migrate(before, now)
+    >>> moved.result.states, moved.result.size_now
+    (('Lost', 'Loyal', 'New'), array([0, 2, 1]))
+    """
+    then, today = (_open_groups(*given, group, customer, value) for given in (("before", before), ("now", now)))
+    lazy, later = in_engine(then.frame), in_engine(today.frame)
+    if then.frame.implementation is not today.frame.implementation or (lazy is None) != (later is None):
+        kinds = (then.frame.implementation.value, today.frame.implementation.value)
+        raise InputError("now", f"a frame of the kind of `before`, {kinds[0]}", kinds[1])
+    options: dict[str, Any] = {
+        "states": states, "level": level, "window_before": window_before, "window_now": window_now,
+    }  # fmt: skip
+    if lazy is None or later is None:
+        columns = {
+            "customer_before": then.frame[then.customer].to_native(),
+            "customer_now": today.frame[today.customer].to_native(),
+        }
+        if value is not None:
+            columns["value_before"] = then.frame[value].to_native()
+            columns["value_now"] = today.frame[value].to_native()
+        result = migration_matrix(then.frame[group].to_native(), today.frame[group].to_native(), **columns, **options)
+        table: Any = from_columns(result.to_columns(), then.frame)
+    else:
+        result = _count_moves(lazy, later, then.customer, today.customer, group, value, options)
+        table = upload(result.to_columns(), lazy)
+    guessed = ("customer",) if then.guessed else ()
+    return FrameResult(
+        frame=native(table, then.frame), result=result, columns={"customer": then.customer, "group": group},
+        guessed=guessed,
+    )  # fmt: skip
+
+
+class _Groups(NamedTuple):
+    """A frame with groups, the column of its customers, and whether that was guessed."""
+
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
+    customer: str
+    guessed: bool
+
+
+def _open_groups(name: str, given: Any, group: str, customer: str | None, value: str | None) -> _Groups:
+    needed = (group,) if value is None else (group, value)
+    for role, column in zip(("group", "value"), needed, strict=False):
+        if not isinstance(column, str):
+            raise InputError(role, "the name of a column", column)
+    known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
+    opened = open_customers(given, needed, timed=False)
+    who = find_customer(name, opened.frame, customer or known)
+    return _Groups(opened.frame, who, customer is None and known is None)
+
+
+def _count_moves(
+    before: nw.LazyFrame[Any], now: nw.LazyFrame[Any], who_before: str, who_now: str, group: str, value: str | None,
+    options: dict[str, Any],
+) -> Migration:  # fmt: skip
+    """Count customers by group before and group now, and sum their values, in the engine."""
+    import narwhals as nw
+
+    sides, sums = [], []
+    for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
+        label = nw.col(group).cast(nw.String).alias("_group")
+        side = frame.select(nw.col(who).alias("_who"), label)
+        most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
+        if len(most) and most[0] > 1:
+            raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
+        money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
+        total = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *total))
+        sums.append(_labelled(name, table))
+        sides.append(side.rename({"_group": f"_{name}"}))
+    pairs = collect(
+        sides[0].join(sides[1], on="_who", how="inner").group_by("_before", "_now").agg(nw.len().alias("_n"))
+    )
+    known = read_states(options.pop("states"), *(list(table) for table in sums))
+    place = {name: i for i, name in enumerate(known)}
+    counts = np.zeros((len(known), len(known)), dtype=np.int64)
+    for one, other, n in zip(pairs["_before"].tolist(), pairs["_now"].tolist(), pairs["_n"].tolist(), strict=True):
+        counts[place[one], place[other]] = n
+    size = [np.array([table.get(name, (0, 0.0))[0] for name in known]) for table in sums]
+    worth = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
+    return Migration(
+        states=known,
+        counts=counts,
+        n_new=size[1] - counts.sum(axis=0),
+        n_gone=size[0] - counts.sum(axis=1),
+        value_before=None if value is None else worth[0],
+        value_now=None if value is None else worth[1],
+        **options,
+    )
+
+
+def _labelled(name: str, table: Columns) -> dict[str, tuple[int, float]]:
+    """Give the number of customers and the value of each group."""
+    labels, n = table["_group"].tolist(), table["_n"].tolist()
+    if not labels:
+        raise InputError(name, "a frame with at least one row", 0)
+    for label, count in zip(labels, n, strict=True):
+        if not isinstance(label, str) or not label:
+            raise InputError(name, "a group for each customer, not missing", label, count=int(count))
+    worth = table["_value"].tolist() if "_value" in table else [0.0] * len(labels)
+    return {label: (int(count), float(money)) for label, count, money in zip(labels, n, worth, strict=True)}
+
+
+def _table(table: SegmentTable | None, breaks: RfmBreaks) -> SegmentTable | None:
+    """Give the table of the groups, by default for five bins alone."""
+    if table is None:
+        return SegmentTable.preset("A") if breaks.n_bins == _PRESET_BINS else None
+    if not isinstance(table, SegmentTable):
+        raise InputError("table", "a SegmentTable", type(table).__name__, hint='SegmentTable.preset("A")')
+    if table.n_bins != breaks.n_bins:
+        raise InputError("table", f"one for {breaks.n_bins} bins, as the scores have", table.n_bins)
+    return table
+
+
+def _fit(
+    lazy: nw.LazyFrame[Any], needed: Sequence[str], basis: Any, n_bins: int, method: RfmMethod, as_of: Any
+) -> RfmBreaks:
+    """Fit break points to the counts of each distinct value."""
+    import narwhals as nw
+
+    require_choice("method", method, ("rank", "quantile", "threshold"))
+    k = as_whole_number("n_bins", n_bins, low=2, high=100)
+    if method == "threshold":
+        raise InputError("breaks", "given for the method 'threshold'", None, hint="fit_rfm makes them of thresholds")
+    found = []
+    n_customers = 0
+    for name in needed:
+        number = nw.col(name).cast(nw.Float64)
+        if name == needed[2]:
+            number = _without_residue(number)
+        table = collect(lazy.select(number.alias("_value")).group_by("_value").agg(nw.len().alias("_n")))
+        value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
+        if not len(value):
+            raise InputError("customers", "a frame with at least one row", 0)
+        require(value >= 0, name, value, "a number >= 0, not missing")
+        if name == "n_purchases":
+            require(value == np.floor(value), name, value, "a whole number >= 0")
+        sign = -1.0 if name == needed[0] else 1.0
+        order = np.argsort(sign * value)
+        found.append(sign * breaks_of_counts(sign * value[order], count[order], k, method))
+        n_customers = int(count.sum())
+    return RfmBreaks(
+        days_since_last=found[0], n_purchases=found[1], spend=found[2], spend_basis=basis, method=method, as_of=as_of,
+        n_customers=n_customers,
+    )  # fmt: skip
+
+
+def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
+    """Refuse values that cannot be scored."""
+    import narwhals as nw
+
+    wrong = [
+        nw.when(nw.col(name) >= 0).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64).alias(name) for name in needed
+    ]
+    table = collect(lazy.select(*wrong).select(*(nw.col(name).sum() for name in needed)))
+    for name in needed:
+        count = int(np.nan_to_num(np.asarray(table[name], dtype=np.float64))[0])
+        if count:
+            raise InputError(name, "a number >= 0, not missing", f"another in {count} rows", count=count)
+
+
+def _without_residue(number: nw.Expr) -> nw.Expr:
+    """Count as 0 what binary arithmetic leaves of nothing."""
+    import narwhals as nw
+
+    return nw.when(number.abs() < RESIDUE).then(nw.lit(0.0)).otherwise(number).cast(nw.Float64)
+
+
+def _scored(
+    lazy: nw.LazyFrame[Any], needed: Sequence[str], breaks: RfmBreaks, table: SegmentTable | None
+) -> nw.LazyFrame[Any]:
+    """Write the scores as expressions: 1, and 1 more for each break point that is passed."""
+    import narwhals as nw
+
+    days, count, money = (nw.col(name).cast(nw.Float64) for name in needed)
+    columns = {
+        "r_score": (-days, -breaks.days_since_last),
+        "f_score": (count, breaks.n_purchases),
+        "m_score": (_without_residue(money), breaks.spend),
+    }
+    scores = []
+    for name, (value, points) in columns.items():
+        score = nw.lit(1 + int(np.isneginf(points).sum())).cast(nw.Int64)
+        for point in points[np.isfinite(points)].tolist():
+            score = score + nw.when(value > point).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+        scores.append(score.alias(name))
+    scored = lazy.with_columns(*scores)
+    if table is None:
+        return scored
+    bins = np.arange(1, breaks.n_bins + 1)
+    r, f, m = (axis.ravel() for axis in np.meshgrid(bins, bins, bins, indexing="ij"))
+    group = assign_segments(r, f, m, table, n_bins=breaks.n_bins)
+    return join_rows(scored, {"r_score": r, "f_score": f, "m_score": m, "rfm_group": group}, _SCORES)
