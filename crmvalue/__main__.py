@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -33,12 +34,22 @@ _FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decim
 _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
+_INTERRUPTED = "Query interrupted"  # what DuckDB raises, as a RuntimeError, where the user stops it
 _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit code: 0, or 2 for input that cannot be used."""
-    options = _parser().parse_args(arguments)
+    """Run the command; return its exit code: 0, 2 for input that cannot be used, or 130 where the user stops it."""
+    try:
+        return _run(_parser().parse_args(arguments))
+    except (KeyboardInterrupt, RuntimeError) as error:
+        if type(error) is RuntimeError and str(error) != _INTERRUPTED:
+            raise
+        _say("crmvalue: stopped", sys.stderr)
+        return 130  # as shells have it: 128 and the number of the signal
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         overview, problem = _overview(options)
     except (InputError, ModuleNotFoundError) as error:
@@ -145,15 +156,15 @@ def _parser() -> argparse.ArgumentParser:
         default="total",
         help="what M of RFM is: the total spend of a customer, or their mean spend per purchase (default: total)",
     )
-    parser.add_argument("--margin", metavar="M", type=float, help="margin, a fraction of revenue, such as 0.3")
-    parser.add_argument("--acquisition-cost", metavar="C", type=float, help="cost to win one customer")
+    parser.add_argument("--margin", metavar="M", type=_number, help="margin, a fraction of revenue, such as 0.3")
+    parser.add_argument("--acquisition-cost", metavar="C", type=_number, help="cost to win one customer")
     parser.add_argument(
-        "--discount-rate", metavar="D", type=float, help="effective rate per year, a fraction, such as 0.1"
+        "--discount-rate", metavar="D", type=_number, help="effective rate per year, a fraction, such as 0.1"
     )
     parser.add_argument(
         "--ignore-first-days",
         metavar="N",
-        type=int,
+        type=_whole_number,
         help="customers first seen on the first N days are no newcomers; 0 if the business began with the log "
         "(default: the days on which first purchases pile up)",
     )
@@ -170,6 +181,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"crmvalue {__version__}")
     return parser
+
+
+def _number(text: str) -> float:
+    """Read a number; Python alone would also take 1_000 and the digits of other scripts."""
+    if "_" in text or not text.isascii():
+        raise argparse.ArgumentTypeError(f"invalid number: {text!r}")
+    try:
+        return float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"invalid number: {text!r}") from error
+
+
+def _whole_number(text: str) -> int:
+    """Read a whole number, as :func:`_number` does."""
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
+        raise argparse.ArgumentTypeError(f"invalid whole number: {text!r}")
+    return int(text)
 
 
 def _overview(options: argparse.Namespace) -> tuple[str, str | None]:

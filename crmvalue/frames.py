@@ -10,7 +10,9 @@ the value of each customer                            :func:`value`
 scores and groups of recency, frequency and money     :func:`rfm`
 segments by your own rules                            :func:`segments`
 retention and revenue of cohorts                      :func:`retention`
+customers on their way through the steps of a funnel  :func:`funnel`
 movement between groups from one date to another      :func:`migrate`
+the messages of a day                                 :func:`plan`
 ====================================================  =================================================================
 
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
@@ -24,16 +26,20 @@ from __future__ import annotations
 
 from crmvalue._frames.cohorts import retention
 from crmvalue._frames.customers import CustomerFrame, FrameResult
+from crmvalue._frames.events import funnel
 from crmvalue._frames.fits import fit
 from crmvalue._frames.groups import migrate, rfm, segments
 from crmvalue._frames.log import split, summarise
+from crmvalue._frames.plans import plan
 from crmvalue._frames.values import value
 
 __all__ = [
     "CustomerFrame",
     "FrameResult",
     "fit",
+    "funnel",
     "migrate",
+    "plan",
     "retention",
     "rfm",
     "segments",

@@ -47,6 +47,8 @@ ACROSS = {
     ("frames", "_models.values.gamma_gamma"): "a spend model or its fit, as everywhere",
     ("frames", "_segmentation.membership"): "segments are checked once, for arrays and frames",
     ("frames", "_cohorts.retention"): "calendar periods by number, for arrays and frames",
+    ("frames", "_funnels.counts"): "the table of the stages, for arrays and frames",
+    ("frames", "_funnels.steps"): "steps and window are checked once, for arrays and frames",
     ("frames", "_segmentation.migration"): "the order of the groups, for arrays and frames",
     ("frames", "_segmentation.rfm"): "break points of counts, as an engine gives them",
     ("frames", "_segmentation.rules"): "rules become expressions of an engine",

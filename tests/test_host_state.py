@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import attrs
@@ -81,23 +82,32 @@ class TestThreads:
         assert found == [(usual, True)] * 8
 
 
-def answers():
-    """Give the result of every call as text."""
-    return [repr(plain(run(call))) for call in CALLS]
+def answer(call):
+    """Give the result of a call as text; numpy raises for what it would warn of."""
+    with np.errstate(all="raise"):
+        return repr(plain(run(call)))
+
+
+def answers_of_threads():
+    """Give the result of every call twice, from eight threads that work at once."""
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(answer, [*CALLS, *CALLS[::-1]]))
 
 
 class TestInterpreter:
-    """`python -O` takes out every assert, `-W error` makes every warning an error; both give the same answers."""
+    """`python -O` takes out every assert, `-W error` makes every warning an error; threads give the same answers."""
 
     def test_answers_are_the_same(self):
         script = (
-            "import json, sys; import numpy as np; from tests.test_host_state import answers\n"
-            "with np.errstate(all='raise'): json.dump(answers(), sys.stdout)"
+            "import json, sys; from tests.test_host_state import answers_of_threads\n"
+            "json.dump(answers_of_threads(), sys.stdout)"
         )
         root = Path(__file__).parent.parent
         done = subprocess.run(
             [sys.executable, "-O", "-W", "error", "-c", script], cwd=root, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr[-2000:]
-        found = dict(zip([call.function.__name__ for call in CALLS], json.loads(done.stdout), strict=True))
-        assert found == dict(zip(found, answers(), strict=True))
+        found, usual = json.loads(done.stdout), list(map(answer, CALLS))
+        names = [call.function.__name__ for call in CALLS]
+        assert dict(zip(names, found[: len(CALLS)], strict=True)) == dict(zip(names, usual, strict=True))
+        assert found[len(CALLS) :] == usual[::-1]

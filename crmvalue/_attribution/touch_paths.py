@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_column, as_counts, as_text, require, to_array
-from crmvalue._core.values import array_field, count_field, float_column, hand_over, stay_frozen, whole_table
+from crmvalue._core.checks import as_amounts, as_column, as_counts, as_items, as_text, require, to_array
+from crmvalue._core.values import (
+    count_field,
+    float_column,
+    hand_over,
+    plain_array,
+    stay_frozen,
+    whole_table,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,9 +47,7 @@ def names_field() -> Any:
 
 def names_of(channels: Any) -> tuple[str, ...]:
     """Take a list of names, each once."""
-    if isinstance(channels, str) or not hasattr(channels, "__iter__"):
-        raise InputError("channels", "a list of names", channels)
-    names = tuple(as_text("channels", name) for name in channels)
+    names = tuple(as_text("channels", name) for name in as_items("channels", channels, "a list of names"))
     if len(set(names)) != len(names):
         raise InputError("channels", "each once", channels)
     return names
@@ -94,10 +99,10 @@ class Paths:
     """
 
     channels: tuple[str, ...] = names_field()
-    offsets: Integers = array_field()
-    code: npt.NDArray[np.integer[Any]] = array_field()
-    n_paths: Integers = array_field()
-    n_conversions: Integers = array_field()
+    offsets: Integers = plain_array("offsets", "a column of whole numbers")
+    code: npt.NDArray[np.integer[Any]] = plain_array("code", "a column of whole numbers")
+    n_paths: Integers = plain_array("n_paths", "a column of whole numbers")
+    n_conversions: Integers = plain_array("n_conversions", "a column of whole numbers")
     value: Floats | None = float_column("value", optional=True)
     days_before: Floats | None = float_column("days_before", optional=True)
     n_too_old: int = count_field("n_too_old", default=0)
@@ -386,14 +391,11 @@ def _encode_lists(
 
 
 def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError(name, "a list with one list for each path", value, hint=hint)
-    rows = []
-    for index, row in enumerate(value):
-        if isinstance(row, str | bytes | dict) or not hasattr(row, "__iter__"):
-            raise InputError(name, "a list with one list for each path", row, index=index, hint=hint)
-        rows.append(list(row))
-    return rows
+    rule = "a list with one list for each path"
+    return [
+        as_items(name, row, rule, index=index, hint=hint)
+        for index, row in enumerate(as_items(name, value, rule, hint=hint))
+    ]
 
 
 def _raise_for_channel(rows: list[list[Any]]) -> None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from crmvalue._core.checks import require
+
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
@@ -20,13 +22,16 @@ if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = [
+    "FAR_YEARS",
     "LEAP_DAY_POLICIES",
     "YEAR_FRACTION_CONVENTIONS",
     "LeapDayPolicy",
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "last_date",
     "local_to_utc",
+    "main_span",
     "months_between",
     "next_day_at",
     "skip_quiet_hours",
@@ -38,6 +43,11 @@ LEAP_DAY_POLICIES: tuple[LeapDayPolicy, ...] = ("backward", "forward", "skip")
 YearFractionConvention: TypeAlias = Literal["actual/365", "actual/actual"]
 YEAR_FRACTION_CONVENTIONS: tuple[YearFractionConvention, ...] = ("actual/365", "actual/actual")
 
+FAR_YEARS = 5
+"""So many years without any row set rows apart; see :func:`main_span`."""
+
+_FAR_DAYS = round(FAR_YEARS * 365.25)
+_MOST_APART = 0.1  # rows set apart are odd ones only if they are few
 _DAY = np.timedelta64(1, "D")
 
 
@@ -165,3 +175,43 @@ def _one_local_to_utc(time: datetime, zone: ZoneInfo) -> datetime:
                 instant = middle
         instant = instant.replace(microsecond=0)
     return instant.replace(tzinfo=None)
+
+
+def last_date(name: str, day: Dates, n_rows: Integers | None = None) -> np.datetime64:
+    """Give the last day of a log, the default of the argument `name`.
+
+    Rows far after all others are refused: one wrong date would move the end by years.
+    """
+    _, end = main_span(day, n_rows)
+    require(
+        ~(day > end),  # a missing date is no late one
+        "date",
+        day,
+        f"at most {FAR_YEARS} years after all earlier rows, unless `{name}` is given",
+        hint=f"correct the date, or give {name}=, such as {str(end)!r}, the last date before",
+    )
+    return end
+
+
+def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64, np.datetime64]:
+    """Give the first and the last day of a log without its odd dates, such as one order dated 2203.
+
+    More than five years without any row cut the log in parts. The largest part is the log, and the rows of the others
+    are odd, if they are at most a tenth of all rows. If they are more, no date is odd. `n_rows` weighs the rows. Rows
+    without a date do not count.
+    """
+    known = ~np.isnat(day)
+    if not known.all():
+        day, n_rows = day[known], None if n_rows is None else n_rows[known]
+    first, last = day.min(), day.max()
+    if (last - first).astype(np.int64) <= _FAR_DAYS:
+        return first, last
+    number = np.bincount((day - first).astype(np.int64), n_rows)
+    days = np.nonzero(number)[0]
+    start = np.concatenate([[0], np.nonzero(np.diff(days) > _FAR_DAYS)[0] + 1])
+    rows = np.add.reduceat(number[days], start)
+    largest = int(rows.argmax())
+    if rows[largest] < (1.0 - _MOST_APART) * rows.sum():
+        return first, last
+    end = days[start[largest + 1] - 1] if largest + 1 < len(start) else days[-1]
+    return first + days[start[largest]], first + end

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -33,6 +34,7 @@ __all__ = [
     "as_float",
     "as_floats",
     "as_fraction",
+    "as_items",
     "as_outcomes",
     "as_positive",
     "as_results",
@@ -150,6 +152,17 @@ def as_text(name: str, value: object) -> str:
     return str.__str__(value)  # the text itself, not a subclass such as a member of an enumeration
 
 
+def as_items(name: str, value: object, rule: str, *, index: int | None = None, hint: str | None = None) -> list[Any]:
+    """Take the items of a list, a column or whatever else can be walked; a text, a mapping or a single value raises."""
+    if isinstance(value, str | bytes | bytearray | Mapping):
+        raise InputError(name, rule, value, index=index, hint=hint)
+    items: Any = value
+    try:
+        return [*items]
+    except Exception as error:  # whatever the value's own code raises
+        raise InputError(name, rule, value, index=index, hint=hint) from error
+
+
 def as_flag(name: str, value: object) -> bool:
     """Take True or False; other values that Python takes for true or false raise."""
     if not isinstance(value, bool | np.bool_):
@@ -263,7 +276,7 @@ def to_array(
         types = _types_in(value)
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
-    except (RecursionError, TypeError, ValueError) as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, value, hint=hint) from error
     if hidden:
         raise InputError(name, "without masked arrays inside a list", value)
@@ -372,7 +385,7 @@ def _object_to_float(
         return float(item)
     except OverflowError as error:
         raise InputError(name, _ordinary(), item, index=index) from error
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError(name, "numeric", item, index=index) from error
 
 
@@ -442,7 +455,7 @@ def _is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 def is_missing_object(item: Any) -> bool:
     if isinstance(item, float | np.datetime64):
-        return bool(np.isnan(item))
+        return bool(item != item)  # noqa: PLR0124 - NaN and NaT differ from themselves
     return item is None or type(item).__name__ in {"NAType", "NaTType"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
 __all__ = ["by_name", "columns_of", "labelled"]
@@ -27,8 +28,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
     if names is not None:
-        if isinstance(names, str) or not hasattr(names, "__iter__"):
-            raise InputError("names", "a list of names", names)
+        names = as_items("names", names, "a list of names")
         texts = {str(label): label for label in order}
         order = [texts.get(str(name), str(name)) for name in names]
     for name, labels in found.items():

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_counts, as_text, as_times, as_whole_number, require, to_array
+from crmvalue._core.checks import as_column, as_counts, as_items, as_text, as_times, as_whole_number, require, to_array
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -36,6 +36,7 @@ __all__ = [
     "number_table",
     "of_class",
     "optional",
+    "plain_array",
     "read_only",
     "require_columns",
     "stay_frozen",
@@ -171,11 +172,12 @@ def number_field(
     def convert(value: Any) -> float | None:
         if value is None and (optional or options.get("default", attrs.NOTHING) is None):
             return None
-        if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        others = isinstance(value, bool | np.bool_ | np.timedelta64)  # numpy takes a time span for a whole number
+        if others or not isinstance(value, int | float | np.integer | np.floating):
             raise InputError(name, rule, value)
         try:
             number = float(value)
-        except OverflowError as error:  # a whole number of 400 digits
+        except Exception as error:  # whatever the value's own code raises
             raise InputError(name, rule, value) from error
         if missing and math.isnan(number):
             return math.nan
@@ -286,14 +288,19 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
     """Field for a tuple of texts, all different where `distinct`."""
 
     def convert(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple) and np.ndim(value) != 1:
+        if not isinstance(value, list | tuple) and to_array(name, value, "a list of texts")[0].ndim != 1:
             raise InputError(name, "a list of texts", value)
-        words = tuple(as_text(name, word) for word in value)
+        words = tuple(as_text(name, word) for word in as_items(name, value, "a list of texts"))
         if distinct and len(set(words)) != len(words):
             raise InputError(name, "different texts", value)
         return words
 
     return attrs.field(converter=convert, **options)
+
+
+def plain_array(name: str, rule: str) -> Any:
+    """Field for an array that its class checks; what numpy cannot read raises."""
+    return _given_or(lambda value: to_array(name, value, rule)[0].copy(), {})
 
 
 def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:

@@ -10,6 +10,7 @@ from crmvalue._core.checks import (
     as_amounts,
     as_counts,
     as_fraction,
+    as_items,
     as_text,
     as_whole_number,
     require,
@@ -62,9 +63,7 @@ _MOST_ARMS = 200  # integrals over all arms together take the square of their nu
 
 def arm_names(value: Any) -> tuple[str, ...]:
     """Take the names of the arms: at least two different texts."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError("names", "a list of names", value)
-    names = tuple(_text("names", item) for item in value)
+    names = tuple(_text("names", item) for item in as_items("names", value, "a list of names"))
     seen: set[str] = set()
     for place, item in enumerate(names):
         if not item.strip() or item in seen:
@@ -77,7 +76,11 @@ def arm_names(value: Any) -> tuple[str, ...]:
 
 def _text(name: str, item: object) -> str:
     """Take a name; a whole number stands for its digits."""
-    return str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else as_text(name, item)
+    return (
+        str(item)
+        if isinstance(item, int | np.integer) and not isinstance(item, bool | np.timedelta64)
+        else as_text(name, item)
+    )
 
 
 def read_names(names: Any, control: Any, n_arms: int) -> tuple[tuple[str, ...], int]:

@@ -10,7 +10,7 @@ from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, rea
 from crmvalue._core.checks import as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import Columns, as_frame, collect, from_columns, in_engine, native, upload
+from crmvalue._frames.engines import Columns, as_frame, collect, flag, from_columns, in_engine, native, total, upload
 from crmvalue._frames.log import arrays_of
 from crmvalue._frames.orders import read_rows, times_in
 from crmvalue._purchases.order_log import Policy
@@ -103,9 +103,9 @@ def _triangle(
     bad = {"_nobody": who.is_null(), "_undated": ~who.is_null() & day.is_null(), "_late": late}
     if has_money:
         bad |= {"_unknown": money.is_null(), "_large": money.abs() > _MOST}
-    checked = rows.with_columns(*(_flag(kind).alias(name) for name, kind in bad.items()))
+    checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))
     totals = collect(checked.select(*(nw.col(name).sum() for name in bad)))
-    found = {name: _total(column) for name, column in totals.items()}
+    found = {name: total(column) for name, column in totals.items()}
     for name, role, rule in (
         ("_nobody", "customer", "an identifier, not missing"),
         ("_undated", "date", "a date, not missing"),
@@ -117,13 +117,13 @@ def _triangle(
     bought = ~(money < 0.0) if has_money else ~who.is_null()
     cells = (
         rows.filter(~late)
-        .with_columns(_period(calendar).alias("_period"), _flag(bought).alias("_bought"), money.alias("_money"))
+        .with_columns(_period(calendar).alias("_period"), flag(bought).alias("_bought"), money.alias("_money"))
         .group_by("_who", "_period")
         .agg(nw.col("_bought").sum(), nw.col("_money").sum(), nw.len().alias("_rows"))
     )
     first = cells.filter(nw.col("_bought") > 0).group_by("_who").agg(nw.col("_period").min().alias("_cohort"))
     inside = cells.join(first, on="_who", how="left")
-    seen = _flag(nw.col("_bought") > 0).alias("_active")
+    seen = flag(nw.col("_bought") > 0).alias("_active")
     known = nw.when(~nw.col("_cohort").is_null()).then(nw.col("_cohort")).otherwise(nw.lit(_NO_COHORT))
     inside = inside.with_columns(known.cast(nw.Float64).alias("_cohort"), seen)
     table = collect(
@@ -131,7 +131,7 @@ def _triangle(
             nw.col("_active").sum(), nw.col("_money").sum(), nw.col("_rows").sum(), nw.col("_bought").sum()
         )
     )
-    n_all = _total(collect(rows.select("_who").unique(["_who"]).select(nw.len().alias("n")))["n"])
+    n_all = total(collect(rows.select("_who").unique(["_who"]).select(nw.len().alias("n")))["n"])
     counted = _from_counts(table, n_all, found["_late"], calendar, today, has_money=has_money)
     return RetentionTriangle(period=period, week_start=week_start, as_of=today, **counted)
 
@@ -181,13 +181,3 @@ def _period(calendar: str) -> nw.Expr:
     time = nw.col("_time")
     month = (time.dt.year().cast(nw.Float64) - 1970.0) * 12.0 + time.dt.month().cast(nw.Float64) - 1.0
     return times_in(month, MONTHS[calendar])
-
-
-def _flag(kind: nw.Expr) -> nw.Expr:
-    import narwhals as nw
-
-    return nw.when(kind).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-
-
-def _total(column: Any) -> int:
-    return int(np.nansum(np.asarray(column, dtype=np.float64)))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
-__all__ = ["Roles", "find_customer", "find_roles", "names_of", "require_free", "require_present"]
+__all__ = ["Roles", "find_customer", "find_named", "find_roles", "names_of", "require_free", "require_present"]
 
 
 class Roles(NamedTuple):
@@ -59,6 +59,21 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     if wrong:
         raise _UnclearError("customer", wrong[0], None)
     return columns["customer"]
+
+
+def find_named(
+    name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], role: str, asked: str | None, usual: Sequence[str]
+) -> str:
+    """Find a column by its name, or by the first usual heading that it bears."""
+    if asked is not None:
+        require_present(name, frame, (asked,), f"name the column of the {role}")
+        return asked
+    names = names_of(name, frame)
+    same = {str(column).lower().replace(" ", "_"): column for column in names}
+    found = [same[heading] for heading in usual if heading in same]
+    if not found:
+        raise InputError(role, f"named: no column looks like one ({listed(names)})", None)
+    return found[0]
 
 
 def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], needed: Sequence[str], hint: str) -> None:

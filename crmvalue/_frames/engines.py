@@ -24,12 +24,14 @@ __all__ = [
     "as_frame",
     "collect",
     "divider",
+    "flag",
     "from_columns",
     "in_engine",
     "is_known",
     "join_rows",
     "native",
     "need_window",
+    "total",
     "upload",
     "with_columns",
 ]
@@ -81,6 +83,18 @@ def collect(frame: nw.LazyFrame[Any]) -> Columns:
     """Bring a small table into memory: distinct rows, or counts. Missing numbers become NaN."""
     table = frame.collect()
     return {name: table[name].to_numpy() for name in table.columns}
+
+
+def flag(kind: nw.Expr) -> nw.Expr:
+    """Write a condition as 1 or 0, to be summed; missing is 0."""
+    import narwhals as nw
+
+    return nw.when(kind).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+
+
+def total(column: npt.NDArray[Any]) -> int:
+    """Read a sum of whole numbers, which some engines give as decimals, or as nothing of no rows."""
+    return int(np.nansum(np.asarray(column, dtype=np.float64)))
 
 
 def is_known(column: str) -> nw.Expr:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Duplicates, Grain, Missing, Refunds, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["arrays_of", "split", "summarise"]
+__all__ = ["arrays_of", "plain_time", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 
@@ -224,14 +224,21 @@ def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:
     import narwhals as nw
 
     columns = {role: frame[name] for role, name in roles.columns.items()}
-    if isinstance(columns["date"].dtype, nw.Datetime) and columns["date"].dtype.time_zone is not None:
-        columns["date"] = columns["date"].dt.replace_time_zone(None)
+    columns["date"] = plain_time(columns["date"])
     for role in ("amount", "quantity"):
         if role in columns and isinstance(columns[role].dtype, nw.Decimal):
             columns[role] = columns[role].cast(nw.Float64)
     if "quantity" in columns:
         columns["amount"] = columns["amount"] * columns.pop("quantity")
     return {role: column.to_native() for role, column in columns.items()}
+
+
+def plain_time(column: Any) -> Any:
+    """Give times as their clocks showed them: the days of a zoned column are those of its zone."""
+    import narwhals as nw
+
+    zoned = isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None
+    return column.dt.replace_time_zone(None) if zoned else column
 
 
 def _in_order(customers: nw.LazyFrame[Any], frame: Any, who: str) -> nw.LazyFrame[Any]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_fraction, as_text, require
+from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, require
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, labelled
@@ -54,9 +54,7 @@ def as_name(name: str, value: object) -> str:
 
 def as_names(name: str, value: Any) -> tuple[str, ...]:
     """Take a list of different names, each a text that is not empty."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        raise InputError(name, "a list of names", value)
-    names = tuple(as_text(name, item) for item in value)
+    names = tuple(as_text(name, item) for item in as_items(name, value, "a list of names"))
     seen: set[str] = set()
     for place, item in enumerate(names):
         if not item.strip() or item in seen:
@@ -67,10 +65,12 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _group_names(name: str, value: Any) -> tuple[str, ...]:
     """Take the names of groups; a whole number stands for its digits."""
-    if isinstance(value, str) or not hasattr(value, "__iter__"):
-        return as_names(name, value)
-    texts = [str(item) if isinstance(item, int | np.integer) and not isinstance(item, bool) else item for item in value]
-    return as_names(name, texts)
+    items = as_items(name, value, "a list of names")
+    return as_names(name, [str(item) if _is_whole(item) else item for item in items])
+
+
+def _is_whole(item: object) -> bool:
+    return isinstance(item, int | np.integer) and not isinstance(item, bool | np.timedelta64)
 
 
 def _stages(value: Any) -> tuple[str, ...]:

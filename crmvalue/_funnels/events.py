@@ -289,9 +289,11 @@ class EventFunnel:
         InputError
             If there is no such group.
         """
-        if self.groups is None or self.group is None or group not in self.groups:
-            raise InputError("group", f"one of {self.groups}", group)
-        rows = np.nonzero(self.group == self.groups.index(group))[0]
+        try:
+            place = (self.groups or ()).index(group)
+        except (TypeError, ValueError) as error:  # what cannot be compared is no group either
+            raise InputError("group", f"one of {self.groups}", group) from error
+        rows = np.nonzero(np.equal(self.group, place))[0]  # type: ignore[arg-type]  # with groups it is a column
         columns = ("customer", "n_reached", "is_lost", "is_matured", "step_time", "ended_at", "skipped", "n_returns")
         kept: dict[str, Any] = {
             name: None if getattr(self, name) is None else getattr(self, name)[rows] for name in columns

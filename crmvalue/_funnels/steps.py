@@ -112,7 +112,7 @@ def _stages_and_events(steps: Any) -> tuple[tuple[str, ...], list[tuple[EventNam
     if isinstance(steps, Funnel):
         return steps.stages, [(stage,) for stage in steps.stages]
     if isinstance(steps, Mapping):
-        return as_names("steps", steps), [_events("steps", value) for value in steps.values()]
+        return as_names("steps", list(steps)), [_events("steps", value) for value in steps.values()]
     wanted = [_events("steps", value) for value in steps]
     return _labels(wanted), wanted
 

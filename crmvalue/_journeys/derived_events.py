@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from crmvalue._core.checks import (
     as_amounts,
     as_flag,
+    as_items,
     as_positive,
     as_text,
     as_time,
@@ -25,6 +25,8 @@ from crmvalue.errors import InputError
 from crmvalue.segmentation import SegmentMembership
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -474,18 +476,16 @@ def _first_below(minima: list[Integers], start: Integers, limit: Integers) -> In
 
 
 def _tier_names(tiers: object) -> tuple[str, ...]:
-    if isinstance(tiers, str) or not isinstance(tiers, Iterable):
-        raise InputError("tiers", "a sequence of texts, the lowest first", tiers)
-    names = tuple(as_text("tiers", name) for name in tiers)
+    items = as_items("tiers", tiers, "a sequence of texts, the lowest first")
+    names = tuple(as_text("tiers", name) for name in items)
     if len(names) < 2 or len(set(names)) != len(names):
         raise InputError("tiers", "at least two, all different", names)
     return names
 
 
 def _chosen(names: object, known: Sequence[str]) -> tuple[str, ...]:
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise InputError("names", "a sequence of texts", names)
-    chosen = tuple(dict.fromkeys(as_text("names", name) for name in names))
+    items = as_items("names", names, "a sequence of texts")
+    chosen = tuple(dict.fromkeys(as_text("names", name) for name in items))
     for name in chosen:
         if name not in known:
             raise InputError("names", f"segments of both evaluations: {', '.join(known) or 'none'}", name)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crmvalue._core.checks import as_flag, as_text, as_whole_number
+from crmvalue._core.checks import as_flag, as_items, as_text, as_whole_number
 from crmvalue._core.values import checked_field, optional
 from crmvalue._journeys.offers import as_offer
 from crmvalue.errors import InputError
@@ -36,9 +35,7 @@ def words_of(name: str, value: Any) -> tuple[str, ...]:
     """Take one text or several."""
     if isinstance(value, str):
         return (name_of(name, value),)
-    if isinstance(value, Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise InputError(name, "a text or a sequence of texts", value)
-    return tuple(name_of(name, word) for word in value)
+    return tuple(name_of(name, word) for word in as_items(name, value, "a text or a sequence of texts"))
 
 
 def channels_of(name: str, value: Any) -> tuple[str, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
 import attrs
 
-from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.checks import as_float, as_items, as_text
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
@@ -27,6 +26,8 @@ def _amount(name: str, value: Any) -> Decimal:
     rule = "a Decimal, a whole number or text such as '9.90'"
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
         raise InputError(name, rule, value, hint="a float is not exact")
+    if isinstance(value, str) and ("_" in value or not value.isascii()):  # Python would read 1_000 and other scripts
+        raise InputError(name, rule, value)
     try:
         amount = Decimal(value)
     except ArithmeticError as error:
@@ -82,9 +83,7 @@ def as_offer(name: str, value: object) -> Offer:
 
 def as_offers(value: Any) -> tuple[Offer, ...]:
     """Take offers of which none is below an earlier one."""
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise InputError("offers", "a sequence of offers or texts", value)
-    offers = tuple(as_offer("offers", item) for item in value)
+    offers = tuple(as_offer("offers", item) for item in as_items("offers", value, "a sequence of offers or texts"))
     for name in ("percent", "amount"):
         alike = [offer for offer in offers if getattr(offer, name) is not None]  # skips a gift between two percentages
         for earlier, later in pairwise(alike):

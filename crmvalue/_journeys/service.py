@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,6 +14,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_days,
     as_floats,
+    as_items,
     as_whole_number,
     require,
     require_same_index,
@@ -153,9 +153,8 @@ class ServiceDue:
 
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise InputError("follow_up_months", "a sequence of whole months", value)
-    months = tuple(as_whole_number("follow_up_months", month, low=1, high=_MOST_MONTHS) for month in value)
+    items = as_items("follow_up_months", value, "a sequence of whole months")
+    months = tuple(as_whole_number("follow_up_months", month, low=1, high=_MOST_MONTHS) for month in items)
     if sorted(set(months)) != list(months):
         raise InputError("follow_up_months", "rising, without repetition", months)
     return months

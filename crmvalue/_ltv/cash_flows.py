@@ -14,7 +14,7 @@ import numpy as np
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
 from crmvalue._core.checks import as_day, as_days, as_flag, as_results, require, require_choice, require_same_index
 from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative
-from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats
@@ -38,7 +38,8 @@ TIMINGS: dict[Timing, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
 """Time of each timing as a share of the period."""
 
 _LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it still fits float64
-_LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # beyond these float64 cannot tell 1 + rate from 0, or ends
+_LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # rates beyond these mean nothing to a business beside another
+_LOWEST_LOG, _HIGHEST_LOG = -37.0, 709.78  # beyond these float64 cannot tell 1 + rate from 0, or ends
 _ROUNDING = 1e-12  # relative; sums of a few thousand flows err by less
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -167,9 +168,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     ------
     InputError
         If an input is NaN or infinite, if all flows have one sign, if no rate makes the value zero, or if several do.
-        Then all of them are the field `value` of the error, and none is preferred.
-    ConvergenceError
-        If every rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
+        Then all of them are the field `value` of the error, and none is preferred. Also if every rate is too close to
+        -1 or too large for a float; the hint gives the logarithm of 1 + rate.
 
     Notes
     -----
@@ -180,9 +180,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Flows that change their sign once have exactly one such rate. For other flows all rates are found: between two rates
     the value has a turning point, so the turning points bracket the rates. The turning points are the zeros of a sum
     with one change of sign less, which are found in the same way. A value within its rounding error of zero counts as
-    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate that is too
-    close to -1 or too large for float64 is left out if there is another; a refund within days of an order makes such
-    a rate.
+    zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate below about
+    -1 + 1e-13 or above about 1e100 is left out if there is another; a refund within days of an order makes such a rate.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
@@ -220,8 +219,6 @@ def irr_dated(
     ------
     InputError
         As :func:`irr`; also if the dates are missing or not one for each flow.
-    ConvergenceError
-        If every rate is too close to -1 or too large for float64; `best` is the logarithm of 1 + rate.
 
     Notes
     -----
@@ -375,8 +372,11 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
         raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
     roots = _zeros(signs, logs, times)
     inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
+    inside = inside or [root for root in roots if _LOWEST_LOG < root < _HIGHEST_LOG]
     if roots and not inside:
-        raise ConvergenceError("the rate of return is too close to -1 or too large for float64", roots[0])
+        why = "too large for a float" if roots[-1] > 0 else "too close to -1 for a float"
+        hint = f"the rate is {why}: the logarithm of 1 + rate is {roots[-1]:.6g}"
+        raise InputError("cash_flows", "flows whose rate of return a float can hold", flows.tolist(), hint=hint)
     if len(inside) != 1:
         rates = [math.expm1(root) if root in inside else math.copysign(math.inf, root) for root in roots]
         rule = "flows whose value is zero at exactly one rate"

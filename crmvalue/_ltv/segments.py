@@ -3,28 +3,34 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_results, require_same_index
+from crmvalue._core.checks import as_day, as_items, as_results, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
 from crmvalue._ltv.checks import require_fractions, require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["SegmentLtv", "ltv_segments"]
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InputError("names", "a list of names", value)
-    return tuple(str(item) for item in value)
+    return tuple(_text(item) for item in as_items("names", value, "a list of names"))
+
+
+def _text(item: object) -> str:
+    try:
+        return str(item)
+    except Exception as error:  # whatever the value's own code raises
+        raise InputError("names", "names that can be shown", type(item).__name__) from error
 
 
 @stay_frozen

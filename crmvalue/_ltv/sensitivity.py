@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require, require_choice, require_same_index
+from crmvalue._core.checks import as_floats, as_items, require, require_choice, require_same_index
 from crmvalue._ltv.cash_flows import survivor_annuity
 from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
@@ -75,9 +75,10 @@ def ltv_sensitivity(
     {'arpu': 1.0, 'margin': 1.0, 'churn_rate': -1.0}
     """
     _require_arguments(function, inputs)
-    if isinstance(vary, str) or not isinstance(vary, Collection | None):
+    if isinstance(vary, str):
         raise InputError("vary", "a list of names", vary, hint='["arpu"] for one')
-    names = [name for name, value in inputs.items() if _is_number(value)] if vary is None else list(vary)
+    numbers = [name for name, value in inputs.items() if _is_number(value)]
+    names = numbers if vary is None else as_items("vary", vary, "a list of names")
     for name in names:
         require_choice("vary", name, inputs)
     value = _value(function, inputs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,6 +12,7 @@ from crmvalue._core.checks import (
     as_flag,
     as_float,
     as_floats,
+    as_items,
     as_results,
     as_text,
     require,
@@ -25,6 +25,8 @@ from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, FloatOrArray
@@ -48,9 +50,7 @@ def _upper_end(value: ArrayLike) -> float:
 
 
 def _as_bands(name: str, value: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
-    if not isinstance(value, Iterable):
-        raise InputError(name, "a list of LtvToCacBand", value)
-    bands = tuple(value)
+    bands = tuple(as_items(name, value, "a list of LtvToCacBand"))
     for index, band in enumerate(bands):
         if not isinstance(band, LtvToCacBand):
             raise InputError(name, "a list of LtvToCacBand", band, index=index)

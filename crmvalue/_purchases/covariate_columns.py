@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_text, require, require_same_index
+from crmvalue._core.checks import as_column, as_text, require, require_same_index, to_array
 from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -54,7 +54,7 @@ def _name(name: object, taken: Collection[str]) -> str:
 
 
 def _column(name: str, value: ArrayLike) -> Floats:
-    array = np.asarray(value)
+    array, _ = to_array(f"columns[{name!r}]", value, "a column of numbers")
     if array.dtype.kind == "b":
         value = array.astype(np.float64)
     elif array.dtype.kind in "UT":

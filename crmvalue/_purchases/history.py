@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
@@ -13,6 +12,7 @@ from crmvalue._core.checks import (
     as_column,
     as_day,
     as_floats,
+    as_items,
     as_text,
     require,
     require_choice,
@@ -38,6 +38,8 @@ from crmvalue._purchases.order_log import Grain, OrderLogCounts, TimeUnit
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["DAYS_PER_UNIT", "PurchaseHistory", "UniquePurchases", "distinct_customers"]
@@ -79,9 +81,8 @@ def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
 
 
 def _distinct_names(value: Any) -> tuple[str, ...]:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
-        raise InputError("covariate_names", "a list of texts", value)
-    names = tuple(as_text("covariate_names", name) for name in value)
+    items = as_items("covariate_names", value, "a list of texts")
+    names = tuple(as_text("covariate_names", name) for name in items)
     if len(set(names)) != len(names):
         raise InputError("covariate_names", "all different", names)
     return names
@@ -432,10 +433,11 @@ class PurchaseHistory:
         >>> history.with_covariates({"visits": [3]}).covariate("visits")
         array([3.])
         """
-        if self.covariate_values is None or name not in self.covariate_names:
+        word = as_text("name", name)
+        if self.covariate_values is None or word not in self.covariate_names:
             known = ", ".join(self.covariate_names) or "none"
-            raise InputError("history", f"with the covariate {name!r}", known, hint="PurchaseHistory.with_covariates")
-        return self.covariate_values[:, self.covariate_names.index(name)]
+            raise InputError("history", f"with the covariate {word!r}", known, hint="PurchaseHistory.with_covariates")
+        return self.covariate_values[:, self.covariate_names.index(word)]
 
     def unique(self) -> UniquePurchases:
         """Compress customers with equal (frequency, recency, age) to one weighted row.

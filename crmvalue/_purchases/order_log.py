@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
 from crmvalue._core.checks import (
     as_amounts,
     as_column,
@@ -72,11 +73,6 @@ ALTERNATIVES = {
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 
-FAR_YEARS = 5
-"""So many years without any row set rows apart; see :func:`main_span`."""
-
-_FAR_DAYS = round(FAR_YEARS * 365.25)
-_MOST_APART = 0.1  # rows set apart are odd ones only if they are few
 _MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 _ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
@@ -345,43 +341,11 @@ def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
     """
     first = log.first_day
     if value is None:
-        _, end = main_span(log.day, log.n_rows)
-        require(
-            ~(log.day > end),  # a missing date is no late one
-            "date",
-            log.day,
-            f"at most {FAR_YEARS} years after all earlier rows, unless `{name}` is given",
-            hint=f"correct the date, or give {name}=, such as {str(end)!r}, the last date before",
-        )
-        return end
+        return last_date(name, log.day, log.n_rows)
     end = as_day(name, value)
     if end < first:
         raise InputError(name, f"on or after the first date of the log ({first})", str(end))
     return end
-
-
-def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64, np.datetime64]:
-    """Give the first and the last day of a log without its odd dates, such as one order dated 2203.
-
-    More than five years without any row cut the log in parts. The largest part is the log, and the rows of the others
-    are odd, if they are at most a tenth of all rows. If they are more, no date is odd. `n_rows` weighs the rows. Rows
-    without a date do not count.
-    """
-    known = ~np.isnat(day)
-    if not known.all():
-        day, n_rows = day[known], None if n_rows is None else n_rows[known]
-    first, last = day.min(), day.max()
-    if (last - first).astype(np.int64) <= _FAR_DAYS:
-        return first, last
-    number = np.bincount((day - first).astype(np.int64), n_rows)
-    days = np.nonzero(number)[0]
-    start = np.concatenate([[0], np.nonzero(np.diff(days) > _FAR_DAYS)[0] + 1])
-    rows = np.add.reduceat(number[days], start)
-    largest = int(rows.argmax())
-    if rows[largest] < (1.0 - _MOST_APART) * rows.sum():
-        return first, last
-    end = days[start[largest + 1] - 1] if largest + 1 < len(start) else days[-1]
-    return first + days[start[largest]], first + end
 
 
 def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str) -> Summary:

@@ -24,7 +24,7 @@ __all__ = ["check_output", "write_table"]
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet"}
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 """What a formula of a spreadsheet begins with; the last four are full-width signs."""
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
 _KINDS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 """Types of numbers that a Parquet file can hold."""
 _REASONS = tuple(

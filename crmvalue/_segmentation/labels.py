@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_results, as_text, require, to_array
+from crmvalue._core.checks import as_items, as_results, as_text, require, to_array
 from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -34,10 +33,7 @@ _RESIDUE = 1e-9  # as in an order log
 
 def as_texts(name: str, value: Any) -> tuple[str, ...]:
     """Take a sequence of texts."""
-    is_scalar = isinstance(value, np.ndarray) and value.ndim == 0  # of numpy, which claims to be iterable
-    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or is_scalar:
-        raise InputError(name, "a sequence of texts", value)
-    return tuple(as_text(name, item) for item in value)
+    return tuple(as_text(name, item) for item in as_items(name, value, "a sequence of texts"))
 
 
 def encode_distinct(name: str, value: ArrayLike, n_rows: int) -> tuple[npt.NDArray[Any], Integers]:

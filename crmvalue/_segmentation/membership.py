@@ -20,6 +20,7 @@ from crmvalue._core.values import (
     count_column,
     count_field,
     hand_over,
+    plain_array,
     read_only,
     stay_frozen,
 )
@@ -178,7 +179,7 @@ class SegmentMembership:
     """
 
     names: tuple[str, ...] = checked_field("names", _segment_names)
-    bits: npt.NDArray[np.uint8] = array_field()
+    bits: npt.NDArray[np.uint8] = plain_array("bits", "uint8 of one row for each segment")
     n_customers: int = count_field("n_customers", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     customer: npt.NDArray[Any] | None = array_field(_customer_column, default=None)
@@ -283,7 +284,7 @@ class SegmentMembership:
         return _changes(previous, self)
 
     def _row(self, name: str) -> npt.NDArray[np.uint8]:
-        if name not in self.names:
+        if as_text("name", name) not in self.names:
             raise InputError("name", f"one of {', '.join(self.names)}", name)
         row: npt.NDArray[np.uint8] = self.bits[self.names.index(name)]
         return row
@@ -384,7 +385,7 @@ class SegmentChanges:
         return self._only_in(self.before, self.now, name)
 
     def _only_in(self, one: SegmentMembership, other: SegmentMembership, name: str) -> npt.NDArray[Any]:
-        if name not in self.names:
+        if as_text("name", name) not in self.names:
             raise InputError("name", f"a segment of both evaluations: {', '.join(self.names)}", name)
         places = np.nonzero(one.members(name))[0]
         theirs = np.nonzero(other.members(name))[0]

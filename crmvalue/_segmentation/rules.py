@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_day, as_float, as_text, require_choice
+from crmvalue._core.checks import as_day, as_float, as_items, as_text, require_choice
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,9 +75,7 @@ def as_rule(value: object) -> Rule:
 
 
 def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
-    if not isinstance(value, Iterable):
-        raise InputError("rules", "a sequence of rules", value)
-    rules = tuple(as_rule(rule) for rule in value)
+    rules = tuple(as_rule(rule) for rule in as_items("rules", value, "a sequence of rules"))
     if not rules:
         raise InputError("rules", "at least one rule", 0)
     return rules
@@ -104,13 +102,7 @@ def _column_name(value: object) -> str:
 
 
 def _read_values(name: str, rule: str, value: object, read: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise InputError(name, rule, value)
-    try:
-        items = list(value)
-    except TypeError as error:  # an array without a dimension
-        raise InputError(name, rule, value) from error
-    return tuple(read(name, item) for item in items)
+    return tuple(read(name, item) for item in as_items(name, value, rule))
 
 
 @attrs.frozen
@@ -342,9 +334,8 @@ class Column:
 
 
 def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
-    pairs = value.items() if isinstance(value, Mapping) else value
-    if not isinstance(pairs, Iterable) or isinstance(pairs, str):
-        raise InputError("types", "a mapping from columns to their types", value)
+    given = value.items() if isinstance(value, Mapping) else value
+    pairs = as_items("types", given, "a mapping from columns to their types")
     read = []
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import segmentation
-from crmvalue._core.checks import as_fraction
+from crmvalue import attribution, funnels, journeys, ltv, purchases, segmentation
+from crmvalue._core.checks import as_fraction, as_items
 from crmvalue._core.values import (
     array_field,
     checked_field,
@@ -440,6 +440,99 @@ class TestPublicValues:
                 assert not np.shares_memory(getattr(twin, name), mine), f"{type(value).__name__}.{name}"
                 n_arrays += 1
         assert n_arrays > 100
+
+
+class Broken:
+    """A value whose own code raises, whatever is asked of it."""
+
+    def _raise(self, *_, **__):
+        raise RuntimeError("broken")
+
+    __array__ = __len__ = __iter__ = __float__ = __repr__ = __bool__ = __str__ = _raise
+
+
+class BrokenFloat(float):
+    """A number that gives none."""
+
+    __float__ = Broken._raise
+
+
+UNREADABLE = {
+    "a ragged list": lambda: [[1], [2, 3]],
+    "a list in a list": lambda: [["a"], "b"],
+    "deep lists": lambda: [[["a"]]],
+    "an array of None": lambda: np.array(None, dtype=object),
+    "an array of one mapping": lambda: np.array({}),
+    "an array of one text": lambda: np.array("x"),
+    "ragged objects": lambda: np.array([[1], [2, 3]], dtype=object),
+    "a masked value": lambda: np.ma.masked,
+    "a list with a masked value": lambda: [np.ma.masked],
+    "masked numbers": lambda: np.ma.array([1, 2], mask=[True, False]),
+    "a set": lambda: {1, "a"},
+    "a mapping": lambda: {"a": [1, [2]]},
+    "a generator that raises": lambda: (1 // n for n in (1, 0)),
+    "bytes": lambda: [b"x"],
+    "records": lambda: np.zeros(2, dtype="i4,f4"),
+    "a huge whole number": lambda: [10**400],
+    "spans": lambda: np.timedelta64(5, "D"),
+    "no number": lambda: [BrokenFloat(1)],
+    "what raises": Broken,
+    "a list of what raises": lambda: [Broken()],
+    "an object": object,
+}
+
+
+class TestUnreadable:
+    """Whatever a field cannot read is refused with an InputError."""
+
+    @pytest.mark.parametrize("make", UNREADABLE.values(), ids=UNREADABLE.keys())
+    def test_fields_raise_nothing_else(self, make):
+        values = {type(value): value for value in importlib.import_module("tests.core.public_values").VALUES}
+        others = []
+        for cls, value in values.items():
+            given_fields = {field.alias: getattr(value, field.name) for field in attrs.fields(cls) if field.init}
+            for name in given_fields:
+                try:
+                    cls(**{**given_fields, name: make()})
+                except InputError:
+                    continue
+                except Exception as error:  # noqa: BLE001 - the test is about these
+                    others.append((cls.__name__, name, type(error).__name__))
+        assert not others
+
+    @pytest.mark.parametrize("value", [np.ma.masked, np.array({}), np.array([[1], [2, 3]], dtype=object), Broken()])
+    def test_methods_and_functions(self, value):
+        funnel = funnels.funnel_from_events(
+            [1, 1], ["a", "b"], ["2024-01-01", "2024-01-02"], ["a", "b"], as_of="2024-02-01", by=["x", "y"]
+        )
+        history = purchases.PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[5], time_unit="week")
+        lead = funnels.LeadScore(fit=[funnels.FitRule(attribute="n", points=1, at_least=1)])
+        calls = {
+            "group": lambda: funnel.of_group(value),
+            "touches": lambda: attribution.Paths.from_lists(value, [1]),
+            "step": lambda: journeys.Cascade(offers=["5 %"], repeat_last=True).offer_of(value),
+            "vary": lambda: ltv.ltv_sensitivity(ltv.ltv_simple, {"arpu": 1, "lifetime": 2}, vary=value),
+            "month": lambda: funnels.forecast_pipeline([5.0], [0.5], month=[value]),
+            "exclude": lambda: funnels.funnel_from_events(
+                [1], ["a"], ["2024-01-01"], ["a", "b"], exclude=value, as_of="2024-02-01"
+            ),
+            "customer": lambda: lead.score([1], attributes={"n": [1]}, as_of="2024-05-31").explain(value),
+            "columns['a']": lambda: history.with_covariates({"a": value}),
+            "name": lambda: history.covariate(value),
+        }
+        for name, call in calls.items():
+            with pytest.raises(InputError) as caught:
+                call()
+            assert caught.value.name == name
+
+    @pytest.mark.parametrize("value", ["ab", b"ab", bytearray(b"ab"), {"a": 1}, None, 1, np.array("a"), np.ma.masked])
+    def test_no_items(self, value):
+        with pytest.raises(InputError, match="`names` must be a list of texts"):
+            as_items("names", value, "a list of texts")
+
+    @pytest.mark.parametrize("value", [["a", "b"], ("a", "b"), np.array(["a", "b"]), iter("ab"), pd.Series(["a", "b"])])
+    def test_items(self, value):
+        assert as_items("names", value, "a list of texts") == ["a", "b"]
 
 
 class TestTables:

@@ -126,7 +126,7 @@ class TestLtvToCacBands:
             ltv.LtvToCacBands.from_json(text)
         assert (caught.value.name, caught.value.value) == ("text", text)
 
-    @pytest.mark.parametrize(("bands", "index"), [(5, None), (None, None), ([5], 0), ("x", 0)])
+    @pytest.mark.parametrize(("bands", "index"), [(5, None), (None, None), ([5], 0), (["x"], 0), ("x", None)])
     def test_refuses_what_is_no_list_of_bands(self, bands, index):
         with pytest.raises(InputError) as caught:
             ltv.LtvToCacBands(bands=bands)

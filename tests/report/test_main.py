@@ -851,6 +851,25 @@ class TestMain:
         assert captured.err.count("\n") == 1
         assert captured.err.startswith(f"crmvalue: {says}")
 
+    @pytest.mark.parametrize("number", ["1_000", "\N{ARABIC-INDIC DIGIT THREE}", "\uff11", "x", ""])
+    @pytest.mark.parametrize("option", ["--margin", "--acquisition-cost", "--discount-rate", "--ignore-first-days"])
+    def test_numbers_are_plain_digits(self, capsys, option, number):
+        with pytest.raises(SystemExit) as caught:
+            main([option, number])
+        assert caught.value.code == 2
+        assert f"number: {number!r}" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
+    def test_stopped_by_the_user(self, capsys, monkeypatch, error):
+        """The second is what DuckDB raises while it reads."""
+
+        def interrupted(*_, **__):
+            raise error
+
+        monkeypatch.setattr(base, "summarise_base_log", interrupted)
+        assert main([]) == 130
+        assert capsys.readouterr() == ("", "crmvalue: stopped\n")
+
     def test_a_reader_who_stops_early(self):
         command = [sys.executable, "-m", "crmvalue"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_fraction, as_outcomes, as_positive, as_text, as_whole_number
+from crmvalue._core.checks import as_floats, as_fraction, as_items, as_outcomes, as_positive, as_text, as_whole_number
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LeadScoreFit", "fit_lead_score"]
 
 _MOST_STEPS = 100
+_NAMES_RULE = "names of the signals, one for each column of `X`"
 _FLAT = 1e-9  # largest gradient per lead of a solved regression
 
 
@@ -251,10 +252,7 @@ def fit_lead_score(
     >>> dict(fit.points(largest=20))
     {'visits': 4, 'asked for a price': 20}
     """
-    if names is None:
-        names = getattr(X, "columns", None)
-    elif not isinstance(names, str) and isinstance(names, Iterable):
-        names = tuple(names)
+    names = getattr(X, "columns", None) if names is None else tuple(as_items("names", names, _NAMES_RULE))
     x = _matrix(_in_order(X, names))
     won = as_outcomes("y", y)
     if len(won) != len(x):
@@ -328,12 +326,7 @@ def _matrix(value: ArrayLike) -> Floats:
 
 
 def _names(value: object, n: int) -> tuple[str, ...]:
-    if isinstance(value, str):
-        raise InputError("names", "names of the signals, one for each column of `X`", value)
-    try:
-        words = tuple(as_text("names", word) for word in value)  # type: ignore[attr-defined]  # what has no names raises
-    except TypeError as error:
-        raise InputError("names", "names of the signals, one for each column of `X`", value) from error
+    words = tuple(as_text("names", word) for word in as_items("names", value, _NAMES_RULE))
     if len(words) != n or len(set(words)) != n:
         raise InputError("names", f"{n} different names, one for each column of `X`", words)
     return words

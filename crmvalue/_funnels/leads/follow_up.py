@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,6 +12,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_float,
     as_floats,
+    as_items,
     as_text,
     as_time,
     as_time_column,
@@ -42,6 +42,8 @@ from crmvalue._funnels.counts import as_name
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -63,9 +65,7 @@ def _hours(name: str, value: ArrayLike) -> Floats:
 
 
 def _days(value: object) -> tuple[str, ...]:
-    if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InputError("days", f"some of {', '.join(_WEEK)}", value)
-    days = list(value)
+    days = as_items("days", value, f"some of {', '.join(_WEEK)}")
     for index, day in enumerate(days):
         if not isinstance(day, str) or day not in _WEEK or day in days[:index]:
             raise InputError("days", f"some of {', '.join(_WEEK)}, each once", day, index=index)
@@ -432,9 +432,7 @@ def _microseconds(clock: str) -> int:
 
 def _by_event(rules: object) -> dict[str, FollowUpRule]:
     found: dict[str, FollowUpRule] = {}
-    if isinstance(rules, str) or not isinstance(rules, Iterable):
-        raise InputError("rules", "FollowUpRule values", rules)
-    for index, rule in enumerate(rules):
+    for index, rule in enumerate(as_items("rules", rules, "FollowUpRule values")):
         if not isinstance(rule, FollowUpRule):
             raise InputError("rules", "FollowUpRule values", rule, index=index)
         if rule.event in found:

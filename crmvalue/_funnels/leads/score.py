@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import attrs
@@ -12,6 +11,7 @@ import numpy as np
 from crmvalue._core.checks import (
     as_column,
     as_float,
+    as_items,
     as_positive,
     as_time,
     as_time_column,
@@ -39,6 +39,8 @@ from crmvalue._funnels.steps import DAY
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -95,10 +97,8 @@ class Signal:
 def _words(name: str, value: object) -> tuple[str | float, ...]:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
-    items = (value,) if isinstance(value, str | bool | int | float) else value
-    if not isinstance(items, Iterable):
-        raise InputError(name, "a word, a number, True or False, or a list of them", value)
-    found = tuple(items)
+    rule = "a word, a number, True or False, or a list of them"
+    found = (value,) if isinstance(value, str | bool | int | float) else tuple(as_items(name, value, rule))
     for index, item in enumerate(found):
         if not isinstance(item, str | bool | int | float) or (isinstance(item, float) and not math.isfinite(item)):
             raise InputError(name, "words, numbers, True or False", item, index=index)
@@ -310,9 +310,8 @@ class LeadScores:
         InputError
             If the customer was not scored.
         """
-        comparable = np.ndim(np.asarray(customer, dtype=object)) == 0 and (
-            isinstance(customer, str) == isinstance(self.customer[0], str)
-        )
+        kinds = str if isinstance(self.customer[0], str) else int | float | np.number
+        comparable = isinstance(customer, kinds)
         rows = np.nonzero(np.asarray(self.customer == customer))[0] if comparable else np.zeros(0, dtype=np.int64)
         if len(rows) != 1:
             raise InputError("customer", "one of the leads that were scored", customer)
@@ -341,9 +340,7 @@ class LeadScores:
 
 def _many(name: str, kind: type[_T]) -> Any:
     def convert(value: object) -> tuple[_T, ...]:
-        if isinstance(value, str) or not isinstance(value, Iterable):
-            raise InputError(name, f"{kind.__name__} values", value)
-        found = tuple(value)
+        found = tuple(as_items(name, value, f"{kind.__name__} values"))
         for index, item in enumerate(found):
             if not isinstance(item, kind):
                 raise InputError(name, f"{kind.__name__} values", item, index=index)

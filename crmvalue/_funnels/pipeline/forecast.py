@@ -63,7 +63,7 @@ _NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below 
 _FINER = 4.0  # rare wins go together if this makes the lattice so many times finer, even with room for each
 _MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _ROUNDING = 1e-12
 _TINY = 1e-12  # rounding of sums of probabilities
 
@@ -372,8 +372,12 @@ def _as_months(value: Any) -> Any:
     if items.dtype.kind == "M":
         return as_day_column("month", items.astype("datetime64[D]")).astype("datetime64[M]")
     if items.dtype.kind in "OU" and items.ndim == 1:
-        value = [f"{item}-01" if _MONTH.fullmatch(str(item)) else item for item in items.tolist()]
+        value = [f"{item}-01" if _is_month(item) else item for item in items.tolist()]
     return as_day_column("month", value).astype("datetime64[M]")
+
+
+def _is_month(item: object) -> bool:
+    return isinstance(item, str | np.datetime64) and _MONTH.fullmatch(str(item)) is not None
 
 
 def _quantile(distribution: Distribution, prob: Floats | float) -> Floats:

@@ -310,6 +310,9 @@ class Cascade:
 
     def offer_of(self, step: int) -> Offer | None:
         """Offer of a step, counted from 0; None where the cascade has no offers."""
+        given: object = step
+        if not isinstance(given, int | np.integer) or given < 0:
+            raise InputError("step", "a whole number >= 0", step)
         return self.offers[min(step, len(self.offers) - 1)] if self.offers else None
 
     def steps(self, last_purchase: ArrayLike) -> CascadeSteps:

@@ -47,7 +47,8 @@ _DAYS = {"day": 1, "week": 7}
 _LONGEST_DAYS = 3660
 _DURATION = re.compile(
     r"(?:(?P<next>next day)|(?P<count>\d{1,7}) (?P<unit>minute|hour|day|week|month)s?)"
-    r"(?: at (?P<hour>\d{1,2}):(?P<minute>\d\d))?"
+    r"(?: at (?P<hour>\d{1,2}):(?P<minute>\d\d))?",
+    re.ASCII,
 )
 _RULE = 'a time such as "3 days", "1 month", "90 minutes" or "next day at 15:00"'
 

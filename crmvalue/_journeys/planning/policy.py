@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number, require_choice
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
@@ -67,7 +67,7 @@ class FrequencyCap:
 
 def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
     given: object = value
-    caps = tuple(given) if isinstance(given, Iterable) else (given,)
+    caps = (given,) if isinstance(given, FrequencyCap) else tuple(as_items("caps", given, "FrequencyCap objects"))
     for cap in caps:
         if not isinstance(cap, FrequencyCap):
             raise InputError("caps", "FrequencyCap objects", cap)
@@ -77,9 +77,11 @@ def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
 def _hours(value: Any) -> tuple[int, int] | None:
     if value is None:
         return None
-    if isinstance(value, str | AbstractSet | Mapping) or not isinstance(value, Iterable):  # a set has no first hour
-        raise InputError("quiet_hours", "a pair of hours such as (22, 6)", value)
-    hours = tuple(as_whole_number("quiet_hours", hour, low=0, high=23) for hour in value)
+    rule = "a pair of hours such as (22, 6)"
+    if isinstance(value, AbstractSet):  # it has no first hour
+        raise InputError("quiet_hours", rule, value)
+    items = as_items("quiet_hours", value, rule)
+    hours = tuple(as_whole_number("quiet_hours", hour, low=0, high=23) for hour in items)
     if len(hours) != 2 or hours[0] == hours[1]:
         raise InputError("quiet_hours", "a pair of two different hours such as (22, 6)", value)
     return hours

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, require, require_same_index, require_same_length
+from crmvalue._core.checks import as_counts, require, require_same_index, require_same_length, to_array
 from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue._models.shared.discrete import as_periods
 from crmvalue.errors import InputError
@@ -21,7 +21,7 @@ __all__ = ["ContractHistory"]
 
 
 def _as_churned(value: ArrayLike) -> npt.NDArray[np.bool_]:
-    churned = np.asarray(value)
+    churned, _ = to_array("churned", value, "True or False for each customer")
     if churned.dtype.kind != "b":
         raise InputError("churned", "True or False for each customer", str(churned.dtype))
     if churned.ndim != 1:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_positive, as_text, require, require_choice
+from crmvalue._core.checks import as_counts, as_floats, as_items, as_positive, as_text, require, require_choice
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
@@ -70,9 +70,9 @@ def as_n(value: ArrayLike) -> Floats:
 
 def as_names(name: str, value: object) -> tuple[str, ...]:
     """Take a sequence of texts."""
-    if isinstance(value, str) or not isinstance(value, Sequence | np.ndarray):
+    if not isinstance(value, Sequence | np.ndarray):
         raise InputError(name, "a sequence of texts", value)
-    return tuple(as_text(name, text) for text in value)
+    return tuple(as_text(name, text) for text in as_items(name, value, "a sequence of texts"))
 
 
 def as_rng(rng: object) -> np.random.Generator:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_floats, as_positive, as_text, require
+from crmvalue._core.checks import as_float, as_floats, as_items, as_positive, as_text, require
 from crmvalue._core.values import checked_field
 from crmvalue._models.shared.common import per_customer
 from crmvalue.errors import InputError
@@ -70,12 +70,7 @@ def effects_field(name: str) -> Any:
     """Field for the effects on one process: none by default, no covariate twice."""
 
     def convert(value: Iterable[CovariateEffect]) -> tuple[CovariateEffect, ...]:
-        if isinstance(value, str | bytes | Mapping):  # also empty ones, which would mean no effect without a word
-            raise InputError(name, "CovariateEffect objects", value)
-        try:
-            effects = tuple(value)
-        except TypeError:
-            effects = (value,)  # type: ignore[assignment]  # whatever it is, it is reported below
+        effects = tuple(as_items(name, value, "CovariateEffect objects"))
         for effect in effects:
             if not isinstance(effect, CovariateEffect):
                 raise InputError(name, "CovariateEffect objects", effect)

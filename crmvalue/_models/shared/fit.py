@@ -139,7 +139,8 @@ class Diagnosis:
 
     def __attrs_post_init__(self) -> None:
         allowed = ("usable", "not usable") if self.messages else ("good",)
-        if str(self.grade) not in allowed:
+        grade: object = self.grade
+        if not isinstance(grade, str) or grade not in allowed:
             rule = f"{' or '.join(map(repr, allowed))} {'with' if self.messages else 'without'} messages"
             raise InputError("grade", rule, self.grade)
 

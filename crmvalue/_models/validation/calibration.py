@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import last_date
 from crmvalue._core.checks import (
     as_day,
     as_day_column,
@@ -299,7 +300,8 @@ def purchase_tracking(
     model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
         Purchase model, or the fit of one.
     as_of : date, optional
-        Last day of observation; later rows are left out. By default the last date of the log.
+        Last day of observation; later rows are left out. By default the last date of the log. Without it, a few rows
+        more than five years after all others raise: one wrong date would move the end by years.
     period_days : int, optional
         Length of a period [days], from 1 to 3,660. The first begins on the first date of the log; a last one that is
         not complete by `as_of` is left out.
@@ -334,7 +336,7 @@ def purchase_tracking(
     require_same_length(customer=codes, date=days)
     length = as_whole_number("period_days", period_days, low=1, high=3660)
     start = days.min()
-    final = days.max() if as_of is None else as_day("as_of", as_of)
+    final = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
     n_periods = int((final - start).astype(np.int64) + 1) // length
     if n_periods < 1:
         name = "period_days" if as_of is None else "as_of"

@@ -14,10 +14,27 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number, require_choice, require_same_length
+from crmvalue._core.checks import (
+    as_day,
+    as_fraction,
+    as_positive,
+    as_whole_number,
+    require_choice,
+    require_same_length,
+    to_array,
+)
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, number_column, optional, read_only, stay_frozen
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    hand_over,
+    number_column,
+    optional,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._models.shared.common import alike, check_history, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -46,9 +63,10 @@ _GRADES = ("good", "usable", "not usable")  # best first
 
 def _as_customers(value: Any) -> npt.NDArray[Any] | None:
     """Take identifiers; of a list, as JSON has it, numpy would make floats of large numbers."""
-    if value is None or isinstance(value, np.ndarray):
+    if value is None or isinstance(value, Given):
         return value if value is None else read_only(value)
-    distinct, code = encode_customers("customer", np.array(value, dtype=object))
+    ids, _ = to_array("customer", value, "a column of identifiers", as_objects=isinstance(value, list | tuple))
+    distinct, code = encode_customers("customer", ids)
     return read_only(hand_over(distinct[code]))
 
 
@@ -345,7 +363,7 @@ def customer_values(
                 cost = np.zeros(len(value)) if expected.time is None else terms.service_cost * expected.time
                 intervals = inflated(intervals, value, cost, holdout_errors(splits, purchase_model, spend_model))
     return CustomerValues(
-        customer=history.customer,
+        customer=None if history.customer is None else hand_over(history.customer),
         prob_alive=expected.alive,
         expected_purchases=expected.purchases,
         expected_spend=spend,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_whole_number, require, require_same_length
+from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require, require_same_length
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.shared.common import as_rng, take
@@ -52,10 +52,7 @@ def _interval(name: str) -> Any:
 
     def convert(value: Any) -> Interval:
         rule = "an interval: two numbers, the low end not above the high one"
-        try:
-            ends = tuple(value)
-        except TypeError as error:
-            raise InputError(name, rule, value) from error
+        ends = tuple(as_items(name, value, rule))
         numbers = all(
             isinstance(end, int | float | np.integer | np.floating) and not isinstance(end, bool) for end in ends
         )

@@ -260,6 +260,8 @@ class TestRejections:
             ({"amount": 0}, "amount"),
             ({"amount": 9.9}, "amount"),
             ({"amount": "nine"}, "amount"),
+            ({"amount": "1_000"}, "amount"),
+            ({"amount": "\N{ARABIC-INDIC DIGIT NINE}"}, "amount"),
             ({"percent": 5, "amount": 5}, "amount"),
             ({"label": 5}, "label"),
         ],

@@ -100,7 +100,8 @@ class TestWait:
     @pytest.mark.parametrize(
         "wrong",
         ["", "soon", "0 days", "3", "days", "-1 days", "1.5 days", "3 years", "3 days at 24:00", "3 days at 12:60",
-         "2 hours at 12:00", "9999 weeks", "next week", "3 days  at", 3, None, True],
+         "2 hours at 12:00", "9999 weeks", "next week", "3 days  at", "\N{DEVANAGARI DIGIT ONE} days",
+         "1 day at 1\N{ARABIC-INDIC DIGIT TWO}:00", "1_0 days", 3, None, True],
     )  # fmt: skip
     def test_rejections(self, wrong):
         with pytest.raises(InputError) as caught:

@@ -80,6 +80,16 @@ class TestCalibrationByFrequency:
 class TestPurchaseTracking:
     """Repeat purchases of all customers so far, against a new customer's expectation since each first purchase."""
 
+    def test_one_late_date_does_not_move_the_end(self):
+        """The error names the row and the cure, as that of the histories does."""
+        log = load_cdnow()
+        date = log.date.astype("datetime64[D]").copy()
+        date[7] = np.datetime64("2203-01-01")
+        with pytest.raises(InputError, match="`date` must be at most 5 years after all earlier rows") as caught:
+            purchase_tracking(log.customer, date, PAPER)
+        assert (caught.value.index, "such as '1998-06-30'" in caught.value.hint) == (7, True)
+        assert str(purchase_tracking(log.customer, date, PAPER, as_of="1998-06-30").end[-1]) == "1998-06-30"
+
     def test_cdnow(self):
         """Weeks 39 and 78; the paper's figure shows BG/NBD within 5 % of the total."""
         log = load_cdnow()

@@ -1,0 +1,251 @@
+"""Funnels from a frame of events; :mod:`crmvalue.frames` is the public door."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._core.checks import as_time, require_choice
+from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.customers import FrameResult
+from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
+from crmvalue._frames.log import plain_time
+from crmvalue._frames.orders import day_number
+from crmvalue._funnels.counts import stage_columns, to_all_stages
+from crmvalue._funnels.steps import as_window, read_steps
+from crmvalue.errors import InputError
+from crmvalue.funnels import FunnelConversion, funnel_from_events
+
+if TYPE_CHECKING:
+    import narwhals as nw
+
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["funnel"]
+
+_EVENTS = ("event", "event_name", "event_type", "action", "activity", "stage", "step")
+_TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
+_DAY = 86_400e6  # microseconds
+_IN_ENGINE = {"order": "ordered", "reentry": "first", "repeats": "end", "ties": "steps", "belongs_to": "entry"}
+
+
+def funnel(
+    events: Any,
+    *,
+    steps: Any,
+    as_of: ArrayLike,
+    customer: str | None = None,
+    event: str | None = None,
+    time: str | None = None,
+    by: str | None = None,
+    window: Any = None,
+    order: str = "ordered",
+    reentry: str = "first",
+    repeats: str = "end",
+    exclude: Any = (),
+    ties: str = "steps",
+    duplicates: str = "keep",
+    belongs_to: str = "entry",
+    absent: str = "error",
+) -> FrameResult:
+    """Follow the customers of a frame of events through the steps of a funnel.
+
+    Parameters
+    ----------
+    events : DataFrame or LazyFrame
+        One row per event.
+    steps, as_of, window, order, reentry, repeats, exclude, ties, duplicates, belongs_to, absent
+        As in :func:`crmvalue.funnels.funnel_from_events`.
+    customer, event, time : str, optional
+        Names of the columns; by default they are guessed from their headings.
+    by : str, optional
+        Column of a value of each event to break down by.
+
+    Returns
+    -------
+    FrameResult
+        A table with one row per stage: `stage`, `entered`, `converted`, `lost`, `open`, `matured` and
+        `step_conversion`. The `result` is a :class:`crmvalue.funnels.EventFunnel`. Where the frame was asked in its own
+        engine, no attempt came into memory; the `result` is then the :class:`crmvalue.funnels.FunnelConversion` of the
+        matured attempts, and None without a window or without such attempts.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.funnels.funnel_from_events`. An engine follows first attempts through ordered steps with
+        different events; for anything else, and for `by`, collect the frame to pandas or PyArrow first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> events = pd.DataFrame(
+    ...     {
+    ...         "customer": [1, 1, 2],
+    ...         "event": ["lead", "deal", "lead"],
+    ...         "time": pd.to_datetime(["2024-01-01", "2024-01-05", "2024-01-02"]),
+    ...     }
+    ... )
+    >>> passed = funnel(events, steps=["lead", "deal"], as_of="2024-03-01", window=30)
+    >>> passed.frame[["stage", "entered", "lost", "step_conversion"]]
+      stage  entered  lost  step_conversion
+    0  lead        2     1              0.5
+    1  deal        1     0              NaN
+    """
+    frame = as_frame("events", events)
+    who = find_customer("events", frame, customer)
+    what = find_named("events", frame, "event", event, _EVENTS)
+    when = find_named("events", frame, "time", time, _TIMES)
+    roles = {"customer": who, "event": what, "time": when}
+    if by is not None:
+        require_present("events", frame, (by,), "name the column to break down by")
+        roles["by"] = by
+    options: dict[str, Any] = {
+        "order": order, "reentry": reentry, "repeats": repeats, "ties": ties, "belongs_to": belongs_to,
+    }  # fmt: skip
+    lazy = in_engine(frame)
+    result: Any
+    if lazy is None:
+        columns = {role: (plain_time(frame[name]) if role == "time" else frame[name]) for role, name in roles.items()}
+        arrays = {role: column.to_native() for role, column in columns.items()}
+        checked: dict[str, Any] = {
+            **options, "window": window, "exclude": exclude, "duplicates": duplicates, "absent": absent,
+        }  # fmt: skip
+        result = funnel_from_events(**arrays, steps=steps, as_of=as_of, **checked)
+        table: Any = from_columns(result.to_columns(), frame)
+    else:
+        _require_plain({**options, "by": by})
+        require_choice("duplicates", duplicates, ("keep", "drop"))
+        require_choice("absent", absent, ("error", "allow"))
+        plan = _read_steps(steps, exclude, window, as_of)
+        counts = _follow(lazy, roles, plan, allow_absent=absent == "allow")
+        table = upload(counts, lazy)
+        matured = counts["matured"]
+        result = None
+        if window is not None and matured[0]:
+            result = FunnelConversion(counts=matured, stages=plan.stages)
+    guessed = tuple(role for role, asked in (("customer", customer), ("event", event), ("time", time)) if asked is None)
+    return FrameResult(frame=native(table, frame), result=result, columns=roles, guessed=guessed)
+
+
+class _Plan(NamedTuple):
+    """Stages, the events that open each, the events that end an attempt, the window and the end [microseconds]."""
+
+    stages: tuple[str, ...]
+    opening: list[list[Any]]
+    closing: list[Any]
+    window: float | None
+    as_of: float
+
+
+def _require_plain(options: dict[str, Any]) -> None:
+    """Refuse what needs the events of each customer one by one."""
+    for name, value in options.items():
+        plain = _IN_ENGINE.get(name)
+        if value != plain:
+            rule = f"{plain!r} for a frame that is asked in its own engine"
+            raise InputError(name, rule, value, hint="collect the frame to pandas or PyArrow first")
+
+
+def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Plan:
+    read = read_steps(steps, exclude, "ordered")
+    opening: list[list[Any]] = [[] for _ in read.stages]
+    for item, of in read.parts.items():
+        if len(of) > 1:
+            hint = "collect the frame to pandas or PyArrow first"
+            raise InputError(
+                "steps", "of different events for a frame that is asked in its own engine", item, hint=hint
+            )
+        opening[of[0]].append(item)
+    length = as_window("window", window)
+    end = as_time("as_of", as_of).astype("datetime64[us]").astype(np.int64)
+    return _Plan(read.stages, opening, list(read.closing), None if length is None else float(length), float(end))
+
+
+def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool) -> dict[str, Any]:
+    """Find the first attempt of each customer: the earliest event of each step that is not before the last step."""
+    import narwhals as nw
+
+    rows = _read_events(lazy, roles, plan, allow_absent=allow_absent)
+    time = nw.col("_time")
+
+    def earliest(names: list[Any], since: nw.LazyFrame[Any], column: str, after: str) -> nw.LazyFrame[Any]:
+        found = rows.filter(nw.col("_event").is_in(names)).join(since, on="_who", how="inner")
+        found = found.filter(time >= nw.col(after))
+        if plan.window is not None:
+            found = found.filter(time <= nw.col("_t0") + plan.window)
+        if plan.closing and column != "_closed":
+            found = found.filter(nw.col("_closed").is_null() | (time <= nw.col("_closed")))
+        return since.join(found.group_by("_who").agg(time.min().alias(column)), on="_who", how="left")
+
+    entries = rows.filter(nw.col("_event").is_in(plan.opening[0]))
+    attempts = entries.group_by("_who").agg(time.min().alias("_t0"))
+    if plan.closing:
+        attempts = earliest(plan.closing, attempts, "_closed", "_t0")
+    for step, names in enumerate(plan.opening[1:], start=1):
+        attempts = earliest(names, attempts, f"_t{step}", f"_t{step - 1}")
+    reached = nw.lit(1).cast(nw.Int64)
+    for step in range(1, len(plan.stages)):
+        reached = reached + flag(~nw.col(f"_t{step}").is_null())
+    matured = nw.lit(0).cast(nw.Int64)
+    if plan.window is not None:
+        matured = flag(nw.col("_t0") + plan.window <= plan.as_of)
+    over = flag(~nw.col("_closed").is_null()) if plan.closing else nw.lit(0).cast(nw.Int64)
+    attempts = attempts.with_columns(reached.alias("_reached"), matured.alias("_matured"), over.alias("_over"))
+    table = collect(attempts.group_by("_reached", "_matured", "_over").agg(nw.len().alias("_n")))
+    columns = {name: np.asarray(column, dtype=np.int64) for name, column in table.items()}
+    last, n = columns["_reached"] - 1, columns["_n"]
+    k = len(plan.stages)
+    won = last == k - 1
+    lost = ((columns["_matured"] == 1) | (columns["_over"] == 1)) & ~won
+
+    def at_last(which: Any) -> Any:
+        return np.bincount(last[which], n[which], minlength=k).astype(np.int64)
+
+    def reached_by(which: Any) -> Any:
+        return at_last(which)[::-1].cumsum()[::-1]
+
+    entered, ripe = reached_by(n >= 0), reached_by(columns["_matured"] == 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = ripe[1:] / ripe[:-1]
+    return stage_columns(
+        plan.stages, None, entered=entered, converted=np.append(entered[1:], entered[-1]), lost=at_last(lost),
+        open=at_last(~lost & ~won), matured=ripe, step_conversion=to_all_stages(share, np.nan),
+    )  # fmt: skip
+
+
+def _read_events(
+    lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool
+) -> nw.LazyFrame[Any]:
+    """Give the events of the funnel until its end: "_who", "_event", and "_time" in microseconds."""
+    import narwhals as nw
+
+    kind = lazy.collect_schema()[roles["time"]]
+    if not isinstance(kind, nw.Date | nw.Datetime):
+        hint = "cast the column first, so that the engine knows the form of its dates"
+        raise InputError("time", f"dates or times in column {roles['time']!r}", str(kind), hint=hint)
+    when = nw.col(roles["time"])
+    moment = day_number(when) * _DAY
+    if isinstance(kind, nw.Datetime):
+        part = when.dt
+        second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
+        second = second + part.second().cast(nw.Float64)
+        moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
+    event = nw.col(roles["event"])
+    if isinstance(lazy.collect_schema()[roles["event"]], nw.Categorical | nw.Enum):
+        event = event.cast(nw.String)
+    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
+    names = ("_who", "_event", "_time")
+    missing = collect(rows.select(*(flag(nw.col(name).is_null()).alias(name) for name in names)).select(nw.all().sum()))
+    for name, role in zip(names, ("customer", "event", "time"), strict=True):
+        count = total(missing[name])
+        if count:
+            raise InputError(role, "given in each row", f"missing in {count} rows", count=count)
+    if not allow_absent:
+        wanted = [*(item for items in plan.opening for item in items), *plan.closing]
+        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
+        absent = [item for item in wanted if item not in set(found.tolist())]
+        if absent:
+            hint = 'misspelt? absent="allow" takes an event that has not happened yet'
+            raise InputError("steps", "events of the log", absent[0], hint=hint)
+    return rows.filter(nw.col("_time") <= plan.as_of)
