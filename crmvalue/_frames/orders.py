@@ -160,9 +160,12 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
     import narwhals as nw
 
     known = ~nw.col("_who").is_null()
-    kinds = {"_rows": known, "_nobody": ~known}
-    columns = [nw.when(known).then(nw.col("_copies")).otherwise(nw.lit(0)).cast(nw.Int64).alias("_copies")]
-    sums = ["_copies"]
+    kinds = {"_rows": known}
+    columns = [
+        _zero_where(~known, nw.col("_copies"), nw.Int64).alias("_copies"),
+        _zero_where(known, nw.col("_copies") + 1, nw.Int64).alias("_nobody"),
+    ]
+    sums = ["_copies", "_nobody"]
     if has_money:
         money, size, cents = nw.col("_money"), nw.col("_money").abs(), nw.col("_money") * 100.0
         kinds |= {
@@ -173,9 +176,7 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
             "_large": known & (size > _MOST),
             "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
-        columns.append(
-            _zero_where(~known | (size > _MOST), size, nw.Float64).alias("_size")
-        )
+        columns.append(_zero_where(~known | (size > _MOST), size, nw.Float64).alias("_size"))
         sums.append("_size")
     one, none = nw.lit(1), nw.lit(0)
     columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
