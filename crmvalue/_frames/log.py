@@ -114,7 +114,7 @@ def summarise(
         result: Any = made.to_native()
     else:
         _check_words(time_unit, grain)
-        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = end_of(log, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain)
         result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
@@ -187,7 +187,7 @@ def split(
         result: Any = made.to_native()
     else:
         _check_words(time_unit, grain)
-        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = end_of(log, "calibration_end", as_day("calibration_end", calibration_end))
         last = end_of(log, "holdout_end", holdout_end)
         if last <= end:
