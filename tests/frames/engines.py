@@ -11,10 +11,12 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import attrs
 import narwhals as nw
@@ -40,6 +42,9 @@ class Engine:
     package: str
     is_lazy: bool = False
     is_slow: bool = False
+    """Whether a small log takes a tenth of a second or more."""
+    is_slowest: bool = False
+    """Whether it takes seconds: such engines do little in the normal run."""
     has_window: bool = True
     """Whether it has running sums in the order of time, which `refunds="net"` needs."""
 
@@ -117,6 +122,18 @@ def dask_frame(table):
     return dd.from_pandas(pandas_numpy(table), npartitions=2)
 
 
+@contextlib.contextmanager
+def quiet_pyspark():
+    """Let PySpark be loaded in a worker of the test runner, which it takes for its own doctests without a file."""
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", __file__)
+    with (
+        warnings.catch_warnings(category=FutureWarning, action="ignore"),
+        mock.patch.object(main, "__file__", file, create=True),
+    ):
+        yield
+
+
 @functools.cache
 def sail_session():
     os.environ.setdefault("RUST_LOG", "error")
@@ -125,7 +142,7 @@ def sail_session():
     server = SparkConnectServer()
     server.start()
     _, port = server.listening_address
-    with warnings.catch_warnings(category=FutureWarning, action="ignore"):
+    with quiet_pyspark():
         from pyspark.sql import SparkSession
 
         session = SparkSession.builder.remote(f"sc://localhost:{port}").getOrCreate()
@@ -141,7 +158,7 @@ def spark_connect(table):
 @functools.cache
 def local_session():
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
-    with warnings.catch_warnings(category=FutureWarning, action="ignore"):
+    with quiet_pyspark():
         from pyspark.sql import SparkSession
 
         settings = {
@@ -173,8 +190,8 @@ ENGINES = [
     Engine("DuckDB", duckdb_default, "duckdb", is_lazy=True),
     Engine("DuckDB, own connection", duckdb_own, "duckdb", is_lazy=True),
     Engine("Ibis", ibis_table, "ibis", is_lazy=True, is_slow=True),
-    Engine("SQLFrame", sqlframe_table, "sqlframe", is_lazy=True, is_slow=True),
-    Engine("Dask", dask_frame, "dask", is_lazy=True, is_slow=True, has_window=False),
+    Engine("SQLFrame", sqlframe_table, "sqlframe", is_lazy=True, is_slow=True, is_slowest=True),
+    Engine("Dask", dask_frame, "dask", is_lazy=True, is_slow=True, is_slowest=True, has_window=False),
     Engine("Spark Connect", spark_connect, "pysail", is_lazy=True, is_slow=True),
 ]
 """Every engine that one process can hold."""

@@ -133,7 +133,9 @@ class TestCustomers:
 
     @each_engine
     def test_no_fit_can_be_trusted(self, engine):
-        with pytest.raises(ConvergenceError, match=r"no model can be trusted on these customers \(BG/NBD: .*not usable"):
+        with pytest.raises(
+            ConvergenceError, match=r"no model can be trusted on these customers \(BG/NBD: .*not usable"
+        ):
             frames.fit(frames.summarise(engine.make(ORDERS)))
 
     @pytest.mark.parametrize(

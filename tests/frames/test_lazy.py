@@ -83,7 +83,9 @@ class TestCollects:
         assert isinstance(nw.from_native(parts.frame), nw.LazyFrame)
 
 
-SINGLE_ROWS = r"map_rows|map_elements|map_batches|iter_rows|iterrows|itertuples|\.apply\(|\budf\b|pandas_udf|mapInPandas"
+SINGLE_ROWS = (
+    r"map_rows|map_elements|map_batches|iter_rows|iterrows|itertuples|\.apply\(|\budf\b|pandas_udf|mapInPandas"
+)
 
 
 class TestNoSingleRows:
