@@ -151,9 +151,16 @@ def with_columns(frame: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> nw.Da
 
 
 def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Join what was computed once for each distinct row back to all rows."""
+    """Join what was computed once for each distinct row back to all rows; Polars is told to leave them in order."""
+    import narwhals as nw
+
     kept = [name for name in frame.collect_schema().names() if name not in table or name in keys]
-    return frame.select(kept).join(upload(table, frame), on=list(keys), how="left")
+    rows, found = frame.select(kept), upload(table, frame)
+    if frame.implementation is not nw.Implementation.POLARS:
+        return rows.join(found, on=list(keys), how="left")
+    joined = rows.to_native().join(found.to_native(), on=list(keys), how="left", maintain_order="left")
+    ordered: nw.LazyFrame[Any] = nw.from_native(joined)
+    return ordered
 
 
 def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
