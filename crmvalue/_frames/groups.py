@@ -389,7 +389,7 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     for name in needed:
         count = int(np.nan_to_num(np.asarray(table[name], dtype=np.float64))[0])
         if count:
-            raise InputError(name, "a number >= 0, not missing", f"another in {count} rows", count=count)
+            raise InputError(name, "a number >= 0, not missing", "another value", count=count)
 
 
 def _without_residue(number: nw.Expr) -> nw.Expr:

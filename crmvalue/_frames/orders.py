@@ -59,6 +59,7 @@ _MOST = 1e15
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
 _WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
+_FORBIDDEN = {"missing": None, "zeros": 0.0, "refunds": "an amount below 0", "duplicates": "a copy"}
 _UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
@@ -219,7 +220,7 @@ def apply_policies(
     if orders.has_money:
         large = int(table["_large"].sum())
         if large:
-            raise InputError("amount", f"of a magnitude up to {_MOST:g}", f"a larger one in {large} rows", count=large)
+            raise InputError("amount", f"of a magnitude up to {_MOST:g}", "a larger one", count=large)
         for kind, name, rule in (
             ("_missing", "missing", "a number, not missing"),
             ("_zero", "zeros", "other than 0"),
@@ -248,8 +249,7 @@ def apply_policies(
 def _refuse(name: str, rule: str, number: int, policy: str) -> None:
     """Raise for rows that a policy forbids."""
     if number:
-        found = "another in 1 row" if number == 1 else f"others in {number} rows"
-        raise InputError(name, rule, found, count=number, hint=say_alternatives(policy))
+        raise InputError(name, rule, _FORBIDDEN[policy], count=number, hint=say_alternatives(policy))
 
 
 def customers_of(
