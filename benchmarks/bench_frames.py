@@ -128,7 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=float, default=2, help="millions")
     n_orders = round(parser.parse_args().orders * 1e6)
-    import duckdb  # noqa: PLC0415
+    import duckdb
 
     print(f"{n_orders:,} orders{'':22} crmvalue    by hand   ratio")
     for text in (False, True):

@@ -11,6 +11,7 @@ from crmvalue._attribution.markov import markov_removal_effects
 from crmvalue._attribution.shapley import set_shares
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_number, require, require_choice
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     count_field,
@@ -41,7 +42,7 @@ _MODELS = get_args(AttributionModel)
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Attribution:
+class Attribution(Columns):
     """Credit of each channel for conversions and for their money.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._attribution.credit import Attribution
 from crmvalue._attribution.touch_paths import names_field
 from crmvalue._core.checks import as_amounts, require
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
 from crmvalue._core.values import number_column, stay_frozen
@@ -27,7 +28,7 @@ __all__ = ["ChannelReturns", "channel_returns"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ChannelReturns:
+class ChannelReturns(Columns):
     """Cost of each channel, and its return by its credits.
 
     Parameters

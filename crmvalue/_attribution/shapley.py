@@ -12,6 +12,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, hand_over, number_column, optional, stay_frozen
 from crmvalue.errors import InputError
@@ -36,7 +37,7 @@ _MOST_CELLS = 10**10  # of all tables of drawn orders: some minutes
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ShapleyValues:
+class ShapleyValues(Columns):
     """Shapley value of each channel: its share in the worth of all channels.
 
     Parameters

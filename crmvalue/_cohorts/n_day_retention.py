@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_column, count_field, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
@@ -55,7 +56,7 @@ def _day_length(name: str, value: Any) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class NDayRetention:
+class NDayRetention(Columns):
     """Share of customers who came back, by days since their first purchase or another start.
 
     Parameters

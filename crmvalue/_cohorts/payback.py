@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, as_text, require, to_array
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
 from crmvalue._core.values import (
@@ -45,7 +46,7 @@ def _ltv_table(value: Any) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CohortLtv:
+class CohortLtv(Columns):
     """Average value of the customers of each cohort so far.
 
     Parameters

@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
@@ -80,7 +81,7 @@ def _money(value: ArrayLike | None) -> Floats | None:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RetentionTriangle:
+class RetentionTriangle(Columns):
     """Active customers and revenue of each cohort, in its first period and in each later one.
 
     A row is a cohort. Column k is the k-th calendar period after the period of the first purchase, or of the start that

@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -56,7 +57,7 @@ _FEW = 5.0  # expected customers below which the chi-squared test gives way to F
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SurvivalCurve:
+class SurvivalCurve(Columns):
     """Share of customers who stay longer than each time, estimated with customers who have not left yet.
 
     Parameters
@@ -193,7 +194,7 @@ class SurvivalCurve:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CohortComparison:
+class CohortComparison(Columns):
     """Tests for differences between cohorts, all together and pair by pair.
 
     Parameters

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
 from crmvalue._core.comparisons import p_text, welch_quantile
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
@@ -60,7 +61,7 @@ _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class MeanComparison:
+class MeanComparison(Columns):
     """Means of the arms of an experiment, or their ratios of sums such as revenue per order.
 
     A property that compares variants with the control has one element for each variant, in the order of `variants`.

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, require
 from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import checked_field, stay_frozen
@@ -49,7 +50,7 @@ __all__ = ["ProportionComparison", "compare_proportions"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProportionComparison:
+class ProportionComparison(Columns):
     """Arms of an experiment by their conversion rates.
 
     All properties of variants have one element for each arm but the control, in the order of `variants`.

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.comparisons import p_text
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
@@ -66,7 +67,7 @@ def _number_table(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SequentialTest:
+class SequentialTest(Columns):
     """Conversion rates of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
@@ -206,7 +207,7 @@ class SequentialTest:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SequentialMeans:
+class SequentialMeans(Columns):
     """Means of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_choice,
 )
 from crmvalue._core.comparisons import p_text
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.values import array_columns, array_field, checked_field, count_field, read_only, stay_frozen
@@ -407,7 +408,7 @@ def _share_column(value: ArrayLike) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SplitCheck:
+class SplitCheck(Columns):
     """A test of whether the split of customers between arms fits the design.
 
     Parameters

@@ -100,7 +100,7 @@ def _triangle(
     money = nw.col("_money") if has_money else nw.lit(0.0)
     who, day = nw.col("_who"), nw.col("_day")
     late = day > float(today.astype(np.int64))
-    bad = {"_nobody": who.is_null(), "_undated": ~who.is_null() & day.is_null(), "_late": late}
+    bad = {"_nobody": ~nw.col("_named"), "_undated": nw.col("_named") & day.is_null(), "_late": late}
     if has_money:
         bad |= {"_unknown": money.is_null(), "_large": money.abs() > _MOST}
     checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))

@@ -64,7 +64,7 @@ _UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is re
 
 
 class Orders(NamedTuple):
-    """The rows of a log: "_who", "_day", "_copies", and "_money" where there is an amount; and their counts by day."""
+    """The rows of a log, as :func:`read_rows` gives them, and their counts by day."""
 
     rows: nw.LazyFrame[Any]
     by_day: Columns
@@ -97,7 +97,7 @@ def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyF
 def read_rows(
     frame: nw.LazyFrame[Any], roles: dict[str, str], policy: Policy, *, keep_time: bool = False
 ) -> nw.LazyFrame[Any]:
-    """Give the columns of a log in plain form: "_who", null where nobody is named, "_day", "_money".
+    """Give the columns of a log in plain form: "_who", "_named" if that is a customer, "_day", "_money".
 
     Copies of a row are left in, with "_copies" 0, or are one row with their number.
     """
@@ -106,12 +106,13 @@ def read_rows(
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
     who = nw.col(roles["customer"])
-    text = isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum)
-    if text:
-        who = nw.when(who.cast(nw.String).str.strip_chars() != "").then(who)
+    named = ~who.is_null()
+    if isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum):
+        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
+        named = nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
     elif types["customer"].is_float():
-        who = nw.when(~who.is_nan()).then(who)
-    columns = [who.alias("_who"), nw.col(roles["date"]).alias("_time")]
+        named = named & ~who.is_nan()
+    columns = [who.alias("_who"), named.alias("_named"), nw.col(roles["date"]).alias("_time")]
     if "amount" in roles:
         money = nw.col(roles["amount"]).cast(nw.Float64)
         if "quantity" in roles:
@@ -121,7 +122,7 @@ def read_rows(
     if policy.duplicates == "keep":
         rows = rows.with_columns(nw.lit(0).cast(nw.Int64).alias("_copies"))
     else:
-        keys = ["_who", "_time", *(["_money"] if "amount" in roles else [])]
+        keys = ["_who", "_named", "_time", *(["_money"] if "amount" in roles else [])]
         rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
     rows = rows.with_columns(day_number(nw.col("_time")).alias("_day"))
@@ -149,7 +150,7 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
     """Count the rows of each day by kind."""
     import narwhals as nw
 
-    known = ~nw.col("_who").is_null()
+    known = nw.col("_named")
     kinds = {"_rows": known, "_nobody": ~known}
     columns = [nw.when(known).then(nw.col("_copies")).otherwise(nw.lit(0)).cast(nw.Int64).alias("_copies")]
     sums = ["_copies"]
@@ -215,35 +216,46 @@ def apply_policies(
     counts["n_duplicates_kept"] = None if policy.duplicates == "keep" else 0
     counts["n_duplicates_dropped"] = n["_copies"]
     day = nw.col("_day")
-    rows = orders.rows.filter(~nw.col("_who").is_null(), day > first, day <= last)
+    rows = orders.rows.filter(day > first, day <= last)
+    if table["_nobody"].any():  # a look at each text costs as much as the sums
+        rows = rows.filter(nw.col("_named"))
     n_used = n["_rows"]
     if orders.has_money:
-        large = int(table["_large"].sum())
-        if large:
-            raise InputError("amount", f"of a magnitude up to {_MOST:g}", "a larger one", count=large)
-        for kind, name, rule in (
-            ("_missing", "missing", "a number, not missing"),
-            ("_zero", "zeros", "other than 0"),
-            ("_refund", "refunds", ">= 0"),
-        ):
-            if getattr(policy, name) == "raise":
-                _refuse("amount", rule, n[kind], name)
-        money = nw.col("_money")
-        counts["n_missing"], counts["n_residues"] = n["_missing"], n["_residue"]
-        rows = rows.filter(~money.is_null())
-        counts["n_zeros_kept" if policy.zeros == "keep" else "n_zeros_dropped"] = n["_zero"]
-        if policy.zeros == "drop":
-            rows = rows.filter(money.abs() >= RESIDUE)
-            n_used -= n["_zero"]
-        counts["n_refunds_dropped" if policy.refunds == "drop" else "n_refunds_netted"] = n["_refund"]
-        if policy.refunds == "drop":
-            rows = rows.filter(money > -RESIDUE)
-        n_used -= n["_missing"] + n["_refund"]
+        rows, n_left_out = _treat_amounts(rows, policy, n, int(table["_large"].sum()), counts)
+        n_used -= n_left_out
     counts["n_purchase_rows"] = n_used
     counts["n_rows"] = int(n_all[window].sum()) + sum(
         counts.get(name, 0) for name in ("n_rows_after_as_of", "n_without_customer", "n_without_date")
     )
     return rows, OrderLogCounts(**counts)
+
+
+def _treat_amounts(
+    rows: nw.LazyFrame[Any], policy: Policy, n: dict[str, int], n_large: int, counts: dict[str, Any]
+) -> tuple[nw.LazyFrame[Any], int]:
+    """Apply the policies for missing amounts, zeros and refunds; give the rows, and how many are no purchase rows."""
+    import narwhals as nw
+
+    if n_large:
+        found = f"a larger one in {n_large} rows"
+        raise InputError("amount", f"of a magnitude up to {_MOST:g}", found, count=n_large)
+    for kind, name, rule in (
+        ("_missing", "missing", "a number, not missing"),
+        ("_zero", "zeros", "other than 0"),
+        ("_refund", "refunds", ">= 0"),
+    ):
+        if getattr(policy, name) == "raise":
+            _refuse("amount", rule, n[kind], name)
+    money = nw.col("_money")
+    counts["n_missing"], counts["n_residues"] = n["_missing"], n["_residue"]
+    counts["n_zeros_kept" if policy.zeros == "keep" else "n_zeros_dropped"] = n["_zero"]
+    counts["n_refunds_dropped" if policy.refunds == "drop" else "n_refunds_netted"] = n["_refund"]
+    rows = rows.filter(~money.is_null())
+    if policy.zeros == "drop":
+        rows = rows.filter(money.abs() >= RESIDUE)
+    if policy.refunds == "drop":
+        rows = rows.filter(money > -RESIDUE)
+    return rows, n["_missing"] + n["_refund"] + counts.get("n_zeros_dropped", 0)
 
 
 def _refuse(name: str, rule: str, number: int, policy: str) -> None:
@@ -260,8 +272,8 @@ def customers_of(
 
     rows, counts = apply_policies(orders, policy, after, end)
     day = nw.col("_day")
-    if grain == "week":
-        rows = rows.with_columns((times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY).alias("_day"))
+    start = times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY if grain == "week" else day
+    rows = rows.with_columns(start.cast(nw.Int32).alias("_day"))
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts

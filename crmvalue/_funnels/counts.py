@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, require
 from crmvalue._core.comparisons import fisher_p, p_text
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, labelled
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
@@ -139,7 +140,7 @@ def _counts(value: Any) -> Integers:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class FunnelConversion:
+class FunnelConversion(Columns):
     """Share of prospects who move on from each stage, with intervals and tests.
 
     Parameters

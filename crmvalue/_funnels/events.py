@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -77,7 +78,7 @@ def _labels(name: str, value: Any) -> tuple[Any, ...]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class EventFunnel:
+class EventFunnel(Columns):
     """All attempts to pass a funnel, and the counts of its stages.
 
     Counts and rates have the shape (stages,), or (groups, stages) with groups; steps are one fewer than stages.

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, require
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     hand_over,
@@ -35,7 +36,7 @@ _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; it
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class StageTimes:
+class StageTimes(Columns):
     """Quantiles of the time that attempts take from stage to stage.
 
     Parameters

@@ -200,13 +200,18 @@ class CampaignEffect:
         if self.did_interval is None or self.adjusted_interval is None:
             return text
         ends = (self.did_interval, self.adjusted_interval)
-        remains = all(low > 0 for low, _ in ends) or all(high < 0 for _, high in ends)
-        said = (
-            "A difference remains that the period before does not explain; only a test with groups drawn by chance can "
-            "tell whether it comes from the campaign."
-            if remains
-            else "Beyond what the period before explains, no difference is shown."
-        )
+        signs = {_verdict(low, high, "above", "below", "neither") for low, high in ends}
+        if signs == {"above", "below"}:
+            said = (
+                "The two figures contradict each other: the groups are too unlike to tell whether a difference remains."
+            )
+        elif "neither" in signs:
+            said = "Beyond what the period before explains, no difference is shown."
+        else:
+            said = (
+                "A difference remains that the period before does not explain; only a test with groups drawn by chance "
+                "can tell whether it comes from the campaign."
+            )
         return (
             f"{text} Against the period before, the difference changed by {self.did_difference:+.2f} "
             f"({_range(self.did_interval)}). Among customers with the same period before, it is "

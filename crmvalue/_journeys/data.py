@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.moments import MOST_CUSTOMERS
@@ -366,7 +367,7 @@ def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class MessageHistory:
+class MessageHistory(Columns):
     """Messages that were sent, one element each in every column; :meth:`Plan.history` makes it.
 
     Parameters

@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -100,7 +101,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ServiceDue:
+class ServiceDue(Columns):
     """Contacts about installed items that are due on a day, columns of equal length, sorted by item.
 
     Parameters
@@ -301,7 +302,7 @@ class ServiceCycle:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ExpiringTerms:
+class ExpiringTerms(Columns):
     """Promised terms that end soon, columns of equal length, the earliest first.
 
     Parameters
@@ -393,7 +394,7 @@ def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, day
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class VisitSchedule:
+class VisitSchedule(Columns):
     """Visits spread over weeks, columns of equal length in the order of the visits.
 
     Parameters
@@ -520,7 +521,7 @@ def spread_visits(
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class WithoutNextStep:
+class WithoutNextStep(Columns):
     """Customers without a planned next step, columns of equal length.
 
     Parameters

@@ -40,6 +40,7 @@ TIMINGS: dict[Timing, float] = {"start": 0.0, "middle": 0.5, "end": 1.0}
 _LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it still fits float64
 _LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # rates beyond these mean nothing to a business beside another
 _LOWEST_LOG, _HIGHEST_LOG = -37.0, 709.78  # beyond these float64 cannot tell 1 + rate from 0, or ends
+_MOST_CHANGES = 1_000  # of sign
 _ROUNDING = 1e-12  # relative; sums of a few thousand flows err by less
 _EPS = float(np.finfo(np.float64).eps)
 
@@ -167,9 +168,10 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Raises
     ------
     InputError
-        If an input is NaN or infinite, if all flows have one sign, if no rate makes the value zero, or if several do.
-        Then all of them are the field `value` of the error, and none is preferred. Also if every rate is too close to
-        -1 or too large for a float; the hint gives the logarithm of 1 + rate.
+        If an input is NaN or infinite, if all flows have one sign, if they change their sign more than 1,000 times, if
+        no rate makes the value zero, or if several do. Then all of them are the field `value` of the error, and none is
+        preferred. Also if every rate is too close to -1 or too large for a float; the hint gives the logarithm of
+        1 + rate.
 
     Notes
     -----
@@ -370,6 +372,9 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
     if not (signs.min(initial=0) < 0 < signs.max(initial=0)):
         hint = "only flows with both a cost and a gain can have a value of zero"
         raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
+    n_changes = int(np.count_nonzero(np.diff(signs)))
+    if n_changes > _MOST_CHANGES:  # the work grows with their square
+        raise InputError("cash_flows", f"flows that change their sign at most {_MOST_CHANGES:,} times", n_changes)
     roots = _zeros(signs, logs, times)
     inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
     inside = inside or [root for root in roots if _LOWEST_LOG < root < _HIGHEST_LOG]

@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import (
     Given,
@@ -97,7 +98,7 @@ def _table(value: ArrayLike) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class UniquePurchases:
+class UniquePurchases(Columns):
     """The distinct rows (frequency, recency, age) of a history with their weights.
 
     Parameters
@@ -133,7 +134,7 @@ class UniquePurchases:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PurchaseHistory:
+class PurchaseHistory(Columns):
     """Purchases of each customer in summary, one element per customer in every column.
 
     :func:`summarise_purchases`, :func:`split_purchases` and :meth:`from_columns` make it.

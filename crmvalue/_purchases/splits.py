@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_day
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     checked_field,
     float_column,
@@ -34,7 +35,7 @@ __all__ = ["PurchaseSplit", "split_purchases"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PurchaseSplit:
+class PurchaseSplit(Columns):
     """A log cut in two by time: the calibration for fitting a model, and the holdout for checking it.
 
     Parameters

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_day, as_whole_number, require_same_length
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_field,
     checked_field,
@@ -42,7 +43,7 @@ _LONGEST = 3_652_059  # days from year 1 to year 9999
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PurchaseWindow:
+class PurchaseWindow(Columns):
     """Purchases and money of each customer in the last days before a date; :func:`summarise_window` makes it.
 
     Parameters

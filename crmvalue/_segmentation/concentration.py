@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
 from crmvalue.errors import InputError
@@ -26,7 +27,7 @@ def _share(name: str, **options: Any) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class LorenzCurve:
+class LorenzCurve(Columns):
     """Cumulative share of value against cumulative share of customers, poorest first.
 
     Parameters

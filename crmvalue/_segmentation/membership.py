@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require_same_index
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
@@ -143,7 +144,7 @@ class Segment:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SegmentMembership:
+class SegmentMembership(Columns):
     """The members of each segment on a day, one bit for each customer and segment.
 
     Parameters
@@ -297,7 +298,7 @@ class SegmentMembership:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SegmentChanges:
+class SegmentChanges(Columns):
     """Changes of segments between two evaluations: size now = size before + entered - left.
 
     Parameters

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -58,7 +59,7 @@ def _as_window(name: str, value: Any) -> Window:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Migration:
+class Migration(Columns):
     """Customers counted by their group before and their group now.
 
     Parameters

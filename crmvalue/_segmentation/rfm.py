@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
@@ -169,7 +170,7 @@ class RfmBreaks:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RfmScores:
+class RfmScores(Columns):
     """Scores of customers, 1 to k, k best, always.
 
     Parameters

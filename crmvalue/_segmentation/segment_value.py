@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, require_same_index
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
@@ -36,7 +37,7 @@ _ROUNDING = 1e-12  # share of a value by which sums and means of the same custom
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SegmentSummary:
+class SegmentSummary(Columns):
     """Size and value of each group; the groups add up to the base.
 
     Parameters
@@ -153,7 +154,7 @@ class SegmentSummary:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SegmentValueChanges:
+class SegmentValueChanges(Columns):
     """Value of each group at two dates.
 
     Parameters

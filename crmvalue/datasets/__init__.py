@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -35,7 +36,7 @@ def _customer_column(value: ArrayLike) -> npt.NDArray[Any]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Transactions:
+class Transactions(Columns):
     """An order log: three columns of equal length, one element per order.
 
     Parameters

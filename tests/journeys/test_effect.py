@@ -225,6 +225,29 @@ class TestCampaignEffect:
             campaign_effect(**{**arguments, **changes})
         assert caught.value.name == name
 
+    def test_two_figures_that_contradict_each_other(self):
+        """The best customers are chosen: they fall back to the mean, and yet bring more than others like them."""
+        rng = np.random.default_rng(1)
+        base = rng.gamma(2, 200, 2000)
+        chosen = base > np.quantile(base, 0.7)
+        before, now = base * rng.lognormal(0, 0.3, (2, 2000))
+        now *= rng.random(2000) < 0.8
+        effect = campaign_effect(
+            int(chosen.sum()),
+            int((now[chosen] > 0).sum()),
+            int((~chosen).sum()),
+            int((now[~chosen] > 0).sum()),
+            assignment="observed",
+            revenue_treated=now[chosen],
+            revenue_control=now[~chosen],
+            margin=0.3,
+            before_treated=before[chosen],
+            before_control=before[~chosen],
+        )
+        assert effect.did_interval[1] < 0 < effect.adjusted_interval[0]
+        assert "contradict each other" in effect.conclusion
+        assert "no difference is shown" not in effect.conclusion
+
 
 class TestLimits:
     """A table of customers and steps beyond the limit is refused before any work."""

@@ -263,6 +263,11 @@ class TestIrr:
     def test_one_sign_says_why(self):
         assert "both signs" in refusal(ltv.irr, cash_flows=[1, 2]).rule
 
+    def test_too_many_changes_of_sign_are_refused_before_the_work(self):
+        """20,000 of them would take many minutes."""
+        with pytest.raises(InputError, match="at most 1,000 times"):
+            ltv.irr(np.tile([-1.0, 2.5], 10_000))
+
 
 def _rates_found(flows):
     try:

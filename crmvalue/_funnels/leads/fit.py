@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, as_items, as_outcomes, as_positive, as_text, as_whole_number
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
@@ -40,7 +41,7 @@ _FLAT = 1e-9  # largest gradient per lead of a solved regression
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class LeadScoreFit:
+class LeadScoreFit(Columns):
     """Learned weights of signals, and how well they predict leads that were not used for learning.
 
     Parameters

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_field,
@@ -175,7 +176,7 @@ class FollowUpRule:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class FollowUpTasks:
+class FollowUpTasks(Columns):
     """Tasks that events have opened, in the order of their due times.
 
     Parameters

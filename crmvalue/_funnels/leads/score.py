@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import (
@@ -208,7 +209,7 @@ class ScoreItem(NamedTuple):
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class LeadScores:
+class LeadScores(Columns):
     """Scores and grades of leads at one moment, with the points behind them.
 
     Parameters

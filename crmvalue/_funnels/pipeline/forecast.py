@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -70,7 +71,7 @@ _TINY = 1e-12  # rounding of sums of probabilities
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PipelineTable:
+class PipelineTable(Columns):
     """A forecast by month or by group; the expected totals add up to that of the pipeline.
 
     Parameters

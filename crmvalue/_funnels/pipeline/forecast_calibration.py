@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import p_text
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -46,7 +47,7 @@ __all__ = ["ForecastCalibration", "forecast_calibration"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ForecastCalibration:
+class ForecastCalibration(Columns):
     """Forecast probabilities of deals, compared with how many were won.
 
     Parameters

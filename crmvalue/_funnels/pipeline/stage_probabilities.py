@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._funnels.counts import Funnel, as_names, share, share_interval
@@ -53,7 +54,7 @@ def _counts(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class StageProbabilities:
+class StageProbabilities(Columns):
     """Share of the deals that reached each stage and were won.
 
     Parameters

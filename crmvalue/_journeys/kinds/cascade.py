@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
@@ -87,7 +88,7 @@ class CascadeSteps:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CascadeState:
+class CascadeState(Columns):
     """Where customers stand in a cascade, each column in the shape of the last purchases.
 
     Parameters
@@ -120,7 +121,7 @@ class CascadeState:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CascadeDue:
+class CascadeDue(Columns):
     """The offers that a cascade makes on a day, columns of equal length.
 
     Parameters

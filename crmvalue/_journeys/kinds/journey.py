@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.customers import stable_draw
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
@@ -96,7 +97,7 @@ def _reentry(name: str, value: Any) -> str:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class JourneyRuns:
+class JourneyRuns(Columns):
     """Where customers stand in a journey, one row for each entry of a customer.
 
     Parameters

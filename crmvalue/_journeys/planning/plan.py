@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice, to_array
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
@@ -74,7 +75,7 @@ def _expiry_column(name: str, value: ArrayLike) -> Dates:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Plan:
+class Plan(Columns):
     """All messages that were looked at, with one decision each; columns of equal length, sorted by run and customer.
 
     Parameters

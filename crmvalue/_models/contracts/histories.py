@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, require, require_same_index, require_same_length, to_array
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue._models.shared.discrete import as_periods
 from crmvalue.errors import InputError
@@ -36,7 +37,7 @@ def _as_weight(value: ArrayLike) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ContractHistory:
+class ContractHistory(Columns):
     """How many renewals customers have had, and whether they refused the last.
 
     Parameters

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, require, require_same_index, require_same_length
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import array_columns, array_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 
@@ -32,7 +33,7 @@ def _as_weight(value: ArrayLike) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class OpportunityHistory:
+class OpportunityHistory(Columns):
     """At how many opportunities each customer bought, and at which one last.
 
     Parameters

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
@@ -64,7 +65,7 @@ _SIGNIFICANT = 0.05
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class FrequencyCalibration:
+class FrequencyCalibration(Columns):
     """Actual and expected purchases in the holdout, by repeat purchases in the calibration.
 
     Parameters
@@ -117,7 +118,7 @@ class FrequencyCalibration:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PurchaseTracking:
+class PurchaseTracking(Columns):
     """Actual and expected repeat purchases of a whole base, period by period.
 
     Parameters

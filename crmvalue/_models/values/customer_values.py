@@ -24,6 +24,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
@@ -83,7 +84,7 @@ def _as_grade(name: str, value: object) -> Grade:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CustomerValues:
+class CustomerValues(Columns):
     """Value of each customer and what it is made of, in the order of the history.
 
     Parameters

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import checked_field, number_column, number_table, stay_frozen
 from crmvalue._models.shared.common import Alike, alike, as_names, as_rng, check_history, take
 from crmvalue._models.shared.covariates import with_estimates
@@ -44,7 +45,7 @@ _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Posterior:
+class Posterior(Columns):
     """Draws from the Laplace approximation of the posterior, with weights that correct it.
 
     Parameters

@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require, require_same_length
+from crmvalue._core.frames import Columns
 from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.shared.common import as_rng, take
@@ -66,7 +67,7 @@ def _interval(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ValueIntervals:
+class ValueIntervals(Columns):
     """Two kinds of intervals of the values of customers, in the order of the history.
 
     They hold if the models do. They leave out the season, a change of the market, and what else the models miss, unless
