@@ -237,8 +237,7 @@ def _treat_amounts(
     import narwhals as nw
 
     if n_large:
-        found = f"a larger one in {n_large} rows"
-        raise InputError("amount", f"of a magnitude up to {_MOST:g}", found, count=n_large)
+        raise InputError("amount", f"of a magnitude up to {_MOST:g}", "a larger one", count=n_large)
     for kind, name, rule in (
         ("_missing", "missing", "a number, not missing"),
         ("_zero", "zeros", "other than 0"),
