@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["as_words", "encode_customers", "fill_missing", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
-_WHITE_SPACE = np.array([point for point in range(0x3001) if chr(point).isspace()], dtype=np.uint32)
+_BLANKS = np.array(["", *(chr(point) for point in range(0x3001) if chr(point).isspace())])  # a blank text begins so
+_AFTER_BLANKS = np.array([chr(ord(text or "\0") + 1) for text in _BLANKS.tolist()])
 
 
 def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
@@ -132,10 +133,10 @@ def _encode_texts(value: ArrayLike) -> Encoded | None:
 
 
 def _has_blank(distinct: npt.NDArray[np.str_]) -> bool:
-    """Whether a text is empty or has nothing but white space."""
-    first = np.ndarray(len(distinct), dtype=np.uint32, buffer=distinct, strides=(distinct.dtype.itemsize,))
-    candidates = distinct[(first == 0) | np.isin(first, _WHITE_SPACE)]
-    return not all(text.strip() for text in candidates.tolist())
+    """Whether one of ascending texts is empty or has nothing but white space."""
+    begin, end = np.searchsorted(distinct, _BLANKS), np.searchsorted(distinct, _AFTER_BLANKS)
+    candidates = (text for i, j in zip(begin.tolist(), end.tolist(), strict=True) for text in distinct[i:j].tolist())
+    return not all(text.strip() for text in candidates)
 
 
 def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:

@@ -166,11 +166,14 @@ def _encode(texts: Texts) -> Encoded | None:
     new = np.ones(texts.n, dtype=bool)
     new[1:] = _differs(key[order])
     del key
-    texts = _taken(texts, order)  # rows that are compared stand side by side then
-    place = _sort_on(texts, new, range(level, -(-longest // 8)))
-    rows = np.nonzero(new)[0]
-    if place is not None:
-        rows, order = place[rows], order[place]
+    levels = range(level, -(-longest // 8))
+    chosen = _rows_to_sort(texts, order, new, levels)
+    if len(chosen):
+        first = new[chosen]
+        by = _sort_on(_taken(texts, order[chosen]), first, levels)
+        order[chosen] = order[chosen[by]]
+        new[chosen] = first
+    rows = order[new]
     if len(rows) * longest * 4 // texts.size > _WIDEST:
         return None
     code = np.empty(texts.n, dtype=np.int64)
@@ -178,12 +181,28 @@ def _encode(texts: Texts) -> Encoded | None:
     return _to_strings(_taken(texts, rows), longest), code
 
 
-def _sort_on(texts: Texts, new: npt.NDArray[np.bool_], levels: range) -> Integers | None:
-    """Sort texts further that are sorted by the words before `levels`; give their order, or None where it stays.
+def _rows_to_sort(texts: Texts, order: Integers, new: npt.NDArray[np.bool_], levels: range) -> Integers:
+    """Give the places in `order` that are not sorted yet: groups of equal words before `levels` whose texts differ."""
+    unequal = np.zeros(texts.n - 1, dtype=bool)
+    for begin in range(0, texts.n - 1 if levels else 0, _CHUNK):
+        part = _taken(texts, order[begin : begin + _CHUNK + 1])
+        for level in levels:
+            unequal[begin : begin + _CHUNK] |= _differs(_word(part, level))
+    unequal &= ~new[1:]
+    if not unequal.any():
+        return np.zeros(0, dtype=np.int64)
+    group = np.cumsum(new) - 1
+    mixed = np.zeros(int(group[-1]) + 1, dtype=bool)
+    mixed[group[1:][unequal]] = True
+    return np.nonzero(mixed[group])[0]
+
+
+def _sort_on(texts: Texts, new: npt.NDArray[np.bool_], levels: range) -> Integers:
+    """Sort texts further that are sorted by the words before `levels`; give their order.
 
     `new` tells whether a text differs from the one before it, and is brought up to date.
     """
-    order: Integers | None = None
+    order = np.arange(texts.n)
     place: Integers | None = None  # of texts that equal a neighbour so far
     for level in levels:
         if place is None:
@@ -191,9 +210,8 @@ def _sort_on(texts: Texts, new: npt.NDArray[np.bool_], levels: range) -> Integer
             first = new[place]
         if not len(place):
             break
-        everywhere = len(place) == texts.n
-        rows = place if order is None else order if everywhere else order[place]
-        word = _word(texts, level, None if everywhere and order is None else rows)
+        rows = order[place]
+        word = _word(texts, level, rows)
         differs = _differs(word) & ~first[1:]
         if not differs.any():
             continue
@@ -202,7 +220,6 @@ def _sort_on(texts: Texts, new: npt.NDArray[np.bool_], levels: range) -> Integer
         mixed[group[1:][differs]] = True
         chosen = np.nonzero(mixed[group])[0]
         by = chosen[np.lexsort((word[chosen], group[chosen]))]
-        order = np.arange(texts.n) if order is None else order
         order[place[chosen]] = rows[by]
         word[chosen] = word[by]
         new[place[1:]] |= _differs(word)
@@ -319,14 +336,13 @@ def _to_strings(texts: Texts, longest: int) -> npt.NDArray[np.str_]:
         for level in range(words.shape[1]):
             words[:, level] = _word(texts, level)
         units = words.view(np.uint8)[:, :longest]
-    if texts.utf8:
-        points = _decode(units, texts.length)
-    else:
-        points = np.ascontiguousarray(units).view(f">u{texts.size}").astype(np.uint32)
+    points = _decode(units, texts.length) if texts.utf8 else np.ascontiguousarray(units).view(f">u{texts.size}")
     width = points.shape[1]
     while width > 1 and not points[:, width - 1].any():
         width -= 1
-    return np.ascontiguousarray(points[:, :width]).view(f"U{width}")[:, 0]
+    distinct = np.empty(texts.n, dtype=f"U{width}")  # it owns its memory, so whoever takes it over need not copy it
+    distinct.view(np.uint32).reshape(texts.n, width)[:] = points[:, :width]
+    return distinct
 
 
 def _decode(units: npt.NDArray[np.uint8], length: Integers | int) -> npt.NDArray[np.uint32]:

@@ -94,6 +94,7 @@ class TestTexts:
             if found is not None:
                 assert found[0].tolist() == distinct, name
                 assert found[0].dtype == np.array(distinct).dtype, name
+                assert found[0].base is None, name  # a result takes it over without a copy
                 assert found[1].tolist() == [place[text] for text in texts], name
                 assert found[1].dtype == np.int64, name
 
