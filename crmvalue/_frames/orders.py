@@ -164,9 +164,8 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
             "_large": known & (size > _MOST),
             "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
-        columns.append(
-            nw.when(known & (size <= _MOST)).then(size).otherwise(nw.lit(0.0)).cast(nw.Float64).alias("_size")
-        )
+        odd = ~known | size.is_null() | (size > _MOST)
+        columns.append(nw.when(odd).then(nw.lit(0.0)).otherwise(size).cast(nw.Float64).alias("_size"))
         sums.append("_size")
     one, none = nw.lit(1), nw.lit(0)
     columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
