@@ -17,7 +17,9 @@ import time
 import uuid
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 
@@ -128,14 +130,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--orders", type=float, default=2, help="millions")
     n_orders = round(parser.parse_args().orders * 1e6)
-    import duckdb
-
     print(f"{n_orders:,} orders{'':22} crmvalue    by hand   ratio")
     for text in (False, True):
         table = make_orders(n_orders, text=text)
         kind = "UUIDs" if text else "whole numbers"
         eager, pandas, relation = pl.from_arrow(table), table.to_pandas(), duckdb.from_arrow(table)
-        arrow_backed = table.to_pandas(types_mapper=__import__("pandas").ArrowDtype)
+        arrow_backed = table.to_pandas(types_mapper=pd.ArrowDtype)
         lazy = eager.lazy()
 
         def summarise(orders: Any) -> Any:

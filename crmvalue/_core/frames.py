@@ -12,10 +12,12 @@ from crmvalue._core.checks import require_choice
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
-__all__ = ["Columns"]
+    import narwhals as nw
+
+__all__ = ["Columns", "make_frame"]
 
 _IN_THE_EXTRA = ("pandas", "polars", "pyarrow")
 _BACKENDS = (*_IN_THE_EXTRA, "modin", "cudf")
@@ -65,11 +67,15 @@ class Columns:
         (3, 2)
         """
         require_choice("backend", backend, _BACKENDS)
-        library = _library(backend)
-        import narwhals as nw
+        return make_frame(self.to_columns(), backend).to_native()
 
-        columns = {name: _framed(name, column, library) for name, column in self.to_columns().items()}
-        return nw.from_dict(columns, backend=library).to_native()
+
+def make_frame(columns: Mapping[str, npt.NDArray[Any]], backend: str) -> nw.DataFrame[Any]:
+    """Make a frame of columns of one length, in a library that is installed."""
+    import narwhals as nw
+
+    library = _library(backend)
+    return nw.from_dict({name: _framed(name, column, library) for name, column in columns.items()}, backend=library)
 
 
 def _library(backend: str) -> ModuleType:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from crmvalue._core.frames import make_frame
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: Frame) -> nw.Dat
     """Make an eager frame of the kind of another one. A number that does not exist is null where there are nulls."""
     import narwhals as nw
 
-    frame = nw.from_dict(dict(columns), backend=like.implementation)
+    frame = make_frame(columns, like.implementation.value)
     gaps = [name for name, column in columns.items() if column.dtype.kind == "f" and np.isnan(column).any()]
     if like.implementation is nw.Implementation.PANDAS or not gaps:
         return frame
@@ -169,10 +170,10 @@ def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 
     engine, frame = like.implementation, like.to_native()
     if engine is nw.Implementation.POLARS:
-        return nw.from_dict(columns, backend="polars").lazy()
+        return make_frame(columns, "polars").lazy()
     if engine is nw.Implementation.DASK:
-        return nw.from_dict(columns, backend="pandas").lazy("dask")
-    table = nw.from_dict(columns, backend="pyarrow")
+        return make_frame(columns, "pandas").lazy("dask")
+    table = make_frame(columns, "pyarrow")
     if engine is nw.Implementation.DUCKDB:
         return _upload_to_duckdb(frame, table.to_native())
     if engine is nw.Implementation.IBIS:
