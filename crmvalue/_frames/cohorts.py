@@ -113,7 +113,7 @@ def _triangle(
         ("_large", "amount", f"of a magnitude up to {_MOST:g}"),
     ):
         if found.get(name):
-            raise InputError(role, rule, f"another in {found[name]} rows", count=found[name])
+            raise InputError(role, rule, "another value", count=found[name])
     bought = ~(money < 0.0) if has_money else ~who.is_null()
     cells = (
         rows.filter(~late)

@@ -41,7 +41,10 @@ def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: M
     if problems:
         role, _, value = problems[0]
         raise _UnclearError(
-            role.strip("`"), "; ".join(sentence for _, sentence, _ in problems), value, count=len(problems)
+            role.strip("`"),
+            "; ".join(sentence for _, sentence, _ in problems) + _say_index(frame),
+            value,
+            count=len(problems),
         )
     if len(set(columns.values())) < len(columns):
         raise InputError(name, "one whose roles have different columns", listed(list(columns.values())))
@@ -57,7 +60,7 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
     wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
     if wrong:
-        raise _UnclearError("customer", wrong[0], None)
+        raise _UnclearError("customer", wrong[0] + _say_index(frame), None)
     return columns["customer"]
 
 
@@ -88,6 +91,12 @@ def require_free(customer: str, made: Sequence[str]) -> None:
     """Refuse a column of customers whose name is that of a column of the result."""
     if customer in made:
         raise InputError("customer", "a column whose name is not that of a result", customer, hint="rename the column")
+
+
+def _say_index(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> str:
+    """Point to the index of a pandas frame that has a name, since it is no column."""
+    named = [str(name) for name in getattr(getattr(frame.to_native(), "index", None), "names", ()) if name is not None]
+    return f". Hint: reset_index() makes {listed(named)} of the index a column" if named else ""
 
 
 class _UnclearError(InputError):

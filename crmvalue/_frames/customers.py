@@ -32,6 +32,16 @@ def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
     return FixedMapping(columns)
 
 
+def _kind(frame: object) -> str:
+    kind = type(frame)
+    return f"{kind.__module__.partition('.')[0]}.{kind.__name__}"
+
+
+def _guesses(columns: Mapping[str, str], guessed: tuple[str, ...]) -> str:
+    found = ", ".join(f"{role}={columns[role]!r}" for role in guessed)
+    return f", guessed {found}" if found else ""
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class CustomerFrame:
     """One row per customer, in a frame of the kind that was given.
@@ -76,11 +86,9 @@ class CustomerFrame:
     breaks: RfmBreaks | None = None
 
     def __repr__(self) -> str:
-        guessed = f", guessed {', '.join(f'{role}={self.columns[role]!r}' for role in self.guessed)}"
-        kind = type(self.frame)
         return (
-            f"CustomerFrame({kind.__module__.partition('.')[0]}.{kind.__name__}, as_of={self.as_of}, "
-            f"time_unit={self.time_unit!r}{guessed if self.guessed else ''})"
+            f"CustomerFrame({_kind(self.frame)}, as_of={self.as_of}, "
+            f"time_unit={self.time_unit!r}{_guesses(self.columns, self.guessed)})"
         )
 
 
@@ -106,6 +114,10 @@ class FrameResult:
     result: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
     guessed: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        found = type(self.result).__name__
+        return f"FrameResult({_kind(self.frame)}, result={found}{_guesses(self.columns, self.guessed)})"
 
 
 class Customers(NamedTuple):

@@ -83,7 +83,11 @@ def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any]
 def collect(frame: nw.LazyFrame[Any]) -> Columns:
     """Bring a small table into memory: distinct rows, or counts. Missing numbers become NaN."""
     table = frame.collect()
-    return {name: table[name].to_numpy() for name in table.columns}
+    columns = {}
+    for name in table.columns:  # one copy of each column at a time
+        columns[name] = table[name].to_numpy()
+        table = table.drop(name)
+    return columns
 
 
 def flag(kind: nw.Expr) -> nw.Expr:
@@ -128,12 +132,17 @@ def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str
 
 
 def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: Frame) -> nw.DataFrame[Any]:
-    """Make an eager frame of the kind of another one. A number that does not exist is null where there are nulls."""
+    """Make an eager frame of the kind of another one."""
+    return _with_nulls(columns, like.implementation.value)
+
+
+def _with_nulls(columns: Mapping[str, npt.NDArray[Any]], backend: str) -> nw.DataFrame[Any]:
+    """Make an eager frame. A number that does not exist is null where there are nulls."""
     import narwhals as nw
 
-    frame = make_frame(columns, like.implementation.value)
+    frame = make_frame(columns, backend)
     gaps = [name for name, column in columns.items() if column.dtype.kind == "f" and np.isnan(column).any()]
-    if like.implementation is nw.Implementation.PANDAS or not gaps:
+    if backend == "pandas" or not gaps:
         return frame
     return frame.with_columns(*(nw.when(~nw.col(name).is_nan()).then(nw.col(name)).alias(name) for name in gaps))
 
@@ -152,9 +161,16 @@ def with_columns(frame: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> nw.Da
 
 
 def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> nw.LazyFrame[Any]:
-    """Join what was computed once for each distinct row back to all rows."""
+    """Join what was computed once for each distinct row back to all rows; Polars is told to leave them in order."""
+    import narwhals as nw
+
     kept = [name for name in frame.collect_schema().names() if name not in table or name in keys]
-    return frame.select(kept).join(upload(table, frame), on=list(keys), how="left")
+    rows, found = frame.select(kept), upload(table, frame)
+    if frame.implementation is not nw.Implementation.POLARS:
+        return rows.join(found, on=list(keys), how="left")
+    joined = rows.to_native().join(found.to_native(), on=list(keys), how="left", maintain_order="left")
+    ordered: nw.LazyFrame[Any] = nw.from_native(joined)
+    return ordered
 
 
 def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -163,10 +179,10 @@ def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
 
     engine, frame = like.implementation, like.to_native()
     if engine is nw.Implementation.POLARS:
-        return make_frame(columns, "polars").lazy()
+        return _with_nulls(columns, "polars").lazy()
     if engine is nw.Implementation.DASK:
         return make_frame(columns, "pandas").lazy("dask")
-    table = make_frame(columns, "pyarrow")
+    table = _with_nulls(columns, "pyarrow")
     if engine is nw.Implementation.DUCKDB:
         return _upload_to_duckdb(frame, table.to_native())
     if engine is nw.Implementation.IBIS:

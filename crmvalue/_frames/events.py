@@ -240,7 +240,7 @@ def _read_events(
     for name, role in zip(names, ("customer", "event", "time"), strict=True):
         count = total(missing[name])
         if count:
-            raise InputError(role, "given in each row", f"missing in {count} rows", count=count)
+            raise InputError(role, "given in each row", None, count=count)
     if not allow_absent:
         wanted = [*(item for items in plan.opening for item in items), *plan.closing]
         found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]

@@ -59,6 +59,7 @@ _MOST = 1e15
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
 _WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
+_FORBIDDEN = {"missing": None, "zeros": 0.0, "refunds": "an amount below 0", "duplicates": "a copy"}
 _UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
@@ -177,7 +178,8 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
             "_large": known & (size > _MOST),
             "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
-        columns.append(_zero_where(~known | (size > _MOST), size, nw.Float64).alias("_size"))
+        odd = ~known | size.is_null() | (size > _MOST)
+        columns.append(_zero_where(odd, size, nw.Float64).alias("_size"))
         sums.append("_size")
     one, none = nw.lit(1), nw.lit(0)
     columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
@@ -255,8 +257,7 @@ def _treat_amounts(
     import narwhals as nw
 
     if n_large:
-        found = f"a larger one in {n_large} rows"
-        raise InputError("amount", f"of a magnitude up to {_MOST:g}", found, count=n_large)
+        raise InputError("amount", f"of a magnitude up to {_MOST:g}", "a larger one", count=n_large)
     for kind, name, rule in (
         ("_missing", "missing", "a number, not missing"),
         ("_zero", "zeros", "other than 0"),
@@ -279,8 +280,7 @@ def _treat_amounts(
 def _refuse(name: str, rule: str, number: int, policy: str) -> None:
     """Raise for rows that a policy forbids."""
     if number:
-        found = "another in 1 row" if number == 1 else f"others in {number} rows"
-        raise InputError(name, rule, found, count=number, hint=say_alternatives(policy))
+        raise InputError(name, rule, _FORBIDDEN[policy], count=number, hint=say_alternatives(policy))
 
 
 def customers_of(
