@@ -1,4 +1,4 @@
-"""A lazy frame stays lazy: only distinct rows, counts and scalars come into memory, and no function sees single rows."""
+"""A lazy frame stays lazy: only distinct rows and counts come into memory, and no function sees single rows."""
 
 from __future__ import annotations
 
