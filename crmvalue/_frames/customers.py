@@ -72,6 +72,15 @@ class CustomerFrame:
         The fits behind the values, the purchases first.
     breaks : RfmBreaks or None
         The break points behind the scores.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.frames import summarise
+    >>> dates = pd.to_datetime(["2024-01-01", "2024-01-08"])
+    >>> customers = summarise(pd.DataFrame({"customer_id": ["ann", "bob"], "order_date": dates}))
+    >>> customers.columns["date"], customers.guessed, len(customers.frame)
+    ('order_date', ('customer', 'date'), 2)
     """
 
     frame: Any
@@ -108,6 +117,15 @@ class FrameResult:
         Name of the column of each role in the frame that was given.
     guessed : tuple of str
         Roles whose column was guessed from its heading.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.frames import migrate
+    >>> before = pd.DataFrame({"customer": [1, 2], "rfm_group": ["Loyal", "Lost"]})
+    >>> moved = migrate(before, before)
+    >>> type(moved.frame).__name__, type(moved.result).__name__
+    ('DataFrame', 'Migration')
     """
 
     frame: Any

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
+_NAMES = {"purchase_model": "fit", "spend_model": "spend_fit"}
+"""Arguments of :func:`crmvalue.models.customer_values` that have another name here."""
 
 
 def value(
@@ -117,10 +119,14 @@ def value(
     result: Any
     if lazy is None:
         history = read_history(opened.frame, unit, _NEEDED, covariates)
-        values = customer_values(
-            history, fit, spend, horizon=horizon, margin=margin, discount_rate=discount_rate,
-            service_cost=service_cost, level=level, n_draws=n_draws, rng=rng,
-        )  # fmt: skip
+        try:
+            values = customer_values(
+                history, fit, spend, horizon=horizon, margin=margin, discount_rate=discount_rate,
+                service_cost=service_cost, level=level, n_draws=n_draws, rng=rng,
+            )  # fmt: skip
+        except InputError as error:
+            error.name = _NAMES.get(error.name, error.name)
+            raise
         columns = values.to_columns()
         columns.pop("customer", None)
         result = with_columns(opened.frame, columns).to_native()

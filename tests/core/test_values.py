@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import attribution, funnels, journeys, ltv, purchases, segmentation
+from crmvalue import attribution, frames, funnels, journeys, ltv, purchases, segmentation
 from crmvalue._core.checks import as_fraction, as_items
 from crmvalue._core.values import (
     array_field,
@@ -353,8 +353,8 @@ Parameters of a fit have a covariance, paths are as long as they are, a forecast
 of two scores have nothing to do with each other.
 """
 
-NOT_COMPARED = {segmentation.Column}
-"""A class whose `==` makes a rule."""
+NOT_COMPARED = {segmentation.Column, frames.CustomerFrame, frames.FrameResult}
+"""A class whose `==` makes a rule, and two that hold a dataframe of the user, of whatever kind."""
 
 
 def public_classes():

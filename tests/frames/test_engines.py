@@ -130,7 +130,11 @@ class TestKinds:
     def test_fast_engines(self, engine, kind):
         check_kinds(engine, [kind], 11)
 
-    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine.is_slow], ids=lambda engine: engine.name)
+    @pytest.mark.parametrize(
+        "engine",
+        [engine for engine in ENGINES if engine.is_slow and not engine.is_slowest],
+        ids=lambda engine: engine.name,
+    )
     def test_slow_engines(self, engine):
         check_kinds(engine, KINDS[1:3], 23)
 
@@ -139,12 +143,16 @@ class TestKinds:
     def test_slow_engines_at_length(self, engine):
         check_kinds(engine, KINDS, 31)
         check_split(engine, 6, dates="time", amounts="parts")
+        if engine.name == "Dask":
+            compare(engine, make_log(3, dates="zone"), missing="drop", refunds="drop")
 
-    @each_engine
+    @pytest.mark.parametrize(
+        "engine", [engine for engine in ENGINES if not engine.is_slowest], ids=lambda engine: engine.name
+    )
     def test_split(self, engine):
         check_split(engine, 5)
 
-    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow", "Dask"])
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow"])
     def test_days_are_those_of_the_zone(self, name):
         engine = next(engine for engine in ENGINES if engine.name == name)
         needs(engine)
@@ -182,12 +190,17 @@ OPTIONS = st.fixed_dictionaries(
 SEARCHES = [pytest.param(engine, id=engine.name) for engine in ENGINES if not engine.is_slow]
 
 
+def few(engine):
+    """Give a number of examples for a few seconds of search."""
+    return settings(max_examples=12 if engine.package == "duckdb" else 40)
+
+
 class TestSearched:
     """Small logs and policies, searched for a difference: the same columns and counts, or an error of the same name."""
 
     @pytest.mark.parametrize("engine", SEARCHES)
     def test_summarise(self, engine):
-        @settings(max_examples=40)
+        @few(engine)
         @given(tables(), OPTIONS)
         def search(table, options):
             compare(engine, table, **options)
@@ -197,7 +210,7 @@ class TestSearched:
     @pytest.mark.slow
     @pytest.mark.parametrize("engine", SEARCHES)
     def test_summarise_at_length(self, engine):
-        @settings(max_examples=500)
+        @settings(max_examples=60 if engine.package == "duckdb" else 300)
         @given(tables(), OPTIONS)
         def search(table, options):
             compare(engine, table, **options)
@@ -206,7 +219,7 @@ class TestSearched:
 
     @pytest.mark.parametrize("engine", SEARCHES)
     def test_split(self, engine):
-        @settings(max_examples=15)
+        @settings(max_examples=8)
         @given(tables(), OPTIONS)
         def search(table, options):
             options = {name: value for name, value in options.items() if name != "as_of"}
@@ -231,6 +244,6 @@ def test_spark_on_this_machine():
 
 if __name__ == "__main__":
     check_cdnow(LOCAL_SPARK, "net")
-    check_kinds(LOCAL_SPARK, KINDS[1:4], 41)
+    check_kinds(LOCAL_SPARK, KINDS[1:3], 41)
     check_split(LOCAL_SPARK, 7)
-    print("equal")
+    sys.stdout.write("equal\n")

@@ -14,7 +14,7 @@ from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import BgNbd, GammaGamma
 from tests.frames.engines import ENGINES, needs
 
-NAMES = ("pandas", "PyArrow", "Polars", "Polars, lazy", "DuckDB", "Dask")
+NAMES = ("pandas", "PyArrow", "Polars, lazy", "DuckDB")
 each_engine = pytest.mark.parametrize(
     "engine", [engine for engine in ENGINES if engine.name in NAMES], ids=lambda engine: engine.name
 )

@@ -1,4 +1,4 @@
-"""A lazy frame stays lazy: only distinct rows, counts and scalars come into memory, and no function sees single rows."""
+"""A lazy frame stays lazy: only distinct rows and counts come into memory, and no function sees single rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from crmvalue import frames
 from tests.frames.engines import ENGINES, needs
 
 PACKAGE = Path(crmvalue.__file__).parent
-LAZY = [engine for engine in ENGINES if engine.is_lazy and engine.name != "SQLFrame"]
+LAZY = [
+    pytest.param(engine, id=engine.name, marks=[pytest.mark.slow] if engine.is_slowest else [])
+    for engine in ENGINES
+    if engine.is_lazy
+]
 N_CUSTOMERS, N_DAYS, N_ROWS = 6000, 20, 18_000
 
 
@@ -50,7 +54,7 @@ def collected(monkeypatch):
 class TestCollects:
     """What comes into memory is far smaller than the customers."""
 
-    @pytest.mark.parametrize("engine", LAZY, ids=lambda engine: engine.name)
+    @pytest.mark.parametrize("engine", LAZY)
     def test_only_distinct_rows_and_counts(self, engine, collected):
         needs(engine)
         native = engine.make(orders())
@@ -76,7 +80,7 @@ class TestCollects:
         assert isinstance(nw.from_native(valued.frame), nw.LazyFrame)
         assert type(valued.frame) is type(customers.frame)
 
-    @pytest.mark.parametrize("engine", LAZY[:2], ids=lambda engine: engine.name)
+    @pytest.mark.parametrize("engine", LAZY[:2])
     def test_split(self, engine, collected):
         parts = frames.split(engine.make(orders()), calibration_end="2024-01-10", time_unit="day")
         assert collected == [N_DAYS]

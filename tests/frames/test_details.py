@@ -1,0 +1,117 @@
+"""What only some frames have: quantities, covariates, an index, ids of objects, guesses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from crmvalue import frames
+from crmvalue.datasets import load_cdnow
+from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values
+from crmvalue.purchases import summarise_purchases
+from tests.frames.engines import ENGINES, needs, read
+from tests.frames.logs import assert_close, make_log
+
+each_engine = pytest.mark.parametrize(
+    "engine", [engine for engine in ENGINES if not engine.is_slowest], ids=lambda engine: engine.name
+)
+SPEND = GammaGamma(6.25, 3.74, 15.44)
+
+
+@pytest.fixture(autouse=True)
+def _installed(request):
+    if "engine" in request.fixturenames:
+        needs(request.getfixturevalue("engine"))
+
+
+class TestQuantity:
+    """With a quantity, the amount is the price of one piece."""
+
+    @each_engine
+    def test_money_is_quantity_times_price(self, engine):
+        days = np.array(["2024-01-01", "2024-01-03", "2024-02-01", "2024-02-02"], dtype="datetime64[s]")
+        number, price = [2, 1, 3, 1], [9.99, 5.0, 0.1, 7.5]
+        table = pa.table({"customer": [1, 1, 1, 2], "date": days, "quantity": number, "price": price})
+        found = frames.summarise(engine.make(table), amount="price", quantity="quantity")
+        money = np.multiply(number, price)
+        wanted = summarise_purchases([1, 1, 1, 2], days, money).to_columns()
+        assert found.columns["quantity"] == "quantity"
+        assert found.guessed == ("customer", "date")
+        assert_close(read(found.frame, "customer"), wanted)
+
+
+class TestCovariates:
+    """The columns of a model with covariates are read from the frame."""
+
+    @each_engine
+    def test_value(self, engine):
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, log.amount, as_of="1997-09-30")
+        history = history[history.customer < 200]
+        web = (history.customer % 3 == 0).astype(np.float64)
+        plain = ParetoNbd(0.55, 10.6, 0.6, 11.7, "week")
+        effects = {"purchase_effects": [("web", 0.4, 0.1)], "dropout_effects": [("web", -0.2, 0.1)]}
+        model = with_effects(plain, effects)
+        wanted = customer_values(history.with_covariates({"web": web}), model, SPEND, horizon=52, margin=0.3)
+        columns = {name: column for name, column in history.to_columns().items() if np.ndim(column) == 1}
+        table = pa.table({**columns, "web": web})
+        found = frames.value(engine.make(table), model, SPEND, horizon=52, margin=0.3, time_unit="week")
+        rows = read(found.frame, "customer")
+        assert rows["web"] == web.tolist()
+        values = wanted.to_columns()
+        values.pop("customer", None)
+        assert_close(rows, values)
+
+
+class TestPandas:
+    """Nothing is aligned by position against the index of the user."""
+
+    def test_the_index_of_customers_is_kept(self):
+        customers = pd.DataFrame(
+            {"frequency": [2.0, 0], "recency": [30.43, 0], "age": 38.86, "mean_repeat_spend": [22.35, 0]},
+            index=pd.Index(["row 9", "row 3"], name="label"),
+        )
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        found = frames.value(customers, model, SPEND, horizon=52, margin=0.3, time_unit="week").frame
+        assert found.index.equals(customers.index)
+        assert found["clv"].round(2).to_dict() == {"row 9": 11.53, "row 3": 2.66}
+        assert "clv" not in customers
+
+    def test_an_index_with_copies(self):
+        orders = make_log(2, gaps=False, back=False).to_pandas()
+        usual = frames.summarise(orders, customer="who", date="day", amount="paid").frame
+        orders.index = np.zeros(len(orders), dtype=int)
+        found = frames.summarise(orders, customer="who", date="day", amount="paid").frame
+        pd.testing.assert_frame_equal(found, usual)
+
+    @pytest.mark.parametrize("ids", [[3, None, 5, 3], ["c", None, "e", "c"], ["c", np.nan, "", "c"]])
+    def test_ids_that_are_objects(self, ids):
+        orders = pd.DataFrame({"customer": pd.Series(ids, dtype=object), "date": pd.to_datetime(["2024-01-01"] * 4)})
+        found = frames.summarise(orders, missing="drop")
+        names = [name for name in dict.fromkeys(ids) if name is not None and name == name and name != ""]  # noqa: PLR0124 - NaN
+        assert found.frame["customer"].tolist() == sorted(names)
+        assert found.counts.n_without_customer == 4 - sum(name in names for name in ids)
+
+
+class TestBest:
+    """`model="best"` says in words what it compared."""
+
+    @each_engine
+    def test_words(self, engine):
+        log = load_cdnow()
+        few = log.customer < 400
+        table = pa.table({"customer": log.customer[few], "date": log.date[few].astype("datetime64[s]")})
+        found = frames.fit(frames.summarise(engine.make(table), as_of="1997-09-30"))
+        assert "has the best AIC of the usable fits" in found.comparison
+        assert all(f"{name}: AIC" in found.comparison for name in ("BG/NBD", "MBG/NBD", "Pareto/NBD", " NBD"))
+        assert found.diagnosis.grade != "not usable"
+
+
+def with_effects(model, effects):
+    """Give a model with the same effects as a fit would have."""
+    from crmvalue.models import CovariateEffect
+
+    made = {name: tuple(CovariateEffect(*effect) for effect in found) for name, found in effects.items()}
+    return type(model)(model.r, model.alpha, model.s, model.beta, model.time_unit, **made)
