@@ -22,12 +22,13 @@ LEVEL = 0.9
 
 def median_seconds(call, rounds):
     call()
-    seconds = []
+    seconds, of_processor = [], []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start, start_of_processor = time.perf_counter(), time.process_time()
         call()
         seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
+        of_processor.append(time.process_time() - start_of_processor)
+    return statistics.median(seconds), statistics.median(of_processor)
 
 
 def calls(history, fits, rate):
@@ -43,14 +44,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     rounds = parser.parse_args().rounds
-    print("customers distinct   rate  values [s]  with intervals [s]  target [s]")
+    print("customers distinct   rate  values [s]  with intervals [s]  of the processor [s]  target [s]")
     for n, target in TARGETS.items():
         history = base(n)
         fits = fit_bg_nbd(history), fit_gamma_gamma(history)
         n_distinct = len(history.unique().weight)
         for rate in (0.0, WEEKLY_RATE):
-            values, both = (median_seconds(call, rounds) for call in calls(history, fits, rate))
-            print(f"{n:9,} {n_distinct:8,} {rate:6.4f} {values:11.3f} {both:19.3f} {target:11.1f}", flush=True)
+            (values, _), (both, cpu) = (median_seconds(call, rounds) for call in calls(history, fits, rate))
+            print(
+                f"{n:9,} {n_distinct:8,} {rate:6.4f} {values:11.3f} {both:19.3f} {cpu:21.3f} {target:11.1f}", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -28,9 +28,10 @@ from crmvalue._frames.cohorts import retention
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.events import funnel
 from crmvalue._frames.fits import fit
-from crmvalue._frames.groups import migrate, rfm, segments
+from crmvalue._frames.groups import migrate, rfm
 from crmvalue._frames.log import split, summarise
 from crmvalue._frames.plans import plan
+from crmvalue._frames.segments import segments
 from crmvalue._frames.values import value
 
 __all__ = [

@@ -273,6 +273,8 @@ def to_array(
 ) -> tuple[npt.NDArray[Any], set[type]]:
     """Make an array, and give the types in a list; numpy would drop masks and read True as 1."""
     try:
+        if hasattr(value, "combine_chunks") and "dictionary" in str(getattr(value, "type", "")):
+            value = value.combine_chunks()  # numpy would find a text in place of each null of the chunks
         types = _types_in(value)
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["as_words", "encode_customers", "fill_missing", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
+_FLOAT = 2.0**53  # from here on, neighbouring whole numbers are the same float
 _BLANKS = np.array(["", *(chr(point) for point in range(0x3001) if chr(point).isspace())])  # a blank text begins so
 _AFTER_BLANKS = np.array([chr(ord(text or "\0") + 1) for text in _BLANKS.tolist()])
 
@@ -67,6 +68,9 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
     column = value if hidden is None else value.data
     whole = not isinstance(value, list | tuple) or set(map(type, value)) <= {int, float}
     array, _ = to_array(name, column, _KINDS, as_objects=not whole)
+    if array.dtype.kind == "f" and _lost_digits(column, array):
+        items = column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
+        array = np.array([*items, None], dtype=object)[:-1]
     if array.dtype.kind in "fc":
         missing = np.isnan(array)
     elif array.dtype.kind in "OUT":
@@ -81,6 +85,12 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
         array = array.astype(object) if array.dtype.kind in "UT" else array.copy()
         array[missing] = array[np.argmin(missing)]
     return array, missing
+
+
+def _lost_digits(column: Any, array: npt.NDArray[Any]) -> bool:
+    """Whether whole numbers became floats, because some are missing, and are too large for that."""
+    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    return "int" in kind and bool(np.nanmax(np.abs(array), initial=0.0) >= _FLOAT)
 
 
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:

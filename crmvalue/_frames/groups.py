@@ -1,4 +1,4 @@
-"""RFM groups, segments and movements of the customers of a frame; :mod:`crmvalue.frames` is the public door."""
+"""RFM groups and movements of the customers of a frame; :mod:`crmvalue.frames` is the public door."""
 
 from __future__ import annotations
 
@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_whole_number, require, require_choice
+from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
-from crmvalue._frames.conditions import rule_expression
 from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
 from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
 from crmvalue._purchases.order_log import RESIDUE
-from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts
-from crmvalue._segmentation.rules import rule_conditions
 from crmvalue.errors import InputError
 from crmvalue.segmentation import (
     Migration,
     RfmBreaks,
     SegmentTable,
     assign_segments,
-    evaluate_segments,
     fit_rfm,
     migration_matrix,
     score_rfm,
@@ -34,10 +30,9 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
-    from crmvalue.segmentation import RfmMethod, Segment, SpendBasis
-    from crmvalue.typing import ArrayLike
+    from crmvalue.segmentation import RfmMethod, SpendBasis
 
-__all__ = ["migrate", "rfm", "segments"]
+__all__ = ["migrate", "rfm"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
@@ -127,62 +122,6 @@ def rfm(
             _check(lazy, needed)
         result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
     return attrs.evolve(opened.known, frame=result, breaks=breaks)
-
-
-def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | None = None) -> CustomerFrame:
-    """Add one column of True and False for each segment.
-
-    Parameters
-    ----------
-    customers : CustomerFrame, DataFrame or LazyFrame
-        A result of this module, or a frame of your own.
-    rules : sequence of Segment
-        Segments with different names; their rules use the columns of the frame.
-    as_of : date, optional
-        Day of the evaluation; by default that of the frame.
-
-    Returns
-    -------
-    CustomerFrame
-        The same customers with a column for each segment, under its name.
-
-    Raises
-    ------
-    InputError
-        As :func:`crmvalue.segmentation.evaluate_segments`; if the name of a segment is that of a column, or no day is
-        known.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from crmvalue.segmentation import Segment, SegmentColumns
-    >>> of = SegmentColumns({"total_spend": "number"})
-    >>> customers = pd.DataFrame({"name": ["ann", "bob"], "total_spend": [900, 20]})
-    >>> segments(customers, [Segment("vip", of["total_spend"] >= 500)], as_of="2024-06-30").frame
-      name  total_spend    vip
-    0  ann          900   True
-    1  bob           20  False
-    """
-    chosen = read_segments(rules)
-    used = {condition.column for segment in chosen for condition in rule_conditions(segment.rule)}
-    opened = open_customers(customers, tuple(sorted(used)), timed=False)
-    taken = sorted({segment.name for segment in chosen} & set(opened.frame.collect_schema().names()))
-    if taken:
-        raise InputError("rules", "segments whose names are no columns of the frame", taken[0])
-    if as_of is None and opened.known.as_of is None:
-        raise InputError("as_of", "given for a frame of your own", None)
-    today = as_day("as_of", opened.known.as_of if as_of is None else as_of)
-    lazy = in_engine(opened.frame)
-    result: Any
-    if lazy is None:
-        columns = {name: opened.frame[name].to_native() for name in used}
-        members = evaluate_segments(chosen, columns, as_of=today)
-        result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
-        result = result.to_native()
-    else:
-        made = (rule_expression(segment.rule, lazy, today).alias(segment.name) for segment in chosen)
-        result = native(lazy.with_columns(*made), opened.frame)
-    return attrs.evolve(opened.known, frame=result)
 
 
 def migrate(

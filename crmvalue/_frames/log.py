@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from crmvalue._core.checks import as_day, require_choice
 from crmvalue._frames.columns import Roles, find_roles, require_free
@@ -19,12 +19,21 @@ from crmvalue._frames.orders import (
 )
 from crmvalue._purchases.order_log import Policy
 from crmvalue.errors import InputError
-from crmvalue.purchases import DAYS_PER_UNIT, split_purchases, summarise_purchases
+from crmvalue.purchases import (
+    DAYS_PER_UNIT,
+    Duplicates,
+    Grain,
+    Missing,
+    Refunds,
+    Zeros,
+    split_purchases,
+    summarise_purchases,
+)
 
 if TYPE_CHECKING:
     import narwhals as nw
 
-    from crmvalue.purchases import Duplicates, Grain, Missing, Refunds, TimeUnit, Zeros
+    from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike
 
 __all__ = ["arrays_of", "plain_time", "split", "summarise"]
@@ -113,8 +122,8 @@ def summarise(
         end, counts = history.as_of, history.counts
         result: Any = made.to_native()
     else:
-        _check_words(time_unit, grain)
-        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        _check_words(time_unit, grain, policy)
+        log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = end_of(log, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain)
         result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
@@ -186,8 +195,8 @@ def split(
         end, counts, length = parts.calibration.as_of, parts.calibration.counts, parts.holdout_length
         result: Any = made.to_native()
     else:
-        _check_words(time_unit, grain)
-        log = survey(read_rows(lazy, roles.columns, policy), has_money="amount" in roles.columns)
+        _check_words(time_unit, grain, policy)
+        log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = end_of(log, "calibration_end", as_day("calibration_end", calibration_end))
         last = end_of(log, "holdout_end", holdout_end)
         if last <= end:
@@ -214,9 +223,11 @@ def _roles(
     return find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount, "quantity": quantity})
 
 
-def _check_words(time_unit: str, grain: str) -> None:
+def _check_words(time_unit: str, grain: str, policy: Policy) -> None:
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
-    require_choice("grain", grain, ("day", "week"))
+    require_choice("grain", grain, get_args(Grain))
+    for name, words in (("refunds", Refunds), ("zeros", Zeros), ("missing", Missing), ("duplicates", Duplicates)):
+        require_choice(name, getattr(policy, name), get_args(words))
 
 
 def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:

@@ -87,6 +87,17 @@ def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
     return ((number + 0.5) * (1.0 / divisor)).floor()
 
 
+def _zero_where(condition: nw.Expr, value: nw.Expr, kind: Any) -> nw.Expr:
+    """Give 0 where a condition holds, else the value.
+
+    The value stands in the last branch: where its condition says that it is not null, one engine (Sail) plans a column
+    without nulls and then refuses the one that it computes.
+    """
+    import narwhals as nw
+
+    return nw.when(condition).then(nw.lit(0)).otherwise(value).cast(kind)
+
+
 def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyFrame[Any]:
     """Cast sums, of which engines make other types; inside an aggregation some engines cannot."""
     import narwhals as nw
@@ -146,14 +157,17 @@ def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
             raise InputError(role, f"numbers in column {roles[role]!r}", str(types[role]), hint=hint)
 
 
-def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
-    """Count the rows of each day by kind."""
+def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Orders:
+    """Count the rows of each day by kind, and refuse rows without customer or date where none may be."""
     import narwhals as nw
 
     known = nw.col("_named")
-    kinds = {"_rows": known, "_nobody": ~known}
-    columns = [nw.when(known).then(nw.col("_copies")).otherwise(nw.lit(0)).cast(nw.Int64).alias("_copies")]
-    sums = ["_copies"]
+    kinds = {"_rows": known}
+    columns = [
+        _zero_where(~known, nw.col("_copies"), nw.Int64).alias("_copies"),
+        _zero_where(known, nw.col("_copies") + 1, nw.Int64).alias("_nobody"),
+    ]
+    sums = ["_copies", "_nobody"]
     if has_money:
         money, size, cents = nw.col("_money"), nw.col("_money").abs(), nw.col("_money") * 100.0
         kinds |= {
@@ -165,7 +179,7 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
             "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
         odd = ~known | size.is_null() | (size > _MOST)
-        columns.append(nw.when(odd).then(nw.lit(0.0)).otherwise(size).cast(nw.Float64).alias("_size"))
+        columns.append(_zero_where(odd, size, nw.Float64).alias("_size"))
         sums.append("_size")
     one, none = nw.lit(1), nw.lit(0)
     columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
@@ -173,8 +187,15 @@ def survey(rows: nw.LazyFrame[Any], *, has_money: bool) -> Orders:
     totals = (nw.col(name).sum() for name in (*sums, *kinds))
     found = collect(rows.select(day.alias("_day"), *columns).group_by("_day").agg(*totals))
     order = np.argsort(found["_day"])
-    by_day = {name: np.asarray(column, dtype=np.float64)[order] for name, column in found.items()}
+    by_day = {name: np.nan_to_num(np.asarray(column, dtype=np.float64))[order] for name, column in found.items()}
     used = (by_day["_day"] != _NO_DAY) & (by_day["_rows"] > 0)
+    undated = by_day["_day"] == _NO_DAY
+    if policy.missing == "raise":
+        n_undated = int((by_day["_rows"] + by_day["_copies"])[undated].sum())
+        _refuse("customer", "an identifier, not missing", int(by_day["_nobody"].sum()), "missing")
+        _refuse("date", "a date, not missing", n_undated, "missing")
+    if not by_day["_rows"].any():
+        raise InputError("customer", "given in at least one row", "no such row")
     if not used.any():
         raise InputError("date", "given with a customer in at least one row", "no such row")
     days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
@@ -205,9 +226,6 @@ def apply_policies(
     if after is None:
         counts["n_without_customer"] = int(table["_nobody"].sum())
         counts["n_without_date"] = int(n_all[undated].sum())
-        if policy.missing == "raise":
-            _refuse("customer", "an identifier, not missing", counts["n_without_customer"], "missing")
-            _refuse("date", "a date, not missing", counts["n_without_date"], "missing")
     if policy.duplicates == "raise":
         _refuse(
             "date", "one whose row has no earlier copy, equal in customer, date and amount", n["_copies"], "duplicates"
@@ -222,6 +240,9 @@ def apply_policies(
     if orders.has_money:
         rows, n_left_out = _treat_amounts(rows, policy, n, int(table["_large"].sum()), counts)
         n_used -= n_left_out
+    if after is None and not n_used:
+        rule = f"such that at least one row until {end} is a purchase"
+        raise InputError("amount", rule, "no purchase, only refunds and rows that are left out")
     counts["n_purchase_rows"] = n_used
     counts["n_rows"] = int(n_all[window].sum()) + sum(
         counts.get(name, 0) for name in ("n_rows_after_as_of", "n_without_customer", "n_without_date")
@@ -276,7 +297,7 @@ def customers_of(
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
     money = nw.col("_money")
-    money = nw.when(money.abs() >= RESIDUE).then(money).otherwise(nw.lit(0.0)).cast(nw.Float64)
+    money = _zero_where(money.abs() < RESIDUE, money, nw.Float64)
     kind = nw.Int64 if orders.in_cents else nw.Float64
     if orders.in_cents:
         money = (money * 100.0).round(0).cast(nw.Int64)
@@ -295,7 +316,7 @@ def customers_of(
     else:
         purchases = purchases.with_columns(day.min().over("_who").alias("_begin"))
         later = day > nw.col("_begin")
-        again = nw.when(later).then(nw.col("_money")).otherwise(nw.lit(0)).cast(kind).alias("_again")
+        again = _zero_where(~later, nw.col("_money"), kind).alias("_again")
         repeat = nw.col("_again").sum().alias("_repeat")
         customers = purchases.with_columns(again).group_by("_who").agg(*ends, total, repeat)
     over = divider(rows)
@@ -315,8 +336,8 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
     need_window(rows, "refunds", "net", 'refunds="drop" leaves them out')
     money = nw.col("_money")
     parts = {
-        "_credit": nw.when(money > 0).then(money).otherwise(nw.lit(0)).cast(kind),
-        "_back": nw.when(money < 0).then(-money).otherwise(nw.lit(0)).cast(kind),
+        "_credit": _zero_where(money <= 0, money, kind),
+        "_back": _zero_where(money >= 0, -money, kind),
         "_paid": nw.when(money >= 0).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
     }
     cells = (
@@ -328,10 +349,10 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
     cells = cells.with_columns((-nw.col("_day")).alias("_ago"), (nw.col("_back") - nw.col("_credit")).alias("_step"))
     cells = cells.with_columns(nw.col("_step").cum_sum().over("_who", order_by="_ago").cast(kind).alias("_walk"))
     cells = cells.with_columns(nw.col("_walk").cum_min().over("_who", order_by="_ago").alias("_low"))
-    low = nw.when(nw.col("_low") < 0).then(nw.col("_low")).otherwise(nw.lit(0)).cast(kind)
+    low = _zero_where(nw.col("_low") >= 0, nw.col("_low"), kind)
     cells = cells.with_columns((nw.col("_walk") - low).alias("_debt"))
     before = nw.col("_debt").shift(1).over("_who", order_by="_ago")
-    cells = cells.with_columns(nw.when(~before.is_null()).then(before).otherwise(nw.lit(0)).cast(kind).alias("_before"))
+    cells = cells.with_columns(_zero_where(before.is_null(), before, kind).alias("_before"))
     credit = nw.col("_credit").cast(nw.Float64)
     owed = (nw.col("_before") + nw.col("_back")).cast(nw.Float64)
     undone = (owed > 0) & (credit > 0) & (credit - owed <= _UNDONE * credit)
@@ -375,6 +396,5 @@ def join_holdout(
     found = later.select(nw.col("_who").alias(who), *(column.alias(name) for name, column in columns.items()))
     joined = customers.join(found, on=who, how="left")
     return joined.with_columns(
-        nw.when(~nw.col(name).is_null()).then(nw.col(name)).otherwise(nw.lit(0.0)).cast(nw.Float64).alias(name)
-        for name in columns
+        *(_zero_where(nw.col(name).is_null(), nw.col(name), nw.Float64).alias(name) for name in columns)
     )

@@ -112,6 +112,7 @@ def value(
     if model.time_unit != unit:
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
+    spending = as_spend_model("spend_fit", spend)
     lazy = in_engine(opened.frame)
     result: Any
     if lazy is None:
@@ -128,7 +129,6 @@ def value(
             hint = "collect the customers to pandas or PyArrow first"
             raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
         terms = _terms(horizon, margin, discount_rate, service_cost)
-        spending = as_spend_model("spend_fit", spend)
         spending.expected_spend_new()  # raises where there is no finite mean
         rows = count_rows(lazy, unit, ROW, covariates)
         table = _predict(model, rows.history, terms)

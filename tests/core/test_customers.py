@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from crmvalue._core.customers import encode_customers
 from crmvalue.errors import InputError
+from crmvalue.purchases import summarise_purchases
 
 TEXT = ["b", "a", "b", "Ž"]
 NUMBERS = [3, -1, 3, 70]
@@ -209,3 +210,32 @@ class TestEncodeCustomers:
             distinct += 1
             codes += 1
             np.testing.assert_array_equal(ids, before)
+
+
+class TestGapsInColumns:
+    """A missing identifier in a column of another library is nobody, and the others keep their digits."""
+
+    def test_chunks_of_a_dictionary(self):
+        """Numpy reads a null in them as a text of the dictionary."""
+        kind = pa.dictionary(pa.int32(), pa.string())
+        column = pa.chunked_array([pa.array(["a", None, "b"], kind), pa.array([None, "c"], kind)])
+        with pytest.raises(InputError, match="an identifier, not missing"):
+            encode_customers("customer", column)
+        history = summarise_purchases(column, ["2024-01-01"] * 5, missing="drop")
+        assert history.customer.tolist() == ["a", "b", "c"]
+        assert history.counts.n_without_customer == 2
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            pa.array,
+            lambda ids: pa.chunked_array([ids]),
+            lambda ids: pd.Series(ids, dtype="Int64"),
+            lambda ids: pd.Series(ids, dtype="int64[pyarrow]"),
+            pl.Series,
+        ],
+    )
+    def test_large_whole_numbers(self, make):
+        """Beside a null they would become floats, which cannot tell them apart."""
+        history = summarise_purchases(make([2**60 + 1, None, 2**60 + 2]), ["2024-01-01"] * 3, missing="drop")
+        assert history.customer.tolist() == [2**60 + 1, 2**60 + 2]

@@ -58,7 +58,8 @@ class BetaGeometric(ContinuousProcess):
             - self.r * np.log1p(age / self.alpha)
             - x * np.log(self.alpha + age)
         )
-        found: Floats = alive + np.logaddexp(0.0, self._log_odds_lost(x, t_x, age))
+        odds = self._log_odds_lost(x, t_x, age)
+        found: Floats = alive + (np.maximum(odds, 0.0) + np.log1p(np.exp(-np.abs(odds))))  # faster than logaddexp
         if self.early:  # if no purchase is expected, a likelihood near 1 hides the digits of the chance of one
             chance = self.b / (self.a + self.b) * -np.expm1(-self.r * np.log1p(age / self.alpha))
             found = np.where((x == 0) & (found > _NEAR_ONE), np.log1p(-chance), found)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Likelihood", "log_likelihood_derivatives"]
 
+_GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
+_CHANCES = (0.0, 1e-5, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 0.99999)
+_MOST = 600.0  # the largest logarithm that is raised
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
@@ -75,6 +78,25 @@ class Likelihood:
             (50.0, 20.0 / pace, 5.0, 50.0),
         ]
         return [np.log(np.array(point)) for point in points]
+
+    def is_best_mixture(self, theta: Floats) -> bool:
+        """Whether at r and alpha of `theta` no other mixture of chances of leaving is noticeably likelier.
+
+        The log-likelihood is concave in the mixture. So if it does not grow towards any one chance that is the same for
+        all, no mixture is likelier. The growth is the mean of likelihood ratios, minus 1, times the customers.
+        """
+        r, alpha, a, b = np.exp(theta).tolist()
+        tosses = self.x + self.early
+        log_odds = (self.x + r) * np.log1p(self.since / (alpha + self.recency))
+        present = log_rising(b, tosses) - log_rising(a + b, tosses)
+        present += np.logaddexp(0.0, math.log(a) - np.log(tosses - 1.0 + b) + log_odds)
+        for chance in _CHANCES:
+            stay = math.log1p(-chance)
+            other = (tosses - 1.0) * stay + np.logaddexp(stay, math.log(chance) + log_odds) if chance else 0.0
+            growth = float((self.weight * np.expm1(np.minimum(other - present, _MOST))).sum())
+            if growth > _GAIN:
+                return False
+        return True
 
     def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""

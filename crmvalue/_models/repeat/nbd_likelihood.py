@@ -102,6 +102,10 @@ class Likelihood:
         pace = max(self.rates.n_repeat / self.n_customers, 1e-3)  # repeat purchases in a mean age
         return [np.log(np.array((0.5, 0.5 / pace)))]
 
+    def is_best_mixture(self, theta: Floats) -> bool:  # noqa: ARG002 - the same everywhere
+        """Whether no other mixture of chances of leaving is likelier: in this model nobody leaves."""
+        return True
+
 
 def log_likelihood(x: Floats, age: Floats, r: float, alpha: Floats | float) -> Floats:
     """Log-likelihood of each row, each with an alpha of its own."""

@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 __all__ = ["ParetoNbd", "fit_pareto_nbd"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
+_GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
+_RATES = (0.0, *np.geomspace(1e-3, 316.0, 12).tolist())  # of leaving, in a mean age
+_ALL_ALIKE = 1e3  # a shape of the gamma distribution at which the rates of all customers are nearly the same
+_MOST = 600.0  # the largest logarithm that is raised
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 _KIND = Kind(names=("r", "alpha", "s", "beta"), times=("alpha", "beta"), signs=(0, -1, 0, -1))
 
@@ -286,6 +290,28 @@ class _Likelihood:
             (0.2, 0.2 / pace, 0.05, 0.1),
         ]
         return [np.log(np.array(point)) for point in points]
+
+    def is_best_mixture(self, theta: Floats) -> bool:
+        """Whether at r and alpha of `theta` no other mixture of rates of leaving is noticeably likelier.
+
+        The log-likelihood is concave in the mixture. So if it does not grow towards any one rate that is the same for
+        all, no mixture is likelier. The growth is the mean of likelihood ratios, minus 1, times the customers.
+        """
+        r, alpha, s, beta = np.exp(theta).tolist()
+
+        def of_leaving(s: float, beta: float) -> Floats:
+            alphas, betas = np.full(len(self.x), alpha), np.full(len(self.x), beta)
+            log_odds = log_died_to_alive(self.x, self.t_x, self.age, r, alphas, s, betas)
+            total: Floats = np.logaddexp(0.0, log_odds) - s * np.log1p(self.age / beta)
+            return total
+
+        present = of_leaving(s, beta)
+        for rate in _RATES:
+            other = of_leaving(_ALL_ALIKE, _ALL_ALIKE / rate) if rate else 0.0
+            growth = float((self.weight * np.expm1(np.minimum(other - present, _MOST))).sum())
+            if growth > _GAIN:
+                return False
+        return True
 
 
 _SEARCH = Search(make=ParetoNbd, kind=_KIND, likelihood=_Likelihood, derivatives=_derivatives, limit=NbdLikelihood)

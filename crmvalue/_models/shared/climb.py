@@ -25,6 +25,7 @@ _HOPE = 20.0  # a climb is given up where even so many times the gain that its n
 _LITTLE = 0.1  # or where it promises no more than this, and
 _NEAR = 0.5  # is so near the end of another in every log-parameter
 _SAME = 0.03  # or promises the same height but for such a share of the gain: both climb the same ridge
+_ROUNDING = 1e-13  # of the log-likelihood: what a shortened step has to gain at least
 _AT_WALL = 1e-6
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
 
@@ -81,7 +82,7 @@ def climb(
             if math.isfinite(ahead.value) and ahead.value > at.value + (0.5 * gain if size > 1.0 else 0.0):
                 break
             size = stretch = 1.0 if size > 1.0 else 0.25 * size
-            if size < 1e-10:  # rounding hides what is left to gain
+            if size * gain < max(1e-10 * gain, _ROUNDING * abs(at.value)):  # rounding hides what is left to gain
                 return Point(theta, at, gain < 1e-4, n)
         theta, at = candidate, ahead
     return Point(theta, at, converged=False, n_evaluations=n)

@@ -391,6 +391,7 @@ def fit_model(
     more_starts: Sequence[Floats] = (),
     priors: Mapping[str, tuple[float, float]] | None = None,
     units: Floats | None = None,
+    n_more: Callable[[Floats], int | None] | None = None,
     rough: Callable[[Floats], Evaluation] | None = None,
 ) -> Fit[Any]:
     """Search for the parameters and make the model of them.
@@ -402,7 +403,7 @@ def fit_model(
     given = read_priors(priors, parameters)
     scaled = {name: (centre / unit_of[name], spread) for name, (centre, spread) in given.items()}
     estimates, covariance, log_likelihood, diagnosis = fit_parameters(
-        evaluate, parameters, starts, more_starts=more_starts, priors=scaled, rough=rough
+        evaluate, parameters, starts, more_starts=more_starts, priors=scaled, n_more=n_more, rough=rough
     )
     estimates = estimates * np.array(list(unit_of.values()))
     return Fit(
@@ -425,13 +426,15 @@ def fit_parameters(
     *,
     more_starts: Sequence[Floats] = (),
     priors: Mapping[str, tuple[float, float]],
+    n_more: Callable[[Floats], int | None] | None = None,
     rough: Callable[[Floats], Evaluation] | None = None,
 ) -> tuple[Floats, Floats, float, Diagnosis]:
     """Maximise a log-likelihood with checked priors.
 
     `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean
-    or a standard error is wide. Where they are NaN, they stand for where the first search ended. `rough` is nearly the
-    log-likelihood, at a small part of its cost: from each start it is climbed first.
+    or a standard error is wide. Where they are NaN, they stand for where the first search ended. `n_more` says by
+    that end how many of them are worth a try; None means all. `rough` is nearly the log-likelihood, at a small part of
+    its cost: from each start it is climbed first.
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior and the
     diagnosis.
     """
@@ -461,7 +464,8 @@ def fit_parameters(
     unsure = not diagnosis.trustworthy or float(np.diag(covariance).max()) > _WIDE**2
     if unsure and more_starts:
         end = best.theta
-        for given in more_starts:
+        more = more_starts[: n_more(end) if n_more else None]
+        for given in more:
             start = np.where(np.isnan(given), end, given)
             if rough:
                 known = max(point.at.value for point in before)
@@ -471,7 +475,7 @@ def fit_parameters(
                     continue
             tried.append(climb(objective, start, low, high, tried))
         best = max(tried, key=lambda point: point.at.value)
-        diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts) + len(more_starts))
+        diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts) + len(more))
     if not math.isfinite(best.at.value):
         raise ConvergenceError("no start of the search has a finite likelihood", parameters.natural(best.theta))
     away = best.theta - location

@@ -39,7 +39,7 @@ def log_rising(start: Floats | float, n: Floats) -> Floats:
     from scipy.special import gammaln
 
     top = float(n.max(initial=0.0))
-    few = np.minimum(n, _MOST_TERMS)
+    few = np.minimum(n, _MOST_TERMS) if top > _MOST_TERMS else n
     if np.ndim(start) == 0:
         table = np.zeros(int(min(top, _MOST_TERMS)) + 1)
         np.cumsum(np.log(start + np.arange(len(table) - 1)), out=table[1:])

@@ -48,6 +48,9 @@ class Likelihood(Protocol):
     def starts(self) -> list[Floats]:
         """Points to search from, the best first."""
 
+    def is_best_mixture(self, theta: Floats) -> bool:
+        """Whether no other mixture of chances of leaving is noticeably likelier for the first two parameters."""
+
 
 class Search(NamedTuple):
     """What the fit of one model needs: its class, its parameters, and its likelihood in two forms.
@@ -104,6 +107,7 @@ def fit_purchases(
         priors=priors,
         units=units,
         n_customers=n_customers,
+        n_more=None if priors else lambda end: 1 if likelihood.is_best_mixture(end) else None,
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
     )
     in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:])

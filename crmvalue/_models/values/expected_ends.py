@@ -82,14 +82,20 @@ def expected_ends(
     for block in blocks(len(x), len(weight)):
         values = bought.of_rows(equals.place[block])
         values *= terms.margin
-        below = np.multiply.outer(x[block], p) + (q - 1.0)
-        mean = np.multiply.outer(paid[block], p) + p * gamma
-        mean = np.divide(mean, below, out=np.full(below.shape, np.inf), where=below > 0)
-        values = np.multiply(mean, values, out=np.zeros(mean.shape), where=values > 0)
+        below = np.multiply.outer(x[block], p)
+        below += q - 1.0
+        mean = np.multiply.outer(paid[block], p)
+        mean += p * gamma
+        if below.min() > 0:
+            mean /= below
+            values *= mean
+        else:
+            mean = np.divide(mean, below, out=np.full(below.shape, np.inf), where=below > 0)
+            values = np.multiply(mean, values, out=np.zeros(mean.shape), where=values > 0)
         if stayed is not None:
             values -= terms.service_cost * stayed.of_rows(equals.place[block])
         low[block], high[block] = weighted_ends(values, weight, level)
-        total += (equals.weight[block, np.newaxis] * values).sum(axis=0)
+        total += np.einsum("i,ij->j", equals.weight[block].astype(np.float64), values)
     (first,), (last,) = weighted_ends(total[np.newaxis], weight, level)
     return Ends(low, high, Interval(first, last))
 
@@ -123,7 +129,7 @@ def _at_points(rows: PurchaseHistory, fit: Fit[Any], axes: _Axes, terms: Terms) 
         searched = axes.centre + step
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched, 0.0)), searched)
         model = with_estimates(fit.model, fit.names, values.tolist())
-        yield expect(process_of(model, rows), rows, terms)
+        yield expect(process_of(model, rows), rows, terms, nearly=True)
 
 
 class _Curves(NamedTuple):

@@ -198,7 +198,7 @@ def total_of_alike(fit: Fit[Any], customers: Alike) -> Callable[[Floats], float]
 
     def total(values: Floats) -> float:
         process = process_of(with_estimates(fit.model, fit.names, values.tolist()), rows)
-        return float(process.log_likelihood(rows.frequency, rows.recency, rows.age) @ weight)
+        return float((process.log_likelihood(rows.frequency, rows.recency, rows.age) * weight).sum())
 
     return total
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
+from crmvalue._models.repeat import beta_geometric_fit, pareto_nbd
 from crmvalue._models.shared import purchase_fit
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
@@ -139,6 +140,47 @@ class TestNobodyLeaves:
         history = in_days(Nbd(0.385, 12.07, "week"), 300, 1)
         found = fit_bg_nbd(history, priors={"r": (0.4, 1.0)})
         assert not any(self.WORDS in message for message in found.diagnosis.messages)
+
+
+class TestFurtherStarts:
+    """They are left out only where they cannot lead higher."""
+
+    @pytest.mark.parametrize(
+        ("fit", "rows", "lower", "higher"),
+        [
+            (fit_bg_nbd, [(0, 0, 27), (1, 2.87, 1), (1, 33.59, 1), (4, 34.43, 1)], -32.6423, -32.3741),
+            (fit_mbg_nbd, [(0, 0, 42), (1, 3.57, 1), (1, 14.71, 1), (1, 15.86, 1), (2, 11.71, 1)], -32.5340, -32.1388),
+        ],
+    )
+    def test_a_second_peak_is_found(self, fit, rows, lower, higher, monkeypatch):
+        """The first search ends at the lower peak; a mixture with customers who are lost at once is likelier."""
+        frequency, recency, n = zip(*rows, strict=True)
+        history = PurchaseHistory.from_columns(
+            frequency=np.repeat(frequency, n), recency=np.repeat(recency, n), age=np.full(sum(n), 39), time_unit="week"
+        )
+        found = fit(history)
+        assert found.log_likelihood == pytest.approx(higher, abs=1e-4)
+        assert found.diagnosis.n_starts == 7
+        monkeypatch.setattr(beta_geometric_fit.Likelihood, "is_best_mixture", lambda *_: True)
+        assert fit(history).log_likelihood == pytest.approx(lower, abs=2e-4)
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_fewer_starts_lead_as_high(self, fit, seed, monkeypatch):
+        history = in_days(Nbd(0.385, 12.07, "week"), 1200, seed)
+        found = fit(history)
+        for likelihood in (beta_geometric_fit.Likelihood, pareto_nbd._Likelihood):
+            monkeypatch.setattr(likelihood, "is_best_mixture", lambda *_: False)
+        thorough = fit(history)
+        assert found.log_likelihood == pytest.approx(thorough.log_likelihood, abs=1e-6)
+        assert thorough.diagnosis.n_starts == 7
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
+    def test_few_evaluations_at_the_limit(self, fit):
+        """43 to 80 when every start was tried."""
+        found = fit(in_days(Nbd(0.385, 12.07, "week"), 2400, 1))
+        assert found.diagnosis.n_starts == 2
+        assert found.diagnosis.n_evaluations < 30
 
 
 class TestManyRows:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue._models.values import gamma_gamma
 from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.datasets import load_cdnow
@@ -210,3 +211,26 @@ class TestFit:
         for name, (low, high) in fit.confidence_interval(0.999).items():
             assert low <= getattr(PAPER, name) <= high
         assert fit.diagnosis.trustworthy
+
+
+class TestFurtherStarts:
+    """They are left out only where they cannot lead higher."""
+
+    def test_a_second_peak_is_found(self, monkeypatch):
+        history = spenders([10, 4, 4, 2, 1], [42.631, 0.8629, 106.287, 11.144, 5.3701])
+        found = fit_gamma_gamma(history)
+        monkeypatch.setattr(gamma_gamma, "_MORE_STARTS", ())
+        assert found.log_likelihood == pytest.approx(fit_gamma_gamma(history).log_likelihood + 0.45, abs=0.01)
+
+    @pytest.mark.parametrize("seed", [1, 2, 3])
+    def test_one_start_is_enough_where_all_spend_alike(self, seed, monkeypatch):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(1, 9, 2400)
+        history = spenders(x, rng.gamma(6.0 * x) / (6.0 * x) * 30.0)
+        found = fit_gamma_gamma(history)
+        assert found.diagnosis.n_starts == 1
+        assert found.diagnosis.n_evaluations <= 30
+        monkeypatch.setattr(gamma_gamma, "_ALIKE", np.inf)
+        thorough = fit_gamma_gamma(history)
+        assert thorough.diagnosis.n_starts == 2
+        assert found.log_likelihood == pytest.approx(thorough.log_likelihood, abs=1e-6)

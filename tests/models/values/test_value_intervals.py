@@ -13,7 +13,7 @@ from scipy.stats import ks_2samp
 from crmvalue._models.shared.common import take
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.values import expected_ends, outcome_ends, outcomes, value_intervals
-from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes
+from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, expect
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
@@ -552,3 +552,32 @@ class TestValueIntervalsValue:
         with pytest.raises(InputError) as caught:
             ValueIntervals(**{**self.FIELDS, field: value})
         assert caught.value.name == field
+
+
+class TestDiscountNearly:
+    """Few moments of the purchases give the interest on them."""
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            BgNbd(0.243, 4.414, 0.793, 2.426, "week"),
+            BgNbd(20.0, 1.0, 0.05, 0.05, "week"),
+            MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+            ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"),
+            ParetoNbd(0.1, 0.01, 5.0, 0.5, "week"),
+        ],
+    )
+    @pytest.mark.parametrize(("horizon", "rate"), [(5, 0.09), (52, 0.0018), (52, 0.0096), (260, 0.0018)])
+    def test_it_is_the_integral(self, model, horizon, rate):
+        rows = model.simulate(np.full(100, 39.0), rng=np.random.default_rng(1)).unique()
+        terms = Terms(horizon=float(horizon), discount_rate=rate, margin=0.3, service_cost=0.0)
+        exact, nearly = (expect(process_of(model, rows), rows, terms, nearly=nearly) for nearly in (False, True))
+        np.testing.assert_allclose(nearly.discounted, exact.discounted, rtol=1e-4, atol=1e-12)
+        assert (nearly.discounted < nearly.purchases + 1e-12).all()
+
+    @pytest.mark.parametrize("terms", [Terms(None, 0.01, 0.3, 0.0), Terms(520.0, 0.01, 0.3, 0.0)])
+    def test_a_large_discount_is_computed_exactly(self, terms):
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        rows = model.simulate(np.full(30, 39.0), rng=np.random.default_rng(1)).unique()
+        exact, nearly = (expect(process_of(model, rows), rows, terms, nearly=nearly) for nearly in (False, True))
+        assert nearly.discounted.tolist() == exact.discounted.tolist()

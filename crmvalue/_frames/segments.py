@@ -1,30 +1,99 @@
-"""Rules of segments as expressions of an engine; a missing value meets no condition."""
+"""Segments of the customers of a frame; :mod:`crmvalue.frames` is the public door.
+
+In an engine, rules become expressions; a missing value meets no condition.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 
+from crmvalue._core.checks import as_day
+from crmvalue._frames.customers import CustomerFrame, open_customers
+from crmvalue._frames.engines import in_engine, native, with_columns
 from crmvalue._frames.orders import day_number
-from crmvalue._segmentation.rules import AllOf, Condition, Not
+from crmvalue._segmentation.membership import read_segments
+from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
 from crmvalue.errors import InputError
+from crmvalue.segmentation import evaluate_segments
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import narwhals as nw
 
     from crmvalue._segmentation.rules import Rule
+    from crmvalue.segmentation import Segment
+    from crmvalue.typing import ArrayLike
 
-__all__ = ["rule_expression"]
+__all__ = ["segments"]
 
 
-def rule_expression(rule: Rule, lazy: nw.LazyFrame[Any], today: np.datetime64) -> nw.Expr:
+def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | None = None) -> CustomerFrame:
+    """Add one column of True and False for each segment.
+
+    Parameters
+    ----------
+    customers : CustomerFrame, DataFrame or LazyFrame
+        A result of this module, or a frame of your own.
+    rules : sequence of Segment
+        Segments with different names; their rules use the columns of the frame.
+    as_of : date, optional
+        Day of the evaluation; by default that of the frame.
+
+    Returns
+    -------
+    CustomerFrame
+        The same customers with a column for each segment, under its name.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.segmentation.evaluate_segments`; if the name of a segment is that of a column, or no day is
+        known.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.segmentation import Segment, SegmentColumns
+    >>> of = SegmentColumns({"total_spend": "number"})
+    >>> customers = pd.DataFrame({"name": ["ann", "bob"], "total_spend": [900, 20]})
+    >>> segments(customers, [Segment("vip", of["total_spend"] >= 500)], as_of="2024-06-30").frame
+      name  total_spend    vip
+    0  ann          900   True
+    1  bob           20  False
+    """
+    chosen = read_segments(rules)
+    used = {condition.column for segment in chosen for condition in rule_conditions(segment.rule)}
+    opened = open_customers(customers, tuple(sorted(used)), timed=False)
+    taken = sorted({segment.name for segment in chosen} & set(opened.frame.collect_schema().names()))
+    if taken:
+        raise InputError("rules", "segments whose names are no columns of the frame", taken[0])
+    if as_of is None and opened.known.as_of is None:
+        raise InputError("as_of", "given for a frame of your own", None)
+    today = as_day("as_of", opened.known.as_of if as_of is None else as_of)
+    lazy = in_engine(opened.frame)
+    result: Any
+    if lazy is None:
+        columns = {name: opened.frame[name].to_native() for name in used}
+        members = evaluate_segments(chosen, columns, as_of=today)
+        result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
+        result = result.to_native()
+    else:
+        made = (_expression(segment.rule, lazy, today).alias(segment.name) for segment in chosen)
+        result = native(lazy.with_columns(*made), opened.frame)
+    return attrs.evolve(opened.known, frame=result)
+
+
+def _expression(rule: Rule, lazy: nw.LazyFrame[Any], today: np.datetime64) -> nw.Expr:
     """Give True or False for each customer, never missing."""
     if isinstance(rule, Condition):
         return _condition(rule, lazy, today)
     if isinstance(rule, Not):
-        return ~rule_expression(rule.rule, lazy, today)
-    first, *others = (rule_expression(part, lazy, today) for part in rule.rules)
+        return ~_expression(rule.rule, lazy, today)
+    first, *others = (_expression(part, lazy, today) for part in rule.rules)
     for other in others:
         first = first & other if isinstance(rule, AllOf) else first | other
     return first

@@ -1,0 +1,236 @@
+"""One test body for all engines: frames give what the functions of arrays give."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import narwhals as nw
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue import frames
+from crmvalue.datasets import load_cdnow
+from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma
+from crmvalue.purchases import summarise_purchases
+from tests.frames.engines import ENGINES, LOCAL_SPARK, needs, read, without_local_spark
+from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, make_log, table_of
+
+each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+each_fast_engine = pytest.mark.parametrize(
+    "engine", [engine for engine in ENGINES if not engine.is_slow], ids=lambda engine: engine.name
+)
+TERMS = {"horizon": 52, "margin": 0.3, "discount_rate": 0.001, "service_cost": 0.01}
+
+
+@pytest.fixture(autouse=True)
+def _installed(request):
+    if "engine" in request.fixturenames:
+        needs(request.getfixturevalue("engine"))
+
+
+def cdnow(refunds):
+    """Give the orders of CDNOW with text identifiers; every seventh is a refund where refunds are asked for."""
+    log = load_cdnow()
+    amount = log.amount.copy()
+    if refunds == "net":
+        amount[::7] *= -1
+    names = [f"c{number:05d}" for number in log.customer]
+    return pa.table({"customer_id": names, "order_date": log.date.astype("datetime64[s]"), "amount": amount})
+
+
+def check_cdnow(engine, refunds):
+    """Go from the orders of CDNOW to values, in the frame of an engine and on arrays."""
+    table = cdnow(refunds)
+    history = summarise_purchases(*(table[name] for name in table.column_names), as_of="1997-09-30", refunds=refunds)
+    fit, spend_fit = fit_bg_nbd(history), fit_gamma_gamma(history, zeros="drop")
+    values = customer_values(history, fit, spend_fit, **TERMS)
+
+    orders = engine.make(table)
+    customers = frames.summarise(orders, as_of="1997-09-30", refunds=refunds)
+    found = frames.fit(customers, "bg_nbd"), frames.fit(customers, "gamma_gamma")
+    valued = frames.value(customers, *found, **TERMS)
+
+    assert type(valued.frame) is type(customers.frame)
+    assert type(nw.from_native(valued.frame)) is type(nw.from_native(orders))
+    columns = read(valued.frame, "customer_id")
+    wanted = {**history.to_columns(), **values.to_columns()}
+    assert columns.pop("customer_id") == wanted.pop("customer").tolist()
+    assert sorted(columns) == sorted(wanted)
+    assert_close(columns, wanted)
+    for one, other in zip(found, (fit, spend_fit), strict=True):
+        assert one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-14)
+        assert one.n_customers == other.n_customers
+
+
+class TestCdnow:
+    """From orders to values."""
+
+    @each_engine
+    def test_equals_the_functions_of_arrays(self, engine):
+        check_cdnow(engine, "raise")
+
+    @pytest.mark.parametrize(
+        "engine", [engine for engine in ENGINES if engine.has_window and engine.name != "SQLFrame"],
+        ids=lambda engine: engine.name,
+    )  # fmt: skip
+    def test_with_refunds(self, engine):
+        check_cdnow(engine, "net")
+
+    @pytest.mark.slow
+    def test_with_refunds_on_sqlframe(self):
+        engine = next(engine for engine in ENGINES if engine.name == "SQLFrame")
+        needs(engine)
+        check_cdnow(engine, "net")
+
+
+LENIENT = {"missing": "drop", "refunds": "net"}
+
+KINDS = [
+    ({}, LENIENT),
+    ({"ids": "number", "dates": "time"}, {**LENIENT, "duplicates": "drop", "time_unit": "day"}),
+    ({"ids": "category", "dates": "seconds", "amounts": "parts"}, {**LENIENT, "grain": "week", "time_unit": "month"}),
+    ({"amounts": "decimal"}, {**LENIENT, "zeros": "drop", "time_unit": "quarter", "as_of": "2024-02-10"}),
+    ({"amounts": "large", "dates": "time"}, {**LENIENT, "duplicates": "drop", "grain": "week"}),
+    ({"amounts": "whole"}, {**LENIENT, "time_unit": "year", "zeros": "drop"}),
+    ({"amounts": "short", "ids": "number"}, LENIENT),
+    ({}, {"missing": "drop", "refunds": "drop", "zeros": "drop", "duplicates": "drop"}),
+    ({"dates": "time", "amounts": "parts"}, {"missing": "drop", "refunds": "drop", "grain": "week"}),
+    ({"gaps": False, "back": False}, {"as_of": "2024-12-31"}),
+]
+"""Logs of every kind, and the policies to read them with."""
+
+
+def without_windows(engine, options):
+    """Ask an engine without running sums for the other policy."""
+    net = options.get("refunds") == "net" and not engine.has_window
+    return {**options, "refunds": "drop"} if net else options
+
+
+def check_kinds(engine, kinds, seed):
+    for number, (kind, options) in enumerate(kinds):
+        if engine.name == "Dask" and kind.get("amounts") == "decimal":
+            continue  # Decimals are Python objects there
+        compare(engine, make_log(seed + number, **kind), **without_windows(engine, options))
+
+
+def check_split(engine, seed, **kind):
+    ends = {"calibration_end": "2024-01-31", "holdout_end": "2024-03-01"}
+    compare(engine, make_log(seed, **kind), "split", **ends, **without_windows(engine, LENIENT))
+
+
+class TestKinds:
+    """Ids, dates and amounts of each kind, with gaps, copies, refunds, zeros and residues, under each policy."""
+
+    @pytest.mark.parametrize("kind", KINDS, ids=str)
+    @each_fast_engine
+    def test_fast_engines(self, engine, kind):
+        check_kinds(engine, [kind], 11)
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine.is_slow], ids=lambda engine: engine.name)
+    def test_slow_engines(self, engine):
+        check_kinds(engine, KINDS[1:3], 23)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if engine.is_slow], ids=lambda engine: engine.name)
+    def test_slow_engines_at_length(self, engine):
+        check_kinds(engine, KINDS, 31)
+        check_split(engine, 6, dates="time", amounts="parts")
+
+    @each_engine
+    def test_split(self, engine):
+        check_split(engine, 5)
+
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow", "Dask"])
+    def test_days_are_those_of_the_zone(self, name):
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        compare(engine, make_log(3, dates="zone"), **without_windows(engine, LENIENT))
+
+
+@st.composite
+def tables(draw):
+    """Draw a small log."""
+    one = st.tuples(
+        st.none() | st.integers(0, 3),
+        st.none() | st.integers(0, 40),
+        st.sampled_from((0, 43_200, 86_399)),
+        st.none() | st.integers(0, 20),
+    )
+    whole = st.tuples(st.integers(0, 3), st.integers(0, 40), st.just(0), st.integers(0, 20))
+    rows = draw(st.lists(one, min_size=1, max_size=10) | st.lists(whole, min_size=1, max_size=10))
+    rows += draw(st.lists(st.sampled_from(rows), max_size=3))
+    kinds = (draw(st.sampled_from(sorted(kinds))) for kinds in (IDS, set(DATES) - {"zone"}, AMOUNTS))
+    return table_of(rows, *kinds)
+
+
+OPTIONS = st.fixed_dictionaries(
+    {
+        "refunds": st.sampled_from(("raise", "drop", "net")),
+        "zeros": st.sampled_from(("raise", "drop", "keep")),
+        "missing": st.sampled_from(("raise", "drop", "drop")),
+        "duplicates": st.sampled_from(("raise", "drop", "keep")),
+        "time_unit": st.sampled_from(("day", "week", "month", "quarter", "year")),
+        "grain": st.sampled_from(("day", "week")),
+        "as_of": st.sampled_from((None, "2023-12-27", "2024-01-10", "2024-12-31")),
+    }
+)
+
+SEARCHES = [pytest.param(engine, id=engine.name) for engine in ENGINES if not engine.is_slow]
+
+
+class TestSearched:
+    """Small logs and policies, searched for a difference: the same columns and counts, or an error of the same name."""
+
+    @pytest.mark.parametrize("engine", SEARCHES)
+    def test_summarise(self, engine):
+        @settings(max_examples=40)
+        @given(tables(), OPTIONS)
+        def search(table, options):
+            compare(engine, table, **options)
+
+        search()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("engine", SEARCHES)
+    def test_summarise_at_length(self, engine):
+        @settings(max_examples=500)
+        @given(tables(), OPTIONS)
+        def search(table, options):
+            compare(engine, table, **options)
+
+        search()
+
+    @pytest.mark.parametrize("engine", SEARCHES)
+    def test_split(self, engine):
+        @settings(max_examples=15)
+        @given(tables(), OPTIONS)
+        def search(table, options):
+            options = {name: value for name, value in options.items() if name != "as_of"}
+            compare(engine, table, "split", **options, calibration_end="2024-01-10", holdout_end="2024-01-31")
+
+        search()
+
+
+@pytest.mark.slow
+def test_spark_on_this_machine():
+    """The bodies above on Spark itself, in a process of its own; see `LOCAL_SPARK`."""
+    reason = without_local_spark()
+    if reason:
+        pytest.skip(reason)
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.frames.test_engines"], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.endswith("equal\n")
+
+
+if __name__ == "__main__":
+    check_cdnow(LOCAL_SPARK, "net")
+    check_kinds(LOCAL_SPARK, KINDS[1:4], 41)
+    check_split(LOCAL_SPARK, 7)
+    print("equal")

@@ -1,0 +1,164 @@
+"""What frames refuse, in words that name the argument and the way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from crmvalue import frames
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.models import BgNbd, GammaGamma
+from tests.frames.engines import ENGINES, needs
+
+NAMES = ("pandas", "PyArrow", "Polars", "Polars, lazy", "DuckDB", "Dask")
+each_engine = pytest.mark.parametrize(
+    "engine", [engine for engine in ENGINES if engine.name in NAMES], ids=lambda engine: engine.name
+)
+each_lazy_engine = pytest.mark.parametrize(
+    "engine", [engine for engine in ENGINES if engine.name in NAMES[2:]], ids=lambda engine: engine.name
+)
+DAYS = [dt.date(2024, 1, 1), dt.date(2024, 1, 2), dt.date(2024, 1, 9)]
+ORDERS = pa.table({"customer": ["a", "b", "a"], "date": pa.array(DAYS, pa.date32()), "amount": [1.0, 2.0, 3.0]})
+MODEL, SPEND = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
+TERMS = {"horizon": 3, "margin": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def _installed(request):
+    if "engine" in request.fixturenames:
+        needs(request.getfixturevalue("engine"))
+
+
+def refusal(function, *args, **kwargs):
+    with pytest.raises(InputError) as caught:
+        function(*args, **kwargs)
+    return caught.value
+
+
+class TestOrders:
+    """Columns, their types, words and dates."""
+
+    @pytest.mark.parametrize(
+        ("asked", "name", "text"),
+        [
+            ({"customer": "who"}, "customer", "a column of the frame (customer, date, amount); got 'who'"),
+            ({"customer": 1}, "customer", "the name of a column"),
+            ({"customer": "date", "date": "date"}, "orders", "different columns"),
+            ({"customer": "date", "date": "customer"}, "customer", ""),
+            ({"customer": "amount", "date": "customer"}, "date", ""),
+            ({"customer": "amount", "amount": "customer"}, "amount", ""),
+            ({"time_unit": "fortnight"}, "time_unit", "'quarter'"),
+            ({"grain": "hour"}, "grain", "'day', 'week'"),
+            ({"refunds": "perhaps"}, "refunds", "'raise', 'net', 'drop'"),
+            ({"zeros": "perhaps"}, "zeros", "'keep', 'drop', 'raise'"),
+            ({"missing": "perhaps"}, "missing", "'raise', 'drop'"),
+            ({"duplicates": "perhaps"}, "duplicates", "'keep', 'drop', 'raise'"),
+            ({"as_of": "2023-01-01"}, "as_of", "on or after the first date of the log (2024-01-01)"),
+            ({"as_of": "yesterday"}, "as_of", "a date"),
+        ],
+    )
+    @each_engine
+    def test_summarise(self, engine, asked, name, text):
+        error = refusal(frames.summarise, engine.make(ORDERS), **asked)
+        assert error.name == name
+        assert text in str(error)
+
+    @each_engine
+    def test_split_whose_holdout_ends_too_early(self, engine):
+        ends = {"calibration_end": "2024-01-05", "holdout_end": "2024-01-03"}
+        assert refusal(frames.split, engine.make(ORDERS), **ends).name == "holdout_end"
+
+    @each_engine
+    def test_no_rows(self, engine):
+        assert refusal(frames.summarise, engine.make(ORDERS.slice(0, 0))).name == "customer"
+
+    @each_lazy_engine
+    def test_types_are_named_with_their_column(self, engine):
+        error = refusal(frames.summarise, engine.make(ORDERS), customer="amount", date="customer")
+        assert "dates or times in column 'customer'; got 'String'" in str(error)
+        assert error.hint == "cast the column first, so that the engine knows the form of its dates"
+
+    def test_a_column_that_comes_twice(self):
+        orders = pd.DataFrame([[1, "2024-01-01", 1]], columns=["customer", "date", "date"])
+        error = refusal(frames.summarise, orders)
+        assert error.name == "orders"
+        assert "unique column names" in error.hint
+        assert "date" in error.hint
+
+    def test_an_ambiguous_guess_lists_the_candidates(self):
+        orders = pd.DataFrame({"customer_id": [1], "customer id": [2], "date": pd.to_datetime(["2024-01-01"])})
+        error = refusal(frames.summarise, orders)
+        assert error.name == "customer"
+        assert "customer='customer_id' or customer='customer id'" in str(error)
+
+    @pytest.mark.parametrize("value", [None, 3, [1, 2], {"a": [1]}, np.zeros((2, 2)), "orders.csv"])
+    def test_what_is_no_frame(self, value):
+        error = refusal(frames.summarise, value)
+        assert error.name == "orders"
+        assert "pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark" in error.rule
+
+    def test_a_customer_column_with_the_name_of_a_result(self):
+        orders = pd.DataFrame({"age": [1, 2], "date": pd.to_datetime(["2024-01-01", "2024-01-02"])})
+        assert refusal(frames.summarise, orders, customer="age").hint == "rename the column"
+
+    def test_refunds_on_dask(self):
+        engine = next(engine for engine in ENGINES if engine.name == "Dask")
+        needs(engine)
+        table = ORDERS.set_column(2, "amount", pa.array([1.0, 2.0, -3.0]))
+        error = refusal(frames.summarise, engine.make(table), refunds="net")
+        assert error.name == "refunds"
+        assert error.hint == 'refunds="drop" leaves them out, or compute() the frame first'
+
+
+class TestCustomers:
+    """Frames of customers that a model cannot use."""
+
+    @each_engine
+    def test_a_frame_of_ones_own_needs_a_unit(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        error = refusal(frames.fit, customers.frame, "bg_nbd")
+        assert (error.name, error.rule) == ("time_unit", "given for a frame of your own")
+        assert refusal(frames.fit, customers, "bg_nbd", time_unit="day").name == "time_unit"
+        assert refusal(frames.fit, customers, "worst").name == "model"
+
+    @each_engine
+    def test_columns_that_are_not_there(self, engine):
+        error = refusal(frames.fit, engine.make(ORDERS), "bg_nbd", time_unit="week")
+        assert error.rule == "a frame with frequency, recency, age"
+        assert error.hint.startswith("summarise()")
+
+    @each_engine
+    def test_no_fit_can_be_trusted(self, engine):
+        with pytest.raises(
+            ConvergenceError, match=r"no model can be trusted on these customers \(BG/NBD: .*not usable"
+        ):
+            frames.fit(frames.summarise(engine.make(ORDERS)))
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"fit": BgNbd(0.243, 4.414, 0.793, 2.426, "day")}, "fit"),
+            ({"fit": "bg_nbd"}, "fit"),
+            ({"spend_fit": MODEL}, "spend_fit"),
+            ({"horizon": None}, "discount_rate"),
+            ({"horizon": -1}, "horizon"),
+            ({"margin": 3}, "margin"),
+            ({"discount_rate": -0.1}, "discount_rate"),
+            ({"service_cost": -1}, "service_cost"),
+        ],
+    )
+    @each_engine
+    def test_value(self, engine, changes, name):
+        customers = frames.summarise(engine.make(ORDERS))
+        arguments = {"fit": MODEL, "spend_fit": SPEND, **TERMS, **changes}
+        assert refusal(frames.value, customers, **arguments).name == name
+
+    @each_lazy_engine
+    def test_intervals_need_every_customer(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        error = refusal(frames.value, customers, MODEL, SPEND, **TERMS, level=0.9)
+        assert (error.name, error.hint) == ("level", "collect the customers to pandas or PyArrow first")

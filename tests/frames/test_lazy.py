@@ -1,0 +1,102 @@
+"""A lazy frame stays lazy: only distinct rows, counts and scalars come into memory, and no function sees single rows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import crmvalue
+from crmvalue import frames
+from tests.frames.engines import ENGINES, needs
+
+PACKAGE = Path(crmvalue.__file__).parent
+LAZY = [engine for engine in ENGINES if engine.is_lazy and engine.name != "SQLFrame"]
+N_CUSTOMERS, N_DAYS, N_ROWS = 6000, 20, 18_000
+
+
+def orders():
+    """Give many orders on few days, so that few rows of customers are distinct."""
+    rng = np.random.default_rng(4)
+    start = np.datetime64("2024-01-01")
+    return pa.table(
+        {
+            "customer": [f"c{number}" for number in rng.integers(0, N_CUSTOMERS, N_ROWS)],
+            "date": pa.array((start + rng.integers(0, N_DAYS, N_ROWS)).astype("datetime64[s]")),
+            "amount": rng.integers(1, 4, N_ROWS).astype(np.float64),
+        }
+    )
+
+
+@pytest.fixture
+def collected(monkeypatch):
+    """Give the numbers of rows that are collected from now on."""
+    sizes = []
+    usual = nw.LazyFrame.collect
+
+    def collect(self, *args, **kwargs):
+        found = usual(self, *args, **kwargs)
+        sizes.append(len(found))
+        return found
+
+    monkeypatch.setattr(nw.LazyFrame, "collect", collect)
+    return sizes
+
+
+class TestCollects:
+    """What comes into memory is far smaller than the customers."""
+
+    @pytest.mark.parametrize("engine", LAZY, ids=lambda engine: engine.name)
+    def test_only_distinct_rows_and_counts(self, engine, collected):
+        needs(engine)
+        native = engine.make(orders())
+
+        customers = frames.summarise(native, as_of="2024-01-20", time_unit="day")
+        assert collected == [N_DAYS]
+        assert isinstance(nw.from_native(customers.frame), nw.LazyFrame)
+        collected.clear()
+
+        fit = frames.fit(customers, "nbd")
+        assert len(collected) == 1
+        assert collected[0] < N_CUSTOMERS / 3
+        collected.clear()
+
+        spend_fit = frames.fit(customers, "gamma_gamma")
+        assert len(collected) == 2
+        assert max(collected) < 200
+        collected.clear()
+
+        valued = frames.value(customers, fit, spend_fit, horizon=30, margin=0.5)
+        assert len(collected) == 1
+        assert collected[0] < N_CUSTOMERS / 3
+        assert isinstance(nw.from_native(valued.frame), nw.LazyFrame)
+        assert type(valued.frame) is type(customers.frame)
+
+    @pytest.mark.parametrize("engine", LAZY[:2], ids=lambda engine: engine.name)
+    def test_split(self, engine, collected):
+        parts = frames.split(engine.make(orders()), calibration_end="2024-01-10", time_unit="day")
+        assert collected == [N_DAYS]
+        assert isinstance(nw.from_native(parts.frame), nw.LazyFrame)
+
+
+SINGLE_ROWS = (
+    r"map_rows|map_elements|map_batches|iter_rows|iterrows|itertuples|\.apply\(|\budf\b|pandas_udf|mapInPandas"
+)
+
+
+class TestNoSingleRows:
+    """No function over single rows anywhere in the package."""
+
+    @pytest.mark.parametrize(
+        "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.relative_to(PACKAGE).as_posix()
+    )
+    def test_of_the_package(self, path):
+        assert re.findall(SINGLE_ROWS, path.read_text(encoding="utf-8")) == []
+
+    @pytest.mark.parametrize("text", ["frame.map_rows(f)", "column.apply(f)", "@udf", "for row in frame.iter_rows():"])
+    def test_the_pattern_finds_them(self, text):
+        assert re.search(SINGLE_ROWS, text)
