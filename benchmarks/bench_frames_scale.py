@@ -66,7 +66,7 @@ def measure(folder: Path) -> None:
 
     with tempfile.TemporaryDirectory(dir=folder.parent) as spill, duckdb.connect() as database:
         database.execute(f"set temp_directory = '{spill}'")
-        database.execute("set memory_limit = '1200MB'")
+        database.execute("set memory_limit = '1000MB'")
         database.execute("set preserve_insertion_order = false")
         orders = database.sql(f"select * from read_parquet('{folder}/*.parquet')")
         n_orders = orders.aggregate("count(*)").fetchall()[0][0]
@@ -98,7 +98,10 @@ def measure(folder: Path) -> None:
 def limited(folder: Path) -> dict[str, object]:
     """Run the steps in a process that may not take more memory than the limit."""
     command = [sys.executable, __file__, "--measure", str(folder)]
-    preexec = lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))  # noqa: E731
+
+    def preexec() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
+
     done = subprocess.run(command, check=False, capture_output=True, text=True, preexec_fn=preexec, env=FEW_ARENAS)
     if done.returncode:
         raise SystemExit(done.stderr[-3000:])

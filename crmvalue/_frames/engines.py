@@ -83,7 +83,11 @@ def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any]
 def collect(frame: nw.LazyFrame[Any]) -> Columns:
     """Bring a small table into memory: distinct rows, or counts. Missing numbers become NaN."""
     table = frame.collect()
-    return {name: table[name].to_numpy() for name in table.columns}
+    columns = {}
+    for name in table.columns:  # one copy of each column at a time
+        columns[name] = table[name].to_numpy()
+        table = table.drop(name)
+    return columns
 
 
 def flag(kind: nw.Expr) -> nw.Expr:

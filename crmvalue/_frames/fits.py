@@ -10,7 +10,8 @@ import numpy as np
 from crmvalue._core.checks import require_choice
 from crmvalue._core.values import hand_over
 from crmvalue._frames.customers import open_customers
-from crmvalue._frames.engines import collect, in_engine
+from crmvalue._frames.engines import collect, flag, in_engine, total
+from crmvalue._models.values.gamma_gamma import fit_mean_spend
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
 from crmvalue.purchases import PurchaseHistory, UniquePurchases
@@ -136,26 +137,36 @@ def _best(fits: dict[str, Fit[Any] | None]) -> Fit[Any]:
 def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     """Fit the gamma-gamma model to the mean repeat spend of a frame of customers; zero spends are left out."""
     needed = ("frequency", "mean_repeat_spend")
-    opened = open_customers(customers, needed, time_unit)
+    opened = open_customers(customers, needed, time_unit, timed=False)
     lazy = in_engine(opened.frame)
     if lazy is None:
-        return fit_gamma_gamma(read_history(opened.frame, opened.time_unit, needed), zeros="drop")
+        history = read_history(opened.frame, opened.time_unit or "week", needed)  # a spend model has no times
+        return fit_gamma_gamma(history, zeros="drop")
     import narwhals as nw
 
-    again = nw.col("frequency") > 0
-    table = collect(lazy.filter(again).group_by(*needed).agg(nw.len().alias("n")))
-    n_once = int(
-        collect(lazy.select(nw.when(~again).then(nw.lit(1)).otherwise(nw.lit(0)).sum().alias("n")))["n"][0] or 0
-    )
+    again, spend = nw.col("frequency") > 0, nw.col("mean_repeat_spend").cast(nw.Float64)
+    kinds = {
+        "once": nw.col("frequency") == 0,
+        "zero": again & (spend == 0),
+        "wrong": (nw.col("frequency") < 0)
+        | nw.col("frequency").is_null()
+        | (again & (spend.is_null() | ~(spend >= 0))),
+    }
+    counts = collect(lazy.select(*(flag(kind).alias(name) for name, kind in kinds.items())).select(nw.all().sum()))
+    n_once, n_zero, n_wrong = (total(counts[name]) for name in kinds)
+    if n_wrong:
+        rule = ">= 0 where `frequency` is above 0, and `frequency` >= 0"
+        raise InputError("mean_repeat_spend", rule, f"others in {n_wrong} rows", count=n_wrong)
+    table = collect(lazy.filter(again & (spend > 0)).group_by(*needed).agg(nw.len().alias("n")))
+    if not len(table["n"]):
+        raise InputError("customers", "a frame with a customer who has a repeat purchase of some money", 0)
     order = np.lexsort([table["mean_repeat_spend"], table["frequency"]])
-    number = table["n"][order].astype(np.int64)
-    frequency, spend = (np.repeat(table[name][order].astype(np.float64), number) for name in needed)
-    history = PurchaseHistory(
-        frequency=frequency, recency=np.ones(len(frequency)), age=np.ones(len(frequency)),
-        mean_repeat_spend=spend, time_unit=opened.time_unit,
-    )  # fmt: skip
-    found = fit_gamma_gamma(history, zeros="drop")
-    return attrs.evolve(found, left_out={**found.left_out, "no repeat purchase": n_once})
+    number = table.pop("n")[order].astype(np.int64)
+    x, mean = (table.pop(name)[order].astype(np.float64, copy=False) for name in needed)
+    if number.max() > 1:
+        x, mean = np.repeat(x, number), np.repeat(mean, number)
+    del order, number  # as long as the base has customers
+    return fit_mean_spend(x, mean, left_out={"no repeat purchase": n_once, "zero spend": n_zero})
 
 
 def read_history(

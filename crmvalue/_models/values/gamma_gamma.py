@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma", "repeat_spend"]
+__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma", "fit_mean_spend", "repeat_spend"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -269,7 +269,14 @@ def fit_gamma_gamma(
     used = bought & ~zero
     if not used.any():
         raise InputError("history", "one with a customer who has a repeat purchase of some money", 0)
-    x, m = frequency[used], spend[used]
+    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
+    return fit_mean_spend(frequency[used], spend[used], priors=priors, left_out=left_out)
+
+
+def fit_mean_spend(
+    x: Floats, m: Floats, *, priors: Mapping[str, tuple[float, float]] | None = None, left_out: Mapping[str, int]
+) -> Fit[GammaGamma]:
+    """Fit the model to customers with x repeat purchases of mean m, both above 0; `left_out` counts the others."""
     unit = float(np.exp(np.log(m).mean()))  # the search has bounds, so it counts money in typical purchases
     many = len(x) >= _MANY  # the search on a part of the customers ends near that on all
     fit = fit_model(
@@ -284,7 +291,6 @@ def fit_gamma_gamma(
         n_more=None if priors else lambda end: 0 if (end[1:] > _ALIKE).all() else None,
         rough=objective(x[::_THINNED], m[::_THINNED] / unit) if many else None,
     )
-    left_out = {"no repeat purchase": int((~bought).sum()), "zero spend": int(zero.sum())}
     return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
 
 
