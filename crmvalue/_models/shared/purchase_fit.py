@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import attrs
@@ -31,6 +32,8 @@ _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
 _USABLE = 0.1  # by which the expected purchases may move
 _CUSTOMERS_TO_GRADE = 2_000
+_NOBODY = math.log(1e-4)  # a smaller chance to leave moves no forecast
+_BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _SHOWN = 2.0  # gain in log-likelihood by customers who leave that chance gives in about one log of twenty
 _NOBODY_LEFT = "no customer can be shown to have left within this log: `fit_nbd` is the model for that"
 _MANY = 20_000  # from this many distinct rows on, the search begins on merged ones
@@ -154,15 +157,32 @@ def _graded(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[An
     totals = []
     for step in (np.zeros(len(searched)), *_undetermined(fit)):
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched + step, 0.0)), searched + step)
-        try:
-            model = with_estimates(fit.model, fit.names, values.tolist())
-            totals.append(float((weight * model.expected_purchases(some, horizon=horizon)).sum()))
-        except InputError:  # so far away is no model
-            return fit
+        expected = _expected_of_all(values, some, horizon) if fit.names == _BETA_GEOMETRIC else None
+        if expected is None:
+            try:
+                model = with_estimates(fit.model, fit.names, values.tolist())
+                expected = model.expected_purchases(some, horizon=horizon)
+            except InputError:  # so far away is no model
+                return fit
+        totals.append(float((weight * expected).sum()))
     moved = np.abs(np.array(totals) - totals[0])
     if not (moved <= _USABLE * totals[0]).all():
         return fit
     return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, grade="usable"))
+
+
+def _expected_of_all(values: Floats, history: PurchaseHistory, horizon: float) -> Floats | None:
+    """Forecast as if all were alive and nobody left, if the models with chances to leave say that; None if not.
+
+    The odds of having left after the last purchase are at most a / b times what the silence is worth. This saves half
+    of the time of a fit that ends where nobody leaves.
+    """
+    r, alpha, a, b = values.tolist()
+    x, until_now = history.frequency, alpha + history.age
+    future: Floats = (r + x) * (horizon / until_now)
+    silence = (r + x) * np.log(until_now / (alpha + history.recency))
+    worst = float(np.logaddexp(silence, np.log(x + future + 2.0)).max())
+    return future if b > 1.0 and math.log(a / b) + worst < _NOBODY else None
 
 
 def _some_customers(history: PurchaseHistory | UniquePurchases) -> tuple[PurchaseHistory, Any]:

@@ -338,6 +338,28 @@ class TestNearCertainty:
         assert MbgNbd(r, alpha, a, b, "week").log_likelihood(once)[0] == pytest.approx(expected, rel=1e-12)
 
 
+class TestDistinctRows:
+    """A fit to distinct rows with weights is the fit to the customers."""
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd, fit_nbd])
+    def test_same_as_of_customers(self, fit):
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, as_of="1997-09-30")
+        whole, rows = fit(history), fit(attrs.evolve(history.unique(), inverse=None))
+        assert rows.n_customers == 2357
+        assert rows.log_likelihood == pytest.approx(whole.log_likelihood, abs=1e-9)
+        assert rows.estimates == pytest.approx(whole.estimates, rel=1e-6)
+        assert rows.diagnosis.grade == whole.diagnosis.grade
+
+    def test_refuses_covariates_and_no_rows(self):
+        history = PurchaseHistory.from_columns(frequency=[1, 0], recency=[2, 0], age=[3, 3], time_unit="week")
+        with pytest.raises(InputError, match="covariates"):
+            fit_bg_nbd(history.unique(), purchase_covariates=["income"])
+        empty = PurchaseHistory(frequency=[], recency=[], age=[], time_unit="week").unique()
+        with pytest.raises(InputError, match="at least one customer"):
+            fit_bg_nbd(empty)
+
+
 class TestGrade:
     """Graded by what a fit leaves open about the purchases of the whole base."""
 
@@ -389,6 +411,19 @@ class TestGrade:
         fields = {"gradient_norm": 0.0, "boundary": (), "flat": (), "n_starts": 1, "n_evaluations": 1}
         assert Diagnosis(**fields, messages=()).grade == "good"
         assert Diagnosis(**fields, messages=("flat",)).grade == "not usable"
+
+    @pytest.mark.parametrize("model", [BgNbd, MbgNbd])
+    @pytest.mark.parametrize(("a", "b", "is_short"), [(1e-5, 1e6, True), (1e-6, 10.0, True), (1e-3, 5.0, False)])
+    def test_forecast_where_nobody_leaves(self, model, a, b, is_short):
+        """The short way is taken only where it gives what the whole forecast gives."""
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, as_of="1997-09-30")
+        history = history[history.frequency <= 3]
+        found = purchase_fit._expected_of_all(np.array([0.4, 11.0, a, b]), history, 39.0)
+        assert (found is not None) == is_short
+        if is_short:
+            whole = model(0.4, 11.0, a, b, "week").expected_purchases(history, horizon=39.0)
+            assert found == pytest.approx(whole, rel=1e-3)
 
     def test_values_know_the_worse_grade_and_warn_of_the_worst(self):
         rng = np.random.default_rng(6)
