@@ -161,7 +161,8 @@ def migrate(
     Returns
     -------
     FrameResult
-        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the :class:`Migration` as `result`.
+        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the
+        :class:`crmvalue.segmentation.Migration` as `result`.
 
     Raises
     ------
