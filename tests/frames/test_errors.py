@@ -125,6 +125,15 @@ class TestCustomers:
         assert refusal(frames.fit, customers, "bg_nbd", time_unit="day").name == "time_unit"
         assert refusal(frames.fit, customers, "worst").name == "model"
 
+    @each_engine
+    def test_orders_without_amounts_have_no_money(self, engine):
+        customers = frames.summarise(engine.make(ORDERS.drop_columns("amount")))
+        for error in (
+            refusal(frames.value, customers, MODEL, SPEND, **TERMS),
+            refusal(frames.rfm, customers, spend_basis="total"),
+        ):
+            assert error.hint == "the orders had no amount: name its column with `amount` of summarise()"
+
     def test_an_index_with_a_name_is_pointed_out(self):
         error = refusal(frames.summarise, ORDERS.to_pandas().set_index("customer"))
         assert str(error).endswith(". Hint: reset_index() makes customer of the index a column")
