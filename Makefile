@@ -12,7 +12,8 @@ docs:
 	sphinx-build -n -W --keep-going docs docs/_build
 
 bench:
-	for file in benchmarks/*.py; do python "$$file" || exit 1; done
+	for file in $(or $(FILES),$(filter-out benchmarks/bench_frames_scale.py,$(wildcard benchmarks/*.py))); do \
+		echo "== $$file"; python "$$file" || exit 1; done
 
 mutants:
 	nice -n 19 python tests/mutants.py $(or $(FILES),crmvalue/_ltv crmvalue/_metrics crmvalue/_journeys/planning \

@@ -5,6 +5,7 @@ Import functions and classes from the modules below; the package itself exports 
 ===========================  ================================================================================
 `crmvalue.metrics`           key figures such as retention, churn, AOV and NPS, with intervals
 `crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
+`crmvalue.frames`            dataframes of any kind and size: from orders to values, groups, cohorts and plans
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
 `crmvalue.models`            models of single customers: still active or not, future purchases, spend, value
 `crmvalue.segmentation`      RFM groups, stages, tiers, dynamic segments, migration, concentration

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["CustomerFrame", "Customers", "FrameResult", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
+_NO_MONEY = "the orders had no amount: name its column with `amount` of summarise()"
 
 
 def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
@@ -163,5 +164,6 @@ def open_customers(
     if timed and known.time_unit is None:
         hint = f"the unit of `recency` and `age`, one of {', '.join(DAYS_PER_UNIT)}"
         raise InputError("time_unit", "given for a frame of your own", None, hint=hint)
-    require_present("customers", frame, needed, _MADE)
+    without_money = "date" in known.columns and "amount" not in known.columns
+    require_present("customers", frame, needed, _NO_MONEY if without_money else _MADE)
     return Customers(frame, known, known.time_unit)

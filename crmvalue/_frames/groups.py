@@ -13,7 +13,7 @@ from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customer
 from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
 from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.migration import read_states
-from crmvalue._segmentation.rfm import breaks_of_counts
+from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
 from crmvalue.segmentation import (
     Migration,
@@ -46,6 +46,7 @@ def rfm(
     method: RfmMethod = "rank",
     breaks: RfmBreaks | None = None,
     table: SegmentTable | None = None,
+    window: float | None = None,
 ) -> CustomerFrame:
     """Score the customers of a frame by recency, frequency and money, and name their groups.
 
@@ -64,6 +65,9 @@ def rfm(
         these customers.
     table : SegmentTable, optional
         Names of the groups; by default the preset "A" for five bins, and no groups for another number.
+    window : float, optional
+        Window over which purchases and money were counted [days], above 0, such as 180; by default they are those of
+        all time. It must be that of `breaks`. :func:`crmvalue.purchases.summarise_window` gives such columns.
 
     Returns
     -------
@@ -108,8 +112,10 @@ def rfm(
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
         if breaks is None:
-            breaks = fit_rfm(days, number, money, spend_basis=basis, n_bins=n_bins, method=method, as_of=as_of)
-        scores = score_rfm(days, number, money, breaks)
+            breaks = fit_rfm(
+                days, number, money, spend_basis=basis, n_bins=n_bins, method=method, as_of=as_of, window=window
+            )
+        scores = score_rfm(days, number, money, breaks, window=window)
         made: dict[str, Any] = {name: getattr(scores, name).astype(np.int64) for name in _SCORES}
         table = _table(table, breaks)
         if table is not None:
@@ -117,8 +123,9 @@ def rfm(
         result = with_columns(opened.frame, made).to_native()
     else:
         if breaks is None:
-            breaks = _fit(lazy, needed, basis, n_bins, method, as_of)
+            breaks = _fit(lazy, needed, basis, n_bins, method, as_of, window)
         else:
+            require_window(window, breaks)
             _check(lazy, needed)
         result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
     return attrs.evolve(opened.known, frame=result, breaks=breaks)
@@ -154,7 +161,8 @@ def migrate(
     Returns
     -------
     FrameResult
-        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the :class:`Migration` as `result`.
+        The table of :meth:`crmvalue.segmentation.Migration.to_columns`, and the
+        :class:`crmvalue.segmentation.Migration` as `result`.
 
     Raises
     ------
@@ -285,8 +293,9 @@ def _table(table: SegmentTable | None, breaks: RfmBreaks) -> SegmentTable | None
 
 
 def _fit(
-    lazy: nw.LazyFrame[Any], needed: Sequence[str], basis: Any, n_bins: int, method: RfmMethod, as_of: Any
-) -> RfmBreaks:
+    lazy: nw.LazyFrame[Any], needed: Sequence[str], basis: Any, n_bins: int, method: RfmMethod, as_of: Any,
+    window: float | None,
+) -> RfmBreaks:  # fmt: skip
     """Fit break points to the counts of each distinct value."""
     import narwhals as nw
 
@@ -313,7 +322,7 @@ def _fit(
         n_customers = int(count.sum())
     return RfmBreaks(
         days_since_last=found[0], n_purchases=found[1], spend=found[2], spend_basis=basis, method=method, as_of=as_of,
-        n_customers=n_customers,
+        n_customers=n_customers, window=window,
     )  # fmt: skip
 
 

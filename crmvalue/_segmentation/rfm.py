@@ -43,7 +43,16 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["RfmBreaks", "RfmMethod", "RfmScores", "SpendBasis", "breaks_of_counts", "fit_rfm", "score_rfm"]
+__all__ = [
+    "RfmBreaks",
+    "RfmMethod",
+    "RfmScores",
+    "SpendBasis",
+    "breaks_of_counts",
+    "fit_rfm",
+    "require_window",
+    "score_rfm",
+]
 
 RfmMethod = Literal["rank", "quantile", "threshold"]
 SpendBasis = Literal["mean", "total"]
@@ -382,10 +391,7 @@ def score_rfm(
     """
     if not isinstance(breaks, RfmBreaks):
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
-    length = None if window is None else as_positive("window", window)
-    if length != breaks.window:
-        hint = "summarise_window of crmvalue.purchases counts the purchases of a window"
-        raise InputError("window", f"that of the break points, {_said(breaks.window)}", _said(length), hint=hint)
+    require_window(window, breaks)
     days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
     return RfmScores(
         r_score=hand_over(_score(-days, -breaks.days_since_last)),
@@ -393,6 +399,14 @@ def score_rfm(
         m_score=hand_over(_score(money, breaks.spend)),
         n_bins=breaks.n_bins,
     )
+
+
+def require_window(window: float | None, breaks: RfmBreaks) -> None:
+    """Refuse columns that were counted over another window than those of the break points."""
+    length = None if window is None else as_positive("window", window)
+    if length != breaks.window:
+        hint = "summarise_window of crmvalue.purchases counts the purchases of a window"
+        raise InputError("window", f"that of the break points, {_said(breaks.window)}", _said(length), hint=hint)
 
 
 def _said(window: float | None) -> str:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import narwhals as nw
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -241,6 +242,21 @@ def test_spark_on_this_machine():
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.endswith("equal\n")
+
+
+class TestOrder:
+    """Rows in memory stay where they are."""
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_values_and_scores_keep_the_order(self, engine):
+        history = summarise_purchases(*load_cdnow().to_columns().values(), as_of="1997-09-30")
+        table = history.to_frame("pyarrow")
+        shuffled = table.take(pa.array(np.random.default_rng(5).permutation(len(table))))
+        customers = frames.value(
+            engine.make(shuffled), fit_bg_nbd(history), fit_gamma_gamma(history), **TERMS, time_unit="week"
+        )
+        scored = nw.from_native(frames.rfm(customers, spend_basis="total").frame)
+        assert scored["customer"].to_list() == shuffled["customer"].to_pylist()
 
 
 if __name__ == "__main__":

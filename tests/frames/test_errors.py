@@ -126,6 +126,20 @@ class TestCustomers:
         assert refusal(frames.fit, customers, "worst").name == "model"
 
     @each_engine
+    def test_orders_without_amounts_have_no_money(self, engine):
+        customers = frames.summarise(engine.make(ORDERS.drop_columns("amount")))
+        for error in (
+            refusal(frames.value, customers, MODEL, SPEND, **TERMS),
+            refusal(frames.rfm, customers, spend_basis="total"),
+        ):
+            assert error.hint == "the orders had no amount: name its column with `amount` of summarise()"
+
+    def test_an_index_with_a_name_is_pointed_out(self):
+        error = refusal(frames.summarise, ORDERS.to_pandas().set_index("customer"))
+        assert str(error).endswith(". Hint: reset_index() makes customer of the index a column")
+        assert "Hint" not in str(refusal(frames.summarise, ORDERS.to_pandas().drop(columns="customer")))
+
+    @each_engine
     def test_columns_that_are_not_there(self, engine):
         error = refusal(frames.fit, engine.make(ORDERS), "bg_nbd", time_unit="week")
         assert error.rule == "a frame with frequency, recency, age"
@@ -156,6 +170,16 @@ class TestCustomers:
         customers = frames.summarise(engine.make(ORDERS))
         arguments = {"fit": MODEL, "spend_fit": SPEND, **TERMS, **changes}
         assert refusal(frames.value, customers, **arguments).name == name
+
+    @each_engine
+    def test_a_window_of_scores_is_that_of_their_break_points(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        breaks = frames.rfm(customers, spend_basis="total", window=180).breaks
+        assert breaks.window == 180
+        assert frames.rfm(customers, breaks=breaks, window=180).breaks == breaks
+        for window in (None, 90):
+            error = refusal(frames.rfm, customers, breaks=breaks, window=window)
+            assert (error.name, error.rule) == ("window", "that of the break points, 180 days")
 
     @each_lazy_engine
     def test_intervals_need_every_customer(self, engine):
