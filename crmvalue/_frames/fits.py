@@ -156,7 +156,7 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     n_once, n_zero, n_wrong = (total(counts[name]) for name in kinds)
     if n_wrong:
         rule = ">= 0 where `frequency` is above 0, and `frequency` >= 0"
-        raise InputError("mean_repeat_spend", rule, f"others in {n_wrong} rows", count=n_wrong)
+        raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
     table = collect(lazy.filter(again & (spend > 0)).group_by(*needed).agg(nw.len().alias("n")))
     if not len(table["n"]):
         raise InputError("customers", "a frame with a customer who has a repeat purchase of some money", 0)
