@@ -88,6 +88,9 @@ def summarise(
     last day and what the policies refuse. There, dates must be dates or times, no text. For times with a time zone,
     days are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the session.
 
+    There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
+    9e11, money is exact up to the rounding of the largest amounts of the customer.
+
     A lazy frame is computed anew each time that it is used. Write it to a file or a table first if it is needed often.
 
     Examples

@@ -35,7 +35,8 @@ DATES = {
 AMOUNTS = {
     "cents": (pa.float64(), [20.0, 19.99, 0.01, 7.5, -7.5, -20.0, -0.01, 0.0, 4e-16, -4e-16]),
     "parts": (pa.float64(), [1 / 3, 2 / 3, 19.999, 1e-5, -1 / 3, -2 / 3, 0.0, 1e-12]),
-    "large": (pa.float64(), [1e15, 9.9e14, 1e6, 12.34, -1e15, -12.34, 0.0]),
+    "large": (pa.float64(), [1e15, 9.9e14, 1e6, 12.34, 0.0]),
+    "round": (pa.float64(), [1e15, 5e14, 2.5e14, -1e15, -5e14, -2.5e14, 0.0]),  # engines take refunds off running sums
     "decimal": (pa.decimal128(12, 2), [Decimal("20.00"), Decimal("19.99"), Decimal("-7.50"), Decimal("0.00")]),
     "whole": (pa.int64(), [20, 19, 3, -3, 0]),
     "short": (pa.float32(), [20.5, 19.25, -7.5, 0.0]),

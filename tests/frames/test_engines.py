@@ -96,6 +96,7 @@ KINDS = [
     ({"ids": "category", "dates": "seconds", "amounts": "parts"}, {**LENIENT, "grain": "week", "time_unit": "month"}),
     ({"amounts": "decimal"}, {**LENIENT, "zeros": "drop", "time_unit": "quarter", "as_of": "2024-02-10"}),
     ({"amounts": "large", "dates": "time"}, {**LENIENT, "duplicates": "drop", "grain": "week"}),
+    ({"amounts": "round"}, {**LENIENT, "as_of": "2024-03-31"}),
     ({"amounts": "whole"}, {**LENIENT, "time_unit": "year", "zeros": "drop"}),
     ({"amounts": "short", "ids": "number"}, LENIENT),
     ({}, {"missing": "drop", "refunds": "drop", "zeros": "drop", "duplicates": "drop"}),
