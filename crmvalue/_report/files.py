@@ -7,13 +7,9 @@ day and kind of row (purchase, zero, refund, missing amount), before they come i
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
 import zlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -22,16 +18,17 @@ import numpy.typing as npt
 from crmvalue._core.values import array_field
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.headings import ROLES, choose_columns, listed
+from crmvalue._report.places import FileError, FileProblemsError, existing_file, raise_all
+from crmvalue._report.sources import import_duckdb, literal, open_file, reason
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from crmvalue._report.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = ["FileError", "FileProblemsError", "OrderFile", "import_duckdb", "read_orders"]
-
-_Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
@@ -52,60 +49,13 @@ _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
-_REASONS = (  # words in an error of DuckDB, and ours
-    ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
-    ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
-    ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
-    ("unterminated quote", "{line} has a quote that is not closed or that text follows"),
-    ("state machine", "it mixes two kinds of line ends, or a quote is not closed"),
-    ("csv error on line", "{line} does not have the form of CSV"),
-    ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
-)
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
-_MOST_COLUMNS = 10_000
-_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
-_ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
-_HEAD = 1 << 20  # longest header, in characters
 
 
-class FileError(InputError):
-    """An error in a file; `rule` is the whole sentence."""
-
-    def __init__(self, name: str, rule: str, value: object = None, **fields: Any) -> None:
-        super().__init__(name, rule, value, **fields)
-
-    def __str__(self) -> str:
-        return self.rule
-
-
-class FileProblemsError(FileError):
-    """Several errors of one file, all of them; it has the fields of the first."""
-
-    def __init__(self, problems: Sequence[InputError]) -> None:
-        self.problems = tuple(problems)
-        sentences = "".join(f"\n- {problem}" for problem in problems)
-        rule = f"the file has {len(problems)} problems:{sentences}"
-        super().__init__(problems[0].name, rule, problems[0].value, count=problems[0].count)
-
-
-def _not_one_value(column: _Column) -> InputError:
+def _not_one_value(column: Column) -> InputError:
     return FileError("FILE", f"column {column.name!r} has a list or a record in each row, and not one value")
-
-
-def _raise(problems: Sequence[InputError]) -> None:
-    """Raise all problems at once, if there are any."""
-    if problems:
-        raise problems[0] if len(problems) == 1 else FileProblemsError(problems)
-
-
-class _Column(NamedTuple):
-    """A column of the file: its name, its name in SQL, its type."""
-
-    name: str
-    sql: str
-    kind: str
 
 
 @attrs.frozen(kw_only=True)
@@ -208,14 +158,14 @@ def read_orders(
         or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
     duckdb = import_duckdb("reading files")
-    place = _existing_file(path)
+    place = existing_file(path)
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with duckdb.connect() as database:
         try:
             zone = _set_time_zone(database, time_zone)
-            columns = _open(database, place)
+            columns = open_file(database, place)
             chosen, problems = _choose_columns(columns, asked)
-            _raise([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
+            raise_all([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
             doubtful = {problem.name.removeprefix("--") for problem in problems}
             n_duplicates = _treat_duplicates(database, columns, duplicates)
             _view_texts(database, chosen)
@@ -231,7 +181,7 @@ def read_orders(
             cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
             names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
-            raise FileError("FILE", f"cannot read {path!r}: {_reason(error)}") from error
+            raise FileError("FILE", f"cannot read {path!r}: {reason(error)}") from error
     if found["ids_shortened"]:
         names = [name[:-2] for name in names]
     orders = OrderFile(
@@ -280,67 +230,7 @@ def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
     )
 
 
-def import_duckdb(task: str) -> Any:
-    """Import DuckDB, or say that a task needs the extra."""
-    try:
-        import duckdb
-    except ImportError as error:
-        message = f"{task} needs DuckDB: pip install 'crmvalue[report]'"
-        raise ModuleNotFoundError(message, name="duckdb") from error
-    return duckdb
-
-
-def _existing_file(path: str) -> Path:
-    place = Path(path).expanduser() if path.startswith("~/") else Path(path)
-    try:
-        if place.is_file():
-            place.open("rb").close()
-            return _with_legal_name(place.absolute())
-        if place.is_dir():
-            raise FileError("FILE", f"{path!r} is a folder, not a file", path)
-        if path == "-" or place.exists():
-            raise FileError("FILE", f"{path!r} is a stream, not a file: save it to a file first", path)
-    except OSError as error:
-        raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
-    raise FileError("FILE", f"there is no file {path!r}", path)
-
-
-def _with_legal_name(place: Path) -> Path:
-    try:
-        str(place).encode()
-    except UnicodeEncodeError:
-        whole = str(place)
-        raise FileError("FILE", f"the name of {whole!r} is not UTF-8: rename the file or its folder", whole) from None
-    return place
-
-
-def _open(database: _Database, place: Path) -> list[_Column]:
-    """Make the view `file` and list its columns."""
-    name = _literal(re.sub(r"([*?\[])", r"[\1]", str(place)))  # one file, not a pattern of names
-    with place.open("rb") as file:
-        start = file.read(4)
-    if start == b"PAR1":
-        database.execute(f"create view file as select * from read_parquet({name}, {_ALONE})")  # noqa: S608 - the path is quoted
-        described = database.execute("describe file").fetchall()
-        return [_Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described]
-    if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise FileError("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
-    packed = start[:2] == b"\x1f\x8b"
-    delimiter, header = _header(place, packed=packed)
-    if packed:
-        _require_short_lines(place)
-    columns = [_Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header)]
-    types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in columns)
-    compression = "gzip" if packed else "none"
-    database.execute(
-        f"create view file as select * from read_csv({name}, auto_detect = false, header = true, "  # noqa: S608 - quoted
-        f"delim = {_literal(delimiter)}, quote = '\"', escape = '\"', compression = '{compression}', "
-        f"columns = {{{types}}}, {_ALONE})"
-    )
-    return columns
-
-
-def _set_time_zone(database: _Database, asked: str | None) -> str:
+def _set_time_zone(database: Database, asked: str | None) -> str:
     """Set the zone whose days count, on every machine the same; give its name."""
     zone = "UTC"
     if asked is not None:
@@ -350,11 +240,11 @@ def _set_time_zone(database: _Database, asked: str | None) -> str:
         if known is None:
             raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
         zone = str(known[0])
-    database.execute(f"set TimeZone = {_literal(zone)}")
+    database.execute(f"set TimeZone = {literal(zone)}")
     return zone
 
 
-def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) -> int | None:
+def _treat_duplicates(database: Database, columns: list[Column], policy: str) -> int | None:
     """Count the rows that are copies of another row in all columns; make the view `rows_` with or without them.
 
     The count is None if a column cannot be read.
@@ -379,59 +269,7 @@ def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) 
     return n
 
 
-def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
-    """Find the delimiter of a CSV file and the names in its first line."""
-    opened = gzip.open if packed else io.open
-    try:
-        with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
-            head = file.read(_HEAD)
-        line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
-        delimiter = max(",;\t|", key=line.count)
-        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-    except csv.Error as error:
-        raise FileError("FILE", f"the first line of {place.name!r} is no list of column names") from error
-    if not head.strip():
-        raise FileError("FILE", f"{place.name!r} is empty")
-    if not header:
-        raise FileError("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
-    if len(header) > _MOST_COLUMNS:
-        sentence = f"{place.name!r} has more than {_MOST_COLUMNS:,} columns in its first line"
-        raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
-    if re.search("[\ufffd\0]", "".join(header)):
-        raise FileError("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
-    return delimiter, header
-
-
-def _require_short_lines(place: Path) -> None:
-    """Refuse a packed file with a line that the reader would lose."""
-    length = 0
-    with gzip.open(place, "rb") as file:
-        while block := file.read(1 << 20):
-            first, *others = block.split(b"\n") if b"\n" in block else [block]
-            length += len(first)
-            if length > _LONGEST_LINE:
-                raise FileError("FILE", f"{place.name!r} has a line of more than {_LONGEST_LINE:,} bytes")
-            length = len(others[-1]) if others else length
-
-
-def _reason(error: Exception) -> str:
-    """Say in our own words why DuckDB, gzip or the system cannot read a file."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
-        return "there is too little memory or room on the disk"
-    message = str(error)
-    found = re.search(r"CSV Error on Line: (\d+)", message)
-    line = f"line {found[1]}" if found else "a line"
-    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if fields:
-        return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
-    return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
-
-
-def _choose_columns(
-    columns: list[_Column], asked: dict[str, str | None]
-) -> tuple[dict[str, _Column], list[InputError]]:
+def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:
     """Find the columns that are named, guess the others, and list what is wrong with them."""
     names = [column.name for column in columns]
     chosen, found = choose_columns(names, asked)
@@ -447,18 +285,14 @@ def _choose_columns(
     return {role: columns[names.index(name)] for role, name in chosen.items()}, problems
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
+def _view_texts(database: Database, chosen: dict[str, Column]) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = []
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
         columns.append(f"{raw} as {role}_raw")
-        columns.append(f"case when {text} not in ({', '.join(map(_literal, _MISSING))}) then {text} end as {role}_text")
+        columns.append(f"case when {text} not in ({', '.join(map(literal, _MISSING))}) then {text} end as {role}_text")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
     database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 
@@ -474,7 +308,7 @@ def _try(
         return None, None
 
 
-def _read_dates(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
+def _read_dates(database: Database, column: Column | None, asked: str | None) -> tuple[str | None, str]:
     """Find the pattern of the dates, and the SQL for their day."""
     if column is None:
         return None, "cast(NULL as date)"
@@ -506,7 +340,7 @@ def _day(pattern: str) -> str:
     times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
     # More than six digits of a second would ask for times in nanoseconds, which exist from 1677 to 2262 only.
     text = rf"case when length(date_text) < 20 then date_text else regexp_replace(date_text, '{_FRACTION}', '\1') end"
-    day = f"try_strptime({text}, [{', '.join(_literal((pattern + time).replace('%n', '%f')) for time in times)}])"
+    day = f"try_strptime({text}, [{', '.join(literal((pattern + time).replace('%n', '%f')) for time in times)}])"
     # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
     good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
     if pattern == "%Y%m%d":
@@ -527,7 +361,7 @@ def _spelled(pattern: str) -> str:
     return f"{text} (two digits)" if "%y" in pattern else text
 
 
-def _read_numbers(database: _Database, column: _Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
+def _read_numbers(database: Database, column: Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
     """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
     if column is None:
         return None, "cast(NULL as double)"
@@ -564,7 +398,7 @@ def _number(sign: str, column: str) -> str:
     )
 
 
-def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
+def _fitting(database: Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
     """Find the readings that fit the values of a column best, and a value that these read differently, if any.
 
     For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
@@ -581,12 +415,12 @@ def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str
     return list(readings), _first(database, text, f"greatest({values}) > least({values})")
 
 
-def _first(database: _Database, value: str, condition: str, table: str = "texts") -> str | None:
+def _first(database: Database, value: str, condition: str, table: str = "texts") -> str | None:
     found = database.execute(f"select {value} from {table} where {condition} limit 1").fetchone()  # noqa: S608 - our own names
     return None if found is None else found[0]
 
 
-def _aggregate(database: _Database, day: str | None, price: str | None, pieces: str | None) -> None:
+def _aggregate(database: Database, day: str | None, price: str | None, pieces: str | None) -> None:
     """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`.
 
     A column that cannot be read is None, and counts as missing; so is `pieces` without quantities.
@@ -623,7 +457,7 @@ def _aggregate(database: _Database, day: str | None, price: str | None, pieces: 
 
 
 def _check_rows(
-    database: _Database, columns: dict[str, _Column], pattern: str | None, problems: list[InputError], unread: set[str]
+    database: Database, columns: dict[str, Column], pattern: str | None, problems: list[InputError], unread: set[str]
 ) -> dict[str, Any]:
     """Raise for values that cannot be read, and the problems so far; else count the rows, and describe them."""
     totals = database.execute(
@@ -665,7 +499,7 @@ def _check_rows(
                 "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
             )
         )
-    _raise(problems)
+    raise_all(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
     return {
@@ -677,7 +511,7 @@ def _check_rows(
     }
 
 
-def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
+def _unreadable(column: Column, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
     shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
     sentence = f"{shown} in column {column.name!r} {what} ({rows}). Hint: {hint}"
