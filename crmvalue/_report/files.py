@@ -18,6 +18,7 @@ import numpy.typing as npt
 from crmvalue._core.values import array_field
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.headings import ROLES, choose_columns, listed
+from crmvalue._report.memory import open_database
 from crmvalue._report.places import FileError, FileProblemsError, existing_file, raise_all
 from crmvalue._report.sources import import_duckdb, literal, open_file, reason
 from crmvalue.errors import InputError
@@ -160,7 +161,7 @@ def read_orders(
     duckdb = import_duckdb("reading files")
     place = existing_file(path)
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
-    with duckdb.connect() as database:
+    with open_database() as database:
         try:
             zone = _set_time_zone(database, time_zone)
             columns = open_file(database, place)
