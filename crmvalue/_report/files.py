@@ -18,13 +18,12 @@ import numpy.typing as npt
 from crmvalue._core.values import array_field
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.headings import ROLES, choose_columns, listed
-from crmvalue._report.memory import open_database
-from crmvalue._report.places import FileError, FileProblemsError, existing_file, raise_all
-from crmvalue._report.sources import import_duckdb, literal, open_file, reason
+from crmvalue._report.places import FileError, FileProblemsError, find_files, raise_all
+from crmvalue._report.sources import Union, import_duckdb, literal, open_database, open_file, reason
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from crmvalue._report.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
@@ -52,6 +51,7 @@ _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and 
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
+_FETCHED = 1 << 20  # rows that leave the database at once
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
 
 
@@ -105,6 +105,12 @@ class OrderFile:
         Whether all customers were whole numbers with ".0", which was cut off.
     customer_kind : str
         Type of the column of customers in DuckDB, such as "BIGINT"; "VARCHAR" for a CSV file.
+    n_files : int
+        Number of files.
+    notes : tuple of str
+        What was left out of folders and patterns, in sentences.
+    copied : tuple of tuple of (str, str, int)
+        Pairs of files that share rows: the first, the other, and the rows of the other that are copies; most first.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -127,10 +133,13 @@ class OrderFile:
     decimal: str | None
     ids_shortened: bool
     customer_kind: str
+    n_files: int = 1
+    notes: tuple[str, ...] = ()
+    copied: tuple[tuple[str, str, int], ...] = ()
 
 
 def read_orders(
-    path: str,
+    path: str | Sequence[str],
     *,
     customer: str | None = None,
     date: str | None = None,
@@ -143,6 +152,9 @@ def read_orders(
     keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
+
+    `path` is a file, a folder or a pattern such as ``"orders/*.csv"``, or several of them. Files that are read together
+    are one log: their columns belong together by their names.
 
     With a column `quantity`, `amount` is the price of one piece, and the money of a row is their product.
 
@@ -159,36 +171,43 @@ def read_orders(
         or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
     duckdb = import_duckdb("reading files")
-    place = existing_file(path)
+    places = find_files([path] if isinstance(path, str) else path)
+    raise_all(places.problems)
+    shown = dict(zip(map(str, places.files), places.names, strict=True))
+    several = len(places.files) > 1
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with open_database() as database:
         try:
             zone = _set_time_zone(database, time_zone)
-            columns = open_file(database, place)
+            union = Union(database, places.files, places.names) if several else None
+            columns = open_file(database, places.files[0]) if union is None else union.columns
             chosen, problems = _choose_columns(columns, asked)
+            of_files = [] if union is None else [*union.problems, *union.check(chosen)]
+            raise_all([*of_files, *(problems if columns else [])] if of_files else [])
             raise_all([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
             doubtful = {problem.name.removeprefix("--") for problem in problems}
-            n_duplicates = _treat_duplicates(database, columns, duplicates)
-            _view_texts(database, chosen)
+            n_duplicates = _treat_duplicates(database, columns, duplicates, several=several)
+            copied = _shared_rows(database, columns, shown) if several and n_duplicates else ()
+            _view_texts(database, chosen, several=several)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
             sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
             q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
             _aggregate(database, day, money, pieces if "quantity" in chosen else None)
             unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
-            found = _check_rows(database, chosen, pattern, problems, unread)
+            found = _check_rows(database, chosen, pattern, problems, unread, shown)
             if time_zone is not None and not found["zoned"]:
                 has_none = f"column {chosen['date'].name!r} has none"
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = _fetch_cells(database)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
-            raise FileError("FILE", f"cannot read {path!r}: {reason(error)}") from error
+            raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {reason(error)}") from error
     if found["ids_shortened"]:
         names = [name[:-2] for name in names.tolist()]
     orders = OrderFile(
         customer=np.array(names, dtype=str),
         code=cells["code"],
-        date=cells["day"].astype("datetime64[D]"),
+        date=cells.pop("day").astype("datetime64[D]"),
         amount=cells["money"] if "amount" in chosen else None,
         n_file_rows=cells["n_rows"],
         n_residues=cells["n_residues"] if cells["n_residues"].any() else None,
@@ -202,19 +221,44 @@ def read_orders(
         decimal="," if "," in {sign, q_sign} else sign,
         time_zone=zone if found.pop("zoned") else None,
         customer_kind=chosen["customer"].kind,
+        n_files=len(places.files),
+        notes=tuple(places.notes),
+        copied=copied,
         **found,
     )
     return _without_far_dates(orders, keep_later=keep_later)
 
 
+def _blamed(error: Exception, shown: dict[str, str]) -> str:
+    """Name the file that cannot be read, if there is but one or if the error names it."""
+    named = [name for place, name in shown.items() if place in str(error)]
+    return (
+        repr(max(named, key=len) if named else next(iter(shown.values())))
+        if named or len(shown) == 1
+        else (f"one of the {len(shown):,} files")
+    )
+
+
 def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:
     """Take the table `cells` out of the database, in the smallest types that hold it; days count from 1970."""
-    columns = (
-        "code::integer as code, (day - date '1970-01-01')::integer as day, coalesce(money, 'nan'::double) as money, "
-        "n_rows::integer as n_rows, n_residues::integer as n_residues"
+    database.execute(
+        """
+        create temp table small_cells as
+        select code::integer as code, (day - date '1970-01-01')::integer as day,
+               coalesce(money, 'nan'::double) as money, n_rows::integer as n_rows, n_residues::integer as n_residues
+        from cells join ids using (who) where day is not null;
+        drop table cells;
+        """
     )
-    found = database.execute(f"select {columns} from cells join ids using (who) where day is not null").fetchnumpy()  # noqa: S608 - our own names
-    return {name: np.asarray(found.pop(name)) for name in tuple(found)}
+    n_cells = database.execute("select count(*) from small_cells").fetchone()[0]
+    types = {"code": np.int32, "day": np.int32, "money": np.float64, "n_rows": np.int32, "n_residues": np.int32}
+    cells = {name: np.empty(n_cells, dtype) for name, dtype in types.items()}
+    for start in range(0, n_cells, _FETCHED):
+        part = slice(start, start + _FETCHED)
+        sql = f"select * from small_cells where rowid >= {part.start} and rowid < {part.stop}"  # noqa: S608 - numbers
+        for name, column in database.execute(sql).fetchnumpy().items():
+            cells[name][part] = column
+    return cells
 
 
 def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
@@ -255,7 +299,7 @@ def _set_time_zone(database: Database, asked: str | None) -> str:
     return zone
 
 
-def _treat_duplicates(database: Database, columns: list[Column], policy: str) -> int | None:
+def _treat_duplicates(database: Database, columns: list[Column], policy: str, *, several: bool) -> int | None:
     """Count the rows that are copies of another row in all columns; make the view `rows_` with or without them.
 
     The count is None if a column cannot be read.
@@ -274,10 +318,27 @@ def _treat_duplicates(database: Database, columns: list[Column], policy: str) ->
         rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
         does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
         raise FileError(
-            "--duplicates", f"{rows} of another row, in all {len(columns)} columns of the file. Hint: {does}", count=n
+            "--duplicates",
+            f"{rows} of another row, in all {len(columns)} columns of the file{'s' if several else ''}. Hint: {does}",
+            count=n,
         )
-    database.execute(f"create view rows_ as select {'distinct' if n and policy == 'drop' else ''} * from file")  # noqa: S608 - our own words
+    once = f"min(file_) as file_, {names} from file group by {names}" if several else "distinct * from file"
+    database.execute(f"create view rows_ as select {once if n and policy == 'drop' else '* from file'}")  # noqa: S608 - our own words
     return n
+
+
+def _shared_rows(database: Database, columns: list[Column], shown: dict[str, str]) -> tuple[tuple[str, str, int], ...]:
+    """Count the rows of each file that an earlier file has too, such as those of a month that was exported twice."""
+    names = ", ".join(column.sql for column in columns)
+    found = database.execute(
+        f"""
+        with keys as (select hash({names}) as key, file_ from file),
+             firsts as (select key, min(file_) as first_file from keys group by key having min(file_) <> max(file_))
+        select first_file, file_, count(*) as n from keys join firsts using (key)
+        where file_ <> first_file group by first_file, file_ order by n desc, first_file, file_
+        """  # noqa: S608 - our own names
+    ).fetchall()
+    return tuple((shown[first], shown[other], int(n)) for first, other, n in found)
 
 
 def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:
@@ -296,9 +357,9 @@ def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tupl
     return {role: columns[names.index(name)] for role, name in chosen.items()}, problems
 
 
-def _view_texts(database: Database, chosen: dict[str, Column]) -> None:
+def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
-    columns = []
+    columns = ["file_" if several else "NULL as file_"]
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
@@ -431,6 +492,13 @@ def _first(database: Database, value: str, condition: str, table: str = "texts")
     return None if found is None else found[0]
 
 
+def _example(database: Database, value: str, condition: str, shown: dict[str, str]) -> tuple[str | None, str]:
+    """Give a value that cannot be read, and the name of its file if there are several."""
+    sql = f"select {value}, file_ from file_rows where {condition} limit 1"  # noqa: S608 - our own names
+    found, file = database.execute(sql).fetchone()
+    return found, "" if file is None else f" of {shown[file]!r}"
+
+
 def _aggregate(database: Database, day: str | None, price: str | None, pieces: str | None) -> None:
     """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`.
 
@@ -444,7 +512,8 @@ def _aggregate(database: Database, day: str | None, price: str | None, pieces: s
     database.execute(
         f"""
         create view file_rows as
-        select customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, money as any_money,
+        select file_, customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
+               money as any_money,
                case when year(day) between 1000 and 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
@@ -468,7 +537,12 @@ def _aggregate(database: Database, day: str | None, price: str | None, pieces: s
 
 
 def _check_rows(
-    database: Database, columns: dict[str, Column], pattern: str | None, problems: list[InputError], unread: set[str]
+    database: Database,
+    columns: dict[str, Column],
+    pattern: str | None,
+    problems: list[InputError],
+    unread: set[str],
+    shown: dict[str, str],
 ) -> dict[str, Any]:
     """Raise for values that cannot be read, and the problems so far; else count the rows, and describe them."""
     totals = database.execute(
@@ -489,20 +563,20 @@ def _check_rows(
     if found["n_bad_dates"] and "date" not in unread:
         form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
         hint = "write dates as 2024-02-29, or name their format with --date-format"
-        value = _first(database, "date_text", _BAD_DATE, "file_rows")
-        problems.append(_unreadable(columns["date"], f"is no date{form}", value, found["n_bad_dates"], hint))
+        value, where = _example(database, "date_text", _BAD_DATE, shown)
+        problems.append(_unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint))
     if found["n_bad_amounts"] and "amount" not in unread:
-        value = _first(database, "amount_text", _BAD_AMOUNT, "file_rows")
+        value, where = _example(database, "amount_text", _BAD_AMOUNT, shown)
         large = "price is not null and regexp_matches(amount_text, '[0-9]')"
         what = "is above 1e15" if _first(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
         if what == "is above 1e15" and "quantity" in columns:
             what = f"is above 1e15, alone or times {columns['quantity'].name!r}"
         hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
-        problems.append(_unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint))
+        problems.append(_unreadable(columns["amount"], where, what, value, found["n_bad_amounts"], hint))
     if found["n_bad_quantities"] and "quantity" not in unread:
         hint = "write quantities as 12 or 1.5"
-        value = _first(database, "quantity_text", _BAD_QUANTITY, "file_rows")
-        problems.append(_unreadable(columns["quantity"], "is no number", value, found["n_bad_quantities"], hint))
+        value, where = _example(database, "quantity_text", _BAD_QUANTITY, shown)
+        problems.append(_unreadable(columns["quantity"], where, "is no number", value, found["n_bad_quantities"], hint))
     if found["currency"] != found["other_currency"]:
         both = f"{found['currency']} and {found['other_currency']}"
         problems.append(
@@ -510,6 +584,8 @@ def _check_rows(
                 "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
             )
         )
+    if len(shown) > 1 and not found["ids_shortened"]:
+        problems += _doubtful_customers(database, columns)
     raise_all(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
@@ -522,8 +598,17 @@ def _check_rows(
     }
 
 
-def _unreadable(column: Column, what: str, value: str | None, count: int, hint: str) -> InputError:
+def _doubtful_customers(database: Database, columns: dict[str, Column]) -> list[InputError]:
+    """Name a customer who is a whole number in one file and the same with ".0" in another, as spreadsheets write it."""
+    who = _first(database, "a.who", "a.who = b.who || '.0'", "ids a, ids b")
+    if who is None or "customer" not in columns:
+        return []
+    sentence = f"column {columns['customer'].name!r} has both {who!r} and {who[:-2]!r}: write customers in one way"
+    return [FileError("--customer", sentence, who)]
+
+
+def _unreadable(column: Column, where: str, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
     shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
-    sentence = f"{shown} in column {column.name!r} {what} ({rows}). Hint: {hint}"
+    sentence = f"{shown} in column {column.name!r}{where} {what} ({rows}). Hint: {hint}"
     return FileError(f"column {column.name}", sentence, value, count=count)
