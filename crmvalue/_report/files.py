@@ -15,7 +15,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.values import array_field
+from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.headings import ROLES, choose_columns, listed
 from crmvalue._report.places import FileError, FileProblemsError, find_files, raise_all
@@ -205,11 +205,11 @@ def read_orders(
     if found["ids_shortened"]:
         names = [name[:-2] for name in names.tolist()]
     orders = OrderFile(
-        customer=np.array(names, dtype=str),
-        code=cells["code"],
-        date=cells.pop("day").astype("datetime64[D]"),
+        customer=hand_over(np.array(names, dtype=str)),
+        code=hand_over(cells["code"]),
+        date=hand_over(cells.pop("day").astype("datetime64[D]")),
         amount=cells["money"] if "amount" in chosen else None,
-        n_file_rows=cells["n_rows"],
+        n_file_rows=hand_over(cells["n_rows"]),
         n_residues=cells["n_residues"] if cells["n_residues"].any() else None,
         n_columns=len(columns),
         n_duplicates=n_duplicates,

@@ -127,7 +127,7 @@ class TestReadOrders:
     def test_numbers_beside_a_decimal_comma_keep_their_value(self, tmp_path, number):
         (tmp_path / "a.csv").write_text("customer;date;amount\na;2024-01-01;1.234,50\n")
         write_parquet(tmp_path / "b.parquet", f"select 'b' as customer, date '2024-01-02' as date, {number} as amount")
-        (value,) = duckdb.execute(f"select ({number})::double").fetchone()
+        ((value,),) = duckdb.execute(f"select ({number})::double").fetchall()
         assert [row[2] for row in as_rows(read_orders(str(tmp_path)))] == pytest.approx([1234.5, value], abs=1e-9)
 
     def test_parquet_of_two_types(self, tmp_path):
