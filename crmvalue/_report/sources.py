@@ -1,4 +1,7 @@
-"""CSV and Parquet files as a view of DuckDB, with the names of their columns. Needs the extra `report`."""
+"""CSV and Parquet files as a view of DuckDB, with the names of their columns, and the database for it.
+
+Needs the extra `report`.
+"""
 
 from __future__ import annotations
 
@@ -297,7 +300,7 @@ def _address_space() -> int | None:
 def _field(file: str, name: str) -> int | None:
     """Read a line such as "VmSize: 12 kB" as bytes."""
     with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path(file).read_text(encoding="utf-8").splitlines():
+        for line in _text(file).splitlines():
             if line.startswith(name):
                 return int(line.split()[1]) * 1024
     return None
@@ -305,8 +308,13 @@ def _field(file: str, name: str) -> int | None:
 
 def _number(file: str) -> int | None:
     with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
-        return int(Path(file).read_text(encoding="utf-8"))
+        return int(_text(file))
     return None
+
+
+def _text(file: str) -> str:
+    with Path(file).open("rb") as opened:
+        return opened.read().decode("utf-8")
 
 
 @contextlib.contextmanager
