@@ -231,12 +231,8 @@ def read_orders(
 
 def _blamed(error: Exception, shown: dict[str, str]) -> str:
     """Name the file that cannot be read, if there is but one or if the error names it."""
-    named = [name for place, name in shown.items() if place in str(error)]
-    return (
-        repr(max(named, key=len) if named else next(iter(shown.values())))
-        if named or len(shown) == 1
-        else (f"one of the {len(shown):,} files")
-    )
+    named = [name for place, name in shown.items() if place in str(error) or len(shown) == 1]
+    return repr(max(named, key=len)) if named else f"one of the {len(shown):,} files"
 
 
 def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:

@@ -164,7 +164,8 @@ class Union:
                 f"{_cast(keyed[key], column.kind) if key in keyed else f'cast(NULL as {column.kind})'} as {column.sql}"
                 for key, column in zip(kinds, self.columns, strict=True)
             ]
-            parts.append(f"select {', '.join(cells)}, file_ from {layout.scan(members, ', filename = file_')}")  # noqa: S608 - quoted names
+            rows = layout.scan(members, ", filename = 'file_'")
+            parts.append(f"select {', '.join(cells)}, file_ from {rows}")  # noqa: S608 - quoted names
         if not self.problems:
             database.execute(f"create view file as {' union all '.join(parts)}")
 
@@ -210,7 +211,7 @@ def _common(kinds: set[str]) -> str:
     if len(kinds) == 1:
         return next(iter(kinds))
     if all(re.fullmatch(r"U?(TINY|SMALL|BIG)?INT(EGER)?", kind) for kind in kinds):
-        return "HUGEINT"
+        return "HUGEINT" if "UBIGINT" in kinds else "BIGINT"
     return "DOUBLE" if all(re.match(_NUMBERS, kind) for kind in kinds) else "VARCHAR"
 
 
