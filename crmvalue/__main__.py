@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _fail(_sentence(error))
         what = f"{options.file[0]!r} has" if len(options.file) == 1 else "the files have"
         return _fail("\n- ".join([f"{what} {len(problems)} problems:", *map(_sentence, problems)]))
+    except MemoryError:
+        return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
     except OSError as error:  # a file that can be opened, but not read to its end
         return _fail(f"cannot read {', '.join(options.file)!r}: {error.strerror or error}")
     from crmvalue._report.text import fit_lines

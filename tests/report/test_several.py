@@ -7,6 +7,7 @@ import gzip
 import pytest
 
 from crmvalue.__main__ import main
+from crmvalue._report import base
 from crmvalue._report.files import read_orders
 from crmvalue._report.places import find_files
 from crmvalue.errors import InputError
@@ -212,3 +213,11 @@ class TestMain:
     def test_the_table_is_none_of_the_files(self, folder, capsys):
         assert main([str(folder), "--output", str(folder / "feb.csv")]) == 2
         assert "another file than the one that is read" in capsys.readouterr().err
+
+    def test_too_little_memory_is_one_sentence(self, monkeypatch, capsys):
+        def full(*_, **__):
+            raise MemoryError
+
+        monkeypatch.setattr(base, "summarise_base_log", full)
+        assert main([]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: there is too little memory for this log")
