@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from crmvalue._report.headings import listed
+from crmvalue._core.headings import listed
 from crmvalue._report.places import FileError
 from crmvalue.errors import InputError
 
