@@ -440,6 +440,7 @@ class TestRecalculationDate:
             ({"as_of": ["2025-01-01", "9999-10-01"]}, "as_of"),
             ({"every_months": 2**53}, "every_months"),
             ({"every_months": 120_000}, "as_of"),
+            ({"every_months": 120_001}, "every_months"),
             ({"every_months": 0}, "every_months"),
             ({"every_months": [3, 3]}, "every_months"),
         ],
