@@ -42,7 +42,7 @@ QUIETLY = (
     *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
 )
 AT_IMPORT = ""  # what coverage calls the time before the first test
-LOADED_ONCE = ("numpy", "scipy.special", "scipy.stats", "scipy.optimize", "attrs", "mpmath")
+LOADED_ONCE = ("scipy.special", "scipy.stats", "scipy.optimize", "mpmath", "pandas", "polars", "pyarrow")
 
 OTHER = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -180,10 +180,10 @@ class Room:
 
 
 def is_green_apart(work: Callable[[], int], longest: float) -> bool:
-    """Do the work in a process of its own, and tell whether it gave 0 in time."""
+    """Do the work in a process of its own, and tell whether it gave 0 in so many seconds of the processor."""
     child = os.fork()
     if not child:
-        signal.alarm(int(longest))
+        signal.setitimer(signal.ITIMER_PROF, longest)
         code = 1
         try:
             with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):

@@ -48,7 +48,7 @@ class TestNothing:
     """Shares need a sum; the error shows what stands in its place."""
 
     def test_no_customers(self, function):
-        with pytest.raises(InputError, match="at least one customer; got 0$"):
+        with pytest.raises(InputError, match=r"at least one customer; got 0$"):
             function([])
 
     def test_no_value(self, function):
