@@ -81,6 +81,7 @@ class TestFirstContactResolutionFromTickets:
             window_days=7,
         )
         assert (result.rate, result.n_decided, result.n_pending) == (0.75, 100, 12)
+        assert result.interval() == result.interval(level=0.95)
         assert result.interval(level=0.9) == proportion_interval(75, 100, level=0.9)
 
     def test_failures_of_unfinished_windows_do_not_bias_the_rate(self):
