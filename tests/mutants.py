@@ -6,7 +6,7 @@ that anybody can see.
 
 All happens in a copy of the project. The tests of a room run once without any change, to learn which test runs which
 lines and how long it takes. Each change then meets only the tests that run its lines, until the first failure. The
-tests that noticed most so far come first, then the fast ones. A constant runs at import and can reach every test.
+tests that noticed most so far come first, then the fast ones. A constant runs at import; it meets all tests of its file.
 """
 
 from __future__ import annotations
@@ -38,9 +38,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 QUIETLY = (
-    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile=mutants"),
+    *("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"),
     *("-W", "ignore:Module already imported:pytest.PytestAssertRewriteWarning"),
 )
+EXAMPLES = {"few": 15, "many": 100}  # of a property test; the many look at what the few let through
 AT_IMPORT = ""  # what coverage calls the time before the first test
 LOADED_ONCE = ("scipy.special", "scipy.stats", "scipy.optimize", "mpmath", "pandas", "polars", "pyarrow")
 
@@ -165,18 +166,22 @@ class Room:
         near = {test for tests in by_line.values() for test in tests}
         chosen = {test for line in lines for test in by_line.get(line, ())}
         if AT_IMPORT in chosen:
-            chosen = set(self.seconds)
-        return sorted(chosen, key=lambda test: (-self.noticed[test], test not in near, self.seconds[test]))
+            chosen = near if len(near) > 1 else set(self.seconds)
+        return sorted(chosen - {AT_IMPORT}, key=lambda test: (-self.noticed[test], self.seconds[test]))
 
     def is_noticed(self, tests: list[str]) -> bool:
         """Run the tests until one fails. A change that makes them hang has been noticed."""
+        if not tests:
+            return False
         Path("noticed").write_text("")
-        longest = 20 + 4 * sum(self.seconds[test] for test in tests)
         files = dict.fromkeys(test.partition("::")[0] for test in tests)
-        noticed = not is_green_apart(partial(pytest.main, [*files, *QUIETLY], [Choice(tests)]), longest)
-        if noticed:
-            self.noticed[Path("noticed").read_text()] += 1
-        return noticed
+        longest = 20 + 4 * sum(self.seconds[test] for test in tests)
+        for profile, examples in EXAMPLES.items():
+            command = [*files, *QUIETLY, f"--hypothesis-profile={profile}"]
+            if not is_green_apart(partial(pytest.main, command, [Choice(tests)]), longest * examples / EXAMPLES["few"]):
+                self.noticed[Path("noticed").read_text()] += 1
+                return True
+        return False
 
 
 def is_green_apart(work: Callable[[], int], longest: float) -> bool:
@@ -199,7 +204,7 @@ def watched(tests: str) -> int:
     lines = coverage.Coverage(data_file="lines", source=["crmvalue"], config_file=False)
     watch = Watch(lines)
     lines.start()
-    code = pytest.main([tests, *QUIETLY], [watch])
+    code = pytest.main([tests, *QUIETLY, "--hypothesis-profile=few"], [watch])
     lines.stop()
     lines.save()
     Path("seconds").write_text(json.dumps(watch.seconds))
@@ -227,15 +232,16 @@ def main() -> None:
     files = [file for path in options.paths for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
     for name in LOADED_ONCE:
         importlib.import_module(name)
-    settings.register_profile(
-        "mutants",
-        deadline=None,
-        max_examples=100,
-        derandomize=True,
-        database=None,
-        phases=(Phase.explicit, Phase.generate),
-        suppress_health_check=[HealthCheck.too_slow],
-    )
+    for profile, n in EXAMPLES.items():
+        settings.register_profile(
+            profile,
+            deadline=None,
+            max_examples=n,
+            derandomize=True,
+            database=None,
+            phases=(Phase.explicit, Phase.generate),
+            suppress_health_check=[HealthCheck.too_slow],
+        )
     with tempfile.TemporaryDirectory() as copy:
         for name in ("crmvalue", "tests"):
             shutil.copytree(name, Path(copy, name), ignore=shutil.ignore_patterns("__pycache__"))

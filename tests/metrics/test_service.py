@@ -69,6 +69,14 @@ class TestFirstContactResolutionFromTickets:
         assert groups(np.timedelta64(0, "h")) == ({"n_pending"}, 1)
         assert groups(np.timedelta64(-1, "h")) == ({"n_later"}, 1)
 
+    def test_one_decided_ticket_and_the_moment(self):
+        moment = START + np.timedelta64(49, "h")
+        result = first_contact_resolution_from_tickets(
+            hours([0]), hours([1]), hours([None]), as_of=moment, window_days=2
+        )
+        assert result.interval() == proportion_interval(1, 1)
+        assert result.as_of == moment
+
     def test_rate_and_interval_are_over_decided_tickets(self):
         """75 solved of 100 (domain, section 1), and 12 pending that do not count."""
         opened = [0] * 100 + [200] * 12
