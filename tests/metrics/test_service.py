@@ -356,6 +356,7 @@ class TestResolutionTimeValue:
         ("changes", "name"),
         [
             ({"mean": -1}, "mean"),
+            ({"mean": 1e200}, "mean"),  # a float, yet no infinity
             ({"percentile_90": 7}, "percentile_90"),
             ({"n_resolved": 0, "n_open": 0}, "n_open"),
             ({"n_open": 0.5}, "n_open"),
