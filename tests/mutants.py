@@ -198,27 +198,27 @@ def is_green_apart(work: Callable[[], int], longest: float) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def watched(tests: str) -> int:
-    """Run the tests without any change, and write down what they run. They leave compiled files for later runs."""
+def watched(name: str) -> int:
+    """Run the tests of a room without any change, and write down what they run. Later runs need not compile them."""
     sys.dont_write_bytecode = False
-    lines = coverage.Coverage(data_file="lines", source=["crmvalue"], config_file=False)
+    lines = coverage.Coverage(data_file=f"{name}.lines", source=["crmvalue"], config_file=False)
     watch = Watch(lines)
     lines.start()
-    code = pytest.main([tests, *QUIETLY, "--hypothesis-profile=few"], [watch])
+    code = pytest.main([f"tests/{name}", *QUIETLY, "--hypothesis-profile=few"], [watch])
     lines.stop()
     lines.save()
-    Path("seconds").write_text(json.dumps(watch.seconds))
+    Path(f"{name}.seconds").write_text(json.dumps(watch.seconds))
     return code
 
 
 @cache
 def room_of(name: str) -> Room | None:
     """Learn the tests of a room, unless one fails without any change."""
-    if not is_green_apart(partial(watched, f"tests/{name}"), 3600):
+    if not is_green_apart(partial(watched, name), 3600):
         return None
-    lines = coverage.CoverageData("lines")
+    lines = coverage.CoverageData(f"{name}.lines")
     lines.read()
-    return Room(json.loads(Path("seconds").read_text()), lines, Counter())
+    return Room(json.loads(Path(f"{name}.seconds").read_text()), lines, Counter())
 
 
 def main() -> None:
