@@ -6,7 +6,7 @@ that anybody can see.
 
 All happens in a copy of the project. The tests of a room run once without any change, to learn which test runs which
 lines and how long it takes. Each change then meets only the tests that run its lines, until the first failure. The
-tests that noticed most so far come first, then the fast ones. A constant runs at import and meets all tests of the file.
+tests that noticed most so far come first, then the fast ones. A constant runs at import and meets all of its file.
 """
 
 from __future__ import annotations
