@@ -653,7 +653,9 @@ class TestNewKinds:
             {"purpose": None},
             {"segment": 5},
             {"version": "1"},
+            {"version": -1},
             {"priority": math.nan},
+            {"priority": -(2**53) - 2},
             {"cool_down_days": -1},
             {"once": 1},
             {"exempt": "no"},
@@ -664,6 +666,12 @@ class TestNewKinds:
         with pytest.raises(InputError) as caught:
             plan([Newsletter(weekday=self.FRIDAY, **member)], one(), None, None, Policy(), TODAY)
         assert caught.value.name in member
+
+    def test_any_whole_number_is_a_priority(self):
+        for priority in (-(2**53), -108, 0, 2**53 - 1):
+            assert (
+                len(plan([Newsletter(weekday=self.FRIDAY, priority=priority)], one(), None, None, Policy(), TODAY)) == 1
+            )
 
     @pytest.mark.parametrize(
         "change",
@@ -832,6 +840,8 @@ class TestRejections:
         history = plan([trigger()], both, visits("2024-05-31", customer=2), None, Policy(), TODAY).history()
         made = plan([trigger()], one(), visits("2024-05-30"), history, Policy(), "2024-05-30")
         assert (made.n_unknown_messages, made.n_by_decision) == (1, {"send": 1})
+        again = plan([trigger()], one(), visits("2024-05-30"), made.history(), Policy(), "2024-05-31")
+        assert again.n_unknown_messages == 0
 
     @pytest.mark.parametrize(("end", "name"), [("2024-05-30", "end"), ("2054-05-30", "end"), ("x", "end")])
     def test_of_a_simulation(self, end, name):
