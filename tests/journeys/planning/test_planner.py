@@ -324,6 +324,19 @@ class TestCaps:
         )
         assert (made.decision == "send").tolist() == [bool(one_sent) for one_sent in expected]
 
+    @pytest.mark.parametrize("per", ["day", "week"])
+    def test_a_later_message_that_was_decided_first_counts_in_its_own_window(self, per):
+        """26 May 2024 is a Sunday. The one at 23:00 goes out on Monday and is decided first."""
+        journeys = [trigger(priority=1), trigger("cart", event="cart", priority=0)]
+        events = visits("2024-05-26T23:00") + visits("2024-05-26T10:00", name="cart")
+        policy = Policy(caps=[FrequencyCap(messages=1, per=per)], quiet_hours=(22, 6))
+        made = plan(journeys, one(), events, None, policy, "2024-05-26")
+        assert made.n_by_decision == {"send": 2}
+        held = plan(
+            journeys, one(), events, None, attrs.evolve(policy, caps=[FrequencyCap(messages=1, days=1)]), "2024-05-26"
+        )
+        assert held.n_by_decision == {"send": 1, "capped": 1}
+
 
 def may_use(base, made, i, channel):
     """Whether a journey of the caps' property may write to a customer on a channel at all."""
