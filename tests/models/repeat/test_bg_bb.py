@@ -231,6 +231,10 @@ class TestOpportunityHistory:
             OpportunityHistory(**columns)
         assert caught.value.name in {name, "recency"}
 
+    def test_refuses_weights_that_are_all_0(self):
+        with pytest.raises(InputError, match=r"`weight` must be above 0 for at least one row; got 0$"):
+            OpportunityHistory(frequency=[1], recency=[1], n_opportunities=[5], weight=[0])
+
 
 class TestFit:
     """The maximum of the likelihood."""
