@@ -680,6 +680,17 @@ class TestNewKinds:
             plan([Newsletter(weekday=self.FRIDAY, **member)], one(), None, None, Policy(), TODAY)
         assert caught.value.name in member
 
+    def test_a_kind_may_have_nothing_to_say(self):
+        class Silent(Newsletter):
+            def candidates(self, context):
+                found = super().candidates(context)
+                columns = ("row", "step", "anchor", "planned", "expires", "exited")
+                return found._replace(labels=(), offers=(), **{name: getattr(found, name)[:0] for name in columns})
+
+        made = plan([Silent(weekday=self.FRIDAY)], one(), None, None, Policy(), TODAY)
+        assert {len(column) for column in made.to_columns().values()} == {0}
+        assert made.step.shape == (0,)
+
     def test_any_whole_number_is_a_priority(self):
         for priority in (-(2**53), -108, 0, 2**53 - 1):
             assert (
