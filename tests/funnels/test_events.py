@@ -244,6 +244,27 @@ class TestFunnelFromEvents:
         assert np.isnan(result.overall_conversion)
         assert "is not known" in result.conclusion
 
+    def test_the_conclusion_tells_the_weakest_step_of_the_matured(self):
+        log = [(c, "a", 0.0) for c in range(10)] + [(c, "b", 0.5) for c in range(6)] + [(c, "c", 1.0) for c in range(3)]
+        result = run(log, ["a", "b", "c"], window=2, as_of=10)
+        assert "Of the 10 attempts whose window is over, 30.0% converted" in result.conclusion
+        assert "the weakest step is b to c (50.0%)" in result.conclusion
+        young = run(log, ["a", "b", "c"], window=2, as_of=1.5)
+        assert young.conclusion.endswith("No window is over yet, so the final conversion is not known.")
+
+    def test_no_duplicates_unless_said(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        fields = {field.name: getattr(result, field.name) for field in attrs.fields(type(result))}
+        del fields["n_duplicates"]
+        assert type(result)(**fields) == result
+
+    def test_a_group_must_be_known_where_it_is_read(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0)]
+        with pytest.raises(InputError, match="known at the entry of every attempt"):
+            run(log, ["a", "b"], by=[None, "x"])
+        with pytest.raises(InputError, match="known at the last step of every attempt"):
+            run(log, ["a", "b"], by=["x", None], belongs_to="last")
+
     def test_groups_are_needed_only_where_they_are_read(self):
         log = [(1, "a", 0.0), (1, "b", 1.0), (2, "a", 0.0), (2, "b", 0.0), (2, "b", 0.0)]
         for missing in (None, np.nan):

@@ -321,6 +321,7 @@ class TestFitLeadScore:
         found = fitted(x, y)
         np.testing.assert_allclose(found.coefficient, [1.0, -0.5 / 20, 0.0], atol=0.06)  # three standard errors
         assert found.calibration_slope == pytest.approx(1, abs=0.08)
+        assert attrs.evolve(found, calibration_slope=-math.inf).calibration_slope == -math.inf
         assert found.calibration_intercept == pytest.approx(0, abs=0.08)
         assert found.auc_interval.low < found.auc < found.auc_interval.high
         assert found.conclusion.startswith("On 12,000 held-out leads the score tells buyers from others: AUC 0.7")

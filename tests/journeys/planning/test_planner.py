@@ -555,6 +555,24 @@ class TestTriggers:
         assert made.send_time.astype(str).tolist() == ["2024-05-31T10:00:00"]
         assert made.decision.tolist() == ["send"]
 
+    def test_what_one_customer_missed_does_not_depend_on_the_others(self):
+        journeys = [trigger("a", event="a"), trigger("b", event="b")]
+        base = Customers(customer=[1, 2, 3], consent={"email": [True] * 3})
+        events = Events(
+            customer=[1, 2, 3, 3],
+            name=["b", "b", "a", "b"],
+            time=["2024-05-30T10:00", "2024-05-31T09:00", "2024-05-31T10:00", "2024-05-31T11:00"],
+        )
+        made = plan(journeys, base, events, None, Policy(), TODAY)
+        assert made.decision[made.customer == 1].tolist() == ["send"]  # its only one, a day late
+        assert made.n_by_decision == {"send": 4}
+
+    def test_a_cool_down_of_a_day(self):
+        events = visits("2024-05-31T10:00", "2024-05-31T15:00")
+        made = plan([trigger(cool_down_days=1)], one(), events, None, Policy(), TODAY)
+        assert made.n_by_decision == {"send": 1, "cool-down": 1}
+        assert plan([trigger()], one(), events, None, Policy(), TODAY).n_by_decision == {"send": 2}
+
     def test_cool_down_and_once(self):
         events = visits("2024-05-01T10:00", "2024-05-07T10:00", "2024-05-08T10:00")
         for fields, days in (({"cool_down_days": 7}, [1, 8]), ({"once": True}, [1]), ({}, [1, 7, 8])):
