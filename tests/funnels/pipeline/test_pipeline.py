@@ -325,7 +325,18 @@ class TestForecastCalibration:
             assert found.n_deals[b] == inside.sum()
             assert found.n_won[b] == won[inside].sum()
         assert found.brier_score == pytest.approx(np.mean((p - won) ** 2))
+        assert found.brier_score_constant == pytest.approx(np.mean((won.mean() - won) ** 2), abs=1e-15)
         assert 0 <= found.p_value_total <= 1
+
+    @pytest.mark.parametrize(
+        "name", ["p_value_total", "p_value", "brier_score", "brier_score_constant", "p_value_amount"]
+    )
+    @pytest.mark.parametrize("wrong", [-0.01, 1.01])
+    def test_a_fraction_is_one(self, name, wrong):
+        found = forecast_calibration([0.5, 0.25], [True, False], amount=[5, 7])
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(found, **{name: wrong})
+        assert caught.value.name == name
 
     def test_total_is_the_binomial_test(self):
         for n_won in (0, 3, 10, 19):
@@ -381,6 +392,8 @@ class TestForecastCalibration:
         )
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
+        assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
+        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0.01]).p_value_amount == 0
 
     def test_money_of_very_many_deals_is_normal(self):
         rng = np.random.default_rng(4)
