@@ -395,6 +395,17 @@ class TestForecastCalibration:
         assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0.01]).p_value_amount == 0
 
+    @pytest.mark.parametrize(("p", "won"), [(1.0, False), (0.0, True)])
+    def test_one_impossible_deal_among_very_many(self, p, won):
+        rng = np.random.default_rng(4)
+        even, amount = np.arange(5000) % 2 == 0, rng.lognormal(5, 2, 5001)
+        found = forecast_calibration(np.append(np.full(5000, 0.5), p), np.append(even, won), amount=amount)
+        assert (found.p_value_amount, found.p_value_total) == (0, 0)
+        free = forecast_calibration(
+            np.append(np.full(5000, 0.5), p), np.append(even, won), amount=np.append(amount[:-1], 0)
+        )
+        assert free.p_value_amount > 0.01
+
     def test_money_of_very_many_deals_is_normal(self):
         rng = np.random.default_rng(4)
         amount, p = rng.lognormal(3, 1, 100_000), rng.random(100_000)
