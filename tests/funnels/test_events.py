@@ -547,6 +547,7 @@ class TestTimeInStage:
 
     def test_nobody_moved_on(self):
         times = time_in_stage(run(log_of("a"), ["a", "b", "c"]))
+        assert times.to_columns()["step"].tolist() == ["a to b", "b to c", "entry to conversion"]
         assert isinstance(times, StageTimes)
         assert np.isinf(times.time_in_stage).all()
         assert times.n_censored.tolist() == [1, 0]

@@ -249,6 +249,9 @@ class TestStageProbabilities:
         assert learned.assign(["presentation", "call"]).tolist() == [0.0, 0.1]
         low, high = learned.assign_interval(["call"])
         assert low[0] < 0.1 < high[0]
+        assert learned.assign_interval(["call"], level=0.95) == (low, high)
+        one = StageProbabilities(stages=["a"], n_reached=[1], n_won=[1])
+        assert one.assign(["a"]).tolist() == [1]
         assert np.isnan(learned.prob_won[2])
         assert np.isnan(learned.interval().low[2])
         assert learned.conclusion == (
@@ -307,6 +310,26 @@ class TestPipelineVelocity:
     def test_known(self):
         assert pipeline_velocity(40, 5000, 0.25, 50) == 1000
         np.testing.assert_array_equal(pipeline_velocity([40, 0], 5000, 0.25, [50, 50]), [1000, 0])
+
+    def test_ends_of_the_ranges(self):
+        found = pipeline_velocity([40, 40, 40, 40], [0, 0.5, 8, 8], [1, 1, 0, 1], [10, 10, 10, 0.5])
+        assert found.tolist() == [0, 2, 0, 640]  # by hand
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ((-1, 8, 0.5, 10), "n_deals"),
+            ((1.5, 8, 0.5, 10), "n_deals"),
+            ((40, -1, 0.5, 10), "average_deal"),
+            ((40, 8, -0.1, 10), "win_rate"),
+            ((40, 8, 1.1, 10), "win_rate"),
+            ((40, 8, 0.5, 0), "cycle_days"),
+        ],
+    )
+    def test_refuses(self, arguments, name):
+        with pytest.raises(InputError) as caught:
+            pipeline_velocity(*arguments)
+        assert caught.value.name == name
 
 
 class TestForecastCalibration:

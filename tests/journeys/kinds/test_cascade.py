@@ -148,6 +148,9 @@ class TestSteps:
         with pytest.raises(InputError, match="at most 2 customers with 9 steps"):
             Cascade().steps(["2024-02-29"] * 3)
 
+    def test_has_one_version_only(self):
+        assert Cascade().version == 0  # the version of journeys that have none
+
     def test_columns_hold_the_labels_of_offers(self):
         last = ["2023-01-31", "2024-03-31"]
         named = Cascade(offers=["5 %", "7 %"], repeat_last=True).due(last, "2024-09-30").to_columns()
