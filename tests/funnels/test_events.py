@@ -244,6 +244,16 @@ class TestFunnelFromEvents:
         assert np.isnan(result.overall_conversion)
         assert "is not known" in result.conclusion
 
+    @pytest.mark.parametrize("steps", [5, None, {"a", "b"}, b"ab", "ab"])
+    def test_steps_that_are_no_list(self, steps):
+        with pytest.raises(InputError, match="`steps` must be a Funnel, a list of events or a mapping"):
+            run(log_of("ab"), steps)
+
+    def test_steps_in_an_array(self):
+        assert run(log_of("ab"), np.array(["a", "b"])) == run(log_of("ab"), ["a", "b"])
+        with pytest.raises(InputError, match="`steps` must be 2 to 100; got 1"):
+            run(log_of("ab"), np.array("a"))
+
     def test_the_conclusion_tells_the_weakest_step_of_the_matured(self):
         log = [(c, "a", 0.0) for c in range(10)] + [(c, "b", 0.5) for c in range(6)] + [(c, "c", 1.0) for c in range(3)]
         result = run(log, ["a", "b", "c"], window=2, as_of=10)
