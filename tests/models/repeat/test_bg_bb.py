@@ -236,6 +236,17 @@ class TestOpportunityHistory:
             OpportunityHistory(frequency=[1], recency=[1], n_opportunities=[5], weight=[0])
 
 
+class TestSimulate:
+    """Customers and opportunities that fit into the memory."""
+
+    def test_as_many_opportunities_as_fit(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._models.repeat.bg_bb._MOST_DRAWS", 12)
+        model, rng = BgBb(1.2, 0.75, 0.66, 2.8), np.random.default_rng(1)
+        assert model.simulate(4, n_opportunities=3, rng=rng).n_customers == 4
+        with pytest.raises(InputError, match="at most 12 opportunities"):
+            model.simulate(5, n_opportunities=3, rng=rng)
+
+
 class TestFit:
     """The maximum of the likelihood."""
 
