@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -47,3 +48,16 @@ class TestPublished:
         found = MODEL.prob_alive(history_of((0, 0, 0), (0, 0, 100)))
         assert found[0] == pytest.approx(1.614 / (0.891 + 1.614), rel=1e-14)
         assert found[1] < found[0]
+
+
+class TestLogLikelihood:
+    """Of one who did not come back: 1 - b / (a + b) (1 - (alpha / (alpha + T))^r), to survive the toss and then buy."""
+
+    @pytest.mark.parametrize("r", [1e-9, 1e-6, 0.01, 0.5])
+    @pytest.mark.parametrize("age", [1e-3, 2.0, 50.0])
+    def test_keeps_its_digits_near_certainty(self, r, age):
+        found = MbgNbd(r, 100.0, 1.0, 3.0, "week").log_likelihood(history_of((0, 0, age)))
+        with mpmath.workdps(50):
+            chance = mpmath.mpf(3) / 4 * (1 - (100 / (100 + mpmath.mpf(age))) ** mpmath.mpf(r))
+            exact = float(mpmath.log(1 - chance))
+        np.testing.assert_allclose(found, [exact], rtol=1e-12)
