@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
 from crmvalue.models import MbgNbd, fit_mbg_nbd
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
@@ -61,3 +62,8 @@ class TestLogLikelihood:
             chance = mpmath.mpf(3) / 4 * (1 - (100 / (100 + mpmath.mpf(age))) ** mpmath.mpf(r))
             exact = float(mpmath.log(1 - chance))
         np.testing.assert_allclose(found, [exact], rtol=1e-12)
+
+    def test_refuses_a_history_of_nobody(self):
+        nobody = PurchaseHistory.from_columns(frequency=[], recency=[], age=[], time_unit="week")
+        with pytest.raises(InputError, match=r"`history` must be of at least one customer; got 0$"):
+            MODEL.log_likelihood(nobody)
