@@ -67,3 +67,13 @@ class TestLogLikelihood:
         nobody = PurchaseHistory.from_columns(frequency=[], recency=[], age=[], time_unit="week")
         with pytest.raises(InputError, match=r"`history` must be of at least one customer; got 0$"):
             MODEL.log_likelihood(nobody)
+
+
+def test_no_probability_is_above_1():
+    """No purchase in a moment is certain; the chances to be alive and lost add up to 1 + 2e-16 for some rows."""
+    rng = np.random.default_rng(2)
+    age = rng.uniform(1, 50, 3000)
+    history = PurchaseHistory.from_columns(
+        frequency=rng.integers(1, 9, 3000), recency=age * rng.uniform(0, 1, 3000), age=age, time_unit="week"
+    )
+    assert MODEL.prob_purchases(history, 0, horizon=1e-18).max() == 1
