@@ -77,3 +77,10 @@ def test_no_probability_is_above_1():
         frequency=rng.integers(1, 9, 3000), recency=age * rng.uniform(0, 1, 3000), age=age, time_unit="week"
     )
     assert MODEL.prob_purchases(history, 0, horizon=1e-18).max() == 1
+
+
+def test_a_discount_of_nothing():
+    """The integral of discounted purchases against the other way to the same number."""
+    history = history_of((0, 0, 10), (2, 9, 20), (7, 30, 40))
+    found = MODEL.discounted_expected_purchases(history, discount_rate=0.0, horizon=30.0)
+    np.testing.assert_allclose(found, MODEL.expected_purchases(history, horizon=30.0), rtol=1e-9)
