@@ -421,7 +421,7 @@ class TestForecastCalibration:
     @pytest.mark.parametrize(("p", "won"), [(1.0, False), (0.0, True)])
     def test_one_impossible_deal_among_very_many(self, p, won):
         rng = np.random.default_rng(4)
-        even, amount = np.arange(5000) % 2 == 0, rng.lognormal(5, 2, 5001)
+        even, amount = np.arange(5000) % 2 == 0, np.append(rng.lognormal(5, 2, 5000), 0.5)
         found = forecast_calibration(np.append(np.full(5000, 0.5), p), np.append(even, won), amount=amount)
         assert (found.p_value_amount, found.p_value_total) == (0, 0)
         free = forecast_calibration(
