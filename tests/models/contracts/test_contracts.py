@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import mpmath
 import numpy as np
 import pytest
@@ -184,6 +185,13 @@ class TestShiftedBetaGeometric:
         assert model.survival(2) == pytest.approx(3 / 5, rel=1e-14)
         assert model.prob_churn(2) == pytest.approx(3 / 4 - 3 / 5, rel=1e-13)
         assert ShiftedBetaGeometric(3.0, 1.0).expected_remaining_lifetime() == pytest.approx(1 / 2, rel=1e-10)
+
+    def test_a_fit_names_the_names_that_are_wrong(self):
+        fit = fit_shifted_beta_geometric(HIGH_END)
+        with pytest.raises(InputError, match=r"`names` must be .*got \['x'\]$"):
+            attrs.evolve(fit, names=("alpha", "x"))
+        with pytest.raises(InputError, match=r"`names` must be .*got \('alpha', 'alpha'\)$"):
+            attrs.evolve(fit, names=("alpha", "alpha"))
 
     @pytest.mark.parametrize("alpha", [0.5, 1.0])
     def test_refuses_an_infinite_mean(self, alpha):
