@@ -20,6 +20,7 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._core.words import counted
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -112,10 +113,15 @@ class Attribution:
             if self.conversion_credit[i] > 0
         ]
         if len(given) > _MOST_NAMED:
-            given[_MOST_NAMED:] = [f"{len(given) - _MOST_NAMED} more channels the rest"]
-        text = f"Of {self.n_conversions} conversions, {', '.join(given)}." if given else "No conversion had a touch."
+            given[_MOST_NAMED:] = [f"{counted(len(given) - _MOST_NAMED, 'more channel', 'more channels')} the rest"]
+        text = (
+            f"Of {counted(self.n_conversions, 'conversion')}, {', '.join(given)}."
+            if given
+            else "No conversion had a touch."
+        )
         if self.n_unattributed:
-            text += f" {self.n_unattributed} more had no touch and are credited to no channel."
+            had = counted(self.n_unattributed, "more had no touch and is", "more had no touch and are")
+            text += f" {had} credited to no channel."
         return text
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

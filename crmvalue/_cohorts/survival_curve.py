@@ -36,6 +36,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._core.words import counted
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -276,7 +277,7 @@ class CohortComparison:
             return f"{what}: {said} ({p_text(self.p_value)})."
         verb = "differs" if len(pairs) == 1 else "differ"
         return (
-            f"{what}: {len(pairs)} of {len(self.first)} pairs of cohorts {verb} {level} after correction; "
+            f"{what}: {len(pairs)} of {counted(len(self.first), 'pair')} of cohorts {verb} {level} after correction; "
             f"most clearly, {said} ({p_text(self.pair_p_value[clearest])})."
         )
 

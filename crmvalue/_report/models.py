@@ -25,6 +25,7 @@ from crmvalue._core.values import (
     tuple_of,
     words_field,
 )
+from crmvalue._core.words import counted
 from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._models.validation.comparison import naive_forecasts
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
@@ -350,7 +351,7 @@ def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tu
     """Hold the newest part of the last days back, or say why that is not possible."""
     cut = end - np.timedelta64(n_days - round(_CALIBRATION * n_days), "D")
     if cut >= end or cut < log.first_day:
-        return None, f"the log spans {n_days + 1} days, too few for a holdout"
+        return None, f"the log spans {counted(n_days + 1, 'day')}, too few for a holdout"
     try:
         split = split_log(log, policy, cut, end, "week", "day")
     except InputError as error:

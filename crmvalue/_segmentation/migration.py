@@ -19,6 +19,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._core.words import counted
 from crmvalue._segmentation.labels import (
     are_texts,
     as_comparable,
@@ -396,13 +397,13 @@ def _unfair(before: Window, now: Window) -> str:
 
 
 def _length(window: Window) -> str:
-    return "all time" if window == "all" else f"{window:g} days"
+    return "all time" if window == "all" else "1 day" if window == 1 else f"{window:g} days"
 
 
 def _movement(before: int, now: int) -> str:
-    sizes = f"from {before:,} to {now:,} customers"
+    sizes = f"from {before:,} to {counted(now, 'customer')}"
     if before == now:
-        return f"stayed at {now:,} customers"
+        return f"stayed at {counted(now, 'customer')}"
     if now == 0:
         return f"vanished, {sizes}"
     if before == 0:

@@ -29,6 +29,7 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._core.words import counted
 from crmvalue._funnels.counts import share, share_interval
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
 
@@ -134,8 +135,9 @@ class ForecastCalibration:
                 f"explains ({p_text(self.p_value_amount)}). "
             )
         return (
-            f"{money}Of {n:,} deals, {expected:,.1f} were expected to be won and {won:,} were won, {total} "
-            f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
+            f"{money}Of {counted(n, 'deal')}, {expected:,.1f} were expected to be won and "
+            f"{counted(won, 'was won', 'were won')}, {total} ({p_text(self.p_value_total)}). "
+            f"{single}Brier score {self.brier_score:.3f})."
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -34,6 +34,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._core.words import counted
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
@@ -449,7 +450,7 @@ def measure_independence(history: PurchaseHistory) -> SpendIndependence:
 
 
 def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
-    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {n} customers with a repeat purchase)"
+    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {counted(n, 'customer')} with a repeat purchase)"
     more = "more" if correlation > 0 else "less"
     if broken:
         return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."
