@@ -64,6 +64,7 @@ if TYPE_CHECKING:
 __all__ = ["Journey", "JourneyRuns"]
 
 _REENTRY = ("never", "after exit", "always")
+_MOST_A_DAY = 24  # runs of a customer that begin on one day; what comes after them is looked at on the next day
 _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
 
 
@@ -265,6 +266,8 @@ class Journey:
         again = np.zeros(len(row), dtype=bool)
         if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
             again = ~np.isnat(_until(context, (self.entry,), row, entered))
+            today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
+            again &= today[row] < _MOST_A_DAY
         return Candidates(
             row[run], step, labels, entered[run], planned, planned + valid[step], over[run],
             tuple(message.offer for message in messages.values()),

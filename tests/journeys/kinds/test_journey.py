@@ -474,6 +474,13 @@ class TestAgainstTheReference:
         due = [time.astimezone(UTC).replace(tzinfo=None) + timedelta(minutes=45) for time in started]
         assert made.send_time_utc[sent].tolist() == due
 
+    def test_a_thousand_entries_of_one_day_do_not_take_for_ever(self):
+        journey = Journey("x", entry="e", steps={"wait": Wait("1 minute"), "message": Message()})
+        base = Customers(customer=[1], consent={"email": [True]})
+        times = np.datetime64("2024-01-01T00:00", "s") + np.arange(1000) * 86
+        events = Events(customer=[1] * 1000, name=["e"] * 1000, time=times)
+        assert plan([journey], base, events, None, Policy(), "2024-01-01").n_by_decision == {"send": 24}
+
     @settings(max_examples=20)
     @given(log=logs, reentry=reentries)
     def test_a_second_run_plans_nothing_new_and_two_weeks_are_their_days(self, log, reentry):
