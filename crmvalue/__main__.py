@@ -310,10 +310,12 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
 
 def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
     """Say which columns were read, and how to correct a guess."""
+    from crmvalue._core.labels import counted
+
     parts = [_describe_column(orders, role) for role in orders.columns if role != "quantity"]
     n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
     files = f" of {orders.n_files:,} files" if orders.n_files > 1 else ""
-    lines = [f"Read {n_rows:,} rows{files}: {', '.join(parts)}.", *orders.notes]
+    lines = [f"Read {counted(n_rows, 'row')}{files}: {', '.join(parts)}.", *orders.notes]
     if orders.guessed:
         options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
         lines.append(f"If a guess is wrong, name the column with {options}.")

@@ -59,6 +59,14 @@ class TestNumpySettings:
             strict = run(call)
         assert plain(strict) == plain(usual)
 
+    @each_call
+    def test_properties_of_the_result_are_the_same(self, call):
+        result = run(call)
+        names = [name for name, part in vars(type(result)).items() if isinstance(part, property)]
+        usual = [plain(getattr(result, name)) for name in names]
+        with np.errstate(all="raise"):
+            assert [plain(getattr(result, name)) for name in names] == usual
+
 
 class TestThreads:
     """Eight threads at once: the same answers, and the state of the process is as before."""

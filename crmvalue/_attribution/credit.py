@@ -13,6 +13,7 @@ from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_tou
 from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     count_field,
     hand_over,
@@ -113,10 +114,15 @@ class Attribution(Columns):
             if self.conversion_credit[i] > 0
         ]
         if len(given) > _MOST_NAMED:
-            given[_MOST_NAMED:] = [f"{len(given) - _MOST_NAMED} more channels the rest"]
-        text = f"Of {self.n_conversions} conversions, {', '.join(given)}." if given else "No conversion had a touch."
+            given[_MOST_NAMED:] = [f"{counted(len(given) - _MOST_NAMED, 'more channel', 'more channels')} the rest"]
+        text = (
+            f"Of {counted(self.n_conversions, 'conversion')}, {', '.join(given)}."
+            if given
+            else "No conversion had a touch."
+        )
         if self.n_unattributed:
-            text += f" {self.n_unattributed} more had no touch and are credited to no channel."
+            had = counted(self.n_unattributed, "more had no touch and is", "more had no touch and are")
+            text += f" {had} credited to no channel."
         return text
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -97,7 +98,8 @@ class RetentionProjection:
     def conclusion(self) -> str:
         """Retention at the last projected age, and how well the model predicted the held-out periods."""
         last = self.n_active[:, -1].sum() / self.n_active[:, 0].sum()
-        text = f"After {self.n_active.shape[1] - 1} periods, {last:.1%} of the customers are expected to be active."
+        periods = counted(self.n_active.shape[1] - 1, "period")
+        text = f"After {periods}, {last:.1%} of the customers are expected to be active."
         if not self.fit.diagnosis.trustworthy:
             text = f"{text} The fit is not trustworthy: see its diagnosis."
         if math.isnan(self.holdout_error):

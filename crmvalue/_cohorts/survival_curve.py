@@ -27,6 +27,7 @@ from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -277,7 +278,7 @@ class CohortComparison(Columns):
             return f"{what}: {said} ({p_text(self.p_value)})."
         verb = "differs" if len(pairs) == 1 else "differ"
         return (
-            f"{what}: {len(pairs)} of {len(self.first)} pairs of cohorts {verb} {level} after correction; "
+            f"{what}: {len(pairs)} of {counted(len(self.first), 'pair')} of cohorts {verb} {level} after correction; "
             f"most clearly, {said} ({p_text(self.pair_p_value[clearest])})."
         )
 

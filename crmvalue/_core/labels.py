@@ -1,4 +1,7 @@
-"""Values by name: mappings and labelled columns, whose order must not be mistaken for that of other columns."""
+"""Values by name: mappings and labelled columns, whose order must not be mistaken for that of other columns.
+
+Also the words that go with a number in a sentence.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Any
 from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
-__all__ = ["by_name", "columns_of", "labelled"]
+__all__ = ["by_name", "columns_of", "counted", "labelled"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -63,3 +66,8 @@ def columns_of(name: str, value: object) -> Mapping[str, Any]:
     if columns is None or not hasattr(value, "__getitem__"):
         raise InputError(name, "a mapping from names to columns, or a dataframe", type(value).__name__)
     return {column: value[column] for column in columns}
+
+
+def counted(n: int, one: str, many: str | None = None) -> str:
+    """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"

@@ -22,6 +22,7 @@ _NODES = 2**18  # of all arms, in memory at a time
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
+@np.errstate(under="ignore")
 def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Probability that each of independent beta variables is the largest, and the average loss from choosing it.
 
@@ -45,6 +46,7 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     return best, loss
 
 
+@np.errstate(under="ignore")
 def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Floats]:
     """Probability that each of independent means is the largest, and the average loss from choosing it.
 

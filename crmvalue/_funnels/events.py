@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -310,13 +311,13 @@ class EventFunnel(Columns):
         """How all attempts ended, and what share converts; with groups, a line for each."""
         n, won, lost = len(self), int((self.n_reached == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
-            f"By {_plain_time(self.as_of)} {n} attempts entered at {self.stages[0]}: {won} reached {self.stages[-1]}, "
-            f"{lost} are lost, {n - won - lost} still open."
+            f"By {_plain_time(self.as_of)} {counted(n, 'attempt')} entered at {self.stages[0]}: {won} reached "
+            f"{self.stages[-1]}, {counted(lost, 'is lost', 'are lost')}, {n - won - lost} still open."
         )
         if self.n_later:
-            text += f" {self.n_later} events came after that moment and are left out."
+            text += f" {counted(self.n_later, 'event')} came after that moment: left out."
         if self.n_duplicates:
-            text += f" {self.n_duplicates} rows say the same as an earlier row and are dropped."
+            text += f" {counted(self.n_duplicates, 'row says', 'rows say')} the same as an earlier row: dropped."
         if self.window is None:
             return f"{text} Without a window, attempts may stay open for ever, so the final conversion is not known."
         if self.groups is None:
@@ -330,8 +331,8 @@ class EventFunnel(Columns):
         step = _step_share(reached)
         k = int(np.nanargmin(step))
         return (
-            f"Of the {reached[0]} attempts whose window is over, {reached[-1] / reached[0]:.1%} converted; the weakest "
-            f"step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:.1%})."
+            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:.1%} "
+            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:.1%})."
         )
 
     def _reached(self, which: Any) -> Integers:

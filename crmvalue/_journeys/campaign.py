@@ -26,7 +26,7 @@ from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
     Assignment = Literal["random", "observed"]
 
@@ -34,6 +34,9 @@ __all__ = ["CampaignEffect", "campaign_effect"]
 
 _ALIKE = 0.1
 """Standardised difference up to which groups count as alike (Austin 2009)."""
+
+_FEWEST = 10
+"""Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
@@ -72,7 +75,8 @@ class CampaignEffect:
         Outcome per customer in the period before, treated minus control [money], and Welch's interval. Without the
         period before, this and all fields below are None.
     balance : float or None
-        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less.
+        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Groups of
+        fewer than 10 customers do not show whether they were alike.
     suspect : bool
         Whether the groups differed before by more than a fair draw does once in a thousand times.
     did_difference, did_interval : float, Interval or None
@@ -160,7 +164,8 @@ class CampaignEffect:
         if self.net_difference is None or self.net_interval is None:
             return text
         low, high = self.net_interval
-        said = _verdict(low, high, "it pays", "it loses money", "whether it pays is not shown")
+        shown = _direction(self.net_interval, self.n_treated, self.n_control)
+        said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
         return (
             f"{text} Net of its costs a contact brings {self.net_difference:+.2f} ({low:+.2f} to {high:+.2f}): {said}."
         )
@@ -191,21 +196,23 @@ class CampaignEffect:
             text = "Chance did not choose who was written to, so the difference is not the effect of the campaign."
         if self.before_difference is None or self.before_interval is None or self.balance is None:
             return f"{text} Give the outcome of the period before to see how alike the groups were."
-        alike = "alike" if abs(self.balance) <= _ALIKE else "not alike"
+        alike = "the groups were alike" if abs(self.balance) <= _ALIKE else "the groups were not alike"
+        if min(self.n_treated, self.n_control) < _FEWEST:
+            alike = f"groups of fewer than {_FEWEST} customers do not show whether they were alike"
         more = "more" if self.before_difference >= 0 else "less"
         text = (
             f"{text} In the period before, a treated customer brought {abs(self.before_difference):.2f} {more} than a "
-            f"customer of the control group ({self.balance:+.2f} standard deviations): the groups were {alike}."
+            f"customer of the control group ({self.balance:+.2f} standard deviations): {alike}."
         )
         if self.did_interval is None or self.adjusted_interval is None:
             return text
         ends = (self.did_interval, self.adjusted_interval)
-        signs = {_verdict(low, high, "above", "below", "neither") for low, high in ends}
-        if signs == {"above", "below"}:
+        signs = {_direction(interval, self.n_treated, self.n_control) for interval in ends}
+        if signs == {-1, 1}:
             said = (
                 "The two figures contradict each other: the groups are too unlike to tell whether a difference remains."
             )
-        elif "neither" in signs:
+        elif 0 in signs:
             said = "Beyond what the period before explains, no difference is shown."
         else:
             said = (
@@ -294,13 +301,15 @@ def campaign_effect(
 
     once for revenue and once for :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Spend is
     skewed: with fewer than some hundred customers a group, these intervals cover the truth less often than `level`
-    says.
+    says. Where all customers of both groups brought the same, the interval has no width; with fewer than 10 customers
+    in a group the conclusion does not build on it.
 
     The differences are effects of the campaign only if chance alone chose the control group. For observed groups the
     conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
     period before explains is then shown in three ways:
 
-    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_,
+    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_; nothing is said about
+      groups of fewer than 10 customers,
     - difference in differences: Welch's interval for revenue less the period before,
     - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with
       standard errors HC3 [4]_.
@@ -374,10 +383,12 @@ def campaign_effect(
     )
 
 
-def _verdict(low: FloatOrArray, high: FloatOrArray, above: str, below: str, neither: str) -> str:
-    if low > 0:
-        return above
-    return below if high < 0 else neither
+def _direction(interval: Interval, n_treated: int, n_control: int) -> int:
+    """Give the sign of a difference that an interval shows, or 0; a few customers who do not differ show none."""
+    low, high = interval
+    if low == high and min(n_treated, n_control) < _FEWEST:
+        return 0
+    return int(low > 0) - int(high < 0)
 
 
 def _benefits(value: ArrayLike, n: int) -> Floats:
@@ -428,7 +439,7 @@ def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
         "before_difference": difference,
         "before_interval": interval,
         "balance": difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0,
-        "suspect": bool(rare.low > 0 or rare.high < 0),
+        "suspect": _direction(rare, len(treated), len(control)) != 0,
     }
 
 

@@ -382,7 +382,9 @@ def ltv_retention(
     >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2)
     np.float64(78.51)
     """
-    require_same_index(arpu=arpu, margin=margin, retention_rate=retention_rate, n_periods=n_periods)
+    require_same_index(
+        arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate, n_periods=n_periods
+    )
     revenue, margin, retention, rate = as_floats(
         arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate
     )

@@ -130,7 +130,7 @@ def retention_uplift(
     >>> retention_uplift([0.60, 0.80], 0.10).round(3)
     array([0.111, 0.2  ])
     """
-    require_same_index(retention_rate=retention_rate, discount_rate=discount_rate, n_periods=n_periods)
+    require_same_index(retention_rate=retention_rate, discount_rate=discount_rate, points=points, n_periods=n_periods)
     retention, rate, extra = as_floats(retention_rate=retention_rate, discount_rate=discount_rate, points=points)
     require_fractions(retention_rate=retention)
     require_not_negative(discount_rate=rate)

@@ -16,6 +16,7 @@ import numpy as np
 from crmvalue import ltv
 from crmvalue._core.checks import as_day, as_float, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -350,7 +351,7 @@ def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tu
     """Hold the newest part of the last days back, or say why that is not possible."""
     cut = end - np.timedelta64(n_days - round(_CALIBRATION * n_days), "D")
     if cut >= end or cut < log.first_day:
-        return None, f"the log spans {n_days + 1} days, too few for a holdout"
+        return None, f"the log spans {counted(n_days + 1, 'day')}, too few for a holdout"
     try:
         split = split_log(log, policy, cut, end, "week", "day")
     except InputError as error:

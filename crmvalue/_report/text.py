@@ -6,6 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
+from crmvalue._core.labels import counted
 from crmvalue._report.base_summary import BaseSummary, Estimate
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary
@@ -122,7 +123,7 @@ def format_models(summary: ModelSummary) -> str:
     note = "of all customers in the next 52 weeks"
     lines.append(_line("expected purchases", f"{summary.expected_purchases:,.0f}", note=note))
     if summary.share_alive is not None:
-        note = f"expected share of the {summary.n_customers:,} customers"
+        note = f"expected share of the {counted(summary.n_customers, 'customer')}"
         lines.append(_line("still active", f"{summary.share_alive:.2f}", note=note))
     lines += _forecast_value_lines(summary)
     for text in summary.warnings:
@@ -161,7 +162,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     ]
     if summary.revenue is not None:
         lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
-    later = f"after that day; {counts.n_customers_after_as_of:,} customers first bought then"
+    later = f"after that day; {counted(counts.n_customers_after_as_of, 'customer')} first bought then"
     left_out = [
         (counts.n_without_customer, "without a customer"),
         (counts.n_without_date, "without a date"),
@@ -171,24 +172,26 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         (counts.n_refunds_dropped, "with a refund"),
         (counts.n_zeros_dropped, "with an amount of 0"),
     ]
-    lines += [_line("left out", _rows(n), note=what) for n, what in left_out if n]
+    lines += [_line("left out", counted(n, "row"), note=what) for n, what in left_out if n]
     if counts.n_customers_without_purchase:
         n = counts.n_customers_without_purchase
-        lines.append(_line("", f"{n:,}", note="customers without any purchase left"))
+        left = "customer" if n == 1 else "customers"
+        lines.append(_line("", f"{n:,}", note=f"{left} without any purchase left"))
     if counts.n_zeros_kept:
-        lines.append(_line("zero amounts", _rows(counts.n_zeros_kept), note="counted as purchases"))
+        lines.append(_line("zero amounts", counted(counts.n_zeros_kept, "row"), note="counted as purchases"))
     if counts.n_residues:
-        lines.append(_line("tiny amounts", _rows(counts.n_residues), note="below 1e-9: counted as 0"))
+        lines.append(_line("tiny amounts", counted(counts.n_residues, "row"), note="below 1e-9: counted as 0"))
     if counts.n_duplicates_kept:
         note = "the customer, time and amount of another row; they count"
-        lines.append(_line("exact copies", _rows(counts.n_duplicates_kept), note=note))
+        lines.append(_line("exact copies", counted(counts.n_duplicates_kept, "row"), note=note))
     if counts.n_refunds_netted:
-        note = f"taken off purchases; {counts.n_purchases_cancelled:,} purchases cancelled"
-        lines.append(_line("refunds", _rows(counts.n_refunds_netted), note=note))
+        note = f"taken off purchases; {counted(counts.n_purchases_cancelled, 'purchase')} cancelled"
+        lines.append(_line("refunds", counted(counts.n_refunds_netted, "row"), note=note))
     if counts.unmatched_refunds:
         lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
     if summary.n_fell_silent:
-        note = "frequent buyers, silent for over 20 times their mean gap"
+        buyers = "a frequent buyer" if summary.n_fell_silent == 1 else "frequent buyers"
+        note = f"{buyers}, silent for over 20 times their mean gap"
         lines.append(_line("fell silent", f"{summary.n_fell_silent:,}", note=note))
         lines.append(_line("", "", note=f"customer {summary.fell_silent!r} bought most often of them"))
     return lines
@@ -210,9 +213,9 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
     elif period.retention_rate is None:
         lines.append(_line("retention rate", "not known", note=f"no customer bought in the previous {period.name}"))
     else:
-        note = f"of the {period.n_before:,} customers of the previous {period.name}"
+        note = f"of the {counted(period.n_before, 'customer')} of the previous {period.name}"
         lines.append(_estimate("retention rate", period.retention_rate, note=note))
-        note = f"of the {period.n_active:,} customers of the last {period.name}"
+        note = f"of the {counted(period.n_active, 'customer')} of the last {period.name}"
         lines.append(_estimate("ARPU", period.arpu, note=note))
     return [line for line in lines if line]
 
@@ -237,11 +240,12 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
         lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
         lines.append(
-            f"    Measured on {period.n_newcomers:,} newcomers, first seen from {period.newcomers_from} to "
+            f"    Measured on {counted(period.n_newcomers, 'newcomer')}, first seen from {period.newcomers_from} to "
             f"{period.newcomers_to}."
         )
     elif summary.margin is not None and period.n_newcomers < FEWEST_NEWCOMERS:
-        note = f"{period.n_newcomers:,} newcomers with two full {period.name}s are too few"
+        number = "is" if period.n_newcomers == 1 else "are"
+        note = f"{counted(period.n_newcomers, 'newcomer')} with two full {period.name}s {number} too few"
         lines.append(_line("newcomer, in margin", "not known", note=note))
     if value.band is not None and value.ltv_to_cac is not None:
         note = f"of a newcomer; {value.band.name}: {value.band.message}"
@@ -267,11 +271,14 @@ def _ignored_lines(summary: BaseSummary) -> list[str]:
     period = summary.last_period
     if period is None or summary.margin is None or not period.ignored_days:
         return []
+    one = period.n_ignored == 1
+    who, do, newcomers = (
+        ("The customer", "does", "a newcomer") if one else (f"The {period.n_ignored:,} customers", "do", "newcomers")
+    )
     days = "day" if period.ignored_days == 1 else f"{period.ignored_days:,} days"
     return _wrap(
-        f"The {period.n_ignored:,} customers first seen in the first {days} do not count as newcomers, because a log "
-        "that begins later than the business meets its old customers first. If the business began with the log, set "
-        "the first days to ignore to 0."
+        f"{who} first seen in the first {days} {do} not count as {newcomers}, because a log that begins later than the "
+        "business meets its old customers first. If the business began with the log, set the first days to ignore to 0."
     )
 
 
@@ -416,10 +423,6 @@ def _wrap(text: str, indent: int = 2) -> list[str]:
 def _break(line: str, *, width: int, indent: str) -> list[str]:
     """Break a line between words; only a word that is longer than the width is broken itself."""
     return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
-
-
-def _rows(n: int) -> str:
-    return f"{n:,} row" if n == 1 else f"{n:,} rows"
 
 
 def _percent(error: HoldoutError) -> str:

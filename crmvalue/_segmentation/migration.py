@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -397,13 +398,13 @@ def _unfair(before: Window, now: Window) -> str:
 
 
 def _length(window: Window) -> str:
-    return "all time" if window == "all" else f"{window:g} days"
+    return "all time" if window == "all" else "1 day" if window == 1 else f"{window:g} days"
 
 
 def _movement(before: int, now: int) -> str:
-    sizes = f"from {before:,} to {now:,} customers"
+    sizes = f"from {before:,} to {counted(now, 'customer')}"
     if before == now:
-        return f"stayed at {now:,} customers"
+        return f"stayed at {counted(now, 'customer')}"
     if now == 0:
         return f"vanished, {sizes}"
     if before == 0:

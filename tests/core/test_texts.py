@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.labels import counted
 from crmvalue._core.texts import encode_column, encode_items, encode_matrix
 from crmvalue.errors import InputError
 
@@ -167,3 +168,16 @@ class TestTexts:
             None,
         ):
             assert encode_column(column) is None
+
+
+class TestCounted:
+    """One thing is written in the singular, any other number in the plural."""
+
+    @pytest.mark.parametrize(("n", "text"), [(0, "0 rows"), (1, "1 row"), (2, "2 rows"), (12_345, "12,345 rows")])
+    def test_adds_an_s(self, n, text):
+        assert counted(n, "row") == text
+
+    def test_takes_the_plural_that_is_given(self):
+        assert [counted(n, "customer begins", "customers begin") for n in (1, 2)] == [
+            "1 customer begins", "2 customers begin",
+        ]  # fmt: skip

@@ -233,7 +233,7 @@ class TestFunnelFromEvents:
         assert result.naive_step_conversion.tolist() == [1 / 3]
         assert result.overall_conversion == 0.0
         assert result.naive_overall_conversion == 1 / 3
-        assert "1 reached b, 1 are lost, 1 still open" in result.conclusion
+        assert "1 reached b, 1 is lost, 1 still open" in result.conclusion
         at_end = run(log, ["a", "b"], window=5, as_of=13)
         assert (at_end.lost.tolist(), at_end.open.tolist()) == ([1, 0], [1, 0])
         assert run(log, ["a", "b"], window=5, as_of=14).lost.tolist() == [2, 0]  # both ends in: nothing can follow

@@ -200,6 +200,26 @@ class TestCampaignEffect:
         )
         assert effect.revenue_interval == (4, 4)
 
+    @pytest.mark.parametrize("before", [[2.0, 2.0, 2.0], [2.0, 2.0, 2.1], [1.0, 5.0, 9.0]])
+    @pytest.mark.parametrize("n", [2, 3])
+    def test_a_few_customers_do_not_show_whether_they_were_alike(self, before, n):
+        effect = campaign_effect(
+            n, 1, 3, 1, assignment="observed", before_treated=[2.0] * n, before_control=before,
+            revenue_treated=[5.0] * n, revenue_control=[1.0] * 3, margin=1,
+        )  # fmt: skip
+        assert "groups of fewer than 10 customers do not show whether they were alike" in effect.conclusion
+        assert "the groups were" not in effect.conclusion
+        assert effect.did_interval.low < effect.did_interval.high or "A difference remains" not in effect.conclusion
+
+    @pytest.mark.parametrize(("n", "said"), [(2, "whether it pays is not shown"), (9, "not shown"), (10, "it pays")])
+    def test_a_few_customers_without_variance_show_nothing(self, n, said):
+        many = {"before_treated": [1.0] * n, "before_control": [2.0] * n}
+        assert campaign_effect(n, 1, n, 1, assignment="random", **many).suspect is (n == 10)
+        effect = campaign_effect(
+            n, 1, n, 1, assignment="random", revenue_treated=[5.0] * n, revenue_control=[1.0] * n, margin=1
+        )
+        assert said in effect.conclusion
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [

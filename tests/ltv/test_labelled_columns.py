@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.ltv import irr_dated, ltv_npv, ltv_retention, ltv_segments, ltv_simple, npv_dated
+from crmvalue.ltv import irr_dated, ltv_npv, ltv_retention, ltv_segments, ltv_simple, npv_dated, retention_uplift
 
 pd = pytest.importorskip("pandas")
 
@@ -21,6 +21,12 @@ CALLS = {
     "ltv_segments": lambda i, j: ltv_segments(column([1, 2], i), column([0.1, 0.2], j), 0.1),
     "ltv_retention": lambda i, j: ltv_retention(
         column([1, 2], i), 0.5, 0.8, 0.1, timing="end", n_periods=column([2, 3], j)
+    ),
+    "ltv_retention, rate and horizon": lambda i, j: ltv_retention(
+        1, 0.5, 0.8, column([0.1, 0.2], i), timing="end", n_periods=column([2, 3], j)
+    ),
+    "retention_uplift": lambda i, j: retention_uplift(
+        0.8, 0.1, points=column([0.01, 0.02], i), n_periods=column([2, 3], j)
     ),
     "npv_dated": lambda i, j: npv_dated(column([-1, 2], i), column(DAYS, j), 0.1, as_of="2025-01-01"),
     "irr_dated": lambda i, j: irr_dated(column([-1, 2], i), column(DAYS, j)),

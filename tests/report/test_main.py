@@ -708,7 +708,7 @@ class TestMain:
         for fact in ("THE BASE as of 2024-01-30", r"customers +30\n", r"revenue +150\.00"):
             assert re.search(fact, printed), fact
         for end, facts in {
-            "2024-01-30": (r"customers +30\n", r"left out +1 row +after that day; 1 customers first bought then"),
+            "2024-01-30": (r"customers +30\n", r"left out +1 row +after that day; 1 customer first bought then"),
             "2203-01-01": (r"customers +31\n", r"revenue +157\.00"),
         }.items():
             assert main([str(path), "--as-of", end]) == 0

@@ -134,7 +134,7 @@ class TestSummariseModels:
     @pytest.mark.parametrize(
         ("customer", "date", "says"),
         [
-            ([1], ["2024-01-01"], "the log spans 1 days"),
+            ([1], ["2024-01-01"], "the log spans 1 day,"),
             (
                 [1, 1],
                 ["2024-01-01", "2024-03-01"],

@@ -10,7 +10,15 @@ import pytest
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
-from crmvalue.report import BaseSummary, format_summary, summarise_base
+from crmvalue.report import (
+    BaseSummary,
+    format_groups,
+    format_models,
+    format_summary,
+    summarise_base,
+    summarise_groups,
+    summarise_models,
+)
 
 
 @pytest.fixture(scope="module")
@@ -194,3 +202,29 @@ class TestFormatSummary:
         text = format_summary(summary)
         for fact in (r"1 row +after that day", r"1 row +without an amount", r"-4\.00 +refunded without"):
             assert re.search(fact, text), fact
+
+
+class TestPlurals:
+    """One of a thing is written in the singular."""
+
+    def test_a_log_of_one_row(self):
+        texts = [
+            format_summary(summarise_base([1], ["2024-01-01"], [5], margin=0.3)),
+            format_models(summarise_models([1], ["2024-01-01"], [5])),
+            format_groups(summarise_groups([1], ["2024-01-01"], [5])),
+        ]
+        assert not re.search(r"\b1 [a-z-]+s\b(?! (was|is)\b)", "\n".join(texts))
+        assert "the log spans 1 day, too few" in texts[1]
+
+    def test_one_of_everything(self):
+        customer = [1, 1, 1, 2, 2, 3, *range(100, 140), *range(100, 140)]
+        day = np.array(["2024-01-01"] * 6 + ["2024-01-02"] * 40 + ["2025-06-01"] * 40, dtype="M8[D]")
+        day[4], day[5] = np.datetime64("2025-07-01"), np.datetime64("2025-07-02")
+        amount = [5.0, 5.0, -5.0, 7.0, 9.0, 4.0, *[3.0] * 80]
+        summary = summarise_base(
+            customer, day, amount, refunds="net", as_of="2025-06-30", margin=0.3, acquisition_cost=2.0,
+            ignore_first_days=1,
+        )  # fmt: skip
+        text = format_summary(summary)
+        assert "1 customer first bought then" in text
+        assert not re.search(r"\b1 [a-z-]+s\b(?! (was|is)\b)", text)

@@ -348,7 +348,7 @@ class TestMigration:
         )
         assert moved.value_change.tolist() == [-299.75, 0.0]
         assert moved.statements() == (
-            "a shrank 2.0 times, from 2 to 1 customers, and its value changed by -299.75",
+            "a shrank 2.0 times, from 2 to 1 customer, and its value changed by -299.75",
             "b grew 2.0 times, from 1 to 2 customers, and its value changed by +0.00",
         )
 

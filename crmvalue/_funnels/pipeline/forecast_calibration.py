@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     hand_over,
@@ -135,8 +136,9 @@ class ForecastCalibration(Columns):
                 f"explains ({p_text(self.p_value_amount)}). "
             )
         return (
-            f"{money}Of {n:,} deals, {expected:,.1f} were expected to be won and {won:,} were won, {total} "
-            f"({p_text(self.p_value_total)}). {single}Brier score {self.brier_score:.3f})."
+            f"{money}Of {counted(n, 'deal')}, {expected:,.1f} were expected to be won and "
+            f"{counted(won, 'was won', 'were won')}, {total} ({p_text(self.p_value_total)}). "
+            f"{single}Brier score {self.brier_score:.3f})."
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 __all__ = ["Journey", "JourneyRuns"]
 
 _REENTRY = ("never", "after exit", "always")
+_MOST_A_DAY = 24  # runs of a customer that begin on one day; what comes after them is looked at on the next day
 _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
 
 
@@ -263,11 +264,16 @@ class Journey:
         goes_on_without = np.array([message.if_unsent == "go on" for message in messages.values()])
         valid = np.array([message.valid_days for message in messages.values()], dtype="timedelta64[D]")
         over = context.first_after(self.goals + self.exits, row, entered)
+        again = np.zeros(len(row), dtype=bool)
+        if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
+            again = ~np.isnat(_until(context, (self.entry,), row, entered))
+            today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
+            again &= today[row] < _MOST_A_DAY
         return Candidates(
             row[run], step, labels, entered[run], planned, planned + valid[step], over[run],
             tuple(message.offer for message in messages.values()),
             tuple(message.channels for message in messages.values()),
-            planned_utc, goes_on[step], goes_on_without[step],
+            planned_utc, goes_on[step] | again[run], goes_on_without[step],
         )  # fmt: skip
 
     def runs(
@@ -396,7 +402,8 @@ class Journey:
             np.minimum.at(before, sent_row, anchor)
             keep = first & (time <= before[row])
             return row[keep], time[keep]
-        key, current, taken = moment(row, time), np.nonzero(first)[0], []
+        # In UTC: where a clock is set back, a run may end earlier than it began by the clock.
+        key, current, taken = moment(row, context.clocks.to_utc(row, time)), np.nonzero(first)[0], []
         while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
             free = self._free_from(context, row[current], time[current], as_due=as_due)
@@ -407,15 +414,14 @@ class Journey:
         return row[chosen], time[chosen]
 
     def _free_from(self, context: Context, row: Integers, entered: Dates, *, as_due: bool) -> Dates:
-        """Find the first local time at which each customer may enter again."""
+        """Find the first instant at which each customer may enter again."""
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
             start = context.clocks.to_utc(row, entered)
-            return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
+            return again.after_utc(start, row, context.clocks)
         over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
         walk = self._walk(context, row, entered, np.fmin(over, _end_of_day(context, row)), as_due=as_due)
         left = np.fmin(over, np.fmin(walk.finished, walk.stopped))
-        left = context.clocks.to_local(row, left)
         return np.where(np.isnat(left), _LATEST, left + np.timedelta64(1, "s"))
 
     def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates, *, as_due: bool = False) -> _Walk:

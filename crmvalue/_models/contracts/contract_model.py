@@ -248,7 +248,7 @@ class ContractModel(Model, ABC):
         n_customers : int
             How many, from 1 to 100,000,000.
         n_periods : int
-            Renewals that are observed. A customer who accepts all of them has not churned.
+            Renewals that are observed, from 0 to 10**9. A customer who accepts all of them has not churned.
         rng : numpy.random.Generator
             Source of the randomness.
 

@@ -101,7 +101,7 @@ class Contract(NamedTuple):
     def simulate(self, n_customers: int, n_periods: int, rng: np.random.Generator) -> ContractHistory:
         """Draw churn probabilities and lifetimes."""
         n = as_whole_number("n_customers", n_customers, low=1, high=MOST_CUSTOMERS)
-        end = as_whole_number("n_periods", n_periods, low=0)
+        end = as_whole_number("n_periods", n_periods, low=0, high=10**9)
         source = as_rng(rng)
         log_odds = log_gamma_draws(np.full(n, self.a), source) - log_gamma_draws(np.full(n, self.b), source)
         # hazard -log(1 - theta) = log(1 + odds), in logs because the odds of a small `a` are beyond float64

@@ -24,6 +24,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     array_columns,
     array_field,
@@ -450,7 +451,7 @@ def measure_independence(history: PurchaseHistory) -> SpendIndependence:
 
 
 def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
-    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {n} customers with a repeat purchase)"
+    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {counted(n, 'customer')} with a repeat purchase)"
     more = "more" if correlation > 0 else "less"
     if broken:
         return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."

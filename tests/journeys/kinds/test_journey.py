@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from unittest import mock
+from zoneinfo import ZoneInfo
 
 import attrs
 import numpy as np
@@ -455,6 +456,30 @@ class TestAgainstTheReference:
         assert {
             row for row, new in zip(zip(*(c.tolist() for c in columns), strict=True), fresh, strict=True) if new
         } == expected
+
+    @pytest.mark.parametrize("day", ["2024-10-20", "2024-10-27"])
+    @pytest.mark.parametrize("reentry", ["after exit", "45 minutes", "always"])
+    def test_entries_of_one_day_after_another_and_when_clocks_are_set_back(self, day, reentry):
+        """On 27 October the run ends at 03:30 of the second time, by the clock before its beginning at 03:45."""
+        steps = {"wait": Wait("45 minutes"), "message": Message(valid_days=30)}
+        journey = Journey("x", entry="e", steps=steps, reentry=reentry)
+        base = Customers(customer=[1], consent={"email": [True]}, time_zone=["Europe/Kyiv"])
+        hours = ["03:45", "09:00", "09:30", "20:00"]
+        events = Events(customer=[1] * 4, name=["e"] * 4, time=[f"{day}T{hour}" for hour in hours])
+        made = simulate_plan([journey], base, events, Policy(), day, np.datetime64(day) + 2)
+        sent = made.decision == "send"
+        expected = [hour for hour in hours if hour != "09:30" or reentry == "always"]
+        assert made.anchor[sent].tolist() == [datetime.fromisoformat(f"{day}T{hour}") for hour in expected]
+        started = [datetime.fromisoformat(f"{day}T{hour}").replace(tzinfo=ZoneInfo("Europe/Kyiv")) for hour in expected]
+        due = [time.astimezone(UTC).replace(tzinfo=None) + timedelta(minutes=45) for time in started]
+        assert made.send_time_utc[sent].tolist() == due
+
+    def test_a_thousand_entries_of_one_day_do_not_take_for_ever(self):
+        journey = Journey("x", entry="e", steps={"wait": Wait("1 minute"), "message": Message()})
+        base = Customers(customer=[1], consent={"email": [True]})
+        times = np.datetime64("2024-01-01T00:00", "s") + np.arange(1000) * 86
+        events = Events(customer=[1] * 1000, name=["e"] * 1000, time=times)
+        assert plan([journey], base, events, None, Policy(), "2024-01-01").n_by_decision == {"send": 24}
 
     @settings(max_examples=20)
     @given(log=logs, reentry=reentries)

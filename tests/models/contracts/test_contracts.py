@@ -389,3 +389,10 @@ def test_simulate_refuses_before_it_draws(n):
     for model in (ShiftedBetaGeometric(0.668, 3.806), BetaDiscreteWeibull(0.668, 3.806, 1.5)):
         with pytest.raises(InputError, match="from 1 to 100000000"):
             model.simulate(n, n_periods=5, rng=np.random.default_rng(1))
+
+
+def test_simulate_takes_as_many_periods_as_a_history_holds():
+    model = BetaDiscreteWeibull(0.5, 0.5, 0.5)
+    assert model.simulate(1000, n_periods=10**9, rng=np.random.default_rng(0)).n_customers == 1000
+    with pytest.raises(InputError, match="n_periods"):
+        model.simulate(1000, n_periods=2**53, rng=np.random.default_rng(0))
