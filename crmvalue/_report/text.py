@@ -162,7 +162,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     ]
     if summary.revenue is not None:
         lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
-    later = f"after that day; {counted(counts.n_customers_after_as_of, 'customer')} first bought then"
+    later = f"after that day; {counted(counts.n_customers_after_as_of or 0, 'customer')} first bought then"
     left_out = [
         (counts.n_without_customer, "without a customer"),
         (counts.n_without_date, "without a date"),
@@ -185,7 +185,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         note = "the customer, time and amount of another row; they count"
         lines.append(_line("exact copies", counted(counts.n_duplicates_kept, "row"), note=note))
     if counts.n_refunds_netted:
-        note = f"taken off purchases; {counted(counts.n_purchases_cancelled, 'purchase')} cancelled"
+        note = f"taken off purchases; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"
         lines.append(_line("refunds", counted(counts.n_refunds_netted, "row"), note=note))
     if counts.unmatched_refunds:
         lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
