@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
-from crmvalue._core.checks import as_day
+from crmvalue._core.checks import LARGEST_AMOUNT, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import Columns, as_frame, collect, flag, from_columns, in_engine, native, total, upload
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["retention"]
 
-_MOST = 1e15
 _NO_COHORT = -(10**9)
 
 
@@ -102,7 +101,7 @@ def _triangle(
     late = day > float(today.astype(np.int64))
     bad = {"_nobody": ~nw.col("_named"), "_undated": nw.col("_named") & day.is_null(), "_late": late}
     if has_money:
-        bad |= {"_unknown": money.is_null(), "_large": money.abs() > _MOST}
+        bad |= {"_unknown": money.is_null(), "_large": money.abs() > LARGEST_AMOUNT}
     checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))
     totals = collect(checked.select(*(nw.col(name).sum() for name in bad)))
     found = {name: total(column) for name, column in totals.items()}
@@ -110,7 +109,7 @@ def _triangle(
         ("_nobody", "customer", "an identifier, not missing"),
         ("_undated", "date", "a date, not missing"),
         ("_unknown", "amount", "a number, not missing"),
-        ("_large", "amount", f"of a magnitude up to {_MOST:g}"),
+        ("_large", "amount", f"of a magnitude up to {LARGEST_AMOUNT:g}"),
     ):
         if found.get(name):
             raise InputError(role, rule, "another value", count=found[name])

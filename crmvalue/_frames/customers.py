@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import OrderLogCounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
-__all__ = ["CustomerFrame", "Customers", "FrameResult", "open_customers"]
+__all__ = ["CustomerFrame", "FrameResult", "Opened", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
 _NO_MONEY = "the orders had no amount: name its column with `amount` of summarise()"
@@ -139,7 +139,7 @@ class FrameResult:
         return f"FrameResult({_kind(self.frame)}, result={found}{_guesses(self.columns, self.guessed)})"
 
 
-class Customers(NamedTuple):
+class Opened(NamedTuple):
     """An opened frame of customers, and what is known about it."""
 
     frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
@@ -149,7 +149,7 @@ class Customers(NamedTuple):
 
 def open_customers(
     customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None, *, timed: bool = True
-) -> Customers:
+) -> Opened:
     """Take a result of this module, or a frame of the user's with the same columns; `timed` ones need a unit."""
     if isinstance(customers, CustomerFrame):
         frame, known = as_frame("customers", customers.frame), customers
@@ -166,4 +166,4 @@ def open_customers(
         raise InputError("time_unit", "given for a frame of your own", None, hint=hint)
     without_money = "date" in known.columns and "amount" not in known.columns
     require_present("customers", frame, needed, _NO_MONEY if without_money else _MADE)
-    return Customers(frame, known, known.time_unit)
+    return Opened(frame, known, known.time_unit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import as_time, require_choice
-from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
 from crmvalue._frames.log import plain_time
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["funnel"]
 
 _EVENTS = ("event", "event_name", "event_type", "action", "activity", "stage", "step")
-_TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
 _DAY = 86_400e6  # microseconds
 _IN_ENGINE = {"order": "ordered", "reentry": "first", "repeats": "end", "ties": "steps", "belongs_to": "entry"}
 
@@ -95,7 +94,7 @@ def funnel(
     frame = as_frame("events", events)
     who = find_customer("events", frame, customer)
     what = find_named("events", frame, "event", event, _EVENTS)
-    when = find_named("events", frame, "time", time, _TIMES)
+    when = find_named("events", frame, "time", time, TIMES)
     roles = {"customer": who, "event": what, "time": when}
     if by is not None:
         require_present("events", frame, (by,), "name the column to break down by")

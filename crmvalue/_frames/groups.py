@@ -10,8 +10,19 @@ import numpy as np
 from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
 from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
-from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
-from crmvalue._purchases.order_log import RESIDUE
+from crmvalue._frames.engines import (
+    Columns,
+    collect,
+    flag,
+    from_columns,
+    in_engine,
+    join_rows,
+    native,
+    total,
+    upload,
+    with_columns,
+)
+from crmvalue._frames.orders import without_residue
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
@@ -244,8 +255,8 @@ def _count_moves(
         if len(most) and most[0] > 1:
             raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
         money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
-        total = () if value is None else (nw.col("_value").sum(),)
-        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *total))
+        summed = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *summed))
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
     pairs = collect(
@@ -308,7 +319,7 @@ def _fit(
     for name in needed:
         number = nw.col(name).cast(nw.Float64)
         if name == needed[2]:
-            number = _without_residue(number)
+            number = without_residue(number)
         table = collect(lazy.select(number.alias("_value")).group_by("_value").agg(nw.len().alias("_n")))
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
@@ -330,21 +341,12 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     """Refuse values that cannot be scored."""
     import narwhals as nw
 
-    wrong = [
-        nw.when(nw.col(name) >= 0).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64).alias(name) for name in needed
-    ]
+    wrong = [(1 - flag(nw.col(name) >= 0)).alias(name) for name in needed]
     table = collect(lazy.select(*wrong).select(*(nw.col(name).sum() for name in needed)))
     for name in needed:
-        count = int(np.nan_to_num(np.asarray(table[name], dtype=np.float64))[0])
+        count = total(table[name])
         if count:
             raise InputError(name, "a number >= 0, not missing", "another value", count=count)
-
-
-def _without_residue(number: nw.Expr) -> nw.Expr:
-    """Count as 0 what binary arithmetic leaves of nothing."""
-    import narwhals as nw
-
-    return nw.when(number.abs() < RESIDUE).then(nw.lit(0.0)).otherwise(number).cast(nw.Float64)
 
 
 def _scored(
@@ -357,13 +359,13 @@ def _scored(
     columns = {
         "r_score": (-days, -breaks.days_since_last),
         "f_score": (count, breaks.n_purchases),
-        "m_score": (_without_residue(money), breaks.spend),
+        "m_score": (without_residue(money), breaks.spend),
     }
     scores = []
     for name, (value, points) in columns.items():
         score = nw.lit(1 + int(np.isneginf(points).sum())).cast(nw.Int64)
         for point in points[np.isfinite(points)].tolist():
-            score = score + nw.when(value > point).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+            score = score + flag(value > point)
         scores.append(score.alias(name))
     scored = lazy.with_columns(*scores)
     if table is None:

@@ -11,13 +11,12 @@ from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
 from crmvalue._frames.orders import (
     SUMMARY,
     customers_of,
-    end_of,
     join_holdout,
     read_rows,
     summary_columns,
     survey,
 )
-from crmvalue._purchases.order_log import Policy
+from crmvalue._purchases.order_log import Policy, last_day
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
@@ -127,7 +126,7 @@ def summarise(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = end_of(log, "as_of", as_of)
+        end = last_day(log.days, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain)
         result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
     return CustomerFrame(
@@ -200,8 +199,8 @@ def split(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = end_of(log, "calibration_end", as_day("calibration_end", calibration_end))
-        last = end_of(log, "holdout_end", holdout_end)
+        end = last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
+        last = last_day(log.days, "holdout_end", holdout_end)
         if last <= end:
             raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
         customers, counts = customers_of(log, policy, None, end, grain)

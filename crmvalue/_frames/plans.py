@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns, in_engine
 from crmvalue._frames.log import plain_time
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["plan"]
 
 _NAMES = ("name", "event", "event_name", "event_type", "action", "activity")
-_TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
 
 
 def plan(
@@ -152,7 +151,7 @@ def _read_events(given: Any) -> Events | None:
     frame = _eager("events", given)
     who = find_customer("events", frame, None)
     name = find_named("events", frame, "name", None, _NAMES)
-    time = find_named("events", frame, "time", None, _TIMES)
+    time = find_named("events", frame, "time", None, TIMES)
     moments = plain_time(frame[time]).to_native()
     return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
 

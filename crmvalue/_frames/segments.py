@@ -12,7 +12,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day
 from crmvalue._frames.customers import CustomerFrame, open_customers
-from crmvalue._frames.engines import in_engine, native, with_columns
+from crmvalue._frames.engines import flag, in_engine, native, with_columns
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
@@ -107,10 +107,7 @@ def _condition(condition: Condition, lazy: nw.LazyFrame[Any], today: np.datetime
     if operator == "missing":
         return ~known
     if condition.type == "date" and condition.measure == "value":
-        days = [
-            float(np.datetime64(day, "D").astype(np.int64)) for day in (asked if isinstance(asked, tuple) else (asked,))
-        ]
-        asked = tuple(days) if isinstance(asked, tuple) else days[0]
+        asked = tuple(map(_number, asked)) if isinstance(asked, tuple) else _number(asked)
     if operator in {"true", "false"}:
         met = value if operator == "true" else ~value
     elif operator == "in":
@@ -123,6 +120,7 @@ def _condition(condition: Condition, lazy: nw.LazyFrame[Any], today: np.datetime
 
 
 def _number(day: Any) -> float:
+    """Give the number of a day, as :func:`crmvalue._frames.orders.day_number` counts."""
     return float(np.datetime64(day, "D").astype(np.int64))
 
 
@@ -153,7 +151,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     if condition.measure == "value":
         return day_number(column), known
     if condition.measure == "days_ago":
-        return float(today.astype(np.int64)) - day_number(column), known
+        return _number(today) - day_number(column), known
     return _months_ago(column, today), known
 
 
@@ -168,8 +166,7 @@ def _months_ago(date: nw.Expr, today: np.datetime64) -> nw.Expr:
     months = float(month.astype(np.int64)) - ((year - 1970.0) * 12.0 + date.dt.month().cast(nw.Float64) - 1.0)
     if is_last:
         return months
-    late = nw.when(date.dt.day().cast(nw.Float64) > float(day)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-    return months - late.cast(nw.Float64)
+    return months - flag(date.dt.day().cast(nw.Float64) > float(day)).cast(nw.Float64)
 
 
 _COMPARE: dict[str, Any] = {

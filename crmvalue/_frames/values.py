@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_positive
-from crmvalue._core.values import optional
 from crmvalue._frames.customers import CustomerFrame, open_customers
 from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
-from crmvalue._models.values.outcomes import Terms, expect
+from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue.errors import InputError
 from crmvalue.models import Fit, customer_values
 
@@ -75,6 +74,11 @@ def value(
         As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a frame that is asked in its
         own engine.
 
+    Warns
+    -----
+    DataWarning
+        As :func:`crmvalue.models.customer_values`.
+
     Notes
     -----
     An engine counts the distinct rows. Their predictions are computed here, once for each, and joined back by the
@@ -134,27 +138,16 @@ def value(
         if level is not None:
             hint = "collect the customers to pandas or PyArrow first"
             raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
-        terms = _terms(horizon, margin, discount_rate, service_cost)
+        terms = read_terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        rows = count_rows(lazy, unit, ROW, covariates)
+        rows = count_rows(lazy, unit, covariates)
+        grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
         result = native(_valued(joined, spending, terms, has_time="_time" in table), opened.frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
-
-
-def _terms(horizon: float | None, margin: float, discount_rate: float, service_cost: float) -> Terms:
-    terms = Terms(
-        horizon=optional(as_positive)("horizon", horizon),
-        margin=as_fraction("margin", margin, closed=True),
-        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
-        service_cost=as_positive("service_cost", service_cost, zero=True),
-    )
-    if terms.horizon is None and terms.discount_rate == 0.0:
-        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
-    return terms
 
 
 def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Columns:

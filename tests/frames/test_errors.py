@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from crmvalue import frames
-from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.models import BgNbd, GammaGamma
 from tests.frames.engines import ENGINES, needs
 
@@ -170,6 +170,14 @@ class TestCustomers:
         customers = frames.summarise(engine.make(ORDERS))
         arguments = {"fit": MODEL, "spend_fit": SPEND, **TERMS, **changes}
         assert refusal(frames.value, customers, **arguments).name == name
+
+    @each_engine
+    def test_values_of_a_fit_that_is_not_usable_come_with_a_warning(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        fit = frames.fit(customers, "nbd")
+        with pytest.warns(DataWarning, match="the values rest on a fit of Nbd that is not usable") as caught:
+            frames.value(customers, fit, SPEND, **TERMS)
+        assert caught[0].message.count == 2
 
     @each_engine
     def test_a_window_of_scores_is_that_of_their_break_points(self, engine):
