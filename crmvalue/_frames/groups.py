@@ -9,13 +9,14 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
-from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
+from crmvalue._frames.customers import CustomerFrame, FrameResult, names_here, open_customers
 from crmvalue._frames.engines import (
     Columns,
     collect,
     flag,
     from_columns,
     in_engine,
+    is_known,
     join_rows,
     native,
     total,
@@ -47,14 +48,16 @@ __all__ = ["migrate", "rfm"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
+_NAMES = {"customer_before": "before", "customer_now": "now", "value_before": "value", "value_now": "value"}
+"""Arguments of :func:`crmvalue.segmentation.migration_matrix` that are columns here, and where they come from."""
 
 
 def rfm(
     customers: Any,
     *,
     spend_basis: SpendBasis | None = None,
-    n_bins: int = 5,
-    method: RfmMethod = "rank",
+    n_bins: int | None = None,
+    method: RfmMethod | None = None,
     breaks: RfmBreaks | None = None,
     table: SegmentTable | None = None,
     window: float | None = None,
@@ -70,7 +73,8 @@ def rfm(
         Whether money is that of a mean purchase (`mean_spend`) or of all purchases (`total_spend`). Both are common and
         give different scores, so it has to be said, unless `breaks` say it.
     n_bins, method
-        As in :func:`crmvalue.segmentation.fit_rfm`; "threshold" needs `breaks`.
+        As in :func:`crmvalue.segmentation.fit_rfm`; by default those of `breaks`, or 5 and "rank". "threshold" needs
+        `breaks`.
     breaks : RfmBreaks, optional
         Break points of an earlier result (its `breaks`), so that scores can be compared; by default they are fitted to
         these customers.
@@ -84,7 +88,7 @@ def rfm(
     -------
     CustomerFrame
         The same customers with the columns `r_score`, `f_score` and `m_score`, 1 to k, k best, and `rfm_group`; and the
-        break points (`breaks`).
+        break points (`breaks`). Columns of these names that the frame already has are replaced.
 
     Raises
     ------
@@ -109,11 +113,12 @@ def rfm(
     """
     if breaks is not None and not isinstance(breaks, RfmBreaks):
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="the `breaks` of an earlier result")
-    basis = breaks.spend_basis if breaks is not None and spend_basis is None else spend_basis
+    if breaks is not None:
+        _require_same(breaks, spend_basis, n_bins, method)
+    basis = breaks.spend_basis if breaks is not None else spend_basis
     if basis not in {"mean", "total"}:
         raise InputError("spend_basis", '"mean" or "total"', basis, hint="both are common and give different scores")
-    if breaks is not None and breaks.spend_basis != basis:
-        raise InputError("spend_basis", f"that of the break points, {breaks.spend_basis!r}", basis)
+    bins, kind = 5 if n_bins is None else n_bins, "rank" if method is None else method
     spend = f"{basis}_spend"
     needed = ("days_since_last", "n_purchases", spend)
     opened = open_customers(customers, needed, timed=False)
@@ -122,22 +127,24 @@ def rfm(
     result: Any
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
-        if breaks is None:
-            breaks = fit_rfm(
-                days, number, money, spend_basis=basis, n_bins=n_bins, method=method, as_of=as_of, window=window
-            )
-        scores = score_rfm(days, number, money, breaks, window=window)
+        with names_here({"spend": spend}):
+            if breaks is None:
+                breaks = fit_rfm(
+                    days, number, money, spend_basis=basis, n_bins=bins, method=kind, as_of=as_of, window=window
+                )
+            scores = score_rfm(days, number, money, breaks, window=window)
         made: dict[str, Any] = {name: getattr(scores, name).astype(np.int64) for name in _SCORES}
         table = _table(table, breaks)
         if table is not None:
             made["rfm_group"] = scores.segments(table)
-        result = with_columns(opened.frame, made).to_native()
+        result = with_columns(opened.frame.drop("rfm_group", strict=False), made).to_native()
     else:
         if breaks is None:
-            breaks = _fit(lazy, needed, basis, n_bins, method, as_of, window)
+            breaks = _fit(lazy, needed, basis, bins, kind, as_of, window)
         else:
             require_window(window, breaks)
             _check(lazy, needed)
+        lazy = lazy.drop("rfm_group", strict=False)
         result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
     return attrs.evolve(opened.known, frame=result, breaks=breaks)
 
@@ -202,14 +209,16 @@ def migrate(
         "states": states, "level": level, "window_before": window_before, "window_now": window_now,
     }  # fmt: skip
     if lazy is None or later is None:
-        columns = {
+        columns: dict[str, Any] = {
             "customer_before": then.frame[then.customer].to_native(),
             "customer_now": today.frame[today.customer].to_native(),
         }
         if value is not None:
             columns["value_before"] = then.frame[value].to_native()
             columns["value_now"] = today.frame[value].to_native()
-        result = migration_matrix(then.frame[group].to_native(), today.frame[group].to_native(), **columns, **options)
+        group_then, group_now = then.frame[group].to_native(), today.frame[group].to_native()
+        with names_here(_NAMES):
+            result = migration_matrix(group_then, group_now, **columns, **options)
         table: Any = from_columns(result.to_columns(), then.frame)
     else:
         result = _count_moves(lazy, later, then.customer, today.customer, group, value, options)
@@ -219,6 +228,16 @@ def migrate(
         frame=native(table, then.frame), result=result, columns={"customer": then.customer, "group": group},
         guessed=guessed,
     )  # fmt: skip
+
+
+def _require_same(breaks: RfmBreaks, spend_basis: object, n_bins: int | None, method: str | None) -> None:
+    """Refuse arguments that contradict the break points."""
+    if n_bins is not None:
+        n_bins = as_whole_number("n_bins", n_bins, low=2, high=100)
+    for name, asked in (("spend_basis", spend_basis), ("n_bins", n_bins), ("method", method)):
+        known = getattr(breaks, name)
+        if asked is not None and asked != known:
+            raise InputError(name, f"that of the break points, {known!r}", asked)
 
 
 class _Groups(NamedTuple):
@@ -254,9 +273,16 @@ def _count_moves(
         most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
         if len(most) and most[0] > 1:
             raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
-        money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
-        summed = () if value is None else (nw.col("_value").sum(),)
+        money, summed = [], []
+        if value is not None:
+            kind = frame.collect_schema()[value]
+            if not kind.is_numeric():
+                raise InputError("value", f"a column of numbers in `{name}`", str(kind))
+            money = [nw.col(value).cast(nw.Float64).alias("_value"), flag(~is_known(value)).alias("_unknown")]
+            summed = [nw.col("_value").sum(), nw.col("_unknown").sum()]
         table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *summed))
+        if n_unknown := total(table.pop("_unknown", np.zeros(0))):
+            raise InputError("value", f"a number in each row of `{name}`", "a missing one", count=n_unknown)
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
     pairs = collect(

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day
-from crmvalue._frames.customers import CustomerFrame, open_customers
+from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
 from crmvalue._frames.engines import flag, in_engine, native, with_columns
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
@@ -65,7 +65,8 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
     0  ann          900   True
     1  bob           20  False
     """
-    chosen = read_segments(rules)
+    with names_here({"segments": "rules"}):
+        chosen = read_segments(rules)
     used = {condition.column for segment in chosen for condition in rule_conditions(segment.rule)}
     opened = open_customers(customers, tuple(sorted(used)), timed=False)
     taken = sorted({segment.name for segment in chosen} & set(opened.frame.collect_schema().names()))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._frames.customers import CustomerFrame, open_customers
+from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
 from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -26,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
-_NAMES = {"purchase_model": "fit", "spend_model": "spend_fit"}
-"""Arguments of :func:`crmvalue.models.customer_values` that have another name here."""
+_MADE = (
+    "prob_alive", "expected_purchases", "expected_spend", "clv", "clv_low", "clv_high", "outcome_low", "outcome_high",
+)  # fmt: skip
+"""Columns of values; those of an earlier call are dropped first, since not each call makes all of them."""
 
 
 def value(
@@ -119,21 +121,19 @@ def value(
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
-    lazy = in_engine(opened.frame)
+    frame = opened.frame.drop(*_MADE, strict=False)
+    lazy = in_engine(frame)
     result: Any
     if lazy is None:
-        history = read_history(opened.frame, unit, _NEEDED, covariates)
-        try:
+        history = read_history(frame, unit, _NEEDED, covariates)
+        with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
                 history, fit, spend, horizon=horizon, margin=margin, discount_rate=discount_rate,
                 service_cost=service_cost, level=level, n_draws=n_draws, rng=rng,
             )  # fmt: skip
-        except InputError as error:
-            error.name = _NAMES.get(error.name, error.name)
-            raise
         columns = values.to_columns()
         columns.pop("customer", None)
-        result = with_columns(opened.frame, columns).to_native()
+        result = with_columns(frame, columns).to_native()
     else:
         if level is not None:
             hint = "collect the customers to pandas or PyArrow first"
@@ -145,7 +145,7 @@ def value(
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
-        result = native(_valued(joined, spending, terms, has_time="_time" in table), opened.frame)
+        result = native(_valued(joined, spending, terms, has_time="_time" in table), frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
 

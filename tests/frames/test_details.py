@@ -65,6 +65,29 @@ class TestCovariates:
         assert_close(rows, values)
 
 
+class TestAgain:
+    """Columns of an earlier call do not stay beside those of a later one."""
+
+    @each_engine
+    def test_values_for_life_after_values_of_a_horizon(self, engine):
+        columns = {"frequency": [2.0, 0], "recency": [30.43, 0], "age": [38.86] * 2, "mean_repeat_spend": [22.35, 0]}
+        customers = engine.make(pa.table({"customer": ["a", "b"], **columns}))
+        model, terms = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), {"margin": 0.3, "discount_rate": 0.01}
+        first = frames.value(customers, model, SPEND, horizon=52, time_unit="week", **terms)
+        again = frames.value(first, model, SPEND, horizon=None, **terms)
+        fresh = frames.value(customers, model, SPEND, horizon=None, time_unit="week", **terms)
+        assert "expected_purchases" in read(first.frame, "customer")
+        assert read(again.frame, "customer") == read(fresh.frame, "customer")
+
+    @each_engine
+    def test_scores_without_groups_after_groups(self, engine):
+        columns = {"days_since_last": [1.0, 2.0], "n_purchases": [3.0, 2.0], "total_spend": [5.0, 9.0]}
+        first = frames.rfm(engine.make(pa.table({"customer": ["a", "b"], **columns})), spend_basis="total")
+        again = frames.rfm(first, spend_basis="total", n_bins=4)
+        assert "rfm_group" in read(first.frame, "customer")
+        assert "rfm_group" not in read(again.frame, "customer")
+
+
 class TestPandas:
     """Nothing is aligned by position against the index of the user."""
 
