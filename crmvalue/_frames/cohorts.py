@@ -10,7 +10,7 @@ from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, rea
 from crmvalue._core.checks import LARGEST_AMOUNT, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import Columns, as_frame, collect, flag, from_columns, in_engine, native, total, upload
+from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, in_engine, native, total, upload
 from crmvalue._frames.log import arrays_of
 from crmvalue._frames.orders import read_rows, times_in
 from crmvalue._purchases.order_log import Policy
@@ -136,7 +136,7 @@ def _triangle(
 
 
 def _from_counts(
-    table: Columns, n_customers: int, n_later: int, calendar: str, today: np.datetime64, *, has_money: bool
+    table: Arrays, n_customers: int, n_later: int, calendar: str, today: np.datetime64, *, has_money: bool
 ) -> dict[str, Any]:
     """Put the counts of cohorts and periods into a triangle."""
     columns = {name: np.asarray(column, dtype=np.float64) for name, column in table.items()}

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
 from crmvalue._frames.customers import CustomerFrame, FrameResult, names_here, open_customers
 from crmvalue._frames.engines import (
-    Columns,
+    Arrays,
     collect,
     flag,
     from_columns,
@@ -306,7 +306,7 @@ def _count_moves(
     )
 
 
-def _labelled(name: str, table: Columns) -> dict[str, tuple[int, float]]:
+def _labelled(name: str, table: Arrays) -> dict[str, tuple[int, float]]:
     """Give the number of customers and the value of each group."""
     labels, n = table["_group"].tolist(), table["_n"].tolist()
     if not labels:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import LARGEST_AMOUNT
-from crmvalue._frames.engines import Columns, collect, divider, flag, need_window
+from crmvalue._frames.engines import Arrays, collect, divider, flag, need_window
 from crmvalue._purchases.order_log import (
     MONDAY,
     RESIDUE,
@@ -64,7 +64,7 @@ class Orders(NamedTuple):
     """The rows of a log, as :func:`read_rows` gives them, and their counts by day."""
 
     rows: nw.LazyFrame[Any]
-    by_day: Columns
+    by_day: Arrays
     days: Log
     has_money: bool
     in_cents: bool

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
-from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
+from crmvalue._frames.engines import Arrays, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.customer_values import grade_of
@@ -150,11 +150,11 @@ def value(
     return attrs.evolve(opened.known, frame=result, fits=fits)
 
 
-def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Columns:
+def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     """Compute what is expected of each distinct row."""
     with np.errstate(under="ignore"):
         expected = expect(process_of(model, rows), rows, terms)
-    table: Columns = {name: getattr(rows, name) for name in ROW}
+    table: Arrays = {name: getattr(rows, name) for name in ROW}
     table |= {name: rows.covariate(name) for name in rows.covariate_names}
     table["prob_alive"] = expected.alive
     if expected.purchases is not None:

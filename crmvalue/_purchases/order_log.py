@@ -147,8 +147,10 @@ class OrderLogCounts:
         Sum of the refunds without an earlier purchase in the log, <= 0 [money]. No money gets lost: the sum of all
         used rows is the total spend of the customers plus this number.
 
-    Five numbers and `unmatched_refunds` need a look at each customer: of customers, purchases and kept duplicates. They
-    are None where :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
+    Notes
+    -----
+    The counts of customers, of purchases and of kept duplicates, and `unmatched_refunds`, need a look at each customer.
+    They are None where :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
 
     Examples
     --------
