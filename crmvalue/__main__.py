@@ -15,6 +15,7 @@ from crmvalue.errors import InputError, broken_rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from typing import TextIO
 
     from crmvalue._report.files import OrderFile
@@ -24,7 +25,8 @@ __all__ = ["main"]
 
 _EPILOG = """\
 Without FILE, the command measures the CDNOW sample, which ships with the package.
-FILE is a CSV or Parquet file of any size, with one row per order. The command guesses the columns from their names,
+FILE is a CSV or Parquet file, with one row per order. Several files, a folder, or a pattern in quotes such as
+'orders/**/*.csv' are read as one log. The command guesses the columns from their names,
 and the form of dates and amounts from their values. Refunds (amounts below 0) are taken off earlier purchases, unless
 --refunds says otherwise. The report counts all rows that are left out.
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
@@ -56,9 +58,12 @@ def _run(options: argparse.Namespace) -> int:
         problems = getattr(error, "problems", ())
         if not problems:
             return _fail(_sentence(error))
-        return _fail("\n- ".join([f"{options.file!r} has {len(problems)} problems:", *map(_sentence, problems)]))
+        what = f"{options.file[0]!r} has" if len(options.file) == 1 else "the files have"
+        return _fail("\n- ".join([f"{what} {len(problems)} problems:", *map(_sentence, problems)]))
+    except MemoryError:
+        return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
     except OSError as error:  # a file that can be opened, but not read to its end
-        return _fail(f"cannot read {str(options.file)!r}: {error.strerror or error}")
+        return _fail(f"cannot read {', '.join(options.file)!r}: {error.strerror or error}")
     from crmvalue._report.text import fit_lines
 
     if _is_terminal(sys.stdout):
@@ -105,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", help="CSV or Parquet file of orders")
+    parser.add_argument("file", metavar="FILE", nargs="*", help="CSV or Parquet file of orders, folder or pattern")
     parser.add_argument("--customer", metavar="COL", help="column that identifies the customer")
     parser.add_argument("--date", metavar="COL", help="column with the date of the order")
     parser.add_argument("--amount", metavar="COL", help="column with the amount of the order")
@@ -211,9 +216,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
 
     if options.margin is None:
         _refuse(options, ("acquisition_cost", "discount_rate"), _OPTIONS["margin"])
-    output = None if options.output is None else check_output(options.output, options.file)
+    output = None if options.output is None else check_output(options.output, _sources(options.file))
     customer_kind = None
-    if options.file is None:
+    if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
         from crmvalue.datasets import load_cdnow
 
@@ -248,6 +253,13 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     except InputError as error:  # the disk became full, say; the overview is not lost
         return "\n".join(parts), _sentence(error)
     return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
+
+
+def _sources(paths: list[str]) -> list[str | Path]:
+    """List the files that will be read, for the output must be none of them."""
+    from crmvalue._report.places import find_files
+
+    return [*paths, *find_files(paths).files]
 
 
 def _refuse(options: argparse.Namespace, arguments: Sequence[str], without: str) -> None:
@@ -300,7 +312,8 @@ def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
     """Say which columns were read, and how to correct a guess."""
     parts = [_describe_column(orders, role) for role in orders.columns if role != "quantity"]
     n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
-    lines = [f"Read {n_rows:,} rows: {', '.join(parts)}."]
+    files = f" of {orders.n_files:,} files" if orders.n_files > 1 else ""
+    lines = [f"Read {n_rows:,} rows{files}: {', '.join(parts)}.", *orders.notes]
     if orders.guessed:
         options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
         lines.append(f"If a guess is wrong, name the column with {options}.")
@@ -344,7 +357,12 @@ def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
         return []
     what = "row is an exact copy" if n == 1 else "rows are exact copies"
     done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
-    lines = [f"{n:,} {what} of another row, in all {orders.n_columns} columns of the file.", f"{done}."]
+    files = "files" if orders.n_files > 1 else "file"
+    lines = [f"{n:,} {what} of another row, in all {orders.n_columns} columns of the {files}."]
+    lines += [f"In {other!r}: {n_both:,} rows that {first!r} has too." for first, other, n_both in orders.copied[:3]]
+    if len(orders.copied) > 3:
+        lines.append(f"{len(orders.copied) - 3:,} more pairs of files share rows.")
+    lines.append(f"{done}.")
     if orders.n_columns == len(orders.columns):
         lines.append("No other column tells such rows apart: they may be different purchases or lines of one order.")
     return lines

@@ -10,8 +10,8 @@ from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, rea
 from crmvalue._core.checks import LARGEST_AMOUNT, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, in_engine, native, total, upload
-from crmvalue._frames.log import arrays_of
+from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, native, total, upload
+from crmvalue._frames.log import arrays_of, engine_of
 from crmvalue._frames.orders import read_rows, times_in
 from crmvalue._purchases.order_log import Policy
 from crmvalue.cohorts import RetentionTriangle, retention_triangle
@@ -76,7 +76,7 @@ def retention(
     """
     frame = as_frame("orders", orders)
     roles = find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount, "quantity": quantity})
-    lazy = in_engine(frame)
+    lazy = engine_of(frame, roles)
     if lazy is None:
         columns = arrays_of(frame, roles)
         result = retention_triangle(**columns, period=period, as_of=as_of, week_start=week_start)  # type: ignore[arg-type]  # checked there

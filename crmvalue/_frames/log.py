@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike
 
-__all__ = ["arrays_of", "plain_time", "split", "summarise"]
+__all__ = ["arrays_of", "engine_of", "plain_time", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 
@@ -84,8 +84,9 @@ def summarise(
     -----
     Frames of pandas and PyArrow go through :func:`crmvalue.purchases.summarise_purchases`. All others are asked in
     their own engine, and a lazy frame stays lazy. Only the numbers of rows of each day come into memory; they find the
-    last day and what the policies refuse. There, dates must be dates or times, no text. For times with a time zone,
-    days are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the session.
+    last day and what the policies refuse. In a lazy frame, dates must be dates or times, no text. For times with a time
+    zone, days are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the
+    session.
 
     There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
     9e11, money is exact up to the rounding of the largest amounts of the customer.
@@ -111,7 +112,7 @@ def summarise(
     frame = as_frame("orders", orders)
     roles = _roles(frame, customer, date, amount, quantity)
     policy = Policy(refunds, zeros, missing, duplicates)
-    lazy = in_engine(frame)
+    lazy = engine_of(frame, roles)
     who = roles.columns["customer"]
     require_free(who, SUMMARY)
     if lazy is None:
@@ -184,7 +185,7 @@ def split(
     frame = as_frame("orders", orders)
     roles = _roles(frame, customer, date, amount, quantity)
     policy = Policy(refunds, zeros, missing, duplicates)
-    lazy = in_engine(frame)
+    lazy = engine_of(frame, roles)
     who = roles.columns["customer"]
     require_free(who, (*SUMMARY, *_HOLDOUT))
     if lazy is None:
@@ -213,6 +214,14 @@ def split(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         holdout_length=length, counts=counts,
     )  # fmt: skip
+
+
+def engine_of(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], roles: Roles) -> nw.LazyFrame[Any] | None:
+    """Give the frame for work in its engine; None also for dates as text in memory, which functions of arrays read."""
+    import narwhals as nw
+
+    text = isinstance(frame, nw.DataFrame) and isinstance(frame.schema[roles.columns["date"]], nw.String)
+    return None if text else in_engine(frame)
 
 
 def _roles(

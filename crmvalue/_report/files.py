@@ -7,31 +7,28 @@ day and kind of row (purchase, zero, refund, missing amount), before they come i
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
 import re
 import zlib
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.headings import ROLES, choose_columns, listed
-from crmvalue._core.values import array_field
+from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
+from crmvalue._report.places import FileError, FileProblemsError, find_files, raise_all
+from crmvalue._report.sources import Union, import_duckdb, literal, open_database, open_file, reason
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from crmvalue._report.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = ["FileError", "FileProblemsError", "OrderFile", "import_duckdb", "read_orders"]
-
-_Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
@@ -52,60 +49,14 @@ _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
-_REASONS = (  # words in an error of DuckDB, and ours
-    ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
-    ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
-    ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
-    ("unterminated quote", "{line} has a quote that is not closed or that text follows"),
-    ("state machine", "it mixes two kinds of line ends, or a quote is not closed"),
-    ("csv error on line", "{line} does not have the form of CSV"),
-    ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
-)
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
-_MOST_COLUMNS = 10_000
-_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
-_ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
+_FETCHED = 1 << 20  # rows that leave the database at once
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
-_HEAD = 1 << 20  # longest header, in characters
 
 
-class FileError(InputError):
-    """An error in a file; `rule` is the whole sentence."""
-
-    def __init__(self, name: str, rule: str, value: object = None, **fields: Any) -> None:
-        super().__init__(name, rule, value, **fields)
-
-    def __str__(self) -> str:
-        return self.rule
-
-
-class FileProblemsError(FileError):
-    """Several errors of one file, all of them; it has the fields of the first."""
-
-    def __init__(self, problems: Sequence[InputError]) -> None:
-        self.problems = tuple(problems)
-        sentences = "".join(f"\n- {problem}" for problem in problems)
-        rule = f"the file has {len(problems)} problems:{sentences}"
-        super().__init__(problems[0].name, rule, problems[0].value, count=problems[0].count)
-
-
-def _not_one_value(column: _Column) -> InputError:
+def _not_one_value(column: Column) -> InputError:
     return FileError("FILE", f"column {column.name!r} has a list or a record in each row, and not one value")
-
-
-def _raise(problems: Sequence[InputError]) -> None:
-    """Raise all problems at once, if there are any."""
-    if problems:
-        raise problems[0] if len(problems) == 1 else FileProblemsError(problems)
-
-
-class _Column(NamedTuple):
-    """A column of the file: its name, its name in SQL, its type."""
-
-    name: str
-    sql: str
-    kind: str
 
 
 @attrs.frozen(kw_only=True)
@@ -154,6 +105,12 @@ class OrderFile:
         Whether all customers were whole numbers with ".0", which was cut off.
     customer_kind : str
         Type of the column of customers in DuckDB, such as "BIGINT"; "VARCHAR" for a CSV file.
+    n_files : int
+        Number of files.
+    notes : tuple of str
+        What was left out of folders and patterns, in sentences.
+    copied : tuple of tuple of (str, str, int)
+        Pairs of files that share rows: the first, the other, and the rows of the other that are copies; most first.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -176,10 +133,13 @@ class OrderFile:
     decimal: str | None
     ids_shortened: bool
     customer_kind: str
+    n_files: int = 1
+    notes: tuple[str, ...] = ()
+    copied: tuple[tuple[str, str, int], ...] = ()
 
 
 def read_orders(
-    path: str,
+    path: str | Sequence[str],
     *,
     customer: str | None = None,
     date: str | None = None,
@@ -192,6 +152,9 @@ def read_orders(
     keep_later: bool = False,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
+
+    `path` is a file, a folder or a pattern such as ``"orders/*.csv"``, or several of them. Files that are read together
+    are one log: their columns belong together by their names.
 
     With a column `quantity`, `amount` is the price of one piece, and the money of a row is their product.
 
@@ -208,39 +171,46 @@ def read_orders(
         or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
     duckdb = import_duckdb("reading files")
-    place = _existing_file(path)
+    places = find_files([path] if isinstance(path, str) else path)
+    raise_all(places.problems)
+    shown = dict(zip(map(str, places.files), places.names, strict=True))
+    several = len(places.files) > 1
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
-    with duckdb.connect() as database:
+    with open_database() as database:
         try:
             zone = _set_time_zone(database, time_zone)
-            columns = _open(database, place)
+            union = Union(database, places.files, places.names) if several else None
+            columns = open_file(database, places.files[0]) if union is None else union.columns
             chosen, problems = _choose_columns(columns, asked)
-            _raise([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
+            of_files = [] if union is None else [*union.problems, *union.check(chosen)]
+            raise_all([*of_files, *(problems if columns else [])] if of_files else [])
+            raise_all([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
             doubtful = {problem.name.removeprefix("--") for problem in problems}
-            n_duplicates = _treat_duplicates(database, columns, duplicates)
-            _view_texts(database, chosen)
+            n_duplicates = _treat_duplicates(database, columns, duplicates, several=several)
+            copied = _shared_rows(database, columns, shown) if several and n_duplicates else ()
+            _view_texts(database, chosen, several=several)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
             sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
             q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
             _aggregate(database, day, money, pieces if "quantity" in chosen else None)
             unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
-            found = _check_rows(database, chosen, pattern, problems, unread)
+            found = _check_rows(database, chosen, pattern, problems, unread, shown)
             if time_zone is not None and not found["zoned"]:
                 has_none = f"column {chosen['date'].name!r} has none"
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
-            cells = database.execute("select * from cells join ids using (who) where day is not null").fetchnumpy()
-            names = database.execute("select who from ids order by code").fetchnumpy()["who"].tolist()
+            cells = _fetch_cells(database)
+            names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
-            raise FileError("FILE", f"cannot read {path!r}: {_reason(error)}") from error
+            raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {reason(error)}") from error
     if found["ids_shortened"]:
-        names = [name[:-2] for name in names]
+        names = [name[:-2] for name in names.tolist()]
     orders = OrderFile(
-        customer=np.array(names),
-        code=np.asarray(cells["code"], dtype=np.int64),
-        date=np.asarray(cells["day"]).astype("datetime64[D]"),
-        amount=np.ma.filled(np.ma.asarray(cells["money"]).astype(np.float64), np.nan) if "amount" in chosen else None,
-        n_file_rows=np.asarray(cells["n_rows"], dtype=np.int64),
-        n_residues=np.asarray(cells["n_residues"], dtype=np.int64) if cells["n_residues"].any() else None,
+        customer=hand_over(np.array(names, dtype=str)),
+        code=hand_over(cells["code"]),
+        date=hand_over(cells.pop("day").astype("datetime64[D]")),
+        amount=cells["money"] if "amount" in chosen else None,
+        n_file_rows=hand_over(cells["n_rows"]),
+        n_residues=cells["n_residues"] if cells["n_residues"].any() else None,
         n_columns=len(columns),
         n_duplicates=n_duplicates,
         n_far=0,
@@ -251,9 +221,40 @@ def read_orders(
         decimal="," if "," in {sign, q_sign} else sign,
         time_zone=zone if found.pop("zoned") else None,
         customer_kind=chosen["customer"].kind,
+        n_files=len(places.files),
+        notes=tuple(places.notes),
+        copied=copied,
         **found,
     )
     return _without_far_dates(orders, keep_later=keep_later)
+
+
+def _blamed(error: Exception, shown: dict[str, str]) -> str:
+    """Name the file that cannot be read, if there is but one or if the error names it."""
+    named = [name for place, name in shown.items() if place in str(error) or len(shown) == 1]
+    return repr(max(named, key=len)) if named else f"one of the {len(shown):,} files"
+
+
+def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:
+    """Take the table `cells` out of the database, in the smallest types that hold it; days count from 1970."""
+    database.execute(
+        """
+        create temp table small_cells as
+        select code::integer as code, (day - date '1970-01-01')::integer as day,
+               coalesce(money, 'nan'::double) as money, n_rows::integer as n_rows, n_residues::integer as n_residues
+        from cells join ids using (who) where day is not null;
+        drop table cells;
+        """
+    )
+    n_cells = database.execute("select count(*) from small_cells").fetchone()[0]
+    types = {"code": np.int32, "day": np.int32, "money": np.float64, "n_rows": np.int32, "n_residues": np.int32}
+    cells = {name: np.empty(n_cells, dtype) for name, dtype in types.items()}
+    for start in range(0, n_cells, _FETCHED):
+        part = slice(start, start + _FETCHED)
+        sql = f"select * from small_cells where rowid >= {part.start} and rowid < {part.stop}"  # noqa: S608 - numbers
+        for name, column in database.execute(sql).fetchnumpy().items():
+            cells[name][part] = column
+    return cells
 
 
 def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
@@ -280,67 +281,7 @@ def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
     )
 
 
-def import_duckdb(task: str) -> Any:
-    """Import DuckDB, or say that a task needs the extra."""
-    try:
-        import duckdb
-    except ImportError as error:
-        message = f"{task} needs DuckDB: pip install 'crmvalue[report]'"
-        raise ModuleNotFoundError(message, name="duckdb") from error
-    return duckdb
-
-
-def _existing_file(path: str) -> Path:
-    place = Path(path).expanduser() if path.startswith("~/") else Path(path)
-    try:
-        if place.is_file():
-            place.open("rb").close()
-            return _with_legal_name(place.absolute())
-        if place.is_dir():
-            raise FileError("FILE", f"{path!r} is a folder, not a file", path)
-        if path == "-" or place.exists():
-            raise FileError("FILE", f"{path!r} is a stream, not a file: save it to a file first", path)
-    except OSError as error:
-        raise FileError("FILE", f"cannot open {path!r}: {error.strerror}", path) from error
-    raise FileError("FILE", f"there is no file {path!r}", path)
-
-
-def _with_legal_name(place: Path) -> Path:
-    try:
-        str(place).encode()
-    except UnicodeEncodeError:
-        whole = str(place)
-        raise FileError("FILE", f"the name of {whole!r} is not UTF-8: rename the file or its folder", whole) from None
-    return place
-
-
-def _open(database: _Database, place: Path) -> list[_Column]:
-    """Make the view `file` and list its columns."""
-    name = _literal(re.sub(r"([*?\[])", r"[\1]", str(place)))  # one file, not a pattern of names
-    with place.open("rb") as file:
-        start = file.read(4)
-    if start == b"PAR1":
-        database.execute(f"create view file as select * from read_parquet({name}, {_ALONE})")  # noqa: S608 - the path is quoted
-        described = database.execute("describe file").fetchall()
-        return [_Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described]
-    if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise FileError("FILE", f"{place.name!r} is UTF-16: save it as UTF-8")
-    packed = start[:2] == b"\x1f\x8b"
-    delimiter, header = _header(place, packed=packed)
-    if packed:
-        _require_short_lines(place)
-    columns = [_Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header)]
-    types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in columns)
-    compression = "gzip" if packed else "none"
-    database.execute(
-        f"create view file as select * from read_csv({name}, auto_detect = false, header = true, "  # noqa: S608 - quoted
-        f"delim = {_literal(delimiter)}, quote = '\"', escape = '\"', compression = '{compression}', "
-        f"columns = {{{types}}}, {_ALONE})"
-    )
-    return columns
-
-
-def _set_time_zone(database: _Database, asked: str | None) -> str:
+def _set_time_zone(database: Database, asked: str | None) -> str:
     """Set the zone whose days count, on every machine the same; give its name."""
     zone = "UTC"
     if asked is not None:
@@ -350,11 +291,11 @@ def _set_time_zone(database: _Database, asked: str | None) -> str:
         if known is None:
             raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
         zone = str(known[0])
-    database.execute(f"set TimeZone = {_literal(zone)}")
+    database.execute(f"set TimeZone = {literal(zone)}")
     return zone
 
 
-def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) -> int | None:
+def _treat_duplicates(database: Database, columns: list[Column], policy: str, *, several: bool) -> int | None:
     """Count the rows that are copies of another row in all columns; make the view `rows_` with or without them.
 
     The count is None if a column cannot be read.
@@ -373,65 +314,30 @@ def _treat_duplicates(database: _Database, columns: list[_Column], policy: str) 
         rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
         does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
         raise FileError(
-            "--duplicates", f"{rows} of another row, in all {len(columns)} columns of the file. Hint: {does}", count=n
+            "--duplicates",
+            f"{rows} of another row, in all {len(columns)} columns of the file{'s' if several else ''}. Hint: {does}",
+            count=n,
         )
-    database.execute(f"create view rows_ as select {'distinct' if n and policy == 'drop' else ''} * from file")  # noqa: S608 - our own words
+    once = f"min(file_) as file_, {names} from file group by {names}" if several else "distinct * from file"
+    database.execute(f"create view rows_ as select {once if n and policy == 'drop' else '* from file'}")  # noqa: S608 - our own words
     return n
 
 
-def _header(place: Path, *, packed: bool) -> tuple[str, list[str]]:
-    """Find the delimiter of a CSV file and the names in its first line."""
-    opened = gzip.open if packed else io.open
-    try:
-        with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
-            head = file.read(_HEAD)
-        line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
-        delimiter = max(",;\t|", key=line.count)
-        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
-    except csv.Error as error:
-        raise FileError("FILE", f"the first line of {place.name!r} is no list of column names") from error
-    if not head.strip():
-        raise FileError("FILE", f"{place.name!r} is empty")
-    if not header:
-        raise FileError("FILE", f"the first line of {place.name!r} is empty: it must name the columns")
-    if len(header) > _MOST_COLUMNS:
-        sentence = f"{place.name!r} has more than {_MOST_COLUMNS:,} columns in its first line"
-        raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
-    if re.search("[\ufffd\0]", "".join(header)):
-        raise FileError("FILE", f"line 1 of {place.name!r} is not UTF-8: save the file as CSV in UTF-8")
-    return delimiter, header
+def _shared_rows(database: Database, columns: list[Column], shown: dict[str, str]) -> tuple[tuple[str, str, int], ...]:
+    """Count the rows of each file that an earlier file has too, such as those of a month that was exported twice."""
+    names = ", ".join(column.sql for column in columns)
+    found = database.execute(
+        f"""
+        with keys as (select hash({names}) as key, file_ from file),
+             firsts as (select key, min(file_) as first_file from keys group by key having min(file_) <> max(file_))
+        select first_file, file_, count(*) as n from keys join firsts using (key)
+        where file_ <> first_file group by first_file, file_ order by n desc, first_file, file_
+        """  # noqa: S608 - our own names
+    ).fetchall()
+    return tuple((shown[first], shown[other], int(n)) for first, other, n in found)
 
 
-def _require_short_lines(place: Path) -> None:
-    """Refuse a packed file with a line that the reader would lose."""
-    length = 0
-    with gzip.open(place, "rb") as file:
-        while block := file.read(1 << 20):
-            first, *others = block.split(b"\n") if b"\n" in block else [block]
-            length += len(first)
-            if length > _LONGEST_LINE:
-                raise FileError("FILE", f"{place.name!r} has a line of more than {_LONGEST_LINE:,} bytes")
-            length = len(others[-1]) if others else length
-
-
-def _reason(error: Exception) -> str:
-    """Say in our own words why DuckDB, gzip or the system cannot read a file."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
-        return "there is too little memory or room on the disk"
-    message = str(error)
-    found = re.search(r"CSV Error on Line: (\d+)", message)
-    line = f"line {found[1]}" if found else "a line"
-    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if fields:
-        return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
-    return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
-
-
-def _choose_columns(
-    columns: list[_Column], asked: dict[str, str | None]
-) -> tuple[dict[str, _Column], list[InputError]]:
+def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:
     """Find the columns that are named, guess the others, and list what is wrong with them."""
     names = [column.name for column in columns]
     chosen, found = choose_columns(names, asked)
@@ -447,18 +353,14 @@ def _choose_columns(
     return {role: columns[names.index(name)] for role, name in chosen.items()}, problems
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _view_texts(database: _Database, chosen: dict[str, _Column]) -> None:
+def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
-    columns = []
+    columns = ["file_" if several else "NULL as file_"]
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
         columns.append(f"{raw} as {role}_raw")
-        columns.append(f"case when {text} not in ({', '.join(map(_literal, _MISSING))}) then {text} end as {role}_text")
+        columns.append(f"case when {text} not in ({', '.join(map(literal, _MISSING))}) then {text} end as {role}_text")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
     database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 
@@ -474,7 +376,7 @@ def _try(
         return None, None
 
 
-def _read_dates(database: _Database, column: _Column | None, asked: str | None) -> tuple[str | None, str]:
+def _read_dates(database: Database, column: Column | None, asked: str | None) -> tuple[str | None, str]:
     """Find the pattern of the dates, and the SQL for their day."""
     if column is None:
         return None, "cast(NULL as date)"
@@ -506,7 +408,7 @@ def _day(pattern: str) -> str:
     times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
     # More than six digits of a second would ask for times in nanoseconds, which exist from 1677 to 2262 only.
     text = rf"case when length(date_text) < 20 then date_text else regexp_replace(date_text, '{_FRACTION}', '\1') end"
-    day = f"try_strptime({text}, [{', '.join(_literal((pattern + time).replace('%n', '%f')) for time in times)}])"
+    day = f"try_strptime({text}, [{', '.join(literal((pattern + time).replace('%n', '%f')) for time in times)}])"
     # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
     good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
     if pattern == "%Y%m%d":
@@ -527,7 +429,7 @@ def _spelled(pattern: str) -> str:
     return f"{text} (two digits)" if "%y" in pattern else text
 
 
-def _read_numbers(database: _Database, column: _Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
+def _read_numbers(database: Database, column: Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
     """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
     if column is None:
         return None, "cast(NULL as double)"
@@ -564,7 +466,7 @@ def _number(sign: str, column: str) -> str:
     )
 
 
-def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
+def _fitting(database: Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
     """Find the readings that fit the values of a column best, and a value that these read differently, if any.
 
     For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
@@ -581,12 +483,19 @@ def _fitting(database: _Database, text: str, readings: dict[str, str], rule: str
     return list(readings), _first(database, text, f"greatest({values}) > least({values})")
 
 
-def _first(database: _Database, value: str, condition: str, table: str = "texts") -> str | None:
+def _first(database: Database, value: str, condition: str, table: str = "texts") -> str | None:
     found = database.execute(f"select {value} from {table} where {condition} limit 1").fetchone()  # noqa: S608 - our own names
     return None if found is None else found[0]
 
 
-def _aggregate(database: _Database, day: str | None, price: str | None, pieces: str | None) -> None:
+def _example(database: Database, value: str, condition: str, shown: dict[str, str]) -> tuple[str | None, str]:
+    """Give a value that cannot be read, and the name of its file if there are several."""
+    sql = f"select {value}, file_ from file_rows where {condition} limit 1"  # noqa: S608 - our own names
+    found, file = database.execute(sql).fetchone()
+    return found, "" if file is None else f" of {shown[file]!r}"
+
+
+def _aggregate(database: Database, day: str | None, price: str | None, pieces: str | None) -> None:
     """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`.
 
     A column that cannot be read is None, and counts as missing; so is `pieces` without quantities.
@@ -599,7 +508,8 @@ def _aggregate(database: _Database, day: str | None, price: str | None, pieces: 
     database.execute(
         f"""
         create view file_rows as
-        select customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, money as any_money,
+        select file_, customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
+               money as any_money,
                case when year(day) between 1000 and 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
@@ -623,7 +533,12 @@ def _aggregate(database: _Database, day: str | None, price: str | None, pieces: 
 
 
 def _check_rows(
-    database: _Database, columns: dict[str, _Column], pattern: str | None, problems: list[InputError], unread: set[str]
+    database: Database,
+    columns: dict[str, Column],
+    pattern: str | None,
+    problems: list[InputError],
+    unread: set[str],
+    shown: dict[str, str],
 ) -> dict[str, Any]:
     """Raise for values that cannot be read, and the problems so far; else count the rows, and describe them."""
     totals = database.execute(
@@ -644,20 +559,20 @@ def _check_rows(
     if found["n_bad_dates"] and "date" not in unread:
         form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
         hint = "write dates as 2024-02-29, or name their format with --date-format"
-        value = _first(database, "date_text", _BAD_DATE, "file_rows")
-        problems.append(_unreadable(columns["date"], f"is no date{form}", value, found["n_bad_dates"], hint))
+        value, where = _example(database, "date_text", _BAD_DATE, shown)
+        problems.append(_unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint))
     if found["n_bad_amounts"] and "amount" not in unread:
-        value = _first(database, "amount_text", _BAD_AMOUNT, "file_rows")
+        value, where = _example(database, "amount_text", _BAD_AMOUNT, shown)
         large = "price is not null and regexp_matches(amount_text, '[0-9]')"
         what = "is above 1e15" if _first(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
         if what == "is above 1e15" and "quantity" in columns:
             what = f"is above 1e15, alone or times {columns['quantity'].name!r}"
         hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
-        problems.append(_unreadable(columns["amount"], what, value, found["n_bad_amounts"], hint))
+        problems.append(_unreadable(columns["amount"], where, what, value, found["n_bad_amounts"], hint))
     if found["n_bad_quantities"] and "quantity" not in unread:
         hint = "write quantities as 12 or 1.5"
-        value = _first(database, "quantity_text", _BAD_QUANTITY, "file_rows")
-        problems.append(_unreadable(columns["quantity"], "is no number", value, found["n_bad_quantities"], hint))
+        value, where = _example(database, "quantity_text", _BAD_QUANTITY, shown)
+        problems.append(_unreadable(columns["quantity"], where, "is no number", value, found["n_bad_quantities"], hint))
     if found["currency"] != found["other_currency"]:
         both = f"{found['currency']} and {found['other_currency']}"
         problems.append(
@@ -665,7 +580,9 @@ def _check_rows(
                 "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
             )
         )
-    _raise(problems)
+    if len(shown) > 1 and not found["ids_shortened"]:
+        problems += _doubtful_customers(database, columns)
+    raise_all(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
     return {
@@ -677,8 +594,17 @@ def _check_rows(
     }
 
 
-def _unreadable(column: _Column, what: str, value: str | None, count: int, hint: str) -> InputError:
+def _doubtful_customers(database: Database, columns: dict[str, Column]) -> list[InputError]:
+    """Name a customer who is a whole number in one file and the same with ".0" in another, as spreadsheets write it."""
+    who = _first(database, "a.who", "a.who = b.who || '.0'", "ids a, ids b")
+    if who is None or "customer" not in columns:
+        return []
+    sentence = f"column {columns['customer'].name!r} has both {who!r} and {who[:-2]!r}: write customers in one way"
+    return [FileError("--customer", sentence, who)]
+
+
+def _unreadable(column: Column, where: str, what: str, value: str | None, count: int, hint: str) -> InputError:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
     shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
-    sentence = f"{shown} in column {column.name!r} {what} ({rows}). Hint: {hint}"
+    sentence = f"{shown} in column {column.name!r}{where} {what} ({rows}). Hint: {hint}"
     return FileError(f"column {column.name}", sentence, value, count=count)

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._report.files import import_duckdb
+from crmvalue._report.sources import import_duckdb
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -33,8 +33,8 @@ _REASONS = tuple(
 )
 
 
-def check_output(path: str, source: str | None = None) -> Path:
-    """Return the place to write to, or raise if that is not possible; `source` is the file that is read."""
+def check_output(path: str, sources: Sequence[str | Path] = ()) -> Path:
+    """Return the place to write to, or raise if that is not possible; `sources` are the files that are read."""
     try:
         place = _place(path)
         if place.suffix.lower() not in _FORMATS:
@@ -47,8 +47,8 @@ def check_output(path: str, source: str | None = None) -> Path:
             raise _problem("a file, not a device or a stream", path)
         if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
             raise _problem("a file that can be written", path)
-        read = None if source is None else _place(source)
-        if read is not None and place.exists() and read.exists() and place.samefile(read):
+        read = [_place(str(source)) for source in sources]
+        if place.exists() and any(source.exists() and place.samefile(source) for source in read):
             raise _problem("another file than the one that is read", path)
         part = _part(place)
         part.touch(exist_ok=False)  # a folder may refuse although its rights allow it

@@ -67,6 +67,15 @@ class TestOrders:
         assert error.name == name
         assert text in str(error)
 
+    def test_dates_as_text(self):
+        """In memory they are read as everywhere; a lazy frame does not know their form."""
+        pl = pytest.importorskip("polars")
+        orders = pl.DataFrame({"customer": ["a", "a"], "date": ["2024-01-01", "2024-01-15"]})
+        assert frames.summarise(orders).frame["recency"].to_list() == [2.0]
+        error = refusal(frames.summarise, orders.lazy())
+        assert error.name == "date"
+        assert "cast the column first" in str(error)
+
     @each_engine
     def test_split_whose_holdout_ends_too_early(self, engine):
         ends = {"calibration_end": "2024-01-05", "holdout_end": "2024-01-03"}

@@ -246,9 +246,10 @@ class TestReadOrders:
         path = write(tmp_path / "orders.csv")
         pipe = tmp_path / "pipe"
         os.mkfifo(pipe)
+        (tmp_path / "empty").mkdir()
         for bad, says in (
             (tmp_path / "none.csv", "there is no"),
-            (tmp_path, "a folder"),
+            (tmp_path / "empty", "the folder .* has no CSV or Parquet file$"),
             (pipe, "stream"),
             ("-", "stream"),
         ):

@@ -1,0 +1,332 @@
+"""CSV and Parquet files as a view of DuckDB, with the names of their columns, and the database for it.
+
+Needs the extra `report`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import re
+import tempfile
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from crmvalue._core.headings import listed
+from crmvalue._report.places import FileError
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+__all__ = [
+    "Column",
+    "Database",
+    "Union",
+    "available_memory",
+    "import_duckdb",
+    "literal",
+    "open_database",
+    "open_file",
+    "reason",
+]
+
+Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
+
+_REASONS = (  # words in an error of DuckDB, and ours
+    ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
+    ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
+    ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
+    ("unterminated quote", "{line} has a quote that is not closed or that text follows"),
+    ("state machine", "it mixes two kinds of line ends, or a quote is not closed"),
+    ("csv error on line", "{line} does not have the form of CSV"),
+    ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
+)
+_MOST_COLUMNS = 10_000
+_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
+_ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
+_NUMBERS = "U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL"
+_DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
+_MOST_FILES = 5  # files that are named for one missing column
+_HEAD = 1 << 20  # longest header, in characters
+_SHARE = 0.5  # the rest is for the columns that come out of the database
+_LEAST = 128 << 20  # bytes without which no query runs
+_GROUPS = (  # files of a control group: its limit, and what it takes now
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
+)
+
+
+class Column(NamedTuple):
+    """A column of the file: its name, its name in SQL, its type."""
+
+    name: str
+    sql: str
+    kind: str
+
+
+def import_duckdb(task: str) -> Any:
+    """Import DuckDB, or say that a task needs the extra."""
+    try:
+        import duckdb
+    except ImportError as error:
+        message = f"{task} needs DuckDB: pip install 'crmvalue[report]'"
+        raise ModuleNotFoundError(message, name="duckdb") from error
+    return duckdb
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+class _Layout(NamedTuple):
+    """How a file is read: its columns, the function of DuckDB, and the options of that."""
+
+    columns: tuple[Column, ...]
+    reader: str
+    options: str
+
+    def scan(self, places: Sequence[Path], more: str = "") -> str:
+        names = [literal(re.sub(r"([*?\[])", r"[\1]", str(place))) for place in places]  # files, not patterns of names
+        return f"{self.reader}([{', '.join(names)}], {self.options}{more})"
+
+
+def open_file(database: Database, place: Path) -> list[Column]:
+    """Make the view `file` and list its columns."""
+    layout = _layout(database, place, place.name)
+    database.execute(f"create view file as select * from {layout.scan([place])}")  # noqa: S608 - the path is quoted
+    return list(layout.columns)
+
+
+def _layout(database: Database, place: Path, shown: str) -> _Layout:
+    """Find out how a file must be read."""
+    with place.open("rb") as file:
+        start = file.read(4)
+    if start == b"PAR1":
+        layout = _Layout((), "read_parquet", _ALONE)
+        described = database.execute(f"describe select * from {layout.scan([place])}").fetchall()  # noqa: S608 - the path is quoted
+        columns = (Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described)
+        return layout._replace(columns=tuple(columns))
+    if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        raise FileError("FILE", f"{shown!r} is UTF-16: save it as UTF-8")
+    packed = start[:2] == b"\x1f\x8b"
+    delimiter, header = _header(place, shown, packed=packed)
+    if packed:
+        _require_short_lines(place, shown)
+    csv_columns = tuple(Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header))
+    types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in csv_columns)
+    compression = "gzip" if packed else "none"
+    options = (
+        f"auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+        f"compression = '{compression}', columns = {{{types}}}, {_ALONE}"
+    )
+    return _Layout(csv_columns, "read_csv", options)
+
+
+class Union:
+    """Several files as one: columns belong together by their name, whatever their order and case.
+
+    `columns` has all columns of all files; `problems` what is wrong with files as a whole.
+    """
+
+    def __init__(self, database: Database, places: Sequence[Path], names: Sequence[str]) -> None:
+        self.problems: list[InputError] = []
+        self._layouts: dict[str, _Layout] = {}
+        groups: dict[_Layout, list[Path]] = {}
+        for place, name in zip(places, names, strict=True):
+            try:
+                layout = self._layouts[name] = _layout(database, place, name)
+                groups.setdefault(layout, []).append(place)
+            except (import_duckdb("reading files").Error, OSError, EOFError, zlib.error) as error:
+                self.problems.append(FileError("FILE", f"cannot read {name!r}: {reason(error)}"))
+            except InputError as error:
+                self.problems.append(error)
+        self._exact = any(
+            len({column.name for column in layout.columns}) > len({column.name.casefold() for column in layout.columns})
+            for layout in groups
+        )
+        kinds: dict[tuple[str, int], set[str]] = {}
+        spelled: dict[tuple[str, int], str] = {}
+        for layout in groups:
+            for key, column in self._keyed(layout).items():
+                kinds.setdefault(key, set()).add(column.kind)
+                spelled.setdefault(key, column.name)
+        self.kinds = dict(zip(spelled.values(), kinds.values(), strict=False))
+        self.columns = [Column(spelled[key], f"c{i}", _common(found)) for i, (key, found) in enumerate(kinds.items())]
+        parts = []
+        for layout, members in groups.items():
+            keyed = self._keyed(layout)
+            cells = [
+                f"{_cast(keyed[key], column.kind) if key in keyed else f'cast(NULL as {column.kind})'} as {column.sql}"
+                for key, column in zip(kinds, self.columns, strict=True)
+            ]
+            rows = layout.scan(members, ", filename = 'file_'")
+            parts.append(f"select {', '.join(cells)}, file_ from {rows}")  # noqa: S608 - quoted names
+        if not self.problems:
+            database.execute(f"create view file as {' union all '.join(parts)}")
+
+    def _keyed(self, layout: _Layout) -> dict[tuple[str, int], Column]:
+        """Give the columns of a file by their name and how often it came before."""
+        keyed: dict[tuple[str, int], Column] = {}
+        seen: Counter[str] = Counter()
+        for column in layout.columns:
+            name = column.name if self._exact else column.name.casefold()
+            keyed[name, seen[name]] = column
+            seen[name] += 1
+        return keyed
+
+    def check(self, chosen: Mapping[str, Column]) -> list[InputError]:
+        """List the files without a chosen column, and a customer whose types differ so that texts would."""
+        problems: list[InputError] = []
+        for column in chosen.values():
+            key = (column.name if self._exact else column.name.casefold(), 0)
+            without = [name for name, layout in self._layouts.items() if key not in self._keyed(layout)]
+            for name in without[:_MOST_FILES]:
+                own = listed([other.name for other in self._layouts[name].columns])
+                problems.append(FileError("FILE", f"{name!r} has no column {column.name!r} ({own})"))
+            if len(without) > _MOST_FILES:
+                sentence = f"{len(without) - _MOST_FILES:,} more files have no column {column.name!r}"
+                problems.append(FileError("FILE", sentence))
+        who = chosen.get("customer")
+        kinds = set() if who is None else self.kinds[who.name]
+        if who is not None and len(kinds) > 1 and any(re.match("FLOAT|DOUBLE|DECIMAL", kind) for kind in kinds):
+            files = [f"{kind} in {self._first_with(who.name, kind)!r}" for kind in sorted(kinds)]
+            sentence = f"column {who.name!r} is {' and '.join(files)}: write customers in one type, not in decimals"
+            problems.append(FileError("--customer", sentence))
+        return problems
+
+    def _first_with(self, name: str, kind: str) -> str:
+        """Name the first file in which a column has a type."""
+        key = (name if self._exact else name.casefold(), 0)
+        keyed = ((file, self._keyed(layout).get(key)) for file, layout in self._layouts.items())
+        return next(file for file, column in keyed if column is not None and column.kind == kind)
+
+
+def _common(kinds: set[str]) -> str:
+    """Give the type that holds all values of a column without loss; text, if nothing else does."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    if all(re.fullmatch(r"U?(TINY|SMALL|BIG)?INT(EGER)?", kind) for kind in kinds):
+        return "HUGEINT" if "UBIGINT" in kinds else "BIGINT"
+    return "DOUBLE" if all(re.match(_NUMBERS, kind) for kind in kinds) else "VARCHAR"
+
+
+def _cast(column: Column, kind: str) -> str:
+    """Write the SQL of a column in another type; decimals become text that has no decimal sign, such as 15e-1."""
+    if column.kind == kind:
+        return column.sql
+    if kind != "VARCHAR" or not re.match("FLOAT|DOUBLE|DECIMAL", column.kind):
+        return f"cast({column.sql} as {kind})"
+    text = f"cast({column.sql} as varchar)"
+    whole, part, power = (f"regexp_extract({text}, '{_DECIMAL}', {i})" for i in (1, 2, 3))
+    mantissa = f"{whole} || {part} || 'e' || (coalesce(try_cast({power} as integer), 0) - length({part}))"
+    return f"case when regexp_full_match({text}, '{_DECIMAL}') then {mantissa} else {text} end"
+
+
+def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str]]:
+    """Find the delimiter of a CSV file and the names in its first line."""
+    opened = gzip.open if packed else io.open
+    try:
+        with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+            head = file.read(_HEAD)
+        line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
+        delimiter = max(",;\t|", key=line.count)
+        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise FileError("FILE", f"the first line of {shown!r} is no list of column names") from error
+    if not head.strip():
+        raise FileError("FILE", f"{shown!r} is empty")
+    if not header:
+        raise FileError("FILE", f"the first line of {shown!r} is empty: it must name the columns")
+    if len(header) > _MOST_COLUMNS:
+        sentence = f"{shown!r} has more than {_MOST_COLUMNS:,} columns in its first line"
+        raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
+    if re.search("[\ufffd\0]", "".join(header)):
+        raise FileError("FILE", f"line 1 of {shown!r} is not UTF-8: save the file as CSV in UTF-8")
+    return delimiter, header
+
+
+def _require_short_lines(place: Path, shown: str) -> None:
+    """Refuse a packed file with a line that the reader would lose."""
+    length = 0
+    with gzip.open(place, "rb") as file:
+        while block := file.read(1 << 20):
+            first, *others = block.split(b"\n") if b"\n" in block else [block]
+            length += len(first)
+            if length > _LONGEST_LINE:
+                raise FileError("FILE", f"{shown!r} has a line of more than {_LONGEST_LINE:,} bytes")
+            length = len(others[-1]) if others else length
+
+
+def reason(error: Exception) -> str:
+    """Say in our own words why DuckDB, gzip or the system cannot read a file."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
+        return "there is too little memory or room on the disk"
+    message = str(error)
+    found = re.search(r"CSV Error on Line: (\d+)", message)
+    line = f"line {found[1]}" if found else "a line"
+    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if fields:
+        return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
+    return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
+
+
+def available_memory() -> int | None:
+    """Give the bytes that the process may still take; None if the system does not say."""
+    free = [_field("/proc/meminfo", "MemAvailable:"), _address_space()]
+    for limit, usage in _GROUPS:
+        most, taken = _number(limit), _number(usage)
+        if most is not None and taken is not None:
+            free.append(most - taken)
+    return min((max(number, 0) for number in free if number is not None), default=None)
+
+
+def _address_space() -> int | None:
+    """Give the bytes that the limit of the address space leaves."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    most, _ = resource.getrlimit(resource.RLIMIT_AS)
+    taken = _field("/proc/self/status", "VmSize:")
+    return None if most == resource.RLIM_INFINITY or taken is None else most - taken
+
+
+def _field(file: str, name: str) -> int | None:
+    """Read a line such as "VmSize: 12 kB" as bytes."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in _text(file).splitlines():
+            if line.startswith(name):
+                return int(line.split()[1]) * 1024
+    return None
+
+
+def _number(file: str) -> int | None:
+    with contextlib.suppress(OSError, ValueError):  # no such file, or "max"
+        return int(_text(file))
+    return None
+
+
+def _text(file: str) -> str:
+    with Path(file).open("rb") as opened:
+        return opened.read().decode("utf-8")
+
+
+@contextlib.contextmanager
+def open_database() -> Iterator[Database]:
+    """Open a database in memory that moves to the disk what does not fit; the disk is cleared at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="crmvalue-", ignore_cleanup_errors=True) as folder,
+        import_duckdb("reading files").connect() as database,
+    ):
+        database.execute(f"set temp_directory = {literal(folder)}")
+        free = available_memory()
+        if free is not None:
+            database.execute(f"set memory_limit = '{max(int(free * _SHARE), _LEAST) >> 10}KiB'")
+        yield database
