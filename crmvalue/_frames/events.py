@@ -9,7 +9,7 @@ import numpy as np
 from crmvalue._core.checks import as_time, require_choice
 from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
+from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import plain_time
 from crmvalue._frames.orders import day_number
 from crmvalue._funnels.counts import stage_columns, to_all_stages
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["funnel"]
 
 _EVENTS = ("event", "event_name", "event_type", "action", "activity", "stage", "step")
+_COLLECT = "collect the events of the customers in question first"
 _DAY = 86_400e6  # microseconds
 _IN_ENGINE = {"order": "ordered", "reentry": "first", "repeats": "end", "ties": "steps", "belongs_to": "entry"}
 
@@ -65,15 +66,15 @@ def funnel(
     -------
     FrameResult
         A table with one row per stage: `stage`, `entered`, `converted`, `lost`, `open`, `matured` and
-        `step_conversion`. The `result` is a :class:`crmvalue.funnels.EventFunnel`. Where the frame was asked in its own
-        engine, no attempt came into memory; the `result` is then the :class:`crmvalue.funnels.FunnelConversion` of the
-        matured attempts, and None without a window or without such attempts.
+        `step_conversion`. The `result` is a :class:`crmvalue.funnels.EventFunnel`. Of a lazy frame, no attempt came
+        into memory; the `result` is then the :class:`crmvalue.funnels.FunnelConversion` of the matured attempts, and
+        None without a window or without such attempts.
 
     Raises
     ------
     InputError
-        As :func:`crmvalue.funnels.funnel_from_events`. An engine follows first attempts through ordered steps with
-        different events; for anything else, and for `by`, collect the frame to pandas or PyArrow first.
+        As :func:`crmvalue.funnels.funnel_from_events`. Of a lazy frame, the engine follows first attempts through
+        ordered steps with different events; for anything else, and for `by`, collect the events first.
 
     Examples
     --------
@@ -91,6 +92,8 @@ def funnel(
     0  lead        2     1              0.5
     1  deal        1     0              NaN
     """
+    import narwhals as nw
+
     frame = as_frame("events", events)
     who = find_customer("events", frame, customer)
     what = find_named("events", frame, "event", event, _EVENTS)
@@ -102,7 +105,7 @@ def funnel(
     options: dict[str, Any] = {
         "order": order, "reentry": reentry, "repeats": repeats, "ties": ties, "belongs_to": belongs_to,
     }  # fmt: skip
-    lazy = in_engine(frame)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
         columns = {role: (plain_time(frame[name]) if role == "time" else frame[name]) for role, name in roles.items()}
@@ -114,7 +117,7 @@ def funnel(
         table: Any = from_columns(result.to_columns(), frame)
     else:
         _require_plain({**options, "by": by})
-        require_choice("duplicates", duplicates, ("keep", "drop"))
+        require_choice("duplicates", duplicates, ("keep", "drop"))  # a copy of an event changes no first attempt
         require_choice("absent", absent, ("error", "allow"))
         plan = _read_steps(steps, exclude, window, as_of)
         counts = _follow(lazy, roles, plan, allow_absent=absent == "allow")
@@ -142,8 +145,7 @@ def _require_plain(options: dict[str, Any]) -> None:
     for name, value in options.items():
         plain = _IN_ENGINE.get(name)
         if value != plain:
-            rule = f"{plain!r} for a frame that is asked in its own engine"
-            raise InputError(name, rule, value, hint="collect the frame to pandas or PyArrow first")
+            raise InputError(name, f"{plain!r} for a lazy frame", value, hint=_COLLECT)
 
 
 def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Plan:
@@ -151,10 +153,7 @@ def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Pla
     opening: list[list[Any]] = [[] for _ in read.stages]
     for item, of in read.parts.items():
         if len(of) > 1:
-            hint = "collect the frame to pandas or PyArrow first"
-            raise InputError(
-                "steps", "of different events for a frame that is asked in its own engine", item, hint=hint
-            )
+            raise InputError("steps", "of different events for a lazy frame", item, hint=_COLLECT)
         opening[of[0]].append(item)
     length = as_window("window", window)
     end = as_time("as_of", as_of).astype("datetime64[us]").astype(np.int64)

@@ -9,7 +9,7 @@ import attrs
 
 from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
-from crmvalue._frames.engines import as_frame, from_columns, in_engine
+from crmvalue._frames.engines import as_frame, from_columns
 from crmvalue._frames.log import plain_time
 from crmvalue.errors import InputError
 from crmvalue.journeys import Customers, Events, MessageHistory, Policy
@@ -122,7 +122,7 @@ def _eager(name: str, given: Any) -> Any:
     import narwhals as nw
 
     frame = as_frame(name, given)
-    if isinstance(frame, nw.LazyFrame) and in_engine(frame) is not None:
+    if isinstance(frame, nw.LazyFrame):
         hint = "collect the customers who may get a message first"
         raise InputError(
             name, "a frame in memory, since a plan looks at every customer", type(given).__name__, hint=hint

@@ -58,8 +58,8 @@ def value(
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
     horizon, margin, discount_rate, service_cost, level, n_draws, rng
-        As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so only
-        frames of pandas and PyArrow have them.
+        As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so lazy
+        frames have none.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
 
@@ -73,8 +73,7 @@ def value(
     Raises
     ------
     InputError
-        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a frame that is asked in its
-        own engine.
+        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a lazy frame.
 
     Warns
     -----
@@ -112,6 +111,8 @@ def value(
     0  ann  11.53
     1  bob   2.66
     """
+    import narwhals as nw
+
     model = as_purchase_model("fit", fit)
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
@@ -122,7 +123,7 @@ def value(
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
-    lazy = in_engine(frame)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else in_engine(frame) if level is None else None
     result: Any
     if lazy is None:
         history = read_history(frame, unit, _NEEDED, covariates)
@@ -136,8 +137,8 @@ def value(
         result = with_columns(frame, columns).to_native()
     else:
         if level is not None:
-            hint = "collect the customers to pandas or PyArrow first"
-            raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
+            hint = "collect the customers who need intervals first"
+            raise InputError("level", "None for a lazy frame", level, hint=hint)
         terms = read_terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
         rows = count_rows(lazy, unit, covariates)

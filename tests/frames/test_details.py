@@ -9,7 +9,7 @@ import pytest
 
 from crmvalue import frames
 from crmvalue.datasets import load_cdnow
-from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values
+from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values, fit_bg_nbd, fit_gamma_gamma
 from crmvalue.purchases import summarise_purchases
 from tests.frames.engines import ENGINES, needs, read
 from tests.frames.logs import assert_close, make_log
@@ -63,6 +63,33 @@ class TestCovariates:
         values = wanted.to_columns()
         values.pop("customer", None)
         assert_close(rows, values)
+
+
+class TestInMemory:
+    """What only the functions of arrays can do works for every frame in memory."""
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_intervals(self, engine):
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, log.amount, as_of="1997-09-30")
+        fits = fit_bg_nbd(history), fit_gamma_gamma(history, zeros="drop")
+        terms = {"horizon": 13, "margin": 0.3, "level": 0.9, "n_draws": 50}
+        wanted = customer_values(history, *fits, **terms, rng=np.random.default_rng(1))
+        customers = engine.make(history.to_frame("pyarrow"))
+        found = frames.value(customers, *fits, **terms, rng=np.random.default_rng(1), time_unit="week").frame
+        values = wanted.to_columns()
+        values.pop("customer")
+        assert "clv_low" in values
+        assert_close(read(found, "customer"), values)
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_strict_funnels_by_source(self, engine):
+        times = np.array(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-02"], dtype="datetime64[us]")
+        columns = {"customer": [1, 1, 1, 2], "event": ["lead", "call", "deal", "lead"], "source": ["a", "a", "a", "b"]}
+        events = engine.make(pa.table({**columns, "time": times}))
+        asked = {"steps": ["lead", "deal"], "as_of": "2024-03-01", "window": 30, "by": "source"}
+        assert frames.funnel(events, **asked).result.entered.tolist() == [[1, 1], [1, 0]]
+        assert frames.funnel(events, **asked, order="strict").result.entered.tolist() == [[1, 0], [1, 0]]
 
 
 class TestAgain:

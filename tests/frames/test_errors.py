@@ -228,4 +228,4 @@ class TestCustomers:
     def test_intervals_need_every_customer(self, engine):
         customers = frames.summarise(engine.make(ORDERS))
         error = refusal(frames.value, customers, MODEL, SPEND, **TERMS, level=0.9)
-        assert (error.name, error.hint) == ("level", "collect the customers to pandas or PyArrow first")
+        assert (error.name, error.hint) == ("level", "collect the customers who need intervals first")
