@@ -66,9 +66,10 @@ def funnel(
     -------
     FrameResult
         A table with one row per stage: `stage`, `entered`, `converted`, `lost`, `open`, `matured` and
-        `step_conversion`. The `result` is a :class:`crmvalue.funnels.EventFunnel`. Of a lazy frame, no attempt came
-        into memory; the `result` is then the :class:`crmvalue.funnels.FunnelConversion` of the matured attempts, and
-        None without a window or without such attempts.
+        `step_conversion`; with `by` one row per group and stage, and the column `group`. The `result` is a
+        :class:`crmvalue.funnels.EventFunnel`. Of a lazy frame, no attempt came into memory; the `result` is then the
+        :class:`crmvalue.funnels.FunnelConversion` of the matured attempts, and None without a window or without such
+        attempts.
 
     Raises
     ------
@@ -119,18 +120,18 @@ def funnel(
         _require_plain({**options, "by": by})
         require_choice("duplicates", duplicates, ("keep", "drop"))  # a copy of an event changes no first attempt
         require_choice("absent", absent, ("error", "allow"))
-        plan = _read_steps(steps, exclude, window, as_of)
-        counts = _follow(lazy, roles, plan, allow_absent=absent == "allow")
+        course = _read_steps(steps, exclude, window, as_of)
+        counts = _follow(lazy, roles, course, allow_absent=absent == "allow")
         table = upload(counts, lazy)
         matured = counts["matured"]
         result = None
         if window is not None and matured[0]:
-            result = FunnelConversion(counts=matured, stages=plan.stages)
+            result = FunnelConversion(counts=matured, stages=course.stages)
     guessed = tuple(role for role, asked in (("customer", customer), ("event", event), ("time", time)) if asked is None)
     return FrameResult(frame=native(table, frame), result=result, columns=roles, guessed=guessed)
 
 
-class _Plan(NamedTuple):
+class _Course(NamedTuple):
     """Stages, the events that open each, the events that end an attempt, the window and the end [microseconds]."""
 
     stages: tuple[str, ...]
@@ -148,7 +149,7 @@ def _require_plain(options: dict[str, Any]) -> None:
             raise InputError(name, f"{plain!r} for a lazy frame", value, hint=_COLLECT)
 
 
-def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Plan:
+def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Course:
     read = read_steps(steps, exclude, "ordered")
     opening: list[list[Any]] = [[] for _ in read.stages]
     for item, of in read.parts.items():
@@ -157,43 +158,43 @@ def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Pla
         opening[of[0]].append(item)
     length = as_window("window", window)
     end = as_time("as_of", as_of).astype("datetime64[us]").astype(np.int64)
-    return _Plan(read.stages, opening, list(read.closing), None if length is None else float(length), float(end))
+    return _Course(read.stages, opening, list(read.closing), None if length is None else float(length), float(end))
 
 
-def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool) -> dict[str, Any]:
+def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], course: _Course, *, allow_absent: bool) -> dict[str, Any]:
     """Find the first attempt of each customer: the earliest event of each step that is not before the last step."""
     import narwhals as nw
 
-    rows = _read_events(lazy, roles, plan, allow_absent=allow_absent)
+    rows = _read_events(lazy, roles, course, allow_absent=allow_absent)
     time = nw.col("_time")
 
     def earliest(names: list[Any], since: nw.LazyFrame[Any], column: str, after: str) -> nw.LazyFrame[Any]:
         found = rows.filter(nw.col("_event").is_in(names)).join(since, on="_who", how="inner")
         found = found.filter(time >= nw.col(after))
-        if plan.window is not None:
-            found = found.filter(time <= nw.col("_t0") + plan.window)
-        if plan.closing and column != "_closed":
+        if course.window is not None:
+            found = found.filter(time <= nw.col("_t0") + course.window)
+        if course.closing and column != "_closed":
             found = found.filter(nw.col("_closed").is_null() | (time <= nw.col("_closed")))
         return since.join(found.group_by("_who").agg(time.min().alias(column)), on="_who", how="left")
 
-    entries = rows.filter(nw.col("_event").is_in(plan.opening[0]))
+    entries = rows.filter(nw.col("_event").is_in(course.opening[0]))
     attempts = entries.group_by("_who").agg(time.min().alias("_t0"))
-    if plan.closing:
-        attempts = earliest(plan.closing, attempts, "_closed", "_t0")
-    for step, names in enumerate(plan.opening[1:], start=1):
+    if course.closing:
+        attempts = earliest(course.closing, attempts, "_closed", "_t0")
+    for step, names in enumerate(course.opening[1:], start=1):
         attempts = earliest(names, attempts, f"_t{step}", f"_t{step - 1}")
     reached = nw.lit(1).cast(nw.Int64)
-    for step in range(1, len(plan.stages)):
+    for step in range(1, len(course.stages)):
         reached = reached + flag(~nw.col(f"_t{step}").is_null())
     matured = nw.lit(0).cast(nw.Int64)
-    if plan.window is not None:
-        matured = flag(nw.col("_t0") + plan.window <= plan.as_of)
-    over = flag(~nw.col("_closed").is_null()) if plan.closing else nw.lit(0).cast(nw.Int64)
+    if course.window is not None:
+        matured = flag(nw.col("_t0") + course.window <= course.as_of)
+    over = flag(~nw.col("_closed").is_null()) if course.closing else nw.lit(0).cast(nw.Int64)
     attempts = attempts.with_columns(reached.alias("_reached"), matured.alias("_matured"), over.alias("_over"))
     table = collect(attempts.group_by("_reached", "_matured", "_over").agg(nw.len().alias("_n")))
     columns = {name: np.asarray(column, dtype=np.int64) for name, column in table.items()}
     last, n = columns["_reached"] - 1, columns["_n"]
-    k = len(plan.stages)
+    k = len(course.stages)
     won = last == k - 1
     lost = ((columns["_matured"] == 1) | (columns["_over"] == 1)) & ~won
 
@@ -207,13 +208,13 @@ def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allo
     with np.errstate(invalid="ignore", divide="ignore"):
         share = ripe[1:] / ripe[:-1]
     return stage_columns(
-        plan.stages, None, entered=entered, converted=np.append(entered[1:], entered[-1]), lost=at_last(lost),
+        course.stages, None, entered=entered, converted=np.append(entered[1:], entered[-1]), lost=at_last(lost),
         open=at_last(~lost & ~won), matured=ripe, step_conversion=to_all_stages(share, np.nan),
     )  # fmt: skip
 
 
 def _read_events(
-    lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool
+    lazy: nw.LazyFrame[Any], roles: dict[str, str], course: _Course, *, allow_absent: bool
 ) -> nw.LazyFrame[Any]:
     """Give the events of the funnel until its end: "_who", "_event", and "_time" in microseconds."""
     import narwhals as nw
@@ -240,10 +241,10 @@ def _read_events(
         if count:
             raise InputError(role, "given in each row", None, count=count)
     if not allow_absent:
-        wanted = [*(item for items in plan.opening for item in items), *plan.closing]
+        wanted = [*(item for items in course.opening for item in items), *course.closing]
         found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
         absent = [item for item in wanted if item not in set(found.tolist())]
         if absent:
             hint = 'misspelt? absent="allow" takes an event that has not happened yet'
             raise InputError("steps", "events of the log", absent[0], hint=hint)
-    return rows.filter(nw.col("_time") <= plan.as_of)
+    return rows.filter(nw.col("_time") <= course.as_of)
