@@ -167,6 +167,38 @@ class TestConversion:
             assert result.weakest_step[g] == one.weakest_step
         assert len(result.conclusion.split("\n")) == len(rows)
 
+    @pytest.mark.parametrize(
+        ("row", "test"),
+        [
+            ((30, 10, 10), z_test),  # the least expected count is 10 * 20 / 40 = 5
+            ((30, 9, 8), exact_test),  # 9 * 17 / 39, below 5
+        ],
+    )
+    def test_which_test_of_two_steps(self, row, test):
+        entered, went_on, stayed = row  # the first step is the weakest
+        expected = test(went_on, entered, stayed, went_on)
+        assert funnel_conversion(row).neighbour_p_value[1] == pytest.approx(expected, rel=1e-9)
+
+    def test_a_whole_number_is_the_name_of_a_group(self):
+        result = funnel_conversion([[10, 5], [8, 2]], by=[2023, np.int64(2024)])
+        assert result.groups == ("2023", "2024")
+        with pytest.raises(InputError, match="by"):
+            funnel_conversion([[10, 5], [8, 2]], by=[True, False])
+
+    def test_counts_by_name_come_in_the_order_of_the_funnel(self):
+        funnel = Funnel(["visit", "cart", "order"])
+        result = funnel_conversion({"order": 2, "visit": 10, "cart": 5}, funnel=funnel)
+        assert result == funnel_conversion([10, 5, 2], funnel=funnel)
+        assert funnel_conversion({"visit": 10, "cart": 5}).stages == ("visit", "cart")
+        for counts, stage in (
+            ({"visit": 10, "cart": 5}, "order"),
+            ({"visit": 10, "cart": 5, "order": 2, "return": 1}, "return"),
+            ({"visit": 10, "card": 5, "order": 2}, "cart"),
+        ):
+            with pytest.raises(InputError, match="of the stages visit, cart, order") as caught:
+                funnel_conversion(counts, funnel=funnel)
+            assert caught.value.value == stage
+
     def test_chance_alone_is_not_a_leak(self):
         result = funnel_conversion([100, 50, 24])
         assert result.weakest_step == ("stage 2", "stage 3")

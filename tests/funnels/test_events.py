@@ -244,6 +244,37 @@ class TestFunnelFromEvents:
         assert np.isnan(result.overall_conversion)
         assert "is not known" in result.conclusion
 
+    @pytest.mark.parametrize("steps", [5, None, {"a", "b"}, b"ab", "ab"])
+    def test_steps_that_are_no_list(self, steps):
+        with pytest.raises(InputError, match="`steps` must be a Funnel, a list of events or a mapping"):
+            run(log_of("ab"), steps)
+
+    def test_steps_in_an_array(self):
+        assert run(log_of("ab"), np.array(["a", "b"])) == run(log_of("ab"), ["a", "b"])
+        with pytest.raises(InputError, match="`steps` must be 2 to 100; got 1"):
+            run(log_of("ab"), np.array("a"))
+
+    def test_the_conclusion_tells_the_weakest_step_of_the_matured(self):
+        log = [(c, "a", 0.0) for c in range(10)] + [(c, "b", 0.5) for c in range(6)] + [(c, "c", 1.0) for c in range(3)]
+        result = run(log, ["a", "b", "c"], window=2, as_of=10)
+        assert "Of the 10 attempts whose window is over, 30.0% converted" in result.conclusion
+        assert "the weakest step is b to c (50.0%)" in result.conclusion
+        young = run(log, ["a", "b", "c"], window=2, as_of=1.5)
+        assert young.conclusion.endswith("No window is over yet, so the final conversion is not known.")
+
+    def test_no_duplicates_unless_said(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        fields = {field.name: getattr(result, field.name) for field in attrs.fields(type(result))}
+        del fields["n_duplicates"]
+        assert type(result)(**fields) == result
+
+    def test_a_group_must_be_known_where_it_is_read(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0)]
+        with pytest.raises(InputError, match="known at the entry of every attempt"):
+            run(log, ["a", "b"], by=[None, "x"])
+        with pytest.raises(InputError, match="known at the last step of every attempt"):
+            run(log, ["a", "b"], by=["x", None], belongs_to="last")
+
     def test_groups_are_needed_only_where_they_are_read(self):
         log = [(1, "a", 0.0), (1, "b", 1.0), (2, "a", 0.0), (2, "b", 0.0), (2, "b", 0.0)]
         for missing in (None, np.nan):
@@ -526,6 +557,7 @@ class TestTimeInStage:
 
     def test_nobody_moved_on(self):
         times = time_in_stage(run(log_of("a"), ["a", "b", "c"]))
+        assert times.to_columns()["step"].tolist() == ["a to b", "b to c", "entry to conversion"]
         assert isinstance(times, StageTimes)
         assert np.isinf(times.time_in_stage).all()
         assert times.n_censored.tolist() == [1, 0]

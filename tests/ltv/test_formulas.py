@@ -255,6 +255,10 @@ class TestLtvSegments:
             changes |= {"prob_retained": 0.5, "margin": 0.5}
         assert refusal(ltv.ltv_segments, **changes).name == name
 
+    def test_the_refusal_names_periods_only_where_there_are_some(self):
+        assert "`revenue`" not in str(refusal(ltv.ltv_segments, revenue=[1, 2], margin=[0.1, 0.2, 0.3]))
+        assert "`revenue`" in str(refusal(ltv.ltv_segments, revenue=[[1, 2], [3, 4]], margin=[0.1, 0.2, 0.3]))
+
 
 class TestSegmentLtv:
     """Frozen: values, their total and their date; to JSON and back."""
@@ -426,6 +430,13 @@ class TestRecalculationDate:
     def test_oracles(self, as_of, months, expected):
         assert ltv.recalculation_date(as_of, every_months=months) == np.datetime64(expected)
 
+    def test_a_quarter_unless_said(self):
+        assert ltv.recalculation_date("2025-01-31") == np.datetime64("2025-04-30")
+
+    def test_the_last_day_of_all(self):
+        assert ltv.recalculation_date("9999-10-31", every_months=2) == np.datetime64("9999-12-31")
+        assert refusal(ltv.recalculation_date, as_of="9999-12-01", every_months=1).name == "as_of"
+
     @given(dates, st.integers(1, 48))
     def test_is_in_the_month_so_many_later_and_never_past_its_day(self, as_of, months):
         due = ltv.recalculation_date(as_of, every_months=months)
@@ -440,6 +451,7 @@ class TestRecalculationDate:
             ({"as_of": ["2025-01-01", "9999-10-01"]}, "as_of"),
             ({"every_months": 2**53}, "every_months"),
             ({"every_months": 120_000}, "as_of"),
+            ({"every_months": 120_001}, "every_months"),
             ({"every_months": 0}, "every_months"),
             ({"every_months": [3, 3]}, "every_months"),
         ],

@@ -89,6 +89,13 @@ class TestLtvSensitivity:
         assert set(found) == {"cash_flows", "acquisition_cost"}
         assert found["acquisition_cost"] == pytest.approx(1, rel=1e-9)  # 100 / 40 periods
 
+    def test_what_is_no_array_stays(self):
+        found = ltv.ltv_sensitivity(
+            lambda orders, price: price * sum(map(sum, orders)), {"orders": [[1, 2], [3]], "price": 5}
+        )
+        assert set(found) == {"price"}
+        assert found["price"] == pytest.approx(1, rel=1e-9)  # by hand
+
     def test_a_jump_is_no_elasticity(self):
         def jump(x):
             return np.where(x < 2, 1.0, 3.0)

@@ -154,6 +154,7 @@ class TestNpsCounts:
     def test_score_and_interval_are_those_of_the_functions(self):
         value = NpsCounts(n_promoters=50, n_passives=30, n_detractors=20)
         assert value.score == 30
+        assert value.interval() == value.interval(level=0.95)
         assert value.interval(level=0.9) == net_promoter_score_interval(50, 20, 100, level=0.9)
 
     def test_survives_a_round_trip(self):
@@ -243,6 +244,9 @@ class TestCustomerEffortScore:
             ([1, 2, 3, 4, 5], {"method": "share_easy", "hardest": 5, "easiest": 1}, 0.4),
             ([1, 2, 3, 4], {"method": "share_easy", "hardest": 1, "easiest": 4}, 0.5),
             ([1, 3, 5, 5], {"method": "mean", "easiest": 5}, 3.5),
+            ([0, 4, 6, 10], {"method": "share_easy", "hardest": 0, "easiest": 10}, 0.5),
+            ([10, 10, 9], {"method": "share_easy", "hardest": 10, "easiest": 0}, 0),
+            ([1, 2, 3], {"method": "share_easy", "easiest": 3}, 1 / 3),  # the shortest scale
         ],
     )
     def test_known_answers(self, scores, options, expected):
@@ -270,6 +274,7 @@ class TestCustomerEffortScore:
         [
             ({"method": "top_two_box"}, "method"),
             ({"method": "mean", "hardest": -1}, "hardest"),
+            ({"method": "mean", "hardest": 9, "easiest": -1}, "easiest"),
             ({"method": "mean", "hardest": 6}, "easiest"),
             ({"method": "mean", "easiest": 1}, "easiest"),
             ({"method": "mean", "easiest": 6.5}, "easiest"),

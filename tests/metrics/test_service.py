@@ -69,6 +69,14 @@ class TestFirstContactResolutionFromTickets:
         assert groups(np.timedelta64(0, "h")) == ({"n_pending"}, 1)
         assert groups(np.timedelta64(-1, "h")) == ({"n_later"}, 1)
 
+    def test_one_decided_ticket_and_the_moment(self):
+        moment = START + np.timedelta64(49, "h")
+        result = first_contact_resolution_from_tickets(
+            hours([0]), hours([1]), hours([None]), as_of=moment, window_days=2
+        )
+        assert result.interval() == proportion_interval(1, 1)
+        assert result.as_of == moment
+
     def test_rate_and_interval_are_over_decided_tickets(self):
         """75 solved of 100 (domain, section 1), and 12 pending that do not count."""
         opened = [0] * 100 + [200] * 12
@@ -81,6 +89,7 @@ class TestFirstContactResolutionFromTickets:
             window_days=7,
         )
         assert (result.rate, result.n_decided, result.n_pending) == (0.75, 100, 12)
+        assert result.interval() == result.interval(level=0.95)
         assert result.interval(level=0.9) == proportion_interval(75, 100, level=0.9)
 
     def test_failures_of_unfinished_windows_do_not_bias_the_rate(self):
@@ -347,6 +356,7 @@ class TestResolutionTimeValue:
         ("changes", "name"),
         [
             ({"mean": -1}, "mean"),
+            ({"mean": 1e200}, "mean"),  # a float, yet no infinity
             ({"percentile_90": 7}, "percentile_90"),
             ({"n_resolved": 0, "n_open": 0}, "n_open"),
             ({"n_open": 0.5}, "n_open"),

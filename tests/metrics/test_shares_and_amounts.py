@@ -209,6 +209,7 @@ class TestMonthlyRecurringRevenue:
 
     def test_known_answer(self):
         assert metrics.monthly_recurring_revenue(200, 300) == 60_000  # domain, section 1
+        assert metrics.monthly_recurring_revenue(200, 0) == 0  # a single payment counts as 0
 
     @given(st.integers(1, 10**6), positive_money)
     def test_over_its_subscribers_is_the_fee(self, n_subscribers, fee):

@@ -43,6 +43,19 @@ class TestResidues:
                 function([residue, 0.0])
 
 
+@pytest.mark.parametrize("function", [gini, lorenz_curve, concentration])
+class TestNothing:
+    """Shares need a sum; the error shows what stands in its place."""
+
+    def test_no_customers(self, function):
+        with pytest.raises(InputError, match=r"at least one customer; got 0$"):
+            function([])
+
+    def test_no_value(self, function):
+        with pytest.raises(InputError, match=r"above 0 for at least one customer; got 0\.0$"):
+            function([0, 0])
+
+
 class TestGini:
     """Mean absolute difference of two customers over twice the mean."""
 

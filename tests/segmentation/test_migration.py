@@ -157,6 +157,11 @@ class TestMigrationMatrix:
         assert moved.counts.tolist() == [[0, 0], [0, 0]]
         assert moved.statements() == ("a vanished, from 1 to 0 customers", "b appeared, from 0 to 2 customers")
 
+    @pytest.mark.parametrize("customer", ["a", "b\0", 2**70])
+    def test_one_customer_of_every_kind(self, customer):
+        moved = migration_matrix(["x"], ["x"], customer_before=[customer], customer_now=[customer])
+        assert moved.counts.tolist() == [[1]]
+
     def test_a_million_customers(self):
         rng = np.random.default_rng(2)
         names = np.array(["active", "churned", "sleeping"])

@@ -451,7 +451,7 @@ def _channels(steps: list[_Step], customers: Customers, messages: Messages) -> t
     """Find the channels that each message may use, the preferred one first; as places among the names, -1 for none."""
     names = list(dict.fromkeys(channel for step in steps for channel in step.channels))
     number = {name: i for i, name in enumerate(names)}
-    width = max(len(step.channels) for step in steps)
+    width = max((len(step.channels) for step in steps), default=0)
     found = np.full((len(messages.row), width), -1, dtype=np.int64)
     by_step = np.argsort(messages.place, kind="stable")
     ends = np.searchsorted(messages.place[by_step], np.arange(len(steps) + 1))

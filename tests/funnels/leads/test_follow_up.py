@@ -139,6 +139,7 @@ class TestBusinessHours:
             ({"days": ["Mon", "Mon"]}, "days"),
             ({"days": []}, "days"),
             ({"days": "Mon"}, "days"),
+            ({"days": 5}, "days"),
             ({"start": "9:00"}, "start"),
             ({"start": "18:00"}, "end"),
             ({"end": "24:01"}, "end"),

@@ -118,6 +118,14 @@ class TestLeadScore:
         assert found.engagement.tolist() == [2.0]
         assert (found.n_events, found.n_too_old, found.n_later) == (2, 1, 1)
 
+    def test_without_events_nothing_is_counted(self):
+        found = LeadScore(fit=[FitRule(attribute="n", equals=1, points=3)]).score([1], attributes={"n": [1]}, as_of=NOW)
+        assert found.total.tolist() == [3]
+        counts = ("n_events", "n_later", "n_too_old", "n_without_signal", "n_unknown_customer")
+        assert {getattr(found, name) for name in counts} == {0}
+        fields = {field.name: getattr(found, field.name) for field in attrs.fields(type(found))}
+        assert type(found)(**{name: value for name, value in fields.items() if name not in counts}) == found
+
     def test_decay_halves(self):
         rule = Signal(event="visit", points=16, half_life_days=10)
         time = ["2024-05-31 12:00", "2024-05-21 12:00", "2024-05-01 12:00"]
@@ -321,6 +329,7 @@ class TestFitLeadScore:
         found = fitted(x, y)
         np.testing.assert_allclose(found.coefficient, [1.0, -0.5 / 20, 0.0], atol=0.06)  # three standard errors
         assert found.calibration_slope == pytest.approx(1, abs=0.08)
+        assert attrs.evolve(found, calibration_slope=-math.inf).calibration_slope == -math.inf
         assert found.calibration_intercept == pytest.approx(0, abs=0.08)
         assert found.auc_interval.low < found.auc < found.auc_interval.high
         assert found.conclusion.startswith("On 12,000 held-out leads the score tells buyers from others: AUC 0.7")

@@ -249,6 +249,9 @@ class TestStageProbabilities:
         assert learned.assign(["presentation", "call"]).tolist() == [0.0, 0.1]
         low, high = learned.assign_interval(["call"])
         assert low[0] < 0.1 < high[0]
+        assert learned.assign_interval(["call"], level=0.95) == (low, high)
+        one = StageProbabilities(stages=["a"], n_reached=[1], n_won=[1])
+        assert one.assign(["a"]).tolist() == [1]
         assert np.isnan(learned.prob_won[2])
         assert np.isnan(learned.interval().low[2])
         assert learned.conclusion == (
@@ -308,6 +311,26 @@ class TestPipelineVelocity:
         assert pipeline_velocity(40, 5000, 0.25, 50) == 1000
         np.testing.assert_array_equal(pipeline_velocity([40, 0], 5000, 0.25, [50, 50]), [1000, 0])
 
+    def test_ends_of_the_ranges(self):
+        found = pipeline_velocity([40, 40, 40, 40], [0, 0.5, 8, 8], [1, 1, 0, 1], [10, 10, 10, 0.5])
+        assert found.tolist() == [0, 2, 0, 640]  # by hand
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ((-1, 8, 0.5, 10), "n_deals"),
+            ((1.5, 8, 0.5, 10), "n_deals"),
+            ((40, -1, 0.5, 10), "average_deal"),
+            ((40, 8, -0.1, 10), "win_rate"),
+            ((40, 8, 1.1, 10), "win_rate"),
+            ((40, 8, 0.5, 0), "cycle_days"),
+        ],
+    )
+    def test_refuses(self, arguments, name):
+        with pytest.raises(InputError) as caught:
+            pipeline_velocity(*arguments)
+        assert caught.value.name == name
+
 
 class TestForecastCalibration:
     """Expected against actual wins by bin, Brier score, and tests of the total and of the single probabilities."""
@@ -325,7 +348,18 @@ class TestForecastCalibration:
             assert found.n_deals[b] == inside.sum()
             assert found.n_won[b] == won[inside].sum()
         assert found.brier_score == pytest.approx(np.mean((p - won) ** 2))
+        assert found.brier_score_constant == pytest.approx(np.mean((won.mean() - won) ** 2), abs=1e-15)
         assert 0 <= found.p_value_total <= 1
+
+    @pytest.mark.parametrize(
+        "name", ["p_value_total", "p_value", "brier_score", "brier_score_constant", "p_value_amount"]
+    )
+    @pytest.mark.parametrize("wrong", [-0.01, 1.01])
+    def test_a_fraction_is_one(self, name, wrong):
+        found = forecast_calibration([0.5, 0.25], [True, False], amount=[5, 7])
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(found, **{name: wrong})
+        assert caught.value.name == name
 
     def test_total_is_the_binomial_test(self):
         for n_won in (0, 3, 10, 19):
@@ -381,6 +415,19 @@ class TestForecastCalibration:
         )
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
+        assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
+        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0.01]).p_value_amount == 0
+
+    @pytest.mark.parametrize(("p", "won"), [(1.0, False), (0.0, True)])
+    def test_one_impossible_deal_among_very_many(self, p, won):
+        rng = np.random.default_rng(4)
+        even, amount = np.arange(5000) % 2 == 0, np.append(rng.lognormal(5, 2, 5000), 0.5)
+        found = forecast_calibration(np.append(np.full(5000, 0.5), p), np.append(even, won), amount=amount)
+        assert (found.p_value_amount, found.p_value_total) == (0, 0)
+        free = forecast_calibration(
+            np.append(np.full(5000, 0.5), p), np.append(even, won), amount=np.append(amount[:-1], 0)
+        )
+        assert free.p_value_amount > 0.01
 
     def test_money_of_very_many_deals_is_normal(self):
         rng = np.random.default_rng(4)

@@ -142,6 +142,22 @@ class TestSteps:
             cascade.steps(np.full(16_681, np.datetime64("2024-01-31")))
         assert cascade.steps(np.full(16_680, np.datetime64("2024-01-31"))).dates.shape == (16_680, 1199)
 
+    def test_a_table_at_the_limit_is_made(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._journeys.kinds.cascade._MOST_DAYS", 18)
+        assert Cascade().steps(["2024-02-29"] * 2).dates.shape == (2, 9)
+        with pytest.raises(InputError, match="at most 2 customers with 9 steps"):
+            Cascade().steps(["2024-02-29"] * 3)
+
+    def test_has_one_version_only(self):
+        assert Cascade().version == 0  # the version of journeys that have none
+
+    def test_columns_hold_the_labels_of_offers(self):
+        last = ["2023-01-31", "2024-03-31"]
+        named = Cascade(offers=["5 %", "7 %"], repeat_last=True).due(last, "2024-09-30").to_columns()
+        assert named["offer"].tolist() == ["7 %"]
+        assert named["month"].tolist() == [18]
+        assert Cascade().due(last, "2024-09-30").to_columns()["offer"].tolist() == [None]
+
     def test_a_shorter_list_of_offers_stays_with_its_last(self):
         offers = Cascade(offers=["5 %", "7 %"], repeat_last=True).steps("2023-01-31").offers
         assert [offer.label for offer in offers] == ["5 %"] + ["7 %"] * 8

@@ -324,6 +324,19 @@ class TestCaps:
         )
         assert (made.decision == "send").tolist() == [bool(one_sent) for one_sent in expected]
 
+    @pytest.mark.parametrize("per", ["day", "week"])
+    def test_a_later_message_that_was_decided_first_counts_in_its_own_window(self, per):
+        """26 May 2024 is a Sunday. The one at 23:00 goes out on Monday and is decided first."""
+        journeys = [trigger(priority=1), trigger("cart", event="cart", priority=0)]
+        events = visits("2024-05-26T23:00") + visits("2024-05-26T10:00", name="cart")
+        policy = Policy(caps=[FrequencyCap(messages=1, per=per)], quiet_hours=(22, 6))
+        made = plan(journeys, one(), events, None, policy, "2024-05-26")
+        assert made.n_by_decision == {"send": 2}
+        held = plan(
+            journeys, one(), events, None, attrs.evolve(policy, caps=[FrequencyCap(messages=1, days=1)]), "2024-05-26"
+        )
+        assert held.n_by_decision == {"send": 1, "capped": 1}
+
 
 def may_use(base, made, i, channel):
     """Whether a journey of the caps' property may write to a customer on a channel at all."""
@@ -542,6 +555,24 @@ class TestTriggers:
         assert made.send_time.astype(str).tolist() == ["2024-05-31T10:00:00"]
         assert made.decision.tolist() == ["send"]
 
+    def test_what_one_customer_missed_does_not_depend_on_the_others(self):
+        journeys = [trigger("a", event="a"), trigger("b", event="b")]
+        base = Customers(customer=[1, 2, 3], consent={"email": [True] * 3})
+        events = Events(
+            customer=[1, 2, 3, 3],
+            name=["b", "b", "a", "b"],
+            time=["2024-05-30T10:00", "2024-05-31T09:00", "2024-05-31T10:00", "2024-05-31T11:00"],
+        )
+        made = plan(journeys, base, events, None, Policy(), TODAY)
+        assert made.decision[made.customer == 1].tolist() == ["send"]  # its only one, a day late
+        assert made.n_by_decision == {"send": 4}
+
+    def test_a_cool_down_of_a_day(self):
+        events = visits("2024-05-31T10:00", "2024-05-31T15:00")
+        made = plan([trigger(cool_down_days=1)], one(), events, None, Policy(), TODAY)
+        assert made.n_by_decision == {"send": 1, "cool-down": 1}
+        assert plan([trigger()], one(), events, None, Policy(), TODAY).n_by_decision == {"send": 2}
+
     def test_cool_down_and_once(self):
         events = visits("2024-05-01T10:00", "2024-05-07T10:00", "2024-05-08T10:00")
         for fields, days in (({"cool_down_days": 7}, [1, 8]), ({"once": True}, [1]), ({}, [1, 7, 8])):
@@ -653,7 +684,9 @@ class TestNewKinds:
             {"purpose": None},
             {"segment": 5},
             {"version": "1"},
+            {"version": -1},
             {"priority": math.nan},
+            {"priority": -(2**53) - 2},
             {"cool_down_days": -1},
             {"once": 1},
             {"exempt": "no"},
@@ -664,6 +697,23 @@ class TestNewKinds:
         with pytest.raises(InputError) as caught:
             plan([Newsletter(weekday=self.FRIDAY, **member)], one(), None, None, Policy(), TODAY)
         assert caught.value.name in member
+
+    def test_a_kind_may_have_nothing_to_say(self):
+        class Silent(Newsletter):
+            def candidates(self, context):
+                found = super().candidates(context)
+                columns = ("row", "step", "anchor", "planned", "expires", "exited")
+                return found._replace(labels=(), offers=(), **{name: getattr(found, name)[:0] for name in columns})
+
+        made = plan([Silent(weekday=self.FRIDAY)], one(), None, None, Policy(), TODAY)
+        assert {len(column) for column in made.to_columns().values()} == {0}
+        assert made.step.shape == (0,)
+
+    def test_any_whole_number_is_a_priority(self):
+        for priority in (-(2**53), -108, 0, 2**53 - 1):
+            assert (
+                len(plan([Newsletter(weekday=self.FRIDAY, priority=priority)], one(), None, None, Policy(), TODAY)) == 1
+            )
 
     @pytest.mark.parametrize(
         "change",
@@ -832,6 +882,8 @@ class TestRejections:
         history = plan([trigger()], both, visits("2024-05-31", customer=2), None, Policy(), TODAY).history()
         made = plan([trigger()], one(), visits("2024-05-30"), history, Policy(), "2024-05-30")
         assert (made.n_unknown_messages, made.n_by_decision) == (1, {"send": 1})
+        again = plan([trigger()], one(), visits("2024-05-30"), made.history(), Policy(), "2024-05-31")
+        assert again.n_unknown_messages == 0
 
     @pytest.mark.parametrize(("end", "name"), [("2024-05-30", "end"), ("2054-05-30", "end"), ("x", "end")])
     def test_of_a_simulation(self, end, name):

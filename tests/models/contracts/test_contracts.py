@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import mpmath
 import numpy as np
 import pytest
@@ -179,6 +180,19 @@ class TestShiftedBetaGeometric:
         found = model.expected_remaining_lifetime([0, 10])
         np.testing.assert_allclose(found, [4 / (alpha - 1), 14 / (alpha - 1)], rtol=1e-10)
 
+    def test_a_customer_is_new_unless_said(self):
+        model = ShiftedBetaGeometric(1.0, 3.0)  # theta is beta(1, 3): S(t) = 3 / (3 + t)
+        assert model.survival(2) == pytest.approx(3 / 5, rel=1e-14)
+        assert model.prob_churn(2) == pytest.approx(3 / 4 - 3 / 5, rel=1e-13)
+        assert ShiftedBetaGeometric(3.0, 1.0).expected_remaining_lifetime() == pytest.approx(1 / 2, rel=1e-10)
+
+    def test_a_fit_names_the_names_that_are_wrong(self):
+        fit = fit_shifted_beta_geometric(HIGH_END)
+        with pytest.raises(InputError, match=r"`names` must be .*got \['x'\]$"):
+            attrs.evolve(fit, names=("alpha", "x"))
+        with pytest.raises(InputError, match=r"`names` must be .*got \('alpha', 'alpha'\)$"):
+            attrs.evolve(fit, names=("alpha", "alpha"))
+
     @pytest.mark.parametrize("alpha", [0.5, 1.0])
     def test_refuses_an_infinite_mean(self, alpha):
         model = ShiftedBetaGeometric(alpha, 4.0)
@@ -252,6 +266,23 @@ class TestBetaDiscreteWeibull:
         t = np.arange(5000)
         exact = np.sum(model.survival(t) * (1 + d) ** -t.astype(float))
         assert model.discounted_expected_lifetime(discount_rate=d) == pytest.approx(exact, rel=1e-12)
+
+    @pytest.mark.parametrize(("alpha", "c"), [(1, 1.002), (1, 2.0), (2, 0.501), (2, 1.5)])
+    def test_remaining_lifetime_with_a_long_end_is_a_sum_of_zetas(self, alpha, c):
+        """S(t) is b / (b + u) for alpha 1, and b (b + 1) (1 / (b + u) - 1 / (b + 1 + u)) for alpha 2, u = t^c.
+
+        Beyond some t each fraction is a geometric series in 1 / u, whose sums over t are Hurwitz's zetas.
+        """
+        b, first = 3, 500
+        shares = [(b, b)] if alpha == 1 else [(b * (b + 1), b), (-b * (b + 1), b + 1)]
+        with mpmath.workdps(30):
+            power = mpmath.mpf(c)
+            exact = mpmath.fsum(w / (v + mpmath.mpf(t) ** power) for w, v in shares for t in range(1, first))
+            for k in range(1 if alpha == 2 else 0, 25):
+                series = sum(w * (-v) ** k for w, v in shares)
+                exact += series * mpmath.zeta(power * (k + 1), first)
+        found = BetaDiscreteWeibull(alpha, b, c).expected_remaining_lifetime()
+        assert found == pytest.approx(float(exact), rel=1e-10)
 
     @given(*[st.floats(-100, 100).map(lambda y: 10.0**y)] * 3)
     def test_is_a_number_everywhere(self, alpha, beta, c):

@@ -110,6 +110,13 @@ class TestManyOpportunities:
         later = float(alive * mpmath.beta(model.gamma, model.delta + n + 7) / mpmath.beta(model.gamma, model.delta + n))
         assert model.prob_alive(history, at=7)[0] == pytest.approx(later, rel=1e-11)
 
+    def test_rows_lose_no_digit_in_the_company_of_others(self):
+        model, n = BgBb(0.5, 0.7, 0.01, 500.0), 20_000
+        x, t_x = [*[1] * 40, 5], [*range(1, 41), n - 6]
+        together = OpportunityHistory(frequency=x, recency=t_x, n_opportunities=[n] * 41)
+        alone = [model.prob_alive(one(*row, n))[0] for row in zip(x, t_x, strict=True)]
+        np.testing.assert_allclose(model.prob_alive(together), alone, rtol=1e-13)
+
     @pytest.mark.parametrize(("x", "t_x", "n"), [(0, 0, 5), (2, 3, 5), (5, 5, 5)])
     def test_the_reference_equals_the_integrals(self, x, t_x, n):
         parameters = (1.204, 0.75, 0.657, 2.783)
@@ -230,6 +237,21 @@ class TestOpportunityHistory:
         with pytest.raises(InputError) as caught:
             OpportunityHistory(**columns)
         assert caught.value.name in {name, "recency"}
+
+    def test_refuses_weights_that_are_all_0(self):
+        with pytest.raises(InputError, match=r"`weight` must be above 0 for at least one row; got 0$"):
+            OpportunityHistory(frequency=[1], recency=[1], n_opportunities=[5], weight=[0])
+
+
+class TestSimulate:
+    """Customers and opportunities that fit into the memory."""
+
+    def test_as_many_opportunities_as_fit(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._models.repeat.bg_bb._MOST_DRAWS", 12)
+        model, rng = BgBb(1.2, 0.75, 0.66, 2.8), np.random.default_rng(1)
+        assert model.simulate(4, n_opportunities=3, rng=rng).n_customers == 4
+        with pytest.raises(InputError, match="at most 12 opportunities"):
+            model.simulate(5, n_opportunities=3, rng=rng)
 
 
 class TestFit:

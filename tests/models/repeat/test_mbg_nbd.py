@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 
 from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
 from crmvalue.models import MbgNbd, fit_mbg_nbd
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
@@ -47,3 +49,38 @@ class TestPublished:
         found = MODEL.prob_alive(history_of((0, 0, 0), (0, 0, 100)))
         assert found[0] == pytest.approx(1.614 / (0.891 + 1.614), rel=1e-14)
         assert found[1] < found[0]
+
+
+class TestLogLikelihood:
+    """Of one who did not come back: 1 - b / (a + b) (1 - (alpha / (alpha + T))^r), to survive the toss and then buy."""
+
+    @pytest.mark.parametrize("r", [1e-9, 1e-6, 0.01, 0.5])
+    @pytest.mark.parametrize("age", [1e-3, 2.0, 50.0])
+    def test_keeps_its_digits_near_certainty(self, r, age):
+        found = MbgNbd(r, 100.0, 1.0, 3.0, "week").log_likelihood(history_of((0, 0, age)))
+        with mpmath.workdps(50):
+            chance = mpmath.mpf(3) / 4 * (1 - (100 / (100 + mpmath.mpf(age))) ** mpmath.mpf(r))
+            exact = float(mpmath.log(1 - chance))
+        np.testing.assert_allclose(found, [exact], rtol=1e-12)
+
+    def test_refuses_a_history_of_nobody(self):
+        nobody = PurchaseHistory.from_columns(frequency=[], recency=[], age=[], time_unit="week")
+        with pytest.raises(InputError, match=r"`history` must be of at least one customer; got 0$"):
+            MODEL.log_likelihood(nobody)
+
+
+def test_no_probability_is_above_1():
+    """No purchase in a moment is certain; the chances to be alive and lost add up to 1 + 2e-16 for some rows."""
+    rng = np.random.default_rng(2)
+    age = rng.uniform(1, 50, 3000)
+    history = PurchaseHistory.from_columns(
+        frequency=rng.integers(1, 9, 3000), recency=age * rng.uniform(0, 1, 3000), age=age, time_unit="week"
+    )
+    assert MODEL.prob_purchases(history, 0, horizon=1e-18).max() == 1
+
+
+def test_a_discount_of_nothing():
+    """The integral of discounted purchases against the other way to the same number."""
+    history = history_of((0, 0, 10), (2, 9, 20), (7, 30, 40))
+    found = MODEL.discounted_expected_purchases(history, discount_rate=0.0, horizon=30.0)
+    np.testing.assert_allclose(found, MODEL.expected_purchases(history, horizon=30.0), rtol=1e-9)

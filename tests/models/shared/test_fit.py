@@ -386,6 +386,19 @@ class TestGrade:
         monkeypatch.setattr(purchase_fit, "_USABLE", 1e-9)
         assert fit_bg_nbd(history).diagnosis.grade == "not usable"
 
+    @pytest.mark.parametrize(("factor", "grade"), [(1.08, "usable"), (1.15, "not usable")])
+    def test_a_tenth_of_the_forecast_is_the_limit(self, monkeypatch, factor, grade):
+        """Nearly all purchases of customers who never leave are proportional to the rates, and so to 1 / alpha."""
+        rng = np.random.default_rng(7)
+        history = Nbd(50.0, 90.0, "week").simulate(np.full(2000, 0.5), rng=rng)
+        found = fit_nbd(history)
+        doubtful = attrs.evolve(
+            found, diagnosis=attrs.evolve(found.diagnosis, messages=("in doubt",), grade="not usable")
+        )
+        step = np.array([0.0, -np.log(factor)])
+        monkeypatch.setattr(purchase_fit, "_undetermined", lambda _: [step])
+        assert purchase_fit._graded(doubtful, history).diagnosis.grade == grade
+
     def test_directions_by_hand(self):
         """One parameter on the boundary, one undetermined, two known: two units both ways along the first two."""
         cdnow = load_cdnow()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, t
 
-from crmvalue._models.values.holdouts import inflated
+from crmvalue._models.values.holdouts import _reach, _widened, inflated
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     GammaGamma,
@@ -22,6 +22,7 @@ from crmvalue.models import (
     fit_pareto_nbd,
 )
 from crmvalue.purchases import split_purchases, summarise_purchases
+from crmvalue.typing import Interval
 
 START = np.datetime64("2023-01-01")
 SPEND = GammaGamma(6.25, 3.74, 15.44)
@@ -97,6 +98,28 @@ def share_covered(n_bases, spread, n_customers=400):
         low, high = found.intervals.total_outcome
         hits += low <= 0.5 * split_at(log, QUARTERS).holdout_spend.sum() <= high
     return hits
+
+
+class TestReach:
+    """Logarithms of the value over its lower end, and of its upper end over the value."""
+
+    @pytest.mark.parametrize("unit", [1e-6, 1, 1e6])
+    def test_has_no_unit(self, unit):
+        found = _reach(Interval(0.25 * unit, 4 * unit), 0.5 * unit, 0.0)
+        assert found == pytest.approx((math.log(2), math.log(8)), rel=1e-12)
+        assert _reach(Interval(-0.25 * unit, 3.5 * unit), unit, 0.5 * unit) == pytest.approx((math.log(4), math.log(4)))
+
+    @pytest.mark.parametrize("unit", [1e-6, 1, 1e6])
+    def test_what_is_independent_adds_up_as_squares(self, unit):
+        ends = Interval(0.5 * unit, 2 * unit)
+        found = _widened(ends, unit, 0.0, (_reach(ends, unit, 0.0),), math.sqrt(3) * math.log(2))
+        assert found == pytest.approx((unit / 4, unit * 4), rel=1e-12)  # sqrt(1 + 3) times log 2
+        assert _widened(ends, 0.0, 0.0, (), 1.0) == ends
+
+    def test_ends_that_are_no_gain(self):
+        assert _reach(Interval(0.0, 0.0), 1.0, 0.0) == (math.inf, 0.0)
+        assert _reach(Interval(-2.0, -1.0), 1.0, 0.0) == (math.inf, 0.0)
+        assert _reach(Interval(1.0, 2.0), 0.0, 0.0) == (math.inf, math.inf)
 
 
 class TestInflate:

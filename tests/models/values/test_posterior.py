@@ -83,6 +83,11 @@ class TestDrawPosterior:
         with pytest.raises(InputError, match="give priors"):
             draw_posterior(fit, nobody, rng=np.random.default_rng(1))
 
+    def test_one_draw_has_all_the_weight(self):
+        fit, history = fit_shifted_beta_geometric(COHORT), ContractHistory.from_survivors(COHORT)
+        one = draw_posterior(fit, history, n_draws=1, rng=np.random.default_rng(3))
+        assert one.weight.tolist() == [1.0]
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [({"fit": 5}, "fit"), ({"n_draws": 0}, "n_draws"), ({"rng": 1}, "rng"), ({"history": [1, 2]}, "history")],
