@@ -247,8 +247,8 @@ def _read_events(
     rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
     if not allow_absent:
         wanted = [*(item for items in plan.opening for item in items), *plan.closing]
-        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(found.tolist())]
+        seen = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
+        absent = [item for item in wanted if item not in set(seen.tolist())]
         if absent:
             hint = 'misspelt? absent="allow" takes an event that has not happened yet'
             raise InputError("steps", "events of the log", absent[0], hint=hint)
