@@ -28,7 +28,6 @@ __all__ = [
     "flag",
     "from_columns",
     "in_engine",
-    "is_known",
     "join_rows",
     "native",
     "need_window",
@@ -100,14 +99,6 @@ def flag(kind: nw.Expr) -> nw.Expr:
 def total(column: npt.NDArray[Any]) -> int:
     """Read a sum of whole numbers, which some engines give as decimals, or as nothing of no rows."""
     return int(np.nansum(np.asarray(column, dtype=np.float64)))
-
-
-def is_known(column: str) -> nw.Expr:
-    """Whether a number is neither null nor NaN; engines differ in which of them they use."""
-    import narwhals as nw
-
-    value = nw.col(column).cast(nw.Float64())
-    return ~value.is_null() & ~value.is_nan()
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:

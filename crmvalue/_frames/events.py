@@ -11,7 +11,7 @@ from crmvalue._frames.columns import TIMES, find_customer, find_named, require_p
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import plain_time
-from crmvalue._frames.orders import day_number
+from crmvalue._frames.orders import day_number, is_named
 from crmvalue._funnels.counts import stage_columns, to_all_stages
 from crmvalue._funnels.steps import as_window, read_steps
 from crmvalue.errors import InputError
@@ -230,20 +230,24 @@ def _read_events(
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
         second = second + part.second().cast(nw.Float64)
         moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
+    types = {role: lazy.collect_schema()[roles[role]] for role in ("customer", "event")}
     event = nw.col(roles["event"])
-    if isinstance(lazy.collect_schema()[roles["event"]], nw.Categorical | nw.Enum):
+    if isinstance(types["event"], nw.Categorical | nw.Enum):
         event = event.cast(nw.String)
-    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
-    names = ("_who", "_event", "_time")
-    missing = collect(rows.select(*(flag(nw.col(name).is_null()).alias(name) for name in names)).select(nw.all().sum()))
-    for name, role in zip(names, ("customer", "event", "time"), strict=True):
-        count = total(missing[name])
+    known = {role: is_named(roles[role], kind) for role, kind in types.items()} | {"time": ~moment.is_null()}
+    gaps = lazy.select(*(flag(~there).alias(f"_{role}") for role, there in known.items()))
+    found = collect(gaps.select(nw.len().alias("_rows"), nw.all().sum()))
+    if not total(found["_rows"]):
+        raise InputError("customer", "at least one row", 0)
+    for role in known:
+        count = total(found[f"_{role}"])
         if count:
-            raise InputError(role, "given in each row", None, count=count)
+            raise InputError(role, "given in each row", "missing or blank", count=count)
+    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
     if not allow_absent:
         wanted = [*(item for items in course.opening for item in items), *course.closing]
-        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(found.tolist())]
+        seen = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
+        absent = [item for item in wanted if item not in set(seen.tolist())]
         if absent:
             hint = 'misspelt? absent="allow" takes an event that has not happened yet'
             raise InputError("steps", "events of the log", absent[0], hint=hint)

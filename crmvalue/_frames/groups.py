@@ -16,14 +16,13 @@ from crmvalue._frames.engines import (
     flag,
     from_columns,
     in_engine,
-    is_known,
     join_rows,
     native,
     total,
     upload,
     with_columns,
 )
-from crmvalue._frames.orders import without_residue
+from crmvalue._frames.orders import is_named, without_residue
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
@@ -50,6 +49,7 @@ _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
 _NAMES = {"customer_before": "before", "customer_now": "now", "value_before": "value", "value_now": "value"}
 """Arguments of :func:`crmvalue.segmentation.migration_matrix` that are columns here, and where they come from."""
+_LARGEST = 1e100  # as in the functions of arrays
 
 
 def rfm(
@@ -270,19 +270,10 @@ def _count_moves(
     for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
         label = nw.col(group).cast(nw.String).alias("_group")
         side = frame.select(nw.col(who).alias("_who"), label)
-        most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
-        if len(most) and most[0] > 1:
-            raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
-        money, summed = [], []
-        if value is not None:
-            kind = frame.collect_schema()[value]
-            if not kind.is_numeric():
-                raise InputError("value", f"a column of numbers in `{name}`", str(kind))
-            money = [nw.col(value).cast(nw.Float64).alias("_value"), flag(~is_known(value)).alias("_unknown")]
-            summed = [nw.col("_value").sum(), nw.col("_unknown").sum()]
+        _check_customers(name, side, value, frame)
+        money = () if value is None else (without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
+        summed = () if value is None else (nw.col("_value").sum(),)
         table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *summed))
-        if n_unknown := total(table.pop("_unknown", np.zeros(0))):
-            raise InputError("value", f"a number in each row of `{name}`", "a missing one", count=n_unknown)
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
     pairs = collect(
@@ -294,16 +285,38 @@ def _count_moves(
     for one, other, n in zip(pairs["_before"].tolist(), pairs["_now"].tolist(), pairs["_n"].tolist(), strict=True):
         counts[place[one], place[other]] = n
     size = [np.array([table.get(name, (0, 0.0))[0] for name in known]) for table in sums]
-    worth = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
+    money_of = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
     return Migration(
         states=known,
         counts=counts,
         n_new=size[1] - counts.sum(axis=0),
         n_gone=size[0] - counts.sum(axis=1),
-        value_before=None if value is None else worth[0],
-        value_now=None if value is None else worth[1],
+        value_before=None if value is None else money_of[0],
+        value_now=None if value is None else money_of[1],
         **options,
     )
+
+
+def _check_customers(name: str, side: nw.LazyFrame[Any], value: str | None, frame: nw.LazyFrame[Any]) -> None:
+    """Refuse customers without a name, customers in several rows, and values that are no numbers."""
+    import narwhals as nw
+
+    nobody = flag(~is_named("_who", side.collect_schema()["_who"]))
+    found = collect(side.select(nobody.alias("_nobody")).select(nw.col("_nobody").sum()))
+    n_nobody = total(found["_nobody"])
+    if n_nobody:
+        raise InputError(name, "an identifier, not missing", "another value", count=n_nobody)
+    rows = total(collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"])
+    if rows > 1:
+        raise InputError(name, "a frame with one row a customer", f"a customer in {rows} rows")
+    if value is not None:
+        kind = frame.collect_schema()[value]
+        if not kind.is_numeric():
+            raise InputError("value", f"a column of numbers in `{name}`", str(kind))
+        unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
+        n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
+        if n_unknown:
+            raise InputError("value", f"a number in each row of `{name}`", "another value", count=n_unknown)
 
 
 def _labelled(name: str, table: Arrays) -> dict[str, tuple[int, float]]:
@@ -350,7 +363,7 @@ def _fit(
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
             raise InputError("customers", "a frame with at least one row", 0)
-        require(value >= 0, name, value, "a number >= 0, not missing")
+        require((value >= 0) & (value <= _LARGEST), name, value, "a number >= 0, not missing")
         if name == "n_purchases":
             require(value == np.floor(value), name, value, "a whole number >= 0")
         sign = -1.0 if name == needed[0] else 1.0
@@ -367,12 +380,26 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     """Refuse values that cannot be scored."""
     import narwhals as nw
 
-    wrong = [(1 - flag(nw.col(name) >= 0)).alias(name) for name in needed]
-    table = collect(lazy.select(*wrong).select(*(nw.col(name).sum() for name in needed)))
+    days, count, money = (nw.col(name).cast(nw.Float64) for name in needed)
+    good = {
+        needed[0]: _is_ordinary(days),
+        needed[1]: _is_ordinary(count) & (count == count.floor()),
+        needed[2]: _is_ordinary(without_residue(money)),
+    }
+    table = collect(lazy.select(*(flag(~known).alias(name) for name, known in good.items())).select(nw.all().sum()))
     for name in needed:
-        count = total(table[name])
-        if count:
-            raise InputError(name, "a number >= 0, not missing", "another value", count=count)
+        n_wrong = total(table[name])
+        if n_wrong:
+            rule = "a whole number >= 0" if name == "n_purchases" else "a number >= 0"
+            raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
+
+
+def _is_ordinary(number: nw.Expr) -> nw.Expr:
+    """Whether a number is from 0 to the largest that may be; NaN is not, which some engines hold to be above all."""
+    import narwhals as nw
+
+    inside = (number >= 0.0) & (number <= _LARGEST)
+    return nw.when(inside).then(nw.lit(True)).otherwise(nw.lit(False)).cast(nw.Boolean)
 
 
 def _scored(

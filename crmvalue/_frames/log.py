@@ -89,7 +89,8 @@ def summarise(
     session.
 
     There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
-    9e11, money is exact up to the rounding of the largest amounts of the customer.
+    9e11, money is exact up to the rounding of the largest amounts of the customer. Refunds that cancel every purchase
+    give a frame without customers there, where the function of arrays raises.
 
     A lazy frame is computed anew each time that it is used. Write it to a file or a table first if it is needed often.
 

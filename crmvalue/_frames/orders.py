@@ -36,6 +36,7 @@ __all__ = [
     "Orders",
     "customers_of",
     "day_number",
+    "is_named",
     "join_holdout",
     "read_rows",
     "summary_columns",
@@ -84,6 +85,18 @@ def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
     return ((number + 0.5) * (1.0 / divisor)).floor()
 
 
+def is_named(column: str, kind: Any) -> nw.Expr:
+    """Whether an identifier is there, and no blank text."""
+    import narwhals as nw
+
+    who = nw.col(column)
+    named = ~who.is_null()
+    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
+        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
+        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+    return named & ~who.is_nan() if kind.is_float() else named
+
+
 def _zero_where(condition: nw.Expr, value: nw.Expr, kind: Any) -> nw.Expr:
     """Give 0 where a condition holds, else the value.
 
@@ -120,13 +133,7 @@ def read_rows(
 
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
-    who = nw.col(roles["customer"])
-    named = ~who.is_null()
-    if isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        named = nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
-    elif types["customer"].is_float():
-        named = named & ~who.is_nan()
+    who, named = nw.col(roles["customer"]), is_named(roles["customer"], types["customer"])
     columns = [who.alias("_who"), named.alias("_named"), nw.col(roles["date"]).alias("_time")]
     if "amount" in roles:
         money = nw.col(roles["amount"]).cast(nw.Float64)

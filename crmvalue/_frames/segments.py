@@ -135,7 +135,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
         "number": kind.is_numeric(),
         "text": isinstance(kind, nw.String | nw.Categorical | nw.Enum),
         "date": isinstance(kind, nw.Date | nw.Datetime),
-        "flag": isinstance(kind, nw.Boolean) or kind.is_integer(),
+        "flag": isinstance(kind, nw.Boolean),
     }
     if not fits[condition.type]:
         raise InputError(
@@ -148,7 +148,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     if condition.type == "text":
         return column.cast(nw.String), known
     if condition.type == "flag":
-        return column.cast(nw.Boolean), known
+        return column, known
     if condition.measure == "value":
         return day_number(column), known
     if condition.measure == "days_ago":

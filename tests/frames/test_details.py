@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from crmvalue import frames
+from crmvalue._frames import fits
 from crmvalue.datasets import load_cdnow
+from crmvalue.errors import ConvergenceError
 from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values, fit_bg_nbd, fit_gamma_gamma
 from crmvalue.purchases import summarise_purchases
 from tests.frames.engines import ENGINES, needs, read
@@ -18,6 +22,7 @@ each_engine = pytest.mark.parametrize(
     "engine", [engine for engine in ENGINES if not engine.is_slowest], ids=lambda engine: engine.name
 )
 SPEND = GammaGamma(6.25, 3.74, 15.44)
+NAMES = ["BG/NBD", "MBG/NBD", "Pareto/NBD", "NBD"]
 
 
 @pytest.fixture(autouse=True)
@@ -157,6 +162,47 @@ class TestBest:
         assert "has the best AIC of the usable fits" in found.comparison
         assert all(f"{name}: AIC" in found.comparison for name in ("BG/NBD", "MBG/NBD", "Pareto/NBD", " NBD"))
         assert found.diagnosis.grade != "not usable"
+
+    @each_engine
+    def test_a_fit_that_is_not_usable_is_never_taken(self, engine):
+        """One customer with nearly all purchases: three fits are better by AIC, but not usable."""
+        x = np.array([0.0] * 49 + [60.0])
+        found = frames.fit(engine.make(repeat_customers(x, np.where(x > 0, 20.0, 0))), time_unit="week")
+        aic = dict(re.findall(r"([\w/]+): AIC ([\d.]+), not usable", found.comparison))
+        assert sorted(aic) == ["BG/NBD", "MBG/NBD", "Pareto/NBD"]
+        assert max(map(float, aic.values())) < found.aic
+        assert type(found.model).__name__ == "Nbd"
+        assert found.comparison.startswith("NBD has the best AIC of the usable fits. ")
+
+    @pytest.mark.parametrize("x", [np.zeros(30), np.full(30, 4.0)], ids=["nobody came again", "all are alike"])
+    @each_engine
+    def test_nothing_is_usable(self, engine, x):
+        with pytest.raises(ConvergenceError, match="no model can be trusted") as caught:
+            frames.fit(engine.make(repeat_customers(x, np.where(x > 0, 25.0, 0))), "best", time_unit="week")
+        assert re.findall(r"([\w/]+): AIC [\d.,]+, not usable", str(caught.value)) == NAMES
+
+    def test_a_search_without_an_end_is_named(self, monkeypatch):
+        def give_up(_history):
+            raise ConvergenceError("no end")
+
+        rng = np.random.default_rng(0)
+        x = rng.poisson(rng.gamma(1, 0.1, 100) * 30).astype(float)
+        customers = repeat_customers(x, np.where(x > 0, 30 * x / (x + 1), 0))
+        for name in ("bg_nbd", "pareto_nbd"):
+            monkeypatch.setitem(fits._FITS, name, give_up)
+        found = frames.fit(customers, time_unit="week")
+        assert re.findall(r"([\w/]+): the search found no fit", found.comparison) == ["BG/NBD", "Pareto/NBD"]
+        assert re.findall(r"([\w/]+): AIC", found.comparison) == ["MBG/NBD", "NBD"]
+        for name in ("mbg_nbd", "nbd"):
+            monkeypatch.setitem(fits._FITS, name, give_up)
+        with pytest.raises(ConvergenceError) as caught:
+            frames.fit(customers, time_unit="week")
+        assert re.findall(r"([\w/]+): the search found no fit", str(caught.value)) == NAMES
+
+
+def repeat_customers(frequency, recency):
+    """Make customers who were all followed for 30 weeks."""
+    return pa.table({"frequency": frequency, "recency": recency, "age": np.full(len(frequency), 30.0)})
 
 
 def with_effects(model, effects):
