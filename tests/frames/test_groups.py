@@ -142,7 +142,8 @@ class TestRfm:
             rows[1][place] = np.nan
             frame = engine.make(scored_table(*zip(*rows, strict=True)))
             for options in ({"spend_basis": "total"}, {"breaks": points}):
-                assert isinstance(outcome(lambda: frames.rfm(frame, **options)), InputError), (place, options)  # noqa: B023
+                found = outcome(lambda frame=frame, options=options: frames.rfm(frame, **options))
+                assert isinstance(found, InputError), (place, options)
 
     @searched
     def test_tables(self, engine):
