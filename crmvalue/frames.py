@@ -18,8 +18,8 @@ the messages of a day                                 :func:`plan`
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
 Connect). The work goes to the data: lazy frames stay lazy, and only distinct rows and counts come into memory.
 
-The functions of arrays behind it are in :mod:`crmvalue.purchases`, :mod:`crmvalue.models` and
-:mod:`crmvalue.segmentation`. Each result object of the package has `to_frame`.
+The same functions for arrays are in :mod:`crmvalue.purchases`, :mod:`crmvalue.models`, :mod:`crmvalue.segmentation`,
+:mod:`crmvalue.cohorts`, :mod:`crmvalue.funnels` and :mod:`crmvalue.journeys`. Each result with rows has `to_frame`.
 """
 
 from __future__ import annotations

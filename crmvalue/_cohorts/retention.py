@@ -466,6 +466,7 @@ def _require_cohorts(cohort: Dates, period: str, as_of: np.datetime64) -> None:
 
 
 def require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) -> None:
+    """Refuse a triangle that would have too many cells."""
     if n_cohorts * n_periods > _MOST_CELLS:
         raise InputError(
             "period",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DATE_HINT",
+    "LARGEST_AMOUNT",
     "as_amounts",
     "as_column",
     "as_counts",
@@ -53,7 +54,7 @@ __all__ = [
 
 
 _LARGEST = 1e100
-_LARGEST_AMOUNT = 1e15
+LARGEST_AMOUNT = 1e15
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
@@ -106,7 +107,7 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
     """Cast one column of money to add up: 0 or of a magnitude from 1e-15 to 1e15, so that sums stay ordinary."""
-    return as_column(name, value, allow_missing=allow_missing, largest=_LARGEST_AMOUNT)
+    return as_column(name, value, allow_missing=allow_missing, largest=LARGEST_AMOUNT)
 
 
 def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_shape: bool = False) -> Floats:

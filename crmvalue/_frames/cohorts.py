@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
-from crmvalue._core.checks import as_day
+from crmvalue._core.checks import LARGEST_AMOUNT, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import Columns, as_frame, collect, flag, from_columns, native, total, upload
+from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import arrays_of, engine_of
 from crmvalue._frames.orders import read_rows, times_in
 from crmvalue._purchases.order_log import Policy
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["retention"]
 
-_MOST = 1e15
 _NO_COHORT = -(10**9)
 
 
@@ -102,7 +101,8 @@ def _triangle(
     late = day > float(today.astype(np.int64))
     bad = {"_nobody": ~nw.col("_named"), "_undated": nw.col("_named") & day.is_null(), "_late": late}
     if has_money:
-        bad |= {"_unknown": money.is_null(), "_large": money.abs() > _MOST}
+        odd = (money.abs() > LARGEST_AMOUNT) | ((money.abs() < 1.0 / LARGEST_AMOUNT) & (money != 0.0))
+        bad |= {"_unknown": money.is_null(), "_odd": odd}
     checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))
     totals = collect(checked.select(*(nw.col(name).sum() for name in bad)))
     found = {name: total(column) for name, column in totals.items()}
@@ -110,7 +110,7 @@ def _triangle(
         ("_nobody", "customer", "an identifier, not missing"),
         ("_undated", "date", "a date, not missing"),
         ("_unknown", "amount", "a number, not missing"),
-        ("_large", "amount", f"of a magnitude up to {_MOST:g}"),
+        ("_odd", "amount", "0 or of a magnitude from 1e-15 to 1e15"),
     ):
         if found.get(name):
             raise InputError(role, rule, "another value", count=found[name])
@@ -137,10 +137,12 @@ def _triangle(
 
 
 def _from_counts(
-    table: Columns, n_customers: int, n_later: int, calendar: str, today: np.datetime64, *, has_money: bool
+    table: Arrays, n_customers: int, n_later: int, calendar: str, today: np.datetime64, *, has_money: bool
 ) -> dict[str, Any]:
     """Put the counts of cohorts and periods into a triangle."""
     columns = {name: np.asarray(column, dtype=np.float64) for name, column in table.items()}
+    if not n_customers:
+        raise InputError("customer", "at least one row", 0)
     if not len(columns["_rows"]):
         raise InputError("as_of", "on or after the first purchase of the log", str(today))
     began, now = columns["_cohort"].astype(np.int64), columns["_period"].astype(np.int64)

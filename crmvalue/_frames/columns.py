@@ -12,7 +12,18 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
-__all__ = ["Roles", "find_customer", "find_named", "find_roles", "names_of", "require_free", "require_present"]
+__all__ = [
+    "TIMES",
+    "Roles",
+    "find_customer",
+    "find_named",
+    "find_roles",
+    "require_free",
+    "require_present",
+]
+
+TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
+"""Usual headings of the time of an event, the best first."""
 
 
 class Roles(NamedTuple):
@@ -22,21 +33,12 @@ class Roles(NamedTuple):
     guessed: tuple[str, ...]
 
 
-def names_of(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[str]:
-    """List the columns of a frame, each once."""
-    names = frame.collect_schema().names()
-    twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
-    if twice:
-        raise InputError(name, "a frame whose columns have different names", twice[0])
-    return names
-
-
 def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]) -> Roles:
     """Find the column of each role by its name, or by its heading; several that fit equally well are an error."""
     for role, wanted in asked.items():
         if wanted is not None and not isinstance(wanted, str):
             raise InputError(role, "the name of a column", wanted)
-    names = names_of(name, frame)
+    names = _names_of(name, frame)
     columns, problems = choose_columns(names, asked, form=ARGUMENTS)
     if problems:
         role, _, value = problems[0]
@@ -56,7 +58,7 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     if asked is not None:
         require_present(name, frame, (asked,), "name the column of the customers")
         return asked
-    names = names_of(name, frame)
+    names = _names_of(name, frame)
     columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
     wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
     if wrong:
@@ -71,7 +73,7 @@ def find_named(
     if asked is not None:
         require_present(name, frame, (asked,), f"name the column of the {role}")
         return asked
-    names = names_of(name, frame)
+    names = _names_of(name, frame)
     same = {str(column).lower().replace(" ", "_"): column for column in names}
     found = [same[heading] for heading in usual if heading in same]
     if not found:
@@ -81,7 +83,7 @@ def find_named(
 
 def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], needed: Sequence[str], hint: str) -> None:
     """Refuse a frame that lacks a column."""
-    names = names_of(name, frame)
+    names = _names_of(name, frame)
     missing = [column for column in needed if column not in names]
     if missing:
         raise InputError(name, f"a frame with {', '.join(missing)}", listed(names), hint=hint)
@@ -91,6 +93,15 @@ def require_free(customer: str, made: Sequence[str]) -> None:
     """Refuse a column of customers whose name is that of a column of the result."""
     if customer in made:
         raise InputError("customer", "a column whose name is not that of a result", customer, hint="rename the column")
+
+
+def _names_of(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[str]:
+    """List the columns of a frame, each once."""
+    names = frame.collect_schema().names()
+    twice = [column for column in dict.fromkeys(names) if names.count(column) > 1]
+    if twice:
+        raise InputError(name, "a frame whose columns have different names", twice[0])
+    return names
 
 
 def _say_index(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
@@ -14,7 +15,7 @@ from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     import narwhals as nw
     import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import OrderLogCounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
-__all__ = ["CustomerFrame", "Customers", "FrameResult", "open_customers"]
+__all__ = ["CustomerFrame", "FrameResult", "Opened", "names_here", "open_customers"]
 
 _MADE = "summarise() of crmvalue.frames makes it"
 _NO_MONEY = "the orders had no amount: name its column with `amount` of summarise()"
@@ -139,7 +140,7 @@ class FrameResult:
         return f"FrameResult({_kind(self.frame)}, result={found}{_guesses(self.columns, self.guessed)})"
 
 
-class Customers(NamedTuple):
+class Opened(NamedTuple):
     """An opened frame of customers, and what is known about it."""
 
     frame: nw.DataFrame[Any] | nw.LazyFrame[Any]
@@ -149,7 +150,7 @@ class Customers(NamedTuple):
 
 def open_customers(
     customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None, *, timed: bool = True
-) -> Customers:
+) -> Opened:
     """Take a result of this module, or a frame of the user's with the same columns; `timed` ones need a unit."""
     if isinstance(customers, CustomerFrame):
         frame, known = as_frame("customers", customers.frame), customers
@@ -166,4 +167,18 @@ def open_customers(
         raise InputError("time_unit", "given for a frame of your own", None, hint=hint)
     without_money = "date" in known.columns and "amount" not in known.columns
     require_present("customers", frame, needed, _NO_MONEY if without_money else _MADE)
-    return Customers(frame, known, known.time_unit)
+    return Opened(frame, known, known.time_unit)
+
+
+@contextmanager
+def names_here(names: Mapping[str, str]) -> Iterator[None]:
+    """Let an error of a function of arrays call its arguments by the names that they have here."""
+    try:
+        yield
+    except InputError as error:
+        if error.name not in names:
+            raise
+        name = names[error.name]
+        raise InputError(
+            name, error.rule, error.value, index=error.index, count=error.count, hint=error.hint
+        ) from error

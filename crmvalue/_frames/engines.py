@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
-    "Columns",
+    "Arrays",
     "as_frame",
     "collect",
     "divider",
     "flag",
     "from_columns",
     "in_engine",
-    "is_known",
     "join_rows",
     "native",
     "need_window",
@@ -40,7 +39,7 @@ __all__ = [
 Frame: TypeAlias = Any
 """An eager frame of narwhals; what engines need of it differs."""
 
-Columns: TypeAlias = dict[str, "npt.NDArray[Any]"]
+Arrays: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
@@ -80,7 +79,7 @@ def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any]
     return frame.to_native()
 
 
-def collect(frame: nw.LazyFrame[Any]) -> Columns:
+def collect(frame: nw.LazyFrame[Any]) -> Arrays:
     """Bring a small table into memory: distinct rows, or counts. Missing numbers become NaN."""
     table = frame.collect()
     columns = {}
@@ -100,14 +99,6 @@ def flag(kind: nw.Expr) -> nw.Expr:
 def total(column: npt.NDArray[Any]) -> int:
     """Read a sum of whole numbers, which some engines give as decimals, or as nothing of no rows."""
     return int(np.nansum(np.asarray(column, dtype=np.float64)))
-
-
-def is_known(column: str) -> nw.Expr:
-    """Whether a number is neither null nor NaN; engines differ in which of them they use."""
-    import narwhals as nw
-
-    value = nw.col(column).cast(nw.Float64())
-    return ~value.is_null() & ~value.is_nan()
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:
@@ -160,7 +151,7 @@ def with_columns(frame: Frame, columns: Mapping[str, npt.NDArray[Any]]) -> nw.Da
     return wider
 
 
-def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> nw.LazyFrame[Any]:
+def join_rows(frame: nw.LazyFrame[Any], table: Arrays, keys: Sequence[str]) -> nw.LazyFrame[Any]:
     """Join what was computed once for each distinct row back to all rows; Polars is told to leave them in order."""
     import narwhals as nw
 
@@ -173,7 +164,7 @@ def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> 
     return ordered
 
 
-def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+def upload(columns: Arrays, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     """Bring a small table to the engine of a frame, into the same session."""
     import narwhals as nw
 

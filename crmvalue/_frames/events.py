@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import as_time, require_choice
-from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
+from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import plain_time
-from crmvalue._frames.orders import day_number
+from crmvalue._frames.orders import day_number, is_named
 from crmvalue._funnels.counts import stage_columns, to_all_stages
 from crmvalue._funnels.steps import as_window, read_steps
 from crmvalue.errors import InputError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["funnel"]
 
 _EVENTS = ("event", "event_name", "event_type", "action", "activity", "stage", "step")
-_TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
+_COLLECT = "collect the events of the customers in question first"
 _DAY = 86_400e6  # microseconds
 _IN_ENGINE = {"order": "ordered", "reentry": "first", "repeats": "end", "ties": "steps", "belongs_to": "entry"}
 
@@ -66,15 +66,16 @@ def funnel(
     -------
     FrameResult
         A table with one row per stage: `stage`, `entered`, `converted`, `lost`, `open`, `matured` and
-        `step_conversion`. The `result` is a :class:`crmvalue.funnels.EventFunnel`. Where the frame was asked in its own
-        engine, no attempt came into memory; the `result` is then the :class:`crmvalue.funnels.FunnelConversion` of the
-        matured attempts, and None without a window or without such attempts.
+        `step_conversion`; with `by` one row per group and stage, and the column `group`. The `result` is a
+        :class:`crmvalue.funnels.EventFunnel`. Of a lazy frame, no attempt came into memory; the `result` is then the
+        :class:`crmvalue.funnels.FunnelConversion` of the matured attempts, and None without a window or without such
+        attempts.
 
     Raises
     ------
     InputError
-        As :func:`crmvalue.funnels.funnel_from_events`. An engine follows first attempts through ordered steps with
-        different events; for anything else, and for `by`, collect the frame to pandas or PyArrow first.
+        As :func:`crmvalue.funnels.funnel_from_events`. Of a lazy frame, the engine follows first attempts through
+        ordered steps with different events; for anything else, and for `by`, collect the events first.
 
     Examples
     --------
@@ -92,10 +93,12 @@ def funnel(
     0  lead        2     1              0.5
     1  deal        1     0              NaN
     """
+    import narwhals as nw
+
     frame = as_frame("events", events)
     who = find_customer("events", frame, customer)
     what = find_named("events", frame, "event", event, _EVENTS)
-    when = find_named("events", frame, "time", time, _TIMES)
+    when = find_named("events", frame, "time", time, TIMES)
     roles = {"customer": who, "event": what, "time": when}
     if by is not None:
         require_present("events", frame, (by,), "name the column to break down by")
@@ -103,7 +106,7 @@ def funnel(
     options: dict[str, Any] = {
         "order": order, "reentry": reentry, "repeats": repeats, "ties": ties, "belongs_to": belongs_to,
     }  # fmt: skip
-    lazy = in_engine(frame)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
         columns = {role: (plain_time(frame[name]) if role == "time" else frame[name]) for role, name in roles.items()}
@@ -115,20 +118,20 @@ def funnel(
         table: Any = from_columns(result.to_columns(), frame)
     else:
         _require_plain({**options, "by": by})
-        require_choice("duplicates", duplicates, ("keep", "drop"))
+        require_choice("duplicates", duplicates, ("keep", "drop"))  # a copy of an event changes no first attempt
         require_choice("absent", absent, ("error", "allow"))
-        plan = _read_steps(steps, exclude, window, as_of)
-        counts = _follow(lazy, roles, plan, allow_absent=absent == "allow")
+        course = _read_steps(steps, exclude, window, as_of)
+        counts = _follow(lazy, roles, course, allow_absent=absent == "allow")
         table = upload(counts, lazy)
         matured = counts["matured"]
         result = None
         if window is not None and matured[0]:
-            result = FunnelConversion(counts=matured, stages=plan.stages)
+            result = FunnelConversion(counts=matured, stages=course.stages)
     guessed = tuple(role for role, asked in (("customer", customer), ("event", event), ("time", time)) if asked is None)
     return FrameResult(frame=native(table, frame), result=result, columns=roles, guessed=guessed)
 
 
-class _Plan(NamedTuple):
+class _Course(NamedTuple):
     """Stages, the events that open each, the events that end an attempt, the window and the end [microseconds]."""
 
     stages: tuple[str, ...]
@@ -143,59 +146,55 @@ def _require_plain(options: dict[str, Any]) -> None:
     for name, value in options.items():
         plain = _IN_ENGINE.get(name)
         if value != plain:
-            rule = f"{plain!r} for a frame that is asked in its own engine"
-            raise InputError(name, rule, value, hint="collect the frame to pandas or PyArrow first")
+            raise InputError(name, f"{plain!r} for a lazy frame", value, hint=_COLLECT)
 
 
-def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Plan:
+def _read_steps(steps: Any, exclude: Any, window: Any, as_of: ArrayLike) -> _Course:
     read = read_steps(steps, exclude, "ordered")
     opening: list[list[Any]] = [[] for _ in read.stages]
     for item, of in read.parts.items():
         if len(of) > 1:
-            hint = "collect the frame to pandas or PyArrow first"
-            raise InputError(
-                "steps", "of different events for a frame that is asked in its own engine", item, hint=hint
-            )
+            raise InputError("steps", "of different events for a lazy frame", item, hint=_COLLECT)
         opening[of[0]].append(item)
     length = as_window("window", window)
     end = as_time("as_of", as_of).astype("datetime64[us]").astype(np.int64)
-    return _Plan(read.stages, opening, list(read.closing), None if length is None else float(length), float(end))
+    return _Course(read.stages, opening, list(read.closing), None if length is None else float(length), float(end))
 
 
-def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool) -> dict[str, Any]:
+def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], course: _Course, *, allow_absent: bool) -> dict[str, Any]:
     """Find the first attempt of each customer: the earliest event of each step that is not before the last step."""
     import narwhals as nw
 
-    rows = _read_events(lazy, roles, plan, allow_absent=allow_absent)
+    rows = _read_events(lazy, roles, course, allow_absent=allow_absent)
     time = nw.col("_time")
 
     def earliest(names: list[Any], since: nw.LazyFrame[Any], column: str, after: str) -> nw.LazyFrame[Any]:
         found = rows.filter(nw.col("_event").is_in(names)).join(since, on="_who", how="inner")
         found = found.filter(time >= nw.col(after))
-        if plan.window is not None:
-            found = found.filter(time <= nw.col("_t0") + plan.window)
-        if plan.closing and column != "_closed":
+        if course.window is not None:
+            found = found.filter(time <= nw.col("_t0") + course.window)
+        if course.closing and column != "_closed":
             found = found.filter(nw.col("_closed").is_null() | (time <= nw.col("_closed")))
         return since.join(found.group_by("_who").agg(time.min().alias(column)), on="_who", how="left")
 
-    entries = rows.filter(nw.col("_event").is_in(plan.opening[0]))
+    entries = rows.filter(nw.col("_event").is_in(course.opening[0]))
     attempts = entries.group_by("_who").agg(time.min().alias("_t0"))
-    if plan.closing:
-        attempts = earliest(plan.closing, attempts, "_closed", "_t0")
-    for step, names in enumerate(plan.opening[1:], start=1):
+    if course.closing:
+        attempts = earliest(course.closing, attempts, "_closed", "_t0")
+    for step, names in enumerate(course.opening[1:], start=1):
         attempts = earliest(names, attempts, f"_t{step}", f"_t{step - 1}")
     reached = nw.lit(1).cast(nw.Int64)
-    for step in range(1, len(plan.stages)):
+    for step in range(1, len(course.stages)):
         reached = reached + flag(~nw.col(f"_t{step}").is_null())
     matured = nw.lit(0).cast(nw.Int64)
-    if plan.window is not None:
-        matured = flag(nw.col("_t0") + plan.window <= plan.as_of)
-    over = flag(~nw.col("_closed").is_null()) if plan.closing else nw.lit(0).cast(nw.Int64)
+    if course.window is not None:
+        matured = flag(nw.col("_t0") + course.window <= course.as_of)
+    over = flag(~nw.col("_closed").is_null()) if course.closing else nw.lit(0).cast(nw.Int64)
     attempts = attempts.with_columns(reached.alias("_reached"), matured.alias("_matured"), over.alias("_over"))
     table = collect(attempts.group_by("_reached", "_matured", "_over").agg(nw.len().alias("_n")))
     columns = {name: np.asarray(column, dtype=np.int64) for name, column in table.items()}
     last, n = columns["_reached"] - 1, columns["_n"]
-    k = len(plan.stages)
+    k = len(course.stages)
     won = last == k - 1
     lost = ((columns["_matured"] == 1) | (columns["_over"] == 1)) & ~won
 
@@ -209,13 +208,13 @@ def _follow(lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allo
     with np.errstate(invalid="ignore", divide="ignore"):
         share = ripe[1:] / ripe[:-1]
     return stage_columns(
-        plan.stages, None, entered=entered, converted=np.append(entered[1:], entered[-1]), lost=at_last(lost),
+        course.stages, None, entered=entered, converted=np.append(entered[1:], entered[-1]), lost=at_last(lost),
         open=at_last(~lost & ~won), matured=ripe, step_conversion=to_all_stages(share, np.nan),
     )  # fmt: skip
 
 
 def _read_events(
-    lazy: nw.LazyFrame[Any], roles: dict[str, str], plan: _Plan, *, allow_absent: bool
+    lazy: nw.LazyFrame[Any], roles: dict[str, str], course: _Course, *, allow_absent: bool
 ) -> nw.LazyFrame[Any]:
     """Give the events of the funnel until its end: "_who", "_event", and "_time" in microseconds."""
     import narwhals as nw
@@ -231,21 +230,25 @@ def _read_events(
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
         second = second + part.second().cast(nw.Float64)
         moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
+    types = {role: lazy.collect_schema()[roles[role]] for role in ("customer", "event")}
     event = nw.col(roles["event"])
-    if isinstance(lazy.collect_schema()[roles["event"]], nw.Categorical | nw.Enum):
+    if isinstance(types["event"], nw.Categorical | nw.Enum):
         event = event.cast(nw.String)
-    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
-    names = ("_who", "_event", "_time")
-    missing = collect(rows.select(*(flag(nw.col(name).is_null()).alias(name) for name in names)).select(nw.all().sum()))
-    for name, role in zip(names, ("customer", "event", "time"), strict=True):
-        count = total(missing[name])
+    known = {role: is_named(roles[role], kind) for role, kind in types.items()} | {"time": ~moment.is_null()}
+    gaps = lazy.select(*(flag(~there).alias(f"_{role}") for role, there in known.items()))
+    found = collect(gaps.select(nw.len().alias("_rows"), nw.all().sum()))
+    if not total(found["_rows"]):
+        raise InputError("customer", "at least one row", 0)
+    for role in known:
+        count = total(found[f"_{role}"])
         if count:
-            raise InputError(role, "given in each row", None, count=count)
+            raise InputError(role, "given in each row", "missing or blank", count=count)
+    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
     if not allow_absent:
-        wanted = [*(item for items in plan.opening for item in items), *plan.closing]
-        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(found.tolist())]
+        wanted = [*(item for items in course.opening for item in items), *course.closing]
+        seen = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
+        absent = [item for item in wanted if item not in set(seen.tolist())]
         if absent:
             hint = 'misspelt? absent="allow" takes an event that has not happened yet'
             raise InputError("steps", "events of the log", absent[0], hint=hint)
-    return rows.filter(nw.col("_time") <= plan.as_of)
+    return rows.filter(nw.col("_time") <= course.as_of)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmvalue.models import Fit
     from crmvalue.purchases import TimeUnit
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Integers
 
 __all__ = ["ROW", "Rows", "count_rows", "fit", "fit_spend", "read_history"]
 
@@ -40,7 +40,7 @@ class Rows(NamedTuple):
     """Distinct rows as a history, and how many customers share each."""
 
     history: PurchaseHistory
-    weight: Floats
+    weight: Integers
 
 
 def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = None) -> Fit[Any]:
@@ -50,7 +50,7 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     ----------
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise` or :func:`split`, or a frame of your own with the columns `frequency`, `recency`
-        and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`.
+        and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`, of which means of 0 are left out and counted.
     model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamma"}, optional
         The model. "best" fits the four models of purchases, leaves out fits that are not usable, and takes the one with
         the best AIC. Its `comparison` says in words what was compared.
@@ -94,10 +94,10 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     if lazy is None:
         history = read_history(opened.frame, opened.time_unit, ROW)
     else:
-        rows = count_rows(lazy, opened.time_unit, ROW)
+        rows = count_rows(lazy, opened.time_unit)
         history = UniquePurchases(
             **{name: hand_over(getattr(rows.history, name)) for name in ROW},
-            weight=hand_over(rows.weight.astype(np.int64)),
+            weight=hand_over(rows.weight),
             time_unit=opened.time_unit,
         )
     if model != "best":
@@ -183,13 +183,11 @@ def read_history(
     return history.with_covariates({name: frame[name].to_native() for name in covariates})
 
 
-def count_rows(
-    lazy: nw.LazyFrame[Any], time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
-) -> Rows:
+def count_rows(lazy: nw.LazyFrame[Any], time_unit: TimeUnit, covariates: tuple[str, ...] = ()) -> Rows:
     """Let the engine count the customers of each distinct row."""
     import narwhals as nw
 
-    keys = (*needed, *covariates)
+    keys = (*ROW, *covariates)
     table = collect(lazy.group_by(*keys).agg(nw.len().alias("n")))
     columns = [table[name].astype(np.float64) for name in keys]
     order = np.lexsort(columns[::-1])
@@ -199,4 +197,4 @@ def count_rows(
     history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)
     if known:
         history = history.with_covariates(dict(zip(covariates, known, strict=True)))
-    return Rows(history, table["n"][order].astype(np.float64))
+    return Rows(history, table["n"][order].astype(np.int64))

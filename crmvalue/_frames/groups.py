@@ -9,9 +9,20 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
-from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
-from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
-from crmvalue._purchases.order_log import RESIDUE
+from crmvalue._frames.customers import CustomerFrame, FrameResult, names_here, open_customers
+from crmvalue._frames.engines import (
+    Arrays,
+    collect,
+    flag,
+    from_columns,
+    in_engine,
+    join_rows,
+    native,
+    total,
+    upload,
+    with_columns,
+)
+from crmvalue._frames.orders import is_named, without_residue
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
@@ -36,14 +47,17 @@ __all__ = ["migrate", "rfm"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
+_NAMES = {"customer_before": "before", "customer_now": "now", "value_before": "value", "value_now": "value"}
+"""Arguments of :func:`crmvalue.segmentation.migration_matrix` that are columns here, and where they come from."""
+_LARGEST = 1e100  # as in the functions of arrays
 
 
 def rfm(
     customers: Any,
     *,
     spend_basis: SpendBasis | None = None,
-    n_bins: int = 5,
-    method: RfmMethod = "rank",
+    n_bins: int | None = None,
+    method: RfmMethod | None = None,
     breaks: RfmBreaks | None = None,
     table: SegmentTable | None = None,
     window: float | None = None,
@@ -59,7 +73,8 @@ def rfm(
         Whether money is that of a mean purchase (`mean_spend`) or of all purchases (`total_spend`). Both are common and
         give different scores, so it has to be said, unless `breaks` say it.
     n_bins, method
-        As in :func:`crmvalue.segmentation.fit_rfm`; "threshold" needs `breaks`.
+        As in :func:`crmvalue.segmentation.fit_rfm`; by default those of `breaks`, or 5 and "rank". "threshold" needs
+        `breaks`.
     breaks : RfmBreaks, optional
         Break points of an earlier result (its `breaks`), so that scores can be compared; by default they are fitted to
         these customers.
@@ -73,7 +88,7 @@ def rfm(
     -------
     CustomerFrame
         The same customers with the columns `r_score`, `f_score` and `m_score`, 1 to k, k best, and `rfm_group`; and the
-        break points (`breaks`).
+        break points (`breaks`). Columns of these names that the frame already has are replaced.
 
     Raises
     ------
@@ -98,11 +113,12 @@ def rfm(
     """
     if breaks is not None and not isinstance(breaks, RfmBreaks):
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="the `breaks` of an earlier result")
-    basis = breaks.spend_basis if breaks is not None and spend_basis is None else spend_basis
+    if breaks is not None:
+        _require_same(breaks, spend_basis, n_bins, method)
+    basis = breaks.spend_basis if breaks is not None else spend_basis
     if basis not in {"mean", "total"}:
         raise InputError("spend_basis", '"mean" or "total"', basis, hint="both are common and give different scores")
-    if breaks is not None and breaks.spend_basis != basis:
-        raise InputError("spend_basis", f"that of the break points, {breaks.spend_basis!r}", basis)
+    bins, kind = 5 if n_bins is None else n_bins, "rank" if method is None else method
     spend = f"{basis}_spend"
     needed = ("days_since_last", "n_purchases", spend)
     opened = open_customers(customers, needed, timed=False)
@@ -111,22 +127,24 @@ def rfm(
     result: Any
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
-        if breaks is None:
-            breaks = fit_rfm(
-                days, number, money, spend_basis=basis, n_bins=n_bins, method=method, as_of=as_of, window=window
-            )
-        scores = score_rfm(days, number, money, breaks, window=window)
+        with names_here({"spend": spend}):
+            if breaks is None:
+                breaks = fit_rfm(
+                    days, number, money, spend_basis=basis, n_bins=bins, method=kind, as_of=as_of, window=window
+                )
+            scores = score_rfm(days, number, money, breaks, window=window)
         made: dict[str, Any] = {name: getattr(scores, name).astype(np.int64) for name in _SCORES}
         table = _table(table, breaks)
         if table is not None:
             made["rfm_group"] = scores.segments(table)
-        result = with_columns(opened.frame, made).to_native()
+        result = with_columns(opened.frame.drop("rfm_group", strict=False), made).to_native()
     else:
         if breaks is None:
-            breaks = _fit(lazy, needed, basis, n_bins, method, as_of, window)
+            breaks = _fit(lazy, needed, basis, bins, kind, as_of, window)
         else:
             require_window(window, breaks)
             _check(lazy, needed)
+        lazy = lazy.drop("rfm_group", strict=False)
         result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
     return attrs.evolve(opened.known, frame=result, breaks=breaks)
 
@@ -191,14 +209,16 @@ def migrate(
         "states": states, "level": level, "window_before": window_before, "window_now": window_now,
     }  # fmt: skip
     if lazy is None or later is None:
-        columns = {
+        columns: dict[str, Any] = {
             "customer_before": then.frame[then.customer].to_native(),
             "customer_now": today.frame[today.customer].to_native(),
         }
         if value is not None:
             columns["value_before"] = then.frame[value].to_native()
             columns["value_now"] = today.frame[value].to_native()
-        result = migration_matrix(then.frame[group].to_native(), today.frame[group].to_native(), **columns, **options)
+        group_then, group_now = then.frame[group].to_native(), today.frame[group].to_native()
+        with names_here(_NAMES):
+            result = migration_matrix(group_then, group_now, **columns, **options)
         table: Any = from_columns(result.to_columns(), then.frame)
     else:
         result = _count_moves(lazy, later, then.customer, today.customer, group, value, options)
@@ -208,6 +228,16 @@ def migrate(
         frame=native(table, then.frame), result=result, columns={"customer": then.customer, "group": group},
         guessed=guessed,
     )  # fmt: skip
+
+
+def _require_same(breaks: RfmBreaks, spend_basis: object, n_bins: int | None, method: str | None) -> None:
+    """Refuse arguments that contradict the break points."""
+    if n_bins is not None:
+        n_bins = as_whole_number("n_bins", n_bins, low=2, high=100)
+    for name, asked in (("spend_basis", spend_basis), ("n_bins", n_bins), ("method", method)):
+        known = getattr(breaks, name)
+        if asked is not None and asked != known:
+            raise InputError(name, f"that of the break points, {known!r}", asked)
 
 
 class _Groups(NamedTuple):
@@ -240,12 +270,10 @@ def _count_moves(
     for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
         label = nw.col(group).cast(nw.String).alias("_group")
         side = frame.select(nw.col(who).alias("_who"), label)
-        most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
-        if len(most) and most[0] > 1:
-            raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
-        money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
-        total = () if value is None else (nw.col("_value").sum(),)
-        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *total))
+        _check_customers(name, side, value, frame)
+        money = () if value is None else (without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
+        summed = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *summed))
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
     pairs = collect(
@@ -257,19 +285,41 @@ def _count_moves(
     for one, other, n in zip(pairs["_before"].tolist(), pairs["_now"].tolist(), pairs["_n"].tolist(), strict=True):
         counts[place[one], place[other]] = n
     size = [np.array([table.get(name, (0, 0.0))[0] for name in known]) for table in sums]
-    worth = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
+    money_of = [np.array([table.get(name, (0, 0.0))[1] for name in known]) for table in sums]
     return Migration(
         states=known,
         counts=counts,
         n_new=size[1] - counts.sum(axis=0),
         n_gone=size[0] - counts.sum(axis=1),
-        value_before=None if value is None else worth[0],
-        value_now=None if value is None else worth[1],
+        value_before=None if value is None else money_of[0],
+        value_now=None if value is None else money_of[1],
         **options,
     )
 
 
-def _labelled(name: str, table: Columns) -> dict[str, tuple[int, float]]:
+def _check_customers(name: str, side: nw.LazyFrame[Any], value: str | None, frame: nw.LazyFrame[Any]) -> None:
+    """Refuse customers without a name, customers in several rows, and values that are no numbers."""
+    import narwhals as nw
+
+    nobody = flag(~is_named("_who", side.collect_schema()["_who"]))
+    found = collect(side.select(nobody.alias("_nobody")).select(nw.col("_nobody").sum()))
+    n_nobody = total(found["_nobody"])
+    if n_nobody:
+        raise InputError(name, "an identifier, not missing", "another value", count=n_nobody)
+    rows = total(collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"])
+    if rows > 1:
+        raise InputError(name, "a frame with one row a customer", f"a customer in {rows} rows")
+    if value is not None:
+        kind = frame.collect_schema()[value]
+        if not kind.is_numeric():
+            raise InputError("value", f"a column of numbers in `{name}`", str(kind))
+        unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
+        n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
+        if n_unknown:
+            raise InputError("value", f"a number in each row of `{name}`", "another value", count=n_unknown)
+
+
+def _labelled(name: str, table: Arrays) -> dict[str, tuple[int, float]]:
     """Give the number of customers and the value of each group."""
     labels, n = table["_group"].tolist(), table["_n"].tolist()
     if not labels:
@@ -308,12 +358,12 @@ def _fit(
     for name in needed:
         number = nw.col(name).cast(nw.Float64)
         if name == needed[2]:
-            number = _without_residue(number)
+            number = without_residue(number)
         table = collect(lazy.select(number.alias("_value")).group_by("_value").agg(nw.len().alias("_n")))
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
             raise InputError("customers", "a frame with at least one row", 0)
-        require(value >= 0, name, value, "a number >= 0, not missing")
+        require((value >= 0) & (value <= _LARGEST), name, value, "a number >= 0, not missing")
         if name == "n_purchases":
             require(value == np.floor(value), name, value, "a whole number >= 0")
         sign = -1.0 if name == needed[0] else 1.0
@@ -330,21 +380,26 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     """Refuse values that cannot be scored."""
     import narwhals as nw
 
-    wrong = [
-        nw.when(nw.col(name) >= 0).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64).alias(name) for name in needed
-    ]
-    table = collect(lazy.select(*wrong).select(*(nw.col(name).sum() for name in needed)))
+    days, count, money = (nw.col(name).cast(nw.Float64) for name in needed)
+    good = {
+        needed[0]: _is_ordinary(days),
+        needed[1]: _is_ordinary(count) & (count == count.floor()),
+        needed[2]: _is_ordinary(without_residue(money)),
+    }
+    table = collect(lazy.select(*(flag(~known).alias(name) for name, known in good.items())).select(nw.all().sum()))
     for name in needed:
-        count = int(np.nan_to_num(np.asarray(table[name], dtype=np.float64))[0])
-        if count:
-            raise InputError(name, "a number >= 0, not missing", "another value", count=count)
+        n_wrong = total(table[name])
+        if n_wrong:
+            rule = "a whole number >= 0" if name == "n_purchases" else "a number >= 0"
+            raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
 
 
-def _without_residue(number: nw.Expr) -> nw.Expr:
-    """Count as 0 what binary arithmetic leaves of nothing."""
+def _is_ordinary(number: nw.Expr) -> nw.Expr:
+    """Whether a number is from 0 to the largest that may be; NaN is not, which some engines hold to be above all."""
     import narwhals as nw
 
-    return nw.when(number.abs() < RESIDUE).then(nw.lit(0.0)).otherwise(number).cast(nw.Float64)
+    inside = (number >= 0.0) & (number <= _LARGEST)
+    return nw.when(inside).then(nw.lit(True)).otherwise(nw.lit(False)).cast(nw.Boolean)
 
 
 def _scored(
@@ -357,13 +412,13 @@ def _scored(
     columns = {
         "r_score": (-days, -breaks.days_since_last),
         "f_score": (count, breaks.n_purchases),
-        "m_score": (_without_residue(money), breaks.spend),
+        "m_score": (without_residue(money), breaks.spend),
     }
     scores = []
     for name, (value, points) in columns.items():
         score = nw.lit(1 + int(np.isneginf(points).sum())).cast(nw.Int64)
         for point in points[np.isfinite(points)].tolist():
-            score = score + nw.when(value > point).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
+            score = score + flag(value > point)
         scores.append(score.alias(name))
     scored = lazy.with_columns(*scores)
     if table is None:

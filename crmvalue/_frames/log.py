@@ -11,13 +11,12 @@ from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
 from crmvalue._frames.orders import (
     SUMMARY,
     customers_of,
-    end_of,
     join_holdout,
     read_rows,
     summary_columns,
     survey,
 )
-from crmvalue._purchases.order_log import Policy
+from crmvalue._purchases.order_log import Policy, last_day
 from crmvalue.errors import InputError
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
@@ -90,7 +89,8 @@ def summarise(
     session.
 
     There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
-    9e11, money is exact up to the rounding of the largest amounts of the customer.
+    9e11, money is exact up to the rounding of the largest amounts of the customer. Refunds that cancel every purchase
+    give a frame without customers there, where the function of arrays raises.
 
     A lazy frame is computed anew each time that it is used. Write it to a file or a table first if it is needed often.
 
@@ -128,7 +128,7 @@ def summarise(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = end_of(log, "as_of", as_of)
+        end = last_day(log.days, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain)
         result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
     return CustomerFrame(
@@ -201,8 +201,8 @@ def split(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = end_of(log, "calibration_end", as_day("calibration_end", calibration_end))
-        last = end_of(log, "holdout_end", holdout_end)
+        end = last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
+        last = last_day(log.days, "holdout_end", holdout_end)
         if last <= end:
             raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
         customers, counts = customers_of(log, policy, None, end, grain)

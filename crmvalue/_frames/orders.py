@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._frames.engines import Columns, collect, divider, need_window
+from crmvalue._core.checks import LARGEST_AMOUNT
+from crmvalue._frames.engines import Arrays, collect, divider, flag, need_window
 from crmvalue._purchases.order_log import (
+    MONDAY,
     RESIDUE,
+    UNDONE,
     Log,
     OrderLogCounts,
     Policy,
-    last_day,
     say_alternatives,
     start_of_grain,
 )
@@ -29,19 +31,18 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
-    from crmvalue.typing import ArrayLike
-
 __all__ = [
     "SUMMARY",
     "Orders",
     "customers_of",
     "day_number",
-    "end_of",
+    "is_named",
     "join_holdout",
     "read_rows",
     "summary_columns",
     "survey",
     "times_in",
+    "without_residue",
 ]
 
 SUMMARY = (
@@ -55,20 +56,17 @@ _NOT_COUNTED = (
     "n_customers_without_purchase", "unmatched_refunds",
 )  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
-_MOST = 1e15
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
-_WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
 _FORBIDDEN = {"missing": None, "zeros": 0.0, "refunds": "an amount below 0", "duplicates": "a copy"}
-_UNDONE = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
 class Orders(NamedTuple):
     """The rows of a log, as :func:`read_rows` gives them, and their counts by day."""
 
     rows: nw.LazyFrame[Any]
-    by_day: Columns
-    log: Log
+    by_day: Arrays
+    days: Log
     has_money: bool
     in_cents: bool
 
@@ -87,6 +85,18 @@ def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
     return ((number + 0.5) * (1.0 / divisor)).floor()
 
 
+def is_named(column: str, kind: Any) -> nw.Expr:
+    """Whether an identifier is there, and no blank text."""
+    import narwhals as nw
+
+    who = nw.col(column)
+    named = ~who.is_null()
+    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
+        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
+        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+    return named & ~who.is_nan() if kind.is_float() else named
+
+
 def _zero_where(condition: nw.Expr, value: nw.Expr, kind: Any) -> nw.Expr:
     """Give 0 where a condition holds, else the value.
 
@@ -96,6 +106,13 @@ def _zero_where(condition: nw.Expr, value: nw.Expr, kind: Any) -> nw.Expr:
     import narwhals as nw
 
     return nw.when(condition).then(nw.lit(0)).otherwise(value).cast(kind)
+
+
+def without_residue(money: nw.Expr) -> nw.Expr:
+    """Count as 0 what binary arithmetic leaves of nothing."""
+    import narwhals as nw
+
+    return _zero_where(money.abs() < RESIDUE, money, nw.Float64)
 
 
 def _cast(frame: nw.LazyFrame[Any], names: Iterable[str], kind: Any) -> nw.LazyFrame[Any]:
@@ -116,13 +133,7 @@ def read_rows(
 
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
-    who = nw.col(roles["customer"])
-    named = ~who.is_null()
-    if isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        named = nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
-    elif types["customer"].is_float():
-        named = named & ~who.is_nan()
+    who, named = nw.col(roles["customer"]), is_named(roles["customer"], types["customer"])
     columns = [who.alias("_who"), named.alias("_named"), nw.col(roles["date"]).alias("_time")]
     if "amount" in roles:
         money = nw.col(roles["amount"]).cast(nw.Float64)
@@ -175,14 +186,13 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
             "_residue": known & (size < RESIDUE) & (money != 0),
             "_zero": known & (size < RESIDUE),
             "_refund": known & (money <= -RESIDUE),
-            "_large": known & (size > _MOST),
+            "_large": known & (size > LARGEST_AMOUNT),
             "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
         }
-        odd = ~known | size.is_null() | (size > _MOST)
+        odd = ~known | size.is_null() | (size > LARGEST_AMOUNT)
         columns.append(_zero_where(odd, size, nw.Float64).alias("_size"))
         sums.append("_size")
-    one, none = nw.lit(1), nw.lit(0)
-    columns += [nw.when(kind).then(one).otherwise(none).cast(nw.Int64).alias(name) for name, kind in kinds.items()]
+    columns += [flag(kind).alias(name) for name, kind in kinds.items()]
     day = nw.when(~nw.col("_day").is_null()).then(nw.col("_day")).otherwise(nw.lit(_NO_DAY)).cast(nw.Float64)
     totals = (nw.col(name).sum() for name in (*sums, *kinds))
     found = collect(rows.select(day.alias("_day"), *columns).group_by("_day").agg(*totals))
@@ -204,12 +214,7 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
     return Orders(rows, by_day, log, has_money, in_cents)
 
 
-def end_of(orders: Orders, name: str, value: ArrayLike | None) -> np.datetime64:
-    """Find the last day of a span, by the rules of :func:`crmvalue.purchases.summarise_purchases`."""
-    return last_day(orders.log, name, value)
-
-
-def apply_policies(
+def _apply_policies(
     orders: Orders, policy: Policy, after: np.datetime64 | None, end: np.datetime64
 ) -> tuple[nw.LazyFrame[Any], OrderLogCounts]:
     """Give the rows to use from the day after `after` (or the first) to `end`, and count the others."""
@@ -257,7 +262,7 @@ def _treat_amounts(
     import narwhals as nw
 
     if n_large:
-        raise InputError("amount", f"of a magnitude up to {_MOST:g}", "a larger one", count=n_large)
+        raise InputError("amount", f"of a magnitude up to {LARGEST_AMOUNT:g}", "a larger one", count=n_large)
     for kind, name, rule in (
         ("_missing", "missing", "a number, not missing"),
         ("_zero", "zeros", "other than 0"),
@@ -289,15 +294,14 @@ def customers_of(
     """Give one row per customer: "_who", "_first", "_last", "_bought", and with money "_total" and "_repeat"."""
     import narwhals as nw
 
-    rows, counts = apply_policies(orders, policy, after, end)
+    rows, counts = _apply_policies(orders, policy, after, end)
     day = nw.col("_day")
-    start = times_in(day + _WEEKDAY, 7) * 7 - _WEEKDAY if grain == "week" else day
+    start = times_in(day + MONDAY, 7) * 7 - MONDAY if grain == "week" else day
     rows = rows.with_columns(start.cast(nw.Int32).alias("_day"))
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
-    money = nw.col("_money")
-    money = _zero_where(money.abs() < RESIDUE, money, nw.Float64)
+    money = without_residue(nw.col("_money"))
     kind = nw.Int64 if orders.in_cents else nw.Float64
     if orders.in_cents:
         money = (money * 100.0).round(0).cast(nw.Int64)
@@ -338,7 +342,7 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
     parts = {
         "_credit": _zero_where(money <= 0, money, kind),
         "_back": _zero_where(money >= 0, -money, kind),
-        "_paid": nw.when(money >= 0).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64),
+        "_paid": flag(money >= 0),
     }
     cells = (
         rows.select("_who", "_day", *(part.alias(name) for name, part in parts.items()))
@@ -355,7 +359,7 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
     cells = cells.with_columns(_zero_where(before.is_null(), before, kind).alias("_before"))
     credit = nw.col("_credit").cast(nw.Float64)
     owed = (nw.col("_before") + nw.col("_back")).cast(nw.Float64)
-    undone = (owed > 0) & (credit > 0) & (credit - owed <= _UNDONE * credit)
+    undone = (owed > 0) & (credit > 0) & (credit - owed <= UNDONE * credit)
     left = nw.col("_credit") - nw.col("_before") - nw.col("_back")
     spent = nw.when((owed > 0) & (credit > 0)).then(left).otherwise(nw.col("_credit"))
     return cells.filter((nw.col("_paid") > 0) & ~undone).select("_who", "_day", spent.cast(kind).alias("_money"))

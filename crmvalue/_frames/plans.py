@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
-from crmvalue._frames.engines import as_frame, from_columns, in_engine
+from crmvalue._frames.engines import as_frame, from_columns
 from crmvalue._frames.log import plain_time
 from crmvalue.errors import InputError
 from crmvalue.journeys import Customers, Events, MessageHistory, Policy
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["plan"]
 
 _NAMES = ("name", "event", "event_name", "event_type", "action", "activity")
-_TIMES = ("time", "timestamp", "event_time", "occurred_at", "created_at", "datetime", "date", "event_date")
 
 
 def plan(
@@ -123,7 +122,7 @@ def _eager(name: str, given: Any) -> Any:
     import narwhals as nw
 
     frame = as_frame(name, given)
-    if isinstance(frame, nw.LazyFrame) and in_engine(frame) is not None:
+    if isinstance(frame, nw.LazyFrame):
         hint = "collect the customers who may get a message first"
         raise InputError(
             name, "a frame in memory, since a plan looks at every customer", type(given).__name__, hint=hint
@@ -152,7 +151,7 @@ def _read_events(given: Any) -> Events | None:
     frame = _eager("events", given)
     who = find_customer("events", frame, None)
     name = find_named("events", frame, "name", None, _NAMES)
-    time = find_named("events", frame, "time", None, _TIMES)
+    time = find_named("events", frame, "time", None, TIMES)
     moments = plain_time(frame[time]).to_native()
     return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
 

@@ -11,8 +11,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day
-from crmvalue._frames.customers import CustomerFrame, open_customers
-from crmvalue._frames.engines import in_engine, native, with_columns
+from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
+from crmvalue._frames.engines import flag, in_engine, native, with_columns
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
@@ -65,7 +65,8 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
     0  ann          900   True
     1  bob           20  False
     """
-    chosen = read_segments(rules)
+    with names_here({"segments": "rules"}):
+        chosen = read_segments(rules)
     used = {condition.column for segment in chosen for condition in rule_conditions(segment.rule)}
     opened = open_customers(customers, tuple(sorted(used)), timed=False)
     taken = sorted({segment.name for segment in chosen} & set(opened.frame.collect_schema().names()))
@@ -107,10 +108,7 @@ def _condition(condition: Condition, lazy: nw.LazyFrame[Any], today: np.datetime
     if operator == "missing":
         return ~known
     if condition.type == "date" and condition.measure == "value":
-        days = [
-            float(np.datetime64(day, "D").astype(np.int64)) for day in (asked if isinstance(asked, tuple) else (asked,))
-        ]
-        asked = tuple(days) if isinstance(asked, tuple) else days[0]
+        asked = tuple(map(_number, asked)) if isinstance(asked, tuple) else _number(asked)
     if operator in {"true", "false"}:
         met = value if operator == "true" else ~value
     elif operator == "in":
@@ -123,6 +121,7 @@ def _condition(condition: Condition, lazy: nw.LazyFrame[Any], today: np.datetime
 
 
 def _number(day: Any) -> float:
+    """Give the number of a day, as :func:`crmvalue._frames.orders.day_number` counts."""
     return float(np.datetime64(day, "D").astype(np.int64))
 
 
@@ -136,7 +135,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
         "number": kind.is_numeric(),
         "text": isinstance(kind, nw.String | nw.Categorical | nw.Enum),
         "date": isinstance(kind, nw.Date | nw.Datetime),
-        "flag": isinstance(kind, nw.Boolean) or kind.is_integer(),
+        "flag": isinstance(kind, nw.Boolean),
     }
     if not fits[condition.type]:
         raise InputError(
@@ -149,11 +148,11 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     if condition.type == "text":
         return column.cast(nw.String), known
     if condition.type == "flag":
-        return column.cast(nw.Boolean), known
+        return column, known
     if condition.measure == "value":
         return day_number(column), known
     if condition.measure == "days_ago":
-        return float(today.astype(np.int64)) - day_number(column), known
+        return _number(today) - day_number(column), known
     return _months_ago(column, today), known
 
 
@@ -168,8 +167,7 @@ def _months_ago(date: nw.Expr, today: np.datetime64) -> nw.Expr:
     months = float(month.astype(np.int64)) - ((year - 1970.0) * 12.0 + date.dt.month().cast(nw.Float64) - 1.0)
     if is_last:
         return months
-    late = nw.when(date.dt.day().cast(nw.Float64) > float(day)).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
-    return months - late.cast(nw.Float64)
+    return months - flag(date.dt.day().cast(nw.Float64) > float(day)).cast(nw.Float64)
 
 
 _COMPARE: dict[str, Any] = {

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_positive
-from crmvalue._core.values import optional
-from crmvalue._frames.customers import CustomerFrame, open_customers
-from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
+from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
+from crmvalue._frames.engines import Arrays, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
-from crmvalue._models.values.outcomes import Terms, expect
+from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue.errors import InputError
 from crmvalue.models import Fit, customer_values
 
@@ -27,8 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
-_NAMES = {"purchase_model": "fit", "spend_model": "spend_fit"}
-"""Arguments of :func:`crmvalue.models.customer_values` that have another name here."""
+_MADE = (
+    "prob_alive", "expected_purchases", "expected_spend", "clv", "clv_low", "clv_high", "outcome_low", "outcome_high",
+)  # fmt: skip
+"""Columns of values; those of an earlier call are dropped first, since not each call makes all of them."""
 
 
 def value(
@@ -57,8 +58,8 @@ def value(
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
     horizon, margin, discount_rate, service_cost, level, n_draws, rng
-        As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so only
-        frames of pandas and PyArrow have them.
+        As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so lazy
+        frames have none.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
 
@@ -72,8 +73,12 @@ def value(
     Raises
     ------
     InputError
-        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a frame that is asked in its
-        own engine.
+        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a lazy frame.
+
+    Warns
+    -----
+    DataWarning
+        As :func:`crmvalue.models.customer_values`.
 
     Notes
     -----
@@ -106,6 +111,8 @@ def value(
     0  ann  11.53
     1  bob   2.66
     """
+    import narwhals as nw
+
     model = as_purchase_model("fit", fit)
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
@@ -115,53 +122,40 @@ def value(
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
-    lazy = in_engine(opened.frame)
+    frame = opened.frame.drop(*_MADE, strict=False)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else in_engine(frame) if level is None else None
     result: Any
     if lazy is None:
-        history = read_history(opened.frame, unit, _NEEDED, covariates)
-        try:
+        history = read_history(frame, unit, _NEEDED, covariates)
+        with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
                 history, fit, spend, horizon=horizon, margin=margin, discount_rate=discount_rate,
                 service_cost=service_cost, level=level, n_draws=n_draws, rng=rng,
             )  # fmt: skip
-        except InputError as error:
-            error.name = _NAMES.get(error.name, error.name)
-            raise
         columns = values.to_columns()
         columns.pop("customer", None)
-        result = with_columns(opened.frame, columns).to_native()
+        result = with_columns(frame, columns).to_native()
     else:
         if level is not None:
-            hint = "collect the customers to pandas or PyArrow first"
-            raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
-        terms = _terms(horizon, margin, discount_rate, service_cost)
+            hint = "collect the customers who need intervals first"
+            raise InputError("level", "None for a lazy frame", level, hint=hint)
+        terms = read_terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        rows = count_rows(lazy, unit, ROW, covariates)
+        rows = count_rows(lazy, unit, covariates)
+        grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
-        result = native(_valued(joined, spending, terms, has_time="_time" in table), opened.frame)
+        result = native(_valued(joined, spending, terms, has_time="_time" in table), frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
 
 
-def _terms(horizon: float | None, margin: float, discount_rate: float, service_cost: float) -> Terms:
-    terms = Terms(
-        horizon=optional(as_positive)("horizon", horizon),
-        margin=as_fraction("margin", margin, closed=True),
-        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
-        service_cost=as_positive("service_cost", service_cost, zero=True),
-    )
-    if terms.horizon is None and terms.discount_rate == 0.0:
-        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
-    return terms
-
-
-def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Columns:
+def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     """Compute what is expected of each distinct row."""
     with np.errstate(under="ignore"):
         expected = expect(process_of(model, rows), rows, terms)
-    table: Columns = {name: getattr(rows, name) for name in ROW}
+    table: Arrays = {name: getattr(rows, name) for name in ROW}
     table |= {name: rows.covariate(name) for name in rows.covariate_names}
     table["prob_alive"] = expected.alive
     if expected.purchases is not None:

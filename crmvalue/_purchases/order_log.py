@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "ALTERNATIVES",
     "FAR_YEARS",
+    "MONDAY",
     "RESIDUE",
+    "UNDONE",
     "Duplicates",
     "Grain",
     "Missing",
@@ -73,9 +75,13 @@ ALTERNATIVES = {
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 
-_MONDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
+UNDONE = 1e-9
+"""A purchase whose refunds leave less than this part of it is refunded in full."""
+
+MONDAY = 3
+"""Days from the Monday before it to 1 January 1970, a Thursday."""
+
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
-_ROUNDING = 1e-9  # a purchase whose refunds leave less than this part of it is refunded in full
 
 
 def _maybe_count(name: str) -> Any:
@@ -141,8 +147,10 @@ class OrderLogCounts:
         Sum of the refunds without an earlier purchase in the log, <= 0 [money]. No money gets lost: the sum of all
         used rows is the total spend of the customers plus this number.
 
-    Five numbers and `unmatched_refunds` need a look at each customer: of customers, purchases and kept duplicates. They
-    are None where :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
+    Notes
+    -----
+    The counts of customers, of purchases and of kept duplicates, and `unmatched_refunds`, need a look at each customer.
+    They are None where :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
 
     Examples
     --------
@@ -421,7 +429,7 @@ def find_purchases(
 
 def start_of_grain(day: Any, grain: str) -> Any:
     """Give the first day of the grain of each day, as days since 1970."""
-    return (day + _MONDAY) // 7 * 7 - _MONDAY if grain == "week" else day
+    return (day + MONDAY) // 7 * 7 - MONDAY if grain == "week" else day
 
 
 def say_alternatives(policy: str, form: str = '{}="{}"') -> str:
@@ -529,10 +537,10 @@ def _net(
         paid = credit[place]
         left = paid - owed
         touched = (owed > 0) & (paid > 0)
-        undone = touched & (left <= _ROUNDING * paid)
+        undone = touched & (left <= UNDONE * paid)
         cancelled[place] = undone
         credit[place] = np.where(touched, left, paid)  # the credit of a cancelled purchase is not used
-        debt[:n_left] = np.where(touched, np.where(left < -_ROUNDING * paid, -left, 0.0), owed)
+        debt[:n_left] = np.where(touched, np.where(left < -UNDONE * paid, -left, 0.0), owed)
     unmatched = 0.0 - float(debt.sum())  # no -0.0
     counts["n_purchases_cancelled"] = int(np.count_nonzero(cancelled))
     counts["unmatched_refunds"] = unmatched

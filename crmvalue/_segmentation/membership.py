@@ -476,6 +476,7 @@ def evaluate_segments(
 
 
 def read_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """Take at least one segment, all with different names."""
     given: object = segments
     if not (isinstance(given, Sequence) and given):
         raise InputError("segments", "a sequence of at least one Segment", given)

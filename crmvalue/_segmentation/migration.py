@@ -341,6 +341,7 @@ def migration_matrix(
 
 
 def read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
+    """Give the groups in their order: the given one, which has to hold all, or the order of the alphabet."""
     found = sorted({*then, *now})
     if states is None:
         return tuple(found)

@@ -8,13 +8,29 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+from hypothesis import settings
 
 from crmvalue import frames
 from crmvalue.errors import InputError
 from crmvalue.purchases import split_purchases, summarise_purchases
-from tests.frames.engines import read
+from tests.frames.engines import ENGINES, read
 
-__all__ = ["AMOUNTS", "DATES", "IDS", "arrays", "assert_close", "compare", "make_log", "table_of"]
+__all__ = [
+    "AMOUNTS",
+    "DATES",
+    "IDS",
+    "SEARCHED",
+    "arrays",
+    "assert_close",
+    "compare",
+    "few",
+    "make_log",
+    "outcome",
+    "table_of",
+]
+
+SEARCHED = [engine for engine in ENGINES if engine.name in {"pandas", "Polars, lazy", "PyArrow", "DuckDB"}]
+"""Engines of each way to read a frame, for searches of small data."""
 
 ZONE = "Pacific/Auckland"  # 11 to 13 hours from UTC: nearly every day is another one
 
@@ -86,6 +102,11 @@ def arrays(table):
         np.array(times, dtype="datetime64[us]"),
         np.array(paid, dtype=np.float64),
     )
+
+
+def few(engine):
+    """Give a number of examples for a few seconds of search."""
+    return settings(max_examples=12 if engine.package == "duckdb" else 40)
 
 
 def outcome(run):

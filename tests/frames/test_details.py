@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from crmvalue import frames
+from crmvalue._frames import fits
 from crmvalue.datasets import load_cdnow
-from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values
+from crmvalue.errors import ConvergenceError
+from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values, fit_bg_nbd, fit_gamma_gamma
 from crmvalue.purchases import summarise_purchases
 from tests.frames.engines import ENGINES, needs, read
 from tests.frames.logs import assert_close, make_log
@@ -18,6 +22,7 @@ each_engine = pytest.mark.parametrize(
     "engine", [engine for engine in ENGINES if not engine.is_slowest], ids=lambda engine: engine.name
 )
 SPEND = GammaGamma(6.25, 3.74, 15.44)
+NAMES = ["BG/NBD", "MBG/NBD", "Pareto/NBD", "NBD"]
 
 
 @pytest.fixture(autouse=True)
@@ -65,6 +70,56 @@ class TestCovariates:
         assert_close(rows, values)
 
 
+class TestInMemory:
+    """What only the functions of arrays can do works for every frame in memory."""
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_intervals(self, engine):
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, log.amount, as_of="1997-09-30")
+        fits = fit_bg_nbd(history), fit_gamma_gamma(history, zeros="drop")
+        terms = {"horizon": 13, "margin": 0.3, "level": 0.9, "n_draws": 50}
+        wanted = customer_values(history, *fits, **terms, rng=np.random.default_rng(1))
+        customers = engine.make(history.to_frame("pyarrow"))
+        found = frames.value(customers, *fits, **terms, rng=np.random.default_rng(1), time_unit="week").frame
+        values = wanted.to_columns()
+        values.pop("customer")
+        assert "clv_low" in values
+        assert_close(read(found, "customer"), values)
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_strict_funnels_by_source(self, engine):
+        times = np.array(["2024-01-01", "2024-01-02", "2024-01-05", "2024-01-02"], dtype="datetime64[us]")
+        columns = {"customer": [1, 1, 1, 2], "event": ["lead", "call", "deal", "lead"], "source": ["a", "a", "a", "b"]}
+        events = engine.make(pa.table({**columns, "time": times}))
+        asked = {"steps": ["lead", "deal"], "as_of": "2024-03-01", "window": 30, "by": "source"}
+        assert frames.funnel(events, **asked).result.entered.tolist() == [[1, 1], [1, 0]]
+        assert frames.funnel(events, **asked, order="strict").result.entered.tolist() == [[1, 0], [1, 0]]
+
+
+class TestAgain:
+    """Columns of an earlier call do not stay beside those of a later one."""
+
+    @each_engine
+    def test_values_for_life_after_values_of_a_horizon(self, engine):
+        columns = {"frequency": [2.0, 0], "recency": [30.43, 0], "age": [38.86] * 2, "mean_repeat_spend": [22.35, 0]}
+        customers = engine.make(pa.table({"customer": ["a", "b"], **columns}))
+        model, terms = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), {"margin": 0.3, "discount_rate": 0.01}
+        first = frames.value(customers, model, SPEND, horizon=52, time_unit="week", **terms)
+        again = frames.value(first, model, SPEND, horizon=None, **terms)
+        fresh = frames.value(customers, model, SPEND, horizon=None, time_unit="week", **terms)
+        assert "expected_purchases" in read(first.frame, "customer")
+        assert read(again.frame, "customer") == read(fresh.frame, "customer")
+
+    @each_engine
+    def test_scores_without_groups_after_groups(self, engine):
+        columns = {"days_since_last": [1.0, 2.0], "n_purchases": [3.0, 2.0], "total_spend": [5.0, 9.0]}
+        first = frames.rfm(engine.make(pa.table({"customer": ["a", "b"], **columns})), spend_basis="total")
+        again = frames.rfm(first, spend_basis="total", n_bins=4)
+        assert "rfm_group" in read(first.frame, "customer")
+        assert "rfm_group" not in read(again.frame, "customer")
+
+
 class TestPandas:
     """Nothing is aligned by position against the index of the user."""
 
@@ -107,6 +162,47 @@ class TestBest:
         assert "has the best AIC of the usable fits" in found.comparison
         assert all(f"{name}: AIC" in found.comparison for name in ("BG/NBD", "MBG/NBD", "Pareto/NBD", " NBD"))
         assert found.diagnosis.grade != "not usable"
+
+    @each_engine
+    def test_a_fit_that_is_not_usable_is_never_taken(self, engine):
+        """One customer with nearly all purchases: three fits are better by AIC, but not usable."""
+        x = np.array([0.0] * 49 + [60.0])
+        found = frames.fit(engine.make(repeat_customers(x, np.where(x > 0, 20.0, 0))), time_unit="week")
+        aic = dict(re.findall(r"([\w/]+): AIC ([\d.]+), not usable", found.comparison))
+        assert sorted(aic) == ["BG/NBD", "MBG/NBD", "Pareto/NBD"]
+        assert max(map(float, aic.values())) < found.aic
+        assert type(found.model).__name__ == "Nbd"
+        assert found.comparison.startswith("NBD has the best AIC of the usable fits. ")
+
+    @pytest.mark.parametrize("x", [np.zeros(30), np.full(30, 4.0)], ids=["nobody came again", "all are alike"])
+    @each_engine
+    def test_nothing_is_usable(self, engine, x):
+        with pytest.raises(ConvergenceError, match="no model can be trusted") as caught:
+            frames.fit(engine.make(repeat_customers(x, np.where(x > 0, 25.0, 0))), "best", time_unit="week")
+        assert re.findall(r"([\w/]+): AIC [\d.,]+, not usable", str(caught.value)) == NAMES
+
+    def test_a_search_without_an_end_is_named(self, monkeypatch):
+        def give_up(_history):
+            raise ConvergenceError("no end")
+
+        rng = np.random.default_rng(0)
+        x = rng.poisson(rng.gamma(1, 0.1, 100) * 30).astype(float)
+        customers = repeat_customers(x, np.where(x > 0, 30 * x / (x + 1), 0))
+        for name in ("bg_nbd", "pareto_nbd"):
+            monkeypatch.setitem(fits._FITS, name, give_up)
+        found = frames.fit(customers, time_unit="week")
+        assert re.findall(r"([\w/]+): the search found no fit", found.comparison) == ["BG/NBD", "Pareto/NBD"]
+        assert re.findall(r"([\w/]+): AIC", found.comparison) == ["MBG/NBD", "NBD"]
+        for name in ("mbg_nbd", "nbd"):
+            monkeypatch.setitem(fits._FITS, name, give_up)
+        with pytest.raises(ConvergenceError) as caught:
+            frames.fit(customers, time_unit="week")
+        assert re.findall(r"([\w/]+): the search found no fit", str(caught.value)) == NAMES
+
+
+def repeat_customers(frequency, recency):
+    """Make customers who were all followed for 30 weeks."""
+    return pa.table({"frequency": frequency, "recency": recency, "age": np.full(len(frequency), 30.0)})
 
 
 def with_effects(model, effects):

@@ -18,7 +18,7 @@ from crmvalue.datasets import load_cdnow
 from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma
 from crmvalue.purchases import summarise_purchases
 from tests.frames.engines import ENGINES, LOCAL_SPARK, needs, read, without_local_spark
-from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, make_log, table_of
+from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, few, make_log, table_of
 
 each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
 each_fast_engine = pytest.mark.parametrize(
@@ -190,11 +190,6 @@ OPTIONS = st.fixed_dictionaries(
 )
 
 SEARCHES = [pytest.param(engine, id=engine.name) for engine in ENGINES if not engine.is_slow]
-
-
-def few(engine):
-    """Give a number of examples for a few seconds of search."""
-    return settings(max_examples=12 if engine.package == "duckdb" else 40)
 
 
 class TestSearched:

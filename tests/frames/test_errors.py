@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from crmvalue import frames
-from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.models import BgNbd, GammaGamma
 from tests.frames.engines import ENGINES, needs
 
@@ -181,6 +181,14 @@ class TestCustomers:
         assert refusal(frames.value, customers, **arguments).name == name
 
     @each_engine
+    def test_values_of_a_fit_that_is_not_usable_come_with_a_warning(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        fit = frames.fit(customers, "nbd")
+        with pytest.warns(DataWarning, match="the values rest on a fit of Nbd that is not usable") as caught:
+            frames.value(customers, fit, SPEND, **TERMS)
+        assert caught[0].message.count == 2
+
+    @each_engine
     def test_a_window_of_scores_is_that_of_their_break_points(self, engine):
         customers = frames.summarise(engine.make(ORDERS))
         breaks = frames.rfm(customers, spend_basis="total", window=180).breaks
@@ -190,8 +198,34 @@ class TestCustomers:
             error = refusal(frames.rfm, customers, breaks=breaks, window=window)
             assert (error.name, error.rule) == ("window", "that of the break points, 180 days")
 
+    @each_engine
+    def test_what_contradicts_break_points(self, engine):
+        customers = frames.summarise(engine.make(ORDERS))
+        breaks = frames.rfm(customers, spend_basis="total", n_bins=4).breaks
+        assert frames.rfm(customers, breaks=breaks, n_bins=4, method="rank").breaks == breaks
+        for asked in ({"spend_basis": "mean"}, {"n_bins": 5}, {"method": "quantile"}):
+            error = refusal(frames.rfm, customers, breaks=breaks, **asked)
+            assert [error.name] == list(asked)
+            assert error.rule.startswith("that of the break points, ")
+
+    @each_engine
+    def test_errors_call_arguments_by_the_names_of_this_module(self, engine):
+        money = pa.array([1.0, None])
+        groups = engine.make(pa.table({"customer": ["a", "b"], "rfm_group": ["Lost", "New"], "paid": money}))
+        for error in (
+            refusal(frames.segments, frames.summarise(engine.make(ORDERS)), []),
+            refusal(frames.migrate, groups, groups, value="paid"),
+            refusal(frames.migrate, groups, groups, value="rfm_group"),
+        ):
+            assert error.name in {"rules", "value"}
+            assert str(error).startswith(f"`{error.name}` must be ")
+        days, number = pa.array([1.0, 2.0]), pa.array([1.0, 2.0])
+        customers = pa.table({"days_since_last": days, "n_purchases": number, "total_spend": [-5.0, 2.0]})
+        error = refusal(frames.rfm, engine.make(customers), spend_basis="total")
+        assert str(error).startswith("`total_spend` must be ")
+
     @each_lazy_engine
     def test_intervals_need_every_customer(self, engine):
         customers = frames.summarise(engine.make(ORDERS))
         error = refusal(frames.value, customers, MODEL, SPEND, **TERMS, level=0.9)
-        assert (error.name, error.hint) == ("level", "collect the customers to pandas or PyArrow first")
+        assert (error.name, error.hint) == ("level", "collect the customers who need intervals first")

@@ -41,7 +41,7 @@ from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.holdouts import holdout_errors, inflated, read_holdouts
-from crmvalue._models.values.outcomes import Terms, expect
+from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import DataWarning, InputError
@@ -336,14 +336,7 @@ def customer_values(
     purchases = as_purchase_model("purchase_model", purchase_model)
     spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
-    terms = Terms(
-        horizon=optional(as_positive)("horizon", horizon),
-        margin=as_fraction("margin", margin, closed=True),
-        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
-        service_cost=as_positive("service_cost", service_cost, zero=True),
-    )
-    if terms.horizon is None and terms.discount_rate == 0.0:
-        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
+    terms = read_terms(horizon, margin, discount_rate, service_cost)
     as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     splits = _read_splits(inflate, holdout, level, history, terms)
     intervals = None
@@ -373,18 +366,18 @@ def customer_values(
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
-        grade=_grade(history, purchase_model, spend_model),
+        grade=grade_of(len(history), purchase_model, spend_model),
     )
 
 
-def _grade(history: PurchaseHistory, *models: object) -> Grade | None:
-    """Give the worse grade of two fits, and warn of values that rest on a fit that is not usable."""
+def grade_of(n_customers: int, *models: object) -> Grade | None:
+    """Give the worse grade of two fits, None beside a model without a fit; warn of a fit that is not usable."""
     fits = [model for model in models if isinstance(model, Fit)]
     for fit in fits:
         if fit.diagnosis.grade == "not usable":
             name = type(fit.model).__name__
             message = f"the values rest on a fit of {name} that is not usable: {'; '.join(fit.diagnosis.messages)}"
-            warnings.warn(DataWarning(message, len(history)), stacklevel=3)
+            warnings.warn(DataWarning(message, n_customers), stacklevel=3)
     if len(fits) < len(models):
         return None
     return max((fit.diagnosis.grade for fit in fits), key=_GRADES.index)

@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.checks import as_fraction, as_positive
+from crmvalue._core.values import optional
 from crmvalue._models.shared.numerics import gauss_legendre
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue._models.shared.process import ContinuousProcess
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Expected", "Known", "Terms", "Units", "draw_outcomes", "draw_units", "expect", "time_rule"]
+__all__ = ["Expected", "Known", "Terms", "Units", "draw_outcomes", "draw_units", "expect", "read_terms", "time_rule"]
 
 _SERVICE_NODES = 40  # of the integral of the cost of serving over the horizon
 _FEW_NODES = 4  # of the integral of the interest on purchases
@@ -39,6 +42,19 @@ class Terms(NamedTuple):
     discount_rate: float
     margin: float
     service_cost: float
+
+
+def read_terms(horizon: float | None, margin: float, discount_rate: float, service_cost: float) -> Terms:
+    """Check the terms; a value for life needs a discount."""
+    terms = Terms(
+        horizon=optional(as_positive)("horizon", horizon),
+        margin=as_fraction("margin", margin, closed=True),
+        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
+        service_cost=as_positive("service_cost", service_cost, zero=True),
+    )
+    if terms.horizon is None and terms.discount_rate == 0.0:
+        raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
+    return terms
 
 
 class Known(NamedTuple):

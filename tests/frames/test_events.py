@@ -1,0 +1,297 @@
+"""Cohorts, funnels and plans on all engines: they are those of the functions of arrays."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import attrs
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from crmvalue import frames, journeys
+from crmvalue.cohorts import retention_triangle
+from crmvalue.errors import InputError
+from crmvalue.funnels import funnel_from_events
+from crmvalue.journeys import BirthdayJourney, Customers, Events, Policy, TriggerJourney
+from tests.frames.engines import ENGINES, needs, read
+from tests.frames.logs import SEARCHED, arrays, assert_close, few, make_log, outcome, table_of
+
+each_engine = pytest.mark.parametrize(
+    "engine", [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.is_slowest else ()) for e in ENGINES]
+)
+one_of_the_slowest = pytest.mark.parametrize("engine", [e for e in ENGINES if e.is_slowest], ids=lambda e: e.name)
+searched = pytest.mark.parametrize("engine", SEARCHED, ids=lambda engine: engine.name)
+each_eager = pytest.mark.parametrize("engine", [e for e in ENGINES if not e.is_lazy], ids=lambda e: e.name)
+
+
+@pytest.fixture(autouse=True)
+def _installed(request):
+    if "engine" in request.fixturenames:
+        needs(request.getfixturevalue("engine"))
+
+
+def assert_same_table(frame, wanted, key):
+    """Compare the rows of a small table, in the order of one of its columns."""
+    columns = read(frame, key)
+    assert list(columns) == list(wanted)
+    order = sorted(range(len(wanted[key])), key=wanted[key].tolist().__getitem__)
+    for name, column in wanted.items():
+        if column.dtype.kind in "fiub":
+            assert_close(columns, {name: column[order]})
+        elif column.dtype.kind == "U":
+            assert columns[name] == column[order].tolist()
+
+
+def check_retention(engine, table, *, has_money=True, **options):
+    """Compare the triangle of a log with that of arrays."""
+    who, day, paid = arrays(table)
+    expected = outcome(lambda: retention_triangle(who, day, paid if has_money else None, **options))
+    kept = table if has_money else table.drop_columns("paid")
+    money = "paid" if has_money else None
+    frame = engine.make(kept)
+    found = outcome(lambda: frames.retention(frame, customer="who", date="day", amount=money, **options))
+    if isinstance(expected, InputError):
+        assert isinstance(found, InputError), expected
+        assert found.name == expected.name, (found, expected)
+        return
+    if isinstance(found, InputError):
+        raise found
+    for field in attrs.fields(type(expected)):
+        one, other = getattr(found.result, field.name), getattr(expected, field.name)
+        if field.name.startswith("revenue") and other is not None:
+            np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-9, err_msg=field.name)
+        else:
+            assert np.array_equal(one, other), field.name
+    wanted = expected.to_columns()
+    rows = read(found.frame, "cohort")
+    assert list(rows) == list(wanted)
+    assert len(rows["cohort"]) == len(wanted["cohort"])
+    assert sum(rows["active"]) == wanted["active"].sum()
+
+
+PERIODS = [
+    {"period": "month", "as_of": "2024-03-10"},
+    {"period": "week", "week_start": "sunday", "as_of": "2024-02-29"},
+    {"period": "week", "as_of": "2024-12-31"},
+    {"period": "quarter", "as_of": "2024-03-31"},
+    {"period": "year", "as_of": "2024-01-01"},
+]
+
+
+class TestRetention:
+    """Triangles with returns, late rows, each period, and customers who only sent back."""
+
+    @each_engine
+    def test_periods(self, engine):
+        log = make_log(51, 30, gaps=False, amounts="whole", dates="time")
+        for options in PERIODS[: 2 if engine.is_slow else None]:
+            check_retention(engine, log, **options)
+        check_retention(engine, log, has_money=False, **PERIODS[0])
+
+    @one_of_the_slowest
+    def test_slowest_engines(self, engine):
+        check_retention(engine, make_log(51, 30, gaps=False, amounts="whole"), **PERIODS[0])
+
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "Polars, lazy", "PyArrow"])
+    def test_days_are_those_of_the_zone(self, name):
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        for options in PERIODS:
+            check_retention(engine, make_log(52, 30, gaps=False, amounts="whole", dates="zone"), **options)
+
+    @searched
+    def test_without_rows(self, engine):
+        check_retention(engine, table_of([]), period="month", as_of="2024-01-31")
+
+    @searched
+    def test_searched(self, engine):
+        one = st.tuples(st.integers(0, 3), st.integers(0, 99), st.sampled_from((0, 86_399)), st.integers(0, 20))
+        gap = st.tuples(st.none() | st.just(1), st.none() | st.just(2), st.just(0), st.none() | st.just(3))
+        kinds = st.sampled_from(("cents", "parts", "whole", "round", "decimal"))
+        ends = st.sampled_from(("2023-12-27", "2023-12-31", "2024-01-31", "2024-02-29", "2024-12-31"))
+        periods = st.sampled_from((("month", "monday"), ("quarter", "monday"), ("year", "monday"), ("week", "monday")))
+
+        @few(engine)
+        @given(
+            st.lists(one, min_size=1, max_size=12), st.none() | gap, kinds, ends,
+            periods | st.just(("week", "sunday")), st.booleans(),
+        )  # fmt: skip
+        @example([(1, 1, 0, 8)], None, "cents", "2024-01-31", ("month", "monday"), True)
+        @example([(1, 1, 0, 4)], None, "cents", "2024-01-31", ("month", "monday"), True)
+        def search(rows, missing, amounts, as_of, period, has_money):
+            table = table_of([*rows, *([] if missing is None else [missing])], "text", "time", amounts)
+            options = {"period": period[0], "week_start": period[1], "as_of": as_of}
+            check_retention(engine, table, has_money=has_money, **options)
+
+        search()
+
+
+def events_table(rows, kind="time"):
+    """Make a table of rows (customer, event, hours since the year began)."""
+    customer, event, hours = zip(*rows, strict=True) if rows else ((), (), ())
+    start = dt.datetime(2024, 1, 1)
+    times = [None if hour is None else start + dt.timedelta(hours=hour) for hour in hours]
+    types = {"time": pa.timestamp("us"), "seconds": pa.timestamp("s"), "date": pa.date32()}
+    if kind == "date":
+        times = [None if time is None else time.date() for time in times]
+    return pa.table(
+        {
+            "customer": pa.array(customer, pa.string()),
+            "event": pa.array(event, pa.string()),
+            "time": pa.array(times, types[kind]),
+        }
+    )
+
+
+def check_funnel(engine, table, steps, **options):
+    """Compare the counts of a funnel with those of arrays."""
+    columns = [np.array([*table[name].to_pylist(), None], dtype=object)[:-1] for name in ("customer", "event")]
+    times = np.array(table["time"].to_pylist(), dtype="datetime64[us]")
+    expected = outcome(lambda: funnel_from_events(*columns, times, steps, **options))
+    frame = engine.make(table)
+    found = outcome(lambda: frames.funnel(frame, steps=steps, **options))
+    if isinstance(expected, InputError):
+        assert isinstance(found, InputError), expected
+        assert found.name == expected.name, (found, expected)
+        return
+    if isinstance(found, InputError):
+        raise found
+    wanted = expected.to_columns()
+    rows = read(found.frame, "stage")
+    assert list(rows) == list(wanted)
+    order = np.argsort(wanted["stage"])
+    assert rows.pop("stage") == wanted.pop("stage")[order].tolist()
+    assert_close(rows, {name: column[order] for name, column in wanted.items()})
+
+
+def many_events(seed, n):
+    """Draw events with many at one moment."""
+    rng = np.random.default_rng(seed)
+    who, what, when = rng.integers(0, n // 4, n), rng.choice(list("abcdx"), n), rng.integers(0, 400, n) / 4
+    return [(f"c{i}", name, hour) for i, name, hour in zip(who.tolist(), what.tolist(), when.tolist(), strict=True)]
+
+
+FUNNELS = [
+    {},
+    {"window": 1.5},
+    {"window": 1, "exclude": ["x"], "as_of": "2024-01-03T12:00"},
+    {"exclude": ["x"], "duplicates": "drop"},
+]
+
+
+class TestFunnel:
+    """Funnels of first attempts, with ties, windows and events that end an attempt."""
+
+    @each_engine
+    def test_options(self, engine):
+        table = events_table(many_events(61, 200))
+        for options in FUNNELS[:: 2 if engine.is_slow else 1]:
+            check_funnel(engine, table, ["a", "b", ["c", "d"]], **{"as_of": "2024-02-01", **options})
+
+    @one_of_the_slowest
+    def test_slowest_engines(self, engine):
+        check_funnel(engine, events_table(many_events(61, 200)), ["a", "b", ["c", "d"]], as_of="2024-02-01", window=2)
+
+    @searched
+    def test_searched(self, engine):
+        hours = st.sampled_from((0, 12, 24, 24.5, 36, 48, 72))
+        good = st.tuples(st.sampled_from(("u", "v")), st.sampled_from("abcdx"), hours)
+        odd = st.tuples(
+            st.sampled_from(("u", None, "", " ")), st.sampled_from(("a", None, "", " ")), st.none() | st.just(1)
+        )
+        steps = st.sampled_from((["a", "b"], ["a", "b", "c"], ["a", ["b", "c"], "d"], [["a", "b"], ["c", "d"]]))
+
+        @few(engine)
+        @given(
+            st.lists(good, min_size=1, max_size=14), st.none() | odd, steps,
+            st.sampled_from((None, None, 0.5, 1, 2)), st.sampled_from(((), ["x"], ["x", "y"])),
+            st.sampled_from(("2023-12-31", "2024-01-02", "2024-01-02T12:00", "2024-01-05")),
+            st.sampled_from(("allow", "allow", "error")), st.sampled_from(("time", "seconds", "date")),
+        )  # fmt: skip
+        @example([("u", "a", 0)], ("", "a", 1), ["a", "b"], None, (), "2024-01-05", "allow", "time")
+        @example([("u", "a", 0)], ("u", " ", 1), ["a", "b"], None, (), "2024-01-05", "allow", "time")
+        @example([("u", "a", 0), ("u", "b", 12)], None, ["a", "b"], 1, (), "2024-01-02", "allow", "time")
+        def search(rows, wrong, steps, window, exclude, as_of, absent, kind):
+            table = events_table([*rows, *([] if wrong is None else [wrong])], kind)
+            check_funnel(engine, table, steps, window=window, exclude=exclude, as_of=as_of, absent=absent)
+
+        search()
+
+    @searched
+    def test_without_rows(self, engine):
+        for absent in ("allow", "error"):
+            check_funnel(engine, events_table([]), ["a", "b"], as_of="2024-01-05", absent=absent)
+
+    @searched
+    def test_names_that_are_blank_steps(self, engine):
+        check_funnel(engine, events_table([("u", "a", 0)]), ["a", " "], as_of="2024-01-05", absent="allow")
+
+
+PEOPLE = {
+    "customer": pa.array(["ann", "bob", "eve", "joe"]),
+    "born": pa.array([dt.date(1990, 6, 7), None, dt.date(1985, 6, 8), dt.date(2000, 6, 7)], pa.date32()),
+    "vip": pa.array([True, False, True, True]),
+    "email_ok": pa.array([True, True, True, False]),
+    "city": pa.array(["Kyiv", None, "Ünï", "Kyiv"]),
+    "zone": pa.array(["Europe/Kyiv", "UTC", "Pacific/Auckland", "UTC"]),
+}
+CARTS = [("ann", "cart", 3639.5), ("bob", "cart", 3641.0), ("bob", "purchase", 3641.5), ("joe", "cart", 3640.0)]
+JOURNEYS = [
+    BirthdayJourney("birthday", offer="10 %"),
+    BirthdayJourney("vip birthday", offer="20 %", segment="vip", priority=1),
+    TriggerJourney.abandoned_cart(),
+]
+
+
+class TestPlan:
+    """Plans of frames in memory, with a history from the plan before."""
+
+    @each_eager
+    def test_equals_the_plan_of_arrays(self, engine):
+        people, carts = pa.table(PEOPLE), events_table(CARTS)
+        columns = {name: column.to_pylist() for name, column in PEOPLE.items()}
+        base = Customers(
+            customer=columns["customer"],
+            dates={"birthday": columns["born"]},
+            segments={"vip": columns["vip"]},
+            attributes={"city": columns["city"]},
+            consent={"email": columns["email_ok"]},
+            time_zone=columns["zone"],
+        )
+        done = Events(
+            customer=carts["customer"].to_pylist(), name=carts["event"].to_pylist(), time=carts["time"].to_pylist()
+        )
+        mapped = {
+            "dates": {"birthday": "born"}, "segments": ["vip"], "attributes": ["city"],
+            "consent": {"email": "email_ok"}, "time_zone": "zone",
+        }  # fmt: skip
+        history, sent = None, None
+        for as_of in ("2024-05-31", "2024-06-01", "2024-06-02"):
+            expected = journeys.plan(JOURNEYS, base, done, history, Policy(), as_of=as_of, days=2)
+            found = frames.plan(JOURNEYS, engine.make(people), engine.make(carts), sent, as_of=as_of, days=2, **mapped)
+            wanted = expected.to_columns()
+            assert found.result.to_columns().keys() == wanted.keys()
+            for name, column in found.result.to_columns().items():
+                assert np.array_equal(column, wanted[name], equal_nan=column.dtype.kind == "M"), name
+            rows = read(found.frame, "customer")
+            assert list(rows) == list(wanted)
+            assert sorted(rows["decision"]) == sorted(wanted["decision"].tolist())
+            history = expected.history()
+            sent = engine.make(pa.table({name: pa.array(column) for name, column in history.to_columns().items()}))
+        assert len(history) or "duplicate" in wanted["decision"]
+
+    @searched
+    def test_a_lazy_frame_is_refused(self, engine):
+        frame = engine.make(pa.table(PEOPLE))
+        error = outcome(
+            lambda: frames.plan(
+                JOURNEYS[:1], frame, as_of="2024-05-31", dates={"birthday": "born"}, consent={"email": "email_ok"}
+            )
+        )
+        if engine.is_lazy:
+            assert error.hint == "collect the customers who may get a message first"
+        else:
+            assert len(error.result.decision)
