@@ -27,6 +27,7 @@ __all__ = [
     "divider",
     "flag",
     "from_columns",
+    "ignores_case",
     "in_engine",
     "is_known",
     "join_rows",
@@ -69,6 +70,14 @@ def in_engine(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> nw.LazyFrame[Any]
     if isinstance(frame, nw.LazyFrame):
         return frame
     return frame.lazy() if frame.implementation is nw.Implementation.POLARS else None
+
+
+def ignores_case(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> bool:
+    """Whether the engine takes names that differ in capitals alone for the same, as those that speak SQL do."""
+    import narwhals as nw
+
+    exact = {nw.Implementation.POLARS, nw.Implementation.DASK}
+    return isinstance(frame, nw.LazyFrame) and frame.implementation not in exact
 
 
 def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> Any:
@@ -166,11 +175,18 @@ def join_rows(frame: nw.LazyFrame[Any], table: Columns, keys: Sequence[str]) -> 
 
     kept = [name for name in frame.collect_schema().names() if name not in table or name in keys]
     rows, found = frame.select(kept), upload(table, frame)
+    ours, theirs = rows.collect_schema(), found.collect_schema()
+    on = {name: name if ours[name] == theirs[name] else f"_crmvalue_{name}" for name in keys}
+    cast = {name: made for name, made in on.items() if name != made}
+    if cast:  # not all engines compare a whole number or a decimal with a float
+        rows = rows.with_columns(*(nw.col(name).cast(theirs[name]).alias(made) for name, made in cast.items()))
+        found = found.rename(cast)
     if frame.implementation is not nw.Implementation.POLARS:
-        return rows.join(found, on=list(keys), how="left")
-    joined = rows.to_native().join(found.to_native(), on=list(keys), how="left", maintain_order="left")
-    ordered: nw.LazyFrame[Any] = nw.from_native(joined)
-    return ordered
+        joined = rows.join(found, on=list(on.values()), how="left")
+    else:
+        options: Any = {"on": list(on.values()), "how": "left", "maintain_order": "left"}
+        joined = nw.from_native(rows.to_native().join(found.to_native(), **options))
+    return joined.drop(*cast.values()) if cast else joined
 
 
 def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -192,11 +208,21 @@ def upload(columns: Columns, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return table.lazy(engine, session=frame.sparkSession)
 
 
-def _upload_to_duckdb(relation: Any, rows: Any) -> nw.LazyFrame[Any]:  # noqa: ARG001 - the query names it
-    """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable."""
+def _upload_to_duckdb(relation: Any, crmvalue_uploaded_rows: Any) -> nw.LazyFrame[Any]:  # noqa: ARG001 - in the query
+    """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable.
+
+    A table of the user with this name would be found first, so the name is one that nobody has.
+    """
+    import duckdb
     import narwhals as nw
 
-    found: nw.LazyFrame[Any] = nw.from_native(relation.query(_LOOKUP, "select * from rows"))
+    try:
+        made = relation.query(_LOOKUP, "select * from crmvalue_uploaded_rows")
+    except duckdb.CatalogException as error:
+        hint = "set python_enable_replacements = true in the connection"
+        rule = "of a connection that may read Arrow tables"
+        raise InputError("customers", rule, "one that may not", hint=hint) from error
+    found: nw.LazyFrame[Any] = nw.from_native(made)
     return found
 
 

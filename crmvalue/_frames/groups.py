@@ -8,9 +8,22 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require, require_choice
-from crmvalue._frames.columns import find_customer
+from crmvalue._frames.columns import find_customer, require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
-from crmvalue._frames.engines import Columns, collect, from_columns, in_engine, join_rows, native, upload, with_columns
+from crmvalue._frames.engines import (
+    Columns,
+    collect,
+    flag,
+    from_columns,
+    in_engine,
+    is_known,
+    join_rows,
+    native,
+    total,
+    upload,
+    with_columns,
+)
+from crmvalue._frames.orders import WHOLE, no_id, require_ids
 from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
@@ -36,6 +49,7 @@ __all__ = ["migrate", "rfm"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
+_MOST = 1e100
 
 
 def rfm(
@@ -122,6 +136,8 @@ def rfm(
             made["rfm_group"] = scores.segments(table)
         result = with_columns(opened.frame, made).to_native()
     else:
+        require_numbers("customers", lazy, needed)
+        require_other_names("customers", lazy, (*_SCORES, "rfm_group"))
         if breaks is None:
             breaks = _fit(lazy, needed, basis, n_bins, method, as_of, window)
         else:
@@ -237,20 +253,27 @@ def _count_moves(
     import narwhals as nw
 
     sides, sums = [], []
+    kinds = [_kind_of_ids(frame, who) for frame, who in ((before, who_before), (now, who_now))]
+    if kinds[0] != kinds[1]:
+        raise InputError("now", f"a frame whose customers are {kinds[0]}, as in `before`", kinds[1])
     for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
+        if not isinstance(frame.collect_schema()[group], _text_types()):
+            raise InputError(name, f"a frame whose column {group!r} has texts", str(frame.collect_schema()[group]))
         label = nw.col(group).cast(nw.String).alias("_group")
-        side = frame.select(nw.col(who).alias("_who"), label)
-        most = collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"]
-        if len(most) and most[0] > 1:
-            raise InputError(name, "a frame with one row a customer", f"a customer in {int(most[0])} rows")
+        ids = nw.col(who).cast(nw.String) if kinds[0] == "text" else nw.col(who)
+        side = frame.select(ids.alias("_who"), label)
+        _check_ids(name, side)
+        if value is not None:
+            require_numbers(name, frame, (value,))
+            unknown = collect(frame.select(flag(~is_known(value)).alias("_n")).select(nw.col("_n").sum()))["_n"]
+            if total(unknown):
+                raise InputError(name, f"a frame whose column {value!r} has no gaps", None, count=total(unknown))
         money = () if value is None else (nw.col(value).cast(nw.Float64).alias("_value"),)
-        total = () if value is None else (nw.col("_value").sum(),)
-        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *total))
+        worth_of = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *worth_of))
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
-    pairs = collect(
-        sides[0].join(sides[1], on="_who", how="inner").group_by("_before", "_now").agg(nw.len().alias("_n"))
-    )
+    pairs = collect(_meet(*sides).group_by("_before", "_now").agg(nw.len().alias("_n")))
     known = read_states(options.pop("states"), *(list(table) for table in sums))
     place = {name: i for i, name in enumerate(known)}
     counts = np.zeros((len(known), len(known)), dtype=np.int64)
@@ -267,6 +290,56 @@ def _count_moves(
         value_now=None if value is None else worth[1],
         **options,
     )
+
+
+def _kind_of_ids(frame: nw.LazyFrame[Any], who: str) -> str:
+    """Say what the identifiers are; those of two kinds are never equal, though some engines would cast them."""
+    kind = frame.collect_schema()[who]
+    require_ids(who, kind)
+    if isinstance(kind, _text_types()):
+        return "text"
+    return "whole numbers" if kind.is_integer() else str(kind)
+
+
+def _text_types() -> tuple[Any, ...]:
+    import narwhals as nw
+
+    return (nw.String, nw.Categorical, nw.Enum)
+
+
+def _check_ids(name: str, side: nw.LazyFrame[Any]) -> None:
+    """Refuse missing customers, customers of more than one row, and floats that are no identifiers."""
+    import narwhals as nw
+
+    who = nw.col("_who")
+    odd = no_id(side)
+    missing = who.is_null() if odd is None else who.is_null() | who.is_nan()
+    counts = side.group_by("_who").agg(nw.len().alias("_n"))
+    flags = {"_most": nw.col("_n").cast(nw.Int64), "_gone": flag(missing)}
+    if odd is not None:
+        flags["_odd"] = flag(odd)
+    found = collect(counts.select(*(kind.alias(key) for key, kind in flags.items())).select(nw.all().max()))
+    most, gone, is_odd = (total(found.get(key, np.zeros(1))) for key in ("_most", "_gone", "_odd"))
+    if gone:
+        raise InputError(name, "a frame with a customer in each row, not missing", None)
+    if is_odd:
+        raise InputError(name, f"a frame whose customers are {WHOLE}", "another float")
+    if most > 1:
+        raise InputError(name, "a frame with one row a customer", f"a customer in {most} rows")
+
+
+def _meet(then: nw.LazyFrame[Any], now: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Join the customers of both frames."""
+    import narwhals as nw
+
+    if then.implementation is not nw.Implementation.DUCKDB:
+        return then.join(now, on="_who", how="inner")
+    import duckdb
+
+    try:
+        return then.join(now, on="_who", how="inner")
+    except duckdb.InvalidInputException as error:
+        raise InputError("now", "a frame of the connection of `before`", "one of another connection") from error
 
 
 def _labelled(name: str, table: Columns) -> dict[str, tuple[int, float]]:
@@ -313,7 +386,7 @@ def _fit(
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
             raise InputError("customers", "a frame with at least one row", 0)
-        require(value >= 0, name, value, "a number >= 0, not missing")
+        require((value >= 0) & (value <= _MOST), name, value, "a finite number >= 0, not missing")
         if name == "n_purchases":
             require(value == np.floor(value), name, value, "a whole number >= 0")
         sign = -1.0 if name == needed[0] else 1.0
@@ -330,14 +403,18 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     """Refuse values that cannot be scored."""
     import narwhals as nw
 
-    wrong = [
-        nw.when(nw.col(name) >= 0).then(nw.lit(0)).otherwise(nw.lit(1)).cast(nw.Int64).alias(name) for name in needed
-    ]
-    table = collect(lazy.select(*wrong).select(*(nw.col(name).sum() for name in needed)))
+    wrong = {}
     for name in needed:
-        count = int(np.nan_to_num(np.asarray(table[name], dtype=np.float64))[0])
+        number = nw.col(name).cast(nw.Float64)
+        wrong[name] = ~is_known(name) | (number < 0) | (number > _MOST)
+        if name == "n_purchases":
+            wrong[name] = wrong[name] | (number != number.floor())
+    table = collect(lazy.select(*(flag(kind).alias(name) for name, kind in wrong.items())).select(nw.all().sum()))
+    for name in needed:
+        count = total(table[name])
         if count:
-            raise InputError(name, "a number >= 0, not missing", "another value", count=count)
+            kind = "whole number" if name == "n_purchases" else "number"
+            raise InputError(name, f"a finite {kind} >= 0, not missing", "another value", count=count)
 
 
 def _without_residue(number: nw.Expr) -> nw.Expr:

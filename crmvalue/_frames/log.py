@@ -114,7 +114,7 @@ def summarise(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = in_engine(frame)
     who = roles.columns["customer"]
-    require_free(who, SUMMARY)
+    require_free(frame, who, SUMMARY)
     if lazy is None:
         history = summarise_purchases(
             **arrays_of(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
@@ -187,7 +187,7 @@ def split(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = in_engine(frame)
     who = roles.columns["customer"]
-    require_free(who, (*SUMMARY, *_HOLDOUT))
+    require_free(frame, who, (*SUMMARY, *_HOLDOUT))
     if lazy is None:
         parts = split_purchases(
             **arrays_of(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
@@ -252,7 +252,11 @@ def plain_time(column: Any) -> Any:
     import narwhals as nw
 
     zoned = isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None
-    return column.dt.replace_time_zone(None) if zoned else column
+    if zoned or column.implementation is not nw.Implementation.PANDAS:
+        return column.dt.replace_time_zone(None) if zoned else column
+    series = column.to_native()  # of pandas' zones, narwhals knows only those whose name has letters alone
+    kind = getattr(series.dtype, "pyarrow_dtype", series.dtype)
+    return nw.from_native(series.dt.tz_localize(None), series_only=True) if getattr(kind, "tz", None) else column
 
 
 def _in_order(customers: nw.LazyFrame[Any], frame: Any, who: str) -> nw.LazyFrame[Any]:

@@ -28,17 +28,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
+    import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike
 
 __all__ = [
     "SUMMARY",
+    "WHOLE",
     "Orders",
     "customers_of",
     "day_number",
     "end_of",
     "join_holdout",
+    "no_id",
     "read_rows",
+    "require_ids",
+    "require_years",
     "summary_columns",
     "survey",
     "times_in",
@@ -49,6 +54,9 @@ SUMMARY = (
 )  # fmt: skip
 """Columns of a summary, beside the customer."""
 
+WHOLE = "whole numbers below 2**53, where they are floats"
+"""What float identifiers must be."""
+
 _NO_DAY = -(10**9)
 _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
@@ -56,6 +64,8 @@ _NOT_COUNTED = (
 )  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _MOST = 1e15
+_MOST_ID = 2.0**53
+_FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
 _WEEKDAY = 3  # days from the Monday before it to 1 January 1970, a Thursday
@@ -140,14 +150,30 @@ def read_rows(
     return rows if keep_time else rows.drop("_time")
 
 
+def require_ids(column: str, kind: Any) -> None:
+    """Refuse a column of customers whose type is none of identifiers."""
+    import narwhals as nw
+
+    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
+    if isinstance(kind, no_ids):
+        raise InputError("customer", f"whole numbers or text in column {column!r}", str(kind))
+
+
+def no_id(rows: nw.LazyFrame[Any]) -> nw.Expr | None:
+    """Whether "_who" is a float that is no identifier: no whole number, or one that floats cannot tell apart."""
+    import narwhals as nw
+
+    if not rows.collect_schema()["_who"].is_float():
+        return None
+    who = nw.col("_who").cast(nw.Float64)
+    return ~who.is_null() & ~who.is_nan() & ((who != who.floor()) | (who.abs() >= _MOST_ID))
+
+
 def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
     """Refuse columns of a wrong type."""
     import narwhals as nw
 
-    kind = types["customer"]
-    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
-    if isinstance(kind, no_ids):
-        raise InputError("customer", f"whole numbers or text in column {roles['customer']!r}", str(kind))
+    require_ids(roles["customer"], types["customer"])
     if not isinstance(types["date"], nw.Date | nw.Datetime):
         hint = "cast the column first, so that the engine knows the form of its dates"
         raise InputError("date", f"dates or times in column {roles['date']!r}", str(types["date"]), hint=hint)
@@ -163,6 +189,9 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
 
     known = nw.col("_named")
     kinds = {"_rows": known}
+    odd_id = no_id(rows)
+    if odd_id is not None:
+        kinds["_odd_id"] = odd_id
     columns = [
         _zero_where(~known, nw.col("_copies"), nw.Int64).alias("_copies"),
         _zero_where(known, nw.col("_copies") + 1, nw.Int64).alias("_nobody"),
@@ -194,14 +223,25 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
         n_undated = int((by_day["_rows"] + by_day["_copies"])[undated].sum())
         _refuse("customer", "an identifier, not missing", int(by_day["_nobody"].sum()), "missing")
         _refuse("date", "a date, not missing", n_undated, "missing")
+    if odd_id is not None and by_day["_odd_id"].any():
+        raise InputError("customer", WHOLE, "another float", count=int(by_day["_odd_id"].sum()))
     if not by_day["_rows"].any():
         raise InputError("customer", "given in at least one row", "no such row")
     if not used.any():
         raise InputError("date", "given with a customer in at least one row", "no such row")
+    require_years(by_day["_day"][used])
     days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
     log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, by_day["_rows"][used].astype(np.int64))
     in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
     return Orders(rows, by_day, log, has_money, in_cents)
+
+
+def require_years(days: npt.NDArray[np.float64]) -> None:
+    """Refuse days that dates of Python do not have."""
+    far = days[(days < _FIRST_DAY) | (days > _LAST_DAY)]
+    if len(far):
+        day = str(far.astype(np.int64).astype("datetime64[D]")[0])
+        raise InputError("date", "in the years 1 to 9999", day, count=len(far))
 
 
 def end_of(orders: Orders, name: str, value: ArrayLike | None) -> np.datetime64:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_positive
 from crmvalue._core.values import optional
+from crmvalue._frames.columns import require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, open_customers
 from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
+_MADE = ("prob_alive", "expected_purchases", "expected_spend", "clv")
+_DISCOUNTED, _TIME = "_crmvalue_discounted", "_crmvalue_time"
 _NAMES = {"purchase_model": "fit", "spend_model": "spend_fit"}
 """Arguments of :func:`crmvalue.models.customer_values` that have another name here."""
 
@@ -136,11 +139,13 @@ def value(
             raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
         terms = _terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        rows = count_rows(lazy, unit, ROW, covariates)
+        require_numbers("customers", lazy, (*_NEEDED, *covariates))
+        require_other_names("customers", lazy, _MADE)
+        rows = count_rows(lazy, unit, ROW, covariates, spends=True)
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
-        result = native(_valued(joined, spending, terms, has_time="_time" in table), opened.frame)
+        result = native(_valued(joined, spending, terms, has_time=_TIME in table), opened.frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
 
@@ -166,9 +171,9 @@ def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Columns:
     table["prob_alive"] = expected.alive
     if expected.purchases is not None:
         table["expected_purchases"] = expected.purchases
-    table["_discounted"] = expected.discounted
+    table[_DISCOUNTED] = expected.discounted
     if expected.time is not None:
-        table["_time"] = expected.time
+        table[_TIME] = expected.time
     return table
 
 
@@ -180,8 +185,8 @@ def _valued(joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, *, ha
     bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
     spend = divider(joined)((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
     joined = joined.with_columns(spend.alias("expected_spend"))
-    clv = nw.col("expected_spend") * nw.col("_discounted") * terms.margin
+    clv = nw.col("expected_spend") * nw.col(_DISCOUNTED) * terms.margin
     if has_time:
-        clv = clv - nw.col("_time") * terms.service_cost
+        clv = clv - nw.col(_TIME) * terms.service_cost
     joined = joined.with_columns(clv.alias("clv"))
-    return joined.drop("_discounted", *(["_time"] if has_time else []))
+    return joined.drop(_DISCOUNTED, *([_TIME] if has_time else []))
