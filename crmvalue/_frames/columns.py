@@ -131,11 +131,17 @@ def require_other_names(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any],
             raise InputError(name, rule, column, hint="rename the column")
 
 
-def require_numbers(name: str, frame: nw.LazyFrame[Any], columns: Iterable[str]) -> None:
-    """Refuse columns of an engine that hold no numbers, such as texts, which some engines would read as numbers."""
+def require_numbers(name: str, frame: nw.LazyFrame[Any], columns: Iterable[str], flags: Iterable[str] = ()) -> None:
+    """Refuse columns of an engine that hold no numbers, such as texts, which some engines would read as numbers.
+
+    The columns `flags` may be True and False too.
+    """
+    import narwhals as nw
+
     schema = frame.collect_schema()
-    for column in columns:
-        if not schema[column].is_numeric():
+    flagged = {column for column in flags if isinstance(schema[column], nw.Boolean)}
+    for column in (*columns, *flags):
+        if not schema[column].is_numeric() and column not in flagged:
             rule = f"a frame whose column {column!r} has numbers"
             raise InputError(name, rule, str(schema[column]), hint="cast the column first")
 

@@ -23,7 +23,7 @@ from crmvalue._frames.engines import (
     upload,
     with_columns,
 )
-from crmvalue._frames.orders import WHOLE, no_id, require_ids
+from crmvalue._frames.orders import WHOLE, is_named, no_id, require_ids
 from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
@@ -313,7 +313,7 @@ def _check_ids(name: str, side: nw.LazyFrame[Any]) -> None:
 
     who = nw.col("_who")
     odd = no_id(side)
-    missing = who.is_null() if odd is None else who.is_null() | who.is_nan()
+    missing = ~is_named(who, side.collect_schema()["_who"])
     counts = side.group_by("_who").agg(nw.len().alias("_n"))
     flags = {"_most": nw.col("_n").cast(nw.Int64), "_gone": flag(missing)}
     if odd is not None:

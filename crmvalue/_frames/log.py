@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from crmvalue._core.checks import as_day, require_choice
+from crmvalue._core.checks import as_column, as_day, require_choice
 from crmvalue._frames.columns import Roles, find_roles, require_free
 from crmvalue._frames.customers import CustomerFrame
 from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
@@ -239,12 +239,13 @@ def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:
 
     columns = {role: frame[name] for role, name in roles.columns.items()}
     columns["date"] = plain_time(columns["date"])
-    for role in ("amount", "quantity"):
-        if role in columns and isinstance(columns[role].dtype, nw.Decimal):
-            columns[role] = columns[role].cast(nw.Float64)
-    if "quantity" in columns:
-        columns["amount"] = columns["amount"] * columns.pop("quantity")
-    return {role: column.to_native() for role, column in columns.items()}
+    if "amount" in columns and isinstance(columns["amount"].dtype, nw.Decimal):
+        columns["amount"] = columns["amount"].cast(nw.Float64)
+    arrays = {role: column.to_native() for role, column in columns.items()}
+    if "quantity" in arrays:  # as floats, since the product of small whole numbers need not fit into their type
+        pieces = as_column("quantity", arrays.pop("quantity"), allow_missing=True)
+        arrays["amount"] = as_column("amount", arrays["amount"], allow_missing=True) * pieces
+    return arrays
 
 
 def plain_time(column: Any) -> Any:

@@ -39,6 +39,7 @@ __all__ = [
     "customers_of",
     "day_number",
     "end_of",
+    "is_named",
     "join_holdout",
     "no_id",
     "read_rows",
@@ -127,12 +128,7 @@ def read_rows(
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
     who = nw.col(roles["customer"])
-    named = ~who.is_null()
-    if isinstance(types["customer"], nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        named = nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
-    elif types["customer"].is_float():
-        named = named & ~who.is_nan()
+    named = is_named(who, types["customer"])
     columns = [who.alias("_who"), named.alias("_named"), nw.col(roles["date"]).alias("_time")]
     if "amount" in roles:
         money = nw.col(roles["amount"]).cast(nw.Float64)
@@ -148,6 +144,17 @@ def read_rows(
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
     rows = rows.with_columns(day_number(nw.col("_time")).alias("_day"))
     return rows if keep_time else rows.drop("_time")
+
+
+def is_named(who: nw.Expr, kind: Any) -> nw.Expr:
+    """Whether an identifier is given: neither null, NaN nor blank."""
+    import narwhals as nw
+
+    named = ~who.is_null()
+    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
+        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
+        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+    return named & ~who.is_nan() if kind.is_float() else named
 
 
 def require_ids(column: str, kind: Any) -> None:

@@ -139,7 +139,7 @@ def value(
             raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
         terms = _terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        require_numbers("customers", lazy, (*_NEEDED, *covariates))
+        require_numbers("customers", lazy, _NEEDED, covariates)
         require_other_names("customers", lazy, _MADE)
         rows = count_rows(lazy, unit, ROW, covariates, spends=True)
         table = _predict(model, rows.history, terms)
