@@ -30,6 +30,7 @@ __all__ = [
     "ignores_case",
     "in_engine",
     "is_known",
+    "is_whole",
     "join_rows",
     "native",
     "need_window",
@@ -45,6 +46,7 @@ Columns: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
+_TWO_53 = 2.0**53
 _LOOKUP = "crmvalue_rows"
 
 
@@ -117,6 +119,14 @@ def is_known(column: str) -> nw.Expr:
 
     value = nw.col(column).cast(nw.Float64())
     return ~value.is_null() & ~value.is_nan()
+
+
+def is_whole(number: nw.Expr) -> nw.Expr:
+    """Whether a float is a whole number below 2**53; larger ones are kept from an engine that rounds to integers."""
+    import narwhals as nw
+
+    small = nw.when(number.abs() < _TWO_53).then(number).otherwise(nw.lit(0.5)).cast(nw.Float64)
+    return small == small.floor()
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:

@@ -11,7 +11,7 @@ from crmvalue._core.checks import require_choice
 from crmvalue._core.values import hand_over
 from crmvalue._frames.columns import require_numbers
 from crmvalue._frames.customers import open_customers
-from crmvalue._frames.engines import collect, flag, in_engine, is_known, total
+from crmvalue._frames.engines import collect, flag, in_engine, is_known, is_whole, total
 from crmvalue._models.values.gamma_gamma import fit_mean_spend
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
@@ -153,7 +153,7 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     require_numbers("customers", lazy, needed)
     often, spend = nw.col("frequency").cast(nw.Float64), nw.col("mean_repeat_spend").cast(nw.Float64)
     again = often > 0
-    uncounted = ~is_known("frequency") | (often < 0) | (often > _MOST) | (often != often.floor())
+    uncounted = ~is_known("frequency") | (often < 0) | ~is_whole(often)
     kinds = {"once": often == 0, "zero": again & (spend == 0), "wrong": uncounted | _wrong_spend()}
     counts = collect(lazy.select(*(flag(kind).alias(name) for name, kind in kinds.items())).select(nw.all().sum()))
     n_once, n_zero, n_wrong = (total(counts[name]) for name in kinds)

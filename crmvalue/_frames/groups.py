@@ -17,6 +17,7 @@ from crmvalue._frames.engines import (
     from_columns,
     in_engine,
     is_known,
+    is_whole,
     join_rows,
     native,
     total,
@@ -408,7 +409,7 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
         number = nw.col(name).cast(nw.Float64)
         wrong[name] = ~is_known(name) | (number < 0) | (number > _MOST)
         if name == "n_purchases":
-            wrong[name] = wrong[name] | (number != number.floor())
+            wrong[name] = wrong[name] | ~is_whole(number)
     table = collect(lazy.select(*(flag(kind).alias(name) for name, kind in wrong.items())).select(nw.all().sum()))
     for name in needed:
         count = total(table[name])

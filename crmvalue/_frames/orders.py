@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._frames.engines import Columns, collect, divider, need_window
+from crmvalue._frames.engines import Columns, collect, divider, is_known, is_whole, need_window
 from crmvalue._purchases.order_log import (
     RESIDUE,
     Log,
@@ -65,7 +65,6 @@ _NOT_COUNTED = (
 )  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _MOST = 1e15
-_MOST_ID = 2.0**53
 _FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
@@ -172,8 +171,7 @@ def no_id(rows: nw.LazyFrame[Any]) -> nw.Expr | None:
 
     if not rows.collect_schema()["_who"].is_float():
         return None
-    who = nw.col("_who").cast(nw.Float64)
-    return ~who.is_null() & ~who.is_nan() & ((who != who.floor()) | (who.abs() >= _MOST_ID))
+    return is_known("_who") & ~is_whole(nw.col("_who").cast(nw.Float64))
 
 
 def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
@@ -205,7 +203,8 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
     ]
     sums = ["_copies", "_nobody"]
     if has_money:
-        money, size, cents = nw.col("_money"), nw.col("_money").abs(), nw.col("_money") * 100.0
+        money, size = nw.col("_money"), nw.col("_money").abs()
+        cents = _zero_where(size > _MOST, money, nw.Float64) * 100.0  # an engine that rounds to integers has no more
         kinds |= {
             "_missing": known & money.is_null(),
             "_residue": known & (size < RESIDUE) & (money != 0),

@@ -14,6 +14,7 @@ from crmvalue._frames.customers import CustomerFrame, open_customers
 from crmvalue._frames.engines import Columns, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.outcomes import Terms, expect
 from crmvalue.errors import InputError
@@ -145,6 +146,7 @@ def value(
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
+        grade_of(int(rows.weight.sum()), fit, spend)
         result = native(_valued(joined, spending, terms, has_time=_TIME in table), opened.frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["CustomerValues", "customer_values"]
+__all__ = ["CustomerValues", "customer_values", "grade_of"]
 
 _GRADES = ("good", "usable", "not usable")  # best first
 
@@ -373,18 +373,18 @@ def customer_values(
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
-        grade=_grade(history, purchase_model, spend_model),
+        grade=grade_of(len(history), purchase_model, spend_model),
     )
 
 
-def _grade(history: PurchaseHistory, *models: object) -> Grade | None:
+def grade_of(n_customers: int, *models: object) -> Grade | None:
     """Give the worse grade of two fits, and warn of values that rest on a fit that is not usable."""
     fits = [model for model in models if isinstance(model, Fit)]
     for fit in fits:
         if fit.diagnosis.grade == "not usable":
             name = type(fit.model).__name__
             message = f"the values rest on a fit of {name} that is not usable: {'; '.join(fit.diagnosis.messages)}"
-            warnings.warn(DataWarning(message, len(history)), stacklevel=3)
+            warnings.warn(DataWarning(message, n_customers), stacklevel=3)
     if len(fits) < len(models):
         return None
     return max((fit.diagnosis.grade for fit in fits), key=_GRADES.index)
