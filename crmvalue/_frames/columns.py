@@ -20,6 +20,7 @@ __all__ = [
     "find_roles",
     "names_of",
     "require_free",
+    "require_name",
     "require_numbers",
     "require_other_names",
     "require_present",
@@ -47,8 +48,8 @@ def names_of(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[st
 def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]) -> Roles:
     """Find the column of each role by its name, or by its heading; several that fit equally well are an error."""
     for role, wanted in asked.items():
-        if wanted is not None and not isinstance(wanted, str):
-            raise InputError(role, "the name of a column", wanted)
+        if wanted is not None:
+            require_name(role, wanted)
     names = _texts(names_of(name, frame))
     if ignores_case(frame):
         _require_first(names, asked)
@@ -81,6 +82,7 @@ def _require_first(names: Sequence[str], asked: Mapping[str, str | None]) -> Non
 def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: str | None) -> str:
     """Find the column of the customers alone."""
     if asked is not None:
+        require_name("customer", asked)
         require_present(name, frame, (asked,), "name the column of the customers")
         return asked
     names = _texts(names_of(name, frame))
@@ -96,6 +98,7 @@ def find_named(
 ) -> str:
     """Find a column by its name, or by the first usual heading that it bears."""
     if asked is not None:
+        require_name(role, asked)
         require_present(name, frame, (asked,), f"name the column of the {role}")
         return asked
     names = names_of(name, frame)
@@ -104,6 +107,12 @@ def find_named(
     if not found:
         raise InputError(role, f"named: no column looks like one ({listed(names)})", None)
     return found[0]
+
+
+def require_name(role: str, column: object) -> None:
+    """Refuse what is no name of a column."""
+    if not isinstance(column, str):
+        raise InputError(role, "the name of a column", column)
 
 
 def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], needed: Sequence[str], hint: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import as_time, require_choice
-from crmvalue._frames.columns import find_customer, find_named, require_present
+from crmvalue._frames.columns import find_customer, find_named, require_name, require_present
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
 from crmvalue._frames.log import plain_time
@@ -98,6 +98,7 @@ def funnel(
     when = find_named("events", frame, "time", time, _TIMES)
     roles = {"customer": who, "event": what, "time": when}
     if by is not None:
+        require_name("by", by)
         require_present("events", frame, (by,), "name the column to break down by")
         roles["by"] = by
     options: dict[str, Any] = {

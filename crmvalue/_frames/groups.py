@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require, require_choice
-from crmvalue._frames.columns import find_customer, require_numbers, require_other_names
+from crmvalue._frames.columns import find_customer, require_name, require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
 from crmvalue._frames.engines import (
     Columns,
@@ -238,8 +238,7 @@ class _Groups(NamedTuple):
 def _open_groups(name: str, given: Any, group: str, customer: str | None, value: str | None) -> _Groups:
     needed = (group,) if value is None else (group, value)
     for role, column in zip(("group", "value"), needed, strict=False):
-        if not isinstance(column, str):
-            raise InputError(role, "the name of a column", column)
+        require_name(role, column)
     known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
     opened = open_customers(given, needed, timed=False)
     who = find_customer(name, opened.frame, customer or known)

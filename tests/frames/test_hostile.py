@@ -190,6 +190,13 @@ class TestNames:
         assert refusal(frames.summarise, duckdb.from_arrow(log), customer="Age", date="date").name == "customer"
         assert frames.summarise(log, customer="Age", date="date").frame.column_names[0] == "Age"
 
+    @pytest.mark.parametrize("role", ["customer", "event", "time", "by"])
+    @pytest.mark.parametrize("column", [3, ["event"], b"event"])
+    def test_roles_that_are_no_names(self, role, column):
+        events = pa.table({"customer": [1], "event": ["lead"], "time": orders()["date"][:1]})
+        error = refusal(frames.funnel, events, steps=["lead"], as_of="2024-03-01", **{role: column})
+        assert (error.name, error.rule) == (role, "the name of a column")
+
     def test_names_that_are_no_texts(self):
         log = orders().to_pandas().assign(date=pd.to_datetime(["2024-01-01", "2024-01-05", "2024-01-09"]))
         log[0], log[("x", "y")] = 1, 2
