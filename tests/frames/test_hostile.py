@@ -13,7 +13,7 @@ import pytest
 from crmvalue import frames
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import BgNbd, GammaGamma, fit_bg_nbd
-from crmvalue.purchases import PurchaseHistory
+from crmvalue.purchases import PurchaseHistory, UniquePurchases
 from crmvalue.segmentation import Segment, SegmentColumns
 from tests.frames.engines import ENGINES, needs, read
 
@@ -150,6 +150,25 @@ class TestFits:
         assert fit.diagnosis.grade == "not usable"
         with pytest.warns(DataWarning, match="the values rest on a fit of BgNbd that is not usable"):
             frames.value(engine.make(people()), fit, SPEND, **TERMS)
+
+    @pytest.mark.parametrize(
+        ("name", "changed"),
+        [
+            ("weight", [1]),
+            ("frequency", [-1.0, 0.0]),
+            ("recency", [3.0, 0.0]),
+            ("time_unit", "fortnight"),
+        ],
+    )
+    def test_distinct_rows_that_no_customers_have(self, name, changed):
+        rows = {
+            "frequency": [1.0, 0.0],
+            "recency": [1.0, 0.0],
+            "age": [2.0, 3.0],
+            "weight": [1, 2],
+            "time_unit": "week",
+        }
+        assert refusal(UniquePurchases, **rows | {name: changed}).name == name
 
 
 class TestNames:

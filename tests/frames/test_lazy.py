@@ -74,7 +74,7 @@ class TestCollects:
         assert max(collected) < 200
         collected.clear()
 
-        valued = frames.value(customers, fit, spend_fit, horizon=30, margin=0.5)
+        valued = frames.value(customers, fit.model, spend_fit.model, horizon=30, margin=0.5)
         assert len(collected) == 1
         assert collected[0] < N_CUSTOMERS / 3
         assert isinstance(nw.from_native(valued.frame), nw.LazyFrame)
