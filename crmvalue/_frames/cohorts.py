@@ -12,7 +12,7 @@ from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import arrays_of, engine_of
-from crmvalue._frames.orders import read_rows, times_in
+from crmvalue._frames.orders import WHOLE, no_id, read_rows, require_years, times_in
 from crmvalue._purchases.order_log import Policy
 from crmvalue.cohorts import RetentionTriangle, retention_triangle
 from crmvalue.errors import InputError
@@ -103,17 +103,24 @@ def _triangle(
     if has_money:
         odd = (money.abs() > LARGEST_AMOUNT) | ((money.abs() < 1.0 / LARGEST_AMOUNT) & (money != 0.0))
         bad |= {"_unknown": money.is_null(), "_odd": odd}
+    odd_id = no_id(rows)
+    if odd_id is not None:
+        bad["_odd_id"] = odd_id
     checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))
-    totals = collect(checked.select(*(nw.col(name).sum() for name in bad)))
+    span = (day.min().alias("_first"), day.max().alias("_last"))
+    totals = collect(checked.select(*(nw.col(name).sum() for name in bad), *span))
+    ends = np.array([totals.pop(name)[0] for name in ("_first", "_last")], dtype=np.float64)
     found = {name: total(column) for name, column in totals.items()}
     for name, role, rule in (
         ("_nobody", "customer", "an identifier, not missing"),
+        ("_odd_id", "customer", WHOLE),
         ("_undated", "date", "a date, not missing"),
         ("_unknown", "amount", "a number, not missing"),
         ("_odd", "amount", "0 or of a magnitude from 1e-15 to 1e15"),
     ):
         if found.get(name):
             raise InputError(role, rule, "another value", count=found[name])
+    require_years(ends)
     bought = ~(money < 0.0) if has_money else ~who.is_null()
     cells = (
         rows.filter(~late)

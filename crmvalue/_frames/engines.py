@@ -27,7 +27,10 @@ __all__ = [
     "divider",
     "flag",
     "from_columns",
+    "ignores_case",
     "in_engine",
+    "is_known",
+    "is_whole",
     "join_rows",
     "native",
     "need_window",
@@ -43,6 +46,7 @@ Arrays: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
+_TWO_53 = 2.0**53
 _LOOKUP = "crmvalue_rows"
 
 
@@ -68,6 +72,14 @@ def in_engine(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> nw.LazyFrame[Any]
     if isinstance(frame, nw.LazyFrame):
         return frame
     return frame.lazy() if frame.implementation is nw.Implementation.POLARS else None
+
+
+def ignores_case(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> bool:
+    """Whether the engine takes names that differ in capitals alone for the same, as those that speak SQL do."""
+    import narwhals as nw
+
+    exact = {nw.Implementation.POLARS, nw.Implementation.DASK}
+    return isinstance(frame, nw.LazyFrame) and frame.implementation not in exact
 
 
 def native(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], like: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> Any:
@@ -99,6 +111,22 @@ def flag(kind: nw.Expr) -> nw.Expr:
 def total(column: npt.NDArray[Any]) -> int:
     """Read a sum of whole numbers, which some engines give as decimals, or as nothing of no rows."""
     return int(np.nansum(np.asarray(column, dtype=np.float64)))
+
+
+def is_known(column: str) -> nw.Expr:
+    """Whether a number is neither null nor NaN; engines differ in which of them they use."""
+    import narwhals as nw
+
+    value = nw.col(column).cast(nw.Float64())
+    return ~value.is_null() & ~value.is_nan()
+
+
+def is_whole(number: nw.Expr) -> nw.Expr:
+    """Whether a float is a whole number below 2**53; larger ones are kept from an engine that rounds to integers."""
+    import narwhals as nw
+
+    small = nw.when(number.abs() < _TWO_53).then(number).otherwise(nw.lit(0.5)).cast(nw.Float64)
+    return small == small.floor()
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:
@@ -157,11 +185,18 @@ def join_rows(frame: nw.LazyFrame[Any], table: Arrays, keys: Sequence[str]) -> n
 
     kept = [name for name in frame.collect_schema().names() if name not in table or name in keys]
     rows, found = frame.select(kept), upload(table, frame)
+    ours, theirs = rows.collect_schema(), found.collect_schema()
+    on = {name: name if ours[name] == theirs[name] else f"_crmvalue_{name}" for name in keys}
+    cast = {name: made for name, made in on.items() if name != made}
+    if cast:  # not all engines compare a whole number or a decimal with a float
+        rows = rows.with_columns(*(nw.col(name).cast(theirs[name]).alias(made) for name, made in cast.items()))
+        found = found.rename(cast)
     if frame.implementation is not nw.Implementation.POLARS:
-        return rows.join(found, on=list(keys), how="left")
-    joined = rows.to_native().join(found.to_native(), on=list(keys), how="left", maintain_order="left")
-    ordered: nw.LazyFrame[Any] = nw.from_native(joined)
-    return ordered
+        joined = rows.join(found, on=list(on.values()), how="left")
+    else:
+        options: Any = {"on": list(on.values()), "how": "left", "maintain_order": "left"}
+        joined = nw.from_native(rows.to_native().join(found.to_native(), **options))
+    return joined.drop(*cast.values()) if cast else joined
 
 
 def upload(columns: Arrays, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
@@ -183,11 +218,21 @@ def upload(columns: Arrays, like: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
     return table.lazy(engine, session=frame.sparkSession)
 
 
-def _upload_to_duckdb(relation: Any, rows: Any) -> nw.LazyFrame[Any]:  # noqa: ARG001 - the query names it
-    """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable."""
+def _upload_to_duckdb(relation: Any, crmvalue_uploaded_rows: Any) -> nw.LazyFrame[Any]:  # noqa: ARG001 - in the query
+    """Query an Arrow table in the connection of a relation; DuckDB finds the table by the name of the variable.
+
+    A table of the user with this name would be found first, so the name is one that nobody has.
+    """
+    import duckdb
     import narwhals as nw
 
-    found: nw.LazyFrame[Any] = nw.from_native(relation.query(_LOOKUP, "select * from rows"))
+    try:
+        made = relation.query(_LOOKUP, "select * from crmvalue_uploaded_rows")
+    except duckdb.CatalogException as error:
+        hint = "set python_enable_replacements = true in the connection"
+        rule = "of a connection that may read Arrow tables"
+        raise InputError("customers", rule, "one that may not", hint=hint) from error
+    found: nw.LazyFrame[Any] = nw.from_native(made)
     return found
 
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import as_time, require_choice
-from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_name, require_present
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
 from crmvalue._frames.log import plain_time
-from crmvalue._frames.orders import day_number, is_named
+from crmvalue._frames.orders import WHOLE, day_number, is_named, no_id, require_ids
 from crmvalue._funnels.counts import stage_columns, to_all_stages
 from crmvalue._funnels.steps import as_window, read_steps
 from crmvalue.errors import InputError
@@ -101,6 +101,7 @@ def funnel(
     when = find_named("events", frame, "time", time, TIMES)
     roles = {"customer": who, "event": what, "time": when}
     if by is not None:
+        require_name("by", by)
         require_present("events", frame, (by,), "name the column to break down by")
         roles["by"] = by
     options: dict[str, Any] = {
@@ -219,36 +220,61 @@ def _read_events(
     """Give the events of the funnel until its end: "_who", "_event", and "_time" in microseconds."""
     import narwhals as nw
 
-    kind = lazy.collect_schema()[roles["time"]]
+    schema = lazy.collect_schema()
+    who, words = schema[roles["customer"]], schema[roles["event"]]
+    require_ids(roles["customer"], who)
+    moment = _moment(roles["time"], schema[roles["time"]])
+    event, are_texts = nw.col(roles["event"]), isinstance(words, nw.String | nw.Categorical | nw.Enum)
+    if are_texts:
+        event = event.cast(nw.String)
+    wanted = [*(item for items in course.opening for item in items), *course.closing]
+    strange = [item for item in wanted if isinstance(item, str) is not are_texts]
+    if strange:
+        raise InputError("steps", f"events as in column {roles['event']!r}, of type {words}", strange[0])
+    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
+    _refuse_gaps(rows, who)
+    if not allow_absent:
+        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
+        absent = [item for item in wanted if item not in set(found.tolist())]
+        if absent:
+            hint = 'misspelt? absent="allow" takes an event that has not happened yet'
+            raise InputError("steps", "events of the log", absent[0], hint=hint)
+    return rows.filter(nw.col("_time") <= course.as_of)
+
+
+def _moment(column: str, kind: Any) -> nw.Expr:
+    """Give microseconds since 1970 of a date or a time."""
+    import narwhals as nw
+
     if not isinstance(kind, nw.Date | nw.Datetime):
         hint = "cast the column first, so that the engine knows the form of its dates"
-        raise InputError("time", f"dates or times in column {roles['time']!r}", str(kind), hint=hint)
-    when = nw.col(roles["time"])
+        raise InputError("time", f"dates or times in column {column!r}", str(kind), hint=hint)
+    when = nw.col(column)
     moment = day_number(when) * _DAY
     if isinstance(kind, nw.Datetime):
         part = when.dt
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
         second = second + part.second().cast(nw.Float64)
         moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
-    types = {role: lazy.collect_schema()[roles[role]] for role in ("customer", "event")}
-    event = nw.col(roles["event"])
-    if isinstance(types["event"], nw.Categorical | nw.Enum):
-        event = event.cast(nw.String)
-    known = {role: is_named(roles[role], kind) for role, kind in types.items()} | {"time": ~moment.is_null()}
-    gaps = lazy.select(*(flag(~there).alias(f"_{role}") for role, there in known.items()))
-    found = collect(gaps.select(nw.len().alias("_rows"), nw.all().sum()))
-    if not total(found["_rows"]):
-        raise InputError("customer", "at least one row", 0)
-    for role in known:
-        count = total(found[f"_{role}"])
+    return moment
+
+
+def _refuse_gaps(rows: nw.LazyFrame[Any], who: Any) -> None:
+    """Refuse events without a customer, a name or a time, and customers who are no identifiers."""
+    import narwhals as nw
+
+    gaps = {"_event": nw.col("_event").is_null(), "_time": nw.col("_time").is_null()}
+    gaps["_who"] = ~is_named(nw.col("_who"), who)
+    odd_id = no_id(rows)
+    if odd_id is not None:
+        gaps["_odd_id"] = odd_id
+    missing = collect(rows.select(*(flag(gap).alias(name) for name, gap in gaps.items())).select(nw.all().sum()))
+    for name, role, rule in (
+        ("_who", "customer", "given in each row"),
+        ("_odd_id", "customer", WHOLE),
+        ("_event", "event", "given in each row"),
+        ("_time", "time", "given in each row"),
+    ):
+        count = total(missing[name]) if name in missing else 0
         if count:
-            raise InputError(role, "given in each row", "missing or blank", count=count)
-    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
-    if not allow_absent:
-        wanted = [*(item for items in course.opening for item in items), *course.closing]
-        seen = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(seen.tolist())]
-        if absent:
-            hint = 'misspelt? absent="allow" takes an event that has not happened yet'
-            raise InputError("steps", "events of the log", absent[0], hint=hint)
-    return rows.filter(nw.col("_time") <= course.as_of)
+            raise InputError(role, rule, "another float" if rule == WHOLE else None, count=count)

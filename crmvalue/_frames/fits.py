@@ -9,8 +9,9 @@ import numpy as np
 
 from crmvalue._core.checks import require_choice
 from crmvalue._core.values import hand_over
+from crmvalue._frames.columns import require_numbers
 from crmvalue._frames.customers import open_customers
-from crmvalue._frames.engines import collect, flag, in_engine, total
+from crmvalue._frames.engines import collect, flag, in_engine, is_known, is_whole, total
 from crmvalue._models.values.gamma_gamma import fit_mean_spend
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
@@ -29,6 +30,10 @@ Model: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamm
 
 ROW = ("frequency", "recency", "age")
 """Columns that make a row of a purchase model."""
+
+_N, _WRONG = "_crmvalue_n", "_crmvalue_wrong"
+_MOST = 1e100
+_SPEND = f"0 to {_MOST:g}, not missing,"
 
 _FITS: dict[str, Any] = {
     "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "pareto_nbd": fit_pareto_nbd, "nbd": fit_nbd,
@@ -94,6 +99,7 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     if lazy is None:
         history = read_history(opened.frame, opened.time_unit, ROW)
     else:
+        require_numbers("customers", lazy, ROW)
         rows = count_rows(lazy, opened.time_unit)
         history = UniquePurchases(
             **{name: hand_over(getattr(rows.history, name)) for name in ROW},
@@ -144,20 +150,17 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
         return fit_gamma_gamma(history, zeros="drop")
     import narwhals as nw
 
-    again, spend = nw.col("frequency") > 0, nw.col("mean_repeat_spend").cast(nw.Float64)
-    kinds = {
-        "once": nw.col("frequency") == 0,
-        "zero": again & (spend == 0),
-        "wrong": (nw.col("frequency") < 0)
-        | nw.col("frequency").is_null()
-        | (again & (spend.is_null() | ~(spend >= 0))),
-    }
+    require_numbers("customers", lazy, needed)
+    often, spend = nw.col("frequency").cast(nw.Float64), nw.col("mean_repeat_spend").cast(nw.Float64)
+    again = often > 0
+    uncounted = ~is_known("frequency") | (often < 0) | ~is_whole(often)
+    kinds = {"once": often == 0, "zero": again & (spend == 0), "wrong": uncounted | _wrong_spend()}
     counts = collect(lazy.select(*(flag(kind).alias(name) for name, kind in kinds.items())).select(nw.all().sum()))
     n_once, n_zero, n_wrong = (total(counts[name]) for name in kinds)
     if n_wrong:
-        rule = ">= 0 where `frequency` is above 0, and `frequency` >= 0"
+        rule = f"{_SPEND} where `frequency` is above 0, and `frequency` a whole number >= 0"
         raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
-    table = collect(lazy.filter(again & (spend > 0)).group_by(*needed).agg(nw.len().alias("n")))
+    table = collect(lazy.filter(again & (spend > 0)).select(*needed).group_by(*needed).agg(nw.len().alias("n")))
     if not len(table["n"]):
         raise InputError("customers", "a frame with a customer who has a repeat purchase of some money", 0)
     order = np.lexsort([table["mean_repeat_spend"], table["frequency"]])
@@ -183,12 +186,20 @@ def read_history(
     return history.with_covariates({name: frame[name].to_native() for name in covariates})
 
 
-def count_rows(lazy: nw.LazyFrame[Any], time_unit: TimeUnit, covariates: tuple[str, ...] = ()) -> Rows:
-    """Let the engine count the customers of each distinct row."""
+def count_rows(
+    lazy: nw.LazyFrame[Any],
+    time_unit: TimeUnit,
+    covariates: tuple[str, ...] = (),
+    *,
+    spends: bool = False,
+) -> Rows:
+    """Let the engine count the customers of each distinct row, and look at their spend if it is to be used."""
     import narwhals as nw
 
     keys = (*ROW, *covariates)
-    table = collect(lazy.group_by(*keys).agg(nw.len().alias("n")))
+    wrong = [flag(_wrong_spend()).alias(_WRONG)] if spends else []
+    rows = lazy.select(*(nw.col(name).cast(nw.Float64) for name in keys), *wrong)
+    table = collect(rows.group_by(*keys).agg(nw.len().alias(_N), *(nw.col(_WRONG).sum() for _ in wrong)))
     columns = [table[name].astype(np.float64) for name in keys]
     order = np.lexsort(columns[::-1])
     frequency, recency, age, *known = (column[order] for column in columns)
@@ -197,4 +208,17 @@ def count_rows(lazy: nw.LazyFrame[Any], time_unit: TimeUnit, covariates: tuple[s
     history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)
     if known:
         history = history.with_covariates(dict(zip(covariates, known, strict=True)))
-    return Rows(history, table["n"][order].astype(np.int64))
+    n_wrong = total(table[_WRONG]) if spends else 0
+    if n_wrong:
+        rule = f"{_SPEND} where `frequency` is above 0"
+        raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
+    return Rows(history, table[_N][order].astype(np.int64))
+
+
+def _wrong_spend() -> nw.Expr:
+    """Whether a customer with repeat purchases has no mean of their money, or an impossible one."""
+    import narwhals as nw
+
+    spend = nw.col("mean_repeat_spend").cast(nw.Float64)
+    bad = ~is_known("mean_repeat_spend") | (spend < 0) | (spend > _MOST)
+    return (nw.col("frequency").cast(nw.Float64) > 0) & bad

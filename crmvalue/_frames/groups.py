@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require, require_choice
-from crmvalue._frames.columns import find_customer
+from crmvalue._frames.columns import find_customer, require_name, require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, FrameResult, names_here, open_customers
 from crmvalue._frames.engines import (
     Arrays,
@@ -16,13 +16,14 @@ from crmvalue._frames.engines import (
     flag,
     from_columns,
     in_engine,
+    is_whole,
     join_rows,
     native,
     total,
     upload,
     with_columns,
 )
-from crmvalue._frames.orders import is_named, without_residue
+from crmvalue._frames.orders import WHOLE, is_named, no_id, require_ids, without_residue
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
@@ -139,6 +140,8 @@ def rfm(
             made["rfm_group"] = scores.segments(table)
         result = with_columns(opened.frame.drop("rfm_group", strict=False), made).to_native()
     else:
+        require_numbers("customers", lazy, needed)
+        require_other_names("customers", lazy, (*_SCORES, "rfm_group"))
         if breaks is None:
             breaks = _fit(lazy, needed, basis, bins, kind, as_of, window)
         else:
@@ -251,8 +254,7 @@ class _Groups(NamedTuple):
 def _open_groups(name: str, given: Any, group: str, customer: str | None, value: str | None) -> _Groups:
     needed = (group,) if value is None else (group, value)
     for role, column in zip(("group", "value"), needed, strict=False):
-        if not isinstance(column, str):
-            raise InputError(role, "the name of a column", column)
+        require_name(role, column)
     known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
     opened = open_customers(given, needed, timed=False)
     who = find_customer(name, opened.frame, customer or known)
@@ -267,18 +269,24 @@ def _count_moves(
     import narwhals as nw
 
     sides, sums = [], []
+    kinds = [_kind_of_ids(frame, who) for frame, who in ((before, who_before), (now, who_now))]
+    if kinds[0] != kinds[1]:
+        raise InputError("now", f"a frame whose customers are {kinds[0]}, as in `before`", kinds[1])
     for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
+        if not isinstance(frame.collect_schema()[group], _text_types()):
+            raise InputError(name, f"a frame whose column {group!r} has texts", str(frame.collect_schema()[group]))
         label = nw.col(group).cast(nw.String).alias("_group")
-        side = frame.select(nw.col(who).alias("_who"), label)
-        _check_customers(name, side, value, frame)
+        ids = nw.col(who).cast(nw.String) if kinds[0] == "text" else nw.col(who)
+        side = frame.select(ids.alias("_who"), label)
+        _check_ids(name, side)
+        if value is not None:
+            _check_values(name, frame, value)
         money = () if value is None else (without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
-        summed = () if value is None else (nw.col("_value").sum(),)
-        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *summed))
+        worth_of = () if value is None else (nw.col("_value").sum(),)
+        table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *worth_of))
         sums.append(_labelled(name, table))
         sides.append(side.rename({"_group": f"_{name}"}))
-    pairs = collect(
-        sides[0].join(sides[1], on="_who", how="inner").group_by("_before", "_now").agg(nw.len().alias("_n"))
-    )
+    pairs = collect(_meet(*sides).group_by("_before", "_now").agg(nw.len().alias("_n")))
     known = read_states(options.pop("states"), *(list(table) for table in sums))
     place = {name: i for i, name in enumerate(known)}
     counts = np.zeros((len(known), len(known)), dtype=np.int64)
@@ -297,26 +305,67 @@ def _count_moves(
     )
 
 
-def _check_customers(name: str, side: nw.LazyFrame[Any], value: str | None, frame: nw.LazyFrame[Any]) -> None:
-    """Refuse customers without a name, customers in several rows, and values that are no numbers."""
+def _check_values(name: str, frame: nw.LazyFrame[Any], value: str) -> None:
+    """Refuse values that are no numbers, or missing."""
     import narwhals as nw
 
-    nobody = flag(~is_named("_who", side.collect_schema()["_who"]))
-    found = collect(side.select(nobody.alias("_nobody")).select(nw.col("_nobody").sum()))
-    n_nobody = total(found["_nobody"])
-    if n_nobody:
-        raise InputError(name, "an identifier, not missing", "another value", count=n_nobody)
-    rows = total(collect(side.group_by("_who").agg(nw.len().alias("_n")).select(nw.col("_n").max()))["_n"])
-    if rows > 1:
-        raise InputError(name, "a frame with one row a customer", f"a customer in {rows} rows")
-    if value is not None:
-        kind = frame.collect_schema()[value]
-        if not kind.is_numeric():
-            raise InputError("value", f"a column of numbers in `{name}`", str(kind))
-        unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
-        n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
-        if n_unknown:
-            raise InputError("value", f"a number in each row of `{name}`", "another value", count=n_unknown)
+    kind = frame.collect_schema()[value]
+    if not kind.is_numeric():
+        raise InputError("value", f"a column of numbers in `{name}`", str(kind))
+    unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
+    n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
+    if n_unknown:
+        raise InputError("value", f"a number in each row of `{name}`", "another value", count=n_unknown)
+
+
+def _kind_of_ids(frame: nw.LazyFrame[Any], who: str) -> str:
+    """Say what the identifiers are; those of two kinds are never equal, though some engines would cast them."""
+    kind = frame.collect_schema()[who]
+    require_ids(who, kind)
+    if isinstance(kind, _text_types()):
+        return "text"
+    return "whole numbers" if kind.is_integer() else str(kind)
+
+
+def _text_types() -> tuple[Any, ...]:
+    import narwhals as nw
+
+    return (nw.String, nw.Categorical, nw.Enum)
+
+
+def _check_ids(name: str, side: nw.LazyFrame[Any]) -> None:
+    """Refuse missing customers, customers of more than one row, and floats that are no identifiers."""
+    import narwhals as nw
+
+    who = nw.col("_who")
+    odd = no_id(side)
+    missing = ~is_named(who, side.collect_schema()["_who"])
+    counts = side.group_by("_who").agg(nw.len().alias("_n"))
+    flags = {"_most": nw.col("_n").cast(nw.Int64), "_gone": flag(missing)}
+    if odd is not None:
+        flags["_odd"] = flag(odd)
+    found = collect(counts.select(*(kind.alias(key) for key, kind in flags.items())).select(nw.all().max()))
+    most, gone, is_odd = (total(found.get(key, np.zeros(1))) for key in ("_most", "_gone", "_odd"))
+    if gone:
+        raise InputError(name, "a frame with a customer in each row, not missing", None)
+    if is_odd:
+        raise InputError(name, f"a frame whose customers are {WHOLE}", "another float")
+    if most > 1:
+        raise InputError(name, "a frame with one row a customer", f"a customer in {most} rows")
+
+
+def _meet(then: nw.LazyFrame[Any], now: nw.LazyFrame[Any]) -> nw.LazyFrame[Any]:
+    """Join the customers of both frames."""
+    import narwhals as nw
+
+    if then.implementation is not nw.Implementation.DUCKDB:
+        return then.join(now, on="_who", how="inner")
+    import duckdb
+
+    try:
+        return then.join(now, on="_who", how="inner")
+    except duckdb.InvalidInputException as error:
+        raise InputError("now", "a frame of the connection of `before`", "one of another connection") from error
 
 
 def _labelled(name: str, table: Arrays) -> dict[str, tuple[int, float]]:
@@ -363,7 +412,7 @@ def _fit(
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
             raise InputError("customers", "a frame with at least one row", 0)
-        require((value >= 0) & (value <= _LARGEST), name, value, "a number >= 0, not missing")
+        require((value >= 0) & (value <= _LARGEST), name, value, "a finite number >= 0, not missing")
         if name == "n_purchases":
             require(value == np.floor(value), name, value, "a whole number >= 0")
         sign = -1.0 if name == needed[0] else 1.0
@@ -383,14 +432,14 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     days, count, money = (nw.col(name).cast(nw.Float64) for name in needed)
     good = {
         needed[0]: _is_ordinary(days),
-        needed[1]: _is_ordinary(count) & (count == count.floor()),
+        needed[1]: _is_ordinary(count) & is_whole(count),
         needed[2]: _is_ordinary(without_residue(money)),
     }
     table = collect(lazy.select(*(flag(~known).alias(name) for name, known in good.items())).select(nw.all().sum()))
     for name in needed:
         n_wrong = total(table[name])
         if n_wrong:
-            rule = "a whole number >= 0" if name == "n_purchases" else "a number >= 0"
+            rule = "a finite whole number >= 0" if name == "n_purchases" else "a finite number >= 0"
             raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
 
 

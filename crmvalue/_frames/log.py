@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from crmvalue._core.checks import as_day, require_choice
+from crmvalue._core.checks import as_column, as_day, require_choice
 from crmvalue._frames.columns import Roles, find_roles, require_free
 from crmvalue._frames.customers import CustomerFrame
 from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
@@ -115,7 +115,7 @@ def summarise(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = engine_of(frame, roles)
     who = roles.columns["customer"]
-    require_free(who, SUMMARY)
+    require_free(frame, who, SUMMARY)
     if lazy is None:
         history = summarise_purchases(
             **arrays_of(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
@@ -188,7 +188,7 @@ def split(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = engine_of(frame, roles)
     who = roles.columns["customer"]
-    require_free(who, (*SUMMARY, *_HOLDOUT))
+    require_free(frame, who, (*SUMMARY, *_HOLDOUT))
     if lazy is None:
         parts = split_purchases(
             **arrays_of(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
@@ -248,12 +248,13 @@ def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:
 
     columns = {role: frame[name] for role, name in roles.columns.items()}
     columns["date"] = plain_time(columns["date"])
-    for role in ("amount", "quantity"):
-        if role in columns and isinstance(columns[role].dtype, nw.Decimal):
-            columns[role] = columns[role].cast(nw.Float64)
-    if "quantity" in columns:
-        columns["amount"] = columns["amount"] * columns.pop("quantity")
-    return {role: column.to_native() for role, column in columns.items()}
+    if "amount" in columns and isinstance(columns["amount"].dtype, nw.Decimal):
+        columns["amount"] = columns["amount"].cast(nw.Float64)
+    arrays = {role: column.to_native() for role, column in columns.items()}
+    if "quantity" in arrays:  # as floats, since the product of small whole numbers need not fit into their type
+        pieces = as_column("quantity", arrays.pop("quantity"), allow_missing=True)
+        arrays["amount"] = as_column("amount", arrays["amount"], allow_missing=True) * pieces
+    return arrays
 
 
 def plain_time(column: Any) -> Any:
@@ -261,7 +262,11 @@ def plain_time(column: Any) -> Any:
     import narwhals as nw
 
     zoned = isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None
-    return column.dt.replace_time_zone(None) if zoned else column
+    if zoned or column.implementation is not nw.Implementation.PANDAS:
+        return column.dt.replace_time_zone(None) if zoned else column
+    series = column.to_native()  # of pandas' zones, narwhals knows only those whose name has letters alone
+    kind = getattr(series.dtype, "pyarrow_dtype", series.dtype)
+    return nw.from_native(series.dt.tz_localize(None), series_only=True) if getattr(kind, "tz", None) else column
 
 
 def _in_order(customers: nw.LazyFrame[Any], frame: Any, who: str) -> nw.LazyFrame[Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import LARGEST_AMOUNT
-from crmvalue._frames.engines import Arrays, collect, divider, flag, need_window
+from crmvalue._frames.engines import Arrays, collect, divider, flag, is_known, is_whole, need_window
 from crmvalue._purchases.order_log import (
     MONDAY,
     RESIDUE,
@@ -30,15 +30,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import narwhals as nw
+    import numpy.typing as npt
 
 __all__ = [
     "SUMMARY",
+    "WHOLE",
     "Orders",
     "customers_of",
     "day_number",
     "is_named",
     "join_holdout",
+    "no_id",
     "read_rows",
+    "require_ids",
+    "require_years",
     "summary_columns",
     "survey",
     "times_in",
@@ -50,12 +55,16 @@ SUMMARY = (
 )  # fmt: skip
 """Columns of a summary, beside the customer."""
 
+WHOLE = "whole numbers below 2**53, where they are floats"
+"""What float identifiers must be."""
+
 _NO_DAY = -(10**9)
 _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
     "n_customers_without_purchase", "unmatched_refunds",
 )  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
+_FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
 _FORBIDDEN = {"missing": None, "zeros": 0.0, "refunds": "an amount below 0", "duplicates": "a copy"}
@@ -83,18 +92,6 @@ def day_number(date: nw.Expr) -> nw.Expr:
 def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
     """Divide whole numbers and round down, without a division, which not all engines have for these types."""
     return ((number + 0.5) * (1.0 / divisor)).floor()
-
-
-def is_named(column: str, kind: Any) -> nw.Expr:
-    """Whether an identifier is there, and no blank text."""
-    import narwhals as nw
-
-    who = nw.col(column)
-    named = ~who.is_null()
-    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
-    return named & ~who.is_nan() if kind.is_float() else named
 
 
 def _zero_where(condition: nw.Expr, value: nw.Expr, kind: Any) -> nw.Expr:
@@ -133,7 +130,8 @@ def read_rows(
 
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
-    who, named = nw.col(roles["customer"]), is_named(roles["customer"], types["customer"])
+    who = nw.col(roles["customer"])
+    named = is_named(who, types["customer"])
     columns = [who.alias("_who"), named.alias("_named"), nw.col(roles["date"]).alias("_time")]
     if "amount" in roles:
         money = nw.col(roles["amount"]).cast(nw.Float64)
@@ -151,14 +149,40 @@ def read_rows(
     return rows if keep_time else rows.drop("_time")
 
 
+def is_named(who: nw.Expr, kind: Any) -> nw.Expr:
+    """Whether an identifier is given: neither null, NaN nor blank."""
+    import narwhals as nw
+
+    named = ~who.is_null()
+    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
+        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
+        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+    return named & ~who.is_nan() if kind.is_float() else named
+
+
+def require_ids(column: str, kind: Any) -> None:
+    """Refuse a column of customers whose type is none of identifiers."""
+    import narwhals as nw
+
+    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
+    if isinstance(kind, no_ids):
+        raise InputError("customer", f"whole numbers or text in column {column!r}", str(kind))
+
+
+def no_id(rows: nw.LazyFrame[Any]) -> nw.Expr | None:
+    """Whether "_who" is a float that is no identifier: no whole number, or one that floats cannot tell apart."""
+    import narwhals as nw
+
+    if not rows.collect_schema()["_who"].is_float():
+        return None
+    return is_known("_who") & ~is_whole(nw.col("_who").cast(nw.Float64))
+
+
 def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
     """Refuse columns of a wrong type."""
     import narwhals as nw
 
-    kind = types["customer"]
-    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
-    if isinstance(kind, no_ids):
-        raise InputError("customer", f"whole numbers or text in column {roles['customer']!r}", str(kind))
+    require_ids(roles["customer"], types["customer"])
     if not isinstance(types["date"], nw.Date | nw.Datetime):
         hint = "cast the column first, so that the engine knows the form of its dates"
         raise InputError("date", f"dates or times in column {roles['date']!r}", str(types["date"]), hint=hint)
@@ -174,13 +198,17 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
 
     known = nw.col("_named")
     kinds = {"_rows": known}
+    odd_id = no_id(rows)
+    if odd_id is not None:
+        kinds["_odd_id"] = odd_id
     columns = [
         _zero_where(~known, nw.col("_copies"), nw.Int64).alias("_copies"),
         _zero_where(known, nw.col("_copies") + 1, nw.Int64).alias("_nobody"),
     ]
     sums = ["_copies", "_nobody"]
     if has_money:
-        money, size, cents = nw.col("_money"), nw.col("_money").abs(), nw.col("_money") * 100.0
+        money, size = nw.col("_money"), nw.col("_money").abs()
+        cents = _zero_where(size > LARGEST_AMOUNT, money, nw.Float64) * 100.0  # an engine that rounds to integers has no more
         kinds |= {
             "_missing": known & money.is_null(),
             "_residue": known & (size < RESIDUE) & (money != 0),
@@ -204,14 +232,25 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
         n_undated = int((by_day["_rows"] + by_day["_copies"])[undated].sum())
         _refuse("customer", "an identifier, not missing", int(by_day["_nobody"].sum()), "missing")
         _refuse("date", "a date, not missing", n_undated, "missing")
+    if odd_id is not None and by_day["_odd_id"].any():
+        raise InputError("customer", WHOLE, "another float", count=int(by_day["_odd_id"].sum()))
     if not by_day["_rows"].any():
         raise InputError("customer", "given in at least one row", "no such row")
     if not used.any():
         raise InputError("date", "given with a customer in at least one row", "no such row")
+    require_years(by_day["_day"][used])
     days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
     log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, by_day["_rows"][used].astype(np.int64))
     in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
     return Orders(rows, by_day, log, has_money, in_cents)
+
+
+def require_years(days: npt.NDArray[np.float64]) -> None:
+    """Refuse days that dates of Python do not have."""
+    far = days[(days < _FIRST_DAY) | (days > _LAST_DAY)]
+    if len(far):
+        day = str(far.astype(np.int64).astype("datetime64[D]")[0])
+        raise InputError("date", "in the years 1 to 9999", day, count=len(far))
 
 
 def _apply_policies(

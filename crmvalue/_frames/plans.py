@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._frames.columns import TIMES, find_customer, find_named, require_present
+from crmvalue._frames.columns import TIMES, find_customer, find_named, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
 from crmvalue._frames.log import plain_time
@@ -131,8 +131,7 @@ def _eager(name: str, given: Any) -> Any:
 
 
 def _column(name: str, frame: Any, column: Any) -> Any:
-    if not isinstance(column, str):
-        raise InputError(name, "the name of a column", column)
+    require_name(name, column)
     require_present(name, frame, (column,), "name a column of the frame")
     return plain_time(frame[column]).to_native()
 

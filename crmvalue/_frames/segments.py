@@ -11,8 +11,9 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day
+from crmvalue._frames.columns import require_other_names
 from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
-from crmvalue._frames.engines import flag, in_engine, native, with_columns
+from crmvalue._frames.engines import flag, ignores_case, in_engine, native, with_columns
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
@@ -83,6 +84,10 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
         result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
         result = result.to_native()
     else:
+        names = [segment.name for segment in chosen]
+        require_other_names("customers", lazy, names)
+        if ignores_case(lazy) and len({name.lower() for name in names}) < len(names):
+            raise InputError("rules", "segments whose names differ in more than capitals", ", ".join(names))
         made = (_expression(segment.rule, lazy, today).alias(segment.name) for segment in chosen)
         result = native(lazy.with_columns(*made), opened.frame)
     return attrs.evolve(opened.known, frame=result)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._frames.columns import require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
 from crmvalue._frames.engines import Arrays, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
@@ -30,6 +31,7 @@ _MADE = (
     "prob_alive", "expected_purchases", "expected_spend", "clv", "clv_low", "clv_high", "outcome_low", "outcome_high",
 )  # fmt: skip
 """Columns of values; those of an earlier call are dropped first, since not each call makes all of them."""
+_DISCOUNTED, _TIME = "_crmvalue_discounted", "_crmvalue_time"
 
 
 def value(
@@ -141,12 +143,14 @@ def value(
             raise InputError("level", "None for a lazy frame", level, hint=hint)
         terms = read_terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        rows = count_rows(lazy, unit, covariates)
+        require_numbers("customers", lazy, _NEEDED, covariates)
+        require_other_names("customers", lazy, _MADE[:4])
+        rows = count_rows(lazy, unit, covariates, spends=True)
         grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
-        result = native(_valued(joined, spending, terms, has_time="_time" in table), frame)
+        result = native(_valued(joined, spending, terms, has_time=_TIME in table), frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
 
@@ -160,9 +164,9 @@ def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     table["prob_alive"] = expected.alive
     if expected.purchases is not None:
         table["expected_purchases"] = expected.purchases
-    table["_discounted"] = expected.discounted
+    table[_DISCOUNTED] = expected.discounted
     if expected.time is not None:
-        table["_time"] = expected.time
+        table[_TIME] = expected.time
     return table
 
 
@@ -174,8 +178,8 @@ def _valued(joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, *, ha
     bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
     spend = divider(joined)((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
     joined = joined.with_columns(spend.alias("expected_spend"))
-    clv = nw.col("expected_spend") * nw.col("_discounted") * terms.margin
+    clv = nw.col("expected_spend") * nw.col(_DISCOUNTED) * terms.margin
     if has_time:
-        clv = clv - nw.col("_time") * terms.service_cost
+        clv = clv - nw.col(_TIME) * terms.service_cost
     joined = joined.with_columns(clv.alias("clv"))
-    return joined.drop("_discounted", *(["_time"] if has_time else []))
+    return joined.drop(_DISCOUNTED, *([_TIME] if has_time else []))

@@ -89,6 +89,17 @@ def _distinct_names(value: Any) -> tuple[str, ...]:
     return names
 
 
+def _require_rows(x: Floats, t_x: Floats, age: Floats) -> None:
+    """Refuse rows that no customer can have."""
+    require((x >= 0) & (x == np.floor(x)) & (x <= 2**53), "frequency", x, "a whole number >= 0")
+    require(age >= 0, "age", age, ">= 0")
+    require((t_x >= 0) & (t_x <= age), "recency", t_x, "in [0, age]", hint="time from the first to the last purchase")
+    require(
+        (t_x > 0) == (x > 0), "recency", t_x, "0 where `frequency` is 0 and above 0 elsewhere",
+        hint="`frequency` counts repeat purchases, one less than all purchases",
+    )  # fmt: skip
+
+
 def _table(value: ArrayLike) -> Floats:
     if isinstance(value, Given):
         return read_only(value)
@@ -125,6 +136,14 @@ class UniquePurchases(Columns):
     weight: Integers = whole_table("weight")
     inverse: Integers | None = whole_table("inverse", default=None)
     time_unit: str = checked_field("time_unit", as_text)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
+        k = len(self.frequency)
+        for name in ("recency", "age", "weight"):
+            if getattr(self, name).shape != (k,):
+                raise InputError(name, f"as long as `frequency` ({k} rows)", getattr(self, name).shape)
+        _require_rows(self.frequency, self.recency, self.age)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the distinct rows with their weights, for a dataframe of any kind."""
@@ -205,21 +224,11 @@ class PurchaseHistory(Columns):
             column = getattr(self, name)
             if column is not None and column.shape != (n,):
                 raise InputError(name, f"as long as `frequency` ({n} customers)", column.shape)
-        x, t_x, age = self.frequency, self.recency, self.age
-        require((x >= 0) & (x == np.floor(x)) & (x <= 2**53), "frequency", x, "a whole number >= 0")
-        require(age >= 0, "age", age, ">= 0")
-        require(
-            (t_x >= 0) & (t_x <= age), "recency", t_x, "in [0, age]", hint="time from the first to the last purchase"
-        )
-        bought_again = x > 0
-        require(
-            (t_x > 0) == bought_again, "recency", t_x, "0 where `frequency` is 0 and above 0 elsewhere",
-            hint="`frequency` counts repeat purchases, one less than all purchases",
-        )  # fmt: skip
+        _require_rows(self.frequency, self.recency, self.age)
         spend = self.mean_repeat_spend
         if spend is not None:
             require(
-                (spend >= 0) | (~bought_again & np.isnan(spend)), "mean_repeat_spend", spend,
+                (spend >= 0) | ((self.frequency == 0) & np.isnan(spend)), "mean_repeat_spend", spend,
                 ">= 0, or NaN where `frequency` is 0",
             )  # fmt: skip
         if self.total_spend is not None:

@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["CustomerValues", "customer_values"]
+__all__ = ["CustomerValues", "customer_values", "grade_of"]
 
 _GRADES = ("good", "usable", "not usable")  # best first
 
