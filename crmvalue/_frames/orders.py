@@ -208,7 +208,7 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
     sums = ["_copies", "_nobody"]
     if has_money:
         money, size = nw.col("_money"), nw.col("_money").abs()
-        cents = _zero_where(size > LARGEST_AMOUNT, money, nw.Float64) * 100.0  # an engine that rounds to integers has no more
+        cents = _zero_where(size > LARGEST_AMOUNT, money, nw.Float64) * 100.0  # some engines round to integers
         kinds |= {
             "_missing": known & money.is_null(),
             "_residue": known & (size < RESIDUE) & (money != 0),
