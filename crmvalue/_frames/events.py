@@ -11,7 +11,7 @@ from crmvalue._frames.columns import find_customer, find_named, require_present
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, in_engine, native, total, upload
 from crmvalue._frames.log import plain_time
-from crmvalue._frames.orders import day_number, is_named
+from crmvalue._frames.orders import day_number, is_named, is_text, require_ids
 from crmvalue._funnels.counts import stage_columns, to_all_stages
 from crmvalue._funnels.steps import as_window, read_steps
 from crmvalue.errors import InputError
@@ -231,11 +231,34 @@ def _read_events(
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
         second = second + part.second().cast(nw.Float64)
         moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
-    types = {role: lazy.collect_schema()[roles[role]] for role in ("customer", "event")}
-    event = nw.col(roles["event"])
-    if isinstance(types["event"], nw.Categorical | nw.Enum):
-        event = event.cast(nw.String)
-    known = {role: is_named(roles[role], kind) for role, kind in types.items()} | {"time": ~moment.is_null()}
+    texts = _check_events(lazy, roles, moment)
+    event = nw.col(roles["event"]).cast(nw.String) if texts else nw.col(roles["event"])
+    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
+    wanted = {"steps": [item for items in plan.opening for item in items], "exclude": plan.closing}
+    for name, items in wanted.items():
+        strange = [item for item in items if isinstance(item, str) != texts]
+        if strange:
+            raise InputError(name, f"{'texts' if texts else 'numbers'}, as column {roles['event']!r} has", strange[0])
+    if not allow_absent:
+        named = [item for items in wanted.values() for item in items]
+        seen = collect(rows.filter(nw.col("_event").is_in(named)).select("_event").unique(["_event"]))["_event"]
+        for name, items in wanted.items():
+            absent = [item for item in items if item not in set(seen.tolist())]
+            if absent:
+                hint = 'misspelt? absent="allow" takes an event that has not happened yet'
+                raise InputError(name, "events of the log", absent[0], hint=hint)
+    return rows.filter(nw.col("_time") <= plan.as_of)
+
+
+def _check_events(lazy: nw.LazyFrame[Any], roles: dict[str, str], moment: nw.Expr) -> bool:
+    """Refuse columns of a wrong type and gaps; give whether the events are texts."""
+    import narwhals as nw
+
+    schema = lazy.collect_schema()
+    kinds = {role: schema[roles[role]] for role in ("customer", "event")}
+    for role, kind in kinds.items():
+        require_ids(role, roles[role], kind)
+    known = {role: is_named(roles[role], kind) for role, kind in kinds.items()} | {"time": ~moment.is_null()}
     gaps = lazy.select(*(flag(~there).alias(f"_{role}") for role, there in known.items()))
     found = collect(gaps.select(nw.len().alias("_rows"), nw.all().sum()))
     if not total(found["_rows"]):
@@ -244,12 +267,4 @@ def _read_events(
         count = total(found[f"_{role}"])
         if count:
             raise InputError(role, "given in each row", "missing or blank", count=count)
-    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
-    if not allow_absent:
-        wanted = [*(item for items in plan.opening for item in items), *plan.closing]
-        seen = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(seen.tolist())]
-        if absent:
-            hint = 'misspelt? absent="allow" takes an event that has not happened yet'
-            raise InputError("steps", "events of the log", absent[0], hint=hint)
-    return rows.filter(nw.col("_time") <= plan.as_of)
+    return is_text(kinds["event"])

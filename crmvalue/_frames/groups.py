@@ -22,7 +22,7 @@ from crmvalue._frames.engines import (
     upload,
     with_columns,
 )
-from crmvalue._frames.orders import is_named
+from crmvalue._frames.orders import is_named, is_text, require_ids
 from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
@@ -122,6 +122,8 @@ def rfm(
     lazy = in_engine(opened.frame)
     as_of = opened.known.as_of
     result: Any
+    if lazy is not None:
+        _require_numbers("customers", lazy, needed)
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
         if breaks is None:
@@ -250,9 +252,18 @@ def _count_moves(
     import narwhals as nw
 
     sides, sums = [], []
-    for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
+    kinds = before.collect_schema()[who_before], now.collect_schema()[who_now]
+    if is_text(kinds[0]) != is_text(kinds[1]):
+        raise InputError("customer_now", "identifiers of the same kind as before", str(kinds[1]))
+    in_floats = kinds[0].is_float() != kinds[1].is_float()
+    for name, frame, who, kind in (("before", before, who_before, kinds[0]), ("now", now, who_now, kinds[1])):
+        require_ids(f"customer_{name}", who, kind)
+        if not is_text(frame.collect_schema()[group]):
+            rule = f"a frame whose column {group!r} holds texts"
+            raise InputError(name, rule, str(frame.collect_schema()[group]))
         label = nw.col(group).cast(nw.String).alias("_group")
-        side = frame.select(nw.col(who).alias("_who"), label)
+        customer = nw.col(who).cast(nw.Float64) if in_floats else nw.col(who)
+        side = frame.select(customer.alias("_who"), label)
         _check_customers(name, side, value, frame)
         money = () if value is None else (_without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
         worth = () if value is None else (nw.col("_value").sum(),)
@@ -293,6 +304,7 @@ def _check_customers(name: str, side: nw.LazyFrame[Any], value: str | None, fram
     if rows > 1:
         raise InputError(name, "a frame with one row a customer", f"a customer in {rows} rows")
     if value is not None:
+        _require_numbers(name, frame, (value,))
         unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
         n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
         if n_unknown:
@@ -354,6 +366,14 @@ def _fit(
         days_since_last=found[0], n_purchases=found[1], spend=found[2], spend_basis=basis, method=method, as_of=as_of,
         n_customers=n_customers, window=window,
     )  # fmt: skip
+
+
+def _require_numbers(name: str, lazy: nw.LazyFrame[Any], columns: Sequence[str]) -> None:
+    """Refuse columns of another type, which engines would cast."""
+    schema = lazy.collect_schema()
+    for column in columns:
+        if not schema[column].is_numeric():
+            raise InputError(name, f"a frame whose column {column!r} holds numbers", str(schema[column]))
 
 
 def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:

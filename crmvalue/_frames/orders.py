@@ -38,8 +38,10 @@ __all__ = [
     "day_number",
     "end_of",
     "is_named",
+    "is_text",
     "join_holdout",
     "read_rows",
+    "require_ids",
     "summary_columns",
     "survey",
     "times_in",
@@ -94,7 +96,7 @@ def is_named(column: str, kind: Any) -> nw.Expr:
 
     who = nw.col(column)
     named = ~who.is_null()
-    if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
+    if is_text(kind):
         word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
         return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
     return named & ~who.is_nan() if kind.is_float() else named
@@ -151,10 +153,7 @@ def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
     """Refuse columns of a wrong type."""
     import narwhals as nw
 
-    kind = types["customer"]
-    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
-    if isinstance(kind, no_ids):
-        raise InputError("customer", f"whole numbers or text in column {roles['customer']!r}", str(kind))
+    require_ids("customer", roles["customer"], types["customer"])
     if not isinstance(types["date"], nw.Date | nw.Datetime):
         hint = "cast the column first, so that the engine knows the form of its dates"
         raise InputError("date", f"dates or times in column {roles['date']!r}", str(types["date"]), hint=hint)
@@ -162,6 +161,22 @@ def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
         if role in roles and not types[role].is_numeric():
             hint = "cast the column first"
             raise InputError(role, f"numbers in column {roles[role]!r}", str(types[role]), hint=hint)
+
+
+def require_ids(name: str, column: str, kind: Any) -> None:
+    """Refuse a column whose type is that of no identifiers."""
+    import narwhals as nw
+
+    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
+    if isinstance(kind, no_ids):
+        raise InputError(name, f"whole numbers or text in column {column!r}", str(kind))
+
+
+def is_text(kind: Any) -> bool:
+    """Whether a column holds texts."""
+    import narwhals as nw
+
+    return isinstance(kind, nw.String | nw.Categorical | nw.Enum)
 
 
 def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Orders:

@@ -13,7 +13,8 @@ import numpy as np
 from crmvalue._core.checks import as_day
 from crmvalue._frames.customers import CustomerFrame, open_customers
 from crmvalue._frames.engines import in_engine, native, with_columns
-from crmvalue._frames.orders import day_number
+from crmvalue._frames.log import plain_time
+from crmvalue._frames.orders import day_number, is_text
 from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
 from crmvalue.errors import InputError
@@ -54,6 +55,10 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
         As :func:`crmvalue.segmentation.evaluate_segments`; if the name of a segment is that of a column, or no day is
         known.
 
+    Notes
+    -----
+    The days of times with a time zone are those of :func:`summarise`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -77,7 +82,7 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
     lazy = in_engine(opened.frame)
     result: Any
     if lazy is None:
-        columns = {name: opened.frame[name].to_native() for name in used}
+        columns = {name: plain_time(opened.frame[name]).to_native() for name in used}
         members = evaluate_segments(chosen, columns, as_of=today)
         result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
         result = result.to_native()
@@ -134,7 +139,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     column = nw.col(name)
     fits = {
         "number": kind.is_numeric(),
-        "text": isinstance(kind, nw.String | nw.Categorical | nw.Enum),
+        "text": is_text(kind),
         "date": isinstance(kind, nw.Date | nw.Datetime),
         "flag": isinstance(kind, nw.Boolean),
     }
