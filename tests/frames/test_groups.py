@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from decimal import Decimal
 
 import attrs
@@ -148,7 +149,7 @@ class TestRfm:
             rows[1][place] = np.nan
             frame = engine.make(scored_table(*zip(*rows, strict=True)))
             for options in ({"spend_basis": "total"}, {"breaks": points}):
-                assert isinstance(outcome(lambda: frames.rfm(frame, **options)), InputError), (place, options)  # noqa: B023
+                assert isinstance(outcome(functools.partial(frames.rfm, frame, **options)), InputError), place
 
     @searched
     def test_tables(self, engine):
@@ -418,7 +419,7 @@ class TestMigrate:
         table = pa.table({"who": [1, 2], "rfm_group": [4, 5], "text": ["a", "b"]})
         frame = engine.make(table)
         for options in ({}, {"group": "text", "value": "text"}):
-            error = outcome(lambda: frames.migrate(frame, frame, customer="who", **options))  # noqa: B023
+            error = outcome(functools.partial(frames.migrate, frame, frame, customer="who", **options))
             assert isinstance(error, InputError)
 
     @searched
