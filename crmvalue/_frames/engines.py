@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from crmvalue._core.frames import make_frame
+from crmvalue._purchases.order_log import RESIDUE
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "LARGEST",
     "Columns",
     "as_frame",
     "collect",
@@ -28,13 +30,17 @@ __all__ = [
     "flag",
     "from_columns",
     "in_engine",
+    "is_count",
     "is_known",
+    "is_ordinary",
     "join_rows",
     "native",
     "need_window",
+    "require_numbers",
     "total",
     "upload",
     "with_columns",
+    "without_residue",
 ]
 
 Frame: TypeAlias = Any
@@ -42,6 +48,9 @@ Frame: TypeAlias = Any
 
 Columns: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
+
+LARGEST = 1e100
+"""Largest number that a column may hold, as in the functions of arrays."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
 _LOOKUP = "crmvalue_rows"
@@ -108,6 +117,38 @@ def is_known(column: str) -> nw.Expr:
 
     value = nw.col(column).cast(nw.Float64())
     return ~value.is_null() & ~value.is_nan()
+
+
+def is_ordinary(number: nw.Expr) -> nw.Expr:
+    """Whether a number is from 0 to the largest that may be; NaN is not, which some engines hold to be above all."""
+    import narwhals as nw
+
+    inside = (number >= 0.0) & (number <= LARGEST)
+    return nw.when(inside).then(nw.lit(True)).otherwise(nw.lit(False)).cast(nw.Boolean)
+
+
+def is_count(number: nw.Expr) -> nw.Expr:
+    """Whether a number is whole, from 0 to 2**53; one engine (Ibis) rounds to int64, so others are rounded as 0.5."""
+    import narwhals as nw
+
+    inside = (number >= 0.0) & (number <= 2.0**53)
+    safe = nw.when(inside).then(number).otherwise(nw.lit(0.5)).cast(nw.Float64)
+    return safe.floor().cast(nw.Float64) == safe
+
+
+def without_residue(number: nw.Expr) -> nw.Expr:
+    """Count as 0 what binary arithmetic leaves of nothing."""
+    import narwhals as nw
+
+    return nw.when(number.abs() < RESIDUE).then(nw.lit(0.0)).otherwise(number).cast(nw.Float64)
+
+
+def require_numbers(name: str, frame: nw.LazyFrame[Any], columns: Sequence[str]) -> None:
+    """Refuse columns of another type, which engines would cast."""
+    schema = frame.collect_schema()
+    for column in columns:
+        if not schema[column].is_numeric():
+            raise InputError(name, f"a frame whose column {column!r} holds numbers", str(schema[column]))
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:

@@ -10,7 +10,16 @@ import numpy as np
 from crmvalue._core.checks import require_choice
 from crmvalue._core.values import hand_over
 from crmvalue._frames.customers import open_customers
-from crmvalue._frames.engines import collect, flag, in_engine, total
+from crmvalue._frames.engines import (
+    collect,
+    flag,
+    in_engine,
+    is_count,
+    is_ordinary,
+    require_numbers,
+    total,
+    without_residue,
+)
 from crmvalue._models.values.gamma_gamma import fit_mean_spend
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
@@ -144,18 +153,18 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
         return fit_gamma_gamma(history, zeros="drop")
     import narwhals as nw
 
-    again, spend = nw.col("frequency") > 0, nw.col("mean_repeat_spend").cast(nw.Float64)
+    require_numbers("customers", lazy, needed)
+    times, spend = (nw.col(name).cast(nw.Float64) for name in needed)
+    again = times > 0
     kinds = {
-        "once": nw.col("frequency") == 0,
+        "once": times == 0,
         "zero": again & (spend == 0),
-        "wrong": (nw.col("frequency") < 0)
-        | nw.col("frequency").is_null()
-        | (again & (spend.is_null() | ~(spend >= 0))),
+        "wrong": ~is_count(times) | (again & ~is_ordinary(spend)),
     }
     counts = collect(lazy.select(*(flag(kind).alias(name) for name, kind in kinds.items())).select(nw.all().sum()))
     n_once, n_zero, n_wrong = (total(counts[name]) for name in kinds)
     if n_wrong:
-        rule = ">= 0 where `frequency` is above 0, and `frequency` >= 0"
+        rule = ">= 0 where `frequency` is above 0, and `frequency` a whole number >= 0"
         raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
     table = collect(lazy.filter(again & (spend > 0)).group_by(*needed).agg(nw.len().alias("n")))
     if not len(table["n"]):
@@ -184,13 +193,23 @@ def read_history(
 
 
 def count_rows(
-    lazy: nw.LazyFrame[Any], time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
-) -> Rows:
-    """Let the engine count the customers of each distinct row."""
+    lazy: nw.LazyFrame[Any], time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = (),
+    *, with_spend: bool = False,
+) -> Rows:  # fmt: skip
+    """Let the engine count the customers of each distinct row, and refuse a repeat spend that is no money."""
     import narwhals as nw
 
     keys = (*needed, *covariates)
-    table = collect(lazy.group_by(*keys).agg(nw.len().alias("n")))
+    require_numbers("customers", lazy, (*keys, *(["mean_repeat_spend"] if with_spend else [])))
+    sums = []
+    if with_spend:
+        spend = without_residue(nw.col("mean_repeat_spend").cast(nw.Float64))
+        lazy = lazy.with_columns(flag((nw.col("frequency") > 0) & ~is_ordinary(spend)).alias("_wrong"))
+        sums = [nw.col("_wrong").sum()]
+    table = collect(lazy.group_by(*keys).agg(nw.len().alias("n"), *sums))
+    n_wrong = total(table.pop("_wrong")) if with_spend else 0
+    if n_wrong:
+        raise InputError("mean_repeat_spend", ">= 0 where `frequency` is above 0", "another value", count=n_wrong)
     columns = [table[name].astype(np.float64) for name in keys]
     order = np.lexsort(columns[::-1])
     frequency, recency, age, *known = (column[order] for column in columns)

@@ -11,19 +11,23 @@ from crmvalue._core.checks import as_whole_number, require, require_choice
 from crmvalue._frames.columns import find_customer
 from crmvalue._frames.customers import CustomerFrame, FrameResult, open_customers
 from crmvalue._frames.engines import (
+    LARGEST,
     Columns,
     collect,
     flag,
     from_columns,
     in_engine,
+    is_count,
+    is_ordinary,
     join_rows,
     native,
+    require_numbers,
     total,
     upload,
     with_columns,
+    without_residue,
 )
 from crmvalue._frames.orders import is_named, is_text, require_ids
-from crmvalue._purchases.order_log import RESIDUE
 from crmvalue._segmentation.migration import read_states
 from crmvalue._segmentation.rfm import breaks_of_counts, require_window
 from crmvalue.errors import InputError
@@ -48,7 +52,6 @@ __all__ = ["migrate", "rfm"]
 
 _SCORES = ("r_score", "f_score", "m_score")
 _PRESET_BINS = 5
-_LARGEST = 1e100  # as in the functions of arrays
 
 
 def rfm(
@@ -123,7 +126,7 @@ def rfm(
     as_of = opened.known.as_of
     result: Any
     if lazy is not None:
-        _require_numbers("customers", lazy, needed)
+        require_numbers("customers", lazy, needed)
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
         if breaks is None:
@@ -265,7 +268,7 @@ def _count_moves(
         customer = nw.col(who).cast(nw.Float64) if in_floats else nw.col(who)
         side = frame.select(customer.alias("_who"), label)
         _check_customers(name, side, value, frame)
-        money = () if value is None else (_without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
+        money = () if value is None else (without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
         worth = () if value is None else (nw.col("_value").sum(),)
         table = collect(frame.select(label, *money).group_by("_group").agg(nw.len().alias("_n"), *worth))
         sums.append(_labelled(name, table))
@@ -304,8 +307,8 @@ def _check_customers(name: str, side: nw.LazyFrame[Any], value: str | None, fram
     if rows > 1:
         raise InputError(name, "a frame with one row a customer", f"a customer in {rows} rows")
     if value is not None:
-        _require_numbers(name, frame, (value,))
-        unknown = flag(~_is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
+        require_numbers(name, frame, (value,))
+        unknown = flag(~is_ordinary(nw.col(value).cast(nw.Float64).abs())).alias("_unknown")
         n_unknown = total(collect(frame.select(unknown).select(nw.col("_unknown").sum()))["_unknown"])
         if n_unknown:
             raise InputError(f"value_{name}", "a number, not missing", "another value", count=n_unknown)
@@ -350,12 +353,12 @@ def _fit(
     for name in needed:
         number = nw.col(name).cast(nw.Float64)
         if name == needed[2]:
-            number = _without_residue(number)
+            number = without_residue(number)
         table = collect(lazy.select(number.alias("_value")).group_by("_value").agg(nw.len().alias("_n")))
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
             raise InputError("customers", "a frame with at least one row", 0)
-        require((value >= 0) & (value <= _LARGEST), name, value, "a number >= 0, not missing")
+        require((value >= 0) & (value <= LARGEST), name, value, "a number >= 0, not missing")
         if name == "n_purchases":
             require(value == np.floor(value), name, value, "a whole number >= 0")
         sign = -1.0 if name == needed[0] else 1.0
@@ -368,23 +371,15 @@ def _fit(
     )  # fmt: skip
 
 
-def _require_numbers(name: str, lazy: nw.LazyFrame[Any], columns: Sequence[str]) -> None:
-    """Refuse columns of another type, which engines would cast."""
-    schema = lazy.collect_schema()
-    for column in columns:
-        if not schema[column].is_numeric():
-            raise InputError(name, f"a frame whose column {column!r} holds numbers", str(schema[column]))
-
-
 def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
     """Refuse values that cannot be scored."""
     import narwhals as nw
 
     days, count, money = (nw.col(name).cast(nw.Float64) for name in needed)
     good = {
-        needed[0]: _is_ordinary(days),
-        needed[1]: _is_ordinary(count) & (count == count.floor()),
-        needed[2]: _is_ordinary(_without_residue(money)),
+        needed[0]: is_ordinary(days),
+        needed[1]: is_count(count),
+        needed[2]: is_ordinary(without_residue(money)),
     }
     table = collect(lazy.select(*(flag(~known).alias(name) for name, known in good.items())).select(nw.all().sum()))
     for name in needed:
@@ -392,21 +387,6 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
         if n_wrong:
             rule = "a whole number >= 0" if name == "n_purchases" else "a number >= 0"
             raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
-
-
-def _is_ordinary(number: nw.Expr) -> nw.Expr:
-    """Whether a number is from 0 to the largest that may be; NaN is not, which some engines hold to be above all."""
-    import narwhals as nw
-
-    inside = (number >= 0.0) & (number <= _LARGEST)
-    return nw.when(inside).then(nw.lit(True)).otherwise(nw.lit(False)).cast(nw.Boolean)
-
-
-def _without_residue(number: nw.Expr) -> nw.Expr:
-    """Count as 0 what binary arithmetic leaves of nothing."""
-    import narwhals as nw
-
-    return nw.when(number.abs() < RESIDUE).then(nw.lit(0.0)).otherwise(number).cast(nw.Float64)
 
 
 def _scored(
@@ -419,7 +399,7 @@ def _scored(
     columns = {
         "r_score": (-days, -breaks.days_since_last),
         "f_score": (count, breaks.n_purchases),
-        "m_score": (_without_residue(money), breaks.spend),
+        "m_score": (without_residue(money), breaks.spend),
     }
     scores = []
     for name, (value, points) in columns.items():

@@ -136,7 +136,7 @@ def value(
             raise InputError("level", "None for a frame that is asked in its own engine", level, hint=hint)
         terms = _terms(horizon, margin, discount_rate, service_cost)
         spending.expected_spend_new()  # raises where there is no finite mean
-        rows = count_rows(lazy, unit, ROW, covariates)
+        rows = count_rows(lazy, unit, ROW, covariates, with_spend=True)
         table = _predict(model, rows.history, terms)
         keys = (*ROW, *covariates)
         joined = join_rows(lazy, table, keys)
