@@ -55,6 +55,10 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
         As :func:`crmvalue.segmentation.evaluate_segments`; if the name of a segment is that of a column, or no day is
         known.
 
+    Notes
+    -----
+    The days of times with a time zone are those of :func:`summarise`.
+
     Examples
     --------
     >>> import pandas as pd
@@ -79,7 +83,7 @@ def segments(customers: Any, rules: Sequence[Segment], *, as_of: ArrayLike | Non
     lazy = in_engine(opened.frame)
     result: Any
     if lazy is None:
-        columns = {name: opened.frame[name].to_native() for name in used}
+        columns = {name: plain_time(opened.frame[name]).to_native() for name in used}
         members = evaluate_segments(chosen, columns, as_of=today)
         result = with_columns(opened.frame, {segment.name: members.members(segment.name) for segment in chosen})
         result = result.to_native()
@@ -138,7 +142,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     column = nw.col(name)
     fits = {
         "number": kind.is_numeric(),
-        "text": isinstance(kind, nw.String | nw.Categorical | nw.Enum),
+        "text": is_text(kind),
         "date": isinstance(kind, nw.Date | nw.Datetime),
         "flag": isinstance(kind, nw.Boolean),
     }

@@ -154,6 +154,22 @@ class TestCustomers:
         assert error.rule == "a frame with frequency, recency, age"
         assert error.hint.startswith("summarise()")
 
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [("frequency", np.nan), ("frequency", 1.5), ("frequency", np.inf), ("frequency", "1"), ("age", "1")]
+        + [("mean_repeat_spend", value) for value in (np.nan, None, -1.0, np.inf, "1")],
+    )
+    @each_engine
+    def test_what_is_no_number_of_a_model(self, engine, column, value):
+        columns = {"frequency": [2.0, 1.0], "recency": [3.0, 2.0], "age": [9.0, 9.0], "mean_repeat_spend": [5.0, 4.0]}
+        columns[column] = [str(one) for one in columns[column]] if value == "1" else [columns[column][0], value]
+        frame = engine.make(pa.table(columns))
+        refusal(frames.value, frame, MODEL, SPEND, time_unit="week", **TERMS)
+        if column != "age":
+            refusal(frames.fit, frame, "gamma_gamma", time_unit="week")
+        if column != "mean_repeat_spend":
+            refusal(frames.fit, frame, "bg_nbd", time_unit="week")
+
     @each_engine
     def test_no_fit_can_be_trusted(self, engine):
         with pytest.raises(

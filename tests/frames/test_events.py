@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 
 import attrs
 import numpy as np
@@ -224,6 +225,33 @@ class TestFunnel:
     def test_without_rows(self, engine):
         for absent in ("allow", "error"):
             check_funnel(engine, events_table([]), ["a", "b"], as_of="2024-01-05", absent=absent)
+
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow"])
+    def test_times_are_those_of_the_zone(self, name):
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        times = [dt.datetime(2024, 1, 1, 6 * part, tzinfo=dt.UTC) for part in range(4)]
+        moments = pa.array(times, pa.timestamp("us", tz="Pacific/Auckland"))
+        table = pa.table({"customer": [1, 1, 2, 2], "event": ["a", "b", "a", "b"], "time": moments})
+        found = frames.funnel(engine.make(table), steps=["a", "b"], as_of="2024-01-02T02:00")
+        assert read(found.frame, "stage")["entered"] == [2, 1]
+
+    @searched
+    def test_kinds_of_events(self, engine):
+        table = events_table([("u", "a", 0), ("v", "b", 1), ("u", "b", 2)])
+        wanted = read(frames.funnel(engine.make(table), steps=["a", "b"], as_of="2024-02-01").frame, "stage")
+        words = pa.table(
+            {**dict(zip(table.column_names, table.columns, strict=True)), "event": table["event"].dictionary_encode()}
+        )
+        found = read(frames.funnel(engine.make(words), steps=["a", "b"], as_of="2024-02-01").frame, "stage")
+        assert found["entered"] == wanted["entered"]
+        numbers = engine.make(words.set_column(1, "event", pa.array([1, 2, 2])))
+        found = read(frames.funnel(numbers, steps=[1, 2], as_of="2024-02-01").frame, "stage")
+        assert found["entered"] == wanted["entered"]
+        flags = engine.make(words.set_column(1, "event", pa.array([True, False, False])))
+        for frame, steps in ((numbers, ["1", "2"]), (engine.make(table), [1, 2]), (flags, [1, 0])):
+            error = outcome(functools.partial(frames.funnel, frame, steps=steps, as_of="2024-02-01"))
+            assert isinstance(error, InputError)
 
     @searched
     def test_names_that_are_blank_steps(self, engine):

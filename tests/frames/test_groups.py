@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
+from decimal import Decimal
 
 import attrs
 import numpy as np
@@ -132,6 +134,11 @@ class TestRfm:
                 check_rfm(engine, [*others, wrong], method=method, n_bins=n_bins, basis=basis)
 
         search()
+
+    @searched
+    def test_texts_are_no_numbers(self, engine):
+        table = pa.table({"days_since_last": [1, 2], "n_purchases": [1, 2], "total_spend": ["1", "2"]})
+        assert isinstance(outcome(lambda: frames.rfm(engine.make(table), spend_basis="total")), InputError)
 
     @searched
     def test_not_a_number(self, engine):
@@ -285,6 +292,26 @@ class TestSegments:
 
         search()
 
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow"])
+    def test_days_are_those_of_the_zone(self, name):
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        times = [dt.datetime(2024, 1, 31, hour, tzinfo=dt.UTC) for hour in (2, 20)]
+        table = pa.table({"who": ["a", "b"], "moment": pa.array(times, pa.timestamp("us", tz="Pacific/Auckland"))})
+        wanted = {"day": OF["moment"] == "2024-02-01", "month": OF["moment"].months_ago >= 1}
+        found = frames.segments(engine.make(table), [Segment(*rule) for rule in wanted.items()], as_of=TODAY)
+        columns = read(found.frame, "who")
+        assert (columns["day"], columns["month"]) == ([False, True], [True, False])
+
+    @searched
+    def test_categories_and_decimals(self, engine):
+        city, spend = ["Kyiv", None, "Ünï"], [Decimal("0.10"), Decimal("0.20"), None]
+        columns = {"who": ["a", "b", "c"], "city": pa.array(city).dictionary_encode()}
+        table = pa.table({**columns, "spend": pa.array(spend, pa.decimal128(9, 2))})
+        rules = [Segment("other", OF["city"] != "Kyiv"), Segment("dime", OF["spend"] == 0.1)]
+        found = read(frames.segments(engine.make(table), rules, as_of=TODAY).frame, "who")
+        assert (found["other"], found["dime"]) == ([False, False, True], [True, False, False])
+
     @searched
     def test_a_flag_is_true_or_false(self, engine):
         frame = engine.make(pa.table({"who": ["a", "b"], "vip": [1, 2]}))
@@ -357,6 +384,44 @@ class TestMigrate:
         assert check_migrate(engine, BEFORE, NOW, states=["Loyal", "Lost"]) is not None
         assert check_migrate(engine, [], NOW) is not None
         assert check_migrate(engine, BEFORE, []) is not None
+
+    @pytest.mark.parametrize(
+        ("before", "now"),
+        [
+            ([1, 2, 3], [3, 4, 1]),
+            ([1.0, 2.0, 3.0], [3, 4, 1]),
+            ([2**53, 2**53 + 1, 3], [2**53 + 1, 3, 4]),
+            (["x", "y", "z"], ["z", "x", "q"]),
+            ([1, 2, 3], ["3", "4", "1"]),
+            ([1, 2, None], [1, 2, 3]),
+            ([True, False], [True, False]),
+        ],
+        ids=str,
+    )
+    @searched
+    def test_kinds_of_identifiers(self, engine, before, now):
+        columns = [np.array(ids, dtype=object if None in ids else None) for ids in (before, now)]
+        labels = [["Loyal", "Lost", "New"][: len(ids)] for ids in columns]
+        expected = outcome(lambda: migration_matrix(*labels, customer_before=columns[0], customer_now=columns[1]))
+        made = []
+        for ids, label in zip((before, now), labels, strict=True):
+            texts = isinstance(ids[0], str)
+            customer = pa.array(ids).dictionary_encode() if texts else pa.array(ids)
+            made.append(engine.make(pa.table({"who": customer, "rfm_group": pa.array(label).dictionary_encode()})))
+        found = outcome(lambda: frames.migrate(*made, customer="who"))
+        if isinstance(expected, InputError):
+            assert isinstance(found, InputError)
+            assert found.name == expected.name
+        else:
+            assert found.result == expected
+
+    @searched
+    def test_kinds_of_columns(self, engine):
+        table = pa.table({"who": [1, 2], "rfm_group": [4, 5], "text": ["a", "b"]})
+        frame = engine.make(table)
+        for options in ({}, {"group": "text", "value": "text"}):
+            error = outcome(functools.partial(frames.migrate, frame, frame, customer="who", **options))
+            assert isinstance(error, InputError)
 
     @searched
     def test_searched(self, engine):
