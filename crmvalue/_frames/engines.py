@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from crmvalue._core.frames import make_frame
-from crmvalue._purchases.order_log import RESIDUE
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,17 +29,14 @@ __all__ = [
     "from_columns",
     "ignores_case",
     "in_engine",
-    "is_count",
     "is_known",
     "is_whole",
     "join_rows",
     "native",
     "need_window",
-    "require_numbers",
     "total",
     "upload",
     "with_columns",
-    "without_residue",
 ]
 
 Frame: TypeAlias = Any
@@ -48,9 +44,6 @@ Frame: TypeAlias = Any
 
 Arrays: TypeAlias = dict[str, "npt.NDArray[Any]"]
 """Columns of one length by name."""
-
-LARGEST = 1e100
-"""Largest number that a column may hold, as in the functions of arrays."""
 
 _KINDS = "a dataframe: pandas, Polars, PyArrow, DuckDB, Ibis, SQLFrame, Dask or Spark"
 _TWO_53 = 2.0**53

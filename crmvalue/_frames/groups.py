@@ -19,11 +19,9 @@ from crmvalue._frames.engines import (
     is_whole,
     join_rows,
     native,
-    require_numbers,
     total,
     upload,
     with_columns,
-    without_residue,
 )
 from crmvalue._frames.orders import WHOLE, is_named, no_id, require_ids, without_residue
 from crmvalue._segmentation.migration import read_states
@@ -128,8 +126,6 @@ def rfm(
     lazy = in_engine(opened.frame)
     as_of = opened.known.as_of
     result: Any
-    if lazy is not None:
-        require_numbers("customers", lazy, needed)
     if lazy is None:
         days, number, money = (opened.frame[name].to_native() for name in needed)
         with names_here({"spend": spend}):

@@ -39,7 +39,6 @@ __all__ = [
     "customers_of",
     "day_number",
     "is_named",
-    "is_text",
     "join_holdout",
     "no_id",
     "read_rows",
@@ -191,22 +190,6 @@ def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
         if role in roles and not types[role].is_numeric():
             hint = "cast the column first"
             raise InputError(role, f"numbers in column {roles[role]!r}", str(types[role]), hint=hint)
-
-
-def require_ids(name: str, column: str, kind: Any) -> None:
-    """Refuse a column whose type is that of no identifiers."""
-    import narwhals as nw
-
-    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
-    if isinstance(kind, no_ids):
-        raise InputError(name, f"whole numbers or text in column {column!r}", str(kind))
-
-
-def is_text(kind: Any) -> bool:
-    """Whether a column holds texts."""
-    import narwhals as nw
-
-    return isinstance(kind, nw.String | nw.Categorical | nw.Enum)
 
 
 def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Orders:

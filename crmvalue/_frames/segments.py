@@ -14,6 +14,7 @@ from crmvalue._core.checks import as_day
 from crmvalue._frames.columns import require_other_names
 from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
 from crmvalue._frames.engines import flag, ignores_case, in_engine, native, with_columns
+from crmvalue._frames.log import plain_time
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
 from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
@@ -142,7 +143,7 @@ def _measured(condition: Condition, kind: Any, today: np.datetime64) -> tuple[nw
     column = nw.col(name)
     fits = {
         "number": kind.is_numeric(),
-        "text": is_text(kind),
+        "text": isinstance(kind, nw.String | nw.Categorical | nw.Enum),
         "date": isinstance(kind, nw.Date | nw.Datetime),
         "flag": isinstance(kind, nw.Boolean),
     }
