@@ -225,20 +225,26 @@ def _read_events(
     require_ids(roles["customer"], who)
     moment = _moment(roles["time"], schema[roles["time"]])
     event, are_texts = nw.col(roles["event"]), isinstance(words, nw.String | nw.Categorical | nw.Enum)
+    if not (are_texts or words.is_integer()):
+        raise InputError("event", f"texts or whole numbers in column {roles['event']!r}", str(words))
     if are_texts:
         event = event.cast(nw.String)
-    wanted = [*(item for items in course.opening for item in items), *course.closing]
-    strange = [item for item in wanted if isinstance(item, str) is not are_texts]
-    if strange:
-        raise InputError("steps", f"events as in column {roles['event']!r}, of type {words}", strange[0])
+    wanted = {"steps": [item for items in course.opening for item in items], "exclude": course.closing}
+    for name, items in wanted.items():
+        strange = [item for item in items if isinstance(item, str) is not are_texts]
+        if strange:
+            raise InputError(name, f"events as in column {roles['event']!r}, of type {words}", strange[0])
     rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
-    _refuse_gaps(rows, who)
+    _refuse_gaps(rows, who, words)
     if not allow_absent:
-        found = collect(rows.filter(nw.col("_event").is_in(wanted)).select("_event").unique(["_event"]))["_event"]
-        absent = [item for item in wanted if item not in set(found.tolist())]
-        if absent:
-            hint = 'misspelt? absent="allow" takes an event that has not happened yet'
-            raise InputError("steps", "events of the log", absent[0], hint=hint)
+        named = [item for items in wanted.values() for item in items]
+        found = collect(rows.filter(nw.col("_event").is_in(named)).select("_event").unique(["_event"]))["_event"]
+        seen = set(found.tolist())
+        for name, items in wanted.items():
+            absent = [item for item in items if item not in seen]
+            if absent:
+                hint = 'misspelt? absent="allow" takes an event that has not happened yet'
+                raise InputError(name, "events of the log", absent[0], hint=hint)
     return rows.filter(nw.col("_time") <= course.as_of)
 
 
@@ -259,16 +265,19 @@ def _moment(column: str, kind: Any) -> nw.Expr:
     return moment
 
 
-def _refuse_gaps(rows: nw.LazyFrame[Any], who: Any) -> None:
+def _refuse_gaps(rows: nw.LazyFrame[Any], who: Any, words: Any) -> None:
     """Refuse events without a customer, a name or a time, and customers who are no identifiers."""
     import narwhals as nw
 
-    gaps = {"_event": nw.col("_event").is_null(), "_time": nw.col("_time").is_null()}
+    gaps = {"_event": ~is_named(nw.col("_event"), words), "_time": nw.col("_time").is_null()}
     gaps["_who"] = ~is_named(nw.col("_who"), who)
     odd_id = no_id(rows)
     if odd_id is not None:
         gaps["_odd_id"] = odd_id
-    missing = collect(rows.select(*(flag(gap).alias(name) for name, gap in gaps.items())).select(nw.all().sum()))
+    flags = rows.select(*(flag(gap).alias(name) for name, gap in gaps.items()))
+    missing = collect(flags.select(nw.len().alias("_rows"), *(nw.col(name).sum() for name in gaps)))
+    if not total(missing["_rows"]):
+        raise InputError("customer", "at least one row", 0)
     for name, role, rule in (
         ("_who", "customer", "given in each row"),
         ("_odd_id", "customer", WHOLE),

@@ -269,9 +269,10 @@ def _count_moves(
     import narwhals as nw
 
     sides, sums = [], []
-    kinds = [_kind_of_ids(frame, who) for frame, who in ((before, who_before), (now, who_now))]
+    kinds = [_kind_of_ids("before", before, who_before), _kind_of_ids("now", now, who_now)]
     if kinds[0] != kinds[1]:
         raise InputError("now", f"a frame whose customers are {kinds[0]}, as in `before`", kinds[1])
+    has_floats = any(frame.collect_schema()[who].is_float() for frame, who in ((before, who_before), (now, who_now)))
     for name, frame, who in (("before", before, who_before), ("now", now, who_now)):
         if not isinstance(frame.collect_schema()[group], _text_types()):
             raise InputError(name, f"a frame whose column {group!r} has texts", str(frame.collect_schema()[group]))
@@ -279,6 +280,8 @@ def _count_moves(
         ids = nw.col(who).cast(nw.String) if kinds[0] == "text" else nw.col(who)
         side = frame.select(ids.alias("_who"), label)
         _check_ids(name, side)
+        if has_floats:  # they are whole and below 2**53, so no other whole number meets them
+            side = side.with_columns(nw.col("_who").cast(nw.Float64))
         if value is not None:
             _check_values(name, frame, value)
         money = () if value is None else (without_residue(nw.col(value).cast(nw.Float64)).alias("_value"),)
@@ -318,13 +321,13 @@ def _check_values(name: str, frame: nw.LazyFrame[Any], value: str) -> None:
         raise InputError("value", f"a number in each row of `{name}`", "another value", count=n_unknown)
 
 
-def _kind_of_ids(frame: nw.LazyFrame[Any], who: str) -> str:
+def _kind_of_ids(name: str, frame: nw.LazyFrame[Any], who: str) -> str:
     """Say what the identifiers are; those of two kinds are never equal, though some engines would cast them."""
     kind = frame.collect_schema()[who]
-    require_ids(who, kind)
+    require_ids(who, kind, name)
     if isinstance(kind, _text_types()):
         return "text"
-    return "whole numbers" if kind.is_integer() else str(kind)
+    return "whole numbers" if kind.is_integer() or kind.is_float() else str(kind)
 
 
 def _text_types() -> tuple[Any, ...]:

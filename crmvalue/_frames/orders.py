@@ -160,13 +160,13 @@ def is_named(who: nw.Expr, kind: Any) -> nw.Expr:
     return named & ~who.is_nan() if kind.is_float() else named
 
 
-def require_ids(column: str, kind: Any) -> None:
+def require_ids(column: str, kind: Any, name: str = "customer") -> None:
     """Refuse a column of customers whose type is none of identifiers."""
     import narwhals as nw
 
     no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
     if isinstance(kind, no_ids):
-        raise InputError("customer", f"whole numbers or text in column {column!r}", str(kind))
+        raise InputError(name, f"whole numbers or text in column {column!r}", str(kind))
 
 
 def no_id(rows: nw.LazyFrame[Any]) -> nw.Expr | None:
