@@ -276,10 +276,17 @@ def _apply_policies(
         )
     counts["n_duplicates_kept"] = None if policy.duplicates == "keep" else 0
     counts["n_duplicates_dropped"] = n["_copies"]
-    day = nw.col("_day")
-    rows = orders.rows.filter(day > first, day <= last)
-    if table["_nobody"].any():  # a look at each text costs as much as the sums
-        rows = rows.filter(nw.col("_named"))
+    # What the counts say that no row has needs no filter: a look at each row costs as much as the sums.
+    day, needed = nw.col("_day"), []
+    if after is not None:
+        needed.append(day > first)
+    if later.any():
+        needed.append(day <= last)
+    if undated.any():
+        needed.append(~day.is_null())
+    if table["_nobody"].any():
+        needed.append(nw.col("_named"))
+    rows = orders.rows.filter(*needed) if needed else orders.rows
     n_used = n["_rows"]
     if orders.has_money:
         rows, n_left_out = _treat_amounts(rows, policy, n, int(table["_large"].sum()), counts)
@@ -313,10 +320,11 @@ def _treat_amounts(
     counts["n_missing"], counts["n_residues"] = n["_missing"], n["_residue"]
     counts["n_zeros_kept" if policy.zeros == "keep" else "n_zeros_dropped"] = n["_zero"]
     counts["n_refunds_dropped" if policy.refunds == "drop" else "n_refunds_netted"] = n["_refund"]
-    rows = rows.filter(~money.is_null())
-    if policy.zeros == "drop":
+    if n["_missing"]:
+        rows = rows.filter(~money.is_null())
+    if policy.zeros == "drop" and n["_zero"]:
         rows = rows.filter(money.abs() >= RESIDUE)
-    if policy.refunds == "drop":
+    if policy.refunds == "drop" and n["_refund"]:
         rows = rows.filter(money > -RESIDUE)
     return rows, n["_missing"] + n["_refund"] + counts.get("n_zeros_dropped", 0)
 
@@ -340,10 +348,8 @@ def customers_of(
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
-    money = without_residue(nw.col("_money"))
     kind = nw.Int64 if orders.in_cents else nw.Float64
-    if orders.in_cents:
-        money = (money * 100.0).round(0).cast(nw.Int64)
+    money = (nw.col("_money") * 100.0).round(0).cast(nw.Int64) if orders.in_cents else without_residue(nw.col("_money"))
     rows = rows.select("_who", "_day", money.alias("_money"))
     purchases = (
         _netted(rows, kind)
