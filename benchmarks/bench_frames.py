@@ -6,7 +6,7 @@ numbers and with UUIDs as identifiers, and times for each engine, warm, the medi
 * the aggregation that one would write by hand: the number of days with a purchase, the first and the last of them, all
   money, and the money of the first day;
 * ``frames.summarise``, its result computed;
-* ``frames.value`` against ``customer_values`` on arrays.
+* ``frames.value`` against ``customer_values`` on arrays, for customers of whom many are alike.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ import polars as pl
 import pyarrow as pa
 
 from crmvalue import frames
-from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma
-from crmvalue.purchases import summarise_purchases
+from crmvalue.models import BgNbd, GammaGamma, customer_values
+from crmvalue.purchases import PurchaseHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +45,18 @@ def make_orders(n_orders: int, *, text: bool) -> pa.Table:
         who = pa.array(names).take(pa.array(who))
     day = np.datetime64("2023-01-01", "s") + rng.integers(0, 730, n_orders) * np.timedelta64(86400, "s")
     return pa.table({"customer_id": who, "order_date": day, "amount": rng.integers(100, 10000, n_orders) / 100})
+
+
+def make_history(n: int) -> PurchaseHistory:
+    """Make customers of CDNOW's kind: ages of 27 to 39 weeks in whole days, many alike."""
+    rng = np.random.default_rng(1)
+    drawn = BgNbd(0.243, 4.414, 0.793, 2.426, "week").simulate(rng.integers(27 * 7, 39 * 7 + 1, n) / 7, rng=rng)
+    recency = np.minimum(np.ceil(drawn.recency * 7) / 7, drawn.age)
+    spend = GammaGamma(6.25, 3.74, 15.44).simulate(drawn.frequency, rng=rng).round(2)
+    return PurchaseHistory.from_columns(
+        customer=np.arange(n), frequency=drawn.frequency, recency=recency, age=drawn.age,
+        mean_repeat_spend=np.maximum(np.nan_to_num(spend), 0.01), time_unit="week",
+    )  # fmt: skip
 
 
 def by_hand_polars(orders: pl.LazyFrame) -> pl.DataFrame:
@@ -150,17 +162,14 @@ def main() -> None:
         ):
             compare(f"{name}, {kind}", lambda o=orders: summarise(o), lambda o=orders, b=by_hand: b(o))
         compare(f"PyArrow against Polars, {kind}", lambda t=table: summarise(t), lambda o=lazy: by_hand_polars(o))
-    customers = frames.summarise(eager, as_of="2024-12-31")
-    history = summarise_purchases(
-        table["customer_id"], table["order_date"].to_numpy(), table["amount"], as_of="2024-12-31"
-    )
-    fits = fit_bg_nbd(history), fit_gamma_gamma(history)
+    history = make_history(round(n_orders / 2))
+    fits = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
     terms = {"horizon": 52.0, "margin": 0.3, "discount_rate": 0.002}
 
     def arrays() -> Any:
         return customer_values(history, *fits, **terms)
 
-    made = customers.frame
+    made = history.to_frame("polars")
     for name, frame in (
         ("Polars", made),
         ("Polars, lazy", made.lazy()),
