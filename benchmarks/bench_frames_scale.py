@@ -66,7 +66,7 @@ def measure(folder: Path) -> None:
 
     with tempfile.TemporaryDirectory(dir=folder.parent) as spill, duckdb.connect() as database:
         database.execute(f"set temp_directory = '{spill}'")
-        database.execute("set memory_limit = '1000MB'")
+        database.execute("set memory_limit = '900MB'")
         database.execute("set preserve_insertion_order = false")
         orders = database.sql(f"select * from read_parquet('{folder}/*.parquet')")
         n_orders = orders.aggregate("count(*)").fetchall()[0][0]

@@ -110,7 +110,7 @@ def flag(kind: nw.Expr) -> nw.Expr:
 
 def total(column: npt.NDArray[Any]) -> int:
     """Read a sum of whole numbers, which some engines give as decimals, or as nothing of no rows."""
-    return int(np.nansum(np.asarray(column, dtype=np.float64)))
+    return int(column.sum() if column.dtype.kind in "iu" else np.nansum(np.asarray(column, dtype=np.float64)))
 
 
 def is_known(column: str) -> nw.Expr:

@@ -200,19 +200,20 @@ def count_rows(
     wrong = [flag(_wrong_spend()).alias(_WRONG)] if spends else []
     rows = lazy.select(*(nw.col(name).cast(nw.Float64) for name in keys), *wrong)
     table = collect(rows.group_by(*keys).agg(nw.len().alias(_N), *(nw.col(_WRONG).sum() for _ in wrong)))
-    columns = [table[name].astype(np.float64) for name in keys]
-    order = np.lexsort(columns[::-1])
-    frequency, recency, age, *known = (column[order] for column in columns)
+    n_wrong = total(table.pop(_WRONG)) if spends else 0
+    order = np.lexsort([table[name] for name in reversed(keys)])
+    frequency, recency, age, *known = (table.pop(name)[order].astype(np.float64, copy=False) for name in keys)
+    weight = table.pop(_N)[order].astype(np.int64, copy=False)
+    del order  # as long as the distinct rows, as each of these
     if not len(frequency):
         raise InputError("customers", "a frame with at least one row", 0)
     history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)
     if known:
         history = history.with_covariates(dict(zip(covariates, known, strict=True)))
-    n_wrong = total(table[_WRONG]) if spends else 0
     if n_wrong:
         rule = f"{_SPEND} where `frequency` is above 0"
         raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
-    return Rows(history, table[_N][order].astype(np.int64))
+    return Rows(history, weight)
 
 
 def _wrong_spend() -> nw.Expr:
