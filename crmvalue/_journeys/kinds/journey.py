@@ -67,6 +67,7 @@ __all__ = ["Journey", "JourneyRuns"]
 _REENTRY = ("never", "after exit", "always")
 _MOST_A_DAY = 24  # runs of a customer that begin on one day; what comes after them is looked at on the next day
 _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
+_SECOND = np.timedelta64(1, "s")
 
 
 def _steps(name: str, value: Any) -> FixedMapping[str, Step]:
@@ -402,11 +403,11 @@ class Journey:
             np.minimum.at(before, sent_row, anchor)
             keep = first & (time <= before[row])
             return row[keep], time[keep]
-        # In UTC: where a clock is set back, a run may end earlier than it began by the clock.
-        key, current, taken = moment(row, context.clocks.to_utc(row, time)), np.nonzero(first)[0], []
+        key, current, taken = moment(row, time), np.nonzero(first)[0], []
         while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
             free = self._free_from(context, row[current], time[current], as_due=as_due)
+            free = np.maximum(free, time[current] + _SECOND)  # a clock that is set back may show an earlier end
             place = np.searchsorted(key, moment(row[current], free))
             inside = np.minimum(place, len(row) - 1)
             current = inside[(place < len(row)) & (row[inside] == row[current]) & (free < _LATEST)]
@@ -414,15 +415,15 @@ class Journey:
         return row[chosen], time[chosen]
 
     def _free_from(self, context: Context, row: Integers, entered: Dates, *, as_due: bool) -> Dates:
-        """Find the first instant at which each customer may enter again."""
+        """Find the first local time at which each customer may enter again."""
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
             start = context.clocks.to_utc(row, entered)
-            return again.after_utc(start, row, context.clocks)
+            return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
         over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
         walk = self._walk(context, row, entered, np.fmin(over, _end_of_day(context, row)), as_due=as_due)
-        left = np.fmin(over, np.fmin(walk.finished, walk.stopped))
-        return np.where(np.isnat(left), _LATEST, left + np.timedelta64(1, "s"))
+        left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
+        return np.where(np.isnat(left), _LATEST, left + _SECOND)
 
     def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates, *, as_due: bool = False) -> _Walk:
         """Follow the runs from step to step, in UTC; what would happen at `until` or later does not happen.
