@@ -476,16 +476,14 @@ def _buckets(value: Floats) -> Integers:
 
 
 def _quantile_breaks(value: Floats, n_bins: int) -> Floats:
-    """Give quantiles between neighbours, as numpy does, from places in whole numbers, which rounding cannot miss."""
-    place, rest = np.divmod(np.arange(1, n_bins) * (len(value) - 1), n_bins)
-    ordered = np.sort(value)
-    low, high = ordered[place], ordered[np.minimum(place + 1, len(value) - 1)]
-    found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
-    return found
+    return breaks_of_counts(np.sort(value), np.ones(len(value), dtype=np.int64), n_bins, "quantile")
 
 
 def breaks_of_counts(value: Floats, count: Integers, n_bins: int, method: str) -> Floats:
-    """Find the break points of one column from its distinct values, ascending, and how many customers have each."""
+    """Find the break points of one column from its values, ascending, and how many customers have each.
+
+    Quantiles lie between neighbours, as numpy has them, at places in whole numbers, which rounding cannot miss.
+    """
     up_to = np.cumsum(count)
     n = int(up_to[-1])
     if method == "rank":
