@@ -19,9 +19,11 @@ from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find
 from crmvalue._report.base_summary import BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
 from crmvalue._report.newcomers import (
     FEWEST_NEWCOMERS,
+    KeptMoney,
     Newcomers,
     find_newcomers,
     first_days,
+    kept_money,
     newcomer_value,
     pile_of_first_days,
     start_of_log,
@@ -107,6 +109,13 @@ def summarise_base(
     of the log, chance aside. Half as many days again are left out for old customers who buy rarely. Then the period is
     the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no figure.
 
+    The value of a newcomer does not rest on the retention rate: a rate of customers is too low where some buy rarely,
+    and it rises and falls with the seasons. Their money of two periods is measured. The money kept is measured on known
+    customers: what they spent in the newest days, over what the same customers spent 12 months earlier (6, 3 or 1 in a
+    log shorter than 1.25 times as much). Half of the rest of the log is the length of these two windows, and the other
+    half, before them, shows who is known. The repeat purchases of newcomers are taken to shrink at this pace. Whether
+    they do, and whether the next newcomers are like these, no log can show.
+
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow
@@ -150,7 +159,9 @@ def summarise_base_log(
     purchases, counts = find_purchases(log, policy, None, end, "day")
     history = to_history(condense(log, purchases, counts), end, "day", "day")
     between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
-    period, newcomers = _last_period(purchases, end, None if between is None else between.value, ignore_first_days)
+    period, newcomers, money_kept = _last_period(
+        purchases, end, None if between is None else between.value, ignore_first_days
+    )
     spend = history.total_spend
     silent = _fell_silent(history)
     return BaseSummary(
@@ -172,7 +183,7 @@ def summarise_base_log(
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
-        value=_base_value(period, newcomers, margin, acquisition_cost, discount_rate),
+        value=_base_value(period, newcomers, money_kept, margin, acquisition_cost, discount_rate),
         concentration=_concentration(history),
     )
 
@@ -212,7 +223,7 @@ def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
 
 def _last_period(
     purchases: Purchases, as_of: np.datetime64, days_between: float | None, ignore_first_days: int | None
-) -> tuple[LastPeriod | None, Newcomers | None]:
+) -> tuple[LastPeriod | None, Newcomers | None, KeptMoney | None]:
     """Measure the longest period that the log holds twice, if it is long enough for the customers' pace.
 
     If the log begins with old customers, a shorter period that leaves enough newcomers goes before a longer one.
@@ -231,9 +242,9 @@ def _last_period(
             continue
         if days_between is None or int((as_of - start).astype(int)) < _PACES * days_between:
             break
-        fitting.append((name, n_months, find_newcomers(purchases, day, as_of, n_months, ignored)))
+        fitting.append((name, n_months, find_newcomers(purchases, day, as_of, n_months, ignored, start_day)))
     if not fitting:
-        return None, None
+        return None, None, None
     enough = [found for found in fitting if len(found[2].came) >= FEWEST_NEWCOMERS]
     name, n_months, newcomers = (enough if ignored and enough else fitting)[0]
     before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
@@ -245,6 +256,7 @@ def _last_period(
     paid = bool(money.any())
     n_days = int((as_of - start).astype(int))
     many = len(newcomers.came) >= FEWEST_NEWCOMERS
+    money_kept = kept_money(purchases, day, as_of, start_day)
     period = LastPeriod(
         name=name,
         n_months=n_months,
@@ -262,8 +274,12 @@ def _last_period(
         newcomers_to=newcomers.came.max() if len(newcomers.came) else None,
         ignored_days=ignored,
         n_ignored=newcomers.n_ignored,
+        n_late=newcomers.n_late,
+        money_kept=None if money_kept is None else money_kept.share,
+        months_kept=0 if money_kept is None else money_kept.n_months,
+        n_known=0 if money_kept is None else money_kept.n_customers,
     )
-    return period, newcomers if many else None
+    return period, newcomers if many else None, money_kept
 
 
 def _in_window(purchases: Purchases, day: Dates, after: np.datetime64, end: np.datetime64) -> npt.NDArray[np.bool_]:
@@ -280,6 +296,7 @@ def _sum_by_customer(purchases: Purchases, chosen: npt.NDArray[np.bool_]) -> Flo
 def _base_value(
     period: LastPeriod | None,
     newcomers: Newcomers | None,
+    money_kept: KeptMoney | None,
     margin: float | None,
     acquisition_cost: float | None,
     discount_rate: float | None,
@@ -294,18 +311,13 @@ def _base_value(
             ltv.convert_rate(discount_rate, kind="discount", from_period="year", to_period=cast("Any", period.name))
         )
 
-    def active(retention: float, spend: float) -> float | None:
-        if retention == 1.0 and not rate:  # no customer was lost, and nothing is discounted: the value is infinite
-            return None
-        return float(ltv.ltv_margin_churn(spend, margin or 0.0, 1.0 - retention, discount_rate=rate))
-
     revenue = _over_churn(kept, lambda churn: ltv.ltv_retail(order_value, n_purchases, ltv.expected_lifetime(churn)))
     if margin is None:
         return BaseValue(ltv_revenue=revenue)
-    new = None if newcomers is None else newcomer_value(newcomers, margin, active, kept, period.arpu)
-    if new is not None:
-        low, high = (None if end is None else end / (1 + rate) for end in (new.low, new.high))
-        new = Estimate(new.value / (1 + rate), low, high)
+    found = None
+    if newcomers is not None and money_kept is not None:
+        found = newcomer_value(newcomers, margin, money_kept, period.n_months, rate)
+    new, beyond = (None, None) if found is None else found
     ratio = None if new is None or acquisition_cost is None else float(ltv.ltv_to_cac(new.value, acquisition_cost))
     discounted = None
     if discount_rate is not None:
@@ -315,6 +327,7 @@ def _base_value(
         ltv_margin=_over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn)),
         ltv_discounted=discounted,
         ltv_newcomer=new,
+        newcomer_beyond=beyond,
         ltv_to_cac=ratio,
         band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio)),
         max_acquisition_cost=None if new is None else float(ltv.max_acquisition_cost(new.value, 3)),

@@ -84,6 +84,14 @@ class LastPeriod:
         Days at the start of the log whose first purchases may be those of old customers.
     n_ignored : int
         Customers first seen on these days.
+    n_late : int
+        So many of the newcomers may be old customers who had not bought since the log began: so many known customers
+        would pass for newcomers if the log began two periods later.
+    money_kept : Estimate or None
+        What known customers spent in the newest days, over what the same customers spent `months_kept` earlier; None
+        if they spent nothing then.
+    months_kept, n_known : int
+        Months between the two, and the customers behind the figure; 12 months know no seasons.
 
     Examples
     --------
@@ -107,14 +115,19 @@ class LastPeriod:
     newcomers_to: np.datetime64 | None = checked_field("newcomers_to", optional(as_day), default=None, eq=str)
     ignored_days: int = count_field("ignored_days", default=0)
     n_ignored: int = count_field("n_ignored", default=0)
+    n_late: int = count_field("n_late", default=0)
+    money_kept: Estimate | None = checked_field("money_kept", optional(of_class(Estimate)), default=None)
+    months_kept: int = count_field("months_kept", default=0)
+    n_known: int = count_field("n_known", default=0)
 
 
 @attrs.frozen(kw_only=True)
 class BaseValue:
     """Lifetime value, before acquisition cost; the intervals show what chance does to the measured rates.
 
-    The intervals of active customers show the uncertainty of the retention rate only. That of a newcomer also shows
-    the uncertainty of the newcomers' own figures and of the ARPU. None shows how well the formula fits.
+    The intervals of active customers show the uncertainty of the retention rate only. That of a newcomer shows the
+    uncertainty of the newcomers' own money and of the money kept, and allows for old customers among them. None shows
+    how well the formula fits.
 
     Parameters
     ----------
@@ -125,8 +138,11 @@ class BaseValue:
     ltv_discounted : Estimate or None
         The same, discounted at the end of each period. None without a discount rate.
     ltv_newcomer : Estimate or None
-        Value of a new customer: the margin of the first period, then the value of an active customer for the share
-        that buys again. Discounted if there is a discount rate. Basis: margin. None for fewer than 30 newcomers.
+        Value of a new customer: the margin of the first two periods, then for each two periods that of the repeat
+        purchases of the two before, times what known customers keep spending (`money_kept`). Discounted if there is a
+        discount rate. Basis: margin. None for fewer than 30 newcomers, or if known customers spend no less than before.
+    newcomer_beyond : float or None
+        Share of it that lies beyond the first two periods.
     ltv_to_cac : float or None
         `ltv_newcomer` over the acquisition cost, because that cost buys newcomers, not customers who stayed.
     band : LtvToCacBand or None
@@ -144,6 +160,7 @@ class BaseValue:
     ltv_margin: Estimate | None = checked_field("ltv_margin", optional(of_class(Estimate)), default=None)
     ltv_discounted: Estimate | None = checked_field("ltv_discounted", optional(of_class(Estimate)), default=None)
     ltv_newcomer: Estimate | None = checked_field("ltv_newcomer", optional(of_class(Estimate)), default=None)
+    newcomer_beyond: float | None = number_field("newcomer_beyond", low=0.0, high=1.0, default=None)
     ltv_to_cac: float | None = number_field("ltv_to_cac", infinite=True, default=None)
     band: LtvToCacBand | None = checked_field("band", optional(of_class(LtvToCacBand)), default=None)
     max_acquisition_cost: float | None = number_field("max_acquisition_cost", default=None)

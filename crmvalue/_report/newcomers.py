@@ -12,19 +12,20 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import add_months
 from crmvalue._report.base_summary import Estimate
-from crmvalue.metrics import mean_interval
+from crmvalue.errors import InputError
+from crmvalue.metrics import mean_interval, ratio_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from crmvalue._purchases.order_log import Purchases
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = [
     "FEWEST_NEWCOMERS",
+    "KeptMoney",
     "Newcomers",
     "find_newcomers",
     "first_days",
+    "kept_money",
     "newcomer_value",
     "pile_of_first_days",
     "start_of_log",
@@ -39,16 +40,30 @@ _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretc
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
+_APART = (12, 6, 3, 1)  # months between the two windows that show how spending falls; a year knows no seasons
+_ROOM = 1.25  # times so many months the log must hold
+_Z = 1.96
 _DAY = np.timedelta64(1, "D")
 
 
 class Newcomers(NamedTuple):
-    """Customers of whom the log covers the first two periods: the money of the first, and who bought in the second."""
+    """Customers of whom the log covers the first two periods, with the money of each period."""
 
     came: Dates
-    money: Floats
+    first: Floats  # money of the first purchase
+    money: Floats  # of the first period
+    later: Floats  # of the second period
     came_again: npt.NDArray[np.bool_]
     n_ignored: int
+    n_late: int  # so many of them may be old customers who had not bought since the log began
+
+
+class KeptMoney(NamedTuple):
+    """What known customers spend, over what the same customers spent some months earlier."""
+
+    share: Estimate
+    n_months: int
+    n_customers: int
 
 
 def start_of_log(came: Dates) -> np.datetime64:
@@ -92,21 +107,51 @@ def pile_of_first_days(came: Dates) -> int:
 
 
 def find_newcomers(
-    purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int, ignored_days: int
+    purchases: Purchases,
+    day: Dates,
+    as_of: np.datetime64,
+    n_months: int,
+    ignored_days: int,
+    start_day: np.datetime64,
 ) -> Newcomers:
     """Find the customers who came after the ignored days, and whose first two periods are over."""
     n_purchases = np.diff(purchases.start)
     came = first_days(purchases, day)
     second, over = (add_months(came, k * n_months) for k in (1, 2))
     over_by_now = (n_purchases > 0) & (over <= as_of + _DAY)
-    old = came < day.min() + np.timedelta64(ignored_days, "D")
+    newest_start = day.min() + np.timedelta64(ignored_days, "D")
+    old = came < newest_start
     covered = over_by_now & ~old
     in_first = day < np.repeat(second, n_purchases)
     in_second = ~in_first & (day < np.repeat(over, n_purchases))
     owner = np.repeat(np.arange(len(n_purchases)), n_purchases)
-    money = np.bincount(owner[in_first], purchases.amount[in_first], len(n_purchases)).astype(np.float64)
+
+    def money(chosen: npt.NDArray[np.bool_]) -> Floats:
+        spent = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases))[covered]
+        return spent.astype(np.float64)
+
     again = np.bincount(owner[in_second], minlength=len(n_purchases)) > 0
-    return Newcomers(came[covered], money[covered], again[covered], int(np.count_nonzero((n_purchases > 0) & old)))
+    begins = np.zeros(len(day), dtype=bool)
+    begins[purchases.start[:-1][n_purchases > 0]] = True
+    n_late = _late_comers(purchases, day, as_of, n_months, newest_start - start_day) if ignored_days else 0
+    return Newcomers(
+        came[covered], money(begins), money(in_first), money(in_second), again[covered],
+        int(np.count_nonzero((n_purchases > 0) & old)), min(n_late, int(np.count_nonzero(covered))),
+    )  # fmt: skip
+
+
+def _late_comers(purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int, ignored: np.timedelta64) -> int:
+    """Count the known customers who would pass for newcomers if the log began two periods later.
+
+    The newcomers of that log come within as many days as those of the whole log. So the count shows how many old
+    customers may be among them.
+    """
+    n_purchases = np.diff(purchases.start)
+    start = start_of_log(first_days(purchases, day)[n_purchases > 0]) + (as_of - _months_before(as_of, 2 * n_months))
+    n_before = np.diff(np.concatenate([[0], np.cumsum(day < start)])[purchases.start])
+    known = (n_before > 0) & (n_before < n_purchases)
+    next_day = day[(purchases.start[:-1] + n_before)[known]]
+    return int(np.count_nonzero((next_day >= start + ignored) & (next_day <= as_of)))
 
 
 def first_days(purchases: Purchases, day: Dates) -> Dates:
@@ -115,31 +160,89 @@ def first_days(purchases: Purchases, day: Dates) -> Dates:
     return day[start]
 
 
-def newcomer_value(
-    newcomers: Newcomers, margin: float, later: Callable[[float, float], float | None], kept: Estimate, arpu: Estimate
-) -> Estimate | None:
-    """Give the mean value of a newcomer with its interval.
+def kept_money(purchases: Purchases, day: Dates, as_of: np.datetime64, start_day: np.datetime64) -> KeptMoney | None:
+    """Compare what known customers spent in the newest days with what they spent some months earlier.
 
-    `later` gives the value of an active customer for a retention rate and an ARPU; None if it is infinite. The interval
-    joins those of three means: the newcomers' own, the retention rate and the ARPU. Each moves the value alone, and the
-    squares of their moves are added up (MOVER, Zou and Donner 2008).
+    The months are 12, or 6, 3 or 1 where the log is shorter than 1.25 times as much. Half of the rest of the log is the
+    length of the two windows, and the other half, before them, shows who is known. None if they spent nothing.
     """
-    own = margin * newcomers.money
-
-    def at(retention: float | None, spend: float | None) -> float | None:
-        active = None if retention is None or spend is None else later(retention, spend)
-        return None if active is None else float((own + newcomers.came_again * active).mean())
-
-    value, active = at(kept.value, arpu.value), later(kept.value, arpu.value)
-    if value is None or active is None:
+    n_days = int((as_of - start_day + _DAY).astype(np.int64))
+    n_months = next(
+        (n for n in _APART if n_days >= _ROOM * int((as_of - _months_before(as_of, n)).astype(np.int64))), 0
+    )
+    if n_months == 0:
         return None
-    ends: list[float | None] = []
-    for side, mean in enumerate(mean_interval(own + newcomers.came_again * active)):
-        others = (at((kept.low, kept.high)[side], arpu.value), at(kept.value, (arpu.low, arpu.high)[side]))
-        if None in others:
-            ends.append(None)
-            continue
-        moves = np.array([float(mean), *others], dtype=np.float64) - value
-        ends.append(value + (-1.0, 1.0)[side] * float(np.sqrt((moves**2).sum())))
-    low, high = ends
-    return Estimate(value, None if low is None else max(low, 0.0), high)
+    before = _months_before(as_of, n_months)
+    apart = int((as_of - before).astype(np.int64))
+    length = np.timedelta64(min((n_days - apart) // 2, apart), "D")
+    n_purchases = np.diff(purchases.start)
+    known = (n_purchases > 0) & (first_days(purchases, day) <= before - length)
+    owner = np.repeat(np.arange(len(n_purchases)), n_purchases)
+
+    def money(end: np.datetime64) -> Floats:
+        chosen = (day > end - length) & (day <= end)
+        spent = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases))[known]
+        return spent.astype(np.float64)
+
+    earlier, newest = money(before), money(as_of)
+    if not earlier.sum() > 0.0:
+        return None
+    share = float(newest.sum() / earlier.sum())
+    some = (earlier > 0.0) | (newest > 0.0)
+    try:
+        low, high = ratio_interval(newest[some], earlier[some], method="fieller")
+    except InputError:  # too few customers to bound the money of before away from 0
+        return KeptMoney(Estimate(share), n_months, int(np.count_nonzero(some)))
+    skewed = _shift_of_skewness(newest - share * earlier) / float(earlier.mean())
+    return KeptMoney(Estimate(share, max(float(low), 0.0), float(high) + skewed), n_months, int(np.count_nonzero(some)))
+
+
+def newcomer_value(
+    newcomers: Newcomers, margin: float, kept: KeptMoney, n_months: int, discount_rate: float
+) -> tuple[Estimate, float] | None:
+    """Give the mean value of a newcomer with its interval, and the share of it that lies beyond the second period.
+
+    The money of the first two periods is measured. After them the repeat purchases of each two periods bring what those
+    of the two before brought, times what known customers keep spending in so much time. `discount_rate` is that of a
+    period. The interval joins those of two figures: the newcomers' own mean, and the money kept. Each moves the value
+    alone, and the squares of their moves are added up (MOVER, Zou and Donner 2008). The upper end is moved by the
+    skewness of the money (Hall 1992): a sample that lacks the few best customers also looks too even. It also allows
+    for old customers among the newcomers. None if the value is infinite.
+    """
+    first, second = (margin / (1.0 + discount_rate) ** k for k in (1, 2))
+    own = first * newcomers.money + second * newcomers.later
+    repeat = own - first * newcomers.first
+
+    def with_rest(share: float | None) -> Floats | None:
+        if share is None:
+            return None
+        left = share ** (2.0 * n_months / kept.n_months) / (1.0 + discount_rate) ** 2
+        return None if left >= 1.0 else own + repeat * (left / (1.0 - left))
+
+    values, lowest, highest = (with_rest(share) for share in (kept.share.value, kept.share.low, kept.share.high))
+    if values is None:
+        return None
+    value = float(values.mean())
+    own_low, own_high = (float(end) for end in mean_interval(values))
+    own_high += _shift_of_skewness(values)
+    low, high = None, None
+    if lowest is not None:
+        low = max(value - float(np.hypot(value - own_low, value - lowest.mean())), 0.0)
+    n_late, n_all = newcomers.n_late, len(newcomers.came)
+    if highest is not None and n_late < n_all:
+        high = value + float(np.hypot(own_high - value, highest.mean() - value)) + value * n_late / (n_all - n_late)
+    return Estimate(value, low, high), 0.0 if value == 0.0 else 1.0 - float(own.mean()) / value
+
+
+def _months_before(day: np.datetime64, n: int) -> np.datetime64:
+    before: np.datetime64 = add_months(np.array(day), np.array([-n]))[0]
+    return before
+
+
+def _shift_of_skewness(values: Floats) -> float:
+    """Give the move of the upper end of a mean's interval for values with a long tail upwards."""
+    spread = float(values.std())
+    if spread == 0.0:
+        return 0.0
+    skewness = float((((values - values.mean()) / spread) ** 3).mean())
+    return max(skewness, 0.0) * spread * (1.0 + 2.0 * _Z**2) / (6.0 * len(values))

@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from crmvalue._core.labels import counted
-from crmvalue._report.base_summary import BaseSummary, Estimate
+from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
@@ -20,6 +20,7 @@ __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 
 _WIDTH = 120
 _NARROWEST = 40
+_YEAR = 12  # months
 _NOTE = 58  # column of the note behind a figure and its interval
 
 
@@ -236,17 +237,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn"),
         _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year"),
     ]
-    if value.ltv_newcomer is not None and period.newcomer_retention_rate is not None:
-        note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
-        lines.append(_estimate("newcomer, in margin", value.ltv_newcomer, note=note))
-        lines.append(
-            f"    Measured on {counted(period.n_newcomers, 'newcomer')}, first seen from {period.newcomers_from} to "
-            f"{period.newcomers_to}."
-        )
-    elif summary.margin is not None and period.n_newcomers < FEWEST_NEWCOMERS:
-        number = "is" if period.n_newcomers == 1 else "are"
-        note = f"{counted(period.n_newcomers, 'newcomer')} with two full {period.name}s {number} too few"
-        lines.append(_line("newcomer, in margin", "not known", note=note))
+    lines += _newcomer_lines(summary, period)
     if value.band is not None and value.ltv_to_cac is not None:
         note = f"of a newcomer; {value.band.name}: {value.band.message}"
         lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=note))
@@ -264,6 +255,37 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
     return [line for line in lines if line]
+
+
+def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
+    """Write the value of a newcomer, and say what it rests on and what it cannot know."""
+    value = summary.value
+    if summary.margin is None:
+        return []
+    if value.ltv_newcomer is None or period.newcomer_retention_rate is None or period.money_kept is None:
+        if period.n_newcomers < FEWEST_NEWCOMERS:
+            number = "is" if period.n_newcomers == 1 else "are"
+            note = f"{counted(period.n_newcomers, 'newcomer')} with two full {period.name}s {number} too few"
+        elif period.money_kept is None:
+            note = "the log is too short to show how spending falls"
+        else:
+            note = f"known customers spend no less than {counted(period.months_kept, 'month')} earlier"
+        return [_line("newcomer, in margin", "not known", note=note)]
+    note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
+    measured = f"Measured on {counted(period.n_newcomers, 'newcomer')}, first seen from {period.newcomers_from} to "
+    said = [f"{measured}{period.newcomers_to}. It holds for newcomers like them."]
+    if period.n_late:
+        some = "One of them may be an old customer" if period.n_late == 1 else f"{period.n_late:,} may be old customers"
+        said.append(f"{some} from before the log; the upper end allows for it.")
+    said.append(
+        f"{value.newcomer_beyond or 0.0:.0%} of the value lies beyond their first two {period.name}s. For it, spending "
+        f"is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
+        f"{period.money_kept.value:.2f} in {counted(period.months_kept, 'month')}."
+    )
+    if period.months_kept < _YEAR:
+        said.append("The log is too short to tell a season from customers who leave.")
+    estimate = _estimate("newcomer, in margin", value.ltv_newcomer, note=note)
+    return [estimate, *(line for sentence in said for line in _wrap(sentence, indent=4))]
 
 
 def _ignored_lines(summary: BaseSummary) -> list[str]:

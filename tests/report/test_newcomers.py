@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import gammaln
 
 from crmvalue._report.newcomers import pile_of_first_days
 from crmvalue.datasets import load_cdnow, simulate_transactions
@@ -32,6 +33,60 @@ def business(seed, n_days=372, n_before=1460):
     return log.customer[seen], log.date[seen], log.amount[seen]
 
 
+SHAPES = {
+    "varied customers": {},
+    "most buy rarely": {"shape": 0.5, "rate": 0.1},
+    "frequent buyers spend more": {"shape": 1.0, "spread": 0.8, "by_rate": 0.5},
+    "more and more newcomers": {"growth": 0.5},
+    "fewer and fewer newcomers": {"n": 5000, "growth": -0.4},
+    "seasons": {"season": 0.5},
+    "seasons in a short log": {"season": 0.5, "n_years": 1.5},
+    "some stay for long": {"stay_shape": 3.0},
+    "short stays": {"shape": 1.5, "rate": 0.1, "stay": 80.0},
+}
+
+
+def varied_business(
+    seed, n=3000, shape=2.0, rate=1 / 15, stay=300.0, stay_shape=np.inf, spread=0.4, by_rate=0.0, growth=0.0,
+    season=0.0, n_years=2.0,
+):  # fmt: skip
+    """Simulate the last years of five, and give the log and the true value of a newcomer.
+
+    `shape` is that of the gamma distribution of purchase rates, `stay_shape` that of the rates of leaving, `spread`
+    that of the logarithm of the customers' mean spends, which also grow with the power `by_rate` of the rate. Newcomers
+    grow by `growth` a year, and purchases rise and fall by the share `season` within each year.
+    """
+    rng = np.random.default_rng(seed)
+    uniform = rng.random(n)
+    came = 1825 * (uniform if growth == 0 else np.log1p(uniform * np.expm1(5 * growth)) / (5 * growth))
+    pace = rng.gamma(shape, 1.0 / shape, n)
+    leaving = 1.0 if np.isinf(stay_shape) else rng.gamma(stay_shape, 1.0 / (stay_shape - 1.0), n)
+    stayed = rng.exponential(stay, n) / leaving
+    spend = np.exp(3.0 + spread * rng.normal(size=n)) * pace**by_rate
+    n_repeat = rng.poisson(rate * pace * stayed * (1.0 + season))
+    customer = np.repeat(np.arange(n), n_repeat + 1)
+    first = np.r_[True, customer[1:] != customer[:-1]]
+    day = came[customer] + np.where(first, 0.0, rng.random(len(customer)) * stayed[customer])
+    in_season = rng.random(len(day)) * (1.0 + season) < 1.0 + season * np.sin(2.0 * np.pi * day / 365.0)
+    amount = (spend[customer] * np.exp(0.5 * rng.normal(size=len(day)) - 0.125)).round(2)
+    seen = (first | in_season) & (day >= 1825 - 365 * n_years) & (day < 1825)
+
+    def mean_power(power):
+        return np.exp(gammaln(shape + power) - gammaln(shape) - power * np.log(shape))
+
+    true = MARGIN * np.exp(3.0 + spread**2 / 2.0) * (mean_power(by_rate) + rate * stay * mean_power(1.0 + by_rate))
+    return (customer[seen], np.datetime64("2019-01-01") + np.floor(day[seen]).astype(np.int64), amount[seen]), true
+
+
+def n_covered_of(seeds, **shape):
+    count = 0
+    for seed in seeds:
+        log, true = varied_business(seed, **shape)
+        estimate = summarise_base(*log, margin=MARGIN).value.ltv_newcomer
+        count += estimate.low <= true <= estimate.high
+    return count
+
+
 def n_covered(n_runs, **options):
     estimates = [summarise_base(*business(seed), margin=MARGIN, **options).value.ltv_newcomer for seed in range(n_runs)]
     return sum(estimate.low <= TRUE_VALUE <= estimate.high for estimate in estimates)
@@ -47,6 +102,54 @@ class TestNewcomerValue:
     def test_covers_the_true_value_in_90_of_100_runs(self):
         assert n_covered(100) >= 90
         assert n_covered(100, ignore_first_days=0) < 75  # the heaviest shoppers of the first days are no newcomers
+
+    @pytest.mark.parametrize("name", ["varied customers", "seasons", "some stay for long"])
+    def test_covers_the_true_value_of_varied_customers(self, name):
+        assert n_covered_of(range(10), **SHAPES[name]) >= 8
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", SHAPES)
+    def test_covers_the_true_value_in_36_of_40_runs_of_a_varied_business(self, name):
+        assert n_covered_of(range(500, 540), **SHAPES[name]) >= 36
+
+    def test_says_what_it_cannot_know(self):
+        log, _ = varied_business(0, season=0.5)
+        summary = summarise_base(*log, margin=MARGIN)
+        text = " ".join(format_summary(summary).split())
+        period = summary.last_period
+        assert (period.name, period.months_kept) == ("half-year", 12)
+        assert f"{summary.value.newcomer_beyond:.0%} of the value lies beyond their first two half-years." in text
+        assert f"times {period.money_kept.value:.2f} in 12 months" in text
+        assert "It holds for newcomers like them." in text
+        assert "too short to tell a season" not in text
+        assert f"{period.n_late} may be old customers from before the log" in text
+        short = summarise_base(*business(1), margin=MARGIN)
+        assert short.last_period.months_kept == 6
+        assert "too short to tell a season from customers who leave" in " ".join(format_summary(short).split())
+
+    def test_known_customers_who_spend_no_less_give_no_figure(self):
+        days = np.datetime64("2023-01-01") + np.arange(0, 730, 10)
+        customer = np.repeat(np.arange(40), len(days))
+        log = customer, np.tile(days, 40), np.full(len(customer), 10.0)
+        summary = summarise_base(*log, margin=MARGIN, acquisition_cost=5.0, ignore_first_days=0)
+        assert summary.value.ltv_newcomer is None
+        assert summary.last_period.money_kept.value == 1.0
+        assert "known customers spend no less than 12 months earlier" in " ".join(format_summary(summary).split())
+        discounted = summarise_base(*log, margin=MARGIN, discount_rate=0.1, ignore_first_days=0)
+        assert discounted.value.ltv_newcomer.value == pytest.approx(0.3 * 10 * 36.5 / (1.1**0.5 - 1) / 2, rel=0.02)
+
+    def test_the_figure_by_hand(self):
+        """40 customers buy on the 15th of each month, for 10 in the first year and for 5 in the second."""
+        month = np.arange("2022-01", "2024-01", dtype="datetime64[M]")
+        day = np.tile(month.astype("datetime64[D]") + 14, 40)
+        customer, amount = np.repeat(np.arange(40), 24), np.tile(np.repeat([10.0, 5.0], 12), 40)
+        summary = summarise_base(customer, day, amount, margin=0.5, as_of="2024-01-14", ignore_first_days=0)
+        period, value = summary.last_period, summary.value
+        assert (period.name, period.n_newcomers, period.n_late) == ("year", 40, 0)
+        assert (period.money_kept.value, period.months_kept, period.n_known) == (0.5, 12, 40)
+        # Two years bring 120 + 60. Their repeat purchases bring 170, which falls to a quarter every two years.
+        assert value.ltv_newcomer.value == pytest.approx(0.5 * (180.0 + 170.0 * (1 / 4) / (3 / 4)), rel=1e-12)
+        assert value.newcomer_beyond == pytest.approx(1.0 - 90.0 / value.ltv_newcomer.value, rel=1e-12)
 
     def test_says_who_stands_behind_the_figure(self):
         summary = summarise_base(*business(1), margin=MARGIN, acquisition_cost=100.0)

@@ -74,11 +74,23 @@ class TestSummariseBase:
         assert period.n_newcomers == len(first) == 2357
         assert period.newcomer_revenue == pytest.approx(early / 2357, rel=1e-12)
         assert period.newcomer_retention_rate == pytest.approx(len(again) / 2357, rel=1e-12)
-        newcomer = (0.3 * early / 2357 + len(again) / 2357 * discounted) / growth
+        firsts = sum(amount for who, day, amount in rows if day == first[who])
+        late = sum(amount for who, day, amount in rows if second[who] <= day < third[who])
+        # 545 days, half-years, so 12 months apart: the last 90 days of June 1997 and 1998, for those who came before.
+        known = {who for who, day in first.items() if day <= dt.date(1997, 4, 1)}
+        earlier, newest = (
+            sum(a for who, day, a in rows if who in known and dt.date(year, 4, 2) <= day <= dt.date(year, 6, 30))
+            for year in (1997, 1998)
+        )
+        assert period.money_kept.value == pytest.approx(newest / earlier, rel=1e-12)
+        repeats = (early - firsts) / growth + late / growth**2
+        newcomer = early / growth + late / growth**2
+        newcomer += sum(repeats * (newest / earlier / growth**2) ** block for block in range(1, 200))
+        newcomer *= 0.3 / 2357
         assert value.ltv_newcomer.value == pytest.approx(newcomer, rel=1e-12)
         assert value.ltv_to_cac == pytest.approx(newcomer / 20, rel=1e-12)
         assert value.max_acquisition_cost == pytest.approx(newcomer / 3, rel=1e-12)
-        assert value.band.name == "break-even"
+        assert value.band.name == "below healthy"
         assert str(summary.recompute_on) == "1998-09-30"
         assert summary.revenue == pytest.approx(sum(amount for *_, amount in rows), rel=1e-12)
 
