@@ -140,10 +140,15 @@ def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None =
     """Cast one whole number from `low` to `high`, by default to 2**53."""
     number = as_float(name, value)
     top = _MOST_WHOLE if high is None else high
-    if number != math.floor(number) or not low <= number <= top or (number == _MOST_WHOLE and value > number):
-        rule = f"from {low} to {high}" if high is not None else f">= {low}" if number <= 2**53 else "up to 2**53"
+    if number != math.floor(number) or not low <= number <= top or _is_rounded(value, number):
+        rule = f"from {low} to {high}" if high is not None else f">= {low}" if number < 2**53 else "up to 2**53"
         raise InputError(name, f"a whole number {rule}", value)
     return int(number)
+
+
+def _is_rounded(value: Any, number: float) -> bool:
+    """Tell whether a whole number beyond 2**53 became 2**53 as a float."""
+    return abs(number) == _MOST_WHOLE and int(value) != number
 
 
 def as_text(name: str, value: object) -> str:

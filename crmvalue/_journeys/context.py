@@ -106,7 +106,8 @@ class Context:
         self, customers: Customers, events: Events | None, history: MessageHistory, today: np.datetime64
     ) -> None:
         self.customers, self.history, self.today = customers, history, today
-        self.refused: list[Plan] | None = None  # what a run of the planner has decided so far; None outside of one
+        self.refused: Plan | None = None  # messages that a run of the planner has decided not to send so far
+        self.is_run = False  # whether the planner asks
         self.end = (today + _DAY).astype("datetime64[s]")
         self.clocks = Clocks(customers)
         self.by_name: dict[str, tuple[Integers, Dates]] = {}
@@ -136,15 +137,13 @@ class Context:
         empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
         return self.by_name.get(name, empty)
 
-    def not_sent(self, group: str, step: str) -> tuple[Integers, Dates]:
-        """Give customer and anchor of each message of a step that this run has decided not to send."""
-        rows, anchors = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype="datetime64[s]")]
-        for made in self.refused or ():
-            mine = np.nonzero((made.group == group) & (made.step == step) & (made.decision != "send"))[0]
-            distinct, code = encode_customers("made", made.customer[mine])
-            rows.append(self.customers.rows_of(distinct)[code])
-            anchors.append(made.anchor[mine])
-        return np.concatenate(rows), np.concatenate(anchors)
+    def not_sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates]:
+        """Give customer, step and anchor of each message of a group that this run has decided not to send."""
+        if self.refused is None:
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_), np.zeros(0, dtype="datetime64[s]")
+        mine = np.nonzero(self.refused.group == group)[0]
+        distinct, code = encode_customers("made", self.refused.customer[mine])
+        return self.customers.rows_of(distinct)[code], self.refused.step[mine], self.refused.anchor[mine]
 
     def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates, Dates]:
         """Give customer, step, anchor and local time of sending of each message of a group that was sent before."""

@@ -14,6 +14,8 @@ from crmvalue.errors import InputError
 
 __all__ = ["Offer", "as_offer", "as_offers", "require_rising"]
 
+_MOST_OFFERS = 1200  # one for each month of a century
+
 
 def _percent(name: str, value: Any) -> float:
     percent = as_float(name, value)
@@ -83,7 +85,10 @@ def as_offer(name: str, value: object) -> Offer:
 
 def as_offers(value: Any) -> tuple[Offer, ...]:
     """Take offers of which none is below an earlier one."""
-    offers = tuple(as_offer("offers", item) for item in as_items("offers", value, "a sequence of offers or texts"))
+    items = as_items("offers", value, "a sequence of offers or texts")
+    if len(items) > _MOST_OFFERS:
+        raise InputError("offers", f"at most {_MOST_OFFERS:,} offers", len(items))
+    offers = tuple(as_offer("offers", item) for item in items)
     for name in ("percent", "amount"):
         alike = [offer for offer in offers if getattr(offer, name) is not None]  # skips a gift between two percentages
         for earlier, later in pairwise(alike):

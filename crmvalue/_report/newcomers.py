@@ -127,8 +127,9 @@ def find_newcomers(
     owner = np.repeat(np.arange(len(n_purchases)), n_purchases)
 
     def money(chosen: npt.NDArray[np.bool_]) -> Floats:
-        spent = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases))[covered]
-        return spent.astype(np.float64)
+        spent = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases)).astype(np.float64)
+        of_them: Floats = spent[covered]
+        return of_them
 
     again = np.bincount(owner[in_second], minlength=len(n_purchases)) > 0
     begins = np.zeros(len(day), dtype=bool)
@@ -181,8 +182,8 @@ def kept_money(purchases: Purchases, day: Dates, as_of: np.datetime64, start_day
 
     def money(end: np.datetime64) -> Floats:
         chosen = (day > end - length) & (day <= end)
-        spent = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases))[known]
-        return spent.astype(np.float64)
+        spent: Floats = np.bincount(owner[chosen], purchases.amount[chosen], len(n_purchases)).astype(np.float64)
+        return spent[known]
 
     earlier, newest = money(before), money(as_of)
     if not earlier.sum() > 0.0:

@@ -194,7 +194,9 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         buyers = "a frequent buyer" if summary.n_fell_silent == 1 else "frequent buyers"
         note = f"{buyers}, silent for over 20 times their mean gap"
         lines.append(_line("fell silent", f"{summary.n_fell_silent:,}", note=note))
-        lines.append(_line("", "", note=f"customer {summary.fell_silent!r} bought most often of them"))
+        who = f"customer {summary.fell_silent!r}"
+        note = f"this is {who}" if summary.n_fell_silent == 1 else f"{who} bought most often of them"
+        lines.append(_line("", "", note=note))
     return lines
 
 

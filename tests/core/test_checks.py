@@ -259,6 +259,13 @@ class TestAsCounts:
                 as_whole_number("n", wrong, low=0)
         assert as_counts(n=2**53)[0] == 2**53
         assert as_whole_number("n", 2**53, low=0) == 2**53
+        assert as_whole_number("n", np.int64(-(2**53)), low=-(2**60)) == -(2**53)
+
+    @pytest.mark.parametrize("of", [int, np.int64, np.array, Decimal])
+    @pytest.mark.parametrize("wrong", [2**53 + 1, -(2**53) - 1])
+    def test_what_float64_rounds_to_the_bound_is_refused(self, of, wrong):
+        with pytest.raises(InputError, match="whole number"):
+            as_whole_number("n", of(wrong), low=-(2**53))
 
 
 class TestNoDates:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
+from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
 
 import attrs
@@ -39,6 +42,7 @@ from crmvalue._journeys.fields import (
 from crmvalue._journeys.kinds.steps import (
     END,
     Branch,
+    Choice,
     Message,
     Split,
     Step,
@@ -251,7 +255,7 @@ class Journey:
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         recent = entered >= first - self._longest
         row, entered = row[recent], entered[recent]
-        walk = self._walk(context, row, entered, _end_of_day(context, row))
+        walk = self._walk(context, row, entered, np.full(len(row), NEVER))
         messages = {name: step for name, step in self.steps.items() if isinstance(step, Message)}
         labels = tuple(messages)
         sent = [visit for visit in walk.visits if visit.step in messages]
@@ -331,8 +335,7 @@ class Journey:
         row, entered = self._admitted(context, as_due=as_due)
         goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
         over = np.fmin(goal, other)
-        until = np.fmin(context.clocks.to_utc(row, over), _end_of_day(context, row))
-        walk = self._walk(context, row, entered, until, as_due=as_due)
+        walk = self._walk(context, row, entered, context.clocks.to_utc(row, over), as_due=as_due)
         finished, stopped = ~np.isnat(walk.finished), ~np.isnat(walk.stopped)
         since, through, cut = (context.clocks.to_local(row, time) for time in (walk.since, walk.finished, walk.stopped))
         outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))
@@ -370,11 +373,17 @@ class Journey:
                 seconds += 86_400 * (step.valid_days + 1)  # so late it may be sent
         return np.timedelta64(seconds, "s")
 
-    @property
+    @cached_property
+    def _ways(self) -> dict[str, tuple[str, ...]]:
+        """Steps that may follow each step, in an order in which each step comes after all that lead to it."""
+        ways = follow(self.steps)
+        return {name: ways[name] for name in in_order(self.steps)}
+
+    @cached_property
     def _before_another(self) -> set[str]:
         """Messages after which another one may be due on the same day."""
-        ways, found = follow(self.steps), set()
-        for name in reversed(in_order(self.steps)):  # the steps that follow come first
+        ways, found = self._ways, set()
+        for name in reversed(ways):  # the steps that follow come first
             step = self.steps[name]
             near = list(ways[name])
             if isinstance(step, Wait) and not step.parts.may_end_today:
@@ -421,77 +430,90 @@ class Journey:
             start = context.clocks.to_utc(row, entered)
             return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
         over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
-        walk = self._walk(context, row, entered, np.fmin(over, _end_of_day(context, row)), as_due=as_due)
+        walk = self._walk(context, row, entered, over, as_due=as_due)
         left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)
 
     def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates, *, as_due: bool = False) -> _Walk:
-        """Follow the runs from step to step, in UTC; what would happen at `until` or later does not happen.
+        """Follow the runs from step to step, in UTC, until the end of the local day of the context.
 
-        With `as_due` each message counts as sent when it was due.
+        What would happen at `until` or later does not happen. With `as_due` each message counts as sent when it was
+        due.
         """
         n = len(row)
         start = context.clocks.to_utc(row, entered)
-        ways = follow(self.steps)
+        ways, sent, held = self._ways, self._sent(context), self._held(context)
         names = {name: i for i, name in enumerate(self.steps)}
         arrived: dict[str, list[tuple[Integers, Dates]]] = {name: [] for name in (*self.steps, END)}
         arrived[next(iter(self.steps))].append((np.arange(n), start))
         place, since, visits = np.zeros(n, dtype=np.int64), start.copy(), []
-        stopped = np.full(n, NEVER)
-        for name in in_order(self.steps):
+        stopped, none = np.full(n, NEVER), np.zeros(0, dtype=np.int64)
+        for name in ways:
+            if not any(len(part[0]) for part in arrived[name]):
+                self._require_columns(name, context)
+                visits.append(_Visit(name, none, start[none]))
+                continue
             run = np.concatenate([part[0] for part in arrived[name]])
             time = np.concatenate([part[1] for part in arrived[name]])
             place[run], since[run] = names[name], time
             visits.append(_Visit(name, run, time))
             step, leave = self.steps[name], time
             if isinstance(step, Message) and not as_due:
-                leave = self._sent_at(name, context, row[run], entered[run], time)
+                leave = _sent_at(sent.get(name), context, row[run], entered[run], time)
                 never = np.isnat(leave)
                 if step.if_unsent == "go on":
-                    leave = np.where(never & self._is_decided(name, context, row[run], entered[run], time), time, leave)
-                else:
+                    leave = np.where(
+                        never & self._is_decided(held.get(name), context, row[run], entered[run], time), time, leave
+                    )
+                elif never.any():
                     valid = context.clocks.to_local(row[run], time) + np.timedelta64(step.valid_days, "D")
                     given_up = context.clocks.to_utc(row[run], valid)
-                    never &= given_up < until[run]
+                    never &= (valid < context.end) & ~(given_up >= until[run])
                     stopped[run[never]] = given_up[never]
             run, leave = run[~np.isnat(leave)], leave[~np.isnat(leave)]
-            for target, chosen, moved in self._leave(name, ways, context, row, entered, run, leave):
-                reached = moved < until[run[chosen]]
+            for target, chosen, moved in self._leave(name, sent, context, row, entered, run, leave):
+                # By the local clock: an hour of a day may come again after the midnight that ends it.
+                reached = context.clocks.to_local(row[run[chosen]], moved) < context.end
+                reached &= ~(moved >= until[run[chosen]])
                 arrived[target].append((run[chosen][reached], moved[reached]))
         finished = np.full(n, NEVER)
         for run, time in arrived[END]:
             finished[run] = time
         return _Walk(visits, finished, stopped, place, since)
 
-    def _is_decided(self, name: str, context: Context, row: Integers, anchor: Dates, due: Dates) -> Bools:
+    def _require_columns(self, name: str, context: Context) -> None:
+        """Raise if a step looks at something that the customers do not have."""
+        step = self.steps[name]
+        if isinstance(step, Branch):
+            context.segment(step.segment)
+        elif isinstance(step, Choice):
+            context.attribute(step.attribute)
+
+    def _is_decided(self, held: Integers | None, context: Context, row: Integers, anchor: Dates, due: Dates) -> Bools:
         """Tell which messages that were not sent will not be sent in this run either."""
-        if context.refused is None:
+        if not context.is_run:
             return np.ones(len(row), dtype=bool)
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         decided: Bools = np.asarray(context.clocks.to_local(row, due) < first)
-        decided |= np.isin(moment(row, anchor), moment(*context.not_sent(self.group, name)))
-        return decided
+        return decided if held is None else decided | np.isin(moment(row, anchor), held)
 
-    def _sent_at(self, name: str, context: Context, row: Integers, anchor: Dates, due: Dates) -> Dates:
-        """Find the instant at which each message of a step was sent; NaT where the history does not hold it."""
-        sent_row, step, sent_anchor, local = context.sent(self.group)
-        mine = step == name
-        if not mine.any():
-            return np.full(len(row), NEVER)
-        key, local = moment(sent_row[mine], sent_anchor[mine]), local[mine]
+    def _held(self, context: Context) -> dict[str, Integers]:
+        """Give for each step customer and entry of the messages that this run has decided not to send, as keys."""
+        row, step, anchor = context.not_sent(self.group)
+        return {name: moment(row[places], anchor[places]) for name, places in _places_of(step)}
+
+    def _sent(self, context: Context) -> dict[str, tuple[Integers, Dates]]:
+        """Give for each step customer and entry of the messages that were sent, as keys, and when."""
+        row, step, anchor, local = context.sent(self.group)
+        key = moment(row, anchor)
         order = np.lexsort((local, key))
-        key, local = key[order], local[order]
-        wanted = moment(row, anchor)
-        place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-        local = np.where(key[place] == wanted, local[place], NEVER)
-        # In an hour that comes twice, a message that went out as planned went out at the instant that was planned.
-        as_planned = local == context.clocks.to_local(row, due)
-        return np.where(as_planned, due, context.clocks.to_utc(row, local))
+        key, step, local = key[order], step[order], local[order]
+        return {name: (key[places], local[places]) for name, places in _places_of(step)}
 
     def _leave(
         self,
         name: str,
-        ways: Mapping[str, tuple[str, ...]],
+        sent: Mapping[str, tuple[Integers, Dates]],
         context: Context,
         row: Integers,
         entered: Dates,
@@ -499,7 +521,7 @@ class Journey:
         time: Dates,
     ) -> list[tuple[str, Integers, Dates]]:
         """For each next step, find who goes there (as places in `run`) and when."""
-        step, targets = self.steps[name], ways[name]
+        step, targets = self.steps[name], self._ways[name]
         everyone = np.arange(len(run))
         if isinstance(step, Message):
             return [(targets[0], everyone, time)]
@@ -523,32 +545,53 @@ class Journey:
             way = np.array([*case, -1], dtype=np.int64)[values.code[row[run]]]
             way = np.where(way < 0, targets.index(step.otherwise), way)
         if not isinstance(step, Split):
-            way = self._stay(way, ways, targets, context, row[run], entered[run])
+            way = self._stay(way, name, sent, row[run], entered[run])
         return [(target, everyone[way == i], time[way == i]) for i, target in enumerate(targets)]
 
     def _stay(
-        self,
-        way: Integers,
-        ways: Mapping[str, tuple[str, ...]],
-        targets: tuple[str, ...],
-        context: Context,
-        row: Integers,
-        entered: Dates,
+        self, way: Integers, name: str, sent: Mapping[str, tuple[Integers, Dates]], row: Integers, entered: Dates
     ) -> Integers:
         """Keep customers on their way if they have received a message that lies on this way alone."""
-        beyond = [reachable(ways, target) for target in targets]
-        sent_row, sent_step, anchor, _ = context.sent(self.group)
-        for i in range(len(targets)):
-            alone = beyond[i].difference(*(steps for j, steps in enumerate(beyond) if j != i))
-            mine = np.isin(sent_step, [name for name in alone if isinstance(self.steps[name], Message)])
-            received = np.isin(moment(row, entered), moment(sent_row[mine], anchor[mine]))
-            way = np.where(received, i, way)
+        for i, messages in enumerate(self._alone[name]):
+            known = [sent[message][0] for message in messages & sent.keys()]
+            if known:
+                way = np.where(np.isin(moment(row, entered), np.concatenate(known)), i, way)
         return way
 
+    @cached_property
+    def _alone(self) -> dict[str, list[set[str]]]:
+        """For each branch and choice, the messages that lie on each of its ways alone."""
+        found = {}
+        for name, step in self.steps.items():
+            if isinstance(step, Branch | Choice):
+                beyond = [reachable(self._ways, target) for target in self._ways[name]]
+                often = Counter(chain.from_iterable(beyond))
+                found[name] = [
+                    {target for target in part if often[target] == 1 and isinstance(self.steps[target], Message)}
+                    for part in beyond
+                ]
+        return found
 
-def _end_of_day(context: Context, row: Integers) -> Dates:
-    """Give the instant at which the day of the run ends for each customer."""
-    return context.clocks.to_utc(row, np.full(len(row), context.end))
+
+def _places_of(step: npt.NDArray[np.str_]) -> list[tuple[str, Integers]]:
+    """Give each step of a column with its places, in their order."""
+    names, code = np.unique(step, return_inverse=True)
+    order = np.argsort(code, kind="stable")
+    ends = np.cumsum(np.bincount(code, minlength=len(names)))
+    return list(zip(names.tolist(), np.split(order, ends[:-1]), strict=True)) if len(names) else []
+
+
+def _sent_at(sent: tuple[Integers, Dates] | None, context: Context, row: Integers, anchor: Dates, due: Dates) -> Dates:
+    """Find the instant at which each message of a step was sent; NaT where the history does not hold it."""
+    if sent is None:
+        return np.full(len(row), NEVER)
+    key, local = sent
+    wanted = moment(row, anchor)
+    place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+    local = np.where(key[place] == wanted, local[place], NEVER)
+    # In an hour that comes twice, a message that went out as planned went out at the instant that was planned.
+    as_planned = local == context.clocks.to_local(row, due)
+    return np.where(as_planned, due, context.clocks.to_utc(row, local))
 
 
 def _until(context: Context, names: tuple[str, ...], row: Integers, after: Dates) -> Dates:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
@@ -45,6 +47,7 @@ END = "end"
 _SECONDS = {"minute": 60, "hour": 3600}
 _DAYS = {"day": 1, "week": 7}
 _LONGEST_DAYS = 3660
+_MOST_WAYS = 1000  # of a split
 _DURATION = re.compile(
     r"(?:(?P<next>next day)|(?P<count>\d{1,7}) (?P<unit>minute|hour|day|week|month)s?)"
     r"(?: at (?P<hour>\d{1,2}):(?P<minute>\d\d))?",
@@ -132,6 +135,8 @@ def _cases(name: str, value: Any) -> FixedMapping[str, str]:
 def _shares(name: str, value: Any) -> FixedMapping[str, float]:
     if not isinstance(value, Mapping) or len(value) < 2:
         raise InputError(name, "a mapping from the names of at least two steps to their shares", value)
+    if len(value) > _MOST_WAYS:
+        raise InputError(name, f"at most {_MOST_WAYS:,} ways", len(value))
     shares = FixedMapping({name_of(name, step): as_float(name, share) for step, share in value.items()})
     if min(shares.values()) <= 0 or not math.isclose(math.fsum(shares.values()), 1.0, rel_tol=1e-9):
         raise InputError(name, "above 0, with the sum 1", dict(shares))
@@ -374,7 +379,8 @@ def in_order(steps: Mapping[str, Step]) -> tuple[str, ...]:
     if lost:
         raise InputError("steps", "steps that can be reached from the first one", lost[0], count=len(lost))
     ordered: list[str] = []
-    waiting = {name: sum(name in set(targets) for targets in ways.values()) for name in steps}
+    leads_to = Counter(chain.from_iterable(set(targets) for targets in ways.values()))
+    waiting = {name: leads_to[name] for name in steps}
     free = [name for name, n in waiting.items() if n == 0]
     while free:
         name = free.pop()

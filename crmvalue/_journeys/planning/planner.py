@@ -311,15 +311,19 @@ def _plan_day(
     today: np.datetime64,
 ) -> Plan:
     made, goes_on = _decide_day(journeys, customers, events, history, policy, today)
-    parts = [made]
+    parts, known = [made], made.key
+    refused = take(made, made.decision != DECISIONS[SEND])
     while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
         sent_by = set(parts[-1].group[goes_on].tolist())
         history = history + parts[-1].history()
         again = tuple(journey for journey in journeys if journey.group in sent_by)
-        more, goes_on = _decide_day(again, customers, events, history, policy, today, refused=parts)
-        new = ~np.isin(more.key, np.concatenate([part.key for part in parts]))
+        more, goes_on = _decide_day(again, customers, events, history, policy, today, refused)
+        keys = more.key
+        new = ~np.isin(keys, known)
+        known = np.concatenate([known, keys[new]])
         parts.append(take(more, new))
         goes_on = goes_on[new]
+        refused = concatenate([refused, take(parts[-1], parts[-1].decision != DECISIONS[SEND])])
     if len(parts) == 1:
         return made
     whole = concatenate(parts)
@@ -334,11 +338,11 @@ def _decide_day(
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
-    refused: Sequence[Plan] = (),
+    refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
     context = Context(customers, events, history, today)
-    context.refused = list(refused)
+    context.is_run, context.refused = True, refused
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]

@@ -136,6 +136,10 @@ class TestSteps:
         with pytest.raises(InputError, match="not falling"):
             Cascade(offers=[Offer(percent=7), Offer(percent=5)], repeat_last=True, allow_equal=True)
 
+    def test_a_list_beyond_all_steps_is_refused_before_any_work(self):
+        with pytest.raises(InputError, match="at most 1,200 offers"):
+            Cascade(offers=[object()] * 1201)  # no item is looked at
+
     def test_a_table_beyond_the_limit_is_refused_before_any_work(self):
         cascade = Cascade(first_month=1, every_months=1, end_month=1200)
         with pytest.raises(InputError, match="at most 16,680 customers with 1,199 steps"):

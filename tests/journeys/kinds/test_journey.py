@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import time
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from unittest import mock
@@ -155,6 +156,7 @@ class TestSteps:
             lambda: Split({"a": -0.5, "b": 1.5}),
             lambda: Split({"a": np.nan, "b": 0.5}),
             lambda: Split("a"),
+            lambda: Split(dict.fromkeys(map(str, range(1001)), 1 / 1001)),
             lambda: Message(channels=[]),
             lambda: Message(channels=["sms", "sms"]),
             lambda: Message(valid_days=0),
@@ -760,3 +762,36 @@ class TestFirstRunOfACascade:
         past = plan([Cascade()], both, None, None, Policy(), "2024-09-30").history()
         kept = MessageHistory(**{f.name: getattr(past, f.name)[past.customer == 2] for f in attrs.fields(type(past))})
         assert plan([Cascade()], both, None, kept, Policy(), "2024-09-30").customer.tolist() == [2]
+
+
+class TestManySteps:
+    """The work for each message of a day does not grow with the square of the steps."""
+
+    @pytest.mark.parametrize("if_unsent", ["stop", "go on"])
+    @pytest.mark.parametrize("channel", ["email", "sms"])  # without consent to the second
+    def test_a_hundred_messages_without_waits(self, if_unsent, channel):
+        n = 100
+        steps = {f"m{i}": Message(channels=channel, if_unsent=if_unsent) for i in range(n)}
+        journey = Journey("j", entry="came", steps=steps)
+        customers = Customers(customer=[1], consent={"email": [True], "sms": [False]})
+        came = Events(customer=[1], name=["came"], time=["2024-05-01T10:00"])
+        start = time.process_time()
+        made = plan([journey], customers, came, None, Policy(), "2024-05-01")
+        assert time.process_time() - start < 3.0  # took 6 to 14 seconds
+        if channel == "email":
+            assert made.decision.tolist() == ["send"] * n
+            assert made.step.tolist() == [*steps]
+        else:
+            assert made.decision.tolist() == ["no consent"] * (1 if if_unsent == "stop" else n)
+
+    def test_many_branches(self):
+        steps = {}
+        for i in range(100):
+            steps[f"b{i}"] = Branch("vip", then=f"m{i}", otherwise=f"b{i + 1}" if i < 99 else "end")
+            steps[f"m{i}"] = Message(then=f"b{i + 1}" if i < 99 else "end")
+        customers = Customers(customer=[1], consent={"email": [True]}, segments={"vip": [True]})
+        came = Events(customer=[1], name=["came"], time=["2024-05-01T10:00"])
+        start = time.process_time()
+        made = plan([Journey("j", entry="came", steps=steps)], customers, came, None, Policy(), "2024-05-01")
+        assert time.process_time() - start < 3.0
+        assert made.decision.tolist() == ["send"] * 100

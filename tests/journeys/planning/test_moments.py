@@ -359,3 +359,34 @@ class TestMessagesAndLooks:
                 became[key] = decision
         counted = {word: list(became.values()).count(word) for word in became.values()}
         assert made.n_by_decision == counted
+
+
+class TestClocksThatChangeAtMidnight:
+    """A message goes out on the local day of its instant, also where a clock comes back to the day before."""
+
+    @pytest.mark.parametrize(
+        ("zone", "day"),
+        [
+            ("America/St_Johns", "2010-11-06"), ("America/St_Johns", "2010-11-07"), ("America/St_Johns", "2010-03-14"),
+            ("America/Sao_Paulo", "2018-02-17"), ("America/Sao_Paulo", "2018-11-04"), ("Asia/Beirut", "2023-10-28"),
+            ("Asia/Beirut", "2023-03-30"), ("Africa/Cairo", "2023-10-26"), ("Africa/Cairo", "2024-04-26"),
+            ("America/Havana", "2023-11-05"), ("America/Havana", "2023-03-12"), ("Asia/Amman", "2021-10-28"),
+            ("Asia/Amman", "2022-02-25"), ("Asia/Tehran", "2021-09-21"), ("America/Scoresbysund", "2023-10-29"),
+            ("Australia/Lord_Howe", "2023-04-02"), ("Pacific/Apia", "2011-12-29"), ("America/Asuncion", "2023-03-25"),
+        ],
+    )  # fmt: skip
+    def test_a_wait_of_minutes(self, zone, day):
+        waits = range(7, 500, 29)
+        clock, first = ZoneInfo(zone), datetime.fromisoformat(day)
+        local = first.replace(hour=20, minute=30, tzinfo=clock)
+        customers = Customers(customer=[1], time_zone=zone, consent={"email": [True]})
+        entered = Events(customer=[1], name=["cart"], time=[local.replace(tzinfo=None).isoformat()])
+        for minutes in waits:
+            steps = {"wait": Wait(f"{minutes} minutes"), "hello": Message()}
+            made = plan([Journey("j", entry="cart", steps=steps)], customers, entered, None, Policy(), day, days=4)
+            instant = local.astimezone(UTC) + timedelta(minutes=minutes)
+            wanted = instant.astimezone(clock).replace(tzinfo=None)
+            sent = made.decision == "send"
+            assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
+            assert made.send_time[sent].tolist() == [wanted]
+            assert made.run[sent].tolist() == [wanted.date()]
