@@ -358,7 +358,7 @@ def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tu
         return None, f"the log cannot be cut at {cut}: {error}"
     if len(split.calibration) < _FEWEST_TO_FORECAST:
         few = f"a forecast needs at least {_FEWEST_TO_FORECAST} customers"
-        return None, f"{few}; until {cut} there are {len(split.calibration)}"
+        return None, f"{few}; the log has {len(split.calibration)} until {cut}"
     if not split.holdout_n_purchases.any():
         return None, f"after {cut} none of the earlier customers bought again, so that nothing can be checked"
     return split, None

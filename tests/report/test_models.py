@@ -138,7 +138,7 @@ class TestSummariseModels:
             (
                 [1, 1],
                 ["2024-01-01", "2024-03-01"],
-                "a forecast needs at least 10 customers; until 2024-02-06 there are 1",
+                "a forecast needs at least 10 customers; the log has 1 until 2024-02-06",
             ),
             (range(100), ["2024-01-01"] * 99 + ["2024-05-01"], "after 2024-03-14 none of the earlier"),
             (
