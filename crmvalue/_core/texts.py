@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.threads import in_halves, side_by_side
+
 if TYPE_CHECKING:
     from crmvalue.typing import Integers
 
@@ -73,22 +75,31 @@ def encode_column(value: Any) -> Encoded | None:
 
 
 def encode_items(items: list[Any] | tuple[Any, ...] | npt.NDArray[np.object_]) -> Encoded | None:
-    """Encode a list of texts, or an array of objects; None if an item is no text."""
-    length = np.empty(len(items), dtype=np.int64)
+    """Encode a list of texts, or an array of objects; None if an item is no text, or one ends in a null character."""
     parts = []
     for begin in range(0, len(items), _PART):  # the processor keeps the texts of a part at hand
         part = items[begin : begin + _PART]
-        part = part.tolist() if isinstance(part, np.ndarray) else part
-        if not set(map(type, part)) <= {str, np.str_}:
+        try:
+            parts.append("\0".join(part.tolist() if isinstance(part, np.ndarray) else part))
+        except TypeError:
             return None
-        length[begin : begin + _PART] = np.fromiter(map(len, part), dtype=np.int64, count=len(part))
-        parts.append("".join(part))
     if all(map(str.isascii, parts)):
-        joined = b"".join([part.encode("ascii") for part in parts])
-        return _encode_flat(np.frombuffer(joined, dtype=np.uint8), length)
-    joined = "".join(parts).encode("utf-32-le", "surrogatepass")
-    data, size = _narrow(np.frombuffer(joined, dtype="<u4"))
-    return _encode_flat(data, length * size, size)
+        data, size = np.frombuffer(b"\0".join([part.encode("ascii") for part in parts]), dtype=np.uint8), 1
+        points = data
+    else:
+        joined = "\0".join(parts).encode("utf-32-le", "surrogatepass")
+        data, size = _narrow(np.frombuffer(joined, dtype="<u4"))
+        points = data.view(f">u{size}")
+    end = np.append(np.nonzero(points == 0)[0], len(points))
+    if len(end) == len(items):
+        length = np.diff(end, prepend=-1) - 1
+    else:  # some texts have null characters
+        length = np.fromiter(map(len, items), dtype=np.int64, count=len(items))
+        end = np.cumsum(length + 1) - 1
+        if not points[end[length > 0] - 1].all():
+            return None
+    start = end - length
+    return _encode_flat(data, length * size, size, start=start * size)
 
 
 def encode_matrix(array: npt.NDArray[np.str_]) -> Encoded | None:
@@ -124,10 +135,18 @@ def _narrow(points: npt.NDArray[np.uint32]) -> tuple[npt.NDArray[np.uint8], int]
     return data.view(np.uint8), data.dtype.itemsize
 
 
-def _encode_flat(data: npt.NDArray[np.uint8], length: Integers, size: int = 1, *, utf8: bool = False) -> Encoded | None:
+def _encode_flat(
+    data: npt.NDArray[np.uint8], length: Integers, size: int = 1, *, utf8: bool = False, start: Integers | None = None
+) -> Encoded | None:
+    """Encode texts that stand one after the other, with a character between them if their places are given."""
     n, longest = len(length), int(length.max(initial=0))
     if not longest:
         return None
+    if start is not None and longest == length.min():
+        close = np.concatenate([data, np.zeros(size, dtype=np.uint8)]).reshape(n, longest + size)[:, :longest]
+        return _encode(Texts(np.ascontiguousarray(close).reshape(-1), None, longest, n, size))
+    if start is not None:
+        return _encode(Texts(data, start, length, n, size))
     ends = np.cumsum(length)
     if not data.all() and not data.reshape(-1, size)[ends[length > 0] // size - 1].any(axis=1).all():
         return None  # numpy would cut off nulls at the end of a text
@@ -176,18 +195,28 @@ def _encode(texts: Texts) -> Encoded | None:
     rows = order[new]
     if len(rows) * longest * 4 // texts.size > _WIDEST:
         return None
-    code = np.empty(texts.n, dtype=np.int64)
-    code[order] = np.cumsum(new, dtype=np.int64) - 1
-    return _to_strings(_taken(texts, rows), longest), code
+
+    def place() -> Integers:
+        code = np.empty(texts.n, dtype=np.int64)
+        code[order] = np.cumsum(new, dtype=np.int64) - 1
+        return code
+
+    return side_by_side(texts.n, lambda: _to_strings(_taken(texts, rows), longest), place)
 
 
 def _rows_to_sort(texts: Texts, order: Integers, new: npt.NDArray[np.bool_], levels: range) -> Integers:
     """Give the places in `order` that are not sorted yet: groups of equal words before `levels` whose texts differ."""
     unequal = np.zeros(texts.n - 1, dtype=bool)
-    for begin in range(0, texts.n - 1 if levels else 0, _CHUNK):
-        part = _taken(texts, order[begin : begin + _CHUNK + 1])
-        for level in levels:
-            unequal[begin : begin + _CHUNK] |= _differs(_word(part, level))
+
+    def compare(first: int, beyond: int) -> None:
+        for begin in range(first, beyond, _CHUNK):
+            end = min(begin + _CHUNK, beyond)
+            part = _taken(texts, order[begin : end + 1])
+            for level in levels:
+                unequal[begin:end] |= _differs(_word(part, level))
+
+    if levels:
+        in_halves(texts.n - 1, compare)
     unequal &= ~new[1:]
     if not unequal.any():
         return np.zeros(0, dtype=np.int64)

@@ -2,11 +2,11 @@
 
 The rules are those of :func:`crmvalue.purchases.summarise_purchases`, written as expressions. The log is asked twice:
 once for counts by day, which find the end of observation and what the policies refuse, and once for the customers.
-Days are counted by our own arithmetic, because engines disagree on calendars.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,8 @@ SUMMARY = (
 WHOLE = "whole numbers below 2**53, where they are floats"
 """What float identifiers must be."""
 
+_EPOCH = dt.date(1970, 1, 1)
+_INFINITE = 2.0**31 - 1  # days from there to the date "infinity" of DuckDB, which is none
 _NO_DAY = -(10**9)
 _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
@@ -65,7 +67,7 @@ _NOT_COUNTED = (
 )  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
-_WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents
+_WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents, of which floats lose none
 _ROUNDING = 1e-12  # by which a float may miss a whole cent
 _FORBIDDEN = {"missing": None, "zeros": 0.0, "refunds": "an amount below 0", "duplicates": "a copy"}
 
@@ -80,10 +82,18 @@ class Orders(NamedTuple):
     in_cents: bool
 
 
-def day_number(date: nw.Expr) -> nw.Expr:
-    """Days since 1 January 1970 of dates or times, by the Gregorian calendar."""
+def day_number(date: nw.Expr, engine: nw.Implementation | None = None) -> nw.Expr:
+    """Days since 1 January 1970 of dates or times, by the Gregorian calendar.
+
+    Engines disagree on calendars, and on what the difference of dates is. Two are known to count as we do, and faster.
+    """
     import narwhals as nw
 
+    if engine is nw.Implementation.POLARS:
+        return date.dt.date().cast(nw.Int32).cast(nw.Float64)
+    if engine is nw.Implementation.DUCKDB:
+        days = (date.dt.date() - nw.lit(_EPOCH)).cast(nw.Float64)
+        return nw.when(days.abs() < _INFINITE).then(days)
     year = date.dt.year().cast(nw.Float64)
     leap_days = times_in(year - 1969, 4) - times_in(year - 1901, 100) + times_in(year - 1601, 400)
     return (year - 1970) * 365 + leap_days + date.dt.ordinal_day().cast(nw.Float64) - 1
@@ -145,7 +155,7 @@ def read_rows(
         keys = ["_who", "_named", "_time", *(["_money"] if "amount" in roles else [])]
         rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
-    rows = rows.with_columns(day_number(nw.col("_time")).alias("_day"))
+    rows = rows.with_columns(day_number(nw.col("_time"), frame.implementation).alias("_day"))
     return rows if keep_time else rows.drop("_time")
 
 
@@ -201,11 +211,10 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
     odd_id = no_id(rows)
     if odd_id is not None:
         kinds["_odd_id"] = odd_id
-    columns = [
-        _zero_where(~known, nw.col("_copies"), nw.Int64).alias("_copies"),
-        _zero_where(known, nw.col("_copies") + 1, nw.Int64).alias("_nobody"),
-    ]
-    sums = ["_copies", "_nobody"]
+    columns, sums = [_zero_where(known, nw.col("_copies") + 1, nw.Float64).alias("_nobody")], ["_nobody"]
+    if policy.duplicates != "keep":
+        columns.append(_zero_where(~known, nw.col("_copies"), nw.Float64).alias("_copies"))
+        sums.append("_copies")
     if has_money:
         money, size = nw.col("_money"), nw.col("_money").abs()
         cents = _zero_where(size > LARGEST_AMOUNT, money, nw.Float64) * 100.0  # some engines round to integers
@@ -220,12 +229,13 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
         odd = ~known | size.is_null() | (size > LARGEST_AMOUNT)
         columns.append(_zero_where(odd, size, nw.Float64).alias("_size"))
         sums.append("_size")
-    columns += [flag(kind).alias(name) for name, kind in kinds.items()]
+    columns += [flag(kind).cast(nw.Float64).alias(name) for name, kind in kinds.items()]  # engines add floats faster
     day = nw.when(~nw.col("_day").is_null()).then(nw.col("_day")).otherwise(nw.lit(_NO_DAY)).cast(nw.Float64)
     totals = (nw.col(name).sum() for name in (*sums, *kinds))
     found = collect(rows.select(day.alias("_day"), *columns).group_by("_day").agg(*totals))
     order = np.argsort(found["_day"])
     by_day = {name: np.nan_to_num(np.asarray(column, dtype=np.float64))[order] for name, column in found.items()}
+    by_day.setdefault("_copies", np.zeros(len(order)))
     used = (by_day["_day"] != _NO_DAY) & (by_day["_rows"] > 0)
     undated = by_day["_day"] == _NO_DAY
     if policy.missing == "raise":
@@ -348,13 +358,12 @@ def customers_of(
     ends = (day.min().alias("_first"), day.max().alias("_last"), nw.len().alias("_bought"))
     if not orders.has_money:
         return rows.select("_who", "_day").unique(["_who", "_day"]).group_by("_who").agg(*ends), counts
-    kind = nw.Int64 if orders.in_cents else nw.Float64
-    money = (nw.col("_money") * 100.0).round(0).cast(nw.Int64) if orders.in_cents else without_residue(nw.col("_money"))
+    money = (nw.col("_money") * 100.0).round(0) if orders.in_cents else without_residue(nw.col("_money"))
     rows = rows.select("_who", "_day", money.alias("_money"))
     purchases = (
-        _netted(rows, kind)
+        _netted(rows, nw.Float64)
         if counts.n_refunds_netted
-        else _cast(rows.group_by("_who", "_day").agg(nw.col("_money").sum()), ["_money"], kind)
+        else _cast(rows.group_by("_who", "_day").agg(nw.col("_money").sum()), ["_money"], nw.Float64)
     )
     total = nw.col("_money").sum().alias("_total")
     if orders.in_cents and rows.implementation.value in _WITH_FIRST:
@@ -365,7 +374,7 @@ def customers_of(
     else:
         purchases = purchases.with_columns(day.min().over("_who").alias("_begin"))
         later = day > nw.col("_begin")
-        again = _zero_where(~later, nw.col("_money"), kind).alias("_again")
+        again = _zero_where(~later, nw.col("_money"), nw.Float64).alias("_again")
         repeat = nw.col("_again").sum().alias("_repeat")
         customers = purchases.with_columns(again).group_by("_who").agg(*ends, total, repeat)
     over = divider(rows)
