@@ -12,7 +12,7 @@ from crmvalue._codes.certificate import CertificateEvent, GiftCertificate, repla
 from crmvalue._codes.event_log import Outcome
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules
-from crmvalue._core.checks import as_text, as_time_column
+from crmvalue._core.checks import as_text, as_times
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, checked_field, date_table, of_class, stay_frozen, tuple_of, whole_table
@@ -197,8 +197,15 @@ class CertificateLedger(Columns):
         -------
         LedgerBalance
             One element for each moment.
+
+        Raises
+        ------
+        InputError
+            If `as_of` is no moment or column of moments.
         """
-        moments = as_time_column("as_of", np.atleast_1d(as_of) if np.ndim(as_of) == 0 else as_of)
+        moments = np.atleast_1d(as_times("as_of", as_of))
+        if moments.ndim != 1:
+            raise InputError("as_of", "one moment or a column of them", f"{moments.ndim} dimensions")
         found = np.zeros((len(_ACCOUNTS) + 2, len(moments)), dtype=np.int64)
         columns = self.to_columns()
         place = np.searchsorted(columns["time"], moments, side="right")

@@ -30,7 +30,7 @@ def as_minor_units(name: str, value: Any, digits: int, *, low: int = 0) -> int:
     is_text = isinstance(value, str) and _AMOUNT.fullmatch(value)
     if is_text or (isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= 18):
         exact = Fraction(value) * 10**digits
-    elif isinstance(value, int | np.integer) and not isinstance(value, bool):
+    elif isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64):
         exact = Fraction(int(value))
     else:
         raise InputError(name, rule, value, hint="a float is not exact" if isinstance(value, float) else None)

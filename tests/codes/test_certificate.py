@@ -99,6 +99,7 @@ class TestMinorUnits:
             Decimal("NaN"),
             Decimal("Infinity"),
             Decimal(-1),
+            np.timedelta64(5, "D"),
             Decimal("1E+999999999"),
             Decimal("1E-999999999"),
             -1,
@@ -423,8 +424,12 @@ class TestLedger:
     def test_refuses_what_is_no_certificate(self):
         with pytest.raises(InputError):
             CertificateLedger().store("g-1")
-        with pytest.raises(InputError):
-            CertificateLedger().balance("soon")
+
+    @pytest.mark.parametrize("wrong", ["soon", None, object(), 5, [["2026-03-01"]], ["2026-03-01", None]])
+    def test_refuses_what_is_no_moment(self, wrong):
+        with pytest.raises(InputError) as caught:
+            CertificateLedger().balance(wrong)
+        assert caught.value.name == "as_of"
 
 
 START = np.datetime64("2026-03-01T12:00", "us")

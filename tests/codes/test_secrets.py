@@ -139,7 +139,7 @@ WRONG = {
 
 
 class TestErrors:
-    """What was typed nearly right stands in no error: not in its text, its fields, its traceback or what it came from."""
+    """What was typed nearly right stands in no error: not in its text, fields, traceback or what it came from."""
 
     @pytest.mark.parametrize("name", WRONG)
     def test_table(self, name):
