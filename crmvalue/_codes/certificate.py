@@ -326,7 +326,7 @@ class GiftCertificate:
             sequence=1,
             kind="sold",
             time=as_time("paid_at", paid_at),
-            amount=as_minor_units("amount", amount, checked.minor_digits, low=1),
+            amount=as_minor_units("amount", amount, checked.exponent, low=1),
             order=as_name("order", order),
             digest=code_digest(code, key=as_key(key), policy=checked.policy),
             phone=normal_phone("phone", phone, checked.region),
@@ -415,7 +415,7 @@ class GiftCertificate:
         InputError
             If an argument is of a wrong kind.
         """
-        secret, paid = as_key(key), as_minor_units("amount", amount, self.rules.minor_digits, low=1)
+        secret, paid = as_key(key), as_minor_units("amount", amount, self.rules.exponent, low=1)
         event = self._next("spent", event_id, time, amount=paid, order=as_name("order", order), password_number=2**53)
         known = find_event(self.events, event.event_id)
         if known is not None:
@@ -439,7 +439,7 @@ class GiftCertificate:
 
         The certificate can then be spent for at least `refund_days`, also if it had expired.
         """
-        paid = as_minor_units("amount", amount, self.rules.minor_digits, low=1)
+        paid = as_minor_units("amount", amount, self.rules.exponent, low=1)
         return self._ask(self._next("refunded", event_id, time, amount=paid, order=as_name("order", order)))
 
     def reissue(self, event_id: str, *, time: Any, code: str, phone: str, key: bytes) -> Outcome[Self]:

@@ -39,7 +39,7 @@ def generate_codes(
         Codes that must not come again, as this function or a customer writes them.
     rng : numpy.random.Generator, optional
         Source of the random characters **for tests and examples only**: who knows its seed knows the codes. By default
-        the characters come from the operating system, by :mod:`secrets`.
+        the characters come from the operating system, by ``secrets``.
 
     Returns
     -------

@@ -172,7 +172,7 @@ class PromoCode:
     phone : str
         Phone number to which the code is tied, such as +380671234567; empty for none. Not shown.
     pin_hash : str
-        Hash of the PIN, by :func:`hashlib.scrypt` and with the key of the shop; empty for none. Not shown.
+        Hash of the PIN, by ``hashlib.scrypt`` and with the key of the shop; empty for none. Not shown.
     events : tuple of CodeEvent
         All that happened, the issue first. The state follows from them and from the time alone. A log that cannot
         happen by the rules raises :class:`~crmvalue.errors.InputError`.
@@ -368,7 +368,7 @@ class PromoCode:
         """
         rules, secret = self.rules, as_key(key)
         order, customer = as_name("order", order), as_name("customer", customer)
-        paid = as_minor_units("amount", amount, rules.minor_digits)
+        paid = as_minor_units("amount", amount, rules.exponent)
         where = as_text("channel", channel)
         groups = {as_text("segments", word) for word in as_items("segments", segments, "a list of texts")}
         event = self._next("reserved", event_id, time, order, customer)

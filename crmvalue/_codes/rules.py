@@ -76,7 +76,7 @@ class CodeRules:
         The customer is in at least one of the segments, and the order comes by one of the channels. All, by default.
     minimum : int, Decimal or str
         Smallest order [money], >= 0: a whole number counts minor units, such as cents; "500.00" counts major ones.
-    minor_digits : int
+    exponent : int
         Decimals of the currency, from 0 to 4; 2 by default.
     max_uses, max_uses_per_customer : int or None
         Most uses in all, and by one customer, >= 1; 1 by default, None for no limit.
@@ -102,7 +102,7 @@ class CodeRules:
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
     minimum: int = 0
-    minor_digits: int = _whole("minor_digits", 0, 4, default=2)
+    exponent: int = _whole("exponent", 0, 4, default=2)
     max_uses: int | None = _whole("max_uses", 1, or_none=True, default=1)
     max_uses_per_customer: int | None = _whole("max_uses_per_customer", 1, or_none=True, default=1)
     hold_minutes: int | None = _whole("hold_minutes", 1, 60 * 24 * 366, or_none=True, default=30)
@@ -111,7 +111,7 @@ class CodeRules:
     region: str = checked_field("region", _region, default="")
 
     def __attrs_post_init__(self) -> None:
-        amount = as_minor_units("minimum", self.minimum, self.minor_digits)
+        amount = as_minor_units("minimum", self.minimum, self.exponent)
         object.__setattr__(self, "minimum", amount)  # the class is frozen, and needs another field to read this one
         ends = (self.valid_from, self.valid_until)
         if ends[0] is not None and ends[1] is not None and not ends[0] < ends[1]:
@@ -142,7 +142,7 @@ class CertificateRules:
         Length of a time step [seconds], from 30 to 3,600; 120 by default. An authenticator app uses 30.
     max_attempts : int
         Wrong attempts in a row after which the certificate is locked, from 1 to 100; 5 by default.
-    minor_digits : int
+    exponent : int
         Decimals of the currency, from 0 to 4; 2 by default.
     policy : CodePolicy, optional
         How the code of a certificate is written; :class:`CodePolicy` by default, None for any text.
@@ -163,7 +163,7 @@ class CertificateRules:
     password_digits: int = _whole("password_digits", 6, 8, default=6)
     password_seconds: int = _whole("password_seconds", 30, 3600, default=120)
     max_attempts: int = _whole("max_attempts", 1, 100, default=5)
-    minor_digits: int = _whole("minor_digits", 0, 4, default=2)
+    exponent: int = _whole("exponent", 0, 4, default=2)
     policy: CodePolicy | None = checked_field("policy", optional_policy, factory=CodePolicy)
     region: str = checked_field("region", _region, default="")
 

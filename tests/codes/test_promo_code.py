@@ -373,7 +373,7 @@ class TestBadInput:
             ("max_attempts", 0),
             ("policy", "plain"),
             ("region", "ua"),
-            ("minor_digits", 5),
+            ("exponent", 5),
             ("campaign", None),
         ],
     )
