@@ -95,7 +95,7 @@ class CertificateEvent:
     def __attrs_post_init__(self) -> None:
         if (self.amount > 0) != (self.kind in _AMOUNTS):
             raise InputError("amount", "above 0 where money moves, and else 0", self.amount)
-        if bool(self.digest and self.phone) != (self.kind in _CARRIERS):
+        if {bool(self.digest), bool(self.phone)} != {self.kind in _CARRIERS}:
             raise InputError("phone", "given with `digest` for a sale or a reissue, and only then", self.kind)
         if (self.password_number is not None) != (self.kind == "spent"):
             raise InputError("password_number", "given for a payment, and only then", self.password_number)
@@ -236,7 +236,8 @@ class GiftCertificate:
     `sequence`): of two tills that take the certificate at once, the second cannot store its event, loads the
     certificate again and asks once more. Store the event, a failed one too, before you answer the customer.
 
-    All times follow one clock. An authenticator app needs UTC.
+    All times follow one clock, and one that is behind the last event counts as the time of that event. An authenticator
+    app needs UTC.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["generate_codes"]
+__all__ = ["as_source", "draw_codes", "generate_codes", "places_of"]
 
 _MOST = 100_000_000
 
@@ -68,13 +69,17 @@ def generate_codes(
     if not isinstance(policy, CodePolicy):
         raise InputError("policy", "a CodePolicy", policy)
     n = as_whole_number("n", n, low=1, high=_MOST)
-    if rng is not None and not isinstance(rng, np.random.Generator):
-        raise InputError("rng", "a numpy.random.Generator or None", rng)
-    taken = _rows(_places_of(policy, existing)[:, :-1])
+    rng = as_source(rng)
+
+    return draw_codes(policy, n, places_of(policy, existing), rng)
+
+
+def draw_codes(policy: CodePolicy, n: int, existing: Places, rng: np.random.Generator | None) -> npt.NDArray[np.str_]:
+    """Draw codes; the existing ones are given as the places of their characters in the alphabet."""
+    taken = _rows(existing[:, :-1])
     if len(taken) + n > policy.n_possible // 2:
         most = policy.n_possible // 2
         raise InputError("n", f"at most {most} with the existing codes", len(taken) + n, hint="raise n_random")
-
     size, draw = len(policy.alphabet), secrets.token_bytes if rng is None else rng.bytes
     places = np.zeros((0, policy.n_random), dtype=np.uint8)
     while len(places) < n:
@@ -112,11 +117,28 @@ def _written(places: Places, policy: CodePolicy) -> npt.NDArray[np.str_]:
     return np.ascontiguousarray(signs).view(f"U{signs.shape[1]}").ravel()
 
 
-def _places_of(policy: CodePolicy, codes: Any) -> Places:
-    """Read codes; those in the form in which they are generated are read at once."""
+def as_source(rng: Any) -> np.random.Generator | None:
+    """Take a source of random characters, or None for that of the operating system."""
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise InputError("rng", "a numpy.random.Generator or None", rng)
+    return rng
+
+
+def places_of(policy: CodePolicy, codes: Any, *, skip_others: bool = False) -> Places:
+    """Read codes, in whatever way they are typed; what is no code of the policy raises, or is left out."""
     texts = [] if isinstance(codes, str) else as_items("existing", codes, "a list of codes")
     if isinstance(codes, str) or not all(isinstance(text, str) for text in texts):
         raise InputError("existing", "a list of codes", NOT_SHOWN)
+    places, others = _usual_places(policy, texts)
+    read = []
+    for text in others:
+        with suppress(InputError) if skip_others else nullcontext():
+            read.append([policy.alphabet.index(sign) for sign in policy.normalise(text)])
+    return np.concatenate([places, np.array(read, dtype=np.uint8).reshape(len(read), places.shape[1])])
+
+
+def _usual_places(policy: CodePolicy, texts: list[str]) -> tuple[Places, list[str]]:
+    """Read the codes that are in the form in which they are generated, and give the other texts."""
     n_signs, group = policy.n_random + 1, policy.group or policy.n_random + 1
     kept = [i + i // group for i in range(n_signs)]
     width = kept[-1] + 1
@@ -129,5 +151,4 @@ def _places_of(policy: CodePolicy, codes: Any) -> Places:
     good = (places != 255).all(axis=1)
     good[good] = ends_well(places[good], len(policy.alphabet))
     others += [text for text, is_good in zip(usual, good.tolist(), strict=True) if not is_good]
-    read = [[policy.alphabet.index(sign) for sign in policy.normalise(text)] for text in others]
-    return np.concatenate([places[good], np.array(read, dtype=np.uint8).reshape(len(read), n_signs)])
+    return places[good], others

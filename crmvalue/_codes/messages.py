@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._codes.generate import generate_codes
+from crmvalue._codes.generate import as_source, draw_codes, places_of
 from crmvalue._codes.policy import NOT_SHOWN, CodePolicy
 from crmvalue._core.checks import as_flag, as_items
 from crmvalue._core.frames import Columns
@@ -140,7 +140,7 @@ def codes_for_messages(
     policy : CodePolicy
         How the codes are written.
     assigned : MessageCodes, optional
-        Result of the last call. Its messages keep their codes.
+        Result of the last call. Its messages keep their codes, also where the policy has changed.
     rng : numpy.random.Generator, optional
         Source of new codes for tests and examples only, as in :func:`generate_codes`.
 
@@ -153,7 +153,7 @@ def codes_for_messages(
     Raises
     ------
     InputError
-        If an argument breaks its rule, or if an earlier code is none of the policy.
+        If an argument breaks its rule, or if there are not enough possible codes.
 
     Examples
     --------
@@ -167,14 +167,15 @@ def codes_for_messages(
     True
     """
     wanted = _texts("keys", keys, is_secret=False).tolist()
-    checked = of_class(CodePolicy)("policy", policy)
+    checked, source = of_class(CodePolicy)("policy", policy), as_source(rng)
     none = hand_over(np.zeros(0, dtype=np.str_))
     earlier = MessageCodes(key=none, code=none) if assigned is None else of_class(MessageCodes)("assigned", assigned)
     known = set(earlier.key.tolist())
     new = [key for key in dict.fromkeys(wanted) if key not in known]
     if not new:
         return earlier
-    codes = generate_codes(checked, len(new), existing=earlier.code, rng=rng)
+    existing = places_of(checked, earlier.code, skip_others=True)  # what is no code of this policy cannot come again
+    codes = draw_codes(checked, len(new), existing, source)
     return MessageCodes(
         key=hand_over(np.concatenate([earlier.key, np.array(new, dtype=np.str_)])),
         code=hand_over(np.concatenate([earlier.code, codes])),

@@ -196,6 +196,8 @@ class PromoCode:
     A hold that is not redeemed ends after `hold_minutes`, and the code is released. An order that holds a use in time
     may redeem it after the code has expired.
 
+    All times follow one clock, and one that is behind the last event counts as the time of that event.
+
     Every request has an event id and gives an :class:`Outcome`. The same request with the same id changes nothing. Each
     new attempt of a customer is a request of its own.
 

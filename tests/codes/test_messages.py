@@ -30,6 +30,23 @@ class TestCodesForMessages:
             assert codes_for_messages(run, CodePolicy(), assigned=made, rng=rng) == made
             assigned = made
 
+    def test_another_policy_later(self):
+        """Earlier codes stay, whatever they are; codes of the new policy do not come again."""
+        small = CodePolicy(alphabet="0123456789", n_random=4)
+        first = codes_for_messages(["a"], CodePolicy(), assigned=MessageCodes(key=["z"], code=["SPRING"]))
+        second = codes_for_messages([f"b{i}" for i in range(2000)], small, assigned=first)
+        third = codes_for_messages([f"c{i}" for i in range(2000)], small, assigned=second)
+        assert third.of(second.key).tolist() == second.code.tolist()
+        assert len(set(third.code.tolist())) == 4002
+
+    def test_other_groups_are_the_same_codes(self):
+        """All 10,000 codes are of one policy, whatever its groups: of 5,000 none comes again."""
+        old = CodePolicy(alphabet="0123456789", n_random=4, group=2)
+        first = codes_for_messages([f"a{i}" for i in range(3000)], old)
+        new = CodePolicy(alphabet="0123456789", n_random=4, group=0)
+        made = codes_for_messages([f"b{i}" for i in range(2000)], new, assigned=first)
+        assert len({code.replace("-", "") for code in made.code.tolist()}) == 5000
+
     def test_of_a_plan(self):
         base = Customers(
             customer=["ann", "bob"], dates={"last_purchase": ["2023-08-31"] * 2}, consent={"email": [True] * 2}

@@ -18,7 +18,6 @@ from crmvalue.codes import (
     MessageCodes,
     PromoCode,
     code_digest,
-    codes_for_messages,
     generate_codes,
 )
 from crmvalue.errors import InputError
@@ -128,9 +127,6 @@ WRONG = {
     "codes and a number": lambda: MessageCodes(key=["a", "b"], code=[SECRET_CODE, 5]),
     "a code twice": lambda: MessageCodes(key=["a", "b"], code=[SECRET_CODE, SECRET_CODE]),
     "too many codes": lambda: MessageCodes(key=["a"], code=[SECRET_CODE, NEAR]),
-    "codes that are none of the policy": lambda: codes_for_messages(
-        ["b"], CodePolicy(), assigned=MessageCodes(key=["a"], code=[NEAR])
-    ),
     "broken JSON of codes": lambda: MessageCodes.from_json(f'{{"code": ["{SECRET_CODE}"'),
     "JSON of other codes": lambda: MessageCodes.from_json(json.dumps({"code": [SECRET_CODE, SECRET_CODE], "key": [1]})),
     "broken JSON of a record": lambda: PromoCode.from_json(CODE.to_json()[:-9]),
