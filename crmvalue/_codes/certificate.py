@@ -41,6 +41,10 @@ def _number(name: str, value: Any) -> int:
     return as_whole_number(name, value, low=0)
 
 
+def _short(events: tuple[CertificateEvent, ...]) -> str:
+    return f"<{len(events)} events of {events[0].certificate!r}>"
+
+
 @attrs.frozen(kw_only=True)
 class CertificateEvent:
     """One event in the log of a gift certificate.
@@ -85,7 +89,7 @@ class CertificateEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time)
+    time: np.datetime64 = checked_field("time", as_time, repr=str)
     amount: int = count_field("amount", default=0)
     order: str = checked_field("order", as_text, default="")
     digest: str = checked_field("digest", _optional_digest, default="", repr=False)
@@ -269,7 +273,7 @@ class GiftCertificate:
     """
 
     rules: CertificateRules = checked_field("rules", of_class(CertificateRules))
-    events: tuple[CertificateEvent, ...] = checked_field("events", tuple_of(CertificateEvent))
+    events: tuple[CertificateEvent, ...] = checked_field("events", tuple_of(CertificateEvent), repr=_short)
 
     def __attrs_post_init__(self) -> None:
         require_numbered(self.events)

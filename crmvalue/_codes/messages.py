@@ -134,8 +134,8 @@ def codes_for_messages(
     Parameters
     ----------
     keys : sequence of str
-        Keys of messages, such as ``made.key[(made.decision == "send") & (made.step == "birthday")]`` of a
-        :class:`crmvalue.journeys.Plan`, where the step "birthday" promises a code. A key that occurs twice is one
+        Keys of messages, such as ``made.key[(made.decision == "send") & (made.journey == "birthday")]`` of a
+        :class:`crmvalue.journeys.Plan`, where the journey "birthday" promises a code. A key that occurs twice is one
         message.
     policy : CodePolicy
         How the codes are written.

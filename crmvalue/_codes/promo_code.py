@@ -65,7 +65,7 @@ class CodeEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time)
+    time: np.datetime64 = checked_field("time", as_time, repr=str)
     order: str = checked_field("order", as_text, default="")
     customer: str = checked_field("customer", as_text, default="")
 
@@ -233,7 +233,9 @@ class PromoCode:
     rules: CodeRules = checked_field("rules", of_class(CodeRules))
     phone: str = checked_field("phone", as_stored_phone, default="", repr=False)
     pin_hash: str = checked_field("pin_hash", as_pin_hash, default="", repr=False)
-    events: tuple[CodeEvent, ...] = checked_field("events", tuple_of(CodeEvent))
+    events: tuple[CodeEvent, ...] = checked_field(
+        "events", tuple_of(CodeEvent), repr=lambda events: f"<{len(events)} events>"
+    )
 
     def __attrs_post_init__(self) -> None:
         require_numbered(self.events)

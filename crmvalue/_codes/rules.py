@@ -97,8 +97,8 @@ class CodeRules:
     """
 
     campaign: str = checked_field("campaign", as_text, default="")
-    valid_from: np.datetime64 | None = checked_field("valid_from", optional(as_time), default=None)
-    valid_until: np.datetime64 | None = checked_field("valid_until", optional(as_time), default=None)
+    valid_from: np.datetime64 | None = checked_field("valid_from", optional(as_time), default=None, repr=str)
+    valid_until: np.datetime64 | None = checked_field("valid_until", optional(as_time), default=None, repr=str)
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
     minimum: int = 0

@@ -372,6 +372,13 @@ class TestBadInput:
         assert caught.value.name == name
 
 
+class TestRepr:
+    """A certificate is named by its identifier."""
+
+    def test_known(self):
+        assert repr(make_gift()).endswith("events=<1 events of 'g-1'>)")
+
+
 class TestLedger:
     """Accounts that balance, and one of two tills."""
 

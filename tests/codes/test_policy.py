@@ -311,6 +311,15 @@ class TestGenerateCodes:
             generate_codes(**{**fine, name: wrong})
         assert caught.value.name == name
 
+    def test_too_many(self):
+        """At most half of the 10,000 codes, the existing ones included."""
+        policy = CodePolicy(alphabet="0123456789", n_random=4)
+        old = generate_codes(policy, 3000)
+        assert len(generate_codes(policy, 2000, existing=old)) == 2000
+        with pytest.raises(InputError, match="at most 5000 with the existing codes; got 5001") as caught:
+            generate_codes(policy, 2001, existing=old)
+        assert caught.value.name == "n"
+
     def test_existing_one_that_is_no_code_is_not_shown(self):
         with pytest.raises(InputError) as caught:
             generate_codes(CodePolicy(), 1, existing=["2346-789C-DFG4"])

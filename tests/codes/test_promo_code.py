@@ -405,6 +405,11 @@ class TestBadInput:
                 attrs.evolve(code, events=log)
             assert caught.value.name == "events"
 
+    def test_shown_in_one_short_line(self):
+        shown = repr(make_code(valid_until="2026-04-01"))
+        assert "valid_until=2026-04-01T00:00:00.000000" in shown
+        assert shown.endswith("events=<2 events>)")
+
     def test_state_before_the_issue(self):
         with pytest.raises(InputError, match="before the code was issued"):
             make_code().state("2026-02-28")
