@@ -235,6 +235,14 @@ class TestOtherEvents:
         assert new.reissue("n", **other).is_duplicate
         assert new.reissue("n", **{**other, "code": "NEWER"}).refusal == "event id taken"
 
+    @pytest.mark.parametrize("kind", ["time", "counter"])
+    def test_old_passwords_end_with_a_reissue(self, kind):
+        gift = make_gift(one_time_by=kind)
+        old = gift.password(time="2026-03-02T12:00", key=KEY)
+        gift = gift.reissue("n", time="2026-03-02T12:00", code=GIFT, phone=PHONE, key=KEY).value
+        assert pay(gift, password=old).refusal == "wrong credentials"
+        assert pay(gift).accepted
+
     @pytest.mark.parametrize(
         ("make", "time", "refusal"),
         [
@@ -431,6 +439,12 @@ class TestLedger:
         assert found.overdue.tolist() == [0, 0, 0, 0, 0, 900, 0]
         assert found.n_open.tolist() == [0, 2, 2, 2, 1, 0, 0]
         assert ledger.to_columns()["kind"].tolist() == ["sold", "sold", "spent", "refunded", "cancelled", "expired"]
+
+    def test_overdue_from_the_moment_of_expiry(self):
+        found = CertificateLedger(certificates=[make_gift(valid_days=1)]).balance(
+            ["2026-03-02T11:59", "2026-03-02T12:00"]
+        )
+        assert (found.overdue.tolist(), found.n_open.tolist()) == ([0, 1000], [1, 0])
 
     def test_refuses_what_is_no_certificate(self):
         with pytest.raises(InputError):
