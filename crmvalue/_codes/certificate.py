@@ -240,8 +240,7 @@ class GiftCertificate:
     `sequence`): of two tills that take the certificate at once, the second cannot store its event, loads the
     certificate again and asks once more. Store the event, a failed one too, before you answer the customer.
 
-    All times follow one clock, and one that is behind the last event counts as the time of that event. An authenticator
-    app needs UTC.
+    All times follow one clock, and one that is behind the last event counts as the time of that event.
 
     Examples
     --------

@@ -139,7 +139,7 @@ class CertificateRules:
     password_digits : int
         Digits of the password, from 6 to 8; 6 by default.
     password_seconds : int
-        Length of a time step [seconds], from 30 to 3,600; 120 by default. An authenticator app uses 30.
+        Length of a time step [seconds], from 30 to 3,600; 120 by default.
     max_attempts : int
         Wrong attempts in a row after which the certificate is locked, from 1 to 100; 5 by default.
     exponent : int

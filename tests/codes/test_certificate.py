@@ -236,6 +236,14 @@ class TestOtherEvents:
         assert new.reissue("n", **{**other, "code": "NEWER"}).refusal == "event id taken"
 
     @pytest.mark.parametrize("kind", ["time", "counter"])
+    def test_passwords_begin_again_with_a_reissue(self, kind):
+        gift = pay(make_gift(one_time_by=kind)).value
+        gift = gift.reissue("n", time="2026-03-02T12:00", code=GIFT, phone=PHONE, key=KEY).value
+        paid = pay(gift, "p2", order="o-2")
+        assert paid.accepted
+        assert kind == "time" or paid.value.events[-1].password_number == 0
+
+    @pytest.mark.parametrize("kind", ["time", "counter"])
     def test_old_passwords_end_with_a_reissue(self, kind):
         gift = make_gift(one_time_by=kind)
         old = gift.password(time="2026-03-02T12:00", key=KEY)
