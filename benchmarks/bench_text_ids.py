@@ -21,7 +21,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.purchases import summarise_purchases
 
 N_ROWS = 2_000_000

@@ -9,9 +9,9 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_whole_number
+from crmvalue._core.encoding.keys import distinct_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.keys import distinct_keys
 from crmvalue._core.values import count_field, hand_over, number_column, number_field, stay_frozen
 from crmvalue.errors import InputError
 

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_column, count_field, hand_over, number_column, stay_frozen

@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, p_text
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted

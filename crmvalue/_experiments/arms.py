@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, p_text
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 

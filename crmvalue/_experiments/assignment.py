@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice, require_same_index
-from crmvalue._core.customers import encode_customers, stable_draw
+from crmvalue._core.encoding.customers import encode_customers, stable_draw
 from crmvalue._core.labels import labelled
 from crmvalue.errors import InputError
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._journeys.moments import NEVER, moment
 from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError

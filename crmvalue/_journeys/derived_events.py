@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require,
     require_same_index,
 )
-from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._journeys.data import Events
 from crmvalue._journeys.fields import name_of
 from crmvalue.errors import InputError

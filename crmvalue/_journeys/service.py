@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     to_array,
 )
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_columns,

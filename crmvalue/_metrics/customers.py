@@ -16,7 +16,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, per_unit, share
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field

@@ -25,8 +25,8 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.customers import encode_customers, fill_missing
-from crmvalue._core.threads import side_by_side
+from crmvalue._core.encoding.customers import encode_customers, fill_missing
+from crmvalue._core.encoding.threads import side_by_side
 from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 

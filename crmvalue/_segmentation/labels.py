@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._core.checks import as_items, as_results, as_text, require, to_array
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

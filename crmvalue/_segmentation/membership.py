@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require_same_index
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (

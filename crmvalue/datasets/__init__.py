@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_amounts, as_day, as_day_column, as_positive, as_whole_number, require_same_length
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import array_columns, array_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from crmvalue._core import keys
+from crmvalue._core.encoding import keys
 from crmvalue._purchases import history as history_room
 from crmvalue._purchases.order_log import main_span
 from crmvalue.datasets import load_cdnow

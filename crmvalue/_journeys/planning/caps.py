@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.customers import encode_customers
-from crmvalue._core.keys import row_keys
+from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import NEVER, moment
 
 if TYPE_CHECKING:

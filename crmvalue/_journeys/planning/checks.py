@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from crmvalue._core.customers import stable_draw
-from crmvalue._core.keys import row_keys
+from crmvalue._core.encoding.customers import stable_draw
+from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.planning.caps import apply_caps
 from crmvalue._journeys.planning.plan import DECISIONS
 

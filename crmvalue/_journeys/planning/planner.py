@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, JourneyKind
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.fit import Derivatives
 from crmvalue._models.shared.numerics import log_rising

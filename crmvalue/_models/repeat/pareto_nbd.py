@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy as np
 
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.repeat.nbd_likelihood import Likelihood as NbdLikelihood
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
 from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer

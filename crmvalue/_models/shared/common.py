@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_floats, as_items, as_positive, as_text, require, require_choice
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory

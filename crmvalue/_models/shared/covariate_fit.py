@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_text
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Derivatives, Parameters, fit_model

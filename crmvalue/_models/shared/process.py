@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 import attrs
 import numpy as np
 
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers

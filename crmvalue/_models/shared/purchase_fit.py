@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import attrs
 import numpy as np
 
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names

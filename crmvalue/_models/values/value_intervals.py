@@ -11,8 +11,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require, require_same_length
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
-from crmvalue._core.keys import distinct_keys, row_keys
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue._core.calendar import local_to_utc
-from crmvalue._core.customers import stable_draw
+from crmvalue._core.encoding.customers import stable_draw
 from crmvalue._journeys.zones import Clocks
 from crmvalue.journeys import (
     Cascade,

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.encoding.customers import as_words, encode_customers
+from crmvalue._core.encoding.texts import encode_column, encode_items, encode_matrix
 from crmvalue._core.labels import counted
-from crmvalue._core.texts import encode_column, encode_items, encode_matrix
 from crmvalue.errors import InputError
 
 SURROGATES = set(map(chr, (0xD800, 0xDC00)))

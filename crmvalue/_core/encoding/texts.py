@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.threads import in_halves, side_by_side
+from crmvalue._core.encoding.threads import in_halves, side_by_side
 
 if TYPE_CHECKING:
     from crmvalue.typing import Integers

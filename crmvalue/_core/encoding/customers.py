@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import is_missing_object, require, to_array
-from crmvalue._core.texts import Encoded, encode_column, encode_items, encode_matrix
+from crmvalue._core.encoding.texts import Encoded, encode_column, encode_items, encode_matrix
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

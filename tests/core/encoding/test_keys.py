@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core import keys
-from crmvalue._core.keys import distinct_keys, row_keys
+from crmvalue._core.encoding import keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 
 WIDEST = keys._MOST_RANKS - 1
 """The largest whole number that is its own rank beside a 0."""

@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 
-from crmvalue._core import threads
-from crmvalue._core.threads import in_halves, side_by_side
+from crmvalue._core.encoding import threads
+from crmvalue._core.encoding.threads import in_halves, side_by_side
 
 MANY = 1 << 20
 
