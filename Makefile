@@ -1,7 +1,10 @@
-.PHONY: test lint docs bench mutants ci
+.PHONY: test search lint docs bench mutants ci
 
 test:
 	pytest
+
+search:
+	pytest -n auto --hypothesis-profile=search $(or $(FILES),tests)
 
 lint:
 	ruff check .
