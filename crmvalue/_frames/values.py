@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._frames.columns import require_numbers, require_other_names
-from crmvalue._frames.customers import CustomerFrame, names_here, open_customers
+from crmvalue._frames.customers import CustomerFrame, Opened, names_here, open_customers
 from crmvalue._frames.engines import Arrays, divider, in_engine, join_rows, native, with_columns
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -40,7 +40,7 @@ def value(
     spend_fit: GammaGamma | Fit[GammaGamma] | None = None,
     *,
     horizon: float | None,
-    margin: float,
+    margin: float | None = None,
     discount_rate: float = 0.0,
     service_cost: float = 0.0,
     level: float | None = None,
@@ -48,7 +48,7 @@ def value(
     rng: np.random.Generator | None = None,
     time_unit: TimeUnit | None = None,
 ) -> CustomerFrame:
-    """Value each customer of a frame over a horizon, or for life.
+    """Value each customer of a frame over a horizon, or for life; without a margin, count purchases only.
 
     Parameters
     ----------
@@ -59,9 +59,12 @@ def value(
         Model of purchases, or the fit of one.
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
-    horizon, margin, discount_rate, service_cost, level, n_draws, rng
+    horizon, discount_rate, service_cost, level, n_draws, rng
         As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so lazy
         frames have none.
+    margin : float, optional
+        Share of the spend that is margin [fraction], in [0, 1]. Without it no money is looked at, and the column
+        `mean_repeat_spend` is not needed.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
 
@@ -70,12 +73,13 @@ def value(
     CustomerFrame
         The same customers with the columns `prob_alive`, `expected_purchases` (not for life), `expected_spend` and
         `clv`; with `level` also `clv_low`, `clv_high`, `outcome_low` and `outcome_high`. Columns of these names that
-        the frame already has are replaced.
+        the frame already has are replaced. Without a margin: `prob_alive` and `expected_purchases` alone.
 
     Raises
     ------
     InputError
-        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a lazy frame.
+        As :func:`crmvalue.models.customer_values`; if a column is missing; with `level` on a lazy frame; without a
+        margin, if `horizon` is None or another argument of money is given.
 
     Warns
     -----
@@ -118,10 +122,13 @@ def value(
     model = as_purchase_model("fit", fit)
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
-    opened = open_customers(customers, (*_NEEDED, *covariates), time_unit)
+    opened = open_customers(customers, (*(ROW if margin is None else _NEEDED), *covariates), time_unit)
     unit = opened.time_unit
     if model.time_unit != unit:
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
+    if margin is None:
+        money = {"spend_fit": spend_fit, "discount_rate": discount_rate, "service_cost": service_cost, "level": level}
+        return _without_money(opened, fit, horizon, covariates, money)
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
@@ -153,6 +160,44 @@ def value(
         result = native(_valued(joined, spending, terms, has_time=_TIME in table), frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
+
+
+def _without_money(
+    opened: Opened, fit: Any, horizon: float | None, covariates: tuple[str, ...], money: dict[str, Any]
+) -> CustomerFrame:
+    """Add the probability to be alive and the expected purchases; refuse the arguments that only money needs."""
+    import narwhals as nw
+
+    for name, given in money.items():
+        if given is not None and given != 0.0:
+            raise InputError(
+                name, "given only together with `margin`", given, hint="a value needs a margin, such as 0.3"
+            )
+    if horizon is None:
+        raise InputError("horizon", "a length of time where there is no `margin`", None)
+    model = as_purchase_model("fit", fit)
+    frame = opened.frame.drop(*_MADE, strict=False)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else in_engine(frame)
+    history, n_customers = None, 0
+    if lazy is None:
+        history = read_history(frame, opened.time_unit, ROW, covariates)
+        n_customers = len(history.frequency)
+    else:
+        require_numbers("customers", lazy, ROW, covariates)
+        require_other_names("customers", lazy, _MADE[:2])
+        rows = count_rows(lazy, opened.time_unit, covariates)
+        history, n_customers = rows.history, int(rows.weight.sum())
+    grade_of(n_customers, fit)  # warns of a fit that is not usable
+    found: Arrays = {"prob_alive": model.prob_alive(history)}
+    found["expected_purchases"] = model.expected_purchases(history, horizon=horizon)
+    result: Any
+    if lazy is None:
+        result = with_columns(frame, found).to_native()
+    else:
+        keys = (*ROW, *covariates)
+        table = {name: getattr(history, name) for name in ROW} | {name: history.covariate(name) for name in covariates}
+        result = native(join_rows(lazy, table | found, keys), frame)
+    return attrs.evolve(opened.known, frame=result, fits=(fit,) if isinstance(fit, Fit) else ())
 
 
 def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:

@@ -6,15 +6,16 @@ import re
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 from crmvalue import frames
 from crmvalue._frames import fits
 from crmvalue.datasets import load_cdnow
-from crmvalue.errors import ConvergenceError
+from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import BgNbd, GammaGamma, ParetoNbd, customer_values, fit_bg_nbd, fit_gamma_gamma
-from crmvalue.purchases import summarise_purchases
+from crmvalue.purchases import PurchaseHistory, summarise_purchases
 from tests.frames.engines import ENGINES, needs, read
 from tests.frames.logs import assert_close, make_log
 
@@ -95,6 +96,51 @@ class TestInMemory:
         asked = {"steps": ["lead", "deal"], "as_of": "2024-03-01", "window": 30, "by": "source"}
         assert frames.funnel(events, **asked).result.entered.tolist() == [[1, 1], [1, 0]]
         assert frames.funnel(events, **asked, order="strict").result.entered.tolist() == [[1, 0], [1, 0]]
+
+
+class TestWithoutMargin:
+    """`value`: "without it no money is looked at, and the column `mean_repeat_spend` is not needed"."""
+
+    @each_engine
+    def test_a_log_without_amounts(self, engine):
+        log = load_cdnow()
+        kept = log.customer < 300
+        orders = engine.make(pa.table({"customer": log.customer[kept], "date": log.date[kept]}))
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        found = frames.value(frames.summarise(orders, as_of="1997-09-30"), model, horizon=26)
+        history = summarise_purchases(log.customer[kept], log.date[kept], as_of="1997-09-30")
+        rows = read(found.frame, "customer")
+        wanted = {
+            "prob_alive": model.prob_alive(history), "expected_purchases": model.expected_purchases(history, horizon=26)
+        }  # fmt: skip
+        assert_close(rows, wanted)
+        assert not {"clv", "expected_spend"} & set(rows)
+
+    def test_covariates(self):
+        effects = {"purchase_effects": [("web", 0.4, 0.1)], "dropout_effects": [("web", -0.2, 0.1)]}
+        model = with_effects(ParetoNbd(0.55, 10.6, 0.6, 11.7, "week"), effects)
+        table = pa.table({"frequency": [2, 2], "recency": [30.0, 30], "age": [38.0, 38], "web": [0.0, 1]})
+        history = PurchaseHistory(frequency=[2, 2], recency=[30, 30], age=[38, 38], time_unit="week")
+        wanted = model.prob_alive(history.with_covariates({"web": [0.0, 1]}))
+        for frame in (table, pl.from_arrow(table)):
+            found = frames.value(frame, model, horizon=5, time_unit="week").frame
+            assert found["prob_alive"].to_numpy() == pytest.approx(wanted, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("arguments", "name"),
+        [
+            ({"horizon": None}, "horizon"),
+            ({"horizon": 5, "discount_rate": 0.01}, "discount_rate"),
+            ({"horizon": 5, "service_cost": 1.0}, "service_cost"),
+            ({"horizon": 5, "level": 0.9}, "level"),
+            ({"horizon": 5, "spend_fit": SPEND}, "spend_fit"),
+        ],
+    )
+    def test_what_only_money_needs_is_refused(self, arguments, name):
+        table = pa.table({"frequency": [2], "recency": [30.0], "age": [38.0]})
+        with pytest.raises(InputError) as caught:
+            frames.value(table, BgNbd(0.243, 4.414, 0.793, 2.426, "week"), time_unit="week", **arguments)
+        assert caught.value.name == name
 
 
 class TestAgain:
