@@ -1,0 +1,16 @@
+"""Valid calls of promotions."""
+
+from __future__ import annotations
+
+from crmvalue.promotions import split_amount
+from tests.calls import Call
+
+__all__ = ["CALLS"]
+
+CALLS = [
+    Call(
+        split_amount,
+        {"amount": 300, "weights": [4000, 2000], "minima": [3800, 0]},
+        out_of_range={"amount": 7000, "weights": -1, "minima": -1},
+    )
+]
