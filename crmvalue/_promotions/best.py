@@ -13,8 +13,8 @@ from crmvalue._promotions.groups import Budget
 from crmvalue._promotions.prepare import prepare, ready
 from crmvalue._promotions.pricing import Pricer
 from crmvalue._promotions.promotion import Promotion
-from crmvalue._promotions.receipt import write_receipt
 from crmvalue._promotions.reasons import why_not
+from crmvalue._promotions.receipt import write_receipt
 from crmvalue._promotions.result import PricedCart, RoundedPer
 from crmvalue._promotions.search import cheapest
 
@@ -76,10 +76,10 @@ def best_price(
     5. Caps cut the discount of each line, then of brands, then of the order. Money off the order moves to other lines,
        or is lost, as `Caps.blocked` says.
 
-    What a promotion requires is counted in prices before all discounts. Two promotions may meet on a line if each allows
-    the family of the other; groups of units never hinder each other. What counts is the price less the value of gifts.
-    Of equal choices, the one with the higher priorities comes first, then the one with fewer promotions, then the one
-    with the first ids.
+    What a promotion requires is counted in prices before all discounts. Two promotions may meet on a line if each
+    allows the family of the other; groups of units never hinder each other. What counts is the price less the value of
+    gifts. Of equal choices, the one with the higher priorities comes first, then the one with fewer promotions, then
+    the one with the first ids.
 
     Examples
     --------
@@ -104,7 +104,8 @@ def best_price(
     (16650, 'beaten by B + C by 3.50')
     """
     cart = of_class(Cart)("cart", cart)
-    given = tuple(of_class(Promotion)("promotions", p) for p in as_items("promotions", promotions, "a list of promotions"))
+    listed = as_items("promotions", promotions, "a list of promotions")
+    given = tuple(of_class(Promotion)("promotions", promotion) for promotion in listed)
     caps = optional(of_class(Caps))("caps", caps)
     require_choice("rounding", rounding, get_args(Rounding))
     require_choice("rounded_per", rounded_per, get_args(RoundedPer))
@@ -128,10 +129,10 @@ def _priced(
         caps=caps,
         rounding=rounding,
         rounded_per=rounded_per,
-        lines=receipt.lines,
-        applied=receipt.applied,
-        rejected=sorted(rejected, key=lambda one: one.promotion),
-        gifts=receipt.gifts,
+        lines=tuple(receipt.lines),
+        applied=tuple(receipt.applied),
+        rejected=tuple(sorted(rejected, key=lambda one: one.promotion)),
+        gifts=tuple(receipt.gifts),
         delivery=receipt.delivery,
         optimal=saving == 0,
         possible_saving=-(-saving // problem.scale),

@@ -7,7 +7,7 @@ A unit is in at most one group. Discounts of groups are taken of prices before a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
@@ -17,7 +17,7 @@ from crmvalue._promotions.prepare import TO_PRICE, bits
 if TYPE_CHECKING:
     from crmvalue._promotions.prepare import Active, Problem
 
-__all__ = ["Budget", "Bundle", "GroupPart", "Grouping", "Groups", "OutOfSteps", "group_parts"]
+__all__ = ["Budget", "Bundle", "Grouping", "Groups", "OutOfSteps", "group_parts"]
 
 LinePrice = Callable[[int, int, int], int]
 """Discount of a line, given the groups that touch it, as bits, and their discount of it."""
@@ -132,7 +132,7 @@ def _most_of_single(problem: Problem, active: Active, ordered: list[int]) -> int
     buy, get, lines_to_get = _rules(active)
     each = [_off_unit(problem, active, i) for i in ordered for _ in range(problem.quantity[i]) if active.lines >> i & 1]
     if lines_to_get:
-        each = [_off_unit(problem, active, i) for i in ordered for _ in range(problem.quantity[i]) if lines_to_get >> i & 1]
+        each = [_off_unit(problem, active, i) for i in bits(lines_to_get) for _ in range(problem.quantity[i])]
         times = min(sum(problem.quantity[i] for i in bits(active.lines)) // buy, len(each) // get)
         times = times if active.times is None else min(times, active.times)
         most = sum(sorted(each, reverse=True)[: times * get])
@@ -180,7 +180,7 @@ def _bundles(problem: Problem, active: Active, ordered: list[int]) -> list[Bundl
 def _members(problem: Problem, active: Active, ordered: list[int]) -> Iterator[dict[int, int]]:
     """Give the units of each bundle; some come twice."""
     if active.sets:
-        yield from _of_sets(problem, active.sets, [line for line in ordered])
+        yield from _of_sets(problem, active.sets, ordered)
     else:
         lines = [i for i in ordered if active.lines >> i & 1 and problem.price[i]]
         yield from _of_total(problem, active.ready.sizes["bundle_total"] * problem.scale, lines)
@@ -235,9 +235,7 @@ def _off_bundle(problem: Problem, active: Active, units: tuple[tuple[int, int], 
 class _Search:
     """The best groups of one part: bundles by branch and bound, all others line by line."""
 
-    def __init__(
-        self, groups: Groups, price: LinePrice, usable: Callable[[Active, int], bool], budget: Budget
-    ) -> None:
+    def __init__(self, groups: Groups, price: LinePrice, usable: Callable[[Active, int], bool], budget: Budget) -> None:
         self.groups = groups
         self.problem = groups.problem
         self.price = price
@@ -247,10 +245,10 @@ class _Search:
         self.most_of_singles = sum(_most_of_single(self.problem, a, groups.lines) for a in groups.singles)
         self.plain = {i: price(i, 0, 0) for i in groups.lines}
         self.base = sum(self.plain.values())
-        self.winner: tuple[int, list[Bundle], tuple[object, ...]] | None = None
+        self.winner: tuple[int, list[Bundle], tuple[Any, ...]] | None = None
 
     def _roles_of(self, i: int, usable: Callable[[Active, int], bool]) -> list[tuple[int, str, int]]:
-        """What a unit of a line can be: (place of the promotion, role, discount)."""
+        """Give what a unit of a line can be: (place of the promotion, role, discount)."""
         roles = []
         for place, active in enumerate(self.groups.singles):
             off = _off_unit(self.problem, active, i)
@@ -289,7 +287,7 @@ class _Search:
                 self._use(bundle, used, -1)
 
     def _bound(self, first: int, used: dict[int, int]) -> int:
-        """What bundles from a place on, and all others, can add at most."""
+        """Give what bundles from a place on, and all others, can add at most."""
         if first >= len(self.bundles):
             return self.most_of_singles
         rest = sum(self.problem.quantity[i] - n for i, n in used.items())
@@ -319,18 +317,18 @@ class _Search:
                 touched[i] = (mask | bundle.active.bit, off + bundle.off[i])
         return touched
 
-    def _with_singles(self, chosen: list[Bundle], used: dict[int, int]) -> tuple[int, tuple[object, ...]]:
+    def _with_singles(self, chosen: list[Bundle], used: dict[int, int]) -> tuple[int, tuple[Any, ...]]:
         """Find the best groups of all but bundles on the units that bundles leave."""
         touched = self._touched(chosen)
         if not self.groups.singles:
             value = self.base + sum(self.price(i, *at) - self.plain[i] for i, at in touched.items())
             return value, ()
         start = tuple((0, 0, 0) for _ in self.groups.singles)
-        states: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[object, ...]]] = {start: (0, ())}
+        states: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[Any, ...]]] = {start: (0, ())}
         for i in self.groups.lines:
             mask, off = touched.get(i, (0, 0))
             rest = self.problem.quantity[i] - used[i]
-            following: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[object, ...]]] = {}
+            following: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[Any, ...]]] = {}
             for state, (value, chain) in states.items():
                 for after, more_mask, more_off, moves in self._moves(i, rest, state):
                     gain = value + self.price(i, mask | more_mask, off + more_off)
@@ -413,7 +411,7 @@ class _Search:
                 return False
         return True
 
-    def _grouping(self, value: int, bundles: list[Bundle], chain: tuple[object, ...]) -> Grouping:
+    def _grouping(self, value: int, bundles: list[Bundle], chain: tuple[Any, ...]) -> Grouping:
         units: dict[tuple[int, int], int] = {}
         off: dict[tuple[int, int], int] = {}
         times: dict[int, int] = {}
@@ -427,11 +425,11 @@ class _Search:
             for i, n in bundle.units.items():
                 put(bundle.active.bit, i, n, bundle.off[i])
         while chain:
-            chain, i, moves = chain  # type: ignore[assignment,misc]  # a linked list
-            for which, n, gained in moves:  # type: ignore[attr-defined]  # the same
-                put(self.groups.singles[which].bit, i, n, gained)  # type: ignore[arg-type]  # the same
+            chain, i, moves = chain
+            for which, n, gained in moves:
+                put(self.groups.singles[which].bit, i, n, gained)
         for active in self.groups.singles:
-            buy, get, lines_to_get = _rules(active)
+            buy, get, _ = _rules(active)
             total = sum(n for (bit, _), n in units.items() if bit == active.bit)
             if total:
                 times[active.bit] = total // (buy + get)
@@ -459,7 +457,7 @@ class _Search:
         used: dict[int, int],
         place: int,
         state: tuple[tuple[int, int, int], ...],
-        chain: tuple[object, ...],
+        chain: tuple[Any, ...],
     ) -> Iterator[Grouping]:
         self.budget.spend()
         if place == len(self.groups.lines):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.money import as_minor, divide_rounded, money_text, split_limited
+from crmvalue._core.money import as_minor, divide_rounded, money_text
 from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
-    from crmvalue._core.money import Money, Rounding
+    from crmvalue._core.money import Rounding
     from crmvalue._promotions.caps import Caps
     from crmvalue._promotions.cart import Cart, CartLine
     from crmvalue._promotions.promotion import Items, Promotion
+    from crmvalue._promotions.result import Reason
 
 __all__ = [
     "AFTER_OTHERS",
@@ -245,7 +246,8 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
     if caps is None:
         return list(amount), []
     _require_currency(caps.currency, cart.currency, "caps")
-    largest = [_line_limit(cart, caps, line, whole // scale) * scale for line, whole in zip(cart.lines, amount, strict=True)]
+    pairs = zip(cart.lines, amount, strict=True)
+    largest = [_line_limit(cart, caps, line, whole // scale) * scale for line, whole in pairs]
     nodes = []
     for names, key in ((caps.product_amount, "product"), (caps.brand_amount, "brand")):
         for name, most in names.items():
@@ -321,12 +323,12 @@ def _step(problem: Problem, ready: Ready, lines: int) -> tuple[int, int]:
     return (SHARED, problem.delivery)
 
 
-def _refusal(cart: Cart, ready: Ready) -> Rejected | None:
+def _refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - one answer for each reason
     """Say why a promotion is not for this purchase at all; None where it is."""
     promotion = ready.promotion
-    where = (
-        ("channel", promotion.channels, [cart.channel]),
-        ("place", promotion.places, [cart.place]),
+    where: tuple[tuple[Reason, tuple[str, ...], tuple[str, ...]], ...] = (
+        ("channel", promotion.channels, (cart.channel,)),
+        ("place", promotion.places, (cart.place,)),
         ("segment", promotion.segments, cart.segments),
     )
     for reason, wanted, given in where:
@@ -345,7 +347,7 @@ def _refusal(cart: Cart, ready: Ready) -> Rejected | None:
     return _not_now(cart.time, promotion)
 
 
-def _not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None:
+def _not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None:  # noqa: PLR0911 - the same
     """Say why a promotion does not hold at a local time; None where it does."""
     rules = (promotion.starts, promotion.ends, promotion.hours)
     if not promotion.weekdays and rules == (None, None, None):
@@ -376,18 +378,19 @@ def _minutes(text: str) -> int:
     return 60 * int(text[:2]) + int(text[3:])
 
 
-def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:
+def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:  # noqa: PLR0911 - the same
     """Say what is missing in the cart; None where nothing is."""
     promotion, cart = ready.promotion, problem.cart
     if promotion.benefit == "free_delivery" and not problem.delivery:
         return _rejected(promotion, "no_items", "there is no delivery to pay for")
     if not lines and promotion.benefit != "bundle":
-        return _rejected(promotion, "no_items", f"needs {_named(promotion.items)}", missing_quantity=max(promotion.min_quantity, 1))
+        missing = max(promotion.min_quantity, 1)
+        return _rejected(promotion, "no_items", f"needs {_named(promotion.items)}", missing_quantity=missing)
     n_units = sum(problem.quantity[i] for i in bits(lines))
     least = max(promotion.min_quantity, promotion.buy + (promotion.get if promotion.get_items is None else 0))
     if n_units < least:
         missing = least - n_units
-        return _rejected(promotion, "minimum", f"needs {missing} more of {_named(promotion.items)}", missing_quantity=missing)
+        return _too_few(promotion, missing)
     total = sum(problem.amount[i] for i in bits(lines)) // problem.scale
     starts = [ready.sizes["min_amount"], ready.sizes.get("bundle_total", 0), *(start for start, _ in ready.steps[:1])]
     if total < max(starts):
@@ -400,11 +403,16 @@ def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[It
             return _rejected(promotion, "no_items", f"needs {_named(items)}", missing_quantity=1)
     if n_units < len(promotion.sets):
         missing = len(promotion.sets) - n_units
-        return _rejected(promotion, "minimum", f"needs {missing} more of {_named(promotion.items)}", missing_quantity=missing)
+        return _too_few(promotion, missing)
     return None
 
 
-def _rejected(promotion: Promotion, reason: str, text: str, **missing: int) -> Rejected:
+def _too_few(promotion: Promotion, missing: int) -> Rejected:
+    text = f"needs {missing} more of {_named(promotion.items)}"
+    return _rejected(promotion, "minimum", text, missing_quantity=missing)
+
+
+def _rejected(promotion: Promotion, reason: Reason, text: str, **missing: Any) -> Rejected:
     return Rejected(promotion=promotion.id, reason=reason, text=text, **missing)
 
 

@@ -162,7 +162,7 @@ class Pricer:
             left -= self.off(i, left, step)
         return left
 
-    def off(self, i: int, left: int, step: Step) -> int:
+    def off(self, i: int, left: int, step: Step) -> int:  # noqa: PLR0911 - one answer for each kind of step
         """Give what one step takes off what is left of a line."""
         kind, size = step
         problem = self.problem

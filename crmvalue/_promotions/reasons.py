@@ -36,7 +36,7 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
             promotion=promotion,
             reason="beaten",
             text=f"beaten by {' + '.join(sorted(gone))}{by}",
-            beaten_by=sorted(gone),
+            beaten_by=tuple(sorted(gone)),
             difference=max(0, difference),
         )
     cap = next((text for i in bits(active.lines) if (text := _binding(problem, i))), None)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.money import divide_rounded, money_text, split_limited
+from crmvalue._core.money import divide_rounded, split_limited
 from crmvalue._promotions.prepare import SHARED, bits
-from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine, Rejected
+from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crmvalue._promotions.prepare import Active, Problem
+    from crmvalue._promotions.prepare import Problem
     from crmvalue._promotions.pricing import Pricer, Source
     from crmvalue._promotions.search import Choice
 
@@ -254,9 +254,9 @@ def _line(problem: Problem, i: int, parts: dict[int, int]) -> PricedLine:
         brand=line.brand,
         quantity=line.quantity,
         unit_price=problem.price[i] // problem.scale,
-        discounts=[Discount(promotion=ids[bit], amount=off) for bit, off in parts.items() if off],
+        discounts=tuple(Discount(promotion=ids[bit], amount=off) for bit, off in parts.items() if off),
         amount=paid,
-        unit_prices=[pair for pair in pairs if pair[0]],
+        unit_prices=tuple(pair for pair in pairs if pair[0]),
         tax=_tax(problem, line.tax_class, paid),
     )
 

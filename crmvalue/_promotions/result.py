@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -14,9 +14,6 @@ from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue.errors import InputError
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 __all__ = ["Applied", "Discount", "Gift", "PricedCart", "PricedLine", "Reason", "Rejected", "RoundedPer"]
 
@@ -38,7 +35,8 @@ def _amount_field(name: str, **options: Any) -> Any:
 
 
 def _unit_prices(value: Any) -> tuple[tuple[int, int], ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in value):
+    pairs = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         raise InputError("unit_prices", "pairs of a number of units and their price", value)
     return tuple((_whole("unit_prices", number), _whole("unit_prices", price)) for number, price in value)
 
@@ -87,8 +85,17 @@ class PricedLine:
 
     Examples
     --------
-    >>> line = PricedLine(id="1", product="soap", brand="", quantity=3, unit_price=1000, discounts=[],
-    ...                   amount=2500, unit_prices=[(1, 834), (2, 833)], tax=0)
+    >>> line = PricedLine(
+    ...     id="1",
+    ...     product="soap",
+    ...     brand="",
+    ...     quantity=3,
+    ...     unit_price=1000,
+    ...     discounts=[],
+    ...     amount=2500,
+    ...     unit_prices=[(1, 834), (2, 833)],
+    ...     tax=0,
+    ... )
     >>> line.initial, line.discount
     (3000, 500)
     """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._promotions.groups import Budget, Grouping, Groups, OutOfSteps, group_parts
+from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
 from crmvalue._promotions.prepare import bits
 
 if TYPE_CHECKING:
@@ -76,10 +76,9 @@ def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
 def _parts(problem: Problem, actives: list[Active]) -> list[tuple[int, list[Active]]]:
     """Bring lines together that a promotion or a cap connects, with their promotions."""
     parts: list[tuple[int, list[Active]]] = [(1 << i, []) for i in range(len(problem.quantity))]
-    links = [(lines, []) for lines, _ in problem.nodes]
-    links += [
-        (active.lines | active.lines_to_get, [active]) for active in actives if active.ready.kind not in {"line", "delivery"}
-    ]
+    links: list[tuple[int, list[Active]]] = [(lines, []) for lines, _ in problem.nodes]
+    joining = [active for active in actives if active.ready.kind not in {"line", "delivery"}]
+    links += [(active.lines | active.lines_to_get, [active]) for active in joining]
     for lines, members in links:
         touched = [part for part in parts if part[0] & lines]
         parts = [part for part in parts if not part[0] & lines]
@@ -105,9 +104,8 @@ class _Part:
         self.members = 0
         for active in members:
             self.members |= active.bit
-        self.order = sorted(
-            (a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}), key=self._most_of, reverse=True
-        )
+        order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
+        self.order = sorted(order, key=self._most_of, reverse=True)
         self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
         self.most_of_groups = sum(groups.most for groups in self.groups)
         self.complete = all(groups.complete for groups in self.groups)
@@ -163,7 +161,7 @@ class _Part:
         return mask
 
     def _bound(self, chosen: int, rest: int) -> int:
-        """What no choice with these promotions of the order, and some of the rest, can exceed."""
+        """Give what no choice with these promotions of the order, and some of the rest, can exceed."""
         order = chosen | rest
         lines = [
             self.pricer.best_line(i, order & self.rates & self.touching[i], chosen & self.touching[i], 0)
