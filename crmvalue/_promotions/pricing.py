@@ -46,6 +46,7 @@ class Pricer:
         self.problem = problem
         self.by_bit = {active.bit: active for active in problem.active}
         self.line_promotions = [0] * len(problem.quantity)
+        self.members = sum(active.bit for active in problem.active if not active.ready.promotion.alone)
         self.free = 0  # percentages and amounts of lines with a limit that they can never reach
         for active in problem.active:
             if active.ready.kind == "money" and active.step[0] != SHARED:
@@ -76,7 +77,7 @@ class Pricer:
         `order` are rates of the order, and shared amounts without effective limit, that reach this line; `others` are
         all whose combination matters.
         """
-        allowed = self.line_promotions[i] & ~self.bad(others | forced) & ~forced
+        allowed = self.line_promotions[i] & self.members & ~self.bad(others | forced) & ~forced
         key = (i, order, allowed, group_discount, forced)
         found = self._best.get(key)
         if found is None:

@@ -63,6 +63,7 @@ def _is_better(pricer: Pricer, one: Choice, other: Choice) -> bool:
 def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
     """Find the best choice among promotions, part by part."""
     best = Choice(0)
+    before, pricer.members = pricer.members, sum(active.bit for active in actives)
     for lines, members in _parts(pricer.problem, actives):
         choice = _Part(pricer, lines, members, budget).run()
         best.value += choice.value
@@ -70,6 +71,7 @@ def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
         best.order |= choice.order
         best.groupings += choice.groupings
         best.lines.update(choice.lines)
+    pricer.members = before
     return best
 
 

@@ -65,44 +65,61 @@ BASIS = st.sampled_from(["discounted", "initial"])
 LEVEL = st.sampled_from(["line", "order"])
 
 
-@st.composite
-def promotion(draw, name, kinds):
-    rules = {key: draw(rule) for key, rule in RULES.items()}
-    kind = draw(st.sampled_from(kinds))
-    if kind == "percent":
-        rules |= {"level": draw(LEVEL), "basis": draw(BASIS), "max_discount": draw(LIMIT)}
-        return Promotion.percent(name, draw(PERCENTS), **rules)
-    if kind == "amount":
-        return Promotion.amount(name, draw(AMOUNTS), level=draw(LEVEL), budget_left=draw(LIMIT), **rules)
-    if kind == "fixed_price":
-        return Promotion.fixed_price(name, draw(PRICES), budget_left=draw(LIMIT), **rules)
-    if kind == "units":
-        rules |= {"limit_per_order": draw(st.integers(1, 2))}
-        make = draw(st.sampled_from([Promotion.percent, Promotion.amount, Promotion.fixed_price]))
-        return make(name, draw(st.sampled_from([10, 50, 100])), **rules)
-    if kind == "buy_get":
-        rules |= {"limit_per_order": draw(TIMES), "max_discount": draw(LIMIT), "get_items": draw(st.none() | ITEMS)}
-        return Promotion.buy_get(name, draw(st.integers(1, 2)), 1, draw(PERCENTS), **rules)
-    if kind == "bundle":
-        rules |= {"limit_per_order": draw(TIMES), "max_discount": draw(LIMIT)}
-        what = draw(st.sampled_from(["percent_off", "amount_off", "price", "total"]))
-        if what == "total":
-            return Promotion.bundle(name, total=draw(st.sampled_from([350, 1000])), amount_off=draw(AMOUNTS), **rules)
-        rules[what] = draw(PERCENTS if what == "percent_off" else AMOUNTS)
-        if draw(st.booleans()):
-            return Promotion.bundle(name, quantity=2, **rules)
-        return Promotion.bundle(name, draw(st.lists(ITEMS, min_size=2, max_size=2)), **rules)
-    if kind == "threshold":
-        steps_in = draw(st.sampled_from(["percent", "amount"]))
-        rules |= {"max_discount": draw(LIMIT), "basis": draw(BASIS)}
-        return Promotion.threshold(name, {200: 5, 1000: 20}, steps_in, **rules)
-    if kind == "gift":
-        return Promotion.gift(name, "mini", draw(AMOUNTS), **rules)
+def percent(draw, name, rules):
+    rules |= {"level": draw(LEVEL), "basis": draw(BASIS), "max_discount": draw(LIMIT)}
+    return Promotion.percent(name, draw(PERCENTS), **rules)
+
+
+def amount(draw, name, rules):
+    return Promotion.amount(name, draw(AMOUNTS), level=draw(LEVEL), budget_left=draw(LIMIT), **rules)
+
+
+def fixed_price(draw, name, rules):
+    return Promotion.fixed_price(name, draw(PRICES), budget_left=draw(LIMIT), **rules)
+
+
+def units(draw, name, rules):
+    make = draw(st.sampled_from([Promotion.percent, Promotion.amount, Promotion.fixed_price]))
+    return make(name, draw(st.sampled_from([10, 50, 100])), limit_per_order=draw(st.integers(1, 2)), **rules)
+
+
+def buy_get(draw, name, rules):
+    rules |= {"limit_per_order": draw(TIMES), "max_discount": draw(LIMIT), "get_items": draw(st.none() | ITEMS)}
+    return Promotion.buy_get(name, draw(st.integers(1, 2)), 1, draw(PERCENTS), **rules)
+
+
+def bundle(draw, name, rules):
+    rules |= {"limit_per_order": draw(TIMES), "max_discount": draw(LIMIT)}
+    what = draw(st.sampled_from(["percent_off", "amount_off", "price", "total"]))
+    if what == "total":
+        return Promotion.bundle(name, total=draw(st.sampled_from([350, 1000])), amount_off=draw(AMOUNTS), **rules)
+    rules[what] = draw(PERCENTS if what == "percent_off" else AMOUNTS)
+    if draw(st.booleans()):
+        return Promotion.bundle(name, quantity=2, **rules)
+    return Promotion.bundle(name, draw(st.lists(ITEMS, min_size=2, max_size=2)), **rules)
+
+
+def threshold(draw, name, rules):
+    rules |= {"max_discount": draw(LIMIT), "basis": draw(BASIS)}
+    return Promotion.threshold(name, {200: 5, 1000: 20}, draw(st.sampled_from(["percent", "amount"])), **rules)
+
+
+def gift(draw, name, rules):
+    return Promotion.gift(name, "mini", draw(AMOUNTS), **rules)
+
+
+def free_delivery(_draw, name, rules):
     return Promotion.free_delivery(name, **rules)
 
 
-GROUPED, ORDER = ("units", "buy_get", "bundle"), ("percent", "amount", "threshold", "gift", "delivery")
-LINE = ("percent", "amount", "fixed_price")
+@st.composite
+def promotion(draw, name, kinds):
+    make = draw(st.sampled_from(kinds))
+    return make(draw, name, {key: draw(rule) for key, rule in RULES.items()})
+
+
+GROUPED, ORDER = (units, buy_get, bundle), (percent, amount, threshold, gift, free_delivery)
+LINE = (percent, amount, fixed_price)
 
 
 @st.composite

@@ -12,7 +12,7 @@ from fractions import Fraction
 
 from crmvalue.promotions import Caps
 
-__all__ = ["cheapest"]
+__all__ = ["Reference", "cheapest"]
 
 ROUNDINGS = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "down": ROUND_DOWN}
 GROUPED = {"buy_get", "bundle"}
@@ -83,10 +83,11 @@ class Reference:
             return promotion.benefit
         if promotion.level == "line" and self.limit(promotion) is None:
             return "line"
-        percent = promotion.benefit == "percent" or (
-            promotion.benefit == "threshold" and promotion.steps_in == "percent"
-        )
-        return "rate" if percent and self.limit(promotion) is None else "shared"
+        return "rate" if self.in_percent(promotion) and self.limit(promotion) is None else "shared"
+
+    def in_percent(self, promotion):
+        steps = promotion.benefit == "threshold" and promotion.steps_in == "percent"
+        return steps or promotion.benefit == "percent"
 
     def combine(self, one, other):
         return all(
@@ -115,30 +116,29 @@ class Reference:
     def rows(self, promotion, free):
         buy, get = (promotion.buy, promotion.get) if promotion.benefit == "buy_get" else (0, 1)
         limit = self.limit(promotion)
-        scope = self.in_scope(promotion)
-        lines = range(len(self.lines))
-        if promotion.get_items is not None:
-            rewards = [i for i in lines if matches(promotion.get_items, self.lines[i])]
-            for bought in counts(scope, free):
-                n, rest = divmod(sum(bought.values()), buy)
-                if rest or not 1 <= n <= self.times(promotion):
-                    continue
-                for got in counts(rewards, {i: free[i] - bought[i] for i in lines}):
-                    off = Counter({i: n_got * self.unit_off(promotion, i) for i, n_got in got.items()})
-                    if sum(got.values()) == n * get and (limit is None or sum(off.values()) <= limit):
-                        yield bought + got, off, n
-            return
-        for used in counts(scope, free):
-            n, rest = divmod(sum(used.values()), buy + get)
-            if rest or not 1 <= n <= self.times(promotion):
-                continue
-            row = sorted((i for i, k in used.items() for _ in range(k)), key=lambda i: (-self.price[i], i))
-            off = Counter()
-            for start in range(0, len(row), buy + get):
-                for i in row[start + buy : start + buy + get]:
-                    off[i] += self.unit_off(promotion, i)
-            if limit is None or sum(off.values()) <= limit:
+        of = self.from_two_scopes if promotion.get_items is not None else self.from_one_scope
+        for used, off in of(promotion, free, buy, get):
+            n = sum(used.values()) // (buy + get)
+            if 1 <= n <= self.times(promotion) and (limit is None or sum(off.values()) <= limit):
                 yield used, off, n
+
+    def from_two_scopes(self, promotion, free, buy, get):
+        lines = range(len(self.lines))
+        rewards = [i for i in lines if matches(promotion.get_items, self.lines[i])]
+        for bought in counts(self.in_scope(promotion), free):
+            n, rest = divmod(sum(bought.values()), buy)
+            for got in counts(rewards, {i: free[i] - bought[i] for i in lines}):
+                if not rest and sum(got.values()) == n * get:
+                    yield bought + got, Counter({i: k * self.unit_off(promotion, i) for i, k in got.items()})
+
+    def from_one_scope(self, promotion, free, buy, get):
+        for used in counts(self.in_scope(promotion), free):
+            if sum(used.values()) % (buy + get) == 0:
+                row = sorted(used.elements(), key=lambda i: (-self.price[i], i))
+                off = Counter()
+                for place, i in enumerate(row):
+                    off[i] += self.unit_off(promotion, i) if place % (buy + get) >= buy else 0
+                yield used, off
 
     def bundles(self, promotion, free, n=1, used=None, off=None):
         used, off = used or Counter(), off or Counter()
@@ -226,10 +226,8 @@ class Reference:
 
     def line_limit(self, i):
         line, amount, caps = self.lines[i], self.amount[i], self.caps
-        limits = [amount]
-        for percent in (caps.line_percent, caps.brand_percent.get(line.brand), caps.product_percent.get(line.product)):
-            if percent is not None:
-                limits.append(Fraction(amount * Fraction(percent) / 100 // 1))
+        percents = [caps.line_percent, caps.brand_percent.get(line.brand), caps.product_percent.get(line.product)]
+        limits = [amount, *(Fraction(amount * Fraction(p) / 100 // 1) for p in percents if p is not None)]
         if caps.line_amount is not None:
             limits.append(Fraction(self.cart.minor(caps.line_amount)))
         if line.product in caps.floor_price:
@@ -240,9 +238,9 @@ class Reference:
             limits.append(amount - (-(-cost / kept // 1)) if kept else Fraction(0))
         return max(Fraction(0), min(limits))
 
-    def price_of(self, chosen, touching, off):
+    def price_of(self, chosen, off):
         """Give what is paid, less the value of gifts, for promotions of the order and of lines, and groups."""
-        fixed, shared = [], []
+        fixed = []
         left = []
         for i in range(len(self.lines)):
             rest = self.amount[i] - off[i]
@@ -252,9 +250,7 @@ class Reference:
                 rest -= self.step(promotion, i, rest)
             left.append(rest)
             fixed.append(self.amount[i] - rest)
-        for promotion in chosen["order"]:
-            if self.layer(promotion) == "shared":
-                shared.append(self.edges(promotion, left))
+        shared = [self.edges(promotion, left) for promotion in chosen["order"] if self.layer(promotion) == "shared"]
         flow = largest_flow(fixed, shared, [self.line_limit(i) for i in range(len(self.lines))], self.together())
         gifts = sum(self.cart.minor(p.gift_value) * p.gift_quantity for p in chosen["order"] if self.layer(p) == "gift")
         delivery = Fraction(self.cart.minor(self.cart.delivery_price))
@@ -266,8 +262,7 @@ class Reference:
 
     def edges(self, promotion, left):
         scope, limit = self.in_scope(promotion), self.limit(promotion)
-        by_line = promotion.level == "line" or promotion.benefit == "percent"
-        if by_line or (promotion.benefit == "threshold" and promotion.steps_in == "percent"):
+        if promotion.level == "line" or self.in_percent(promotion):
             return limit, {i: self.step(promotion, i, left[i]) for i in scope}
         off = promotion.amount_off
         if promotion.benefit == "threshold":
@@ -284,11 +279,12 @@ class Reference:
     def together(self):
         """Give limits of several lines together."""
         caps, everything = self.caps, range(len(self.lines))
-        found = []
-        for product, most in caps.product_amount.items():
-            found.append(([i for i in everything if self.lines[i].product == product], self.cart.minor(most)))
-        for brand, most in caps.brand_amount.items():
-            found.append(([i for i in everything if self.lines[i].brand == brand], self.cart.minor(most)))
+        named = [("product", name, most) for name, most in caps.product_amount.items()]
+        named += [("brand", name, most) for name, most in caps.brand_amount.items()]
+        found = [
+            ([i for i in everything if getattr(self.lines[i], key) == name], self.cart.minor(most))
+            for key, name, most in named
+        ]
         if caps.order_amount is not None:
             found.append((list(everything), self.cart.minor(caps.order_amount)))
         if caps.order_percent is not None:
@@ -335,13 +331,13 @@ class Reference:
                     ]
                     per_line.append(cliques)
                 else:
-                    for lines in self.combinations(per_line, order, off):
-                        price, exact = self.price_of({"order": order, **dict(enumerate(lines))}, touching, off)
+                    for lines in self.combinations(per_line, off):
+                        price, exact = self.price_of({"order": order, **dict(enumerate(lines))}, off)
                         best = min(best, (exact, price))
         return best
 
-    def combinations(self, per_line, order, off):
-        """Give the sets of line promotions to try: all of them where there are few, else the outcomes of each line."""
+    def combinations(self, per_line, off):
+        """Give the sets of line promotions to try: one for each price of a line, the two least of more than 3 lines."""
         distinct = []
         for i, cliques in enumerate(per_line):
             outcomes = {}
@@ -404,25 +400,29 @@ def largest_flow(fixed, shared, line_limits, together):
     for end in {*at.values()}:
         link(end, "t", Fraction(10**15))
     total = Fraction(0)
-    while True:
-        came, queue = {"s": None}, deque(["s"])
-        while queue and "t" not in came:
-            here = queue.popleft()
-            for there, most in room[here].items():
-                if most and there not in came:
-                    came[there] = here
-                    queue.append(there)
-        if "t" not in came:
-            return total
-        path, here = [], "t"
-        while came[here] is not None:
-            path.append((came[here], here))
-            here = came[here]
+    while path := path_with_room(room):
         amount = min(room[a][b] for a, b in path)
         for a, b in path:
             room[a][b] -= amount
             room[b][a] += amount
         total += amount
+    return total
+
+
+def path_with_room(room):
+    """Give the edges of a shortest path from "s" to "t" that can take more."""
+    came, queue = {}, deque(["s"])
+    while queue:
+        here = queue.popleft()
+        for there, most in room[here].items():
+            if most and there not in came and there != "s":
+                came[there] = here
+                queue.append(there)
+    path, here = [], "t"
+    while here in came:
+        path.append((came[here], here))
+        here = came[here]
+    return path
 
 
 def cheapest(cart, promotions, caps=None, rounding="half_up", rounded_per="line"):
