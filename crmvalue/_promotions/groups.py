@@ -76,6 +76,20 @@ class Groups:
     bundles: list[Bundle]
     complete: bool  # whether all bundles are known
     most: int  # what all of them can take off at most
+    touching: dict[int, list[int]]  # promotions that can use units of a line, as bits
+    unit_most: dict[int, int]  # what one unit of a line can get at most
+
+    def most_gain(self, price: LinePrice) -> int:
+        """Give what groups can add to the discounts of their lines at most, each line seen by itself."""
+        gain = 0
+        for i in self.lines:
+            plain, most = price(i, 0, 0), self.most_off(i, self.problem.quantity[i])
+            gain += max([0, *(price(i, bit, most) - plain for bit in self.touching[i])])
+        return min(gain, self.most)
+
+    def most_off(self, i: int, units: int) -> int:
+        """Give what groups can take off units of a line at most."""
+        return min(self.problem.price[i], self.unit_most[i]) * units
 
     def best(self, price: LinePrice, usable: Callable[[Active, int], bool], budget: Budget) -> Grouping:
         """Find the groups whose lines have the largest discounts together."""
@@ -115,7 +129,16 @@ def _groups(problem: Problem, lines: int, actives: list[Active]) -> Groups:
             singles.append(active)
             most += _most_of_single(problem, active, ordered)
     bundles.sort(key=lambda bundle: (-bundle.total, bundle.active.bit, sorted(bundle.units.items())))
-    return Groups(problem, ordered, singles, bundles, complete, most)
+    touching: dict[int, list[int]] = {i: [] for i in ordered}
+    unit_most = dict.fromkeys(ordered, 0)
+    for active in actives:
+        for i in bits(active.lines | active.lines_to_get):
+            touching[i].append(active.bit)
+            unit_most[i] = max(unit_most[i], _off_unit(problem, active, i) if active in singles else 0)
+    for bundle in bundles:
+        for i, n in bundle.units.items():
+            unit_most[i] = max(unit_most[i], -(-bundle.off[i] // n))
+    return Groups(problem, ordered, singles, bundles, complete, most, touching, unit_most)
 
 
 def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle]) -> int:
@@ -245,6 +268,7 @@ class _Search:
         self.most_of_singles = sum(_most_of_single(self.problem, a, groups.lines) for a in groups.singles)
         self.plain = {i: price(i, 0, 0) for i in groups.lines}
         self.base = sum(self.plain.values())
+        self.tops: dict[tuple[int, int, int, int], int] = {}
         self.winner: tuple[int, list[Bundle], tuple[Any, ...]] | None = None
 
     def _roles_of(self, i: int, usable: Callable[[Active, int], bool]) -> list[tuple[int, str, int]]:
@@ -270,11 +294,11 @@ class _Search:
 
     def _add(self, chosen: list[Bundle], first: int, used: dict[int, int], gained: int) -> None:
         self.budget.spend()
-        if self.winner is not None and self.base + gained + self._bound(first, used) < self.winner[0]:
-            return
         value, chain = self._with_singles(chosen, used)
         if self.winner is None or value > self.winner[0]:
             self.winner = (value, list(chosen), chain)
+        if first < len(self.bundles) and self._top(chosen, used) <= self.winner[0]:
+            return
         for place in range(first, len(self.bundles)):
             bundle = self.bundles[place]
             if self.base + gained + self._bound(place, used) <= self.winner[0]:
@@ -293,6 +317,19 @@ class _Search:
         rest = sum(self.problem.quantity[i] - n for i, n in used.items())
         smallest = min(bundle.size for bundle in self.bundles[first:])
         return self.most_of_singles + self.bundles[first].total * (rest // smallest)
+
+    def _top(self, chosen: list[Bundle], used: dict[int, int]) -> int:
+        """Give what the lines can get at most with these bundles and any groups of the units left."""
+        touched = self._touched(chosen)
+        return sum(self._top_of_line(i, *touched.get(i, (0, 0)), self.problem.quantity[i] - n) for i, n in used.items())
+
+    def _top_of_line(self, i: int, mask: int, off: int, rest: int) -> int:
+        key = (i, mask, off, rest)
+        if key not in self.tops:
+            more = off + self.groups.most_off(i, rest)
+            others = [self.price(i, mask | bit, more) for bit in self.groups.touching[i]] if rest else []
+            self.tops[key] = max([self.price(i, mask, off), *others])
+        return self.tops[key]
 
     def _allowed(self, bundle: Bundle, chosen: list[Bundle], used: dict[int, int]) -> bool:
         active = bundle.active

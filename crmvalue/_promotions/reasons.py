@@ -28,7 +28,8 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
     other = _instead(pricer, choice, active)
     if other is None or not active.bit & other.promotions():
         return Rejected(promotion=promotion, reason="no_benefit", text="takes nothing off this cart")
-    gone = [one.id for one in problem.active if one.bit & choice.promotions() & ~other.promotions()]
+    lost = choice.promotions() & ~other.promotions()
+    gone = [one.id for one in problem.active if one.bit & lost]
     difference = (choice.value - other.value) // problem.scale
     if gone:
         by = f" by {money_text(difference, problem.cart.digits)}" if difference > 0 else ", which takes off as much"
@@ -49,7 +50,8 @@ def _instead(pricer: Pricer, choice: Choice, active: Active) -> Choice | None:
     """Put a promotion in the place of those that it does not combine with; None where that cannot be found out."""
     problem = pricer.problem
     budget = Budget(_STEPS)
-    in_choice = [one for one in problem.active if one.bit & choice.promotions()]
+    chosen = choice.promotions()
+    in_choice = [one for one in problem.active if one.bit & chosen]
     try:
         if active.ready.promotion.alone or any(one.ready.promotion.alone for one in in_choice):
             return together(pricer, [active], budget)

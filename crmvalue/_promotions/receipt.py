@@ -290,8 +290,9 @@ def _applied(
     """Give the promotions that took something off, in the order in which they did."""
     problem = pricer.problem
     found = []
+    chosen = choice.promotions()
     for active in sorted(problem.active, key=lambda active: (_LAYERS[active.ready.kind], active.step[0], active.id)):
-        if not active.bit & choice.promotions():
+        if not active.bit & chosen:
             continue
         amount = sum(parts.get(active.bit, 0) for parts in whole) + off_delivery.get(active.bit, 0)
         if not amount and active.ready.kind != "gift":

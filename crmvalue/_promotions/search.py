@@ -109,7 +109,6 @@ class _Part:
         order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
         self.order = sorted(order, key=self._most_of, reverse=True)
         self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
-        self.most_of_groups = sum(groups.most for groups in self.groups)
         self.complete = all(groups.complete for groups in self.groups)
         self.touching = [sum(a.bit for a in self.order if a.lines >> i & 1) for i in range(len(self.problem.quantity))]
         self.rates = pricer.rates
@@ -169,7 +168,9 @@ class _Part:
             self.pricer.best_line(i, order & self.rates & self.touching[i], chosen & self.touching[i], 0)
             for i in self.lines
         ]
-        return self.pricer.total(order, dict(zip(self.lines, lines, strict=True))) + self.most_of_groups
+        plain = self.pricer.total(order, dict(zip(self.lines, lines, strict=True)))
+        price = self._price(order, chosen)
+        return plain + sum(groups.most_gain(price) for groups in self.groups)
 
     def _evaluate(self, order: int, *, simple: bool = False) -> Choice:
         """Find the best groups and lines for a set of promotions of the order."""
@@ -198,15 +199,16 @@ class _Part:
     def _usable(self, order: int) -> Callable[[Active, int], bool]:
         return lambda active, i: not active.bad & order & self.touching[i]
 
-    def _price(self, order: int) -> Callable[[int, int, int], int]:
+    def _price(self, order: int, others: int) -> Callable[[int, int, int], int]:
+        """Price lines under promotions of the order, where only some of them hinder others."""
         best_line, touching, rates = self.pricer.best_line, self.touching, self.rates & order
-        return lambda i, mask, off: best_line(i, rates & touching[i], (order & touching[i]) | mask, off).taken
+        return lambda i, mask, off: best_line(i, rates & touching[i], (others & touching[i]) | mask, off).taken
 
     def _group(self, place: int, order: int) -> Grouping:
         groups = self.groups[place]
         key = (place, tuple(order & self.touching[i] for i in groups.lines))
         if key not in self._grouped:
-            self._grouped[key] = groups.best(self._price(order), self._usable(order), self.budget)
+            self._grouped[key] = groups.best(self._price(order, order), self._usable(order), self.budget)
         return self._grouped[key]
 
     def _all_groupings(self, order: int) -> list[list[Grouping]]:
