@@ -69,7 +69,9 @@ def make_promotions(catalogue, rng):
     percent = lambda: int(rng.choice([10, 15, 20, 25, 30]))  # noqa: E731 - one short draw
     brand = [Promotion.percent(f"brand {i:02}", percent(), brands=[BRANDS[i]]) for i in range(16)]
     brand += [
-        Promotion.percent(f"club {i}", 5, brands=BRANDS[4 * i : 4 * i + 4], family="club", combines_with=["week", "code"])
+        Promotion.percent(
+            f"club {i}", 5, brands=BRANDS[4 * i : 4 * i + 4], family="club", combines_with=["week", "code"]
+        )
         for i in range(6)
     ]
     category = [

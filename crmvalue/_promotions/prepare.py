@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -289,15 +290,21 @@ def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) 
     if reason is not None:
         problem.rejected[promotion.id] = reason
         return
+    sets = tuple(lines & lines_of(items) for items in promotion.sets)
+    reached = lines
+    if sets:
+        reached = reduce(or_, sets)
+    elif ready.kind == "delivery":
+        reached = 0
     active = Active(
         ready,
         1 << len(problem.active),
-        0 if ready.kind == "delivery" else lines,
+        reached,
         step=_step(problem, ready, lines),
         limit=None if ready.limit is None else ready.limit * problem.scale,
         times=ready.times,
         lines_to_get=0 if promotion.get_items is None else lines_of(promotion.get_items),
-        sets=tuple(lines & lines_of(items) for items in promotion.sets),
+        sets=sets,
     )
     if active.step[0] == SHARED:
         active.limit = min(size for size in (active.step[1], active.limit) if size is not None)

@@ -57,6 +57,7 @@ class Pricer:
                     self.line_promotions[i] |= active.bit
         self.rates = self.free | sum(active.bit for active in problem.active if active.ready.kind == "rate")
         self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
+        self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._bad: dict[int, int] = {}
@@ -97,6 +98,20 @@ class Pricer:
                     best, best_key = line, key
         assert best is not None  # noqa: S101 - there is always the clique of nothing
         return best
+
+    def most_of_line(self, i: int, order: int, rest: int, others: int, group_discount: int) -> int:
+        """Give what a line can get at most: `rest` are promotions of the order that it may have or not, by itself."""
+        allowed = (self.line_promotions[i] & self.members | rest & self.rates) & ~self.bad(others)
+        key = (i, order, allowed, group_discount)
+        found = self._most.get(key)
+        if found is None:
+            start, found = self.problem.amount[i] - group_discount, 0
+            for chosen in self._cliques_of(allowed):
+                with_it = order | chosen & self.rates
+                steps = self.steps(chosen & ~self.rates) + self.steps(with_it & ~self.free)
+                found = max(found, self._line(i, start, steps, self.steps(with_it & self.free), 0).taken)
+            self._most[key] = found
+        return found
 
     def _line(self, i: int, start: int, steps: tuple[Step, ...], free: tuple[Step, ...], chosen: int) -> LineBest:
         left = self.after(i, start, steps)
@@ -182,6 +197,10 @@ class Pricer:
         if kind == TO_PRICE:
             return max(0, left - size * problem.quantity[i])
         return min(left, size)
+
+    def size(self, active: Active) -> int:
+        """Give what a promotion of the order is worth where it is no rate: its amount, its gift or the delivery."""
+        return active.step[1] if active.ready.kind == "gift" else active.limit or 0
 
     def sources(self, order: int, left: Sequence[int]) -> list[Source]:
         """Give the amounts that lines share, of the promotions of an order, given what is left of each line."""

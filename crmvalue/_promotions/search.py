@@ -106,27 +106,29 @@ class _Part:
         self.members = 0
         for active in members:
             self.members |= active.bit
+        self.rates = pricer.rates
         order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
         self.order = sorted(order, key=self._most_of, reverse=True)
         self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
         self.complete = all(groups.complete for groups in self.groups)
         self.touching = [sum(a.bit for a in self.order if a.lines >> i & 1) for i in range(len(self.problem.quantity))]
-        self.rates = pricer.rates
         self.winner: Choice | None = None
-        self.cut_off = 0
+        self._seen: set[int] = set()
         self._grouped: dict[tuple[int, tuple[int, ...]], Grouping] = {}
 
     def _most_of(self, active: Active) -> tuple[int, int]:
-        if active.ready.kind == "rate":
-            most = sum(self.problem.amount[i] for i in bits(active.lines)) * active.step[1] // 10**6
+        if active.bit & self.pricer.rates:
+            most = sum(self.pricer.off(i, self.problem.amount[i], active.step) for i in bits(active.lines))
         else:
-            most = active.limit or active.step[1]
+            most = self.pricer.size(active)
         return (most, -active.bit)
 
     def run(self) -> Choice:
         """Search all sets of promotions of the order in which each combines with each."""
         top = self._bound(0, sum(active.bit for active in self.order))
         try:
+            for active in (None, *self.order):  # a good choice at the start leaves much out
+                self._look_at(active.bit if active else 0)
             self._branch(0, 0)
             done = self.complete
         except OutOfSteps:
@@ -134,7 +136,7 @@ class _Part:
             if self.winner is None:
                 self.winner = self._evaluate(0, simple=True)
         assert self.winner is not None  # noqa: S101 - the empty set is a choice too
-        self.winner.most = max(self.winner.value, self.cut_off) if done else max(top, self.winner.value)
+        self.winner.most = self.winner.value if done else max(top, self.winner.value)
         return self.winner
 
     def _branch(self, place: int, chosen: int) -> None:
@@ -144,14 +146,19 @@ class _Part:
             if self._bound(chosen, rest) < self.winner.value:
                 return
         if place == len(self.order):
-            choice = self._evaluate(chosen)
-            if self.winner is None or _is_better(self.pricer, choice, self.winner):
-                self.winner = choice
+            self._look_at(chosen)
             return
         active = self.order[place]
         if not active.bad & chosen & self._meeting(active):
             self._branch(place + 1, chosen | active.bit)
         self._branch(place + 1, chosen)
+
+    def _look_at(self, chosen: int) -> None:
+        if chosen not in self._seen:
+            self._seen.add(chosen)
+            choice = self._evaluate(chosen)
+            if self.winner is None or _is_better(self.pricer, choice, self.winner):
+                self.winner = choice
 
     def _meeting(self, active: Active) -> int:
         """Give the promotions of the order that share a line with one."""
@@ -162,15 +169,18 @@ class _Part:
         return mask
 
     def _bound(self, chosen: int, rest: int) -> int:
-        """Give what no choice with these promotions of the order, and some of the rest, can exceed."""
-        order = chosen | rest
-        lines = [
-            self.pricer.best_line(i, order & self.rates & self.touching[i], chosen & self.touching[i], 0)
-            for i in self.lines
-        ]
-        plain = self.pricer.total(order, dict(zip(self.lines, lines, strict=True)))
-        price = self._price(order, chosen)
-        return plain + sum(groups.most_gain(price) for groups in self.groups)
+        """Give what no choice with these promotions of the order, and some of the rest, can exceed.
+
+        Each line takes the best of the rest for itself, and what lines share is added as a whole.
+        """
+        touching, most, rates = self.touching, self.pricer.most_of_line, self.rates
+
+        def price(i: int, mask: int, off: int) -> int:
+            here = chosen & touching[i]
+            return most(i, here & rates, rest & touching[i], here | mask, off)
+
+        shared = sum(self.pricer.size(a) for a in self.order if a.bit & (chosen | rest) and not a.bit & rates)
+        return sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
 
     def _evaluate(self, order: int, *, simple: bool = False) -> Choice:
         """Find the best groups and lines for a set of promotions of the order."""
@@ -185,30 +195,21 @@ class _Part:
 
     def _is_sum_of_lines(self, choice: Choice) -> bool:
         """Whether no cap, and no amount that lines share, made the discount smaller than its parts."""
-        parts = sum(line.taken for line in choice.lines.values())
-        for active in self.order:
-            if active.bit & choice.order:
-                if active.ready.kind == "delivery":
-                    parts += min(active.limit or 0, self.problem.delivery)
-                else:
-                    parts += active.step[1] if active.ready.kind == "gift" else 0
-                    shared = active.ready.kind == "money" and not active.bit & self.pricer.free
-                    parts += (active.limit or 0) if shared else 0
-        return choice.value >= parts
+        shared = (a for a in self.order if a.bit & choice.order and not a.bit & self.rates)
+        return choice.value >= sum(line.taken for line in choice.lines.values()) + sum(map(self.pricer.size, shared))
 
     def _usable(self, order: int) -> Callable[[Active, int], bool]:
         return lambda active, i: not active.bad & order & self.touching[i]
 
-    def _price(self, order: int, others: int) -> Callable[[int, int, int], int]:
-        """Price lines under promotions of the order, where only some of them hinder others."""
+    def _price(self, order: int) -> Callable[[int, int, int], int]:
         best_line, touching, rates = self.pricer.best_line, self.touching, self.rates & order
-        return lambda i, mask, off: best_line(i, rates & touching[i], (others & touching[i]) | mask, off).taken
+        return lambda i, mask, off: best_line(i, rates & touching[i], (order & touching[i]) | mask, off).taken
 
     def _group(self, place: int, order: int) -> Grouping:
         groups = self.groups[place]
         key = (place, tuple(order & self.touching[i] for i in groups.lines))
         if key not in self._grouped:
-            self._grouped[key] = groups.best(self._price(order, order), self._usable(order), self.budget)
+            self._grouped[key] = groups.best(self._price(order), self._usable(order), self.budget)
         return self._grouped[key]
 
     def _all_groupings(self, order: int) -> list[list[Grouping]]:
