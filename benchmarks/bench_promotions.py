@@ -68,12 +68,8 @@ def make_promotions(catalogue, rng):
     """Give 50 promotions: 22 of brands, 6 of categories, and 22 others."""
     percent = lambda: int(rng.choice([10, 15, 20, 25, 30]))  # noqa: E731 - one short draw
     brand = [Promotion.percent(f"brand {i:02}", percent(), brands=[BRANDS[i]]) for i in range(16)]
-    brand += [
-        Promotion.percent(
-            f"club {i}", 5, brands=BRANDS[4 * i : 4 * i + 4], family="club", combines_with=["week", "code"]
-        )
-        for i in range(6)
-    ]
+    club = {"family": "club", "combines_with": ["week", "code"]}
+    brand += [Promotion.percent(f"club {i}", 5, brands=BRANDS[4 * i : 4 * i + 4], **club) for i in range(6)]
     category = [
         Promotion.percent(f"week {name}", percent(), categories=[name], family="week", combines_with=["club", "code"])
         for name in CATEGORIES

@@ -21,7 +21,9 @@ from crmvalue._promotions.search import cheapest
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["best_price"]
+    from crmvalue._promotions.search import Choice
+
+__all__ = ["best_price", "choose"]
 
 
 def best_price(
@@ -113,12 +115,20 @@ def best_price(
     return _priced(cart, given, caps, rounding, rounded_per, budget)
 
 
+def choose(
+    cart: Cart, given: tuple[Promotion, ...], caps: Caps | None, rounding: Any, rounded_per: Any, budget: Budget
+) -> tuple[Pricer, Choice]:
+    """Find the best choice of checked arguments; `line_discounts` says what it means for each line."""
+    problem = prepare(cart, ready(given, cart.digits), caps, rounding=rounding, rounded_per=rounded_per)
+    pricer = Pricer(problem)
+    return pricer, cheapest(pricer, budget)
+
+
 def _priced(
     cart: Cart, given: tuple[Promotion, ...], caps: Caps | None, rounding: Any, rounded_per: Any, budget: Budget
 ) -> PricedCart:
-    problem = prepare(cart, ready(given, cart.digits), caps, rounding=rounding, rounded_per=rounded_per)
-    pricer = Pricer(problem)
-    choice = cheapest(pricer, budget)
+    pricer, choice = choose(cart, given, caps, rounding, rounded_per, budget)
+    problem = pricer.problem
     receipt = write_receipt(pricer, choice)
     applied = {one.promotion for one in receipt.applied}
     rejected = [why_not(pricer, choice, promotion.id) for promotion in given if promotion.id not in applied]

@@ -10,8 +10,16 @@ import attrs
 from crmvalue._core.checks import as_flag, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_currency, as_minor, as_money, as_percent, exponent_of
-from crmvalue._core.values import checked_field, count_field, tuple_of, words_field
-from crmvalue._promotions.fields import as_name, count_or_none, mapping_field, money_field, money_or_none, time_or_none
+from crmvalue._core.values import checked_field, tuple_of, words_field
+from crmvalue._promotions.fields import (
+    as_count,
+    as_name,
+    count_or_none,
+    mapping_field,
+    money_field,
+    money_or_none,
+    time_or_none,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,7 +65,7 @@ class CartLine:
     id: str = checked_field("id", as_name)
     product: str = checked_field("product", as_name)
     unit_price: int | Decimal = money_field("unit_price")
-    quantity: int = count_field("quantity", low=1, default=1)
+    quantity: int = checked_field("quantity", as_count, default=1)
     brand: str = checked_field("brand", as_text, default="")
     categories: tuple[str, ...] = words_field("categories", distinct=True, default=())
     unit_cost: int | Decimal | None = money_or_none("unit_cost")

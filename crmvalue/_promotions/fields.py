@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WEEKDAYS",
+    "as_count",
     "as_end",
     "as_hours",
     "as_name",
@@ -60,6 +61,11 @@ def percent_or_none(name: str) -> Any:
 def currency_or_none(name: str) -> Any:
     """Field for a currency of three letters, or None."""
     return checked_field(name, optional(as_currency), default=None)
+
+
+def as_count(name: str, value: Any) -> int:
+    """Take a whole number of at least 1; a plain one takes the short way."""
+    return value if type(value) is int and 0 < value < 2**53 else as_whole_number(name, value, low=1)
 
 
 def count_or_none(name: str, low: int) -> Any:

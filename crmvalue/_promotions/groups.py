@@ -295,6 +295,8 @@ class _Search:
     def _add(self, chosen: list[Bundle], first: int, used: dict[int, int], gained: int) -> None:
         self.budget.spend()
         value, chain = self._with_singles(chosen, used)
+        if self.winner is None:  # without bundles, others take off most
+            self.most_of_singles = min(self.most_of_singles, value - self.base)
         if self.winner is None or value > self.winner[0]:
             self.winner = (value, list(chosen), chain)
         if first < len(self.bundles) and self._top(chosen, used) <= self.winner[0]:

@@ -61,11 +61,15 @@ class Ready:
     """
 
     promotion: Promotion
+    place: int
     kind: str
     sizes: dict[str, int]
     limit: int | None  # of its discount, in minor units
     times: int | None  # it may apply, to groups or units
     steps: tuple[tuple[int, int], ...]  # of a threshold: where from, and minor units or millionths
+    bad: int = 0  # promotions that it does not combine with, as bits of their places
+    always: bool = False  # whether it is for each purchase, whatever is bought
+    of_any_size: bool = False  # whether one unit of its items is enough
 
 
 @attrs.define(eq=False)
@@ -78,9 +82,13 @@ class Active:
     step: tuple[int, int]  # what it does to one line, and how much
     limit: int | None = None  # of its discount, in the scale of the problem
     times: int | None = None  # it may apply
-    bad: int = 0  # promotions that it does not combine with
     lines_to_get: int = 0
     sets: tuple[int, ...] = ()
+
+    @property
+    def bad(self) -> int:
+        """Promotions that it does not combine with, as bits."""
+        return self.ready.bad
 
     @property
     def id(self) -> str:
@@ -130,10 +138,14 @@ def ready(promotions: tuple[Promotion, ...], digits: int) -> tuple[Ready, ...]:
         if ids.count(name) > 1:
             raise InputError("promotions", "of different ids", name)
     ordered = sorted(promotions, key=lambda promotion: (-promotion.priority, promotion.id))
-    return tuple(_ready(promotion, digits) for promotion in ordered)
+    made = tuple(_ready(promotion, place, digits) for place, promotion in enumerate(ordered))
+    for one in made:
+        others = (other for other in made if other is not one and not _combine(one.promotion, other.promotion))
+        one.bad = sum(1 << other.place for other in others)
+    return made
 
 
-def _ready(promotion: Promotion, digits: int) -> Ready:
+def _ready(promotion: Promotion, place: int, digits: int) -> Ready:
     def minor(name: str) -> int:
         return as_minor(name, getattr(promotion, name), digits)
 
@@ -150,7 +162,13 @@ def _ready(promotion: Promotion, digits: int) -> Ready:
         (as_minor("steps", start, digits), as_minor("steps", off, digits) if in_money else _millionths(off))
         for start, off in promotion.steps
     )
-    return Ready(promotion, _kind(promotion, limit), sizes, limit, min(known, default=None), steps)
+    made = Ready(promotion, place, _kind(promotion, limit), sizes, limit, min(known, default=None), steps)
+    asked = (promotion.channels, promotion.places, promotion.segments, promotion.first_purchase, promotion.code)
+    when = (promotion.starts, promotion.ends, promotion.hours)
+    made.always = not any(asked) and when == (None, None, None) and not promotion.weekdays and not known and not limits
+    plain = made.kind in {"line", "rate", "money", "units"} and not steps
+    made.of_any_size = plain and promotion.min_quantity < 2 and not sizes["min_amount"]
+    return made
 
 
 def _millionths(percent: Decimal) -> int:
@@ -209,10 +227,6 @@ def prepare(
     for promotion in promotions:
         _require_currency(promotion.promotion.currency, cart.currency, "promotions")
         _activate(problem, promotion, lines_of)
-    for one in problem.active:
-        for other in problem.active:
-            if one is not other and not _combine(one.ready.promotion, other.ready.promotion):
-                one.bad |= other.bit
     return problem
 
 
@@ -283,9 +297,9 @@ def _line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
 def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) -> None:
     """Add a promotion to those that can apply, or say why it cannot."""
     promotion = ready.promotion
-    reason = _refusal(problem.cart, ready)
+    reason = None if ready.always else _refusal(problem.cart, ready)
     lines = lines_of(promotion.items)
-    if reason is None:
+    if reason is None and not (lines and ready.of_any_size):
         reason = _shortage(problem, ready, lines, lines_of)
     if reason is not None:
         problem.rejected[promotion.id] = reason
@@ -298,7 +312,7 @@ def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) 
         reached = 0
     active = Active(
         ready,
-        1 << len(problem.active),
+        1 << ready.place,
         reached,
         step=_step(problem, ready, lines),
         limit=None if ready.limit is None else ready.limit * problem.scale,

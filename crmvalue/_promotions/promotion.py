@@ -43,7 +43,7 @@ _MOST_BUNDLE = 20
 """Units in one group of items at most."""
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Items:
     """Which lines of a cart a promotion is for: those that meet each condition given; without one, all.
 

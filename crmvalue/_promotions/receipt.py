@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crmvalue._promotions.pricing import Pricer, Source
     from crmvalue._promotions.search import Choice
 
-__all__ = ["Receipt", "write_receipt"]
+__all__ = ["Receipt", "line_discounts", "write_receipt"]
 
 
 @attrs.define(eq=False)
@@ -35,8 +35,7 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     """Write the discounts of a choice line by line."""
     problem = pricer.problem
     wanted = [_wanted(pricer, choice, i) for i in range(len(problem.quantity))]
-    granted = _granted(pricer, choice, [dict(parts) for parts in wanted])
-    whole = _in_minor_units(problem, granted)
+    whole = _in_minor_units(problem, _granted(pricer, choice, wanted))
     lines = [_line(problem, i, parts) for i, parts in enumerate(whole)]
     delivery, off_delivery = _delivery(pricer, choice)
     gifts = [
@@ -53,6 +52,12 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     return Receipt(lines, applied, gifts, delivery)
 
 
+def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
+    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt."""
+    wanted = [_wanted(pricer, choice, i) for i in range(len(pricer.problem.quantity))]
+    return _in_minor_units(pricer.problem, _granted(pricer, choice, wanted))
+
+
 def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
     """Give the discounts of a line by promotion, in their order, as if there were no caps; without shared amounts."""
     parts: dict[int, int] = {}
@@ -63,10 +68,10 @@ def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
                 parts[bit] = off
                 left -= off
     here = 0
-    for active in pricer.problem.active:
-        if active.bit & choice.order and active.lines >> i & 1:
-            here |= active.bit
-    rates = here & ~pricer.free & sum(a.bit for a in pricer.problem.active if a.ready.kind == "rate")
+    for place in bits(choice.order):
+        if pricer.by_bit[1 << place].lines >> i & 1:
+            here |= 1 << place
+    rates = here & pricer.rates & ~pricer.free
     chosen = choice.lines[i].chosen if i in choice.lines else 0
     for mask in (chosen, rates):
         for active in pricer.in_order(mask):
@@ -77,9 +82,10 @@ def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
     return parts
 
 
-def _granted(pricer: Pricer, choice: Choice, parts: list[dict[int, int]]) -> list[dict[int, int]]:
+def _granted(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]]) -> list[dict[int, int]]:
     """Cut discounts to the caps, the last promotion first, and share what lines share."""
     problem = pricer.problem
+    parts = [dict(part) for part in wanted]
     left = [amount - sum(off.values()) for amount, off in zip(problem.amount, parts, strict=True)]
     for i, part in enumerate(parts):
         _cut(part, sum(part.values()) - problem.largest[i])

@@ -12,6 +12,7 @@ from crmvalue._core.money import Rounding, money_text, whole_amount
 from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.fields import as_count
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue.errors import InputError
 
@@ -103,7 +104,7 @@ class PricedLine:
     id: str = checked_field("id", as_text)
     product: str = checked_field("product", as_text)
     brand: str = checked_field("brand", as_text)
-    quantity: int = count_field("quantity", low=1)
+    quantity: int = checked_field("quantity", as_count)
     unit_price: int = _amount_field("unit_price")
     discounts: tuple[Discount, ...] = checked_field("discounts", tuple_of(Discount))
     amount: int = _amount_field("amount")
@@ -144,7 +145,7 @@ class Gift:
 
     promotion: str = checked_field("promotion", as_text)
     product: str = checked_field("product", as_text)
-    quantity: int = count_field("quantity", low=1)
+    quantity: int = checked_field("quantity", as_count)
     value: int = _amount_field("value")
 
 
@@ -171,7 +172,7 @@ class Applied:
 
     promotion: str = checked_field("promotion", as_text)
     amount: int = _amount_field("amount")
-    times: int = count_field("times", low=1, default=1)
+    times: int = checked_field("times", as_count, default=1)
     blocked: int = _amount_field("blocked", default=0)
 
 

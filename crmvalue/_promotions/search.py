@@ -125,7 +125,10 @@ class _Part:
 
     def run(self) -> Choice:
         """Search all sets of promotions of the order in which each combines with each."""
-        top = self._bound(0, sum(active.bit for active in self.order))
+        if not self.order and not self.groups:
+            choice = self._choice(0, [])
+            choice.most = choice.value
+            return choice
         try:
             for active in (None, *self.order):  # a good choice at the start leaves much out
                 self._look_at(active.bit if active else 0)
@@ -136,7 +139,8 @@ class _Part:
             if self.winner is None:
                 self.winner = self._evaluate(0, simple=True)
         assert self.winner is not None  # noqa: S101 - the empty set is a choice too
-        self.winner.most = self.winner.value if done else max(top, self.winner.value)
+        top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
+        self.winner.most = max(top, self.winner.value)
         return self.winner
 
     def _branch(self, place: int, chosen: int) -> None:

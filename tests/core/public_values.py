@@ -52,6 +52,15 @@ MEMBERSHIP = segmentation.evaluate_segments(
     as_of="2024-01-01",
     customer=["ann", "bob"],
 )
+PRICED = promotions.best_price(
+    promotions.Cart(lines=[promotions.CartLine(id="1", product="soap", unit_price="2.50", quantity=3)], currency="UAH"),
+    [
+        promotions.Promotion.percent("tenth", 10, combines_with=["*"], family="a"),
+        promotions.Promotion.gift("mini", "eau 5 ml", "1.00", combines_with=["*"], family="a"),
+        promotions.Promotion.percent("app", 20, channels=["app"]),
+    ],
+    caps=promotions.Caps(line_percent=50),
+)
 SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
 VALUES_WITH_INTERVALS = attrs.evolve(
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
@@ -248,6 +257,12 @@ VALUES = [
     promotions.Promotion.threshold("more", {"100.00": 10, "200.00": "12.5"}, hours=("10:00", "14:00")),
     promotions.Promotion.threshold("less", {100: 10, 200: "12.50"}, steps_in="amount"),
     promotions.Caps(brand_percent={"LUX": 10}, floor_price={"soap": 100}),
+    PRICED,
+    *PRICED.lines,
+    *PRICED.lines[0].discounts,
+    *PRICED.applied,
+    *PRICED.rejected,
+    *PRICED.gifts,
     journeys.ServiceCycle(),
     journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
     journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
