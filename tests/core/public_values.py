@@ -19,6 +19,7 @@ from crmvalue import (
     ltv,
     metrics,
     models,
+    promotions,
     purchases,
     report,
     segmentation,
@@ -51,6 +52,15 @@ MEMBERSHIP = segmentation.evaluate_segments(
     {"spend": [2, None], "city": ["b", None], "member": [True, None]},
     as_of="2024-01-01",
     customer=["ann", "bob"],
+)
+PRICED = promotions.best_price(
+    promotions.Cart(lines=[promotions.CartLine(id="1", product="soap", unit_price="2.50", quantity=3)], currency="UAH"),
+    [
+        promotions.Promotion.percent("tenth", 10, combines_with=["*"], family="a"),
+        promotions.Promotion.gift("mini", "eau 5 ml", "1.00", combines_with=["*"], family="a"),
+        promotions.Promotion.percent("app", 20, channels=["app"]),
+    ],
+    caps=promotions.Caps(line_percent=50),
 )
 SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
 VALUES_WITH_INTERVALS = attrs.evolve(
@@ -269,6 +279,25 @@ VALUES = [
     report.summarise_base(*LOG, margin=0.3),
     report.summarise_groups(*LOG),
     report.summarise_models(*LOG, margin=0.3),
+    promotions.CartLine(id="1", product="soap", unit_price="2.50"),
+    promotions.Cart(
+        lines=[promotions.CartLine(id="1", product="soap", unit_price="2.50", attributes={"scent": "rose"})],
+        currency="UAH",
+        time="2026-03-07T11:00",
+        tax_rates={"": "20"},
+    ),
+    promotions.Items(brands=["LUX"], attributes={"scent": "rose"}),
+    promotions.Promotion.percent("spring", "12.5", brands=["LUX"], starts="2026-03-01", ends="2026-03-08"),
+    promotions.Promotion.bundle("pair", [promotions.Items(brands=["LUX"]), promotions.Items()], price="9.00"),
+    promotions.Promotion.threshold("more", {"100.00": 10, "200.00": "12.5"}, hours=("10:00", "14:00")),
+    promotions.Promotion.threshold("less", {100: 10, 200: "12.50"}, steps_in="amount"),
+    promotions.Caps(brand_percent={"LUX": 10}, floor_price={"soap": 100}),
+    PRICED,
+    *PRICED.lines,
+    *PRICED.lines[0].discounts,
+    *PRICED.applied,
+    *PRICED.rejected,
+    *PRICED.gifts,
     journeys.ServiceCycle(),
     journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
     journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),

@@ -1,0 +1,150 @@
+"""The best price of a cart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, get_args
+
+from crmvalue._core.checks import as_items, as_whole_number, require_choice
+from crmvalue._core.money import Rounding
+from crmvalue._core.values import of_class, optional
+from crmvalue._promotions.caps import Caps
+from crmvalue._promotions.cart import Cart
+from crmvalue._promotions.groups import Budget
+from crmvalue._promotions.prepare import prepare, ready
+from crmvalue._promotions.pricing import Pricer
+from crmvalue._promotions.promotion import Promotion
+from crmvalue._promotions.reasons import why_not
+from crmvalue._promotions.receipt import write_receipt
+from crmvalue._promotions.result import PricedCart, RoundedPer
+from crmvalue._promotions.search import cheapest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmvalue._promotions.search import Choice
+
+__all__ = ["best_price", "choose"]
+
+
+def best_price(
+    cart: Cart,
+    promotions: Sequence[Promotion],
+    *,
+    caps: Caps | None = None,
+    rounding: Rounding = "half_up",
+    rounded_per: RoundedPer = "line",
+    node_limit: int = 200_000,
+) -> PricedCart:
+    """Find the cheapest legal price of a cart.
+
+    The result is the same for every order of lines and promotions.
+
+    Parameters
+    ----------
+    cart : Cart
+        The cart.
+    promotions : sequence of Promotion
+        All promotions that run; those that do not apply are named with the reason.
+    caps : Caps, optional
+        Technical limits. They cut the discounts of each choice before choices are compared.
+    rounding : {"half_up", "half_even", "down"}, optional
+        How a discount is rounded to minor units.
+    rounded_per : {"unit", "line", "order"}, optional
+        Where discounts are rounded: for each unit, for each line and promotion, or once for the order. In the last case
+        the discount of the order is split over lines by largest remainder.
+    node_limit : int, optional
+        Steps after which the search stops, >= 1. The result is then the best choice so far, with `optimal=False`.
+
+    Returns
+    -------
+    PricedCart
+        Lines with their discounts, promotions applied and rejected, gifts, delivery.
+
+    Raises
+    ------
+    InputError
+        If two promotions have one id, a currency differs from that of the cart, an amount has more decimals than the
+        currency, or an argument is outside its range.
+
+    Notes
+    -----
+    A choice is priced in this order:
+
+    1. Groups of units: each unit is in at most one group, and discounts are taken of prices before all discounts.
+    2. Promotions of single lines. A line may take any of its promotions that combine with each other: fixed prices,
+       then amounts, then percentages of what is left, then percentages of the first price.
+    3. Percentages of the order, on all of its lines. Those with a limit in money come after the others.
+    4. Amounts of the order, shared by its lines.
+    5. Caps cut the discount of each line, then of brands, then of the order. Money off the order moves to other lines,
+       or is lost, as `Caps.blocked` says.
+
+    What a promotion requires is counted in prices before all discounts. Two promotions may meet on a line if each
+    allows the family of the other; groups of units never hinder each other. What counts is the price less the value of
+    gifts. Of equal choices, the one with the higher priorities comes first, then the one with fewer promotions, then
+    the one with the first ids.
+
+    Examples
+    --------
+    >>> from crmvalue.promotions import Cart, CartLine, Caps, Promotion, best_price
+    >>> cart = Cart(
+    ...     lines=[
+    ...         CartLine(id="1", product="eau", brand="LUX", unit_price="100.00"),
+    ...         CartLine(id="2", product="soap", unit_price="100.00"),
+    ...     ],
+    ...     currency="UAH",
+    ... )
+    >>> promotions = [
+    ...     Promotion.percent("A", 20, level="order"),
+    ...     Promotion.amount("B", "15.00", products=["soap"], family="b", combines_with=["c"]),
+    ...     Promotion.percent("C", 10, level="order", family="c", combines_with=["b"]),
+    ... ]
+    >>> priced = best_price(cart, promotions)
+    >>> priced.total, [applied.promotion for applied in priced.applied]
+    (16000, ['A'])
+    >>> priced = best_price(cart, promotions, caps=Caps(brand_percent={"LUX": 10}))
+    >>> priced.total, priced.rejected[0].text
+    (16650, 'beaten by B + C by 3.50')
+    """
+    cart = of_class(Cart)("cart", cart)
+    listed = as_items("promotions", promotions, "a list of promotions")
+    given = tuple(of_class(Promotion)("promotions", promotion) for promotion in listed)
+    caps = optional(of_class(Caps))("caps", caps)
+    require_choice("rounding", rounding, get_args(Rounding))
+    require_choice("rounded_per", rounded_per, get_args(RoundedPer))
+    budget = Budget(as_whole_number("node_limit", node_limit, low=1))
+    return _priced(cart, given, caps, rounding, rounded_per, budget)
+
+
+def choose(
+    cart: Cart, given: tuple[Promotion, ...], caps: Caps | None, rounding: Any, rounded_per: Any, budget: Budget
+) -> tuple[Pricer, Choice]:
+    """Find the best choice of checked arguments; `line_discounts` says what it means for each line."""
+    problem = prepare(cart, ready(given, cart.digits), caps, rounding=rounding, rounded_per=rounded_per)
+    pricer = Pricer(problem)
+    return pricer, cheapest(pricer, budget)
+
+
+def _priced(
+    cart: Cart, given: tuple[Promotion, ...], caps: Caps | None, rounding: Any, rounded_per: Any, budget: Budget
+) -> PricedCart:
+    pricer, choice = choose(cart, given, caps, rounding, rounded_per, budget)
+    problem = pricer.problem
+    receipt = write_receipt(pricer, choice)
+    applied = {one.promotion for one in receipt.applied}
+    rejected = [why_not(pricer, choice, promotion.id) for promotion in given if promotion.id not in applied]
+    saving = max(0, choice.most - choice.value)
+    return PricedCart(
+        cart=cart,
+        promotions=given,
+        caps=caps,
+        rounding=rounding,
+        rounded_per=rounded_per,
+        lines=tuple(receipt.lines),
+        applied=tuple(receipt.applied),
+        rejected=tuple(sorted(rejected, key=lambda one: one.promotion)),
+        gifts=tuple(receipt.gifts),
+        delivery=receipt.delivery,
+        optimal=saving == 0,
+        possible_saving=-(-saving // problem.scale),
+        n_nodes=budget.used,
+    )

@@ -1,0 +1,447 @@
+"""What can apply to a cart, and why the rest cannot; amounts become whole numbers, lines and promotions bits."""
+
+from __future__ import annotations
+
+from functools import lru_cache, reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.money import as_minor, divide_rounded, money_text
+from crmvalue._promotions.fields import WEEKDAYS
+from crmvalue._promotions.result import Rejected
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from decimal import Decimal
+
+    from crmvalue._core.money import Rounding
+    from crmvalue._promotions.caps import Caps
+    from crmvalue._promotions.cart import Cart, CartLine
+    from crmvalue._promotions.promotion import Items, Promotion
+    from crmvalue._promotions.result import Reason
+
+__all__ = [
+    "AFTER_OTHERS",
+    "MILLION",
+    "OF_INITIAL",
+    "PER_UNIT",
+    "SHARED",
+    "TO_PRICE",
+    "Active",
+    "Problem",
+    "Ready",
+    "bits",
+    "prepare",
+    "ready",
+]
+
+MILLION = 10**6
+"""Percentages are whole millionths."""
+
+FINE = 10**4
+"""Parts of a minor unit that are kept where only the order is rounded."""
+
+TO_PRICE, PER_UNIT, AFTER_OTHERS, OF_INITIAL, SHARED = range(5)
+"""Steps in the order in which they reach a line: to a fixed price, an amount off each unit, percentages of what is left
+or of the first price. What lines share comes when all lines are known."""
+
+_MINUTES_A_DAY = 24 * 60
+
+
+@attrs.define(eq=False)
+class Ready:
+    """A promotion with its amounts in minor units; the same for all carts of one currency.
+
+    `kind` says how it works: on single lines ("line"), as a rate of the order ("rate"), as an amount that its lines
+    share ("money"), on groups of units ("units", "buy_get", "bundle"), as "gift" or "delivery".
+    """
+
+    promotion: Promotion
+    place: int
+    kind: str
+    sizes: dict[str, int]
+    limit: int | None  # of its discount, in minor units
+    times: int | None  # it may apply, to groups or units
+    steps: tuple[tuple[int, int], ...]  # of a threshold: where from, and minor units or millionths
+    bad: int = 0  # promotions that it does not combine with, as bits of their places
+    always: bool = False  # whether it is for each purchase, whatever is bought
+    of_any_size: bool = False  # whether one unit of its items is enough
+
+
+@attrs.define(eq=False)
+class Active:
+    """A promotion that can apply to a cart: its bit, its lines, and what it takes off."""
+
+    ready: Ready
+    bit: int
+    lines: int  # as bits
+    step: tuple[int, int]  # what it does to one line, and how much
+    limit: int | None = None  # of its discount, in the scale of the problem
+    times: int | None = None  # it may apply
+    lines_to_get: int = 0
+    sets: tuple[int, ...] = ()
+
+    @property
+    def bad(self) -> int:
+        """Promotions that it does not combine with, as bits."""
+        return self.ready.bad
+
+    @property
+    def id(self) -> str:
+        """Name of the promotion."""
+        return self.ready.promotion.id
+
+
+@attrs.define(eq=False)
+class Problem:
+    """A cart as whole numbers; amounts are minor units times `scale`."""
+
+    cart: Cart
+    caps: Caps | None
+    scale: int
+    rounding: Rounding
+    per_unit: bool
+    quantity: list[int]
+    price: list[int]
+    amount: list[int]
+    largest: list[int]  # discount of each line
+    nodes: list[tuple[int, int]]  # lines as bits, and their largest discount together; inner ones first
+    active: list[Active]
+    rejected: dict[str, Rejected]
+    delivery: int
+    moves: bool
+
+    def rounded(self, millionths_of: int) -> int:
+        """Divide by a million, by the rounding of the problem."""
+        return divide_rounded(millionths_of, MILLION, self.rounding)
+
+
+def bits(mask: int) -> list[int]:
+    """Give the places of the bits that are set."""
+    places = []
+    while mask:
+        low = mask & -mask
+        places.append(low.bit_length() - 1)
+        mask ^= low
+    return places
+
+
+@lru_cache(maxsize=64)
+def ready(promotions: tuple[Promotion, ...], digits: int) -> tuple[Ready, ...]:
+    """Bring promotions into the order in which ties are broken, with their amounts in minor units."""
+    ids = [promotion.id for promotion in promotions]
+    for name in ids:
+        if ids.count(name) > 1:
+            raise InputError("promotions", "of different ids", name)
+    ordered = sorted(promotions, key=lambda promotion: (-promotion.priority, promotion.id))
+    made = tuple(_ready(promotion, place, digits) for place, promotion in enumerate(ordered))
+    for one in made:
+        others = (other for other in made if other is not one and not _combine(one.promotion, other.promotion))
+        one.bad = sum(1 << other.place for other in others)
+    return made
+
+
+def _ready(promotion: Promotion, place: int, digits: int) -> Ready:
+    def minor(name: str) -> int:
+        return as_minor(name, getattr(promotion, name), digits)
+
+    money = ("amount_off", "price", "bundle_total", "gift_value", "min_amount")
+    sizes = {name: minor(name) for name in money if getattr(promotion, name) is not None}
+    if promotion.percent_off is not None:
+        sizes["percent_off"] = _millionths(promotion.percent_off)
+    limits = [minor(name) for name in ("max_discount", "budget_left") if getattr(promotion, name) is not None]
+    times = [promotion.limit_per_order, promotion.uses_left_customer, promotion.uses_left]
+    known = [number for number in times if number is not None]
+    limit = min(limits, default=None)
+    in_money = promotion.steps_in == "amount"
+    steps = tuple(
+        (as_minor("steps", start, digits), as_minor("steps", off, digits) if in_money else _millionths(off))
+        for start, off in promotion.steps
+    )
+    made = Ready(promotion, place, _kind(promotion, limit), sizes, limit, min(known, default=None), steps)
+    asked = (promotion.channels, promotion.places, promotion.segments, promotion.first_purchase, promotion.code)
+    when = (promotion.starts, promotion.ends, promotion.hours)
+    made.always = not any(asked) and when == (None, None, None) and not promotion.weekdays and not known and not limits
+    plain = made.kind in {"line", "rate", "money", "units"} and not steps
+    made.of_any_size = plain and promotion.min_quantity < 2 and not sizes["min_amount"]
+    return made
+
+
+def _millionths(percent: Decimal) -> int:
+    return int(percent.scaleb(4))
+
+
+def _kind(promotion: Promotion, limit: int | None) -> str:
+    if promotion.benefit in {"buy_get", "bundle", "gift"}:
+        return promotion.benefit
+    if promotion.benefit == "free_delivery":
+        return "delivery"
+    if promotion.benefit == "threshold":
+        return "money" if promotion.steps_in == "amount" or limit is not None else "rate"
+    if promotion.level == "line":
+        if promotion.limit_per_order is not None:
+            return "units"
+        return "line" if limit is None else "money"
+    return "rate" if promotion.benefit == "percent" and limit is None else "money"
+
+
+def prepare(
+    cart: Cart,
+    promotions: Sequence[Ready],
+    caps: Caps | None,
+    *,
+    rounding: Rounding,
+    rounded_per: str,
+) -> Problem:
+    """Find what can apply to a cart, and why the rest cannot."""
+    scale = FINE if rounded_per == "order" else 1
+    price = [cart.minor(line.unit_price) * scale for line in cart.lines]
+    quantity = [line.quantity for line in cart.lines]
+    amount = [p * q for p, q in zip(price, quantity, strict=True)]
+    problem = Problem(
+        cart,
+        caps,
+        scale,
+        rounding,
+        rounded_per == "unit",
+        quantity,
+        price,
+        amount,
+        *_limits(cart, caps, amount, scale),
+        [],
+        {},
+        cart.minor(cart.delivery_price) * scale,
+        caps is None or caps.blocked == "moves",
+    )
+    found: dict[Items, int] = {}
+
+    def lines_of(items: Items) -> int:
+        if items not in found:
+            found[items] = sum(1 << i for i, line in enumerate(cart.lines) if _fits(items, line))
+        return found[items]
+
+    for promotion in promotions:
+        _require_currency(promotion.promotion.currency, cart.currency, "promotions")
+        _activate(problem, promotion, lines_of)
+    return problem
+
+
+def _require_currency(currency: str | None, expected: str, name: str) -> None:
+    if currency is not None and currency != expected:
+        raise InputError(name, f"in the currency of the cart, {expected}", currency)
+
+
+def _fits(items: Items, line: CartLine) -> bool:
+    """Whether a line meets each condition given."""
+    return (
+        (not items.products or line.product in items.products)
+        and (not items.brands or line.brand in items.brands)
+        and (not items.categories or any(category in items.categories for category in line.categories))
+        and line.product not in items.except_products
+        and line.brand not in items.except_brands
+        and not any(category in items.except_categories for category in line.categories)
+        and all(line.attributes.get(name) == value for name, value in items.attributes.items())
+    )
+
+
+def _combine(one: Promotion, other: Promotion) -> bool:
+    """Whether each of two promotions allows the other on its lines."""
+    return all(
+        "*" in a.combines_with or (b.family != "" and b.family in a.combines_with)
+        for a, b in ((one, other), (other, one))
+    )
+
+
+def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tuple[list[int], list[tuple[int, int]]]:
+    """Give the largest discount of each line, and of lines together; whole minor units."""
+    if caps is None:
+        return list(amount), []
+    _require_currency(caps.currency, cart.currency, "caps")
+    pairs = zip(cart.lines, amount, strict=True)
+    largest = [_line_limit(cart, caps, line, whole // scale) * scale for line, whole in pairs]
+    nodes = []
+    for names, key in ((caps.product_amount, "product"), (caps.brand_amount, "brand")):
+        for name, most in names.items():
+            lines = sum(1 << i for i, line in enumerate(cart.lines) if getattr(line, key) == name)
+            if lines:
+                nodes.append((lines, cart.minor(most) * scale))
+    orders = []
+    if caps.order_amount is not None:
+        orders.append(cart.minor(caps.order_amount) * scale)
+    if caps.order_percent is not None:
+        orders.append(sum(amount) // scale * _millionths(caps.order_percent) // MILLION * scale)
+    if orders:
+        nodes.append(((1 << len(amount)) - 1, min(orders)))
+    return largest, nodes
+
+
+def _line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
+    percents = [caps.line_percent, caps.brand_percent.get(line.brand), caps.product_percent.get(line.product)]
+    limits = [amount * _millionths(percent) // MILLION for percent in percents if percent is not None]
+    if caps.line_amount is not None:
+        limits.append(cart.minor(caps.line_amount))
+    floors = [0]
+    if line.product in caps.floor_price:
+        floors.append(cart.minor(caps.floor_price[line.product]) * line.quantity)
+    if caps.margin_percent is not None and line.unit_cost is not None:
+        kept = MILLION - _millionths(caps.margin_percent)
+        cost = cart.minor(line.unit_cost) * line.quantity
+        floors.append(-(-cost * MILLION // kept) if kept else amount)
+    return max(0, min([amount - max(floors), *limits]))
+
+
+def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) -> None:
+    """Add a promotion to those that can apply, or say why it cannot."""
+    promotion = ready.promotion
+    reason = None if ready.always else _refusal(problem.cart, ready)
+    lines = lines_of(promotion.items)
+    if reason is None and not (lines and ready.of_any_size):
+        reason = _shortage(problem, ready, lines, lines_of)
+    if reason is not None:
+        problem.rejected[promotion.id] = reason
+        return
+    sets = tuple(lines & lines_of(items) for items in promotion.sets)
+    reached = lines
+    if sets:
+        reached = reduce(or_, sets)
+    elif ready.kind == "delivery":
+        reached = 0
+    active = Active(
+        ready,
+        1 << ready.place,
+        reached,
+        step=_step(problem, ready, lines),
+        limit=None if ready.limit is None else ready.limit * problem.scale,
+        times=ready.times,
+        lines_to_get=0 if promotion.get_items is None else lines_of(promotion.get_items),
+        sets=sets,
+    )
+    if active.step[0] == SHARED:
+        active.limit = min(size for size in (active.step[1], active.limit) if size is not None)
+    problem.active.append(active)
+
+
+def _step(problem: Problem, ready: Ready, lines: int) -> tuple[int, int]:
+    """Say what a promotion does to each of its lines, and how much: millionths, or an amount."""
+    promotion, scale = ready.promotion, problem.scale
+    rate = AFTER_OTHERS if promotion.basis == "discounted" else OF_INITIAL
+    if promotion.benefit == "threshold":
+        total = sum(problem.amount[i] for i in bits(lines)) // scale
+        reached = max(off for start, off in ready.steps if start <= total)
+        return (rate, reached) if promotion.steps_in == "percent" else (SHARED, reached * scale)
+    if promotion.benefit == "gift":
+        return (SHARED, ready.sizes["gift_value"] * promotion.gift_quantity * scale)
+    if "percent_off" in ready.sizes:
+        return (rate, ready.sizes["percent_off"])
+    if "price" in ready.sizes:
+        return (TO_PRICE, ready.sizes["price"] * scale)
+    if "amount_off" in ready.sizes:
+        return (SHARED if promotion.level == "order" else PER_UNIT, ready.sizes["amount_off"] * scale)
+    return (SHARED, problem.delivery)
+
+
+def _refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - one answer for each reason
+    """Say why a promotion is not for this purchase at all; None where it is."""
+    promotion = ready.promotion
+    where: tuple[tuple[Reason, tuple[str, ...], tuple[str, ...]], ...] = (
+        ("channel", promotion.channels, (cart.channel,)),
+        ("place", promotion.places, (cart.place,)),
+        ("segment", promotion.segments, cart.segments),
+    )
+    for reason, wanted, given in where:
+        if wanted and not any(word in wanted for word in given):
+            return _rejected(promotion, reason, f"only for {reason} {' or '.join(wanted)}")
+    if promotion.first_purchase and not cart.first_purchase:
+        return _rejected(promotion, "first_purchase", "only for a first purchase")
+    if promotion.code is not None and promotion.code not in cart.codes:
+        return _rejected(promotion, "code", "needs its code")
+    if promotion.uses_left_customer == 0:
+        return _rejected(promotion, "limit", "the customer has used it as often as allowed")
+    if promotion.uses_left == 0:
+        return _rejected(promotion, "limit", "used as often as allowed")
+    if ready.limit is not None and ready.limit < ready.sizes.get("gift_value", 1) * promotion.gift_quantity:
+        return _rejected(promotion, "budget", "the budget is spent")
+    return _not_now(cart.time, promotion)
+
+
+def _not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None:  # noqa: PLR0911 - the same
+    """Say why a promotion does not hold at a local time; None where it does."""
+    rules = (promotion.starts, promotion.ends, promotion.hours)
+    if not promotion.weekdays and rules == (None, None, None):
+        return None
+    if time is None:
+        return _rejected(promotion, "period", "needs the time of the purchase")
+    if promotion.starts is not None and time < promotion.starts:
+        return _rejected(promotion, "period", f"starts {promotion.starts}")
+    if promotion.ends is not None:
+        a_day = np.datetime_data(promotion.ends.dtype)[0] == "D"
+        if time >= promotion.ends + np.timedelta64(1 if a_day else 0, "D"):
+            return _rejected(promotion, "period", f"ended {promotion.ends}")
+    day = time.astype("datetime64[D]")
+    if promotion.hours is not None:
+        start, end = (_minutes(text) for text in promotion.hours)
+        minute = int((time - day) // np.timedelta64(1, "m"))
+        past_midnight = end < start and minute < end
+        if past_midnight:
+            day = day - np.timedelta64(1, "D")
+        if not (past_midnight or start <= minute < (end if end > start else _MINUTES_A_DAY)):
+            return _rejected(promotion, "hours", f"only from {promotion.hours[0]} to {promotion.hours[1]}")
+    if promotion.weekdays and WEEKDAYS[(int(day.astype(np.int64)) + 3) % 7] not in promotion.weekdays:
+        return _rejected(promotion, "weekday", f"only on {', '.join(promotion.weekdays)}")
+    return None
+
+
+def _minutes(text: str) -> int:
+    return 60 * int(text[:2]) + int(text[3:])
+
+
+def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:  # noqa: PLR0911 - the same
+    """Say what is missing in the cart; None where nothing is."""
+    promotion, cart = ready.promotion, problem.cart
+    if promotion.benefit == "free_delivery" and not problem.delivery:
+        return _rejected(promotion, "no_items", "there is no delivery to pay for")
+    if not lines and promotion.benefit != "bundle":
+        missing = max(promotion.min_quantity, 1)
+        return _rejected(promotion, "no_items", f"needs {_named(promotion.items)}", missing_quantity=missing)
+    n_units = sum(problem.quantity[i] for i in bits(lines))
+    least = max(promotion.min_quantity, promotion.buy + (promotion.get if promotion.get_items is None else 0))
+    if n_units < least:
+        missing = least - n_units
+        return _too_few(promotion, missing)
+    total = sum(problem.amount[i] for i in bits(lines)) // problem.scale
+    starts = [ready.sizes["min_amount"], ready.sizes.get("bundle_total", 0), *(start for start, _ in ready.steps[:1])]
+    if total < max(starts):
+        missing = max(starts) - total
+        text = f"needs {money_text(missing, cart.digits)} more of {_named(promotion.items)}"
+        return _rejected(promotion, "minimum", text, missing_amount=missing)
+    others = [] if promotion.get_items is None else [promotion.get_items]
+    for items in (*others, *promotion.sets):
+        if not lines_of(items):
+            return _rejected(promotion, "no_items", f"needs {_named(items)}", missing_quantity=1)
+    if n_units < len(promotion.sets):
+        missing = len(promotion.sets) - n_units
+        return _too_few(promotion, missing)
+    return None
+
+
+def _too_few(promotion: Promotion, missing: int) -> Rejected:
+    text = f"needs {missing} more of {_named(promotion.items)}"
+    return _rejected(promotion, "minimum", text, missing_quantity=missing)
+
+
+def _rejected(promotion: Promotion, reason: Reason, text: str, **missing: Any) -> Rejected:
+    return Rejected(promotion=promotion.id, reason=reason, text=text, **missing)
+
+
+def _named(items: Items) -> str:
+    """Name items in a sentence."""
+    parts = [
+        f"{word} {' or '.join(names)}"
+        for word, names in (("product", items.products), ("brand", items.brands), ("category", items.categories))
+        if names
+    ]
+    return ", ".join(parts) or "any item"

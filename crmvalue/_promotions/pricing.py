@@ -1,0 +1,271 @@
+"""The discount of one choice: each line by itself, then money that lines share, all under the caps.
+
+The discount of a choice is the largest flow from its discounts to its lines: each line takes up to its own limit, and
+lines together up to the limit of their brand or of the order. So a cap never makes a cart cheaper, and a larger
+discount of one line never makes it dearer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from crmvalue._core.money import split_limited
+from crmvalue._promotions.prepare import AFTER_OTHERS, OF_INITIAL, PER_UNIT, SHARED, TO_PRICE, Problem, bits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmvalue._promotions.prepare import Active
+
+__all__ = ["LineBest", "Pricer", "Source"]
+
+Step = tuple[int, int]
+
+
+class LineBest(NamedTuple):
+    """The best promotions of one line."""
+
+    taken: int  # discount of the line by itself, at most its limit
+    wanted: int  # the same without the limit
+    left: int  # price before what lines share
+    chosen: int  # promotions of the line, as bits
+
+
+class Source(NamedTuple):
+    """An amount that lines share: its limit, and what each line may take of it."""
+
+    active: Active
+    limit: int
+    edges: dict[int, int]
+
+
+class Pricer:
+    """Prices lines and choices of one problem, and remembers what it has priced."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.by_bit = {active.bit: active for active in problem.active}
+        self.line_promotions = [0] * len(problem.quantity)
+        self.members = sum(active.bit for active in problem.active if not active.ready.promotion.alone)
+        self.free = 0  # percentages and amounts of lines with a limit that they can never reach
+        for active in problem.active:
+            if active.ready.kind == "money" and active.step[0] != SHARED:
+                most = sum(self.off(i, problem.amount[i], active.step) for i in bits(active.lines))
+                self.free |= active.bit if most <= (active.limit or 0) else 0
+            if active.ready.kind == "line":
+                for i in bits(active.lines):
+                    self.line_promotions[i] |= active.bit
+        self.rates = self.free | sum(active.bit for active in problem.active if active.ready.kind == "rate")
+        self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
+        self._most: dict[tuple[int, int, int, int], int] = {}
+        self._cliques: dict[int, list[int]] = {}
+        self._steps: dict[int, tuple[Step, ...]] = {}
+        self._bad: dict[int, int] = {}
+        self._shares: dict[int, dict[int, int]] = {}
+
+    def bad(self, mask: int) -> int:
+        """Give the promotions that do not combine with one of these."""
+        if mask not in self._bad:
+            found = 0
+            for bit in self._actives(mask):
+                found |= bit.bad
+            self._bad[mask] = found
+        return self._bad[mask]
+
+    def best_line(self, i: int, order: int, others: int, group_discount: int, forced: int = 0) -> LineBest:
+        """Find the promotions of a line that take most off, `forced` among them; others are beside them.
+
+        `order` are rates of the order, and shared amounts without effective limit, that reach this line; `others` are
+        all whose combination matters.
+        """
+        allowed = self.line_promotions[i] & self.members & ~self.bad(others | forced) & ~forced
+        key = (i, order, allowed, group_discount, forced)
+        found = self._best.get(key)
+        if found is None:
+            found = self._best[key] = self._find_best(i, order, allowed, group_discount, forced)
+        return found
+
+    def _find_best(self, i: int, order: int, allowed: int, group_discount: int, forced: int) -> LineBest:
+        start = self.problem.amount[i] - group_discount
+        rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
+        best, best_key = None, None
+        for chosen in self._cliques_of(allowed):
+            line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
+            if best is None or line.taken >= best.taken:
+                line = self._without_needless(i, start, rates, free, line, forced)
+                key = self.rank(line.chosen)
+                if best is None or best_key is None or line.taken > best.taken or key < best_key:
+                    best, best_key = line, key
+        assert best is not None  # noqa: S101 - there is always the clique of nothing
+        return best
+
+    def most_of_line(self, i: int, order: int, rest: int, others: int, group_discount: int) -> int:
+        """Give what a line can get at most: `rest` are promotions of the order that it may have or not, by itself."""
+        allowed = (self.line_promotions[i] & self.members | rest & self.rates) & ~self.bad(others)
+        key = (i, order, allowed, group_discount)
+        found = self._most.get(key)
+        if found is None:
+            start, found = self.problem.amount[i] - group_discount, 0
+            for chosen in self._cliques_of(allowed):
+                with_it = order | chosen & self.rates
+                steps = self.steps(chosen & ~self.rates) + self.steps(with_it & ~self.free)
+                found = max(found, self._line(i, start, steps, self.steps(with_it & self.free), 0).taken)
+            self._most[key] = found
+        return found
+
+    def _line(self, i: int, start: int, steps: tuple[Step, ...], free: tuple[Step, ...], chosen: int) -> LineBest:
+        left = self.after(i, start, steps)
+        wanted = self.problem.amount[i] - left
+        for step in free:
+            wanted += self.off(i, left, step)
+        return LineBest(min(self.problem.largest[i], wanted), wanted, left, chosen)
+
+    def _without_needless(
+        self, i: int, start: int, rates: tuple[Step, ...], free: tuple[Step, ...], line: LineBest, forced: int
+    ) -> LineBest:
+        """Leave promotions out, the last first, without which the line costs the same."""
+        for place in reversed(bits(line.chosen & ~forced)):
+            fewer = line.chosen & ~(1 << place)
+            other = self._line(i, start, self.steps(fewer) + rates, free, fewer)
+            if other.taken == line.taken:
+                line = other
+        return line
+
+    def rank(self, mask: int) -> tuple[int, int, tuple[str, ...]]:
+        """Give the order of choices that cost the same: priority, then fewer promotions, then names."""
+        actives = self._actives(mask)
+        priority = sum(active.ready.promotion.priority for active in actives)
+        return (-priority, len(actives), tuple(sorted(active.id for active in actives)))
+
+    def _actives(self, mask: int) -> list[Active]:
+        return [self.by_bit[1 << place] for place in bits(mask)]
+
+    def steps(self, mask: int) -> tuple[Step, ...]:
+        """Give what promotions do to a line, in the order in which they do it."""
+        found = self._steps.get(mask)
+        if found is None:
+            found = self._steps[mask] = tuple(active.step for active in self.in_order(mask))
+        return found
+
+    def in_order(self, mask: int) -> list[Active]:
+        """Sort promotions by the order in which they reach a line."""
+        return sorted(self._actives(mask), key=lambda active: (active.step[0], active.id))
+
+    def _cliques_of(self, allowed: int) -> list[int]:
+        """Give the largest sets of promotions in which each combines with each."""
+        found = self._cliques.get(allowed)
+        if found is None:
+            sets: list[int] = []
+            self._grow(0, allowed, 0, sets)
+            found = self._cliques[allowed] = sets
+        return found
+
+    def _grow(self, chosen: int, rest: int, done: int, sets: list[int]) -> None:
+        if not rest:
+            if not done:
+                sets.append(chosen)
+            return
+        for place in bits(rest):
+            active = self.by_bit[1 << place]
+            keep = ~active.bad & ~active.bit
+            self._grow(chosen | active.bit, rest & keep, done & keep, sets)
+            rest &= ~active.bit
+            done |= active.bit
+
+    def after(self, i: int, left: int, steps: tuple[Step, ...]) -> int:
+        """Give the price of a line after steps, in this order."""
+        for step in steps:
+            left -= self.off(i, left, step)
+        return left
+
+    def off(self, i: int, left: int, step: Step) -> int:  # noqa: PLR0911 - one answer for each kind of step
+        """Give what one step takes off what is left of a line."""
+        kind, size = step
+        problem = self.problem
+        if kind == AFTER_OTHERS:
+            if not problem.per_unit:
+                return problem.rounded(left * size)
+            each, more = divmod(left, problem.quantity[i])
+            dearer = problem.rounded((each + 1) * size) if more else 0
+            return more * dearer + (problem.quantity[i] - more) * problem.rounded(each * size)
+        if kind == OF_INITIAL:
+            if problem.per_unit:
+                return min(left, problem.quantity[i] * problem.rounded(problem.price[i] * size))
+            return min(left, problem.rounded(problem.amount[i] * size))
+        if kind == PER_UNIT:
+            return min(left, size * problem.quantity[i])
+        if kind == TO_PRICE:
+            return max(0, left - size * problem.quantity[i])
+        return min(left, size)
+
+    def size(self, active: Active) -> int:
+        """Give what a promotion of the order is worth where it is no rate: its amount, its gift or the delivery."""
+        return active.step[1] if active.ready.kind == "gift" else active.limit or 0
+
+    def sources(self, order: int, left: Sequence[int]) -> list[Source]:
+        """Give the amounts that lines share, of the promotions of an order, given what is left of each line."""
+        found = []
+        for active in self._actives(order):
+            if active.ready.kind == "money" and not active.bit & self.free:
+                if active.step[0] != SHARED:
+                    edges = {i: self.off(i, left[i], active.step) for i in bits(active.lines)}
+                elif self.problem.moves:
+                    edges = dict.fromkeys(bits(active.lines), active.limit or 0)
+                else:
+                    edges = self._fixed_shares(active)
+                found.append(Source(active, active.limit or 0, edges))
+        return sorted(found, key=lambda source: source.active.id)
+
+    def _fixed_shares(self, active: Active) -> dict[int, int]:
+        """Split an amount by the prices before discounts; what a line cannot take of it is lost."""
+        if active.bit not in self._shares:
+            lines = bits(active.lines)
+            weights = [self.problem.amount[i] for i in lines]
+            shares = split_limited(active.limit or 0, weights, weights)
+            self._shares[active.bit] = dict(zip(lines, shares, strict=True))
+        return self._shares[active.bit]
+
+    def total(self, order: int, best: dict[int, LineBest]) -> int:
+        """Give the discount of lines and of what they share, of the delivery, and what gifts count."""
+        everywhere = [best.get(i, _UNTOUCHED) for i in range(len(self.problem.quantity))]
+        gifts = delivery = 0
+        for active in self._actives(order):
+            if active.ready.kind == "gift":
+                gifts += active.step[1]
+            elif active.ready.kind == "delivery":
+                delivery += active.limit or 0
+        sources = self.sources(order, [line.left for line in everywhere])
+        return self.value(everywhere, sources) + gifts + min(self.problem.delivery, delivery)
+
+    def value(self, best: Sequence[LineBest], sources: list[Source]) -> int:
+        """Give the largest discount of all lines together under the caps: the smallest cut of the flow."""
+        if not sources:
+            return self.under_nodes([line.taken for line in best])
+        largest = self.problem.largest
+        smallest = None
+        for inside in range(1 << len(sources)):
+            wanted = [line.wanted for line in best]
+            cut = 0
+            for place, source in enumerate(sources):
+                if inside >> place & 1:
+                    for i, most in source.edges.items():
+                        wanted[i] += most
+                else:
+                    cut += source.limit
+            cut += self.under_nodes([min(most, want) for most, want in zip(largest, wanted, strict=True)])
+            if smallest is None or cut < smallest:
+                smallest = cut
+        return smallest or 0
+
+    def under_nodes(self, taken: Sequence[int]) -> int:
+        """Sum discounts of lines, with those of lines together cut to their limit."""
+        lost: list[tuple[int, int]] = []
+        for lines, most in self.problem.nodes:
+            total = sum(taken[i] for i in bits(lines)) - sum(loss for inner, loss in lost if inner & lines)
+            if total > most:
+                lost.append((lines, total - most))
+        return sum(taken) - sum(loss for _, loss in lost)
+
+
+_UNTOUCHED = LineBest(0, 0, 0, 0)
+"""A line of another part of the cart."""

@@ -1,0 +1,315 @@
+"""The result of a search: discounts of each line under the caps, and why the other promotions were not applied."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crmvalue._core.money import divide_rounded, split_limited
+from crmvalue._promotions.prepare import SHARED, bits
+from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crmvalue._promotions.prepare import Problem
+    from crmvalue._promotions.pricing import Pricer, Source
+    from crmvalue._promotions.search import Choice
+
+__all__ = ["Receipt", "line_discounts", "write_receipt"]
+
+
+@attrs.define(eq=False)
+class Receipt:
+    """What a choice means for each line; amounts in minor units."""
+
+    lines: list[PricedLine]
+    applied: list[Applied]
+    gifts: list[Gift]
+    delivery: int
+
+
+def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
+    """Write the discounts of a choice line by line."""
+    problem = pricer.problem
+    wanted = [_wanted(pricer, choice, i) for i in range(len(problem.quantity))]
+    whole = _in_minor_units(problem, _granted(pricer, choice, wanted))
+    lines = [_line(problem, i, parts) for i, parts in enumerate(whole)]
+    delivery, off_delivery = _delivery(pricer, choice)
+    gifts = [
+        Gift(
+            promotion=active.id,
+            product=active.ready.promotion.gift_product,
+            quantity=active.ready.promotion.gift_quantity,
+            value=active.step[1] // problem.scale,
+        )
+        for active in problem.active
+        if active.bit & choice.order and active.ready.kind == "gift"
+    ]
+    applied = _applied(pricer, choice, whole, wanted, off_delivery)
+    return Receipt(lines, applied, gifts, delivery)
+
+
+def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
+    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt."""
+    wanted = [_wanted(pricer, choice, i) for i in range(len(pricer.problem.quantity))]
+    return _in_minor_units(pricer.problem, _granted(pricer, choice, wanted))
+
+
+def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
+    """Give the discounts of a line by promotion, in their order, as if there were no caps; without shared amounts."""
+    parts: dict[int, int] = {}
+    left = pricer.problem.amount[i]
+    for grouping in choice.groupings:
+        for (bit, line), off in sorted(grouping.off.items()):
+            if line == i:
+                parts[bit] = off
+                left -= off
+    here = 0
+    for place in bits(choice.order):
+        if pricer.by_bit[1 << place].lines >> i & 1:
+            here |= 1 << place
+    rates = here & pricer.rates & ~pricer.free
+    chosen = choice.lines[i].chosen if i in choice.lines else 0
+    for mask in (chosen, rates):
+        for active in pricer.in_order(mask):
+            parts[active.bit] = pricer.off(i, left, active.step)
+            left -= parts[active.bit]
+    for active in pricer.in_order(here & pricer.free):
+        parts[active.bit] = pricer.off(i, left, active.step)
+    return parts
+
+
+def _granted(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]]) -> list[dict[int, int]]:
+    """Cut discounts to the caps, the last promotion first, and share what lines share."""
+    problem = pricer.problem
+    parts = [dict(part) for part in wanted]
+    left = [amount - sum(off.values()) for amount, off in zip(problem.amount, parts, strict=True)]
+    for i, part in enumerate(parts):
+        _cut(part, sum(part.values()) - problem.largest[i])
+    for lines, most in problem.nodes:
+        here = bits(lines)
+        totals = [sum(parts[i].values()) for i in here]
+        if sum(totals) > most:
+            for i, cut in zip(here, split_limited(sum(totals) - most, totals, totals), strict=True):
+                _cut(parts[i], cut)
+    before = [choice.lines[i].left if i in choice.lines else left[i] for i in range(len(left))]
+    sources = pricer.sources(choice.order, before)
+    flows = _shared(problem, parts, sources)
+    best = [choice.lines[i] for i in sorted(choice.lines)]
+    if sources and len(best) == len(parts):
+        reached = sum(sum(part.values()) for part in parts) + sum(sum(flow.values()) for flow in flows)
+        if len(sources) > 1 and reached < pricer.value(best, sources):
+            flows = _largest_flow(problem, parts, sources)
+    for source, flow in zip(sources, flows, strict=True):
+        for i, off in flow.items():
+            parts[i][source.active.bit] = off
+    return parts
+
+
+def _cut(part: dict[int, int], cut: int) -> None:
+    """Take an amount out of the discounts of a line, the last one first."""
+    for bit in reversed(list(part)):
+        if cut <= 0:
+            return
+        less = min(cut, part[bit])
+        part[bit] -= less
+        cut -= less
+
+
+def _room(problem: Problem, parts: list[dict[int, int]]) -> tuple[list[int], list[int]]:
+    """Give what each line, and lines together, can still take off."""
+    taken = [sum(part.values()) for part in parts]
+    lines = [most - off for most, off in zip(problem.largest, taken, strict=True)]
+    nodes = [most - sum(taken[i] for i in bits(mask)) for mask, most in problem.nodes]
+    return lines, nodes
+
+
+def _shared(problem: Problem, parts: list[dict[int, int]], sources: list[Source]) -> list[dict[int, int]]:
+    """Share amounts over lines one after the other, in proportion to what the lines still cost."""
+    flows: list[dict[int, int]] = []
+    so_far = [dict(part) for part in parts]
+    for place, source in enumerate(sources):
+        room, nodes = _room(problem, so_far)
+        costs = [amount - sum(part.values()) for amount, part in zip(problem.amount, so_far, strict=True)]
+        flow = _fill(problem, source, room, nodes, costs)
+        for i, off in flow.items():
+            so_far[i][-1 - place] = off
+        flows.append(flow)
+    return flows
+
+
+def _fill(problem: Problem, source: Source, room: list[int], nodes: list[int], costs: list[int]) -> dict[int, int]:
+    """Share one amount; where a limit of lines together is reached, these lines keep what they have."""
+    lines = list(source.edges)
+    limits = [max(0, min(room[i], source.edges[i])) for i in lines]
+    weights = [source.edges[i] if source.active.step[0] != SHARED else costs[i] for i in lines]
+    while True:
+        shares = split_limited(source.limit, weights, limits)
+        for (mask, _), rest in zip(problem.nodes, nodes, strict=True):
+            inside = [place for place, i in enumerate(lines) if mask >> i & 1]
+            total = sum(shares[place] for place in inside)
+            if total > max(rest, 0):
+                kept = split_limited(max(rest, 0), [shares[p] for p in inside], [shares[p] for p in inside])
+                for place, share in zip(inside, kept, strict=True):
+                    limits[place] = share
+                break
+        else:
+            return dict(zip(lines, shares, strict=True))
+
+
+def _largest_flow(problem: Problem, parts: list[dict[int, int]], sources: list[Source]) -> list[dict[int, int]]:
+    """Share amounts so that all of them together take most off: shortest paths with room, until there are none."""
+    room, nodes = _room(problem, parts)
+    capacity: dict[tuple[str, int], dict[tuple[str, int], int]] = {("start", 0): {}}
+
+    def link(one: tuple[str, int], other: tuple[str, int], most: int) -> None:
+        capacity.setdefault(one, {})[other] = max(0, most)
+        capacity.setdefault(other, {}).setdefault(one, 0)
+
+    for place, source in enumerate(sources):
+        link(("start", 0), ("source", place), source.limit)
+        for i, most in source.edges.items():
+            link(("source", place), ("line", i), most)
+    around = [[k for k, (mask, _) in enumerate(problem.nodes) if mask >> i & 1] for i in range(len(room))]
+    for i, most in enumerate(room):
+        link(("line", i), ("node", around[i][0]) if around[i] else ("end", 0), most)
+    for k, (mask, _) in enumerate(problem.nodes):
+        outer = [other for other in around[bits(mask)[0]] if other > k]
+        link(("node", k), ("node", outer[0]) if outer else ("end", 0), nodes[k])
+    while path := _path(capacity):
+        amount = min(capacity[one][other] for one, other in path)
+        for one, other in path:
+            capacity[one][other] -= amount
+            capacity[other][one] += amount
+    return [{i: capacity["line", i]["source", place] for i in source.edges} for place, source in enumerate(sources)]
+
+
+def _path(
+    capacity: dict[tuple[str, int], dict[tuple[str, int], int]],
+) -> list[tuple[tuple[str, int], tuple[str, int]]]:
+    """Give the shortest path with room from start to end, empty where there is none."""
+    came: dict[tuple[str, int], tuple[str, int]] = {}
+    queue = deque([("start", 0)])
+    while queue:
+        here = queue.popleft()
+        for other, most in capacity[here].items():
+            if most and other not in came and other != ("start", 0):
+                came[other] = here
+                queue.append(other)
+    path = []
+    here = ("end", 0)
+    while here in came:
+        path.append((came[here], here))
+        here = came[here]
+    return path
+
+
+def _in_minor_units(problem: Problem, parts: list[dict[int, int]]) -> list[dict[int, int]]:
+    """Round the discount of the order once, and split it over lines and promotions by largest remainder."""
+    if problem.scale == 1:
+        return parts
+    totals = [sum(part.values()) for part in parts]
+    whole = divide_rounded(sum(totals), problem.scale, problem.rounding)
+    shares = [0] * len(parts)
+
+    def share(amount: int, lines: int, nodes: list[int]) -> None:
+        """Give an amount to lines; those with a limit of their own together come as one."""
+        children: list[tuple[int, list[int]]] = []
+        rest = lines
+        for place in reversed(range(len(nodes))):
+            if nodes[place] & rest == nodes[place]:
+                children.append((nodes[place], nodes[:place]))
+                rest &= ~nodes[place]
+        children += [(1 << i, []) for i in bits(rest)]
+        children.sort(key=lambda child: bits(child[0])[0])
+        sizes = [sum(totals[i] for i in bits(child)) for child, _ in children]
+        for (child, inner), part in zip(children, _by_remainder(amount, sizes, problem.scale), strict=True):
+            if child & (child - 1):
+                share(part, child, [node for node in inner if node & child == node and node != child])
+            else:
+                shares[bits(child)[0]] = part
+
+    share(whole, (1 << len(parts)) - 1, [lines for lines, _ in problem.nodes if lines != (1 << len(parts)) - 1])
+    return [
+        dict(zip(part, _by_remainder(total, list(part.values()), problem.scale), strict=True))
+        for part, total in zip(parts, shares, strict=True)
+    ]
+
+
+def _by_remainder(amount: int, sizes: Sequence[int], scale: int) -> list[int]:
+    """Round each size down or up so that they sum to an amount; the largest remainders go up."""
+    shares = [size // scale for size in sizes]
+    order = sorted(range(len(sizes)), key=lambda place: -(sizes[place] % scale))
+    for place in order[: amount - sum(shares)]:
+        shares[place] += 1
+    return shares
+
+
+def _line(problem: Problem, i: int, parts: dict[int, int]) -> PricedLine:
+    line = problem.cart.lines[i]
+    ids = {active.bit: active.id for active in problem.active}
+    paid = problem.amount[i] // problem.scale - sum(parts.values())
+    each, more = divmod(paid, line.quantity)
+    pairs = [(more, each + 1), (line.quantity - more, each)]
+    return PricedLine(
+        id=line.id,
+        product=line.product,
+        brand=line.brand,
+        quantity=line.quantity,
+        unit_price=problem.price[i] // problem.scale,
+        discounts=tuple(Discount(promotion=ids[bit], amount=off) for bit, off in parts.items() if off),
+        amount=paid,
+        unit_prices=tuple(pair for pair in pairs if pair[0]),
+        tax=_tax(problem, line.tax_class, paid),
+    )
+
+
+def _tax(problem: Problem, tax_class: str, paid: int) -> int:
+    cart = problem.cart
+    if not cart.tax_rates:
+        return 0
+    rate = int(cart.tax_rates[tax_class].scaleb(4))
+    return divide_rounded(paid * rate, 10**6 + (rate if cart.prices_include_tax else 0), problem.rounding)
+
+
+def _delivery(pricer: Pricer, choice: Choice) -> tuple[int, dict[int, int]]:
+    """Give what is paid for the delivery, and what promotions take off it."""
+    problem = pricer.problem
+    left, off = problem.delivery, {}
+    for active in problem.active:
+        if active.bit & choice.order and active.ready.kind == "delivery":
+            off[active.bit] = min(left, active.limit or 0) // problem.scale
+            left -= min(left, active.limit or 0)
+    return left // problem.scale, off
+
+
+def _applied(
+    pricer: Pricer,
+    choice: Choice,
+    whole: list[dict[int, int]],
+    wanted: list[dict[int, int]],
+    off_delivery: dict[int, int],
+) -> list[Applied]:
+    """Give the promotions that took something off, in the order in which they did."""
+    problem = pricer.problem
+    found = []
+    chosen = choice.promotions()
+    for active in sorted(problem.active, key=lambda active: (_LAYERS[active.ready.kind], active.step[0], active.id)):
+        if not active.bit & chosen:
+            continue
+        amount = sum(parts.get(active.bit, 0) for parts in whole) + off_delivery.get(active.bit, 0)
+        if not amount and active.ready.kind != "gift":
+            continue
+        asked = sum(parts.get(active.bit, 0) for parts in wanted) // problem.scale
+        if active.ready.kind == "money" and not active.bit & pricer.free:
+            asked = amount  # what lines share has moved to other lines
+        times = max([1, *(grouping.times.get(active.bit, 0) for grouping in choice.groupings)])
+        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked=max(0, asked - amount)))
+    return found
+
+
+_LAYERS = {"units": 0, "buy_get": 0, "bundle": 0, "line": 1, "rate": 2, "money": 3, "gift": 4, "delivery": 5}
+"""Kinds in the order in which they reach a cart."""

@@ -1,0 +1,316 @@
+"""The price of a cart: each line with its discounts, what was applied, and why the rest was not."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import attrs
+
+from crmvalue._core.checks import as_flag, as_text, require_choice
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.money import Rounding, money_text, whole_amount
+from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of, words_field
+from crmvalue._promotions.caps import Caps
+from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.fields import as_count
+from crmvalue._promotions.promotion import Items, Promotion
+from crmvalue.errors import InputError
+
+__all__ = ["Applied", "Discount", "Gift", "PricedCart", "PricedLine", "Reason", "Rejected", "RoundedPer"]
+
+RoundedPer = Literal["unit", "line", "order"]
+
+Reason = Literal[
+    "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period", "weekday", "hours",
+    "no_items", "minimum", "capped", "beaten", "no_benefit",
+]  # fmt: skip
+
+
+def _whole(name: str, value: Any) -> int:
+    return whole_amount(name, value, low=0)
+
+
+def _amount_field(name: str, **options: Any) -> Any:
+    """Field for whole minor units >= 0."""
+    return checked_field(name, _whole, **options)
+
+
+def _unit_prices(value: Any) -> tuple[tuple[int, int], ...]:
+    pairs = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        raise InputError("unit_prices", "pairs of a number of units and their price", value)
+    return tuple((_whole("unit_prices", number), _whole("unit_prices", price)) for number, price in value)
+
+
+@attrs.frozen(kw_only=True)
+class Discount:
+    """What one promotion takes off one line.
+
+    Parameters
+    ----------
+    promotion : str
+        Name of the promotion.
+    amount : int
+        Discount [minor units], after caps.
+
+    Examples
+    --------
+    >>> Discount(promotion="spring", amount=2400).amount
+    2400
+    """
+
+    promotion: str = checked_field("promotion", as_text)
+    amount: int = _amount_field("amount")
+
+
+@attrs.frozen(kw_only=True)
+class PricedLine:
+    """One line of a priced cart; amounts are whole minor units.
+
+    Parameters
+    ----------
+    id, product, brand : str
+        The line, as it was in the cart.
+    quantity : int
+        Number of units.
+    unit_price : int
+        Price of one unit before discounts.
+    discounts : tuple of Discount
+        Discounts in the order of their application.
+    amount : int
+        What is paid for the line.
+    unit_prices : tuple of pairs of int
+        Prices for the receipt: how many units at which price; they sum to `amount`.
+    tax : int
+        Tax of the line: part of `amount`, or on top of it, as the cart says.
+
+    Examples
+    --------
+    >>> line = PricedLine(
+    ...     id="1",
+    ...     product="soap",
+    ...     brand="",
+    ...     quantity=3,
+    ...     unit_price=1000,
+    ...     discounts=[],
+    ...     amount=2500,
+    ...     unit_prices=[(1, 834), (2, 833)],
+    ...     tax=0,
+    ... )
+    >>> line.initial, line.discount
+    (3000, 500)
+    """
+
+    id: str = checked_field("id", as_text)
+    product: str = checked_field("product", as_text)
+    brand: str = checked_field("brand", as_text)
+    quantity: int = checked_field("quantity", as_count)
+    unit_price: int = _amount_field("unit_price")
+    discounts: tuple[Discount, ...] = checked_field("discounts", tuple_of(Discount))
+    amount: int = _amount_field("amount")
+    unit_prices: tuple[tuple[int, int], ...] = attrs.field(converter=_unit_prices)
+    tax: int = _amount_field("tax")
+
+    @property
+    def initial(self) -> int:
+        """Price of the line before discounts [minor units]."""
+        return self.unit_price * self.quantity
+
+    @property
+    def discount(self) -> int:
+        """What is taken off the line [minor units]."""
+        return self.initial - self.amount
+
+
+@attrs.frozen(kw_only=True)
+class Gift:
+    """A product that comes with the purchase.
+
+    Parameters
+    ----------
+    promotion : str
+        Name of the promotion that gives it.
+    product : str
+        Product that is given.
+    quantity : int
+        Number of units.
+    value : int
+        Value of all of them [minor units], as the promotion states it.
+
+    Examples
+    --------
+    >>> Gift(promotion="mini", product="eau 5 ml", quantity=1, value=15000).product
+    'eau 5 ml'
+    """
+
+    promotion: str = checked_field("promotion", as_text)
+    product: str = checked_field("product", as_text)
+    quantity: int = checked_field("quantity", as_count)
+    value: int = _amount_field("value")
+
+
+@attrs.frozen(kw_only=True)
+class Applied:
+    """A promotion that changed the price.
+
+    Parameters
+    ----------
+    promotion : str
+        Name of the promotion.
+    amount : int
+        What it takes off lines and delivery [minor units], after caps.
+    times : int
+        How often it applied: groups of units, or 1.
+    blocked : int
+        What caps kept it from taking off [minor units].
+
+    Examples
+    --------
+    >>> Applied(promotion="spring", amount=2400, times=1, blocked=0).amount
+    2400
+    """
+
+    promotion: str = checked_field("promotion", as_text)
+    amount: int = _amount_field("amount")
+    times: int = checked_field("times", as_count, default=1)
+    blocked: int = _amount_field("blocked", default=0)
+
+
+@attrs.frozen(kw_only=True)
+class Rejected:
+    """A promotion that did not change the price, and why.
+
+    Parameters
+    ----------
+    promotion : str
+        Name of the promotion.
+    reason : str
+        "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period", "weekday", "hours",
+        "no_items", "minimum", "capped", "beaten" or "no_benefit".
+    text : str
+        The reason as a sentence.
+    missing_quantity : int, optional
+        Units that are missing.
+    missing_amount : int, optional
+        Amount that is missing [minor units].
+    beaten_by : sequence of str, optional
+        Promotions that are better.
+    difference : int, optional
+        How much dearer the cart would be with this promotion in their place [minor units].
+
+    Examples
+    --------
+    >>> Rejected(promotion="A", reason="beaten", text="beaten by B + C by 3.50", difference=350).difference
+    350
+    """
+
+    promotion: str = checked_field("promotion", as_text)
+    reason: Reason
+    text: str = checked_field("text", as_text)
+    missing_quantity: int | None = checked_field("missing_quantity", optional(_whole), default=None)
+    missing_amount: int | None = checked_field("missing_amount", optional(_whole), default=None)
+    beaten_by: tuple[str, ...] = words_field("beaten_by", default=())
+    difference: int | None = checked_field("difference", optional(_whole), default=None)
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("reason", self.reason, get_args(Reason))
+
+
+@attrs.frozen(kw_only=True)
+class PricedCart:
+    """A cart at its best price, as :func:`best_price` finds it; amounts are whole minor units.
+
+    Parameters
+    ----------
+    cart : Cart
+        The cart.
+    promotions : tuple of Promotion
+        All promotions that were asked about.
+    caps : Caps or None
+        Technical limits.
+    rounding : {"half_up", "half_even", "down"}
+        How discounts are rounded.
+    rounded_per : {"unit", "line", "order"}
+        Where they are rounded.
+    lines : tuple of PricedLine
+        Each line of the cart.
+    applied : tuple of Applied
+        Promotions that changed the price.
+    rejected : tuple of Rejected
+        All others, with the reason.
+    gifts : tuple of Gift
+        What is given with the purchase.
+    delivery : int
+        What is paid for the delivery.
+    optimal : bool
+        Whether no legal combination is cheaper.
+    possible_saving : int
+        How much cheaper the cart could be at most, if it is not proven optimal; 0 if it is.
+    n_nodes : int
+        Steps of the search.
+
+    Examples
+    --------
+    >>> from crmvalue.promotions import Cart, CartLine, Promotion, best_price
+    >>> cart = Cart(lines=[CartLine(id="1", product="soap", unit_price="20.00", quantity=3)], currency="UAH")
+    >>> priced = best_price(cart, [Promotion.n_for_m("3 for 2", 3, 2), Promotion.percent("tenth", 10)])
+    >>> priced.total, priced.applied[0].promotion, priced.rejected[0].text
+    (4000, '3 for 2', 'beaten by 3 for 2 by 14.00')
+    """
+
+    cart: Cart = checked_field("cart", of_class(Cart))
+    promotions: tuple[Promotion, ...] = checked_field("promotions", tuple_of(Promotion))
+    caps: Caps | None = checked_field("caps", optional(of_class(Caps)), default=None)
+    rounding: Rounding = "half_up"
+    rounded_per: RoundedPer = "line"
+    lines: tuple[PricedLine, ...] = checked_field("lines", tuple_of(PricedLine))
+    applied: tuple[Applied, ...] = checked_field("applied", tuple_of(Applied))
+    rejected: tuple[Rejected, ...] = checked_field("rejected", tuple_of(Rejected))
+    gifts: tuple[Gift, ...] = checked_field("gifts", tuple_of(Gift))
+    delivery: int = _amount_field("delivery")
+    optimal: bool = checked_field("optimal", as_flag)
+    possible_saving: int = _amount_field("possible_saving")
+    n_nodes: int = count_field("n_nodes")
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("rounding", self.rounding, get_args(Rounding))
+        require_choice("rounded_per", self.rounded_per, get_args(RoundedPer))
+
+    @property
+    def initial(self) -> int:
+        """Price of all lines and the delivery before discounts."""
+        return sum(line.initial for line in self.lines) + self.cart.minor(self.cart.delivery_price)
+
+    @property
+    def total(self) -> int:
+        """What is paid for all lines and the delivery; tax comes on top where prices do not include it."""
+        return sum(line.amount for line in self.lines) + self.delivery
+
+    @property
+    def discount(self) -> int:
+        """What all promotions take off."""
+        return self.initial - self.total
+
+    @property
+    def gift_value(self) -> int:
+        """Value of all gifts."""
+        return sum(gift.value for gift in self.gifts)
+
+    @property
+    def tax(self) -> int:
+        """Tax of all lines."""
+        return sum(line.tax for line in self.lines)
+
+    def text(self, amount: int) -> str:
+        """Write an amount of this cart in units of its currency, such as 18.50."""
+        return money_text(amount, self.cart.digits)
+
+    def to_json(self) -> str:
+        """Write the priced cart as JSON."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> PricedCart:
+        """Read what :meth:`to_json` wrote."""
+        parts = (Cart, CartLine, Promotion, Items, Caps, PricedLine, Discount, Applied, Rejected, Gift)
+        return from_json(cls, text, *parts)

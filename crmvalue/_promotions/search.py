@@ -1,0 +1,238 @@
+"""The cheapest choice: branch and bound over promotions of the order, in parts of the cart that do not interact."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
+from crmvalue._promotions.prepare import bits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue._promotions.prepare import Active, Problem
+    from crmvalue._promotions.pricing import LineBest, Pricer
+
+__all__ = ["Choice", "cheapest", "together"]
+
+
+@attrs.define(eq=False)
+class Choice:
+    """A choice of promotions for a cart, or for a part of it."""
+
+    value: int  # discount of all lines, with what gifts count
+    order: int = 0  # promotions of the order, as bits
+    groupings: list[Grouping] = attrs.field(factory=list)
+    lines: dict[int, LineBest] = attrs.field(factory=dict)
+    most: int = 0  # no choice is worth more
+
+    def promotions(self) -> int:
+        """Give all promotions of the choice, as bits."""
+        mask = self.order
+        for grouping in self.groupings:
+            for bit in grouping.times:
+                mask |= bit
+        for line in self.lines.values():
+            mask |= line.chosen
+        return mask
+
+
+def cheapest(pricer: Pricer, budget: Budget) -> Choice:
+    """Find the best choice of a whole cart: promotions that apply alone against all others together."""
+    alone = [active for active in pricer.problem.active if active.ready.promotion.alone]
+    others = [active for active in pricer.problem.active if not active.ready.promotion.alone]
+    best = together(pricer, others, budget)
+    for active in alone:
+        choice = together(pricer, [active], budget)
+        most = max(best.most, choice.most)
+        if _is_better(pricer, choice, best):
+            best = choice
+        best.most = most
+    return best
+
+
+def _is_better(pricer: Pricer, one: Choice, other: Choice) -> bool:
+    """Whether a choice takes more off, or the same and comes first."""
+    if one.value != other.value:
+        return one.value > other.value
+    return pricer.rank(one.promotions()) < pricer.rank(other.promotions())
+
+
+def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
+    """Find the best choice among promotions, part by part."""
+    best = Choice(0)
+    before, pricer.members = pricer.members, sum(active.bit for active in actives)
+    for lines, members in _parts(pricer.problem, actives):
+        choice = _Part(pricer, lines, members, budget).run()
+        best.value += choice.value
+        best.most += choice.most
+        best.order |= choice.order
+        best.groupings += choice.groupings
+        best.lines.update(choice.lines)
+    pricer.members = before
+    return best
+
+
+def _parts(problem: Problem, actives: list[Active]) -> list[tuple[int, list[Active]]]:
+    """Bring lines together that a promotion or a cap connects, with their promotions."""
+    parts: list[tuple[int, list[Active]]] = [(1 << i, []) for i in range(len(problem.quantity))]
+    links: list[tuple[int, list[Active]]] = [(lines, []) for lines, _ in problem.nodes]
+    joining = [active for active in actives if active.ready.kind not in {"line", "delivery"}]
+    links += [(active.lines | active.lines_to_get, [active]) for active in joining]
+    for lines, members in links:
+        touched = [part for part in parts if part[0] & lines]
+        parts = [part for part in parts if not part[0] & lines]
+        joined = lines
+        for other, others in touched:
+            joined |= other
+            members = members + others  # noqa: PLW2901 - it gathers
+        parts.append((joined, members))
+    singles = [active for active in actives if active.ready.kind == "line"]
+    parts = [(lines, members + [a for a in singles if a.lines & lines]) for lines, members in parts]
+    deliveries = [active for active in actives if active.ready.kind == "delivery"]
+    return [*parts, (0, deliveries)] if deliveries else parts
+
+
+class _Part:
+    """Lines that interact, and the promotions on them."""
+
+    def __init__(self, pricer: Pricer, lines: int, members: list[Active], budget: Budget) -> None:
+        self.pricer = pricer
+        self.problem = pricer.problem
+        self.lines = bits(lines)
+        self.budget = budget
+        self.members = 0
+        for active in members:
+            self.members |= active.bit
+        self.rates = pricer.rates
+        order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
+        self.order = sorted(order, key=self._most_of, reverse=True)
+        self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
+        self.complete = all(groups.complete for groups in self.groups)
+        self.touching = [sum(a.bit for a in self.order if a.lines >> i & 1) for i in range(len(self.problem.quantity))]
+        self.winner: Choice | None = None
+        self._seen: set[int] = set()
+        self._grouped: dict[tuple[int, tuple[int, ...]], Grouping] = {}
+
+    def _most_of(self, active: Active) -> tuple[int, int]:
+        if active.bit & self.pricer.rates:
+            most = sum(self.pricer.off(i, self.problem.amount[i], active.step) for i in bits(active.lines))
+        else:
+            most = self.pricer.size(active)
+        return (most, -active.bit)
+
+    def run(self) -> Choice:
+        """Search all sets of promotions of the order in which each combines with each."""
+        if not self.order and not self.groups:
+            choice = self._choice(0, [])
+            choice.most = choice.value
+            return choice
+        try:
+            for active in (None, *self.order):  # a good choice at the start leaves much out
+                self._look_at(active.bit if active else 0)
+            self._branch(0, 0)
+            done = self.complete
+        except OutOfSteps:
+            done = False
+            if self.winner is None:
+                self.winner = self._evaluate(0, simple=True)
+        assert self.winner is not None  # noqa: S101 - the empty set is a choice too
+        top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
+        self.winner.most = max(top, self.winner.value)
+        return self.winner
+
+    def _branch(self, place: int, chosen: int) -> None:
+        self.budget.spend()
+        if self.winner is not None:
+            rest = sum(a.bit for a in self.order[place:] if not a.bad & chosen & self._meeting(a))
+            if self._bound(chosen, rest) < self.winner.value:
+                return
+        if place == len(self.order):
+            self._look_at(chosen)
+            return
+        active = self.order[place]
+        if not active.bad & chosen & self._meeting(active):
+            self._branch(place + 1, chosen | active.bit)
+        self._branch(place + 1, chosen)
+
+    def _look_at(self, chosen: int) -> None:
+        if chosen not in self._seen:
+            self._seen.add(chosen)
+            choice = self._evaluate(chosen)
+            if self.winner is None or _is_better(self.pricer, choice, self.winner):
+                self.winner = choice
+
+    def _meeting(self, active: Active) -> int:
+        """Give the promotions of the order that share a line with one."""
+        mask = 0
+        for other in self.order:
+            if other.lines & active.lines or (active.ready.kind == other.ready.kind == "delivery"):
+                mask |= other.bit
+        return mask
+
+    def _bound(self, chosen: int, rest: int) -> int:
+        """Give what no choice with these promotions of the order, and some of the rest, can exceed.
+
+        Each line takes the best of the rest for itself, and what lines share is added as a whole.
+        """
+        touching, most, rates = self.touching, self.pricer.most_of_line, self.rates
+
+        def price(i: int, mask: int, off: int) -> int:
+            here = chosen & touching[i]
+            return most(i, here & rates, rest & touching[i], here | mask, off)
+
+        shared = sum(self.pricer.size(a) for a in self.order if a.bit & (chosen | rest) and not a.bit & rates)
+        return sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
+
+    def _evaluate(self, order: int, *, simple: bool = False) -> Choice:
+        """Find the best groups and lines for a set of promotions of the order."""
+        groupings = [] if simple else [self._group(place, order) for place in range(len(self.groups))]
+        choice = self._choice(order, groupings)
+        if self.groups and not simple and not self._is_sum_of_lines(choice):
+            for other in self._all_groupings(order):
+                candidate = self._choice(order, other)
+                if _is_better(self.pricer, candidate, choice):
+                    choice = candidate
+        return choice
+
+    def _is_sum_of_lines(self, choice: Choice) -> bool:
+        """Whether no cap, and no amount that lines share, made the discount smaller than its parts."""
+        shared = (a for a in self.order if a.bit & choice.order and not a.bit & self.rates)
+        return choice.value >= sum(line.taken for line in choice.lines.values()) + sum(map(self.pricer.size, shared))
+
+    def _usable(self, order: int) -> Callable[[Active, int], bool]:
+        return lambda active, i: not active.bad & order & self.touching[i]
+
+    def _price(self, order: int) -> Callable[[int, int, int], int]:
+        best_line, touching, rates = self.pricer.best_line, self.touching, self.rates & order
+        return lambda i, mask, off: best_line(i, rates & touching[i], (order & touching[i]) | mask, off).taken
+
+    def _group(self, place: int, order: int) -> Grouping:
+        groups = self.groups[place]
+        key = (place, tuple(order & self.touching[i] for i in groups.lines))
+        if key not in self._grouped:
+            self._grouped[key] = groups.best(self._price(order), self._usable(order), self.budget)
+        return self._grouped[key]
+
+    def _all_groupings(self, order: int) -> list[list[Grouping]]:
+        found: list[list[Grouping]] = [[]]
+        for groups in self.groups:
+            every = list(groups.every(self._usable(order), self.budget))
+            self.budget.spend(len(found) * len(every))
+            found = [[*start, grouping] for start in found for grouping in every]
+        return found
+
+    def _choice(self, order: int, groupings: list[Grouping]) -> Choice:
+        touched: dict[int, tuple[int, int]] = {}
+        for grouping in groupings:
+            for (bit, i), off in grouping.off.items():
+                mask, so_far = touched.get(i, (0, 0))
+                touched[i] = (mask | bit, so_far + off)
+        lines = {}
+        for i in self.lines:
+            mask, off = touched.get(i, (0, 0))
+            here = order & self.touching[i]
+            lines[i] = self.pricer.best_line(i, here & self.rates, here | mask, off)
+        return Choice(self.pricer.total(order, lines), order, groupings, lines)

@@ -1,0 +1,61 @@
+"""Promotions: the cheapest legal price of a cart, exact to the last minor unit.
+
+=====================================================  ==============================================================
+For                                                    Use
+=====================================================  ==============================================================
+what a customer buys                                   :class:`Cart`, :class:`CartLine`
+promotions, and the items they are for                 :class:`Promotion`, :class:`Items`
+limits of discounts that no customer sees              :class:`Caps`
+the cheapest legal price, and why                      :func:`best_price`
+its lines, promotions applied and not, gifts           :class:`PricedCart`, :class:`PricedLine`, :class:`Discount`,
+                                                       :class:`Applied`, :class:`Rejected`, :class:`Gift`
+an amount split over lines                             :func:`split_amount`
+=====================================================  ==============================================================
+
+An amount is a whole number of minor units, or a Decimal or text in units of the currency: 1850 and "18.50" are the same
+in hryvnia. Amounts that come out are whole numbers of minor units. A float is refused, because it is not exact.
+
+>>> cart = Cart(
+...     lines=[
+...         CartLine(id="1", product="eau 50 ml", brand="LUX", unit_price="1850.00"),
+...         CartLine(id="2", product="soap", brand="Belle", unit_price="120.00", quantity=3),
+...     ],
+...     currency="UAH",
+...     channel="app",
+...     time="2026-03-07T11:00",
+... )
+>>> promotions = [
+...     Promotion.percent("spring", 20, channels=["app"], starts="2026-03-01", ends="2026-03-08"),
+...     Promotion.n_for_m("3 for 2", 3, 2, brands=["Belle"]),
+... ]
+>>> priced = best_price(cart, promotions, caps=Caps(brand_percent={"LUX": 10}))
+>>> priced.total, [(line.id, line.amount) for line in priced.lines]
+(190500, [('1', 166500), ('2', 24000)])
+>>> priced.optimal
+True
+"""
+
+from __future__ import annotations
+
+from crmvalue._core.money import split_amount
+from crmvalue._promotions.best import best_price
+from crmvalue._promotions.caps import Caps
+from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.promotion import Items, Promotion
+from crmvalue._promotions.result import Applied, Discount, Gift, PricedCart, PricedLine, Rejected
+
+__all__ = [
+    "Applied",
+    "Caps",
+    "Cart",
+    "CartLine",
+    "Discount",
+    "Gift",
+    "Items",
+    "PricedCart",
+    "PricedLine",
+    "Promotion",
+    "Rejected",
+    "best_price",
+    "split_amount",
+]

@@ -1,0 +1,379 @@
+"""The cheapest legal price of a cart: published rows, brute force, and what must hold for every cart."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import attrs
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.promotions import Caps, Cart, CartLine, Items, PricedCart, Promotion, best_price
+from tests.promotions.carts import caps, carts, promotions
+from tests.promotions.references import Reference, cheapest
+
+PLACES = st.sampled_from(["unit", "line", "line", "order"])
+ROUNDINGS = st.sampled_from(["half_up", "half_even", "down"])
+
+
+def cart(*prices, **options):
+    """Make a cart of one unit of each price, all of different products."""
+    lines = [CartLine(id=f"{i:02}", product=f"p{i}", brand=f"b{i}", unit_price=price) for i, price in enumerate(prices)]
+    return Cart(lines=lines, currency="UAH", **options)
+
+
+def amounts(priced):
+    return [line.amount for line in priced.lines]
+
+
+STACK = {"family": "s", "combines_with": ["s"]}
+
+
+class TestPublished:
+    """Rows of section 5 of the project's known answers, from the case and from test suites of open shops."""
+
+    def test_compounded_and_added(self):
+        ten = Promotion.percent("A", 10, **STACK)
+        assert best_price(cart(10000), [ten, Promotion.percent("B", 20, **STACK)]).total == 7200
+        added = [Promotion.percent(name, size, basis="initial", **STACK) for name, size in (("A", 10), ("B", 20))]
+        assert best_price(cart(10000), added).total == 7000
+
+    def test_amount_of_a_unit_comes_before_percentages_and_amount_of_the_order_after(self):
+        twenty = Promotion.percent("B", 20, **STACK)
+        assert best_price(cart(10000), [Promotion.amount("A", 1000, **STACK), twenty]).total == 7200
+        assert best_price(cart(10000), [Promotion.amount("A", 1000, level="order", **STACK), twenty]).total == 7000
+
+    def test_caps_bind_before_offers_are_compared(self):
+        offers = [
+            Promotion.percent("A", 20, level="order"),
+            Promotion.amount("B", 1500, products=["p1"], **STACK),
+            Promotion.percent("C", 10, level="order", **STACK),
+        ]
+        free = best_price(cart(10000, 10000), offers)
+        assert (free.discount, [a.promotion for a in free.applied]) == (4000, ["A"])
+        capped = best_price(cart(10000, 10000), offers, caps=Caps(brand_percent={"b0": 10}))
+        assert (capped.discount, [a.promotion for a in capped.applied]) == (3350, ["B", "C"])
+        assert capped.rejected[0].text == "beaten by B + C by 3.50"
+
+    def test_buy_one_get_one_at_half_price(self):
+        assert best_price(cart(20, 30, 70, 80), [Promotion.buy_get("A", 1, 1, 50)]).discount == 45
+
+    def test_ten_off_any_two(self):
+        assert best_price(cart(20, 20, 4, 4), [Promotion.bundle("A", quantity=2, amount_off=10)]).discount == 20
+
+    def test_any_bundle_over_a_hundred(self):
+        priced = best_price(cart(40, 50, 60, 70), [Promotion.bundle("A", total=100, amount_off=10)])
+        assert (priced.discount, priced.applied[0].times) == (20, 2)
+
+    @pytest.mark.parametrize(
+        ("prices", "floors", "amount", "paid"),
+        [
+            ([1000, 2000, 5000, 3000], [0, 1900, 5000, 2600], 1200, [300, 1900, 5000, 2600]),
+            ([5000, 2000, 2000, 2000], [4500, 0, 0, 0], 2500, [4500, 1333, 1333, 1334]),
+            ([5000, 5000, 2000, 2000, 4000], [4500, 4500, 0, 0, 0], 2700, [4500, 4500, 1575, 1575, 3150]),
+        ],
+    )
+    def test_floors(self, prices, floors, amount, paid):
+        floor_price = {f"p{i}": floor for i, floor in enumerate(floors)}
+        off = Promotion.amount("A", amount, level="order")
+        assert amounts(best_price(cart(*prices), [off], caps=Caps(floor_price=floor_price))) == paid
+
+    @pytest.mark.parametrize(
+        ("prices", "parts"),
+        [([4000, 2000, 2000], [150, 75, 75]), ([1000] * 3, [100, 100, 99]), ([4300, 1400, 2300], [161, 52, 86])],
+    )
+    def test_amount_of_the_order_is_split(self, prices, parts):
+        priced = best_price(cart(*prices), [Promotion.amount("A", sum(parts), level="order")])
+        assert [line.discount for line in priced.lines] == parts
+
+    def test_fifteen_percent_of_the_order(self):
+        off = [Promotion.percent("A", 15, level="order")]
+        assert amounts(best_price(cart(2025, 1050, 994), off, rounded_per="order")) == [1721, 893, 845]
+
+    @pytest.mark.parametrize(("place", "off"), [("order", 102), ("line", 104), ("unit", 104)])
+    def test_place_of_rounding(self, place, off):
+        ten = [Promotion.percent("A", 10, level="order")]
+        assert best_price(cart(106, 206, 306, 406), ten, rounded_per=place).discount == off
+
+    @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+    def test_two_of_three_get_one_of_them_in_every_order(self, order):
+        lines = [CartLine(id=str(place), product="ABC"[i], unit_price=100) for place, i in enumerate(order)]
+        offer = Promotion.buy_get("offer", 2, 1, products=["A", "B", "C"], get_items=Items(products=["A"]))
+        assert best_price(Cart(lines=lines, currency="UAH"), [offer]).discount == 100
+
+
+class TestBestPrice:
+    """Equals brute force, and keeps what every best price must keep."""
+
+    @given(carts(), promotions(), caps(), PLACES, ROUNDINGS)
+    @settings(max_examples=150)
+    def test_is_that_of_brute_force(self, bought, offers, limits, place, rounding):
+        check(bought, offers, limits, place, rounding)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("rounding", ["half_up", "half_even", "down"])
+    @pytest.mark.parametrize("place", ["unit", "line", "order"])
+    @given(carts(), promotions(), caps())
+    @settings(max_examples=1_120)
+    def test_is_that_of_brute_force_on_10_000_carts(self, rounding, place, bought, offers, limits):
+        check(bought, offers, limits, place, rounding)
+
+    @given(carts(), promotions(), caps(), PLACES, st.randoms(use_true_random=False))
+    def test_order_of_lines_and_promotions_does_not_matter(self, bought, offers, limits, place, rng):
+        lines, others = list(bought.lines), list(offers)
+        rng.shuffle(lines)
+        rng.shuffle(others)
+        one = best_price(bought, offers, caps=limits, rounded_per=place)
+        other = best_price(attrs.evolve(bought, lines=lines), others, caps=limits, rounded_per=place)
+        assert attrs.evolve(other, promotions=one.promotions, n_nodes=0) == attrs.evolve(one, n_nodes=0)
+
+    @given(carts(), promotions(), caps(), PLACES)
+    def test_parts_sum_to_the_whole_and_keep_floors(self, bought, offers, limits, place):
+        check_parts(best_price(bought, offers, caps=limits, rounded_per=place))
+
+    @given(carts(), promotions(), caps(), PLACES)
+    def test_is_never_dearer_than_fewer_promotions(self, bought, offers, limits, place):
+        """Nothing, each alone, and whatever is left when promotions are taken away one after the other."""
+        costs = [cost(bought, offers[:n], limits, place) for n in range(len(offers) + 1)]
+        assert costs == sorted(costs, reverse=True)
+        assert costs[0] == sum(bought.minor(line.unit_price) * line.quantity for line in bought.lines) + bought.minor(
+            bought.delivery_price
+        )
+        assert all(cost(bought, [offer], limits, place) >= costs[-1] for offer in offers)
+
+    @given(carts(), promotions(), caps(), PLACES, st.permutations(range(8)))
+    def test_is_never_dearer_than_a_greedy_order(self, bought, offers, limits, place, order):
+        """Greedy: go through the promotions, and keep each that makes the cart cheaper than without it."""
+        kept, least = [], cost(bought, [], limits, place)
+        for i in order:
+            if i < len(offers):
+                with_it = cost(bought, [*kept, offers[i]], limits, place)
+                if with_it < least:
+                    kept, least = [*kept, offers[i]], with_it
+        assert cost(bought, offers, limits, place) <= least
+
+    @given(carts(), promotions(), caps(), caps(), PLACES)
+    def test_a_cap_more_never_makes_it_cheaper(self, bought, offers, some, more, place):
+        tighter = both(some, more)
+        assert cost(bought, offers, some, place) <= cost(bought, offers, tighter, place)
+
+    @given(carts(), promotions(most_groups=1), caps(), PLACES, ROUNDINGS)
+    def test_json_and_back(self, bought, offers, limits, place, rounding):
+        priced = best_price(bought, offers, caps=limits, rounded_per=place, rounding=rounding)
+        assert PricedCart.from_json(priced.to_json()) == priced
+
+
+def check_parts(priced):
+    reference = Reference(priced.cart, priced.promotions, priced.caps)
+    for i, line in enumerate(priced.lines):
+        assert line.initial - sum(d.amount for d in line.discounts) == line.amount
+        assert sum(n * price for n, price in line.unit_prices) == line.amount
+        assert sum(n for n, _ in line.unit_prices) == line.quantity
+        assert 0 <= line.discount <= reference.line_limit(i)
+    for places, most in reference.together():
+        assert sum(priced.lines[i].discount for i in places) <= most
+    by_promotion = Counter()
+    for line in priced.lines:
+        by_promotion.update({d.promotion: d.amount for d in line.discounts})
+    off_delivery = priced.cart.minor(priced.cart.delivery_price) - priced.delivery
+    assert sum(one.amount for one in priced.applied) == priced.discount == by_promotion.total() + off_delivery
+    assert all(by_promotion[one.promotion] <= one.amount for one in priced.applied)
+    assert {one.promotion for one in (*priced.applied, *priced.rejected)} == {offer.id for offer in priced.promotions}
+
+
+def cost(bought, offers, limits, place):
+    priced = best_price(bought, offers, caps=limits, rounded_per=place)
+    return priced.total - priced.gift_value
+
+
+def both(one, other):
+    """Keep the limits of one, and add those of the other that it does not have."""
+    if one is None or other is None:
+        return other if one is None else one
+    changes = {}
+    for field in attrs.fields(Caps):
+        mine, more = getattr(one, field.name), getattr(other, field.name)
+        if isinstance(mine, dict):
+            changes[field.name] = {**more, **mine}
+        elif mine is None:
+            changes[field.name] = more
+    return attrs.evolve(one, **changes)
+
+
+class TestReasons:
+    """Each promotion that does not change the price says why."""
+
+    @pytest.mark.parametrize(
+        ("offer", "reason", "text"),
+        [
+            (Promotion.percent("A", 10, channels=["shop"]), "channel", "only for channel shop"),
+            (Promotion.percent("A", 10, places=["Kyiv", "Lviv"]), "place", "only for place Kyiv or Lviv"),
+            (Promotion.percent("A", 10, segments=["vip"]), "segment", "only for segment vip"),
+            (Promotion.percent("A", 10, first_purchase=True), "first_purchase", "only for a first purchase"),
+            (Promotion.percent("A", 10, code="X1"), "code", "needs its code"),
+            (Promotion.percent("A", 10, uses_left=0), "limit", "used as often as allowed"),
+            (Promotion.percent("A", 10, uses_left_customer=0), "limit", "the customer has used it as often as allowed"),
+            (Promotion.percent("A", 10, budget_left=0), "budget", "the budget is spent"),
+            (Promotion.gift("A", "mini", 500, budget_left=499), "budget", "the budget is spent"),
+            (Promotion.percent("A", 10, ends="2026-03-06"), "period", "ended 2026-03-06"),
+            (Promotion.percent("A", 10, starts="2026-03-08"), "period", "starts 2026-03-08T00:00:00.000000"),
+            (Promotion.percent("A", 10, weekdays=["sun"]), "weekday", "only on sun"),
+            (Promotion.percent("A", 10, hours=("12:00", "14:00")), "hours", "only from 12:00 to 14:00"),
+            (Promotion.percent("A", 10, brands=["LUX"]), "no_items", "needs brand LUX"),
+            (Promotion.percent("A", 10, brands=["b0"], min_quantity=3), "minimum", "needs 2 more of brand b0"),
+            (Promotion.n_for_m("A", 3, 2), "minimum", "needs 1 more of any item"),
+            (Promotion.percent("A", 10, min_amount="50.00"), "minimum", "needs 20.00 more of any item"),
+            (Promotion.threshold("A", {"40.00": 10}), "minimum", "needs 10.00 more of any item"),
+            (Promotion.bundle("A", [Items(), Items(brands=["X"])], price=1), "no_items", "needs brand X"),
+            (Promotion.bundle("A", quantity=3, price=1), "minimum", "needs 1 more of any item"),
+            (Promotion.bundle("A", total=3100, amount_off=1), "minimum", "needs 1.00 more of any item"),
+            (Promotion.free_delivery("A"), "no_items", "there is no delivery to pay for"),
+            (Promotion.fixed_price("A", "90.00"), "no_benefit", "takes nothing more off this cart"),
+        ],
+    )
+    def test_reason(self, offer, reason, text):
+        bought = cart(1000, 2000, channel="app", time="2026-03-07T11:00")
+        (rejected,) = best_price(bought, [offer]).rejected
+        assert (rejected.reason, rejected.text) == (reason, text)
+
+    def test_a_period_needs_the_time(self):
+        (rejected,) = best_price(cart(1000), [Promotion.percent("A", 10, ends="2026-03-06")]).rejected
+        assert rejected.text == "needs the time of the purchase"
+
+    def test_cap_that_leaves_nothing(self):
+        limits = Caps(brand_percent={"b0": 0})
+        (rejected,) = best_price(cart(1000), [Promotion.percent("A", 10)], caps=limits).rejected
+        assert (rejected.reason, rejected.text) == ("capped", "cap of 0 % on brand b0 binds")
+
+    def test_cap_that_binds_is_counted(self):
+        limits = Caps(brand_percent={"b0": 10})
+        (applied,) = best_price(cart(1000, 1000), [Promotion.percent("A", 20)], caps=limits).applied
+        assert (applied.amount, applied.blocked) == (300, 100)
+
+    def test_beaten(self):
+        offers = [Promotion.percent("A", 10), Promotion.percent("B", 20)]
+        (rejected,) = best_price(cart(1000), offers).rejected
+        assert (rejected.beaten_by, rejected.difference) == (("B",), 100)
+
+    def test_the_higher_priority_wins_a_tie_then_the_first_name(self):
+        offers = [Promotion.percent("B", 10), Promotion.percent("A", 10)]
+        assert best_price(cart(1000), offers).applied[0].promotion == "A"
+        assert best_price(cart(1000), [attrs.evolve(offers[0], priority=1), offers[1]]).applied[0].promotion == "B"
+
+
+class TestConditions:
+    """When a promotion holds."""
+
+    @pytest.mark.parametrize(
+        ("rules", "time", "holds"),
+        [
+            ({"ends": "2026-03-07"}, "2026-03-07T23:59", True),
+            ({"ends": "2026-03-07"}, "2026-03-08", False),
+            ({"ends": "2026-03-07T12:00"}, "2026-03-07T12:00", False),
+            ({"starts": "2026-03-07"}, "2026-03-07", True),
+            ({"weekdays": ["sat"]}, "2026-03-07T10:00", True),
+            ({"weekdays": ["fri"]}, "2026-03-07T10:00", False),
+            ({"hours": ("10:00", "11:00")}, "2026-03-07T10:00", True),
+            ({"hours": ("10:00", "11:00")}, "2026-03-07T11:00", False),
+            ({"hours": ("22:00", "02:00"), "weekdays": ["fri"]}, "2026-03-07T01:00", True),
+            ({"hours": ("22:00", "02:00"), "weekdays": ["fri"]}, "2026-03-06T23:00", True),
+            ({"hours": ("22:00", "02:00"), "weekdays": ["fri"]}, "2026-03-06T01:00", False),
+            ({"hours": ("22:00", "24:00")}, "2026-03-06T23:59", True),
+        ],
+    )
+    def test_time(self, rules, time, holds):
+        priced = best_price(cart(1000, time=time), [Promotion.percent("A", 10, **rules)])
+        assert bool(priced.applied) == holds
+
+    def test_promotions_of_different_lines_do_not_hinder_each_other(self):
+        offers = [Promotion.percent("A", 10, brands=["b0"]), Promotion.percent("B", 20, brands=["b1"])]
+        assert amounts(best_price(cart(1000, 1000), offers)) == [900, 800]
+
+    def test_both_have_to_allow_each_other(self):
+        one = Promotion.percent("A", 10, family="a", combines_with=["b"])
+        for combines_with, total in ((["a"], 7200), ([], 8000), (["*"], 7200)):
+            other = Promotion.percent("B", 20, family="b", combines_with=combines_with)
+            assert best_price(cart(10000), [one, other]).total == total
+
+    def test_alone_means_alone(self):
+        offers = [Promotion.percent("A", 10, brands=["b0"]), Promotion.percent("B", 20, brands=["b1"], alone=True)]
+        priced = best_price(cart(1000, 1000), offers)
+        assert (priced.total, [one.promotion for one in priced.applied]) == (1800, ["B"])
+
+    def test_blocked_money_moves_or_is_lost(self):
+        off = [Promotion.amount("A", 400, level="order")]
+        limits = Caps(line_amount=150)
+        assert best_price(cart(1000, 3000), off, caps=limits).discount == 300
+        limits = Caps(brand_amount={"b0": 50})
+        assert amounts(best_price(cart(1000, 3000), off, caps=limits)) == [950, 2650]
+        assert amounts(best_price(cart(1000, 3000), off, caps=attrs.evolve(limits, blocked="lost"))) == [950, 2700]
+
+    def test_units_up_to_a_limit(self):
+        offer = Promotion.percent("A", 50, limit_per_order=2)
+        bought = Cart(
+            lines=[
+                CartLine(id="1", product="x", unit_price=1000, quantity=2),
+                CartLine(id="2", product="y", unit_price=3000, quantity=1),
+            ],
+            currency="UAH",
+        )
+        priced = best_price(bought, [offer])
+        assert amounts(priced) == [1500, 1500]
+        assert priced.lines[0].unit_prices == ((2, 750),)
+
+    def test_gift_and_delivery(self):
+        offers = [Promotion.gift("A", "mini", 300, **STACK), Promotion.free_delivery("B")]
+        priced = best_price(cart(1000, delivery_price=60), offers)
+        assert (priced.total, priced.delivery, priced.gift_value) == (1000, 0, 300)
+        assert priced.gifts[0].product == "mini"
+
+    def test_tax_is_part_of_the_price_or_comes_on_top(self):
+        line = CartLine(id="1", product="x", unit_price="120.00", tax_class="full")
+        bought = Cart(lines=[line], currency="UAH", tax_rates={"full": 20})
+        assert best_price(bought, []).tax == 2000
+        assert best_price(attrs.evolve(bought, prices_include_tax=False), []).tax == 2400
+
+    def test_yen_have_no_decimals(self):
+        bought = Cart(lines=[CartLine(id="1", product="x", unit_price="1000")], currency="JPY")
+        assert best_price(bought, [Promotion.amount("A", "50")]).total == 950
+
+    def test_node_limit_leaves_a_legal_price_and_says_so(self):
+        offers = [Promotion.bundle(f"b{i}", quantity=2, price=10 * i + 5) for i in range(6)]
+        bought = cart(100, 90, 80, 70, 60, 50)
+        few, many = best_price(bought, offers, node_limit=2), best_price(bought, offers)
+        assert many.optimal
+        assert not few.optimal
+        assert few.total - few.possible_saving <= many.total <= few.total
+
+
+class TestRejections:
+    """What best_price refuses."""
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"cart": None}, "cart"),
+            ({"promotions": [None]}, "promotions"),
+            ({"promotions": [Promotion.percent("A", 1), Promotion.percent("A", 2)]}, "promotions"),
+            ({"promotions": [Promotion.percent("A", 1, currency="EUR")]}, "promotions"),
+            ({"promotions": [Promotion.amount("A", "1.005")]}, "amount_off"),
+            ({"caps": Caps(currency="EUR")}, "caps"),
+            ({"caps": {}}, "caps"),
+            ({"rounding": "up"}, "rounding"),
+            ({"rounded_per": "cart"}, "rounded_per"),
+            ({"node_limit": 0}, "node_limit"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            best_price(**{"cart": cart(1000), "promotions": [], **changes})
+        assert caught.value.name == name
+
+
+def check(bought, offers, limits, place, rounding):
+    priced = best_price(bought, offers, caps=limits, rounded_per=place, rounding=rounding)
+    assert priced.optimal
+    assert priced.total - priced.gift_value == cheapest(bought, offers, limits, rounding, place)
+    check_parts(priced)

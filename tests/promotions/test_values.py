@@ -1,0 +1,143 @@
+"""Carts, promotions and caps: what they take and what they refuse."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion
+
+LINE = CartLine(id="1", product="soap", unit_price=250)
+
+
+class TestCart:
+    """Lines of different ids, one brand for each product, exact prices."""
+
+    def test_order_of_lines_does_not_matter(self):
+        other = CartLine(id="0", product="cream", unit_price="9.00")
+        assert Cart(lines=[LINE, other], currency="UAH") == Cart(lines=[other, LINE], currency="UAH")
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"lines": []}, "lines"),
+            ({"lines": [LINE, LINE]}, "lines"),
+            ({"lines": [LINE, CartLine(id="2", product="soap", unit_price=1, brand="B")]}, "lines"),
+            ({"lines": [CartLine(id="1", product="soap", unit_price="2.505")]}, "unit_price"),
+            ({"lines": [CartLine(id="1", product="soap", unit_price=1, unit_cost="0.001")]}, "unit_cost"),
+            ({"lines": [CartLine(id="1", product="soap", unit_price=10**15, quantity=2)]}, "lines"),
+            ({"currency": "hryvnia"}, "currency"),
+            ({"exponent": 5}, "exponent"),
+            ({"tax_rates": {"food": 7}}, "tax_rates"),
+            ({"delivery_price": 1.5}, "delivery_price"),
+            ({"time": "today"}, "time"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            Cart(**{"lines": [LINE], "currency": "UAH", **changes})
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [({"quantity": -1}, "quantity"), ({"quantity": 0}, "quantity"), ({"unit_price": 1.5}, "unit_price"),
+         ({"unit_price": -1}, "unit_price"), ({"id": ""}, "id"), ({"brand": 3}, "brand")],
+    )  # fmt: skip
+    def test_line_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            CartLine(**{"id": "1", "product": "soap", "unit_price": 1, **changes})
+        assert caught.value.name == name
+
+
+PERCENT, GIFT = Promotion.percent, Promotion.gift
+
+
+class TestPromotion:
+    """Each kind asks for what it needs, and refuses what it cannot use."""
+
+    @pytest.mark.parametrize(
+        ("make", "name"),
+        [
+            (lambda: PERCENT("a", 0), "percent_off"),
+            (lambda: PERCENT("a", 101), "percent_off"),
+            (lambda: PERCENT("a", 12.5), "percent_off"),
+            (lambda: PERCENT("", 10), "id"),
+            (lambda: PERCENT("a", 10, level="cart"), "level"),
+            (lambda: PERCENT("a", 10, basis="net"), "basis"),
+            (lambda: PERCENT("a", 10, brands=["L"], items=Items()), "items"),
+            (lambda: PERCENT("a", 10, starts="2026-03-08", ends="2026-03-07"), "ends"),
+            (lambda: PERCENT("a", 10, weekdays=["monday"]), "weekdays"),
+            (lambda: PERCENT("a", 10, hours=("10:00", "10:00")), "hours"),
+            (lambda: PERCENT("a", 10, hours=("25:00", "10:00")), "hours"),
+            (lambda: PERCENT("a", 10, level="order", limit_per_order=2), "limit_per_order"),
+            (lambda: PERCENT("a", 10, budget_left=5, limit_per_order=2), "limit_per_order"),
+            (lambda: PERCENT("a", 10, uses_left=-1), "uses_left"),
+            (lambda: Promotion.amount("a", 0), "amount_off"),
+            (lambda: Promotion.amount("a", 1.5), "amount_off"),
+            (lambda: Promotion.fixed_price("a", 100, level="order"), "level"),
+            (lambda: Promotion.buy_get("a", 0, 1), "buy"),
+            (lambda: Promotion.buy_get("a", 1, 0), "get"),
+            (lambda: Promotion.buy_get("a", 20, 1), "buy"),
+            (lambda: Promotion.n_for_m("a", 2, 2), "m"),
+            (lambda: Promotion.bundle("a", price=5), "sets"),
+            (lambda: Promotion.bundle("a", quantity=2), "price"),
+            (lambda: Promotion.bundle("a", quantity=2, price=5, amount_off=5), "price"),
+            (lambda: Promotion.bundle("a", total=5, price=5), "amount_off"),
+            (lambda: Promotion.bundle("a", [Items()] * 21, price=5), "sets"),
+            (lambda: Promotion.threshold("a", {}), "steps"),
+            (lambda: Promotion.threshold("a", {300: 10, 200: 15}), "steps"),
+            (lambda: Promotion.threshold("a", {300: 10, 400: 10}), "steps"),
+            (lambda: Promotion.threshold("a", {300: 10, "4.00": 20}), "steps"),
+            (lambda: Promotion.threshold("a", {300: 10}, level="line"), "level"),
+            (lambda: GIFT("a", "", 1), "gift_product"),
+            (lambda: GIFT("a", "mini", 0), "gift_value"),
+            (lambda: GIFT("a", "mini", 5, limit_per_order=1), "limit_per_order"),
+            (lambda: Promotion(id="a", benefit="cashback"), "benefit"),
+            (lambda: Promotion(id="a", benefit="percent"), "percent_off"),
+        ],
+    )
+    def test_refuses(self, make, name):
+        with pytest.raises(InputError) as caught:
+            make()
+        assert caught.value.name == name
+
+    def test_n_for_m_is_buy_get(self):
+        assert Promotion.n_for_m("a", 3, 2) == Promotion.buy_get("a", 2, 1)
+
+    def test_day_as_the_end_belongs_to_the_period(self):
+        assert str(PERCENT("a", 1, ends="2026-03-08").ends) == "2026-03-08"
+        assert str(PERCENT("a", 1, ends="2026-03-08T10:00").ends) == "2026-03-08T10:00:00.000000"
+
+    @pytest.mark.parametrize(
+        "promotion",
+        [
+            PERCENT("a", "12.5", brands=["LUX"], starts="2026-03-01", ends="2026-03-08", hours=("10:00", "14:00")),
+            PERCENT("a", 10, ends="2026-03-08T10:00", budget_left="500.00", combines_with=["*"]),
+            Promotion.bundle("a", [Items(brands=["LUX"]), Items()], price="9.00"),
+            Promotion.buy_get("a", 2, 1, 50, get_items=Items(products=["x"])),
+            Promotion.threshold("a", {100: 10, 200: "12.5"}),
+            GIFT("a", "mini", 500),
+            Promotion.free_delivery("a", min_amount="300.00"),
+        ],
+    )
+    def test_json_and_back(self, promotion):
+        assert Promotion.from_json(promotion.to_json()) == promotion
+
+
+class TestCaps:
+    """Percentages in [0, 100], amounts of at least 0."""
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [({"brand_percent": {"L": 101}}, "brand_percent"), ({"brand_percent": {"L": 0.1}}, "brand_percent"),
+         ({"line_amount": -1}, "line_amount"), ({"floor_price": {"p": 1.5}}, "floor_price"),
+         ({"blocked": "stays"}, "blocked"), ({"brand_percent": ["L"]}, "brand_percent")],
+    )  # fmt: skip
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            Caps(**changes)
+        assert caught.value.name == name
+
+    def test_json_and_back(self):
+        caps = Caps(brand_percent={"LUX": 10}, order_amount="500.00", blocked="lost")
+        assert Caps.from_json(caps.to_json()) == caps
