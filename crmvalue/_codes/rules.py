@@ -3,42 +3,32 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
-from fractions import Fraction
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
-import numpy as np
 
 from crmvalue._codes.event_log import as_name
 from crmvalue._codes.policy import CodePolicy, optional_policy
 from crmvalue._core.checks import as_items, as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.money import as_minor, as_money
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
+if TYPE_CHECKING:
+    import numpy as np
+
 __all__ = ["CertificateRules", "CodeRules", "as_minor_units"]
 
-_LARGEST_AMOUNT = 10**15
-_AMOUNT = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
 _REGION = re.compile(r"([A-Z]{2})?", re.ASCII)
 _LONGEST_DAYS = 36_525
 
 
 def as_minor_units(name: str, value: Any, digits: int, *, low: int = 0) -> int:
     """Give an amount of money in minor units, such as cents: whole numbers are such, a Decimal and text are not yet."""
-    rule = f"a whole number of minor units from {low} to 10**15, a Decimal or text such as '9.90'"
-    is_text = isinstance(value, str) and _AMOUNT.fullmatch(value)
-    if is_text or (isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= 18):
-        exact = Fraction(value) * 10**digits
-    elif isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64):
-        exact = Fraction(int(value))
-    else:
-        raise InputError(name, rule, value, hint="a float is not exact" if isinstance(value, float) else None)
-    if exact.denominator != 1:
-        raise InputError(name, f"of at most {digits} decimals", value)
-    if not low <= exact <= _LARGEST_AMOUNT:
-        raise InputError(name, rule, value)
-    return int(exact)
+    amount = as_minor(name, as_money(name, value), digits)
+    if amount < low:
+        raise InputError(name, f"at least {low} in minor units", value)
+    return amount
 
 
 def _region(name: str, value: Any) -> str:

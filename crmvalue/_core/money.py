@@ -29,6 +29,7 @@ __all__ = [
     "divide_rounded",
     "exponent_of",
     "money_text",
+    "shifted",
     "split_amount",
     "split_limited",
     "whole_amount",
@@ -97,12 +98,12 @@ def as_minor(name: str, value: Money, exponent: int) -> int:
     """Give an amount in minor units; more digits than the currency has raise."""
     if isinstance(value, int):
         return value
-    minor = value.scaleb(exponent)
-    if minor != minor.to_integral_value():
+    minor = shifted(value, exponent)
+    if minor is None:
         raise InputError(name, f"of at most {exponent} decimals", str(value), hint="round it first")
     if abs(minor) > LARGEST_MONEY:
         raise InputError(name, f"at most {LARGEST_MONEY} minor units", str(value))
-    return int(minor)
+    return minor
 
 
 def as_percent(name: str, value: Any, *, zero: bool = False) -> Decimal:
@@ -117,14 +118,30 @@ def as_percent(name: str, value: Any, *, zero: bool = False) -> Decimal:
     percent = Decimal(int(value) if isinstance(value, np.integer) else value)
     if not percent.is_finite() or not 0 <= percent <= 100 or (percent == 0 and not zero):
         raise InputError(name, rule, value)
-    if percent.scaleb(_MOST_DIGITS) % 1:
+    if shifted(percent, _MOST_DIGITS) is None:
         raise InputError(name, f"{rule} with at most {_MOST_DIGITS} decimals", value)
     return percent
 
 
+def shifted(value: Decimal, digits: int) -> int | None:
+    """Give a number times a power of ten exactly, whatever decimal context the host has; None if it is not whole."""
+    sign, figures, exponent = value.as_tuple()
+    number, shift = int("".join(map(str, figures))), int(exponent) + digits
+    if number == 0:
+        return 0
+    if shift >= 0:
+        number *= int(10**shift)
+    elif -shift >= len(figures) or number % 10**-shift:
+        return None
+    else:
+        number //= int(10**-shift)
+    return -number if sign else number
+
+
 def money_text(minor: int, exponent: int) -> str:
     """Write an amount in units of the currency, such as 18.50."""
-    return f"{Decimal(minor).scaleb(-exponent):.{exponent}f}"
+    units, rest = divmod(abs(minor), 10**exponent)
+    return f"{'-' if minor < 0 else ''}{units}" + (f".{rest:0{exponent}}" if exponent else "")
 
 
 def divide_rounded(numerator: int, denominator: int, rounding: Rounding) -> int:

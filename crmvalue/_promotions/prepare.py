@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.money import as_minor, divide_rounded, money_text
+from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
 from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
 from crmvalue.errors import InputError
@@ -172,7 +172,7 @@ def _ready(promotion: Promotion, place: int, digits: int) -> Ready:
 
 
 def _millionths(percent: Decimal) -> int:
-    return int(percent.scaleb(4))
+    return int(shifted(percent, 4) or 0)
 
 
 def _kind(promotion: Promotion, limit: int | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.money import divide_rounded, split_limited
+from crmvalue._core.money import divide_rounded, shifted, split_limited
 from crmvalue._promotions.prepare import SHARED, bits
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
 
@@ -271,7 +271,7 @@ def _tax(problem: Problem, tax_class: str, paid: int) -> int:
     cart = problem.cart
     if not cart.tax_rates:
         return 0
-    rate = int(cart.tax_rates[tax_class].scaleb(4))
+    rate = int(shifted(cart.tax_rates[tax_class], 4) or 0)
     return divide_rounded(paid * rate, 10**6 + (rate if cart.prices_include_tax else 0), problem.rounding)
 
 

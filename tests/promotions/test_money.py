@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -10,11 +11,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core.money import as_currency, as_minor, as_money, as_percent, divide_rounded, exponent_of, money_text
+from crmvalue._core.money import (
+    as_currency,
+    as_minor,
+    as_money,
+    as_percent,
+    divide_rounded,
+    exponent_of,
+    money_text,
+    shifted,
+)
 from crmvalue._core.money import split_amount as split
 from crmvalue.errors import InputError
 
 SIZES = st.lists(st.integers(0, 10**6), min_size=1, max_size=8)
+
+
+class TestShifted:
+    """ "A number times a power of ten exactly, whatever decimal context the host has; None if it is not whole"."""
+
+    @given(st.decimals(-(10**15), 10**15, allow_nan=False), st.integers(0, 4), st.integers(1, 40))
+    def test_equals_fractions_in_every_context(self, value, digits, precision):
+        exact = Fraction(value) * 10**digits
+        with decimal.localcontext(decimal.Context(prec=precision)):
+            assert shifted(value, digits) == (exact if exact.denominator == 1 else None)
+
+    @pytest.mark.parametrize("text", ["1E-999999", "0.1000000000000000000000000000000000000001"])
+    def test_tiny_remainders_are_seen(self, text):
+        assert shifted(Decimal(text), 4) is None
+        assert shifted(Decimal("0E-999999"), 4) == shifted(Decimal("0E+999999"), 4) == 0
+
+    def test_money_does_not_depend_on_the_context(self):
+        with decimal.localcontext(decimal.Context(prec=3)):
+            assert as_minor("price", as_money("price", "1850.55"), 2) == 185055
+            assert money_text(185055, 2) == "1850.55"
+            assert [money_text(-5, 2), money_text(-5, 0), money_text(12345, 3)] == ["-0.05", "-5", "12.345"]
 
 
 class TestAsMoney:
