@@ -28,7 +28,7 @@ SIZES = st.lists(st.integers(0, 10**6), min_size=1, max_size=8)
 
 
 class TestShifted:
-    """ "A number times a power of ten exactly, whatever decimal context the host has; None if it is not whole"."""
+    """`shifted`: "a number times a power of ten exactly, whatever decimal context the host has"."""
 
     @given(st.decimals(-(10**15), 10**15, allow_nan=False), st.integers(0, 4), st.integers(1, 40))
     def test_equals_fractions_in_every_context(self, value, digits, precision):
