@@ -318,6 +318,7 @@ class _Search:
             more = bundle.total * (rest // self.smallest[place])
             if self.base + gained + self.most_of_singles + more <= self.winner[0]:
                 break
+            self.budget.spend()
             for n in self._as_often_as_possible(bundle, chosen, used):
                 self._add(chosen, place + 1, used, gained + n * bundle.total)
 
