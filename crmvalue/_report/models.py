@@ -133,7 +133,7 @@ class ModelSummary:
     --------
     >>> summary = summarise_models([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
     >>> summary.model is None, summary.problem
-    (True, 'a forecast needs at least 10 customers; until 2024-02-06 there are 1')
+    (True, 'a forecast needs at least 10 customers; the log has 1 until 2024-02-06')
     """
 
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
