@@ -9,6 +9,8 @@ limits of discounts that no customer sees              :class:`Caps`
 the cheapest legal price, and why                      :func:`best_price`
 its lines, promotions applied and not, gifts           :class:`PricedCart`, :class:`PricedLine`, :class:`Discount`,
                                                        :class:`Applied`, :class:`Rejected`, :class:`Gift`
+promotions that are nearly reached                     :func:`next_offer`, :class:`NextOffer`
+what is refunded when items come back                  :func:`return_items`, :class:`Refund`, :class:`RefundedLine`
 an amount split over lines                             :func:`split_amount`
 =====================================================  ==============================================================
 
@@ -43,6 +45,8 @@ from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedCart, PricedLine, Rejected
+from crmvalue._promotions.uses.offers import NextOffer, next_offer
+from crmvalue._promotions.uses.returns import Refund, RefundedLine, return_items
 
 __all__ = [
     "Applied",
@@ -52,10 +56,15 @@ __all__ = [
     "Discount",
     "Gift",
     "Items",
+    "NextOffer",
     "PricedCart",
     "PricedLine",
     "Promotion",
+    "Refund",
+    "RefundedLine",
     "Rejected",
     "best_price",
+    "next_offer",
+    "return_items",
     "split_amount",
 ]

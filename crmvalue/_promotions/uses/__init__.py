@@ -1,0 +1,1 @@
+"""What is done with promotions and priced carts: returns, offers that are near, checks, comparisons."""
