@@ -11,6 +11,7 @@ its lines, promotions applied and not, gifts           :class:`PricedCart`, :cla
                                                        :class:`Applied`, :class:`Rejected`, :class:`Gift`
 promotions that are nearly reached                     :func:`next_offer`, :class:`NextOffer`
 what is refunded when items come back                  :func:`return_items`, :class:`Refund`, :class:`RefundedLine`
+what is wrong with promotions before anyone buys       :func:`lint_promotions`, :class:`Finding`
 an amount split over lines                             :func:`split_amount`
 =====================================================  ==============================================================
 
@@ -45,6 +46,7 @@ from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedCart, PricedLine, Rejected
+from crmvalue._promotions.uses.lint import Finding, lint_promotions
 from crmvalue._promotions.uses.offers import NextOffer, next_offer
 from crmvalue._promotions.uses.returns import Refund, RefundedLine, return_items
 
@@ -54,6 +56,7 @@ __all__ = [
     "Cart",
     "CartLine",
     "Discount",
+    "Finding",
     "Gift",
     "Items",
     "NextOffer",
@@ -64,6 +67,7 @@ __all__ = [
     "RefundedLine",
     "Rejected",
     "best_price",
+    "lint_promotions",
     "next_offer",
     "return_items",
     "split_amount",
