@@ -264,6 +264,11 @@ class _Search:
         self.price = price
         self.budget = budget
         self.bundles = [b for b in groups.bundles if all(usable(b.active, i) for i in b.units)]
+        self.of_bundles: dict[int, tuple[int, int]] = {}  # line -> what a unit gets at most, and bundles as bits
+        for bundle in self.bundles:
+            for i, n in bundle.units.items():
+                most, mask = self.of_bundles.get(i, (0, 0))
+                self.of_bundles[i] = (max(most, -(-bundle.off[i] // n)), mask | bundle.active.bit)
         self.roles = {i: self._roles_of(i, usable) for i in groups.lines}
         self.most_of_singles = sum(_most_of_single(self.problem, a, groups.lines) for a in groups.singles)
         self.plain = {i: price(i, 0, 0) for i in groups.lines}
@@ -299,7 +304,7 @@ class _Search:
             self.most_of_singles = min(self.most_of_singles, value - self.base)
         if self.winner is None or value > self.winner[0]:
             self.winner = (value, list(chosen), chain)
-        if first < len(self.bundles) and self._top(chosen, used) <= self.winner[0]:
+        if first < len(self.bundles) and self._most(chosen, used) <= self.winner[0]:
             return
         for place in range(first, len(self.bundles)):
             bundle = self.bundles[place]
@@ -320,10 +325,33 @@ class _Search:
         smallest = min(bundle.size for bundle in self.bundles[first:])
         return self.most_of_singles + self.bundles[first].total * (rest // smallest)
 
-    def _top(self, chosen: list[Bundle], used: dict[int, int]) -> int:
-        """Give what the lines can get at most with these bundles and any groups of the units left."""
+    def _most(self, chosen: list[Bundle], used: dict[int, int]) -> int:
+        """Give what the lines can get at most with these bundles and any groups of the units left.
+
+        Either each line takes the best that it can get; or bundles add it to the lines of their own, and their whole
+        discount to the lines of others, on top of the best of the others.
+        """
         touched = self._touched(chosen)
-        return sum(self._top_of_line(i, *touched.get(i, (0, 0)), self.problem.quantity[i] - n) for i, n in used.items())
+        by_line, on_top = 0, self.base + self.most_of_singles
+        for i, n in used.items():
+            mask, off = touched.get(i, (0, 0))
+            rest = self.problem.quantity[i] - n
+            by_line += self._top_of_line(i, mask, off, rest)
+            if i in self.of_bundles:
+                on_top += self._of_bundles(i, mask, off, rest)
+        return min(by_line, on_top)
+
+    def _of_bundles(self, i: int, mask: int, off: int, rest: int) -> int:
+        """Give what bundles can add to a line at most: alone on it, or beside a group that takes a unit."""
+        key = (i, mask, off, ~rest)
+        if key not in self.tops:
+            each, bundles = self.of_bundles[i]
+            more = off + each * rest
+            others = [self.price(i, mask | 1 << place, more) for place in bits(bundles)] if rest else []
+            alone = max([self.price(i, mask, off), *others]) - self.plain[i]
+            beside = off + each * (rest - 1) if self.roles[i] and rest else alone
+            self.tops[key] = max(alone, beside)
+        return self.tops[key]
 
     def _top_of_line(self, i: int, mask: int, off: int, rest: int) -> int:
         key = (i, mask, off, rest)

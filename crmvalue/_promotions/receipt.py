@@ -119,12 +119,12 @@ def _cut(part: dict[int, int], cut: int) -> None:
         cut -= less
 
 
-def _room(problem: Problem, parts: list[dict[int, int]]) -> tuple[list[int], list[list[int]]]:
+def _room(problem: Problem, parts: list[dict[int, int]]) -> tuple[list[int], list[int]]:
     """Give what each line, and lines together, can still take off."""
     taken = [sum(part.values()) for part in parts]
     lines = [most - off for most, off in zip(problem.largest, taken, strict=True)]
     nodes = [most - sum(taken[i] for i in bits(mask)) for mask, most in problem.nodes]
-    return lines, [nodes]
+    return lines, nodes
 
 
 def _shared(problem: Problem, parts: list[dict[int, int]], sources: list[Source]) -> list[dict[int, int]]:
@@ -132,7 +132,7 @@ def _shared(problem: Problem, parts: list[dict[int, int]], sources: list[Source]
     flows: list[dict[int, int]] = []
     so_far = [dict(part) for part in parts]
     for place, source in enumerate(sources):
-        room, (nodes,) = _room(problem, so_far)
+        room, nodes = _room(problem, so_far)
         costs = [amount - sum(part.values()) for amount, part in zip(problem.amount, so_far, strict=True)]
         flow = _fill(problem, source, room, nodes, costs)
         for i, off in flow.items():
@@ -162,7 +162,7 @@ def _fill(problem: Problem, source: Source, room: list[int], nodes: list[int], c
 
 def _largest_flow(problem: Problem, parts: list[dict[int, int]], sources: list[Source]) -> list[dict[int, int]]:
     """Share amounts so that all of them together take most off: shortest paths with room, until there are none."""
-    room, (nodes,) = _room(problem, parts)
+    room, nodes = _room(problem, parts)
     capacity: dict[tuple[str, int], dict[tuple[str, int], int]] = {("start", 0): {}}
 
     def link(one: tuple[str, int], other: tuple[str, int], most: int) -> None:

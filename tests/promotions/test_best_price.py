@@ -131,22 +131,7 @@ class TestBestPrice:
 
     @given(carts(), promotions(), caps(), PLACES)
     def test_parts_sum_to_the_whole_and_keep_floors(self, bought, offers, limits, place):
-        priced = best_price(bought, offers, caps=limits, rounded_per=place)
-        reference = Reference(bought, offers, limits)
-        for i, line in enumerate(priced.lines):
-            assert line.initial - sum(d.amount for d in line.discounts) == line.amount
-            assert sum(n * price for n, price in line.unit_prices) == line.amount
-            assert sum(n for n, _ in line.unit_prices) == line.quantity
-            assert 0 <= line.discount <= reference.line_limit(i)
-        for places, most in reference.together():
-            assert sum(priced.lines[i].discount for i in places) <= most
-        by_promotion = Counter()
-        for line in priced.lines:
-            by_promotion.update({d.promotion: d.amount for d in line.discounts})
-        off_delivery = bought.minor(bought.delivery_price) - priced.delivery
-        assert sum(one.amount for one in priced.applied) == priced.discount == by_promotion.total() + off_delivery
-        assert all(by_promotion[one.promotion] <= one.amount for one in priced.applied)
-        assert {one.promotion for one in (*priced.applied, *priced.rejected)} == {offer.id for offer in offers}
+        check_parts(best_price(bought, offers, caps=limits, rounded_per=place))
 
     @given(carts(), promotions(), caps(), PLACES)
     def test_is_never_dearer_than_fewer_promotions(self, bought, offers, limits, place):
@@ -178,6 +163,24 @@ class TestBestPrice:
     def test_json_and_back(self, bought, offers, limits, place, rounding):
         priced = best_price(bought, offers, caps=limits, rounded_per=place, rounding=rounding)
         assert PricedCart.from_json(priced.to_json()) == priced
+
+
+def check_parts(priced):
+    reference = Reference(priced.cart, priced.promotions, priced.caps)
+    for i, line in enumerate(priced.lines):
+        assert line.initial - sum(d.amount for d in line.discounts) == line.amount
+        assert sum(n * price for n, price in line.unit_prices) == line.amount
+        assert sum(n for n, _ in line.unit_prices) == line.quantity
+        assert 0 <= line.discount <= reference.line_limit(i)
+    for places, most in reference.together():
+        assert sum(priced.lines[i].discount for i in places) <= most
+    by_promotion = Counter()
+    for line in priced.lines:
+        by_promotion.update({d.promotion: d.amount for d in line.discounts})
+    off_delivery = priced.cart.minor(priced.cart.delivery_price) - priced.delivery
+    assert sum(one.amount for one in priced.applied) == priced.discount == by_promotion.total() + off_delivery
+    assert all(by_promotion[one.promotion] <= one.amount for one in priced.applied)
+    assert {one.promotion for one in (*priced.applied, *priced.rejected)} == {offer.id for offer in priced.promotions}
 
 
 def cost(bought, offers, limits, place):
@@ -373,3 +376,4 @@ def check(bought, offers, limits, place, rounding):
     priced = best_price(bought, offers, caps=limits, rounded_per=place, rounding=rounding)
     assert priced.optimal
     assert priced.total - priced.gift_value == cheapest(bought, offers, limits, rounding, place)
+    check_parts(priced)
