@@ -321,9 +321,11 @@ def _price_batch(
     for key, n in batch:
         try:
             cart = make(key)
+            names = _names(cart)
             found: list[_Priced] = []
             for side in sides:
-                problem = prepare(cart, ready(side, cart.digits), caps, rounding=rounding, rounded_per=rounded_per)
+                possible = [one for one in ready(side, cart.digits) if _may_reach(one.promotion, cart, names)]
+                problem = prepare(cart, possible, caps, rounding=rounding, rounded_per=rounded_per)
                 applicable = tuple(active.ready.promotion for active in problem.active)
                 same = found and found[0].applicable == applicable
                 found.append(found[0] if same else _Priced(problem, applicable, most))
@@ -339,6 +341,22 @@ def _price_batch(
         for rows, priced in zip(total.rows, found, strict=True):
             priced.add_to(rows, n)
     return total
+
+
+def _names(cart: Cart) -> tuple[set[str], set[str], set[str]]:
+    """Give the brands, products and categories of a cart."""
+    lines = cart.lines
+    categories = {category for line in lines for category in line.categories}
+    return {line.brand for line in lines}, {line.product for line in lines}, categories
+
+
+def _may_reach(promotion: Promotion, cart: Cart, names: tuple[set[str], set[str], set[str]]) -> bool:
+    """Whether a promotion may reach a cart, by a quick look; `prepare` looks closely, and says why not."""
+    items = promotion.items
+    if promotion.channels and cart.channel not in promotion.channels:
+        return False
+    wanted = zip((items.brands, items.products, items.categories), names, strict=True)
+    return not any(words and there.isdisjoint(words) for words, there in wanted)
 
 
 class _Priced:
