@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue import (
     attribution,
+    codes,
     cohorts,
     experiments,
     funnels,
@@ -114,7 +115,41 @@ ENTERED = funnels.funnel_from_events(
     [1, 1], ["a", "b"], ["2024-01-01", "2024-01-02"], ["a", "b"], as_of="2024-02-01", window=5, by=["x", "y"]
 )
 
+KEY = bytes(range(32))
+GIFT = codes.GiftCertificate.sell(
+    "GIFT",
+    certificate="g-1",
+    event_id="e1",
+    amount=1000,
+    order="o-1",
+    paid_at="2026-03-01",
+    phone="+380671234567",
+    key=KEY,
+    rules=codes.CertificateRules(policy=None, valid_days=365),
+)
+CODE = codes.PromoCode.issue(
+    "SPRING",
+    code_id="c-1",
+    event_id="e1",
+    time="2026-03-01",
+    key=KEY,
+    rules=codes.CodeRules(segments=["vip"], valid_until="2026-04-01", policy=None),
+    phone="+380671234567",
+).activate("e2", time="2026-03-01")
+LEDGER = codes.CertificateLedger(certificates=[GIFT])
+
 VALUES = [
+    codes.CodePolicy(),
+    codes.CodeRules(channels=["app"], policy=codes.CodePolicy()),
+    codes.CertificateRules(),
+    codes.MessageCodes(key=["a"], code=["b"]),
+    CODE,
+    CODE.value,
+    CODE.value.events[-1],
+    GIFT,
+    GIFT.events[0],
+    LEDGER,
+    LEDGER.balance(["2026-03-01", "2026-04-01"]),
     experiments.compare_proportions([48, 56], [80, 70]),
     experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
     experiments.adjust_by_covariate([1, 2, 3, 5], [1, 4, 2, 3], ["a", "a", "b", "b"], control="a"),

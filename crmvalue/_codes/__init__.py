@@ -1,0 +1,1 @@
+"""Codes and certificates; their door is `crmvalue.codes`."""

@@ -1,0 +1,154 @@
+"""Many random codes at once."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._codes.check_character import check_characters, ends_well
+from crmvalue._codes.policy import NOT_SHOWN, CodePolicy
+from crmvalue._core.checks import as_items, as_whole_number
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["as_source", "draw_codes", "generate_codes", "places_of"]
+
+_MOST = 100_000_000
+
+Places = npt.NDArray[np.uint8]
+"""A row for each code, with the places of its characters in the alphabet."""
+
+
+def generate_codes(
+    policy: CodePolicy, n: int, *, existing: Iterable[str] = (), rng: np.random.Generator | None = None
+) -> npt.NDArray[np.str_]:
+    """Generate random codes, all different.
+
+    Parameters
+    ----------
+    policy : CodePolicy
+        How the codes are written.
+    n : int
+        Number of codes, from 1 to 100 million. With the existing ones they are at most half of all possible codes.
+    existing : iterable of str
+        Codes that must not come again, as this function or a customer writes them.
+    rng : numpy.random.Generator, optional
+        Source of the random characters **for tests and examples only**: who knows its seed knows the codes. By default
+        the characters come from the operating system, by ``secrets``.
+
+    Returns
+    -------
+    ndarray of str
+        Codes in their groups, in random order. They are secrets: keep them out of logs, and store what
+        :func:`code_digest` gives.
+
+    Raises
+    ------
+    InputError
+        If an argument breaks its rule, or if there are not enough possible codes.
+
+    Notes
+    -----
+    Each code is equally likely. A code that was drawn before is drawn again. The expected number of such draws is about
+    `policy.n_possible` times (n / n_possible)² / 2; :meth:`CodePolicy.prob_collision` bounds the chance of one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> codes = generate_codes(CodePolicy(), 3, rng=np.random.default_rng(1))
+    >>> codes.shape, len(codes[0])
+    ((3,), 14)
+    >>> more = generate_codes(CodePolicy(), 2, existing=codes)
+    """
+    if not isinstance(policy, CodePolicy):
+        raise InputError("policy", "a CodePolicy", policy)
+    n = as_whole_number("n", n, low=1, high=_MOST)
+    rng = as_source(rng)
+
+    return draw_codes(policy, n, places_of(policy, existing), rng)
+
+
+def draw_codes(policy: CodePolicy, n: int, existing: Places, rng: np.random.Generator | None) -> npt.NDArray[np.str_]:
+    """Draw codes; the existing ones are given as the places of their characters in the alphabet."""
+    taken = _rows(existing[:, :-1])
+    if len(taken) + n > policy.n_possible // 2:
+        most = policy.n_possible // 2
+        raise InputError("n", f"at most {most} with the existing codes", len(taken) + n, hint="raise n_random")
+    size, draw = len(policy.alphabet), secrets.token_bytes if rng is None else rng.bytes
+    places = np.zeros((0, policy.n_random), dtype=np.uint8)
+    while len(places) < n:
+        places = np.concatenate([places, _random_places((n - len(places), policy.n_random), size, draw)])
+        rows = _rows(places)
+        first = np.unique(rows, return_index=True)[1]
+        is_new = np.zeros(len(rows), dtype=np.bool_)
+        is_new[first] = True
+        if len(taken):
+            is_new &= ~np.isin(rows, taken)
+        places = places[is_new]
+    return _written(np.column_stack([places, check_characters(places, size)]), policy)
+
+
+def _rows(places: Places) -> npt.NDArray[np.bytes_]:
+    """Give each row as one value that can be compared."""
+    return np.ascontiguousarray(places + 1).view(f"S{places.shape[1]}").ravel()
+
+
+def _random_places(shape: tuple[int, int], size: int, draw: Callable[[int], bytes]) -> Places:
+    """Draw places in the alphabet, each equally likely: bytes beyond the last multiple of the size are left out."""
+    needed, limit = shape[0] * shape[1], 256 - 256 % size
+    found = np.zeros(0, dtype=np.uint8)
+    while len(found) < needed:
+        some = np.frombuffer(draw(int((needed - len(found)) * 256 / limit * 1.01) + 64), dtype=np.uint8)
+        found = np.concatenate([found, some[some < limit]])
+    return (found[:needed] % size).reshape(shape)
+
+
+def _written(places: Places, policy: CodePolicy) -> npt.NDArray[np.str_]:
+    """Write each row as a text in groups."""
+    signs = np.array([ord(sign) for sign in policy.alphabet], dtype=np.uint32)[places]
+    if policy.group:
+        signs = np.insert(signs, range(policy.group, signs.shape[1], policy.group), ord("-"), axis=1)
+    return np.ascontiguousarray(signs).view(f"U{signs.shape[1]}").ravel()
+
+
+def as_source(rng: Any) -> np.random.Generator | None:
+    """Take a source of random characters, or None for that of the operating system."""
+    if rng is not None and not isinstance(rng, np.random.Generator):
+        raise InputError("rng", "a numpy.random.Generator or None", rng)
+    return rng
+
+
+def places_of(policy: CodePolicy, codes: Any, *, skip_others: bool = False) -> Places:
+    """Read codes, in whatever way they are typed; what is no code of the policy raises, or is left out."""
+    texts = [] if isinstance(codes, str) else as_items("existing", codes, "a list of codes")
+    if isinstance(codes, str) or not all(isinstance(text, str) for text in texts):
+        raise InputError("existing", "a list of codes", NOT_SHOWN)
+    places, others = _usual_places(policy, texts)
+    read = []
+    for text in others:
+        with suppress(InputError) if skip_others else nullcontext():
+            read.append([policy.alphabet.index(sign) for sign in policy.normalise(text)])
+    return np.concatenate([places, np.array(read, dtype=np.uint8).reshape(len(read), places.shape[1])])
+
+
+def _usual_places(policy: CodePolicy, texts: list[str]) -> tuple[Places, list[str]]:
+    """Read the codes that are in the form in which they are generated, and give the other texts."""
+    n_signs, group = policy.n_random + 1, policy.group or policy.n_random + 1
+    kept = [i + i // group for i in range(n_signs)]
+    width = kept[-1] + 1
+    usual = [text for text in texts if len(text) == width and text.isascii()]
+    others = [text for text in texts if len(text) != width or not text.isascii()]
+    signs = np.array(usual, dtype=f"U{width}").view(np.uint32).reshape(len(usual), width)
+    table = np.full(128, 255, dtype=np.uint8)
+    table[[ord(sign) for sign in policy.alphabet]] = range(len(policy.alphabet))
+    places = table[signs[:, kept]]
+    good = (places != 255).all(axis=1)
+    good[good] = ends_well(places[good], len(policy.alphabet))
+    others += [text for text, is_good in zip(usual, good.tolist(), strict=True) if not is_good]
+    return places[good], others

@@ -1,0 +1,176 @@
+"""Rules of codes and of certificates."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, Literal
+
+import attrs
+import numpy as np
+
+from crmvalue._codes.event_log import as_name
+from crmvalue._codes.policy import CodePolicy, optional_policy
+from crmvalue._core.checks import as_items, as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.values import checked_field, optional
+from crmvalue.errors import InputError
+
+__all__ = ["CertificateRules", "CodeRules", "as_minor_units"]
+
+_LARGEST_AMOUNT = 10**15
+_AMOUNT = re.compile(r"\d{1,18}(\.\d{1,18})?", re.ASCII)
+_REGION = re.compile(r"([A-Z]{2})?", re.ASCII)
+_LONGEST_DAYS = 36_525
+
+
+def as_minor_units(name: str, value: Any, digits: int, *, low: int = 0) -> int:
+    """Give an amount of money in minor units, such as cents: whole numbers are such, a Decimal and text are not yet."""
+    rule = f"a whole number of minor units from {low} to 10**15, a Decimal or text such as '9.90'"
+    is_text = isinstance(value, str) and _AMOUNT.fullmatch(value)
+    if is_text or (isinstance(value, Decimal) and value.is_finite() and abs(value.adjusted()) <= 18):
+        exact = Fraction(value) * 10**digits
+    elif isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64):
+        exact = Fraction(int(value))
+    else:
+        raise InputError(name, rule, value, hint="a float is not exact" if isinstance(value, float) else None)
+    if exact.denominator != 1:
+        raise InputError(name, f"of at most {digits} decimals", value)
+    if not low <= exact <= _LARGEST_AMOUNT:
+        raise InputError(name, rule, value)
+    return int(exact)
+
+
+def _region(name: str, value: Any) -> str:
+    text = as_text(name, value)
+    if not _REGION.fullmatch(text):
+        raise InputError(name, "two capital letters such as 'UA', or empty", value)
+    return text
+
+
+def _words(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(as_name(name, word) for word in as_items(name, value, "a list of texts"))
+
+
+def _whole(name: str, low: int, high: int | None = None, *, or_none: bool = False, **options: Any) -> Any:
+    """Field for a whole number, or None where it is allowed."""
+
+    def check(field: str, value: Any) -> int:
+        return as_whole_number(field, value, low=low, high=high)
+
+    return checked_field(name, optional(check) if or_none else check, **options)
+
+
+@attrs.frozen(kw_only=True)
+class CodeRules:
+    """Who may use a code, when, where and how often.
+
+    Parameters
+    ----------
+    campaign : str
+        What the code is for: the name that a promotion asks for; empty by default.
+    valid_from, valid_until : datetime64, date, datetime or str, optional
+        The code works from the first moment until just before the second one. A date is its midnight: a code that works
+        through 7 March is valid until 8 March. Always, by default.
+    segments, channels : sequence of str
+        The customer is in at least one of the segments, and the order comes by one of the channels. All, by default.
+    minimum : int, Decimal or str
+        Smallest order [money], >= 0: a whole number counts minor units, such as cents; "500.00" counts major ones.
+    exponent : int
+        Decimals of the currency, from 0 to 4; 2 by default.
+    max_uses, max_uses_per_customer : int or None
+        Most uses in all, and by one customer, >= 1; 1 by default, None for no limit.
+    hold_minutes : int or None
+        Minutes for which an order holds a use until it is paid, >= 1; 30 by default. None: until it is released.
+    max_attempts : int
+        Wrong attempts in a row after which the code is locked, from 1 to 100; 5 by default.
+    policy : CodePolicy, optional
+        How the code is written. Without one it is any text, such as SPRING.
+    region : str
+        Country of phone numbers that are typed without a country code, such as "UA"; empty for none.
+
+    Examples
+    --------
+    >>> rules = CodeRules(campaign="birthday", valid_until="2026-03-08", minimum="500")
+    >>> rules.minimum, rules.max_uses
+    (50000, 1)
+    """
+
+    campaign: str = checked_field("campaign", as_text, default="")
+    valid_from: np.datetime64 | None = checked_field("valid_from", optional(as_time), default=None, repr=str)
+    valid_until: np.datetime64 | None = checked_field("valid_until", optional(as_time), default=None, repr=str)
+    segments: tuple[str, ...] = checked_field("segments", _words, default=())
+    channels: tuple[str, ...] = checked_field("channels", _words, default=())
+    minimum: int = 0
+    exponent: int = _whole("exponent", 0, 4, default=2)
+    max_uses: int | None = _whole("max_uses", 1, or_none=True, default=1)
+    max_uses_per_customer: int | None = _whole("max_uses_per_customer", 1, or_none=True, default=1)
+    hold_minutes: int | None = _whole("hold_minutes", 1, 60 * 24 * 366, or_none=True, default=30)
+    max_attempts: int = _whole("max_attempts", 1, 100, default=5)
+    policy: CodePolicy | None = checked_field("policy", optional_policy, default=None)
+    region: str = checked_field("region", _region, default="")
+
+    def __attrs_post_init__(self) -> None:
+        amount = as_minor_units("minimum", self.minimum, self.exponent)
+        object.__setattr__(self, "minimum", amount)  # the class is frozen, and needs another field to read this one
+        ends = (self.valid_from, self.valid_until)
+        if ends[0] is not None and ends[1] is not None and not ends[0] < ends[1]:
+            raise InputError("valid_until", "after `valid_from`", str(ends[1]))
+
+
+@attrs.frozen(kw_only=True)
+class CertificateRules:
+    """How long gift certificates last, how they are protected, and what may be done with them.
+
+    Parameters
+    ----------
+    valid_days : int or None
+        Days after payment in which a certificate can be spent, from 1 to 36,525; None, the default, for no end.
+    refund_days : int
+        After a refund the certificate can be spent for at least so many days, from 0 to 36,525; 30 by default. So a
+        refund opens a certificate again that has expired.
+    cancel_days : int
+        Days after payment in which an unused certificate is taken back for money, from 0 to 36,525; 14 by default.
+    max_reissues : int
+        How often a certificate may be issued again with another code or phone number, from 0 to 100; 3 by default.
+    one_time_by : {"time", "counter"}
+        Kind of the one-time password. "time" (RFC 6238) holds for its own time step and the next one, and only one is
+        accepted in a step. "counter" (RFC 4226) holds until it, or one of the next three, is used.
+    password_digits : int
+        Digits of the password, from 6 to 8; 6 by default.
+    password_seconds : int
+        Length of a time step [seconds], from 30 to 3,600; 120 by default.
+    max_attempts : int
+        Wrong attempts in a row after which the certificate is locked, from 1 to 100; 5 by default.
+    exponent : int
+        Decimals of the currency, from 0 to 4; 2 by default.
+    policy : CodePolicy, optional
+        How the code of a certificate is written; :class:`CodePolicy` by default, None for any text.
+    region : str
+        Country of phone numbers that are typed without a country code, such as "UA"; empty for none.
+
+    Examples
+    --------
+    >>> CertificateRules(valid_days=365, region="UA").one_time_by
+    'time'
+    """
+
+    valid_days: int | None = _whole("valid_days", 1, _LONGEST_DAYS, or_none=True, default=None)
+    refund_days: int = _whole("refund_days", 0, _LONGEST_DAYS, default=30)
+    cancel_days: int = _whole("cancel_days", 0, _LONGEST_DAYS, default=14)
+    max_reissues: int = _whole("max_reissues", 0, 100, default=3)
+    one_time_by: Literal["time", "counter"] = "time"
+    password_digits: int = _whole("password_digits", 6, 8, default=6)
+    password_seconds: int = _whole("password_seconds", 30, 3600, default=120)
+    max_attempts: int = _whole("max_attempts", 1, 100, default=5)
+    exponent: int = _whole("exponent", 0, 4, default=2)
+    policy: CodePolicy | None = checked_field("policy", optional_policy, factory=CodePolicy)
+    region: str = checked_field("region", _region, default="")
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("one_time_by", self.one_time_by, ("time", "counter"))
+
+    @property
+    def step_seconds(self) -> int | None:
+        """Length of a time step [seconds], or None for passwords by counter."""
+        return self.password_seconds if self.one_time_by == "time" else None
