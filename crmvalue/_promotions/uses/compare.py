@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._promotions.prepare import Ready
     from crmvalue.typing import Integers
 
 __all__ = ["PromotionComparison", "compare_promotions"]
@@ -321,10 +322,11 @@ def _price_batch(
     for key, n in batch:
         try:
             cart = make(key)
-            names = _names(cart)
+            names, n_units = _names(cart), sum(line.quantity for line in cart.lines)
+            amount = sum(cart.minor(line.unit_price) * line.quantity for line in cart.lines)
             found: list[_Priced] = []
             for side in sides:
-                possible = [one for one in ready(side, cart.digits) if _may_reach(one.promotion, cart, names)]
+                possible = [one for one in ready(side, cart.digits) if _may_reach(one, cart, names, n_units, amount)]
                 problem = prepare(cart, possible, caps, rounding=rounding, rounded_per=rounded_per)
                 applicable = tuple(active.ready.promotion for active in problem.active)
                 same = found and found[0].applicable == applicable
@@ -350,13 +352,24 @@ def _names(cart: Cart) -> tuple[set[str], set[str], set[str]]:
     return {line.brand for line in lines}, {line.product for line in lines}, categories
 
 
-def _may_reach(promotion: Promotion, cart: Cart, names: tuple[set[str], set[str], set[str]]) -> bool:
+@lru_cache(maxsize=1024)
+def _needs(promotion: Promotion) -> tuple[tuple[int, tuple[str, ...]], ...]:
+    """Give groups of names of which a cart needs one each: place among the names of a cart, and the names."""
+    all_items = (promotion.items, *promotion.sets, *(() if promotion.get_items is None else (promotion.get_items,)))
+    groups = {(i, words) for one in all_items for i, words in enumerate((one.brands, one.products, one.categories))}
+    return tuple(sorted((i, words) for i, words in groups if words))
+
+
+def _may_reach(one: Ready, cart: Cart, names: tuple[set[str], set[str], set[str]], n_units: int, amount: int) -> bool:
     """Whether a promotion may reach a cart, by a quick look; `prepare` looks closely, and says why not."""
-    items = promotion.items
+    promotion = one.promotion
     if promotion.channels and cart.channel not in promotion.channels:
         return False
-    wanted = zip((items.brands, items.products, items.categories), names, strict=True)
-    return not any(words and there.isdisjoint(words) for words, there in wanted)
+    if n_units < promotion.min_quantity or n_units < len(promotion.sets) or n_units < promotion.buy:
+        return False
+    if amount < one.sizes["min_amount"] or (one.steps and amount < one.steps[0][0]):
+        return False
+    return not any(names[i].isdisjoint(words) for i, words in _needs(promotion))
 
 
 class _Priced:
