@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
@@ -238,7 +239,7 @@ def compare_promotions(
         for batch in batches:
             total.add(price(batch))
     else:
-        with ProcessPoolExecutor(processes) as pool:
+        with ProcessPoolExecutor(processes, initializer=gc.freeze) as pool:  # what is there stays, so do not walk it
             for found in pool.map(price, batches):
                 total.add(found)
     problems = [*source.problems, *(f"{source.name_of(key)}: {reason}" for key, reason in total.odd)]

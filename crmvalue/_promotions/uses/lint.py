@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_items, as_text, as_time, require_choice
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.money import as_currency
 from crmvalue._core.values import checked_field, of_class, optional, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
@@ -71,7 +72,7 @@ def lint_promotions(
     *,
     caps: Caps | None = None,
     catalogue: Sequence[CartLine] | None = None,
-    currency: str = "UAH",
+    currency: str | None = None,
     as_of: Any = None,
 ) -> tuple[Finding, ...]:
     """Find promotions that can do nothing, and contradictions, before anyone buys.
@@ -88,7 +89,7 @@ def lint_promotions(
         One line for each product that is sold, with its brand, categories, price and cost. Without it, nothing is said
         of unknown names and of floors.
     currency : str, optional
-        Currency of the catalogue.
+        Currency of the catalogue, by three letters; required with a catalogue.
     as_of : date-like, optional
         Promotions that ended before this time never apply.
 
@@ -127,8 +128,9 @@ def lint_promotions(
     known = None
     if catalogue is not None:
         items = as_items("catalogue", catalogue, "a list of lines, one for each product")
-        lines = [attrs.evolve(of_class(CartLine)("catalogue", line), id=str(i)) for i, line in enumerate(items)]
-        known = Cart(lines=tuple(lines), currency=currency)
+        products = [of_class(CartLine)("catalogue", line) for line in items]
+        lines = tuple(attrs.evolve(line, id=str(i), quantity=1) for i, line in enumerate(products))
+        known = Cart(lines=lines, currency=as_currency("currency", currency))
     ready(given, known.digits if known else 4)
     never = [found for promotion in given for found in _never(promotion, known, now)]
     findings = [*never, *_beaten(given, never), *_shadowed(given, never), *_apart(given), *_groups(given)]

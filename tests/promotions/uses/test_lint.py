@@ -22,7 +22,7 @@ NIGHT = {"starts": "2026-03-01", "ends": "2026-03-01"}
 
 
 def kinds(offers, **options):
-    return [(finding.kind, finding.promotions) for finding in lint_promotions(offers, **options)]
+    return [(finding.kind, finding.promotions) for finding in lint_promotions(offers, currency="UAH", **options)]
 
 
 def pct(name, size=10, **rules):
@@ -56,7 +56,7 @@ def near_promotions(draw):
 
 
 def check(bought, offers, limits):
-    findings = lint_promotions(offers, caps=limits, catalogue=CATALOGUE)
+    findings = lint_promotions(offers, caps=limits, catalogue=CATALOGUE, currency="UAH")
     priced = best_price(bought, offers, caps=limits)
     applied = {one.promotion for one in priced.applied}
     for finding in findings:
@@ -172,7 +172,7 @@ class TestLintPromotions:
     def test_below_the_floor_everywhere_takes_nothing_off(self, bought, offers, limits):
         lines = [attrs.evolve(line, id=str(i)) for i, line in enumerate(bought.lines)]
         applied = {one.promotion for one in best_price(bought, offers, caps=limits).applied}
-        for finding in lint_promotions(offers, caps=limits, catalogue=lines):
+        for finding in lint_promotions(offers, caps=limits, catalogue=lines, currency="UAH"):
             assert finding.kind not in {"floor", "never"} or finding.promotions[0] not in applied
 
     PERIODS = st.fixed_dictionaries(
@@ -208,7 +208,9 @@ class TestLintPromotions:
             ([pct("A"), pct("A")], {}),
             (["A"], {}),
             ([], {"caps": 5}),
-            ([], {"catalogue": ["A"]}),
+            ([], {"catalogue": ["A"], "currency": "UAH"}),
+            ([], {"catalogue": CATALOGUE}),
+            ([], {"catalogue": CATALOGUE, "currency": "hryvnia"}),
             ([], {"as_of": "soon"}),
         ],
     )
