@@ -40,7 +40,13 @@ CALLS = [
     Call(lint_promotions, {"promotions": OFFERS, "as_of": "2026-03-01"}, out_of_range={"as_of": "soon"}),
     Call(
         compare_promotions,
-        {"carts": [CART, CART], "before": OFFERS, "after": OFFERS, "node_limit": 9, "n_processes": 1},
+        {
+            "carts": [CART] * 3,
+            "before": OFFERS,
+            "after": [*OFFERS, Promotion.percent("tenth", 10)],
+            "node_limit": 9,
+            "n_processes": 1,
+        },
         out_of_range={"node_limit": 0, "n_processes": 0},
     ),
 ]
