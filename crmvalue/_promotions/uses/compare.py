@@ -493,7 +493,8 @@ class _Columns:
         self._find_mixed(ids, codes, order[starts])
         lines = list(zip(*(self._cells(name, order) for name in _LINE), strict=True))
         heads = order[starts]
-        contexts = zip(*(self._cells(name, heads) for name in _CONTEXT), self._times(heads), strict=True)
+        times = self._times(order, starts)
+        contexts = zip(*(self._cells(name, heads) for name in _CONTEXT), times, strict=True)
         ends = [*starts[1:].tolist(), len(order)]
         counts: dict[Any, int] = defaultdict(int)
         for cart, start, end, context in zip(ids.tolist(), starts.tolist(), ends, contexts, strict=True):
@@ -524,24 +525,25 @@ class _Columns:
         return cells
 
     def _find_mixed(self, ids: npt.NDArray[Any], codes: Integers, heads: npt.NDArray[np.intp]) -> None:
-        """Find carts with different channels, places, times and so on in their lines."""
+        """Find carts with different channels, places and so on in their lines."""
         self.mixed: set[Any] = set()
-        for name in (*_CONTEXT, "time"):
+        for name in _CONTEXT:
             column = getattr(self.history, name)
             if column is not None:
                 differs = column != column[heads][codes]
-                if column.dtype.kind == "M":
-                    differs &= ~(np.isnat(column) & np.isnat(column[heads][codes]))
                 for cart in ids[np.unique(codes[differs])].tolist():
                     if cart not in self.mixed:
                         self.mixed.add(cart)
                         self.problems.append(f"cart {cart}: its lines differ in `{name}`")
 
-    def _times(self, rows: npt.NDArray[np.intp]) -> list[Any]:
-        """Give one time in place of all at which the same promotions hold; None where none asks."""
+    def _times(self, order: npt.NDArray[np.intp], starts: npt.NDArray[np.intp]) -> list[Any]:
+        """Give one time in place of all at which the same promotions hold; None where none asks.
+
+        The time of a cart is that of its last line, when it was paid.
+        """
         if self.history.time is None or not self.timed:
-            return [None] * len(rows)
-        times = self.history.time[rows]
+            return [None] * len(starts)
+        times = np.fmax.reduceat(self.history.time[order], starts)  # a line without a time does not count
         ends = [time for p in self.timed for time in (p.starts, p.ends) if time is not None]
         if all(time.astype("datetime64[m]") == time for time in ends):
             times = times.astype("datetime64[m]").astype("datetime64[us]")

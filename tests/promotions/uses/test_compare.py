@@ -119,6 +119,19 @@ class TestComparePromotions:
         hryvnia = Cart(lines=[CartLine(id="1", product="eau", unit_price=1)], currency="UAH")
         assert compare_promotions([hryvnia, dollars], [], OFFERS).n_odd == 1
 
+    def test_the_latest_line_gives_the_time_of_a_cart(self):
+        offers = [Promotion.percent("march", 10, starts="2026-03-01", ends="2026-03-31")]
+        lines = {"product": ["a", "b"], "unit_price": [100, 100], "quantity": [1, 1], "currency": "UAH"}
+        for times, discount in (
+            (["2026-02-28T23:59:59", "2026-03-01T00:00:01"], 20),
+            (["2026-03-01T00:00:01", "2026-02-28T23:59:59"], 20),
+            (["2026-03-31T23:00", "2026-04-01T00:00"], 0),
+            ([None, "2026-03-05"], 20),
+        ):
+            history = CartHistory(cart=[1, 1], time=np.array(times, dtype="datetime64[s]"), **lines)
+            found = compare_promotions(history, [], offers)
+            assert (found.n_odd, found.discount_after[0]) == (0, discount)
+
     def test_equal_carts_share_a_result_whatever_no_promotion_asks(self):
         many = {name: column * 3 if name != "currency" else column for name, column in COLUMNS.items()}
         many["cart"] = [i + 10 * k for k in range(3) for i in COLUMNS["cart"]]
