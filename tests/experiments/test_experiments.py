@@ -392,6 +392,16 @@ class TestCompareMeans:
     def test_rejections(self, name, value, arm, control):
         assert refused(compare_means, value, arm, control=control).name == name
 
+    @pytest.mark.parametrize("unit", [1e-99, 1e-80, 1e-77, 1e77, 7e98])
+    def test_units_do_not_matter(self, unit):
+        small = compare_means_from_summary([10.0, 13.0], [1.0, 2.0], [10, 12])
+        far = compare_means_from_summary([10.0 * unit, 13.0 * unit], [unit, 2.0 * unit], [10, 12])
+        for name in ("t", "p_value", "ratio"):
+            np.testing.assert_allclose(getattr(far, name), getattr(small, name), rtol=1e-12)
+        np.testing.assert_allclose(far.ratio_interval, small.ratio_interval, rtol=1e-12)
+        welch = stats.ttest_ind_from_stats(13.0, 2.0, 12, 10.0, 1.0, 10, equal_var=False)
+        np.testing.assert_allclose(far.p_value, [welch.pvalue], rtol=1e-12)
+
 
 class TestWordsOfTheChoice:
     """A loss that is practically nothing, or not known, is said in words."""
