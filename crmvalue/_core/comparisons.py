@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import FloatOrArray, Floats, Integers
 
-__all__ = ["few_expected", "fisher_p", "holm", "newcombe", "p_text", "rates_p", "rates_z", "welch_degrees", "welch_quantile"]
+__all__ = [
+    "few_expected",
+    "fisher_p",
+    "holm",
+    "newcombe",
+    "p_text",
+    "rates_p",
+    "rates_z",
+    "welch_degrees",
+    "welch_quantile",
+]
 
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
@@ -52,7 +62,10 @@ def welch_quantile(
 
 
 def welch_degrees(
-    variance: Floats | float, n: Floats | Integers | int, other_variance: Floats | float, other_n: Floats | Integers | int
+    variance: Floats | float,
+    n: Floats | Integers | int,
+    other_variance: Floats | float,
+    other_n: Floats | Integers | int,
 ) -> FloatOrArray:
     """Welch's degrees of freedom; `variance` is that of each mean, s**2 / n.
 
