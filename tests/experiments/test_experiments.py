@@ -280,6 +280,17 @@ class TestCompareProportions:
             for name in ("prob_best", "expected_loss"):
                 assert "200 arms" in str(refused(getattr, result, name))
 
+    @pytest.mark.parametrize("power", [30, 33, 34, 36, 40, 45, 52])
+    def test_choice_among_very_many_customers(self, power):
+        n = 2**power
+        equal = compare_proportions([n // 2, n // 2], [n, n])
+        np.testing.assert_allclose(equal.prob_best, [0.5, 0.5], rtol=1e-9)
+        np.testing.assert_allclose(equal.expected_loss, np.sqrt(0.5 / n / (2.0 * np.pi)), rtol=1e-7)
+        assert "too few customers" not in equal.conclusion
+        x = np.array([0.3 * n, 0.3 * n + 0.3 * np.sqrt(n)]).astype(np.int64)
+        z = float(np.diff(x)[0]) / np.sqrt(2 * 0.3 * 0.7 * n)
+        np.testing.assert_allclose(compare_proportions(x, [n, n]).prob_best[1], stats.norm.cdf(z), rtol=1e-5)
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
