@@ -73,7 +73,7 @@ def welch_degrees(
     """
     with np.errstate(under="ignore"):
         share, other_share = variance / (variance + other_variance), other_variance / (variance + other_variance)
-        degrees: FloatOrArray = 1 / (share**2 / (n - 1) + other_share**2 / (other_n - 1))
+        degrees: FloatOrArray = np.divide(1.0, share**2 / (n - 1) + other_share**2 / (other_n - 1))
     return degrees
 
 

@@ -53,6 +53,7 @@ def send_times(
         # A missed message whose hour is quiet waits no longer than to the first allowed moment of the day.
         earliest = skip_quiet_hours(midnight[np.newaxis], start_hour=start, end_hour=end)
         send = _skip_gaps(np.where(late & (allowed != send), earliest, allowed), clocks, row)
+        send = skip_quiet_hours(send, start_hour=start, end_hour=end)  # where a zone skips a day, its end may be quiet
     # A message that goes out as planned keeps its instant, also within an hour that comes twice.
     return send, np.where(send == planned, planned_utc, clocks.to_utc(row, send))
 

@@ -409,3 +409,13 @@ class TestClocksThatChangeAtMidnight:
                 sent = made.decision == "send"
                 assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
                 assert made.send_time[sent].tolist() == [instant.astimezone(clock).replace(tzinfo=None)]
+
+    @pytest.mark.parametrize(("zone", "last"), [("Pacific/Apia", "2011-12-29"), ("Pacific/Kwajalein", "1993-08-20")])
+    @pytest.mark.parametrize("quiet", [(22, 6), (20, 1), (23, 9)])
+    def test_quiet_hours_over_a_day_that_a_zone_skips(self, zone, last, quiet):
+        customers = Customers(customer=[1], time_zone=zone, consent={"email": [True]})
+        events = Events(customer=[1], name=["visit"], time=[f"{last}T23:59"])
+        kind = TriggerJourney("t", event="visit")
+        made = plan([kind], customers, events, None, Policy(quiet_hours=quiet), last, days=4)
+        after = datetime.fromisoformat(last) + timedelta(days=2, hours=quiet[1])
+        assert made.send_time[made.decision == "send"].tolist() == [after]
