@@ -18,6 +18,8 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
+
 CALLS = [
     call
     for path in sorted(Path(__file__).parent.glob("*/calls.py"))
@@ -66,6 +68,47 @@ class TestNumpySettings:
         usual = [plain(getattr(result, name)) for name in names]
         with np.errstate(all="raise"):
             assert [plain(getattr(result, name)) for name in names] == usual
+
+
+FAR_NUMBERS = (0, 1e-100, 1e100, 2**53 - 1)
+LONG = ("level", "n_draws", "rng", "inflate", "holdout")
+
+
+def far_arguments(call):
+    """Give the arguments of a call with a number far from 1 in place of one number, or of the first one of a column."""
+    near = dict(call.arguments)
+    if "inflate" in near:  # intervals of values take long
+        near = {name: value for name, value in near.items() if name not in LONG}
+    for name, value in near.items():
+        is_column = isinstance(value, list) and len(value) > 0
+        given = value[0] if is_column else value
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            continue
+        for number in FAR_NUMBERS:
+            yield {**near, name: [number, *value[1:]] if is_column else number}
+
+
+def everything(call, arguments):
+    """Give a result with its properties, or None if the arguments are refused."""
+    try:
+        result = call.function(**copy.deepcopy(arguments))
+        names = [name for name, part in vars(type(result)).items() if isinstance(part, property)]
+        return plain(result), [plain(getattr(result, name)) for name in names]
+    except (InputError, ConvergenceError):
+        return None
+
+
+class TestNumbersFarFromOne:
+    """`np.errstate` of the caller changes nothing for numbers close to 0, or large, either."""
+
+    @each_call
+    def test_answers_and_properties_are_the_same(self, call):
+        for arguments in far_arguments(call):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DataWarning)
+                usual = everything(call, arguments)
+                with np.errstate(all="raise"):
+                    assert everything(call, arguments) == usual
 
 
 class TestThreads:

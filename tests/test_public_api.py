@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 import crmvalue
-from crmvalue.errors import InputError
+from crmvalue.errors import ConvergenceError, InputError
 
 WITHOUT_CALL: set[str] = {"load_cdnow"}
 """Functions without arguments."""
@@ -274,6 +274,29 @@ class TestLabelledColumns:
             return
         by_position = call.function(**{**call.arguments, **{key: column.to_numpy() for key, column in columns.items()}})
         assert repr(found) != repr(by_position)
+
+
+WRONG_WORDS = re.compile(
+    r"(?<![\d.,])1 (?!was|is|has)([a-z]+-[a-z]+ |open )?[a-z]+[^s\W]s\b|\bnan\b|\binf\b|np\.|e-\d\d\d"
+)
+"""One thing in the plural, and floats that no reader knows."""
+
+
+class TestSentences:
+    """One thing is no things, and nan and inf are said in words, for few rows as well as for many."""
+
+    @pytest.mark.parametrize("n", [1, 2, None])
+    @pytest.mark.parametrize("call", each_call())
+    @pytest.mark.filterwarnings("ignore::crmvalue.errors.DataWarning")
+    def test_numbers_in_words(self, call, n):
+        cut = {name: value[:n] if isinstance(value, list) else value for name, value in call.arguments.items()}
+        try:
+            result = call.function(**copy.deepcopy(cut))
+        except (InputError, ConvergenceError):
+            return  # so few rows are refused
+        texts = [getattr(result, name, "") for name in ("conclusion", "caution")]
+        texts += result.statements() if hasattr(result, "statements") else []
+        assert [text for text in texts if WRONG_WORDS.search(text)] == []
 
 
 def sections_of(thing):

@@ -310,8 +310,9 @@ def _every_touch(paths: Paths, model: str, half_life: float, weights: Floats) ->
     else:
         assert paths.days_before is not None  # noqa: S101 - checked above
         since = paths.days_before[touch] - paths.days_before[paths.offsets[row + 1] - 1]  # the last touch weighs 1
-        weight = np.exp2(-since / half_life)
-        share = weight / np.bincount(row, weights=weight, minlength=len(paths))[row]
+        with np.errstate(under="ignore"):  # a touch long ago weighs nothing
+            weight = np.exp2(-since / half_life)
+            share = weight / np.bincount(row, weights=weight, minlength=len(paths))[row]
     return _Shares(row, paths.code[touch], share)
 
 

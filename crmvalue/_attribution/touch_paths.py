@@ -215,7 +215,8 @@ class Paths:
         """How many paths converted, and what was left out."""
         n, won = int(self.n_paths.sum()), int(self.n_conversions.sum())
         text = (
-            f"{_counted(n, 'path')} over {_counted(len(self.channels), 'channel')}: {won} converted, {n - won} did not."
+            f"{_counted(n, 'path')} over {_counted(len(self.channels), 'channel')}: {won:,} converted, "
+            f"{n - won:,} did not."
         )
         left_out = [
             (self.n_without_touch, "conversion", "had no touch"),

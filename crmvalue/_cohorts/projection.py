@@ -104,7 +104,8 @@ class RetentionProjection:
             text = f"{text} The fit is not trustworthy: see its diagnosis."
         if math.isnan(self.holdout_error):
             return f"{text} The model was not checked on held-out periods."
-        return f"{text} On {self.n_holdout} held-out periods, the model was {self.holdout_error:.1%} off."
+        held_out = counted(self.n_holdout, "held-out period")
+        return f"{text} On {held_out}, the model was {self.holdout_error:.1%} off."
 
 
 def project_retention(

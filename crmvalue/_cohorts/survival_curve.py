@@ -532,7 +532,8 @@ def _log_rank(time: Floats, left: Bools, other_time: Floats, other_left: Bools) 
 
     sample = stats.CensoredData(uncensored=time[left], right=time[~left])
     other = stats.CensoredData(uncensored=other_time[other_left], right=other_time[~other_left])
-    with np.errstate(divide="ignore", invalid="ignore"):  # no time at which both are at risk and not all leave
+    # Dividing: no time at which both are at risk and not all leave. Underflow: scipy asks for the float after 0.
+    with np.errstate(divide="ignore", invalid="ignore", under="ignore"):
         found = stats.logrank(sample, other)
     return (float(found.statistic), float(found.pvalue)) if np.isfinite(found.statistic) else (0.0, 1.0)
 

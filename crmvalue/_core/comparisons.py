@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import FloatOrArray, Floats, Integers
 
-__all__ = ["few_expected", "fisher_p", "holm", "newcombe", "p_text", "rates_p", "rates_z", "welch_quantile"]
+__all__ = [
+    "few_expected",
+    "fisher_p",
+    "holm",
+    "newcombe",
+    "p_text",
+    "rates_p",
+    "rates_z",
+    "welch_degrees",
+    "welch_quantile",
+]
 
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
@@ -47,10 +57,24 @@ def welch_quantile(
     """
     from scipy import special
 
-    share, other_share = variance / (variance + other_variance), other_variance / (variance + other_variance)
-    degrees = 1 / (share**2 / (n - 1) + other_share**2 / (other_n - 1))
-    quantile: FloatOrArray = -special.stdtrit(degrees, (1 - level) / 2)
+    quantile: FloatOrArray = -special.stdtrit(welch_degrees(variance, n, other_variance, other_n), (1 - level) / 2)
     return quantile
+
+
+def welch_degrees(
+    variance: Floats | float,
+    n: Floats | Integers | int,
+    other_variance: Floats | float,
+    other_n: Floats | Integers | int,
+) -> FloatOrArray:
+    """Welch's degrees of freedom; `variance` is that of each mean, s**2 / n.
+
+    They follow from the shares of the variances, because squares of variances leave the range of floats.
+    """
+    with np.errstate(under="ignore"):
+        share, other_share = variance / (variance + other_variance), other_variance / (variance + other_variance)
+        degrees: FloatOrArray = np.divide(1.0, share**2 / (n - 1) + other_share**2 / (other_n - 1))
+    return degrees
 
 
 def p_text(p: float) -> str:
@@ -100,5 +124,6 @@ def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
     with np.errstate(divide="ignore"):  # log of 0 cannot occur between low and high
         steps = np.log((n1 - k) / (k + 1)) + np.log((x1 + x0 - k) / (n0 - x1 - x0 + k + 1))
     log_chance = np.concatenate(([0.0], np.cumsum(steps)))
-    chance = np.exp(log_chance - log_chance.max())
+    with np.errstate(under="ignore"):
+        chance = np.exp(log_chance - log_chance.max())
     return min(1.0, float(chance[chance <= chance[x1 - low] * (1 + 1e-7)].sum() / chance.sum()))

@@ -19,6 +19,7 @@ _TAILS = np.concatenate((10.0 ** np.arange(-24, -1), np.linspace(0.02, 0.5, 13))
 _ORDER = 24
 _MANY = 12  # number of arms from which on fewer quantiles of each arm are enough
 _NODES = 2**18  # of all arms, in memory at a time
+_NORMAL = 2.0**34  # counts for which beta variables are normal to 1e-5, and scipy's quantiles begin to lose digits
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
@@ -27,9 +28,13 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     """Probability that each of independent beta variables is the largest, and the average loss from choosing it.
 
     Above one half the integrals run over one minus the variable, because close to 1 the variable has too few digits.
+    Variables whose counts are all very large are normal: what this leaves out is less than what rounding costs.
     """
     from scipy import special, stats
 
+    if min(a.min(), b.min()) >= _NORMAL:
+        n = a + b
+        return best_of_means(a / n, np.sqrt(a / n * (b / n) / (n + 1)), n)
     a, b, tails = a[:, None], b[:, None], _tails(len(a))
 
     def lower(x: Floats) -> tuple[Floats, Floats, Floats]:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
-from crmvalue._core.comparisons import p_text, welch_quantile
+from crmvalue._core.comparisons import p_text, welch_degrees, welch_quantile
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -140,11 +140,15 @@ class MeanComparison(Columns):
         m1, m0 = against_control(self.mean, self.control)
         s1, s0 = against_control(self.standard_error, self.control)
         t = self._quantile()
-        leading = m0**2 - (t * s0) ** 2
-        bounded = leading > 0
-        safe = np.where(bounded, leading, 1.0)
-        half = t * np.sqrt(np.maximum(0.0, m0**2 * s1**2 + m1**2 * s0**2 - t**2 * s1**2 * s0**2))
-        low, high = (m1 * m0 - half) / safe, (m1 * m0 + half) / safe
+        # In units of the largest number of each arm, because fourth powers leave the range of floats.
+        unit, base = (np.maximum(np.maximum(np.abs(m), s), np.finfo(float).tiny) for m, s in ((m1, s1), (m0, s0)))
+        with np.errstate(under="ignore"):
+            m1, s1, m0, s0 = m1 / unit, s1 / unit, m0 / base, s0 / base
+            leading = m0**2 - (t * s0) ** 2
+            half = t * np.sqrt(np.maximum(0.0, m0**2 * s1**2 + m1**2 * s0**2 - t**2 * s1**2 * s0**2))
+            bounded = leading > 0
+            scale = unit / base / np.where(bounded, leading, 1.0)
+            low, high = (m1 * m0 - half) * scale, (m1 * m0 + half) * scale
         return Interval(np.where(bounded, low, -np.inf), np.where(bounded, high, np.inf))
 
     @property
@@ -155,12 +159,9 @@ class MeanComparison(Columns):
     @property
     def p_value(self) -> Floats:
         """Two-sided p-value of no difference from the control, not corrected, by Welch's test."""
-        from scipy import stats
+        from scipy import special
 
-        std = self.standard_error * np.sqrt(self.n)
-        (m1, m0), (s1, s0) = against_control(self.mean, self.control), against_control(std, self.control)
-        n1, n0 = against_control(self.n, self.control)
-        return np.asarray(stats.ttest_ind_from_stats(m1, s1, n1, m0, s0, n0, equal_var=False).pvalue)
+        return np.asarray(2.0 * special.stdtr(welch_degrees(*self._variances()), -np.abs(self.t)))
 
     @property
     def adjusted_p_value(self) -> Floats:
@@ -227,9 +228,14 @@ class MeanComparison(Columns):
         return np.hypot(*against_control(self.standard_error, self.control))
 
     def _quantile(self) -> Floats:
-        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
         level = interval_level(self.level, len(self.names) - 1, self.correction)
-        return np.asarray(welch_quantile(s1**2, n1, s0**2, n0, level))
+        return np.asarray(welch_quantile(*self._variances(), level))
+
+    def _variances(self) -> tuple[Any, Any, Any, Any]:
+        """Variance of each variant's mean and its customers, then those of the control."""
+        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
+        with np.errstate(under="ignore"):
+            return s1**2, n1, s0**2, n0
 
 
 @stay_frozen

@@ -292,9 +292,9 @@ class SequentialMeans(Columns):
     @property
     def conclusion(self) -> str:
         """What can be concluded at the last look, and what not: a line for each variant."""
-        low, high = map(np.asarray, self.difference_interval)
+        (low, high), unknown = map(np.asarray, self.difference_interval), "not yet known"
         told = [
-            ("not yet known" if np.isnan(d) else f"{d:+.4g}", f"{a:+.4g} to {b:+.4g}")
+            (f"{d:+.4g}" if np.isfinite(d) else unknown, f"{a:+.4g} to {b:+.4g}" if np.isfinite(a) else unknown)
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return _sentences(self, told, f"Approximate, from {self.min_n} customers in each arm on.")

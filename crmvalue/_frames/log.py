@@ -12,6 +12,7 @@ from crmvalue._frames.orders import (
     SUMMARY,
     customers_of,
     join_holdout,
+    local_clock,
     read_rows,
     summary_columns,
     survey,
@@ -262,6 +263,8 @@ def plain_time(column: Any) -> Any:
     import narwhals as nw
 
     zoned = isinstance(column.dtype, nw.Datetime) and column.dtype.time_zone is not None
+    if zoned and column.implementation is nw.Implementation.POLARS:
+        return column.to_frame().select(local_clock(nw.col(column.name), column.dtype))[column.name]
     if zoned or column.implementation is not nw.Implementation.PANDAS:
         return column.dt.replace_time_zone(None) if zoned else column
     series = column.to_native()  # of pandas' zones, narwhals knows only those whose name has letters alone

@@ -40,6 +40,7 @@ __all__ = [
     "day_number",
     "is_named",
     "join_holdout",
+    "local_clock",
     "no_id",
     "read_rows",
     "require_ids",
@@ -59,6 +60,7 @@ WHOLE = "whole numbers below 2**53, where they are floats"
 """What float identifiers must be."""
 
 _EPOCH = dt.date(1970, 1, 1)
+_EARLY, _LATE = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - clocks of UTC
 _INFINITE = 2.0**31 - 1  # days from there to the date "infinity" of DuckDB, which is none
 _NO_DAY = -(10**9)
 _NOT_COUNTED = (
@@ -97,6 +99,19 @@ def day_number(date: nw.Expr, engine: nw.Implementation | None = None) -> nw.Exp
     year = date.dt.year().cast(nw.Float64)
     leap_days = times_in(year - 1969, 4) - times_in(year - 1901, 100) + times_in(year - 1601, 400)
     return (year - 1970) * 365 + leap_days + date.dt.ordinal_day().cast(nw.Float64) - 1
+
+
+def local_clock(time: nw.Expr, kind: Any) -> nw.Expr:
+    """Give times as their zone's clocks show them; beyond the years 1 to 9999, where Polars fails, as those of UTC."""
+    import narwhals as nw
+
+    if not isinstance(kind, nw.Datetime) or kind.time_zone is None:
+        return time
+    if kind.time_unit == "ns":  # the last hours of their range have local times beyond it
+        time = time.cast(nw.Datetime("us", kind.time_zone))
+    utc = time.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    near = (utc > nw.lit(_EARLY)) & (utc < nw.lit(_LATE))
+    return nw.when(near).then(nw.when(near).then(time).dt.replace_time_zone(None)).otherwise(utc)
 
 
 def times_in(number: nw.Expr, divisor: int) -> nw.Expr:
@@ -155,7 +170,10 @@ def read_rows(
         keys = ["_who", "_named", "_time", *(["_money"] if "amount" in roles else [])]
         rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
-    rows = rows.with_columns(day_number(nw.col("_time"), frame.implementation).alias("_day"))
+    time = nw.col("_time")
+    if frame.implementation is nw.Implementation.POLARS:
+        time = local_clock(time, types["date"])
+    rows = rows.with_columns(day_number(time, frame.implementation).alias("_day"))
     return rows if keep_time else rows.drop("_time")
 
 

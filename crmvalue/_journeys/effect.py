@@ -114,7 +114,7 @@ class StepsThatPay:
     @property
     def n_by_step(self) -> Integers:
         """Number of customers for whom each step pays."""
-        counts: Integers = np.count_nonzero(self.pays.reshape(-1, self.gain.shape[-1]), axis=0)
+        counts: Integers = np.asarray(np.count_nonzero(self.pays, axis=tuple(range(self.gain.ndim - 1))))
         return counts
 
 

@@ -183,5 +183,6 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
         n <= most, "n_periods", n, f"at most {most}", hint="the curves do not fit into the memory of a usual computer"
     )
 
-    curve: Floats = retention[..., np.newaxis] ** np.arange(n)
+    with np.errstate(under="ignore"):  # what is left after many periods may be 0
+        curve: Floats = retention[..., np.newaxis] ** np.arange(n)
     return curve

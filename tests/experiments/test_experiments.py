@@ -280,6 +280,17 @@ class TestCompareProportions:
             for name in ("prob_best", "expected_loss"):
                 assert "200 arms" in str(refused(getattr, result, name))
 
+    @pytest.mark.parametrize("power", [30, 33, 34, 36, 40, 45, 52])
+    def test_choice_among_very_many_customers(self, power):
+        n = 2**power
+        equal = compare_proportions([n // 2, n // 2], [n, n])
+        np.testing.assert_allclose(equal.prob_best, [0.5, 0.5], rtol=1e-9)
+        np.testing.assert_allclose(equal.expected_loss, np.sqrt(0.5 / n / (2.0 * np.pi)), rtol=1e-7)
+        assert "too few customers" not in equal.conclusion
+        x = np.array([0.3 * n, 0.3 * n + 0.3 * np.sqrt(n)]).astype(np.int64)
+        z = float(np.diff(x)[0]) / np.sqrt(2 * 0.3 * 0.7 * n)
+        np.testing.assert_allclose(compare_proportions(x, [n, n]).prob_best[1], stats.norm.cdf(z), rtol=1e-5)
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
@@ -391,6 +402,16 @@ class TestCompareMeans:
     )
     def test_rejections(self, name, value, arm, control):
         assert refused(compare_means, value, arm, control=control).name == name
+
+    @pytest.mark.parametrize("unit", [1e-99, 1e-80, 1e-77, 1e77, 7e98])
+    def test_units_do_not_matter(self, unit):
+        small = compare_means_from_summary([10.0, 13.0], [1.0, 2.0], [10, 12])
+        far = compare_means_from_summary([10.0 * unit, 13.0 * unit], [unit, 2.0 * unit], [10, 12])
+        for name in ("t", "p_value", "ratio"):
+            np.testing.assert_allclose(getattr(far, name), getattr(small, name), rtol=1e-12)
+        np.testing.assert_allclose(far.ratio_interval, small.ratio_interval, rtol=1e-12)
+        welch = stats.ttest_ind_from_stats(13.0, 2.0, 12, 10.0, 1.0, 10, equal_var=False)
+        np.testing.assert_allclose(far.p_value, [welch.pvalue], rtol=1e-12)
 
 
 class TestWordsOfTheChoice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
@@ -275,6 +276,27 @@ class TestOrders:
         frame = engine.make(orders(date=pa.array([day, 0, 1], pa.date32())))
         assert refusal(frames.summarise, frame).rule == "in the years 1 to 9999"
         assert refusal(frames.retention, frame, period="month", as_of="2024-02-29").rule == "in the years 1 to 9999"
+
+    @pytest.mark.parametrize("zone", ["UTC", "Europe/Kyiv", "America/New_York"])
+    @pytest.mark.parametrize("time", [2**63 - 1, -(2**62), 2**62])
+    def test_zoned_times_that_no_calendar_of_python_has(self, zone, time):
+        pl = pytest.importorskip("polars")
+        times = pl.Series([time, 0, 1]).cast(pl.Datetime("us", zone))
+        for frame in (pl.from_arrow(orders()).with_columns(date=times), pl.from_arrow(orders(date=times.to_arrow()))):
+            for given in (frame, frame.lazy()):
+                assert refusal(frames.summarise, given).rule == "in the years 1 to 9999"
+            assert refusal(frames.retention, frame, period="month", as_of="2024-02-29").rule == "in the years 1 to 9999"
+
+    @pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+    def test_clocks_of_zoned_times(self, unit):
+        pl = pytest.importorskip("polars")
+        moments = np.datetime64("2010-11-05", "s") + np.arange(0, 4 * 86_400, 977)
+        clock = ZoneInfo("America/St_Johns")
+        for each in moments.tolist()[::40]:
+            times = pl.Series([each, each]).dt.replace_time_zone("UTC").dt.convert_time_zone("America/St_Johns")
+            frame = pl.DataFrame({"customer": [1, 2], "date": times.cast(pl.Datetime(unit, "America/St_Johns"))})
+            wanted = each.replace(tzinfo=dt.UTC).astimezone(clock).date()
+            assert frames.summarise(frame).as_of == frames.summarise(frame.lazy()).as_of == np.datetime64(wanted)
 
     @pytest.mark.parametrize("zone", ["America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT-5", "+05:30"])
     @pytest.mark.parametrize("arrow", [False, True])

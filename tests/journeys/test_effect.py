@@ -13,7 +13,7 @@ from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.experiments import compare_proportions
-from crmvalue.journeys import best_last_step, break_even_benefit, campaign_effect, steps_that_pay
+from crmvalue.journeys import StepsThatPay, best_last_step, break_even_benefit, campaign_effect, steps_that_pay
 
 PROB = st.floats(0, 1)
 SHARE = st.floats(0.01, 1)
@@ -306,6 +306,13 @@ class TestBreakEvenBenefit:
 
 class TestStepsThatPay:
     """`steps_that_pay`: gain (p1 - p0) V - p1 b - c of each step, alone."""
+
+    @pytest.mark.parametrize("shape", [(0,), (0, 3), (2, 0), (2, 3, 0), (3, 2, 4)])
+    def test_number_of_customers_by_step(self, shape):
+        gain = np.random.default_rng(1).normal(size=shape)
+        counts = StepsThatPay(gain=gain).n_by_step
+        assert counts.shape == shape[-1:]
+        assert counts.tolist() == [int((gain[..., k] > 0).sum()) for k in range(shape[-1])]
 
     @given(MONEY, SHARE, SHARE, MONEY, MONEY)
     def test_pays_just_below_the_break_even_and_not_above(self, value, with_offer, without, cost, room):

@@ -12,6 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_floats, as_fraction, as_items, as_outcomes, as_positive, as_text, as_whole_number
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -113,11 +114,12 @@ class LeadScoreFit(Columns):
         low, high = self.auc_interval
         told = "tells buyers from others" if low > 0.5 else "is not shown to tell buyers from others"
         gain = "better" if self.brier_score < self.brier_score_constant else "no better"
+        slope = f"{self.calibration_slope:.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (
-            f"On {self.n_holdout:,} held-out leads the score {told}: AUC {self.auc:.3f} "
+            f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
             f"({100 * self.level:.4g} % interval {low:.3f} to {high:.3f}). Its probabilities are {gain} "
             f"than one share for all (Brier score {self.brier_score:.4f} against {self.brier_score_constant:.4f}, "
-            f"calibration slope {self.calibration_slope:.2f})."
+            f"calibration slope {slope})."
         )
 
     def points(self, *, largest: int = 20) -> FixedMapping[str, int]:

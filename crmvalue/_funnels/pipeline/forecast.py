@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -189,8 +190,9 @@ class PipelineForecast:
     def conclusion(self) -> str:
         """Expected total and its interval in words."""
         low, high = self.interval
+        deals, are = counted(self.n_deals, "open deal"), "is" if self.n_deals == 1 else "are"
         return (
-            f"{self.n_deals:,} open deals worth {self.amount:,.0f} are expected to bring {self.expected:,.0f}; "
+            f"{deals} worth {self.amount:,.0f} {are} expected to bring {self.expected:,.0f}; "
             f"with {100 * self.level:.4g} % probability from {low:,.0f} to {high:,.0f}, "
             f"if the deals are independent and their probabilities are right."
         )

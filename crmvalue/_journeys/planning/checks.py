@@ -80,6 +80,7 @@ class Run(NamedTuple):
     shares_group: Bools
     rest: npt.NDArray[np.timedelta64]  # cool-down
     once: Bools
+    late: Bools  # due before the day of the run began
     send: Dates  # local time
     send_utc: Dates
     exited_utc: Dates  # NaT where nothing ended the reason for the message
@@ -129,14 +130,12 @@ def _exited(run: Run, _: Decisions) -> Bools:
 
 
 def _missed(run: Run, decision: Decisions) -> Bools:
-    late: Bools = run.messages.planned < run.today.astype("datetime64[s]")
     if run.policy.catch_up == "all":
-        return np.zeros(len(late), dtype=bool)
+        return np.zeros(len(run.late), dtype=bool)
     if run.policy.catch_up == "skip":
-        return late
+        return run.late
     sent_or_open = (decision == _OPEN) | (decision == _DUPLICATE)
-    late &= _has_later(run, sent_or_open & ~_no_longer_valid(run, decision))
-    return late
+    return run.late & _has_later(run, sent_or_open & ~_no_longer_valid(run, decision))
 
 
 def _no_longer_valid(run: Run, _: Decisions) -> Bools:

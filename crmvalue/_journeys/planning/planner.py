@@ -18,7 +18,7 @@ from crmvalue._journeys.planning.caps import Past
 from crmvalue._journeys.planning.checks import SEND, Messages, Run, decide
 from crmvalue._journeys.planning.plan import DECISIONS, Plan, concatenate, take
 from crmvalue._journeys.planning.policy import Policy
-from crmvalue._journeys.planning.sending_times import send_times
+from crmvalue._journeys.planning.sending_times import is_late, send_times
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -349,7 +349,9 @@ def _decide_day(
     order = np.lexsort((messages.step, messages.journey, messages.planned_utc, -priority, rank))
     messages, rank, priority = Messages._make(column[order] for column in messages), rank[order], priority[order]
     clocks = context.clocks
-    send, send_utc = send_times(messages.planned, messages.planned_utc, messages.row, today, policy.quiet_hours, clocks)
+    due = messages.planned, messages.planned_utc
+    late = is_late(*due, messages.row, today, clocks)
+    send, send_utc = send_times(*due, late, messages.row, today, policy.quiet_hours, clocks)
 
     of = messages.journey
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
@@ -369,6 +371,7 @@ def _decide_day(
         shares_group=np.array([journey.shares_group for journey in journeys])[of],
         rest=np.array([journey.cool_down_days for journey in journeys], dtype="timedelta64[D]")[of],
         once=np.array([journey.once for journey in journeys])[of],
+        late=late,
         send=send,
         send_utc=send_utc,
         exited_utc=clocks.to_utc(messages.row, messages.exited),

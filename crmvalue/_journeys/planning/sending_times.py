@@ -9,15 +9,30 @@ import numpy as np
 from crmvalue._core.calendar import skip_quiet_hours
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._journeys.zones import Clocks
     from crmvalue.typing import Dates, Integers
 
-__all__ = ["send_times"]
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["is_late", "send_times"]
+
+
+def is_late(planned: Dates, planned_utc: Dates, row: Integers, today: np.datetime64, clocks: Clocks) -> Bools:
+    """Tell which messages were due before the day of the run began.
+
+    Where a clock comes back over midnight, an hour of the day before follows the beginning of the day.
+    """
+    midnight = np.full(len(planned), today, dtype="datetime64[s]")
+    late: Bools = (planned < midnight) & (planned_utc < clocks.to_utc(row, midnight))
+    return late
 
 
 def send_times(
     planned: Dates,
     planned_utc: Dates,
+    late: Bools,
     row: Integers,
     today: np.datetime64,
     quiet_hours: tuple[int, int] | None,
@@ -29,7 +44,6 @@ def send_times(
     change of the clocks skips right after the change.
     """
     midnight = today.astype("datetime64[s]")
-    late = planned < midnight
     hour = planned - planned.astype("datetime64[D]")
     send: Dates = np.where(late, midnight + hour, planned)
     send = _skip_gaps(send, clocks, row)
@@ -39,6 +53,7 @@ def send_times(
         # A missed message whose hour is quiet waits no longer than to the first allowed moment of the day.
         earliest = skip_quiet_hours(midnight[np.newaxis], start_hour=start, end_hour=end)
         send = _skip_gaps(np.where(late & (allowed != send), earliest, allowed), clocks, row)
+        send = skip_quiet_hours(send, start_hour=start, end_hour=end)  # where a zone skips a day, its end may be quiet
     # A message that goes out as planned keeps its instant, also within an hour that comes twice.
     return send, np.where(send == planned, planned_utc, clocks.to_utc(row, send))
 

@@ -43,7 +43,7 @@ def outcome_ends(
     low, high, variance = _each(known, spend_model, terms, level, n_draws, rng)
     total = _totals(known, weight, clv, variance, spend_model, terms, n_draws, rng)
     total.sort()
-    out = int(n_draws * (0.5 * (1.0 - level)) + _ROUNDING)
+    out = min(int(n_draws * (0.5 * (1.0 - level)) + _ROUNDING), (n_draws - 1) // 2)  # the ends do not cross
     return Ends(low, high, Interval(total[out], total[n_draws - 1 - out]))
 
 
@@ -98,7 +98,7 @@ def mixed_ends(values: Floats, alive: Floats, level: float) -> tuple[Floats, Flo
     rows = np.arange(len(values))
     low = end((values < 0).sum(axis=1), lambda place: values[rows, place])
     high = end((values > 0).sum(axis=1), lambda place: values[rows, last - place])
-    return low, high
+    return np.minimum(low, high), np.maximum(low, high)  # they cross by one value where the level is almost 0
 
 
 def _totals(

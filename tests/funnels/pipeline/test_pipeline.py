@@ -192,6 +192,10 @@ class TestForecastPipeline:
             "3 open deals worth 20,000 are expected to bring 8,700; with 95 % probability from 0 to 20,000, "
             "if the deals are independent and their probabilities are right."
         )
+        one = forecast_pipeline([5000], [0.6]).conclusion
+        assert one.startswith(
+            "1 open deal worth 5,000 is expected to bring 3,000; with 95 % probability from 0 to 5,000"
+        )
         assert forecast.prob_at_least([0, 8000, 8000.01, 20000, 20001]) == pytest.approx([1, 0.655, 0.25, 0.135, 0])
 
     @pytest.mark.parametrize(

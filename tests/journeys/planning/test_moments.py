@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -390,3 +391,31 @@ class TestClocksThatChangeAtMidnight:
             assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
             assert made.send_time[sent].tolist() == [wanted]
             assert made.run[sent].tolist() == [wanted.date()]
+
+    @pytest.mark.parametrize("catch_up", ["latest", "all", "skip"])
+    @pytest.mark.parametrize("day", ["2008-11-02", "2009-11-01", "2010-11-07"])
+    def test_an_event_in_the_minute_before_the_clock_comes_back(self, day, catch_up):
+        clock, start = ZoneInfo("America/St_Johns"), datetime.fromisoformat(day)
+        customers = Customers(customer=[1], time_zone="America/St_Johns", consent={"email": [True]})
+        for second, minutes in product((0, 30, 59), (1, 15, 58, 59, 61)):
+            local = start + timedelta(seconds=second)
+            instant = local.replace(tzinfo=clock).astimezone(UTC) + timedelta(minutes=minutes)
+            events = Events(customer=[1], name=["cart"], time=[local])
+            for kind in (
+                TriggerJourney("t", event="cart", wait_hours=minutes / 60),
+                Journey("j", entry="cart", steps={"wait": Wait(f"{minutes} minutes"), "hello": Message()}),
+            ):
+                made = plan([kind], customers, events, None, Policy(catch_up=catch_up), day, days=3)
+                sent = made.decision == "send"
+                assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
+                assert made.send_time[sent].tolist() == [instant.astimezone(clock).replace(tzinfo=None)]
+
+    @pytest.mark.parametrize(("zone", "last"), [("Pacific/Apia", "2011-12-29"), ("Pacific/Kwajalein", "1993-08-20")])
+    @pytest.mark.parametrize("quiet", [(22, 6), (20, 1), (23, 9)])
+    def test_quiet_hours_over_a_day_that_a_zone_skips(self, zone, last, quiet):
+        customers = Customers(customer=[1], time_zone=zone, consent={"email": [True]})
+        events = Events(customer=[1], name=["visit"], time=[f"{last}T23:59"])
+        kind = TriggerJourney("t", event="visit")
+        made = plan([kind], customers, events, None, Policy(quiet_hours=quiet), last, days=4)
+        after = datetime.fromisoformat(last) + timedelta(days=2, hours=quiet[1])
+        assert made.send_time[made.decision == "send"].tolist() == [after]

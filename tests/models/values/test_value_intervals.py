@@ -218,6 +218,14 @@ class TestValueIntervals:
         for low, high in (inside.total, inside.total_outcome):
             assert low < found.total < high
 
+    @pytest.mark.parametrize("n_draws", [2, 3, 4, 5, 10])
+    def test_ends_do_not_cross_where_the_level_is_almost_0(self, split, fits, n_draws):
+        inside = valued(split.calibration, fits, level=1e-100, n_draws=n_draws).intervals
+        assert (inside.clv_low <= inside.clv_high).all()
+        assert (inside.outcome_low <= inside.outcome_high).all()
+        assert inside.total.low <= inside.total.high
+        assert inside.total_outcome.low <= inside.total_outcome.high
+
     @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
     def test_ends_are_those_of_values_at_the_draws(self, split, fits, fit):
         """The parabolas move an end by less than another `rng` does: 5 to 9 % of the width, with 200 draws."""
