@@ -359,8 +359,11 @@ def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool)
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
+        given = f"{text} not in ({', '.join(map(literal, _MISSING))})"
+        if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
+            given += f" and lower(ltrim({text}, '+-')) not in ('inf', 'infinity')"
         columns.append(f"{raw} as {role}_raw")
-        columns.append(f"case when {text} not in ({', '.join(map(literal, _MISSING))}) then {text} end as {role}_text")
+        columns.append(f"case when {given} then {text} end as {role}_text")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
     database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 

@@ -197,6 +197,18 @@ class TestReadOrders:
         assert orders.customer.tolist() == ["13047", "130470", "17850"]
         assert (orders.n_rows, orders.n_without_customer, orders.ids_shortened) == (4, 1, True)
 
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    @pytest.mark.parametrize("word", ["inf", "-inf", "Infinity", "INF"])
+    def test_infinite_amounts_are_missing(self, tmp_path, kind, word):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"customer,date,amount\na,2024-01-01,10\nb,2024-01-02,{word}\ninf,2024-01-03,3\n")
+        if kind == "parquet":
+            plain, path = path, tmp_path / "orders.parquet"
+            duckdb.sql(f"copy (select * replace (amount::double as amount) from '{plain}') to '{path}'")  # noqa: S608 - a file of this test
+        orders = read_orders(str(path))
+        assert orders.customer.tolist() == ["a", "b", "inf"]
+        assert orders.amount.tolist() == pytest.approx([10, np.nan, 3], nan_ok=True)
+
     def test_rows_of_one_customer_and_day_are_added_up_by_kind(self, tmp_path):
         path = tmp_path / "orders.csv"
         path.write_text(
