@@ -7,6 +7,7 @@ A unit is in at most one group. Discounts of groups are taken of prices before a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import accumulate, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
@@ -36,6 +37,7 @@ class Budget:
 
     limit: int
     used: int = 0
+    exceeded: bool = False  # whether a result is the best so far only
 
     def spend(self, steps: int = 1) -> None:
         """Count steps; raise where there are too many."""
@@ -121,8 +123,8 @@ def _groups(problem: Problem, lines: int, actives: list[Active]) -> Groups:
     singles = []
     for active in actives:
         if active.ready.kind == "bundle":
-            found = _bundles(problem, active, ordered)
-            complete = complete and len(found) < _MOST_BUNDLES
+            found, all_found = _bundles(problem, active, ordered)
+            complete = complete and all_found
             bundles += found
             most += _most_of_bundles(problem, active, found)
         else:
@@ -186,18 +188,18 @@ def _off_unit(problem: Problem, active: Active, i: int) -> int:
     return min(price, active.step[1])
 
 
-def _bundles(problem: Problem, active: Active, ordered: list[int]) -> list[Bundle]:
-    """Give the different bundles of a promotion that take something off."""
+def _bundles(problem: Problem, active: Active, ordered: list[int]) -> tuple[list[Bundle], bool]:
+    """Give the different bundles of a promotion that take something off, and whether these are all."""
     found: dict[tuple[tuple[int, int], ...], Bundle] = {}
-    for units in _members(problem, active, ordered):
+    n_seen = 0
+    for units in islice(_members(problem, active, ordered), _MOST_BUNDLES):
+        n_seen += 1
         key = tuple(sorted(units.items()))
         if key not in found:
             off = _off_bundle(problem, active, key)
             if sum(off.values()):
                 found[key] = Bundle(active, dict(key), off, sum(off.values()), sum(units.values()))
-        if len(found) >= _MOST_BUNDLES:
-            break
-    return list(found.values())
+    return list(found.values()), n_seen < _MOST_BUNDLES
 
 
 def _members(problem: Problem, active: Active, ordered: list[int]) -> Iterator[dict[int, int]]:
@@ -273,6 +275,8 @@ class _Search:
         self.most_of_singles = sum(_most_of_single(self.problem, a, groups.lines) for a in groups.singles)
         self.plain = {i: price(i, 0, 0) for i in groups.lines}
         self.base = sum(self.plain.values())
+        sizes = [bundle.size for bundle in reversed(self.bundles)]
+        self.smallest = list(accumulate(sizes, min))[::-1]  # of the bundles from a place on
         self.tops: dict[tuple[int, int, int, int], int] = {}
         self.winner: tuple[int, list[Bundle], tuple[Any, ...]] | None = None
 
@@ -292,13 +296,15 @@ class _Search:
 
     def run(self) -> Grouping:
         """Search, and give the best groups."""
-        self._add([], 0, dict.fromkeys(self.groups.lines, 0), 0)
-        assert self.winner is not None  # noqa: S101 - no groups at all are a choice too
-        value, bundles, chain = self.winner
+        try:
+            self._add([], 0, dict.fromkeys(self.groups.lines, 0), 0)
+        except OutOfSteps:
+            self.budget.exceeded = True
+        value, bundles, chain = self.winner or (self.base, [], ())
         return self._grouping(value, bundles, chain)
 
     def _add(self, chosen: list[Bundle], first: int, used: dict[int, int], gained: int) -> None:
-        self.budget.spend()
+        self.budget.spend(1 + len(chosen) // 8)
         value, chain = self._with_singles(chosen, used)
         if self.winner is None:  # without bundles, others take off most
             self.most_of_singles = min(self.most_of_singles, value - self.base)
@@ -306,24 +312,29 @@ class _Search:
             self.winner = (value, list(chosen), chain)
         if first < len(self.bundles) and self._most(chosen, used) <= self.winner[0]:
             return
+        rest = sum(self.problem.quantity[i] - n for i, n in used.items())
         for place in range(first, len(self.bundles)):
             bundle = self.bundles[place]
-            if self.base + gained + self._bound(place, used) <= self.winner[0]:
+            more = bundle.total * (rest // self.smallest[place])
+            if self.base + gained + self.most_of_singles + more <= self.winner[0]:
                 break
-            if self._allowed(bundle, chosen, used):
-                self._use(bundle, used, 1)
-                chosen.append(bundle)
-                self._add(chosen, place, used, gained + bundle.total)
-                chosen.pop()
-                self._use(bundle, used, -1)
+            self.budget.spend()
+            for n in self._as_often_as_possible(bundle, chosen, used):
+                self._add(chosen, place + 1, used, gained + n * bundle.total)
 
-    def _bound(self, first: int, used: dict[int, int]) -> int:
-        """Give what bundles from a place on, and all others, can add at most."""
-        if first >= len(self.bundles):
-            return self.most_of_singles
-        rest = sum(self.problem.quantity[i] - n for i, n in used.items())
-        smallest = min(bundle.size for bundle in self.bundles[first:])
-        return self.most_of_singles + self.bundles[first].total * (rest // smallest)
+    def _as_often_as_possible(self, bundle: Bundle, chosen: list[Bundle], used: dict[int, int]) -> Iterator[int]:
+        """Take a bundle as often as the cart allows, then once less, down to once; leave all as it was."""
+        n = 0
+        while self._allowed(bundle, chosen, used):
+            self.budget.spend()
+            self._use(bundle, used, 1)
+            chosen.append(bundle)
+            n += 1
+        while n:
+            yield n
+            chosen.pop()
+            self._use(bundle, used, -1)
+            n -= 1
 
     def _most(self, chosen: list[Bundle], used: dict[int, int]) -> int:
         """Give what the lines can get at most with these bundles and any groups of the units left.
@@ -365,6 +376,8 @@ class _Search:
         active = bundle.active
         if any(used[i] + n > self.problem.quantity[i] for i, n in bundle.units.items()):
             return False
+        if active.times is None and active.limit is None:
+            return True
         same = [other for other in chosen if other.active is active]
         if active.times is not None and len(same) >= active.times:
             return False
@@ -397,12 +410,14 @@ class _Search:
             rest = self.problem.quantity[i] - used[i]
             following: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[Any, ...]]] = {}
             for state, (value, chain) in states.items():
+                n_moves = 0
                 for after, more_mask, more_off, moves in self._moves(i, rest, state):
+                    n_moves += 1
                     gain = value + self.price(i, mask | more_mask, off + more_off)
                     known = following.get(after)
                     if known is None or gain > known[0]:
                         following[after] = (gain, (chain, i, moves) if moves else chain)
-            self.budget.spend(len(states))
+                self.budget.spend(1 + n_moves // 8)
             states = following
         ends = [(value, chain) for state, (value, chain) in states.items() if self._is_end(state)]
         return max(ends, key=lambda end: end[0])
@@ -423,7 +438,10 @@ class _Search:
             yield from spread(place + 1, left, now, mask, off, moves)
             which, role, each = roles[place]
             active = self.groups.singles[which]
-            for n in range(1, left + 1):
+            # Of numbers that fill a row of groups to the same place, the largest is the best for the last role.
+            is_row = active.times is None and active.limit is None and not active.lines_to_get
+            few = left - sum(_rules(active)[:2]) + 1 if is_row and place + 1 == len(roles) else 1
+            for n in range(max(1, few), left + 1):
                 step = self._step(active, role, each, n, now[which])
                 if step is None:
                     break
@@ -510,13 +528,8 @@ class _Search:
         start = tuple((0, 0, 0) for _ in self.groups.singles)
         yield from self._every_single(chosen, used, 0, start, ())
         for place in range(first, len(self.bundles)):
-            bundle = self.bundles[place]
-            if self._allowed(bundle, chosen, used):
-                self._use(bundle, used, 1)
-                chosen.append(bundle)
-                yield from self._every(chosen, place, used)
-                chosen.pop()
-                self._use(bundle, used, -1)
+            for _ in self._as_often_as_possible(self.bundles[place], chosen, used):
+                yield from self._every(chosen, place + 1, used)
 
     def _every_single(
         self,

@@ -133,7 +133,7 @@ class _Part:
             for active in (None, *self.order):  # a good choice at the start leaves much out
                 self._look_at(active.bit if active else 0)
             self._branch(0, 0)
-            done = self.complete
+            done = self.complete and not self.budget.exceeded
         except OutOfSteps:
             done = False
             if self.winner is None:

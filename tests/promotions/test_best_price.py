@@ -310,6 +310,26 @@ class TestConditions:
         assert amounts(best_price(cart(1000, 3000), off, caps=limits)) == [950, 2650]
         assert amounts(best_price(cart(1000, 3000), off, caps=attrs.evolve(limits, blocked="lost"))) == [950, 2700]
 
+    def test_an_amount_makes_room_for_another(self):
+        """A alone would be shared by both lines; beside B, which is for one of them, it moves to the other."""
+        offers = [Promotion.amount("A", 1000, level="order", **STACK)]
+        offers.append(Promotion.amount("B", 1000, level="order", products=["p0"], **STACK))
+        assert best_price(cart(1000, 1000), offers).total == 0
+        limits = Caps(brand_amount={"b0": 700}, product_amount={"p1": 900}, order_amount=1550)
+        priced = best_price(cart(1000, 1000), offers, caps=limits)
+        assert priced.discount == 1550
+        assert priced.lines[0].discount <= 700
+        assert priced.lines[1].discount <= 900
+
+    def test_limits_of_several_lines_when_the_order_is_rounded(self):
+        lines = [CartLine(id=str(i), product=f"p{i}", brand="b"[: i % 2], unit_price=105) for i in range(5)]
+        bought = Cart(lines=lines, currency="UAH")
+        limits = Caps(brand_amount={"b": 11}, product_amount={"p1": 4}, order_percent=7)
+        tenth = Promotion.percent("A", 10, level="order")
+        priced = best_price(bought, [tenth], caps=limits, rounded_per="order")
+        assert priced.discount == 36
+        assert sum(priced.lines[i].discount for i in (1, 3)) <= 11
+
     def test_units_up_to_a_limit(self):
         offer = Promotion.percent("A", 50, limit_per_order=2)
         bought = Cart(
