@@ -301,7 +301,7 @@ class GiftCertificate:
         certificate, event_id : str
             Identifiers of the certificate and of this event.
         amount : int, Decimal or str
-            What was paid for it [money], above 0: a whole number counts minor units, "500.00" major ones.
+            What was paid for it, above 0: a whole number in minor units, or "500.00" in units of the currency.
         order : str
             The order that paid it.
         paid_at : datetime64, date, datetime or str
@@ -376,7 +376,8 @@ class GiftCertificate:
         state, secret = self._replay(), as_key(key)
         numbers = numbers_now(state.next_number, as_time("time", time), self.rules.step_seconds)
         if not numbers:
-            raise InputError("time", "in a time step after that of the last payment", str(time))
+            hint = f"each step of {self.rules.password_seconds} seconds has one password; ask again in the next one"
+            raise InputError("time", "in a time step after that of the last payment", str(time), hint=hint)
         return one_time_password(self._secret(state, secret), numbers[0], self.rules.password_digits)
 
     def spend(
@@ -400,7 +401,7 @@ class GiftCertificate:
         time : datetime64, date, datetime or str
             Now.
         amount : int, Decimal or str
-            What to pay [money], above 0: a whole number counts minor units, "500.00" major ones.
+            What to pay, above 0: a whole number in minor units, or "500.00" in units of the currency.
         order : str
             The order.
         code, phone, password : str

@@ -90,7 +90,7 @@ class _State:
 
     def word(self, time: np.datetime64) -> str:
         """Name the state at a time; :meth:`go_to` comes first."""
-        most, until = self.rules.max_uses, self.rules.valid_until
+        most, until = self.rules.max_uses, self.rules.until
         if self.is_void:
             return "void"
         if most is not None and len(self.redeemed) >= most:
@@ -139,7 +139,7 @@ class _State:
             self.is_void = True
 
     def _refuse_attempt(self, event: CodeEvent) -> str:
-        if self.rules.valid_from is not None and event.time < self.rules.valid_from:
+        if self.rules.starts is not None and event.time < self.rules.starts:
             return "not started"
         return "locked" if self.n_failed >= self.rules.max_attempts else ""
 
@@ -350,7 +350,7 @@ class PromoCode:
         key : bytes
             Secret key of the shop.
         amount : int, Decimal or str
-            Amount of the order [money]: a whole number counts minor units, "500.00" major ones.
+            Amount of the order: a whole number in minor units, or "500.00" in units of the currency.
         channel : str
             Where the order comes from.
         segments : sequence of str
@@ -391,7 +391,7 @@ class PromoCode:
             refusal = "wrong segment"
         elif rules.channels and where not in rules.channels:
             refusal = "wrong channel"
-        elif paid < rules.minimum:
+        elif paid < rules.min_amount:
             refusal = "below minimum"
         return Outcome(value=self if refusal else self._with(event), refusal=refusal)
 

@@ -31,6 +31,7 @@ __all__ = [
     "as_day",
     "as_day_column",
     "as_days",
+    "as_end",
     "as_flag",
     "as_float",
     "as_floats",
@@ -44,6 +45,7 @@ __all__ = [
     "as_time_column",
     "as_times",
     "as_whole_number",
+    "first_moment_after",
     "is_missing_object",
     "require",
     "require_choice",
@@ -237,6 +239,23 @@ def as_day(name: str, value: ArrayLike) -> np.datetime64:
 def as_time(name: str, value: ArrayLike) -> np.datetime64:
     """Cast one point in time to `datetime64[us]`; arrays with a dimension raise."""
     return _only(name, as_times(name, value))
+
+
+def as_end(name: str, value: Any) -> np.datetime64:
+    """Take the end of a period: a day, which belongs to the period as a whole, or a time, which does not."""
+    time = as_time(name, value)
+    if isinstance(value, np.datetime64):
+        is_day = np.datetime_data(value.dtype)[0] == "D"
+    else:
+        is_day = len(value.strip()) == len("2026-03-08") if isinstance(value, str) else not hasattr(value, "hour")
+    return time.astype("datetime64[D]") if is_day else time
+
+
+def first_moment_after(end: np.datetime64) -> np.datetime64:
+    """Give the first moment that no longer belongs to a period, from what :func:`as_end` gives."""
+    is_day = np.datetime_data(end.dtype)[0] == "D"
+    first: np.datetime64 = (end + np.timedelta64(1, "D") if is_day else end).astype("datetime64[us]")
+    return first
 
 
 def as_day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:

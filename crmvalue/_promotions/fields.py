@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 
 from crmvalue._core.checks import as_text, as_time, as_whole_number
 from crmvalue._core.money import as_currency, as_money, as_percent
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = [
     "WEEKDAYS",
     "as_count",
-    "as_end",
     "as_hours",
     "as_name",
     "count_or_none",
@@ -78,16 +76,6 @@ def count_or_none(name: str, low: int) -> Any:
 def time_or_none(name: str) -> Any:
     """Field for a local time, or None."""
     return checked_field(name, optional(as_time), default=None)
-
-
-def as_end(name: str, value: Any) -> np.datetime64:
-    """Take the end of a period: a day, which belongs to the period as a whole, or a time."""
-    time = as_time(name, value)
-    if isinstance(value, np.datetime64):
-        is_day = np.datetime_data(value.dtype)[0] == "D"
-    else:
-        is_day = len(value.strip()) == len("2026-03-08") if isinstance(value, str) else not hasattr(value, "hour")
-    return time.astype("datetime64[D]") if is_day else time
 
 
 def as_hours(name: str, value: Any) -> tuple[str, str]:

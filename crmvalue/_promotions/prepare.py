@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import first_moment_after
 from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
 from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
@@ -377,10 +378,8 @@ def _not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | Non
         return _rejected(promotion, "period", "needs the time of the purchase")
     if promotion.starts is not None and time < promotion.starts:
         return _rejected(promotion, "period", f"starts {promotion.starts}")
-    if promotion.ends is not None:
-        a_day = np.datetime_data(promotion.ends.dtype)[0] == "D"
-        if time >= promotion.ends + np.timedelta64(1 if a_day else 0, "D"):
-            return _rejected(promotion, "period", f"ended {promotion.ends}")
+    if promotion.ends is not None and time >= first_moment_after(promotion.ends):
+        return _rejected(promotion, "period", f"ended {promotion.ends}")
     day = time.astype("datetime64[D]")
     if promotion.hours is not None:
         start, end = (_minutes(text) for text in promotion.hours)

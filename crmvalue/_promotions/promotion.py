@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_flag, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_end, as_flag, as_text, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_money, as_percent
 from crmvalue._core.values import checked_field, count_field, of_class, optional, words_field
 from crmvalue._promotions.fields import (
     WEEKDAYS,
-    as_end,
     as_hours,
     as_name,
     count_or_none,
