@@ -9,6 +9,11 @@ limits of discounts that no customer sees              :class:`Caps`
 the cheapest legal price, and why                      :func:`best_price`
 its lines, promotions applied and not, gifts           :class:`PricedCart`, :class:`PricedLine`, :class:`Discount`,
                                                        :class:`Applied`, :class:`Rejected`, :class:`Gift`
+promotions that are nearly reached                     :func:`next_offer`, :class:`NextOffer`
+what is refunded when items come back                  :func:`return_items`, :class:`Refund`, :class:`RefundedLine`
+what is wrong with promotions before anyone buys       :func:`lint_promotions`, :class:`Finding`
+what promotions would have cost on past carts          :func:`compare_promotions`, :class:`CartHistory`,
+                                                       :class:`PromotionComparison`
 an amount split over lines                             :func:`split_amount`
 =====================================================  ==============================================================
 
@@ -43,19 +48,34 @@ from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedCart, PricedLine, Rejected
+from crmvalue._promotions.uses.compare import PromotionComparison, compare_promotions
+from crmvalue._promotions.uses.history import CartHistory
+from crmvalue._promotions.uses.lint import Finding, lint_promotions
+from crmvalue._promotions.uses.offers import NextOffer, next_offer
+from crmvalue._promotions.uses.returns import Refund, RefundedLine, return_items
 
 __all__ = [
     "Applied",
     "Caps",
     "Cart",
+    "CartHistory",
     "CartLine",
     "Discount",
+    "Finding",
     "Gift",
     "Items",
+    "NextOffer",
     "PricedCart",
     "PricedLine",
     "Promotion",
+    "PromotionComparison",
+    "Refund",
+    "RefundedLine",
     "Rejected",
     "best_price",
+    "compare_promotions",
+    "lint_promotions",
+    "next_offer",
+    "return_items",
     "split_amount",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -129,11 +130,11 @@ class Cart:
         if self.exponent is not None and self.exponent > 4:
             raise InputError("exponent", "in [0, 4]", self.exponent)
         object.__setattr__(self, "lines", tuple(sorted(self.lines, key=lambda line: line.id)))  # order must not matter
-        ids = [line.id for line in self.lines]
+        ids = Counter(line.id for line in self.lines)
         brands: dict[str, str] = {}
         total = self.minor(self.delivery_price)
         for line in self.lines:
-            if ids.count(line.id) > 1:
+            if ids[line.id] > 1:
                 raise InputError("lines", "of different ids", line.id)
             if brands.setdefault(line.product, line.brand) != line.brand:
                 raise InputError("lines", f"of one brand for product {line.product!r}", line.brand)

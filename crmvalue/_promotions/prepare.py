@@ -36,8 +36,14 @@ __all__ = [
     "Problem",
     "Ready",
     "bits",
+    "combine",
+    "fits",
+    "line_limit",
+    "named",
+    "not_now",
     "prepare",
     "ready",
+    "refusal",
 ]
 
 MILLION = 10**6
@@ -141,7 +147,7 @@ def ready(promotions: tuple[Promotion, ...], digits: int) -> tuple[Ready, ...]:
     ordered = sorted(promotions, key=lambda promotion: (-promotion.priority, promotion.id))
     made = tuple(_ready(promotion, place, digits) for place, promotion in enumerate(ordered))
     for one in made:
-        others = (other for other in made if other is not one and not _combine(one.promotion, other.promotion))
+        others = (other for other in made if other is not one and not combine(one.promotion, other.promotion))
         one.bad = sum(1 << other.place for other in others)
     return made
 
@@ -222,7 +228,7 @@ def prepare(
 
     def lines_of(items: Items) -> int:
         if items not in found:
-            found[items] = sum(1 << i for i, line in enumerate(cart.lines) if _fits(items, line))
+            found[items] = sum(1 << i for i, line in enumerate(cart.lines) if fits(items, line))
         return found[items]
 
     for promotion in promotions:
@@ -236,7 +242,7 @@ def _require_currency(currency: str | None, expected: str, name: str) -> None:
         raise InputError(name, f"in the currency of the cart, {expected}", currency)
 
 
-def _fits(items: Items, line: CartLine) -> bool:
+def fits(items: Items, line: CartLine) -> bool:
     """Whether a line meets each condition given."""
     return (
         (not items.products or line.product in items.products)
@@ -249,7 +255,7 @@ def _fits(items: Items, line: CartLine) -> bool:
     )
 
 
-def _combine(one: Promotion, other: Promotion) -> bool:
+def combine(one: Promotion, other: Promotion) -> bool:
     """Whether each of two promotions allows the other on its lines."""
     return all(
         "*" in a.combines_with or (b.family != "" and b.family in a.combines_with)
@@ -263,7 +269,7 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
         return list(amount), []
     _require_currency(caps.currency, cart.currency, "caps")
     pairs = zip(cart.lines, amount, strict=True)
-    largest = [_line_limit(cart, caps, line, whole // scale) * scale for line, whole in pairs]
+    largest = [line_limit(cart, caps, line, whole // scale) * scale for line, whole in pairs]
     nodes = []
     for names, key in ((caps.product_amount, "product"), (caps.brand_amount, "brand")):
         for name, most in names.items():
@@ -280,7 +286,7 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
     return largest, nodes
 
 
-def _line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
+def line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
     percents = [caps.line_percent, caps.brand_percent.get(line.brand), caps.product_percent.get(line.product)]
     limits = [amount * _millionths(percent) // MILLION for percent in percents if percent is not None]
     if caps.line_amount is not None:
@@ -298,7 +304,7 @@ def _line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
 def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) -> None:
     """Add a promotion to those that can apply, or say why it cannot."""
     promotion = ready.promotion
-    reason = None if ready.always else _refusal(problem.cart, ready)
+    reason = None if ready.always else refusal(problem.cart, ready)
     lines = lines_of(promotion.items)
     if reason is None and not (lines and ready.of_any_size):
         reason = _shortage(problem, ready, lines, lines_of)
@@ -345,7 +351,7 @@ def _step(problem: Problem, ready: Ready, lines: int) -> tuple[int, int]:
     return (SHARED, problem.delivery)
 
 
-def _refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - one answer for each reason
+def refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - one answer for each reason
     """Say why a promotion is not for this purchase at all; None where it is."""
     promotion = ready.promotion
     where: tuple[tuple[Reason, tuple[str, ...], tuple[str, ...]], ...] = (
@@ -366,10 +372,10 @@ def _refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - on
         return _rejected(promotion, "limit", "used as often as allowed")
     if ready.limit is not None and ready.limit < ready.sizes.get("gift_value", 1) * promotion.gift_quantity:
         return _rejected(promotion, "budget", "the budget is spent")
-    return _not_now(cart.time, promotion)
+    return not_now(cart.time, promotion)
 
 
-def _not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None:  # noqa: PLR0911 - the same
+def not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None:  # noqa: PLR0911 - the same
     """Say why a promotion does not hold at a local time; None where it does."""
     rules = (promotion.starts, promotion.ends, promotion.hours)
     if not promotion.weekdays and rules == (None, None, None):
@@ -405,7 +411,7 @@ def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[It
         return _rejected(promotion, "no_items", "there is no delivery to pay for")
     if not lines and promotion.benefit != "bundle":
         missing = max(promotion.min_quantity, 1)
-        return _rejected(promotion, "no_items", f"needs {_named(promotion.items)}", missing_quantity=missing)
+        return _rejected(promotion, "no_items", f"needs {named(promotion.items)}", missing_quantity=missing)
     n_units = sum(problem.quantity[i] for i in bits(lines))
     least = max(promotion.min_quantity, promotion.buy + (promotion.get if promotion.get_items is None else 0))
     if n_units < least:
@@ -415,12 +421,12 @@ def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[It
     starts = [ready.sizes["min_amount"], ready.sizes.get("bundle_total", 0), *(start for start, _ in ready.steps[:1])]
     if total < max(starts):
         missing = max(starts) - total
-        text = f"needs {money_text(missing, cart.digits)} more of {_named(promotion.items)}"
+        text = f"needs {money_text(missing, cart.digits)} more of {named(promotion.items)}"
         return _rejected(promotion, "minimum", text, missing_amount=missing)
     others = [] if promotion.get_items is None else [promotion.get_items]
     for items in (*others, *promotion.sets):
         if not lines_of(items):
-            return _rejected(promotion, "no_items", f"needs {_named(items)}", missing_quantity=1)
+            return _rejected(promotion, "no_items", f"needs {named(items)}", missing_quantity=1)
     if n_units < len(promotion.sets):
         missing = len(promotion.sets) - n_units
         return _too_few(promotion, missing)
@@ -428,7 +434,7 @@ def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[It
 
 
 def _too_few(promotion: Promotion, missing: int) -> Rejected:
-    text = f"needs {missing} more of {_named(promotion.items)}"
+    text = f"needs {missing} more of {named(promotion.items)}"
     return _rejected(promotion, "minimum", text, missing_quantity=missing)
 
 
@@ -436,7 +442,7 @@ def _rejected(promotion: Promotion, reason: Reason, text: str, **missing: Any) -
     return Rejected(promotion=promotion.id, reason=reason, text=text, **missing)
 
 
-def _named(items: Items) -> str:
+def named(items: Items) -> str:
     """Name items in a sentence."""
     parts = [
         f"{word} {' or '.join(names)}"

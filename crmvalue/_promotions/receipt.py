@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crmvalue._promotions.pricing import Pricer, Source
     from crmvalue._promotions.search import Choice
 
-__all__ = ["Receipt", "line_discounts", "write_receipt"]
+__all__ = ["Receipt", "delivery_paid", "line_discounts", "write_receipt"]
 
 
 @attrs.define(eq=False)
@@ -37,7 +37,7 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     wanted = [_wanted(pricer, choice, i) for i in range(len(problem.quantity))]
     whole = _in_minor_units(problem, _granted(pricer, choice, wanted))
     lines = [_line(problem, i, parts) for i, parts in enumerate(whole)]
-    delivery, off_delivery = _delivery(pricer, choice)
+    delivery, off_delivery = delivery_paid(pricer, choice)
     gifts = [
         Gift(
             promotion=active.id,
@@ -275,7 +275,7 @@ def _tax(problem: Problem, tax_class: str, paid: int) -> int:
     return divide_rounded(paid * rate, 10**6 + (rate if cart.prices_include_tax else 0), problem.rounding)
 
 
-def _delivery(pricer: Pricer, choice: Choice) -> tuple[int, dict[int, int]]:
+def delivery_paid(pricer: Pricer, choice: Choice) -> tuple[int, dict[int, int]]:
     """Give what is paid for the delivery, and what promotions take off it."""
     problem = pricer.problem
     left, off = problem.delivery, {}

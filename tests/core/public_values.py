@@ -62,6 +62,17 @@ PRICED = promotions.best_price(
     ],
     caps=promotions.Caps(line_percent=50),
 )
+RETURNED = promotions.return_items(PRICED, {"1": 1}, policy="reprice")
+PAST_CARTS = promotions.CartHistory(
+    cart=[1, 1, 2],
+    product=["soap", "eau", "soap"],
+    unit_price=[250, 1000, 250],
+    quantity=[1, 2, 3],
+    unit_cost=[100, 600, 100],
+    time=["2026-03-01", "2026-03-01", "2026-03-02"],
+    categories={"soap": ["care"]},
+    currency="UAH",
+)
 SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
 VALUES_WITH_INTERVALS = attrs.evolve(
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
@@ -292,6 +303,12 @@ VALUES = [
     promotions.Promotion.threshold("more", {"100.00": 10, "200.00": "12.5"}, hours=("10:00", "14:00")),
     promotions.Promotion.threshold("less", {100: 10, 200: "12.50"}, steps_in="amount"),
     promotions.Caps(brand_percent={"LUX": 10}, floor_price={"soap": 100}),
+    RETURNED,
+    RETURNED.lines[0],
+    promotions.NextOffer(promotion="pair", text="needs 1 more of any item", reached=0.5, missing_quantity=1),
+    *promotions.lint_promotions([promotions.Promotion.percent("spring", 10, uses_left=0)]),
+    PAST_CARTS,
+    promotions.compare_promotions(PAST_CARTS, [], [promotions.Promotion.percent("tenth", 10)]),
     PRICED,
     *PRICED.lines,
     *PRICED.lines[0].discounts,

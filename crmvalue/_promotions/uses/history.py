@@ -1,0 +1,150 @@
+"""Past carts as columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_items, as_text, as_times, require_same_length, to_array
+from crmvalue._core.customers import encode_customers
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.money import as_currency, exponent_of
+from crmvalue._core.values import FixedMapping, array_field, checked_field, stay_frozen
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import Dates
+
+__all__ = ["CartHistory"]
+
+
+def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
+    """Field for one column; what a cell may hold is checked cart by cart, so that one odd cell is one odd cart."""
+    rule = "a column, one element for each line"
+
+    def convert(value: Any) -> npt.NDArray[Any] | None:
+        if value is None and optional:
+            return None
+        array, _ = to_array(name, value, rule)
+        if array.ndim != 1:
+            raise InputError(name, rule, f"{array.ndim} dimensions")
+        if money and array.dtype.kind == "f":
+            hint = "a float is not exact; give whole minor units, or text such as '18.50'"
+            raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)
+        locked = array.copy()
+        locked.flags.writeable = False
+        return locked
+
+    return array_field(convert, **({"default": None} if optional else {}))
+
+
+def _times_or_none(value: Any) -> Dates | None:
+    if value is None:
+        return None
+    times = as_times("time", value, allow_missing=True)
+    times.flags.writeable = False
+    return times
+
+
+def _words_of(name: str) -> Any:
+    def convert(value: Any) -> FixedMapping[Any, tuple[str, ...]]:
+        if not hasattr(value, "items"):
+            raise InputError(name, "a mapping to lists of texts", value)
+        pairs = ((key, as_items(name, words, "lists of texts")) for key, words in value.items())
+        return FixedMapping({key: tuple(as_text(name, word) for word in words) for key, words in pairs})
+
+    return attrs.field(converter=convert, factory=FixedMapping)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class CartHistory:
+    """Past carts as columns with one row for each line, as a till or a shop stores them.
+
+    Parameters
+    ----------
+    cart : array_like
+        Which cart a line is of: whole numbers or texts. Rows of one cart may stand anywhere.
+    product : array_like of str
+        Product of each line.
+    unit_price : array_like of int, Decimal or str
+        Price of one unit before discounts: whole minor units, or texts such as "18.50".
+    quantity : array_like of int
+        Units of each line, >= 1.
+    currency : str
+        Currency of all amounts, by three letters.
+    brand : array_like of str, optional
+        Brand of each line.
+    unit_cost : array_like of int, Decimal or str, optional
+        What one unit costs the shop; comparisons give margins with it.
+    channel, place : array_like of str, optional
+        Where the cart was bought; the same in all lines of a cart, as are the next three.
+    time : array_like of dates, optional
+        Local time of the purchase.
+    first_purchase : array_like of bool, optional
+        Whether it was the customer's first purchase.
+    delivery_price : array_like of int, Decimal or str, optional
+        Price of the delivery of the cart before discounts.
+    categories : mapping of str to sequence of str, optional
+        Categories of each product.
+    segments, codes : mapping of cart to sequence of str, optional
+        Segments of the customer, and codes given, of each cart that has some.
+
+    Examples
+    --------
+    >>> history = CartHistory(
+    ...     cart=[1, 1, 2],
+    ...     product=["eau", "soap", "soap"],
+    ...     unit_price=[185000, 12000, 12000],
+    ...     quantity=[1, 2, 1],
+    ...     currency="UAH",
+    ... )
+    >>> history.n_carts
+    2
+    """
+
+    cart: npt.NDArray[Any] = _column("cart", optional=False)
+    product: npt.NDArray[Any] = _column("product", optional=False)
+    unit_price: npt.NDArray[Any] = _column("unit_price", money=True, optional=False)
+    quantity: npt.NDArray[Any] = _column("quantity", optional=False)
+    currency: str = checked_field("currency", as_currency)
+    brand: npt.NDArray[Any] | None = _column("brand")
+    unit_cost: npt.NDArray[Any] | None = _column("unit_cost", money=True)
+    channel: npt.NDArray[Any] | None = _column("channel")
+    place: npt.NDArray[Any] | None = _column("place")
+    time: Dates | None = array_field(_times_or_none, default=None)
+    first_purchase: npt.NDArray[Any] | None = _column("first_purchase")
+    delivery_price: npt.NDArray[Any] | None = _column("delivery_price", money=True)
+    categories: Mapping[str, tuple[str, ...]] = _words_of("categories")
+    segments: Mapping[Any, tuple[str, ...]] = _words_of("segments")
+    codes: Mapping[Any, tuple[str, ...]] = _words_of("codes")
+
+    def __attrs_post_init__(self) -> None:
+        columns = {field.name: getattr(self, field.name) for field in attrs.fields(CartHistory)}
+        require_same_length(**{name: column for name, column in columns.items() if isinstance(column, np.ndarray)})
+        encode_customers("cart", self.cart)
+
+    @property
+    def n_carts(self) -> int:
+        """Number of carts."""
+        return len(encode_customers("cart", self.cart)[0])
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the currency."""
+        return exponent_of(self.currency)
+
+    def to_json(self) -> str:
+        """Write the history as JSON."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> CartHistory:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text)

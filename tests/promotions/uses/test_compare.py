@@ -1,0 +1,196 @@
+"""Past carts under two sets of promotions."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.promotions import (
+    Cart,
+    CartHistory,
+    CartLine,
+    Promotion,
+    PromotionComparison,
+    best_price,
+    compare_promotions,
+)
+from tests.promotions.carts import caps, carts, promotions
+
+CARTS = st.lists(carts(most_lines=3), min_size=1, max_size=4)
+OFFERS = [Promotion.n_for_m("3 for 2", 3, 2), Promotion.percent("tenth", 10, products=["eau"], channels=["app"])]
+COLUMNS = {
+    "cart": [1, 1, 2, 3],
+    "product": ["eau", "soap", "soap", "eau"],
+    "unit_price": [10000, 1000, 1000, 10000],
+    "quantity": [1, 1, 3, 1],
+    "brand": ["LUX", "Belle", "Belle", "LUX"],
+    "unit_cost": [6000, 400, 400, 6000],
+    "channel": ["app", "app", "app", "shop"],
+    "currency": "UAH",
+}
+
+
+def rows(found, *names):
+    columns = found.to_columns()
+    keys = [f"{by} {name}".strip() for by, name in zip(columns["by"], columns["name"], strict=True)]
+    return {key: tuple(int(columns[name][i]) for name in names) for i, key in enumerate(keys)}
+
+
+class TestComparePromotions:
+    """`compare_promotions`: what promotions would have cost on past carts."""
+
+    def test_columns_by_hand(self):
+        found = compare_promotions(CartHistory(**COLUMNS), [], OFFERS)
+        assert rows(found, "n_carts_after", "revenue_after", "discount_after", "margin_after") == {
+            "all": (3, 22000, 2000, 22000 - 13600),
+            "promotion 3 for 2": (1, 2000, 1000, 800),
+            "promotion tenth": (1, 9000, 1000, 3000),
+            "brand Belle": (2, 3000, 1000, 1400),
+            "brand LUX": (2, 19000, 1000, 7000),
+        }
+        assert rows(found, "revenue_before", "discount_before")["all"] == (24000, 0)
+        assert (found.n_carts, found.n_distinct, found.n_odd, found.n_not_optimal) == (3, 3, 0, 0)
+
+    @given(
+        st.lists(carts(most_lines=3), min_size=1, max_size=4), promotions(most=4), promotions(most=3), caps(), st.data()
+    )
+    @settings(max_examples=50)
+    def test_sums_are_those_of_the_best_prices(self, bought, before, after, limits, data):
+        place = data.draw(st.sampled_from(["unit", "line", "order"]))
+        found = compare_promotions([*bought, bought[0]], before, after, caps=limits, rounded_per=place)
+        for offers, when in ((before, "before"), (after, "after")):
+            priced = [best_price(cart, offers, caps=limits, rounded_per=place) for cart in [*bought, bought[0]]]
+            got = rows(found, f"revenue_{when}", f"discount_{when}", f"gift_value_{when}")
+            assert got["all"] == (
+                sum(p.total for p in priced),
+                sum(p.discount for p in priced),
+                sum(p.gift_value for p in priced),
+            )
+            for brand in {line.brand for cart in bought for line in cart.lines}:
+                lines = [line for p in priced for line in p.lines if line.brand == brand]
+                assert got[f"brand {brand}"][:2] == (sum(x.amount for x in lines), sum(x.discount for x in lines))
+            applied = [one for p in priced for one in p.applied]
+            for name in {one.promotion for one in applied}:
+                assert got[f"promotion {name}"][1] == sum(one.amount for one in applied if one.promotion == name)
+        assert found.n_distinct == len(set(bought))
+
+    @given(CARTS, promotions(most=4), st.randoms())
+    @settings(max_examples=30)
+    def test_columns_give_what_carts_give(self, bought, offers, random):
+        table = [
+            (i, line.product, line.unit_price, line.quantity, line.brand, cart.channel, cart.delivery_price)
+            for i, cart in enumerate(bought)
+            for line in cart.lines
+        ]
+        random.shuffle(table)
+        names = ("cart", "product", "unit_price", "quantity", "brand", "channel", "delivery_price")
+        columns = dict(zip(names, zip(*table, strict=True), strict=True))
+        kept = [Cart(**_plain(cart)) for cart in bought]
+        history = CartHistory(
+            **{name: list(column) for name, column in columns.items()},
+            currency="UAH",
+            codes={i: ["yes"] for i in range(len(bought))},
+        )
+        one, other = compare_promotions(history, [], offers), compare_promotions(kept, [], offers)
+        assert (
+            rows(one, "revenue_after", "discount_after")["all"] == rows(other, "revenue_after", "discount_after")["all"]
+        )
+
+    def test_two_processes_give_the_same(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._promotions.uses.compare._BATCH", 1)
+        history = CartHistory(**{**COLUMNS, "quantity": [1, 1, -3, 1]})
+        one = compare_promotions(history, [], OFFERS)
+        assert compare_promotions(history, [], OFFERS, n_processes=2) == one
+
+    def test_an_odd_cart_is_counted_and_named(self):
+        wrong = {**COLUMNS, "quantity": [1, 1, -3, 1], "channel": ["app", "web", "app", "shop"]}
+        found = compare_promotions(CartHistory(**wrong), [], OFFERS)
+        assert (found.n_odd, found.n_carts) == (2, 1)
+        assert found.odd[0] == "cart 1: its lines differ in `channel`"
+        assert found.odd[1].startswith("cart 2: `quantity` must be")
+        with pytest.raises(InputError, match="carts that can be priced"):
+            compare_promotions(CartHistory(**wrong), [], OFFERS, odd="raise")
+        dollars = Cart(lines=[CartLine(id="1", product="eau", unit_price=1)], currency="USD")
+        hryvnia = Cart(lines=[CartLine(id="1", product="eau", unit_price=1)], currency="UAH")
+        assert compare_promotions([hryvnia, dollars], [], OFFERS).n_odd == 1
+
+    def test_equal_carts_share_a_result_whatever_no_promotion_asks(self):
+        many = {name: column * 3 if name != "currency" else column for name, column in COLUMNS.items()}
+        many["cart"] = [i + 10 * k for k in range(3) for i in COLUMNS["cart"]]
+        many["place"] = [f"Kyiv {k}" for k in range(3) for _ in range(4)]
+        many["time"] = [f"2026-03-0{k + 1}" for k in range(3) for _ in range(4)]
+        found = compare_promotions(CartHistory(**many), [], OFFERS)
+        assert (found.n_carts, found.n_distinct) == (9, 3)
+
+    def test_times_are_told_apart_where_a_promotion_asks(self):
+        times = ["2026-03-01T09:59:59", "2026-03-01T10:00", "2026-03-08T10:30", "2026-03-08T11:00"]
+        history = CartHistory(
+            cart=[1, 2, 3, 4], product=["a"] * 4, unit_price=["1.00"] * 4, quantity=[1] * 4, time=times, currency="UAH"
+        )
+        offers = [Promotion.percent("A", 10, hours=("10:00", "11:00"))]
+        found = compare_promotions(history, [], offers)
+        assert (found.n_distinct, found.discount_after[0]) == (2, 20)
+
+    def test_a_comparison_reads_back_and_becomes_a_frame(self):
+        found = compare_promotions(CartHistory(**COLUMNS), [], OFFERS)
+        assert PromotionComparison.from_json(found.to_json()) == found
+        assert found.to_frame().shape == (5, 12)
+        history = CartHistory(**COLUMNS)
+        assert CartHistory.from_json(history.to_json()) == history
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"unit_price": [1.5, 1.0, 1.0, 1.0]},
+            {"product": ["eau"]},
+            {"cart": [1, 1, None, 3]},
+            {"currency": "hryvnia"},
+            {"quantity": [[1], [1], [3], [1]]},
+            {"categories": ["soap"]},
+            {"time": ["soon"] * 4},
+        ],
+    )
+    def test_rejected_columns(self, wrong):
+        with pytest.raises(InputError):
+            CartHistory(**{**COLUMNS, **wrong})
+
+    @pytest.mark.parametrize(
+        ("given", "options"),
+        [
+            ([], {}),
+            (["cart"], {}),
+            (CartHistory(**COLUMNS), {"odd": "keep"}),
+            (CartHistory(**COLUMNS), {"n_processes": 0}),
+            (CartHistory(**COLUMNS), {"after": ["A"]}),
+            (CartHistory(**COLUMNS), {"after": [Promotion.percent("A", 10, currency="USD")]}),
+            (CartHistory(**COLUMNS), {"after": [OFFERS[0], OFFERS[0]]}),
+            (CartHistory(**{**COLUMNS, "quantity": [0] * 4}), {}),
+        ],
+    )
+    def test_rejections(self, given, options):
+        with pytest.raises(InputError):
+            compare_promotions(given, **{"before": [], "after": OFFERS, **options})
+
+    def test_prices_are_texts_or_decimals_too(self):
+        for prices in (["100.00", "10.00", "10.00", "100.00"], [Decimal("100.00"), *[Decimal(10)] * 2, Decimal(100)]):
+            history = CartHistory(**{**COLUMNS, "unit_price": np.array(prices, dtype=object)})
+            assert compare_promotions(history, [], OFFERS).revenue_before[0] == 24000
+
+
+def _plain(cart):
+    lines = [
+        CartLine(id=x.id, product=x.product, unit_price=x.unit_price, quantity=x.quantity, brand=x.brand)
+        for x in cart.lines
+    ]
+    return {
+        "lines": lines,
+        "currency": "UAH",
+        "channel": cart.channel,
+        "codes": ["yes"],
+        "delivery_price": cart.delivery_price,
+    }

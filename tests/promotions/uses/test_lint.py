@@ -1,0 +1,219 @@
+"""What is wrong with promotions: each finding against searched carts."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue._promotions.prepare import not_now
+from crmvalue.errors import InputError
+from crmvalue.promotions import Caps, CartLine, Finding, Promotion, best_price, lint_promotions
+from tests.promotions.carts import BRANDS, CATEGORIES, caps, carts, promotions
+
+CATALOGUE = [
+    CartLine(id=f"{brand}{i}", product=f"{brand}{i}", brand=brand, categories=CATEGORIES, unit_price=1000)
+    for brand in BRANDS
+    for i in (1, 2)
+]
+NIGHT = {"starts": "2026-03-01", "ends": "2026-03-01"}
+
+
+def kinds(offers, **options):
+    return [(finding.kind, finding.promotions) for finding in lint_promotions(offers, currency="UAH", **options)]
+
+
+def pct(name, size=10, **rules):
+    return Promotion.percent(name, size, **rules)
+
+
+@st.composite
+def near_promotions(draw):
+    """Percentages that are often alike, so that one can beat another."""
+    made = []
+    for i in range(draw(st.integers(1, 4))):
+        rules = {
+            "brands": draw(st.sampled_from([(), ("A",), ("A", "B")])),
+            "level": draw(st.sampled_from(["line", "line", "order"])),
+            "family": draw(st.sampled_from(["", "f"])),
+            "combines_with": draw(st.sampled_from([(), (), ("f",), ("*",)])),
+            "alone": draw(st.booleans()),
+            "min_amount": draw(st.sampled_from([0, 0, 300])),
+            "uses_left": draw(st.sampled_from([None, None, None, 0])),
+            "except_brands": draw(st.sampled_from([(), (), ("A",)])),
+            "priority": draw(st.integers(-1, 1)),
+        }
+        kind = draw(st.sampled_from(["percent", "percent", "fixed_price", "amount"]))
+        if kind == "percent":
+            made.append(Promotion.percent(f"p{i}", draw(st.sampled_from([10, 15, 20])), **rules))
+        elif kind == "amount":
+            made.append(Promotion.amount(f"p{i}", draw(st.sampled_from([20, 50])), **rules))
+        else:
+            made.append(Promotion.fixed_price(f"p{i}", draw(st.sampled_from([90, 200])), **{**rules, "level": "line"}))
+    return made
+
+
+def check(bought, offers, limits):
+    findings = lint_promotions(offers, caps=limits, catalogue=CATALOGUE, currency="UAH")
+    priced = best_price(bought, offers, caps=limits)
+    applied = {one.promotion for one in priced.applied}
+    for finding in findings:
+        if finding.kind == "never":
+            assert finding.promotions[0] not in applied
+        if finding.kind in {"beaten", "shadowed"}:
+            rest = [offer for offer in offers if offer.id != finding.promotions[0]]
+            without = best_price(bought, rest, caps=limits)
+            assert without.total - without.gift_value == priced.total - priced.gift_value
+        grouped = {offer.id for offer in offers if offer.benefit in {"buy_get", "bundle"} or offer.limit_per_order}
+        if finding.kind == "groups" and len(finding.promotions) == 2 and not grouped & {*finding.promotions}:
+            for line in priced.lines:
+                assert not set(finding.promotions) <= {discount.promotion for discount in line.discounts}
+
+
+class TestLintPromotions:
+    """`lint_promotions`: what is found is certain."""
+
+    @pytest.mark.parametrize(
+        ("offers", "options", "found"),
+        [
+            ([pct("A", uses_left=0)], {}, [("never", ("A",))]),
+            ([pct("A", uses_left_customer=0)], {}, [("never", ("A",))]),
+            ([pct("A", max_discount=0)], {}, [("never", ("A",))]),
+            ([Promotion.gift("A", "mini", 500, budget_left=499)], {}, [("never", ("A",))]),
+            ([pct("A", brands=["A"], except_brands=["A", "B"])], {}, [("never", ("A",))]),
+            ([pct("A", weekdays=["mon"], **NIGHT)], {}, [("never", ("A",))]),
+            ([pct("A", weekdays=["sun"], **NIGHT)], {}, []),
+            (
+                [pct("A", starts="2026-03-01T08:00", ends="2026-03-01T10:00", hours=("10:00", "11:00"))],
+                {},
+                [("never", ("A",))],
+            ),
+            ([pct("A", starts="2026-03-01T08:00", ends="2026-03-01T10:01", hours=("10:00", "11:00"))], {}, []),
+            ([pct("A", ends="2026-03-01")], {"as_of": "2026-03-02"}, [("never", ("A",))]),
+            ([pct("A", ends="2026-03-01")], {"as_of": "2026-03-01T23:00"}, []),
+            ([pct("A", brands=["A"], products=["B1"])], {"catalogue": CATALOGUE}, [("never", ("A",))]),
+            ([pct("A", 10, brands=["A"]), pct("B", 10)], {}, [("beaten", ("A", "B"))]),
+            ([pct("A", 10), pct("B", 10)], {}, [("beaten", ("B", "A"))]),
+            ([pct("A", 10), pct("B", 9, brands=["A"], channels=["app"])], {}, [("beaten", ("B", "A"))]),
+            ([pct("A", 10, channels=["app"]), pct("B", 9)], {}, []),
+            (
+                [pct("A"), pct("B", 9, family="f", combines_with=["g"]), pct("C", 1, family="g", combines_with=["f"])],
+                {},
+                [],
+            ),
+            ([Promotion.fixed_price("A", 100), Promotion.fixed_price("B", 120)], {}, [("beaten", ("B", "A"))]),
+            ([Promotion.amount("A", 100), Promotion.amount("B", 120)], {}, [("beaten", ("A", "B"))]),
+            ([pct("A", 30, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, [("shadowed", ("B", "A"))]),
+            ([pct("A", 10, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, []),
+            (
+                [
+                    pct("A", family="f", combines_with=["f"], ends="2026-03-01"),
+                    pct("B", 20, family="f", combines_with=["f"], starts="2026-03-02"),
+                ],
+                {},
+                [("apart", ("A", "B"))],
+            ),
+            (
+                [
+                    pct("A", family="f", combines_with=["f"], weekdays=["sat"]),
+                    pct("B", 20, family="f", combines_with=["f"], weekdays=["sun"]),
+                ],
+                {},
+                [("apart", ("A", "B"))],
+            ),
+            (
+                [
+                    pct("A", family="f", combines_with=["f"], weekdays=["sat"], hours=("22:00", "02:00")),
+                    pct("B", 20, family="f", combines_with=["f"], weekdays=["sun"], hours=("01:00", "03:00")),
+                ],
+                {},
+                [],
+            ),
+            (
+                [pct("A", family="f", combines_with=["g"]), pct("B", 20, brands=["B"], family="g")],
+                {},
+                [("groups", ("A", "B"))],
+            ),
+            ([pct("A", combines_with=["nobody"])], {}, [("groups", ("A",))]),
+            ([pct("A", alone=True, combines_with=["*"])], {}, [("groups", ("A",))]),
+            (
+                [pct("A", brands=["A"])],
+                {"caps": Caps(brand_percent={"A": 0}), "catalogue": CATALOGUE},
+                [("floor", ("A",))],
+            ),
+            ([pct("A", brands=["A"])], {"caps": Caps(brand_percent={"A": 1}), "catalogue": CATALOGUE}, []),
+            (
+                [pct("A", products=["A1"])],
+                {"caps": Caps(floor_price={"A1": 1000}), "catalogue": CATALOGUE},
+                [("floor", ("A",))],
+            ),
+            ([pct("A")], {"caps": Caps(order_amount=0), "catalogue": CATALOGUE}, [("floor", ("A",))]),
+            ([], {"caps": Caps(brand_amount={"LUXX": 5}), "catalogue": CATALOGUE}, [("unknown", ())]),
+            ([pct("A", except_brands=["LUXX"])], {"catalogue": CATALOGUE}, [("unknown", ("A",))]),
+        ],
+    )
+    def test_findings(self, offers, options, found):
+        assert kinds(offers, **options) == found
+
+    @given(carts(), promotions(most=5), caps())
+    @settings(max_examples=80)
+    def test_what_is_found_holds_in_searched_carts(self, bought, offers, limits):
+        check(bought, offers, limits)
+
+    @given(carts(), near_promotions(), caps())
+    @settings(max_examples=200)
+    def test_what_is_found_of_promotions_alike_holds_in_searched_carts(self, bought, offers, limits):
+        check(bought, offers, limits)
+
+    @given(carts(), promotions(most=4), caps())
+    @settings(max_examples=60)
+    def test_below_the_floor_everywhere_takes_nothing_off(self, bought, offers, limits):
+        lines = [attrs.evolve(line, id=str(i)) for i, line in enumerate(bought.lines)]
+        applied = {one.promotion for one in best_price(bought, offers, caps=limits).applied}
+        for finding in lint_promotions(offers, caps=limits, catalogue=lines, currency="UAH"):
+            assert finding.kind not in {"floor", "never"} or finding.promotions[0] not in applied
+
+    PERIODS = st.fixed_dictionaries(
+        {
+            "starts": st.sampled_from([None, "2026-03-02", "2026-03-03"]),
+            "ends": st.sampled_from([None, "2026-03-03", "2026-03-04", "2026-03-04T10:00"]),
+            "weekdays": st.sampled_from([(), ("mon",), ("wed", "sun")]),
+            "hours": st.sampled_from([None, ("10:00", "11:00"), ("22:00", "02:00"), ("10:30", "12:00")]),
+        }
+    )
+
+    @given(PERIODS, PERIODS)
+    def test_periods_against_every_half_hour(self, one, other):
+        """From 16 February to 22 March, over all periods that are searched."""
+        rules = {"family": "f", "combines_with": ["f"], "uses_left": 5}
+        offers = [pct("A", **one, **rules), pct("B", 20, **other, **rules)]
+        times = np.arange("2026-02-16", "2026-03-22", 30, dtype="datetime64[m]")
+        holds = [{p for p in offers if not_now(np.datetime64(time, "us"), p) is None} for time in times]
+        found = kinds(offers)
+        for offer in offers:
+            assert (("never", (offer.id,)) in found) == (not any(offer in now for now in holds))
+        if not any(kind == "never" for kind, _ in found):
+            assert (("apart", ("A", "B")) in found) == (not any(len(now) == 2 for now in holds))
+
+    def test_a_finding_reads_back(self):
+        (finding,) = lint_promotions([pct("A", uses_left=0)])
+        assert Finding.from_json(finding.to_json()) == finding
+        assert finding.text == "A never applies: no use is left"
+
+    @pytest.mark.parametrize(
+        ("offers", "options"),
+        [
+            ([pct("A"), pct("A")], {}),
+            (["A"], {}),
+            ([], {"caps": 5}),
+            ([], {"catalogue": ["A"], "currency": "UAH"}),
+            ([], {"catalogue": CATALOGUE}),
+            ([], {"catalogue": CATALOGUE, "currency": "hryvnia"}),
+            ([], {"as_of": "soon"}),
+        ],
+    )
+    def test_rejections(self, offers, options):
+        with pytest.raises(InputError):
+            lint_promotions(offers, **options)
