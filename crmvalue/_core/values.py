@@ -134,6 +134,18 @@ def array_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def repr_of_given(value: Any) -> str:
+    """Write a value with those of its fields that differ from their defaults."""
+    shown = []
+    for field in attrs.fields(type(value)):
+        item, default = getattr(value, field.name), field.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            default = default.factory()
+        if default is attrs.NOTHING or item != default:
+            shown.append(f"{field.name}={field.repr(item) if callable(field.repr) else repr(item)}")
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
 def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
     """Field for a whole number of at least `low`, checked under the name of the field."""
     return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)

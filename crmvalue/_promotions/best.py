@@ -94,15 +94,15 @@ def best_price(
     ...     currency="UAH",
     ... )
     >>> promotions = [
-    ...     Promotion.percent("A", 20, level="order"),
+    ...     Promotion.percent("A", 20, on="order"),
     ...     Promotion.amount("B", "15.00", products=["soap"], family="b", combines_with=["c"]),
-    ...     Promotion.percent("C", 10, level="order", family="c", combines_with=["b"]),
+    ...     Promotion.percent("C", 10, on="order", family="c", combines_with=["b"]),
     ... ]
     >>> priced = best_price(cart, promotions)
     >>> priced.total, [applied.promotion for applied in priced.applied]
     (16000, ['A'])
     >>> priced = best_price(cart, promotions, caps=Caps(brand_percent={"LUX": 10}))
-    >>> priced.total, priced.rejected[0].text
+    >>> priced.total, priced.rejected[0].reason
     (16650, 'beaten by B + C by 3.50')
     """
     cart = of_class(Cart)("cart", cart)

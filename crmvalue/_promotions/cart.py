@@ -11,7 +11,7 @@ import attrs
 from crmvalue._core.checks import as_flag, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_currency, as_minor, as_money, as_percent, exponent_of
-from crmvalue._core.values import checked_field, tuple_of, words_field
+from crmvalue._core.values import checked_field, repr_of_given, tuple_of, words_field
 from crmvalue._promotions.fields import (
     as_count,
     as_name,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Cart", "CartLine"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CartLine:
     """One line of a cart: a product, how many of it, and the price of one.
 
@@ -73,8 +73,10 @@ class CartLine:
     tax_class: str = checked_field("tax_class", as_text, default="")
     attributes: Mapping[str, str] = mapping_field("attributes", as_text)
 
+    __repr__ = repr_of_given
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, repr=False)
 class Cart:
     """Lines that one customer buys at once, and what promotions ask about the purchase.
 
@@ -123,6 +125,8 @@ class Cart:
     delivery_price: int | Decimal = money_field("delivery_price", default=0)
     tax_rates: Mapping[str, Decimal] = mapping_field("tax_rates", partial(as_percent, zero=True))
     prices_include_tax: bool = checked_field("prices_include_tax", as_flag, default=True)
+
+    __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
         if not self.lines:

@@ -10,7 +10,7 @@ import attrs
 from crmvalue._core.checks import as_end, as_flag, as_text, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_money, as_percent
-from crmvalue._core.values import checked_field, count_field, of_class, optional, words_field
+from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
 from crmvalue._promotions.fields import (
     WEEKDAYS,
     as_hours,
@@ -18,6 +18,7 @@ from crmvalue._promotions.fields import (
     count_or_none,
     currency_or_none,
     mapping_field,
+    moment_repr,
     money_field,
     money_or_none,
     percent_or_none,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Benefit", "Items", "Promotion"]
 
 Benefit = Literal["percent", "amount", "fixed_price", "buy_get", "bundle", "threshold", "gift", "free_delivery"]
-Level = Literal["line", "order"]
+Target = Literal["line", "order"]
 Basis = Literal["discounted", "initial"]
 
 _ITEM_WORDS = ("products", "brands", "categories", "except_products", "except_brands", "except_categories")
@@ -42,7 +43,7 @@ _MOST_BUNDLE = 20
 """Units in one group of items at most."""
 
 
-@attrs.frozen(kw_only=True, cache_hash=True)
+@attrs.frozen(kw_only=True, cache_hash=True, repr=False)
 class Items:
     """Which lines of a cart a promotion is for: those that meet each condition given; without one, all.
 
@@ -68,6 +69,8 @@ class Items:
     except_brands: tuple[str, ...] = words_field("except_brands", default=())
     except_categories: tuple[str, ...] = words_field("except_categories", default=())
     attributes: Mapping[str, str] = mapping_field("attributes", as_text)
+
+    __repr__ = repr_of_given
 
     def to_json(self) -> str:
         """Write the condition as JSON."""
@@ -99,7 +102,7 @@ def _steps(value: Any) -> tuple[tuple[Any, Any], ...]:
     return tuple((as_money("steps", start), off) for start, off in pairs)
 
 
-@attrs.frozen(kw_only=True, cache_hash=True)
+@attrs.frozen(kw_only=True, cache_hash=True, repr=False)
 class Promotion:
     """One promotion. The class methods make each kind; their other arguments are the fields of this class.
 
@@ -109,7 +112,7 @@ class Promotion:
         Name of the promotion, different from all others.
     benefit : str
         Kind: "percent", "amount", "fixed_price", "buy_get", "bundle", "threshold", "gift" or "free_delivery".
-    level : {"line", "order"}, optional
+    on : {"line", "order"}, optional
         For a percentage or an amount: of each line by itself, or of the order. A line takes the best of its
         promotions; a promotion of the order is for all of its lines or for none.
     items : Items, optional
@@ -188,7 +191,7 @@ class Promotion:
 
     id: str = checked_field("id", as_name)
     benefit: Benefit
-    level: Level = "line"
+    on: Target = "line"
     items: Items = checked_field("items", of_class(Items), factory=Items)
     percent_off: Decimal | None = percent_or_none("percent_off")
     amount_off: int | Decimal | None = money_or_none("amount_off")
@@ -208,7 +211,7 @@ class Promotion:
     places: tuple[str, ...] = words_field("places", default=())
     segments: tuple[str, ...] = words_field("segments", default=())
     starts: np.datetime64 | None = time_or_none("starts")
-    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
     weekdays: tuple[str, ...] = words_field("weekdays", distinct=True, default=())
     hours: tuple[str, str] | None = checked_field("hours", optional(as_hours), default=None)
     first_purchase: bool = checked_field("first_purchase", as_flag, default=False)
@@ -226,9 +229,11 @@ class Promotion:
     priority: int = count_field("priority", low=-(10**9), default=0)
     currency: str | None = currency_or_none("currency")
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
         require_choice("benefit", self.benefit, get_args(Benefit))
-        require_choice("level", self.level, get_args(Level))
+        require_choice("on", self.on, get_args(Target))
         require_choice("basis", self.basis, get_args(Basis))
         require_choice("steps_in", self.steps_in, ("percent", "amount"))
         for day in self.weekdays:
@@ -239,12 +244,12 @@ class Promotion:
 
     @classmethod
     def percent(cls, id: str, percent_off: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
-        """Take a percentage off each line, or off the order with `level="order"`."""
+        """Take a percentage off each line, or off the order with `on="order"`."""
         return cls(id=id, benefit="percent", percent_off=percent_off, **_rules(rules))
 
     @classmethod
     def amount(cls, id: str, amount_off: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
-        """Take an amount off each unit, or one amount off the order with `level="order"`."""
+        """Take an amount off each unit, or one amount off the order with `on="order"`."""
         return cls(id=id, benefit="amount", amount_off=amount_off, **_rules(rules))
 
     @classmethod
@@ -289,18 +294,18 @@ class Promotion:
     @classmethod
     def threshold(cls, id: str, steps: Any, steps_in: Any = "percent", **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Take more off the order, the more its items cost: {"300.00": 10} is 10 % from 300."""
-        return cls(id=id, benefit="threshold", steps=steps, steps_in=steps_in, **{"level": "order", **_rules(rules)})
+        return cls(id=id, benefit="threshold", steps=steps, steps_in=steps_in, **{"on": "order", **_rules(rules)})
 
     @classmethod
     def gift(cls, id: str, product: str, value: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Give a product with the purchase; `value` is what it counts when promotions are compared."""
-        given = {"level": "order", **_rules(rules)}
+        given = {"on": "order", **_rules(rules)}
         return cls(id=id, benefit="gift", gift_product=product, gift_value=value, **given)
 
     @classmethod
     def free_delivery(cls, id: str, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Take the price of the delivery off."""
-        return cls(id=id, benefit="free_delivery", **{"level": "order", **_rules(rules)})
+        return cls(id=id, benefit="free_delivery", **{"on": "order", **_rules(rules)})
 
     def to_json(self) -> str:
         """Write the promotion as JSON."""
@@ -341,14 +346,14 @@ def _check_amount(promotion: Promotion) -> None:
 
 def _check_price(promotion: Promotion) -> None:
     _require(promotion, "price")
-    if promotion.level != "line":
-        raise InputError("level", "'line' for a fixed price", promotion.level)
+    if promotion.on != "line":
+        raise InputError("on", "'line' for a fixed price", promotion.on)
     _check_levels(promotion)
 
 
 def _check_levels(promotion: Promotion) -> None:
     limited = promotion.max_discount is not None or promotion.budget_left is not None
-    if promotion.limit_per_order is not None and (promotion.level == "order" or limited):
+    if promotion.limit_per_order is not None and (promotion.on == "order" or limited):
         rule = "left out for the order, or where the discount is limited in money"
         raise InputError("limit_per_order", rule, promotion.limit_per_order)
 
@@ -397,8 +402,8 @@ def _check_gift(promotion: Promotion) -> None:
 
 
 def _require_order(promotion: Promotion) -> None:
-    if promotion.level != "order":
-        raise InputError("level", f"'order' for a {promotion.benefit}", promotion.level)
+    if promotion.on != "order":
+        raise InputError("on", f"'order' for a {promotion.benefit}", promotion.on)
     if promotion.limit_per_order is not None:
         raise InputError("limit_per_order", f"left out for a {promotion.benefit}", promotion.limit_per_order)
 

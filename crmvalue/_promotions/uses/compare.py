@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_items, as_whole_number, require_choice
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding

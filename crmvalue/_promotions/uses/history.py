@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, as_times, require_same_length, to_array
-from crmvalue._core.customers import encode_customers
+from crmvalue._core.checks import as_items, as_text, as_time_column, require_same_length, to_array
+from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency, exponent_of
-from crmvalue._core.values import FixedMapping, array_field, checked_field, stay_frozen
+from crmvalue._core.values import FixedMapping, array_columns, array_field, checked_field, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,19 +38,13 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, or text such as '18.50'"
             raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)
-        locked = array.copy()
-        locked.flags.writeable = False
-        return locked
+        return read_only(array)
 
     return array_field(convert, **({"default": None} if optional else {}))
 
 
 def _times_or_none(value: Any) -> Dates | None:
-    if value is None:
-        return None
-    times = as_times("time", value, allow_missing=True)
-    times.flags.writeable = False
-    return times
+    return None if value is None else read_only(as_time_column("time", value, allow_missing=True))
 
 
 def _words_of(name: str) -> Any:
@@ -64,7 +59,7 @@ def _words_of(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CartHistory:
+class CartHistory(Columns):
     """Past carts as columns with one row for each line, as a till or a shop stores them.
 
     Parameters
@@ -139,6 +134,10 @@ class CartHistory:
     def digits(self) -> int:
         """Decimals of the currency."""
         return exponent_of(self.currency)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the columns by name, for a dataframe of any kind."""
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the history as JSON."""

@@ -159,7 +159,7 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
     elif now is not None and promotion.ends is not None and not_now(now, attrs.evolve(promotion, starts=None)):
         ended = not_now(now, attrs.evolve(promotion, starts=None, weekdays=(), hours=None))
         if ended is not None:
-            reasons.append(f"it {ended.text}")
+            reasons.append(f"it {ended.reason}")
     if reasons:
         text = f"{promotion.id} never applies: {' and '.join(reasons)}"
         yield Finding(kind="never", promotions=(promotion.id,), text=text)
@@ -238,15 +238,15 @@ def _is_simple(promotion: Promotion) -> bool:
     """Whether a promotion is one of those whose sizes can be compared, by its kind."""
     return _is_unlimited(promotion) and (
         promotion.benefit in {"percent", "free_delivery", "fixed_price"}
-        or (promotion.benefit == "amount" and promotion.level == "line")
+        or (promotion.benefit == "amount" and promotion.on == "line")
     )
 
 
 def _takes_as_much(one: Promotion, other: Promotion) -> bool:
     """Whether a promotion of the same kind takes at least as much off each line."""
-    if (one.benefit, one.level, one.basis) != (other.benefit, other.level, other.basis):
+    if (one.benefit, one.on, one.basis) != (other.benefit, other.on, other.basis):
         return False
-    if one.level == "order" and one.items != other.items:
+    if one.on == "order" and one.items != other.items:
         return False
     if one.benefit == "percent":
         return one.percent_off is not None and other.percent_off is not None and one.percent_off >= other.percent_off

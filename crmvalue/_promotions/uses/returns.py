@@ -179,7 +179,7 @@ def return_items(
     ...     CartLine(id="1", product="eau", unit_price="150.00"),
     ...     CartLine(id="2", product="soap", unit_price="60.00"),
     ... ]
-    >>> paid = best_price(Cart(lines=lines, currency="UAH"), [Promotion.percent("fifth", 20, level="order")])
+    >>> paid = best_price(Cart(lines=lines, currency="UAH"), [Promotion.percent("fifth", 20, on="order")])
     >>> refund = return_items(paid, {"1": 1}, policy="prorated")
     >>> refund.amount, refund.kept
     (12000, 4800)

@@ -36,7 +36,7 @@ def near_promotions(draw):
     for i in range(draw(st.integers(1, 4))):
         rules = {
             "brands": draw(st.sampled_from([(), ("A",), ("A", "B")])),
-            "level": draw(st.sampled_from(["line", "line", "order"])),
+            "on": draw(st.sampled_from(["line", "line", "order"])),
             "family": draw(st.sampled_from(["", "f"])),
             "combines_with": draw(st.sampled_from([(), (), ("f",), ("*",)])),
             "alone": draw(st.booleans()),
@@ -51,7 +51,7 @@ def near_promotions(draw):
         elif kind == "amount":
             made.append(Promotion.amount(f"p{i}", draw(st.sampled_from([20, 50])), **rules))
         else:
-            made.append(Promotion.fixed_price(f"p{i}", draw(st.sampled_from([90, 200])), **{**rules, "level": "line"}))
+            made.append(Promotion.fixed_price(f"p{i}", draw(st.sampled_from([90, 200])), **{**rules, "on": "line"}))
     return made
 
 
@@ -105,8 +105,8 @@ class TestLintPromotions:
             ),
             ([Promotion.fixed_price("A", 100), Promotion.fixed_price("B", 120)], {}, [("beaten", ("B", "A"))]),
             ([Promotion.amount("A", 100), Promotion.amount("B", 120)], {}, [("beaten", ("A", "B"))]),
-            ([pct("A", 30, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, [("shadowed", ("B", "A"))]),
-            ([pct("A", 10, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, []),
+            ([pct("A", 30, alone=True, on="order"), pct("B", 20, brands=["A"])], {}, [("shadowed", ("B", "A"))]),
+            ([pct("A", 10, alone=True, on="order"), pct("B", 20, brands=["A"])], {}, []),
             (
                 [
                     pct("A", family="f", combines_with=["f"], ends="2026-03-01"),
