@@ -336,7 +336,11 @@ def of_class(*kinds: type[Any]) -> Callable[[str, Any], Any]:
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kinds):
-            raise InputError(name, " or ".join(f"a {kind.__name__}" for kind in kinds), value)
+            raise InputError(
+                name,
+                " or ".join(f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}" for kind in kinds),
+                value,
+            )
         return value
 
     return check

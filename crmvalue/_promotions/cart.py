@@ -141,9 +141,11 @@ class Cart:
             if ids[line.id] > 1:
                 raise InputError("lines", "of different ids", line.id)
             if brands.setdefault(line.product, line.brand) != line.brand:
-                raise InputError("lines", f"of one brand for product {line.product!r}", line.brand)
+                both = [brands[line.product], line.brand]
+                raise InputError("lines", f"of the same brand wherever the product is {line.product!r}", both)
             if self.tax_rates and line.tax_class not in self.tax_rates:
-                raise InputError("tax_rates", f"given for tax class {line.tax_class!r} too", list(self.tax_rates))
+                rule = f"given for the tax class {line.tax_class!r} of line {line.id!r} too"
+                raise InputError("tax_rates", rule, list(self.tax_rates))
             total += as_minor("unit_price", line.unit_price, self.digits) * line.quantity
             if line.unit_cost is not None:
                 as_minor("unit_cost", line.unit_cost, self.digits)

@@ -240,6 +240,9 @@ class Promotion:
             require_choice("weekdays", day, WEEKDAYS)
         if self.starts is not None and self.ends is not None and self.ends < self.starts:
             raise InputError("ends", f"after the start {self.starts}", str(self.ends))
+        for name in sorted(_OWN_FIELDS - _FIELDS_OF[self.benefit]):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise InputError(name, f"left out where the benefit is {self.benefit!r}", getattr(self, name))
         _CHECKS[self.benefit](self)
 
     @classmethod
@@ -331,34 +334,35 @@ def _rules(rules: dict[str, Any]) -> dict[str, Any]:
 def _require(promotion: Promotion, name: str, *, above: int | None = None) -> None:
     value = getattr(promotion, name)
     if value is None or (above is not None and value <= above):
-        raise InputError(name, f"given for a {promotion.benefit}" if above is None else f"above {above}", value)
+        rule = f"given where the benefit is {promotion.benefit!r}" if above is None else f"above {above}"
+        raise InputError(name, rule, value)
 
 
 def _check_percent(promotion: Promotion) -> None:
     _require(promotion, "percent_off")
-    _check_levels(promotion)
+    _check_limit(promotion)
 
 
 def _check_amount(promotion: Promotion) -> None:
     _require(promotion, "amount_off", above=0)
-    _check_levels(promotion)
+    _check_limit(promotion)
 
 
 def _check_price(promotion: Promotion) -> None:
     _require(promotion, "price")
-    if promotion.on != "line":
-        raise InputError("on", "'line' for a fixed price", promotion.on)
-    _check_levels(promotion)
+    _require_on(promotion, "line")
+    _check_limit(promotion)
 
 
-def _check_levels(promotion: Promotion) -> None:
+def _check_limit(promotion: Promotion) -> None:
     limited = promotion.max_discount is not None or promotion.budget_left is not None
     if promotion.limit_per_order is not None and (promotion.on == "order" or limited):
-        rule = "left out for the order, or where the discount is limited in money"
+        rule = "left out with `on='order'`, `max_discount` or `budget_left`"
         raise InputError("limit_per_order", rule, promotion.limit_per_order)
 
 
 def _check_buy_get(promotion: Promotion) -> None:
+    _require_on(promotion, "line")
     _require(promotion, "percent_off")
     _require(promotion, "buy", above=0)
     _require(promotion, "get", above=0)
@@ -367,6 +371,7 @@ def _check_buy_get(promotion: Promotion) -> None:
 
 
 def _check_bundle(promotion: Promotion) -> None:
+    _require_on(promotion, "line")
     offs: list[Money | Decimal | None] = [promotion.percent_off, promotion.amount_off, promotion.price]
     if offs.count(None) != 2:
         raise InputError("price", "given for a bundle, or `percent_off`, or `amount_off`: one of the three", offs)
@@ -389,7 +394,8 @@ def _check_threshold(promotion: Promotion) -> None:
     steps = tuple((start, check("steps", off)) for start, off in promotion.steps)
     for (start, off), (later, more) in pairwise(steps):
         if type(start) is not type(later) or later <= start or more <= off:
-            raise InputError("steps", "rising, in amounts written alike", later)
+            rule = "rising amounts with rising discounts, all amounts in minor units or all in units of the currency"
+            raise InputError("steps", rule, [str(later), str(more)])
     object.__setattr__(promotion, "steps", steps)  # frozen, but checked together with `steps_in`
     _require_order(promotion)
 
@@ -402,11 +408,31 @@ def _check_gift(promotion: Promotion) -> None:
 
 
 def _require_order(promotion: Promotion) -> None:
-    if promotion.on != "order":
-        raise InputError("on", f"'order' for a {promotion.benefit}", promotion.on)
+    _require_on(promotion, "order")
     if promotion.limit_per_order is not None:
-        raise InputError("limit_per_order", f"left out for a {promotion.benefit}", promotion.limit_per_order)
+        rule = f"left out where the benefit is {promotion.benefit!r}"
+        raise InputError("limit_per_order", rule, promotion.limit_per_order)
 
+
+def _require_on(promotion: Promotion, target: Target) -> None:
+    if promotion.on != target:
+        raise InputError("on", f"{target!r} where the benefit is {promotion.benefit!r}", promotion.on)
+
+
+_FIELDS_OF = {
+    "percent": {"percent_off", "basis"},
+    "amount": {"amount_off"},
+    "fixed_price": {"price"},
+    "buy_get": {"percent_off", "buy", "get", "get_items"},
+    "bundle": {"percent_off", "amount_off", "price", "sets", "bundle_total"},
+    "threshold": {"steps", "steps_in", "basis"},
+    "gift": {"gift_product", "gift_value", "gift_quantity"},
+    "free_delivery": set(),
+}
+"""Fields that say what a promotion gives, by benefit; all others have to be left out."""
+
+_OWN_FIELDS = set().union(*_FIELDS_OF.values())
+_DEFAULTS = {field.name: field.default for field in attrs.fields(Promotion)}
 
 _CHECKS = {
     "percent": _check_percent,
