@@ -13,7 +13,7 @@ from crmvalue._codes.passwords import find_number, numbers_now, one_time_passwor
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules, as_minor_units
-from crmvalue._core.checks import as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.checks import as_text, as_time, as_whole_number, moment_repr, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of
 from crmvalue.errors import InputError
@@ -89,7 +89,7 @@ class CertificateEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time, repr=str)
+    time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     amount: int = count_field("amount", default=0)
     order: str = checked_field("order", as_text, default="")
     digest: str = checked_field("digest", _optional_digest, default="", repr=False)

@@ -12,7 +12,7 @@ from crmvalue._codes.hashes import as_digest, as_key, as_pin_hash, code_digest, 
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CodeRules, as_minor_units
-from crmvalue._core.checks import as_items, as_text, as_time, require_choice
+from crmvalue._core.checks import as_items, as_text, as_time, moment_repr, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, of_class, tuple_of
 from crmvalue.errors import InputError
@@ -65,7 +65,7 @@ class CodeEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time, repr=str)
+    time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     order: str = checked_field("order", as_text, default="")
     customer: str = checked_field("customer", as_text, default="")
 

@@ -16,10 +16,12 @@ from crmvalue._core.checks import (
     as_time,
     as_whole_number,
     first_moment_after,
+    moment_repr,
+    moment_text,
     require_choice,
 )
 from crmvalue._core.money import as_minor, as_money
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, optional, repr_of_given
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,7 +61,7 @@ def _whole(name: str, low: int, high: int | None = None, *, or_none: bool = Fals
     return checked_field(name, optional(check) if or_none else check, **options)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CodeRules:
     """Who may use a code, when, where and how often.
 
@@ -95,8 +97,8 @@ class CodeRules:
     """
 
     campaign: str = checked_field("campaign", as_text, default="")
-    starts: np.datetime64 | None = checked_field("starts", optional(as_time), default=None, repr=str)
-    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=str)
+    starts: np.datetime64 | None = checked_field("starts", optional(as_time), default=None, repr=moment_repr)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
     min_amount: int = 0
@@ -108,12 +110,14 @@ class CodeRules:
     policy: CodePolicy | None = checked_field("policy", optional_policy, default=None)
     region: str = checked_field("region", _region, default="")
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
         amount = as_minor_units("min_amount", self.min_amount, self.exponent)
         object.__setattr__(self, "min_amount", amount)  # the class is frozen, and needs another field to read this one
         until = self.until
         if self.starts is not None and until is not None and not self.starts < until:
-            raise InputError("ends", f"after the start {self.starts}", str(self.ends))
+            raise InputError("ends", f"after the start {moment_text(self.starts)}", moment_text(until))
 
     @property
     def until(self) -> np.datetime64 | None:
@@ -121,7 +125,7 @@ class CodeRules:
         return None if self.ends is None else first_moment_after(self.ends)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CertificateRules:
     """How long gift certificates last, how they are protected, and what may be done with them.
 
@@ -169,6 +173,8 @@ class CertificateRules:
     exponent: int = _whole("exponent", 0, 4, default=2)
     policy: CodePolicy | None = checked_field("policy", optional_policy, factory=CodePolicy)
     region: str = checked_field("region", _region, default="")
+
+    __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
         require_choice("one_time_by", self.one_time_by, ("time", "counter"))

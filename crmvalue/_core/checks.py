@@ -47,6 +47,8 @@ __all__ = [
     "as_whole_number",
     "first_moment_after",
     "is_missing_object",
+    "moment_repr",
+    "moment_text",
     "require",
     "require_choice",
     "require_same_index",
@@ -256,6 +258,18 @@ def first_moment_after(end: np.datetime64) -> np.datetime64:
     is_day = np.datetime_data(end.dtype)[0] == "D"
     first: np.datetime64 = (end + np.timedelta64(1, "D") if is_day else end).astype("datetime64[us]")
     return first
+
+
+def moment_text(time: np.datetime64) -> str:
+    """Write a day, or a time without the zeros at its end."""
+    text = str(np.datetime_as_string(time, unit="auto"))
+    is_day = np.datetime_data(time.dtype)[0] == "D"
+    return text if is_day or "T" in text else f"{text}T00:00"
+
+
+def moment_repr(time: np.datetime64 | None) -> str:
+    """Write a time in a way that can be given again."""
+    return repr(None if time is None else moment_text(time))
 
 
 def as_day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:

@@ -97,7 +97,8 @@ class Cart:
     first_purchase : bool, optional
         Whether the customer buys for the first time.
     codes : sequence of str, optional
-        Codes that the customer has given, already checked.
+        Codes that the shop has accepted for this purchase: words such as SPRING, and the `campaign` of each secret code
+        that :meth:`crmvalue.codes.PromoCode.reserve` has accepted. Never the secret code itself.
     delivery_price : int, Decimal or str, optional
         Price of the delivery before any discount.
     tax_rates : mapping of str to percent, optional

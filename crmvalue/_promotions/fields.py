@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 
-from crmvalue._core.checks import as_text, as_time, as_whole_number
+from crmvalue._core.checks import as_text, as_time, as_whole_number, moment_repr
 from crmvalue._core.money import as_currency, as_money, as_percent
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue.errors import InputError
@@ -25,8 +24,6 @@ __all__ = [
     "count_or_none",
     "currency_or_none",
     "mapping_field",
-    "moment_repr",
-    "moment_text",
     "money_field",
     "money_or_none",
     "percent_or_none",
@@ -42,18 +39,6 @@ def as_name(name: str, value: object) -> str:
     if not text.strip():
         raise InputError(name, "a text that is not empty", value)
     return text
-
-
-def moment_text(time: np.datetime64) -> str:
-    """Write a day, or a time without the zeros at its end."""
-    text = str(np.datetime_as_string(time, unit="auto"))
-    is_day = np.datetime_data(time.dtype)[0] == "D"
-    return text if is_day or "T" in text else f"{text}T00:00"
-
-
-def moment_repr(time: np.datetime64 | None) -> str:
-    """Write a time in a way that can be given again."""
-    return repr(None if time is None else moment_text(time))
 
 
 def money_field(name: str, **options: Any) -> Any:

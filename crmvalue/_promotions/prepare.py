@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import first_moment_after
+from crmvalue._core.checks import first_moment_after, moment_text
 from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
-from crmvalue._promotions.fields import WEEKDAYS, moment_text
+from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
 from crmvalue.errors import InputError
 

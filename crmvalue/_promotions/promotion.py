@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_end, as_flag, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_end, as_flag, as_text, as_whole_number, moment_repr, moment_text, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_money, as_percent
 from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
@@ -18,7 +18,6 @@ from crmvalue._promotions.fields import (
     count_or_none,
     currency_or_none,
     mapping_field,
-    moment_repr,
     money_field,
     money_or_none,
     percent_or_none,
@@ -129,7 +128,7 @@ class Promotion:
     buy, get : int, optional
         Units to buy at full price and units that get the discount; the cheapest of each group get it.
     get_items : Items, optional
-        Items that get the discount, where they are others than those to buy.
+        Items that get the discount, if they are not the items to buy.
     sets : sequence of Items, optional
         The items of one bundle, one unit of each.
     bundle_total : int, Decimal or str, optional
@@ -156,21 +155,23 @@ class Promotion:
     first_purchase : bool, optional
         Only for a first purchase.
     code : str, optional
-        Only with this code.
+        Only if `codes` of the cart has it: a word such as SPRING, or the `campaign` of secret codes.
     min_quantity : int, optional
         Units of the items that the cart must hold.
     min_amount : int, Decimal or str, optional
         Price of the items, before discounts, that the cart must reach.
     limit_per_order : int, optional
-        Times it applies in one order: groups of items; units for a percentage, an amount or a price of lines.
+        How often it applies in one order at most: in groups of units, or in units for a percentage, an amount or a
+        price of lines.
     uses_left_customer, uses_left : int, optional
-        Times that are left for this customer and in all: groups of items, or orders for all other kinds.
+        How often it can still apply for this customer and in all: in groups of units, or in orders for other kinds.
     max_discount, budget_left : int, Decimal or str, optional
         Largest discount of one order, and money left in the campaign.
     family : str, optional
         Name under which other promotions allow this one.
     combines_with : sequence of str, optional
-        Families that may meet this promotion on the same line, "*" for each. Both promotions must allow it.
+        Families that may meet this promotion on the same line, "*" for all. Both promotions must allow it. Without it
+        no other promotion is on its lines. A gift and a threshold are on all of their lines.
     alone : bool, optional
         Applies with no other promotion in the order.
     priority : int, optional
@@ -239,7 +240,7 @@ class Promotion:
         for day in self.weekdays:
             require_choice("weekdays", day, WEEKDAYS)
         if self.starts is not None and self.ends is not None and self.ends < self.starts:
-            raise InputError("ends", f"after the start {self.starts}", str(self.ends))
+            raise InputError("ends", f"after the start {moment_text(self.starts)}", moment_text(self.ends))
         for name in sorted(_OWN_FIELDS - _FIELDS_OF[self.benefit]):
             if getattr(self, name) != _DEFAULTS[name]:
                 raise InputError(name, f"left out where the benefit is {self.benefit!r}", getattr(self, name))

@@ -307,7 +307,7 @@ def _applied(
         if active.ready.kind == "money" and not active.bit & pricer.free:
             asked = amount  # what lines share has moved to other lines
         times = max([1, *(grouping.times.get(active.bit, 0) for grouping in choice.groupings)])
-        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked=max(0, asked - amount)))
+        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked_amount=max(0, asked - amount)))
     return found
 
 

@@ -161,19 +161,19 @@ class Applied:
         What it takes off lines and delivery [minor units], after caps.
     times : int
         How often it applied: groups of units, or 1.
-    blocked : int
+    blocked_amount : int
         What caps kept it from taking off [minor units].
 
     Examples
     --------
-    >>> Applied(promotion="spring", amount=2400, times=1, blocked=0).amount
+    >>> Applied(promotion="spring", amount=2400, times=1, blocked_amount=0).amount
     2400
     """
 
     promotion: str = checked_field("promotion", as_text)
     amount: int = _amount_field("amount")
     times: int = checked_field("times", as_count, default=1)
-    blocked: int = _amount_field("blocked", default=0)
+    blocked_amount: int = _amount_field("blocked_amount", default=0)
 
 
 @attrs.frozen(kw_only=True, repr=False)

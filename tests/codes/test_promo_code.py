@@ -410,7 +410,7 @@ class TestBadInput:
 
     def test_shown_in_one_short_line(self):
         shown = repr(make_code(ends="2026-04-01"))
-        assert "ends=2026-04-01," in shown
+        assert "rules=CodeRules(ends='2026-04-01', region='UA')" in shown
         assert shown.endswith("events=<2 events>)")
 
     def test_state_before_the_issue(self):

@@ -250,7 +250,7 @@ class TestReasons:
     def test_cap_that_binds_is_counted(self):
         limits = Caps(brand_percent={"b0": 10})
         (applied,) = best_price(cart(1000, 1000), [Promotion.percent("A", 20)], caps=limits).applied
-        assert (applied.amount, applied.blocked) == (300, 100)
+        assert (applied.amount, applied.blocked_amount) == (300, 100)
 
     def test_beaten(self):
         offers = [Promotion.percent("A", 10), Promotion.percent("B", 20)]
