@@ -261,7 +261,7 @@ def _line(problem: Problem, i: int, parts: dict[int, int]) -> PricedLine:
         quantity=line.quantity,
         unit_price=problem.price[i] // problem.scale,
         discounts=tuple(Discount(promotion=ids[bit], amount=off) for bit, off in parts.items() if off),
-        amount=paid,
+        total=paid,
         unit_prices=tuple(pair for pair in pairs if pair[0]),
         tax=_tax(problem, line.tax_class, paid),
     )

@@ -77,12 +77,12 @@ class PricedLine:
         Price of one unit before discounts.
     discounts : tuple of Discount
         Discounts in the order of their application.
-    amount : int
+    total : int
         What is paid for the line.
     unit_prices : tuple of pairs of int
-        Prices for the receipt: how many units at which price; they sum to `amount`.
+        Prices for the receipt: how many units at which price; they sum to `total`.
     tax : int
-        Tax of the line: part of `amount`, or on top of it, as the cart says.
+        Tax of the line: part of `total`, or on top of it, as the cart says.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class PricedLine:
     ...     quantity=3,
     ...     unit_price=1000,
     ...     discounts=[],
-    ...     amount=2500,
+    ...     total=2500,
     ...     unit_prices=[(1, 834), (2, 833)],
     ...     tax=0,
     ... )
@@ -107,7 +107,7 @@ class PricedLine:
     quantity: int = checked_field("quantity", as_count)
     unit_price: int = _amount_field("unit_price")
     discounts: tuple[Discount, ...] = checked_field("discounts", tuple_of(Discount))
-    amount: int = _amount_field("amount")
+    total: int = _amount_field("total")
     unit_prices: tuple[tuple[int, int], ...] = attrs.field(converter=_unit_prices)
     tax: int = _amount_field("tax")
 
@@ -119,7 +119,7 @@ class PricedLine:
     @property
     def discount(self) -> int:
         """What is taken off the line [minor units]."""
-        return self.initial - self.amount
+        return self.initial - self.total
 
 
 @attrs.frozen(kw_only=True)
@@ -291,7 +291,7 @@ class PricedCart:
     @property
     def total(self) -> int:
         """What is paid for all lines and the delivery; tax comes on top where prices do not include it."""
-        return sum(line.amount for line in self.lines) + self.delivery
+        return sum(line.total for line in self.lines) + self.delivery
 
     @property
     def discount(self) -> int:

@@ -25,7 +25,7 @@ def cart(*prices, **options):
 
 
 def amounts(priced):
-    return [line.amount for line in priced.lines]
+    return [line.total for line in priced.lines]
 
 
 STACK = {"family": "s", "combines_with": ["s"]}
@@ -168,8 +168,8 @@ class TestBestPrice:
 def check_parts(priced):
     reference = Reference(priced.cart, priced.promotions, priced.caps)
     for i, line in enumerate(priced.lines):
-        assert line.initial - sum(d.amount for d in line.discounts) == line.amount
-        assert sum(n * price for n, price in line.unit_prices) == line.amount
+        assert line.initial - sum(d.amount for d in line.discounts) == line.total
+        assert sum(n * price for n, price in line.unit_prices) == line.total
         assert sum(n for n, _ in line.unit_prices) == line.quantity
         assert 0 <= line.discount <= reference.line_limit(i)
     for places, most in reference.together():

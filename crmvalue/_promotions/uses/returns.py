@@ -203,7 +203,7 @@ def return_items(
         )
     old = {line.id: before.returned.get(line.id, 0) for line in priced.lines}
     shares = {
-        line.id: _part(line.amount, line.quantity, returned[line.id]) - _part(line.amount, line.quantity, old[line.id])
+        line.id: _part(line.total, line.quantity, returned[line.id]) - _part(line.total, line.quantity, old[line.id])
         for line in priced.lines
         if line.id in now
     }

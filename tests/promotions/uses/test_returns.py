@@ -115,7 +115,7 @@ class TestReturnItems:
                 for r in refunds:
                     for line in r.lines:
                         by_line[line.id] = by_line.get(line.id, 0) + line.amount
-                assert by_line == {line.id: line.amount for line in paid.lines}
+                assert by_line == {line.id: line.total for line in paid.lines}
 
     @given(carts(most_lines=3), promotions(most=4), st.data())
     @settings(max_examples=40)
