@@ -138,8 +138,9 @@ def repr_of_given(value: Any) -> str:
     """Write a value with those of its fields that differ from their defaults."""
     shown = []
     for field in attrs.fields(type(value)):
-        item, default = getattr(value, field.name), field.default
-        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+        item = getattr(value, field.name)
+        default: Any = field.default
+        if hasattr(default, "factory"):
             default = default.factory()
         if default is attrs.NOTHING or item != default:
             shown.append(f"{field.name}={field.repr(item) if callable(field.repr) else repr(item)}")

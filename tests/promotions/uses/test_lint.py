@@ -67,7 +67,7 @@ def check(bought, offers, limits):
             without = best_price(bought, rest, caps=limits)
             assert without.total - without.gift_value == priced.total - priced.gift_value
         grouped = {offer.id for offer in offers if offer.benefit in {"buy_get", "bundle"} or offer.limit_per_order}
-        if finding.kind == "groups" and len(finding.promotions) == 2 and not grouped & {*finding.promotions}:
+        if finding.kind == "families" and len(finding.promotions) == 2 and not grouped & {*finding.promotions}:
             for line in priced.lines:
                 assert not set(finding.promotions) <= {discount.promotion for discount in line.discounts}
 
@@ -134,10 +134,10 @@ class TestLintPromotions:
             (
                 [pct("A", family="f", combines_with=["g"]), pct("B", 20, brands=["B"], family="g")],
                 {},
-                [("groups", ("A", "B"))],
+                [("families", ("A", "B"))],
             ),
-            ([pct("A", combines_with=["nobody"])], {}, [("groups", ("A",))]),
-            ([pct("A", alone=True, combines_with=["*"])], {}, [("groups", ("A",))]),
+            ([pct("A", combines_with=["nobody"])], {}, [("families", ("A",))]),
+            ([pct("A", alone=True, combines_with=["*"])], {}, [("families", ("A",))]),
             (
                 [pct("A", brands=["A"])],
                 {"caps": Caps(brand_percent={"A": 0}), "catalogue": CATALOGUE},
