@@ -350,7 +350,7 @@ class PromoCode:
         key : bytes
             Secret key of the shop.
         amount : int, Decimal or str
-            Amount of the order: a whole number in minor units, or "500.00" in units of the currency.
+            Price of the order before discounts: a whole number in minor units, or "500.00" in units of the currency.
         channel : str
             Where the order comes from.
         segments : sequence of str

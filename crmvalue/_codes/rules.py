@@ -75,7 +75,8 @@ class CodeRules:
     segments, channels : sequence of str
         The customer is in at least one of the segments, and the order comes by one of the channels. All, by default.
     min_amount : int, Decimal or str
-        Amount that the order must reach, >= 0: a whole number in minor units, or "500.00" in units of the currency.
+        Price of the order, before discounts, that it must reach, >= 0: a whole number in minor units, or "500.00" in
+        units of the currency.
     exponent : int
         Decimals of the currency, from 0 to 4; 2 by default.
     max_uses, max_uses_per_customer : int or None

@@ -72,7 +72,7 @@ def best_price(
 
     1. Groups of units: each unit is in at most one group, and discounts are taken of prices before all discounts.
     2. Promotions of single lines. A line may take any of its promotions that combine with each other: fixed prices,
-       then amounts, then percentages of what is left, then percentages of the first price.
+       then amounts, then percentages of what is left, then percentages of the initial price.
     3. Percentages of the order, on all of its lines. Those with a limit in money come after the others.
     4. Amounts of the order, shared by its lines.
     5. Caps cut the discount of each line, then of brands, then of the order. Money off the order moves to other lines,

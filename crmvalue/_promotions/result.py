@@ -323,16 +323,16 @@ class PricedCart:
         """Write the receipt, and below it the promotions that were rejected."""
         rows: list[tuple[str, str]] = []
         for line in self.lines:
-            rows.append((f"{line.quantity} x {line.product}", self.text(line.initial)))
-            rows += [(f"  {one.promotion}", f"-{self.text(one.amount)}") for one in line.discounts]
-        rows += [("delivery", self.text(self.delivery))] if self.cart.delivery_price else []
-        rows += [(f"{gift.quantity} x {gift.product}, a gift", self.text(0)) for gift in self.gifts]
-        rows.append((f"total, {self.cart.currency}", self.text(self.total)))
+            rows.append((f"{line.quantity} x {line.product}", self.money_text(line.initial)))
+            rows += [(f"  {one.promotion}", f"-{self.money_text(one.amount)}") for one in line.discounts]
+        rows += [("delivery", self.money_text(self.delivery))] if self.cart.delivery_price else []
+        rows += [(f"{gift.quantity} x {gift.product}, a gift", self.money_text(0)) for gift in self.gifts]
+        rows.append((f"total, {self.cart.currency}", self.money_text(self.total)))
         widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
         receipt = [f"{what:<{widths[0]}}  {amount:>{widths[1]}}" for what, amount in rows]
         return "\n".join([*receipt, *(f"{one.promotion} not applied: {one.reason}" for one in self.rejected)])
 
-    def text(self, amount: int) -> str:
+    def money_text(self, amount: int) -> str:
         """Write an amount of this cart in units of its currency, such as 18.50."""
         return money_text(amount, self.cart.digits)
 
