@@ -328,6 +328,9 @@ class PricedCart:
         rows += [("delivery", self.money_text(self.delivery))] if self.cart.delivery_price else []
         rows += [(f"{gift.quantity} x {gift.product}, a gift", self.money_text(0)) for gift in self.gifts]
         rows.append((f"total, {self.cart.currency}", self.money_text(self.total)))
+        if self.cart.tax_rates:
+            where = "in the total" if self.cart.prices_include_tax else "on top of the total"
+            rows.append((f"tax {where}", self.money_text(self.tax)))
         widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
         receipt = [f"{what:<{widths[0]}}  {amount:>{widths[1]}}" for what, amount in rows]
         return "\n".join([*receipt, *(f"{one.promotion} not applied: {one.reason}" for one in self.rejected)])

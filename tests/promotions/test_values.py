@@ -191,3 +191,11 @@ class TestRepr:
             "total, UAH             5.50",
             "fans not applied: only for segment fan",
         ]
+
+    @pytest.mark.parametrize(
+        ("included", "text"), [(True, "tax in the total  1.00"), (False, "tax on top of the total  1.20")]
+    )
+    def test_tax_of_a_priced_cart(self, included, text):
+        line = CartLine(id="1", product="soap", unit_price=600)
+        cart = Cart(lines=[line], currency="UAH", tax_rates={"": 20}, prices_include_tax=included)
+        assert str(best_price(cart, [])).splitlines()[-1] == text
