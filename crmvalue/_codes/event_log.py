@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["REFUSALS", "Outcome", "as_name", "find_event", "next_time", "require_numbered"]
+__all__ = ["REFUSALS", "Outcome", "find_event", "next_time", "require_numbered"]
 
 REFUSALS: FixedMapping[str, str] = FixedMapping(
     {
@@ -52,14 +52,6 @@ REFUSALS: FixedMapping[str, str] = FixedMapping(
 """All reasons for which a request is refused, each as a sentence."""
 
 _T = TypeVar("_T")
-
-
-def as_name(name: str, value: Any) -> str:
-    """Take a text that is not blank."""
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "a text that is not empty", value)
-    return text
 
 
 def _refusal(name: str, value: Any) -> str:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._codes.event_log import as_name
 from crmvalue._codes.policy import CodePolicy, optional_policy
 from crmvalue._core.checks import (
     as_end,
     as_items,
+    as_name,
     as_text,
     as_time,
     as_whole_number,

@@ -37,6 +37,7 @@ __all__ = [
     "as_floats",
     "as_fraction",
     "as_items",
+    "as_name",
     "as_outcomes",
     "as_positive",
     "as_results",
@@ -138,6 +139,14 @@ def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
     if number < 0 or (number == 0 and not zero):
         raise InputError(name, ">= 0" if zero else "> 0", number)
     return number
+
+
+def as_name(name: str, value: object) -> str:
+    """Take a text that is not blank."""
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a text that is not empty", value)
+    return text
 
 
 def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None = None) -> int:

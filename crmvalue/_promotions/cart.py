@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.checks import as_flag, as_text
+from crmvalue._core.checks import as_flag, as_name, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_currency, as_minor, as_money, as_percent, exponent_of
 from crmvalue._core.values import checked_field, repr_of_given, tuple_of, words_field
 from crmvalue._promotions.fields import (
     as_count,
-    as_name,
     count_or_none,
     mapping_field,
     money_field,

@@ -20,7 +20,6 @@ __all__ = [
     "WEEKDAYS",
     "as_count",
     "as_hours",
-    "as_name",
     "count_or_none",
     "currency_or_none",
     "mapping_field",
@@ -31,14 +30,6 @@ __all__ = [
 ]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def as_name(name: str, value: object) -> str:
-    """Take a text that is not empty."""
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "a text that is not empty", value)
-    return text
 
 
 def money_field(name: str, **options: Any) -> Any:

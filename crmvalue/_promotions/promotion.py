@@ -7,14 +7,22 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_end, as_flag, as_text, as_whole_number, moment_repr, moment_text, require_choice
+from crmvalue._core.checks import (
+    as_end,
+    as_flag,
+    as_name,
+    as_text,
+    as_whole_number,
+    moment_repr,
+    moment_text,
+    require_choice,
+)
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_money, as_percent
 from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
 from crmvalue._promotions.fields import (
     WEEKDAYS,
     as_hours,
-    as_name,
     count_or_none,
     currency_or_none,
     mapping_field,
@@ -130,7 +138,7 @@ class Promotion:
     get_items : Items, optional
         Items that get the discount, if they are not the items to buy.
     sets : sequence of Items, optional
-        The items of one bundle, one unit of each.
+        The items of one bundle, one unit of each. `items` narrows each of them.
     bundle_total : int, Decimal or str, optional
         A bundle is any units that together cost at least so much.
     steps : mapping or pairs, optional
