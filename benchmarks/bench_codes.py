@@ -32,7 +32,7 @@ CODES = generate_codes(POLICY, N_CODES)
 
 
 def issue(text, pin=None):
-    rules = CodeRules(policy=POLICY, minimum=500)
+    rules = CodeRules(policy=POLICY, min_amount=500)
     code = PromoCode.issue(
         text, code_id="c", event_id="e1", time="2026-03-01", key=KEY, rules=rules, phone=PHONE, pin=pin
     )

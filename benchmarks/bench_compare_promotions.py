@@ -31,7 +31,7 @@ SAME = [
     Promotion.amount("hair", "50.00", categories=["hair"], **STACK),
     Promotion.bundle("pair", [Items(brands=[BRANDS[10]]), Items(brands=[BRANDS[11]])], percent_off=20),
     Promotion.free_delivery("delivery", min_amount="1500.00", **STACK),
-    Promotion.percent("vip", 10, segments=["vip"], level="order"),
+    Promotion.percent("vip", 10, segments=["vip"], on="order"),
 ]
 BEFORE = [
     *SAME,

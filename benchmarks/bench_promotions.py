@@ -86,11 +86,11 @@ def make_promotions(catalogue, rng):
     ]
     order = [
         Promotion.threshold("more", {"3000.00": 5, "6000.00": 8, "9000.00": 10}, except_brands=LUXURY),
-        Promotion.percent("vip", 7, level="order", segments=["vip"], family="vip", combines_with=["code"]),
-        Promotion.percent("app", 6, level="order", channels=["app"], family="code", combines_with=["club", "week"]),
-        Promotion.percent("happy hour", 12, level="order", hours=("10:00", "12:00"), max_discount="400.00"),
-        Promotion.amount("birthday", "500.00", level="order", code="BIRTHDAY", family="code", combines_with=["*"]),
-        Promotion.amount("100 off", "100.00", level="order", min_amount="2500.00"),
+        Promotion.percent("vip", 7, on="order", segments=["vip"], family="vip", combines_with=["code"]),
+        Promotion.percent("app", 6, on="order", channels=["app"], family="code", combines_with=["club", "week"]),
+        Promotion.percent("happy hour", 12, on="order", hours=("10:00", "12:00"), max_discount="400.00"),
+        Promotion.amount("birthday", "500.00", on="order", code="BIRTHDAY", family="code", combines_with=["*"]),
+        Promotion.amount("100 off", "100.00", on="order", min_amount="2500.00"),
     ]
     gifts = [
         Promotion.gift("mini", "eau 5 ml", "150.00", brands=LUXURY, min_amount="2000.00", combines_with=["*"]),

@@ -24,8 +24,8 @@ A birthday code, tied to a phone number and a PIN, from the message to the paid 
 >>> text = made.of(["birthday|1990|ann"])[0]  # stands in the message
 >>> rules = CodeRules(
 ...     campaign="birthday",
-...     valid_until="2026-03-15",
-...     minimum="500.00",
+...     ends="2026-03-15",
+...     min_amount="500.00",
 ...     policy=policy,
 ...     region="UA",
 ... )
@@ -59,9 +59,9 @@ A birthday code, tied to a phone number and a PIN, from the message to the paid 
 
 The state of a code or certificate follows from the log of its events and from the time, which is always an argument.
 A request never changes a value: it gives an :class:`Outcome` with the next one. No code, PIN or password is in a
-`repr`, in JSON or in an error, and none is stored. Money is exact: whole numbers count minor units such as cents, a
-Decimal or a text such as "9.90" counts major ones, and a float is refused. Phone numbers need the extra `match`,
-one-time passwords the extra `otp`.
+`repr` or in an error, and none is stored. JSON has the codes of messages only if they are asked for. An amount is a
+whole number of minor units such as cents, or a Decimal or text in units of the currency, such as "9.90". A float is
+refused, because it is not exact. Phone numbers need the extra `match`, one-time passwords the extra `otp`.
 """
 
 from __future__ import annotations

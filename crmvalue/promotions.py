@@ -34,7 +34,7 @@ in hryvnia. Amounts that come out are whole numbers of minor units. A float is r
 ...     Promotion.n_for_m("3 for 2", 3, 2, brands=["Belle"]),
 ... ]
 >>> priced = best_price(cart, promotions, caps=Caps(brand_percent={"LUX": 10}))
->>> priced.total, [(line.id, line.amount) for line in priced.lines]
+>>> priced.total, [(line.id, line.total) for line in priced.lines]
 (190500, [('1', 166500), ('2', 24000)])
 >>> priced.optimal
 True

@@ -7,13 +7,13 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._codes.event_log import Outcome, as_name, find_event, next_time, require_numbered
+from crmvalue._codes.event_log import Outcome, find_event, next_time, require_numbered
 from crmvalue._codes.hashes import as_digest, as_key, code_digest, is_same_text, secret_of
 from crmvalue._codes.passwords import find_number, numbers_now, one_time_password
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules, as_minor_units
-from crmvalue._core.checks import as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number, moment_repr, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of
 from crmvalue.errors import InputError
@@ -89,7 +89,7 @@ class CertificateEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time, repr=str)
+    time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     amount: int = count_field("amount", default=0)
     order: str = checked_field("order", as_text, default="")
     digest: str = checked_field("digest", _optional_digest, default="", repr=False)
@@ -301,7 +301,7 @@ class GiftCertificate:
         certificate, event_id : str
             Identifiers of the certificate and of this event.
         amount : int, Decimal or str
-            What was paid for it [money], above 0: a whole number counts minor units, "500.00" major ones.
+            What was paid for it, above 0: a whole number in minor units, or "500.00" in units of the currency.
         order : str
             The order that paid it.
         paid_at : datetime64, date, datetime or str
@@ -376,7 +376,8 @@ class GiftCertificate:
         state, secret = self._replay(), as_key(key)
         numbers = numbers_now(state.next_number, as_time("time", time), self.rules.step_seconds)
         if not numbers:
-            raise InputError("time", "in a time step after that of the last payment", str(time))
+            hint = f"each step of {self.rules.password_seconds} seconds has one password; ask again in the next one"
+            raise InputError("time", "in a time step after that of the last payment", str(time), hint=hint)
         return one_time_password(self._secret(state, secret), numbers[0], self.rules.password_digits)
 
     def spend(
@@ -400,7 +401,7 @@ class GiftCertificate:
         time : datetime64, date, datetime or str
             Now.
         amount : int, Decimal or str
-            What to pay [money], above 0: a whole number counts minor units, "500.00" major ones.
+            What to pay, above 0: a whole number in minor units, or "500.00" in units of the currency.
         order : str
             The order.
         code, phone, password : str

@@ -15,34 +15,34 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["REFUSALS", "Outcome", "as_name", "find_event", "next_time", "require_numbered"]
+__all__ = ["REFUSALS", "Outcome", "find_event", "next_time", "require_numbered"]
 
 REFUSALS: FixedMapping[str, str] = FixedMapping(
     {
         "issued": "the code is not active yet",
         "active": "the code is active already",
-        "reserved": "orders hold all uses that are left",
+        "reserved": "other orders hold all uses that are left",
         "redeemed": "the code has no use left",
         "released": "the code is active already",
-        "expired": "the time of the code or certificate is over",
+        "expired": "the code or certificate has expired",
         "void": "the code or certificate was withdrawn",
         "spent": "nothing is left on the certificate",
-        "locked": "there were too many wrong attempts",
+        "locked": "there were too many wrong attempts; it must be unlocked first",
         "not locked": "there was no wrong attempt",
-        "not started": "the time of the code has not begun",
-        "credentials missing": "the code asks for a phone number or a PIN",
+        "not started": "the code cannot be used yet; its rules say from when",
+        "credentials missing": "the code needs its phone number or its PIN, which was not given",
         "wrong credentials": "the code, the phone number, the PIN or the password is wrong",
         "wrong segment": "the code is for customers of other segments",
         "wrong channel": "the code is for other channels",
         "below minimum": "the order is smaller than the code asks for",
         "used by customer": "the customer has used the code as often as they may",
         "already reserved": "the order holds a use of the code, or has used it",
-        "no reservation": "the order holds no use of the code; a hold ends after a while",
+        "no reservation": "the order holds no use of the code; it must be reserved, or reserved again",
         "not enough": "the certificate has less than this amount",
-        "more than spent": "the order has paid less than this with the certificate",
-        "partly used": "something was spent of the certificate",
-        "too late": "the time in which the certificate can be cancelled is over",
-        "not expired yet": "the time of the certificate is not over",
+        "more than spent": "the order has paid less than this amount with the certificate",
+        "partly used": "a part of the certificate was spent",
+        "too late": "the certificate can no longer be cancelled",
+        "not expired yet": "the certificate has not expired yet",
         "reissued too often": "the certificate was issued again as often as it may",
         "event id taken": "another event has this id",
         "stale": "another event was stored first; load the certificate again",
@@ -52,14 +52,6 @@ REFUSALS: FixedMapping[str, str] = FixedMapping(
 """All reasons for which a request is refused, each as a sentence."""
 
 _T = TypeVar("_T")
-
-
-def as_name(name: str, value: Any) -> str:
-    """Take a text that is not blank."""
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "a text that is not empty", value)
-    return text
 
 
 def _refusal(name: str, value: Any) -> str:
@@ -85,7 +77,7 @@ class Outcome(Generic[_T]):
     --------
     >>> outcome = Outcome(value=None, refusal="expired")
     >>> outcome.accepted, outcome.reason
-    (False, 'the time of the code or certificate is over')
+    (False, 'the code or certificate has expired')
     """
 
     value: _T

@@ -138,7 +138,9 @@ class CertificateLedger(Columns):
     [0, 100000]
     """
 
-    certificates: tuple[GiftCertificate, ...] = checked_field("certificates", tuple_of(GiftCertificate), default=())
+    certificates: tuple[GiftCertificate, ...] = checked_field(
+        "certificates", tuple_of(GiftCertificate), default=(), repr=lambda given: f"<{len(given)} certificates>"
+    )
 
     def __attrs_post_init__(self) -> None:
         for name in ("certificate", "digest"):

@@ -7,12 +7,12 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._codes.event_log import Outcome, as_name, find_event, next_time, require_numbered
+from crmvalue._codes.event_log import Outcome, find_event, next_time, require_numbered
 from crmvalue._codes.hashes import as_digest, as_key, as_pin_hash, code_digest, hash_pin, is_same_text, pin_matches
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CodeRules, as_minor_units
-from crmvalue._core.checks import as_items, as_text, as_time, require_choice
+from crmvalue._core.checks import as_items, as_name, as_text, as_time, moment_repr, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, of_class, tuple_of
 from crmvalue.errors import InputError
@@ -65,7 +65,7 @@ class CodeEvent:
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
-    time: np.datetime64 = checked_field("time", as_time, repr=str)
+    time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     order: str = checked_field("order", as_text, default="")
     customer: str = checked_field("customer", as_text, default="")
 
@@ -90,7 +90,7 @@ class _State:
 
     def word(self, time: np.datetime64) -> str:
         """Name the state at a time; :meth:`go_to` comes first."""
-        most, until = self.rules.max_uses, self.rules.valid_until
+        most, until = self.rules.max_uses, self.rules.until
         if self.is_void:
             return "void"
         if most is not None and len(self.redeemed) >= most:
@@ -139,7 +139,7 @@ class _State:
             self.is_void = True
 
     def _refuse_attempt(self, event: CodeEvent) -> str:
-        if self.rules.valid_from is not None and event.time < self.rules.valid_from:
+        if self.rules.starts is not None and event.time < self.rules.starts:
             return "not started"
         return "locked" if self.n_failed >= self.rules.max_attempts else ""
 
@@ -350,7 +350,7 @@ class PromoCode:
         key : bytes
             Secret key of the shop.
         amount : int, Decimal or str
-            Amount of the order [money]: a whole number counts minor units, "500.00" major ones.
+            Price of the order before discounts: a whole number in minor units, or "500.00" in units of the currency.
         channel : str
             Where the order comes from.
         segments : sequence of str
@@ -391,7 +391,7 @@ class PromoCode:
             refusal = "wrong segment"
         elif rules.channels and where not in rules.channels:
             refusal = "wrong channel"
-        elif paid < rules.minimum:
+        elif paid < rules.min_amount:
             refusal = "below minimum"
         return Outcome(value=self if refusal else self._with(event), refusal=refusal)
 

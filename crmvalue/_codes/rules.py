@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._codes.event_log import as_name
 from crmvalue._codes.policy import CodePolicy, optional_policy
-from crmvalue._core.checks import as_items, as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.checks import (
+    as_end,
+    as_items,
+    as_name,
+    as_text,
+    as_time,
+    as_whole_number,
+    first_moment_after,
+    moment_repr,
+    moment_text,
+    require_choice,
+)
 from crmvalue._core.money import as_minor, as_money
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, optional, repr_of_given
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,7 +34,7 @@ _LONGEST_DAYS = 36_525
 
 
 def as_minor_units(name: str, value: Any, digits: int, *, low: int = 0) -> int:
-    """Give an amount of money in minor units, such as cents: whole numbers are such, a Decimal and text are not yet."""
+    """Give an amount of money in minor units, such as cents: a whole number is one already."""
     amount = as_minor(name, as_money(name, value), digits)
     if amount < low:
         raise InputError(name, f"at least {low} in minor units", value)
@@ -51,21 +61,22 @@ def _whole(name: str, low: int, high: int | None = None, *, or_none: bool = Fals
     return checked_field(name, optional(check) if or_none else check, **options)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CodeRules:
     """Who may use a code, when, where and how often.
 
     Parameters
     ----------
     campaign : str
-        What the code is for: the name that a promotion asks for; empty by default.
-    valid_from, valid_until : datetime64, date, datetime or str, optional
-        The code works from the first moment until just before the second one. A date is its midnight: a code that works
-        through 7 March is valid until 8 March. Always, by default.
+        What the code is for; empty by default. Give it to `codes` of the cart, and as `code` to the promotion.
+    starts, ends : date-like, optional
+        Local time from which and to which the code works, as for a promotion. A day as the end belongs to the period; a
+        time does not. Always, by default.
     segments, channels : sequence of str
         The customer is in at least one of the segments, and the order comes by one of the channels. All, by default.
-    minimum : int, Decimal or str
-        Smallest order [money], >= 0: a whole number counts minor units, such as cents; "500.00" counts major ones.
+    min_amount : int, Decimal or str
+        Price of the order, before discounts, that it must reach, >= 0: a whole number in minor units, or "500.00" in
+        units of the currency.
     exponent : int
         Decimals of the currency, from 0 to 4; 2 by default.
     max_uses, max_uses_per_customer : int or None
@@ -81,17 +92,17 @@ class CodeRules:
 
     Examples
     --------
-    >>> rules = CodeRules(campaign="birthday", valid_until="2026-03-08", minimum="500")
-    >>> rules.minimum, rules.max_uses
+    >>> rules = CodeRules(campaign="birthday", ends="2026-03-08", min_amount="500.00")
+    >>> rules.min_amount, rules.max_uses
     (50000, 1)
     """
 
     campaign: str = checked_field("campaign", as_text, default="")
-    valid_from: np.datetime64 | None = checked_field("valid_from", optional(as_time), default=None, repr=str)
-    valid_until: np.datetime64 | None = checked_field("valid_until", optional(as_time), default=None, repr=str)
+    starts: np.datetime64 | None = checked_field("starts", optional(as_time), default=None, repr=moment_repr)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
-    minimum: int = 0
+    min_amount: int = 0
     exponent: int = _whole("exponent", 0, 4, default=2)
     max_uses: int | None = _whole("max_uses", 1, or_none=True, default=1)
     max_uses_per_customer: int | None = _whole("max_uses_per_customer", 1, or_none=True, default=1)
@@ -100,15 +111,22 @@ class CodeRules:
     policy: CodePolicy | None = checked_field("policy", optional_policy, default=None)
     region: str = checked_field("region", _region, default="")
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
-        amount = as_minor_units("minimum", self.minimum, self.exponent)
-        object.__setattr__(self, "minimum", amount)  # the class is frozen, and needs another field to read this one
-        ends = (self.valid_from, self.valid_until)
-        if ends[0] is not None and ends[1] is not None and not ends[0] < ends[1]:
-            raise InputError("valid_until", "after `valid_from`", str(ends[1]))
+        amount = as_minor_units("min_amount", self.min_amount, self.exponent)
+        object.__setattr__(self, "min_amount", amount)  # the class is frozen, and needs another field to read this one
+        until = self.until
+        if self.starts is not None and until is not None and not self.starts < until:
+            raise InputError("ends", f"after the start {moment_text(self.starts)}", moment_text(until))
+
+    @property
+    def until(self) -> np.datetime64 | None:
+        """First moment at which the code no longer works, or None."""
+        return None if self.ends is None else first_moment_after(self.ends)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CertificateRules:
     """How long gift certificates last, how they are protected, and what may be done with them.
 
@@ -156,6 +174,8 @@ class CertificateRules:
     exponent: int = _whole("exponent", 0, 4, default=2)
     policy: CodePolicy | None = checked_field("policy", optional_policy, factory=CodePolicy)
     region: str = checked_field("region", _region, default="")
+
+    __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
         require_choice("one_time_by", self.one_time_by, ("time", "counter"))

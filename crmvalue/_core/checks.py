@@ -31,11 +31,13 @@ __all__ = [
     "as_day",
     "as_day_column",
     "as_days",
+    "as_end",
     "as_flag",
     "as_float",
     "as_floats",
     "as_fraction",
     "as_items",
+    "as_name",
     "as_outcomes",
     "as_positive",
     "as_results",
@@ -44,7 +46,10 @@ __all__ = [
     "as_time_column",
     "as_times",
     "as_whole_number",
+    "first_moment_after",
     "is_missing_object",
+    "moment_repr",
+    "moment_text",
     "require",
     "require_choice",
     "require_same_index",
@@ -134,6 +139,14 @@ def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
     if number < 0 or (number == 0 and not zero):
         raise InputError(name, ">= 0" if zero else "> 0", number)
     return number
+
+
+def as_name(name: str, value: object) -> str:
+    """Take a text that is not blank."""
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a text that is not empty", value)
+    return text
 
 
 def as_whole_number(name: str, value: ArrayLike, *, low: int, high: int | None = None) -> int:
@@ -237,6 +250,35 @@ def as_day(name: str, value: ArrayLike) -> np.datetime64:
 def as_time(name: str, value: ArrayLike) -> np.datetime64:
     """Cast one point in time to `datetime64[us]`; arrays with a dimension raise."""
     return _only(name, as_times(name, value))
+
+
+def as_end(name: str, value: Any) -> np.datetime64:
+    """Take the end of a period: a day, which belongs to the period as a whole, or a time, which does not."""
+    time = as_time(name, value)
+    if isinstance(value, np.datetime64):
+        is_day = np.datetime_data(value.dtype)[0] == "D"
+    else:
+        is_day = len(value.strip()) == len("2026-03-08") if isinstance(value, str) else not hasattr(value, "hour")
+    return time.astype("datetime64[D]") if is_day else time
+
+
+def first_moment_after(end: np.datetime64) -> np.datetime64:
+    """Give the first moment that no longer belongs to a period, from what :func:`as_end` gives."""
+    is_day = np.datetime_data(end.dtype)[0] == "D"
+    first: np.datetime64 = (end + np.timedelta64(1, "D") if is_day else end).astype("datetime64[us]")
+    return first
+
+
+def moment_text(time: np.datetime64) -> str:
+    """Write a day, or a time without the zeros at its end."""
+    text = str(np.datetime_as_string(time, unit="auto"))
+    is_day = np.datetime_data(time.dtype)[0] == "D"
+    return text if is_day or "T" in text else f"{text}T00:00"
+
+
+def moment_repr(time: np.datetime64 | None) -> str:
+    """Write a time in a way that can be given again."""
+    return repr(None if time is None else moment_text(time))
 
 
 def as_day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:

@@ -110,7 +110,7 @@ def as_percent(name: str, value: Any, *, zero: bool = False) -> Decimal:
     """Take a percentage in (0, 100], or [0, 100] with `zero`, of at most four decimals; a float is refused."""
     rule = f"a percentage in {'[' if zero else '('}0, 100]"
     if isinstance(value, float | np.floating):
-        raise InputError(name, rule, value, hint="a float is not exact; write '12.5'")
+        raise InputError(name, rule, value, hint="a float is not exact; write 20 or '12.5' for so many percent")
     if isinstance(value, _NO_NUMBERS) or not isinstance(value, int | np.integer | Decimal | str):
         raise InputError(name, rule, value)
     if isinstance(value, str) and not _NUMBER.fullmatch(value):

@@ -134,6 +134,19 @@ def array_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
     }
 
 
+def repr_of_given(value: Any) -> str:
+    """Write a value with those of its fields that differ from their defaults."""
+    shown = []
+    for field in attrs.fields(type(value)):
+        item = getattr(value, field.name)
+        default: Any = field.default
+        if hasattr(default, "factory"):
+            default = default.factory()
+        if default is attrs.NOTHING or item != default:
+            shown.append(f"{field.name}={field.repr(item) if callable(field.repr) else repr(item)}")
+    return f"{type(value).__name__}({', '.join(shown)})"
+
+
 def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
     """Field for a whole number of at least `low`, checked under the name of the field."""
     return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)
@@ -324,7 +337,11 @@ def of_class(*kinds: type[Any]) -> Callable[[str, Any], Any]:
 
     def check(name: str, value: Any) -> Any:
         if not isinstance(value, kinds):
-            raise InputError(name, " or ".join(f"a {kind.__name__}" for kind in kinds), value)
+            raise InputError(
+                name,
+                " or ".join(f"{'an' if kind.__name__[0] in 'AEIO' else 'a'} {kind.__name__}" for kind in kinds),
+                value,
+            )
         return value
 
     return check

@@ -72,7 +72,7 @@ def best_price(
 
     1. Groups of units: each unit is in at most one group, and discounts are taken of prices before all discounts.
     2. Promotions of single lines. A line may take any of its promotions that combine with each other: fixed prices,
-       then amounts, then percentages of what is left, then percentages of the first price.
+       then amounts, then percentages of what is left, then percentages of the initial price.
     3. Percentages of the order, on all of its lines. Those with a limit in money come after the others.
     4. Amounts of the order, shared by its lines.
     5. Caps cut the discount of each line, then of brands, then of the order. Money off the order moves to other lines,
@@ -94,15 +94,15 @@ def best_price(
     ...     currency="UAH",
     ... )
     >>> promotions = [
-    ...     Promotion.percent("A", 20, level="order"),
+    ...     Promotion.percent("A", 20, on="order"),
     ...     Promotion.amount("B", "15.00", products=["soap"], family="b", combines_with=["c"]),
-    ...     Promotion.percent("C", 10, level="order", family="c", combines_with=["b"]),
+    ...     Promotion.percent("C", 10, on="order", family="c", combines_with=["b"]),
     ... ]
     >>> priced = best_price(cart, promotions)
     >>> priced.total, [applied.promotion for applied in priced.applied]
     (16000, ['A'])
     >>> priced = best_price(cart, promotions, caps=Caps(brand_percent={"LUX": 10}))
-    >>> priced.total, priced.rejected[0].text
+    >>> priced.total, priced.rejected[0].reason
     (16650, 'beaten by B + C by 3.50')
     """
     cart = of_class(Cart)("cart", cart)

@@ -10,7 +10,7 @@ import attrs
 from crmvalue._core.checks import require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_money, as_percent
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, optional, repr_of_given
 from crmvalue._promotions.fields import currency_or_none, mapping_field, money_or_none
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ Blocked = Literal["moves", "lost"]
 _percent = partial(as_percent, zero=True)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Caps:
     """The largest discounts that contracts and margins allow.
 
@@ -74,6 +74,8 @@ class Caps:
     order_amount: int | Decimal | None = money_or_none("order_amount")
     blocked: Blocked = "moves"
     currency: str | None = currency_or_none("currency")
+
+    __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
         require_choice("blocked", self.blocked, get_args(Blocked))

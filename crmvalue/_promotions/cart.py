@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._core.checks import as_flag, as_text
+from crmvalue._core.checks import as_flag, as_name, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_currency, as_minor, as_money, as_percent, exponent_of
-from crmvalue._core.values import checked_field, tuple_of, words_field
+from crmvalue._core.values import checked_field, repr_of_given, tuple_of, words_field
 from crmvalue._promotions.fields import (
     as_count,
-    as_name,
     count_or_none,
     mapping_field,
     money_field,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Cart", "CartLine"]
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class CartLine:
     """One line of a cart: a product, how many of it, and the price of one.
 
@@ -73,8 +72,10 @@ class CartLine:
     tax_class: str = checked_field("tax_class", as_text, default="")
     attributes: Mapping[str, str] = mapping_field("attributes", as_text)
 
+    __repr__ = repr_of_given
 
-@attrs.frozen(kw_only=True)
+
+@attrs.frozen(kw_only=True, repr=False)
 class Cart:
     """Lines that one customer buys at once, and what promotions ask about the purchase.
 
@@ -95,7 +96,8 @@ class Cart:
     first_purchase : bool, optional
         Whether the customer buys for the first time.
     codes : sequence of str, optional
-        Codes that the customer has given, already checked.
+        Codes that the shop has accepted for this purchase: words such as SPRING, and the `campaign` of each secret code
+        that :meth:`crmvalue.codes.PromoCode.reserve` has accepted. Never the secret code itself.
     delivery_price : int, Decimal or str, optional
         Price of the delivery before any discount.
     tax_rates : mapping of str to percent, optional
@@ -124,6 +126,8 @@ class Cart:
     tax_rates: Mapping[str, Decimal] = mapping_field("tax_rates", partial(as_percent, zero=True))
     prices_include_tax: bool = checked_field("prices_include_tax", as_flag, default=True)
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
         if not self.lines:
             raise InputError("lines", "at least one line", 0)
@@ -137,9 +141,11 @@ class Cart:
             if ids[line.id] > 1:
                 raise InputError("lines", "of different ids", line.id)
             if brands.setdefault(line.product, line.brand) != line.brand:
-                raise InputError("lines", f"of one brand for product {line.product!r}", line.brand)
+                both = [brands[line.product], line.brand]
+                raise InputError("lines", f"of the same brand wherever the product is {line.product!r}", both)
             if self.tax_rates and line.tax_class not in self.tax_rates:
-                raise InputError("tax_rates", f"given for tax class {line.tax_class!r} too", list(self.tax_rates))
+                rule = f"given for the tax class {line.tax_class!r} of line {line.id!r} too"
+                raise InputError("tax_rates", rule, list(self.tax_rates))
             total += as_minor("unit_price", line.unit_price, self.digits) * line.quantity
             if line.unit_cost is not None:
                 as_minor("unit_cost", line.unit_cost, self.digits)

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import numpy as np
 
-from crmvalue._core.checks import as_text, as_time, as_whole_number
+from crmvalue._core.checks import as_text, as_time, as_whole_number, moment_repr
 from crmvalue._core.money import as_currency, as_money, as_percent
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue.errors import InputError
@@ -20,9 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WEEKDAYS",
     "as_count",
-    "as_end",
     "as_hours",
-    "as_name",
     "count_or_none",
     "currency_or_none",
     "mapping_field",
@@ -33,14 +30,6 @@ __all__ = [
 ]
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-def as_name(name: str, value: object) -> str:
-    """Take a text that is not empty."""
-    text = as_text(name, value)
-    if not text.strip():
-        raise InputError(name, "a text that is not empty", value)
-    return text
 
 
 def money_field(name: str, **options: Any) -> Any:
@@ -77,17 +66,7 @@ def count_or_none(name: str, low: int) -> Any:
 
 def time_or_none(name: str) -> Any:
     """Field for a local time, or None."""
-    return checked_field(name, optional(as_time), default=None)
-
-
-def as_end(name: str, value: Any) -> np.datetime64:
-    """Take the end of a period: a day, which belongs to the period as a whole, or a time."""
-    time = as_time(name, value)
-    if isinstance(value, np.datetime64):
-        is_day = np.datetime_data(value.dtype)[0] == "D"
-    else:
-        is_day = len(value.strip()) == len("2026-03-08") if isinstance(value, str) else not hasattr(value, "hour")
-    return time.astype("datetime64[D]") if is_day else time
+    return checked_field(name, optional(as_time), default=None, repr=moment_repr)
 
 
 def as_hours(name: str, value: Any) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import first_moment_after, moment_text
 from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
 from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from crmvalue._promotions.caps import Caps
     from crmvalue._promotions.cart import Cart, CartLine
     from crmvalue._promotions.promotion import Items, Promotion
-    from crmvalue._promotions.result import Reason
+    from crmvalue._promotions.result import RejectedKind
 
 __all__ = [
     "AFTER_OTHERS",
@@ -188,7 +189,7 @@ def _kind(promotion: Promotion, limit: int | None) -> str:
         return "delivery"
     if promotion.benefit == "threshold":
         return "money" if promotion.steps_in == "amount" or limit is not None else "rate"
-    if promotion.level == "line":
+    if promotion.on == "line":
         if promotion.limit_per_order is not None:
             return "units"
         return "line" if limit is None else "money"
@@ -346,21 +347,21 @@ def _step(problem: Problem, ready: Ready, lines: int) -> tuple[int, int]:
     if "price" in ready.sizes:
         return (TO_PRICE, ready.sizes["price"] * scale)
     if "amount_off" in ready.sizes:
-        return (SHARED if promotion.level == "order" else PER_UNIT, ready.sizes["amount_off"] * scale)
+        return (SHARED if promotion.on == "order" else PER_UNIT, ready.sizes["amount_off"] * scale)
     return (SHARED, problem.delivery)
 
 
 def refusal(cart: Cart, ready: Ready) -> Rejected | None:  # noqa: PLR0911 - one answer for each reason
     """Say why a promotion is not for this purchase at all; None where it is."""
     promotion = ready.promotion
-    where: tuple[tuple[Reason, tuple[str, ...], tuple[str, ...]], ...] = (
+    where: tuple[tuple[RejectedKind, tuple[str, ...], tuple[str, ...]], ...] = (
         ("channel", promotion.channels, (cart.channel,)),
         ("place", promotion.places, (cart.place,)),
         ("segment", promotion.segments, cart.segments),
     )
-    for reason, wanted, given in where:
+    for kind, wanted, given in where:
         if wanted and not any(word in wanted for word in given):
-            return _rejected(promotion, reason, f"only for {reason} {' or '.join(wanted)}")
+            return _rejected(promotion, kind, f"only for {kind} {' or '.join(wanted)}")
     if promotion.first_purchase and not cart.first_purchase:
         return _rejected(promotion, "first_purchase", "only for a first purchase")
     if promotion.code is not None and promotion.code not in cart.codes:
@@ -382,11 +383,9 @@ def not_now(time: np.datetime64 | None, promotion: Promotion) -> Rejected | None
     if time is None:
         return _rejected(promotion, "period", "needs the time of the purchase")
     if promotion.starts is not None and time < promotion.starts:
-        return _rejected(promotion, "period", f"starts {promotion.starts}")
-    if promotion.ends is not None:
-        a_day = np.datetime_data(promotion.ends.dtype)[0] == "D"
-        if time >= promotion.ends + np.timedelta64(1 if a_day else 0, "D"):
-            return _rejected(promotion, "period", f"ended {promotion.ends}")
+        return _rejected(promotion, "period", f"starts {moment_text(promotion.starts)}")
+    if promotion.ends is not None and time >= first_moment_after(promotion.ends):
+        return _rejected(promotion, "period", f"ended {moment_text(promotion.ends)}")
     day = time.astype("datetime64[D]")
     if promotion.hours is not None:
         start, end = (_minutes(text) for text in promotion.hours)
@@ -439,8 +438,8 @@ def _too_few(promotion: Promotion, missing: int) -> Rejected:
     return _rejected(promotion, "minimum", text, missing_quantity=missing)
 
 
-def _rejected(promotion: Promotion, reason: Reason, text: str, **missing: Any) -> Rejected:
-    return Rejected(promotion=promotion.id, reason=reason, text=text, **missing)
+def _rejected(promotion: Promotion, kind: RejectedKind, reason: str, **missing: Any) -> Rejected:
+    return Rejected(promotion=promotion.id, kind=kind, reason=reason, **missing)
 
 
 def named(items: Items) -> str:

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_flag, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import (
+    as_end,
+    as_flag,
+    as_name,
+    as_text,
+    as_whole_number,
+    moment_repr,
+    moment_text,
+    require_choice,
+)
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Money, as_money, as_percent
-from crmvalue._core.values import checked_field, count_field, of_class, optional, words_field
+from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
 from crmvalue._promotions.fields import (
     WEEKDAYS,
-    as_end,
     as_hours,
-    as_name,
     count_or_none,
     currency_or_none,
     mapping_field,
@@ -35,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Benefit", "Items", "Promotion"]
 
 Benefit = Literal["percent", "amount", "fixed_price", "buy_get", "bundle", "threshold", "gift", "free_delivery"]
-Level = Literal["line", "order"]
+Target = Literal["line", "order"]
 Basis = Literal["discounted", "initial"]
 
 _ITEM_WORDS = ("products", "brands", "categories", "except_products", "except_brands", "except_categories")
@@ -43,7 +50,7 @@ _MOST_BUNDLE = 20
 """Units in one group of items at most."""
 
 
-@attrs.frozen(kw_only=True, cache_hash=True)
+@attrs.frozen(kw_only=True, cache_hash=True, repr=False)
 class Items:
     """Which lines of a cart a promotion is for: those that meet each condition given; without one, all.
 
@@ -69,6 +76,8 @@ class Items:
     except_brands: tuple[str, ...] = words_field("except_brands", default=())
     except_categories: tuple[str, ...] = words_field("except_categories", default=())
     attributes: Mapping[str, str] = mapping_field("attributes", as_text)
+
+    __repr__ = repr_of_given
 
     def to_json(self) -> str:
         """Write the condition as JSON."""
@@ -100,7 +109,7 @@ def _steps(value: Any) -> tuple[tuple[Any, Any], ...]:
     return tuple((as_money("steps", start), off) for start, off in pairs)
 
 
-@attrs.frozen(kw_only=True, cache_hash=True)
+@attrs.frozen(kw_only=True, cache_hash=True, repr=False)
 class Promotion:
     """One promotion. The class methods make each kind; their other arguments are the fields of this class.
 
@@ -110,7 +119,7 @@ class Promotion:
         Name of the promotion, different from all others.
     benefit : str
         Kind: "percent", "amount", "fixed_price", "buy_get", "bundle", "threshold", "gift" or "free_delivery".
-    level : {"line", "order"}, optional
+    on : {"line", "order"}, optional
         For a percentage or an amount: of each line by itself, or of the order. A line takes the best of its
         promotions; a promotion of the order is for all of its lines or for none.
     items : Items, optional
@@ -127,9 +136,9 @@ class Promotion:
     buy, get : int, optional
         Units to buy at full price and units that get the discount; the cheapest of each group get it.
     get_items : Items, optional
-        Items that get the discount, where they are others than those to buy.
+        Items that get the discount, if they are not the items to buy.
     sets : sequence of Items, optional
-        The items of one bundle, one unit of each.
+        The items of one bundle, one unit of each. `items` narrows each of them.
     bundle_total : int, Decimal or str, optional
         A bundle is any units that together cost at least so much.
     steps : mapping or pairs, optional
@@ -154,21 +163,23 @@ class Promotion:
     first_purchase : bool, optional
         Only for a first purchase.
     code : str, optional
-        Only with this code.
+        Only if `codes` of the cart has it: a word such as SPRING, or the `campaign` of secret codes.
     min_quantity : int, optional
         Units of the items that the cart must hold.
     min_amount : int, Decimal or str, optional
         Price of the items, before discounts, that the cart must reach.
     limit_per_order : int, optional
-        Times it applies in one order: groups of items; units for a percentage, an amount or a price of lines.
+        How often it applies in one order at most: in groups of units, or in units for a percentage, an amount or a
+        price of lines.
     uses_left_customer, uses_left : int, optional
-        Times that are left for this customer and in all: groups of items, or orders for all other kinds.
+        How often it can still apply for this customer and in all: in groups of units, or in orders for other kinds.
     max_discount, budget_left : int, Decimal or str, optional
         Largest discount of one order, and money left in the campaign.
     family : str, optional
         Name under which other promotions allow this one.
     combines_with : sequence of str, optional
-        Families that may meet this promotion on the same line, "*" for each. Both promotions must allow it.
+        Families that may meet this promotion on the same line, "*" for all. Both promotions must allow it. Without it
+        no other promotion is on its lines. A gift and a threshold are on all of their lines.
     alone : bool, optional
         Applies with no other promotion in the order.
     priority : int, optional
@@ -189,7 +200,7 @@ class Promotion:
 
     id: str = checked_field("id", as_name)
     benefit: Benefit
-    level: Level = "line"
+    on: Target = "line"
     items: Items = checked_field("items", of_class(Items), factory=Items)
     percent_off: Decimal | None = percent_or_none("percent_off")
     amount_off: int | Decimal | None = money_or_none("amount_off")
@@ -209,7 +220,7 @@ class Promotion:
     places: tuple[str, ...] = words_field("places", default=())
     segments: tuple[str, ...] = words_field("segments", default=())
     starts: np.datetime64 | None = time_or_none("starts")
-    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
     weekdays: tuple[str, ...] = words_field("weekdays", distinct=True, default=())
     hours: tuple[str, str] | None = checked_field("hours", optional(as_hours), default=None)
     first_purchase: bool = checked_field("first_purchase", as_flag, default=False)
@@ -227,25 +238,30 @@ class Promotion:
     priority: int = count_field("priority", low=-(10**9), default=0)
     currency: str | None = currency_or_none("currency")
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
         require_choice("benefit", self.benefit, get_args(Benefit))
-        require_choice("level", self.level, get_args(Level))
+        require_choice("on", self.on, get_args(Target))
         require_choice("basis", self.basis, get_args(Basis))
         require_choice("steps_in", self.steps_in, ("percent", "amount"))
         for day in self.weekdays:
             require_choice("weekdays", day, WEEKDAYS)
         if self.starts is not None and self.ends is not None and self.ends < self.starts:
-            raise InputError("ends", f"after the start {self.starts}", str(self.ends))
+            raise InputError("ends", f"after the start {moment_text(self.starts)}", moment_text(self.ends))
+        for name in sorted(_OWN_FIELDS - _FIELDS_OF[self.benefit]):
+            if getattr(self, name) != _DEFAULTS[name]:
+                raise InputError(name, f"left out where the benefit is {self.benefit!r}", getattr(self, name))
         _CHECKS[self.benefit](self)
 
     @classmethod
     def percent(cls, id: str, percent_off: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
-        """Take a percentage off each line, or off the order with `level="order"`."""
+        """Take a percentage off each line, or off the order with `on="order"`."""
         return cls(id=id, benefit="percent", percent_off=percent_off, **_rules(rules))
 
     @classmethod
     def amount(cls, id: str, amount_off: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
-        """Take an amount off each unit, or one amount off the order with `level="order"`."""
+        """Take an amount off each unit, or one amount off the order with `on="order"`."""
         return cls(id=id, benefit="amount", amount_off=amount_off, **_rules(rules))
 
     @classmethod
@@ -290,18 +306,18 @@ class Promotion:
     @classmethod
     def threshold(cls, id: str, steps: Any, steps_in: Any = "percent", **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Take more off the order, the more its items cost: {"300.00": 10} is 10 % from 300."""
-        return cls(id=id, benefit="threshold", steps=steps, steps_in=steps_in, **{"level": "order", **_rules(rules)})
+        return cls(id=id, benefit="threshold", steps=steps, steps_in=steps_in, **{"on": "order", **_rules(rules)})
 
     @classmethod
     def gift(cls, id: str, product: str, value: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Give a product with the purchase; `value` is what it counts when promotions are compared."""
-        given = {"level": "order", **_rules(rules)}
+        given = {"on": "order", **_rules(rules)}
         return cls(id=id, benefit="gift", gift_product=product, gift_value=value, **given)
 
     @classmethod
     def free_delivery(cls, id: str, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Take the price of the delivery off."""
-        return cls(id=id, benefit="free_delivery", **{"level": "order", **_rules(rules)})
+        return cls(id=id, benefit="free_delivery", **{"on": "order", **_rules(rules)})
 
     def to_json(self) -> str:
         """Write the promotion as JSON."""
@@ -327,34 +343,35 @@ def _rules(rules: dict[str, Any]) -> dict[str, Any]:
 def _require(promotion: Promotion, name: str, *, above: int | None = None) -> None:
     value = getattr(promotion, name)
     if value is None or (above is not None and value <= above):
-        raise InputError(name, f"given for a {promotion.benefit}" if above is None else f"above {above}", value)
+        rule = f"given where the benefit is {promotion.benefit!r}" if above is None else f"above {above}"
+        raise InputError(name, rule, value)
 
 
 def _check_percent(promotion: Promotion) -> None:
     _require(promotion, "percent_off")
-    _check_levels(promotion)
+    _check_limit(promotion)
 
 
 def _check_amount(promotion: Promotion) -> None:
     _require(promotion, "amount_off", above=0)
-    _check_levels(promotion)
+    _check_limit(promotion)
 
 
 def _check_price(promotion: Promotion) -> None:
     _require(promotion, "price")
-    if promotion.level != "line":
-        raise InputError("level", "'line' for a fixed price", promotion.level)
-    _check_levels(promotion)
+    _require_on(promotion, "line")
+    _check_limit(promotion)
 
 
-def _check_levels(promotion: Promotion) -> None:
+def _check_limit(promotion: Promotion) -> None:
     limited = promotion.max_discount is not None or promotion.budget_left is not None
-    if promotion.limit_per_order is not None and (promotion.level == "order" or limited):
-        rule = "left out for the order, or where the discount is limited in money"
+    if promotion.limit_per_order is not None and (promotion.on == "order" or limited):
+        rule = "left out with `on='order'`, `max_discount` or `budget_left`"
         raise InputError("limit_per_order", rule, promotion.limit_per_order)
 
 
 def _check_buy_get(promotion: Promotion) -> None:
+    _require_on(promotion, "line")
     _require(promotion, "percent_off")
     _require(promotion, "buy", above=0)
     _require(promotion, "get", above=0)
@@ -363,6 +380,7 @@ def _check_buy_get(promotion: Promotion) -> None:
 
 
 def _check_bundle(promotion: Promotion) -> None:
+    _require_on(promotion, "line")
     offs: list[Money | Decimal | None] = [promotion.percent_off, promotion.amount_off, promotion.price]
     if offs.count(None) != 2:
         raise InputError("price", "given for a bundle, or `percent_off`, or `amount_off`: one of the three", offs)
@@ -385,7 +403,8 @@ def _check_threshold(promotion: Promotion) -> None:
     steps = tuple((start, check("steps", off)) for start, off in promotion.steps)
     for (start, off), (later, more) in pairwise(steps):
         if type(start) is not type(later) or later <= start or more <= off:
-            raise InputError("steps", "rising, in amounts written alike", later)
+            rule = "rising amounts with rising discounts, all amounts in minor units or all in units of the currency"
+            raise InputError("steps", rule, [str(later), str(more)])
     object.__setattr__(promotion, "steps", steps)  # frozen, but checked together with `steps_in`
     _require_order(promotion)
 
@@ -398,11 +417,31 @@ def _check_gift(promotion: Promotion) -> None:
 
 
 def _require_order(promotion: Promotion) -> None:
-    if promotion.level != "order":
-        raise InputError("level", f"'order' for a {promotion.benefit}", promotion.level)
+    _require_on(promotion, "order")
     if promotion.limit_per_order is not None:
-        raise InputError("limit_per_order", f"left out for a {promotion.benefit}", promotion.limit_per_order)
+        rule = f"left out where the benefit is {promotion.benefit!r}"
+        raise InputError("limit_per_order", rule, promotion.limit_per_order)
 
+
+def _require_on(promotion: Promotion, target: Target) -> None:
+    if promotion.on != target:
+        raise InputError("on", f"{target!r} where the benefit is {promotion.benefit!r}", promotion.on)
+
+
+_FIELDS_OF = {
+    "percent": {"percent_off", "basis"},
+    "amount": {"amount_off"},
+    "fixed_price": {"price"},
+    "buy_get": {"percent_off", "buy", "get", "get_items"},
+    "bundle": {"percent_off", "amount_off", "price", "sets", "bundle_total"},
+    "threshold": {"steps", "steps_in", "basis"},
+    "gift": {"gift_product", "gift_value", "gift_quantity"},
+    "free_delivery": set(),
+}
+"""Fields that say what a promotion gives, by benefit; all others have to be left out."""
+
+_OWN_FIELDS = set().union(*_FIELDS_OF.values())
+_DEFAULTS = {field.name: field.default for field in attrs.fields(Promotion)}
 
 _CHECKS = {
     "percent": _check_percent,

@@ -27,7 +27,7 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
     active = next(active for active in problem.active if active.id == promotion)
     other = _instead(pricer, choice, active)
     if other is None or not active.bit & other.promotions():
-        return Rejected(promotion=promotion, reason="no_benefit", text="takes nothing off this cart")
+        return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing off this cart")
     lost = choice.promotions() & ~other.promotions()
     gone = [one.id for one in problem.active if one.bit & lost]
     difference = (choice.value - other.value) // problem.scale
@@ -35,15 +35,15 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
         by = f" by {money_text(difference, problem.cart.digits)}" if difference > 0 else ", which takes off as much"
         return Rejected(
             promotion=promotion,
-            reason="beaten",
-            text=f"beaten by {' + '.join(sorted(gone))}{by}",
+            kind="beaten",
+            reason=f"beaten by {' + '.join(sorted(gone))}{by}",
             beaten_by=tuple(sorted(gone)),
             difference=max(0, difference),
         )
     cap = next((text for i in bits(active.lines) if (text := _binding(problem, i))), None)
     if cap is not None:
-        return Rejected(promotion=promotion, reason="capped", text=cap)
-    return Rejected(promotion=promotion, reason="no_benefit", text="takes nothing more off this cart")
+        return Rejected(promotion=promotion, kind="capped", reason=cap)
+    return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing more off this cart")
 
 
 def _instead(pricer: Pricer, choice: Choice, active: Active) -> Choice | None:

@@ -261,7 +261,7 @@ def _line(problem: Problem, i: int, parts: dict[int, int]) -> PricedLine:
         quantity=line.quantity,
         unit_price=problem.price[i] // problem.scale,
         discounts=tuple(Discount(promotion=ids[bit], amount=off) for bit, off in parts.items() if off),
-        amount=paid,
+        total=paid,
         unit_prices=tuple(pair for pair in pairs if pair[0]),
         tax=_tax(problem, line.tax_class, paid),
     )
@@ -307,7 +307,7 @@ def _applied(
         if active.ready.kind == "money" and not active.bit & pricer.free:
             asked = amount  # what lines share has moved to other lines
         times = max([1, *(grouping.times.get(active.bit, 0) for grouping in choice.groupings)])
-        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked=max(0, asked - amount)))
+        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked_amount=max(0, asked - amount)))
     return found
 
 

@@ -9,18 +9,18 @@ import attrs
 from crmvalue._core.checks import as_flag, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding, money_text, whole_amount
-from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of, words_field
+from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, tuple_of, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
 from crmvalue._promotions.fields import as_count
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue.errors import InputError
 
-__all__ = ["Applied", "Discount", "Gift", "PricedCart", "PricedLine", "Reason", "Rejected", "RoundedPer"]
+__all__ = ["Applied", "Discount", "Gift", "PricedCart", "PricedLine", "Rejected", "RejectedKind", "RoundedPer"]
 
 RoundedPer = Literal["unit", "line", "order"]
 
-Reason = Literal[
+RejectedKind = Literal[
     "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period", "weekday", "hours",
     "no_items", "minimum", "capped", "beaten", "no_benefit",
 ]  # fmt: skip
@@ -77,12 +77,12 @@ class PricedLine:
         Price of one unit before discounts.
     discounts : tuple of Discount
         Discounts in the order of their application.
-    amount : int
+    total : int
         What is paid for the line.
     unit_prices : tuple of pairs of int
-        Prices for the receipt: how many units at which price; they sum to `amount`.
+        Prices for the receipt: how many units at which price; they sum to `total`.
     tax : int
-        Tax of the line: part of `amount`, or on top of it, as the cart says.
+        Tax of the line: part of `total`, or on top of it, as the cart says.
 
     Examples
     --------
@@ -93,7 +93,7 @@ class PricedLine:
     ...     quantity=3,
     ...     unit_price=1000,
     ...     discounts=[],
-    ...     amount=2500,
+    ...     total=2500,
     ...     unit_prices=[(1, 834), (2, 833)],
     ...     tax=0,
     ... )
@@ -107,7 +107,7 @@ class PricedLine:
     quantity: int = checked_field("quantity", as_count)
     unit_price: int = _amount_field("unit_price")
     discounts: tuple[Discount, ...] = checked_field("discounts", tuple_of(Discount))
-    amount: int = _amount_field("amount")
+    total: int = _amount_field("total")
     unit_prices: tuple[tuple[int, int], ...] = attrs.field(converter=_unit_prices)
     tax: int = _amount_field("tax")
 
@@ -119,7 +119,7 @@ class PricedLine:
     @property
     def discount(self) -> int:
         """What is taken off the line [minor units]."""
-        return self.initial - self.amount
+        return self.initial - self.total
 
 
 @attrs.frozen(kw_only=True)
@@ -161,22 +161,22 @@ class Applied:
         What it takes off lines and delivery [minor units], after caps.
     times : int
         How often it applied: groups of units, or 1.
-    blocked : int
+    blocked_amount : int
         What caps kept it from taking off [minor units].
 
     Examples
     --------
-    >>> Applied(promotion="spring", amount=2400, times=1, blocked=0).amount
+    >>> Applied(promotion="spring", amount=2400, times=1, blocked_amount=0).amount
     2400
     """
 
     promotion: str = checked_field("promotion", as_text)
     amount: int = _amount_field("amount")
     times: int = checked_field("times", as_count, default=1)
-    blocked: int = _amount_field("blocked", default=0)
+    blocked_amount: int = _amount_field("blocked_amount", default=0)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class Rejected:
     """A promotion that did not change the price, and why.
 
@@ -184,11 +184,11 @@ class Rejected:
     ----------
     promotion : str
         Name of the promotion.
+    kind : str
+        Kind of the reason: "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period",
+        "weekday", "hours", "no_items", "minimum", "capped", "beaten" or "no_benefit".
     reason : str
-        "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period", "weekday", "hours",
-        "no_items", "minimum", "capped", "beaten" or "no_benefit".
-    text : str
-        The reason as a sentence.
+        The reason, in words.
     missing_quantity : int, optional
         Units that are missing.
     missing_amount : int, optional
@@ -200,23 +200,25 @@ class Rejected:
 
     Examples
     --------
-    >>> Rejected(promotion="A", reason="beaten", text="beaten by B + C by 3.50", difference=350).difference
+    >>> Rejected(promotion="A", kind="beaten", reason="beaten by B + C by 3.50", difference=350).difference
     350
     """
 
     promotion: str = checked_field("promotion", as_text)
-    reason: Reason
-    text: str = checked_field("text", as_text)
+    kind: RejectedKind
+    reason: str = checked_field("reason", as_text)
     missing_quantity: int | None = checked_field("missing_quantity", optional(_whole), default=None)
     missing_amount: int | None = checked_field("missing_amount", optional(_whole), default=None)
     beaten_by: tuple[str, ...] = words_field("beaten_by", default=())
     difference: int | None = checked_field("difference", optional(_whole), default=None)
 
+    __repr__ = repr_of_given
+
     def __attrs_post_init__(self) -> None:
-        require_choice("reason", self.reason, get_args(Reason))
+        require_choice("kind", self.kind, get_args(RejectedKind))
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, repr=False)
 class PricedCart:
     """A cart at its best price, as :func:`best_price` finds it; amounts are whole minor units.
 
@@ -254,8 +256,13 @@ class PricedCart:
     >>> from crmvalue.promotions import Cart, CartLine, Promotion, best_price
     >>> cart = Cart(lines=[CartLine(id="1", product="soap", unit_price="20.00", quantity=3)], currency="UAH")
     >>> priced = best_price(cart, [Promotion.n_for_m("3 for 2", 3, 2), Promotion.percent("tenth", 10)])
-    >>> priced.total, priced.applied[0].promotion, priced.rejected[0].text
+    >>> priced.total, priced.applied[0].promotion, priced.rejected[0].reason
     (4000, '3 for 2', 'beaten by 3 for 2 by 14.00')
+    >>> print(priced)
+    3 x soap     60.00
+      3 for 2   -20.00
+    total, UAH   40.00
+    tenth not applied: beaten by 3 for 2 by 14.00
     """
 
     cart: Cart = checked_field("cart", of_class(Cart))
@@ -284,7 +291,7 @@ class PricedCart:
     @property
     def total(self) -> int:
         """What is paid for all lines and the delivery; tax comes on top where prices do not include it."""
-        return sum(line.amount for line in self.lines) + self.delivery
+        return sum(line.total for line in self.lines) + self.delivery
 
     @property
     def discount(self) -> int:
@@ -301,7 +308,34 @@ class PricedCart:
         """Tax of all lines."""
         return sum(line.tax for line in self.lines)
 
-    def text(self, amount: int) -> str:
+    def __repr__(self) -> str:
+        """Write what matters in one line; each part has the rest."""
+        shown = {
+            "total": self.total,
+            "discount": self.discount,
+            "applied": [one.promotion for one in self.applied],
+            "gifts": [gift.product for gift in self.gifts],
+            "optimal": self.optimal,
+        }
+        return f"PricedCart({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+    def __str__(self) -> str:
+        """Write the receipt, and below it the promotions that were rejected."""
+        rows: list[tuple[str, str]] = []
+        for line in self.lines:
+            rows.append((f"{line.quantity} x {line.product}", self.money_text(line.initial)))
+            rows += [(f"  {one.promotion}", f"-{self.money_text(one.amount)}") for one in line.discounts]
+        rows += [("delivery", self.money_text(self.delivery))] if self.cart.delivery_price else []
+        rows += [(f"{gift.quantity} x {gift.product}, a gift", self.money_text(0)) for gift in self.gifts]
+        rows.append((f"total, {self.cart.currency}", self.money_text(self.total)))
+        if self.cart.tax_rates:
+            where = "in the total" if self.cart.prices_include_tax else "on top of the total"
+            rows.append((f"tax {where}", self.money_text(self.tax)))
+        widths = [max(len(row[i]) for row in rows) for i in (0, 1)]
+        receipt = [f"{what:<{widths[0]}}  {amount:>{widths[1]}}" for what, amount in rows]
+        return "\n".join([*receipt, *(f"{one.promotion} not applied: {one.reason}" for one in self.rejected)])
+
+    def money_text(self, amount: int) -> str:
         """Write an amount of this cart in units of its currency, such as 18.50."""
         return money_text(amount, self.cart.digits)
 

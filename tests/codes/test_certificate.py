@@ -176,6 +176,7 @@ class TestSpend:
         with pytest.raises(InputError, match="time step") as caught:
             gift.password(time="2026-03-02T12:01:59", key=KEY)
         assert caught.value.name == "time"
+        assert "ask again in the next one" in str(caught.value)
         assert pay(gift, "p2", time="2026-03-02T12:02:00", order="o-2").accepted
 
     def test_locked_after_wrong_attempts(self):
@@ -393,6 +394,7 @@ class TestRepr:
 
     def test_known(self):
         assert repr(make_gift()).endswith("events=<1 events of 'g-1'>)")
+        assert repr(CertificateLedger().store(make_gift()).value) == "CertificateLedger(certificates=<1 certificates>)"
 
 
 class TestLedger:

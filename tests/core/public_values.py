@@ -144,7 +144,7 @@ CODE = codes.PromoCode.issue(
     event_id="e1",
     time="2026-03-01",
     key=KEY,
-    rules=codes.CodeRules(segments=["vip"], valid_until="2026-04-01", policy=None),
+    rules=codes.CodeRules(segments=["vip"], ends="2026-04-01", policy=None),
     phone="+380671234567",
 ).activate("e2", time="2026-03-01")
 LEDGER = codes.CertificateLedger(certificates=[GIFT])

@@ -66,12 +66,12 @@ LEVEL = st.sampled_from(["line", "order"])
 
 
 def percent(draw, name, rules):
-    rules |= {"level": draw(LEVEL), "basis": draw(BASIS), "max_discount": draw(LIMIT)}
+    rules |= {"on": draw(LEVEL), "basis": draw(BASIS), "max_discount": draw(LIMIT)}
     return Promotion.percent(name, draw(PERCENTS), **rules)
 
 
 def amount(draw, name, rules):
-    return Promotion.amount(name, draw(AMOUNTS), level=draw(LEVEL), budget_left=draw(LIMIT), **rules)
+    return Promotion.amount(name, draw(AMOUNTS), on=draw(LEVEL), budget_left=draw(LIMIT), **rules)
 
 
 def fixed_price(draw, name, rules):

@@ -77,11 +77,11 @@ class Reference:
         return min((n for n in known if n is not None), default=10**9)
 
     def layer(self, promotion):
-        if promotion.benefit in GROUPED or (promotion.level == "line" and promotion.limit_per_order is not None):
+        if promotion.benefit in GROUPED or (promotion.on == "line" and promotion.limit_per_order is not None):
             return "group"
         if promotion.benefit in {"gift", "free_delivery"}:
             return promotion.benefit
-        if promotion.level == "line" and self.limit(promotion) is None:
+        if promotion.on == "line" and self.limit(promotion) is None:
             return "line"
         return "rate" if self.in_percent(promotion) and self.limit(promotion) is None else "shared"
 
@@ -262,7 +262,7 @@ class Reference:
 
     def edges(self, promotion, left):
         scope, limit = self.in_scope(promotion), self.limit(promotion)
-        if promotion.level == "line" or self.in_percent(promotion):
+        if promotion.on == "line" or self.in_percent(promotion):
             return limit, {i: self.step(promotion, i, left[i]) for i in scope}
         off = promotion.amount_off
         if promotion.benefit == "threshold":

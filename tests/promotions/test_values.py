@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion
+from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion, Rejected, best_price
 
 LINE = CartLine(id="1", product="soap", unit_price=250)
 
@@ -62,19 +64,26 @@ class TestPromotion:
             (lambda: PERCENT("a", 101), "percent_off"),
             (lambda: PERCENT("a", 12.5), "percent_off"),
             (lambda: PERCENT("", 10), "id"),
-            (lambda: PERCENT("a", 10, level="cart"), "level"),
+            (lambda: PERCENT("a", 10, on="cart"), "on"),
+            (lambda: PERCENT("a", 10, amount_off=5), "amount_off"),
+            (lambda: PERCENT("a", 10, buy=2), "buy"),
+            (lambda: Promotion.amount("a", 100, price=5), "price"),
+            (lambda: Promotion.amount("a", 100, basis="initial"), "basis"),
+            (lambda: Promotion.free_delivery("a", gift_product="mini"), "gift_product"),
+            (lambda: Promotion.buy_get("a", 2, 1, on="order"), "on"),
+            (lambda: Promotion.bundle("a", quantity=2, price=100, on="order"), "on"),
             (lambda: PERCENT("a", 10, basis="net"), "basis"),
             (lambda: PERCENT("a", 10, brands=["L"], items=Items()), "items"),
             (lambda: PERCENT("a", 10, starts="2026-03-08", ends="2026-03-07"), "ends"),
             (lambda: PERCENT("a", 10, weekdays=["monday"]), "weekdays"),
             (lambda: PERCENT("a", 10, hours=("10:00", "10:00")), "hours"),
             (lambda: PERCENT("a", 10, hours=("25:00", "10:00")), "hours"),
-            (lambda: PERCENT("a", 10, level="order", limit_per_order=2), "limit_per_order"),
+            (lambda: PERCENT("a", 10, on="order", limit_per_order=2), "limit_per_order"),
             (lambda: PERCENT("a", 10, budget_left=5, limit_per_order=2), "limit_per_order"),
             (lambda: PERCENT("a", 10, uses_left=-1), "uses_left"),
             (lambda: Promotion.amount("a", 0), "amount_off"),
             (lambda: Promotion.amount("a", 1.5), "amount_off"),
-            (lambda: Promotion.fixed_price("a", 100, level="order"), "level"),
+            (lambda: Promotion.fixed_price("a", 100, on="order"), "on"),
             (lambda: Promotion.buy_get("a", 0, 1), "buy"),
             (lambda: Promotion.buy_get("a", 1, 0), "get"),
             (lambda: Promotion.buy_get("a", 20, 1), "buy"),
@@ -88,7 +97,7 @@ class TestPromotion:
             (lambda: Promotion.threshold("a", {300: 10, 200: 15}), "steps"),
             (lambda: Promotion.threshold("a", {300: 10, 400: 10}), "steps"),
             (lambda: Promotion.threshold("a", {300: 10, "4.00": 20}), "steps"),
-            (lambda: Promotion.threshold("a", {300: 10}, level="line"), "level"),
+            (lambda: Promotion.threshold("a", {300: 10}, on="line"), "on"),
             (lambda: GIFT("a", "", 1), "gift_product"),
             (lambda: GIFT("a", "mini", 0), "gift_value"),
             (lambda: GIFT("a", "mini", 5, limit_per_order=1), "limit_per_order"),
@@ -141,3 +150,52 @@ class TestCaps:
     def test_json_and_back(self):
         caps = Caps(brand_percent={"LUX": 10}, order_amount="500.00", blocked="lost")
         assert Caps.from_json(caps.to_json()) == caps
+
+
+class TestRepr:
+    """A value is shown by what differs from the defaults, as it can be written again."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            LINE,
+            Cart(lines=[LINE], currency="UAH", time="2026-03-07T11:30", tax_rates={"": 20}),
+            Promotion.percent("a", 10, brands=["L"], starts="2026-03-01", ends="2026-03-08"),
+            Promotion.bundle("b", [Items(products=["x"]), Items()], price="9.00", ends="2026-03-08T00:00"),
+            Caps(brand_percent={"L": 10}),
+            Rejected(promotion="a", kind="code", reason="needs its code"),
+        ],
+    )
+    def test_can_be_read_back(self, value):
+        names = {kind.__name__: kind for kind in (Cart, CartLine, Items, Promotion, Caps, Rejected, Decimal)}
+        assert eval(repr(value), names) == value  # noqa: S307 - the text is from this test
+        assert "None" not in repr(value)
+
+    def test_priced_cart(self):
+        cart = Cart(
+            lines=[CartLine(id="1", product="soap", unit_price=250, quantity=2)], currency="UAH", delivery_price=100
+        )
+        offers = [
+            Promotion.percent("tenth", 10, family="a", combines_with=["a"]),
+            Promotion.gift("mini", "eau 5 ml", 50, family="a", combines_with=["a"]),
+            Promotion.percent("fans", 20, segments=["fan"]),
+        ]
+        priced = best_price(cart, offers)
+        shown = "total=550, discount=50, applied=['tenth', 'mini'], gifts=['eau 5 ml'], optimal=True"
+        assert repr(priced) == f"PricedCart({shown})"
+        assert str(priced).splitlines() == [
+            "2 x soap               5.00",
+            "  tenth               -0.50",
+            "delivery               1.00",
+            "1 x eau 5 ml, a gift   0.00",
+            "total, UAH             5.50",
+            "fans not applied: only for segment fan",
+        ]
+
+    @pytest.mark.parametrize(
+        ("included", "text"), [(True, "tax in the total  1.00"), (False, "tax on top of the total  1.20")]
+    )
+    def test_tax_of_a_priced_cart(self, included, text):
+        line = CartLine(id="1", product="soap", unit_price=600)
+        cart = Cart(lines=[line], currency="UAH", tax_rates={"": 20}, prices_include_tax=included)
+        assert str(best_price(cart, [])).splitlines()[-1] == text

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Finding", "lint_promotions"]
 
-FindingKind = Literal["never", "beaten", "shadowed", "apart", "floor", "unknown", "groups"]
+FindingKind = Literal["never", "beaten", "shadowed", "apart", "floor", "unknown", "families"]
 
 _MANY = 10**6
 """Units of a product, so that a percentage of the smallest price is at least one minor unit."""
@@ -34,11 +34,11 @@ class Finding:
 
     Parameters
     ----------
-    kind : {"never", "beaten", "shadowed", "apart", "floor", "unknown", "groups"}
+    kind : {"never", "beaten", "shadowed", "apart", "floor", "unknown", "families"}
         "never": the promotion can never apply. "beaten": another one is always at least as good. "shadowed": one that
         applies alone is always at least as good as all others together. "apart": promotions that are meant to combine
         never hold at the same time. "floor": caps leave no discount on any product. "unknown": a brand, product or
-        category is not in the catalogue. "groups": promotions contradict each other on what they combine with.
+        category is not in the catalogue. "families": promotions contradict each other on what they combine with.
     promotions : sequence of str
         Ids of the promotions, the one to change first; empty for a cap.
     text : str
@@ -159,7 +159,7 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
     elif now is not None and promotion.ends is not None and not_now(now, attrs.evolve(promotion, starts=None)):
         ended = not_now(now, attrs.evolve(promotion, starts=None, weekdays=(), hours=None))
         if ended is not None:
-            reasons.append(f"it {ended.text}")
+            reasons.append(f"it {ended.reason}")
     if reasons:
         text = f"{promotion.id} never applies: {' and '.join(reasons)}"
         yield Finding(kind="never", promotions=(promotion.id,), text=text)
@@ -238,15 +238,15 @@ def _is_simple(promotion: Promotion) -> bool:
     """Whether a promotion is one of those whose sizes can be compared, by its kind."""
     return _is_unlimited(promotion) and (
         promotion.benefit in {"percent", "free_delivery", "fixed_price"}
-        or (promotion.benefit == "amount" and promotion.level == "line")
+        or (promotion.benefit == "amount" and promotion.on == "line")
     )
 
 
 def _takes_as_much(one: Promotion, other: Promotion) -> bool:
     """Whether a promotion of the same kind takes at least as much off each line."""
-    if (one.benefit, one.level, one.basis) != (other.benefit, other.level, other.basis):
+    if (one.benefit, one.on, one.basis) != (other.benefit, other.on, other.basis):
         return False
-    if one.level == "order" and one.items != other.items:
+    if one.on == "order" and one.items != other.items:
         return False
     if one.benefit == "percent":
         return one.percent_off is not None and other.percent_off is not None and one.percent_off >= other.percent_off
@@ -321,15 +321,15 @@ def _groups(given: Sequence[Promotion]) -> Iterator[Finding]:
     for promotion in given:
         if promotion.alone and promotion.combines_with:
             text = f"{promotion.id} applies alone, but says what it combines with"
-            yield Finding(kind="groups", promotions=(promotion.id,), text=text)
+            yield Finding(kind="families", promotions=(promotion.id,), text=text)
         for family in promotion.combines_with:
             if family not in {*families, "*"}:
                 text = f"{promotion.id} combines with family {family}, which no promotion has"
-                yield Finding(kind="groups", promotions=(promotion.id,), text=text)
+                yield Finding(kind="families", promotions=(promotion.id,), text=text)
         for other in given:
             if other is not promotion and _names(promotion, other) and not combine(promotion, other):
                 text = f"{promotion.id} allows {other.id}, but {other.id} does not allow {promotion.id}"
-                yield Finding(kind="groups", promotions=(promotion.id, other.id), text=text)
+                yield Finding(kind="families", promotions=(promotion.id, other.id), text=text)
 
 
 def _unknown(given: Sequence[Promotion], caps: Caps | None, known: Cart) -> Iterator[Finding]:

@@ -107,7 +107,7 @@ def next_offer(result: PricedCart, *, reached: float = 0.5) -> tuple[NextOffer, 
     """
     priced = of_class(PricedCart)("result", result)
     least = _share("reached", reached)
-    not_here = {one.promotion for one in priced.rejected if one.reason not in _COULD_APPLY}
+    not_here = {one.promotion for one in priced.rejected if one.kind not in _COULD_APPLY}
     found = []
     for one in ready(priced.promotions, priced.cart.digits):
         if one.promotion.id not in not_here:

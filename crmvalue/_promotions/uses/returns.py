@@ -179,7 +179,7 @@ def return_items(
     ...     CartLine(id="1", product="eau", unit_price="150.00"),
     ...     CartLine(id="2", product="soap", unit_price="60.00"),
     ... ]
-    >>> paid = best_price(Cart(lines=lines, currency="UAH"), [Promotion.percent("fifth", 20, level="order")])
+    >>> paid = best_price(Cart(lines=lines, currency="UAH"), [Promotion.percent("fifth", 20, on="order")])
     >>> refund = return_items(paid, {"1": 1}, policy="prorated")
     >>> refund.amount, refund.kept
     (12000, 4800)
@@ -203,7 +203,7 @@ def return_items(
         )
     old = {line.id: before.returned.get(line.id, 0) for line in priced.lines}
     shares = {
-        line.id: _part(line.amount, line.quantity, returned[line.id]) - _part(line.amount, line.quantity, old[line.id])
+        line.id: _part(line.total, line.quantity, returned[line.id]) - _part(line.total, line.quantity, old[line.id])
         for line in priced.lines
         if line.id in now
     }

@@ -23,7 +23,7 @@ class TestBadInput:
             (lambda: best_price(CART, [], caps=Caps(currency="USD")), "caps", "UAH"),
             (lambda: CartLine(id="1", product="soap", unit_price=10.5), "unit_price", "write '18.50'"),
             (lambda: Promotion.amount("A", 5.5), "amount_off", "write '18.50'"),
-            (lambda: Promotion.percent("A", 12.5), "percent_off", "write '12.5'"),
+            (lambda: Promotion.percent("A", 12.5), "percent_off", "write 20 or '12.5'"),
             (lambda: Caps(floor_price={"soap": 9.5}), "floor_price", "write '18.50'"),
             (lambda: CartHistory(unit_price=[10.5], **ROWS), "unit_price", "whole minor units"),
             (lambda: CartLine(id="1", product="soap", unit_price=-1), "unit_price", "at least 0"),

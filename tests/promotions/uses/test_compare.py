@@ -73,7 +73,7 @@ class TestComparePromotions:
             )
             for brand in {line.brand for cart in bought for line in cart.lines}:
                 lines = [line for p in priced for line in p.lines if line.brand == brand]
-                assert got[f"brand {brand}"][:2] == (sum(x.amount for x in lines), sum(x.discount for x in lines))
+                assert got[f"brand {brand}"][:2] == (sum(x.total for x in lines), sum(x.discount for x in lines))
             applied = [one for p in priced for one in p.applied]
             for name in {one.promotion for one in applied}:
                 assert got[f"promotion {name}"][1] == sum(one.amount for one in applied if one.promotion == name)

@@ -36,7 +36,7 @@ def near_promotions(draw):
     for i in range(draw(st.integers(1, 4))):
         rules = {
             "brands": draw(st.sampled_from([(), ("A",), ("A", "B")])),
-            "level": draw(st.sampled_from(["line", "line", "order"])),
+            "on": draw(st.sampled_from(["line", "line", "order"])),
             "family": draw(st.sampled_from(["", "f"])),
             "combines_with": draw(st.sampled_from([(), (), ("f",), ("*",)])),
             "alone": draw(st.booleans()),
@@ -51,7 +51,7 @@ def near_promotions(draw):
         elif kind == "amount":
             made.append(Promotion.amount(f"p{i}", draw(st.sampled_from([20, 50])), **rules))
         else:
-            made.append(Promotion.fixed_price(f"p{i}", draw(st.sampled_from([90, 200])), **{**rules, "level": "line"}))
+            made.append(Promotion.fixed_price(f"p{i}", draw(st.sampled_from([90, 200])), **{**rules, "on": "line"}))
     return made
 
 
@@ -67,7 +67,7 @@ def check(bought, offers, limits):
             without = best_price(bought, rest, caps=limits)
             assert without.total - without.gift_value == priced.total - priced.gift_value
         grouped = {offer.id for offer in offers if offer.benefit in {"buy_get", "bundle"} or offer.limit_per_order}
-        if finding.kind == "groups" and len(finding.promotions) == 2 and not grouped & {*finding.promotions}:
+        if finding.kind == "families" and len(finding.promotions) == 2 and not grouped & {*finding.promotions}:
             for line in priced.lines:
                 assert not set(finding.promotions) <= {discount.promotion for discount in line.discounts}
 
@@ -105,8 +105,8 @@ class TestLintPromotions:
             ),
             ([Promotion.fixed_price("A", 100), Promotion.fixed_price("B", 120)], {}, [("beaten", ("B", "A"))]),
             ([Promotion.amount("A", 100), Promotion.amount("B", 120)], {}, [("beaten", ("A", "B"))]),
-            ([pct("A", 30, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, [("shadowed", ("B", "A"))]),
-            ([pct("A", 10, alone=True, level="order"), pct("B", 20, brands=["A"])], {}, []),
+            ([pct("A", 30, alone=True, on="order"), pct("B", 20, brands=["A"])], {}, [("shadowed", ("B", "A"))]),
+            ([pct("A", 10, alone=True, on="order"), pct("B", 20, brands=["A"])], {}, []),
             (
                 [
                     pct("A", family="f", combines_with=["f"], ends="2026-03-01"),
@@ -134,10 +134,10 @@ class TestLintPromotions:
             (
                 [pct("A", family="f", combines_with=["g"]), pct("B", 20, brands=["B"], family="g")],
                 {},
-                [("groups", ("A", "B"))],
+                [("families", ("A", "B"))],
             ),
-            ([pct("A", combines_with=["nobody"])], {}, [("groups", ("A",))]),
-            ([pct("A", alone=True, combines_with=["*"])], {}, [("groups", ("A",))]),
+            ([pct("A", combines_with=["nobody"])], {}, [("families", ("A",))]),
+            ([pct("A", alone=True, combines_with=["*"])], {}, [("families", ("A",))]),
             (
                 [pct("A", brands=["A"])],
                 {"caps": Caps(brand_percent={"A": 0}), "catalogue": CATALOGUE},

@@ -65,7 +65,7 @@ class TestNextOffer:
         priced = best_price(bought, offers)
         found = {offer.promotion: offer for offer in next_offer(priced, reached=0)}
         for one in priced.rejected:
-            if one.reason == "minimum":
+            if one.kind == "minimum":
                 offer = found[one.promotion]
                 assert one.missing_quantity in {None, offer.missing_quantity}
                 assert one.missing_amount in {None, offer.missing_amount}
@@ -77,7 +77,7 @@ class TestNextOffer:
             lines = [attrs.evolve(line, quantity=line.quantity + more) for line in bought.lines]
             fuller = best_price(attrs.evolve(bought, lines=lines), [p for p in offers if p.id == offer.promotion])
             if offer.missing_amount is not None:
-                assert all(one.reason != "minimum" for one in fuller.rejected)
+                assert all(one.kind != "minimum" for one in fuller.rejected)
 
     def test_an_offer_reads_back(self):
         offer = NextOffer(promotion="A", text="needs 1 more", reached=0.5, missing_quantity=1)
