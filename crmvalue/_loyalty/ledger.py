@@ -247,23 +247,25 @@ class PointsLedger:
         row, points = self._booked.shortages
         return row, points
 
-    def issues(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Integers, Integers]:
-        """Earned lots until the end of a day: member, day of issue, points without reversals, and points spent."""
+    def issues(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Integers, Integers, Integers]:
+        """Earned lots until the end of a day: member, day of issue, points without reversals, spent and expired ones.
+
+        Points that were transferred count at the member who earned them, and as neither spent nor expired.
+        """
         day = _number(as_day("as_of", as_of))
         row, _, lot, when, points = self._booked.entries
-        code, issued_by, _, _ = self._booked.lots
-        kind = self.kind
+        code, issued_by, _, last = self._booked.lots
         known = (when <= day) & (lot >= 0)
         row, lot, points = row[known], lot[known], points[known]
-        word = kind[row]
-        own = (row == issued_by[lot]) | ((word == "reverse") & (self._reverses()[row] == issued_by[lot]))
+        word, reverses = np.append(self.kind, "")[row], np.append(_referred(self.refers_to, self.event), -1)[row]
+        own = (row == issued_by[lot]) | ((word == "reverse") & (reverses == issued_by[lot]))
         issued = _sums(lot[own], points[own], len(code))
-        reverses_spending = (word == "reverse") & np.isin(self._reverses()[row], np.nonzero(kind == "spend")[0])
-        spent_rows = (word == "spend") | reverses_spending
-        spent = -_sums(lot[spent_rows], points[spent_rows], len(code))
+        used = (word == "spend") | ((word == "reverse") & (np.append(self.kind, "")[reverses] == "spend"))
+        spent = -_sums(lot[used], points[used], len(code))
+        left = np.where(last < day, _sums(lot, points, len(code)), 0)
         date = self.time[issued_by].astype("datetime64[D]")
-        kept = np.nonzero((kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
-        return self.members[code[kept]], date[kept], issued[kept], spent[kept]
+        kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
+        return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
 
     def to_json(self) -> str:
         """Write the ledger with all its events as JSON text."""

@@ -279,8 +279,10 @@ class LoyaltyProgramme:
         are lines of orders. `joined` is the day of joining of the customer.
         """
         given = {"order": order, "customer": customer, "time": time, "spend": spend, **(traits or {})}
-        require_same_index(**given, **{k: v for k, v in (("items", items), ("event", event)) if v is not None})
+        others = (("items", items), ("event", event), ("joined", joined))
+        require_same_index(**given, **{name: column for name, column in others if column is not None})
         lines, ids, people, moment, place = _lines(order, customer, time, spend, items, event, traits)
+        begin = _joined(joined, place, lines, len(people))
         n = len(lines.day)
         whole = np.full(n, 100, dtype=np.int64)
         is_order = np.ones(n, dtype=bool)
@@ -293,7 +295,6 @@ class LoyaltyProgramme:
                 amount = sum((points_of_rule(rule, lines, whole)[0] for rule in self.rules), np.zeros(n, np.int64))
             else:
                 amount = np.where(is_order, money, 0) if self.level_basis == "spend" else is_order.astype(np.int64)
-            begin = _joined(joined, place, lines, len(people))
             walk = self._walk((lines.member, lines.day, amount, begin, lines.day), lines.day.max(), each_row=True)
             level = walk.before
         points, by_line, by_rule = np.zeros(n, np.int64), np.zeros(len(lines.order), np.int64), []
@@ -338,7 +339,7 @@ class LoyaltyProgramme:
         self, member: Any, day: Any, amount: Any, as_of: Any, joined: Any, moment: Any = None
     ) -> tuple[npt.NDArray[Any], tuple[Any, ...], np.datetime64]:
         """Check a log of what counts for levels; give the members, its rows in the order of time, and the last day."""
-        require_same_index(**{k: v for k, v in (("member", member), ("day", day), ("amount", amount)) if v is not None})
+        require_same_index(member=member, day=day, amount=amount, **({} if joined is None else {"joined": joined}))
         self._needs()
         people, number = encode_customers("member", member)
         days = as_day_column("day", day)

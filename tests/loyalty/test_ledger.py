@@ -194,7 +194,7 @@ class TestPointsLedger:
     def test_issues_count_what_was_spent_of_each_lot(self):
         rows = [EARN, ("e2", "ann", "earn", "2024-02-10", 20), ("s", "ann", "spend", "2024-02-20", 110)]
         rows += [("r", "ann", "reverse", "2024-02-21", 11, "s")]
-        _, day, issued, spent = ledger(rows).issues("2024-03-01")
+        _, day, issued, spent, _ = ledger(rows).issues("2024-03-01")
         assert day.astype(str).tolist() == ["2024-01-10", "2024-02-10"]
         assert issued.tolist() == [100, 20]
         assert spent.tolist() == [90, 9]
