@@ -16,6 +16,9 @@ what is owed in points, and when it becomes revenue        :func:`programme_liab
 share of points that is redeemed                           :func:`redemption_rates`, :class:`RedemptionRates`
 what members do because of the programme                   :func:`member_effect`, :class:`MemberEffect`
 which referrers earn a reward                              :func:`attribute_referrals`, :class:`Referrals`
+rewards for points, with stock and levels                  :class:`RewardCatalogue`, :class:`Reward`
+weeks or months in a row, and what they win                :func:`find_streaks`, :class:`Challenge`
+whether a paid membership pays                             :func:`membership_break_even`
 growth by recommendation                                   :func:`referral_growth`, :func:`referral_limit`
 =========================================================  ============================================================
 
@@ -58,9 +61,11 @@ from crmvalue._loyalty.liability import ProgrammeLiability, RedemptionRates, pro
 from crmvalue._loyalty.policy import PointsPolicy
 from crmvalue._loyalty.programme import EarnedPoints, LoyaltyProgramme
 from crmvalue._loyalty.referral import Referrals, attribute_referrals, referral_growth, referral_limit
+from crmvalue._loyalty.rewards import Challenge, Reward, RewardCatalogue, find_streaks, membership_break_even
 from crmvalue._loyalty.simulation import ProgrammeSimulation, simulate_programme
 
 __all__ = [
+    "Challenge",
     "EarnRule",
     "EarnedPoints",
     "Level",
@@ -73,8 +78,12 @@ __all__ = [
     "ProgrammeSimulation",
     "RedemptionRates",
     "Referrals",
+    "Reward",
+    "RewardCatalogue",
     "attribute_referrals",
+    "find_streaks",
     "member_effect",
+    "membership_break_even",
     "programme_liability",
     "redemption_rates",
     "referral_growth",

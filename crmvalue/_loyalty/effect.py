@@ -153,12 +153,11 @@ def member_effect(
     >>> round(found.naive_difference, 1), round(found.effect, 1)
     (3.1, -0.2)
     """
-    if not isinstance(before, Mapping) or not before:
-        raise InputError("before", "a mapping of at least one name to a column", before)
-    require_same_index(member=member, after=after, **before)
+    past_columns = _named(before)
+    require_same_index(member=member, after=after, **past_columns)
     joins = as_outcomes("member", member)
     value = as_column("after", after)
-    columns = {name: as_column(name, column) for name, column in before.items()}
+    columns = {name: as_column(name, column) for name, column in past_columns.items()}
     require_same_length(member=joins, after=value, **columns)
     confidence = as_fraction("level", level)
     for group, count in (("members", int(joins.sum())), ("non-members", int((~joins).sum()))):
@@ -189,6 +188,12 @@ def member_effect(
         n_others=int((~joins).sum()),
         level=confidence,
     )
+
+
+def _named(before: Any) -> dict[str, Any]:
+    if not isinstance(before, Mapping) or not before:
+        raise InputError("before", "a mapping of at least one name to a column", before)
+    return dict(before)
 
 
 def _cells(past: Floats, joins: npt.NDArray[np.bool_]) -> Integers:

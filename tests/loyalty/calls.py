@@ -8,7 +8,9 @@ from crmvalue.loyalty import (
     PointsLedger,
     PointsPolicy,
     attribute_referrals,
+    find_streaks,
     member_effect,
+    membership_break_even,
     programme_liability,
     redemption_rates,
     referral_growth,
@@ -54,6 +56,23 @@ CALLS = [
         },
         out_of_range={"level": 95.0},
         unbounded={"after"},
+    ),
+    Call(
+        find_streaks,
+        {
+            "customer": ["ann", "ann"],
+            "date": ["2024-01-05", "2024-02-07"],
+            "period": "month",
+            "length": 2,
+            "as_of": "2024-03-01",
+            "at_least": 1,
+        },
+        out_of_range={"date": "yesterday", "length": 0, "as_of": "2020-01-01", "at_least": 0},
+    ),
+    Call(
+        membership_break_even,
+        {"spend": [100.0, 1500.0], "fee": 50.0, "discount": 0.1, "margin": 0.3},
+        out_of_range={"spend": -1.0, "fee": 0.0, "discount": 10.0, "margin": 30.0},
     ),
     Call(
         programme_liability,
