@@ -323,7 +323,8 @@ def _checked(given: PointsLedger) -> tuple[dict[str, Any], Log, npt.NDArray[Any]
     if raw["last_day"] is not None:
         optional["last_day"] = as_day_column("last_day", raw["last_day"], allow_missing=True)
     present = {name: column for name, column in optional.items() if column is not None}
-    require_same_length(event=code, member=person, kind=kind, time=time, points=points, **present)
+    if any(map(len, (code, person, kind, time, points, *present.values()))):
+        require_same_length(event=code, member=person, kind=kind, time=time, points=points, **present)
 
     day = time.astype("datetime64[D]")
     people, person, receiver = _receivers(people, person, np.nonzero(kind == TRANSFER)[0], optional["to_member"])

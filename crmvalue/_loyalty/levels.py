@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import anniversary
 from crmvalue._core.checks import as_text
+from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
+    array_columns,
     checked_field,
     count_field,
     date_table,
@@ -61,7 +63,7 @@ class Level:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class MemberLevels:
+class MemberLevels(Columns):
     """Level of each member at the end of a day, and how far it is to the next one.
 
     Attributes
@@ -102,6 +104,10 @@ class MemberLevels:
     to_next: Integers = whole_table("to_next")
     to_keep: Integers = whole_table("to_keep")
     period_end: Dates = date_table("period_end")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each member, for a dataframe of any kind."""
+        return {**array_columns(self), "level": self.level_names}
 
     @property
     def level_names(self) -> npt.NDArray[np.str_]:

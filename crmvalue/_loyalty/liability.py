@@ -16,8 +16,10 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
+    array_columns,
     date_table,
     float_column,
     hand_over,
@@ -41,7 +43,7 @@ CohortPeriod: TypeAlias = Literal["month", "year"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeLiability:
+class ProgrammeLiability(Columns):
     """Sales divided between goods and points, and the revenue of the points at each reporting date.
 
     Attributes
@@ -67,6 +69,10 @@ class ProgrammeLiability:
     points: float = number_field("points")
     revenue: Floats = number_column("revenue")
     liability: Floats = number_column("liability")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each reporting date, for a dataframe of any kind."""
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the result as JSON text."""
@@ -147,7 +153,7 @@ def programme_liability(
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RedemptionRates:
+class RedemptionRates(Columns):
     """Share of the points of each period of issue that has been spent.
 
     Attributes
@@ -191,6 +197,10 @@ class RedemptionRates:
     rate: Floats = float_column("rate")
     low: Floats = number_column("low", missing=True, infinite=True)
     high: Floats = number_column("high", missing=True, infinite=True)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each period, for a dataframe of any kind."""
+        return array_columns(self)
 
     def to_json(self) -> str:
         """Write the rates as JSON text."""

@@ -24,6 +24,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import as_words, encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -73,7 +74,7 @@ def _tuple(kind: type[Any]) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class EarnedPoints:
+class EarnedPoints(Columns):
     """Points of each order and event by the rules of a programme.
 
     Attributes
@@ -120,6 +121,10 @@ class EarnedPoints:
     rules: tuple[str, ...] = words_field("rules")
     line_points: Integers = whole_table("line_points")
     level: Integers = whole_table("level")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each order, for a dataframe of any kind."""
+        return {name: getattr(self, name) for name in ("order", "member", "time", "spend", "points", "level")}
 
     def ledger(self, policy: PointsPolicy) -> PointsLedger:
         """Make the ledger in which each order with points is an earning, under the identifier of the order."""

@@ -19,8 +19,9 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers, fill_missing
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import hand_over, label_column, stay_frozen, whole_table
+from crmvalue._core.values import array_columns, hand_over, label_column, stay_frozen, whole_table
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def referral_limit(n_start: ArrayLike, coefficient: ArrayLike) -> FloatOrArray:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Referrals:
+class Referrals(Columns):
     """What became of each referral, and why.
 
     Attributes
@@ -155,6 +156,10 @@ class Referrals:
     customer: npt.NDArray[Any] = label_column("customer")
     outcome: npt.NDArray[np.str_] = label_column("outcome")
     depth: Integers = whole_table("depth")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each customer, for a dataframe of any kind."""
+        return array_columns(self)
 
     @property
     def n_by_outcome(self) -> dict[str, int]:

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -154,7 +155,7 @@ def _obstacle(reward: Reward, points: float, level: str | None) -> str:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Challenge:
+class Challenge(Columns):
     """Runs of periods in a row in which customers did something, as :func:`find_streaks` finds them.
 
     Attributes
@@ -182,6 +183,10 @@ class Challenge:
     longest: Integers = whole_table("longest")
     won_customer: npt.NDArray[Any] = label_column("won_customer")
     won_period: Dates = date_table("won_period")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each customer, for a dataframe of any kind."""
+        return {"customer": self.customer, "current": self.current, "longest": self.longest}
 
     def to_json(self) -> str:
         """Write the runs as JSON text."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_fraction, as_positive
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     date_table,
@@ -33,7 +34,7 @@ __all__ = ["ProgrammeSimulation", "simulate_programme"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeSimulation:
+class ProgrammeSimulation(Columns):
     """Points and cost of a programme on past orders: in all, by rule, month, level and member.
 
     Attributes
@@ -93,6 +94,10 @@ class ProgrammeSimulation:
     member: npt.NDArray[Any] = label_column("member")
     member_points: Integers = whole_table("member_points")
     member_spend: Integers = whole_table("member_spend")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each member, for a dataframe of any kind."""
+        return {"member": self.member, "points": self.member_points, "spend": self.member_spend}
 
     @property
     def cost_share(self) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +15,7 @@ from crmvalue._loyalty.shares import share_out, share_out_groups
 from crmvalue.errors import InputError
 from crmvalue.loyalty import PointsLedger, PointsPolicy
 from tests.loyalty.references import SlowLedger, largest_remainder, months_later
+from tests.tables import check_json
 
 START = np.datetime64("2023-12-20", "D")
 MEMBERS = ["ann", "bob"]
@@ -96,6 +99,50 @@ class TestPointsLedger:
             0,
             7,
         ]  # fmt: skip - one row of days, one of balances
+
+    def test_the_last_day_before_inactivity_counts(self):
+        policy = PointsPolicy(if_spent="negative", inactive_months=6)
+        rows = [EARN, ("s", "ann", "spend", "2024-07-10", 30)]
+        assert ledger(rows, policy=policy).balance("ann", "2025-01-10") == 70
+        late = ledger([EARN, ("s", "ann", "spend", "2024-07-11", 30)], policy=policy, if_refused="count")
+        assert late.refusals[1] == ["more points than the member has"]
+
+    def test_points_that_expired_unspent_have_paid_the_debt(self):
+        rows = [EARN, ("s", "ann", "spend", "2024-01-11", 60), ("r", "ann", "reverse", "2024-01-12", 100, "e1")]
+        rows += [("e2", "ann", "earn", "2024-01-20", 100), ("e3", "ann", "earn", "2024-06-01", 5)]
+        found = ledger(rows, policy=PointsPolicy(if_spent="negative", expire_months=1))
+        assert found.balance("ann", "2024-01-20") == 40
+        assert found.balance("ann", "2024-06-01") == 5
+        assert found.expired("2024-06-01")[2].tolist() == [40]
+
+    def test_points_that_never_become_usable_pay_no_debt(self):
+        rows = [EARN, ("r", "ann", "reverse", "2024-01-11", 100, "e1"), ("a", "ann", "adjust", "2024-01-12", 20)]
+        rows += [("s", "ann", "spend", "2024-01-12", 20), ("r2", "ann", "reverse", "2024-01-12", 20, "a")]
+        rows += [("e2", "ann", "earn", "2024-01-13", 50), ("e3", "ann", "earn", "2024-06-01", 5)]
+        policy = PointsPolicy(if_spent="negative", pending_days=60, inactive_months=1)
+        assert ledger(rows, policy=policy).balance("ann", "2024-06-01") == -20
+
+    def test_a_ledger_may_be_empty(self):
+        empty = PointsLedger(policy=PointsPolicy(if_spent="refund"), event=[], member=[], kind=[], time=[], points=[])
+        assert empty.balance("ann", "2024-01-01") == 0
+        assert sum(empty.totals("2024-01-01").values()) == 0
+        row = {"event": ["x"], "member": ["ann"], "kind": ["earn"], "time": ["2024-01-01"], "points": [7]}
+        assert empty.add(**row).balance("ann", "2024-01-01") == 7
+        with pytest.raises(InputError):
+            PointsLedger(policy=empty.policy, **{**row, "event": [], "member": []})
+
+    def test_columns_of_dataframes_with_gaps(self):
+        columns = {
+            "event": [1, 2, 3],
+            "member": ["ann"] * 3,
+            "kind": ["earn", "spend", "reverse"],
+            "time": ["2024-01-01", "2024-01-02", "2024-01-03"],
+            "points": [100, 50, 20],
+            "refers_to": [None, None, 2],
+        }
+        for frame in (pd.DataFrame(columns), pl.DataFrame(columns)):
+            made = PointsLedger(policy=PointsPolicy(if_spent="negative"), **{name: frame[name] for name in columns})
+            assert made.balance("ann", "2024-01-03") == 70
 
     @pytest.mark.parametrize(
         ("earned", "years", "last"),
@@ -183,10 +230,9 @@ class TestPointsLedger:
     def test_json_gives_the_same_ledger(self):
         rows = [EARN, ("r", "ann", "reverse", "2024-01-11", 40, "e1"), ("t", "ann", "transfer", "2024-01-12", 1)]
         made = ledger(rows, to_member=[None, None, "bob"], policy=PointsPolicy(if_spent="refund", expire_on="12-31"))
-        again = PointsLedger.from_json(made.to_json())
-        assert again == made
-        assert again.balances("2024-02-01").tolist() == [59, 1]
-        assert PointsPolicy.from_json(made.policy.to_json()) == made.policy
+        check_json(made)
+        check_json(made.policy)
+        assert PointsLedger.from_json(made.to_json()).balances("2024-02-01").tolist() == [59, 1]
 
     def test_an_unknown_member_has_no_points(self):
         assert ledger([EARN]).balances("2024-02-01", ["zoe", "ann", "zoe"]).tolist() == [0, 100, 0]

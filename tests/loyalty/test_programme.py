@@ -13,6 +13,7 @@ from crmvalue.errors import InputError
 from crmvalue.journeys import level_changes
 from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy
 from tests.loyalty.references import slow_levels
+from tests.tables import check_json, check_table
 
 NEEDS = [0, 10, 25]
 LEVELS = [Level(name=name, at_least=need) for name, need in zip(("base", "silver", "gold"), NEEDS, strict=True)]
@@ -82,6 +83,7 @@ class TestMemberLevels:
         assert found.to_keep.tolist() == [6]
         assert found.to_next.tolist() == [21]
         assert str(found.period_end[0]) == "2025-12-31"
+        check_table(found, 1, "to_keep", [6])
 
     def test_order_of_rows_does_not_matter(self):
         rng = np.random.default_rng(1)
@@ -224,6 +226,9 @@ class TestEarn:
         found = LoyaltyProgramme(rules=[EarnRule(name="r", points=1, per=1000)]).earn(**ORDERS)
         book = found.ledger(PointsPolicy(if_spent="negative"))
         assert book.members.tolist() == ["ann"]
+        check_table(found, 4, "points", found.points)
+        none = LoyaltyProgramme().earn(**ORDERS).ledger(PointsPolicy(if_spent="forgive"))
+        assert none.balance("ann", "2024-02-01") == 0
         assert book.balance("ann", "2024-02-01") == 19
 
     @pytest.mark.parametrize(
@@ -247,5 +252,5 @@ class TestEarn:
     def test_json_gives_the_same_programme(self):
         rule = EarnRule(name="r", points=1, per=1000, only={"brand": ["A"]}, level_percent={"gold": 150})
         made = LoyaltyProgramme(rules=[rule], levels=LEVELS, window="rolling", leap_day="forward")
-        assert LoyaltyProgramme.from_json(made.to_json()) == made
+        check_json(made)
         assert LoyaltyProgramme.from_json(made.to_json()).earn(**ORDERS).points.tolist() == [2, 6, 0, 0]

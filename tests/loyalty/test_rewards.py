@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.loyalty import Challenge, Reward, RewardCatalogue, find_streaks, membership_break_even
+from crmvalue.loyalty import Reward, RewardCatalogue, find_streaks, membership_break_even
+from tests.tables import check_json, check_table
 
 CATALOGUE = RewardCatalogue(
     rewards=[
@@ -43,7 +44,7 @@ class TestRewardCatalogue:
         assert "mug" not in left.available(100)
         assert "mug" in CATALOGUE.available(100)
         assert left.redeem("coffee", 100)[1] == left
-        assert RewardCatalogue.from_json(left.to_json()) == left
+        check_json(left)
         with pytest.raises(InputError, match="none is left"):
             left.redeem("mug", 100)
 
@@ -112,7 +113,11 @@ class TestFindStreaks:
         for i, who in enumerate(found.customer.tolist()):
             assert (found.current[i], found.longest[i]) == slow[who][:2]
             assert found.won_period[found.won_customer == who].tolist() == [day.item() for day in slow[who][2]]
-        assert Challenge.from_json(found.to_json()).longest.tolist() == found.longest.tolist()
+
+    def test_table_and_json(self):
+        found = find_streaks(["ann"] * 2, ["2024-01-05", "2024-02-07"], period="month", length=2)
+        check_json(found)
+        check_table(found, 1, "longest", [2])
 
 
 class TestMembershipBreakEven:
