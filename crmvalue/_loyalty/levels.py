@@ -70,7 +70,7 @@ class MemberLevels(Columns):
     ----------
     member : ndarray
         Members, ascending.
-    level : ndarray of int
+    tier : ndarray of int
         Number of the level of each member, 0 for the lowest.
     names : tuple of str
         Names of the levels, the lowest first.
@@ -91,14 +91,14 @@ class MemberLevels(Columns):
     ...     window="year",
     ... )
     >>> found = programme.member_levels(["ann", "bob"], ["2024-03-01", "2024-05-01"], [120, 70], as_of="2024-06-30")
-    >>> found.level_names.tolist()
+    >>> found.tier_names.tolist()
     ['gold', 'base']
     >>> found.to_next.tolist()
     [0, 30]
     """
 
     member: npt.NDArray[Any] = label_column("member")
-    level: Integers = whole_table("level")
+    tier: Integers = whole_table("tier")
     names: tuple[str, ...] = words_field("names")
     collected: Integers = whole_table("collected")
     to_next: Integers = whole_table("to_next")
@@ -107,12 +107,12 @@ class MemberLevels(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""
-        return {**array_columns(self), "level": self.level_names}
+        return {**array_columns(self), "tier": self.tier_names}
 
     @property
-    def level_names(self) -> npt.NDArray[np.str_]:
+    def tier_names(self) -> npt.NDArray[np.str_]:
         """Name of the level of each member."""
-        return np.array(self.names)[self.level]
+        return np.array(self.names)[self.tier]
 
 
 class Scheme(NamedTuple):

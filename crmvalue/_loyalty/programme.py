@@ -96,7 +96,7 @@ class EarnedPoints(Columns):
     line_points : ndarray of int
         Points of each line, as the lines were given; those of an order sum to its points. They are what a return of
         the line takes back.
-    level : ndarray of int
+    tier : ndarray of int
         Number of the level that the member had just before each order, 0 for the lowest.
 
     Examples
@@ -120,11 +120,11 @@ class EarnedPoints(Columns):
     by_rule: npt.NDArray[np.float64] = number_table("by_rule", 2)
     rules: tuple[str, ...] = words_field("rules")
     line_points: Integers = whole_table("line_points")
-    level: Integers = whole_table("level")
+    tier: Integers = whole_table("tier")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each order, for a dataframe of any kind."""
-        return {name: getattr(self, name) for name in ("order", "member", "time", "spend", "points", "level")}
+        return {name: getattr(self, name) for name in ("order", "member", "time", "spend", "points", "tier")}
 
     def ledger(self, policy: PointsPolicy) -> PointsLedger:
         """Make the ledger in which each order with points is an earning, under the identifier of the order."""
@@ -227,7 +227,7 @@ class LoyaltyProgramme:
         top = np.append(needs[1:], needs[-1])
         return MemberLevels(
             member=hand_over(people),
-            level=hand_over(walk.level),
+            tier=hand_over(walk.level),
             names=tuple(level.name for level in self.levels),
             collected=hand_over(walk.collected),
             to_next=hand_over(np.maximum(top[walk.level] - walk.collected, 0) * (walk.level < len(needs) - 1)),
@@ -317,7 +317,7 @@ class LoyaltyProgramme:
             by_rule=hand_over(np.array(by_rule, dtype=np.float64).reshape(len(self.rules), n).T.copy()),
             rules=tuple(rule.name for rule in self.rules),
             line_points=hand_over(by_line),
-            level=hand_over(level),
+            tier=hand_over(level),
         )
 
     def to_json(self) -> str:

@@ -94,10 +94,10 @@ class RewardCatalogue:
     >>> catalogue = RewardCatalogue(
     ...     rewards=[Reward(name="mug", price=80, stock=1), Reward(name="box", price=50, levels=["gold"])]
     ... )
-    >>> catalogue.available(100, level="base")
+    >>> catalogue.available(100, tier="base")
     ('mug',)
-    >>> price, left = catalogue.redeem("mug", 100, level="base")
-    >>> price, left.available(100, level="base")
+    >>> price, left = catalogue.redeem("mug", 100, tier="base")
+    >>> price, left.available(100, tier="base")
     (80, ())
     """
 
@@ -108,15 +108,16 @@ class RewardCatalogue:
         if len(set(names)) != len(names):
             raise InputError("rewards", "of different names", names)
 
-    def available(self, points: int, *, level: str | None = None) -> tuple[str, ...]:
-        """Names of the rewards that a member with these points and this level can have, in the order of the catalogue.
+    def available(self, points: int, *, tier: str | None = None) -> tuple[str, ...]:
+        """Names of the rewards that a member with these points can have, in the order of the catalogue.
 
-        `points` is the balance, which may be negative. Without `level`, rewards of certain levels are left out.
+        `points` is the balance, which may be negative. `tier` is the name of the member's level. Without it, rewards of
+        certain levels are left out.
         """
         balance = as_float("points", points)
-        return tuple(reward.name for reward in self.rewards if not _obstacle(reward, balance, level))
+        return tuple(reward.name for reward in self.rewards if not _obstacle(reward, balance, tier))
 
-    def redeem(self, name: str, points: int, *, level: str | None = None) -> tuple[int, RewardCatalogue]:
+    def redeem(self, name: str, points: int, *, tier: str | None = None) -> tuple[int, RewardCatalogue]:
         """Give the price of a reward, and the catalogue with one less of it; the ledger books the spending.
 
         What the member cannot have raises an `InputError`.
@@ -125,7 +126,7 @@ class RewardCatalogue:
         if not found:
             raise InputError("name", "the name of a reward", name)
         reward = found[0]
-        obstacle = _obstacle(reward, as_float("points", points), level)
+        obstacle = _obstacle(reward, as_float("points", points), tier)
         if obstacle:
             raise InputError("name", "a reward that the member can have", name, hint=obstacle)
         if reward.stock is None:
@@ -144,9 +145,9 @@ class RewardCatalogue:
         return from_json(cls, text, Reward)
 
 
-def _obstacle(reward: Reward, points: float, level: str | None) -> str:
+def _obstacle(reward: Reward, points: float, tier: str | None) -> str:
     """Say why a member cannot have a reward; an empty text if they can."""
-    if reward.levels and level not in reward.levels:
+    if reward.levels and tier not in reward.levels:
         return f"it is for the levels {', '.join(reward.levels)}"
     if reward.stock == 0:
         return "none is left"

@@ -233,7 +233,7 @@ def simulate_programme(
         points_by_month=by_month,
         cost_by_month=hand_over(by_month * (value * rate)),
         levels=tuple(level.name for level in programme.levels),
-        points_by_level=_sums(earned.level, earned.points, len(programme.levels)),
+        points_by_level=_sums(earned.tier, earned.points, len(programme.levels)),
         member=people,
         member_points=_sums(person, earned.points, len(people)),
         member_spend=_sums(person, earned.spend, len(people)),

@@ -64,7 +64,7 @@ class TestMemberLevels:
             if not any(when <= end for when in day):
                 continue
             found = made.member_levels(member, np.array(day), amount, as_of=end, joined=np.array(joined))
-            for number, level, collected in zip(found.member.tolist(), found.level, found.collected, strict=True):
+            for number, level, collected in zip(found.member.tolist(), found.tier, found.collected, strict=True):
                 if people[number][0] <= end:
                     assert (level, collected) == slow[number][0][end]
                     missing = NEEDS[level + 1] - collected if level < 2 else 0
@@ -79,7 +79,7 @@ class TestMemberLevels:
 
     def test_the_last_day_to_keep_a_level(self):
         found = programme().member_levels(["ann"] * 2, ["2024-05-01", "2025-02-01"], [12, 4])
-        assert found.level_names.tolist() == ["silver"]
+        assert found.tier_names.tolist() == ["silver"]
         assert found.to_keep.tolist() == [6]
         assert found.to_next.tolist() == [21]
         assert str(found.period_end[0]) == "2025-12-31"
@@ -201,16 +201,16 @@ class TestEarn:
         levels = [Level(name="base", at_least=0), Level(name="gold", at_least=5000)]
         rule = EarnRule(name="r", points=1, per=1000, level_percent={"gold": 150})
         found = LoyaltyProgramme(rules=[rule], levels=levels, window="year").earn(**ORDERS)
-        assert found.level.tolist() == [0, 1, 0, 1]
+        assert found.tier.tolist() == [0, 1, 0, 1]
         assert found.points.tolist() == [5, 6, 0, 15]
         by_orders = LoyaltyProgramme(
             rules=[rule], levels=[levels[0], Level(name="gold", at_least=2)], window="rolling", level_basis="orders"
         )
-        assert by_orders.earn(**ORDERS).level.tolist() == [0, 0, 0, 1]
+        assert by_orders.earn(**ORDERS).tier.tolist() == [0, 0, 0, 1]
         by_points = LoyaltyProgramme(
             rules=[rule], levels=[levels[0], Level(name="gold", at_least=9)], window="year", level_basis="points"
         )
-        assert by_points.earn(**ORDERS).level.tolist() == [0, 0, 0, 1]
+        assert by_points.earn(**ORDERS).tier.tolist() == [0, 0, 0, 1]
 
     @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3000)), min_size=1, max_size=20), st.integers(1, 400))
     def test_equals_exact_fractions(self, lines, percent):

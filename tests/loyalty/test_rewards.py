@@ -35,7 +35,7 @@ class TestRewardCatalogue:
         ],
     )
     def test_available(self, points, level, names):
-        assert CATALOGUE.available(points, level=level) == names
+        assert CATALOGUE.available(points, tier=level) == names
 
     def test_redeeming_lowers_the_stock(self):
         price, left = CATALOGUE.redeem("mug", 100)
@@ -58,7 +58,7 @@ class TestRewardCatalogue:
     )
     def test_what_cannot_be_is_refused(self, name, points, level, reason):
         with pytest.raises(InputError, match=reason):
-            CATALOGUE.redeem(name, points, level=level)
+            CATALOGUE.redeem(name, points, tier=level)
 
     def test_two_rewards_of_one_name_are_refused(self):
         with pytest.raises(InputError, match="different names"):
