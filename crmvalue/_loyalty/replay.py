@@ -11,8 +11,6 @@ from crmvalue._loyalty.policy import NEVER
 from crmvalue._loyalty.shares import share_out
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crmvalue._loyalty.policy import PointsPolicy
     from crmvalue.typing import Integers
 
@@ -83,12 +81,16 @@ class Booked(NamedTuple):
 
 
 class _Book:
-    """Lots and debts of all members while events are booked."""
+    """Lots and debts of all members while events are booked.
+
+    Long columns are flat lists of whole numbers: a million small objects would keep Python's garbage collector busy.
+    """
 
     def __init__(self, policy: PointsPolicy, n_members: int) -> None:
         self.policy = policy
-        self.entries: list[tuple[int, int, int, int, int]] = []
-        self.lots: list[list[int]] = []  # member, row, first day, last day
+        self.entries: list[int] = []  # row, member, lot, day and points of one entry after the other
+        self.lots: list[int] = []  # member, row and first day of one lot after the other
+        self.last: list[int] = []  # last day of each lot
         self.left: list[int] = []
         self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
         self.debt = [0] * n_members
@@ -99,15 +101,16 @@ class _Book:
         self.to_reverse: dict[int, int] = {}  # row of an earning: points not yet reversed
         self.taken_by: dict[int, list[tuple[int, int]]] = {}  # row of a spending: lots, and points not given back
         self.member_of: dict[int, int] = {}  # row of an event that can be reversed
-        self.shortages: list[tuple[int, int]] = []
+        self.shortages: list[int] = []  # row and points
 
     def write(self, row: int, member: int, lot: int, day: int, points: int) -> None:
         if points:
-            self.entries.append((row, member, lot, day, points))
+            self.entries.extend((row, member, lot, day, points))
 
     def new_lot(self, row: int, member: int, day: int, points: int, usable: int, last: int) -> int:
-        lot = len(self.lots)
-        self.lots.append([member, row, usable, last])
+        lot = len(self.last)
+        self.lots.extend((member, row, usable))
+        self.last.append(last)
         self.left.append(points)
         insort(self.open[member], (last, usable, lot))
         self.seen[member] = True
@@ -120,7 +123,7 @@ class _Book:
             self.settle(row, member, day)
         if self.ends[member] < day:
             for last, _, lot in self.open[member]:
-                self.lots[lot][3] = min(last, self.ends[member])
+                self.last[lot] = min(last, self.ends[member])
             self.open[member] = []
         lots = self.open[member]
         gone = 0
@@ -162,7 +165,8 @@ class _Book:
 
     def give_back(self, row: int, lot: int, day: int, points: int) -> None:
         """Put points back into the lot that they came from; it keeps its days."""
-        member, _, usable, last = self.lots[lot]
+        member, _, usable = self.lots[3 * lot : 3 * lot + 3]
+        last = self.last[lot]
         item = (last, usable, lot)
         self.left[lot] += points
         self.write(row, member, lot, day, points)
@@ -178,7 +182,7 @@ class _Book:
 def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
     """Book the events in their order."""
     book = _Book(policy, n_members)
-    refused: list[tuple[int, int]] = []
+    refused: list[int] = []
     columns = (column.tolist() for column in log)
     for event in map(_Event._make, zip(*columns, strict=True)):
         book.come_to(event.row, event.member, event.day)
@@ -189,7 +193,7 @@ def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
         else:
             reason = _take_away(book, event)
         if reason != DONE:
-            refused.append((event.row, reason))
+            refused.extend((event.row, reason))
         elif event.kind not in {EXPIRE, REVERSE} and policy.inactive_months is not None:
             book.ends[event.member] = event.inactive
     for member in range(n_members):
@@ -197,8 +201,9 @@ def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
             book.settle(-1, member, _NEVER)
         if book.ends[member] < _NEVER:
             for last, _, lot in book.open[member]:
-                book.lots[lot][3] = min(last, book.ends[member])
-    return Booked(_columns(book.entries, 5), _columns(book.lots, 4), _columns(refused, 2), _columns(book.shortages, 2))
+                book.last[lot] = min(last, book.ends[member])
+    lots = np.concatenate([_columns(book.lots, 3), _columns(book.last, 1)])
+    return Booked(_columns(book.entries, 5), lots, _columns(refused, 2), _columns(book.shortages, 2))
 
 
 def _earn(book: _Book, event: _Event) -> int:
@@ -224,7 +229,7 @@ def _take_away(book: _Book, event: _Event) -> int:
     if event.kind == TRANSFER:
         book.come_to(row, event.receiver, day)
         for lot, part in taken:
-            book.new_lot(row, event.receiver, day, part, day, book.lots[lot][3])
+            book.new_lot(row, event.receiver, day, part, day, book.last[lot])
         if book.policy.inactive_months is not None:
             book.ends[event.receiver] = event.inactive
     return DONE
@@ -272,10 +277,10 @@ def _take_back(book: _Book, event: _Event, lot: int) -> None:
     others = min(short, max(book.spendable(member, day), 0))
     book.take(row, member, day, others)
     if short > others:
-        book.shortages.append((row, short - others))
+        book.shortages.extend((row, short - others))
         if book.policy.if_spent == "negative":
             book.owe(row, member, day, short - others)
 
 
-def _columns(rows: Sequence[Sequence[int]], width: int) -> Integers:
-    return np.array(rows, dtype=np.int64).reshape(len(rows), width).T.copy()
+def _columns(flat: list[int], width: int) -> Integers:
+    return np.array(flat, dtype=np.int64).reshape(-1, width).T.copy()
