@@ -200,7 +200,8 @@ def _periods(
 ) -> tuple[Integers, Integers]:
     """Find the number of the period of each row, and the last period of each member."""
     if scheme.window == "anniversary":
-        return _years(scheme, joined[member], day), _years(scheme, joined, np.full(joined.shape, as_of))
+        everybody = np.arange(len(joined))
+        return _years(scheme, joined, member, day), _years(scheme, joined, everybody, np.full(joined.shape, as_of))
     unit = "datetime64[Y]" if scheme.window == "year" else "datetime64[M]"
     first = _first(day).astype(unit).astype(np.int64)
     last = np.asarray(as_of).astype(unit).astype(np.int64) - first
@@ -212,11 +213,14 @@ def _first(day: Dates) -> np.datetime64:
     return first
 
 
-def _years(scheme: Scheme, joined: Dates, day: Dates) -> Integers:
-    """Whole years since joining, by anniversaries."""
-    year = day.astype("datetime64[Y]").astype(np.int64) + 1970
-    begin = joined.astype("datetime64[Y]").astype(np.int64) + 1970
-    return year - begin - (anniversary(joined, year, leap_day=scheme.leap_day) > day)
+def _years(scheme: Scheme, joined: Dates, member: Integers, day: Dates) -> Integers:
+    """Whole years since joining, by anniversaries; only in the month of joining the day matters."""
+    months = day.astype("datetime64[M]").astype(np.int64) - joined.astype("datetime64[M]").astype(np.int64)[member]
+    years = months // 12
+    rows = np.nonzero(months == 12 * years)[0]
+    year = day[rows].astype("datetime64[Y]").astype(np.int64) + 1970
+    years[rows] -= anniversary(joined[member[rows]], year, leap_day=scheme.leap_day) > day[rows]
+    return years
 
 
 def _start(scheme: Scheme, joined: Dates, period: Integers, day: Dates) -> Dates:

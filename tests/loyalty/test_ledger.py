@@ -89,6 +89,10 @@ class TestPointsLedger:
         found = ledger([*rows, ("r", "ann", "reverse", "2024-02-21", 60, "s")])
         assert sorted(found.lots("2024-02-21")[3].tolist()) == [10, 50]
 
+    def test_returned_points_can_be_spent_again(self):
+        rows = [EARN, ("s", "ann", "spend", "2024-01-11", 100), ("r", "ann", "reverse", "2024-01-12", 100, "s")]
+        assert ledger([*rows, ("s2", "ann", "spend", "2024-01-13", 90)]).balance("ann", "2024-01-13") == 10
+
     def test_inactivity_ends_all_points(self):
         policy = PointsPolicy(if_spent="negative", inactive_months=6)
         rows = [EARN, ("e2", "ann", "earn", "2024-06-10", 5), ("e3", "ann", "earn", "2025-06-10", 7)]
