@@ -126,6 +126,14 @@ class TestPointsLedger:
         policy = PointsPolicy(if_spent="negative", pending_days=60, inactive_months=1)
         assert ledger(rows, policy=policy).balance("ann", "2024-06-01") == -20
 
+    def test_points_that_can_be_spent_first_pay_the_debt(self):
+        rows = [("a", "ann", "adjust", "2024-01-01", 60), ("s", "ann", "spend", "2024-01-02", 60)]
+        rows += [("r", "ann", "reverse", "2024-01-03", 60, "a"), ("e2", "ann", "earn", "2024-01-20", 100)]
+        rows += [("e3", "ann", "earn", "2024-01-21", 100), ("b", "ann", "adjust", "2024-03-01", 1)]
+        last = [None, None, None, "2024-12-31", "2024-02-10", None]
+        found = ledger(rows, policy=PointsPolicy(if_spent="negative", pending_days=14), last_day=last)
+        assert [found.balance("ann", day) for day in ("2024-02-02", "2024-02-03", "2024-03-01")] == [-60, 40, 41]
+
     def test_a_ledger_may_be_empty(self):
         empty = PointsLedger(policy=PointsPolicy(if_spent="refund"), event=[], member=[], kind=[], time=[], points=[])
         assert empty.balance("ann", "2024-01-01") == 0

@@ -114,6 +114,22 @@ class TestRedemptionRates:
             n_covered += found.low[0] <= 0.5 <= found.high[0]
         assert 180 <= n_covered <= 199
 
+    def test_the_interval_of_a_ratio(self):
+        """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
+        spent = np.array([30, 50, 60, 20])
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="negative"),
+            event=np.arange(8),
+            member=np.tile(np.arange(4), 2),
+            kind=["earn"] * 4 + ["spend"] * 4,
+            time=["2024-01-05"] * 4 + ["2024-01-06"] * 4,
+            points=[100, 100, 100, 100, *spent],
+        )
+        found = redemption_rates(book, "2024-02-01", level=0.9)
+        half = 2.353363 * (spent / 100).std(ddof=1) / 2  # t of 95 % with 3 degrees; equal issues make it a mean
+        assert found.low[0] == pytest.approx(0.4 - half, rel=1e-6)
+        assert found.high[0] == pytest.approx(0.4 + half, rel=1e-6)
+
     def test_a_day_before_the_first_points_is_refused(self):
         with pytest.raises(InputError, match="as_of"):
             redemption_rates(random_ledger(np.random.default_rng(1)), "2020-01-01")
@@ -280,6 +296,13 @@ class TestMemberEffect:
         assert found.n_matched >= found.n_members - 5
         assert abs(found.effect) < 0.1
         assert "may be chance" in found.conclusion
+
+    def test_a_straight_line_is_taken_off_exactly(self):
+        rng = np.random.default_rng(6)
+        spend = rng.gamma(2, 50, 500).round(2)
+        joins = rng.random(500) < spend / (spend + 100)
+        found = member_effect(joins, 3 * spend + 5 * joins, before={"spend": spend})
+        assert found.effect == pytest.approx(5)
 
     def test_order_and_units_do_not_matter(self):
         joins, after, before = base(np.random.default_rng(4))
