@@ -172,7 +172,8 @@ def member_effect(
     n_in, n_out = np.bincount(cell, joins), np.bincount(cell, ~joins)
     used = (n_in >= 2) & (n_out >= _FEWEST_OTHERS)
     if not used.any():
-        raise InputError("before", "of values that members and non-members share", "none in common")
+        rule = f"of values that at least 2 members and {_FEWEST_OTHERS} non-members share"
+        raise InputError("before", rule, "none in common", hint="give fewer columns, or more customers")
     effect, error, degrees = _matched(value, past, joins, cell, used)
     half = float(stats.t.ppf(0.5 + confidence / 2, degrees)) * error
     naive = value[joins].mean() - value[~joins].mean()

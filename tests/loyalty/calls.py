@@ -50,9 +50,9 @@ CALLS = [
     Call(
         member_effect,
         {
-            "member": [True] * 10 + [False] * 10,
-            "after": [1.0, 2.0, 3.0, 4.0, 5.0] * 4,
-            "before": {"orders": [1.0, 2.0] * 10},
+            "member": [True] * 20 + [False] * 20,
+            "after": [1.0, 2.0, 3.0, 4.0, 5.0] * 8,
+            "before": {"orders": [1.0, 2.0] * 20},
         },
         out_of_range={"level": 95.0},
         unbounded={"after"},
