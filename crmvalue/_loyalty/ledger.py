@@ -1,0 +1,440 @@
+"""An append-only ledger of points, and what follows from it: balances at any date, lots, flows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._core.calendar import add_months
+from crmvalue._core.checks import (
+    as_column,
+    as_day,
+    as_day_column,
+    as_time_column,
+    require,
+    require_choice,
+    require_same_index,
+    require_same_length,
+)
+from crmvalue._core.encoding.customers import as_words, encode_customers, fill_missing
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
+from crmvalue._loyalty.policy import NEVER, PointsPolicy
+from crmvalue._loyalty.replay import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log, replay
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike, Dates, Integers
+
+__all__ = ["PointsLedger", "balances_of_entries"]
+
+IfRefused: TypeAlias = Literal["raise", "count"]
+_MOST_POINTS = 10**12
+_MOST_TOGETHER = 2**52
+
+
+def _if_refused(name: str, value: Any) -> str:
+    require_choice(name, value, get_args(IfRefused))
+    return str(value)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PointsLedger:
+    """All events of a loyalty programme in points, and the balances that follow from them.
+
+    Events are never changed: :meth:`add` gives a longer ledger. They are booked in the order of their time, and events
+    of one moment in the order of their rows. So the same events give the same balances, in whatever parts they came.
+    Spending takes the points that expire first.
+
+    Parameters
+    ----------
+    policy : PointsPolicy
+        When points can be spent, when they expire, and what a return does.
+    event : array_like
+        Identifier of each event: whole numbers or text. A repeated event changes nothing and is counted.
+    member : array_like
+        Member of each event: whole numbers or text.
+    kind : array_like of str
+        "earn", "spend", "expire" (taken away), "reverse" (an order is returned), "adjust" or "transfer".
+    time : array_like
+        Moment of each event.
+    points : array_like
+        Points of each event, a whole number from 1 to 10**12; of an adjustment any sign, not 0. In a programme with
+        cashback, minor units of money.
+    refers_to : array_like, optional
+        Identifier of the earning or spending that a "reverse" takes back, wholly or in part; missing for other events.
+    to_member : array_like, optional
+        Member who gets the points of a "transfer"; missing for other events.
+    last_day : array_like, optional
+        Last day on which the points of an earning can be spent, where it is not that of the policy; else missing.
+    if_refused : {"raise", "count"}, default "raise"
+        What to do with an event that cannot be: a spending of more points than there are, a second reversal. Such
+        events raise, or they change nothing and stand in `refusals`.
+
+    Attributes
+    ----------
+    members : ndarray
+        All members of the ledger, ascending.
+
+    Examples
+    --------
+    >>> ledger = PointsLedger(
+    ...     policy=PointsPolicy(if_spent="negative"),
+    ...     event=["e1", "e2", "e3"],
+    ...     member=["ann", "ann", "ann"],
+    ...     kind=["earn", "earn", "spend"],
+    ...     time=["2024-01-10", "2024-02-10", "2024-02-20"],
+    ...     points=[100, 100, 120],
+    ...     last_day=["2024-06-30", "2024-03-31", None],
+    ... )
+    >>> ledger.balance("ann", "2024-02-20")
+    80
+    >>> for last_day, points in zip(*ledger.lots("2024-04-01")[2:]):
+    ...     print(last_day, points)
+    2024-06-30 80
+    """
+
+    policy: PointsPolicy = checked_field("policy", of_class(PointsPolicy))
+    event: npt.NDArray[Any] = array_field(lambda value: value)
+    member: npt.NDArray[Any] = array_field(lambda value: value)
+    kind: npt.NDArray[np.str_] = array_field(lambda value: value)
+    time: Dates = array_field(lambda value: value)
+    points: Integers = array_field(lambda value: value)
+    refers_to: npt.NDArray[Any] | None = array_field(lambda value: value, default=None)
+    to_member: npt.NDArray[Any] | None = array_field(lambda value: value, default=None)
+    last_day: Dates | None = array_field(lambda value: value, default=None)
+    if_refused: str = checked_field("if_refused", _if_refused, default="raise")
+    members: npt.NDArray[Any] = array_field(init=False)
+    _booked: Booked = attrs.field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        columns, log, members, repeated = _checked(self)
+        for name, column in columns.items():
+            object.__setattr__(self, name, None if column is None else read_only(column))
+        object.__setattr__(self, "members", read_only(members))
+        booked = replay(self.policy, log, len(members))
+        refused = np.concatenate([repeated, booked.refused], axis=1)
+        refused = refused[:, np.argsort(refused[0], kind="stable")]
+        wrong = np.nonzero(refused[1] != REPEATED)[0]
+        if len(wrong) and self.if_refused == "raise":
+            row, reason = refused[:, wrong[0]].tolist()
+            raise InputError(
+                "event",
+                "possible when it happens",
+                self.event[row].item() if isinstance(self.event[row], np.generic) else self.event[row],
+                index=row,
+                count=len(wrong),
+                hint=f'{REASONS[reason]}; if_refused="count" leaves such events out and counts them',
+            )
+        booked = Booked(*(read_only(hand_over(part)) for part in booked._replace(refused=refused)))
+        object.__setattr__(self, "_booked", booked)
+
+    def add(
+        self,
+        *,
+        event: ArrayLike,
+        member: ArrayLike,
+        kind: ArrayLike,
+        time: ArrayLike,
+        points: ArrayLike,
+        refers_to: ArrayLike | None = None,
+        to_member: ArrayLike | None = None,
+        last_day: ArrayLike | None = None,
+    ) -> PointsLedger:
+        """Give the ledger with more events, by the arguments of the class; the ledger itself stays as it is.
+
+        Events may come late: all are booked again, in the order of their time.
+        """
+        given: dict[str, Any] = {"event": event, "member": member, "kind": kind, "time": time, "points": points}
+        optional: dict[str, Any] = {"refers_to": refers_to, "to_member": to_member, "last_day": last_day}
+        new = PointsLedger(policy=self.policy, if_refused="count", **given, **optional)
+        n_old, n_new = len(self.event), len(new.event)
+        columns: dict[str, Any] = {}
+        for name in given:
+            columns[name] = _joined(getattr(self, name), getattr(new, name))
+        for name in optional:
+            old, more = getattr(self, name), getattr(new, name)
+            if old is not None or more is not None:
+                columns[name] = _joined(_or_missing(old, n_old, name), _or_missing(more, n_new, name))
+        return attrs.evolve(self, **columns)
+
+    def balances(self, as_of: ArrayLike, member: ArrayLike | None = None) -> Integers:
+        """Points that can be spent at the end of a day: of all `members` in their order, or of the given ones.
+
+        A member without events has 0 points. Events of a later day do not count.
+        """
+        day = as_day("as_of", as_of)
+        booked = self._booked
+        found = balances_of_entries(booked.entries, booked.lots, len(self.members), day)
+        return found if member is None else self._of(member, found)
+
+    def balance(self, member: Any, as_of: ArrayLike) -> int:
+        """Points that one member can spend at the end of a day."""
+        return int(self.balances(as_of, [member])[0])
+
+    def pending(self, as_of: ArrayLike, member: ArrayLike | None = None) -> Integers:
+        """Points that are earned by the end of a day and cannot be spent yet; of members as in :meth:`balances`."""
+        day = _number(as_day("as_of", as_of))
+        _, code, lot, when, points = self._booked.entries
+        _, _, first, last = self._booked.lots
+        waits = (when <= day) & (lot >= 0)
+        if len(first):
+            waits &= (first[lot] > day) & (last[lot] >= day)
+        found = _sums(code[waits], points[waits], len(self.members))
+        return found if member is None else self._of(member, found)
+
+    def lots(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Dates, Integers]:
+        """Lots with points left at the end of a day: member, first day, last day and points.
+
+        Pending lots are among them. Points that never expire have the last day 9999-12-31.
+        """
+        day = _number(as_day("as_of", as_of))
+        _, _, lot, when, points = self._booked.entries
+        known = (when <= day) & (lot >= 0)
+        code, _, first, last = self._booked.lots
+        left = _sums(lot[known], points[known], len(code))
+        rows = np.nonzero((left != 0) & (last >= day))[0]
+        rows = rows[np.lexsort((rows, last[rows], code[rows]))]
+        return self.members[code[rows]], _dates(first[rows]), _dates(last[rows]), left[rows]
+
+    def expired(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Integers]:
+        """Points that expired before a day: member, last day on which they could be spent, and points."""
+        day = _number(as_day("as_of", as_of))
+        _, _, lot, when, points = self._booked.entries
+        known = (when <= day) & (lot >= 0)
+        code, _, _, last = self._booked.lots
+        left = _sums(lot[known], points[known], len(code))
+        rows = np.nonzero((left != 0) & (last < day))[0]
+        rows = rows[np.lexsort((code[rows], last[rows]))]
+        return self.members[code[rows]], _dates(last[rows]), left[rows]
+
+    def totals(self, as_of: ArrayLike) -> dict[str, int]:
+        """Points of all members until the end of a day: what came in, what went out, and what is left.
+
+        "earn", "adjust" and "reverse" may be of any sign, "transfer" is 0. "expire" counts what ran out by itself too.
+        All of them sum to "balance" plus "pending".
+        """
+        date = as_day("as_of", as_of)
+        day = _number(date)
+        row, _, _, when, points = self._booked.entries
+        known = when <= day
+        kinds = np.array([KINDS.index(str(word)) for word in np.unique(self.kind)], dtype=np.int64)
+        kind_of_row = kinds[np.unique(self.kind, return_inverse=True)[1]]
+        flow = known & (row >= 0)
+        sums = _sums(kind_of_row[row[flow]], points[flow], len(KINDS)).tolist()
+        found = dict(zip(KINDS, sums, strict=True))
+        found["expire"] -= int(self.expired(date)[2].sum())
+        found["balance"] = int(self.balances(date).sum())
+        found["pending"] = int(self.pending(date).sum())
+        return found
+
+    @property
+    def refusals(self) -> tuple[Integers, list[str]]:
+        """Rows of the events that changed nothing, and why: repeated events, and with "count" impossible ones."""
+        row, reason = self._booked.refused
+        return row, [REASONS[number] for number in reason.tolist()]
+
+    @property
+    def shortages(self) -> tuple[Integers, Integers]:
+        """Rows of reversals that could not take all their points, and the points that were missing.
+
+        They are what the policy `if_spent` is about: a negative balance, a deduction from the refund, or forgiven.
+        """
+        row, points = self._booked.shortages
+        return row, points
+
+    def issues(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Integers, Integers, Integers]:
+        """Earned lots until the end of a day: member, day of issue, points without reversals, spent and expired ones.
+
+        Points that were transferred count at the member who earned them, and as neither spent nor expired.
+        """
+        day = _number(as_day("as_of", as_of))
+        row, _, lot, when, points = self._booked.entries
+        code, issued_by, _, last = self._booked.lots
+        known = (when <= day) & (lot >= 0)
+        row, lot, points = row[known], lot[known], points[known]
+        word, reverses = np.append(self.kind, "")[row], np.append(_referred(self.refers_to, self.event), -1)[row]
+        own = (row == issued_by[lot]) | ((word == "reverse") & (reverses == issued_by[lot]))
+        issued = _sums(lot[own], points[own], len(code))
+        used = (word == "spend") | ((word == "reverse") & (np.append(self.kind, "")[reverses] == "spend"))
+        spent = -_sums(lot[used], points[used], len(code))
+        left = np.where(last < day, _sums(lot, points, len(code)), 0)
+        date = self.time[issued_by].astype("datetime64[D]")
+        kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
+        return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
+
+    def to_json(self) -> str:
+        """Write the ledger with all its events as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> PointsLedger:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text, PointsPolicy)
+
+    def _reverses(self) -> Integers:
+        """Row of the event that each row reverses, -1 for none."""
+        return _referred(self.refers_to, self.event)
+
+    def _of(self, member: ArrayLike, found: Integers) -> Integers:
+        ids, place = encode_customers("member", member)
+        place_of = {known: i for i, known in enumerate(self.members.tolist())}
+        rows = np.array([place_of.get(known, -1) for known in ids.tolist()], dtype=np.int64)
+        return np.append(found, 0)[rows][place]
+
+
+def balances_of_entries(entries: Integers, lots: Integers, n_members: int, as_of: np.datetime64) -> Integers:
+    """Sum the entries of each member until a day, those of lots that can be spent on that day."""
+    day = _number(as_of)
+    _, code, lot, when, points = entries
+    alive = np.append((lots[2] <= day) & (lots[3] >= day), True)  # the last one is a debt, of lot -1
+    counts = alive[lot] & (when <= day)
+    return _sums(code[counts], points[counts], n_members)
+
+
+def _checked(given: PointsLedger) -> tuple[dict[str, Any], Log, npt.NDArray[Any], Integers]:
+    """Check the events; give their columns, the log in the order of booking, the members, and repeated events."""
+    names = ("event", "member", "kind", "time", "points", "refers_to", "to_member", "last_day")
+    raw = {name: getattr(given, name) for name in names}
+    require_same_index(**{name: column for name, column in raw.items() if column is not None})
+    ids, code = encode_customers("event", raw["event"])
+    people, person = encode_customers("member", raw["member"])
+    words, word = as_words("kind", raw["kind"])
+    number = np.array([KINDS.index(known) if known in KINDS else -1 for known in words], dtype=np.int64)
+    kind = number[word] if len(word) else word
+    kinds = np.array(words, dtype=object)[word] if len(word) else np.zeros(0, dtype=object)
+    require(kind >= 0, "kind", kinds, f"one of {', '.join(KINDS)}")
+    time = as_time_column("time", raw["time"])
+    amount = as_column("points", raw["points"])
+    require(amount == np.floor(amount), "points", amount, "a whole number")
+    require(np.abs(amount) <= _MOST_POINTS, "points", amount, "at most 10**12")
+    require(np.where(kind == ADJUST, amount != 0, amount >= 1), "points", amount, "at least 1 (an adjustment: not 0)")
+    if np.abs(amount).sum() > _MOST_TOGETHER:
+        raise InputError("points", "at most 2**52 together", float(np.abs(amount).sum()))
+    points = amount.astype(np.int64)
+    optional: dict[str, Any] = {"refers_to": None, "to_member": None, "last_day": None}
+    for name in ("refers_to", "to_member"):
+        if raw[name] is not None:
+            optional[name] = _with_gaps(name, raw[name])
+    if raw["last_day"] is not None:
+        optional["last_day"] = as_day_column("last_day", raw["last_day"], allow_missing=True)
+    present = {name: column for name, column in optional.items() if column is not None}
+    if any(map(len, (code, person, kind, time, points, *present.values()))):
+        require_same_length(event=code, member=person, kind=kind, time=time, points=points, **present)
+
+    day = time.astype("datetime64[D]")
+    people, person, receiver = _receivers(people, person, np.nonzero(kind == TRANSFER)[0], optional["to_member"])
+    last = given.policy.last_days(day)
+    if optional["last_day"] is not None:
+        own = optional["last_day"]
+        require(np.isnat(own) | (own >= day), "last_day", own, "not before the day of the event")
+        last = np.where(np.isnat(own), last, own)
+    pending = np.where(kind == ADJUST, 0, given.policy.pending_days)
+    inactive = NEVER if given.policy.inactive_months is None else add_months(day, given.policy.inactive_months)
+    event = ids[code]
+    log = Log(
+        row=np.arange(len(day)),
+        member=person,
+        kind=kind,
+        day=_numbers(day),
+        points=points,
+        refers=_referred(optional["refers_to"], event),
+        receiver=receiver,
+        usable=_numbers(day) + pending,
+        last=_numbers(last),
+        inactive=np.broadcast_to(_numbers(np.asarray(inactive)), day.shape),
+    )
+    columns = {"event": event, "member": people[person], "kind": kinds.astype(np.str_), "time": time, "points": points}
+    first, repeated = _repeats(code, log, time)
+    order = np.nonzero(first)[0]
+    order = order[np.argsort(time[order], kind="stable")]
+    return {**columns, **optional}, Log(*(column[order] for column in log)), people, repeated
+
+
+def _receivers(
+    people: npt.NDArray[Any], person: Integers, rows: Integers, others: npt.NDArray[Any] | None
+) -> tuple[npt.NDArray[Any], Integers, Integers]:
+    """Give the members with those who get transfers, the member of each row, and who gets the points of each."""
+    receiver = np.full(len(person), -1, dtype=np.int64)
+    if not len(rows):
+        return people, person, receiver
+    if others is None:
+        raise InputError("to_member", "given for each transfer", None, index=int(rows[0]))
+    given = np.ones(len(person), dtype=bool)
+    given[rows] = [item is not None for item in others[rows].tolist()]
+    require(given, "to_member", others, "given for each transfer")
+    both, place = encode_customers("to_member", [*people[person].tolist(), *others[rows].tolist()])
+    person, receiver[rows] = place[: len(person)], place[len(person) :]
+    require(receiver != person, "to_member", others, "another member than the one who gives")
+    return both, person, receiver
+
+
+def _repeats(code: Integers, log: Log, time: Dates) -> tuple[npt.NDArray[np.bool_], Integers]:
+    """Find the first event of each identifier, and rows and reasons of the others."""
+    start = np.full(int(code.max(initial=-1)) + 1, len(code), dtype=np.int64)
+    np.minimum.at(start, code, np.arange(len(code)))
+    first = start[code] == np.arange(len(code))
+    rows = np.nonzero(~first)[0]
+    like = start[code[rows]]
+    same = time[rows] == time[like]
+    for column in log[1:]:
+        same &= column[rows] == column[like]
+    return first, np.stack([rows, np.where(same, REPEATED, TAKEN)])
+
+
+def _referred(refers_to: npt.NDArray[Any] | None, event: npt.NDArray[Any]) -> Integers:
+    rows = np.full(len(event), -1, dtype=np.int64)
+    if refers_to is None:
+        return rows
+    known: dict[Any, int] = {}
+    for row, item in enumerate(event.tolist()):
+        known.setdefault(item, row)
+    for row, item in enumerate(refers_to.tolist()):
+        if item is not None:
+            rows[row] = known.get(item, -1)
+    return rows
+
+
+def _with_gaps(name: str, value: Any) -> npt.NDArray[Any]:
+    """Check a column of identifiers; missing ones become None."""
+    filled, missing = fill_missing(name, value)
+    found = np.full(len(missing), None, dtype=object)
+    if not missing.all():
+        ids, place = encode_customers(name, filled)
+        found[:] = [None if gap else ids[i] for gap, i in zip(missing.tolist(), place.tolist(), strict=True)]
+        found[:] = [item.item() if isinstance(item, np.generic) else item for item in found.tolist()]
+    return found
+
+
+def _or_missing(column: Any, n: int, name: str) -> npt.NDArray[Any]:
+    if column is not None:
+        return np.asarray(column)
+    return np.full(n, np.datetime64("NaT", "D")) if name == "last_day" else np.full(n, None, dtype=object)
+
+
+def _joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    unlike = (old.dtype.kind in "UO") != (new.dtype.kind in "UO") and "O" not in old.dtype.kind + new.dtype.kind
+    if unlike and old.dtype.kind != "M":
+        return np.array([*old.tolist(), *new.tolist()], dtype=object)
+    return np.concatenate([old, new])
+
+
+def _sums(place: Integers, points: Integers, n: int) -> Integers:
+    """Add up whole numbers by place; exact, because no sum comes near 2**53."""
+    return np.bincount(place, points, minlength=n).astype(np.int64)
+
+
+def _number(day: np.datetime64) -> int:
+    return int(day.astype("datetime64[D]").astype(np.int64))
+
+
+def _numbers(day: Dates) -> Integers:
+    return day.astype("datetime64[D]").astype(np.int64)
+
+
+def _dates(day: Any) -> Any:
+    return np.asarray(day, dtype=np.int64).astype("datetime64[D]")

@@ -1,0 +1,286 @@
+"""The events of a ledger, booked one after the other into lots: the only place where points change hands."""
+
+from __future__ import annotations
+
+from bisect import insort
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from crmvalue._loyalty.policy import NEVER
+from crmvalue._loyalty.shares import share_out
+
+if TYPE_CHECKING:
+    from crmvalue._loyalty.policy import PointsPolicy
+    from crmvalue.typing import Integers
+
+__all__ = ["KINDS", "REASONS", "Booked", "Log", "replay"]
+
+KINDS = ("earn", "spend", "expire", "reverse", "adjust", "transfer")
+EARN, SPEND, EXPIRE, REVERSE, ADJUST, TRANSFER = range(len(KINDS))
+
+REASONS = (
+    "a repeated event",
+    "another event has the same identifier",
+    "the member has no points yet",
+    "more points than the member has",
+    "the event to reverse is unknown",
+    "the event to reverse is of another member",
+    "the event to reverse cannot be reversed",
+    "more points than are left to reverse",
+)
+DONE = -1
+REPEATED, TAKEN, NO_MEMBER, TOO_MANY, UNKNOWN, OTHER_MEMBER, NOT_REVERSIBLE, REVERSED = range(len(REASONS))
+
+_NEVER = int(NEVER.astype(np.int64))
+
+
+class Log(NamedTuple):
+    """Checked events in the order of booking, as whole numbers; -1 for none."""
+
+    row: Integers
+    member: Integers
+    kind: Integers
+    day: Integers
+    points: Integers
+    refers: Integers
+    """Row of the event to reverse."""
+    receiver: Integers
+    usable: Integers
+    last: Integers
+    inactive: Integers
+    """Last day of the points if this event stays the last activity."""
+
+
+class _Event(NamedTuple):
+    """One event of a log."""
+
+    row: int
+    member: int
+    kind: int
+    day: int
+    points: int
+    refers: int
+    receiver: int
+    usable: int
+    last: int
+    inactive: int
+
+
+class Booked(NamedTuple):
+    """What the events did: entries, lots, refusals and what reversals could not take."""
+
+    entries: Integers
+    """Row of the event, member, lot (-1 for a debt), day, points; shape (5, n)."""
+    lots: Integers
+    """Member, row of the event, first day, last day; shape (4, n)."""
+    refused: Integers
+    """Row and number of the reason; shape (2, n)."""
+    shortages: Integers
+    """Row of the reversal and points that it could not take; shape (2, n)."""
+
+
+class _Book:
+    """Lots and debts of all members while events are booked.
+
+    Long columns are flat lists of whole numbers: a million small objects would keep Python's garbage collector busy.
+    """
+
+    def __init__(self, policy: PointsPolicy, n_members: int) -> None:
+        self.policy = policy
+        self.entries: list[int] = []  # row, member, lot, day and points of one entry after the other
+        self.lots: list[int] = []  # member, row and first day of one lot after the other
+        self.last: list[int] = []  # last day of each lot
+        self.left: list[int] = []
+        self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
+        self.debt = [0] * n_members
+        self.debt_day = [0] * n_members
+        self.ends = [_NEVER] * n_members
+        self.seen = [False] * n_members
+        self.lot_of: dict[int, int] = {}  # row of an earning: its lot
+        self.to_reverse: dict[int, int] = {}  # row of an earning: points not yet reversed
+        self.taken_by: dict[int, list[tuple[int, int]]] = {}  # row of a spending: lots, and points not given back
+        self.member_of: dict[int, int] = {}  # row of an event that can be reversed
+        self.shortages: list[int] = []  # row and points
+
+    def write(self, row: int, member: int, lot: int, day: int, points: int) -> None:
+        if points:
+            self.entries.extend((row, member, lot, day, points))
+
+    def new_lot(self, row: int, member: int, day: int, points: int, usable: int, last: int) -> int:
+        lot = len(self.last)
+        self.lots.extend((member, row, usable))
+        self.last.append(last)
+        self.left.append(points)
+        insort(self.open[member], (last, usable, lot))
+        self.seen[member] = True
+        self.write(row, member, lot, day, points)
+        return lot
+
+    def come_to(self, row: int, member: int, day: int) -> None:
+        """Close what has expired by a day, and pay debts from points that could be spent by then."""
+        if self.debt[member]:
+            self.settle(row, member, day)
+        if self.ends[member] < day:
+            for last, _, lot in self.open[member]:
+                self.last[lot] = min(last, self.ends[member])
+            self.open[member] = []
+        lots = self.open[member]
+        gone = 0
+        while gone < len(lots) and lots[gone][0] < day:
+            gone += 1
+        if gone:
+            del lots[:gone]
+
+    def settle(self, row: int, member: int, day: int) -> None:
+        for usable, last, lot in sorted((usable, last, lot) for last, usable, lot in self.open[member]):
+            paid_on = max(usable, self.debt_day[member])
+            if paid_on <= min(day, last, self.ends[member]) and self.debt[member]:
+                paid = min(self.debt[member], self.left[lot])
+                self.left[lot] -= paid
+                self.debt[member] -= paid
+                self.write(row, member, lot, paid_on, -paid)
+                self.write(row, member, -1, paid_on, paid)
+
+    def spendable(self, member: int, day: int) -> int:
+        return sum(self.left[lot] for _, usable, lot in self.open[member] if usable <= day) - self.debt[member]
+
+    def take(self, row: int, member: int, day: int, points: int) -> list[tuple[int, int]]:
+        """Take points from the lots that expire first; give what came from which lot."""
+        taken = []
+        emptied = False
+        for _, usable, lot in self.open[member]:
+            if not points:
+                break
+            part = min(points, self.left[lot])
+            if usable <= day and part:
+                self.left[lot] -= part
+                points -= part
+                taken.append((lot, part))
+                self.write(row, member, lot, day, -part)
+                emptied = emptied or not self.left[lot]
+        if emptied:
+            self.open[member] = [item for item in self.open[member] if self.left[item[2]]]
+        return taken
+
+    def give_back(self, row: int, lot: int, day: int, points: int) -> None:
+        """Put points back into the lot that they came from; it keeps its days."""
+        member, _, usable = self.lots[3 * lot : 3 * lot + 3]
+        last = self.last[lot]
+        item = (last, usable, lot)
+        self.left[lot] += points
+        self.write(row, member, lot, day, points)
+        if last >= day and item not in self.open[member]:
+            insort(self.open[member], item)
+
+    def owe(self, row: int, member: int, day: int, points: int) -> None:
+        self.debt[member] += points
+        self.debt_day[member] = day
+        self.write(row, member, -1, day, -points)
+
+
+def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
+    """Book the events in their order."""
+    book = _Book(policy, n_members)
+    refused: list[int] = []
+    columns = (column.tolist() for column in log)
+    for event in map(_Event._make, zip(*columns, strict=True)):
+        book.come_to(event.row, event.member, event.day)
+        if event.kind == EARN or (event.kind == ADJUST and event.points > 0):
+            reason = _earn(book, event)
+        elif event.kind == REVERSE:
+            reason = _reverse(book, event)
+        else:
+            reason = _take_away(book, event)
+        if reason != DONE:
+            refused.extend((event.row, reason))
+        elif event.kind not in {EXPIRE, REVERSE} and policy.inactive_months is not None:
+            book.ends[event.member] = event.inactive
+    for member in range(n_members):
+        if book.debt[member]:
+            book.settle(-1, member, _NEVER)
+        if book.ends[member] < _NEVER:
+            for last, _, lot in book.open[member]:
+                book.last[lot] = min(last, book.ends[member])
+    lots = np.concatenate([_columns(book.lots, 3), _columns(book.last, 1)])
+    return Booked(_columns(book.entries, 5), lots, _columns(refused, 2), _columns(book.shortages, 2))
+
+
+def _earn(book: _Book, event: _Event) -> int:
+    row, member = event.row, event.member
+    book.lot_of[row] = book.new_lot(row, member, event.day, event.points, event.usable, event.last)
+    book.to_reverse[row] = event.points
+    book.member_of[row] = member
+    return DONE
+
+
+def _take_away(book: _Book, event: _Event) -> int:
+    """Book a spending, a transfer, or points that are taken away."""
+    row, member, day = event.row, event.member, event.day
+    points = abs(event.points)  # an adjustment that takes points is negative
+    if not book.seen[member]:
+        return NO_MEMBER
+    if points > book.spendable(member, day):
+        return TOO_MANY
+    taken = book.take(row, member, day, points)
+    if event.kind == SPEND:
+        book.taken_by[row] = taken
+        book.member_of[row] = member
+    if event.kind == TRANSFER:
+        book.come_to(row, event.receiver, day)
+        for lot, part in taken:
+            book.new_lot(row, event.receiver, day, part, day, book.last[lot])
+        if book.policy.inactive_months is not None:
+            book.ends[event.receiver] = event.inactive
+    return DONE
+
+
+def _reverse(book: _Book, event: _Event) -> int:
+    """Reverse an earning or a spending, wholly or in part."""
+    refers = event.refers
+    if refers < 0:
+        return UNKNOWN
+    if refers not in book.member_of:
+        return NOT_REVERSIBLE
+    if book.member_of[refers] != event.member:
+        return OTHER_MEMBER
+    if refers in book.taken_by:
+        return _return_spent(book, event)
+    if event.points > book.to_reverse[refers]:
+        return REVERSED
+    book.to_reverse[refers] -= event.points
+    _take_back(book, event, book.lot_of[refers])
+    return DONE
+
+
+def _return_spent(book: _Book, event: _Event) -> int:
+    """Give spent points back to their lots, in proportion to what was taken from each."""
+    taken = book.taken_by[event.refers]
+    parts = [part for _, part in taken]
+    if event.points > sum(parts):
+        return REVERSED
+    back = share_out(event.points, parts)
+    for (lot, _), part in zip(taken, back, strict=True):
+        if part:
+            book.give_back(event.row, lot, event.day, part)
+    book.taken_by[event.refers] = [(lot, whole - part) for (lot, whole), part in zip(taken, back, strict=True)]
+    return DONE
+
+
+def _take_back(book: _Book, event: _Event, lot: int) -> None:
+    """Take earned points back: from their lot, then from the others; what is missing follows the policy."""
+    row, member, day = event.row, event.member, event.day
+    own = min(event.points, book.left[lot])
+    book.left[lot] -= own
+    book.write(row, member, lot, day, -own)
+    short = event.points - own
+    others = min(short, max(book.spendable(member, day), 0))
+    book.take(row, member, day, others)
+    if short > others:
+        book.shortages.extend((row, short - others))
+        if book.policy.if_spent == "negative":
+            book.owe(row, member, day, short - others)
+
+
+def _columns(flat: list[int], width: int) -> Integers:
+    return np.array(flat, dtype=np.int64).reshape(-1, width).T.copy()

@@ -1,0 +1,329 @@
+"""What is owed, what it costs, whom referrals reward, and whether a programme does anything."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.loyalty import (
+    EarnRule,
+    Level,
+    LoyaltyProgramme,
+    PointsLedger,
+    PointsPolicy,
+    attribute_referrals,
+    member_effect,
+    programme_liability,
+    redemption_rates,
+    referral_growth,
+    referral_limit,
+    simulate_programme,
+)
+from tests.tables import check_json, check_table
+
+
+class TestProgrammeLiability:
+    """IFRS 15: the points' share of the sales becomes revenue as they are redeemed, by cumulative catch-up."""
+
+    def test_illustrative_example_52(self):
+        found = programme_liability(100_000, 9_500, redeemed=[4_500, 8_500], expected=[9_500, 9_700])
+        assert round(found.goods) == 91_324
+        assert round(found.points) == 8_676
+        assert found.revenue.round().tolist() == [4_110, 3_493]
+        check_json(found)
+        check_table(found, 2, "liability", found.liability)
+
+    @given(
+        st.floats(1, 1e6),
+        st.floats(1, 1e5),
+        st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 1000)), min_size=1, max_size=9),
+    )
+    def test_nothing_is_lost(self, sales, value, steps):
+        redeemed = np.cumsum([step for step, _ in steps])
+        found = programme_liability(sales, value, redeemed=redeemed, expected=redeemed + [rest for _, rest in steps])
+        assert found.goods + found.points == pytest.approx(sales)
+        np.testing.assert_allclose(np.cumsum(found.revenue) + found.liability, found.points, rtol=1e-9)
+        assert (found.liability >= 0).all()
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"redeemed": [2, 1]}, "redeemed"),
+            ({"redeemed": [1, 11]}, "expected"),
+            ({"expected": [0, 10]}, "expected"),
+            ({"expected": [10]}, "expected"),
+        ],
+    )
+    def test_wrong_inputs_are_refused(self, change, name):
+        with pytest.raises(InputError) as caught:
+            programme_liability(100, 10, **{"redeemed": [1, 2], "expected": [10, 10], **change})
+        assert caught.value.name == name
+
+
+def random_ledger(rng, n=400):
+    kind = np.where(rng.random(n) < 0.6, "earn", "spend")
+    return PointsLedger(
+        policy=PointsPolicy(if_spent="negative", expire_months=4),
+        event=np.arange(n),
+        member=rng.integers(0, 40, n),
+        kind=kind,
+        time=np.datetime64("2023-11-01") + np.sort(rng.integers(0, 300, n)),
+        points=rng.integers(1, 50, n),
+        if_refused="count",
+    )
+
+
+class TestRedemptionRates:
+    """Spent points over issued points, by month of issue, with members as observations."""
+
+    def test_points_of_all_months_sum_to_the_ledger(self):
+        book = random_ledger(np.random.default_rng(1))
+        found = redemption_rates(book, "2024-09-30")
+        total = book.totals("2024-09-30")
+        assert found.issued.sum() == total["earn"]
+        assert found.redeemed.sum() == -total["spend"]
+        assert found.expired.sum() == -total["expire"]
+        assert ((found.rate >= 0) & (found.rate <= 1)).all()
+        assert ((found.low <= found.rate) & (found.rate <= found.high)).all()
+        assert redemption_rates(book, "2024-09-30", period="year").issued.sum() == total["earn"]
+        check_table(found, len(found.rate), "rate", found.rate)
+        check_json(found)
+
+    def test_the_interval_covers(self):
+        """Members who spend all or nothing: an interval over points would be far too short."""
+        rng = np.random.default_rng(2)
+        n_covered = 0
+        for _ in range(200):
+            spends = rng.random(60) < 0.5
+            earned = rng.integers(50, 151, 60)
+            member = np.concatenate([np.arange(60), np.nonzero(spends)[0]])
+            book = PointsLedger(
+                policy=PointsPolicy(if_spent="negative"),
+                event=np.arange(len(member)),
+                member=member,
+                kind=np.where(np.arange(len(member)) < 60, "earn", "spend"),
+                time=np.where(np.arange(len(member)) < 60, np.datetime64("2024-01-05"), np.datetime64("2024-01-06")),
+                points=np.concatenate([earned, earned[spends]]),
+            )
+            found = redemption_rates(book, "2024-02-01")
+            n_covered += found.low[0] <= 0.5 <= found.high[0]
+        assert 180 <= n_covered <= 199
+
+    def test_the_interval_of_a_ratio(self):
+        """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
+        spent = np.array([30, 50, 60, 20])
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="negative"),
+            event=np.arange(8),
+            member=np.tile(np.arange(4), 2),
+            kind=["earn"] * 4 + ["spend"] * 4,
+            time=["2024-01-05"] * 4 + ["2024-01-06"] * 4,
+            points=[100, 100, 100, 100, *spent],
+        )
+        found = redemption_rates(book, "2024-02-01", level=0.9)
+        half = 2.353363 * (spent / 100).std(ddof=1) / 2  # t of 95 % with 3 degrees; equal issues make it a mean
+        assert found.low[0] == pytest.approx(0.4 - half, rel=1e-6)
+        assert found.high[0] == pytest.approx(0.4 + half, rel=1e-6)
+
+    def test_a_day_before_the_first_points_is_refused(self):
+        with pytest.raises(InputError, match="as_of"):
+            redemption_rates(random_ledger(np.random.default_rng(1)), "2020-01-01")
+
+
+class TestReferralGrowth:
+    """Each customer brings K others, once, one cycle after coming: a geometric sum."""
+
+    @given(st.just(0) | st.floats(1e-9, 5), st.integers(0, 20), st.floats(0.1, 100))
+    def test_equals_the_sum_of_the_cycles(self, k, cycles, start):
+        expected = sum(start * k**i for i in range(cycles + 1))
+        assert referral_growth(start, k, cycle_time=3, time=3 * cycles) == pytest.approx(expected, rel=1e-9)
+
+    @pytest.mark.parametrize("k", [1 - 1e-12, 1.0, 1 + 1e-12])
+    def test_is_smooth_at_one(self, k):
+        assert referral_growth(10, k, cycle_time=2, time=5) == pytest.approx(35, rel=1e-9)
+
+    @pytest.mark.parametrize(("k", "limit"), [(0, 100), (0.5, 200), (0.9, 1000), (1, np.inf), (2, np.inf)])
+    def test_ends_below_one(self, k, limit):
+        assert referral_limit(100, k) == pytest.approx(limit)
+        if k < 1:
+            assert referral_growth(100, k, cycle_time=1, time=1000) == pytest.approx(limit)
+
+    def test_a_forecast_beyond_all_numbers_is_refused(self):
+        with pytest.raises(InputError, match="time"):
+            referral_growth(1, 10, cycle_time=1, time=1000)
+
+
+def referrals(rows, **options):
+    """Make referrals of rows (customer, referrer, day in January, paid, phone)."""
+    customer, referrer, day, paid, phone = zip(*rows, strict=True)
+    time = [f"2024-01-{number:02d}" for number in day]
+    return attribute_referrals(customer, referrer, time, paid=paid, keys={"phone": phone}, **options)
+
+
+class TestAttributeReferrals:
+    """Each guard and each condition, and their order."""
+
+    @pytest.mark.parametrize(
+        ("row", "outcome"),
+        [
+            (("new", "ann", 5, 50, "9"), "rewarded"),
+            (("new", None, 5, 50, "9"), "no referrer"),
+            (("new", "zoe", 5, 50, "9"), "unknown referrer"),
+            (("new", "new", 5, 50, "9"), "self-referral"),
+            (("new", "ann", 5, 50, "1"), "self-referral"),
+            (("new", "bob", 5, 50, "1"), "not a new customer"),
+            (("new", "ann", 1, 50, "9"), "referrer came later"),
+            (("new", "ann", 5, 0, "9"), "condition not met"),
+            (("new", "ann", 5, 19, None), "condition not met"),
+            (("new", "ann", 5, 20, None), "rewarded"),
+        ],
+    )
+    def test_each_outcome(self, row, outcome):
+        rows = [("ann", None, 1, 10, "1"), ("bob", None, 2, 10, "2"), row]
+        found = referrals(rows, minimum=20)
+        assert found.outcome[2] == outcome
+        assert sum(found.n_by_outcome.values()) == 3
+        check_table(found, 3, "depth", found.depth)
+        check_json(found)
+
+    def test_a_cycle_rewards_nobody_twice(self):
+        found = referrals([("a", "c", 1, 9, "1"), ("b", "a", 2, 9, "2"), ("c", "b", 3, 9, "3")])
+        assert found.outcome.tolist() == ["referrer came later", "rewarded", "rewarded"]
+        assert found.depth.tolist() == [0, 1, 2]
+        same = referrals([("a", "b", 1, 9, "1"), ("b", "a", 1, 9, "2")])
+        assert same.outcome.tolist() == ["referrer came later"] * 2
+
+    def test_the_cap_takes_the_earlier_ones(self):
+        rows = [("ann", None, 1, 9, "1")] + [(f"n{i}", "ann", 9 - i, 9, None) for i in range(4)]
+        found = referrals(rows, most_per_referrer=2)
+        assert found.outcome.tolist()[1:] == ["cap of the referrer"] * 2 + ["rewarded"] * 2
+
+    def test_two_rows_of_one_customer_are_refused(self):
+        with pytest.raises(InputError, match="one row each"):
+            referrals([("ann", None, 1, 9, "1"), ("ann", None, 2, 9, "1")])
+
+
+class TestSimulateProgramme:
+    """The cost of rules on past orders equals a loop over the orders."""
+
+    def test_equals_a_loop_over_orders(self):
+        rng = np.random.default_rng(3)
+        n = 300
+        customer = rng.integers(0, 30, n)
+        time = np.datetime64("2023-06-01") + np.arange(n)
+        spend = rng.integers(0, 20_000, n)
+        levels = [Level(name="base", at_least=0), Level(name="gold", at_least=50_000)]
+        rule = EarnRule(name="r", points=1, per=100, level_percent={"gold": 200}, most_per_period=200)
+        made = LoyaltyProgramme(rules=[rule], levels=levels, window="year")
+        found = simulate_programme(
+            made, order=np.arange(n), customer=customer, time=time, spend=spend, point_value=2, redemption_rate=0.5
+        )
+        got, year, month = defaultdict(int), defaultdict(int), defaultdict(int)
+        gold_until = {}
+        for who, day, money in zip(customer.tolist(), time, spend.tolist(), strict=True):
+            y, m = str(day)[:4], str(day)[:7]
+            gold = gold_until.get(who, "") >= y
+            points = min(money * (2 if gold else 1) // 100, 200 - month[who, m])
+            got[who] += points
+            month[who, m] += points
+            year[who, y] += money
+            if year[who, y] >= 50_000:
+                gold_until[who] = str(int(y) + 1)
+        assert found.member_points.tolist() == [got[who] for who in found.member.tolist()]
+        assert found.cost_if_all_redeemed == 2 * sum(got.values())
+        assert found.cost == found.cost_by_month.sum() == sum(got.values())
+        assert found.points_by_rule.sum() == found.points_by_month.sum() == found.points_by_level.sum()
+        assert found.share_of_top(1.0 - 1e-12) == 1
+        check_table(found, 30, "points", found.member_points)
+        assert f"{found.cost:,.0f}" in found.conclusion
+        check_json(found)
+
+    def test_no_money_has_no_share(self):
+        made = LoyaltyProgramme(rules=[EarnRule(name="r", points=1)])
+        found = simulate_programme(
+            made, order=[1], customer=[1], time=["2024-01-01"], spend=[0], point_value=1, redemption_rate=1
+        )
+        assert np.isnan(found.cost_share)
+        assert np.isnan(found.share_of_top())
+        assert found.share_rewarded == 0
+        assert "no money" in found.conclusion
+
+
+def base(rng, n=2000, gain=0.0):
+    """Heavy buyers join by themselves; the programme adds `gain` to the spend of members."""
+    rate = rng.gamma(1.0, 3.0, n)
+    orders = rng.poisson(rate)
+    spend = rng.gamma(2.0 * np.maximum(orders, 1e-9), 20.0)
+    joins = rng.random(n) < 1 / (1 + np.exp(1.5 - 0.4 * orders))
+    later = rng.poisson(rate)
+    return joins, rng.gamma(2.0 * np.maximum(later, 1e-9), 20.0) + gain * joins, {"orders": orders, "spend": spend}
+
+
+class TestMemberEffect:
+    """Matched on what customers did before, a programme that does nothing has no effect."""
+
+    @pytest.mark.slow
+    def test_a_programme_that_does_nothing(self):
+        """The interval covers 0 in 92 to 98 % of 200 bases; the naive difference is above 0 in nearly all."""
+        n_covered = n_naive = 0
+        for seed in range(200):
+            joins, after, before = base(np.random.default_rng(seed))
+            found = member_effect(joins, after, before={k: v.round(6) for k, v in before.items()})
+            n_covered += found.interval.low <= 0 <= found.interval.high
+            n_naive += found.naive_interval.low > 0
+        assert 184 <= n_covered <= 196
+        assert n_naive >= 198
+
+    def test_a_true_gain_is_found(self):
+        joins, after, before = base(np.random.default_rng(1), n=20_000, gain=40.0)
+        found = member_effect(joins, after, before={"orders": before["orders"]})
+        assert found.interval.low > 0
+        assert found.interval.low < 40 < found.interval.high
+        assert found.naive_difference > 80
+        assert "more than non-members" in found.conclusion
+        check_json(found)
+
+    def test_a_chance_split_agrees_with_the_naive_difference(self):
+        rng = np.random.default_rng(2)
+        before = rng.poisson(3, 5000)
+        joins = rng.random(5000) < 0.5
+        found = member_effect(joins, before + rng.normal(0, 1, 5000), before={"orders": before})
+        assert found.n_matched >= found.n_members - 5
+        assert abs(found.effect) < 0.1
+        assert "may be chance" in found.conclusion
+
+    def test_a_straight_line_is_taken_off_exactly(self):
+        rng = np.random.default_rng(6)
+        spend = rng.gamma(2, 50, 500).round(2)
+        joins = rng.random(500) < spend / (spend + 100)
+        found = member_effect(joins, 3 * spend + 5 * joins, before={"spend": spend})
+        assert found.effect == pytest.approx(5)
+
+    def test_order_and_units_do_not_matter(self):
+        joins, after, before = base(np.random.default_rng(4))
+        one = member_effect(joins, after, before={"orders": before["orders"]})
+        mixed = np.random.default_rng(5).permutation(len(after))
+        two = member_effect(joins[mixed], after[mixed] * 100, before={"orders": before["orders"][mixed] * 7})
+        assert two.effect == pytest.approx(one.effect * 100)
+        assert two.interval.low == pytest.approx(one.interval.low * 100)
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"member": [True] * 20}, "member"),
+            ({"member": [2] * 20}, "member"),
+            ({"before": {}}, "before"),
+            ({"before": {"x": [np.nan] * 20}}, "x"),
+            ({"before": {"x": [1.0] * 10 + [2.0] * 10}}, "before"),
+        ],
+    )
+    def test_wrong_inputs_are_refused(self, change, name):
+        columns = {"member": [True] * 10 + [False] * 10, "after": [1.0, 2.0] * 10, "before": {"x": [1.0, 2.0] * 10}}
+        with pytest.raises(InputError) as caught:
+            member_effect(**{**columns, **change})
+        assert caught.value.name == name

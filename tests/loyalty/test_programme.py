@@ -1,0 +1,256 @@
+"""Levels against a walk day by day, and points against one order at a time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.journeys import level_changes
+from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy
+from tests.loyalty.references import slow_levels
+from tests.tables import check_json, check_table
+
+NEEDS = [0, 10, 25]
+LEVELS = [Level(name=name, at_least=need) for name, need in zip(("base", "silver", "gold"), NEEDS, strict=True)]
+AS_OF = np.datetime64("2026-03-01", "D")
+STARTS = ["2023-12-31", "2024-01-01", "2024-02-29", "2023-02-28", "2024-03-01", "2023-07-15"]
+
+
+def programme(window="year", **options):
+    return LoyaltyProgramme(levels=LEVELS, window=window, **options)
+
+
+@st.composite
+def histories(draw):
+    joined = np.datetime64(draw(st.sampled_from(STARTS)), "D")
+    days = draw(st.lists(st.integers(0, int((AS_OF - joined).astype(int))), min_size=1, max_size=8))
+    near = draw(st.lists(st.sampled_from([364, 365, 366, 367, 730, 731, 732]), max_size=3))
+    when = sorted({joined + day for day in [*days, *near]})
+    amounts = draw(st.lists(st.integers(0, 30), min_size=len(when), max_size=len(when)))
+    return joined, [(day, amount) for day, amount in zip(when, amounts, strict=True) if day <= AS_OF]
+
+
+class TestMemberLevels:
+    """Upgrade at once, downgrade at the end of a period, and with a soft landing by one level at most."""
+
+    @pytest.mark.parametrize("window", ["year", "anniversary", "rolling"])
+    @pytest.mark.parametrize("soft_landing", [False, True])
+    @settings(max_examples=25)
+    @given(people=st.lists(histories(), min_size=1, max_size=3), leap_day=st.sampled_from(["backward", "forward"]))
+    def test_equals_a_walk_day_by_day(self, window, soft_landing, people, leap_day):
+        made = programme(window, rolling_months=7, soft_landing=soft_landing, leap_day=leap_day)
+        rows = [(i, day, amount, joined) for i, (joined, log) in enumerate(people) for day, amount in log]
+        slow = [
+            slow_levels(
+                log,
+                NEEDS,
+                window=window,
+                months=7,
+                soft_landing=soft_landing,
+                leap_day=leap_day,
+                joined=joined,
+                as_of=AS_OF,
+            )
+            for joined, log in people
+        ]  # fmt: skip - one argument for each option
+        member, day, amount, joined = (list(column) for column in zip(*rows, strict=True))
+        days = [AS_OF, *sorted({*day, *(when + 1 for when in day if when < AS_OF)})]
+        for end in days:
+            if not any(when <= end for when in day):
+                continue
+            found = made.member_levels(member, np.array(day), amount, as_of=end, joined=np.array(joined))
+            for number, level, collected in zip(found.member.tolist(), found.tier, found.collected, strict=True):
+                if people[number][0] <= end:
+                    assert (level, collected) == slow[number][0][end]
+                    missing = NEEDS[level + 1] - collected if level < 2 else 0
+                    assert found.to_next[found.member == number] == missing
+        history = made.level_history(member, np.array(day), amount, as_of=AS_OF, joined=np.array(joined))
+        for number, (by_day, _) in enumerate(slow):
+            own = history["customer"] == number
+            names, times = history["tier"][own], history["time"][own]
+            for when, (level, _) in by_day.items():
+                last = np.nonzero(times < np.datetime64(when + 1, "s"))[0].max()
+                assert names[last] == LEVELS[level].name
+
+    def test_the_last_day_to_keep_a_level(self):
+        found = programme().member_levels(["ann"] * 2, ["2024-05-01", "2025-02-01"], [12, 4])
+        assert found.tier_names.tolist() == ["silver"]
+        assert found.to_keep.tolist() == [6]
+        assert found.to_next.tolist() == [21]
+        assert str(found.period_end[0]) == "2025-12-31"
+        check_table(found, 1, "to_keep", [6])
+
+    def test_order_of_rows_does_not_matter(self):
+        rng = np.random.default_rng(1)
+        member, day = rng.integers(0, 20, 200), np.datetime64("2023-01-01") + rng.integers(0, 900, 200)
+        amount, mixed = rng.integers(0, 9, 200), rng.permutation(200)
+        for window in ("year", "anniversary", "rolling"):
+            one = programme(window).member_levels(member, day, amount)
+            assert one == programme(window).member_levels(member[mixed], day[mixed], amount[mixed])
+
+    def test_changes_become_events_of_journeys(self):
+        made = programme(soft_landing=True)
+        history = made.level_history(["ann", "bob"], ["2024-05-01", "2024-06-01"], [30, 3], as_of="2027-01-01")
+        events = level_changes(history["customer"], history["tier"], history["time"], tiers=["base", "silver", "gold"])
+        found = [(str(day)[:10], events.names[i]) for day, i in zip(events.time, events.name.code, strict=True)]
+        assert found == [("2024-05-01", "level up"), ("2026-01-01", "level down"), ("2027-01-01", "level down")]
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"amount": [-1]}, "amount"),
+            ({"amount": [0.5]}, "amount"),
+            ({"day": ["soon"]}, "day"),
+            ({"as_of": "2020-01-01"}, "as_of"),
+            ({"joined": ["2024-05-01"]}, "joined"),
+            ({"member": [None]}, "member"),
+        ],
+    )
+    def test_wrong_columns_are_refused(self, change, name):
+        with pytest.raises(InputError) as caught:
+            programme().member_levels(**{"member": ["ann"], "day": ["2024-01-01"], "amount": [1], **change})
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("wrong", "name"),
+        [
+            ({"levels": LEVELS}, "window"),
+            ({"levels": LEVELS, "window": "week"}, "window"),
+            ({"levels": LEVELS[1:], "window": "year"}, "levels"),
+            ({"levels": LEVELS[::-1], "window": "year"}, "levels"),
+            ({"levels": [LEVELS[0], Level(name="base", at_least=2)], "window": "year"}, "levels"),
+            ({"rules": [EarnRule(name="a", points=1), EarnRule(name="a", points=2)]}, "rules"),
+            ({"rules": [EarnRule(name="a", points=1, level_percent={"gold": 2})]}, "rules"),
+            ({"rules": "all"}, "rules"),
+        ],
+    )
+    def test_wrong_programmes_are_refused(self, wrong, name):
+        with pytest.raises(InputError) as caught:
+            LoyaltyProgramme(**wrong)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"points": 0},
+            {"per": 0},
+            {"basis": "x"},
+            {"event": "review"},
+            {"basis": "event"},
+            {"only": "Ajax"},
+            {"level_percent": {"gold": 1.5}},
+            {"most_per_order": 0},
+            {"period": "week"},
+            {"rounding": "up"},
+        ],
+    )  # fmt: skip - a table of single wrong fields
+    def test_wrong_rules_are_refused(self, wrong):
+        with pytest.raises(InputError):
+            EarnRule(**{"name": "rule", "points": 1, **wrong})
+
+
+ORDERS = {
+    "order": [1, 1, 2, 3, 4],
+    "customer": ["ann", "ann", "ann", "bob", "ann"],
+    "time": ["2024-01-05", "2024-01-05", "2024-01-20", "2024-01-21", "2024-02-01"],
+    "spend": [2500, 2599, 4000, 999, 10_000],
+    "items": [1, 2, 3, 4, 5],
+    "traits": {"brand": ["A", "B", "A", "B", "B"]},
+}
+
+
+class TestEarn:
+    """Points of an order are rounded once; the lines share them by largest remainder."""
+
+    @pytest.mark.parametrize(
+        ("rule", "points"),
+        [
+            ({"points": 1, "per": 1000}, [5, 4, 0, 10]),
+            ({"points": 1, "per": 1000, "rounding": "half_up"}, [5, 4, 1, 10]),
+            ({"points": 5, "per": 100}, [254, 200, 49, 500]),
+            ({"points": 1, "basis": "items"}, [3, 3, 4, 5]),
+            ({"points": 7, "basis": "orders"}, [7, 7, 7, 7]),
+            ({"points": 1, "per": 1000, "only": {"brand": ["A"]}}, [2, 4, 0, 0]),
+            ({"points": 1, "per": 1000, "excluded": {"brand": ["A"]}}, [2, 0, 0, 10]),
+            ({"points": 1, "per": 1000, "most_per_order": 4}, [4, 4, 0, 4]),
+            ({"points": 1, "per": 1000, "most_per_period": 7}, [5, 2, 0, 7]),
+            ({"points": 1, "per": 1000, "most_per_period": 7, "period": "year"}, [5, 2, 0, 0]),
+            ({"points": 1, "basis": "event", "event": "review"}, [0, 0, 0, 0]),
+        ],
+    )
+    def test_known_points(self, rule, points):
+        found = LoyaltyProgramme(rules=[EarnRule(name="r", **rule)]).earn(**ORDERS)
+        assert found.points.tolist() == points
+        assert np.bincount([0, 0, 1, 2, 3], found.line_points).tolist() == points
+
+    def test_events_earn_by_their_name(self):
+        rules = [
+            EarnRule(name="base", points=1, per=1000),
+            EarnRule(name="r", points=50, basis="event", event="review"),
+        ]
+        found = LoyaltyProgramme(rules=rules).earn(**ORDERS, event=["order", "order", "review", "order", "order"])
+        assert found.by_rule.tolist() == [[5, 0], [0, 50], [0, 0], [10, 0]]
+        assert found.spend.tolist() == [5099, 0, 999, 10_000]
+
+    def test_the_level_before_the_order_counts(self):
+        levels = [Level(name="base", at_least=0), Level(name="gold", at_least=5000)]
+        rule = EarnRule(name="r", points=1, per=1000, level_percent={"gold": 150})
+        found = LoyaltyProgramme(rules=[rule], levels=levels, window="year").earn(**ORDERS)
+        assert found.tier.tolist() == [0, 1, 0, 1]
+        assert found.points.tolist() == [5, 6, 0, 15]
+        by_orders = LoyaltyProgramme(
+            rules=[rule], levels=[levels[0], Level(name="gold", at_least=2)], window="rolling", level_basis="orders"
+        )
+        assert by_orders.earn(**ORDERS).tier.tolist() == [0, 0, 0, 1]
+        by_points = LoyaltyProgramme(
+            rules=[rule], levels=[levels[0], Level(name="gold", at_least=9)], window="year", level_basis="points"
+        )
+        assert by_points.earn(**ORDERS).tier.tolist() == [0, 0, 0, 1]
+
+    @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3000)), min_size=1, max_size=20), st.integers(1, 400))
+    def test_equals_exact_fractions(self, lines, percent):
+        rule = EarnRule(name="r", points=3, per=700, rounding="half_up", level_percent={"base": percent})
+        made = LoyaltyProgramme(rules=[rule], levels=LEVELS[:1], window="year")
+        order, spend = zip(*lines, strict=True)
+        found = made.earn(order=order, customer=order, time=["2024-01-01"] * len(lines), spend=spend)
+        for number, points in zip(found.order.tolist(), found.points.tolist(), strict=True):
+            exact = Fraction(3 * percent * sum(s for o, s in lines if o == number), 700 * 100)
+            assert points == int(exact + Fraction(1, 2))
+
+    def test_the_ledger_of_orders(self):
+        found = LoyaltyProgramme(rules=[EarnRule(name="r", points=1, per=1000)]).earn(**ORDERS)
+        book = found.ledger(PointsPolicy(if_spent="negative"))
+        assert book.members.tolist() == ["ann"]
+        check_table(found, 4, "points", found.points)
+        none = LoyaltyProgramme().earn(**ORDERS).ledger(PointsPolicy(if_spent="forgive"))
+        assert none.balance("ann", "2024-02-01") == 0
+        assert book.balance("ann", "2024-02-01") == 19
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"spend": [-1] * 5}, "spend"),
+            ({"items": [0.5] * 5}, "items"),
+            ({"customer": ["ann", "bob", "ann", "bob", "ann"]}, "customer"),
+            ({"time": ["2024-01-05", "2024-01-06", "2024-01-20", "2024-01-21", "2024-02-01"]}, "time"),
+            ({"traits": {"colour": ["A"] * 5}}, "only"),
+            ({"traits": {"brand": ["A"]}}, "brand"),
+            ({"event": ["order"]}, "event"),
+        ],
+    )
+    def test_wrong_orders_are_refused(self, change, name):
+        made = LoyaltyProgramme(rules=[EarnRule(name="r", points=1, only={"brand": ["A"]})])
+        with pytest.raises(InputError) as caught:
+            made.earn(**{**ORDERS, **change})
+        assert caught.value.name == name
+
+    def test_json_gives_the_same_programme(self):
+        rule = EarnRule(name="r", points=1, per=1000, only={"brand": ["A"]}, level_percent={"gold": 150})
+        made = LoyaltyProgramme(rules=[rule], levels=LEVELS, window="rolling", leap_day="forward")
+        check_json(made)
+        assert LoyaltyProgramme.from_json(made.to_json()).earn(**ORDERS).points.tolist() == [2, 6, 0, 0]

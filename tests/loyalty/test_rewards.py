@@ -1,0 +1,140 @@
+"""Rewards for points, runs of periods, and paid membership."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.loyalty import Reward, RewardCatalogue, find_streaks, membership_break_even
+from tests.tables import check_json, check_table
+
+CATALOGUE = RewardCatalogue(
+    rewards=[
+        Reward(name="mug", price=80, stock=2),
+        Reward(name="box", price=50, levels=["gold"]),
+        Reward(name="coffee", price=10),
+    ]
+)
+
+
+class TestRewardCatalogue:
+    """A reward is available if the points, the level and the stock allow it."""
+
+    @pytest.mark.parametrize(
+        ("points", "level", "names"),
+        [
+            (9, "gold", ()),
+            (-5, "gold", ()),
+            (10, None, ("coffee",)),
+            (79, "gold", ("box", "coffee")),
+            (80, "base", ("mug", "coffee")),
+            (500, "gold", ("mug", "box", "coffee")),
+        ],
+    )
+    def test_available(self, points, level, names):
+        assert CATALOGUE.available(points, tier=level) == names
+
+    def test_redeeming_lowers_the_stock(self):
+        price, left = CATALOGUE.redeem("mug", 100)
+        assert price == 80
+        _, left = left.redeem("mug", 100)
+        assert "mug" not in left.available(100)
+        assert "mug" in CATALOGUE.available(100)
+        assert left.redeem("coffee", 100)[1] == left
+        check_json(left)
+        with pytest.raises(InputError, match="none is left"):
+            left.redeem("mug", 100)
+
+    @pytest.mark.parametrize(
+        ("name", "points", "level", "reason"),
+        [
+            ("car", 100, None, "name of a reward"),
+            ("mug", 79, None, "costs 80"),
+            ("box", 100, "base", "levels gold"),
+        ],
+    )
+    def test_what_cannot_be_is_refused(self, name, points, level, reason):
+        with pytest.raises(InputError, match=reason):
+            CATALOGUE.redeem(name, points, tier=level)
+
+    def test_two_rewards_of_one_name_are_refused(self):
+        with pytest.raises(InputError, match="different names"):
+            RewardCatalogue(rewards=[Reward(name="a", price=1), Reward(name="a", price=2)])
+
+
+def slow_streaks(log, period, length, as_of, at_least):
+    """Walk from period to period."""
+    first = {"day": lambda d: d, "week": lambda d: d - (int(d.astype(int)) + 3) % 7}
+    first["month"] = lambda d: d.astype("datetime64[M]").astype("datetime64[D]")
+
+    def after(start):
+        return first[period](start + {"day": 1, "week": 7, "month": 31}[period])
+
+    found = {}
+    for customer in {who for who, _ in log}:
+        starts = [first[period](day) for who, day in log if who == customer and day <= as_of]
+        run = longest = 0
+        won = []
+        start = first[period](min(day for _, day in log))
+        runs = {}
+        while start <= as_of:
+            run = run + 1 if starts.count(start) >= at_least else 0
+            longest = max(longest, run)
+            runs[start] = run
+            if run and run % length == 0:
+                won.append(start)
+            start = after(start)
+        now = first[period](as_of)
+        before = [day for day in runs if day < now]
+        current = runs.get(now, 0) or (runs[max(before)] if before else 0)
+        found[customer] = (current, longest, won)
+    return found
+
+
+class TestFindStreaks:
+    """Runs of calendar periods in a row, against a walk from period to period."""
+
+    @given(
+        st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 100)), min_size=1, max_size=40),
+        st.sampled_from(["day", "week", "month"]),
+        st.integers(1, 3),
+        st.integers(1, 2),
+        st.integers(0, 40),
+    )
+    def test_equals_a_walk(self, rows, period, length, at_least, later):
+        log = [(who, np.datetime64("2023-12-15") + day) for who, day in rows]
+        as_of = max(day for _, day in log) + later
+        customer, date = zip(*log, strict=True)
+        found = find_streaks(customer, date, period=period, length=length, as_of=as_of, at_least=at_least)
+        slow = slow_streaks(log, period, length, as_of, at_least)
+        for i, who in enumerate(found.customer.tolist()):
+            assert (found.current[i], found.longest[i]) == slow[who][:2]
+            assert found.won_period[found.won_customer == who].tolist() == [day.item() for day in slow[who][2]]
+
+    def test_table_and_json(self):
+        found = find_streaks(["ann"] * 2, ["2024-01-05", "2024-02-07"], period="month", length=2)
+        check_json(found)
+        check_table(found, 1, "longest", [2])
+
+
+class TestMembershipBreakEven:
+    """Members save the discount and pay the fee."""
+
+    def test_those_who_gain_cost_the_shop(self):
+        found = membership_break_even([100, 500, 600, 1500], fee=50, discount=0.1, margin=0.3)
+        assert found["spend_from"] == pytest.approx(500)
+        assert found["share_gaining"] == 0.5
+        assert found["gain"] == pytest.approx(50 - 60 + 50 - 150)
+        rise = 1 + found["extra_spend"]
+        assert sum(s * rise * (0.3 - 0.1) + 50 for s in (600, 1500)) == pytest.approx(0.3 * 2100)
+
+    def test_nobody_gains(self):
+        found = membership_break_even([1, 2], fee=50, discount=0.1, margin=0.3)
+        assert found["share_gaining"] == found["gain"] == found["extra_spend"] == 0
+
+    def test_a_discount_above_the_margin_is_refused(self):
+        with pytest.raises(InputError, match="discount"):
+            membership_break_even([1], fee=1, discount=0.4, margin=0.3)
