@@ -15,6 +15,7 @@ Import functions and classes from the modules below; the package itself exports 
 `crmvalue.cohorts`           retention and revenue by period of first purchase; survival; payback
 `crmvalue.attribution`       shares of marketing channels in the conversions
 `crmvalue.experiments`       effects of changes: comparisons, sample sizes, sequential tests
+`crmvalue.profiles`          one customer from the records of many channels, with the reason of each merge
 `crmvalue.report`            the overview of a base, as `python -m crmvalue` prints it
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
 `crmvalue.errors`            the errors and warnings of all modules

@@ -18,6 +18,7 @@ from crmvalue import (
     ltv,
     metrics,
     models,
+    profiles,
     purchases,
     report,
     segmentation,
@@ -70,6 +71,10 @@ SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibra
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
 PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
 
+PROFILES = profiles.resolve_profiles(
+    [1, 2, 3], {"card": ["a", "a", "b"]}, ["card"], apart=[(1, 2)], never={"card": ["b"]}
+)
+
 STEPS = {
     "who": journeys.Branch("vip", then="lot", otherwise="city"),
     "city": journeys.Choice("city", cases={"Kyiv": "wait"}, otherwise="end"),
@@ -105,6 +110,11 @@ ENTERED = funnels.funnel_from_events(
 )
 
 VALUES = [
+    PROFILES,
+    PROFILES.rules[0],
+    PROFILES.refused,
+    PROFILES.changes_since(PROFILES),
+    profiles.MergeStep(1, 2, "card", "a"),
     experiments.compare_proportions([48, 56], [80, 70]),
     experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
     experiments.adjust_by_covariate([1, 2, 3, 5], [1, 4, 2, 3], ["a", "a", "b", "b"], control="a"),
