@@ -7,6 +7,12 @@ records that are one customer, by rules of shared keys      :func:`resolve_profi
 the profile of each record, and why                         :class:`Profiles`, :class:`MergeStep`
 shared keys that were not used, and why not                 :class:`RefusedKeys`
 profiles that merged or split since last time               :class:`IdentityEvents`
+one value of a field, and the record that it comes from     :func:`choose_values`, :class:`ProfileField`
+consent of a customer with several records                  :func:`merge_consent`
+all customers side by side, and one of them                 :func:`profile_table`, :class:`ProfileTable`,
+                                                            :class:`CustomerProfile`
+missing, invalid and duplicate contacts by source            :func:`contact_quality`, :class:`ContactQuality`
+first names that exist, and suggestions for the others      :func:`check_names`, :class:`NameCheck`
 ==========================================================  ===========================================================
 
 The records of a shop, a website and a chat:
@@ -26,7 +32,34 @@ The records of a shop, a website and a chat:
 
 from __future__ import annotations
 
+from crmvalue._profiles.fields import (
+    CustomerProfile,
+    ProfileField,
+    ProfileTable,
+    choose_values,
+    merge_consent,
+    profile_table,
+)
+from crmvalue._profiles.names import NameCheck, check_names
 from crmvalue._profiles.profiles import IdentityEvents, MergeStep, Profiles, RefusedKeys, resolve_profiles
+from crmvalue._profiles.quality import ContactQuality, contact_quality
 from crmvalue._profiles.rules import MatchRule
 
-__all__ = ["IdentityEvents", "MatchRule", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles"]
+__all__ = [
+    "ContactQuality",
+    "CustomerProfile",
+    "IdentityEvents",
+    "MatchRule",
+    "MergeStep",
+    "NameCheck",
+    "ProfileField",
+    "ProfileTable",
+    "Profiles",
+    "RefusedKeys",
+    "check_names",
+    "choose_values",
+    "contact_quality",
+    "merge_consent",
+    "profile_table",
+    "resolve_profiles",
+]

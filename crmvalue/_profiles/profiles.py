@@ -8,7 +8,15 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_items, as_text, as_whole_number, require, require_choice, require_same_length
+from crmvalue._core.checks import (
+    as_items,
+    as_text,
+    as_whole_number,
+    require,
+    require_choice,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue._core.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -37,7 +45,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Integers
 
-__all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles"]
+__all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles", "texts_of"]
 
 _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would join a pair that stays apart"}
 
@@ -61,7 +69,8 @@ def _same_columns(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
 
 
-def _texts(name: str, value: Any) -> FixedMapping[str, str]:
+def texts_of(name: str, value: Any) -> FixedMapping[str, str]:
+    """Take a mapping of texts to texts."""
     return FixedMapping({as_text(name, key): as_text(name, word) for key, word in columns_of(name, value).items()})
 
 
@@ -226,7 +235,7 @@ class Profiles(Columns):
         converter=_key_columns, eq=attrs.cmp_using(eq=_same_columns), repr=False
     )
     rules: tuple[MatchRule, ...] = checked_field("rules", rules_of)
-    kinds: FixedMapping[str, str] = checked_field("kinds", _texts)
+    kinds: FixedMapping[str, str] = checked_field("kinds", texts_of)
     region: str = checked_field("region", as_text, default="")
     sub_address: str = checked_field("sub_address", as_text, default="keep")
     email_case: str = checked_field("email_case", as_text, default="fold")
@@ -405,6 +414,10 @@ class Profiles(Columns):
         """Read what :meth:`to_json` wrote."""
         return from_json(cls, text, MatchRule, keys=dict, kinds=dict, never=dict)
 
+    def places_of(self, record: ArrayLike) -> Integers:
+        """Give the place of each of these records, from the oldest on."""
+        return self._places("record", record)
+
     def _places(self, name: str, record: ArrayLike) -> Integers:
         wanted, code = encode_customers(name, record)
         if wanted.dtype.kind != self.record.dtype.kind and "U" in wanted.dtype.kind + self.record.dtype.kind:
@@ -433,6 +446,7 @@ def _normal(
     record: ArrayLike, keys: Mapping[str, ArrayLike], kinds: Mapping[str, str], **policy: Any
 ) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[np.str_]]]:
     """Give the records in ascending order, each once, and their keys in one form."""
+    require_same_index(record=record, **columns_of("keys", keys))
     names, place = encode_customers("record", record)
     if len(names) != len(place):
         counts = np.bincount(place)
@@ -538,7 +552,7 @@ def resolve_profiles(
     region, policy = as_text("region", region), {"sub_address": sub_address, "email_case": email_case}
     require_choice("sub_address", sub_address, ("keep", "drop"))
     require_choice("email_case", email_case, ("fold", "keep"))
-    given = _texts("kinds", kinds or {})
+    given = texts_of("kinds", kinds or {})
     names, columns = _normal(record, keys, given, region=region or None, **policy)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {

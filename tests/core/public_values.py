@@ -74,6 +74,7 @@ PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy()
 PROFILES = profiles.resolve_profiles(
     [1, 2, 3], {"card": ["a", "a", "b"]}, ["card"], apart=[(1, 2)], never={"card": ["b"]}
 )
+FIELD = profiles.choose_values(PROFILES, [1, 3], ["Kyiv", "Baku"], choose="first")
 
 STEPS = {
     "who": journeys.Branch("vip", then="lot", otherwise="city"),
@@ -114,6 +115,11 @@ VALUES = [
     PROFILES.rules[0],
     PROFILES.refused,
     PROFILES.changes_since(PROFILES),
+    FIELD,
+    profiles.contact_quality(["web"], {"card": ["1"]}),
+    profiles.check_names(["Ana"], ["Anna"]),
+    profiles.profile_table(PROFILES, {"city": FIELD}),
+    profiles.profile_table(PROFILES, {"city": FIELD}).of(0),
     profiles.MergeStep(1, 2, "card", "a"),
     experiments.compare_proportions([48, 56], [80, 70]),
     experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
