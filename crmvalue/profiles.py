@@ -5,6 +5,7 @@ For                                                         Use
 ==========================================================  ===========================================================
 records that are one customer, by rules of shared keys      :func:`resolve_profiles`, :class:`MatchRule`
 the profile of each record, and why                         :class:`Profiles`, :class:`MergeStep`
+pairs that are probably one customer, scored by splink       :func:`score_pairs`, :class:`ScoredPairs`
 shared keys that were not used, and why not                 :class:`RefusedKeys`
 profiles that merged or split since last time               :class:`IdentityEvents`
 one value of a field, and the record that it comes from     :func:`choose_values`, :class:`ProfileField`
@@ -44,6 +45,7 @@ from crmvalue._profiles.names import NameCheck, check_names
 from crmvalue._profiles.profiles import IdentityEvents, MergeStep, Profiles, RefusedKeys, resolve_profiles
 from crmvalue._profiles.quality import ContactQuality, contact_quality
 from crmvalue._profiles.rules import MatchRule
+from crmvalue._profiles.scores import ScoredPairs, score_pairs
 
 __all__ = [
     "ContactQuality",
@@ -56,10 +58,12 @@ __all__ = [
     "ProfileTable",
     "Profiles",
     "RefusedKeys",
+    "ScoredPairs",
     "check_names",
     "choose_values",
     "contact_quality",
     "merge_consent",
     "profile_table",
     "resolve_profiles",
+    "score_pairs",
 ]

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import (
+    as_fraction,
     as_items,
     as_text,
     as_whole_number,
@@ -29,8 +30,10 @@ from crmvalue._core.values import (
     count_field,
     hand_over,
     label_column,
+    number_column,
     of_class,
     read_only,
+    require_columns,
     stay_frozen,
     whole_table,
     words_field,
@@ -38,12 +41,13 @@ from crmvalue._core.values import (
 from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, normal_keys, normal_values
 from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge
 from crmvalue._profiles.rules import MatchRule, rules_of
+from crmvalue._profiles.scores import ScoredPairs
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles", "texts_of"]
 
@@ -214,6 +218,10 @@ class Profiles(Columns):
         Values of each key that never join records, in one form.
     apart_first, apart_second : ndarray of int
         Places of pairs of records that must not be in one profile.
+    scored_first, scored_second : ndarray of int
+        Places of pairs of records that are one customer by their score.
+    scored_prob : ndarray
+        The probability of each.
     profile : ndarray of int
         Number of the profile of each record.
     refused : RefusedKeys
@@ -244,6 +252,9 @@ class Profiles(Columns):
     never: FixedMapping[str, tuple[str, ...]] = checked_field("never", _lists, factory=FixedMapping)
     apart_first: Integers = whole_table("apart_first", factory=lambda: np.zeros(0, dtype=np.int64))
     apart_second: Integers = whole_table("apart_second", factory=lambda: np.zeros(0, dtype=np.int64))
+    scored_first: Integers = whole_table("scored_first", factory=lambda: np.zeros(0, dtype=np.int64))
+    scored_second: Integers = whole_table("scored_second", factory=lambda: np.zeros(0, dtype=np.int64))
+    scored_prob: Floats = number_column("scored_prob", factory=lambda: np.zeros(0))
     profile: Integers = attrs.field(init=False, eq=False, repr=False)
     refused: RefusedKeys = attrs.field(init=False, eq=False, repr=False)
     _groups: tuple[Groups, ...] = attrs.field(init=False, eq=False, repr=False)
@@ -264,13 +275,13 @@ class Profiles(Columns):
         for rule in self.rules:
             for key in rule.keys:
                 require_choice("rules", key, self.keys)
-        require(self.apart_first < n, "apart_first", self.apart_first, "a place of a record")
-        require(self.apart_second < n, "apart_second", self.apart_second, "a place of a record")
-        if len(self.apart_first) != len(self.apart_second):
-            raise InputError(
-                "apart_second", f"as long as `apart_first` ({len(self.apart_first)})", len(self.apart_second)
-            )
-        require(self.apart_first != self.apart_second, "apart_second", self.apart_second, "another record")
+        for kind in ("apart", "scored"):
+            first, second = getattr(self, f"{kind}_first"), getattr(self, f"{kind}_second")
+            if len(first) != len(second):
+                raise InputError(f"{kind}_second", f"as long as `{kind}_first` ({len(first)})", len(second))
+            require(first < n, f"{kind}_first", first, "a place of a record")
+            require((second < n) & (second != first), f"{kind}_second", second, "a place of another record")
+        require_columns(self, len(self.scored_first), ("scored_prob",), "scored pairs")
         self._resolve(n)
 
     def _resolve(self, n: int) -> None:
@@ -281,12 +292,14 @@ class Profiles(Columns):
             if len(rule.keys) > 1 or self.kinds[rule.keys[0]] == "text":
                 made = self._without_crowds(made, rule, refused)
             groups.append(made)
+        groups.append(_pairs(self.scored_first, self.scored_second, self.scored_prob))
         apart = np.column_stack([self.apart_first, self.apart_second])
         label, fates = merge(n, groups, self.most_records, apart)
-        for rule, made, fate in zip(self.rules, groups, fates, strict=True):
+        for index, (made, fate) in enumerate(zip(groups, fates, strict=True)):
             for place in np.nonzero(fate != FINE)[0].tolist():
-                size = int(made.size[place])
-                refused.append((str(rule), self._value(rule, made.row[made.start[place]]), size, _REASONS[fate[place]]))
+                one, other = made.row[made.start[place] :][:2].tolist()
+                reason = self._shared(index, one, other)
+                refused.append((*reason, int(made.size[place]), _REASONS[fate[place]]))
         columns: list[Any] = [list(column) for column in zip(*refused, strict=True)] if refused else [[], [], [], []]
         report = RefusedKeys(rule=columns[0], value=columns[1], n_records=columns[2], reason=columns[3])
         for name, value in {"profile": read_only(hand_over(label)), "refused": report}.items():
@@ -323,6 +336,14 @@ class Profiles(Columns):
     def _value(self, rule: MatchRule, row: int) -> str:
         return " + ".join(str(self.keys[key][row]) for key in rule.keys)
 
+    def _shared(self, index: int, one: int, other: int) -> tuple[str, str]:
+        """Give the rule and the value that two records share."""
+        if index < len(self.rules):
+            return str(self.rules[index]), self._value(self.rules[index], one)
+        first, second = self.scored_first, self.scored_second
+        pair = ((first == one) & (second == other)) | ((first == other) & (second == one))
+        return "a score of", f"{self.scored_prob[pair].max():.3f}"
+
     def __len__(self) -> int:
         return len(self.record)
 
@@ -353,7 +374,7 @@ class Profiles(Columns):
         steps = []
         for one, other, index in chain_between(start, end, members, self._groups, self._fates):
             pair = self.record[[one, other]].tolist()
-            steps.append(MergeStep(pair[0], pair[1], str(self.rules[index]), self._value(self.rules[index], one)))
+            steps.append(MergeStep(pair[0], pair[1], *self._shared(index, one, other)))
         return tuple(steps)
 
     def undo(self, first: Any, second: Any) -> Self:
@@ -384,6 +405,16 @@ class Profiles(Columns):
         require(~known, "record", names, "new")
         joined = {name: np.concatenate([column, columns[name]]) for name, column in self.keys.items()}
         return attrs.evolve(self, record=np.concatenate([self.record, names]), keys=joined)
+
+    def with_scores(self, pairs: ScoredPairs, *, min_prob: float = 0.95) -> Self:
+        """Join pairs of at least this probability too, after all rules, within the same limits.
+
+        They take the place of pairs that were joined so before.
+        """
+        scored, least = of_class(ScoredPairs)("pairs", pairs), as_fraction("min_prob", min_prob, closed=True)
+        chosen = scored.prob >= least
+        first, second = (self.places_of(column[chosen]) for column in (scored.first, scored.second))
+        return attrs.evolve(self, scored_first=first, scored_second=second, scored_prob=scored.prob[chosen])
 
     def changes_since(self, before: Profiles) -> IdentityEvents:
         """Give what happened to the profiles of an older value, so that plans, points and consent can follow."""
@@ -428,6 +459,14 @@ class Profiles(Columns):
         require(self.record[found] == wanted, name, wanted, "a known record")
         places: Integers = found[code]
         return places
+
+
+def _pairs(first: Integers, second: Integers, prob: Floats) -> Groups:
+    """Give scored pairs as groups of two, the most probable first."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    order = np.lexsort((high, low, -prob))
+    number = np.arange(len(prob))
+    return Groups(np.column_stack([low, high])[order].ravel(), np.repeat(number, 2), 2 * number)
 
 
 def _joint(usable: Mapping[str, Integers], rule: MatchRule) -> Integers:
@@ -574,7 +613,8 @@ def resolve_profiles(
         rules=rules,
         kinds=FixedMapping(all_kinds),
         region=region,
-        **policy,
+        sub_address=sub_address,
+        email_case=email_case,
         most_sharing=most_sharing,
         most_records=most_records,
         never=_lists("never", listed),

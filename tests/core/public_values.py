@@ -116,6 +116,7 @@ VALUES = [
     PROFILES.refused,
     PROFILES.changes_since(PROFILES),
     FIELD,
+    profiles.ScoredPairs(first=[1], second=[3], prob=[0.5]),
     profiles.contact_quality(["web"], {"card": ["1"]}),
     profiles.check_names(["Ana"], ["Anna"]),
     profiles.profile_table(PROFILES, {"city": FIELD}),

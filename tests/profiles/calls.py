@@ -10,6 +10,7 @@ from crmvalue.profiles import (
     merge_consent,
     profile_table,
     resolve_profiles,
+    score_pairs,
 )
 from tests.calls import Call
 
@@ -17,7 +18,23 @@ __all__ = ["CALLS"]
 
 PROFILES = resolve_profiles(["a", "b"], {"card": ["1", "1"]}, ["card"])
 
+NUMBERS = list(range(200))
+PERSONS = [n % 150 for n in NUMBERS]
+
 CALLS = [
+    Call(
+        score_pairs,
+        {
+            "record": NUMBERS,
+            "columns": {
+                "first_name": [["Olena", "Nino", "Elvin"][n % 3] for n in PERSONS],
+                "last_name": [f"{'abcdefghij'[n % 10]}oval{'klmnopqrst'[n % 7]}" for n in PERSONS],
+                "birthday": [f"{1950 + n % 50}-0{1 + n % 9}-1{n % 8}" for n in PERSONS],
+            },
+            "min_prob": 0.5,
+        },
+        out_of_range={"min_prob": 1.5},
+    ),
     Call(contact_quality, {"source": ["web", "shop"], "keys": {"card": ["1", None]}}),
     Call(
         choose_values,
