@@ -86,6 +86,8 @@ def _email(value: str, sub_address: str, email_case: str) -> str:
 
 def _phones(values: npt.NDArray[np.str_], region: str | None) -> npt.NDArray[np.str_]:
     phonenumbers = _phonenumbers()
+    if region and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise InputError("region", "a country of two capital letters, such as 'UA'", region)
     forms = np.full(len(values), "", dtype="U16")
     plain = _plain_numbers(values, phonenumbers)
     forms[plain] = values[plain]

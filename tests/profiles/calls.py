@@ -18,14 +18,14 @@ __all__ = ["CALLS"]
 
 PROFILES = resolve_profiles(["a", "b"], {"card": ["1", "1"]}, ["card"])
 
-NUMBERS = list(range(200))
+NUMBERS = list(range(200))  # of records
 PERSONS = [n % 150 for n in NUMBERS]
 
 CALLS = [
     Call(
         score_pairs,
         {
-            "record": NUMBERS,
+            "record": [f"r{n}" for n in NUMBERS],
             "columns": {
                 "first_name": [["Olena", "Nino", "Elvin"][n % 3] for n in PERSONS],
                 "last_name": [f"{'abcdefghij'[n % 10]}oval{'klmnopqrst'[n % 7]}" for n in PERSONS],

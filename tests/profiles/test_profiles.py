@@ -99,6 +99,14 @@ class TestResolveProfiles:
         assert profiles.refused.reason == ("in the list of `never`",)
         assert resolve_profiles([1, 2], keys, ["phone", "name"], region="UA", never=never).n_profiles == 1
 
+    def test_a_rule_that_melts_too_many_does_not_count_there(self):
+        """The pairs of the first rule stay, and so does what the second rule joins elsewhere."""
+        keys = {"card": ["a", "a", "b", "b", "c", "d"], "tel": ["1", None, "1", None, "2", "2"]}
+        profiles = resolve_profiles(range(6), keys, ["card", "tel"], most_records=3)
+        assert partition(profiles) == {frozenset({0, 1}), frozenset({2, 3}), frozenset({4, 5})}
+        assert profiles.refused.to_frame("polars").rows() == [("tel", "1", 2, "too many records in one profile")]
+        assert resolve_profiles(range(6), keys, ["card", "tel"], most_records=4).n_profiles == 2
+
     def test_a_crowd_of_a_joint_rule(self):
         keys = {"name": ["x"] * 5, "city": ["y"] * 5}
         assert resolve_profiles(range(5), keys, [MatchRule(["name", "city"])], most_sharing=4).n_profiles == 5
@@ -147,6 +155,7 @@ class TestResolveProfiles:
             ({"keys": {"card": ["1"]}}, "card"),
             ({"keys": 3}, "keys"),
             ({"kinds": {"card": "colour"}}, "kind"),
+            ({"kinds": {"card": "phone"}, "region": "Ukraine"}, "region"),
             ({"sub_address": "x"}, "sub_address"),
             ({"email_case": "x"}, "email_case"),
             ({"apart": [(1, 5)]}, "apart"),
