@@ -107,6 +107,18 @@ class TestResolveProfiles:
         assert profiles.refused.to_frame("polars").rows() == [("tel", "1", 2, "too many records in one profile")]
         assert resolve_profiles(range(6), keys, ["card", "tel"], most_records=4).n_profiles == 2
 
+    def test_the_key_of_fewest_records_gives_way_to_a_pair_that_stays_apart(self):
+        """Cards of three and of three records, and one card that bridges them."""
+        keys = {"card": ["a", "a", "a", "b", "b", "b", "c", "c"], "tel": ["1", *[None] * 5, "1", "2"]}
+        keys["tel"][3] = "2"
+        profiles = resolve_profiles(range(8), keys, ["tel", "card"], apart=[(1, 4)])
+        assert partition(profiles) == {frozenset({0, 1, 2, 6}), frozenset({3, 4, 5, 7})}
+        assert profiles.refused.value == ("C",)
+
+    @pytest.mark.parametrize(("n", "n_profiles"), [(3, 1), (4, 4)])
+    def test_a_value_joins_as_many_records_as_it_may_have(self, n, n_profiles):
+        assert resolve_profiles(range(n), {"card": ["a"] * n}, ["card"], most_sharing=3).n_profiles == n_profiles
+
     def test_a_crowd_of_a_joint_rule(self):
         keys = {"name": ["x"] * 5, "city": ["y"] * 5}
         assert resolve_profiles(range(5), keys, [MatchRule(["name", "city"])], most_sharing=4).n_profiles == 5
