@@ -70,8 +70,11 @@ EXTRAS = {"duckdb", "matplotlib"}
 EXTRAS_OF_ROOMS = {
     "_codes.phones": {"phonenumbers"},
     "_codes.passwords": {"pyotp"},
+    "_profiles.keys": {"phonenumbers"},
+    "_profiles.names": {"rapidfuzz"},
+    "_profiles.scores": {"splink", "duckdb"},
 }
-"""Extras that one module of a room imports, where it needs them: all countries' numbers, and two RFCs."""
+"""Extras that one module of a room imports, where it needs them."""
 
 
 def name_of(path):
@@ -287,7 +290,7 @@ class TestLoading:
         loaded = set(run.stdout.split())
         assert "crmvalue" in loaded
         assert not loaded & {"scipy", "duckdb", "matplotlib", "pandas", "polars", "pyarrow", "narwhals"}
-        assert not loaded & {"phonenumbers", "pyotp"}
+        assert not loaded & {"phonenumbers", "pyotp", "rapidfuzz", "splink"}
 
 
 class TestFiles:

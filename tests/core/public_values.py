@@ -19,6 +19,7 @@ from crmvalue import (
     ltv,
     metrics,
     models,
+    profiles,
     promotions,
     purchases,
     report,
@@ -92,6 +93,11 @@ SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibra
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
 PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
 
+PROFILES = profiles.resolve_profiles(
+    [1, 2, 3], {"card": ["a", "a", "b"]}, ["card"], apart=[(1, 2)], never={"card": ["b"]}
+)
+FIELD = profiles.choose_values(PROFILES, [1, 3], ["Kyiv", "Baku"], choose="first")
+
 STEPS = {
     "who": journeys.Branch("vip", then="lot", otherwise="city"),
     "city": journeys.Choice("city", cases={"Kyiv": "wait"}, otherwise="end"),
@@ -161,6 +167,17 @@ VALUES = [
     GIFT.events[0],
     LEDGER,
     LEDGER.balance(["2026-03-01", "2026-04-01"]),
+    PROFILES,
+    PROFILES.rules[0],
+    PROFILES.refused,
+    PROFILES.changes_since(PROFILES),
+    FIELD,
+    profiles.ScoredPairs(first=[1], second=[3], prob=[0.5]),
+    profiles.contact_quality(["web"], {"card": ["1"]}),
+    profiles.check_names(["Ana"], ["Anna"]),
+    profiles.profile_table(PROFILES, {"city": FIELD}),
+    profiles.profile_table(PROFILES, {"city": FIELD}).of(0),
+    profiles.MergeStep(1, 2, "card", "a"),
     experiments.compare_proportions([48, 56], [80, 70]),
     experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control="a"),
     experiments.adjust_by_covariate([1, 2, 3, 5], [1, 4, 2, 3], ["a", "a", "b", "b"], control="a"),

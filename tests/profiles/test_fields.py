@@ -1,0 +1,102 @@
+"""One value of a field for each profile, consent, and the table of customers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.profiles import ProfileField, choose_values, merge_consent, profile_table, resolve_profiles
+
+PROFILES = resolve_profiles(range(6), {"card": ["a", "a", "a", "b", "b", "c"]}, ["card"])
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from([None, "", "x", "yy", "z"]),
+        st.integers(1, 9),
+        st.sampled_from(["shop", "web", "chat"]),
+    ),
+    min_size=1,
+    max_size=12,
+)  # fmt: skip - one row
+
+
+def slow(rows, choose):
+    """Choose for each profile with Python's own `min` over its rows."""
+    found = {}
+    for profile in (0, 3, 5):
+        mine = [row for row in rows if PROFILES.profile[row[0]] == profile and row[1]]
+        ranks = {
+            "most_recent": lambda row: -row[2],
+            "most_frequent": lambda row, mine=mine: -sum(other[1] == row[1] for other in mine),
+            "most_trusted": lambda row: ["web", "shop"].index(row[3]) if row[3] != "chat" else 2,
+            "longest": lambda row: -len(row[1]),
+            "first": lambda _: 0,
+        }
+        if mine:
+            best = min(mine, key=lambda row: (ranks[choose](row), row[0], row[1]))
+            found[profile] = best[0], best[1]
+    return found
+
+
+class TestChooseValues:
+    """One value by the rule; among equals, the oldest record decides, then the order of the texts."""
+
+    @pytest.mark.parametrize("choose", ["most_recent", "most_frequent", "most_trusted", "longest", "first"])
+    @given(rows=ROWS)
+    def test_equals_the_slow_choice(self, choose, rows):
+        record, value, day, source = map(list, zip(*rows, strict=True))
+        time = [f"2024-01-0{one}" for one in day]
+        field = choose_values(PROFILES, record, value, choose=choose, time=time, source=source, trust=["web", "shop"])
+        found = dict(
+            zip(field.profile.tolist(), zip(field.record.tolist(), field.value.tolist(), strict=True), strict=True)
+        )
+        assert found == slow(rows, choose)
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"choose": "x"}, "choose"),
+            ({"choose": "most_recent"}, "time"),
+            ({"choose": "most_trusted"}, "source"),
+            ({"record": [0, 9]}, "record"),
+            ({"value": ["x"]}, "value"),
+            ({"profiles": 3}, "profiles"),
+        ],
+    )
+    def test_rejections(self, change, name):
+        with pytest.raises(InputError) as caught:
+            choose_values(**{"profiles": PROFILES, "record": [0, 1], "value": ["x", "y"], "choose": "first", **change})
+        assert caught.value.name == name
+
+
+class TestMergeConsent:
+    """A refusal in any record wins."""
+
+    @given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from([True, False, None])), min_size=1, max_size=10))
+    def test_a_refusal_wins(self, rows):
+        merged = merge_consent(PROFILES, *map(list, zip(*rows, strict=True)))
+        for profile in (0, 3, 5):
+            answers = [answer for record, answer in rows if PROFILES.profile[record] == profile and answer is not None]
+            assert merged.of(profile) == (all(answers) if answers else None)
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="`consent` must be True, False or None"):
+            merge_consent(PROFILES, [0], ["yes"])
+
+
+class TestProfileTable:
+    """One row for each customer, and one frozen value for one of them."""
+
+    def test_missing_values_are_none(self):
+        table = profile_table(PROFILES, {"n": ProfileField(profile=[3, 4], value=[7, 8])})
+        assert table.to_columns()["n"].tolist() == [None, 7, None]
+        customer = table.of(3)
+        assert (customer.records, customer.fields, customer.sources) == ((3, 4), {"n": 7}, {"n": None})
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="`fields`"):
+            profile_table(PROFILES, {"profile": ProfileField(profile=[3], value=[7])})
+        with pytest.raises(InputError, match="`profile` must be ascending"):
+            ProfileField(profile=[3, 3], value=[7, 8])

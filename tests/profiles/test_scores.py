@@ -1,0 +1,69 @@
+"""Scored pairs, and how they merge."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.profiles import Profiles, ScoredPairs, resolve_profiles, score_pairs
+from tests.profiles.references import partition
+
+NONE = resolve_profiles(range(6), {"card": ["a", "a", *"bcde"]}, ["card"], most_records=3)
+PAIR = st.tuples(st.integers(0, 5), st.integers(0, 5), st.sampled_from([0.5, 0.9, 0.99])).filter(lambda p: p[0] != p[1])
+
+
+class TestWithScores:
+    """Scored pairs merge after the rules, within the same limits, with an explanation."""
+
+    @given(st.lists(PAIR, max_size=6))
+    def test_limits_and_json(self, rows):
+        first, second, prob = map(list, zip(*rows, strict=True)) if rows else ([], [], [])
+        scored = (
+            ScoredPairs(first=first, second=second, prob=prob)
+            if rows
+            else ScoredPairs(first=[0], second=[1], prob=[0.0])
+        )
+        joined = NONE.with_scores(scored, min_prob=0.9)
+        assert max(map(len, partition(joined))) <= 3
+        assert joined.of([0])[0] == joined.of([1])[0]
+        assert Profiles.from_json(joined.to_json()) == joined
+        for one, other, share in rows:
+            if share >= 0.9 and joined.of([one])[0] == joined.of([other])[0]:
+                assert joined.explain(one, other)
+
+    def test_undo_and_explanation(self):
+        joined = NONE.with_scores(ScoredPairs(first=[1, 2], second=[2, 3], prob=[0.97, 0.5]))
+        assert [str(step) for step in joined.explain(0, 2)] == [
+            "0 and 1 share card A",
+            "1 and 2 share a score of 0.970",
+        ]
+        undone = joined.undo(0, 2)
+        assert undone.profile.tolist() == NONE.profile.tolist()
+        assert undone.refused.rule == ("a score of",)
+
+
+class TestScorePairs:
+    """A ready model of splink."""
+
+    @pytest.mark.parametrize(
+        ("columns", "name"),
+        [
+            ({"colour": ["a", "b"]}, "columns"),
+            ({"first_name": ["a", "b"], "last_name": ["a", "b"]}, "columns"),
+            ({"first_name": ["a", "b"], "last_name": ["a", "b"], "email": ["a"]}, "email"),
+            ({"first_name": ["a", "b"], "last_name": ["a", "b"], "email": [None, None]}, "record"),
+        ],
+    )
+    def test_rejections(self, columns, name):
+        with pytest.raises(InputError) as caught:
+            score_pairs([1, 2], columns)
+        assert caught.value.name == name
+
+    def test_without_splink_the_error_names_the_extra(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "splink", None)
+        with pytest.raises(ModuleNotFoundError, match="crmvalue\\[match\\]"):
+            score_pairs([1], {"first_name": ["a"], "last_name": ["a"], "email": [None]})
