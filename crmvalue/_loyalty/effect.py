@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
-from crmvalue._core.values import count_field, interval_field, number_field, stay_frozen
+from crmvalue._core.values import count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -26,7 +26,6 @@ _FEWEST = 10  # a mean of fewer customers has no honest interval
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
 
 
-@stay_frozen
 @attrs.frozen(kw_only=True)
 class MemberEffect:
     """Difference between members and non-members who did the same before joining.

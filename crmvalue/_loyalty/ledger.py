@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.customers import as_words, encode_customers, fill_missing
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
@@ -43,7 +44,7 @@ def _if_refused(name: str, value: Any) -> str:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PointsLedger:
+class PointsLedger(Columns):
     """All events of a loyalty programme in points, and the balances that follow from them.
 
     Events are never changed: :meth:`add` gives a longer ledger. They are booked in the order of their time, and events
@@ -267,6 +268,12 @@ class PointsLedger:
         kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
         return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each event, for a dataframe of any kind."""
+        names = ("event", "member", "kind", "time", "points", "refers_to", "to_member", "last_day")
+        columns = {name: getattr(self, name) for name in names}
+        return {name: column for name, column in columns.items() if column is not None}
+
     def to_json(self) -> str:
         """Write the ledger with all its events as JSON text."""
         return to_json(self)
@@ -402,6 +409,8 @@ def _referred(refers_to: npt.NDArray[Any] | None, event: npt.NDArray[Any]) -> In
 def _with_gaps(name: str, value: Any) -> npt.NDArray[Any]:
     """Check a column of identifiers; missing ones become None."""
     filled, missing = fill_missing(name, value)
+    if filled.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{filled.ndim} dimensions")
     found = np.full(len(missing), None, dtype=object)
     if not missing.all():
         ids, place = encode_customers(name, filled)

@@ -16,6 +16,7 @@ from crmvalue import (
     funnels,
     journey_map,
     journeys,
+    loyalty,
     ltv,
     metrics,
     models,
@@ -155,7 +156,49 @@ CODE = codes.PromoCode.issue(
 ).activate("e2", time="2026-03-01")
 LEDGER = codes.CertificateLedger(certificates=[GIFT])
 
+PROGRAMME = loyalty.LoyaltyProgramme(
+    rules=[loyalty.EarnRule(name="base", points=5, per=100)],
+    levels=[loyalty.Level(name="base", at_least=0), loyalty.Level(name="gold", at_least=100)],
+    window="year",
+)
+POINTS = loyalty.PointsLedger(
+    policy=loyalty.PointsPolicy(if_spent="negative"),
+    event=[1, 2, 3],
+    member=["ann", "bob", "ann"],
+    kind=["earn", "earn", "spend"],
+    time=["2024-01-10", "2024-01-12", "2024-02-20"],
+    points=[100, 100, 80],
+)
+CATALOGUE = loyalty.RewardCatalogue(rewards=[loyalty.Reward(name="mug", price=10, stock=2)])
+
 VALUES = [
+    PROGRAMME,
+    PROGRAMME.rules[0],
+    PROGRAMME.levels[1],
+    PROGRAMME.member_levels(["ann", "bob"], ["2024-03-01", "2024-05-01"], [120, 70], as_of="2024-06-30"),
+    PROGRAMME.earn(
+        order=["o1", "o2"], customer=["ann", "bob"], time=["2024-01-05", "2024-02-05"], spend=[10_000, 30_000]
+    ),
+    POINTS,
+    POINTS.policy,
+    CATALOGUE,
+    CATALOGUE.rewards[0],
+    loyalty.find_streaks(["ann"] * 3, ["2024-01-05", "2024-02-07", "2024-03-01"], period="month", length=3),
+    loyalty.programme_liability(100_000.0, 9500.0, redeemed=[4500.0, 8500.0], expected=[9500.0, 9700.0]),
+    loyalty.redemption_rates(POINTS, as_of="2024-03-01"),
+    loyalty.attribute_referrals(["bob", "ann"], ["ann", None], ["2024-02-01", "2024-01-01"], paid=[500.0, 900.0]),
+    loyalty.member_effect(
+        [True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, before={"orders": [1.0, 2.0] * 20}
+    ),
+    loyalty.simulate_programme(
+        PROGRAMME,
+        order=["o1", "o2"],
+        customer=["ann", "bob"],
+        time=["2024-01-05", "2024-02-05"],
+        spend=[10_000, 30_000],
+        point_value=1.0,
+        redemption_rate=0.8,
+    ),
     codes.CodePolicy(),
     codes.CodeRules(channels=["app"], policy=codes.CodePolicy()),
     codes.CertificateRules(),
