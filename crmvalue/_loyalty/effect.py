@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -173,23 +174,31 @@ def member_effect(
     if not used.any():
         rule = f"of values that at least 2 members and {_FEWEST_OTHERS} non-members share"
         raise InputError("before", rule, "none in common", hint="give fewer columns, or more customers")
-    effect, error, degrees = _matched(value, past, joins, cell, used)
-    half = float(stats.t.ppf(0.5 + confidence / 2, degrees)) * error
-    naive = value[joins].mean() - value[~joins].mean()
-    naive_error = np.sqrt(value[joins].var(ddof=1) / joins.sum() + value[~joins].var(ddof=1) / (~joins).sum())
-    spread = past.std(axis=0)
-    gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    unit, past = _unit(value), past / np.array([_unit(column) for column in past.T])
+    with np.errstate(under="ignore"):
+        value = value / unit  # squares of sums of money in any currency stay finite
+        effect, error, degrees = _matched(value, past, joins, cell, used)
+        half = float(stats.t.ppf(0.5 + confidence / 2, degrees)) * error
+        naive = value[joins].mean() - value[~joins].mean()
+        naive_error = np.sqrt(value[joins].var(ddof=1) / joins.sum() + value[~joins].var(ddof=1) / (~joins).sum())
+        spread = past.std(axis=0)
+        gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     return MemberEffect(
-        effect=effect,
-        interval=Interval(effect - half, effect + half),
-        naive_difference=naive,
-        naive_interval=Interval(naive - width * naive_error, naive + width * naive_error),
+        effect=effect * unit,
+        interval=Interval((effect - half) * unit, (effect + half) * unit),
+        naive_difference=naive * unit,
+        naive_interval=Interval((naive - width * naive_error) * unit, (naive + width * naive_error) * unit),
         before_difference=gap.max(),
         n_members=int(joins.sum()),
         n_matched=int(n_in[used].sum()),
         n_others=int((~joins).sum()),
         level=confidence,
     )
+
+
+def _unit(column: Floats) -> float:
+    """Give a power of two of the size of a column, so that dividing by it rounds nothing."""
+    return math.ldexp(1.0, math.frexp(float(np.abs(column).max()))[1] - 1)
 
 
 def _named(before: Any) -> dict[str, Any]:
