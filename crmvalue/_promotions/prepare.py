@@ -91,6 +91,7 @@ class Active:
     times: int | None = None  # it may apply
     lines_to_get: int = 0
     sets: tuple[int, ...] = ()
+    bundles: tuple[list[Any], bool] | None = None  # once they are known, and whether these are all
 
     @property
     def bad(self) -> int:
