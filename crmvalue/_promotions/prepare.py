@@ -49,7 +49,7 @@ __all__ = [
 MILLION = 10**6
 """Percentages are whole millionths."""
 
-FINE = 10**4
+FINE = 10**12
 """Parts of a minor unit that are kept where only the order is rounded."""
 
 TO_PRICE, PER_UNIT, AFTER_OTHERS, OF_INITIAL, SHARED = range(5)

@@ -8,14 +8,14 @@ import attrs
 
 from crmvalue._core.money import divide_rounded, shifted, split_limited
 from crmvalue._promotions.prepare import SHARED, bits
-from crmvalue._promotions.pricing import largest_flow
+from crmvalue._promotions.pricing import Source, largest_flow
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmvalue._promotions.prepare import Problem
-    from crmvalue._promotions.pricing import Pricer, Source
+    from crmvalue._promotions.pricing import Pricer
     from crmvalue._promotions.search import Choice
 
 __all__ = ["Receipt", "delivery_paid", "line_discounts", "write_receipt"]
@@ -186,10 +186,40 @@ def _in_minor_units(problem: Problem, parts: list[dict[int, int]]) -> list[dict[
                 shares[bits(child)[0]] = part
 
     share(whole, (1 << len(parts)) - 1, [lines for lines, _ in problem.nodes if lines != (1 << len(parts)) - 1])
-    return [
+    rounded = [
         dict(zip(part, _by_remainder(total, list(part.values()), problem.scale), strict=True))
         for part, total in zip(parts, shares, strict=True)
     ]
+    limits = {active.bit: active.limit // problem.scale for active in problem.active if active.limit is not None}
+    if any(sum(part.get(bit, 0) for part in rounded) > most for bit, most in limits.items()):
+        return _within_limits(problem, parts, limits, whole)
+    return rounded
+
+
+def _within_limits(
+    problem: Problem, parts: list[dict[int, int]], limits: dict[int, int], whole: int
+) -> list[dict[int, int]]:
+    """Round each discount down or up so that they sum to a whole, and no limit of a promotion or a cap is exceeded."""
+    scale = problem.scale
+    rounded = [{bit: off // scale for bit, off in part.items()} for part in parts]
+    sources = []
+    for active in problem.active:
+        edges = {i: 1 for i, part in enumerate(parts) if part.get(active.bit, 0) % scale}
+        so_far = sum(part.get(active.bit, 0) for part in rounded)
+        sources.append(Source(active, limits[active.bit] - so_far if active.bit in limits else len(edges), edges))
+
+    def room(lines: list[int]) -> int:
+        return -(-sum(sum(parts[i].values()) for i in lines) // scale) - sum(sum(rounded[i].values()) for i in lines)
+
+    each = [room([i]) for i in range(len(parts))]
+    together = [room(bits(mask)) for mask, _ in problem.nodes]
+    left = whole - sum(sum(part.values()) for part in rounded)
+    for source, flow in zip(sources, largest_flow(problem, each, together, sources)[1], strict=True):
+        for i, up in flow.items():
+            if up and left:
+                rounded[i][source.active.bit] += 1
+                left -= 1
+    return rounded
 
 
 def _by_remainder(amount: int, sizes: Sequence[int], scale: int) -> list[int]:

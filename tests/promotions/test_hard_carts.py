@@ -94,3 +94,36 @@ class TestManyGroups:
 
 def test_a_line_that_just_reaches_its_limit_keeps_the_split():
     assert split_amount(10, [1, 7, 7, 5], minima=0) == split_amount(10, [1, 7, 7, 5]) == (1, 4, 3, 2)
+
+
+class TestRoundedPerOrder:
+    """Discounts that are rounded once, for the order."""
+
+    def test_is_not_rounded_before(self):
+        one = Cart(lines=[CartLine(id="1", product="a", unit_price=1)], currency="UAH")
+        assert best_price(one, [Promotion.percent("A", "49.995")], rounded_per="order").discount == 0
+
+    @pytest.mark.parametrize("rounding", ["half_up", "half_even", "down"])
+    def test_a_chain_of_percentages_is_exact(self, rounding):
+        lines = [CartLine(id=f"{i:02}", product="a", unit_price=1) for i in range(32)]
+        halves = [Promotion.percent(f"{i}", 50, **STACK) for i in range(5)]
+        bought = Cart(lines=lines, currency="UAH")
+        assert best_price(bought, halves, rounded_per="order", rounding=rounding).discount == 31
+
+    def test_no_promotion_is_rounded_above_its_limit(self):
+        lines = [CartLine(id=name, product=name, brand="A", unit_price=100) for name in "ab"]
+        lines.append(CartLine(id="c", product="c", brand="B", unit_price=250))
+        offers = [
+            Promotion.percent("A", 99, on="order", brands=["A"], max_discount=1, **STACK),
+            Promotion.bundle("B", quantity=3, amount_off=1, limit_per_order=1, **STACK),
+        ]
+        priced = best_price(Cart(lines=lines, currency="UAH"), offers, rounded_per="order")
+        assert priced.discount == 2
+        assert [applied.amount for applied in priced.applied] == [1, 1]
+
+    @settings(deadline=None)
+    @given(carts(), promotions(), caps())
+    def test_limits_hold(self, bought, offers, limits):
+        priced = best_price(bought, offers, caps=limits, rounded_per="order")
+        most = {offer.id: [x for x in (offer.max_discount, offer.budget_left) if x is not None] for offer in offers}
+        assert all(applied.amount <= limit for applied in priced.applied for limit in most[applied.promotion])
