@@ -239,7 +239,7 @@ def split_limited(amount: int, weights: Sequence[int], limits: Sequence[int]) ->
     lines = [i for i, weight in enumerate(weights) if weight]
     while lines and amount:
         shares = _largest_remainder(amount, [weights[i] for i in lines])
-        full = [i for i, share in zip(lines, shares, strict=True) if share >= limits[i]]
+        full = [i for i, share in zip(lines, shares, strict=True) if share > limits[i]]
         if not full:
             for i, share in zip(lines, shares, strict=True):
                 parts[i] = share

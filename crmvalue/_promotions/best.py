@@ -53,7 +53,8 @@ def best_price(
         Where discounts are rounded: for each unit, for each line and promotion, or once for the order. In the last case
         the discount of the order is split over lines by largest remainder.
     node_limit : int, optional
-        Steps after which the search stops, >= 1. The result is then the best choice so far, with `optimal=False`.
+        Steps after which the search stops, >= 1. The result is then the best choice that was found, with
+        `optimal=False`; it is not dearer than any promotion by itself.
 
     Returns
     -------

@@ -26,6 +26,12 @@ LinePrice = Callable[[int, int, int], int]
 _MOST_BUNDLES = 20_000
 """Different bundles of one promotion that are looked at; more make the result unproven."""
 
+_MOST_OF_ALL = 100_000
+"""The same for all promotions that share lines."""
+
+_FEW_BUNDLES = 2_000
+"""Bundles of one promotion that are looked at where there are more."""
+
 
 class OutOfSteps(Exception):  # noqa: N818 - it ends a search and is no error
     """The search has reached its limit."""
@@ -73,6 +79,7 @@ class Groups:
     """Promotions on groups of units that share lines, and the lines that they can use."""
 
     problem: Problem
+    actives: list[Active]
     lines: list[int]  # dearest first
     singles: list[Active]  # units, and buy and get
     bundles: list[Bundle]
@@ -119,18 +126,35 @@ def group_parts(problem: Problem, actives: list[Active]) -> list[Groups]:
 
 def _groups(problem: Problem, lines: int, actives: list[Active]) -> Groups:
     ordered = sorted(bits(lines), key=lambda i: (-problem.price[i], i))
-    bundles, complete, most = [], True, 0
-    singles = []
+    bundles: list[Bundle] = []
+    complete, most = True, 0
+    singles, partly = [], []
+    n_bundles = sum(active.ready.kind == "bundle" for active in actives)
     for active in actives:
         if active.ready.kind == "bundle":
-            found, all_found = _bundles(problem, active, ordered)
+            if active.bundles is None:
+                active.bundles = _bundles(problem, active, ordered, min(_MOST_BUNDLES, _MOST_OF_ALL // n_bundles))
+            found, all_found = active.bundles
             complete = complete and all_found
             bundles += found
-            most += _most_of_bundles(problem, active, found)
+            most += _most_of_bundles(problem, active, found if all_found else None)
+            if not all_found:
+                partly.append(active)
         else:
             singles.append(active)
             most += _most_of_single(problem, active, ordered)
     bundles.sort(key=lambda bundle: (-bundle.total, bundle.active.bit, sorted(bundle.units.items())))
+    touching, unit_most = _reach(problem, actives, singles, bundles, ordered)
+    for active in partly:
+        for i in bits(active.lines):
+            unit_most[i] = problem.price[i]  # in a bundle that is not known
+    return Groups(problem, actives, ordered, singles, bundles, complete, most, touching, unit_most)
+
+
+def _reach(
+    problem: Problem, actives: list[Active], singles: list[Active], bundles: list[Bundle], ordered: list[int]
+) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """Give the promotions that can use units of each line, and what one unit can get at most."""
     touching: dict[int, list[int]] = {i: [] for i in ordered}
     unit_most = dict.fromkeys(ordered, 0)
     for active in actives:
@@ -140,15 +164,28 @@ def _groups(problem: Problem, lines: int, actives: list[Active]) -> Groups:
     for bundle in bundles:
         for i, n in bundle.units.items():
             unit_most[i] = max(unit_most[i], -(-bundle.off[i] // n))
-    return Groups(problem, ordered, singles, bundles, complete, most, touching, unit_most)
+    return touching, unit_most
 
 
-def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle]) -> int:
-    if not found:
-        return 0
+def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle] | None) -> int:
+    """Give what bundles can take off at most; None where not all of them are known."""
     units = sum(problem.quantity[i] for i in bits(active.lines))
-    best = max(bundle.total for bundle in found)
-    times = units // min(bundle.size for bundle in found)
+    if found is not None:
+        best = max((bundle.total for bundle in found), default=0)
+        smallest = min((bundle.size for bundle in found), default=1)
+    else:
+        dearest = [max((problem.price[i] for i in bits(lines)), default=0) for lines in active.sets]
+        best, smallest = sum(dearest), len(dearest)
+        if not dearest:
+            least = active.ready.sizes["bundle_total"] * problem.scale
+            smallest = max(1, -(-least // max(problem.price[i] for i in bits(active.lines))))
+        if active.step[0] == TO_PRICE:
+            best = max(0, best - active.step[1])
+        elif "percent_off" in active.ready.sizes:
+            best = sum(problem.rounded(price * active.step[1]) for price in dearest)
+        else:
+            best = min(best, active.step[1]) if dearest else active.step[1]
+    times = units // smallest
     most = best * (times if active.times is None else min(times, active.times))
     return most if active.limit is None else min(most, active.limit)
 
@@ -188,18 +225,29 @@ def _off_unit(problem: Problem, active: Active, i: int) -> int:
     return min(price, active.step[1])
 
 
-def _bundles(problem: Problem, active: Active, ordered: list[int]) -> tuple[list[Bundle], bool]:
+def _bundles(problem: Problem, active: Active, ordered: list[int], most: int) -> tuple[list[Bundle], bool]:
     """Give the different bundles of a promotion that take something off, and whether these are all."""
     found: dict[tuple[tuple[int, int], ...], Bundle] = {}
-    n_seen = 0
-    for units in islice(_members(problem, active, ordered), _MOST_BUNDLES):
-        n_seen += 1
-        key = tuple(sorted(units.items()))
-        if key not in found:
-            off = _off_bundle(problem, active, key)
-            if sum(off.values()):
-                found[key] = Bundle(active, dict(key), off, sum(off.values()), sum(units.values()))
-    return list(found.values()), n_seen < _MOST_BUNDLES
+
+    def add(lines: list[int], most: int) -> bool:
+        """Look at so many bundles of these lines, and say whether these are all."""
+        n_seen = 0
+        for units in islice(_members(problem, active, lines), most):
+            n_seen += 1
+            key = tuple(sorted(units.items()))
+            if key not in found:
+                off = _off_bundle(problem, active, key)
+                if sum(off.values()):
+                    found[key] = Bundle(active, dict(key), off, sum(off.values()), sum(units.values()))
+        return n_seen < most
+
+    ordered = [i for i in ordered if active.lines >> i & 1]
+    complete = add(ordered, most)
+    if not complete:  # some of each line, so that no line is left out
+        found.clear()
+        for start in range(len(ordered)):
+            add(ordered[start:], max(1, _FEW_BUNDLES // len(ordered)))
+    return list(found.values()), complete
 
 
 def _members(problem: Problem, active: Active, ordered: list[int]) -> Iterator[dict[int, int]]:
@@ -417,7 +465,7 @@ class _Search:
                     known = following.get(after)
                     if known is None or gain > known[0]:
                         following[after] = (gain, (chain, i, moves) if moves else chain)
-                self.budget.spend(1 + n_moves // 8)
+                self.budget.spend(1 + n_moves // 2)
             states = following
         ends = [(value, chain) for state, (value, chain) in states.items() if self._is_end(state)]
         return max(ends, key=lambda end: end[0])

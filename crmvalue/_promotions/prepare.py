@@ -49,7 +49,7 @@ __all__ = [
 MILLION = 10**6
 """Percentages are whole millionths."""
 
-FINE = 10**4
+FINE = 10**12
 """Parts of a minor unit that are kept where only the order is rounded."""
 
 TO_PRICE, PER_UNIT, AFTER_OTHERS, OF_INITIAL, SHARED = range(5)
@@ -91,6 +91,7 @@ class Active:
     times: int | None = None  # it may apply
     lines_to_get: int = 0
     sets: tuple[int, ...] = ()
+    bundles: tuple[list[Any], bool] | None = None  # once they are known, and whether these are all
 
     @property
     def bad(self) -> int:

@@ -7,19 +7,30 @@ discount of one line never makes it dearer.
 
 from __future__ import annotations
 
+from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmvalue._core.money import split_limited
 from crmvalue._promotions.prepare import AFTER_OTHERS, OF_INITIAL, PER_UNIT, SHARED, TO_PRICE, Problem, bits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from crmvalue._promotions.prepare import Active
 
-__all__ = ["LineBest", "Pricer", "Source"]
+__all__ = ["LineBest", "Pricer", "Source", "largest_flow"]
 
 Step = tuple[int, int]
+
+_MOST_CLIQUES = 2_000
+"""Sets of promotions of one line that are looked at; more make the result unproven."""
+
+_SETS_A_STEP = 16
+"""Sets of promotions of one line that count as one step of the search."""
+
+_FEW_SOURCES = 8
+"""Amounts that lines share of which all cuts are looked at; of more, the flow itself is found."""
 
 
 class LineBest(NamedTuple):
@@ -59,6 +70,8 @@ class Pricer:
         self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
+        self._n_seen = 0
+        self._cut_off: set[int] = set()  # where there are more cliques than are looked at
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._bad: dict[int, int] = {}
         self._shares: dict[int, dict[int, int]] = {}
@@ -89,7 +102,8 @@ class Pricer:
         start = self.problem.amount[i] - group_discount
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
         best, best_key = None, None
-        for chosen in self._cliques_of(allowed):
+        self._n_seen += len(self._cliques_of(allowed))
+        for chosen in self._cliques_on(i, allowed):
             line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
             if best is None or line.taken >= best.taken:
                 line = self._without_needless(i, start, rates, free, line, forced)
@@ -106,7 +120,9 @@ class Pricer:
         found = self._most.get(key)
         if found is None:
             start, found = self.problem.amount[i] - group_discount, 0
-            for chosen in self._cliques_of(allowed):
+            cliques = self._cliques_of(allowed)
+            self._n_seen += len(cliques)
+            for chosen in [allowed] if allowed in self._cut_off else cliques:  # more take at least as much off
                 with_it = order | chosen & self.rates
                 steps = self.steps(chosen & ~self.rates) + self.steps(with_it & ~self.free)
                 found = max(found, self._line(i, start, steps, self.steps(with_it & self.free), 0).taken)
@@ -151,24 +167,48 @@ class Pricer:
         """Sort promotions by the order in which they reach a line."""
         return sorted(self._actives(mask), key=lambda active: (active.step[0], active.id))
 
+    @property
+    def complete(self) -> bool:
+        """Whether all sets of promotions of each line have been looked at."""
+        return not self._cut_off
+
+    def sets_seen(self) -> int:
+        """Give the steps for the sets of promotions of lines that were looked at since the last call."""
+        steps, self._n_seen = divmod(self._n_seen, _SETS_A_STEP)
+        return steps
+
+    def _cliques_on(self, i: int, allowed: int) -> list[int]:
+        """Give the sets to look at for a line: where not all are known, also the one that takes the most first."""
+        cliques = self._cliques_of(allowed)
+        if allowed not in self._cut_off:
+            return cliques
+        amount, chosen = self.problem.amount[i], 0
+        for active in sorted(self._actives(allowed), key=lambda active: -self.off(i, amount, active.step)):
+            chosen |= 0 if active.bad & chosen else active.bit
+        return [*cliques, chosen]
+
     def _cliques_of(self, allowed: int) -> list[int]:
         """Give the largest sets of promotions in which each combines with each."""
         found = self._cliques.get(allowed)
         if found is None:
-            sets: list[int] = []
-            self._grow(0, allowed, 0, sets)
-            found = self._cliques[allowed] = sets
+            found = self._cliques[allowed] = list(islice(self._grow(0, allowed, 0), _MOST_CLIQUES))
+            self._n_seen += len(found)
+            if len(found) == _MOST_CLIQUES:
+                self._cut_off.add(allowed)
         return found
 
-    def _grow(self, chosen: int, rest: int, done: int, sets: list[int]) -> None:
+    def _grow(self, chosen: int, rest: int, done: int) -> Iterator[int]:
+        """Give the largest sets that have the chosen ones and none of those that are done (Bron and Kerbosch)."""
         if not rest:
             if not done:
-                sets.append(chosen)
+                yield chosen
             return
-        for place in bits(rest):
+        # Each largest set has the pivot, or one that does not combine with it.
+        pivot = max(bits(rest | done), key=lambda place: (rest & ~self.by_bit[1 << place].bad).bit_count())
+        for place in bits(rest & (self.by_bit[1 << pivot].bad | 1 << pivot)):
             active = self.by_bit[1 << place]
             keep = ~active.bad & ~active.bit
-            self._grow(chosen | active.bit, rest & keep, done & keep, sets)
+            yield from self._grow(chosen | active.bit, rest & keep, done & keep)
             rest &= ~active.bit
             done |= active.bit
 
@@ -241,6 +281,9 @@ class Pricer:
         """Give the largest discount of all lines together under the caps: the smallest cut of the flow."""
         if not sources:
             return self.under_nodes([line.taken for line in best])
+        if len(sources) > _FEW_SOURCES:
+            together, alone = [most for _, most in self.problem.nodes], [line.wanted for line in best]
+            return largest_flow(self.problem, self.problem.largest, together, sources, fixed=alone)[0]
         largest = self.problem.largest
         smallest = None
         for inside in range(1 << len(sources)):
@@ -269,3 +312,60 @@ class Pricer:
 
 _UNTOUCHED = LineBest(0, 0, 0, 0)
 """A line of another part of the cart."""
+
+_Place = tuple[str, int]
+
+
+def largest_flow(
+    problem: Problem, lines: Sequence[int], nodes: Sequence[int], sources: list[Source], *, fixed: Sequence[int] = ()
+) -> tuple[int, list[dict[int, int]]]:
+    """Share amounts so that all of them together take most off: shortest paths with room, until there are none.
+
+    `lines` and `nodes` can take so much; `fixed` is what each line takes off by itself. The answer is all that is taken
+    off, and what each line takes of each amount.
+    """
+    capacity: dict[_Place, dict[_Place, int]] = {("start", 0): {}}
+
+    def link(one: _Place, other: _Place, most: int) -> None:
+        capacity.setdefault(one, {})[other] = max(0, most)
+        capacity.setdefault(other, {}).setdefault(one, 0)
+
+    for i, off in enumerate(fixed):
+        link(("start", 0), ("line", i), off)
+    for place, source in enumerate(sources):
+        link(("start", 0), ("source", place), source.limit)
+        for i, most in source.edges.items():
+            link(("source", place), ("line", i), most)
+    around = [[k for k, (mask, _) in enumerate(problem.nodes) if mask >> i & 1] for i in range(len(lines))]
+    for i, most in enumerate(lines):
+        link(("line", i), ("node", around[i][0]) if around[i] else ("end", 0), most)
+    for k, (mask, _) in enumerate(problem.nodes):
+        outer = [other for other in around[bits(mask)[0]] if other > k]
+        link(("node", k), ("node", outer[0]) if outer else ("end", 0), nodes[k])
+    total = 0
+    while path := _path(capacity):
+        step = min(capacity[one][other] for one, other in path)
+        for one, other in path:
+            capacity[one][other] -= step
+            capacity[other][one] += step
+        total += step
+    flows = [{i: capacity["line", i]["source", place] for i in source.edges} for place, source in enumerate(sources)]
+    return total, flows
+
+
+def _path(capacity: dict[_Place, dict[_Place, int]]) -> list[tuple[_Place, _Place]]:
+    """Give the shortest path with room from start to end, empty where there is none."""
+    came: dict[_Place, _Place] = {}
+    queue = deque([("start", 0)])
+    while queue and ("end", 0) not in came:
+        here = queue.popleft()
+        for other, most in capacity[here].items():
+            if most and other not in came and other != ("start", 0):
+                came[other] = here
+                queue.append(other)
+    path = []
+    here = ("end", 0)
+    while here in came:
+        path.append((came[here], here))
+        here = came[here]
+    return path

@@ -140,7 +140,7 @@ class Promotion:
     sets : sequence of Items, optional
         The items of one bundle, one unit of each. `items` narrows each of them.
     bundle_total : int, Decimal or str, optional
-        A bundle is any units that together cost at least so much.
+        A bundle is any units that together cost at least so much, none of which can be left out.
     steps : mapping or pairs, optional
         Amount of the items to reach, and the percentage or amount taken off from there.
     steps_in : {"percent", "amount"}, optional

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 import attrs
 
 from crmvalue._core.money import divide_rounded, shifted, split_limited
 from crmvalue._promotions.prepare import SHARED, bits
+from crmvalue._promotions.pricing import Source, largest_flow
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crmvalue._promotions.prepare import Problem
-    from crmvalue._promotions.pricing import Pricer, Source
+    from crmvalue._promotions.pricing import Pricer
     from crmvalue._promotions.search import Choice
 
 __all__ = ["Receipt", "delivery_paid", "line_discounts", "write_receipt"]
@@ -102,7 +102,7 @@ def _granted(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]]) -> li
     if sources and len(best) == len(parts):
         reached = sum(sum(part.values()) for part in parts) + sum(sum(flow.values()) for flow in flows)
         if len(sources) > 1 and reached < pricer.value(best, sources):
-            flows = _largest_flow(problem, parts, sources)
+            _, flows = largest_flow(problem, *_room(problem, parts), sources)
     for source, flow in zip(sources, flows, strict=True):
         for i, off in flow.items():
             parts[i][source.active.bit] = off
@@ -160,53 +160,6 @@ def _fill(problem: Problem, source: Source, room: list[int], nodes: list[int], c
             return dict(zip(lines, shares, strict=True))
 
 
-def _largest_flow(problem: Problem, parts: list[dict[int, int]], sources: list[Source]) -> list[dict[int, int]]:
-    """Share amounts so that all of them together take most off: shortest paths with room, until there are none."""
-    room, nodes = _room(problem, parts)
-    capacity: dict[tuple[str, int], dict[tuple[str, int], int]] = {("start", 0): {}}
-
-    def link(one: tuple[str, int], other: tuple[str, int], most: int) -> None:
-        capacity.setdefault(one, {})[other] = max(0, most)
-        capacity.setdefault(other, {}).setdefault(one, 0)
-
-    for place, source in enumerate(sources):
-        link(("start", 0), ("source", place), source.limit)
-        for i, most in source.edges.items():
-            link(("source", place), ("line", i), most)
-    around = [[k for k, (mask, _) in enumerate(problem.nodes) if mask >> i & 1] for i in range(len(room))]
-    for i, most in enumerate(room):
-        link(("line", i), ("node", around[i][0]) if around[i] else ("end", 0), most)
-    for k, (mask, _) in enumerate(problem.nodes):
-        outer = [other for other in around[bits(mask)[0]] if other > k]
-        link(("node", k), ("node", outer[0]) if outer else ("end", 0), nodes[k])
-    while path := _path(capacity):
-        amount = min(capacity[one][other] for one, other in path)
-        for one, other in path:
-            capacity[one][other] -= amount
-            capacity[other][one] += amount
-    return [{i: capacity["line", i]["source", place] for i in source.edges} for place, source in enumerate(sources)]
-
-
-def _path(
-    capacity: dict[tuple[str, int], dict[tuple[str, int], int]],
-) -> list[tuple[tuple[str, int], tuple[str, int]]]:
-    """Give the shortest path with room from start to end, empty where there is none."""
-    came: dict[tuple[str, int], tuple[str, int]] = {}
-    queue = deque([("start", 0)])
-    while queue:
-        here = queue.popleft()
-        for other, most in capacity[here].items():
-            if most and other not in came and other != ("start", 0):
-                came[other] = here
-                queue.append(other)
-    path = []
-    here = ("end", 0)
-    while here in came:
-        path.append((came[here], here))
-        here = came[here]
-    return path
-
-
 def _in_minor_units(problem: Problem, parts: list[dict[int, int]]) -> list[dict[int, int]]:
     """Round the discount of the order once, and split it over lines and promotions by largest remainder."""
     if problem.scale == 1:
@@ -233,10 +186,40 @@ def _in_minor_units(problem: Problem, parts: list[dict[int, int]]) -> list[dict[
                 shares[bits(child)[0]] = part
 
     share(whole, (1 << len(parts)) - 1, [lines for lines, _ in problem.nodes if lines != (1 << len(parts)) - 1])
-    return [
+    rounded = [
         dict(zip(part, _by_remainder(total, list(part.values()), problem.scale), strict=True))
         for part, total in zip(parts, shares, strict=True)
     ]
+    limits = {active.bit: active.limit // problem.scale for active in problem.active if active.limit is not None}
+    if any(sum(part.get(bit, 0) for part in rounded) > most for bit, most in limits.items()):
+        return _within_limits(problem, parts, limits, whole)
+    return rounded
+
+
+def _within_limits(
+    problem: Problem, parts: list[dict[int, int]], limits: dict[int, int], whole: int
+) -> list[dict[int, int]]:
+    """Round each discount down or up so that they sum to a whole, and no limit of a promotion or a cap is exceeded."""
+    scale = problem.scale
+    rounded = [{bit: off // scale for bit, off in part.items()} for part in parts]
+    sources = []
+    for active in problem.active:
+        edges = {i: 1 for i, part in enumerate(parts) if part.get(active.bit, 0) % scale}
+        so_far = sum(part.get(active.bit, 0) for part in rounded)
+        sources.append(Source(active, limits[active.bit] - so_far if active.bit in limits else len(edges), edges))
+
+    def room(lines: list[int]) -> int:
+        return -(-sum(sum(parts[i].values()) for i in lines) // scale) - sum(sum(rounded[i].values()) for i in lines)
+
+    each = [room([i]) for i in range(len(parts))]
+    together = [room(bits(mask)) for mask, _ in problem.nodes]
+    left = whole - sum(sum(part.values()) for part in rounded)
+    for source, flow in zip(sources, largest_flow(problem, each, together, sources)[1], strict=True):
+        for i, up in flow.items():
+            if up and left:
+                rounded[i][source.active.bit] += 1
+                left -= 1
+    return rounded
 
 
 def _by_remainder(amount: int, sizes: Sequence[int], scale: int) -> list[int]:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "cheapest", "together"]
 
+_STEPS_OF_FEW = 1_000
+"""Steps for each small search where the whole one was given up."""
+
+_MOST_TOGETHER = 20
+"""Promotions that are then tried together."""
+
 
 @attrs.define(eq=False)
 class Choice:
@@ -103,15 +109,19 @@ class _Part:
         self.problem = pricer.problem
         self.lines = bits(lines)
         self.budget = budget
+        self.line_members = [active for active in members if active.ready.kind == "line"]
         self.members = 0
         for active in members:
             self.members |= active.bit
         self.rates = pricer.rates
+        self.shared = sum(a.bit for a in members if a.ready.kind == "money") & ~pricer.rates
         order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
         self.order = sorted(order, key=self._most_of, reverse=True)
         self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
         self.complete = all(groups.complete for groups in self.groups)
         self.touching = [sum(a.bit for a in self.order if a.lines >> i & 1) for i in range(len(self.problem.quantity))]
+        largest = self.problem.largest
+        self.ceiling = pricer.under_nodes([most if lines >> i & 1 else 0 for i, most in enumerate(largest)])
         self.winner: Choice | None = None
         self._seen: set[int] = set()
         self._grouped: dict[tuple[int, tuple[int, ...]], Grouping] = {}
@@ -123,28 +133,60 @@ class _Part:
             most = self.pricer.size(active)
         return (most, -active.bit)
 
-    def run(self) -> Choice:
+    def run(self, *, give_up: bool = False) -> Choice:
         """Search all sets of promotions of the order in which each combines with each."""
         if not self.order and not self.groups:
             choice = self._choice(0, [])
-            choice.most = choice.value
+            choice.most = choice.value if self.pricer.complete else max(choice.value, self._bound(0, 0))
             return choice
         try:
             for active in (None, *self.order):  # a good choice at the start leaves much out
                 self._look_at(active.bit if active else 0)
             self._branch(0, 0)
-            done = self.complete and not self.budget.exceeded
+            done = self.complete and self.pricer.complete and not self.budget.exceeded
         except OutOfSteps:
             done = False
             if self.winner is None:
                 self.winner = self._evaluate(0, simple=True)
         assert self.winner is not None  # noqa: S101 - the empty set is a choice too
+        if not done and not give_up and self.budget.used > self.budget.limit:
+            self._try_few()
         top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
         self.winner.most = max(top, self.winner.value)
         return self.winner
 
+    def _try_few(self) -> None:
+        """Look at each promotion of the order or of groups by itself, and then at the best ones together.
+
+        So a search that was given up is not dearer than any of them.
+        """
+        found: list[tuple[int, Active]] = []
+        for active in [*self.order, *(active for groups in self.groups for active in groups.actives)]:
+            choice = self._of_few([active])
+            found.append((choice.value, active))
+            self._keep(choice)
+        together: list[Active] = []
+        best = -1
+        for _, active in sorted(found, key=lambda pair: (-pair[0], pair[1].bit))[:_MOST_TOGETHER]:
+            choice = self._of_few([*together, active])
+            if choice.value > best:
+                best = choice.value
+                together.append(active)
+                self._keep(choice)
+
+    def _of_few(self, actives: list[Active]) -> Choice:
+        """Find a good choice of these promotions of the order or of groups, with all of single lines."""
+        lines = sum(1 << i for i in self.lines)
+        others = [active for active in self.line_members if active not in actives]
+        few = _Part(self.pricer, lines, [*actives, *others], Budget(_STEPS_OF_FEW))
+        return few.run(give_up=True)
+
+    def _keep(self, choice: Choice) -> None:
+        if self.winner is None or _is_better(self.pricer, choice, self.winner):
+            self.winner = choice
+
     def _branch(self, place: int, chosen: int) -> None:
-        self.budget.spend()
+        self.budget.spend(1 + self.pricer.sets_seen())
         if self.winner is not None:
             rest = sum(a.bit for a in self.order[place:] if not a.bad & chosen & self._meeting(a))
             if self._bound(chosen, rest) < self.winner.value:
@@ -160,6 +202,8 @@ class _Part:
     def _look_at(self, chosen: int) -> None:
         if chosen not in self._seen:
             self._seen.add(chosen)
+            n_shared = (chosen & self.shared).bit_count()
+            self.budget.spend(n_shared * n_shared // 4)  # what a flow costs
             choice = self._evaluate(chosen)
             if self.winner is None or _is_better(self.pricer, choice, self.winner):
                 self.winner = choice
@@ -175,7 +219,8 @@ class _Part:
     def _bound(self, chosen: int, rest: int) -> int:
         """Give what no choice with these promotions of the order, and some of the rest, can exceed.
 
-        Each line takes the best of the rest for itself, and what lines share is added as a whole.
+        Each line takes the best of the rest for itself, and what lines share is added as a whole, up to what caps and
+        prices allow.
         """
         touching, most, rates = self.touching, self.pricer.most_of_line, self.rates
 
@@ -183,8 +228,11 @@ class _Part:
             here = chosen & touching[i]
             return most(i, here & rates, rest & touching[i], here | mask, off)
 
-        shared = sum(self.pricer.size(a) for a in self.order if a.bit & (chosen | rest) and not a.bit & rates)
-        return sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
+        given = [a for a in self.order if a.bit & (chosen | rest) and not a.bit & rates]
+        shared = sum(self.pricer.size(a) for a in given if a.bit & self.shared)
+        beside = sum(self.pricer.size(a) for a in given if not a.bit & self.shared)
+        lines = sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
+        return min(lines, self.ceiling) + beside
 
     def _evaluate(self, order: int, *, simple: bool = False) -> Choice:
         """Find the best groups and lines for a set of promotions of the order."""

@@ -36,7 +36,7 @@ class Reference:
     def __init__(self, cart, promotions, caps=None, rounding="half_up", rounded_per="line"):
         self.cart, self.rounding, self.rounded_per = cart, rounding, rounded_per
         self.caps = Caps() if caps is None else caps
-        self.fine = Fraction(1, 10**4) if rounded_per == "order" else Fraction(1)
+        self.fine = Fraction(1, 10**12) if rounded_per == "order" else Fraction(1)
         self.lines = cart.lines
         self.price = [Fraction(cart.minor(line.unit_price)) for line in cart.lines]
         self.amount = [p * line.quantity for p, line in zip(self.price, cart.lines, strict=True)]

@@ -1,0 +1,129 @@
+"""Carts with more combinations than can be looked at: the search ends, and what it says is true."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.promotions import Caps, Cart, CartLine, Promotion, best_price, split_amount
+from tests.promotions.carts import caps, carts, promotions
+
+STACK = {"family": "s", "combines_with": ["*"]}
+MANY = 50
+
+
+def cart(n=5, quantity=3):
+    lines = [CartLine(id=f"{i:02}", product=f"p{i}", unit_price=10000 + 37 * i, quantity=quantity) for i in range(n)]
+    return Cart(lines=lines, currency="UAH")
+
+
+def in_threes(i):
+    """Give families of three promotions: each combines with those of all other families."""
+    return {"family": f"f{i // 3}", "combines_with": [f"f{j}" for j in range(MANY) if j != i // 3]}
+
+
+def value(priced):
+    return priced.total - priced.gift_value
+
+
+class TestManyThatCombine:
+    """Fifty promotions that may all meet."""
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda i: Promotion.percent(f"{i:02}", 1 + i % 5, **STACK),
+            lambda i: Promotion.percent(f"{i:02}", 1 + i % 5, on="order", **STACK),
+            lambda i: Promotion.amount(f"{i:02}", 100 + i, on="order", **STACK),
+            lambda i: Promotion.percent(f"{i:02}", 1 + i % 5, on="order", max_discount=100 + i, **STACK),
+        ],
+        ids=["lines", "order", "amounts", "limited"],
+    )
+    def test_all_of_them_are_taken_and_proven(self, make):
+        priced = best_price(cart(), [make(i) for i in range(MANY)])
+        assert priced.optimal
+        assert len(priced.applied) == MANY
+
+    @pytest.mark.parametrize("on", ["line", "order"])
+    def test_one_of_each_family_of_three(self, on):
+        offers = [Promotion.percent(f"{i:02}", 1 + i % 3, on=on, **in_threes(i)) for i in range(48)]
+        priced = best_price(cart(), offers, node_limit=5000)
+        of_three = [Promotion.percent(f"{i:02}", 3, on=on, **STACK) for i in range(16)]
+        lowest = best_price(cart(), of_three).total
+        assert priced.total - priced.possible_saving <= lowest <= priced.total <= lowest + 3
+
+    def test_no_cart_can_save_more_than_its_price(self):
+        offers = [Promotion.amount(f"{i:02}", 20000 + i, on="order", **STACK) for i in range(MANY)]
+        priced = best_price(cart(), offers, node_limit=5000)
+        assert (priced.total, priced.possible_saving) == (0, 0)
+
+    def test_caps_are_part_of_the_bound(self):
+        offers = [Promotion.amount(f"{i:02}", 20000 + i, on="order", **STACK) for i in range(MANY)]
+        priced = best_price(cart(), offers, caps=Caps(order_percent=20), node_limit=5000)
+        assert (priced.discount, priced.possible_saving) == (priced.initial // 5, 0)
+
+
+class TestManyGroups:
+    """More groups of units than can be looked at."""
+
+    def test_a_search_that_stops_is_not_dearer_than_one_promotion(self):
+        offers = [Promotion.n_for_m(f"{i:02}", 2 + i % 5, 1, **STACK) for i in range(MANY)]
+        priced = best_price(cart(20), offers, node_limit=20_000)
+        assert not priced.optimal
+        alone = min(best_price(cart(20), [offer]).total for offer in offers[:5])
+        assert priced.total - priced.possible_saving <= alone
+        assert priced.total <= alone
+
+    def test_bundles_that_are_not_known_are_in_the_bound(self):
+        dear = CartLine(id="00", product="dear", unit_price=10000, quantity=4)
+        cheap = [CartLine(id=f"{i:02}", product=f"p{i}", unit_price=100, quantity=30) for i in range(1, 20)]
+        offer = Promotion.bundle("ten", quantity=10, amount_off=1000)
+        priced = best_price(Cart(lines=[dear, *cheap], currency="UAH"), [offer], node_limit=20_000)
+        assert 50_000 <= priced.discount <= 57_000 <= priced.discount + priced.possible_saving
+
+    @settings(deadline=None)
+    @given(carts(), promotions(), caps(), st.integers(1, 30))
+    def test_a_search_that_stops_early(self, bought, offers, limits, steps):
+        few = best_price(bought, offers, caps=limits, node_limit=steps)
+        lowest = value(best_price(bought, offers, caps=limits))
+        assert value(few) - few.possible_saving <= lowest <= value(few)
+        assert few.optimal == (few.possible_saving == 0)
+        assert value(few) <= min(value(best_price(bought, [offer], caps=limits)) for offer in offers)
+
+
+def test_a_line_that_just_reaches_its_limit_keeps_the_split():
+    assert split_amount(10, [1, 7, 7, 5], minima=0) == split_amount(10, [1, 7, 7, 5]) == (1, 4, 3, 2)
+
+
+class TestRoundedPerOrder:
+    """Discounts that are rounded once, for the order."""
+
+    def test_is_not_rounded_before(self):
+        one = Cart(lines=[CartLine(id="1", product="a", unit_price=1)], currency="UAH")
+        assert best_price(one, [Promotion.percent("A", "49.995")], rounded_per="order").discount == 0
+
+    @pytest.mark.parametrize("rounding", ["half_up", "half_even", "down"])
+    def test_a_chain_of_percentages_is_exact(self, rounding):
+        lines = [CartLine(id=f"{i:02}", product="a", unit_price=1) for i in range(32)]
+        halves = [Promotion.percent(f"{i}", 50, **STACK) for i in range(5)]
+        bought = Cart(lines=lines, currency="UAH")
+        assert best_price(bought, halves, rounded_per="order", rounding=rounding).discount == 31
+
+    def test_no_promotion_is_rounded_above_its_limit(self):
+        lines = [CartLine(id=name, product=name, brand="A", unit_price=100) for name in "ab"]
+        lines.append(CartLine(id="c", product="c", brand="B", unit_price=250))
+        offers = [
+            Promotion.percent("A", 99, on="order", brands=["A"], max_discount=1, **STACK),
+            Promotion.bundle("B", quantity=3, amount_off=1, limit_per_order=1, **STACK),
+        ]
+        priced = best_price(Cart(lines=lines, currency="UAH"), offers, rounded_per="order")
+        assert priced.discount == 2
+        assert [applied.amount for applied in priced.applied] == [1, 1]
+
+    @settings(deadline=None)
+    @given(carts(), promotions(), caps())
+    def test_limits_hold(self, bought, offers, limits):
+        priced = best_price(bought, offers, caps=limits, rounded_per="order")
+        most = {offer.id: [x for x in (offer.max_discount, offer.budget_left) if x is not None] for offer in offers}
+        assert all(applied.amount <= limit for applied in priced.applied for limit in most[applied.promotion])
