@@ -26,7 +26,8 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
-from crmvalue._core.encoding.threads import side_by_side
+from crmvalue._core.encoding.keys import in_order
+from crmvalue._core.encoding.threads import in_halves, side_by_side
 from crmvalue._core.values import count_field
 from crmvalue.errors import InputError
 
@@ -191,6 +192,30 @@ class Policy(NamedTuple):
     duplicates: str = "keep"
 
 
+class SortedRows(NamedTuple):
+    """Rows by customer, day and place in the log."""
+
+    row: Integers
+    key: npt.NDArray[np.uint64]
+    """Customer and day of each: the code of the customer, and in the last `n_bits` bits the days since `origin`."""
+    n_bits: int
+    origin: int
+
+    @property
+    def customer(self) -> Integers:
+        """Code of the customer of each."""
+        return (self.key >> np.uint64(self.n_bits)).astype(np.int64)
+
+    @property
+    def day(self) -> Integers:
+        """Day of each, as days since 1970."""
+        return (self.key & np.uint64(2**self.n_bits - 1)).astype(np.int64) + self.origin
+
+    def take(self, chosen: Any) -> SortedRows:
+        """Give some of them."""
+        return self._replace(row=self.row[chosen], key=self.key[chosen])
+
+
 class Log(NamedTuple):
     """A checked log: distinct customers, and for each row the code of the customer, the day and the amount."""
 
@@ -209,6 +234,8 @@ class Log(NamedTuple):
     """Number of rows without a customer; they have no day, so that no span has them."""
     n_without_date: int = 0
     """Number of rows with a customer but no date."""
+    by_customer: SortedRows | None = None
+    """The rows by customer and day, if somebody sorted them already; those without a day stand anywhere."""
 
     @property
     def first_day(self) -> np.datetime64:
@@ -273,8 +300,10 @@ def read_log(
     n_nobody, n_undated = 0 if nobody is None else int(np.count_nonzero(nobody)), int(np.count_nonzero(undated))
     if n_nobody or n_undated:
         ids, code = _left_over(ids, code, ~np.isnat(time))
-    copy = _find_copies(code, time, given)
-    return Log(ids, code, time.astype("datetime64[D]"), money, None, n_residues, copy, n_nobody, n_undated)
+    day = time.astype("datetime64[D]")
+    by_customer = _sort_rows(code, day, len(ids))
+    copy = _find_copies(by_customer, time, given)
+    return Log(ids, code, day, money, None, n_residues, copy, n_nobody, n_undated, by_customer)
 
 
 def _encode(customer: ArrayLike, *, gaps: bool) -> tuple[npt.NDArray[Any], Integers, npt.NDArray[np.bool_] | None]:
@@ -333,28 +362,54 @@ def _without_residues(given: Floats) -> tuple[Floats, Integers | None]:
     return as_amounts("amount", np.where(residue, 0.0, given), allow_missing=True), residue.astype(np.int64)
 
 
-def _find_copies(code: Integers, time: Dates, amount: Floats | None) -> npt.NDArray[np.bool_] | None:
+def _sort_rows(code: Integers, day: Dates, n_ids: int) -> SortedRows:
+    days = day.astype(np.int64)
+    undated = np.isnat(day)
+    if undated.any():
+        days[undated] = days[~undated].min(initial=0)
+    origin = start_of_grain(int(days.min(initial=0)), "week")  # so that whole weeks are not below 0
+    n_bits = (int(days.max(initial=origin)) - origin).bit_length()
+    key = np.empty(len(code), dtype=np.uint64)
+
+    def fill(begin: int, end: int) -> None:
+        part = code[begin:end].astype(np.int64)
+        part <<= n_bits
+        part |= days[begin:end] - origin
+        key[begin:end] = part
+
+    in_halves(len(code), fill)
+    return SortedRows(*in_order(key, n_bits + max(n_ids - 1, 0).bit_length()), n_bits, origin)
+
+
+def _find_copies(rows: SortedRows, time: Dates, amount: Floats | None) -> npt.NDArray[np.bool_] | None:
     """Tell which rows are exact copies of an earlier row; None if no row is."""
-    columns = [code.astype(np.int64, copy=False), time.astype(np.int64)]
+    again = rows.key[1:] == rows.key[:-1]
+    tied = np.zeros(len(rows.key), dtype=bool)
+    tied[1:] = again
+    tied[:-1] |= again
+    if not tied.any():
+        return None
+    row = rows.row[tied]
+    columns = [rows.key[tied].view(np.int64), time[row].astype(np.int64)]
     if amount is not None:
-        money = amount + 0.0  # no -0.0
+        money = amount[row] + 0.0  # no -0.0
         money[np.isnan(money)] = np.nan  # one NaN for all
         columns.append(money.view(np.int64))
     # Rows with different keys differ. Sorting one key is several times faster than sorting the columns.
-    key = np.zeros(len(code), dtype=np.uint64)
+    key = np.zeros(len(row), dtype=np.uint64)
     for column in columns:
         key = (key ^ column.view(np.uint64)) * _MIXER
         key ^= key >> np.uint64(29)
     ordered = np.sort(key)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(again):
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(repeated):
         return None
-    place = np.minimum(np.searchsorted(again, key), len(again) - 1)
-    rows = np.nonzero(again[place] == key)[0]
-    rows = rows[np.lexsort([column[rows] for column in columns])]  # stable: an earlier row stays before its copies
-    same = np.logical_and.reduce([column[rows[1:]] == column[rows[:-1]] for column in columns])
-    copy = np.zeros(len(code), dtype=bool)
-    copy[rows[1:][same]] = True
+    place = np.minimum(np.searchsorted(repeated, key), len(repeated) - 1)
+    likely = np.nonzero(repeated[place] == key)[0]
+    likely = likely[np.lexsort([column[likely] for column in columns])]  # stable: copies come later
+    same = np.logical_and.reduce([column[likely[1:]] == column[likely[:-1]] for column in columns])
+    copy = np.zeros(len(time), dtype=bool)
+    copy[row[likely[1:][same]]] = True
     return copy if same.any() else None
 
 
@@ -418,20 +473,20 @@ def find_purchases(
         counts["n_rows"] += log.n_without_customer + log.n_without_date
     used, refund = _apply_policy(log, policy, window, counts)
     counts["n_purchase_rows"] = log.count(used) - counts.get("n_refunds_netted", 0)
-    code, day, amount = log.code, log.day.astype(np.int64), log.amount
-    if not used.all():
-        code, day = code[used], day[used]
-        amount = None if amount is None else amount[used]
-        refund = None if refund is None else refund[used]
-    day = start_of_grain(day, grain)
-    if amount is None:
-        amount = np.zeros(len(day))
-    scale, amount = _in_cents(amount)
     n_ids = len(log.ids)
-    if refund is None:
-        purchases = _merge(code, day, amount, n_ids)
+    rows = _sort_rows(log.code, log.day, n_ids) if log.by_customer is None else log.by_customer
+    if not used.all():
+        rows = rows.take(used[rows.row])
+    if grain == "week":
+        whole_weeks = (rows.day - rows.origin) % 7
+        rows = rows._replace(key=rows.key - whole_weeks.astype(np.uint64))
+    scale, amount = 1.0, None
+    if log.amount is not None:
+        scale, amount = _in_cents(log.amount)
+    if refund is None or amount is None:
+        purchases = _merge(rows, amount, n_ids)
     else:
-        purchases = _net(code, day, amount, refund, n_ids, counts)
+        purchases = _net(rows, amount, refund, n_ids, counts)
         counts["unmatched_refunds"] /= scale
     n_seen = n_ids if after is None and not counts["n_rows_after_as_of"] else _count_seen(log.code[window], n_ids)
     counts["n_customers_without_purchase"] = n_seen - int(np.count_nonzero(np.diff(purchases.start)))
@@ -517,27 +572,33 @@ def _count_seen(code: Integers, n_ids: int) -> int:
     return int(np.count_nonzero(seen))
 
 
-def _merge(code: Integers, day: Integers, amount: Floats, n_ids: int) -> Purchases:
-    """Sort rows by customer and day, and add up the rows of one customer and day.
+def _merge(rows: SortedRows, amount: Floats | None, n_ids: int) -> Purchases:
+    """Make one purchase of the rows of one customer and day; add up the amounts in their order, 0 without amounts."""
+    new = np.ones(len(rows.key), dtype=bool)
+    np.not_equal(rows.key[1:], rows.key[:-1], out=new[1:])
+    first = np.nonzero(new)[0]
+    distinct = rows.take(first)
 
-    Customers by days are a sparse matrix. Making its compressed form is a counting sort, which is several times faster
-    than sorting keys.
-    """
-    from scipy.sparse import coo_array
+    def find_days() -> tuple[Integers, Integers]:
+        n_purchases = np.bincount(distinct.customer, minlength=n_ids)
+        return np.concatenate([[0], np.cumsum(n_purchases)]), distinct.day
 
-    origin = int(day.min(initial=0))
-    span = int(day.max(initial=0)) - origin + 1
-    table = coo_array((amount, (code, day - origin)), shape=(n_ids, span)).tocsr()
-    return Purchases(table.indptr.astype(np.int64), table.indices.astype(np.int64) + origin, table.data)
+    def add_up() -> Floats:
+        if amount is None or not len(first):
+            return np.zeros(len(first))
+        return np.add.reduceat(amount[rows.row], first)
+
+    (start, day), money = side_by_side(len(first), find_days, add_up)
+    return Purchases(start, day, money)
 
 
 def _net(
-    code: Integers, day: Integers, amount: Floats, refund: npt.NDArray[np.bool_], n_ids: int, counts: dict[str, Any]
+    rows: SortedRows, amount: Floats, refund: npt.NDArray[np.bool_], n_ids: int, counts: dict[str, Any]
 ) -> Purchases:
     """Merge rows as `_merge` does, taking refunds off the latest paid purchase at or before them, then earlier ones."""
-    start, days, credit = _merge(code, day, np.where(refund, 0.0, amount), n_ids)
-    back = _merge(code, day, np.where(refund, -amount, 0.0), n_ids).amount
-    bought = _merge(code, day, (~refund).astype(np.float64), n_ids).amount > 0
+    start, days, credit = _merge(rows, np.where(refund, 0.0, amount), n_ids)
+    back = _merge(rows, np.where(refund, -amount, 0.0), n_ids).amount
+    bought = _merge(rows, (~refund).astype(np.float64), n_ids).amount > 0
     cancelled = np.zeros(len(days), dtype=bool)
     # Backwards in time, the refunds of a customer are one debt, and each purchase pays as much of it as it can. One
     # step back serves all owing customers at once; there are at most as many steps as the log has days.

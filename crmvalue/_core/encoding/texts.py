@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ _LAST_OF_ASCII = 127
 _MARK, _GOES_ON = 0xC0, 0x80  # of a byte of UTF-8 that does not begin a character
 _PART = 1 << 13  # texts
 _CHUNK = 1 << 14  # rows that the processor keeps at hand
+
+
+class Key(NamedTuple):
+    """One number for each text, which ascends with the texts."""
+
+    number: Words
+    n_bits: int
+    level: int
+    """The first word of the texts that is not wholly in the number."""
+    masks: list[int] | None
+    """Of each word of the texts, the bits that are in the number; None if it is one word as it stands."""
+    fixed: list[int]
+    """The other bits of each word before `level`, which are the same in all texts."""
 
 
 class Texts(NamedTuple):
@@ -180,28 +194,36 @@ def _encode(texts: Texts) -> Encoded | None:
     longest = int(np.max(texts.length))
     if longest > _LONGEST:
         return None
-    key, level = _leading_key(texts, -(-longest // 8))
-    order = np.argsort(key)
+    key = _leading_key(texts, -(-longest // 8))
+    order, ascending = in_order(key.number, key.n_bits, stable=False)
     new = np.ones(texts.n, dtype=bool)
-    new[1:] = _differs(key[order])
-    del key
-    levels = range(level, -(-longest // 8))
+    new[1:] = _differs(ascending)
+    levels = range(key.level, -(-longest // 8))
+    whole = not levels and key.masks is not None and not (texts.utf8 and texts.start is not None)
+    known = ascending[new] if whole else None
+    key = key._replace(number=ascending[:0])
+    del ascending
     chosen = _rows_to_sort(texts, order, new, levels)
     if len(chosen):
         first = new[chosen]
         by = _sort_on(_taken(texts, order[chosen]), first, levels)
         order[chosen] = order[chosen[by]]
         new[chosen] = first
-    rows = order[new]
-    if len(rows) * longest * 4 // texts.size > _WIDEST:
+    if np.count_nonzero(new) * longest * 4 // texts.size > _WIDEST:
         return None
+
+    def distinct() -> npt.NDArray[np.str_]:
+        if known is not None:
+            return _to_strings(texts, _unpack(key._replace(number=known)), longest)
+        taken = _taken(texts, order[new])
+        return _to_strings(taken, _words(taken, longest), longest)
 
     def place() -> Integers:
         code = np.empty(texts.n, dtype=np.int64)
         code[order] = np.cumsum(new, dtype=np.int64) - 1
         return code
 
-    return side_by_side(texts.n, lambda: _to_strings(_taken(texts, rows), longest), place)
+    return side_by_side(texts.n, distinct, place)
 
 
 def _rows_to_sort(texts: Texts, order: Integers, new: npt.NDArray[np.bool_], levels: range) -> Integers:
@@ -268,44 +290,60 @@ def _differs(column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     return differs
 
 
-def _leading_key(texts: Texts, n_words: int) -> tuple[Words, int]:
-    """Give a number that ascends with the texts, and the first word of the texts that is not wholly in it.
+def _leading_key(texts: Texts, n_words: int) -> Key:
+    """Give a number that ascends with the texts.
 
     It is the first word of 8 bytes in which the texts differ, or, if they differ in few bits of it, those bits and
     the ones that follow: "customer-0012" and "customer-0345" differ in a few bits after the ninth byte only.
     """
-    words, masks, bits = [], [], 0
-    level = 0
-    while level < min(n_words, _MOST_WORDS) and bits < _ENOUGH_BITS:
-        word = _word(texts, level)
-        mask = int(np.bitwise_or.reduce(word ^ word[0]))
-        if mask:
+    words: list[Words] = []
+    masks: list[int] = []
+    fixed: list[int] = []
+    n_bits = 0
+    while len(masks) < min(n_words, _MOST_WORDS) and n_bits < _ENOUGH_BITS:
+        word = _word(texts, len(masks))
+        masks.append(int(np.bitwise_or.reduce(word ^ word[0])))
+        fixed.append(int(word[0]) & ~masks[-1])
+        if masks[-1]:
             words.append(word)
-            masks.append(mask)
-            bits += mask.bit_count()
-        level += 1
-    if not words:
-        return np.zeros(texts.n, dtype=np.uint64), level
-    if len(words) == 1:
-        return words[0], level
-    if bits > 64:
-        for _ in range(bits - 64):
+            n_bits += masks[-1].bit_count()
+    level = len(masks)
+    if len(words) == 1 and n_bits + (texts.n - 1).bit_length() > 64:
+        return Key(words[0], 64, level, None, fixed)
+    if n_bits > 64:
+        for _ in range(n_bits - 64):
             masks[-1] &= masks[-1] - 1  # without its lowest bit
-        level -= 1
-    return _pack(words, masks), level
+        level, n_bits = level - 1, 64
+    return Key(_pack(words, [mask for mask in masks if mask], texts.n), n_bits, level, masks, fixed)
 
 
-def _pack(words: list[Words], masks: list[int]) -> Words:
+def _pack(words: list[Words], masks: list[int], n: int) -> Words:
     """Put the bits of the masks side by side, those of the first word first."""
     runs = [(word, shift, size) for word, mask in zip(words, masks, strict=True) for shift, size in _runs(mask)]
-    key = np.zeros(len(words[0]), dtype=np.uint64)
-    for begin in range(0, len(key), _CHUNK):
-        rows = slice(begin, begin + _CHUNK)
-        packed = key[rows]
-        for word, shift, size in runs:
-            packed <<= np.uint64(size)
-            packed |= (word[rows] >> np.uint64(shift)) & np.uint64(2**size - 1)
+    key = np.zeros(n, dtype=np.uint64)
+
+    def pack(first: int, beyond: int) -> None:
+        for begin in range(first, beyond, _CHUNK):
+            rows = slice(begin, min(begin + _CHUNK, beyond))
+            packed = key[rows]
+            for word, shift, size in runs:
+                packed <<= np.uint64(size)
+                packed |= (word[rows] >> np.uint64(shift)) & np.uint64(2**size - 1)
+
+    in_halves(n, pack)
     return key
+
+
+def _unpack(key: Key) -> Words:
+    """Give the words of texts that are wholly in their numbers, one text a row."""
+    words = np.empty((len(key.number), len(key.fixed)), dtype=np.uint64)
+    words[:] = np.array(key.fixed, dtype=np.uint64)
+    left = key.n_bits
+    for level, mask in enumerate(key.masks or ()):
+        for shift, size in _runs(mask):
+            left -= size
+            words[:, level] |= ((key.number >> np.uint64(left)) & np.uint64(2**size - 1)) << np.uint64(shift)
+    return words
 
 
 def _runs(mask: int) -> list[tuple[int, int]]:
@@ -357,20 +395,25 @@ def _word_of_equally_long(texts: Texts, level: int, rows: Integers | None) -> Wo
     return word
 
 
-def _to_strings(texts: Texts, longest: int) -> npt.NDArray[np.str_]:
+def _words(texts: Texts, longest: int) -> Words | None:
+    """Give the words of each text in a row; None for texts of one length, which stand so already."""
     if texts.start is None:
-        units = texts.data.reshape(texts.n, longest)
-    else:
-        words = np.empty((texts.n, -(-longest // 8)), dtype=">u8")
-        for level in range(words.shape[1]):
-            words[:, level] = _word(texts, level)
-        units = words.view(np.uint8)[:, :longest]
+        return None
+    words = np.empty((texts.n, -(-longest // _WORD)), dtype=np.uint64)
+    for level in range(words.shape[1]):
+        words[:, level] = _word(texts, level)
+    return words
+
+
+def _to_strings(texts: Texts, words: Words | None, longest: int) -> npt.NDArray[np.str_]:
+    """Make fixed-width text of `words`, a text a row, or of texts of one length."""
+    units = texts.data.reshape(texts.n, longest) if words is None else words.astype(">u8").view(np.uint8)[:, :longest]
     points = _decode(units, texts.length) if texts.utf8 else np.ascontiguousarray(units).view(f">u{texts.size}")
     width = points.shape[1]
     while width > 1 and not points[:, width - 1].any():
         width -= 1
-    distinct = np.empty(texts.n, dtype=f"U{width}")  # it owns its memory, so whoever takes it over need not copy it
-    distinct.view(np.uint32).reshape(texts.n, width)[:] = points[:, :width]
+    distinct = np.empty(len(points), dtype=f"U{width}")  # it owns its memory, so whoever takes it over need not copy it
+    distinct.view(np.uint32).reshape(len(points), width)[:] = points[:, :width]
     return distinct
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue._core.encoding import keys
-from crmvalue._core.encoding.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys, in_order, row_keys
 
 WIDEST = keys._MOST_RANKS - 1
 """The largest whole number that is its own rank beside a 0."""
@@ -143,3 +143,23 @@ class TestDistinctKeys:
             np.testing.assert_array_equal(column[first][place], column)
         np.testing.assert_array_equal(np.bincount(place, minlength=len(first)), weight)
         np.testing.assert_array_equal(place, ranks_of(columns))
+
+
+class TestInOrder:
+    """Numbers in ascending order with their places; equal numbers keep their order."""
+
+    @given(st.integers(1, 64).flatmap(lambda b: st.tuples(st.just(b), st.lists(st.integers(0, 2**b - 1), max_size=40))))
+    def test_as_sorted_does(self, case):
+        n_bits, numbers = case
+        order, ascending = in_order(np.array(numbers, dtype=np.uint64), n_bits)
+        expected = sorted(range(len(numbers)), key=numbers.__getitem__)
+        assert order.tolist() == expected
+        assert ascending.tolist() == sorted(numbers)
+
+    @pytest.mark.parametrize("n_bits", [20, 60])
+    def test_many(self, n_bits):
+        """With enough of them for two cores; 60 bits leave no room for the places of 200,000 numbers."""
+        numbers = np.random.default_rng(4).integers(0, 2**n_bits, 200_000, dtype=np.uint64)
+        order, ascending = in_order(numbers.copy(), n_bits)
+        np.testing.assert_array_equal(order, np.argsort(numbers, kind="stable"))
+        np.testing.assert_array_equal(ascending, np.sort(numbers))

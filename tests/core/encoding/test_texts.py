@@ -123,7 +123,7 @@ class TestTexts:
     @given(columns())
     def test_words(self, texts):
         for _, _, column in forms_of(texts):
-            if "" in texts:
+            if any(not text.strip("\0") for text in texts):  # numpy drops null characters at the end of a text
                 with pytest.raises(InputError, match="not empty"):
                     as_words("word", column)
             else:
