@@ -10,8 +10,18 @@ from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, rea
 from crmvalue._core.checks import LARGEST_AMOUNT, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import Arrays, as_frame, collect, flag, from_columns, native, total, upload
-from crmvalue._frames.log import arrays_of, engine_of
+from crmvalue._frames.engines import (
+    Arrays,
+    as_frame,
+    collect,
+    flag,
+    from_columns,
+    in_engine,
+    native,
+    total,
+    upload,
+)
+from crmvalue._frames.log import arrays_of
 from crmvalue._frames.orders import WHOLE, no_id, read_rows, require_years, times_in
 from crmvalue._purchases.order_log import Policy
 from crmvalue.cohorts import RetentionTriangle, retention_triangle
@@ -74,9 +84,13 @@ def retention(
     0 2024-01-01    0        1.0
     1 2024-01-01    1        0.5
     """
+    import narwhals as nw
+
     frame = as_frame("orders", orders)
     roles = find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount, "quantity": quantity})
-    lazy = engine_of(frame, roles)
+    lazy = in_engine(frame)
+    if isinstance(frame, nw.DataFrame) and isinstance(frame.schema[roles.columns["date"]], nw.String):
+        lazy = None  # the functions of arrays read dates as text
     if lazy is None:
         columns = arrays_of(frame, roles)
         result = retention_triangle(**columns, period=period, as_of=as_of, week_start=week_start)  # type: ignore[arg-type]  # checked there

@@ -65,6 +65,13 @@ def as_frame(name: str, value: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     return frame
 
 
+def lazy_or_none(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> nw.LazyFrame[Any] | None:
+    """Give a lazy frame; None for one in memory."""
+    import narwhals as nw
+
+    return frame if isinstance(frame, nw.LazyFrame) else None
+
+
 def in_engine(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> nw.LazyFrame[Any] | None:
     """Give the frame for work in its own engine; None for one whose columns go through the functions of arrays."""
     import narwhals as nw

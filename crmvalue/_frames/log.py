@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from crmvalue._core.checks import as_column, as_day, require_choice
 from crmvalue._frames.columns import Roles, find_roles, require_free
 from crmvalue._frames.customers import CustomerFrame
-from crmvalue._frames.engines import as_frame, from_columns, in_engine, native
+from crmvalue._frames.engines import as_frame, from_columns, lazy_or_none
 from crmvalue._frames.orders import (
     SUMMARY,
     customers_of,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike
 
-__all__ = ["arrays_of", "engine_of", "plain_time", "split", "summarise"]
+__all__ = ["arrays_of", "plain_time", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 
@@ -83,11 +83,11 @@ def summarise(
 
     Notes
     -----
-    Frames of pandas and PyArrow go through :func:`crmvalue.purchases.summarise_purchases`. All others are asked in
-    their own engine, and a lazy frame stays lazy. Only the numbers of rows of each day come into memory; they find the
-    last day and what the policies refuse. In a lazy frame, dates must be dates or times, no text. For times with a time
-    zone, days are those of the zone of the column; engines that keep no zone (DuckDB, Spark) use the zone of the
-    session.
+    Frames in memory (pandas, Polars, PyArrow) go through :func:`crmvalue.purchases.summarise_purchases`, which sums
+    them up faster. Lazy frames are asked in their own engine, and stay lazy. Only the numbers of rows of each day come
+    into memory; they find the last day and what the policies refuse. In a lazy frame, dates must be dates or times, no
+    text. For times with a time zone, days are those of the zone of the column; engines that keep no zone (DuckDB,
+    Spark) use the zone of the session.
 
     There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
     9e11, money is exact up to the rounding of the largest amounts of the customer. Refunds that cancel every purchase
@@ -114,7 +114,7 @@ def summarise(
     frame = as_frame("orders", orders)
     roles = _roles(frame, customer, date, amount, quantity)
     policy = Policy(refunds, zeros, missing, duplicates)
-    lazy = engine_of(frame, roles)
+    lazy = lazy_or_none(frame)
     who = roles.columns["customer"]
     require_free(frame, who, SUMMARY)
     if lazy is None:
@@ -131,7 +131,7 @@ def summarise(
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = last_day(log.days, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain)
-        result = native(_in_order(summary_columns(customers, log, who, end, time_unit, grain), frame, who), frame)
+        result = summary_columns(customers, log, who, end, time_unit, grain).to_native()
     return CustomerFrame(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         counts=counts,
@@ -187,7 +187,7 @@ def split(
     frame = as_frame("orders", orders)
     roles = _roles(frame, customer, date, amount, quantity)
     policy = Policy(refunds, zeros, missing, duplicates)
-    lazy = engine_of(frame, roles)
+    lazy = lazy_or_none(frame)
     who = roles.columns["customer"]
     require_free(frame, who, (*SUMMARY, *_HOLDOUT))
     if lazy is None:
@@ -211,19 +211,11 @@ def split(
         known = summary_columns(customers, log, who, end, time_unit, grain)
         joined = join_holdout(known, later, who, has_money=log.has_money)
         length = float((last - end).astype(int) / DAYS_PER_UNIT[time_unit])
-        result = native(_in_order(joined, frame, who), frame)
+        result = joined.to_native()
     return CustomerFrame(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         holdout_length=length, counts=counts,
     )  # fmt: skip
-
-
-def engine_of(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], roles: Roles) -> nw.LazyFrame[Any] | None:
-    """Give the frame for work in its engine; None also for dates as text in memory, which functions of arrays read."""
-    import narwhals as nw
-
-    text = isinstance(frame, nw.DataFrame) and isinstance(frame.schema[roles.columns["date"]], nw.String)
-    return None if text else in_engine(frame)
 
 
 def _roles(
@@ -270,10 +262,3 @@ def plain_time(column: Any) -> Any:
     series = column.to_native()  # of pandas' zones, narwhals knows only those whose name has letters alone
     kind = getattr(series.dtype, "pyarrow_dtype", series.dtype)
     return nw.from_native(series.dt.tz_localize(None), series_only=True) if getattr(kind, "tz", None) else column
-
-
-def _in_order(customers: nw.LazyFrame[Any], frame: Any, who: str) -> nw.LazyFrame[Any]:
-    """Sort the customers of an eager frame; an engine that is still lazy has no order to keep."""
-    import narwhals as nw
-
-    return customers.sort(who) if isinstance(frame, nw.DataFrame) else customers
