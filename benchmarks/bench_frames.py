@@ -31,7 +31,7 @@ from crmvalue.purchases import PurchaseHistory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RUNS = 3
+RUNS = 5
 
 
 def make_orders(n_orders: int, *, text: bool) -> pa.Table:
@@ -135,17 +135,6 @@ def by_hand_pyarrow(orders: pa.Table) -> pa.Table:
     )
 
 
-def median(work: Callable[[], Any]) -> float:
-    """Give the median seconds of several runs, after one that warms up."""
-    work()
-    seconds = []
-    for _ in range(RUNS):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
 def compute(frame: Any) -> Any:
     """Compute what is still lazy."""
     if isinstance(frame, pl.LazyFrame):
@@ -154,8 +143,15 @@ def compute(frame: Any) -> Any:
 
 
 def compare(name: str, ours: Callable[[], Any], by_hand: Callable[[], Any]) -> None:
-    """Time two ways to do the same, and print them."""
-    one, other = median(ours), median(by_hand)
+    """Time two ways to do the same, which take turns, and print the medians."""
+    seconds: tuple[list[float], list[float]] = ([], [])
+    ours(), by_hand()
+    for _ in range(RUNS):
+        for taken, work in zip(seconds, (ours, by_hand), strict=True):
+            start = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - start)
+    one, other = map(statistics.median, seconds)
     print(f"{name:34} {one:8.3f} s {other:8.3f} s   {one / other:5.2f}")
 
 
