@@ -392,7 +392,8 @@ def _sentence(error: Exception) -> str:
     elif error.name == "amount":  # rows of a day were added up: the first wrong sum and its place say nothing
         text = broken_rule("the amounts", error.rule, hint=_hint(error))
     else:
-        text = broken_rule(_OPTIONS.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
+        words = {**_OPTIONS, "date": "the dates"}  # --date names their column
+        text = broken_rule(words.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
     return " ".join(text.split())
 
 
