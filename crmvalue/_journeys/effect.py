@@ -287,9 +287,8 @@ def _step_inputs(
 ) -> tuple[Floats, ...]:
     """Check the columns of customers and steps; give the value an axis of steps and the others their full shape."""
     given = {"prob_return_with": with_offer, "prob_return_without": without, "benefit": benefit, "contact_cost": cost}
-    tables = {
-        name: table for name, table in given.items() if np.ndim(table) == 2
-    }  # the others have one row for each step
+    # A column among them has an element for each step, not for each customer.
+    tables = {name: table for name, table in given.items() if getattr(table, "ndim", 0) == 2}
     require_same_index(value=value, **tables)
     (worth,) = as_floats(value=value)
     arrays = as_floats(**given)
