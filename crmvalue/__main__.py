@@ -37,6 +37,7 @@ _OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "outpu
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 _INTERRUPTED = "Query interrupted"  # what DuckDB raises, as a RuntimeError, where the user stops it
+_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
 
@@ -298,7 +299,9 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     if orders.decimal == ",":
         lines.append("Amounts read with a decimal comma. If this is wrong, give --decimal .")
     if orders.ids_shortened:
-        lines.append("The customers were decimal numbers: 17850.0 is read as 17850.")
+        who = orders.customer[0]
+        lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
+    lines += _describe_rounded(orders)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     if orders.n_without_customer:
@@ -306,6 +309,18 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
     return lines + _describe_far(orders) + _describe_copies(orders, duplicates)
+
+
+def _describe_rounded(orders: OrderFile) -> list[str]:
+    """Name customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
+    rounded = [who for who in orders.customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
+    if not rounded:
+        return []
+    names = "1 customer is a rounded number" if len(rounded) == 1 else f"{len(rounded):,} customers are rounded numbers"
+    return [
+        f"{names}, such as {rounded[0]}, as spreadsheets write long ones.",
+        "Different customers may have become one. Write the table again with the customers as text.",
+    ]
 
 
 def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
@@ -377,7 +392,8 @@ def _sentence(error: Exception) -> str:
     elif error.name == "amount":  # rows of a day were added up: the first wrong sum and its place say nothing
         text = broken_rule("the amounts", error.rule, hint=_hint(error))
     else:
-        text = broken_rule(_OPTIONS.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
+        words = {**_OPTIONS, "date": "the dates"}  # --date names their column
+        text = broken_rule(words.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
     return " ".join(text.split())
 
 

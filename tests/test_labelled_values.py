@@ -6,10 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crmvalue.cohorts import survival_curve
+from crmvalue.attribution import Paths
+from crmvalue.cohorts import n_day_retention, retention_triangle, survival_curve
 from crmvalue.errors import InputError
-from crmvalue.funnels import funnel_from_events
-from crmvalue.journeys import Customers, Events, MessageHistory
+from crmvalue.funnels import FitRule, LeadScore, Signal, fit_lead_score, funnel_from_events
+from crmvalue.journeys import (
+    Cascade,
+    Customers,
+    Events,
+    MessageHistory,
+    ServiceCycle,
+    best_last_step,
+    campaign_effect,
+    steps_that_pay,
+)
 from crmvalue.models import BgNbd, ContractHistory, CovariateEffect, OpportunityHistory, ShiftedBetaGeometric
 from crmvalue.purchases import PurchaseHistory
 from crmvalue.report import BaseSummary, summarise_base
@@ -84,9 +94,39 @@ HISTORY = PurchaseHistory.from_columns(frequency=NUMBERS, recency=NUMBERS, age=[
 CHURN = ShiftedBetaGeometric(0.668, 3.806)
 
 
+LOG = {"customer": NUMBERS, "date": DAYS, "as_of": "2024-03-01"}
+LEADS = LeadScore(fit=[FitRule(attribute="size", equals=1, points=5)])
+VISITS = LeadScore(signals=[Signal(event="x", points=5)])
+CONTACTS = {"last_service": DAYS, "interval_months": 12, "as_of": "2024-03-01"}
+
+
+def effect_of(revenue, benefit):
+    return campaign_effect(2, 1, 2, 1, assignment="random", revenue_treated=revenue, revenue_control=[1, 2], margin=1,
+                           benefit=benefit)  # fmt: skip
+
+
+def dates(column):
+    return column.map(dict(zip(NUMBERS, DAYS, strict=True)))
+
+
 @pytest.mark.parametrize(
     "call",
     [
+        effect_of,
+        lambda one, other: ServiceCycle().due(dates(one), other, "2024-03-01"),
+        lambda one, other: ServiceCycle().due(**CONTACTS | {"last_service": dates(one)}, last_visit=dates(other)),
+        lambda one, other: ServiceCycle().due(**CONTACTS, deferred_on=dates(one), deferred_reason=other.map(str)),
+        lambda one, other: ServiceCycle().due(**CONTACTS, deferred_on=dates(one), last_contact=dates(other)),
+        lambda one, other: Cascade().due(dates(one), "2024-03-01", last_sent=dates(other)),
+        lambda one, other: Cascade().due(dates(one), "2024-03-01", last_reaction=dates(other)),
+        lambda one, other: retention_triangle(**LOG, period="month", start=(one, dates(other))),
+        lambda one, other: n_day_retention(**LOG, days=1, kind="day", start=(one, dates(other))),
+        lambda one, other: LEADS.score(one, attributes={"size": other}, as_of="2024-03-01"),
+        lambda one, other: VISITS.score(NUMBERS, events=(one, TEXTS, dates(other)), as_of="2024-03-01"),
+        lambda one, other: VISITS.score(NUMBERS, events=(one, other.map(str), DAYS), as_of="2024-03-01"),
+        lambda one, other: Paths.from_lists([["x"], ["y"]], one, value=other),
+        lambda one, other: steps_that_pay(one, other.to_frame() / 10, [0.1], [1.0]),
+        lambda one, other: best_last_step(one, [0.1], other.to_frame() / 10, [1.0]),
         lambda one, other: CHURN.survival(one, tenure=other),
         lambda one, other: CHURN.prob_churn(one, tenure=other),
         lambda one, other: BG.for_covariates({"z": 1}).prob_purchases_new(one, horizon=other),
@@ -98,6 +138,15 @@ def test_columns_of_a_method(call):
     call(labelled([1, 2], "ab"), labelled([1, 2], "ab"))
     with pytest.raises(InputError, match="same index"):
         call(labelled([1, 2], "ab"), labelled([1, 2], "ba"))
+
+
+def test_outcomes_of_leads():
+    rng = np.random.default_rng(1)
+    leads = pd.DataFrame({"visits": rng.poisson(2, 400)}, index=rng.permutation(400))
+    won = pd.Series(rng.random(400) < 1 / (1 + np.exp(2 - leads["visits"].to_numpy())), index=leads.index)
+    fit_lead_score(leads, won, rng=rng)
+    with pytest.raises(InputError, match="same index"):
+        fit_lead_score(leads, won.sort_index(), rng=rng)
 
 
 def test_an_array_without_a_dimension_is_no_list_of_events():

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_amounts, as_column, as_counts, as_items, as_text, require, to_array
+from crmvalue._core.checks import (
+    as_amounts,
+    as_column,
+    as_counts,
+    as_items,
+    as_text,
+    require,
+    require_same_index,
+    to_array,
+)
 from crmvalue._core.values import (
     count_field,
     float_column,
@@ -178,6 +187,7 @@ class Paths:
         >>> paths.code, paths.offsets
         (array([0, 1, 0], dtype=int32), array([0, 2, 3]))
         """
+        require_same_index(touches=touches, n_conversions=n_conversions, n_lost=n_lost, value=value)
         channels, code, offsets = _encode_lists(touches)
         converted = _counts_or_flags("n_conversions", n_conversions)
         lost = (converted == 0).astype(np.int64) if n_lost is None else _counts_or_flags("n_lost", n_lost)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from crmvalue._core.checks import require_same_index
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -33,6 +34,7 @@ def read_starts(
     """
     if not isinstance(start, tuple | list) or len(start) != 2:
         raise InputError("start", "two columns: customers, and the date on which each began", type(start).__name__)
+    require_same_index(**{"start[0]": start[0], "start[1]": start[1]})
     known, who = encode_customers("start", start[0])
     when = read("start", start[1])
     if len(when) != len(who):

@@ -38,6 +38,9 @@ _ALIKE = 0.1
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
+_RESIDUE = 1e-12
+"""Share of the largest amount up to which amounts differ by rounding only, such as 0.1 + 0.2 and 0.3."""
+
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
 
@@ -333,7 +336,7 @@ def campaign_effect(
     >>> campaign_effect(70, 56, 80, 48, assignment="observed").shows_causes
     False
     """
-    require_same_index(revenue_treated=revenue_treated, before_treated=before_treated)
+    require_same_index(revenue_treated=revenue_treated, before_treated=before_treated, benefit=benefit)
     require_same_index(revenue_control=revenue_control, before_control=before_control)
     require_choice("assignment", assignment, ("random", "observed"))
     n1 = as_whole_number("n_treated", n_treated, low=1)
@@ -410,12 +413,27 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
 
 def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
     """Difference of two means, with Welch's interval."""
-    difference = float(treated.mean() - control.mean())
-    v1, v0 = float(treated.var(ddof=1) / len(treated)), float(control.var(ddof=1) / len(control))
+    difference = _mean(treated) - _mean(control)
+    if abs(difference) <= _RESIDUE * max(float(np.abs(treated).max()), float(np.abs(control).max())):
+        difference = 0.0
+    v1, v0 = _variance(treated) / len(treated), _variance(control) / len(control)
     if v1 + v0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
     half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _mean(amounts: Floats) -> float:
+    """Mean of a sample, without rounding where all amounts are equal."""
+    return float(amounts[0] + (amounts - amounts[0]).mean())
+
+
+def _variance(amounts: Floats) -> float:
+    """Variance of a sample; exactly 0 where the amounts are equal but for rounding."""
+    apart = amounts - amounts[0]
+    if float(np.abs(apart).max()) <= _RESIDUE * float(np.abs(amounts).max()):
+        return 0.0
+    return float(apart.var(ddof=1))
 
 
 def _range(interval: Interval) -> str:
@@ -433,7 +451,7 @@ def _before(
 def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
     """Compare the groups in the period before."""
     difference, interval = _mean_difference(treated, control, level)
-    spread = math.sqrt((float(treated.var(ddof=1)) + float(control.var(ddof=1))) / 2)
+    spread = math.sqrt((_variance(treated) + _variance(control)) / 2)
     rare = _mean_difference(treated, control, _SUSPECT)[1]
     return {
         "before_difference": difference,
@@ -451,8 +469,7 @@ def _adjusted(
 
     outcome, before = np.concatenate((treated, control)), np.concatenate((before_treated, before_control))
     given = np.repeat([1.0, 0.0], [len(treated), len(control)])
-    within = before - np.repeat([before_treated.mean(), before_control.mean()], [len(treated), len(control)])
-    scale = math.sqrt(float(within @ within))
+    scale = math.sqrt(_variance(before_treated) * (len(treated) - 1) + _variance(before_control) * (len(control) - 1))
     if scale == 0:  # nobody differs from their group before: nothing can be adjusted for
         return _mean_difference(treated, control, level)
     columns = np.column_stack((np.ones(len(given)), given, (before - before.mean()) / scale))

@@ -242,7 +242,8 @@ class Customers:
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
         if not 1 <= n <= MOST_CUSTOMERS:
-            raise InputError("customer", f"1 to {MOST_CUSTOMERS:,} customers", n, hint="plan larger bases in parts")
+            hint = "plan larger bases in parts" if n else None
+            raise InputError("customer", f"1 to {MOST_CUSTOMERS:,} customers", n, hint=hint)
         for kind in ("dates", "segments", "attributes", "consent"):
             for name, column in getattr(self, kind).items():
                 shape = column.code.shape if isinstance(column, Coded) else column.shape

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require
+from crmvalue._core.checks import as_floats, require, require_same_index
 from crmvalue._core.values import hand_over, number_table, stay_frozen
 from crmvalue.errors import InputError
 
@@ -286,8 +286,12 @@ def _step_inputs(
     value: ArrayLike, with_offer: ArrayLike, without: ArrayLike, benefit: ArrayLike, cost: ArrayLike
 ) -> tuple[Floats, ...]:
     """Check the columns of customers and steps; give the value an axis of steps and the others their full shape."""
+    given = {"prob_return_with": with_offer, "prob_return_without": without, "benefit": benefit, "contact_cost": cost}
+    # A column among them has an element for each step, not for each customer.
+    tables = {name: table for name, table in given.items() if getattr(table, "ndim", 0) == 2}
+    require_same_index(value=value, **tables)
     (worth,) = as_floats(value=value)
-    arrays = as_floats(prob_return_with=with_offer, prob_return_without=without, benefit=benefit, contact_cost=cost)
+    arrays = as_floats(**given)
     p1, p0, given_away, spent = arrays
     steps = np.broadcast_shapes(*(array.shape for array in arrays))
     if not steps:

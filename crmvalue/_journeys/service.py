@@ -250,6 +250,10 @@ class ServiceCycle:
         >>> due.kind.tolist(), due.days_late.tolist(), str(due.reason[1])
         (['overdue', 'after a deferred sale'], [20, 0], 'budget of next year')
         """
+        require_same_index(
+            last_service=last_service, interval_months=interval_months, last_visit=last_visit,
+            deferred_on=deferred_on, deferred_reason=deferred_reason, last_contact=last_contact,
+        )  # fmt: skip
         today = as_day("as_of", as_of)
         serviced = as_day_column("last_service", last_service)
         n = len(serviced)

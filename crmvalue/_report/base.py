@@ -166,7 +166,7 @@ def summarise_base_log(
     silent = _fell_silent(history)
     return BaseSummary(
         as_of=end,
-        recompute_on=as_day("as_of", ltv.recalculation_date(end)),
+        recompute_on=_recompute_on(end, "date" if as_of is None else "as_of"),
         first_day=end - np.timedelta64(int(history.age.max()), "D"),
         n_customers=history.n_customers,
         n_purchases=int(history.n_purchases.sum()),
@@ -199,6 +199,14 @@ def _fell_silent(history: PurchaseHistory) -> dict[Any, float]:
 def _share(n_part: int, n_all: int) -> Estimate:
     low, high = metrics.proportion_interval(n_part, n_all)
     return Estimate(n_part / n_all, float(low), float(high))
+
+
+def _recompute_on(end: np.datetime64, name: str) -> np.datetime64:
+    """Day on which the figures should be computed again; an error names the argument from which the last day came."""
+    try:
+        return as_day(name, ltv.recalculation_date(end))
+    except InputError as error:
+        raise InputError(name, error.rule, error.value, hint=error.hint) from error
 
 
 def _mean(values: Floats, *, at_least: float = 0.0) -> Estimate:

@@ -220,6 +220,32 @@ class TestCampaignEffect:
         )
         assert said in effect.conclusion
 
+    @pytest.mark.parametrize("amounts", [(0.1, 0.3), (0.3, 0.1), (0.7, 0.1), (1 / 3, 0.1)])
+    @pytest.mark.parametrize("n", [3, 6, 9])
+    def test_rounding_of_binary_fractions_is_no_variance(self, amounts, n):
+        """The mean of three times 0.1 is not 0.1 in binary arithmetic, and 0.3 - 0.2 is not 0.4 - 0.3."""
+        treated, control = amounts
+        effect = campaign_effect(
+            n, 1, n, 1, assignment="random", revenue_treated=[treated] * n, revenue_control=[control] * n, margin=1,
+            before_treated=[control] * n, before_control=[treated] * n,
+        )  # fmt: skip
+        assert "whether it pays is not shown" in effect.conclusion
+        for low, high in (effect.revenue_interval, effect.net_interval, effect.adjusted_interval):
+            assert low == high == pytest.approx(treated - control)
+        assert abs(effect.balance) == np.inf
+        effect = campaign_effect(
+            3, 1, 3, 1, assignment="observed", margin=1, revenue_treated=[0.3, 0.4, 0.5], revenue_control=[0.1] * 3,
+            before_treated=[0.2, 0.3, 0.4], before_control=[0.1] * 3,
+        )  # fmt: skip
+        assert effect.did_interval == pytest.approx((0.1, 0.1), abs=1e-15)
+        assert effect.did_interval.low == effect.did_interval.high
+
+    def test_rounding_of_binary_fractions_is_no_gain(self):
+        amount = {"revenue_treated": [0.1] * 30, "revenue_control": [0.1] * 20, "margin": 1}
+        effect = campaign_effect(30, 3, 20, 2, assignment="random", **amount)
+        assert effect.net_interval == (0, 0)
+        assert "whether it pays is not shown" in effect.conclusion
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from crmvalue.__main__ import main
 from crmvalue.errors import InputError
 from crmvalue.report import BaseSummary, format_summary, summarise_base, summarise_groups, summarise_models
 
@@ -57,6 +58,16 @@ class TestSummariseBase:
             summarise_base([1], ["2024-01-01"], [5], as_of="9999-12-31")
         assert caught.value.name == "as_of"
         assert str(summarise_base([1], ["2024-01-01"], [5], as_of="9999-09-30").recompute_on) == "9999-12-30"
+        with pytest.raises(InputError, match="`date` must be such that 3 months later is not after 9999-12-31"):
+            summarise_base([1], ["9999-12-31"], [5])
+
+    def test_the_command_names_no_option_that_was_not_given(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\na,9999-12-31,5\nb,9999-12-31,6\n")
+        assert main([str(path)]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: the dates must be such that 3 months later is not after")
+        assert main([str(path), "--as-of", "9999-12-31"]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: --as-of must be such that")
 
     @pytest.mark.parametrize("amount", [1e99, 1e16])
     def test_refuses_amounts_whose_sums_are_not_ordinary(self, amount):

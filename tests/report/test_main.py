@@ -771,7 +771,7 @@ class TestMain:
         assert "Dates read as year-month-day." in printed
         assert "each order counts on its day in UTC.\nFor the days of another zone, give --time-zone" in printed
         assert "decimal comma" in printed
-        assert "17850.0 is read as 17850" in printed
+        assert "decimal numbers: 1.0 is read as 1.\n" in printed
         assert main([str(path), "--time-zone", "america/new_york"]) == 0
         printed = capsys.readouterr().out
         assert "each order counts on its day in America/New_York.\nAmounts read" in printed
@@ -783,8 +783,26 @@ class TestMain:
         printed = capsys.readouterr().out
         assert "Dates read as month/day/year." in printed
         assert "2024-01-02 to 2024-03-04" in printed
-        for word in ("UTC", "comma", "17850"):
+        for word in ("UTC", "comma", "is read as", "rounded"):
             assert word not in printed
+
+    @pytest.mark.parametrize(
+        ("written", "said"),
+        [
+            (["1.23457E+11", "1.2E+12", "A1E+5"], "2 customers are rounded numbers, such as 1.23457E+11, as"),
+            (["1,23457E+11", "12"], "1 customer is a rounded number, such as 1,23457E+11, as"),
+            (["5E+11", "1234567E+11"], "1 customer is a rounded number, such as 5E+11, as"),
+            (["E+11", "1.5E-11", "1.5+11", "1.E+11", "+380501234567"], None),
+        ],
+    )
+    def test_customers_that_a_spreadsheet_has_rounded(self, tmp_path, capsys, written, said):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer;date\n" + "".join(f"{who};2024-01-01\n" for who in written))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert ("rounded" in printed) is (said is not None)
+        if said is not None:
+            assert f"{said} spreadsheets write long ones.\nDifferent customers may have become one." in printed
 
     def test_asked_decimal_sign(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_fraction, as_items, as_outcomes, as_positive, as_text, as_whole_number
+from crmvalue._core.checks import (
+    as_floats,
+    as_fraction,
+    as_items,
+    as_outcomes,
+    as_positive,
+    as_text,
+    as_whole_number,
+    require_same_index,
+)
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -255,6 +264,7 @@ def fit_lead_score(
     >>> dict(fit.points(largest=20))
     {'visits': 4, 'asked for a price': 20}
     """
+    require_same_index(X=X, y=y)
     names = getattr(X, "columns", None) if names is None else tuple(as_items("names", names, _NAMES_RULE))
     x = _matrix(_in_order(X, names))
     won = as_outcomes("y", y)

@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_time_column,
     is_missing_object,
     require,
+    require_same_index,
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
@@ -452,6 +453,9 @@ class LeadScore:
         There are two candidates for the grade of a lead: the highest grade whose `enter` it reaches, and, among the
         grades up to its previous one, the highest whose `leave` it reaches. The lead gets the higher of the two.
         """
+        attributes = None if attributes is None else columns_of("attributes", attributes)
+        named = {f"attributes[{name!r}]": column for name, column in (attributes or {}).items()}
+        require_same_index(customer=customer, **named, previous_grade=previous_grade)
         leads = _Leads.of(customer)
         now = as_time("as_of", as_of)
         parts = _fit_items(self.fit, attributes, leads.n)
@@ -548,8 +552,6 @@ def _fine(points: Any) -> Any:
 
 
 def _fit_items(rules: tuple[FitRule, ...], attributes: Mapping[str, ArrayLike] | None, n: int) -> _Items:
-    if attributes is not None:
-        attributes = columns_of("attributes", attributes)
     items: _Items = []
     for number, rule in enumerate(rules):
         if attributes is None or rule.attribute not in attributes:
@@ -587,6 +589,7 @@ def _event_items(
 ) -> tuple[_Items, dict[str, int]]:
     if not isinstance(events, tuple | list) or len(events) != 3:
         raise InputError("events", "a tuple of customer, name and time, where there are signals", type(events).__name__)
+    require_same_index(**{f"events[{place}]": column for place, column in enumerate(events)})
     people, person = encode_customers("events[0]", events[0])
     names, kind = encode_customers("events[1]", events[1])
     times = as_time_column("events[2]", events[2])

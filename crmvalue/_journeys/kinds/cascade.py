@@ -8,7 +8,16 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, months_between
-from crmvalue._core.checks import as_day, as_day_column, as_days, as_text, as_whole_number, require, require_choice
+from crmvalue._core.checks import (
+    as_day,
+    as_day_column,
+    as_days,
+    as_text,
+    as_whole_number,
+    require,
+    require_choice,
+    require_same_index,
+)
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -435,6 +444,7 @@ class Cascade:
         >>> Cascade().due(["2023-01-31"], "2024-09-30", last_sent=["2024-08-02"]).row
         array([], dtype=int64)
         """
+        require_same_index(last_purchase=last_purchase, last_sent=last_sent, last_reaction=last_reaction)
         today = as_day("as_of", as_of)
         anchor = as_day_column("last_purchase", last_purchase)
         require(anchor <= today, "last_purchase", anchor, f"no later than as_of ({today})")
