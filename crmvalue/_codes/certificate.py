@@ -7,14 +7,15 @@ from typing import Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._codes.event_log import Outcome, find_event, next_time, require_numbered
+from crmvalue._codes.event_log import Outcome, find_event, next_time, read_record, require_numbered
 from crmvalue._codes.hashes import as_digest, as_key, code_digest, is_same_text, secret_of
 from crmvalue._codes.passwords import find_number, numbers_now, one_time_password
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
-from crmvalue._codes.rules import CertificateRules, as_minor_units
+from crmvalue._codes.rules import CertificateRules, as_minor_units, as_order_amount
 from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number, moment_repr, require_choice
-from crmvalue._core.json import from_json, to_json
+from crmvalue._core.json import to_json
+from crmvalue._core.money import exponent_of, whole_amount
 from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of
 from crmvalue.errors import InputError
 
@@ -27,6 +28,9 @@ _CARRIERS = frozenset({"sold", "reissued"})
 _AMOUNTS = frozenset({"sold", "spent", "refunded", "cancelled", "expired"})
 """Events that move money."""
 
+_ANY_PASSWORD = 2**53
+"""Largest number of a password; that of a payment whose password was not looked at yet."""
+
 
 def _kind(name: str, value: Any) -> str:
     require_choice(name, value, _KINDS)
@@ -38,7 +42,11 @@ def _optional_digest(name: str, value: Any) -> str:
 
 
 def _number(name: str, value: Any) -> int:
-    return as_whole_number(name, value, low=0)
+    return as_whole_number(name, value, low=0, high=_ANY_PASSWORD)
+
+
+def _amount(name: str, value: Any) -> int:
+    return whole_amount(name, value, low=0)
 
 
 def _short(events: tuple[CertificateEvent, ...]) -> str:
@@ -90,7 +98,7 @@ class CertificateEvent:
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
     time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
-    amount: int = count_field("amount", default=0)
+    amount: int = checked_field("amount", _amount, default=0)
     order: str = checked_field("order", as_text, default="")
     digest: str = checked_field("digest", _optional_digest, default="", repr=False)
     phone: str = checked_field("phone", as_stored_phone, default="", repr=False)
@@ -330,7 +338,7 @@ class GiftCertificate:
             sequence=1,
             kind="sold",
             time=as_time("paid_at", paid_at),
-            amount=as_minor_units("amount", amount, checked.exponent, low=1),
+            amount=as_minor_units("amount", amount, exponent_of(checked.currency, checked.exponent), low=1),
             order=as_name("order", order),
             digest=code_digest(code, key=as_key(key), policy=checked.policy),
             phone=normal_phone("phone", phone, checked.region),
@@ -391,6 +399,7 @@ class GiftCertificate:
         phone: str,
         password: str,
         key: bytes,
+        currency: str | None = None,
     ) -> Outcome[Self]:
         """Pay a part of an order, or all of it.
 
@@ -408,20 +417,26 @@ class GiftCertificate:
             As the customer typed them.
         key : bytes
             Secret key of the shop.
+        currency : str, optional
+            Currency of the order, by three letters; needed if the rules have one.
 
         Returns
         -------
         Outcome
-            The refusal is "void", "expired", "spent", "locked", "wrong credentials", "not enough" or "event id taken".
-            It does not tell which of the credentials is wrong. Only wrong credentials count as an attempt.
+            The refusal is "void", "expired", "spent", "locked", "wrong credentials", "wrong currency", "not enough" or
+            "event id taken". It does not tell which of the credentials is wrong. Only wrong credentials count as an
+            attempt.
 
         Raises
         ------
         InputError
             If an argument is of a wrong kind.
         """
-        secret, paid = as_key(key), as_minor_units("amount", amount, self.rules.exponent, low=1)
-        event = self._next("spent", event_id, time, amount=paid, order=as_name("order", order), password_number=2**53)
+        secret = as_key(key)
+        paid, is_same_currency = as_order_amount(amount, currency, self.rules, low=1)
+        event = self._next(
+            "spent", event_id, time, amount=paid, order=as_name("order", order), password_number=_ANY_PASSWORD
+        )
         known = find_event(self.events, event.event_id)
         if known is not None:
             if known.kind == "failed" and known.order == event.order:
@@ -435,6 +450,8 @@ class GiftCertificate:
         if number is None:
             failed = attrs.evolve(event, kind="failed", amount=0, password_number=None)
             return Outcome(value=self._with(failed), refusal="wrong credentials")
+        if not is_same_currency:
+            refusal = "wrong currency"
         if refusal:
             return Outcome(value=self, refusal=refusal)
         return Outcome(value=self._with(attrs.evolve(event, password_number=number)))
@@ -444,7 +461,7 @@ class GiftCertificate:
 
         The certificate can then be spent for at least `refund_days`, also if it had expired.
         """
-        paid = as_minor_units("amount", amount, self.rules.exponent, low=1)
+        paid = as_minor_units("amount", amount, exponent_of(self.rules.currency, self.rules.exponent), low=1)
         return self._ask(self._next("refunded", event_id, time, amount=paid, order=as_name("order", order)))
 
     def reissue(self, event_id: str, *, time: Any, code: str, phone: str, key: bytes) -> Outcome[Self]:
@@ -478,7 +495,7 @@ class GiftCertificate:
     @classmethod
     def from_json(cls, text: str | bytes) -> GiftCertificate:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, CertificateRules, CodePolicy, CertificateEvent)
+        return read_record(cls, text, CertificateRules, CodePolicy, CertificateEvent)
 
     def _replay(self, until: np.datetime64 | None = None) -> CertificateState:
         return replay(self.rules, self.events, until)

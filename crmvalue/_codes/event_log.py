@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
 
+from crmvalue._codes.policy import NOT_SHOWN
 from crmvalue._core.checks import as_flag, as_text, require_choice
+from crmvalue._core.json import from_json
 from crmvalue._core.values import FixedMapping, checked_field
 from crmvalue.errors import InputError
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["REFUSALS", "Outcome", "find_event", "next_time", "require_numbered"]
+__all__ = ["REFUSALS", "Outcome", "find_event", "next_time", "read_record", "require_numbered"]
 
 REFUSALS: FixedMapping[str, str] = FixedMapping(
     {
@@ -34,6 +36,7 @@ REFUSALS: FixedMapping[str, str] = FixedMapping(
         "wrong credentials": "the code, the phone number, the PIN or the password is wrong",
         "wrong segment": "the code is for customers of other segments",
         "wrong channel": "the code is for other channels",
+        "wrong currency": "the code or certificate is in another currency",
         "below minimum": "the order is smaller than the code asks for",
         "used by customer": "the customer has used the code as often as they may",
         "already reserved": "the order holds a use of the code, or has used it",
@@ -130,3 +133,14 @@ def find_event(events: Sequence[_E], event_id: str) -> _E | None:
 def next_time(events: Sequence[_Event], time: np.datetime64) -> np.datetime64:
     """Give the time of the next event: a clock that is behind that of the last event counts as that one."""
     return max(time, events[-1].time) if events else time
+
+
+def read_record(cls: type[_T], text: str | bytes, *parts: type[Any]) -> _T:
+    """Read what `to_json` wrote; of a text that breaks a rule, the error names the rule and shows nothing."""
+    try:
+        return from_json(cls, text, *parts)
+    except InputError as error:
+        inner = error.__cause__
+        known = f"`{inner.name}` must be {inner.rule}" if isinstance(inner, InputError) else None
+        rule = error.rule
+    raise InputError("text", rule, NOT_SHOWN, hint=known)

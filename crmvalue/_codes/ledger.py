@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._codes.certificate import CertificateEvent, GiftCertificate, replay
-from crmvalue._codes.event_log import Outcome
+from crmvalue._codes.event_log import Outcome, read_record
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules
 from crmvalue._core.checks import as_text, as_times
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.money import exponent_of
 from crmvalue._core.values import array_columns, checked_field, date_table, of_class, stay_frozen, tuple_of, whole_table
 from crmvalue.errors import InputError
 
@@ -102,7 +103,7 @@ class CertificateLedger(Columns):
     Parameters
     ----------
     certificates : tuple of GiftCertificate
-        Each certificate once, and each code once.
+        Each certificate once, and each code once; all in one currency.
 
     Notes
     -----
@@ -147,6 +148,12 @@ class CertificateLedger(Columns):
             seen = [getattr(one, name) for one in self.certificates]
             if len(set(seen)) != len(seen):
                 raise InputError("certificates", f"with a different {name} each", f"{len(seen)} certificates")
+        moneys = [
+            (one.rules.currency, exponent_of(one.rules.currency, one.rules.exponent)) for one in self.certificates
+        ]
+        for index, money in enumerate(moneys):
+            if money != moneys[0]:
+                raise InputError("certificates", "in one currency, with one exponent", money, index=index)
 
     def of(self, certificate: str) -> GiftCertificate:
         """Give the certificate with an identifier, as it was stored last; an unknown one raises."""
@@ -244,7 +251,7 @@ class CertificateLedger(Columns):
     @classmethod
     def from_json(cls, text: str | bytes) -> CertificateLedger:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, GiftCertificate, CertificateRules, CodePolicy, CertificateEvent)
+        return read_record(cls, text, GiftCertificate, CertificateRules, CodePolicy, CertificateEvent)
 
 
 def _moved(event: CertificateEvent) -> tuple[int, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Self
 
 import attrs
 import numpy as np
 
-from crmvalue._codes.event_log import Outcome, find_event, next_time, require_numbered
+from crmvalue._codes.event_log import Outcome, next_time, read_record, require_numbered
 from crmvalue._codes.hashes import as_digest, as_key, as_pin_hash, code_digest, hash_pin, is_same_text, pin_matches
 from crmvalue._codes.phones import as_stored_phone, normal_phone
 from crmvalue._codes.policy import CodePolicy
-from crmvalue._codes.rules import CodeRules, as_minor_units
+from crmvalue._codes.rules import CodeRules, as_order_amount
 from crmvalue._core.checks import as_items, as_name, as_text, as_time, moment_repr, require_choice
-from crmvalue._core.json import from_json, to_json
+from crmvalue._core.json import to_json
 from crmvalue._core.values import checked_field, count_field, of_class, tuple_of
 from crmvalue.errors import InputError
 
@@ -45,6 +46,8 @@ class CodeEvent:
 
     Parameters
     ----------
+    code_id : str
+        Identifier of the code.
     event_id : str
         Identifier that the shop gives to the request. The same request has the same one when it comes again.
     sequence : int
@@ -58,10 +61,11 @@ class CodeEvent:
 
     Examples
     --------
-    >>> CodeEvent(event_id="e1", sequence=1, kind="issued", time="2026-03-01").order
+    >>> CodeEvent(code_id="c-1", event_id="e1", sequence=1, kind="issued", time="2026-03-01").order
     ''
     """
 
+    code_id: str = checked_field("code_id", as_name)
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
     kind: str = checked_field("kind", _kind)
@@ -73,13 +77,21 @@ class CodeEvent:
 class _State:
     """What the log of a code comes to, event by event."""
 
-    def __init__(self, rules: CodeRules) -> None:
+    def __init__(self, rules: CodeRules, issued: CodeEvent) -> None:
         self.rules = rules
+        self.events = {issued.event_id: issued}
         self.is_active = self.is_void = self.was_released = False
         self.held: dict[str, tuple[str, np.datetime64]] = {}
         self.redeemed: dict[str, str] = {}
         self.n_by_customer: dict[str, int] = {}
         self.n_failed = 0
+
+    def copy(self) -> _State:
+        """Give a state that can go on by itself."""
+        other = copy(self)
+        for name in ("events", "held", "redeemed", "n_by_customer"):
+            setattr(other, name, getattr(self, name).copy())
+        return other
 
     def go_to(self, time: np.datetime64) -> None:
         """Give back the uses that no order holds any longer."""
@@ -121,6 +133,7 @@ class _State:
 
     def follow(self, event: CodeEvent) -> None:
         """Take an event that can come next."""
+        self.events[event.event_id] = event
         if event.kind == "activated":
             self.is_active = True
         elif event.kind == "reserved":
@@ -237,9 +250,11 @@ class PromoCode:
         "events", tuple_of(CodeEvent), repr=lambda events: f"<{len(events)} events>"
     )
 
+    _now: _State = attrs.field(init=False, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         require_numbered(self.events)
-        self._replay(None)
+        object.__setattr__(self, "_now", self._replay(None))
 
     @classmethod
     def issue(
@@ -291,7 +306,7 @@ class PromoCode:
             rules=checked,
             phone="" if phone is None else normal_phone("phone", phone, checked.region),
             pin_hash="" if pin is None else hash_pin(pin, secret),
-            events=(CodeEvent(event_id=event_id, sequence=1, kind="issued", time=time),),
+            events=(CodeEvent(code_id=code_id, event_id=event_id, sequence=1, kind="issued", time=time),),
         )
 
     def state(self, as_of: Any) -> str:
@@ -309,12 +324,12 @@ class PromoCode:
     @property
     def n_redeemed(self) -> int:
         """Number of uses, those that were given back left out."""
-        return len(self._replay(None).redeemed)
+        return len(self._now.redeemed)
 
     @property
     def n_failed(self) -> int:
         """Number of wrong attempts in a row, up to now."""
-        return self._replay(None).n_failed
+        return self._now.n_failed
 
     def activate(self, event_id: str, *, time: Any) -> Outcome[Self]:
         """Let the code be used from now on, for example because its message was sent."""
@@ -334,6 +349,7 @@ class PromoCode:
         segments: Any = (),
         phone: str | None = None,
         pin: str | None = None,
+        currency: str | None = None,
     ) -> Outcome[Self]:
         """Hold one use for an order, while it is in the cart.
 
@@ -357,13 +373,16 @@ class PromoCode:
             Segments of the customer.
         phone, pin : str, optional
             As the customer typed them; needed if the code is tied to them.
+        currency : str, optional
+            Currency of the order, by three letters; needed if the rules have one.
 
         Returns
         -------
         Outcome
             The refusal is a state of the code, "locked", "not started", "credentials missing", "wrong credentials",
-            "wrong segment", "wrong channel", "below minimum", "used by customer", "already reserved" or "event id
-            taken". It does not tell which of the credentials is wrong. Only wrong credentials count as an attempt.
+            "wrong segment", "wrong channel", "wrong currency", "below minimum", "used by customer", "already
+            reserved" or "event id taken". It does not tell which of the credentials is wrong. Only wrong credentials
+            count as an attempt.
 
         Raises
         ------
@@ -372,28 +391,31 @@ class PromoCode:
         """
         rules, secret = self.rules, as_key(key)
         order, customer = as_name("order", order), as_name("customer", customer)
-        paid = as_minor_units("amount", amount, rules.exponent)
+        paid, is_same_currency = as_order_amount(amount, currency, rules)
         where = as_text("channel", channel)
         groups = {as_text("segments", word) for word in as_items("segments", segments, "a list of texts")}
         event = self._next("reserved", event_id, time, order, customer)
-        known = find_event(self.events, event.event_id)
+        known = self._now.events.get(event.event_id)
         if known is not None:
             return self._again(known, event, "failed")
-        refusal = self._replay(None).refusal(event)
+        state = self._now.copy()
+        refusal = state.refusal(event)
         if not refusal and ((self.phone and phone is None) or (self.pin_hash and pin is None)):
             refusal = "credentials missing"
         if refusal:
             return Outcome(value=self, refusal=refusal)
         if not self._is_right(code, secret, phone, pin):
             failed = attrs.evolve(event, kind="failed")
-            return Outcome(value=self._with(failed), refusal="wrong credentials")
+            return Outcome(value=self._with(failed, state), refusal="wrong credentials")
         if rules.segments and not groups & {*rules.segments}:
             refusal = "wrong segment"
         elif rules.channels and where not in rules.channels:
             refusal = "wrong channel"
+        elif not is_same_currency:
+            refusal = "wrong currency"
         elif paid < rules.min_amount:
             refusal = "below minimum"
-        return Outcome(value=self if refusal else self._with(event), refusal=refusal)
+        return Outcome(value=self if refusal else self._with(event, state), refusal=refusal)
 
     def redeem(self, event_id: str, *, time: Any, order: str) -> Outcome[Self]:
         """Count the use that an order holds: the order is paid."""
@@ -418,13 +440,16 @@ class PromoCode:
     @classmethod
     def from_json(cls, text: str | bytes) -> PromoCode:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, CodeRules, CodePolicy, CodeEvent)
+        return read_record(cls, text, CodeRules, CodePolicy, CodeEvent)
 
     def _replay(self, until: np.datetime64 | None) -> _State:
         """Follow the log up to a time; an event that cannot happen raises."""
         if not self.events or self.events[0].kind != "issued":
             raise InputError("events", "a log that begins with an issue", len(self.events))
-        state = _State(self.rules)
+        state = _State(self.rules, self.events[0])
+        for index, event in enumerate(self.events):
+            if event.code_id != self.code_id:
+                raise InputError("events", f"of the code {self.code_id!r}", event.code_id, index=index)
         for index, event in enumerate(self.events[1:], start=1):
             if until is not None and event.time > until:
                 break
@@ -436,6 +461,7 @@ class PromoCode:
 
     def _next(self, kind: str, event_id: str, time: Any, order: str = "", customer: str = "") -> CodeEvent:
         return CodeEvent(
+            code_id=self.code_id,
             event_id=event_id,
             sequence=len(self.events) + 1,
             kind=kind,
@@ -446,11 +472,12 @@ class PromoCode:
 
     def _ask(self, kind: str, event_id: str, time: Any, order: str = "") -> Outcome[Self]:
         event = self._next(kind, event_id, time, order)
-        known = find_event(self.events, event.event_id)
+        known = self._now.events.get(event.event_id)
         if known is not None:
             return self._again(known, event)
-        refusal = self._replay(None).refusal(event)
-        return Outcome(value=self if refusal else self._with(event), refusal=refusal)
+        state = self._now.copy()
+        refusal = state.refusal(event)
+        return Outcome(value=self if refusal else self._with(event, state), refusal=refusal)
 
     def _again(self, known: CodeEvent, event: CodeEvent, failed: str = "") -> Outcome[Self]:
         """Answer a request whose event id the log has already, as it was answered the first time."""
@@ -461,8 +488,13 @@ class PromoCode:
             return Outcome(value=self, refusal="wrong credentials", is_duplicate=True)
         return Outcome(value=self, refusal="event id taken")
 
-    def _with(self, event: CodeEvent) -> Self:
-        return attrs.evolve(self, events=(*self.events, event))
+    def _with(self, event: CodeEvent, state: _State) -> Self:
+        """Add an event that was found to be possible, without following the whole log again."""
+        state.follow(event)
+        new = copy(self)
+        object.__setattr__(new, "events", (*self.events, event))  # new, and nobody else has it yet
+        object.__setattr__(new, "_now", state)
+        return new
 
     def _is_right(self, code: Any, key: bytes, phone: Any, pin: Any) -> bool:
         """Compare all that was typed, whatever of it is wrong."""

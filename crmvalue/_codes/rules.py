@@ -20,14 +20,14 @@ from crmvalue._core.checks import (
     moment_text,
     require_choice,
 )
-from crmvalue._core.money import as_minor, as_money
+from crmvalue._core.money import as_currency, as_minor, as_money, exponent_of
 from crmvalue._core.values import checked_field, optional, repr_of_given
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["CertificateRules", "CodeRules", "as_minor_units"]
+__all__ = ["CertificateRules", "CodeRules", "as_minor_units", "as_order_amount"]
 
 _REGION = re.compile(r"([A-Z]{2})?", re.ASCII)
 _LONGEST_DAYS = 36_525
@@ -39,6 +39,20 @@ def as_minor_units(name: str, value: Any, digits: int, *, low: int = 0) -> int:
     if amount < low:
         raise InputError(name, f"at least {low} in minor units", value)
     return amount
+
+
+def as_order_amount(
+    value: Any, currency: Any, rules: CodeRules | CertificateRules, *, low: int = 0
+) -> tuple[int, bool]:
+    """Give an amount of an order in minor units, and whether it is in the currency of the rules."""
+    given = optional(as_currency)("currency", currency)
+    if (given is None) != (rules.currency is None):
+        rule = "left out, as in the rules" if rules.currency is None else "given, because the rules have a currency"
+        raise InputError(
+            "currency", rule, currency, hint="a currency stands in the rules and in each order, or in none"
+        )
+    is_same = given == rules.currency
+    return as_minor_units("amount", value, exponent_of(given, rules.exponent if is_same else None), low=low), is_same
 
 
 def _region(name: str, value: Any) -> str:
@@ -77,8 +91,10 @@ class CodeRules:
     min_amount : int, Decimal or str
         Price of the order, before discounts, that it must reach, >= 0: a whole number in minor units, or "500.00" in
         units of the currency.
-    exponent : int
-        Decimals of the currency, from 0 to 4; 2 by default.
+    currency : str, optional
+        Currency of the amounts, by three letters such as "UAH". With it, each order states its own currency.
+    exponent : int, optional
+        Decimals of the currency, from 0 to 4; by default those of ISO 4217, and 2 without a currency.
     max_uses, max_uses_per_customer : int or None
         Most uses in all, and by one customer, >= 1; 1 by default, None for no limit.
     hold_minutes : int or None
@@ -103,7 +119,8 @@ class CodeRules:
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
     min_amount: int = 0
-    exponent: int = _whole("exponent", 0, 4, default=2)
+    currency: str | None = checked_field("currency", optional(as_currency), default=None)
+    exponent: int | None = _whole("exponent", 0, 4, or_none=True, default=None)
     max_uses: int | None = _whole("max_uses", 1, or_none=True, default=1)
     max_uses_per_customer: int | None = _whole("max_uses_per_customer", 1, or_none=True, default=1)
     hold_minutes: int | None = _whole("hold_minutes", 1, 60 * 24 * 366, or_none=True, default=30)
@@ -114,7 +131,7 @@ class CodeRules:
     __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
-        amount = as_minor_units("min_amount", self.min_amount, self.exponent)
+        amount = as_minor_units("min_amount", self.min_amount, exponent_of(self.currency, self.exponent))
         object.__setattr__(self, "min_amount", amount)  # the class is frozen, and needs another field to read this one
         until = self.until
         if self.starts is not None and until is not None and not self.starts < until:
@@ -150,8 +167,10 @@ class CertificateRules:
         Length of a time step [seconds], from 30 to 3,600; 120 by default.
     max_attempts : int
         Wrong attempts in a row after which the certificate is locked, from 1 to 100; 5 by default.
-    exponent : int
-        Decimals of the currency, from 0 to 4; 2 by default.
+    currency : str, optional
+        Currency of the amounts, by three letters such as "UAH". With it, each order states its own currency.
+    exponent : int, optional
+        Decimals of the currency, from 0 to 4; by default those of ISO 4217, and 2 without a currency.
     policy : CodePolicy, optional
         How the code of a certificate is written; :class:`CodePolicy` by default, None for any text.
     region : str
@@ -171,7 +190,8 @@ class CertificateRules:
     password_digits: int = _whole("password_digits", 6, 8, default=6)
     password_seconds: int = _whole("password_seconds", 30, 3600, default=120)
     max_attempts: int = _whole("max_attempts", 1, 100, default=5)
-    exponent: int = _whole("exponent", 0, 4, default=2)
+    currency: str | None = checked_field("currency", optional(as_currency), default=None)
+    exponent: int | None = _whole("exponent", 0, 4, or_none=True, default=None)
     policy: CodePolicy | None = checked_field("policy", optional_policy, factory=CodePolicy)
     region: str = checked_field("region", _region, default="")
 

@@ -68,6 +68,8 @@ def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
         fields = json.loads(
             text, object_pairs_hook=_each_key_once, parse_float=_finite_number, parse_constant=_finite_number
         )
+        if not isinstance(fields, dict):
+            raise TypeError("it is no object of fields by name")  # noqa: TRY301 - one kind of error for all texts
         _require_schema(fields.pop("schema", SCHEMA))
         return build(fields)
     except InputError as error:

@@ -53,6 +53,7 @@ _BY_DIGITS = {
 _EXPONENTS = {currency: digits for digits, currencies in _BY_DIGITS.items() for currency in currencies.split()}
 
 _MOST_DIGITS = 4
+_MOST_FIGURES = 40  # of an amount that is whole in minor units, and more
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 _MONEY = "a whole number of minor units, a Decimal, or text such as '18.50'"
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # numpy takes a time span for a whole number
@@ -67,9 +68,9 @@ def as_currency(name: str, value: object) -> str:
     return currency
 
 
-def exponent_of(currency: str, exponent: int | None = None) -> int:
-    """Give the digits of the minor unit: as stated, else those of ISO 4217."""
-    return _EXPONENTS.get(currency, 2) if exponent is None else exponent
+def exponent_of(currency: str | None, exponent: int | None = None) -> int:
+    """Give the decimals of a currency: as stated, else those of ISO 4217; 2 for an unknown one."""
+    return _EXPONENTS.get(currency or "", 2) if exponent is None else exponent
 
 
 def as_money(name: str, value: Any, *, low: int | None = 0) -> Money:
@@ -126,15 +127,15 @@ def as_percent(name: str, value: Any, *, zero: bool = False) -> Decimal:
 def shifted(value: Decimal, digits: int) -> int | None:
     """Give a number times a power of ten exactly, whatever decimal context the host has; None if it is not whole."""
     sign, figures, exponent = value.as_tuple()
-    number, shift = int("".join(map(str, figures))), int(exponent) + digits
-    if number == 0:
+    kept = "".join(map(str, figures)).rstrip("0")  # Python reads no number of more than 4,300 figures
+    if not kept:
         return 0
-    if shift >= 0:
-        number *= int(10**shift)
-    elif -shift >= len(figures) or number % 10**-shift:
+    if len(kept) > _MOST_FIGURES:
         return None
-    else:
-        number //= int(10**-shift)
+    shift = int(exponent) + digits + len(figures) - len(kept)
+    if shift < 0:
+        return None
+    number = int(kept) * int(10**shift)
     return -number if sign else number
 
 

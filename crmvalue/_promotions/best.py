@@ -8,7 +8,7 @@ from crmvalue._core.checks import as_items, as_whole_number, require_choice
 from crmvalue._core.money import Rounding
 from crmvalue._core.values import of_class, optional
 from crmvalue._promotions.caps import Caps
-from crmvalue._promotions.cart import Cart
+from crmvalue._promotions.cart import Cart, exponent_in
 from crmvalue._promotions.groups import Budget
 from crmvalue._promotions.prepare import prepare, ready
 from crmvalue._promotions.pricing import Pricer
@@ -120,7 +120,7 @@ def choose(
     cart: Cart, given: tuple[Promotion, ...], caps: Caps | None, rounding: Any, rounded_per: Any, budget: Budget
 ) -> tuple[Pricer, Choice]:
     """Find the best choice of checked arguments; `line_discounts` says what it means for each line."""
-    problem = prepare(cart, ready(given, cart.digits), caps, rounding=rounding, rounded_per=rounded_per)
+    problem = prepare(cart, ready(given, exponent_in(cart)), caps, rounding=rounding, rounded_per=rounded_per)
     pricer = Pricer(problem)
     return pricer, cheapest(pricer, budget)
 

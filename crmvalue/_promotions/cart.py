@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["Cart", "CartLine"]
+__all__ = ["Cart", "CartLine", "exponent_in"]
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -146,19 +146,14 @@ class Cart:
             if self.tax_rates and line.tax_class not in self.tax_rates:
                 rule = f"given for the tax class {line.tax_class!r} of line {line.id!r} too"
                 raise InputError("tax_rates", rule, list(self.tax_rates))
-            total += as_minor("unit_price", line.unit_price, self.digits) * line.quantity
+            total += as_minor("unit_price", line.unit_price, exponent_in(self)) * line.quantity
             if line.unit_cost is not None:
-                as_minor("unit_cost", line.unit_cost, self.digits)
+                as_minor("unit_cost", line.unit_cost, exponent_in(self))
         as_money("lines", total)
-
-    @property
-    def digits(self) -> int:
-        """Decimals of the currency."""
-        return exponent_of(self.currency, self.exponent)
 
     def minor(self, amount: Money) -> int:
         """Give an amount in minor units of the cart's currency."""
-        return as_minor("amount", amount, self.digits)
+        return as_minor("amount", amount, exponent_in(self))
 
     def to_json(self) -> str:
         """Write the cart as JSON."""
@@ -168,3 +163,8 @@ class Cart:
     def from_json(cls, text: str) -> Cart:
         """Read what :meth:`to_json` wrote, or the same written by hand."""
         return from_json(cls, text, CartLine)
+
+
+def exponent_in(cart: Cart) -> int:
+    """Give the decimals of the currency of a cart."""
+    return exponent_of(cart.currency, cart.exponent)

@@ -72,11 +72,13 @@ def time_or_none(name: str) -> Any:
 def as_hours(name: str, value: Any) -> tuple[str, str]:
     """Take the hours from which and to which something holds, such as ("10:00", "14:00")."""
     rule = "two different times such as ('10:00', '14:00')"
-    if not isinstance(value, list | tuple) or len(value) != 2 or value[0] == value[1]:
+    if not isinstance(value, list | tuple) or len(value) != 2:
         raise InputError(name, rule, value)
     for text in value:
         if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text, re.ASCII):
             raise InputError(name, rule, value)
+    if value[0] == value[1]:
+        raise InputError(name, rule, value)
     return (value[0], value[1])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import first_moment_after, moment_text
 from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
+from crmvalue._promotions.cart import exponent_in
 from crmvalue._promotions.fields import WEEKDAYS
 from crmvalue._promotions.result import Rejected
 from crmvalue.errors import InputError
@@ -39,6 +40,7 @@ __all__ = [
     "combine",
     "fits",
     "line_limit",
+    "missing_of",
     "named",
     "not_now",
     "prepare",
@@ -405,7 +407,7 @@ def _minutes(text: str) -> int:
     return 60 * int(text[:2]) + int(text[3:])
 
 
-def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:  # noqa: PLR0911 - the same
+def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:
     """Say what is missing in the cart; None where nothing is."""
     promotion, cart = ready.promotion, problem.cart
     if promotion.benefit == "free_delivery" and not problem.delivery:
@@ -422,21 +424,53 @@ def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[It
     starts = [ready.sizes["min_amount"], ready.sizes.get("bundle_total", 0), *(start for start, _ in ready.steps[:1])]
     if total < max(starts):
         missing = max(starts) - total
-        text = f"needs {money_text(missing, cart.digits)} more of {named(promotion.items)}"
+        text = f"needs {money_text(missing, exponent_in(cart))} more of {named(promotion.items)}"
         return _rejected(promotion, "minimum", text, missing_amount=missing)
-    others = [] if promotion.get_items is None else [promotion.get_items]
-    for items in (*others, *promotion.sets):
-        if not lines_of(items):
-            return _rejected(promotion, "no_items", f"needs {named(items)}", missing_quantity=1)
-    if n_units < len(promotion.sets):
-        missing = len(promotion.sets) - n_units
-        return _too_few(promotion, missing)
-    return None
+    short = missing_of(promotion, cart)
+    if not short:
+        return None
+    n_missing = sum(n for _, n in short)
+    none = not all(lines_of(items) for items, _ in short)
+    held = ((named(items), n, n > 1 or lines_of(items)) for items, n in short)
+    text = " and ".join(f"{n} more of {name}" if some else name for name, n, some in held)
+    return _rejected(promotion, "no_items" if none else "minimum", f"needs {text}", missing_quantity=n_missing)
 
 
 def _too_few(promotion: Promotion, missing: int) -> Rejected:
     text = f"needs {missing} more of {named(promotion.items)}"
     return _rejected(promotion, "minimum", text, missing_quantity=missing)
+
+
+def missing_of(promotion: Promotion, cart: Cart) -> list[tuple[Items, int]]:
+    """Name the items, and how many of each, that one group still needs beside what the cart holds.
+
+    A group is one unit of each set of a bundle, or the units to buy and those to get of other items.
+    """
+    wanted = list(promotion.sets)
+    if promotion.get_items is not None:
+        wanted = [promotion.items] * promotion.buy + [promotion.get_items] * promotion.get
+    able = [i for i, line in enumerate(cart.lines) if not promotion.sets or fits(promotion.items, line)]
+    lines = [[i for i in able if fits(items, cart.lines[i])] for items in wanted]
+    left = [line.quantity for line in cart.lines]
+    taken: dict[int, int] = {}  # place in the group -> line
+
+    def fill(place: int, seen: set[int]) -> bool:
+        """Give a place a unit, if need be by giving another place another one."""
+        for i in lines[place]:
+            if i in seen:
+                continue
+            seen.add(i)
+            others = [other for other, line in taken.items() if line == i]
+            if len(others) < left[i] or any(fill(other, seen) for other in others):
+                taken[place] = i
+                return True
+        return False
+
+    short: dict[Items, int] = {}
+    for place, items in enumerate(wanted):
+        if not fill(place, set()):
+            short[items] = short.get(items, 0) + 1
+    return list(short.items())
 
 
 def _rejected(promotion: Promotion, kind: RejectedKind, reason: str, **missing: Any) -> Rejected:

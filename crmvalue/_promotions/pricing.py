@@ -29,6 +29,9 @@ _MOST_CLIQUES = 2_000
 _SETS_A_STEP = 16
 """Sets of promotions of one line that count as one step of the search."""
 
+_FEW_ON_LINE, _FEW_CLIQUES = 8, 16
+"""Promotions of one set, and sets of one line, of which all parts are looked at where less may be better."""
+
 _FEW_SOURCES = 8
 """Amounts that lines share of which all cuts are looked at; of more, the flow itself is found."""
 
@@ -67,6 +70,10 @@ class Pricer:
                 for i in bits(active.lines):
                     self.line_promotions[i] |= active.bit
         self.rates = self.free | sum(active.bit for active in problem.active if active.ready.kind == "rate")
+        self.of_rest = 0  # amounts with a limit that follow from what is left of each line
+        for active in problem.active:
+            if active.ready.kind == "money" and active.step[0] != SHARED:
+                self.of_rest |= active.bit & ~self.free
         self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
@@ -103,7 +110,7 @@ class Pricer:
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
         best, best_key = None, None
         self._n_seen += len(self._cliques_of(allowed))
-        for chosen in self._cliques_on(i, allowed):
+        for chosen in self._sets_on(i, allowed, free):
             line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
             if best is None or line.taken >= best.taken:
                 line = self._without_needless(i, start, rates, free, line, forced)
@@ -112,6 +119,30 @@ class Pricer:
                     best, best_key = line, key
         assert best is not None  # noqa: S101 - there is always the clique of nothing
         return best
+
+    def with_less(
+        self, i: int, order: int, others: int, group_discount: int, line: LineBest
+    ) -> tuple[list[LineBest], bool]:
+        """Give other promotions of a line that may be better with what lines share, and whether these are all.
+
+        They take less off themselves, but by more than they lose may amounts grow that follow from what is left.
+        """
+        shares = [active.step for active in self._actives(order & self.of_rest)]
+        allowed = self.line_promotions[i] & self.members & ~self.bad(others)
+        if not shares or not line.chosen:
+            return [], True
+        cliques = self._cliques_of(allowed)
+        few = _few(cliques)
+        rates, start = order & self.rates, self.problem.amount[i] - group_discount
+        before = [self.off(i, line.left, step) for step in shares]
+        found: dict[tuple[int, int], LineBest] = {}
+        for chosen in sorted({part for clique in few for part in _parts_of(clique)} | {0}, key=self.rank):
+            other = self._line(i, start, self.steps(chosen | rates & ~self.free), self.steps(rates & self.free), chosen)
+            after = [self.off(i, other.left, step) for step in shares]
+            gain = sum(max(0, now - then) for now, then in zip(after, before, strict=True))
+            if gain > line.wanted - other.wanted and other.taken < self.problem.largest[i]:
+                found.setdefault((other.wanted, other.left), other)
+        return list(found.values()), len(few) == len(cliques) and allowed not in self._cut_off
 
     def most_of_line(self, i: int, order: int, rest: int, others: int, group_discount: int) -> int:
         """Give what a line can get at most: `rest` are promotions of the order that it may have or not, by itself."""
@@ -125,7 +156,9 @@ class Pricer:
             for chosen in [allowed] if allowed in self._cut_off else cliques:  # more take at least as much off
                 with_it = order | chosen & self.rates
                 steps = self.steps(chosen & ~self.rates) + self.steps(with_it & ~self.free)
-                found = max(found, self._line(i, start, steps, self.steps(with_it & self.free), 0).taken)
+                free = self.steps(with_it & self.free)
+                more = self._more_with_less(i, start, free) if len(free) > 1 else 0
+                found = max(found, min(self.problem.largest[i], self._line(i, start, steps, free, 0).taken + more))
             self._most[key] = found
         return found
 
@@ -176,6 +209,25 @@ class Pricer:
         """Give the steps for the sets of promotions of lines that were looked at since the last call."""
         steps, self._n_seen = divmod(self._n_seen, _SETS_A_STEP)
         return steps
+
+    def _more_with_less(self, i: int, start: int, free: tuple[Step, ...]) -> int:
+        """Bound what a line may gain, beside several amounts that follow from what is left, if less comes before them.
+
+        It is what rounding can give, but for a fixed price, which takes all that is above it.
+        """
+        if any(kind == TO_PRICE for kind, _ in free):
+            return sum(self.off(i, start, step) for step in free)
+        return len(free) * self.problem.quantity[i]
+
+    def _sets_on(self, i: int, allowed: int, free: tuple[Step, ...]) -> list[int]:
+        """Give the sets to look at for a line: where less may be better, also the parts of the largest sets."""
+        cliques = self._cliques_on(i, allowed)
+        if len(free) < 2 or not allowed:
+            return cliques
+        few = _few(cliques)
+        if len(few) < len(cliques):
+            self._cut_off.add(allowed)
+        return [*cliques, *({part for clique in few for part in _parts_of(clique)} - {*cliques})]
 
     def _cliques_on(self, i: int, allowed: int) -> list[int]:
         """Give the sets to look at for a line: where not all are known, also the one that takes the most first."""
@@ -308,6 +360,21 @@ class Pricer:
             if total > most:
                 lost.append((lines, total - most))
         return sum(taken) - sum(loss for _, loss in lost)
+
+
+def _few(cliques: list[int]) -> list[int]:
+    """Give the sets of which all parts are looked at."""
+    return [clique for clique in cliques if clique.bit_count() <= _FEW_ON_LINE][:_FEW_CLIQUES]
+
+
+def _parts_of(mask: int) -> Iterator[int]:
+    """Give all parts of a set, itself and nothing among them."""
+    part = mask
+    while True:
+        yield part
+        if not part:
+            return
+        part = (part - 1) & mask
 
 
 _UNTOUCHED = LineBest(0, 0, 0, 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -331,6 +332,10 @@ class Promotion:
 
 def _rules(rules: dict[str, Any]) -> dict[str, Any]:
     """Bring conditions on items that are given one by one into the field `items`."""
+    for name in rules:
+        if name not in _DEFAULTS and name not in _ITEM_WORDS:
+            near = get_close_matches(name, [*_DEFAULTS, *_ITEM_WORDS], n=1)
+            raise TypeError(f"a promotion has no `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
     words = {name: rules[name] for name in _ITEM_WORDS if name in rules}
     others = {name: value for name, value in rules.items() if name not in words}
     if not words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmvalue._core.money import money_text
+from crmvalue._promotions.cart import exponent_in
 from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
 from crmvalue._promotions.prepare import bits
 from crmvalue._promotions.result import Rejected
@@ -32,7 +33,11 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
     gone = [one.id for one in problem.active if one.bit & lost]
     difference = (choice.value - other.value) // problem.scale
     if gone:
-        by = f" by {money_text(difference, problem.cart.digits)}" if difference > 0 else ", which takes off as much"
+        by = (
+            f" by {money_text(difference, exponent_in(problem.cart))}"
+            if difference > 0
+            else ", which takes off as much"
+        )
         return Rejected(
             promotion=promotion,
             kind="beaten",
@@ -122,7 +127,7 @@ def _binding(problem: Problem, i: int) -> str | None:
     )
     for amount, what in amounts:
         if amount is not None:
-            return f"cap of {money_text(cart.minor(amount), cart.digits)} on {what} binds"
+            return f"cap of {money_text(cart.minor(amount), exponent_in(cart))} on {what} binds"
     if caps.order_percent is not None:
         return f"cap of {caps.order_percent} % on the order binds"
     return "the floor price binds" if problem.largest[i] < problem.amount[i] else None

@@ -11,7 +11,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding, money_text, whole_amount
 from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, tuple_of, words_field
 from crmvalue._promotions.caps import Caps
-from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.cart import Cart, CartLine, exponent_in
 from crmvalue._promotions.fields import as_count
 from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue.errors import InputError
@@ -337,7 +337,7 @@ class PricedCart:
 
     def money_text(self, amount: int) -> str:
         """Write an amount of this cart in units of its currency, such as 18.50."""
-        return money_text(amount, self.cart.digits)
+        return money_text(amount, exponent_in(self.cart))
 
     def to_json(self) -> str:
         """Write the priced cart as JSON."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+from math import prod
 from typing import TYPE_CHECKING
 
 import attrs
@@ -10,7 +12,7 @@ from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_part
 from crmvalue._promotions.prepare import bits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from crmvalue._promotions.prepare import Active, Problem
     from crmvalue._promotions.pricing import LineBest, Pricer
@@ -22,6 +24,9 @@ _STEPS_OF_FEW = 1_000
 
 _MOST_TOGETHER = 20
 """Promotions that are then tried together."""
+
+_MOST_WAYS = 512
+"""Ways to leave promotions of lines out of which all are tried; more make the result unproven."""
 
 
 @attrs.define(eq=False)
@@ -283,4 +288,33 @@ class _Part:
             mask, off = touched.get(i, (0, 0))
             here = order & self.touching[i]
             lines[i] = self.pricer.best_line(i, here & self.rates, here | mask, off)
-        return Choice(self.pricer.total(order, lines), order, groupings, lines)
+        choice = Choice(self.pricer.total(order, lines), order, groupings, lines)
+        return self._with_less_on_lines(choice, touched) if order & self.pricer.of_rest else choice
+
+    def _with_less_on_lines(self, choice: Choice, touched: dict[int, tuple[int, int]]) -> Choice:
+        """Try fewer promotions on lines where shared amounts of what is left may then take more than these did."""
+        order, others = choice.order, {}
+        for i, line in choice.lines.items():
+            mask, off = touched.get(i, (0, 0))
+            here = order & self.touching[i]
+            found, all_found = self.pricer.with_less(i, here, here | mask, off, line)
+            self.budget.exceeded = self.budget.exceeded or not all_found
+            if found:
+                others[i] = [line, *found]
+        n_ways = prod(map(len, others.values()))
+        if n_ways <= _MOST_WAYS:
+            self.budget.spend(n_ways // 4)
+            ways = (dict(zip(others, way, strict=True)) for way in product(*others.values()))
+            return self._best_of(choice, ways)
+        self.budget.exceeded = True
+        for i, some in others.items():  # line by line, where there are too many ways
+            choice = self._best_of(choice, ({i: line} for line in some))
+        return choice
+
+    def _best_of(self, choice: Choice, ways: Iterable[dict[int, LineBest]]) -> Choice:
+        for way in ways:
+            lines = {**choice.lines, **way}
+            other = Choice(self.pricer.total(choice.order, lines), choice.order, choice.groupings, lines)
+            if _is_better(self.pricer, other, choice):
+                choice = other
+        return choice

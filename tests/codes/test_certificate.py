@@ -669,3 +669,36 @@ def n_failed(gift):
 
 
 TestLedgerMachine = LedgerMachine.TestCase
+
+
+class TestCurrency:
+    """A certificate whose rules have a currency pays orders of that currency alone."""
+
+    def test_another_currency_is_refused(self):
+        gift = make_gift(currency="UAH")
+        refused = pay(gift, currency="EUR")
+        assert (refused.refusal, refused.value) == ("wrong currency", gift)
+        assert pay(gift, currency="UAH").value.balance("2026-03-03") == 700
+
+    def test_wrong_credentials_learn_nothing_of_it(self):
+        assert pay(make_gift(currency="UAH"), currency="EUR", code="other").refusal == "wrong credentials"
+
+    @pytest.mark.parametrize(("in_rules", "in_order"), [("UAH", None), (None, "UAH")])
+    def test_it_stands_in_both_or_in_neither(self, in_rules, in_order):
+        with pytest.raises(InputError, match="`currency`"):
+            pay(make_gift(currency=in_rules), currency=in_order)
+
+    def test_decimals_follow_from_it(self):
+        assert make_gift("1000", currency="JPY").balance("2026-03-02") == 1000
+
+    @pytest.mark.parametrize("other", [{"currency": "EUR"}, {"exponent": 3}])
+    def test_a_ledger_has_one_currency(self, other):
+        ledger = CertificateLedger().store(make_gift()).value
+        with pytest.raises(InputError, match="in one currency"):
+            ledger.store(make_gift(certificate="g-2", text="GIFT TWO", **other))
+
+    @pytest.mark.parametrize("amount", [10**15 + 1, 10**30])
+    def test_amounts_fit_the_ledger(self, amount):
+        event = make_gift().events[0]
+        with pytest.raises(InputError, match="`amount` must be a whole number of minor units, at most"):
+            attrs.evolve(event, amount=amount)

@@ -300,13 +300,55 @@ class TestReserve:
         events = list(make_code(max_uses=None).events)
         for i in range(5000):
             fields = {"time": "2026-03-02", "order": f"o-{i}", "customer": f"c-{i}"}
-            events.append(CodeEvent(event_id=f"r{i}", sequence=len(events) + 1, kind="reserved", **fields))
+            events.append(
+                CodeEvent(code_id="c-1", event_id=f"r{i}", sequence=len(events) + 1, kind="reserved", **fields)
+            )
             events.append(
                 CodeEvent(
-                    event_id=f"p{i}", sequence=len(events) + 1, kind="redeemed", time="2026-03-02", order=f"o-{i}"
+                    code_id="c-1",
+                    event_id=f"p{i}",
+                    sequence=len(events) + 1,
+                    kind="redeemed",
+                    time="2026-03-02",
+                    order=f"o-{i}",
                 )
             )
         assert attrs.evolve(make_code(max_uses=None), events=events).n_redeemed == 5000
+
+    def test_a_request_does_not_follow_the_whole_log_again(self, monkeypatch):
+        code = make_code(max_uses=None)
+        monkeypatch.setattr(PromoCode, "_replay", lambda *_: pytest.fail("the log was followed again"))
+        for i in range(50):
+            code = reserve(code, f"r{i}", order=f"o-{i}", customer="ann" if i == 0 else f"c-{i}").value
+            code = code.redeem(f"p{i}", time="2026-03-02", order=f"o-{i}").value
+        assert (code.n_redeemed, len(code.events)) == (50, 102)
+        monkeypatch.undo()
+        assert code == PromoCode.from_json(code.to_json())
+
+    def test_events_name_their_code(self):
+        code = make_code()
+        assert {event.code_id for event in code.events} == {"c-1"}
+        with pytest.raises(InputError, match=r"`events` must be of the code 'c-2'; got 'c-1' at index 0"):
+            attrs.evolve(code, code_id="c-2")
+
+
+class TestCurrency:
+    """A code whose rules have a currency asks each order for its own."""
+
+    def test_another_currency_is_refused(self):
+        code = make_code(min_amount="500.00", currency="UAH")
+        assert reserve(code, amount="500.00", currency="UAH").accepted
+        assert reserve(code, amount="500.00", currency="EUR").refusal == "wrong currency"
+        assert reserve(code, amount="500.000", currency="KWD").refusal == "wrong currency"
+
+    def test_decimals_follow_from_it(self):
+        assert CodeRules(min_amount="500", currency="JPY").min_amount == 500
+        assert CodeRules(min_amount="5.0001", currency="EUR", exponent=4).min_amount == 50001
+
+    @pytest.mark.parametrize(("in_rules", "in_order"), [("UAH", None), (None, "UAH"), ("UAH", "uah")])
+    def test_it_stands_in_both_or_in_neither(self, in_rules, in_order):
+        with pytest.raises(InputError, match="`currency`"):
+            reserve(make_code(currency=in_rules), currency=in_order)
 
 
 BAD_CALLS = {

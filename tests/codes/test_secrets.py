@@ -15,6 +15,7 @@ from crmvalue._codes import hashes
 from crmvalue.codes import (
     CertificateLedger,
     CodePolicy,
+    GiftCertificate,
     MessageCodes,
     PromoCode,
     code_digest,
@@ -148,6 +149,30 @@ class TestErrors:
             error = error.__cause__ or error.__context__
         lines = [line for line in traceback.format_exception(caught.value) if not line.startswith("  File")]
         assert leaks("\n".join([*told, *lines]), but=PERSONAL if "record" in name else ()) == []
+
+
+class TestReading:
+    """Text that is not read back is not shown: it has digests, hashes and phone numbers."""
+
+    @pytest.mark.parametrize("cls", [PromoCode, GiftCertificate, CertificateLedger])
+    @pytest.mark.parametrize(
+        "spoil", [lambda t: t[:-1], lambda t: f"[{t}]", lambda t: t.replace('"digest": "', '"digest": "zz')]
+    )
+    def test_error_shows_nothing(self, cls, spoil):
+        gift = make_gift()
+        made = {PromoCode: make_code(phone=PHONE, pin=PIN), GiftCertificate: gift}
+        value = made.get(cls, CertificateLedger(certificates=[gift]))
+        with pytest.raises(InputError, match="not shown") as caught:
+            cls.from_json(spoil(value.to_json()))
+        told = "".join(traceback.format_exception(caught.value))
+        events = value.certificates[0].events if cls is CertificateLedger else value.events
+        secrets = [getattr(event, "digest", "") or value.digest for event in events]
+        assert not any(secret[:8] in told for secret in secrets)
+
+    def test_another_schema_is_told(self):
+        text = make_code().to_json().replace('"schema": 1', '"schema": 2')
+        with pytest.raises(InputError, match="JSON of schema 1"):
+            PromoCode.from_json(text)
 
 
 class TestExtras:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from crmvalue.promotions import Caps, Cart, CartLine, Promotion, best_price, split_amount
 from tests.promotions.carts import caps, carts, promotions
+from tests.promotions.references import cheapest
 
 STACK = {"family": "s", "combines_with": ["*"]}
 MANY = 50
@@ -127,3 +128,19 @@ class TestRoundedPerOrder:
         priced = best_price(bought, offers, caps=limits, rounded_per="order")
         most = {offer.id: [x for x in (offer.max_discount, offer.budget_left) if x is not None] for offer in offers}
         assert all(applied.amount <= limit for applied in priced.applied for limit in most[applied.promotion])
+
+
+class TestLessOnLines:
+    """Percentages with a limit are rounded each by itself, so a promotion of a line may cost more than it takes off."""
+
+    @pytest.mark.parametrize(("prices", "limit", "total"), [([10], 1000, 4), ([100, 10], 20, 58)])
+    def test_a_promotion_more_is_never_dearer(self, prices, limit, total):
+        """10: three times 2 off leaves 4. With 1 off before, three times 1 off 9 leaves 6."""
+        lines = [CartLine(id=str(i), product="a", unit_price=price) for i, price in enumerate(prices)]
+        cart = Cart(lines=lines, currency="UAH")
+        shared = [Promotion.percent(f"p{i}", 15, on="order", max_discount=limit, **STACK) for i in range(3)]
+        offers = [*shared, Promotion.amount("one", 1, **STACK)]
+        priced = best_price(cart, offers)
+        assert (priced.total, priced.optimal) == (total, True)
+        assert priced.total <= best_price(cart, shared).total
+        assert priced.total == cheapest(cart, offers)

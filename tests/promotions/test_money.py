@@ -54,7 +54,8 @@ class TestAsMoney:
     @pytest.mark.parametrize(
         ("value", "exponent", "minor"),
         [(1850, 2, 1850), ("18.50", 2, 1850), (Decimal("18.5"), 2, 1850), ("1850", 2, 185000), ("1850", 0, 1850),
-         ("1.234", 3, 1234), (np.int64(7), 2, 7), ("0", 2, 0)],
+         ("1.234", 3, 1234), (np.int64(7), 2, 7), ("0", 2, 0),
+         pytest.param("1." + "0" * 6000, 2, 100, id="6000 zeros"), (Decimal("1.5E+3"), 2, 150000)],
     )  # fmt: skip
     def test_takes(self, value, exponent, minor):
         assert as_minor("price", as_money("price", value), exponent) == minor

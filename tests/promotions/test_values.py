@@ -199,3 +199,9 @@ class TestRepr:
         line = CartLine(id="1", product="soap", unit_price=600)
         cart = Cart(lines=[line], currency="UAH", tax_rates={"": 20}, prices_include_tax=included)
         assert str(best_price(cart, [])).splitlines()[-1] == text
+
+
+@pytest.mark.parametrize(("name", "near"), [("brand", "brands"), ("start", "starts"), ("min_quantty", "min_quantity")])
+def test_a_misspelt_field_is_named(name, near):
+    with pytest.raises(TypeError, match=f"a promotion has no `{name}`; did you mean `{near}`"):
+        Promotion.percent("A", 10, **{name: 1})

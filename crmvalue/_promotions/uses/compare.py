@@ -28,7 +28,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._promotions.caps import Caps
-from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.cart import Cart, CartLine, exponent_in
 from crmvalue._promotions.groups import Budget
 from crmvalue._promotions.prepare import bits, not_now, prepare, ready
 from crmvalue._promotions.pricing import Pricer
@@ -224,7 +224,7 @@ def compare_promotions(
     processes = as_whole_number("n_processes", n_processes, low=1, high=64)
     source = _Columns(carts, sides) if isinstance(carts, CartHistory) else _Carts(carts)
     for side in sides:
-        ready(side, source.digits)
+        ready(side, source.exponent)
     for currency in {caps and caps.currency, *(p.currency for side in sides for p in side)} - {None, source.currency}:
         raise InputError("currency", f"that of the carts, {source.currency}", currency)
 
@@ -327,7 +327,9 @@ def _price_batch(
             amount = sum(cart.minor(line.unit_price) * line.quantity for line in cart.lines)
             found: list[_Priced] = []
             for side in sides:
-                possible = [one for one in ready(side, cart.digits) if _may_reach(one, cart, names, n_units, amount)]
+                possible = [
+                    one for one in ready(side, exponent_in(cart)) if _may_reach(one, cart, names, n_units, amount)
+                ]
                 problem = prepare(cart, possible, caps, rounding=rounding, rounded_per=rounded_per)
                 applicable = tuple(active.ready.promotion for active in problem.active)
                 same = found and found[0].applicable == applicable
@@ -441,14 +443,14 @@ class _Carts:
         if not listed:
             raise InputError("carts", "at least one cart", 0)
         self.carts = [of_class(Cart)("carts", cart) for cart in listed]
-        self.currency, self.digits = self.carts[0].currency, self.carts[0].digits
+        self.currency, self.exponent = self.carts[0].currency, exponent_in(self.carts[0])
         self.problems: list[str] = []
 
     def distinct(self) -> dict[Any, int]:
         """Count equal carts; those of another currency than the first are odd."""
         counts: dict[Any, int] = defaultdict(int)
         for place, cart in enumerate(self.carts):
-            if (cart.currency, cart.digits) != (self.currency, self.digits):
+            if (cart.currency, exponent_in(cart)) != (self.currency, self.exponent):
                 self.problems.append(f"cart at index {place}: its currency is {cart.currency}, not {self.currency}")
             else:
                 counts[cart] += 1
@@ -472,7 +474,7 @@ class _Columns:
 
     def __init__(self, history: CartHistory, sides: tuple[tuple[Promotion, ...], ...]) -> None:
         self.history = history
-        self.currency, self.digits = history.currency, history.digits
+        self.currency, self.exponent = history.currency, history.exponent
         self.problems: list[str] = []
         self.first: dict[Any, Any] = {}
         every = [promotion for side in sides for promotion in side]

@@ -133,7 +133,7 @@ class CartHistory(Columns):
         return len(encode_customers("cart", self.cart)[0])
 
     @property
-    def digits(self) -> int:
+    def exponent(self) -> int:
         """Decimals of the currency."""
         return exponent_of(self.currency)
 

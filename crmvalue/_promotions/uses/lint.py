@@ -13,7 +13,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency
 from crmvalue._core.values import checked_field, of_class, optional, words_field
 from crmvalue._promotions.caps import Caps
-from crmvalue._promotions.cart import Cart, CartLine
+from crmvalue._promotions.cart import Cart, CartLine, exponent_in
 from crmvalue._promotions.prepare import combine, fits, line_limit, not_now, ready
 from crmvalue._promotions.promotion import Items, Promotion
 
@@ -131,7 +131,7 @@ def lint_promotions(
         products = [of_class(CartLine)("catalogue", line) for line in items]
         lines = tuple(attrs.evolve(line, id=str(i), quantity=1) for i, line in enumerate(products))
         known = Cart(lines=lines, currency=as_currency("currency", currency))
-    ready(given, known.digits if known else 4)
+    ready(given, exponent_in(known) if known else 4)
     never = [found for promotion in given for found in _never(promotion, known, now)]
     findings = [*never, *_beaten(given, never), *_shadowed(given, never), *_apart(given), *_groups(given)]
     if known is not None:

@@ -10,7 +10,8 @@ from crmvalue._core.checks import as_fraction, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import money_text, whole_amount
 from crmvalue._core.values import checked_field, of_class, optional
-from crmvalue._promotions.prepare import fits, named, ready
+from crmvalue._promotions.cart import exponent_in
+from crmvalue._promotions.prepare import fits, missing_of, named, ready
 from crmvalue._promotions.result import PricedCart
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def next_offer(result: PricedCart, *, reached: float = 0.5) -> tuple[NextOffer, 
     least = _share("reached", reached)
     not_here = {one.promotion for one in priced.rejected if one.kind not in _COULD_APPLY}
     found = []
-    for one in ready(priced.promotions, priced.cart.digits):
+    for one in ready(priced.promotions, exponent_in(priced.cart)):
         if one.promotion.id not in not_here:
             short = list(_short_of(priced, one))
             if short:
@@ -128,23 +129,23 @@ def _short_of(priced: PricedCart, one: Ready) -> Iterator[NextOffer]:
     n_units, amount = _holds(priced, items)
     if promotion.benefit == "free_delivery" and not priced.cart.minor(priced.cart.delivery_price):
         return
-    least = max(promotion.min_quantity, len(promotion.sets), 0 if promotion.benefit == "bundle" else 1)
-    group = promotion.buy + (promotion.get if promotion.get_items is None else 0)
-    least = max(least, group)
-    if n_units < least:
-        yield _units(one, items, n_units, least, least - n_units)
-    elif group and promotion.get_items is None and n_units % group and (one.times or n_units) > n_units // group:
+    missing = missing_of(promotion, priced.cart)
+    n_missing = sum(n for _, n in missing)
+    needed = len(promotion.sets) or promotion.buy + promotion.get
+    for other, n in missing:
+        yield _units(one, other, needed - n_missing, needed, n)
+    group = promotion.buy + promotion.get if promotion.get_items is None else 0
+    least = max(promotion.min_quantity, group, 0 if promotion.benefit == "bundle" else 1)
+    added = sum(n for other, n in missing if promotion.sets or other == items)  # they count as items too
+    if n_units + added < least:
+        yield _units(one, items, n_units, least, least - n_units - added)
+    elif group and n_units % group and (one.times or n_units) > n_units // group:
         yield _units(one, items, n_units % group, group, group - n_units % group)
-    for other in (*promotion.sets, *(() if promotion.get_items is None else (promotion.get_items,))):
-        if not _holds(priced, other)[0]:
-            needed = len(promotion.sets) or promotion.buy + promotion.get
-            has = sum(1 for part in promotion.sets if _holds(priced, part)[0]) or min(n_units, promotion.buy)
-            yield _units(one, other, has, needed, 1)
     starts = [one.sizes["min_amount"], one.sizes.get("bundle_total", 0)]
     steps = [start for start, _ in one.steps if start > amount][:1]
     target = max([*starts, *steps])
     if amount < target:
-        text = f"needs {money_text(target - amount, priced.cart.digits)} more of {named(items)}"
+        text = f"needs {money_text(target - amount, exponent_in(priced.cart))} more of {named(items)}"
         yield NextOffer(promotion=promotion.id, text=text, reached=amount / target, missing_amount=target - amount)
 
 
@@ -156,7 +157,7 @@ def _joined(short: list[NextOffer]) -> NextOffer:
         promotion=short[0].promotion,
         text=" and ".join([short[0].text, *(offer.text.removeprefix("needs ") for offer in short[1:])]),
         reached=min(offer.reached for offer in short),
-        missing_quantity=max(units, default=None),
+        missing_quantity=sum(units) or None,
         missing_amount=max(amounts, default=None),
     )
 

@@ -49,6 +49,24 @@ class TestNextOffer:
     def test_three_units_of_one_product_for_300(self, offer, found):
         assert near([offer], ("a", 100, 3), channel="app") == found
 
+    @pytest.mark.parametrize(
+        ("offer", "missing"),
+        [
+            (Promotion.bundle("A", [Items(brands=["x"]), Items(brands=["y"]), Items(brands=["a"])], price=1), 2),
+            (Promotion.bundle("A", [Items(brands=["x"]), Items(brands=["x"])], price=1), 2),
+            (Promotion.bundle("A", [Items(brands=["b"]), Items(brands=["b"]), Items()], price=1), 1),
+            (Promotion.bundle("A", [Items(brands=["b"]), Items(brands=["b", "a"]), Items()], price=1), None),
+            (Promotion.bundle("A", [Items(brands=["a"])] * 2, brands=["b"], price=1), 2),
+            (Promotion.buy_get("A", 2, 2, get_items=Items(brands=["b"])), 1),
+            (Promotion.buy_get("A", 1, 1, brands=["b"], get_items=Items(brands=["b"])), 1),
+            (Promotion.buy_get("A", 1, 2, brands=["z"], get_items=Items(brands=["y"]), min_quantity=2), 4),
+        ],
+    )
+    def test_what_a_group_still_needs_is_all_named(self, offer, missing):
+        """Three units of brand a, one of brand b. A unit is in one place of a group only."""
+        found = near([offer], ("a", 100, 3), ("b", 100, 1), reached=0)
+        assert found == ([] if missing is None else [("A", missing, None)])
+
     def test_free_delivery(self):
         assert near([Promotion.free_delivery("A", min_amount=400)], ("a", 100, 3), delivery_price=60) == [
             ("A", None, 100)
