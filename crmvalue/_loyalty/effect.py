@@ -72,6 +72,10 @@ class MemberEffect:
     n_others: int = count_field("n_others")
     level: float = number_field("level", low=0, high=1)
 
+    def __attrs_post_init__(self) -> None:
+        if self.n_matched > self.n_members:
+            raise InputError("n_matched", f"at most `n_members` ({self.n_members})", self.n_matched)
+
     @property
     def conclusion(self) -> str:
         """What can be concluded, and what not."""

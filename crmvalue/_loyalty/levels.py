@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.calendar import anniversary
-from crmvalue._core.checks import as_text
+from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_columns,
@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     count_field,
     date_table,
     label_column,
+    require_columns,
     stay_frozen,
     whole_table,
     words_field,
@@ -104,6 +105,10 @@ class MemberLevels(Columns):
     to_next: Integers = whole_table("to_next")
     to_keep: Integers = whole_table("to_keep")
     period_end: Dates = date_table("period_end")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.member), ("tier", "collected", "to_next", "to_keep", "period_end"), "members")
+        require((self.tier >= 0) & (self.tier < len(self.names)), "tier", self.tier, "a number of a level of `names`")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_columns, hand_over, label_column, stay_frozen, whole_table
+from crmvalue._core.values import array_columns, hand_over, label_column, require_columns, stay_frozen, whole_table
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ class Referrals(Columns):
     customer: npt.NDArray[Any] = label_column("customer")
     outcome: npt.NDArray[np.str_] = label_column("outcome")
     depth: Integers = whole_table("depth")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.customer), ("outcome", "depth"), "customers")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each customer, for a dataframe of any kind."""

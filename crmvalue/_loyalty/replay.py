@@ -92,6 +92,7 @@ class _Book:
         self.lots: list[int] = []  # member, row and first day of one lot after the other
         self.last: list[int] = []  # last day of each lot
         self.left: list[int] = []
+        self.back: dict[int, int] = {}  # lot: the last day on which points came back to it
         self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
         self.debt = [0] * n_members
         self.debt_day = [0] * n_members
@@ -134,7 +135,7 @@ class _Book:
 
     def settle(self, row: int, member: int, day: int) -> None:
         for usable, last, lot in sorted((usable, last, lot) for last, usable, lot in self.open[member]):
-            paid_on = max(usable, self.debt_day[member])
+            paid_on = max(usable, self.debt_day[member], self.back.get(lot, usable))
             if paid_on <= min(day, last, self.ends[member]) and self.debt[member]:
                 paid = min(self.debt[member], self.left[lot])
                 self.left[lot] -= paid
@@ -169,6 +170,7 @@ class _Book:
         last = self.last[lot]
         item = (last, usable, lot)
         self.left[lot] += points
+        self.back[lot] = day
         self.write(row, member, lot, day, points)
         if last >= day and item not in self.open[member]:
             insort(self.open[member], item)

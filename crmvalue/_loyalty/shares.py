@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Integers
 
-__all__ = ["share_out", "share_out_groups"]
+__all__ = ["divide_product", "share_out", "share_out_groups"]
 
 
 def share_out(amount: int, weights: Sequence[int]) -> list[int]:
@@ -30,13 +30,12 @@ def share_out(amount: int, weights: Sequence[int]) -> list[int]:
 def share_out_groups(group: Integers, amount: Integers, weight: Integers) -> Integers:
     """Split the amount of each group over its lines in proportion to their weights, all >= 0.
 
-    `amount` has one number for each group, `group` and `weight` one for each line. Products stay below 2**63.
+    `amount` has one number for each group, `group` and `weight` one for each line.
     """
     whole = np.zeros(len(amount), dtype=np.int64)
     np.add.at(whole, group, weight)
     divisor = np.maximum(whole, 1)[group]
-    product = amount[group] * weight
-    part, rest = product // divisor, product % divisor
+    part, rest = divide_product(amount[group], weight, divisor)
     given = np.zeros(len(amount), dtype=np.int64)
     np.add.at(given, group, part)
     left = np.where(whole > 0, amount - given, 0)
@@ -46,3 +45,15 @@ def share_out_groups(group: Integers, amount: Integers, weight: Integers) -> Int
     rank = np.arange(len(group)) - first[sorted_group]
     part[order] += rank < left[sorted_group]
     return part
+
+
+def divide_product(amount: Integers, factor: Integers, divisor: Integers) -> tuple[Integers, Integers]:
+    """Give quotient and rest of amount * factor / divisor, all >= 0, where the quotient is below 2**63.
+
+    Products that 64 bits do not hold are formed as whole numbers of Python.
+    """
+    part, rest = np.divmod(amount * factor, divisor)
+    large = np.nonzero(amount.astype(np.float64) * factor >= 2.0**62)[0]
+    for row in large.tolist():
+        part[row], rest[row] = divmod(int(amount[row]) * int(factor[row]), int(divisor[row]))
+    return part, rest

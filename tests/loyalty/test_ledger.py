@@ -257,6 +257,26 @@ class TestPointsLedger:
         assert issued.tolist() == [100, 20]
         assert spent.tolist() == [90, 9]
 
+    def test_a_debt_is_paid_when_the_points_come_back(self):
+        """Not before: between the debt and the day on which they come back no lot is below 0."""
+        rows = [
+            EARN,
+            ("s1", "ann", "spend", "2024-01-12", 100),
+            ("r1", "ann", "reverse", "2024-01-15", 100, "e1"),
+            ("r2", "ann", "reverse", "2024-01-20", 60, "s1"),
+            ("e2", "ann", "earn", "2024-01-25", 5),
+        ]
+        book = ledger(rows)
+        days = ["2024-01-14", "2024-01-17", "2024-01-20", "2024-01-26"]
+        assert [book.balance("ann", day) for day in days] == [0, -100, -40, -35]
+        assert [book.lots(day)[3].tolist() for day in days] == [[], [], [], []]
+
+    def test_members_of_another_type_are_refused(self):
+        book = ledger([EARN])
+        with pytest.raises(InputError, match="of the same type"):
+            book.balance(7, "2024-02-01")
+        assert book.balances("2024-02-01", ["bob"]).tolist() == [0]
+
 
 class TestShares:
     """Whole parts in proportion, the largest remainders first."""

@@ -114,6 +114,51 @@ class TestRedemptionRates:
             n_covered += found.low[0] <= 0.5 <= found.high[0]
         assert 180 <= n_covered <= 199
 
+    @pytest.mark.parametrize("kind", ["spend", "adjust", "earn"])
+    def test_points_that_replace_those_of_a_returned_order_are_spent(self, kind):
+        """100 spent of an order that came back, 150 earned later: 100 of 150, whatever happens next."""
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="negative"),
+            event=[1, 2, 3, 4, 5],
+            member=["ann"] * 5,
+            kind=["earn", "spend", "reverse", "earn", kind],
+            time=["2024-01-01", "2024-01-02", "2024-01-03", "2024-02-01", "2024-03-10"],
+            points=[100, 100, 100, 150, 10],
+            refers_to=[None, None, 1, None, None],
+        )
+        found = redemption_rates(book, "2024-03-20")
+        assert found.period.astype(str).tolist()[0] == "2024-02-01"
+        assert (found.issued[0], found.redeemed[0]) == (150, 110 if kind == "spend" else 100)
+        before = redemption_rates(book, "2024-02-20")
+        assert (before.issued.tolist(), before.redeemed.tolist()) == ([150], [100])
+
+    def test_points_of_another_order_replace_spent_ones(self):
+        """Both orders are there on the day of the return: 100 spent, 150 left of the issue in the end."""
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="forgive"),
+            event=[1, 2, 3, 4],
+            member=["ann"] * 4,
+            kind=["earn", "earn", "spend", "reverse"],
+            time=["2024-01-01", "2024-02-01", "2024-02-02", "2024-02-03"],
+            points=[100, 150, 100, 100],
+            refers_to=[None, None, None, 1],
+        )
+        found = redemption_rates(book, "2024-03-20")
+        assert (found.issued.tolist(), found.redeemed.tolist()) == ([150], [100])
+        assert book.balance("ann", "2024-03-20") == 50
+
+    @pytest.mark.parametrize("n", [2, 30])
+    def test_nobody_or_everybody_is_no_certainty(self, n):
+        """With none of n members: the share at which (1 - share) ** n is 0.025."""
+        earned = {"kind": ["earn"] * n, "time": ["2024-01-05"] * n, "points": [10] * n}
+        book = PointsLedger(policy=PointsPolicy(if_spent="forgive"), event=range(n), member=range(n), **earned)
+        found = redemption_rates(book, "2024-02-01")
+        assert found.low.tolist() == [0.0]
+        assert (1 - found.high[0]) ** n == pytest.approx(0.025, rel=1e-12)
+        spends = {"kind": ["spend"] * n, "time": ["2024-01-06"] * n, "points": [10] * n}
+        full = redemption_rates(book.add(event=range(n, 2 * n), member=range(n), **spends), "2024-02-01")
+        assert (full.low[0], full.high[0]) == (pytest.approx(1 - found.high[0], rel=1e-12), 1.0)
+
     def test_the_interval_of_a_ratio(self):
         """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
         spent = np.array([30, 50, 60, 20])
