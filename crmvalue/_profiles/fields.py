@@ -272,6 +272,12 @@ def choose_values(
     """
     require_choice("choose", choose, _CHOICES)
     require_same_index(record=record, value=value, time=time, source=source)
+    for name, column, user in (("time", time, "most_recent"), ("source", source, "most_trusted")):
+        if column is None and choose == user:
+            raise InputError(name, f"given to choose by {user!r}", None)
+    trusted = as_items("trust", trust, "a list of sources")
+    if len(set(trusted)) != len(trusted) or (choose == "most_trusted" and not trusted):
+        raise InputError("trust", "the sources, the best first, each once", trusted)
     place = of_class(Profiles)("profiles", profiles).places_of(record)
     items = np.array([*text_items("value", value), None], dtype=object)[:-1]
     columns: dict[str, npt.NDArray[Any]] = {"record": place, "value": items}
@@ -291,7 +297,7 @@ def choose_values(
         _, where, counts = np.unique(pair, return_inverse=True, return_counts=True)
         score = counts[where]
     elif choose == "most_trusted":
-        rank = {name: -i for i, name in enumerate(as_items("trust", trust, "a list of sources"))}
+        rank = {name: -i for i, name in enumerate(trusted)}
         score = np.array([rank.get(name, -len(rank)) for name in columns["source"].tolist()])
     elif choose == "longest":
         score = np.array([len(word) for word in words.tolist()])

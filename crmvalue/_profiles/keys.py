@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +21,17 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Integers
 
-__all__ = ["KINDS", "NUMBERS", "codes_of", "kind_of", "normal_keys", "normal_values", "text_items"]
+__all__ = [
+    "KINDS",
+    "NUMBERS",
+    "codes_of",
+    "key_column",
+    "kind_of",
+    "normal_keys",
+    "normal_values",
+    "text_form",
+    "text_items",
+]
 
 KINDS = ("phone", "email", "code", "text")
 """Kinds of keys: numbers of cards and passports are codes; names and birthdays are texts."""
@@ -30,6 +42,17 @@ NUMBERS = ("phone", "email", "code")
 _NAMED = {"phone": "phone", "email": "email", "card": "code", "passport": "code"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
 _LONGEST_TYPED = 40
+_ONE_FORM: dict[int, str | None] = {
+    **dict.fromkeys(map(ord, "'\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"), "'"),
+    **dict.fromkeys(map(ord, "\N{MODIFIER LETTER APOSTROPHE}\N{MODIFIER LETTER PRIME}\N{PRIME}"), "'"),
+    **dict.fromkeys(map(ord, "\N{ACUTE ACCENT}\N{SINGLE HIGH-REVERSED-9 QUOTATION MARK}"), "'"),
+    **dict.fromkeys([*range(0x2010, 0x2016), 0x2212], "-"),
+    **dict.fromkeys([0xAD, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x206A), 0xFEFF]),
+    ord("İ"): "i",
+    ord("ı"): "i",
+}
+"""Apostrophes, hyphens, characters that nobody sees, and the letters i of Azerbaijani, with and without the dot."""
+
 _PLAIN = slice(9, 17)  # lengths of a plus sign with 8 to 15 digits
 
 
@@ -45,7 +68,7 @@ def normal_keys(
 
     Each distinct value is brought into its form once.
     """
-    filled, missing = fill_missing(name, column)
+    filled, missing = fill_missing(name, key_column(name, column) if kind == "text" else column)
     if filled.ndim != 1:
         raise InputError(name, "one-dimensional, one element a record", f"{filled.ndim} dimensions")
     if missing.all():
@@ -68,14 +91,41 @@ def normal_values(
     if kind == "email":
         forms = [_email(value, sub_address, email_case) for value in values.tolist()]
     elif kind == "code":
-        forms = ["".join(filter(str.isalnum, value)).upper() for value in values.tolist()]
+        forms = ["".join(filter(str.isalnum, _compatible(value))).upper() for value in values.tolist()]
     else:
-        forms = [" ".join(value.casefold().split()) for value in values.tolist()]
+        forms = [text_form(value) for value in values.tolist()]
     return np.array(forms, dtype=np.str_) if forms else np.zeros(0, dtype="U1")
 
 
+def key_column(name: str, column: Any) -> Any:
+    """Give a column of keys, with days such as birthdays as texts like "1990-05-31"."""
+    array, _ = to_array(name, column, "a column")
+    if array.ndim != 1 or array.dtype.kind not in "MO":
+        return column
+    items = (array.astype("datetime64[us]") if array.dtype.kind == "M" else array).tolist()
+    if not any(isinstance(item, dt.date) for item in items):
+        return column
+    return np.array([None, *map(_day_text, items)], dtype=object)[1:]
+
+
+def _day_text(item: Any) -> Any:
+    if is_missing_object(item) or not isinstance(item, dt.date):
+        return item
+    midnight = not isinstance(item, dt.datetime) or item.time() == dt.time()
+    return item.isoformat()[:10] if midnight else item.isoformat()
+
+
+def text_form(value: str) -> str:
+    """Give a text without what does not count: case, spaces, kinds of apostrophes and hyphens, and so on."""
+    return unicodedata.normalize("NFC", " ".join(_compatible(value).replace("`", "'").casefold().split()))
+
+
+def _compatible(value: str) -> str:
+    return value if value.isascii() else unicodedata.normalize("NFKC", value.translate(_ONE_FORM))
+
+
 def _email(value: str, sub_address: str, email_case: str) -> str:
-    text = value.strip()
+    text = _compatible(value).strip()
     if not _EMAIL.fullmatch(text):
         return ""
     local, _, domain = text.rpartition("@")
