@@ -168,7 +168,7 @@ class LoyaltyProgramme:
     level_basis : {"spend", "points", "orders"}, default "spend"
         What counts for levels in :meth:`earn`. Points count as they are before the percentage of the level.
     rolling_months : int, default 12
-        Calendar months of a rolling window, from 1 to 120.
+        Calendar months of a rolling window, from 1 to 120. With 1 nothing counts after the end of its month.
     soft_landing : bool, default False
         Whether a member falls by one level at most at the end of each period.
     leap_day : {"backward", "forward"}, default "backward"

@@ -296,6 +296,8 @@ def _referrers(ids: npt.NDArray[Any], code: Integers, referrer: Any) -> Integers
     if missing.all():
         return rows
     others, place = encode_customers("referrer", filled)
+    if (others.dtype.kind == "U") != (ids.dtype.kind == "U"):
+        raise InputError("referrer", "of the same type as `customer`", others.tolist()[0])
     row_of = {known: row for row, known in zip(range(len(code)), ids[code].tolist(), strict=True)}
     found = np.array([row_of.get(known, -2) for known in others.tolist()], dtype=np.int64)[place]
     return np.where(missing, -1, found)

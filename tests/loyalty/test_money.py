@@ -253,6 +253,14 @@ class TestAttributeReferrals:
             referrals([("ann", None, 1, 9, "1"), ("ann", None, 2, 9, "1")])
 
 
+    def test_referrers_of_another_type_are_refused(self):
+        """Otherwise all of them would be unknown, in silence."""
+        with pytest.raises(InputError, match="of the same type as `customer`"):
+            attribute_referrals([1, 2], [None, "1"], ["2024-01-01", "2024-02-01"], paid=[5, 5])
+        found = attribute_referrals([1, 2], [np.nan, 1.0], ["2024-01-01", "2024-02-01"], paid=[5, 5])
+        assert found.outcome.tolist() == ["no referrer", "rewarded"]
+
+
 class TestSimulateProgramme:
     """The cost of rules on past orders equals a loop over the orders."""
 
