@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.money import split_amount
 from crmvalue._loyalty.policy import NEVER
-from crmvalue._loyalty.shares import share_out
 
 if TYPE_CHECKING:
     from crmvalue._loyalty.policy import PointsPolicy
@@ -259,7 +259,7 @@ def _return_spent(book: _Book, event: _Event) -> int:
     parts = [part for _, part in taken]
     if event.points > sum(parts):
         return REVERSED
-    back = share_out(event.points, parts)
+    back = split_amount(event.points, parts)
     for (lot, _), part in zip(taken, back, strict=True):
         if part:
             book.give_back(event.row, lot, event.day, part)
