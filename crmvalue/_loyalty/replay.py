@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from crmvalue._core.money import split_amount
+from crmvalue._loyalty.plain import Roles, book_plain
 from crmvalue._loyalty.policy import NEVER
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._loyalty.policy import PointsPolicy
     from crmvalue.typing import Integers
 
@@ -180,7 +183,35 @@ class _Book:
 
 
 def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
-    """Book the events in their order."""
+    """Book the events in their order: those of plain members at once, those of all others one after the other."""
+    gives = (log.kind == EARN) | ((log.kind == ADJUST) & (log.points > 0))
+    roles = Roles(gives, (log.kind == REVERSE) | (log.kind == TRANSFER), log.kind != EXPIRE)
+    plain = book_plain(log, roles, n_members)
+    rest = Log(*(column[~plain.members[log.member]] for column in log))
+    others = np.nonzero(~plain.members)[0]
+    number = np.append(np.cumsum(~plain.members) - 1, -1)
+    booked = _replay(policy, rest._replace(member=number[rest.member], receiver=number[rest.receiver]), len(others))
+    booked.entries[1], booked.lots[0] = others[booked.entries[1]], others[booked.lots[0]]
+    booked.entries[2] += np.where(booked.entries[2] >= 0, plain.lots.shape[1], 0)
+    return Booked(
+        np.concatenate([plain.entries, booked.entries], axis=1),
+        np.concatenate([plain.lots, booked.lots], axis=1),
+        np.concatenate([_refusals(log, plain.refused, gives), booked.refused], axis=1),
+        booked.shortages,
+    )
+
+
+def _refusals(log: Log, refused: Integers, gives: npt.NDArray[np.bool_]) -> Integers:
+    """Give the row and the reason of refused events: a member without an earlier lot has no points yet."""
+    first = np.full(int(log.member.max(initial=-1)) + 1, len(log.row), dtype=np.int64)
+    lots = np.nonzero(gives)[0][::-1]
+    first[log.member[lots]] = lots  # the earliest one of a member is written last
+    reason = np.where(first[log.member[refused]] > refused, NO_MEMBER, TOO_MANY)
+    return np.stack([log.row[refused], reason])
+
+
+def _replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
+    """Book the events one after the other."""
     book = _Book(policy, n_members)
     refused: list[int] = []
     columns = (column.tolist() for column in log)
