@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._loyalty.replay import Log
-    from crmvalue.typing import Bools, Integers
+    from crmvalue.typing import Integers
 
 __all__ = ["Plain", "Roles", "book_plain"]
 
@@ -27,15 +29,15 @@ class Plain(NamedTuple):
     entries: Integers
     lots: Integers
     refused: Integers
-    members: Bools
+    members: npt.NDArray[np.bool_]
 
 
 class Roles(NamedTuple):
     """What events do: make a lot, make all members whom they concern not plain, count as activity."""
 
-    gives: Bools
-    special: Bools
-    active: Bools
+    gives: npt.NDArray[np.bool_]
+    special: npt.NDArray[np.bool_]
+    active: npt.NDArray[np.bool_]
 
 
 def book_plain(log: Log, roles: Roles, n_members: int) -> Plain:
@@ -70,10 +72,10 @@ def book_plain(log: Log, roles: Roles, n_members: int) -> Plain:
         entries.append(entry)
         parts.append(np.stack([log.member[lots], log.row[lots], log.usable[lots], last])[:, kept])
         n_lots += int(kept.sum())
-        wrong = np.nonzero(wrong)[0]  # the first of each member is refused, for the others it is not known yet
-        wrong = wrong[np.diff(log.member[rows[wrong]], prepend=-1) != 0]
-        refused.append(rows[wrong])
-        done[wrong] = True
+        first = np.nonzero(wrong)[0]  # the first of each member is refused, for the others it is not known yet
+        first = first[np.diff(log.member[rows[first]], prepend=-1) != 0]
+        refused.append(rows[first])
+        done[first] = True
         rows = rows[~done]
     unknown = np.zeros(n_members, dtype=bool)
     unknown[log.member[rows]] = True
@@ -87,14 +89,14 @@ def book_plain(log: Log, roles: Roles, n_members: int) -> Plain:
     )
 
 
-def _starts(log: Log, roles: Roles, rows: Integers, lots: Integers) -> tuple[Integers, Bools, Integers]:
+def _starts(log: Log, roles: Roles, rows: Integers, lots: Integers) -> tuple[Integers, npt.NDArray[np.bool_], Integers]:
     """Give where on the line each event begins to take, which events take too much, and the last day of each lot."""
     gives, active = roles.gives, roles.active
     member, day, place = log.member[rows], log.day[rows], np.arange(len(rows))
     line = _line(log, lots)
     new = np.diff(member, prepend=-1) != 0
     first = np.maximum.accumulate(np.where(new, place, 0))
-    lots_before = np.cumsum(gives[rows]) - gives[rows]
+    lots_before: Integers = np.cumsum(gives[rows]) - gives[rows]
     gone = _before(log.member[lots], log.last[lots], member, day)
     ready = np.minimum(_before(log.member[lots], log.usable[lots], member, day + 1), lots_before)
     last = log.last[lots]

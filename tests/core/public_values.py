@@ -187,6 +187,7 @@ VALUES = [
     loyalty.programme_liability(100_000.0, 9500.0, redeemed=[4500.0, 8500.0], expected=[9500.0, 9700.0]),
     loyalty.redemption_rates(POINTS, as_of="2024-03-01"),
     loyalty.attribute_referrals(["bob", "ann"], ["ann", None], ["2024-02-01", "2024-01-01"], paid=[500.0, 900.0]),
+    loyalty.referred_value([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, start={"month": [1.0, 2.0] * 20}),
     loyalty.member_effect(
         [True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, before={"orders": [1.0, 2.0] * 20}
     ),
