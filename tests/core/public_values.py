@@ -175,6 +175,9 @@ VALUES = [
     PROGRAMME,
     PROGRAMME.rules[0],
     PROGRAMME.levels[1],
+    loyalty.EarnRule(name="base", points=1, only={"brand": ["Ajax"]}, level_percent={"gold": 150}),
+    loyalty.Level(name="gold", at_least=100, privileges=["free delivery"]),
+    loyalty.Reward(name="mug", price=10, levels=["gold"]),
     PROGRAMME.member_levels(["ann", "bob"], ["2024-03-01", "2024-05-01"], [120, 70], as_of="2024-06-30"),
     PROGRAMME.earn(
         order=["o1", "o2"], customer=["ann", "bob"], time=["2024-01-05", "2024-02-05"], spend=[10_000, 30_000]
