@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._loyalty.replay import Log
+    from crmvalue._loyalty.booking.log import Log
     from crmvalue.typing import Integers
 
 __all__ = ["Plain", "Roles", "book_plain"]

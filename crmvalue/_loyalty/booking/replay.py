@@ -8,7 +8,24 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from crmvalue._core.money import split_amount
-from crmvalue._loyalty.plain import Roles, book_plain
+from crmvalue._loyalty.booking.log import (
+    ADJUST,
+    DONE,
+    EARN,
+    EXPIRE,
+    NO_MEMBER,
+    NOT_REVERSIBLE,
+    OTHER_MEMBER,
+    REVERSE,
+    REVERSED,
+    SPEND,
+    TOO_MANY,
+    TRANSFER,
+    UNKNOWN,
+    Booked,
+    Log,
+)
+from crmvalue._loyalty.booking.plain import Roles, book_plain
 from crmvalue._loyalty.policy import NEVER
 
 if TYPE_CHECKING:
@@ -17,42 +34,9 @@ if TYPE_CHECKING:
     from crmvalue._loyalty.policy import PointsPolicy
     from crmvalue.typing import Integers
 
-__all__ = ["KINDS", "REASONS", "Booked", "Log", "replay"]
-
-KINDS = ("earn", "spend", "expire", "reverse", "adjust", "transfer")
-EARN, SPEND, EXPIRE, REVERSE, ADJUST, TRANSFER = range(len(KINDS))
-
-REASONS = (
-    "a repeated event",
-    "another event has the same identifier",
-    "the member has no points yet",
-    "more points than the member has",
-    "the event to reverse is unknown",
-    "the event to reverse is of another member",
-    "the event to reverse cannot be reversed",
-    "more points than are left to reverse",
-)
-DONE = -1
-REPEATED, TAKEN, NO_MEMBER, TOO_MANY, UNKNOWN, OTHER_MEMBER, NOT_REVERSIBLE, REVERSED = range(len(REASONS))
+__all__ = ["replay"]
 
 _NEVER = int(NEVER.astype(np.int64))
-
-
-class Log(NamedTuple):
-    """Checked events in the order of booking, as whole numbers; -1 for none."""
-
-    row: Integers
-    member: Integers
-    kind: Integers
-    day: Integers
-    points: Integers
-    refers: Integers
-    """Row of the event to reverse."""
-    receiver: Integers
-    usable: Integers
-    last: Integers
-    inactive: Integers
-    """Last day of the points if this event stays the last activity."""
 
 
 class _Event(NamedTuple):
@@ -68,19 +52,6 @@ class _Event(NamedTuple):
     usable: int
     last: int
     inactive: int
-
-
-class Booked(NamedTuple):
-    """What the events did: entries, lots, refusals and what reversals could not take."""
-
-    entries: Integers
-    """Row of the event, member, lot (-1 for a debt), day, points; shape (5, n)."""
-    lots: Integers
-    """Member, row of the event, first day, last day; shape (4, n)."""
-    refused: Integers
-    """Row and number of the reason; shape (2, n)."""
-    shortages: Integers
-    """Row of the reversal and points that it could not take; shape (2, n)."""
 
 
 class _Book:
