@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_items, as_text, as_whole_number, require_choice
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue._loyalty.shares import divide_product, share_out_groups
 from crmvalue.errors import InputError
@@ -116,6 +117,15 @@ class EarnRule:
             raise InputError(
                 "event", "another name than that of orders", self.event, hint='the basis "orders" is for them'
             )
+
+    def to_json(self) -> str:
+        """Write the rule as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EarnRule:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 class Lines(NamedTuple):

@@ -23,8 +23,9 @@ from crmvalue._core.encoding.customers import as_words, encode_customers, fill_m
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
+from crmvalue._loyalty.booking.log import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log
+from crmvalue._loyalty.booking.replay import replay
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
-from crmvalue._loyalty.replay import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log, replay
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from crmvalue._core.calendar import anniversary
 from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -60,6 +61,15 @@ class Level:
     name: str = checked_field("name", _name)
     at_least: int = count_field("at_least")
     privileges: tuple[str, ...] = words_field("privileges", default=())
+
+    def to_json(self) -> str:
+        """Write the level as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Level:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @stay_frozen
@@ -118,6 +128,15 @@ class MemberLevels(Columns):
     def tier_names(self) -> npt.NDArray[np.str_]:
         """Name of the level of each member."""
         return np.array(self.names)[self.tier]
+
+    def to_json(self) -> str:
+        """Write the levels as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MemberLevels:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 class Scheme(NamedTuple):

@@ -146,6 +146,15 @@ class EarnedPoints(Columns):
             points=self.points[kept],
         )
 
+    def to_json(self) -> str:
+        """Write the points as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EarnedPoints:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @attrs.frozen(kw_only=True)
 class LoyaltyProgramme:

@@ -87,6 +87,15 @@ class Reward:
     stock: int | None = checked_field("stock", optional(_stock), default=None)
     levels: tuple[str, ...] = words_field("levels", default=())
 
+    def to_json(self) -> str:
+        """Write the reward as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Reward:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @attrs.frozen(kw_only=True)
 class RewardCatalogue:

@@ -1,4 +1,4 @@
-"""Whole numbers in proportion: the largest remainder, for one amount and for the lines of many orders."""
+"""Whole numbers in proportion, for the lines of many orders at once; `split_amount` of `_core/money.py` is for one."""
 
 from __future__ import annotations
 
@@ -7,24 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crmvalue.typing import Integers
 
-__all__ = ["divide_product", "share_out", "share_out_groups"]
-
-
-def share_out(amount: int, weights: Sequence[int]) -> list[int]:
-    """Split a whole amount >= 0 in proportion; the first line wins among equal remainders."""
-    whole = sum(weights)
-    if not whole:
-        return [0] * len(weights)
-    parts = [amount * weight // whole for weight in weights]
-    rests = [amount * weight % whole for weight in weights]
-    left = amount - sum(parts)
-    for i in sorted(range(len(weights)), key=lambda i: -rests[i])[:left]:
-        parts[i] += 1
-    return parts
+__all__ = ["divide_product", "share_out_groups"]
 
 
 def share_out_groups(group: Integers, amount: Integers, weight: Integers) -> Integers:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 import unicodedata
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,11 +12,11 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import is_missing_object, require_choice, to_array
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
+from crmvalue._core.phones import normal_phones
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import ModuleType
 
     from crmvalue.typing import ArrayLike, Integers
 
@@ -41,7 +40,6 @@ NUMBERS = ("phone", "email", "code")
 
 _NAMED = {"phone": "phone", "email": "email", "card": "code", "passport": "code"}
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
-_LONGEST_TYPED = 40
 _ONE_FORM: dict[int, str | None] = {
     **dict.fromkeys(map(ord, "'\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}"), "'"),
     **dict.fromkeys(map(ord, "\N{MODIFIER LETTER APOSTROPHE}\N{MODIFIER LETTER PRIME}\N{PRIME}"), "'"),
@@ -52,8 +50,6 @@ _ONE_FORM: dict[int, str | None] = {
     ord("ı"): "i",
 }
 """Apostrophes, hyphens, characters that nobody sees, and the letters i of Azerbaijani, with and without the dot."""
-
-_PLAIN = slice(9, 17)  # lengths of a plus sign with 8 to 15 digits
 
 
 def kind_of(key: str, kinds: Mapping[str, str]) -> str:
@@ -87,7 +83,7 @@ def normal_values(
     """Give each value in one form; an empty text for one that is not valid."""
     require_choice("kind", kind, KINDS)
     if kind == "phone":
-        return _phones(values, region)
+        return normal_phones(values, region)
     if kind == "email":
         forms = [_email(value, sub_address, email_case) for value in values.tolist()]
     elif kind == "code":
@@ -132,66 +128,6 @@ def _email(value: str, sub_address: str, email_case: str) -> str:
     if sub_address == "drop":
         local = local.partition("+")[0] or local
     return f"{local.lower() if email_case == 'fold' else local}@{domain.lower()}"
-
-
-def _phones(values: npt.NDArray[np.str_], region: str | None) -> npt.NDArray[np.str_]:
-    phonenumbers = _phonenumbers()
-    if region and region not in phonenumbers.SUPPORTED_REGIONS:
-        raise InputError("region", "a country of two capital letters, such as 'UA'", region)
-    forms = np.full(len(values), "", dtype="U16")
-    plain = _plain_numbers(values, phonenumbers)
-    forms[plain] = values[plain]
-    rest = np.nonzero(~plain)[0]
-    forms[rest] = [_phone(value, region, phonenumbers) for value in values[rest].tolist()]
-    return forms
-
-
-def _phone(value: str, region: str | None, phonenumbers: ModuleType) -> str:
-    with suppress(phonenumbers.NumberParseException):
-        number = phonenumbers.parse(value[:_LONGEST_TYPED], region)
-        if phonenumbers.is_valid_number(number):
-            return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
-    return ""
-
-
-def _plain_numbers(values: npt.NDArray[np.str_], phonenumbers: ModuleType) -> npt.NDArray[np.bool_]:
-    """Tell which numbers are already a plus sign and digits, as many as their country has.
-
-    Numbers with the same three first digits and the same length are looked up once. A zero after the code of the
-    country may be one too many, so such numbers are looked up one by one, as are all others.
-    """
-    length = np.strings.str_len(values)
-    chosen = np.nonzero((length >= _PLAIN.start) & (length < _PLAIN.stop))[0]
-    plain = np.zeros(len(values), dtype=bool)
-    if not len(chosen):
-        return plain
-    width = _PLAIN.stop - 1
-    points = values[chosen].astype(f"U{width}").view(np.uint32).reshape(len(chosen), width)
-    digits = (points >= ord("0")) & (points <= ord("9"))
-    good = (points[:, 0] == ord("+")) & (points[:, 1] != ord("0"))
-    good &= digits[:, 1:].sum(axis=1) == length[chosen] - 1
-    group = (points[:, 1:4].astype(np.int64) @ [10**6, 10**3, 1]) * 100 + length[chosen]
-    for each, first in zip(*np.unique(group[good], return_index=True), strict=True):
-        rows = np.nonzero(good & (group == each))[0]
-        number = None
-        with suppress(phonenumbers.NumberParseException):
-            number = phonenumbers.parse(str(values[chosen[np.nonzero(good)[0][first]]]))
-        if number is None or not phonenumbers.is_possible_number(number):
-            good[rows] = False
-        else:
-            good[rows] = points[rows, 1 + len(str(number.country_code))] != ord("0")
-    plain[chosen] = good
-    return plain
-
-
-def _phonenumbers() -> ModuleType:
-    try:
-        import phonenumbers
-    except ImportError as error:
-        message = "Phone numbers need phonenumbers: pip install 'crmvalue[match]'"
-        raise ModuleNotFoundError(message, name="phonenumbers") from error
-    library: ModuleType = phonenumbers
-    return library
 
 
 def text_items(name: str, value: ArrayLike) -> list[Any]:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import flag_table, stay_frozen, words_field
 from crmvalue._profiles.keys import text_form, text_items
 from crmvalue.errors import InputError
@@ -63,6 +64,15 @@ class NameCheck(Columns):
         """Give a row for each name, for a dataframe."""
         words = {field: np.array(getattr(self, field), dtype=object) for field in ("name", "spelling", "suggestions")}
         return {"name": words["name"], "known": self.known, **words}
+
+    def to_json(self) -> str:
+        """Write the check as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> NameCheck:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 def check_names(

@@ -119,6 +119,15 @@ class RefusedKeys(Columns):
         words = {name: np.array(getattr(self, name), dtype=object) for name in ("rule", "value", "reason")}
         return {"rule": words["rule"], "value": words["value"], "n_records": self.n_records, "reason": words["reason"]}
 
+    def to_json(self) -> str:
+        """Write the keys as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RefusedKeys:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -156,6 +165,15 @@ class IdentityEvents(Columns):
         """Give a row for each event, for a dataframe."""
         return {"event": np.array(self.event, dtype=object), **array_columns(self)}
 
+    def to_json(self) -> str:
+        """Write the events as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> IdentityEvents:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @attrs.frozen
 class MergeStep:
@@ -183,6 +201,15 @@ class MergeStep:
 
     def __str__(self) -> str:
         return f"{self.first} and {self.second} share {self.rule} {self.value}".rstrip()
+
+    def to_json(self) -> str:
+        """Write the step as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MergeStep:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @stay_frozen

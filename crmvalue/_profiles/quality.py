@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_text, require_choice, require_same_index, require_same_length
 from crmvalue._core.encoding.customers import as_words, fill_missing
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import count_column, require_columns, stay_frozen, words_field
 from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys
@@ -88,6 +89,15 @@ class ContactQuality(Columns):
             "invalid": self.invalid,
             "duplicate": self.duplicate,
         }
+
+    def to_json(self) -> str:
+        """Write the report as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ContactQuality:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 def contact_quality(

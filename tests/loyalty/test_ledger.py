@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from crmvalue._core.money import split_amount
 from crmvalue._loyalty.ledger import balances_of_entries
-from crmvalue._loyalty.shares import share_out, share_out_groups
+from crmvalue._loyalty.shares import share_out_groups
 from crmvalue.errors import InputError
 from crmvalue.loyalty import PointsLedger, PointsPolicy
 from tests.loyalty.references import SlowLedger, largest_remainder, months_later
@@ -292,7 +293,7 @@ class TestShares:
     )
     def test_known_answers(self, weights, amount, parts):
         """Oracles, section 5."""
-        assert share_out(amount, weights) == parts
+        assert list(split_amount(amount, weights)) == parts
         assert share_out_groups(np.zeros(len(weights), int), np.array([amount]), np.array(weights)).tolist() == parts
 
     @given(
@@ -305,7 +306,8 @@ class TestShares:
         for number, amount in enumerate(amounts):
             own = weight[group == number].tolist()
             if sum(own):
-                assert found[group == number].tolist() == largest_remainder(amount, own) == share_out(amount, own)
+                assert found[group == number].tolist() == largest_remainder(amount, own)
+                assert list(split_amount(amount, own)) == largest_remainder(amount, own)
 
 
 class Machine(RuleBasedStateMachine):
@@ -413,17 +415,27 @@ class Machine(RuleBasedStateMachine):
             assert before.balances(day, MEMBERS).tolist() == now
 
 
-def machine(name, **policy):
+def machine(name, n_examples, n_steps, **policy):
     case = type(name, (Machine,), {"policy": policy}).TestCase
     case.settings = settings(
-        max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=n_examples,
+        stateful_step_count=n_steps,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     return case
 
 
-TestNegative = machine("Negative", if_spent="negative", pending_days=14, expire_months=3)
-TestRefund = machine("Refund", if_spent="refund", pending_days=5, inactive_months=2)
-TestForgive = machine("Forgive", if_spent="forgive", expire_months=6, inactive_months=3)
+NEGATIVE = {"if_spent": "negative", "pending_days": 14, "expire_months": 3}
+REFUND = {"if_spent": "refund", "pending_days": 5, "inactive_months": 2}
+FORGIVE = {"if_spent": "forgive", "expire_months": 6, "inactive_months": 3}
+
+TestNegative = machine("Negative", 20, 25, **NEGATIVE)
+TestRefund = machine("Refund", 20, 25, **REFUND)
+TestForgive = machine("Forgive", 20, 25, **FORGIVE)
+TestNegativeLong = pytest.mark.slow(machine("NegativeLong", 50, 40, **NEGATIVE))
+TestRefundLong = pytest.mark.slow(machine("RefundLong", 50, 40, **REFUND))
+TestForgiveLong = pytest.mark.slow(machine("ForgiveLong", 50, 40, **FORGIVE))
 
 
 def test_a_sum_of_entries_counts_lots_that_are_alive():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.journeys import level_changes
-from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy
+from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy, Reward
 from tests.loyalty.references import slow_levels
 from tests.tables import check_json, check_table
 
@@ -320,3 +320,18 @@ class TestEarn:
         made = LoyaltyProgramme(rules=[rule], levels=LEVELS, window="rolling", leap_day="forward")
         check_json(made)
         assert LoyaltyProgramme.from_json(made.to_json()).earn(**ORDERS).points.tolist() == [2, 6, 0, 0]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            EarnRule(name="r", points=1, excluded={"brand": ["A", "B"]}, level_percent={"gold": 150}),
+            Level(name="gold", at_least=5, privileges=["free delivery"]),
+            Reward(name="mug", price=10, stock=3, levels=["gold"]),
+            LoyaltyProgramme(rules=[EarnRule(name="r", points=1, per=1000)]).earn(**ORDERS),
+            LoyaltyProgramme().earn(**ORDERS),
+            LoyaltyProgramme(levels=LEVELS, window="year").member_levels(["ann", "bob"], ["2024-05-01"] * 2, [30, 3]),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_json_of_rules_and_results(self, value):
+        check_json(value)
