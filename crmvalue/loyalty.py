@@ -16,6 +16,7 @@ what is owed in points, and when it becomes revenue        :func:`programme_liab
 share of points that is redeemed                           :func:`redemption_rates`, :class:`RedemptionRates`
 what members do because of the programme                   :func:`member_effect`, :class:`MemberEffect`
 which referrers earn a reward                              :func:`attribute_referrals`, :class:`Referrals`
+value of referred against other customers                  :func:`referred_value`, :class:`ReferredValue`
 rewards for points, with stock and levels                  :class:`RewardCatalogue`, :class:`Reward`
 weeks or months in a row, and what they win                :func:`find_streaks`, :class:`Challenge`
 whether a paid membership pays                             :func:`membership_break_even`
@@ -54,7 +55,7 @@ A programme from the rules to a balance:
 from __future__ import annotations
 
 from crmvalue._loyalty.earning import EarnRule
-from crmvalue._loyalty.effect import MemberEffect, member_effect
+from crmvalue._loyalty.effect import MemberEffect, ReferredValue, member_effect, referred_value
 from crmvalue._loyalty.ledger import PointsLedger
 from crmvalue._loyalty.levels import Level, MemberLevels
 from crmvalue._loyalty.liability import ProgrammeLiability, RedemptionRates, programme_liability, redemption_rates
@@ -78,6 +79,7 @@ __all__ = [
     "ProgrammeSimulation",
     "RedemptionRates",
     "Referrals",
+    "ReferredValue",
     "Reward",
     "RewardCatalogue",
     "attribute_referrals",
@@ -88,5 +90,6 @@ __all__ = [
     "redemption_rates",
     "referral_growth",
     "referral_limit",
+    "referred_value",
     "simulate_programme",
 ]

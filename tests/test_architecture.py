@@ -68,9 +68,8 @@ MOST_FILES, MOST_LINES = 12, 700
 CORE = {"numpy", "scipy", "attrs", "narwhals"}
 EXTRAS = {"duckdb", "matplotlib"}
 EXTRAS_OF_ROOMS = {
-    "_codes.phones": {"phonenumbers"},
+    "_core.phones": {"phonenumbers"},
     "_codes.passwords": {"pyotp"},
-    "_profiles.keys": {"phonenumbers"},
     "_profiles.names": {"rapidfuzz"},
     "_profiles.scores": {"splink", "duckdb"},
 }

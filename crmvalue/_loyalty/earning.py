@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_items, as_text, as_whole_number, require_choice
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, checked_field, optional
-from crmvalue._loyalty.shares import share_out_groups
+from crmvalue._loyalty.shares import divide_product, share_out_groups
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ Basis: TypeAlias = Literal["spend", "items", "orders", "event"]
 CapPeriod: TypeAlias = Literal["day", "month", "year"]
 EarnRounding: TypeAlias = Literal["down", "half_up"]
 
+_MOST_POINTS = 10**15  # of an order and a rule: floats hold them exactly
 _UNITS = {"day": "datetime64[D]", "month": "datetime64[M]", "year": "datetime64[Y]"}
 
 
@@ -32,6 +34,13 @@ def _word(choices: Any) -> Any:
         return str(value)
 
     return check
+
+
+def _named(name: str, value: Any) -> str:
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a name, not empty", value)
+    return text
 
 
 def _whole(name: str, value: Any) -> int:
@@ -88,7 +97,7 @@ class EarnRule:
     1000
     """
 
-    name: str = checked_field("name", as_text)
+    name: str = checked_field("name", _named)
     points: int = checked_field("points", _whole)
     basis: str = checked_field("basis", _word(Basis), default="spend")
     per: int = checked_field("per", _whole, default=1)
@@ -104,6 +113,19 @@ class EarnRule:
     def __attrs_post_init__(self) -> None:
         if (self.basis == "event") != (self.event is not None):
             raise InputError("event", 'given if, and only if, the basis is "event"', self.event)
+        if self.event == "order":
+            raise InputError(
+                "event", "another name than that of orders", self.event, hint='the basis "orders" is for them'
+            )
+
+    def to_json(self) -> str:
+        """Write the rule as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EarnRule:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 class Lines(NamedTuple):
@@ -126,9 +148,9 @@ def points_of_rule(rule: EarnRule, lines: Lines, percent: Integers) -> tuple[Int
     """Give the points of each order and of each line by one rule; `percent` is that of the level at each order."""
     fits = np.ones(len(lines.order), dtype=bool)
     for column, values in rule.only.items():
-        fits &= np.isin(_trait(lines, column, "only"), np.array(values))
+        fits &= _among(lines, column, values, "only")
     for column, values in rule.excluded.items():
-        fits &= ~np.isin(_trait(lines, column, "excluded"), np.array(values))
+        fits &= ~_among(lines, column, values, "excluded")
     if rule.basis == "event":
         fits &= lines.event == rule.event if lines.event is not None else False
     elif lines.event is not None:
@@ -140,8 +162,7 @@ def points_of_rule(rule: EarnRule, lines: Lines, percent: Integers) -> tuple[Int
     total = np.bincount(lines.order, weight, minlength=n).astype(np.int64)
     if rule.basis == "orders":
         total = np.minimum(total, 1)
-    product, divisor = total * (rule.points * percent), rule.per * 100
-    points = (2 * product + divisor) // (2 * divisor) if rule.rounding == "half_up" else product // divisor
+    points = _earned(rule, total, percent)
     if rule.most_per_order is not None:
         points = np.minimum(points, rule.most_per_order)
     if rule.most_per_period is not None:
@@ -149,10 +170,27 @@ def points_of_rule(rule: EarnRule, lines: Lines, percent: Integers) -> tuple[Int
     return points, share_out_groups(lines.order, points, weight)
 
 
-def _trait(lines: Lines, column: str, name: str) -> npt.NDArray[Any]:
+def _earned(rule: EarnRule, total: Integers, percent: Integers) -> Integers:
+    """Give the points of each order before caps, by the sum of what counts in it."""
+    divisor = rule.per * 100
+    factor = rule.points * percent
+    if float((total.astype(np.float64) * factor).max(initial=0)) > _MOST_POINTS * divisor:
+        raise InputError("rules", "of at most 10**15 points for an order before caps", rule.name)
+    points, rest = divide_product(total, factor, np.full(len(total), divisor))
+    return points + (2 * rest >= divisor) if rule.rounding == "half_up" else points
+
+
+def _among(lines: Lines, column: str, values: tuple[Any, ...], name: str) -> npt.NDArray[np.bool_]:
+    """Tell which lines have one of the values in a column."""
     if column not in lines.traits:
         raise InputError(name, f"of columns among {', '.join(lines.traits) or 'none'}", column)
-    return lines.traits[column]
+    found = lines.traits[column]
+    if found.dtype.kind == "O":
+        return np.array([item in values for item in found.tolist()], dtype=bool)
+    unlike = [value for value in values if isinstance(value, str) != (found.dtype.kind == "U")]
+    if unlike:
+        raise InputError(name, f"of values of the type that the column {column!r} has", unlike[0])
+    return np.isin(found, np.array(values))
 
 
 def _capped(points: Integers, member: Integers, period: Dates, most: int) -> Integers:

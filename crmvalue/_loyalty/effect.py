@@ -1,10 +1,10 @@
-"""Members against non-members who did the same before: what a programme may have changed."""
+"""Members against non-members who did the same before, and referred customers against others who began alike."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["MemberEffect", "member_effect"]
+__all__ = ["MemberEffect", "ReferredValue", "member_effect", "referred_value"]
 
 _FEWEST = 10  # a mean of fewer customers has no honest interval
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
@@ -71,6 +71,10 @@ class MemberEffect:
     n_matched: int = count_field("n_matched")
     n_others: int = count_field("n_others")
     level: float = number_field("level", low=0, high=1)
+
+    def __attrs_post_init__(self) -> None:
+        if self.n_matched > self.n_members:
+            raise InputError("n_matched", f"at most `n_members` ({self.n_members})", self.n_matched)
 
     @property
     def conclusion(self) -> str:
@@ -154,16 +158,184 @@ def member_effect(
     >>> round(found.naive_difference, 1), round(found.effect, 1)
     (3.1, -0.2)
     """
-    past_columns = _named(before)
-    require_same_index(member=member, after=after, **past_columns)
-    joins = as_outcomes("member", member)
-    value = as_column("after", after)
-    columns = {name: as_column(name, column) for name, column in past_columns.items()}
-    require_same_length(member=joins, after=value, **columns)
+    found = _compared("member", member, "after", after, "before", before, ("members", "non-members"), level)
+    return MemberEffect(
+        effect=found.difference,
+        interval=found.interval,
+        naive_difference=found.naive_difference,
+        naive_interval=found.naive_interval,
+        before_difference=found.gap,
+        n_members=found.n_chosen,
+        n_matched=found.n_matched,
+        n_others=found.n_others,
+        level=found.level,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class ReferredValue:
+    """Value of referred customers against that of others who began in the same way.
+
+    Attributes
+    ----------
+    difference : float
+        Mean of the matched referred customers less that of others like them, in the unit of `value`.
+    interval : Interval
+        Confidence interval of `difference`.
+    naive_difference : float
+        Mean of all referred customers less mean of all others. It also holds when and how they began.
+    naive_interval : Interval
+        Confidence interval of `naive_difference`.
+    start_difference : float
+        The largest difference between the groups at the start, over the columns of `start`, in standard deviations.
+    n_referred, n_matched : int
+        Referred customers, and those of them for whom there are others like them.
+    n_others : int
+        Other customers.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> month = rng.integers(0, 12, 3000)  # of the first order
+    >>> referred = rng.random(3000) < month / 20  # referrals came late
+    >>> value = rng.gamma(2, 40, 3000) * (12 - month) / 12 + 5 * referred
+    >>> found = referred_value(referred, value, start={"month": month})
+    >>> print(f"{found.difference:.0f}, naive {found.naive_difference:.0f}")
+    5, naive -14
+    """
+
+    difference: float = number_field("difference")
+    interval: Interval = interval_field("interval")
+    naive_difference: float = number_field("naive_difference")
+    naive_interval: Interval = interval_field("naive_interval")
+    start_difference: float = number_field("start_difference")
+    n_referred: int = count_field("n_referred")
+    n_matched: int = count_field("n_matched")
+    n_others: int = count_field("n_others")
+    level: float = number_field("level", low=0, high=1)
+
+    @property
+    def conclusion(self) -> str:
+        """What can be concluded, and what not."""
+        low, high = self.interval
+        names = f"{abs(self.difference):,.4g} ({low:,.4g} to {high:,.4g})"
+        verdict = (
+            f"Referred customers and others who began in the same way differ by {names}, which may be chance."
+            if low <= 0 <= high
+            else f"Referred customers are worth {names} more than others who began in the same way."
+            if low > 0
+            else f"Referred customers are worth {names} less than others who began in the same way."
+        )
+        lost = self.n_referred - self.n_matched
+        left_out = f" {counted(lost, 'referred customer')} had nobody like them and are left out." if lost else ""
+        return (
+            f"{verdict}{left_out} Without matching the difference is {self.naive_difference:,.4g}; that mixes in when "
+            "and how they began. People recommend a shop to people like themselves, so this is no effect of the reward."
+        )
+
+    def to_json(self) -> str:
+        """Write the value as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ReferredValue:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
+
+def referred_value(
+    referred: ArrayLike, value: ArrayLike, *, start: Mapping[str, ArrayLike], level: float = 0.95
+) -> ReferredValue:
+    """Compare the value of referred customers with that of others who began in the same way.
+
+    Parameters
+    ----------
+    referred : array_like of bool
+        Whether each customer was referred, shape (n,).
+    value : array_like
+        What is compared: money, orders or CLV of each customer, over the same time since their first order.
+    start : mapping of str to array_like
+        Numbers that were known when they began, such as ``{"month": ..., "first_order": ...}``. Give the month of the
+        first order where referrals did not come evenly over time.
+    level : float, default 0.95
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    ReferredValue
+        The difference after matching, and the naive one beside it.
+
+    Raises
+    ------
+    InputError
+        If a value is missing, a group has fewer than 10 customers, or no referred customers have others like them.
+
+    Notes
+    -----
+    Matching and intervals are those of :func:`member_effect`. Take from :func:`attribute_referrals` who was referred:
+    all outcomes but "no referrer" and those of its guards. Do not leave out those who paid too little for a reward:
+    then only good customers would count as referred.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> month = rng.integers(0, 12, 3000)
+    >>> referred = rng.random(3000) < month / 20
+    >>> found = referred_value(referred, 100.0 - 5 * month + 3 * referred, start={"month": month})
+    >>> round(found.difference, 6), round(found.naive_difference, 1)
+    (3.0, -11.5)
+    """
+    found = _compared("referred", referred, "value", value, "start", start, ("referred customers", "others"), level)
+    return ReferredValue(
+        difference=found.difference,
+        interval=found.interval,
+        naive_difference=found.naive_difference,
+        naive_interval=found.naive_interval,
+        start_difference=found.gap,
+        n_referred=found.n_chosen,
+        n_matched=found.n_matched,
+        n_others=found.n_others,
+        level=found.level,
+    )
+
+
+class _Compared(NamedTuple):
+    """Two groups compared inside cells of customers alike, and without."""
+
+    difference: Any
+    interval: Interval
+    naive_difference: Any
+    naive_interval: Interval
+    gap: Any
+    n_chosen: int
+    n_matched: int
+    n_others: int
+    level: float
+
+
+def _compared(
+    name: str,
+    chosen: Any,
+    value_name: str,
+    after: Any,
+    past_name: str,
+    before: Any,
+    groups: tuple[str, str],
+    level: Any,
+) -> _Compared:
+    """Compare the chosen customers with the others."""
+    past_columns = _named(past_name, before)
+    require_same_index(**{name: chosen, value_name: after}, **past_columns)
+    joins = as_outcomes(name, chosen)
+    value = as_column(value_name, after)
+    columns = {known: as_column(known, column) for known, column in past_columns.items()}
+    require_same_length(**{name: joins, value_name: value}, **columns)
     confidence = as_fraction("level", level)
-    for group, count in (("members", int(joins.sum())), ("non-members", int((~joins).sum()))):
+    for group, count in zip(groups, (int(joins.sum()), int((~joins).sum())), strict=True):
         if count < _FEWEST:
-            raise InputError("member", f"of at least {_FEWEST} {group}", count)
+            raise InputError(name, f"of at least {_FEWEST} {group}", count)
     from scipy import stats
 
     width = float(stats.norm.ppf(0.5 + confidence / 2))
@@ -172,8 +344,8 @@ def member_effect(
     n_in, n_out = np.bincount(cell, joins), np.bincount(cell, ~joins)
     used = (n_in >= 2) & (n_out >= _FEWEST_OTHERS)
     if not used.any():
-        rule = f"of values that at least 2 members and {_FEWEST_OTHERS} non-members share"
-        raise InputError("before", rule, "none in common", hint="give fewer columns, or more customers")
+        rule = f"of values that at least 2 {groups[0]} and {_FEWEST_OTHERS} {groups[1]} share"
+        raise InputError(past_name, rule, "none in common", hint="give fewer columns, or more customers")
     unit, past = _unit(value), past / np.array([_unit(column) for column in past.T])
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
@@ -183,13 +355,13 @@ def member_effect(
         naive_error = np.sqrt(value[joins].var(ddof=1) / joins.sum() + value[~joins].var(ddof=1) / (~joins).sum())
         spread = past.std(axis=0)
         gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-    return MemberEffect(
-        effect=effect * unit,
+    return _Compared(
+        difference=effect * unit,
         interval=Interval((effect - half) * unit, (effect + half) * unit),
         naive_difference=naive * unit,
         naive_interval=Interval((naive - width * naive_error) * unit, (naive + width * naive_error) * unit),
-        before_difference=gap.max(),
-        n_members=int(joins.sum()),
+        gap=gap.max(),
+        n_chosen=int(joins.sum()),
         n_matched=int(n_in[used].sum()),
         n_others=int((~joins).sum()),
         level=confidence,
@@ -201,9 +373,9 @@ def _unit(column: Floats) -> float:
     return math.ldexp(1.0, math.frexp(float(np.abs(column).max()))[1] - 1)
 
 
-def _named(before: Any) -> dict[str, Any]:
+def _named(name: str, before: Any) -> dict[str, Any]:
     if not isinstance(before, Mapping) or not before:
-        raise InputError("before", "a mapping of at least one name to a column", before)
+        raise InputError(name, "a mapping of at least one name to a column", before)
     return dict(before)
 
 

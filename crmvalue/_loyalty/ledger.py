@@ -23,8 +23,9 @@ from crmvalue._core.encoding.customers import as_words, encode_customers, fill_m
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
+from crmvalue._loyalty.booking.log import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log
+from crmvalue._loyalty.booking.replay import replay
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
-from crmvalue._loyalty.replay import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log, replay
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -251,19 +252,28 @@ class PointsLedger(Columns):
     def issues(self, as_of: ArrayLike) -> tuple[npt.NDArray[Any], Dates, Integers, Integers, Integers]:
         """Earned lots until the end of a day: member, day of issue, points without reversals, spent and expired ones.
 
-        Points that were transferred count at the member who earned them, and as neither spent nor expired.
+        Points that were transferred count at the member who earned them, and as neither spent nor expired. Where the
+        points of a returned order are spent already, the points that take their place count as spent.
         """
         day = _number(as_day("as_of", as_of))
         row, _, lot, when, points = self._booked.entries
         code, issued_by, _, last = self._booked.lots
-        known = (when <= day) & (lot >= 0)
-        row, lot, points = row[known], lot[known], points[known]
-        word, reverses = np.append(self.kind, "")[row], np.append(_referred(self.refers_to, self.event), -1)[row]
-        own = (row == issued_by[lot]) | ((word == "reverse") & (reverses == issued_by[lot]))
-        issued = _sums(lot[own], points[own], len(code))
-        used = (word == "spend") | ((word == "reverse") & (np.append(self.kind, "")[reverses] == "spend"))
-        spent = -_sums(lot[used], points[used], len(code))
-        left = np.where(last < day, _sums(lot, points, len(code)), 0)
+        settles = np.append((lot[1:] < 0) & (points[1:] > 0), np.zeros(len(lot[:1]), dtype=bool))  # its debt comes next
+        known = (when <= day) & ((lot >= 0) | (points < 0))
+        row, lot, points, settles = row[known], lot[known], points[known], settles[known]
+        kinds, source = np.append(self.kind, ""), np.append(issued_by, -2)[lot]
+        reverses = np.append(_referred(self.refers_to, self.event), -1)[row]
+        returns = (kinds[row] == "reverse") & (kinds[reverses] != "spend") & ~settles
+        own = (row == source) | (returns & (reverses == source))
+        elsewhere = returns & ~own  # the points of the order are spent: others take their place
+        moved = _sums(reverses[elsewhere], points[elsewhere], len(self.kind))[issued_by]
+        moved[self.kind[issued_by] == "transfer"] = 0
+        issued = _sums(lot[own], points[own], len(code)) + moved
+        used = (kinds[row] == "spend") | ((kinds[row] == "reverse") & ~returns) | elsewhere | settles
+        used &= lot >= 0  # debts are on no lot
+        spent = np.maximum(moved - _sums(lot[used], points[used], len(code)), 0)
+        inside = lot >= 0
+        left = np.where(last < day, _sums(lot[inside], points[inside], len(code)), 0)
         date = self.time[issued_by].astype("datetime64[D]")
         kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
         return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
@@ -289,6 +299,8 @@ class PointsLedger(Columns):
 
     def _of(self, member: ArrayLike, found: Integers) -> Integers:
         ids, place = encode_customers("member", member)
+        if len(self.members) and len(ids) and (ids.dtype.kind == "U") != (self.members.dtype.kind == "U"):
+            raise InputError("member", "of the same type as the members of the ledger", ids[:1].tolist()[0])
         place_of = {known: i for i, known in enumerate(self.members.tolist())}
         rows = np.array([place_of.get(known, -1) for known in ids.tolist()], dtype=np.int64)
         return np.append(found, 0)[rows][place]

@@ -9,14 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.calendar import anniversary
-from crmvalue._core.checks import as_text
+from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
     checked_field,
     count_field,
     date_table,
     label_column,
+    require_columns,
     stay_frozen,
     whole_table,
     words_field,
@@ -59,6 +61,15 @@ class Level:
     name: str = checked_field("name", _name)
     at_least: int = count_field("at_least")
     privileges: tuple[str, ...] = words_field("privileges", default=())
+
+    def to_json(self) -> str:
+        """Write the level as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Level:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @stay_frozen
@@ -105,6 +116,10 @@ class MemberLevels(Columns):
     to_keep: Integers = whole_table("to_keep")
     period_end: Dates = date_table("period_end")
 
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.member), ("tier", "collected", "to_next", "to_keep", "period_end"), "members")
+        require((self.tier >= 0) & (self.tier < len(self.names)), "tier", self.tier, "a number of a level of `names`")
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""
         return {**array_columns(self), "tier": self.tier_names}
@@ -113,6 +128,15 @@ class MemberLevels(Columns):
     def tier_names(self) -> npt.NDArray[np.str_]:
         """Name of the level of each member."""
         return np.array(self.names)[self.tier]
+
+    def to_json(self) -> str:
+        """Write the levels as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MemberLevels:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 class Scheme(NamedTuple):

@@ -25,6 +25,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    require_columns,
     stay_frozen,
     whole_table,
 )
@@ -69,6 +70,9 @@ class ProgrammeLiability(Columns):
     points: float = number_field("points")
     revenue: Floats = number_column("revenue")
     liability: Floats = number_column("liability")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.revenue), ("liability",), "reporting dates")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each reporting date, for a dataframe of any kind."""
@@ -172,7 +176,8 @@ class RedemptionRates(Columns):
         redeemed / issued.
     low, high : ndarray of float
         Ends of the interval of the rate, NaN where fewer than 2 members got points. A member, not a point, is one
-        observation.
+        observation. At a rate of 0 or 1 one end is the share of members at which so equal an outcome would have a
+        probability of (1 - level) / 2.
 
     Examples
     --------
@@ -197,6 +202,10 @@ class RedemptionRates(Columns):
     rate: Floats = float_column("rate")
     low: Floats = number_column("low", missing=True, infinite=True)
     high: Floats = number_column("high", missing=True, infinite=True)
+
+    def __attrs_post_init__(self) -> None:
+        names = ("n_members", "issued", "redeemed", "expired", "rate", "low", "high")
+        require_columns(self, len(self.period), names, "periods")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each period, for a dataframe of any kind."""
@@ -286,6 +295,9 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     if len(got) < 2:
         return np.nan, np.nan
     share = used.sum() / got.sum()
+    if share in {0.0, 1.0}:  # all members did the same, which says nothing of the spread
+        reach = ((1 - level) / 2) ** (1 / len(got))
+        return (0.0, 1 - reach) if share == 0.0 else (reach, 1.0)
     from scipy import stats
 
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()

@@ -18,10 +18,12 @@ from crmvalue._core.checks import (
     as_flag,
     as_time_column,
     as_whole_number,
+    is_missing_object,
     require,
     require_choice,
     require_same_index,
     require_same_length,
+    to_array,
 )
 from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
@@ -33,6 +35,7 @@ from crmvalue._core.values import (
     label_column,
     number_table,
     of_class,
+    require_columns,
     stay_frozen,
     whole_table,
     words_field,
@@ -122,6 +125,11 @@ class EarnedPoints(Columns):
     line_points: Integers = whole_table("line_points")
     tier: Integers = whole_table("tier")
 
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.order), ("member", "time", "spend", "points", "by_rule", "tier"), "orders")
+        if self.by_rule.shape[1] != len(self.rules):
+            raise InputError("by_rule", f"with a column for each of the {len(self.rules)} rules", self.by_rule.shape)
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each order, for a dataframe of any kind."""
         return {name: getattr(self, name) for name in ("order", "member", "time", "spend", "points", "tier")}
@@ -137,6 +145,15 @@ class EarnedPoints(Columns):
             time=self.time[kept],
             points=self.points[kept],
         )
+
+    def to_json(self) -> str:
+        """Write the points as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> EarnedPoints:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @attrs.frozen(kw_only=True)
@@ -160,7 +177,7 @@ class LoyaltyProgramme:
     level_basis : {"spend", "points", "orders"}, default "spend"
         What counts for levels in :meth:`earn`. Points count as they are before the percentage of the level.
     rolling_months : int, default 12
-        Calendar months of a rolling window, from 1 to 120.
+        Calendar months of a rolling window, from 1 to 120. With 1 nothing counts after the end of its month.
     soft_landing : bool, default False
         Whether a member falls by one level at most at the end of each period.
     leap_day : {"backward", "forward"}, default "backward"
@@ -283,9 +300,13 @@ class LoyaltyProgramme:
         `only` and `excluded`. `event` is "order" for lines of orders and else the name of an event; by default all rows
         are lines of orders. `joined` is the day of joining of the customer.
         """
-        given = {"order": order, "customer": customer, "time": time, "spend": spend, **(traits or {})}
+        if traits is not None and not isinstance(traits, Mapping):
+            raise InputError("traits", "a mapping of names to columns", traits)
+        given = {"order": order, "customer": customer, "time": time, "spend": spend}
         others = (("items", items), ("event", event), ("joined", joined))
-        require_same_index(**given, **{name: column for name, column in others if column is not None})
+        present = {name: column for name, column in others if column is not None}
+        extra = {f"traits[{name!r}]": column for name, column in (traits or {}).items()}
+        require_same_index(**given, **present, **extra)
         lines, ids, people, moment, place = _lines(order, customer, time, spend, items, event, traits)
         begin = _joined(joined, place, lines, len(people))
         n = len(lines.day)
@@ -390,11 +411,9 @@ def _lines(
     if event is not None:
         words, word = as_words("event", event)
         names = np.array(words, dtype=object)[word]
-    if traits is not None and not isinstance(traits, Mapping):
-        raise InputError("traits", "a mapping of names to columns", traits)
-    columns = {name: np.asarray(column) for name, column in (traits or {}).items()}
     present = {} if names is None else {"event": names}
-    require_same_length(order=code, customer=person, time=moment, spend=money, items=count, **present, **columns)
+    require_same_length(order=code, customer=person, time=moment, spend=money, items=count, **present)
+    columns = {name: _trait(name, column, len(code)) for name, column in (traits or {}).items()}
     place = np.zeros(len(ids), dtype=np.int64)
     place[code[::-1]] = np.arange(len(code))[::-1]
     require(person == person[place[code]], "customer", np.asarray(people[person]), "the same in all lines of an order")
@@ -407,6 +426,16 @@ def _lines(
     days = moment[place].astype("datetime64[D]")
     lines = Lines(number[code], person[place], days, whole, pieces, names, columns)
     return lines, ids[rank], people, moment[place], place
+
+
+def _trait(name: str, value: Any, n: int) -> npt.NDArray[Any]:
+    """Give a further column of the lines; a missing value is None among objects."""
+    column, _ = to_array(name, value, "a column")
+    if column.shape != (n,):
+        raise InputError(name, f"a column of {n} rows", f"the shape {column.shape}")
+    if column.dtype.kind in "UMiufb":
+        return column
+    return np.array([*(None if is_missing_object(item) else item for item in column.tolist()), None], dtype=object)[:-1]
 
 
 def _joined(joined: Any, place: Integers, lines: Lines, n: int) -> Dates:

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_columns, hand_over, label_column, stay_frozen, whole_table
+from crmvalue._core.values import array_columns, hand_over, label_column, require_columns, stay_frozen, whole_table
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -156,6 +156,9 @@ class Referrals(Columns):
     customer: npt.NDArray[Any] = label_column("customer")
     outcome: npt.NDArray[np.str_] = label_column("outcome")
     depth: Integers = whole_table("depth")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.customer), ("outcome", "depth"), "customers")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each customer, for a dataframe of any kind."""
@@ -293,6 +296,8 @@ def _referrers(ids: npt.NDArray[Any], code: Integers, referrer: Any) -> Integers
     if missing.all():
         return rows
     others, place = encode_customers("referrer", filled)
+    if (others.dtype.kind == "U") != (ids.dtype.kind == "U"):
+        raise InputError("referrer", "of the same type as `customer`", others.tolist()[0])
     row_of = {known: row for row, known in zip(range(len(code)), ids[code].tolist(), strict=True)}
     found = np.array([row_of.get(known, -2) for known in others.tolist()], dtype=np.int64)[place]
     return np.where(missing, -1, found)

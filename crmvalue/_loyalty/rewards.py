@@ -30,6 +30,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    require_columns,
     stay_frozen,
     tuple_of,
     whole_table,
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["Challenge", "Reward", "RewardCatalogue", "find_streaks", "membership_break_even"]
 
 StreakPeriod: TypeAlias = Literal["day", "week", "month"]
+
+
+def _named(name: str, value: Any) -> str:
+    text = as_text(name, value)
+    if not text.strip():
+        raise InputError(name, "a name, not empty", value)
+    return text
 
 
 def _price(name: str, value: Any) -> int:
@@ -74,10 +82,19 @@ class Reward:
     10
     """
 
-    name: str = checked_field("name", as_text)
+    name: str = checked_field("name", _named)
     price: int = checked_field("price", _price)
     stock: int | None = checked_field("stock", optional(_stock), default=None)
     levels: tuple[str, ...] = words_field("levels", default=())
+
+    def to_json(self) -> str:
+        """Write the reward as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Reward:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @attrs.frozen(kw_only=True)
@@ -184,6 +201,10 @@ class Challenge(Columns):
     longest: Integers = whole_table("longest")
     won_customer: npt.NDArray[Any] = label_column("won_customer")
     won_period: Dates = date_table("won_period")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.customer), ("current", "longest"), "customers")
+        require_columns(self, len(self.won_customer), ("won_period",), "rewards")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each customer, for a dataframe of any kind."""

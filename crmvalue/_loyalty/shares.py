@@ -1,4 +1,4 @@
-"""Whole numbers in proportion: the largest remainder, for one amount and for the lines of many orders."""
+"""Whole numbers in proportion, for the lines of many orders at once; `split_amount` of `_core/money.py` is for one."""
 
 from __future__ import annotations
 
@@ -7,36 +7,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crmvalue.typing import Integers
 
-__all__ = ["share_out", "share_out_groups"]
-
-
-def share_out(amount: int, weights: Sequence[int]) -> list[int]:
-    """Split a whole amount >= 0 in proportion; the first line wins among equal remainders."""
-    whole = sum(weights)
-    if not whole:
-        return [0] * len(weights)
-    parts = [amount * weight // whole for weight in weights]
-    rests = [amount * weight % whole for weight in weights]
-    left = amount - sum(parts)
-    for i in sorted(range(len(weights)), key=lambda i: -rests[i])[:left]:
-        parts[i] += 1
-    return parts
+__all__ = ["divide_product", "share_out_groups"]
 
 
 def share_out_groups(group: Integers, amount: Integers, weight: Integers) -> Integers:
     """Split the amount of each group over its lines in proportion to their weights, all >= 0.
 
-    `amount` has one number for each group, `group` and `weight` one for each line. Products stay below 2**63.
+    `amount` has one number for each group, `group` and `weight` one for each line.
     """
     whole = np.zeros(len(amount), dtype=np.int64)
     np.add.at(whole, group, weight)
     divisor = np.maximum(whole, 1)[group]
-    product = amount[group] * weight
-    part, rest = product // divisor, product % divisor
+    part, rest = divide_product(amount[group], weight, divisor)
     given = np.zeros(len(amount), dtype=np.int64)
     np.add.at(given, group, part)
     left = np.where(whole > 0, amount - given, 0)
@@ -46,3 +30,15 @@ def share_out_groups(group: Integers, amount: Integers, weight: Integers) -> Int
     rank = np.arange(len(group)) - first[sorted_group]
     part[order] += rank < left[sorted_group]
     return part
+
+
+def divide_product(amount: Integers, factor: Integers, divisor: Integers) -> tuple[Integers, Integers]:
+    """Give quotient and rest of amount * factor / divisor, all >= 0, where the quotient is below 2**63.
+
+    Products that 64 bits do not hold are formed as whole numbers of Python.
+    """
+    part, rest = np.divmod(amount * factor, divisor)
+    large = np.nonzero(amount.astype(np.float64) * factor >= 2.0**62)[0]
+    for row in large.tolist():
+        part[row], rest[row] = divmod(int(amount[row]) * int(factor[row]), int(divisor[row]))
+    return part, rest

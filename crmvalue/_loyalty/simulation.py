@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_columns,
     stay_frozen,
     whole_table,
     words_field,
@@ -40,11 +41,11 @@ class ProgrammeSimulation(Columns):
     Attributes
     ----------
     cost : float
-        Expected cost: points times the value of one times the redemption rate [money].
+        Expected cost: points times the value of one times the redemption rate [minor units].
     cost_if_all_redeemed : float
-        Cost if each point were redeemed [money].
+        Cost if each point were redeemed [minor units].
     spend : float
-        Money of all orders [money].
+        Money of all orders [minor units].
     rules : tuple of str
         Names of the rules.
     points_by_rule : ndarray of int
@@ -54,7 +55,7 @@ class ProgrammeSimulation(Columns):
     points_by_month : ndarray of int
         Points by month.
     cost_by_month : ndarray of float
-        Expected cost of the points earned in each month [money].
+        Expected cost of the points earned in each month [minor units].
     levels : tuple of str
         Names of the levels, the lowest first; empty without levels.
     points_by_level : ndarray of int
@@ -62,7 +63,7 @@ class ProgrammeSimulation(Columns):
     member : ndarray
         Customers, ascending.
     member_points, member_spend : ndarray of int
-        Points and money of each.
+        Points and money [minor units] of each.
 
     Examples
     --------
@@ -95,6 +96,11 @@ class ProgrammeSimulation(Columns):
     member_points: Integers = whole_table("member_points")
     member_spend: Integers = whole_table("member_spend")
 
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.rules), ("points_by_rule",), "rules")
+        require_columns(self, len(self.month), ("points_by_month", "cost_by_month"), "months")
+        require_columns(self, len(self.member), ("member_points", "member_spend"), "members")
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""
         return {"member": self.member, "points": self.member_points, "spend": self.member_spend}
@@ -121,11 +127,10 @@ class ProgrammeSimulation(Columns):
 
     @property
     def conclusion(self) -> str:
-        """What the programme would have cost, in one sentence."""
-        if not self.spend:
-            return "The log has no money, so the cost has no share of it."
+        """What the programme would have cost, in one sentence, in minor units of money."""
+        share = f"{self.cost_share:.1%} of the money of all orders" if self.spend else "in a log with no money"
         return (
-            f"The points would have cost {self.cost:,.0f}, {self.cost_share:.1%} of the money of all orders, and "
+            f"The points would have cost {self.cost:,.0f} minor units (such as cents), {share}, and "
             f"{self.cost_if_all_redeemed:,.0f} if each point were redeemed; orders that a programme brings or changes "
             f"are not in it."
         )

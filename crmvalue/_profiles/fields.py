@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import (
     FixedMapping,
@@ -33,6 +34,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._profiles.keys import text_items
 from crmvalue._profiles.profiles import Profiles
+from crmvalue._profiles.rules import MatchRule
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -90,13 +92,34 @@ class ProfileField(Columns):
         columns = {"profile": self.profile, "value": self.value, "record": self.record, "source": self.source}
         return {name: column for name, column in columns.items() if column is not None}
 
+    def to_json(self) -> str:
+        """Write the field as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ProfileField:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:
-    return tuple(as_items(name, value, "a list"))
+    items = tuple(as_items(name, value, "a list of identifiers"))
+    for index, item in enumerate(items):
+        if not isinstance(item, int | str):
+            raise InputError(name, "identifiers: whole numbers or text", item, index=index)
+    return items
 
 
 def _mapped(name: str, value: Any) -> FixedMapping[str, Any]:
     return FixedMapping(columns_of(name, value))
+
+
+def _contacts(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
+    rule = "lists of texts"
+    pairs = columns_of(name, value).items()
+    return FixedMapping(
+        {as_text(name, key): tuple(as_text(name, v) for v in as_items(name, vs, rule)) for key, vs in pairs}
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -126,9 +149,18 @@ class CustomerProfile:
 
     profile: int = count_field("profile")
     records: tuple[Any, ...] = checked_field("records", _listed)
-    contacts: FixedMapping[str, tuple[str, ...]] = checked_field("contacts", _mapped)
+    contacts: FixedMapping[str, tuple[str, ...]] = checked_field("contacts", _contacts)
     fields: FixedMapping[str, Any] = checked_field("fields", _mapped)
     sources: FixedMapping[str, Any] = checked_field("sources", _mapped)
+
+    def to_json(self) -> str:
+        """Write the customer as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CustomerProfile:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 def _fields(name: str, value: Any) -> FixedMapping[str, ProfileField]:
@@ -188,6 +220,15 @@ class ProfileTable(Columns):
             values[field.profile[known]] = field.value[known].astype(object)
             columns[name] = values[numbers]
         return columns
+
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ProfileTable:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text, Profiles, MatchRule, ProfileField)
 
 
 def profile_table(profiles: Profiles, fields: Mapping[str, ProfileField]) -> ProfileTable:
@@ -272,6 +313,12 @@ def choose_values(
     """
     require_choice("choose", choose, _CHOICES)
     require_same_index(record=record, value=value, time=time, source=source)
+    for name, column, user in (("time", time, "most_recent"), ("source", source, "most_trusted")):
+        if column is None and choose == user:
+            raise InputError(name, f"given to choose by {user!r}", None)
+    trusted = as_items("trust", trust, "a list of sources")
+    if len(set(trusted)) != len(trusted) or (choose == "most_trusted" and not trusted):
+        raise InputError("trust", "the sources, the best first, each once", trusted)
     place = of_class(Profiles)("profiles", profiles).places_of(record)
     items = np.array([*text_items("value", value), None], dtype=object)[:-1]
     columns: dict[str, npt.NDArray[Any]] = {"record": place, "value": items}
@@ -291,7 +338,7 @@ def choose_values(
         _, where, counts = np.unique(pair, return_inverse=True, return_counts=True)
         score = counts[where]
     elif choose == "most_trusted":
-        rank = {name: -i for i, name in enumerate(as_items("trust", trust, "a list of sources"))}
+        rank = {name: -i for i, name in enumerate(trusted)}
         score = np.array([rank.get(name, -len(rank)) for name in columns["source"].tolist()])
     elif choose == "longest":
         score = np.array([len(word) for word in words.tolist()])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -10,8 +9,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import flag_table, stay_frozen, words_field
-from crmvalue._profiles.keys import text_items
+from crmvalue._profiles.keys import text_form, text_items
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike
 
 __all__ = ["NameCheck", "check_names"]
-
-_SAME = {**dict.fromkeys(map(ord, "'’ʼ`"), "'"), ord("İ"): "i", ord("ı"): "i"}
-"""Apostrophes, and the letters i of Azerbaijani, whose capitals people type with and without the dot."""
 
 
 @stay_frozen
@@ -68,6 +65,15 @@ class NameCheck(Columns):
         words = {field: np.array(getattr(self, field), dtype=object) for field in ("name", "spelling", "suggestions")}
         return {"name": words["name"], "known": self.known, **words}
 
+    def to_json(self) -> str:
+        """Write the check as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> NameCheck:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 def check_names(
     name: ArrayLike, directory: ArrayLike, *, n_suggestions: int = 3, min_similarity: float = 0.6
@@ -80,8 +86,8 @@ def check_names(
     Parameters
     ----------
     name : array_like of str
-        Names as people typed them; None for a missing one. Capital letters, spaces, the kind of apostrophe and the
-        dot of an Azerbaijani i do not count. Letters of all alphabets are taken.
+        Names as people typed them; None for a missing one. Capital letters, spaces, invisible characters, the kind of
+        apostrophe or hyphen, and the dot of an Azerbaijani i do not count. Letters of all alphabets are taken.
     directory : array_like of str
         Names that exist, in any languages, each once, as a message shall spell them.
     n_suggestions : int, default 3
@@ -115,13 +121,13 @@ def check_names(
     spellings = [as_text("directory", item) for item in as_items("directory", directory, "a list of names")]
     known = {}
     for index, spelling in enumerate(spellings):
-        if not (form := _form(spelling)) or form in known:
+        if not (form := text_form(spelling)) or form in known:
             raise InputError("directory", "names that are not empty, each once", spelling, index=index)
         known[form] = spelling
     if not known:
         raise InputError("directory", "at least one name", directory)
     given = ["" if item is None else as_text("name", item) for item in text_items("name", name)]
-    form_of = {word: _form(word) for word in dict.fromkeys(given)}
+    form_of = {word: text_form(word) for word in dict.fromkeys(given)}
     unknown = list(dict.fromkeys(form for form in form_of.values() if form and form not in known))
     similar = _similar(unknown, known, limit, least) if unknown else {}
     forms = [form_of[word] for word in given]
@@ -131,12 +137,6 @@ def check_names(
         spelling=tuple(known.get(form, "") for form in forms),
         suggestions=tuple(similar.get(form, "") for form in forms),
     )
-
-
-def _form(name: str) -> str:
-    """Give a name without what does not count."""
-    text = unicodedata.normalize("NFC", name).translate(_SAME).casefold()
-    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def _similar(unknown: list[str], known: dict[str, str], limit: int, least: float) -> dict[str, str]:

@@ -119,6 +119,15 @@ class RefusedKeys(Columns):
         words = {name: np.array(getattr(self, name), dtype=object) for name in ("rule", "value", "reason")}
         return {"rule": words["rule"], "value": words["value"], "n_records": self.n_records, "reason": words["reason"]}
 
+    def to_json(self) -> str:
+        """Write the keys as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> RefusedKeys:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -156,6 +165,15 @@ class IdentityEvents(Columns):
         """Give a row for each event, for a dataframe."""
         return {"event": np.array(self.event, dtype=object), **array_columns(self)}
 
+    def to_json(self) -> str:
+        """Write the events as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> IdentityEvents:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 @attrs.frozen
 class MergeStep:
@@ -183,6 +201,15 @@ class MergeStep:
 
     def __str__(self) -> str:
         return f"{self.first} and {self.second} share {self.rule} {self.value}".rstrip()
+
+    def to_json(self) -> str:
+        """Write the step as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MergeStep:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 @stay_frozen
@@ -267,7 +294,7 @@ class Profiles(Columns):
         distinct, _ = encode_customers("record", self.record)
         if len(distinct) != n:
             values, counts = np.unique(self.record, return_counts=True)
-            raise InputError("record", "each once", values[counts > 1][0])
+            raise InputError("record", "each once", values[counts > 1].tolist()[0])
         for name, column in self.keys.items():
             if len(column) != n:
                 raise InputError("keys", f"columns of {n} records", f"{len(column)} in {name!r}")
@@ -275,6 +302,8 @@ class Profiles(Columns):
         for rule in self.rules:
             for key in rule.keys:
                 require_choice("rules", key, self.keys)
+        for name in self.never:
+            require_choice("never", name, self.keys)
         for kind in ("apart", "scored"):
             first, second = getattr(self, f"{kind}_first"), getattr(self, f"{kind}_second")
             if len(first) != len(second):
@@ -282,6 +311,7 @@ class Profiles(Columns):
             require(first < n, f"{kind}_first", first, "a place of a record")
             require((second < n) & (second != first), f"{kind}_second", second, "a place of another record")
         require_columns(self, len(self.scored_first), ("scored_prob",), "scored pairs")
+        require((self.scored_prob >= 0) & (self.scored_prob <= 1), "scored_prob", self.scored_prob, "in [0, 1]")
         self._resolve(n)
 
     def _resolve(self, n: int) -> None:
@@ -400,7 +430,7 @@ class Profiles(Columns):
             raise InputError("keys", f"the keys {', '.join(self.keys)}", list(columns))
         old, _ = encode_customers("record", self.record)
         if (old.dtype.kind == "U") != (names.dtype.kind == "U"):
-            raise InputError("record", "identifiers of the same type as before", names[0])
+            raise InputError("record", "identifiers of the same type as before", names.tolist()[0])
         known = np.isin(names, self.record)
         require(~known, "record", names, "new")
         joined = {name: np.concatenate([column, columns[name]]) for name, column in self.keys.items()}
@@ -452,7 +482,7 @@ class Profiles(Columns):
     def _places(self, name: str, record: ArrayLike) -> Integers:
         wanted, code = encode_customers(name, record)
         if wanted.dtype.kind != self.record.dtype.kind and "U" in wanted.dtype.kind + self.record.dtype.kind:
-            raise InputError(name, "a known record", wanted[0])
+            raise InputError(name, "a known record", wanted.tolist()[0])
         order = np.argsort(self.record, kind="stable")
         place = np.minimum(np.searchsorted(self.record, wanted, sorter=order), len(order) - 1)
         found = order[place]
@@ -489,7 +519,7 @@ def _normal(
     names, place = encode_customers("record", record)
     if len(names) != len(place):
         counts = np.bincount(place)
-        raise InputError("record", "each once", names[counts > 1][0])
+        raise InputError("record", "each once", names[counts > 1].tolist()[0])
     require_same_length(record=place)
     order = np.argsort(place)
     columns = {}
@@ -531,7 +561,8 @@ def resolve_profiles(
         The rules, the strongest first, such as ``["phone", "email", MatchRule(["name", "birthday"])]``. A text is a
         rule of one key.
     kinds : mapping of str to str, optional
-        Kinds of keys: "phone", "email", "code" (letters and digits count) or "text" (case and spaces do not count). By
+        Kinds of keys: "phone", "email", "code" (letters and digits count) or "text" (case, spaces, invisible
+        characters and the kind of apostrophe or hyphen do not count; a date counts as "1990-05-31"). By
         default "phone", "email", "card" and "passport" are what their names say, all others are texts.
     region : str, default ""
         Country of phone numbers without a country code, such as "UA".
@@ -593,6 +624,8 @@ def resolve_profiles(
     require_choice("email_case", email_case, ("fold", "keep"))
     given = texts_of("kinds", kinds or {})
     names, columns = _normal(record, keys, given, region=region or None, **policy)
+    for name in given:
+        require_choice("kinds", name, columns)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {
         name: normal_values(_words_of(values), all_kinds.get(name, "text"), region or None, **policy)
@@ -600,8 +633,9 @@ def resolve_profiles(
     }
     pairs = [as_items("apart", pair, "pairs of records") for pair in as_items("apart", apart, "pairs of records")]
     for index, pair in enumerate(pairs):
-        if len(pair) != 2:
+        if len(pair) != 2 or pair[0] == pair[1]:
             raise InputError("apart", "pairs of records", pair, index=index)
+        encode_customers("apart", pair)  # none of them is missing
     found = np.searchsorted(names, [one for pair in pairs for one in pair]) if pairs else np.zeros(0, dtype=np.int64)
     places = np.reshape(np.minimum(found, len(names) - 1), (-1, 2))
     for index, (pair, place) in enumerate(zip(pairs, places.tolist(), strict=True)):

@@ -10,9 +10,10 @@ import numpy as np
 from crmvalue._core.checks import as_text, require_choice, require_same_index, require_same_length
 from crmvalue._core.encoding.customers import as_words, fill_missing
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import count_column, require_columns, stay_frozen, words_field
-from crmvalue._profiles.keys import codes_of, kind_of, normal_keys
+from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys
 from crmvalue._profiles.profiles import texts_of
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ class ContactQuality(Columns):
             "duplicate": self.duplicate,
         }
 
+    def to_json(self) -> str:
+        """Write the report as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ContactQuality:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
 
 def contact_quality(
     source: ArrayLike,
@@ -135,13 +145,15 @@ def contact_quality(
     policy["region"] = as_text("region", region) or None
     columns = columns_of("keys", keys)
     require_same_index(source=source, **columns)
+    for name in given:
+        require_choice("kinds", name, columns)
     sources, of = as_words("source", source)
     n = np.bincount(of, minlength=len(sources))
     counts = {}
     for name, column in columns.items():
         values, _ = normal_keys(name, column, kind_of(name, given), **policy)
         require_same_length(source=of, **{name: values})
-        _, missing = fill_missing(name, column)
+        _, missing = fill_missing(name, key_column(name, column))
         _, code = codes_of(values)
         pair = np.where(code >= 0, of * (code.max(initial=0) + 1) + code, -1)
         _, place, size = np.unique(pair, return_inverse=True, return_counts=True)

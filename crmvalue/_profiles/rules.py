@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from crmvalue._core.checks import as_items, as_text
+from crmvalue._core.json import from_json, to_json
 from crmvalue.errors import InputError
 
 __all__ = ["MatchRule", "rules_of"]
@@ -49,6 +50,15 @@ class MatchRule:
 
     def __str__(self) -> str:
         return " and ".join(self.keys)
+
+    def to_json(self) -> str:
+        """Write the rule as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> MatchRule:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 def rules_of(name: str, value: Any) -> tuple[MatchRule, ...]:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require, require_same_index
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import array_columns, label_column, number_column, require_columns, stay_frozen
 from crmvalue._profiles.keys import kind_of, normal_keys
@@ -67,6 +68,15 @@ class ScoredPairs(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give a row for each pair, for a dataframe."""
         return array_columns(self)
+
+    def to_json(self) -> str:
+        """Write the pairs as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ScoredPairs:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
 
 
 def score_pairs(

@@ -175,6 +175,9 @@ VALUES = [
     PROGRAMME,
     PROGRAMME.rules[0],
     PROGRAMME.levels[1],
+    loyalty.EarnRule(name="base", points=1, only={"brand": ["Ajax"]}, level_percent={"gold": 150}),
+    loyalty.Level(name="gold", at_least=100, privileges=["free delivery"]),
+    loyalty.Reward(name="mug", price=10, levels=["gold"]),
     PROGRAMME.member_levels(["ann", "bob"], ["2024-03-01", "2024-05-01"], [120, 70], as_of="2024-06-30"),
     PROGRAMME.earn(
         order=["o1", "o2"], customer=["ann", "bob"], time=["2024-01-05", "2024-02-05"], spend=[10_000, 30_000]
@@ -187,6 +190,7 @@ VALUES = [
     loyalty.programme_liability(100_000.0, 9500.0, redeemed=[4500.0, 8500.0], expected=[9500.0, 9700.0]),
     loyalty.redemption_rates(POINTS, as_of="2024-03-01"),
     loyalty.attribute_referrals(["bob", "ann"], ["ann", None], ["2024-02-01", "2024-01-01"], paid=[500.0, 900.0]),
+    loyalty.referred_value([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, start={"month": [1.0, 2.0] * 20}),
     loyalty.member_effect(
         [True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, before={"orders": [1.0, 2.0] * 20}
     ),

@@ -15,6 +15,7 @@ from crmvalue.loyalty import (
     redemption_rates,
     referral_growth,
     referral_limit,
+    referred_value,
     simulate_programme,
 )
 from tests.calls import Call, Later
@@ -56,6 +57,16 @@ CALLS = [
         },
         out_of_range={"level": 95.0},
         unbounded={"after"},
+    ),
+    Call(
+        referred_value,
+        {
+            "referred": [True] * 20 + [False] * 20,
+            "value": [1.0, 2.0, 3.0, 4.0, 5.0] * 8,
+            "start": {"month": [1.0, 2.0] * 20},
+        },
+        out_of_range={"level": 95.0},
+        unbounded={"value"},
     ),
     Call(
         find_streaks,

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from crmvalue._core.money import split_amount
 from crmvalue._loyalty.ledger import balances_of_entries
-from crmvalue._loyalty.shares import share_out, share_out_groups
+from crmvalue._loyalty.shares import share_out_groups
 from crmvalue.errors import InputError
 from crmvalue.loyalty import PointsLedger, PointsPolicy
 from tests.loyalty.references import SlowLedger, largest_remainder, months_later
@@ -257,6 +258,26 @@ class TestPointsLedger:
         assert issued.tolist() == [100, 20]
         assert spent.tolist() == [90, 9]
 
+    def test_a_debt_is_paid_when_the_points_come_back(self):
+        """Not before: between the debt and the day on which they come back no lot is below 0."""
+        rows = [
+            EARN,
+            ("s1", "ann", "spend", "2024-01-12", 100),
+            ("r1", "ann", "reverse", "2024-01-15", 100, "e1"),
+            ("r2", "ann", "reverse", "2024-01-20", 60, "s1"),
+            ("e2", "ann", "earn", "2024-01-25", 5),
+        ]
+        book = ledger(rows)
+        days = ["2024-01-14", "2024-01-17", "2024-01-20", "2024-01-26"]
+        assert [book.balance("ann", day) for day in days] == [0, -100, -40, -35]
+        assert [book.lots(day)[3].tolist() for day in days] == [[], [], [], []]
+
+    def test_members_of_another_type_are_refused(self):
+        book = ledger([EARN])
+        with pytest.raises(InputError, match="of the same type"):
+            book.balance(7, "2024-02-01")
+        assert book.balances("2024-02-01", ["bob"]).tolist() == [0]
+
 
 class TestShares:
     """Whole parts in proportion, the largest remainders first."""
@@ -272,7 +293,7 @@ class TestShares:
     )
     def test_known_answers(self, weights, amount, parts):
         """Oracles, section 5."""
-        assert share_out(amount, weights) == parts
+        assert list(split_amount(amount, weights)) == parts
         assert share_out_groups(np.zeros(len(weights), int), np.array([amount]), np.array(weights)).tolist() == parts
 
     @given(
@@ -285,7 +306,8 @@ class TestShares:
         for number, amount in enumerate(amounts):
             own = weight[group == number].tolist()
             if sum(own):
-                assert found[group == number].tolist() == largest_remainder(amount, own) == share_out(amount, own)
+                assert found[group == number].tolist() == largest_remainder(amount, own)
+                assert list(split_amount(amount, own)) == largest_remainder(amount, own)
 
 
 class Machine(RuleBasedStateMachine):
@@ -393,17 +415,27 @@ class Machine(RuleBasedStateMachine):
             assert before.balances(day, MEMBERS).tolist() == now
 
 
-def machine(name, **policy):
+def machine(name, n_examples, n_steps, **policy):
     case = type(name, (Machine,), {"policy": policy}).TestCase
     case.settings = settings(
-        max_examples=50, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        max_examples=n_examples,
+        stateful_step_count=n_steps,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     return case
 
 
-TestNegative = machine("Negative", if_spent="negative", pending_days=14, expire_months=3)
-TestRefund = machine("Refund", if_spent="refund", pending_days=5, inactive_months=2)
-TestForgive = machine("Forgive", if_spent="forgive", expire_months=6, inactive_months=3)
+NEGATIVE = {"if_spent": "negative", "pending_days": 14, "expire_months": 3}
+REFUND = {"if_spent": "refund", "pending_days": 5, "inactive_months": 2}
+FORGIVE = {"if_spent": "forgive", "expire_months": 6, "inactive_months": 3}
+
+TestNegative = machine("Negative", 20, 25, **NEGATIVE)
+TestRefund = machine("Refund", 20, 25, **REFUND)
+TestForgive = machine("Forgive", 20, 25, **FORGIVE)
+TestNegativeLong = pytest.mark.slow(machine("NegativeLong", 50, 40, **NEGATIVE))
+TestRefundLong = pytest.mark.slow(machine("RefundLong", 50, 40, **REFUND))
+TestForgiveLong = pytest.mark.slow(machine("ForgiveLong", 50, 40, **FORGIVE))
 
 
 def test_a_sum_of_entries_counts_lots_that_are_alive():

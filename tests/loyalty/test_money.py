@@ -22,6 +22,7 @@ from crmvalue.loyalty import (
     redemption_rates,
     referral_growth,
     referral_limit,
+    referred_value,
     simulate_programme,
 )
 from tests.tables import check_json, check_table
@@ -113,6 +114,51 @@ class TestRedemptionRates:
             found = redemption_rates(book, "2024-02-01")
             n_covered += found.low[0] <= 0.5 <= found.high[0]
         assert 180 <= n_covered <= 199
+
+    @pytest.mark.parametrize("kind", ["spend", "adjust", "earn"])
+    def test_points_that_replace_those_of_a_returned_order_are_spent(self, kind):
+        """100 spent of an order that came back, 150 earned later: 100 of 150, whatever happens next."""
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="negative"),
+            event=[1, 2, 3, 4, 5],
+            member=["ann"] * 5,
+            kind=["earn", "spend", "reverse", "earn", kind],
+            time=["2024-01-01", "2024-01-02", "2024-01-03", "2024-02-01", "2024-03-10"],
+            points=[100, 100, 100, 150, 10],
+            refers_to=[None, None, 1, None, None],
+        )
+        found = redemption_rates(book, "2024-03-20")
+        assert found.period.astype(str).tolist()[0] == "2024-02-01"
+        assert (found.issued[0], found.redeemed[0]) == (150, 110 if kind == "spend" else 100)
+        before = redemption_rates(book, "2024-02-20")
+        assert (before.issued.tolist(), before.redeemed.tolist()) == ([150], [100])
+
+    def test_points_of_another_order_replace_spent_ones(self):
+        """Both orders are there on the day of the return: 100 spent, 150 left of the issue in the end."""
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="forgive"),
+            event=[1, 2, 3, 4],
+            member=["ann"] * 4,
+            kind=["earn", "earn", "spend", "reverse"],
+            time=["2024-01-01", "2024-02-01", "2024-02-02", "2024-02-03"],
+            points=[100, 150, 100, 100],
+            refers_to=[None, None, None, 1],
+        )
+        found = redemption_rates(book, "2024-03-20")
+        assert (found.issued.tolist(), found.redeemed.tolist()) == ([150], [100])
+        assert book.balance("ann", "2024-03-20") == 50
+
+    @pytest.mark.parametrize("n", [2, 30])
+    def test_nobody_or_everybody_is_no_certainty(self, n):
+        """With none of n members: the share at which (1 - share) ** n is 0.025."""
+        earned = {"kind": ["earn"] * n, "time": ["2024-01-05"] * n, "points": [10] * n}
+        book = PointsLedger(policy=PointsPolicy(if_spent="forgive"), event=range(n), member=range(n), **earned)
+        found = redemption_rates(book, "2024-02-01")
+        assert found.low.tolist() == [0.0]
+        assert (1 - found.high[0]) ** n == pytest.approx(0.025, rel=1e-12)
+        spends = {"kind": ["spend"] * n, "time": ["2024-01-06"] * n, "points": [10] * n}
+        full = redemption_rates(book.add(event=range(n, 2 * n), member=range(n), **spends), "2024-02-01")
+        assert (full.low[0], full.high[0]) == (pytest.approx(1 - found.high[0], rel=1e-12), 1.0)
 
     def test_the_interval_of_a_ratio(self):
         """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
@@ -206,6 +252,14 @@ class TestAttributeReferrals:
     def test_two_rows_of_one_customer_are_refused(self):
         with pytest.raises(InputError, match="one row each"):
             referrals([("ann", None, 1, 9, "1"), ("ann", None, 2, 9, "1")])
+
+
+    def test_referrers_of_another_type_are_refused(self):
+        """Otherwise all of them would be unknown, in silence."""
+        with pytest.raises(InputError, match="of the same type as `customer`"):
+            attribute_referrals([1, 2], [None, "1"], ["2024-01-01", "2024-02-01"], paid=[5, 5])
+        found = attribute_referrals([1, 2], [np.nan, 1.0], ["2024-01-01", "2024-02-01"], paid=[5, 5])
+        assert found.outcome.tolist() == ["no referrer", "rewarded"]
 
 
 class TestSimulateProgramme:
@@ -326,4 +380,59 @@ class TestMemberEffect:
         columns = {"member": [True] * 10 + [False] * 10, "after": [1.0, 2.0] * 10, "before": {"x": [1.0, 2.0] * 10}}
         with pytest.raises(InputError) as caught:
             member_effect(**{**columns, **change})
+        assert caught.value.name == name
+
+
+def newcomers(rng, n=1500, gain=0.0):
+    """Referrals come late, and late customers had less time to buy; a referral itself adds `gain`."""
+    month = rng.integers(0, 12, n)
+    referred = rng.random(n) < (month + 1) / 24
+    return referred, rng.gamma(2.0, 20.0, n) * (13 - month) / 12 + gain * referred, {"month": month}
+
+
+class TestReferredValue:
+    """Referred customers against others who began in the same way."""
+
+    def test_referrals_that_bring_nothing_more(self):
+        """The interval covers 0 in 92 to 98 % of 200 bases; the naive difference is below 0 in nearly all."""
+        n_covered = n_naive = 0
+        for seed in range(200):
+            referred, value, start = newcomers(np.random.default_rng(seed))
+            found = referred_value(referred, value, start=start)
+            n_covered += found.interval.low <= 0 <= found.interval.high
+            n_naive += found.naive_interval.high < 0
+        assert 184 <= n_covered <= 196
+        assert n_naive >= 198
+
+    def test_a_true_difference_is_found(self):
+        referred, value, start = newcomers(np.random.default_rng(1), n=20_000, gain=10.0)
+        found = referred_value(referred, value, start=start)
+        assert 0 < found.interval.low < 10 < found.interval.high
+        assert found.naive_difference < 5
+        assert found.n_referred + found.n_others == 20_000
+        assert "more than others" in found.conclusion
+        check_json(found)
+        less = referred_value(referred, -value, start=start)
+        assert less.difference == pytest.approx(-found.difference)
+        assert "less than others" in less.conclusion
+
+    def test_an_exact_difference(self):
+        month = np.arange(240) % 12
+        referred = np.arange(240) % 5 == 0
+        found = referred_value(referred, 100.0 - 5 * month + 3 * referred, start={"month": month})
+        assert found.difference == pytest.approx(3)
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [
+            ({"referred": [True] * 20}, "referred"),
+            ({"value": [np.nan] * 20}, "value"),
+            ({"start": {}}, "start"),
+            ({"start": {"month": [1.0] * 10 + [2.0] * 10}}, "start"),
+        ],
+    )
+    def test_wrong_inputs_are_refused(self, change, name):
+        columns = {"referred": [True] * 10 + [False] * 10, "value": [1.0, 2.0] * 10, "start": {"month": [1.0] * 20}}
+        with pytest.raises(InputError) as caught:
+            referred_value(**{**columns, **change})
         assert caught.value.name == name

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.journeys import level_changes
-from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy
+from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsPolicy, Reward
 from tests.loyalty.references import slow_levels
 from tests.tables import check_json, check_table
 
@@ -19,6 +20,16 @@ NEEDS = [0, 10, 25]
 LEVELS = [Level(name=name, at_least=need) for name, need in zip(("base", "silver", "gold"), NEEDS, strict=True)]
 AS_OF = np.datetime64("2026-03-01", "D")
 STARTS = ["2023-12-31", "2024-01-01", "2024-02-29", "2023-02-28", "2024-03-01", "2023-07-15"]
+
+
+def largest_remainder_fast(amount, weights):
+    """Whole parts first, then one each to the largest remainders."""
+    exact = [Fraction(amount * weight, sum(weights)) for weight in weights]
+    parts = [share.__floor__() for share in exact]
+    order = sorted(range(len(weights)), key=lambda i: parts[i] - exact[i])
+    for i in order[: amount - sum(parts)]:
+        parts[i] += 1
+    return parts
 
 
 def programme(window="year", **options):
@@ -249,8 +260,78 @@ class TestEarn:
             made.earn(**{**ORDERS, **change})
         assert caught.value.name == name
 
+    @pytest.mark.parametrize("spend", [10**9, 10**10, 10**12])
+    @pytest.mark.parametrize("rounding", ["down", "half_up"])
+    def test_large_amounts_are_exact(self, spend, rounding):
+        made = LoyaltyProgramme(rules=[EarnRule(name="r", points=7, per=300, rounding=rounding)])
+        lines = [spend, spend - 1, 0]
+        found = made.earn(order=[1] * 3, customer=["ann"] * 3, time=["2024-01-05"] * 3, spend=lines)
+        exact = Fraction(7 * sum(lines), 300)
+        whole = exact.__floor__() if rounding == "down" else (exact + Fraction(1, 2)).__floor__()
+        assert found.points.tolist() == [whole]
+        assert found.line_points.tolist() == largest_remainder_fast(whole, lines)
+        with pytest.raises(InputError, match=r"10\*\*15"):
+            LoyaltyProgramme(rules=[EarnRule(name="r", points=10**9)]).earn(
+                order=[1], customer=["ann"], time=["2024-01-05"], spend=[10**12]
+            )
+
+    @pytest.mark.parametrize(
+        ("column", "values", "points"),
+        [
+            (pd.Series(["x", None, "y"], dtype="string"), ["x"], [10, 0, 0]),
+            (pd.Series(["x", None, "y"], dtype="string[pyarrow]"), ["x"], [10, 0, 0]),
+            (pd.Series([1, None, 2], dtype="Int64"), [1], [10, 0, 0]),
+            (pd.Categorical(["x", None, "y"]), ["y"], [0, 0, 30]),
+            (["x", 1, None], [1, "x"], [10, 20, 0]),
+            ([1.0, np.nan, 3.0], [3], [0, 0, 30]),
+            ([True, False, False], [False], [0, 20, 30]),
+        ],
+    )
+    def test_columns_of_any_kind_choose_lines(self, column, values, points):
+        """A missing value fits nothing; a column may have the name of an argument."""
+        column = np.array(column, dtype=object) if isinstance(column, list) and "x" in column else column
+        rule = EarnRule(name="r", points=1, per=100, only={"time": values})
+        given = {"order": [1, 2, 3], "customer": ["ann"] * 3, "time": ["2024-01-05"] * 3, "spend": [1000, 2000, 3000]}
+        assert LoyaltyProgramme(rules=[rule]).earn(**given, traits={"time": column}).points.tolist() == points
+
+    @pytest.mark.parametrize(
+        ("traits", "name"),
+        [
+            ({"brand": [1, 2, 3, 4, 5]}, "only"),
+            ({"brand": [["A"]] * 5}, "brand"),
+            ({"brand": "A"}, "brand"),
+            ("brand", "traits"),
+        ],
+    )
+    def test_columns_that_no_value_can_fit_are_refused(self, traits, name):
+        made = LoyaltyProgramme(rules=[EarnRule(name="r", points=1, only={"brand": ["A"]})])
+        with pytest.raises(InputError) as caught:
+            made.earn(**{**ORDERS, "traits": traits})
+        assert caught.value.name == name
+
+    def test_rules_that_cannot_be_meant_are_refused(self):
+        with pytest.raises(InputError, match="not empty"):
+            EarnRule(name=" ", points=1)
+        with pytest.raises(InputError, match="another name than that of orders"):
+            EarnRule(name="r", points=1, basis="event", event="order")
+
     def test_json_gives_the_same_programme(self):
         rule = EarnRule(name="r", points=1, per=1000, only={"brand": ["A"]}, level_percent={"gold": 150})
         made = LoyaltyProgramme(rules=[rule], levels=LEVELS, window="rolling", leap_day="forward")
         check_json(made)
         assert LoyaltyProgramme.from_json(made.to_json()).earn(**ORDERS).points.tolist() == [2, 6, 0, 0]
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            EarnRule(name="r", points=1, excluded={"brand": ["A", "B"]}, level_percent={"gold": 150}),
+            Level(name="gold", at_least=5, privileges=["free delivery"]),
+            Reward(name="mug", price=10, stock=3, levels=["gold"]),
+            LoyaltyProgramme(rules=[EarnRule(name="r", points=1, per=1000)]).earn(**ORDERS),
+            LoyaltyProgramme().earn(**ORDERS),
+            LoyaltyProgramme(levels=LEVELS, window="year").member_levels(["ann", "bob"], ["2024-05-01"] * 2, [30, 3]),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_json_of_rules_and_results(self, value):
+        check_json(value)

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.profiles import ProfileField, choose_values, merge_consent, profile_table, resolve_profiles
+from crmvalue.profiles import (
+    MatchRule,
+    ProfileField,
+    ScoredPairs,
+    check_names,
+    choose_values,
+    contact_quality,
+    merge_consent,
+    profile_table,
+    resolve_profiles,
+)
+from tests.tables import check_json
 
 PROFILES = resolve_profiles(range(6), {"card": ["a", "a", "a", "b", "b", "c"]}, ["card"])
 ROWS = st.lists(
@@ -100,3 +111,34 @@ class TestProfileTable:
             profile_table(PROFILES, {"profile": ProfileField(profile=[3], value=[7])})
         with pytest.raises(InputError, match="`profile` must be ascending"):
             ProfileField(profile=[3, 3], value=[7, 8])
+
+
+CROWD = resolve_profiles([1, 2, 3], {"card": ["0"] * 3}, ["card"], most_sharing=2)
+TABLE = profile_table(
+    PROFILES,
+    {"n": ProfileField(profile=[3, 5], value=[7.5, 8], record=[4, 5]), "none": merge_consent(PROFILES, [0], [None])},
+)
+
+
+class TestJson:
+    """Rules and results that a service keeps come back from their text."""
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            MatchRule(["name", "city"]),
+            CROWD.refused,
+            PROFILES.undo(0, 1).changes_since(PROFILES),
+            PROFILES.explain(0, 1)[0],
+            TABLE,
+            TABLE.fields["n"],
+            TABLE.of(3),
+            TABLE.of(5),
+            check_names(["Ann", None, "Ana"], ["Ann"]),
+            contact_quality(["web"], {"card": ["1"]}),
+            ScoredPairs(first=["a"], second=["b"], prob=[0.5]),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    def test_round_trip(self, value):
+        check_json(value)

@@ -7,49 +7,36 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.money import split_amount
+from crmvalue._loyalty.booking.log import (
+    ADJUST,
+    DONE,
+    EARN,
+    EXPIRE,
+    NO_MEMBER,
+    NOT_REVERSIBLE,
+    OTHER_MEMBER,
+    REVERSE,
+    REVERSED,
+    SPEND,
+    TOO_MANY,
+    TRANSFER,
+    UNKNOWN,
+    Booked,
+    Log,
+)
+from crmvalue._loyalty.booking.plain import Roles, book_plain
 from crmvalue._loyalty.policy import NEVER
-from crmvalue._loyalty.shares import share_out
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._loyalty.policy import PointsPolicy
     from crmvalue.typing import Integers
 
-__all__ = ["KINDS", "REASONS", "Booked", "Log", "replay"]
-
-KINDS = ("earn", "spend", "expire", "reverse", "adjust", "transfer")
-EARN, SPEND, EXPIRE, REVERSE, ADJUST, TRANSFER = range(len(KINDS))
-
-REASONS = (
-    "a repeated event",
-    "another event has the same identifier",
-    "the member has no points yet",
-    "more points than the member has",
-    "the event to reverse is unknown",
-    "the event to reverse is of another member",
-    "the event to reverse cannot be reversed",
-    "more points than are left to reverse",
-)
-DONE = -1
-REPEATED, TAKEN, NO_MEMBER, TOO_MANY, UNKNOWN, OTHER_MEMBER, NOT_REVERSIBLE, REVERSED = range(len(REASONS))
+__all__ = ["replay"]
 
 _NEVER = int(NEVER.astype(np.int64))
-
-
-class Log(NamedTuple):
-    """Checked events in the order of booking, as whole numbers; -1 for none."""
-
-    row: Integers
-    member: Integers
-    kind: Integers
-    day: Integers
-    points: Integers
-    refers: Integers
-    """Row of the event to reverse."""
-    receiver: Integers
-    usable: Integers
-    last: Integers
-    inactive: Integers
-    """Last day of the points if this event stays the last activity."""
 
 
 class _Event(NamedTuple):
@@ -67,19 +54,6 @@ class _Event(NamedTuple):
     inactive: int
 
 
-class Booked(NamedTuple):
-    """What the events did: entries, lots, refusals and what reversals could not take."""
-
-    entries: Integers
-    """Row of the event, member, lot (-1 for a debt), day, points; shape (5, n)."""
-    lots: Integers
-    """Member, row of the event, first day, last day; shape (4, n)."""
-    refused: Integers
-    """Row and number of the reason; shape (2, n)."""
-    shortages: Integers
-    """Row of the reversal and points that it could not take; shape (2, n)."""
-
-
 class _Book:
     """Lots and debts of all members while events are booked.
 
@@ -92,6 +66,7 @@ class _Book:
         self.lots: list[int] = []  # member, row and first day of one lot after the other
         self.last: list[int] = []  # last day of each lot
         self.left: list[int] = []
+        self.back: dict[int, int] = {}  # lot: the last day on which points came back to it
         self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
         self.debt = [0] * n_members
         self.debt_day = [0] * n_members
@@ -134,7 +109,7 @@ class _Book:
 
     def settle(self, row: int, member: int, day: int) -> None:
         for usable, last, lot in sorted((usable, last, lot) for last, usable, lot in self.open[member]):
-            paid_on = max(usable, self.debt_day[member])
+            paid_on = max(usable, self.debt_day[member], self.back.get(lot, usable))
             if paid_on <= min(day, last, self.ends[member]) and self.debt[member]:
                 paid = min(self.debt[member], self.left[lot])
                 self.left[lot] -= paid
@@ -169,6 +144,7 @@ class _Book:
         last = self.last[lot]
         item = (last, usable, lot)
         self.left[lot] += points
+        self.back[lot] = day
         self.write(row, member, lot, day, points)
         if last >= day and item not in self.open[member]:
             insort(self.open[member], item)
@@ -180,7 +156,35 @@ class _Book:
 
 
 def replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
-    """Book the events in their order."""
+    """Book the events in their order: those of plain members at once, those of all others one after the other."""
+    gives = (log.kind == EARN) | ((log.kind == ADJUST) & (log.points > 0))
+    roles = Roles(gives, (log.kind == REVERSE) | (log.kind == TRANSFER), log.kind != EXPIRE)
+    plain = book_plain(log, roles, n_members)
+    rest = Log(*(column[~plain.members[log.member]] for column in log))
+    others = np.nonzero(~plain.members)[0]
+    number = np.append(np.cumsum(~plain.members) - 1, -1)
+    booked = _replay(policy, rest._replace(member=number[rest.member], receiver=number[rest.receiver]), len(others))
+    booked.entries[1], booked.lots[0] = others[booked.entries[1]], others[booked.lots[0]]
+    booked.entries[2] += np.where(booked.entries[2] >= 0, plain.lots.shape[1], 0)
+    return Booked(
+        np.concatenate([plain.entries, booked.entries], axis=1),
+        np.concatenate([plain.lots, booked.lots], axis=1),
+        np.concatenate([_refusals(log, plain.refused, gives), booked.refused], axis=1),
+        booked.shortages,
+    )
+
+
+def _refusals(log: Log, refused: Integers, gives: npt.NDArray[np.bool_]) -> Integers:
+    """Give the row and the reason of refused events: a member without an earlier lot has no points yet."""
+    first = np.full(int(log.member.max(initial=-1)) + 1, len(log.row), dtype=np.int64)
+    lots = np.nonzero(gives)[0][::-1]
+    first[log.member[lots]] = lots  # the earliest one of a member is written last
+    reason = np.where(first[log.member[refused]] > refused, NO_MEMBER, TOO_MANY)
+    return np.stack([log.row[refused], reason])
+
+
+def _replay(policy: PointsPolicy, log: Log, n_members: int) -> Booked:
+    """Book the events one after the other."""
     book = _Book(policy, n_members)
     refused: list[int] = []
     columns = (column.tolist() for column in log)
@@ -259,7 +263,7 @@ def _return_spent(book: _Book, event: _Event) -> int:
     parts = [part for _, part in taken]
     if event.points > sum(parts):
         return REVERSED
-    back = share_out(event.points, parts)
+    back = split_amount(event.points, parts)
     for (lot, _), part in zip(taken, back, strict=True):
         if part:
             book.give_back(event.row, lot, event.day, part)

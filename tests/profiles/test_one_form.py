@@ -1,0 +1,107 @@
+"""Keys and names that people write in several ways are one; what cannot be meant is refused."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.profiles import (
+    MatchRule,
+    check_names,
+    choose_values,
+    contact_quality,
+    resolve_profiles,
+)
+
+APOSTROPHES = "'`" + "".join(map(chr, (0x2018, 0x2019, 0x201B, 0x02BC, 0x02B9, 0x2032, 0xB4)))
+BIRTHDAY = "1990-05-31"
+
+
+def n_customers(kind, values):
+    return resolve_profiles(list(range(len(values))), {kind: values}, [kind]).n_profiles
+
+
+class TestOneForm:
+    """One text in all its spellings is one key."""
+
+    @pytest.mark.parametrize("kind", ["name", "email", "card"])
+    def test_composed_and_decomposed_letters(self, kind):
+        text = {"name": "Андрей Ёлкин", "email": "zoë@exámple.com", "card": "Ä-77"}[kind]
+        forms = [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
+        assert forms[0] != forms[1]
+        assert n_customers(kind, forms) == 1
+
+    def test_wide_digits_and_invisible_characters(self):
+        assert n_customers("card", ["\uff17\uff17", "77"]) == 1
+        assert n_customers("email", ["\ufeffann@example.com\u200b", "ann@example.com"]) == 1
+        assert n_customers("name", ["Оле\u00adна\u200b", "олена"]) == 1
+
+    def test_apostrophes_and_hyphens(self):
+        assert n_customers("name", [f"Мар{mark}яна" for mark in APOSTROPHES]) == 1
+        assert n_customers("name", [f"O{mark}Brien" for mark in APOSTROPHES]) == 1
+        assert n_customers("name", ["Анна-Мая", "Анна\u2011Мая", "Анна\u2013Мая"]) == 1
+        found = check_names([f"МАР{mark}ЯНА" for mark in APOSTROPHES] + ["Анна\u2013мая"], ["Мар'яна", "Анна-Мая"])
+        assert found.known.all()
+        assert set(found.spelling) == {"Мар'яна", "Анна-Мая"}
+
+    @pytest.mark.parametrize(
+        "days",
+        [
+            np.array([BIRTHDAY, "NaT"], dtype="datetime64[D]"),
+            np.array([BIRTHDAY, "NaT"], dtype="datetime64[ns]"),
+            [dt.date(1990, 5, 31), None],
+            pd.to_datetime(pd.Series([BIRTHDAY, None])),
+            pd.Series([dt.date(1990, 5, 31), None], dtype="date32[pyarrow]"),
+            [BIRTHDAY, None],
+        ],
+    )
+    def test_birthdays_are_keys(self, days):
+        keys = {"name": ["ann", "ann"], "birthday": days}
+        found = resolve_profiles([1, 2], keys, [MatchRule(["name", "birthday"])])
+        assert found.keys["birthday"].tolist() == [BIRTHDAY, ""]
+        more = found.add([3], {"name": ["Ann"], "birthday": [BIRTHDAY]})
+        assert more.profile.tolist() == [0, 1, 0]
+        assert contact_quality(["web"] * 2, keys).missing.tolist() == [0.0, 0.5]
+
+
+class TestWhatCannotBeMeant:
+    """A wrong name, or a choice without what it needs, is an error and never changes nothing in silence."""
+
+    @pytest.mark.parametrize(
+        ("options", "name"),
+        [
+            ({"never": {"cadr": ["0"]}}, "never"),
+            ({"kinds": {"cadr": "code"}}, "kinds"),
+            ({"apart": [(None, 2)]}, "apart"),
+            ({"apart": [(1, 1)]}, "apart"),
+            ({"apart": [("1", 2)]}, "apart"),
+        ],
+    )
+    def test_options_of_profiles(self, options, name):
+        with pytest.raises(InputError) as caught:
+            resolve_profiles([1, 2], {"card": ["7", "7"]}, ["card"], **options)
+        assert caught.value.name == name
+
+    def test_kinds_of_contacts(self):
+        with pytest.raises(InputError, match="kinds"):
+            contact_quality(["web"], {"mail": ["x"]}, kinds={"email": "email"})
+
+    @pytest.mark.parametrize(
+        ("options", "name"),
+        [
+            ({"choose": "most_recent"}, "time"),
+            ({"choose": "most_trusted"}, "source"),
+            ({"choose": "most_trusted", "source": ["web", "shop"]}, "trust"),
+            ({"choose": "most_trusted", "source": ["web", "shop"], "trust": ["a", "b", "a"]}, "trust"),
+        ],
+    )
+    def test_choices_without_what_they_need(self, options, name):
+        profiles = resolve_profiles([1, 2], {"card": ["7", "7"]}, ["card"])
+        with pytest.raises(InputError) as caught:
+            choose_values(profiles, [1, 2], ["Ann", "Anna"], **options)
+        assert caught.value.name == name
