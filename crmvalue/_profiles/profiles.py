@@ -294,7 +294,7 @@ class Profiles(Columns):
         distinct, _ = encode_customers("record", self.record)
         if len(distinct) != n:
             values, counts = np.unique(self.record, return_counts=True)
-            raise InputError("record", "each once", values[counts > 1][0])
+            raise InputError("record", "each once", values[counts > 1].tolist()[0])
         for name, column in self.keys.items():
             if len(column) != n:
                 raise InputError("keys", f"columns of {n} records", f"{len(column)} in {name!r}")
