@@ -516,7 +516,7 @@ def _normal(
     names, place = encode_customers("record", record)
     if len(names) != len(place):
         counts = np.bincount(place)
-        raise InputError("record", "each once", names[counts > 1][0])
+        raise InputError("record", "each once", names[counts > 1].tolist()[0])
     require_same_length(record=place)
     order = np.argsort(place)
     columns = {}
