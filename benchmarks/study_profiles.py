@@ -47,24 +47,37 @@ def records(rng, n=4000, again=2000):
     return person, columns
 
 
-def show(name, profiles, person):
+def figures(profiles, person):
+    """Give the number of merged pairs, and precision and recall, each with its interval."""
     place = profiles.profile
     found = sum(size * (size - 1) // 2 for size in np.bincount(place).tolist())
     both = np.unique(np.column_stack([place, person]), axis=0, return_counts=True)[1]
     right = int(sum(size * (size - 1) // 2 for size in both.tolist()))
     true = int(sum(size * (size - 1) // 2 for size in np.bincount(person).tolist()))
-    shares = [(right / of, *proportion_interval(right, of)) for of in (found, true)]
-    print(name, found, "pairs;", *("{:.3f} ({:.3f} to {:.3f})".format(*share) for share in shares))
+    return found, *((right / of, *proportion_interval(right, of)) for of in (found, true))
 
 
-def main():
+def rows():
+    """Give each row of the table in the docs: its name, and its figures."""
     person, columns = records(np.random.default_rng(11))
     i = np.arange(len(person))
     exact = resolve_profiles(i, columns, ["phone", "email"])
-    show("rules", exact, person)
+    yield "the rules phone, e-mail", figures(exact, person)
     pairs = score_pairs(i, columns)
-    for least in (0.5, 0.95, 0.99):
-        show(f"rules and scores from {least}", exact.with_scores(pairs, min_prob=least), person)
+    for least in (0.99, 0.95, 0.5):
+        yield f"these and scores from {least}", figures(exact.with_scores(pairs, min_prob=least), person)
+
+
+def line(name, precision, recall):
+    """Write a row of the table in the docs."""
+    return (
+        f"| {name} | " + " | ".join("{:.3f} ({:.3f} to {:.3f})".format(*share) for share in (precision, recall)) + " |"
+    )
+
+
+def main():
+    for name, (found, precision, recall) in rows():
+        print(line(name, precision, recall), found, "pairs")
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def score_pairs(
     require_same_index(record=record, **given)
     names, place = encode_customers("record", record)
     if len(names) != len(place):
-        raise InputError("record", "each once", names[np.bincount(place) > 1][0])
+        raise InputError("record", "each once", names[np.bincount(place) > 1].tolist()[0])
     order = np.argsort(place)
     table: dict[str, Any] = {"unique_id": np.arange(len(names))}
     country = as_text("region", region) or None

@@ -283,6 +283,10 @@ class TestProfiles:
         assert again == profiles
         assert again.profile.tolist() == profiles.profile.tolist()
 
+    def test_a_record_that_occurs_twice_is_named(self):
+        with pytest.raises(InputError, match="got 'a'"):
+            resolve_profiles(["a", "a"], {"card": ["1", "2"]}, ["card"])
+
     def test_questions_about_unknown_records_are_refused(self):
         profiles = resolve_profiles([1, 2], {"card": ["a", "a"]}, ["card"])
         for call in (lambda: profiles.of([7]), lambda: profiles.of(["a"]), lambda: profiles.undo(1, 1)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -67,3 +69,14 @@ class TestScorePairs:
         monkeypatch.setitem(sys.modules, "splink", None)
         with pytest.raises(ModuleNotFoundError, match="crmvalue\\[match\\]"):
             score_pairs([1], {"first_name": ["a"], "last_name": ["a"], "email": [None]})
+
+    @pytest.mark.slow
+    def test_the_table_of_the_docs(self):
+        """Precision and recall on records that were corrupted on purpose, as the page prints them."""
+        root = Path(__file__).parents[2]
+        spec = importlib.util.spec_from_file_location("study_profiles", root / "benchmarks" / "study_profiles.py")
+        study = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(study)
+        page = (root / "docs" / "how-to" / "one-person-three-records.md").read_text(encoding="utf-8")
+        for name, (_, precision, recall) in study.rows():
+            assert study.line(name, precision, recall) in page

@@ -118,7 +118,11 @@ class _Book:
                 self.write(row, member, -1, paid_on, paid)
 
     def spendable(self, member: int, day: int) -> int:
-        return sum(self.left[lot] for _, usable, lot in self.open[member] if usable <= day) - self.debt[member]
+        points = -self.debt[member]
+        for _, usable, lot in self.open[member]:  # a generator would wake the garbage collector
+            if usable <= day:
+                points += self.left[lot]
+        return points
 
     def take(self, row: int, member: int, day: int, points: int) -> list[tuple[int, int]]:
         """Take points from the lots that expire first; give what came from which lot."""
