@@ -165,7 +165,7 @@ def value(
     result: Any
     if lazy is None:
         history = read_history(frame, unit, _NEEDED, covariates)
-        here = {name: frame[term].to_numpy() if isinstance(term, str) else term for name, term in given.items()}
+        here: Any = {name: frame[term].to_numpy() if isinstance(term, str) else term for name, term in given.items()}
         with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
                 history, fit, spend, horizon=horizon, **here,

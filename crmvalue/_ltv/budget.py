@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -12,12 +11,14 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import labelled
+from crmvalue._core.labels import by_name
 from crmvalue._core.values import checked_field, hand_over, number_column, require_columns, stay_frozen, words_field
 from crmvalue._ltv.checks import in_cents
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats
@@ -211,22 +212,19 @@ def split_budget(
     (array([2448.29, 7551.71]), 4.26, 0.0)
     """
     money = as_positive("budget", budget)
-    names, now = _by_channel("spend", spend, None)
+    names, columns = _by_channel(spend=spend, n_new=n_new, value=value, elasticity=elasticity, most=most)
+    now, won, worth, bend = (columns[name] for name in ("spend", "n_new", "value", "elasticity"))
     require(now > 0, "spend", now, "> 0", hint="try a channel with a little money first")
-    _, won = _by_channel("n_new", n_new, names)
-    _, worth = _by_channel("value", value, names)
     require(won >= 0, "n_new", won, ">= 0")
     require(worth >= 0, "value", worth, ">= 0")
-    _, bend = _by_channel("elasticity", elasticity, names)
     require((bend > 0) & (bend <= 1), "elasticity", bend, "in (0, 1]")
     target = as_positive("target_ratio", target_ratio)
     require(target >= 1, "target_ratio", target, ">= 1", hint="below 1 customers bring less than they cost")
     require_choice("keep", keep, get_args(Keep))
     limit = np.full(len(names), money)
     if most is not None:
-        _, given = _by_channel("most", most, names)
-        require(given >= 0, "most", given, ">= 0")
-        limit = np.minimum(limit, given)
+        require(columns["most"] >= 0, "most", columns["most"], ">= 0")
+        limit = np.minimum(limit, columns["most"])
 
     channels = _Channels(now, won, worth, bend, limit)
     if keep == "each":
@@ -256,26 +254,23 @@ def split_budget(
     )
 
 
-def _by_channel(name: str, value: Any, names: tuple[str, ...] | None) -> tuple[tuple[str, ...], Floats]:
-    """Take one number for each channel, by name or in their order."""
-    pairs = dict(value) if isinstance(value, Mapping) else labelled(name, value)
-    if pairs is None and names is not None and np.ndim(value) == 0:
-        return names, np.full(len(names), as_amounts(name, [value])[0])
-    if pairs is None:
-        column = as_amounts(name, value)
-        names = tuple(str(i + 1) for i in range(len(column))) if names is None else names
-    else:
-        texts = {str(label): number for label, number in pairs.items()}
-        names = tuple(texts) if names is None else names
-        missing = [label for label in names if label not in texts]
-        other = [label for label in texts if label not in names]
-        if missing or other:
-            hint = f"{missing[0]!r} is missing" if missing else f"{other[0]!r} is not in `spend`"
-            raise InputError(name, f"for the channels {', '.join(names)}", tuple(texts), hint=hint)
-        column = as_amounts(name, [texts[label] for label in names])
-    if len(column) != len(names) or not names:
-        raise InputError(name, f"one number for each of the {len(names)} channels", len(column))
-    return names, column
+def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
+    """Take one number for each channel, by name or in their order; a single number holds for all channels."""
+    single = {name: value for name, value in inputs.items() if isinstance(value, int | float | np.number)}
+    several = {name: value for name, value in inputs.items() if name not in single and value is not None}
+    if "spend" in single:
+        raise InputError("spend", "a mapping or a column with the channels", single["spend"])
+    order, found = by_name(None, **several)
+    columns = {name: as_amounts(name, column) for name, column in zip(several, found, strict=True)}
+    n = len(columns["spend"])
+    if not n:
+        raise InputError("spend", "of at least one channel", 0)
+    for name, column in columns.items():
+        if len(column) != n:
+            raise InputError(name, f"one number for each of the {n} channels", len(column))
+    columns |= {name: np.full(n, as_amounts(name, [value])[0]) for name, value in single.items()}
+    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
+    return names, columns
 
 
 def _best(channels: _Channels, budget: float, target: float | None) -> Floats:

@@ -259,9 +259,9 @@ def group_economics(
     """
     amounts = as_results("value", as_column("value", value))
     n = require_same_length(value=amounts)
+    segments = as_segments(segment, n)
     dimensions = _read_groups(groups, n)
     require_same_index(value=value, segment=segment, **{f"groups {name}": column for name, column in groups.items()})
-    segments = as_segments(segment, n)
     cost = np.broadcast_to(
         as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
     )
@@ -309,13 +309,9 @@ def _read_groups(groups: object, n: int) -> list[_Rows]:
 
 def _read_flows(cash_flows: ArrayLike, n: int) -> Floats:
     rule = f"a table with a row for each of the {n} customers and a column for each period"
-    try:
-        flows = np.asarray(cash_flows, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InputError("cash_flows", rule, cash_flows) from error
+    flows = as_results("cash_flows", cash_flows, allow_missing=True, any_shape=True)
     if flows.ndim != 2 or len(flows) != n or not flows.shape[1]:
         raise InputError("cash_flows", rule, flows.shape)
-    require(~np.isinf(flows), "cash_flows", flows, "a finite number, or NaN where a period is not over")
     known = ~np.isnan(flows)
     require(known[:, :-1] >= known[:, 1:], "cash_flows", flows[:, 1:], "NaN after the first NaN of a customer")
     return flows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_fraction, as_name, as_positive, as_text
+from crmvalue._core.checks import as_float, as_fraction, as_name, as_positive, as_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_column, number_field, require_columns, stay_frozen, words_field
@@ -265,9 +265,9 @@ def check_quoted_figures(
     groups = {"sleeping": sleeping, "potential_churn": potential_churn, "churned": churned}
     given |= {name: _before_and_now(name, value) for name, value in groups.items() if value is not None}
     if turnover_growth is not None:
-        given["turnover_growth"] = growth = float(as_floats(turnover_growth=turnover_growth)[0])
-        if np.ndim(turnover_growth) or growth < -1:
-            raise InputError("turnover_growth", "one number >= -1", turnover_growth, hint="0.06, not 6")
+        given["turnover_growth"] = growth = as_float("turnover_growth", turnover_growth)
+        if growth < -1:
+            raise InputError("turnover_growth", ">= -1", growth, hint="a fraction, not percent")
 
     checked = [figure for figure in QUOTED_FIGURES if all(name in given for name in figure.needs)]
     missing = [figure for figure in QUOTED_FIGURES if figure not in checked]

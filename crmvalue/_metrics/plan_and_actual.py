@@ -336,7 +336,8 @@ def _calendar(weekmask: object, holidays: ArrayLike) -> Any:
     """Make a function that counts the working days from one day to another, the last one out."""
     if not isinstance(weekmask, str) or len(weekmask) != 7 or set(weekmask) - {"0", "1"} or "1" not in weekmask:
         raise InputError("weekmask", "seven digits 1 or 0 from Monday to Sunday, such as '1111100'", weekmask)
-    free = as_day_column("holidays", np.zeros(0, dtype="datetime64[D]") if np.size(holidays) == 0 else holidays)
+    none = isinstance(holidays, tuple | list) and not holidays
+    free = as_day_column("holidays", np.zeros(0, dtype="datetime64[D]") if none else holidays)
 
     def count(start: Any, end: Any) -> Any:
         return np.busday_count(start, end, weekmask=weekmask, holidays=free)

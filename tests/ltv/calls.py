@@ -82,7 +82,8 @@ CALLS: list[Call] = [
             "level": 0.9,
         },
         {"acquisition_cost": -1, "target_ratio": 0, "level": 90},
-        unbounded={"value"},
+        unbounded={"value", "cash_flows"},
+        missing_allowed={"cash_flows"},
     ),
     Call(
         ltv.cash_flows_by_age,
