@@ -172,6 +172,15 @@ class CustomerProfits(Columns):
         return words
 
     @property
+    def loss(self) -> Floats:
+        """What a customer with a reason costs more than they bring [money], 0 for the others.
+
+        What was earned before does not make up for serving at a loss.
+        """
+        loss = np.maximum(np.maximum(-self._left(0.0), -self.profit), 0.0)
+        return np.where(self.reason != "", loss, 0.0)
+
+    @property
     def break_even_revenue(self) -> Floats:
         """Revenue from which on a customer leaves something [money]; infinite where they leave no margin."""
         due = np.maximum(self.acquisition_cost - self._before(), 0.0) + self.service_cost
@@ -187,7 +196,7 @@ class CustomerProfits(Columns):
     def unprofitable(self) -> CustomerProfits:
         """The customers with a reason, the largest loss first."""
         place = np.nonzero(self.reason != "")[0]
-        return self._rows(place[np.argsort(self.profit[place], kind="stable")])
+        return self._rows(place[np.argsort(-self.loss[place], kind="stable")])
 
     @property
     def conclusion(self) -> str:
@@ -195,10 +204,9 @@ class CustomerProfits(Columns):
         few = self.unprofitable
         if not len(few):
             return f"All of {counted(len(self), 'customer')} leave something or cost nothing."
-        loss = -few.total + 0.0
+        loss = math.fsum(few.loss.tolist())
         text = f"{len(few):,} of {counted(len(self), 'customer')} leave nothing"
-        text = f"{text}: they cost {loss:,.2f} more than they bring."
-        return f"{text} Without them {self.total + loss:,.2f} is left, with them {self.total:,.2f}."
+        return f"{text}: they cost {loss:,.2f} more than they bring. All customers together leave {self.total:,.2f}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, with profit, reason and break-even, for a dataframe of any kind."""

@@ -104,7 +104,7 @@ class TestCustomerProfits:
         found = customer_profits([10, 20, 30], margin=[0.1, 0.2, 1], service_cost=[5, 50, 1], customer=[7, 8, 9])
         assert found.unprofitable.customer.tolist() == [8, 7]
         assert found.unprofitable.margin.tolist() == [0.2, 0.1]
-        assert "2 of 3 customers leave nothing: they cost 50.00 more" in found.conclusion
+        assert "2 of 3 customers leave nothing: they cost 50.00 more than they bring." in found.conclusion
         for value in (found, found.unprofitable):
             assert CustomerProfits.from_json(value.to_json()) == value
         assert list(found.to_frame().columns) == list(found.to_columns())

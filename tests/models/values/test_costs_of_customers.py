@@ -112,7 +112,7 @@ class TestIntervalsWithTermsOfEachCustomer:
     def test_ends_are_those_of_each_segment(self):
         history, *fits = some_customers()
         segment = np.where(np.arange(len(history)) % 3 == 0, "web", "shop")
-        options = {"horizon": 26, "level": 0.8, "n_draws": 50}
+        options = {"horizon": 26, "level": 0.8, "n_draws": 100}
         terms = {
             "margin": {"web": 0.2, "shop": 0.5},
             "service_cost": {"web": 0.3, "shop": 0.0},
@@ -157,4 +157,7 @@ class TestProfits:
         assert found.profits().reason[1] == "they do not earn back what it cost to win them"
         assert found.profits(earned=[60, 60, 60, 60]).reason.tolist() == [""] * 4
         served = value(acquisition_cost=50.0, service_cost=5.0)
-        assert served.profits(earned=[6000] * 4).reason[1] == "serving them costs more than they bring"
+        rich = served.profits(earned=[6000] * 4)
+        assert rich.reason[1] == "serving them costs more than they bring"
+        assert (rich.profit > 0).all()
+        np.testing.assert_allclose(rich.unprofitable.loss, np.sort(-served.clv[served.clv < 0])[::-1])
