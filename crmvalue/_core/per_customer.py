@@ -136,7 +136,7 @@ def per_customer_field(name: str, kind: str, *, optional: bool = False, **option
             return None
         if isinstance(value, Given):
             return read_only(value)
-        if np.ndim(value) == 0:
+        if to_array(name, value, "a number or a column of numbers")[0].ndim == 0:
             return as_per_customer(name, value, 0, kind=kind)
         column = as_column(name, value)
         found = as_per_customer(name, column, len(column), kind=kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,6 +14,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_fraction,
+    as_items,
     as_text,
     require,
     require_same_index,
@@ -27,6 +29,7 @@ from crmvalue._core.values import (
     FixedMapping,
     checked_field,
     count_column,
+    count_field,
     date_table,
     hand_over,
     number_column,
@@ -37,8 +40,6 @@ from crmvalue._core.values import (
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -54,7 +55,15 @@ _DAY = np.timedelta64(1, "D")
 
 
 def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
-    return FixedMapping({as_text(name, key): tuple(str(label) for label in column) for key, column in value.items()})
+    rule = "a mapping from the name of a dimension to the labels of the targets"
+    if not isinstance(value, Mapping):
+        raise InputError(name, rule, value)
+    return FixedMapping(
+        {
+            as_text(name, key): tuple(as_text(name, label) for label in as_items(name, column, rule))
+            for key, column in value.items()
+        }
+    )
 
 
 @stay_frozen
@@ -108,7 +117,7 @@ class PlanAndActual(Columns):
     prob_reached: Floats = number_column("prob_reached", missing=True)
     level: float = checked_field("level", as_fraction)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    n_unplanned: int = 0
+    n_unplanned: int = count_field("n_unplanned", default=0)
     unplanned: float = number_field("unplanned", default=0.0)
 
     def __attrs_post_init__(self) -> None:

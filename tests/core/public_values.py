@@ -78,7 +78,6 @@ PAST_CARTS = promotions.CartHistory(
 SUMMARY = segmentation.summarise_segments(["a", "b"], [1, 2], as_of="2024-01-01")
 VALUES_WITH_INTERVALS = attrs.evolve(
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
-    models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, n_months=2),
     intervals=models.ValueIntervals(
         level=0.5,
         n_draws=4,
@@ -321,6 +320,7 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, n_months=2),
     VALUES_WITH_INTERVALS,
     VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),
