@@ -50,6 +50,7 @@ __all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
 AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
 _ALL = "all"
+_ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _FIGURES = (
     "value", "cost", "ltv", "ltv_low", "ltv_high", "acquisition_cost", "ratio", "ratio_low", "ratio_high",
@@ -335,7 +336,7 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
             half = t * _spread(v - ratio * c) / price
             found["ratio"][i], found["ratio_low"][i], found["ratio_high"][i] = ratio, ratio - half, ratio + half
         if flows is not None:
-            ends = _payback(flows[rows], price, t)
+            ends = _payback(flows, rows, price, t)
             found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
     return found
 
@@ -346,18 +347,30 @@ def _spread(residual: Floats) -> float:
     return math.sqrt(float(residual @ residual) / (n * (n - 1))) if n > 1 else math.nan
 
 
-def _payback(flows: Floats, price: float, t: float) -> tuple[float, float, float]:
-    """Find the first period whose summed mean margins reach the price, and those of the ends of the sum."""
-    known = ~np.isnan(flows)
-    count = known.sum(axis=0)
-    flows, count = flows[:, count > 0], count[count > 0]
-    known = ~np.isnan(flows)
-    mean = np.where(known, flows, 0.0).sum(axis=0) / count
-    total = mean.cumsum()
-    away = (np.where(known, flows - mean, 0.0) / count).cumsum(axis=1)
-    half = t * np.sqrt(np.einsum("ij,ij->j", away, away))
-    half[count < 2] = np.nan
-    return _first(total, price), _first(total + half, price), _first(total - half, price)
+def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:
+    """Find the first period whose summed mean margins reach the price, and those of the ends of the sum.
+
+    Some rows at a time, so that what is computed of them stays in fast memory.
+    """
+    blocks = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
+    total, count = np.zeros((2, flows.shape[1]))
+    for block in blocks:
+        part = flows[block]
+        total += np.nansum(part, axis=0)
+        count += (~np.isnan(part)).sum(axis=0)
+    n_known = int((count > 0).sum())
+    count = count[:n_known]
+    mean = total[:n_known] / count
+    square = np.zeros(n_known)
+    for block in blocks:
+        away = flows[block, :n_known] - mean
+        away /= count
+        np.nan_to_num(away, copy=False)
+        np.cumsum(away, axis=1, out=away)
+        square += np.einsum("ij,ij->j", away, away)
+    half = np.where(count > 1, t * np.sqrt(square), np.nan)
+    upto = mean.cumsum()
+    return _first(upto, price), _first(upto + half, price), _first(upto - half, price)
 
 
 def _first(total: Floats, price: float) -> float:
@@ -438,9 +451,7 @@ def cash_flows_by_age(
     share = np.broadcast_to(
         as_per_customer("margin", margin, n, kind="fraction", segments=segments, customer=ours), (n,)
     )
-    row_of = {label: i for i, label in enumerate(ours.tolist())}
-    to_row = np.array([row_of.get(label, -1) for label in ids.tolist()])
-    row = to_row[code]
+    row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
     row, days, money = row[kept], days[kept], money[kept]
     first = np.full(n, np.datetime64("9999-12-31", "D"))
@@ -456,6 +467,17 @@ def cash_flows_by_age(
     cell = row[over] * n_periods + age[over]
     flows = np.bincount(cell, money[over] * share[row[over]], n * n_periods).reshape(n, n_periods)
     return np.where(np.arange(n_periods) < length[:, np.newaxis], flows, np.nan)
+
+
+def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:
+    """Give the row of each identifier in the result, -1 for one that is not asked for; `wanted` is ascending."""
+    row = np.empty(len(wanted), dtype=np.int64)
+    row[place] = np.arange(len(place))
+    if ids.dtype.kind == wanted.dtype.kind and ids.dtype.kind != "O":
+        near = np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)
+        return np.where(wanted[near] == ids, row[near], -1)
+    row_of = dict(zip(wanted.tolist(), row.tolist(), strict=True))
+    return np.array([row_of.get(label, -1) for label in ids.tolist()], dtype=np.int64)
 
 
 def _periods(start: npt.NDArray[np.datetime64], end: npt.NDArray[np.datetime64], period: str) -> Integers:
