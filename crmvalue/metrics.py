@@ -24,6 +24,14 @@ Revenue
 ====================================================  =================================================================
 
 ====================================================  =================================================================
+Plans and choices
+====================================================  =================================================================
+:func:`growth_rate`, :func:`doubling_time`            compound, per period
+:func:`plan_and_actual`                               target against actual, needed per day, chance to reach it
+:func:`weighted_choice`                               criteria, weights and marks, and how far the choice hangs on them
+====================================================  =================================================================
+
+====================================================  =================================================================
 Feedback
 ====================================================  =================================================================
 :func:`net_promoter_score`                            NPS from counts
@@ -66,6 +74,7 @@ Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log
 
 from __future__ import annotations
 
+from crmvalue._metrics.choice import WeightedChoice, weighted_choice
 from crmvalue._metrics.customers import (
     CustomerMovements,
     TimeToPurchase,
@@ -98,7 +107,9 @@ from crmvalue._metrics.feedback import (
     net_promoter_score_interval,
     nps_counts,
 )
+from crmvalue._metrics.growth import doubling_time, growth_rate
 from crmvalue._metrics.intervals import mean_interval, proportion_interval, ratio_interval
+from crmvalue._metrics.plan_and_actual import PlanAndActual, plan_and_actual
 from crmvalue._metrics.revenue import (
     RecurringRevenueMovements,
     average_order_value,
@@ -118,9 +129,11 @@ __all__ = [
     "CustomerMovements",
     "FirstContactResolution",
     "NpsCounts",
+    "PlanAndActual",
     "RecurringRevenueMovements",
     "ResolutionTime",
     "TimeToPurchase",
+    "WeightedChoice",
     "acquisition_cost",
     "average_order_value",
     "average_revenue_per_user",
@@ -134,8 +147,10 @@ __all__ = [
     "customer_movements",
     "customer_satisfaction",
     "customer_satisfaction_from_scores",
+    "doubling_time",
     "first_contact_resolution",
     "first_contact_resolution_from_tickets",
+    "growth_rate",
     "mean_interval",
     "monthly_recurring_revenue",
     "net_promoter_score",
@@ -143,6 +158,7 @@ __all__ = [
     "nps_counts",
     "open_rate",
     "participation_rate",
+    "plan_and_actual",
     "proportion_interval",
     "ratio_interval",
     "recurring_revenue_movements",
@@ -154,4 +170,5 @@ __all__ = [
     "return_rate",
     "time_between_purchases",
     "time_to_purchase",
+    "weighted_choice",
 ]

@@ -14,6 +14,8 @@ contracts with renewals                                     :class:`ShiftedBetaG
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
+who costs more than they bring                              :meth:`CustomerValues.profits`
+what the customers of today will bring, month by month      :func:`revenue_plan`
 uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
 the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
@@ -49,6 +51,7 @@ from crmvalue._models.validation.comparison import HoldoutError, ModelScore, com
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
 from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.values.posterior import Posterior, draw_posterior
+from crmvalue._models.values.revenue_plan import RevenuePlan, revenue_plan
 from crmvalue._models.values.value_intervals import ValueIntervals
 
 __all__ = [
@@ -71,6 +74,7 @@ __all__ = [
     "ParetoNbd",
     "Posterior",
     "PurchaseTracking",
+    "RevenuePlan",
     "ShiftedBetaGeometric",
     "SpendIndependence",
     "ValueIntervals",
@@ -89,5 +93,6 @@ __all__ = [
     "holdout_error",
     "likelihood_ratio_test",
     "purchase_tracking",
+    "revenue_plan",
     "spend_independence",
 ]

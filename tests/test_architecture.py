@@ -36,6 +36,7 @@ PAIRS = {
     ("funnels", "metrics"),
     ("journeys", "metrics"),
     ("journeys", "segmentation"),
+    ("models", "ltv"),
     ("models", "purchases"),
     ("segmentation", "metrics"),
 }

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._frames.columns import require_numbers, require_other_names
+from crmvalue._core.headings import listed
+from crmvalue._frames.columns import names_of, require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, Opened, names_here, open_customers
-from crmvalue._frames.engines import Arrays, divider, in_engine, join_rows, native, with_columns
+from crmvalue._frames.engines import (
+    Arrays,
+    collect,
+    divider,
+    flag,
+    in_engine,
+    is_known,
+    join_rows,
+    native,
+    total,
+    with_columns,
+)
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.customer_values import grade_of
@@ -19,6 +32,8 @@ from crmvalue.errors import InputError
 from crmvalue.models import Fit, customer_values
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import narwhals as nw
 
     from crmvalue.models import GammaGamma
@@ -28,10 +43,14 @@ __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
 _MADE = (
-    "prob_alive", "expected_purchases", "expected_spend", "clv", "clv_low", "clv_high", "outcome_low", "outcome_high",
+    "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost",
+    "clv_low", "clv_high", "outcome_low", "outcome_high",
 )  # fmt: skip
 """Columns of values; those of an earlier call are dropped first, since not each call makes all of them."""
-_DISCOUNTED, _TIME = "_crmvalue_discounted", "_crmvalue_time"
+_DISCOUNTED, _TIME, _RATE = "_crmvalue_discounted", "_crmvalue_time", "_crmvalue_rate"
+_WORKING = {"margin": "_crmvalue_margin", "discount_rate": _RATE, "service_cost": "_crmvalue_service"}
+"""Columns of terms that differ between customers, while a frame is asked in its own engine."""
+_MOST_OF = {"margin": 1.0}
 
 
 def value(
@@ -40,9 +59,10 @@ def value(
     spend_fit: GammaGamma | Fit[GammaGamma] | None = None,
     *,
     horizon: float | None,
-    margin: float | None = None,
-    discount_rate: float = 0.0,
-    service_cost: float = 0.0,
+    margin: float | str | Mapping[Any, float] | None = None,
+    discount_rate: float | str | Mapping[Any, float] = 0.0,
+    service_cost: float | str | Mapping[Any, float] = 0.0,
+    segment: str | None = None,
     level: float | None = None,
     n_draws: int = 200,
     rng: np.random.Generator | None = None,
@@ -59,12 +79,18 @@ def value(
         Model of purchases, or the fit of one.
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
-    horizon, discount_rate, service_cost, level, n_draws, rng
+    horizon, level, n_draws, rng
         As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so lazy
         frames have none.
-    margin : float, optional
-        Share of the spend that is margin [fraction], in [0, 1]. Without it no money is looked at, and the column
+    margin : float, str or mapping, optional
+        Share of the spend that is margin [fraction], in [0, 1]: one number, the name of a column with one for each
+        customer, or a mapping from segment to number. Without it no money is looked at, and the column
         `mean_repeat_spend` is not needed.
+    discount_rate, service_cost : float, str or mapping, optional
+        Effective rate per time unit [fraction], and cost of serving a customer while alive [money per time unit], both
+        >= 0; given like the margin. Each different rate is computed by itself.
+    segment : str, optional
+        Column with the segment of each customer, for the mappings.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
 
@@ -72,8 +98,9 @@ def value(
     -------
     CustomerFrame
         The same customers with the columns `prob_alive`, `expected_purchases` (not for life), `expected_spend` and
-        `clv`; with `level` also `clv_low`, `clv_high`, `outcome_low` and `outcome_high`. Columns of these names that
-        the frame already has are replaced. Without a margin: `prob_alive` and `expected_purchases` alone.
+        `clv`; with a cost of serving also `expected_service_cost`; with `level` also `clv_low`, `clv_high`,
+        `outcome_low` and `outcome_high`. Columns of these names that the frame already has are replaced. Without a
+        margin: `prob_alive` and `expected_purchases` alone.
 
     Raises
     ------
@@ -122,7 +149,9 @@ def value(
     model = as_purchase_model("fit", fit)
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
+    given: dict[str, Any] = {"margin": margin, "discount_rate": discount_rate, "service_cost": service_cost}
     opened = open_customers(customers, (*(ROW if margin is None else _NEEDED), *covariates), time_unit)
+    _require_terms(given, segment, names_of("customers", opened.frame))
     unit = opened.time_unit
     if model.time_unit != unit:
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
@@ -136,28 +165,33 @@ def value(
     result: Any
     if lazy is None:
         history = read_history(frame, unit, _NEEDED, covariates)
+        here: Any = {name: frame[term].to_numpy() if isinstance(term, str) else term for name, term in given.items()}
         with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
-                history, fit, spend, horizon=horizon, margin=margin, discount_rate=discount_rate,
-                service_cost=service_cost, level=level, n_draws=n_draws, rng=rng,
+                history, fit, spend, horizon=horizon, **here,
+                segment=None if segment is None else frame[segment].to_numpy(), level=level, n_draws=n_draws, rng=rng,
             )  # fmt: skip
-        columns = values.to_columns()
-        columns.pop("customer", None)
+        columns = {name: column for name, column in values.to_columns().items() if name in _MADE}
         result = with_columns(frame, columns).to_native()
     else:
         if level is not None:
             hint = "collect the customers who need intervals first"
             raise InputError("level", "None for a lazy frame", level, hint=hint)
-        terms = read_terms(horizon, margin, discount_rate, service_cost)
+        single: dict[str, Any] = {name: term for name, term in given.items() if not isinstance(term, str | Mapping)}
+        terms = read_terms(horizon, **(dict.fromkeys(given, 1.0) | single))  # 1 stands in for a column
         spending.expected_spend_new()  # raises where there is no finite mean
         require_numbers("customers", lazy, _NEEDED, covariates)
-        require_other_names("customers", lazy, _MADE[:4])
-        rows = count_rows(lazy, unit, covariates, spends=True)
+        require_other_names("customers", lazy, _MADE[:5])
+        lazy = _with_terms(lazy, {name: term for name, term in given.items() if name not in single}, segment, horizon)
+        known = (*covariates, *([_RATE] if "discount_rate" not in single else []))
+        rows = count_rows(lazy, unit, known, spends=True)
         grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
+        if _RATE in known:
+            terms = terms._replace(discount_rate=np.array(rows.history.covariate(_RATE)))
         table = _predict(model, rows.history, terms)
-        keys = (*ROW, *covariates)
-        joined = join_rows(lazy, table, keys)
-        result = native(_valued(joined, spending, terms, has_time=_TIME in table), frame)
+        joined = join_rows(lazy, table, (*ROW, *known))
+        valued = _valued(joined, spending, terms, single, has_time=_TIME in table)
+        result = native(valued.drop(*_WORKING.values(), strict=False), frame)
     fits = tuple(found for found in (fit, spend) if isinstance(found, Fit))
     return attrs.evolve(opened.known, frame=result, fits=fits)
 
@@ -200,6 +234,55 @@ def _without_money(
     return attrs.evolve(opened.known, frame=result, fits=(fit,) if isinstance(fit, Fit) else ())
 
 
+def _require_terms(given: Mapping[str, Any], segment: object, columns: Sequence[str]) -> None:
+    """Check that each term is a number, a column of the frame, or a mapping beside a column of segments."""
+    if segment is not None and (not isinstance(segment, str) or segment not in columns):
+        raise InputError("segment", f"a column of the frame ({listed(columns)})", segment)
+    for name, term in given.items():
+        if isinstance(term, Mapping) and segment is None:
+            raise InputError(name, "a number or a column where there is no `segment`", dict(term))
+        if isinstance(term, str) and term not in columns:
+            raise InputError(name, f"a number, a mapping or a column of the frame ({listed(columns)})", term)
+        if hasattr(term, "__len__") and not isinstance(term, str | Mapping):
+            raise InputError(name, "a number, a mapping or the name of a column", term)
+
+
+def _with_terms(
+    lazy: nw.LazyFrame[Any], terms: Mapping[str, Any], segment: str | None, horizon: float | None
+) -> nw.LazyFrame[Any]:
+    """Add the terms that differ between customers as columns of numbers; refuse those outside their range."""
+    import narwhals as nw
+
+    if not terms:
+        return lazy
+    require_numbers("customers", lazy, [term for term in terms.values() if isinstance(term, str)])
+    made = {}
+    for name, term in terms.items():
+        if isinstance(term, str):
+            made[name] = nw.col(term).cast(nw.Float64)
+            continue
+        column = nw.lit(None).cast(nw.Float64)
+        for label, number in term.items():
+            plain: dict[str, Any] = {"margin": 0.0, "discount_rate": 0.0, "service_cost": 0.0, name: number}
+            value = read_terms(1.0, **plain)
+            column = nw.when(nw.col(str(segment)) == label).then(nw.lit(float(getattr(value, name)))).otherwise(column)
+        made[name] = column.cast(nw.Float64)
+    lazy = lazy.with_columns(*(column.alias(_WORKING[name]) for name, column in made.items()))
+    wrong = []
+    for name in made:
+        column = nw.col(_WORKING[name])
+        too_low = column <= 0.0 if name == "discount_rate" and horizon is None else column < 0.0
+        outside = too_low | (column > _MOST_OF.get(name, 1e100)) | ~is_known(_WORKING[name])
+        wrong.append(flag(outside).alias(name))
+    counts = collect(lazy.select(*wrong).select(nw.all().sum()))
+    for name in made:
+        if n_wrong := total(counts[name]):
+            low = "above 0" if name == "discount_rate" and horizon is None else ">= 0"
+            rule = f"{'in [0, 1]' if name == 'margin' else low} for each customer, given for each segment"
+            raise InputError(name, rule, terms[name], count=n_wrong)
+    return lazy
+
+
 def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     """Compute what is expected of each distinct row."""
     with np.errstate(under="ignore"):
@@ -215,7 +298,9 @@ def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     return table
 
 
-def _valued(joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, *, has_time: bool) -> nw.LazyFrame[Any]:
+def _valued(
+    joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, single: Mapping[str, Any], *, has_time: bool
+) -> nw.LazyFrame[Any]:
     """Write expected spend and value as expressions; :meth:`GammaGamma.expected_spend` is the formula."""
     import narwhals as nw
 
@@ -223,8 +308,13 @@ def _valued(joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, *, ha
     bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
     spend = divider(joined)((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
     joined = joined.with_columns(spend.alias("expected_spend"))
-    clv = nw.col("expected_spend") * nw.col(_DISCOUNTED) * terms.margin
+    margin, cost = (
+        getattr(terms, name) if name in single else nw.col(_WORKING[name]) for name in ("margin", "service_cost")
+    )
+    clv = nw.col("expected_spend") * nw.col(_DISCOUNTED) * margin
+    made = [clv.alias("clv")]
     if has_time:
-        clv = clv - nw.col(_TIME) * terms.service_cost
-    joined = joined.with_columns(clv.alias("clv"))
+        serving = nw.col(_TIME) * cost
+        made = [(clv - serving).alias("clv"), serving.alias("expected_service_cost")]
+    joined = joined.with_columns(*made)
     return joined.drop(_DISCOUNTED, *([_TIME] if has_time else []))

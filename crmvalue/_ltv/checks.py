@@ -16,6 +16,7 @@ __all__ = [
     "as_horizon",
     "as_per_stream",
     "as_streams",
+    "in_cents",
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
@@ -66,3 +67,14 @@ def require_finite_value(churn: Floats, rate: Floats) -> None:
     finite = (churn > 0) | (rate > 0)
     hint = "otherwise the value is infinite; give a discount rate above 0, or n_periods"
     require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)
+
+
+def in_cents(sums: Floats, total: float) -> Floats:
+    """Round sums to cents that add up to the rounded total: the largest remainders are rounded up."""
+    exact = sums * 100.0
+    cents = np.floor(exact)
+    left = round(total * 100.0) - int(cents.sum())
+    up = np.argsort(cents - exact, kind="stable")
+    cents[up[: max(left, 0)]] += 1.0
+    cents[up[len(up) + min(left, 0) :]] -= 1.0
+    return cents / 100.0

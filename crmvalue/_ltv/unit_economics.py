@@ -163,7 +163,12 @@ LTV_TO_CAC_BANDS = LtvToCacBands(
         LtvToCacBand(name="break-even", low=1, high=2, message="Breaks even, risky."),
         LtvToCacBand(name="below healthy", low=2, high=3, message="Earns its cost, but below the healthy 3."),
         LtvToCacBand(name="healthy", low=3, high=4, message="Healthy."),
-        LtvToCacBand(name="under-invested", low=4, high=None, message="Profitable, perhaps growing too cautiously."),
+        LtvToCacBand(
+            name="under-invested",
+            low=4,
+            high=None,
+            message="Profitable, perhaps growing too cautiously. In some industries 4 is usual: give `industry`.",
+        ),
     )
 )
 """Bands of practitioners' articles on LTV, which say nothing of 2 to 3; a boundary belongs to the higher band."""
@@ -245,9 +250,9 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
 
 
 def ltv_to_cac_band(
-    ratio: ArrayLike, *, bands: LtvToCacBands = LTV_TO_CAC_BANDS
+    ratio: ArrayLike, *, bands: LtvToCacBands = LTV_TO_CAC_BANDS, industry: str | None = None
 ) -> LtvToCacBand | npt.NDArray[np.object_]:
-    """Find the band of an LTV:CAC ratio; a boundary belongs to the higher band.
+    """Find the band of an LTV:CAC ratio, in general or in its industry; a boundary belongs to the higher band.
 
     Basis: ratio of value before acquisition cost (:func:`ltv_to_cac`).
 
@@ -256,22 +261,31 @@ def ltv_to_cac_band(
     ratio : array_like
         LTV:CAC, >= 0. A negative value has no band.
     bands : LtvToCacBands, default LTV_TO_CAC_BANDS
-        The bands.
+        The bands, for all industries.
+    industry : str, optional
+        As in :data:`LTV_TO_CAC_BENCHMARKS`, such as "B2B SaaS". The ratio is then compared with what is usual there.
+        It cannot be given together with `bands`.
 
     Returns
     -------
     LtvToCacBand or numpy.ndarray of LtvToCacBand
-        One band for one ratio, an object array for an array.
+        One band for one ratio, an object array for an array. With an industry the bands are "loss" below 1,
+        "break-even" below 2, "below typical", "typical", and "under-invested" above what is usual in the industry.
 
     Raises
     ------
     InputError
-        If a ratio is NaN, infinite or below 0, or `bands` is no :class:`LtvToCacBands`.
+        If a ratio is NaN, infinite or below 0, `bands` is no :class:`LtvToCacBands`, or the industry is not in the
+        table.
 
     Notes
     -----
     The band with low <= ratio < high. Source of the default bands: practitioners' articles on LTV. They do not name the
-    range from 2 to 3; here it is "below healthy".
+    range from 2 to 3; here it is "below healthy". They also call 4 usual for B2B SaaS, and 4 to 5 too cautious: so a
+    ratio of 4 is "under-invested" in general and "typical" of B2B SaaS.
+
+    Typical is what rounds to a figure of the sources: a figure of 4 stands for 3.5 to 4.5, one of 2.5 for 2.25 to 2.75.
+    Where the sources give several figures, typical reaches from the lowest to the highest.
 
     Examples
     --------
@@ -279,16 +293,55 @@ def ltv_to_cac_band(
     'healthy'
     >>> [band.name for band in ltv_to_cac_band([0.99, 1, 2])]
     ['loss', 'break-even', 'below healthy']
+    >>> ltv_to_cac_band(4, industry="B2B SaaS").message
+    'Typical of B2B SaaS, where 4 is usual.'
     """
     values = as_results("ratio", ratio, any_shape=True)
     require_not_negative(ratio=values)
     if not isinstance(bands, LtvToCacBands):
         raise InputError("bands", "an LtvToCacBands", bands)
+    if industry is not None:
+        if bands is not LTV_TO_CAC_BANDS:
+            raise InputError("bands", "left out where `industry` is given", bands)
+        bands = _bands_of_industry(industry)
 
     place = np.searchsorted([band.low for band in bands.bands], values, side="right") - 1
 
     found: Any = np.array(bands.bands, dtype=object)[place]
     return found  # type: ignore[no-any-return]  # an element or an array, by the shape of `ratio`
+
+
+def _bands_of_industry(industry: str) -> LtvToCacBands:
+    """Make bands around the figures of an industry; the first two mean a loss in every industry."""
+    rows = ltv_to_cac_benchmark(industry)
+    figures = sorted({figure for row in rows for figure in (row.low, row.high)})
+    usual = f"{figures[0]:g}" if len(figures) == 1 else f"{figures[0]:g} to {figures[-1]:g}"
+    low, high = figures[0] - _half_a_step(figures[0]), figures[-1] + _half_a_step(figures[-1])
+    loss, even = LTV_TO_CAC_BANDS.bands[:2]
+    return LtvToCacBands(
+        bands=(
+            loss,
+            even,
+            LtvToCacBand(
+                name="below typical",
+                low=even.high,
+                high=low,
+                message=f"Earns its cost, but below {industry}, where {usual} is usual.",
+            ),
+            LtvToCacBand(name="typical", low=low, high=high, message=f"Typical of {industry}, where {usual} is usual."),
+            LtvToCacBand(
+                name="under-invested",
+                low=high,
+                high=None,
+                message=f"Above {industry}, where {usual} is usual: profitable, perhaps growing too cautiously.",
+            ),
+        )
+    )
+
+
+def _half_a_step(figure: float) -> float:
+    """Half of the step to which a source rounds its figure: whole numbers, or halves."""
+    return 0.5 if figure == math.floor(figure) else 0.25
 
 
 def ltv_to_cac_benchmark(industry: str) -> tuple[LtvToCacBenchmark, ...]:

@@ -284,8 +284,19 @@ VALUES = [
     ltv.LTV_TO_CAC_BANDS,
     ltv.LTV_TO_CAC_BANDS.bands[-1],
     ltv.LTV_TO_CAC_BENCHMARKS[0],
+    ltv.QUOTED_FIGURES[0],
+    ltv.check_quoted_figures(csat=0.8, churned=(3, 0)),
+    ltv.customer_profits([10, 20], margin=[0.3, 0.4], service_cost=[5, 5], customer=["ann", "bob"]),
+    ltv.group_economics({"channel": ["a", "b", "a"]}, [1, 2, 3], acquisition_cost=1),
+    ltv.split_budget(10, spend={"a": 5, "b": 5}, n_new=1, value=20, target_ratio=2, keep="each", elasticity=0.5),
     ltv.ltv_segments([1, 2], 0.5, 0.5, names=["a", "b"], as_of="2024-01-01"),
     metrics.nps_counts([9, 10, 3]),
+    metrics.plan_and_actual(
+        {"manager": ["ann"], "start": ["2024-01-01"], "end": ["2024-01-31"], "target": [100.0]},
+        {"manager": ["ann"], "date": ["2024-01-02"], "amount": [10.0]},
+        as_of="2024-01-10",
+    ),
+    metrics.weighted_choice({"A": {"price": 9, "help": 4}, "B": {"price": 5, "help": 7}}, {"price": 3, "help": 2}),
     metrics.customer_movements(
         [1, 2], ["2024-01-01", "2024-02-01"], start="2024-01-02", end="2024-02-02", active_days=9
     ),
@@ -313,6 +324,7 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
+    models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, n_months=2),
     VALUES_WITH_INTERVALS,
     VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),

@@ -257,3 +257,64 @@ def with_effects(model, effects):
 
     made = {name: tuple(CovariateEffect(*effect) for effect in found) for name, found in effects.items()}
     return type(model)(model.r, model.alpha, model.s, model.beta, model.time_unit, **made)
+
+
+TERMS_OF_EACH = {"horizon": 52, "margin": {"web": 0.3, "shop": 0.4}, "segment": "channel", "service_cost": "serving"}
+
+
+class TestTermsOfEachCustomer:
+    """A margin, a cost of serving and a discount of each customer, from a column or from segments."""
+
+    @staticmethod
+    def customers():
+        return pd.DataFrame(
+            {
+                "frequency": [2.0, 0.0, 7.0, 1.0],
+                "recency": [30.43, 0.0, 36.0, 0.5],
+                "age": [38.86, 38.86, 38.0, 2.0],
+                "mean_repeat_spend": [22.35, 0.0, 50.0, 10.0],
+                "channel": ["web", "shop", "shop", "web"],
+                "serving": [0.05, 0.2, 0.0, 0.1],
+                "rate": [0.002, 0.01, 0.002, 0.0],
+            }
+        )
+
+    @pytest.mark.parametrize("rate", [0.001, "rate", {"web": 0.002, "shop": 0.0}])
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_equals_the_function_of_arrays(self, rate, lazy):
+        table = self.customers()
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        rates = table["rate"] if rate == "rate" else table["channel"].map(rate) if isinstance(rate, dict) else rate
+        history = PurchaseHistory.from_columns(**{name: table[name] for name in table.columns[:4]}, time_unit="week")
+        wanted = customer_values(
+            history, model, SPEND, horizon=52, margin=[0.3, 0.4, 0.4, 0.3], service_cost=table["serving"],
+            discount_rate=rates,
+        )  # fmt: skip
+        given = pl.from_pandas(table).lazy() if lazy else table
+        found = frames.value(given, model, SPEND, **TERMS_OF_EACH, discount_rate=rate, time_unit="week").frame
+        found = found.collect().to_pandas() if lazy else found
+        np.testing.assert_allclose(found["clv"], wanted.clv, rtol=1e-12)
+        np.testing.assert_allclose(found["expected_service_cost"], wanted.expected_service_cost, rtol=1e-12)
+        assert not [name for name in found.columns if name.startswith("_crmvalue")]
+        assert list(found.columns[:7]) == list(table.columns)
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"segment": None}, "margin"),
+            ({"segment": "region"}, "segment"),
+            ({"margin": {"web": 0.3}}, "margin"),
+            ({"margin": {"web": 0.3, "shop": 30}}, "margin"),
+            ({"margin": "serving", "service_cost": "profit"}, "service_cost"),
+            ({"margin": "frequency"}, "margin"),
+            ({"discount_rate": "rate", "horizon": None}, "discount_rate"),
+            ({"margin": [0.3, 0.3, 0.3, 0.3]}, "margin"),
+        ],
+    )
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_refuses(self, changes, name, lazy):
+        given = pl.from_pandas(self.customers()).lazy() if lazy else self.customers()
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        with pytest.raises(InputError) as caught:
+            frames.value(given, model, SPEND, **{**TERMS_OF_EACH, **changes}, time_unit="week")
+        assert caught.value.name == name

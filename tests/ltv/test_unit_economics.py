@@ -112,6 +112,62 @@ class TestLtvToCacBand:
         assert (error.name, error.index) == (name, index)
 
 
+class TestBandOfAnIndustry:
+    """How the ratio stands to the figures that the sources give for the industry."""
+
+    @pytest.mark.parametrize(
+        ("ratio", "industry", "name"),
+        [
+            (0.99, "B2B SaaS", "loss"),
+            (1.99, "B2B SaaS", "break-even"),
+            (2, "B2B SaaS", "below typical"),
+            (3.49, "B2B SaaS", "below typical"),
+            (3.5, "B2B SaaS", "typical"),
+            (4, "B2B SaaS", "typical"),
+            (4.5, "B2B SaaS", "under-invested"),
+            (4, "adtech", "below typical"),
+            (4, "pharma", "typical"),
+            (4, "paid channels only", "under-invested"),
+            (2.5, "paid channels only", "typical"),
+            (2.24, "paid channels only", "below typical"),
+            (2.5, "B2C SaaS", "typical"),
+            (5, "B2C SaaS", "typical"),
+            (5.5, "B2C SaaS", "under-invested"),
+        ],
+    )
+    def test_figures_of_the_sources(self, ratio, industry, name):
+        band = ltv.ltv_to_cac_band(ratio, industry=industry)
+        assert band.name == name
+        assert industry in band.message or ratio < 2
+
+    def test_every_figure_is_typical_of_its_industry(self):
+        for row in ltv.LTV_TO_CAC_BENCHMARKS:
+            bands = ltv.ltv_to_cac_band([row.low, row.high], industry=row.industry)
+            assert [band.name for band in bands] == ["typical", "typical"]
+
+    def test_without_a_word_on_the_industry_the_band_asks_for_it(self):
+        assert "give `industry`" in ltv.ltv_to_cac_band(4).message
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"industry": "bakery"}, "industry"),
+            ({"industry": 4}, "industry"),
+            (
+                {
+                    "industry": "pharma",
+                    "bands": ltv.LtvToCacBands(bands=[ltv.LtvToCacBand(name="x", low=0, high=None, message="")]),
+                },
+                "bands",
+            ),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            ltv.ltv_to_cac_band(4, **changes)
+        assert caught.value.name == name
+
+
 class TestLtvToCacBands:
     """From 0 to infinity without gap or overlap; to JSON and back."""
 

@@ -117,6 +117,28 @@ CALLS = [
         unbounded={"gain"},
     ),
     Call(
+        metrics.growth_rate,
+        {"before": [100.0, 80.0], "now": [121.0, 60.0], "n_periods": [2, 1]},
+        out_of_range={"before": 0.0, "now": -1.0, "n_periods": 0},
+    ),
+    Call(metrics.doubling_time, {"growth_rate": [0.1, 0.2]}, out_of_range={"growth_rate": 0.0}),
+    Call(
+        metrics.plan_and_actual,
+        {
+            "plan": {"manager": ["ann"], "start": ["2024-01-01"], "end": ["2024-01-31"], "target": [100.0]},
+            "actual": {"manager": ["ann", "bob"], "date": ["2024-01-02", "2024-01-03"], "amount": [10.0, 20.0]},
+            "as_of": "2024-01-10",
+            "weekmask": "1111100",
+            "holidays": ["2024-01-01"],
+            "level": 0.8,
+        },
+        out_of_range={"as_of": NOT_A_DAY, "holidays": NOT_A_DAY, "level": 80.0},
+    ),
+    Call(
+        metrics.weighted_choice,
+        {"marks": {"A": {"price": 9, "help": 4}, "B": {"price": 5, "help": 7}}, "weights": {"price": 3, "help": 2}},
+    ),
+    Call(
         metrics.proportion_interval,
         {"successes": [81, 15], "n": [263, 148], "level": 0.95},
         out_of_range={"successes": 264, "n": 0, "level": 1.0},

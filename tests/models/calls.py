@@ -26,6 +26,7 @@ from crmvalue.models import (
     holdout_error,
     likelihood_ratio_test,
     purchase_tracking,
+    revenue_plan,
     spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
@@ -154,6 +155,8 @@ CALLS += [
             "margin": 0.3,
             "discount_rate": 0.002,
             "service_cost": 0.1,
+            "acquisition_cost": 3.0,
+            "segment": Later(lambda: ["web"] * len(known())),
             "level": 0.5,
             "n_draws": 4,
             "rng": np.random.default_rng(1),
@@ -165,9 +168,25 @@ CALLS += [
             "margin": 1.5,
             "discount_rate": -0.1,
             "service_cost": -1.0,
+            "acquisition_cost": -1.0,
             "level": 1.5,
             "n_draws": 0,
         },
+    ),
+    Call(
+        revenue_plan,
+        {
+            "history": Later(known),
+            "purchase_model": Later(lambda: fit_mbg_nbd(known())),
+            "spend_model": Later(lambda: fit_gamma_gamma(known())),
+            "n_months": 2,
+            "margin": 0.3,
+            "segment": Later(lambda: ["web"] * len(known())),
+            "level": 0.5,
+            "n_draws": 4,
+            "rng": np.random.default_rng(1),
+        },
+        out_of_range={"n_months": 0, "margin": 1.5, "level": 1.5, "n_draws": 0},
     ),
     Call(
         holdout_error, {"foretold": [2.0, 1.0], "actual": [1.0, 1.0]}, out_of_range={"foretold": -1.0, "actual": -1.0}

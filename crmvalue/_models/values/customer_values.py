@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
@@ -16,7 +15,6 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_day,
-    as_fraction,
     as_positive,
     as_whole_number,
     require_choice,
@@ -24,8 +22,10 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.per_customer import PerCustomer, as_per_customer, as_segments, per_customer_field
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -36,7 +36,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
-from crmvalue._models.shared.common import alike, check_history, time_unit_field
+from crmvalue._models.shared.common import Alike, alike, check_history, take, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.gamma_gamma import as_spend_model
@@ -45,9 +45,10 @@ from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
 from crmvalue.errors import DataWarning, InputError
+from crmvalue.ltv import CustomerProfits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
-    from crmvalue.typing import Floats
+    from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["CustomerValues", "customer_values", "grade_of"]
 
@@ -101,12 +102,17 @@ class CustomerValues(Columns):
         Value over the horizon, or for life [money]; below 0 where serving costs more than purchases bring.
     horizon : float or None
         Length of the future [time_unit]; None for life.
-    discount_rate : float
-        Effective, per time unit.
-    margin : float
+    discount_rate : float or ndarray
+        Effective, per time unit: one, or one for each customer, like the next three.
+    margin : float or ndarray
         Share of the spend that is margin.
-    service_cost : float
+    service_cost : float or ndarray
         Cost of serving a customer while alive [money/time_unit].
+    acquisition_cost : float, ndarray or None
+        Cost of winning a customer [money]; `clv` is before it. None if it was not given.
+    expected_service_cost : ndarray or None
+        Cost of serving each customer over the horizon, discounted [money]; `clv` is after it. None where serving costs
+        nothing.
     time_unit : str
         Unit of the horizon and of the rates.
     as_of : datetime64[D] or None
@@ -140,9 +146,11 @@ class CustomerValues(Columns):
     expected_spend: Floats = number_column("expected_spend")
     clv: Floats = number_column("clv")
     horizon: float | None = checked_field("horizon", optional(as_positive))
-    discount_rate: float = checked_field("discount_rate", partial(as_positive, zero=True))
-    margin: float = checked_field("margin", partial(as_fraction, closed=True))
-    service_cost: float = checked_field("service_cost", partial(as_positive, zero=True))
+    discount_rate: PerCustomer = per_customer_field("discount_rate", "amount")
+    margin: PerCustomer = per_customer_field("margin", "fraction")
+    service_cost: PerCustomer = per_customer_field("service_cost", "amount")
+    acquisition_cost: PerCustomer | None = per_customer_field("acquisition_cost", "amount", optional=True, default=None)
+    expected_service_cost: Floats | None = number_column("expected_service_cost", default=None)
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
@@ -155,6 +163,55 @@ class CustomerValues(Columns):
         columns = {name: column for name, column in self.to_columns().items() if name != "clv"}
         require_same_length(clv=self.clv, **columns)
 
+    def profits(self, *, earned: ArrayLike | None = None) -> CustomerProfits:
+        """Compare what each customer brings with what they cost: who costs more than they bring, and why.
+
+        Parameters
+        ----------
+        earned : array_like, optional
+            Margin that each customer brought so far [money], shape (n,), such as the margin times the `total_spend` of
+            the history. The cost of winning them is already spent: with `earned` it is compared with their whole life,
+            without it with the horizon alone.
+
+        Returns
+        -------
+        CustomerProfits
+            Income, costs and profit over the horizon; `unprofitable` lists those who leave nothing, with the reason and
+            the break-even.
+
+        Raises
+        ------
+        InputError
+            If `earned` is not one number for each customer.
+
+        Examples
+        --------
+        >>> from crmvalue.models import BgNbd, GammaGamma
+        >>> from crmvalue.purchases import PurchaseHistory
+        >>> history = PurchaseHistory.from_columns(
+        ...     customer=["ann", "bob"],
+        ...     frequency=[2, 0],
+        ...     recency=[30.43, 0],
+        ...     age=[38.86, 38.86],
+        ...     mean_repeat_spend=[22.35, 0],
+        ...     time_unit="week",
+        ... )
+        >>> models = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
+        >>> values = customer_values(history, *models, horizon=52, margin=0.3, service_cost=[0.05, 0.2])
+        >>> values.profits().unprofitable.customer
+        array(['bob'], dtype='<U3')
+        """
+        serving = np.zeros(len(self)) if self.expected_service_cost is None else self.expected_service_cost
+        winning = 0.0 if self.acquisition_cost is None else self.acquisition_cost
+        return CustomerProfits(
+            customer=None if self.customer is None else hand_over(self.customer),
+            income=np.maximum(self.clv + serving, 0.0),
+            service_cost=serving,
+            acquisition_cost=np.broadcast_to(np.asarray(winning, dtype=np.float64), (len(self),)),
+            earned=earned,
+            margin=self.margin,
+        )
+
     @property
     def total(self) -> float:
         """Value of the base: the sum over all customers [money]."""
@@ -162,8 +219,10 @@ class CustomerValues(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind."""
-        names = ("customer", "prob_alive", "expected_purchases", "expected_spend", "clv")
+        names = ("customer", "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost")
         columns = {name: getattr(self, name) for name in names}
+        terms = ("margin", "discount_rate", "service_cost", "acquisition_cost")
+        columns |= {name: getattr(self, name) for name in terms if np.ndim(getattr(self, name))}
         present = {name: column for name, column in columns.items() if column is not None}
         return present if self.intervals is None else present | self.intervals.to_columns()
 
@@ -213,9 +272,11 @@ def customer_values(
     spend_model: GammaGamma | Fit[GammaGamma],
     *,
     horizon: float | None,
-    margin: float,
-    discount_rate: float = 0.0,
-    service_cost: float = 0.0,
+    margin: float | Mapping[Any, float] | ArrayLike,
+    discount_rate: float | Mapping[Any, float] | ArrayLike = 0.0,
+    service_cost: float | Mapping[Any, float] | ArrayLike = 0.0,
+    acquisition_cost: float | Mapping[Any, float] | ArrayLike | None = None,
+    segment: ArrayLike | None = None,
     level: float | None = None,
     n_draws: int = 200,
     rng: np.random.Generator | None = None,
@@ -225,6 +286,9 @@ def customer_values(
     r"""Value each customer over a horizon, or for life.
 
     Basis: margin after the cost of serving. Acquisition cost is not subtracted, since it is already spent.
+
+    Each term of money is one number for all, a mapping from segment to number, or a column with one number for each
+    customer. A column of pandas whose index holds identifiers is brought into the order of the history.
 
     Parameters
     ----------
@@ -236,13 +300,18 @@ def customer_values(
         Model of the spend of one purchase, independent of how many there are, or the fit of one.
     horizon : float or None
         Length of the future [time unit of the model], > 0; None for life, which needs a discount rate above 0.
-    margin : float
+    margin : float, mapping or array_like
         Share of the spend that is margin [fraction], in [0, 1].
-    discount_rate : float, optional
+    discount_rate : float, mapping or array_like, optional
         Effective rate per time unit of the model [fraction], >= 0: `crmvalue.ltv.convert_rate` turns a yearly rate
-        into a weekly one. Money at time s counts (1 + d)^-s.
-    service_cost : float, optional
-        Cost of serving a customer while alive [money per time unit], >= 0.
+        into a weekly one. Money at time s counts (1 + d)^-s. Each different rate is computed by itself, so thousands
+        of them take long.
+    service_cost : float, mapping or array_like, optional
+        Cost of serving a customer while alive [money per time unit], >= 0: see :func:`crmvalue.ltv.service_cost`.
+    acquisition_cost : float, mapping or array_like, optional
+        Cost of winning a customer [money], >= 0. The result keeps it for :meth:`CustomerValues.profits`.
+    segment : array_like, optional
+        Segment of each customer, in the order of the history, for the mappings: {"web": 0.3, "shop": 0.4}.
     level : float, optional
         Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
         this history. The other columns are the same with and without.
@@ -336,26 +405,35 @@ def customer_values(
     purchases = as_purchase_model("purchase_model", purchase_model)
     spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
-    terms = read_terms(horizon, margin, discount_rate, service_cost)
+    segments = as_segments(segment, len(history))
+    ids = history.customer
+    terms = read_terms(horizon, margin, discount_rate, service_cost, len(history), segments, ids)
+    winning = None
+    if acquisition_cost is not None:
+        winning = as_per_customer(
+            "acquisition_cost", acquisition_cost, len(history), kind="amount", segments=segments, customer=ids
+        )
     as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     splits = _read_splits(inflate, holdout, level, history, terms)
     intervals = None
     with np.errstate(under="ignore"):
         spend = spending.expected_spend(history)
-        customers = alike(history)
-        of_rows = expect(process_of(purchases, customers.rows), customers.rows, terms)
+        customers, terms_of_rows = _alike(history, terms)
+        of_rows = expect(process_of(purchases, customers.rows), customers.rows, terms_of_rows)
         expected = of_rows.spread(customers.place)
         value = terms.margin * spend * expected.discounted
+        cost = None
         if expected.time is not None:
-            value -= terms.service_cost * expected.time
+            cost = terms.service_cost * expected.time
+            value -= cost
         if level is not None:
             intervals = value_intervals(
-                history, customers, of_rows.alive, value, purchase_model, spend_model, terms,
+                history, customers, of_rows.alive, value, purchase_model, spend_model, terms, terms_of_rows,
                 level=level, n_draws=n_draws, rng=rng,
             )  # fmt: skip
             if splits is not None:
-                cost = np.zeros(len(value)) if expected.time is None else terms.service_cost * expected.time
-                intervals = inflated(intervals, value, cost, holdout_errors(splits, purchase_model, spend_model))
+                served = np.zeros(len(value)) if cost is None else cost
+                intervals = inflated(intervals, value, served, holdout_errors(splits, purchase_model, spend_model))
     return CustomerValues(
         customer=None if history.customer is None else hand_over(history.customer),
         prob_alive=expected.alive,
@@ -363,11 +441,23 @@ def customer_values(
         expected_spend=spend,
         clv=value,
         **terms._asdict(),
+        acquisition_cost=winning,
+        expected_service_cost=cost,
         time_unit=purchases.time_unit,
         as_of=history.as_of,
         intervals=intervals,
         grade=grade_of(len(history), purchase_model, spend_model),
     )
+
+
+def _alike(history: PurchaseHistory, terms: Terms) -> tuple[Alike, Terms]:
+    """Compress a history to its distinct rows, by discount rate where rates differ; give the terms of the rows too."""
+    customers = alike(history)
+    one = terms._replace(margin=1.0, service_cost=float(np.max(terms.service_cost)))  # rows need only know if it is 0
+    if not isinstance(terms.discount_rate, np.ndarray):
+        return customers, one
+    first, place, _ = distinct_keys(row_keys(customers.place.astype(np.float64), terms.discount_rate))
+    return Alike(take(history, first), place), one.of_rows(first)
 
 
 def grade_of(n_customers: int, *models: object) -> Grade | None:

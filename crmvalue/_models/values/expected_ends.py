@@ -17,7 +17,7 @@ from crmvalue._models.values.outcomes import expect
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.values.outcomes import Expected, Terms
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Ends", "Equals", "blocks", "expected_ends", "weighted_ends"]
+__all__ = ["Ends", "Equals", "at_draws", "blocks", "expected_ends", "weighted_ends"]
 
 MOST_VALUES = 1 << 21  # of rows x draws held at a time
 _STEP = 1.5  # standard deviations from the fitted parameters to the other points
@@ -63,6 +63,7 @@ def expected_ends(
     purchase: Posterior,
     spend: Posterior,
     terms: Terms,
+    terms_of_alike: Terms,
     level: float,
 ) -> Ends:
     """Find intervals of the expected values; `alike` are the rows to which `equals.place` leads."""
@@ -72,7 +73,7 @@ def expected_ends(
     axes = _axes(fit)
     places = axes.places(fit, purchase.draws[drawn])
     p, q, gamma = (spend[name][drawn] for name in ("p", "q", "gamma"))
-    points = [(point.discounted, point.time) for point in _at_points(alike, fit, axes, terms)]
+    points = [(point.discounted, point.time) for point in _at_points(alike, fit, axes, terms_of_alike)]
     bought = _curves([discounted for discounted, _ in points], places)
     times = [time for _, time in points if time is not None]
     stayed = _curves(times, places) if times else None
@@ -81,7 +82,8 @@ def expected_ends(
     low, high, total = np.empty(len(x)), np.empty(len(x)), np.zeros(len(weight))
     for block in blocks(len(x), len(weight)):
         values = bought.of_rows(equals.place[block])
-        values *= terms.margin
+        here = terms.of_rows(block)
+        values *= np.reshape(here.margin, (-1, 1))
         below = np.multiply.outer(x[block], p)
         below += q - 1.0
         mean = np.multiply.outer(paid[block], p)
@@ -93,7 +95,7 @@ def expected_ends(
             mean = np.divide(mean, below, out=np.full(below.shape, np.inf), where=below > 0)
             values = np.multiply(mean, values, out=np.zeros(mean.shape), where=values > 0)
         if stayed is not None:
-            values -= terms.service_cost * stayed.of_rows(equals.place[block])
+            values -= np.reshape(here.service_cost, (-1, 1)) * stayed.of_rows(equals.place[block])
         low[block], high[block] = weighted_ends(values, weight, level)
         total += np.einsum("i,ij->j", equals.weight[block].astype(np.float64), values)
     (first,), (last,) = weighted_ends(total[np.newaxis], weight, level)
@@ -125,11 +127,23 @@ def _axes(fit: Fit[Any]) -> _Axes:
 
 def _at_points(rows: PurchaseHistory, fit: Fit[Any], axes: _Axes, terms: Terms) -> Iterator[Expected]:
     """Give what is expected of each row at the centre and at both points of each axis."""
+    for model in _models_at_points(fit, axes):
+        yield expect(process_of(model, rows), rows, terms, nearly=True)
+
+
+def _models_at_points(fit: Fit[Any], axes: _Axes) -> Iterator[Any]:
+    """Give the model at the centre and at both points of each axis."""
     for step in (np.zeros(1), *(sign * axis for axis in axes.steps for sign in (_STEP, -_STEP))):
         searched = axes.centre + step
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched, 0.0)), searched)
-        model = with_estimates(fit.model, fit.names, values.tolist())
-        yield expect(process_of(model, rows), rows, terms, nearly=True)
+        yield with_estimates(fit.model, fit.names, values.tolist())
+
+
+def at_draws(fit: Fit[Any], draws: Floats, figures: Callable[[Any], Floats]) -> Floats:
+    """Give positive figures of a model at all draws of its parameters, by parabolas: shape (figures, draws)."""
+    axes = _axes(fit)
+    points = [figures(model) for model in _models_at_points(fit, axes)]
+    return _curves(points, axes.places(fit, draws)).of_rows(np.arange(len(points[0])))
 
 
 class _Curves(NamedTuple):

@@ -51,6 +51,11 @@ def _each(
     known: Known, spend_model: GammaGamma, terms: Terms, level: float, n_draws: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Find the ends and the variance of the outcome of each row."""
+    if isinstance(terms.discount_rate, np.ndarray):
+        found = np.empty((3, len(known.x)))
+        for rows, of_rate in terms.by_rate():
+            found[:, rows] = _each(known.of_rows(rows), spend_model, of_rate, level, n_draws, rng)
+        return found[0], found[1], found[2]
     here, (x, age), pair = known.process.distinct(known.x, known.age)
     order = np.argsort(pair, kind="stable")
     starts = np.searchsorted(pair[order], np.arange(len(x) + 1))
@@ -67,9 +72,10 @@ def _each(
         for block in blocks(len(rows_of_some), n_draws):
             rows = rows_of_some[block]
             values = units.money[pair[rows] - first]
-            values *= (terms.margin * (spend_model.gamma + known.bought[rows]))[:, np.newaxis]
-            if terms.service_cost > 0.0:
-                values -= terms.service_cost * units.time[pair[rows] - first]
+            here_terms = terms.of_rows(rows)
+            values *= (here_terms.margin * (spend_model.gamma + known.bought[rows]))[:, np.newaxis]
+            if terms.has_service:
+                values -= np.reshape(here_terms.service_cost, (-1, 1)) * units.time[pair[rows] - first]
             alive = known.alive[rows]
             mean, square = values.mean(axis=1), np.einsum("ij,ij->i", values, values) / n_draws
             variance[rows] = alive * square - (alive * mean) ** 2
@@ -123,6 +129,8 @@ def _totals(
     total = np.zeros(n_draws)
     one_by_one = np.repeat(np.arange(len(weight)), drawn)
     if len(one_by_one):
-        total += draw_outcomes(known.of_rows(one_by_one), spend_model, terms, n_draws, rng).sum(axis=0)
+        total += draw_outcomes(known.of_rows(one_by_one), spend_model, terms.of_rows(one_by_one), n_draws, rng).sum(
+            axis=0
+        )
     others = weight - drawn
     return total + rng.normal(others @ clv, np.sqrt(others @ variance), n_draws)

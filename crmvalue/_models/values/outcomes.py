@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_positive
+from crmvalue._core.checks import as_positive
+from crmvalue._core.per_customer import PerCustomer, as_per_customer
 from crmvalue._core.values import optional
+from crmvalue._models.shared.common import take
 from crmvalue._models.shared.numerics import gauss_legendre
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from crmvalue._core.per_customer import Segments
     from crmvalue._models.shared.process import ContinuousProcess
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
@@ -36,23 +43,61 @@ _BLOCK = 1 << 17  # purchases drawn at a time
 
 
 class Terms(NamedTuple):
-    """How money of the future counts; the horizon is None for life."""
+    """How money of the future counts; the horizon is None for life. Each other term is one, or one for each row."""
 
     horizon: float | None
-    discount_rate: float
-    margin: float
-    service_cost: float
+    discount_rate: PerCustomer
+    margin: PerCustomer
+    service_cost: PerCustomer
+
+    def of_rows(self, rows: Any) -> Terms:
+        """Give the terms of some rows."""
+        rate, margin, cost = (term[rows] if isinstance(term, np.ndarray) else term for term in self[1:])
+        return Terms(self.horizon, rate, margin, cost)
+
+    def columns(self, *names: str) -> list[Floats]:
+        """Give those of the named terms that differ from row to row."""
+        terms = (getattr(self, name) for name in names)
+        return [term for term in terms if isinstance(term, np.ndarray)]
+
+    def by_rate(self) -> Iterator[tuple[Any, Terms]]:
+        """Give the rows of each discount rate, and their terms with that one rate."""
+        if not isinstance(self.discount_rate, np.ndarray):
+            yield slice(None), self
+            return
+        rates, code = np.unique(self.discount_rate, return_inverse=True)
+        order = np.argsort(code, kind="stable")
+        ends = np.cumsum(np.bincount(code, minlength=len(rates)))
+        for rate, rows in zip(rates.tolist(), np.split(order, ends[:-1]), strict=True):
+            yield rows, self.of_rows(rows)._replace(discount_rate=rate)
+
+    @property
+    def has_service(self) -> bool:
+        """Whether it costs anything to serve anybody."""
+        return bool(np.any(np.asarray(self.service_cost) > 0.0))
 
 
-def read_terms(horizon: float | None, margin: float, discount_rate: float, service_cost: float) -> Terms:
-    """Check the terms; a value for life needs a discount."""
+def read_terms(
+    horizon: float | None,
+    margin: Any,
+    discount_rate: Any,
+    service_cost: Any,
+    n: int = 0,
+    segments: Segments | None = None,
+    customer: npt.NDArray[Any] | None = None,
+) -> Terms:
+    """Check the terms of n customers; a value for life needs a discount."""
+
+    def read(name: str, value: Any, kind: str) -> PerCustomer:
+        return as_per_customer(name, value, n, kind=kind, segments=segments, customer=customer)
+
     terms = Terms(
         horizon=optional(as_positive)("horizon", horizon),
-        margin=as_fraction("margin", margin, closed=True),
-        discount_rate=as_positive("discount_rate", discount_rate, zero=True),
-        service_cost=as_positive("service_cost", service_cost, zero=True),
+        margin=read("margin", margin, "fraction"),
+        discount_rate=read("discount_rate", discount_rate, "amount"),
+        service_cost=read("service_cost", service_cost, "amount"),
     )
-    if terms.horizon is None and terms.discount_rate == 0.0:
+    if terms.horizon is None and np.any(np.asarray(terms.discount_rate) == 0.0):
         raise InputError("discount_rate", "above 0 for a value for life", 0.0, hint="or give a horizon")
     return terms
 
@@ -99,8 +144,23 @@ class Expected(NamedTuple):
 def expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, *, nearly: bool = False) -> Expected:
     """Compute on distinct rows: the chance to be alive for each, the rest once for each pair of purchases and age.
 
-    `nearly` allows an error of 1e-4 of the discounted purchases, at a part of the cost.
+    `nearly` allows an error of 1e-4 of the discounted purchases, at a part of the cost. Each discount rate is computed
+    by itself.
     """
+    if not isinstance(terms.discount_rate, np.ndarray):
+        return _expect(process, rows, terms, terms.discount_rate, nearly=nearly)
+    found: list[Floats | None] = [None] * len(Expected._fields)
+    for chosen, of_rate in terms.by_rate():
+        part = _expect(process.of_rows(chosen), take(rows, chosen), of_rate, of_rate.discount_rate, nearly=nearly)  # type: ignore[arg-type]  # it is one number now
+        for i, column in enumerate(part):
+            if column is not None:
+                whole = found[i] = np.zeros(len(rows)) if found[i] is None else found[i]
+                whole[chosen] = column  # type: ignore[index]  # just made
+    return Expected(*found)  # type: ignore[arg-type]  # what no part has is None
+
+
+def _expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, rate: float, *, nearly: bool) -> Expected:
+    """Do what :func:`expect` does, at one discount rate."""
     alive = process.alive(rows.frequency, rows.recency, rows.age)
     here, (x, age), place = process.distinct(rows.frequency, rows.age)
     ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
@@ -109,15 +169,15 @@ def expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, *, n
     if terms.horizon is not None:
         at_end = here.purchases(x, age, ahead)
         purchases = alive * at_end[place]
-    force = math.log1p(terms.discount_rate)
+    force = math.log1p(rate)
     if purchases is not None and force == 0.0:
         discounted = purchases
     elif nearly and terms.horizon is not None and force * terms.horizon <= _SMALL_DISCOUNT:
-        discounted = alive * _discounted_nearly(here, x, age, at_end, terms.horizon, terms.discount_rate)[place]
+        discounted = alive * _discounted_nearly(here, x, age, at_end, terms.horizon, rate)[place]
     else:
         discounted = alive * here.discounted(x, age, ahead, force)[place]
-    if terms.service_cost > 0.0:
-        moments, weights = time_rule(rows.age, terms.discount_rate, terms.horizon)
+    if terms.has_service:
+        moments, weights = time_rule(rows.age, rate, terms.horizon)
         survival = (here.survival(x, age, np.broadcast_to(moment, x.shape)) for moment in moments)
         time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]
     return Expected(alive, purchases, discounted, time)
@@ -163,7 +223,7 @@ def draw_units(known: Known, owner: Integers, spend_model: GammaGamma, terms: Te
     The rate nu of the spend is a gamma variate over gamma + bought. So the money of a future is the drawn number times
     gamma + bought, and customers who differ in their past spend alone can share it.
     """
-    force = math.log1p(terms.discount_rate)
+    force = math.log1p(terms.discount_rate)  # one number: see Terms.by_rate
     worth = _NOT_WORTH_DRAWING / force if force else math.inf
     end = worth if terms.horizon is None else min(terms.horizon, worth)
     future = known.process.draw_future(known.x, known.age, owner, end, rng)
@@ -181,11 +241,16 @@ def draw_outcomes(
 ) -> Floats:
     """Net value that each customer brings in each of some futures, shape (customers, n_draws)."""
     n = len(known.x)
+    if isinstance(terms.discount_rate, np.ndarray):
+        drawn = np.empty((n, n_draws))
+        for rows, of_rate in terms.by_rate():
+            drawn[rows] = draw_outcomes(known.of_rows(rows), spend_model, of_rate, n_draws, rng)
+        return drawn
     still = np.flatnonzero(rng.random((n, n_draws)) < known.alive[:, np.newaxis])
     owner = still // n_draws
     value, time = draw_units(known, owner, spend_model, terms, rng)
     value *= (terms.margin * (spend_model.gamma + known.bought))[owner]
-    value -= terms.service_cost * time
+    value -= np.broadcast_to(terms.service_cost, (n,))[owner] * time
     outcomes = np.zeros(n * n_draws)
     outcomes[still] = value
     return outcomes.reshape(n, n_draws)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
-__all__ = ["ValueIntervals", "value_intervals"]
+__all__ = ["ValueIntervals", "draw_fit", "require_fit", "value_intervals"]
 
 _POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
 _USELESS = 0.1  # below this they are not to be trusted
@@ -171,6 +171,7 @@ def value_intervals(
     purchase_fit: Any,
     spend_fit: Any,
     terms: Terms,
+    terms_of_rows: Terms,
     *,
     level: float,
     n_draws: int,
@@ -179,7 +180,7 @@ def value_intervals(
     """Intervals of the values of customers, from draws of the parameters and of the future.
 
     `customers` are those of the history without their spend, compressed; `alive` is the chance of each of these rows.
-    `clv` is the value of each customer.
+    `clv` is the value of each customer, `terms` are theirs, `terms_of_rows` those of the compressed rows.
     """
     coverage = as_fraction("level", level)
     least = math.ceil(2.0 / (1.0 - coverage) - _ROUNDING)  # one draw beyond each end
@@ -188,13 +189,13 @@ def value_intervals(
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)
     spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever values has it
-    _require_fit("purchase_model", purchase_fit)
-    purchase = _draw(
+    require_fit("purchase_model", purchase_fit)
+    purchase = draw_fit(
         "purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, generator
     )
-    _require_fit("spend_model", spend_fit)
+    require_fit("spend_model", spend_fit)
     paying = spenders(history)
-    spending = _draw("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, generator)
+    spending = draw_fit("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, generator)
     share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
@@ -203,9 +204,12 @@ def value_intervals(
             "priors, or get more data"
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
-    first, place, weight = distinct_keys(row_keys(customers.place.astype(np.float64), spend))
+    first, place, weight = distinct_keys(
+        row_keys(customers.place.astype(np.float64), spend, *terms.columns("margin", "service_cost"))
+    )
+    here = terms.of_rows(first)
     equals = Equals(take(history, first), customers.place[first], weight)
-    expected = expected_ends(equals, customers.rows, purchase_fit, purchase, spending, terms, coverage)
+    expected = expected_ends(equals, customers.rows, purchase_fit, purchase, spending, here, terms_of_rows, coverage)
     known = Known(
         process=process_of(purchase_fit.model, equals.rows),
         x=equals.rows.frequency,
@@ -213,7 +217,7 @@ def value_intervals(
         bought=equals.rows.frequency * spend[first],
         alive=alive[equals.place],
     )
-    outcomes = outcome_ends(known, weight, clv[first], spend_fit.model, terms, coverage, n, generator)
+    outcomes = outcome_ends(known, weight, clv[first], spend_fit.model, here, coverage, n, generator)
     return ValueIntervals(
         level=coverage,
         n_draws=n,
@@ -227,7 +231,7 @@ def value_intervals(
     )
 
 
-def _require_fit(name: str, fit: object) -> None:
+def require_fit(name: str, fit: object) -> None:
     """Refuse what is no fit, or a fit whose parameters are too uncertain to draw others."""
     if not isinstance(fit, Fit):
         rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
@@ -239,7 +243,7 @@ def _require_fit(name: str, fit: object) -> None:
         )  # fmt: skip
 
 
-def _draw(
+def draw_fit(
     name: str,
     fit: Fit[Any],
     n_customers: int,

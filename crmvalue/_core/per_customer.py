@@ -1,0 +1,156 @@
+"""Terms of customers, such as a margin: one value for all, one for each segment, or one for each customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_column, as_float, is_missing_object, require, to_array
+from crmvalue._core.labels import labelled
+from crmvalue._core.values import Given, hand_over, read_only
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["PerCustomer", "Segments", "as_per_customer", "as_segments", "per_customer_field", "where_each"]
+
+PerCustomer: TypeAlias = "float | Floats"
+"""One number for all customers, or a column with one for each."""
+
+_ENDS: dict[str, tuple[float, float, str, str | None]] = {
+    "fraction": (0.0, 1.0, "in [0, 1]", "a fraction, not percent"),
+    "amount": (0.0, np.inf, ">= 0", None),
+}
+
+
+class Segments(NamedTuple):
+    """Segment of each customer: the distinct labels, and the place of each customer's label among them."""
+
+    labels: list[Any]
+    code: Integers
+
+
+def as_segments(value: ArrayLike | None, n: int, name: str = "segment") -> Segments | None:
+    """Take the segment of each of n customers: texts, whole numbers, or whatever else can be a key; None stays None."""
+    if value is None or isinstance(value, Segments):
+        return value
+    rule = f"a column with one label for each of the {n} customers"
+    array, _ = to_array(name, value, rule, as_objects=isinstance(value, list | tuple))
+    if array.shape != (n,):
+        raise InputError(name, rule, array.shape)
+    try:
+        labels, code = _encode(array)
+    except TypeError as error:  # a list or another value that cannot be a key
+        raise InputError(name, rule, value) from error
+    for place, label in enumerate(labels):
+        if is_missing_object(label) or label == "":
+            index = int(np.argmax(code == place))
+            raise InputError(name, "a label, not empty or missing", label, index=index)
+    return Segments(labels, code)
+
+
+def _encode(array: npt.NDArray[Any]) -> tuple[list[Any], Integers]:
+    if array.dtype.kind in "OT":
+        items = array.tolist()
+        place: dict[Any, int] = {}
+        code = np.fromiter((place.setdefault(item, len(place)) for item in items), np.int64, len(items))
+        return list(place), code
+    distinct, code = np.unique(array, return_inverse=True)
+    return distinct.tolist(), code.astype(np.int64, copy=False)
+
+
+def as_per_customer(
+    name: str,
+    value: Any,
+    n: int,
+    *,
+    kind: str,
+    segments: Segments | None = None,
+    customer: npt.NDArray[Any] | None = None,
+) -> PerCustomer:
+    """Take a term of n customers, a "fraction" in [0, 1] or an "amount" >= 0: a number stays a number.
+
+    A mapping gives it by the label of the segment. A column is in the order of the customers; one with an index of
+    identifiers is brought into their order.
+    """
+    low, high, rule, hint = _ENDS[kind]
+    if isinstance(value, Mapping):
+        if segments is None:
+            raise InputError(name, "a number or a column", dict(value), hint="a mapping needs `segment`")
+        return _of_segments(name, value, segments, kind)
+    by_label = labelled(name, value) if hasattr(value, "index") and not isinstance(value, list | tuple) else None
+    if by_label is not None:
+        value = _in_order(name, by_label, customer)
+    array, types = to_array(name, value, "a number or a column of numbers")
+    if array.ndim == 0:
+        number = as_float(name, value)
+        if not low <= number <= high:
+            raise InputError(name, rule, number, hint=hint)
+        return number
+    column = as_column(name, array if not types else value)
+    if len(column) != n:
+        raise InputError(name, f"one number, or one for each of the {n} customers", len(column))
+    require((column >= low) & (column <= high), name, column, rule, hint=hint)
+    return column
+
+
+def _of_segments(name: str, value: Mapping[Any, Any], segments: Segments, kind: str) -> Floats:
+    low, high, rule, hint = _ENDS[kind]
+    numbers = []
+    for label in segments.labels:
+        if label not in value:
+            raise InputError(name, f"given for the segment {label!r} too", tuple(value))
+        number = as_float(name, value[label])
+        if not low <= number <= high:
+            raise InputError(name, f"{rule}, also for {label!r}", number, hint=hint)
+        numbers.append(number)
+    found: Floats = np.array(numbers)[segments.code]
+    return found
+
+
+def _in_order(name: str, by_label: dict[Any, Any], customer: npt.NDArray[Any] | None) -> list[Any]:
+    """Bring a column with an index of identifiers into the order of the customers."""
+    rule = "a column whose index holds the customers, each of them"
+    if customer is None:
+        raise InputError(name, rule, list(by_label)[:3], hint="there are no identifiers here: give a plain column")
+    ids = customer.tolist()
+    missing = next((label for label in ids if label not in by_label), None)
+    if missing is not None:
+        raise InputError(name, rule, list(by_label)[:3], hint=f"without {missing!r}: reindex(ids, fill_value=0)")
+    return [by_label[label] for label in ids]
+
+
+def per_customer_field(name: str, kind: str, *, optional: bool = False, **options: Any) -> Any:
+    """Field for a term of customers: a number, or a column with one for each."""
+
+    def convert(value: Any) -> PerCustomer | None:
+        if value is None and optional:
+            return None
+        if isinstance(value, Given):
+            return read_only(value)
+        if to_array(name, value, "a number or a column of numbers")[0].ndim == 0:
+            return as_per_customer(name, value, 0, kind=kind)
+        column = as_column(name, value)
+        found = as_per_customer(name, column, len(column), kind=kind)
+        return read_only(hand_over(np.array(found)))
+
+    return attrs.field(converter=convert, eq=attrs.cmp_using(eq=_equal), **options)
+
+
+def _equal(left: Any, right: Any) -> bool:
+    if left is None or right is None:
+        return left is right
+    return np.ndim(left) == np.ndim(right) and np.array_equal(left, right)
+
+
+def where_each(condition: Callable[[Any], Any], value: PerCustomer, n: int) -> npt.NDArray[np.bool_]:
+    """Tell for each of n customers whether a condition holds for their term."""
+    return np.broadcast_to(np.asarray(condition(value)), (n,))

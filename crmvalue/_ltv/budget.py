@@ -1,0 +1,304 @@
+"""Split of an acquisition budget over channels; :mod:`crmvalue.ltv` is the public door."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import by_name
+from crmvalue._core.values import checked_field, hand_over, number_column, require_columns, stay_frozen, words_field
+from crmvalue._ltv.checks import in_cents
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats
+
+__all__ = ["BudgetSplit", "split_budget"]
+
+Keep: TypeAlias = Literal["total", "each"]
+
+_STEPS = 200  # halvings of the range of the marginal ratio: more than float64 can tell
+_ROUNDING = 1e-12
+_LARGEST = 690.0  # logarithm of the largest spend that is still a number
+_FIGURES = ("spend_now", "spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class BudgetSplit(Columns):
+    """The spend of each channel that brings the most and keeps the target ratio.
+
+    Parameters
+    ----------
+    channels : tuple of str
+        Names of the channels.
+    spend_now, spend : ndarray
+        Spend of each channel today, and in the split [money, whole cents].
+    n_new : ndarray
+        New customers of each channel in the split.
+    acquisition_cost : ndarray
+        Mean cost of a new customer in the split [money]; NaN for a channel without spend.
+    ratio : ndarray
+        LTV:CAC of the channel in the split; NaN for a channel without spend.
+    next_ratio : ndarray
+        Value that the next unit of money would bring in the channel.
+    budget, unspent : float
+        The budget, and what of it no channel can spend at the target ratio [money]. Spend and `unspent` sum to the
+        budget.
+    value : float
+        Value of all new customers, before acquisition cost [money].
+    target_ratio : float
+        The ratio that is kept.
+
+    Examples
+    --------
+    >>> split = split_budget(
+    ...     1_000, spend={"ads": 500}, n_new={"ads": 10}, value={"ads": 200}, target_ratio=3, keep="total"
+    ... )
+    >>> split.spend, split.ratio
+    (array([1000.]), array([4.]))
+    """
+
+    channels: tuple[str, ...] = words_field("channels", distinct=True)
+    spend_now: Floats = number_column("spend_now")
+    spend: Floats = number_column("spend")
+    n_new: Floats = number_column("n_new")
+    acquisition_cost: Floats = number_column("acquisition_cost", missing=True)
+    ratio: Floats = number_column("ratio", missing=True)
+    next_ratio: Floats = number_column("next_ratio", infinite=True)
+    budget: float = checked_field("budget", as_positive)
+    unspent: float = checked_field("unspent", lambda name, value: as_positive(name, value, zero=True))
+    value: float = checked_field("value", lambda name, value: as_positive(name, value, zero=True))
+    target_ratio: float = checked_field("target_ratio", as_positive)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.channels), _FIGURES, "channels")
+
+    @property
+    def total_ratio(self) -> float:
+        """LTV:CAC of all channels together; NaN without spend."""
+        spent = math.fsum(self.spend.tolist())
+        return self.value / spent if spent > 0 else math.nan
+
+    @property
+    def conclusion(self) -> str:
+        """What to move where, and what remains."""
+        change = self.spend - self.spend_now
+        more = [f"{name} {step:+,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if step]
+        if not self.spend.any():
+            return f"No channel reaches the ratio of {self.target_ratio:g}. Spend nothing, or lower the target."
+        moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
+        text = f"{moves} LTV:CAC is then {self.total_ratio:.2f}."
+        rest = f" {self.unspent:,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
+        return text + (rest if self.unspent else "")
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, a row for each channel, for a dataframe of any kind."""
+        return {"channel": np.array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
+
+    def to_json(self) -> str:
+        """Write the split as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> BudgetSplit:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
+
+class _Channels:
+    """Response of each channel: n_new (s / spend)^e new customers for a spend of s."""
+
+    def __init__(self, spend: Floats, n_new: Floats, value: Floats, elasticity: Floats, most: Floats) -> None:
+        self.spend, self.n_new, self.value, self.elasticity, self.most = spend, n_new, value, elasticity, most
+        self.straight = elasticity == 1.0
+        with np.errstate(divide="ignore"):
+            self.log_ratio = np.log(value * n_new / spend)  # of the first unit of a straight channel
+
+    def spend_where(self, log_bound: float, factor: Floats) -> Floats:
+        """Give the largest spend at which factor times the mean ratio is at least a bound."""
+        power = np.where(self.straight, 1.0, 1.0 / np.where(self.straight, 1.0, 1.0 - self.elasticity))
+        with np.errstate(divide="ignore"):
+            log_spend = np.log(self.spend) + power * (self.log_ratio + np.log(factor) - log_bound)
+        bent = np.exp(np.clip(log_spend, -_LARGEST, _LARGEST))
+        full = np.where(self.log_ratio > log_bound, self.most, 0.0)
+        return np.where(self.straight, full, np.minimum(np.where(self.value * self.n_new > 0, bent, 0.0), self.most))
+
+    def new(self, spend: Floats) -> Floats:
+        """Give the new customers for a spend."""
+        customers: Floats = self.n_new * (spend / self.spend) ** self.elasticity
+        return np.where(spend > 0, customers, 0.0)
+
+
+def split_budget(
+    budget: float,
+    *,
+    spend: Mapping[str, float] | ArrayLike,
+    n_new: Mapping[str, float] | ArrayLike,
+    value: Mapping[str, float] | ArrayLike,
+    target_ratio: float,
+    keep: Keep,
+    elasticity: Mapping[str, float] | ArrayLike = 1.0,
+    most: Mapping[str, float] | ArrayLike | None = None,
+) -> BudgetSplit:
+    r"""Split an acquisition budget over channels so that it brings the most and keeps a target LTV:CAC.
+
+    Basis: value before acquisition cost, in margin.
+
+    Parameters
+    ----------
+    budget : float
+        Money for a period, > 0.
+    spend : mapping or array_like
+        Spend of each channel in such a period so far [money], > 0, by name: {"ads": 6_000, "mail": 1_000}. The other
+        columns have the same names; a column of plain numbers has the order of the channels.
+    n_new : mapping or array_like
+        New customers that this spend won, >= 0.
+    value : mapping or array_like
+        Value of a new customer before acquisition cost [money], >= 0.
+    target_ratio : float
+        LTV:CAC to keep, >= 1. Below 1 the customers would bring less than they cost.
+    keep : {"total", "each"}
+        Whether all channels together have to keep the ratio, or each of them.
+    elasticity : float, mapping or array_like, default 1
+        Growth of new customers in percent for one percent more spend, in (0, 1]. At 1 the next customer costs as much
+        as the last one. Below 1 returns diminish: at 0.5 four times the spend wins twice the customers.
+    most : mapping or array_like, optional
+        Largest spend that a channel can take [money], >= 0; by default the budget.
+
+    Returns
+    -------
+    BudgetSplit
+        Spend of each channel in whole cents, and what remains.
+
+    Raises
+    ------
+    InputError
+        If a number is outside its range, or a channel is missing in a column.
+
+    Notes
+    -----
+    .. math:: \max_s \sum_i v_i \, n_i (s_i / s_{0i})^{e_i} - s_i
+        \quad\text{with}\quad \sum_i s_i \le B, \quad \text{value} / \text{spend} \ge \text{target}
+
+    In the best split each further unit of money brings the same in all channels that are not at their limit. This
+    common return is found by bisection. It is at least 1, so no money is spent that brings in less than itself.
+
+    Without diminishing returns all goes to the channel with the best ratio, up to `most`. Two periods with different
+    spend measure the elasticity: log(n2 / n1) / log(s2 / s1). Source: the definition.
+
+    Examples
+    --------
+    >>> split = split_budget(
+    ...     10_000,
+    ...     spend={"ads": 6_000, "mail": 1_000},
+    ...     n_new={"ads": 100, "mail": 50},
+    ...     value={"ads": 200, "mail": 150},
+    ...     target_ratio=3,
+    ...     keep="total",
+    ...     elasticity={"ads": 0.6, "mail": 0.7},
+    ... )
+    >>> split.spend, round(split.total_ratio, 2), split.unspent
+    (array([2448.29, 7551.71]), 4.26, 0.0)
+    """
+    money = as_positive("budget", budget)
+    names, columns = _by_channel(spend=spend, n_new=n_new, value=value, elasticity=elasticity, most=most)
+    now, won, worth, bend = (columns[name] for name in ("spend", "n_new", "value", "elasticity"))
+    require(now > 0, "spend", now, "> 0", hint="try a channel with a little money first")
+    require(won >= 0, "n_new", won, ">= 0")
+    require(worth >= 0, "value", worth, ">= 0")
+    require((bend > 0) & (bend <= 1), "elasticity", bend, "in (0, 1]")
+    target = as_positive("target_ratio", target_ratio)
+    require(target >= 1, "target_ratio", target, ">= 1", hint="below 1 customers bring less than they cost")
+    require_choice("keep", keep, get_args(Keep))
+    limit = np.full(len(names), money)
+    if most is not None:
+        require(columns["most"] >= 0, "most", columns["most"], ">= 0")
+        limit = np.minimum(limit, columns["most"])
+
+    channels = _Channels(now, won, worth, bend, limit)
+    if keep == "each":
+        good = channels.spend_where(math.log(target) - _ROUNDING, np.ones(len(names)))
+        channels = _Channels(now, won, worth, bend, np.minimum(limit, good))
+    best = _best(channels, money, target if keep == "total" else None)
+    cents = in_cents(best, min(math.fsum(best.tolist()), money))
+    customers = channels.new(cents)
+    spent = cents > 0
+    blank = np.full(len(names), np.nan)
+    first = worth * won / now
+    with np.errstate(divide="ignore", over="ignore"):
+        falling = (cents / now) ** (bend - 1.0)  # infinite at the first unit where returns diminish
+    next_ratio = np.where(first > 0, bend * np.where(first > 0, first, 1.0) * falling, 0.0)
+    return BudgetSplit(
+        channels=names,
+        spend_now=hand_over(now),
+        spend=hand_over(cents),
+        n_new=hand_over(customers),
+        acquisition_cost=hand_over(np.divide(cents, customers, out=blank.copy(), where=spent & (customers > 0))),
+        ratio=hand_over(np.divide(customers * worth, cents, out=blank.copy(), where=spent)),
+        next_ratio=hand_over(next_ratio),
+        budget=money,
+        unspent=max(round(money - math.fsum(cents.tolist()), 2), 0.0),
+        value=math.fsum((customers * worth).tolist()),
+        target_ratio=target,
+    )
+
+
+def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
+    """Take one number for each channel, by name or in their order; a single number holds for all channels."""
+    single = {name: value for name, value in inputs.items() if isinstance(value, int | float | np.number)}
+    several = {name: value for name, value in inputs.items() if name not in single and value is not None}
+    if "spend" in single:
+        raise InputError("spend", "a mapping or a column with the channels", single["spend"])
+    order, found = by_name(None, **several)
+    columns = {name: as_amounts(name, column) for name, column in zip(several, found, strict=True)}
+    n = len(columns["spend"])
+    if not n:
+        raise InputError("spend", "of at least one channel", 0)
+    for name, column in columns.items():
+        if len(column) != n:
+            raise InputError(name, f"one number for each of the {n} channels", len(column))
+    columns |= {name: np.full(n, as_amounts(name, [value])[0]) for name, value in single.items()}
+    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
+    return names, columns
+
+
+def _best(channels: _Channels, budget: float, target: float | None) -> Floats:
+    """Find the spend of each channel: the lowest common return at which budget and ratio are kept."""
+
+    def value_of(spend: Floats) -> float:
+        return math.fsum((channels.value * channels.new(spend)).tolist())
+
+    def fits(spend: Floats) -> bool:
+        total = math.fsum(spend.tolist())
+        kept = target is None or value_of(spend) >= target * total * (1.0 - _ROUNDING)
+        return total <= budget * (1.0 + _ROUNDING) and kept
+
+    low, high = 0.0, _LARGEST
+    if fits(channels.spend_where(low, channels.elasticity)):
+        return channels.spend_where(low, channels.elasticity)
+    for _ in range(_STEPS):
+        middle = 0.5 * (low + high)
+        if fits(channels.spend_where(middle, channels.elasticity)):
+            high = middle
+        else:
+            low = middle
+    spend = channels.spend_where(high, channels.elasticity)
+    for i in np.nonzero(channels.straight & (channels.log_ratio > low) & (channels.log_ratio <= high + _ROUNDING))[0]:
+        total, room = math.fsum(spend.tolist()), float(channels.most[i])
+        room = min(room, max(budget - total, 0.0))
+        own = math.exp(channels.log_ratio[i])
+        if target is not None and own < target:
+            room = min(room, max(value_of(spend) - target * total, 0.0) / (target - own))
+        spend[i] = room
+    return spend

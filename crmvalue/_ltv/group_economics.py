@@ -1,0 +1,489 @@
+"""Value, acquisition cost, ratio and payback by channel, region and cohort; :mod:`crmvalue.ltv` is the public door."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._core.calendar import months_between
+from crmvalue._core.checks import (
+    as_amounts,
+    as_column,
+    as_day,
+    as_day_column,
+    as_fraction,
+    as_positive,
+    as_results,
+    as_text,
+    require,
+    require_choice,
+    require_same_index,
+    require_same_length,
+)
+from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.per_customer import as_per_customer, as_segments
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    hand_over,
+    number_column,
+    require_columns,
+    stay_frozen,
+    words_field,
+)
+from crmvalue._ltv.checks import in_cents
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
+
+AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
+
+_ALL = "all"
+_ROWS = 4096  # customers whose cash flows are added up at a time
+_MONTHS = {"month": 1, "quarter": 3, "year": 12}
+_FIGURES = (
+    "value", "cost", "ltv", "ltv_low", "ltv_high", "acquisition_cost", "ratio", "ratio_low", "ratio_high",
+    "payback", "payback_low", "payback_high",
+)  # fmt: skip
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class GroupEconomics(Columns):
+    """Value, acquisition cost, ratio and payback of each group; the first row is that of all customers.
+
+    The groups of each dimension add up to the first row, to the cent.
+
+    Parameters
+    ----------
+    by : tuple of str
+        Dimension of each row, such as "channel"; "all" in the first row.
+    group : tuple of str
+        Group of each row, such as "ads"; "all" in the first row.
+    n_customers : ndarray
+        Customers of each row.
+    value, cost : ndarray
+        Sums of value, before acquisition cost, and of acquisition cost [money, whole cents].
+    ltv, ltv_low, ltv_high : ndarray
+        Mean value of a customer and its interval [money]; NaN ends for a single customer.
+    acquisition_cost : ndarray
+        Mean cost of winning a customer [money].
+    ratio, ratio_low, ratio_high : ndarray
+        LTV:CAC and its interval; NaN where the cost is 0.
+    payback, payback_low, payback_high : ndarray
+        Periods until the mean margin of a customer covers the mean cost, and its interval; NaN where the observed
+        periods do not cover it, or there are no cash flows.
+    level : float
+        Level of the intervals.
+    target_ratio : float
+        Ratio that each row is compared with.
+
+    Examples
+    --------
+    >>> found = group_economics({"channel": ["ads", "ads", "mail"]}, [90, 110, 60], acquisition_cost=[50, 50, 10])
+    >>> found.group, found.ratio
+    (('all', 'ads', 'mail'), array([2.36363636, 2.        , 6.        ]))
+    """
+
+    by: tuple[str, ...] = words_field("by")
+    group: tuple[str, ...] = words_field("group")
+    n_customers: Integers = count_column("n_customers")
+    value: Floats = number_column("value")
+    cost: Floats = number_column("cost")
+    ltv: Floats = number_column("ltv")
+    ltv_low: Floats = number_column("ltv_low", missing=True)
+    ltv_high: Floats = number_column("ltv_high", missing=True)
+    acquisition_cost: Floats = number_column("acquisition_cost")
+    ratio: Floats = number_column("ratio", missing=True)
+    ratio_low: Floats = number_column("ratio_low", missing=True)
+    ratio_high: Floats = number_column("ratio_high", missing=True)
+    payback: Floats = number_column("payback", missing=True)
+    payback_low: Floats = number_column("payback_low", missing=True)
+    payback_high: Floats = number_column("payback_high", missing=True)
+    level: float = checked_field("level", as_fraction)
+    target_ratio: float = checked_field("target_ratio", as_positive)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.by), ("group", "n_customers", *_FIGURES), "rows")
+        if not self.by or self.by[0] != _ALL:
+            raise InputError("by", "with a first row of all customers", self.by[:1])
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What each row says about its budget: "more", "less", or "not clear".
+
+        "more" where the whole interval of the ratio reaches the target, "less" where the whole interval is below it.
+        The first row says nothing of a single group, and is empty.
+        """
+        words = np.where(self.ratio_low >= self.target_ratio, "more", "not clear")
+        words = np.where(self.ratio_high < self.target_ratio, "less", words).tolist()
+        return ("", *words[1:])
+
+    @property
+    def moves(self) -> tuple[str, ...]:
+        """Say for each dimension where to take money from, and where to put it."""
+        found = []
+        for name in dict.fromkeys(self.by[1:]):
+            rows = [i for i, by in enumerate(self.by) if by == name]
+            give = sorted((i for i in rows if self.advice[i] == "less"), key=lambda i: self.ratio[i])
+            take = sorted((i for i in rows if self.advice[i] == "more"), key=lambda i: -self.ratio[i])
+            if not give and not take:
+                found.append(
+                    f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."
+                )
+                continue
+            from_ = ", ".join(f"{self.group[i]} ({self.ratio[i]:.2f}, at most {self.ratio_high[i]:.2f})" for i in give)
+            to = ", ".join(f"{self.group[i]} ({self.ratio[i]:.2f}, at least {self.ratio_low[i]:.2f})" for i in take)
+            if not give:
+                found.append(f"{name}: spend more on {to}. No group is clearly below {self.target_ratio:g}.")
+            elif not take:
+                found.append(f"{name}: spend less on {from_}. No group is clearly above {self.target_ratio:g}.")
+            else:
+                found.append(f"{name}: move money from {from_} to {to}.")
+        return tuple(found)
+
+    @property
+    def conclusion(self) -> str:
+        """Ratio of all customers, the moves, and what they leave out."""
+        ratio = "is not known" if math.isnan(self.ratio[0]) else f"is {self.ratio[0]:.2f}"
+        caution = (
+            "A ratio is the mean of those who were won so far. The next customer of a channel often costs more: "
+            "split_budget counts with that."
+        )
+        return " ".join((f"LTV:CAC of all customers {ratio}.", *self.moves, caution))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, a row for each group, for a dataframe of any kind."""
+        columns = {"by": np.array(self.by), "group": np.array(self.group), "n_customers": self.n_customers}
+        return columns | {name: getattr(self, name) for name in _FIGURES} | {"advice": np.array(self.advice)}
+
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> GroupEconomics:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
+
+class _Rows(NamedTuple):
+    """One dimension: its name, its groups, and the customers of each."""
+
+    by: str
+    labels: list[str]
+    order: Integers
+    ends: Integers
+
+    def parts(self) -> list[Integers]:
+        return np.split(self.order, self.ends[:-1])
+
+
+def group_economics(
+    groups: Mapping[str, ArrayLike],
+    value: ArrayLike,
+    *,
+    acquisition_cost: float | Mapping[Any, float] | ArrayLike,
+    segment: ArrayLike | None = None,
+    cash_flows: ArrayLike | None = None,
+    target_ratio: float = 3.0,
+    level: float = 0.95,
+) -> GroupEconomics:
+    r"""Put value, acquisition cost, their ratio and the payback of each group into one table, with intervals.
+
+    Basis: value before acquisition cost, in margin.
+
+    Parameters
+    ----------
+    groups : mapping of str to array_like
+        Group of each customer by dimension, shape (n,) each: {"channel": ..., "region": ..., "cohort": ...}.
+    value : array_like
+        Value of each customer before acquisition cost [money], shape (n,): the margin so far and the CLV ahead.
+    acquisition_cost : float, mapping or array_like
+        Cost of winning each customer [money], >= 0: one number, a mapping from segment to number, or one for each.
+    segment : array_like, optional
+        Segment of each customer, for the mapping; often the channel.
+    cash_flows : array_like, optional
+        Margin of each customer in each period since they came [money], shape (n, periods); NaN in periods that are not
+        over. :func:`cash_flows_by_age` makes it from an order log. Without it there is no payback.
+    target_ratio : float, default 3
+        LTV:CAC to reach, > 0, for `advice` and `moves`.
+    level : float, default 0.95
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    GroupEconomics
+        The first row for all customers, then the groups of each dimension in ascending order of their labels.
+
+    Raises
+    ------
+    InputError
+        If a number is NaN, infinite or outside its range, a column has another length, or a label is missing.
+
+    Notes
+    -----
+    Intervals are those of a sample of customers: Student's for the mean value. For the ratio of two means, the standard
+    error is that of the residuals :math:`v_i - r c_i` over the mean cost. They take the value of each customer as
+    given: the uncertainty of a model comes on top.
+
+    Payback is the first period in which the sum of the mean margins reaches the mean cost. Each period takes the mean
+    over customers whose period is over. The ends are the first periods in which the upper and the lower end of the sum
+    reach the cost.
+
+    Sums are in whole cents. The groups of a dimension are rounded so that they add up to the sum of all customers: the
+    largest remainders are rounded up.
+
+    Examples
+    --------
+    >>> found = group_economics(
+    ...     {"channel": ["ads", "ads", "mail", "mail"], "region": ["north", "south", "north", "south"]},
+    ...     [20, 25, 90, 110],
+    ...     acquisition_cost={"ads": 50, "mail": 10},
+    ...     segment=["ads", "ads", "mail", "mail"],
+    ... )
+    >>> found.group, found.ratio.round(2)
+    (('all', 'ads', 'mail', 'north', 'south'), array([ 2.04,  0.45, 10.  ,  1.83,  2.25]))
+    >>> found.moves[0]
+    'channel: spend less on ads (0.45, at most 1.09). No group is clearly above 3.'
+    """
+    amounts = as_results("value", as_column("value", value))
+    n = require_same_length(value=amounts)
+    segments = as_segments(segment, n)
+    dimensions = _read_groups(groups, n)
+    require_same_index(value=value, segment=segment, **{f"groups {name}": column for name, column in groups.items()})
+    cost = np.broadcast_to(
+        as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
+    )
+    flows = None if cash_flows is None else _read_flows(cash_flows, n)
+    target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
+
+    everyone = _Rows(_ALL, [_ALL], np.arange(n), np.array([n]))
+    rows = [everyone, *dimensions]
+    tables = [_figures(part, amounts, cost, flows, coverage) for part in rows]
+    whole = {name: tables[0][name][0] for name in ("value", "cost")}
+    for table in tables:
+        for name, total in whole.items():
+            table[name] = in_cents(table[name], total)
+    return GroupEconomics(
+        by=tuple(part.by for part in rows for _ in part.labels),
+        group=tuple(label for part in rows for label in part.labels),
+        **{name: hand_over(np.concatenate([table[name] for table in tables])) for name in tables[0]},
+        level=coverage,
+        target_ratio=target,
+    )
+
+
+def _read_groups(groups: object, n: int) -> list[_Rows]:
+    rule = "a mapping from the name of a dimension to its groups, such as {'channel': channel}"
+    if not isinstance(groups, Mapping) or not groups:
+        raise InputError("groups", rule, groups)
+    found = []
+    for name, column in groups.items():
+        if as_text("groups", name) in {"", _ALL}:
+            raise InputError("groups", "dimensions with a name other than 'all'", name)
+        segments = as_segments(column, n, name="groups")
+        if segments is None:
+            raise InputError("groups", rule, None, hint=f"{name!r} has no groups")
+        texts = [str(label) for label in segments.labels]
+        if len(set(texts)) != len(texts):
+            raise InputError("groups", "labels that are different as texts", texts)
+        place = np.argsort(np.array(texts, dtype=object), kind="stable")
+        code = np.empty(len(texts), dtype=np.int64)
+        code[place] = np.arange(len(texts))
+        code = code[segments.code]
+        ends = np.cumsum(np.bincount(code, minlength=len(texts)))
+        found.append(_Rows(name, sorted(texts), np.argsort(code, kind="stable"), ends))
+    return found
+
+
+def _read_flows(cash_flows: ArrayLike, n: int) -> Floats:
+    rule = f"a table with a row for each of the {n} customers and a column for each period"
+    flows = as_results("cash_flows", cash_flows, allow_missing=True, any_shape=True)
+    if flows.ndim != 2 or len(flows) != n or not flows.shape[1]:
+        raise InputError("cash_flows", rule, flows.shape)
+    known = ~np.isnan(flows)
+    require(known[:, :-1] >= known[:, 1:], "cash_flows", flows[:, 1:], "NaN after the first NaN of a customer")
+    return flows
+
+
+def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, level: float) -> dict[str, Any]:
+    from scipy.special import stdtrit
+
+    found: dict[str, Any] = {name: np.full(len(part.labels), np.nan) for name in _FIGURES}
+    found = {"n_customers": np.diff(part.ends, prepend=0), **found}
+    for i, rows in enumerate(part.parts()):
+        v, c, n = value[rows], cost[rows], len(rows)
+        sums = math.fsum(v.tolist()), math.fsum(c.tolist())
+        found["value"][i], found["cost"][i] = sums
+        found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n, sums[1] / n
+        t = -stdtrit(n - 1, (1.0 - level) / 2.0) if n > 1 else np.nan
+        half = t * _spread(v - mean)
+        found["ltv_low"][i], found["ltv_high"][i] = mean - half, mean + half
+        if price > 0:
+            ratio = mean / price
+            half = t * _spread(v - ratio * c) / price
+            found["ratio"][i], found["ratio_low"][i], found["ratio_high"][i] = ratio, ratio - half, ratio + half
+        if flows is not None:
+            ends = _payback(flows, rows, price, t)
+            found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
+    return found
+
+
+def _spread(residual: Floats) -> float:
+    """Give the standard error of a mean, from residuals whose mean is 0."""
+    n = len(residual)
+    return math.sqrt(float(residual @ residual) / (n * (n - 1))) if n > 1 else math.nan
+
+
+def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:
+    """Find the first period whose summed mean margins reach the price, and those of the ends of the sum.
+
+    Some rows at a time, so that what is computed of them stays in fast memory.
+    """
+    blocks = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
+    total, count = np.zeros((2, flows.shape[1]))
+    for block in blocks:
+        part = flows[block]
+        total += np.nansum(part, axis=0)
+        count += (~np.isnan(part)).sum(axis=0)
+    n_known = int((count > 0).sum())
+    count = count[:n_known]
+    mean = total[:n_known] / count
+    square = np.zeros(n_known)
+    for block in blocks:
+        away = flows[block, :n_known] - mean
+        away /= count
+        np.nan_to_num(away, copy=False)
+        np.cumsum(away, axis=1, out=away)
+        square += np.einsum("ij,ij->j", away, away)
+    half = np.where(count > 1, t * np.sqrt(square), np.nan)
+    upto = mean.cumsum()
+    return _first(upto, price), _first(upto + half, price), _first(upto - half, price)
+
+
+def _first(total: Floats, price: float) -> float:
+    if price == 0:
+        return 0.0
+    reached = total >= price
+    return float(reached.argmax()) + 1.0 if reached.any() else math.nan
+
+
+def cash_flows_by_age(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike,
+    *,
+    customers: ArrayLike,
+    margin: float | Mapping[Any, float] | ArrayLike,
+    period: AgePeriod,
+    as_of: ArrayLike,
+    segment: ArrayLike | None = None,
+) -> Floats:
+    """Sum up the margin of each customer in each period since their first order.
+
+    Basis: margin, before service and acquisition cost.
+
+    Parameters
+    ----------
+    customer, date, amount : array_like
+        Order log: customer, day and money of each row, shape (rows,). Refunds are amounts below 0.
+    customers : array_like
+        The customers of the result in their order, each once, shape (n,), such as those of a history.
+    margin : float, mapping or array_like
+        Share of revenue that is margin [fraction], in [0, 1]: one number, by segment, or one for each customer.
+    period : {"week", "month", "quarter", "year"}
+        Length of a period of age. Months are counted from the day of the first order.
+    as_of : date
+        Last day of the log.
+    segment : array_like, optional
+        Segment of each of the customers, for a mapping.
+
+    Returns
+    -------
+    ndarray
+        Money of each period, shape (n, periods); NaN in periods that are not over on `as_of`. Rows of customers who are
+        not asked for are left out, as are rows after `as_of`.
+
+    Raises
+    ------
+    InputError
+        If a column breaks its rule, a customer has no order until `as_of`, or no customer has a whole period.
+
+    Examples
+    --------
+    >>> cash_flows_by_age(
+    ...     ["ann", "ann", "bob"],
+    ...     ["2024-01-10", "2024-02-20", "2024-02-01"],
+    ...     [100, 50, 80],
+    ...     customers=["ann", "bob"],
+    ...     margin=0.5,
+    ...     period="month",
+    ...     as_of="2024-03-15",
+    ... )
+    array([[50., 25.],
+           [40., nan]])
+    """
+    require_same_index(customer=customer, date=date, amount=amount)
+    require_same_index(customers=customers, segment=segment)
+    wanted, place = encode_customers("customers", customers)
+    if len(wanted) != len(place):
+        raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
+    ids, code = encode_customers("customer", customer)
+    days, money = as_day_column("date", date), as_amounts("amount", amount)
+    require_same_length(customer=code, date=days, amount=money)
+    require_choice("period", period, get_args(AgePeriod))
+    end = as_day("as_of", as_of)
+    n = len(wanted)
+    segments = as_segments(segment, n)
+    ours = hand_over(wanted[place]).array
+    share = np.broadcast_to(
+        as_per_customer("margin", margin, n, kind="fraction", segments=segments, customer=ours), (n,)
+    )
+    row = _find(ids, wanted, place)[code]
+    kept = (row >= 0) & (days <= end)
+    row, days, money = row[kept], days[kept], money[kept]
+    first = np.full(n, np.datetime64("9999-12-31", "D"))
+    np.minimum.at(first, row, days)
+    missing = np.bincount(row, minlength=n) == 0
+    require(~missing, "customers", ours, f"with an order until {end}")
+    length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
+    n_periods = int(length.max())
+    if n_periods == 0:
+        raise InputError("period", "one that is over for at least one customer", period)
+    age = _periods(first[row], days, period)
+    over = age < n_periods
+    cell = row[over] * n_periods + age[over]
+    flows = np.bincount(cell, money[over] * share[row[over]], n * n_periods).reshape(n, n_periods)
+    return np.where(np.arange(n_periods) < length[:, np.newaxis], flows, np.nan)
+
+
+def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:
+    """Give the row of each identifier in the result, -1 for one that is not asked for; `wanted` is ascending."""
+    row = np.empty(len(wanted), dtype=np.int64)
+    row[place] = np.arange(len(place))
+    if ids.dtype.kind == wanted.dtype.kind and ids.dtype.kind != "O":
+        near = np.minimum(np.searchsorted(wanted, ids), len(wanted) - 1)
+        return np.where(wanted[near] == ids, row[near], -1)
+    row_of = dict(zip(wanted.tolist(), row.tolist(), strict=True))
+    return np.array([row_of.get(label, -1) for label in ids.tolist()], dtype=np.int64)
+
+
+def _periods(start: npt.NDArray[np.datetime64], end: npt.NDArray[np.datetime64], period: str) -> Integers:
+    """Whole periods from one day to another."""
+    if period == "week":
+        weeks: Integers = (end - start).astype(np.int64) // 7
+        return weeks
+    whole: Integers = months_between(start, end) // _MONTHS[period]
+    return whole

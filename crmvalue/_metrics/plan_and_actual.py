@@ -1,0 +1,384 @@
+"""Targets against what came in so far; :mod:`crmvalue.metrics` is the public door."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_amounts,
+    as_day,
+    as_day_column,
+    as_fraction,
+    as_items,
+    as_text,
+    require,
+    require_same_index,
+    require_same_length,
+    to_array,
+)
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import columns_of, counted
+from crmvalue._core.per_customer import Segments, as_segments
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    count_column,
+    count_field,
+    date_table,
+    hand_over,
+    number_column,
+    number_field,
+    require_columns,
+    stay_frozen,
+)
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["PlanAndActual", "plan_and_actual"]
+
+_PLAN = ("start", "end", "target")
+_ACTUAL = ("date", "amount")
+_NUMBERS = ("target", "actual", "forecast", "forecast_low", "forecast_high", "prob_reached")
+_COUNTS = ("days_over", "days_left")
+_FEWEST_DAYS = 5  # of which a pace can be told
+_DAY = np.timedelta64(1, "D")
+
+
+def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
+    rule = "a mapping from the name of a dimension to the labels of the targets"
+    if not isinstance(value, Mapping):
+        raise InputError(name, rule, value)
+    return FixedMapping(
+        {
+            as_text(name, key): tuple(as_text(name, label) for label in as_items(name, column, rule))
+            for key, column in value.items()
+        }
+    )
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class PlanAndActual(Columns):
+    """Each target with what came in so far, what is needed per remaining day, and the chance to reach it.
+
+    Parameters
+    ----------
+    dimensions : mapping of str to tuple of str
+        Labels of each row, such as {"manager": (...), "region": (...)}.
+    start, end : ndarray of datetime64[D]
+        First and last day of each target.
+    target, actual : ndarray
+        Target, and what came in from `start` to `as_of` [money].
+    days_over, days_left : ndarray of int
+        Working days of the period up to `as_of`, and after it.
+    forecast, forecast_low, forecast_high : ndarray
+        What will have come in at the end, at the present pace, with its interval [money]; NaN where fewer than five
+        days show the pace.
+    prob_reached : ndarray
+        Chance to reach the target; NaN where the pace is not known.
+    level : float
+        Level of the intervals.
+    as_of : datetime64[D]
+        Last day that is known.
+    n_unplanned : int
+        Amounts without a target: of another label, or outside all periods.
+    unplanned : float
+        Their sum [money].
+
+    Examples
+    --------
+    >>> plan = {"manager": ["ann"], "start": ["2025-03-01"], "end": ["2025-03-31"], "target": [3100]}
+    >>> sales = {"manager": ["ann"] * 10, "date": np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]")}
+    >>> found = plan_and_actual(plan, sales | {"amount": [90, 110] * 5}, as_of="2025-03-10")
+    >>> found.actual, found.needed_per_day, found.forecast
+    (array([1000.]), array([100.]), array([3100.]))
+    """
+
+    dimensions: Mapping[str, tuple[str, ...]] = checked_field("dimensions", _dimensions)
+    start: Dates = date_table("start")
+    end: Dates = date_table("end")
+    target: Floats = number_column("target")
+    actual: Floats = number_column("actual")
+    days_over: Integers = count_column("days_over")
+    days_left: Integers = count_column("days_left")
+    forecast: Floats = number_column("forecast", missing=True)
+    forecast_low: Floats = number_column("forecast_low", missing=True)
+    forecast_high: Floats = number_column("forecast_high", missing=True)
+    prob_reached: Floats = number_column("prob_reached", missing=True)
+    level: float = checked_field("level", as_fraction)
+    as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
+    n_unplanned: int = count_field("n_unplanned", default=0)
+    unplanned: float = number_field("unplanned", default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.start), ("end", *_NUMBERS, *_COUNTS), "targets")
+        for name, labels in self.dimensions.items():
+            if len(labels) != len(self.start):
+                raise InputError("dimensions", f"one {name} for each of the {len(self.start)} targets", len(labels))
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+    @property
+    def share(self) -> Floats:
+        """Share of the target that came in [fraction]; NaN for a target of 0."""
+        share: Floats = np.divide(self.actual, self.target, out=np.full(len(self), np.nan), where=self.target > 0)
+        return share
+
+    @property
+    def needed(self) -> Floats:
+        """What is missing to the target [money], at least 0."""
+        return np.maximum(self.target - self.actual, 0.0)
+
+    @property
+    def needed_per_day(self) -> Floats:
+        """What each remaining working day has to bring [money]; infinite where something is missing and no day left."""
+        needed = self.needed
+        days = self.days_left
+        per_day: Floats = np.divide(needed, days, out=np.where(needed > 0, np.inf, 0.0), where=days > 0)
+        return per_day
+
+    @property
+    def conclusion(self) -> str:
+        """How many targets are reached, likely, open and unlikely."""
+        reached = self.actual >= self.target
+        over = ~reached & (self.days_left == 0)
+        known = ~reached & ~over & ~np.isnan(self.prob_reached)
+        likely, unlikely = known & (self.prob_reached >= 0.8), known & (self.prob_reached < 0.2)
+        words = {
+            "reached": reached,
+            "missed": over,
+            "likely (at least 80 %)": likely,
+            "open": known & ~likely & ~unlikely,
+            "unlikely (below 20 %)": unlikely,
+            "without enough days to say": ~reached & ~over & ~known,
+        }
+        parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
+        return f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """All columns by name, a row for each target, for a dataframe of any kind."""
+        columns = {name: np.array(labels) for name, labels in self.dimensions.items()}
+        names = (
+            "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
+            "forecast", "forecast_low", "forecast_high", "prob_reached",
+        )  # fmt: skip
+        return columns | {name: getattr(self, name) for name in names}
+
+    def to_json(self) -> str:
+        """Write all columns as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> PlanAndActual:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
+
+def plan_and_actual(
+    plan: Mapping[str, ArrayLike],
+    actual: Mapping[str, ArrayLike],
+    *,
+    as_of: ArrayLike,
+    weekmask: str = "1111111",
+    holidays: ArrayLike = (),
+    level: float = 0.9,
+) -> PlanAndActual:
+    r"""Compare targets with what came in: by manager, region, product, period, or whatever the plan is made for.
+
+    Parameters
+    ----------
+    plan : mapping or dataframe
+        Columns `start` and `end` (first and last day), `target` [money, >= 0], and one column for each dimension, such
+        as `manager` and `region`. A row is one target.
+    actual : mapping or dataframe
+        Columns `date` and `amount` [money], and the dimensions of the plan under the same names. A row is one sale; a
+        refund has an amount below 0.
+    as_of : date
+        Last day that is known; later rows of `actual` are left out.
+    weekmask : str, default "1111111"
+        Working days from Monday to Sunday, 1 or 0 each: "1111100" for Monday to Friday.
+    holidays : array_like, optional
+        Days that are no working days.
+    level : float, default 0.9
+        Level of the intervals of the forecast, in (0, 1).
+
+    Returns
+    -------
+    PlanAndActual
+        One row for each row of the plan. What belongs to no target is counted in `n_unplanned` and `unplanned`.
+
+    Raises
+    ------
+    InputError
+        If a column is missing or breaks its rule, a period ends before it starts, or there is no working day in it.
+
+    Notes
+    -----
+    The pace is the mean of the working days that are over; days without a sale count as 0. What came in on another day
+    counts for the next working day. So that the first days of a period are not alone, as many calendar days before its
+    start are added as the period has, if `actual` reaches so far back.
+
+    .. math:: \text{rest} \sim d \bar{x} \pm t_{n-1} \, s \sqrt{d + d^2 / n}
+
+    for d days left and n days that show the pace: Student's prediction of a sum. It supposes days that are alike and
+    independent. A few large deals make it rough, and it knows no season.
+
+    Examples
+    --------
+    >>> plan = {
+    ...     "manager": ["ann", "bob"],
+    ...     "start": ["2025-03-01", "2025-03-01"],
+    ...     "end": ["2025-03-31", "2025-03-31"],
+    ...     "target": [3100, 2000],
+    ... }
+    >>> days = np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]").astype(str).tolist()
+    >>> sales = {
+    ...     "manager": ["ann"] * 10 + ["bob"] * 2,
+    ...     "date": [*days, "2025-03-02", "2025-03-09"],
+    ...     "amount": [90, 110] * 5 + [200, 100],
+    ... }
+    >>> found = plan_and_actual(plan, sales, as_of="2025-03-10")
+    >>> found.needed_per_day.round(2), found.prob_reached.round(2)
+    (array([100.  ,  80.95]), array([0.5 , 0.03]))
+    >>> found.conclusion
+    'Of 2 targets: 1 open, 1 unlikely (below 20 %).'
+    """
+    planned, sold = columns_of("plan", plan), columns_of("actual", actual)
+    for name, given, needed in (("plan", planned, _PLAN), ("actual", sold, _ACTUAL)):
+        missing = [column for column in needed if column not in given]
+        if missing:
+            raise InputError(name, f"with the columns {', '.join(needed)}", tuple(map(str, given)))
+    names = tuple(as_text("plan", name) for name in planned if name not in _PLAN)
+    absent = [name for name in names if name not in sold]
+    if absent:
+        raise InputError("actual", f"with the dimension {absent[0]!r} of the plan", tuple(map(str, sold)))
+    require_same_index(**{str(name): planned[name] for name in (*_PLAN, *names)})
+    require_same_index(**{str(name): sold[name] for name in (*_ACTUAL, *names)})
+    start, end = as_day_column("start", planned["start"]), as_day_column("end", planned["end"])
+    target = as_amounts("target", planned["target"])
+    n = require_same_length(start=start, end=end, target=target)
+    require(end >= start, "end", end, "not before `start`")
+    require(target >= 0, "target", target, ">= 0")
+    date, amount = as_day_column("date", sold["date"]), as_amounts("amount", sold["amount"])
+    if len(date) != len(amount):
+        raise InputError("amount", f"as long as `date` ({len(date)} rows)", len(amount))
+    now, coverage = as_day("as_of", as_of), as_fraction("level", level)
+    working = _calendar(weekmask, holidays)
+
+    key_of_plan, key = _keys({name: (planned[name], sold[name]) for name in names}, n, len(date))
+    known = date <= now
+    date, amount, key = date[known], amount[known], key[known]
+    first_day = date.min() if len(date) else now
+    order = np.lexsort((date, key))
+    date, amount, key = date[order], amount[order], key[order]
+    found = np.full((6, n), np.nan)
+    over, left = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+    counted_rows = np.zeros(len(date), dtype=bool)
+    for i in range(n):
+        rows = slice(*np.searchsorted(key, [key_of_plan[i], key_of_plan[i] + 1]))
+        own_date, own_amount = date[rows], amount[rows]
+        inside = (own_date >= start[i]) & (own_date <= end[i])
+        counted_rows[rows] |= inside
+        last = min(end[i], now)
+        n_days = int(working(start[i], end[i] + _DAY))
+        if not n_days:
+            raise InputError("plan", "periods with a working day", str(start[i]), index=i)
+        over[i] = working(start[i], last + _DAY) if last >= start[i] else 0
+        left[i] = n_days - over[i]
+        came = math.fsum(own_amount[inside].tolist())
+        begin = max(first_day, start[i] - (end[i] - start[i] + _DAY))
+        days = _daily(own_date, own_amount, begin, last, working) if last >= begin else np.zeros(0)
+        found[:, i] = target[i], came, *_forecast(days, came, int(left[i]), float(target[i]), coverage)
+    return PlanAndActual(
+        dimensions={name: _texts(name, planned[name]) for name in names},
+        start=start,
+        end=end,
+        **{name: hand_over(column) for name, column in zip(_NUMBERS, found, strict=True)},
+        days_over=hand_over(over),
+        days_left=hand_over(left),
+        level=coverage,
+        as_of=now,
+        n_unplanned=int((~counted_rows).sum()),
+        unplanned=math.fsum(amount[~counted_rows].tolist()),
+    )
+
+
+def _texts(name: str, column: Any) -> tuple[str, ...]:
+    array, _ = to_array(name, column, "a column of labels", as_objects=isinstance(column, list | tuple))
+    return tuple(str(label) for label in array.tolist())
+
+
+def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[Integers, Integers]:
+    """Give one whole number for each combination of labels, of the plan and of the sales."""
+    key_of_plan, key = np.zeros(n, dtype=np.int64), np.zeros(n_rows, dtype=np.int64)
+    for name, (planned, sold) in columns.items():
+        ours, theirs = as_segments(planned, n, name), as_segments(sold, n_rows, name)
+        if ours is None or theirs is None:
+            raise InputError(name, "a column of labels", None)
+        labels = {str(label): i for i, label in enumerate(ours.labels)}
+        for label in theirs.labels:
+            labels.setdefault(str(label), len(labels))
+        both = np.concatenate([_place(ours, labels), _place(theirs, labels)])
+        _, code = np.unique(np.concatenate([key_of_plan, key]) * len(labels) + both, return_inverse=True)
+        key_of_plan, key = code[:n].astype(np.int64), code[n:].astype(np.int64)
+    return key_of_plan, key
+
+
+def _place(segments: Segments, labels: Mapping[str, int]) -> Integers:
+    """Give the place of each row's label among all labels."""
+    place = np.array([labels[str(label)] for label in segments.labels], dtype=np.int64)
+    return place[segments.code]
+
+
+def _calendar(weekmask: object, holidays: ArrayLike) -> Any:
+    """Make a function that counts the working days from one day to another, the last one out."""
+    if not isinstance(weekmask, str) or len(weekmask) != 7 or set(weekmask) - {"0", "1"} or "1" not in weekmask:
+        raise InputError("weekmask", "seven digits 1 or 0 from Monday to Sunday, such as '1111100'", weekmask)
+    none = isinstance(holidays, tuple | list) and not holidays
+    free = as_day_column("holidays", np.zeros(0, dtype="datetime64[D]") if none else holidays)
+
+    def count(start: Any, end: Any) -> Any:
+        return np.busday_count(start, end, weekmask=weekmask, holidays=free)
+
+    return count
+
+
+def _daily(date: Dates, amount: Floats, begin: np.datetime64, last: np.datetime64, working: Any) -> Floats:
+    """Sum up each working day; what came in on another day counts for the next one."""
+    n_days = int(working(begin, last + _DAY))
+    if n_days <= 0:
+        return np.zeros(0)
+    inside = (date >= begin) & (date <= last)
+    place = np.minimum(working(begin, date[inside]), n_days - 1).astype(np.int64)
+    return np.bincount(place, amount[inside], n_days).astype(np.float64)
+
+
+def _forecast(days: Floats, came: float, left: int, target: float, level: float) -> tuple[float, float, float, float]:
+    """Foretell the sum at the end, with its interval, and the chance that it reaches the target."""
+    from scipy import special
+
+    if left == 0 or came >= target:
+        done = float(came >= target)
+        if left == 0:
+            return came, came, came, done
+    n = len(days)
+    if n < _FEWEST_DAYS:
+        return math.nan, math.nan, math.nan, math.nan
+    mean = float(days.mean())
+    error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
+    rest = mean * left
+    half = -float(special.stdtrit(n - 1, (1.0 - level) / 2.0)) * error
+    short = target - came - rest
+    prob = float(short <= 0) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
+    return came + rest, came + rest - half, came + rest + half, prob

@@ -1,0 +1,405 @@
+"""What the customers of today will bring, month by month."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
+import numpy as np
+
+from crmvalue._core.calendar import add_months
+from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.per_customer import as_per_customer, as_segments
+from crmvalue._core.values import (
+    checked_field,
+    date_table,
+    hand_over,
+    interval_field,
+    number_column,
+    number_field,
+    optional,
+    require_columns,
+    stay_frozen,
+)
+from crmvalue._models.shared.common import alike, as_rng, check_history
+from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.values.customer_values import grade_of
+from crmvalue._models.values.expected_ends import at_draws, weighted_ends
+from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.values.posterior import MOST_DRAWS, spenders, total_of_alike, total_of_spend
+from crmvalue._models.values.value_intervals import draw_fit, require_fit
+from crmvalue.errors import InputError
+from crmvalue.purchases import DAYS_PER_UNIT
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue._models.shared.common import Alike
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.process import ContinuousProcess
+    from crmvalue._models.shared.purchase_model import ContinuousModel
+    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["RevenuePlan", "revenue_plan"]
+
+_MOST_MONTHS = 120
+_MOST_CELLS = 1 << 20  # of futures x months drawn at a time
+_ROUNDING = 1e-9
+_NUMBERS = ("expected_purchases", "revenue", "margin")
+_ENDS = ("revenue_low", "revenue_high")
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class RevenuePlan(Columns):
+    """Expected purchases, revenue and margin of the customers of today in each month ahead.
+
+    Parameters
+    ----------
+    start, end : ndarray of datetime64[D]
+        First and last day of each month; the first month begins on the day after the end of observation.
+    expected_purchases : ndarray
+        Purchases of all customers in each month.
+    revenue, margin : ndarray
+        Money of these purchases, and the margin in it [money].
+    revenue_low, revenue_high : ndarray or None
+        Interval of the revenue that a month will really bring [money]; None without a level.
+    total_revenue : Interval or None
+        The same for the sum of all months. Months move together, so it is narrower than the sums of their ends.
+    level : float or None
+        Probability of the intervals.
+    as_of : datetime64[D]
+        End of observation.
+
+    Examples
+    --------
+    >>> plan = RevenuePlan(
+    ...     start=["2024-01-01"],
+    ...     end=["2024-01-31"],
+    ...     expected_purchases=[12.0],
+    ...     revenue=[300.0],
+    ...     margin=[90.0],
+    ...     as_of="2023-12-31",
+    ... )
+    >>> plan.total, plan.to_frame()["revenue"][0]
+    (300.0, np.float64(300.0))
+    """
+
+    start: Dates = date_table("start")
+    end: Dates = date_table("end")
+    expected_purchases: Floats = number_column("expected_purchases")
+    revenue: Floats = number_column("revenue")
+    margin: Floats = number_column("margin")
+    revenue_low: Floats | None = number_column("revenue_low", infinite=True, default=None)
+    revenue_high: Floats | None = number_column("revenue_high", infinite=True, default=None)
+    total_revenue: Interval | None = interval_field("total_revenue", optional=True, default=None)
+    level: float | None = number_field("level", low=0.0, high=1.0, default=None)
+    as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.start), ("end", *_NUMBERS, *_ENDS), "months")
+
+    @property
+    def total(self) -> float:
+        """Revenue of all months [money]."""
+        return math.fsum(self.revenue.tolist())
+
+    @property
+    def caution(self) -> str:
+        """Say in words what the plan leaves out."""
+        return (
+            "The plan holds the customers of today alone: what new customers bring comes on top. It knows no season: "
+            "compare it with the same months of last year."
+        )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, a row for each month, for a dataframe of any kind."""
+        columns = {name: getattr(self, name) for name in ("start", "end", *_NUMBERS, *_ENDS)}
+        return {name: column for name, column in columns.items() if column is not None}
+
+    def to_json(self) -> str:
+        """Write the plan as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> RevenuePlan:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
+
+def revenue_plan(
+    history: PurchaseHistory,
+    purchase_model: ContinuousModel | Fit[Any],
+    spend_model: GammaGamma | Fit[GammaGamma],
+    *,
+    n_months: int = 12,
+    margin: float | Mapping[Any, float] | ArrayLike = 1.0,
+    segment: ArrayLike | None = None,
+    level: float | None = None,
+    n_draws: int = 200,
+    rng: np.random.Generator | None = None,
+) -> RevenuePlan:
+    r"""Plan what the customers of today will bring in each of the next calendar months.
+
+    Basis: revenue, and margin before service and acquisition cost. Nothing is discounted.
+
+    Parameters
+    ----------
+    history : PurchaseHistory
+        The customers, with mean repeat spend and `as_of`, in the time unit of the model.
+    purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+        Model of purchases, or the fit of one.
+    spend_model : GammaGamma or Fit
+        Model of the spend of one purchase, or the fit of one.
+    n_months : int, default 12
+        Calendar months, 1 to 120. Where observation ends within a month, the first one is the rest of it.
+    margin : float, mapping or array_like, default 1
+        Share of the spend that is margin [fraction], in [0, 1]: one number, by segment, or one for each customer.
+    segment : array_like, optional
+        Segment of each customer, for a mapping.
+    level : float, optional
+        Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
+        this history.
+    n_draws : int, optional
+        Draws of the parameters and futures of customers, for the intervals: at least 2 / (1 - level), at most
+        1,000,000.
+    rng : numpy.random.Generator, optional
+        Source of randomness of the intervals, needed with `level`.
+
+    Returns
+    -------
+    RevenuePlan
+        One row for each month.
+
+    Raises
+    ------
+    InputError
+        As :func:`customer_values`; also if the history has no `as_of`.
+
+    Notes
+    -----
+    .. math:: \sum_i E[\text{spend}_i] \, \big(E[N_i(t_k)] - E[N_i(t_{k-1})]\big)
+
+    An interval joins two sources of error. The parameters are drawn from both fits; the purchases of a month follow
+    them as parabolas of its logarithm, as in :func:`customer_values`. Chance has the variance of simulated futures, in
+    which each customer has a spend of their own; the sum over the base is taken as normal. So a plan for a few dozen
+    customers has rough intervals.
+
+    Examples
+    --------
+    >>> from crmvalue.models import BgNbd, GammaGamma
+    >>> from crmvalue.purchases import PurchaseHistory
+    >>> history = PurchaseHistory.from_columns(
+    ...     frequency=[2, 0],
+    ...     recency=[30.43, 0],
+    ...     age=[38.86, 38.86],
+    ...     mean_repeat_spend=[22.35, 0],
+    ...     time_unit="week",
+    ...     as_of="1997-09-30",
+    ... )
+    >>> models = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
+    >>> plan = revenue_plan(history, *models, n_months=3)
+    >>> plan.end.astype(str).tolist(), plan.revenue.round(2)
+    (['1997-10-31', '1997-11-30', '1997-12-31'], array([4.88, 4.52, 4.49]))
+    """
+    purchases = as_purchase_model("purchase_model", purchase_model)
+    spending = as_spend_model("spend_model", spend_model)
+    check_history(history, purchases.time_unit)
+    if history.as_of is None:
+        raise InputError("history", "one with `as_of`, the day from which the months are counted", None)
+    n = as_whole_number("n_months", n_months, low=1, high=_MOST_MONTHS)
+    as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
+    share = np.broadcast_to(
+        as_per_customer(
+            "margin", margin, len(history), kind="fraction", segments=as_segments(segment, len(history)),
+            customer=history.customer,
+        ),
+        (len(history),),
+    )  # fmt: skip
+    start, end = _months(history.as_of, n)
+    until = (end - history.as_of).astype(np.float64) / DAYS_PER_UNIT[history.time_unit]
+    with np.errstate(under="ignore"):
+        spend = spending.expected_spend(history)
+        customers = alike(history)
+        upto = _purchases_upto(process_of(purchases, customers.rows), customers, until)
+        weights = (np.ones(len(history)), spend, spend * share)
+        counts, revenue, kept = (np.diff(_sum_rows(customers, weight) @ upto, prepend=0.0) for weight in weights)
+        low = high = total = coverage = None
+        if level is not None:
+            coverage = as_fraction("level", level)
+            found = _intervals(
+                history, customers, purchase_model, spend_model, until, revenue, coverage, n_draws, as_rng(rng)
+            )
+            low, high, total = found
+    grade_of(len(history), purchase_model, spend_model)  # warns of a fit that is not usable
+    return RevenuePlan(
+        start=start,
+        end=end,
+        expected_purchases=hand_over(counts),
+        revenue=hand_over(revenue),
+        margin=hand_over(kept),
+        revenue_low=low,
+        revenue_high=high,
+        total_revenue=total,
+        level=coverage,
+        as_of=history.as_of,
+    )
+
+
+def _months(as_of: np.datetime64, n: int) -> tuple[Dates, Dates]:
+    """First and last day of the next calendar months."""
+    day = np.timedelta64(1, "D")
+    first = as_of + day
+    require(first.astype("datetime64[Y]").astype(int) < 8000 - 10, "history", as_of, "before the year 9990")
+    month = np.array(first.astype("datetime64[M]").astype("datetime64[D]"))
+    starts = add_months(month, np.arange(n + 1))
+    begin = starts[:-1].copy()
+    begin[0] = first
+    return begin, starts[1:] - day
+
+
+def _purchases_upto(process: ContinuousProcess, customers: Alike, until: Floats) -> Floats:
+    """Purchases expected of each distinct row up to each moment, shape (rows, moments)."""
+    rows = customers.rows
+    alive = process.alive(rows.frequency, rows.recency, rows.age)
+    here, (x, age), place = process.distinct(rows.frequency, rows.age)
+    found = np.empty((len(x), len(until)))
+    for k, moment in enumerate(until.tolist()):
+        found[:, k] = here.purchases(x, age, np.broadcast_to(moment, x.shape))
+    expected: Floats = alive[:, np.newaxis] * found[place]
+    return expected
+
+
+def _sum_rows(customers: Alike, weight: Floats) -> Floats:
+    """Sum a column of customers for each distinct row."""
+    return np.bincount(customers.place, weight, len(customers.rows)).astype(np.float64)
+
+
+class _Ends(NamedTuple):
+    low: Floats
+    high: Floats
+    total: Interval
+
+
+def _intervals(
+    history: PurchaseHistory,
+    customers: Alike,
+    purchase_fit: Any,
+    spend_fit: Any,
+    until: Floats,
+    revenue: Floats,
+    level: float,
+    n: int,
+    rng: np.random.Generator,
+) -> _Ends:
+    """Find the ends of each month and of their sum: draws of the parameters, and normal chance around them."""
+    least = math.ceil(2.0 / (1.0 - level) - _ROUNDING)
+    if n < least:
+        raise InputError("n_draws", f"at least {least} for a level of {level:g}", n)
+    require_fit("purchase_model", purchase_fit)
+    require_fit("spend_model", spend_fit)
+    paying = spenders(history)
+    purchase = draw_fit("purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, rng)
+    spending = draw_fit("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, rng)
+    weight = purchase.weight * spending.weight  # the two are drawn apart
+    drawn = weight > 0
+    weight = weight[drawn] / weight.sum()
+    model = spend_fit.model
+    of_rows = _sum_rows(customers, model.expected_spend(history))
+    upto = _purchases_upto(process_of(purchase_fit.model, customers.rows), customers, until)
+
+    def months(other: Any) -> Floats:
+        found = _purchases_upto(process_of(other, customers.rows), customers, until)
+        return np.diff(of_rows @ found, prepend=0.0)
+
+    by_purchases = at_draws(purchase_fit, purchase.draws[drawn], months)
+    by_spend = _spend_at_draws(history, customers, upto, [spending[name][drawn] for name in ("p", "q", "gamma")])
+    whole = revenue[:, np.newaxis]
+    values = np.divide(by_purchases * by_spend, whole, out=by_purchases.copy(), where=whole > 0)
+    variance = _variance(history, customers, process_of(purchase_fit.model, customers.rows), model, until, n, rng)
+    values = np.vstack([values, values.sum(axis=0)])
+    values += np.sqrt(variance)[:, np.newaxis] * rng.standard_normal(values.shape)
+    low, high = weighted_ends(np.maximum(values, 0.0), weight, level)
+    return _Ends(low[:-1], high[:-1], Interval(low[-1], high[-1]))
+
+
+def _spend_at_draws(history: PurchaseHistory, customers: Alike, upto: Floats, draws: list[Floats]) -> Floats:
+    """Revenue of each month at draws of the spend model, shape (months, draws); infinite without a finite mean."""
+    x = customers.rows.frequency
+    number = _sum_rows(customers, np.ones(len(history)))
+    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever plans has it
+    paid = _sum_rows(customers, history.frequency * spend)
+    monthly = np.diff(upto, axis=1, prepend=0.0)
+    found = np.empty((upto.shape[1], len(draws[0])))
+    for d, (p, q, gamma) in enumerate(zip(*draws, strict=True)):
+        below = p * x + (q - 1.0)
+        mean = np.divide(p * (gamma * number + paid), below, out=np.full(len(x), np.inf), where=below > 0)
+        found[:, d] = mean @ monthly if np.isfinite(mean).all() else np.inf
+    return found
+
+
+def _variance(
+    history: PurchaseHistory,
+    customers: Alike,
+    process: ContinuousProcess,
+    spend_model: GammaGamma,
+    until: Floats,
+    n_draws: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """Variance by chance of the revenue of each month, and of their sum, from futures shared by equal customers.
+
+    The money of a future is a drawn number times what is known of the spend, as in :func:`customer_values`.
+    """
+    rows = customers.rows
+    alive = process.alive(rows.frequency, rows.recency, rows.age)
+    here, (x, age), pair = process.distinct(rows.frequency, rows.age)
+    first, second = np.zeros((2, len(x), len(until) + 1))
+    step = max(1, _MOST_CELLS // (n_draws * len(until)))
+    for begin in range(0, len(x), step):
+        some = slice(begin, min(begin + step, len(x)))
+        owner = np.repeat(np.arange(some.stop - begin), n_draws)
+        units = _units(here.of_rows(some), x[some], age[some], owner, spend_model, until, rng)
+        units = units.reshape(-1, n_draws, len(until) + 1)
+        first[some], second[some] = units.mean(axis=1), (units * units).mean(axis=1)
+    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever plans has it
+    known = spend_model.gamma + history.frequency * spend
+    squares = _sum_rows(customers, known * known)
+    of_row = alive[:, np.newaxis] * second[pair] - (alive[:, np.newaxis] * first[pair]) ** 2
+    variance: Floats = squares @ np.maximum(of_row, 0.0)
+    return variance
+
+
+def _units(
+    process: ContinuousProcess,
+    x: Floats,
+    age: Floats,
+    owner: Integers,
+    spend_model: GammaGamma,
+    until: Floats,
+    rng: np.random.Generator,
+) -> Floats:
+    """Money of each month and of all, for one unit of what is known of the spend, shape (futures, months + 1)."""
+    future = process.draw_future(x, age, owner, float(until[-1]), rng)
+    found = np.zeros((len(owner), len(until) + 1))
+    left, before = future.n_before.astype(np.int64), 0.0
+    for k, moment in enumerate(until.tolist()):
+        rest = np.maximum(future.stay - before, 0.0)
+        here = np.clip(future.stay - before, 0.0, moment - before)
+        part = np.divide(here, rest, out=np.zeros(len(rest)), where=rest > 0)
+        count = rng.binomial(left, np.minimum(part, 1.0))
+        left = left - count
+        last = future.one_more * ((future.stay > before) & (future.stay <= moment))
+        found[:, k] = rng.standard_gamma(spend_model.p * (count + last))
+        before = moment
+    found /= rng.standard_gamma((spend_model.q + spend_model.p * x)[owner])[:, np.newaxis]
+    found[:, -1] = found[:, :-1].sum(axis=1)
+    return found

@@ -1,0 +1,160 @@
+"""Split of an acquisition budget over channels."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+
+from crmvalue.errors import InputError
+from crmvalue.ltv import BudgetSplit, split_budget
+
+ADS = {
+    "spend": {"ads": 6_000, "mail": 1_000},
+    "n_new": {"ads": 100, "mail": 50},
+    "value": {"ads": 200, "mail": 150},
+    "target_ratio": 3,
+    "keep": "total",
+    "elasticity": {"ads": 0.6, "mail": 0.7},
+}
+
+
+def outcome(split, spend, given):
+    """Value and net value of a spend, from the definition."""
+    names = split.channels
+    new = [
+        given["n_new"][name] * (s / given["spend"][name]) ** given["elasticity"][name] if s else 0.0
+        for name, s in zip(names, spend, strict=True)
+    ]
+    value = [n * given["value"][name] for name, n in zip(names, new, strict=True)]
+    return value, sum(value) - sum(spend)
+
+
+class TestSplitBudget:
+    """The most net value within the budget and at the target ratio."""
+
+    @pytest.mark.parametrize("budget", [500, 10_000, 100_000])
+    @pytest.mark.parametrize("target", [1, 3, 6])
+    @pytest.mark.parametrize("keep", ["total", "each"])
+    def test_no_split_on_a_grid_is_better(self, budget, target, keep):
+        split = split_budget(budget, **{**ADS, "target_ratio": target, "keep": keep})
+        value, best = outcome(split, split.spend, ADS)
+        assert split.value == pytest.approx(sum(value))
+        assert split.spend.sum() + split.unspent == pytest.approx(budget, abs=0.005)
+        assert split.total_ratio >= target * (1 - 1e-4)
+        if keep == "each":
+            assert (split.ratio >= target * (1 - 1e-4)).all()
+        steps = np.linspace(0, budget, 81)
+        for spend in itertools.product(steps, steps):
+            if sum(spend) > budget or not sum(spend):
+                continue
+            worth, net = outcome(split, spend, ADS)
+            kept = sum(worth) >= target * sum(spend)
+            if keep == "each":
+                kept = all(v >= target * s for v, s in zip(worth, spend, strict=True))
+            if kept:
+                assert net <= best + 0.02 + 1e-9 * abs(best)
+
+    def test_equals_a_general_optimiser_for_four_channels(self):
+        names = "abcd"
+        given = {
+            "spend": dict(zip(names, [500, 900, 300, 1200], strict=True)),
+            "n_new": dict(zip(names, [20, 25, 4, 60], strict=True)),
+            "value": dict(zip(names, [120, 150, 300, 90], strict=True)),
+            "elasticity": dict(zip(names, [0.5, 0.8, 0.3, 0.65], strict=True)),
+        }
+        split = split_budget(4_000, **given, target_ratio=4, keep="total")
+        _, net = outcome(split, split.spend, given)
+        found = minimize(
+            lambda s: -outcome(split, np.maximum(s, 1e-9), given)[1],
+            np.full(4, 100.0),
+            bounds=[(0, 4_000)] * 4,
+            constraints=[
+                {"type": "ineq", "fun": lambda s: 4_000 - s.sum()},
+                {"type": "ineq", "fun": lambda s: sum(outcome(split, np.maximum(s, 1e-9), given)[0]) - 4 * s.sum()},
+            ],
+            method="SLSQP",
+            options={"ftol": 1e-12, "maxiter": 500},
+        )
+        assert net == pytest.approx(-found.fun, rel=1e-5)
+
+    def test_straight_channels_are_filled_from_the_best(self):
+        """Ratios 5, 4 and 2: the last one is filled until all together are at 4."""
+        split = split_budget(
+            10_000,
+            spend={"a": 100, "b": 100, "c": 100},
+            n_new={"a": 5, "b": 4, "c": 2},
+            value=100,
+            target_ratio=4,
+            keep="total",
+            most={"a": 1_000, "b": 500, "c": 9_000},
+        )
+        assert split.spend.tolist() == [1_000, 500, 500]
+        assert split.total_ratio == pytest.approx(4)
+        assert split.unspent == 8_000
+        each = split_budget(
+            10_000,
+            spend=[100, 100, 100],
+            n_new=[5, 4, 2],
+            value=100,
+            target_ratio=4,
+            keep="each",
+            most=[1_000, 500, 9_000],
+        )
+        assert each.spend.tolist() == [1_000, 500, 0]
+
+    def test_nothing_is_spent_where_no_channel_reaches_the_target(self):
+        split = split_budget(100, spend=[100], n_new=[1], value=[200], target_ratio=3, keep="each")
+        assert split.spend.tolist() == [0]
+        assert "No channel reaches the ratio of 3" in split.conclusion
+
+    def test_no_money_brings_in_less_than_itself(self):
+        split = split_budget(1e9, **{**ADS, "target_ratio": 1})
+        assert (split.next_ratio >= 1 - 1e-6).all()
+        assert split.unspent > 0
+
+    @given(
+        st.lists(
+            st.tuples(st.integers(1, 10**6), st.integers(0, 10**4), st.integers(0, 10**4), st.integers(1, 100)),
+            min_size=1,
+            max_size=5,
+        ),
+        st.integers(1, 10**7),
+        st.sampled_from(["total", "each"]),
+    )
+    def test_budget_and_ratio_are_kept(self, rows, budget, keep):
+        spend, new, value, percent = zip(*rows, strict=True)
+        split = split_budget(
+            budget, spend=spend, n_new=new, value=value, target_ratio=3, keep=keep, elasticity=np.array(percent) / 100
+        )
+        assert np.rint(split.spend * 100).sum() + round(split.unspent * 100) == budget * 100
+        spent = split.spend.sum()
+        if spent > 100:  # whole cents move a ratio of less
+            assert split.value >= 3 * spent * (1 - 1e-3)
+        assert BudgetSplit.from_json(split.to_json()) == split
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"budget": 0}, "budget"),
+            ({"spend": {"ads": 0, "mail": 1}}, "spend"),
+            ({"n_new": {"ads": 1}}, "n_new"),
+            ({"spend": 5}, "spend"),
+            ({"value": {"ads": 1, "mail": 1, "tv": 3}}, "value"),
+            ({"value": [1, 2, 3]}, "spend"),
+            ({"value": -1}, "value"),
+            ({"elasticity": 1.1}, "elasticity"),
+            ({"elasticity": 0}, "elasticity"),
+            ({"target_ratio": 0.9}, "target_ratio"),
+            ({"keep": "both"}, "keep"),
+            ({"most": -1}, "most"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            split_budget(**{"budget": 100, **ADS, **changes})
+        assert caught.value.name == name

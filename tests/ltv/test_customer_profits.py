@@ -1,0 +1,136 @@
+"""What customers bring after the cost of serving and winning them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.ltv import CustomerProfits, customer_profits, ltv_net_of_costs, ltv_net_of_service, service_cost
+
+MONEY = st.integers(0, 10**7).map(lambda cents: cents / 100)
+
+
+class TestServiceCost:
+    """contacts * minutes / 60 * rate."""
+
+    @pytest.mark.parametrize(
+        ("contacts", "minutes", "rate", "cost"),
+        [(12, 120, 500, 12_000), (0, 120, 500, 0), (3, 20, 30, 30), ([12, 3], [120, 20], [500, 30], [12_000, 30])],
+        ids=["formula 7 of the articles", "none", "by hand", "columns"],
+    )
+    def test_oracles(self, contacts, minutes, rate, cost):
+        np.testing.assert_array_equal(service_cost(contacts, minutes, rate), cost)
+
+
+class TestCustomerProfits:
+    """margin * revenue - service - acquisition, with the reason where nothing is left."""
+
+    def test_the_customer_of_formula_7_is_worth_nothing(self):
+        """Six purchases of 2,000 a year against twelve contacts of two hours at 500."""
+        found = customer_profits([6 * 2_000], margin=1, service_cost=service_cost(12, 120, 500))
+        assert found.profit.tolist() == [ltv_net_of_service(12_000, 12_000)] == [0]
+        assert found.reason.tolist() == ["serving them costs all that they bring"]
+        assert found.break_even_service_cost.tolist() == found.break_even_revenue.tolist() == [12_000]
+        assert len(found.unprofitable) == 1
+
+    def test_formula_6(self):
+        found = customer_profits([500 * 24], margin=1, service_cost=400, acquisition_cost=600)
+        assert found.profit[0] == ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400) == 11_000
+        assert len(found.unprofitable) == 0
+        assert found.conclusion == "All of 1 customer leave something or cost nothing."
+
+    @pytest.mark.parametrize(
+        ("revenue", "margin", "service", "winning", "reason"),
+        [
+            (100, 0.5, 50.01, 0, "serving them costs more than they bring"),
+            (100, 0.5, 50, 0, "serving them costs all that they bring"),
+            (100, 0.5, 50, 10, "serving them costs all that they bring"),
+            (100, 0.5, 20, 30.01, "they do not earn back what it cost to win them"),
+            (100, 0.5, 20, 30, "they earn back just what it cost to win them"),
+            (100, 0.5, 20, 29.99, ""),
+            (100, 0.0, 20, 0, "their purchases leave no margin"),
+            (0, 0.5, 20, 0, "they bring nothing"),
+            (0, 0.5, 0, 7, "they bring nothing"),
+            (0, 0.5, 0, 0, ""),
+            (100, 0.0, 0, 0, "their purchases leave no margin"),
+        ],
+    )
+    def test_reasons(self, revenue, margin, service, winning, reason):
+        found = customer_profits([revenue], margin=margin, service_cost=service, acquisition_cost=winning)
+        if reason == "their purchases leave no margin" and not service + winning:
+            reason = ""  # they cost nothing
+        assert found.reason.tolist() == [reason]
+
+    @given(st.lists(st.tuples(MONEY, st.integers(1, 100).map(lambda p: p / 100), MONEY, MONEY), min_size=1, max_size=8))
+    def test_columns_are_a_loop_of_scalars_and_break_even_is_where_nothing_is_left(self, rows):
+        revenue, margin, service, winning = (np.array(column) for column in zip(*rows, strict=True))
+        found = customer_profits(revenue, margin=margin, service_cost=service, acquisition_cost=winning)
+        each = [
+            customer_profits([r], margin=float(m), service_cost=float(s), acquisition_cost=float(w))
+            for r, m, s, w in rows
+        ]
+        for name in ("profit", "reason", "break_even_revenue", "break_even_service_cost"):
+            np.testing.assert_array_equal(getattr(found, name), [getattr(one, name)[0] for one in each])
+        assert found.total == pytest.approx(sum(one.total for one in each), abs=1e-6)
+        even = customer_profits(
+            found.break_even_revenue, margin=margin, service_cost=service, acquisition_cost=winning
+        ).profit
+        np.testing.assert_allclose(even, 0, atol=1e-9 * (1 + service + winning).max())
+        listed, others = found.profit[found.reason != ""], found.profit[found.reason == ""]
+        assert (listed <= 0).all()
+        assert (others >= 0).all()
+
+    def test_terms_by_segment_are_those_of_each_customer(self):
+        segment = ["web", "shop", "web"]
+        found = customer_profits(
+            [100, 100, 40],
+            margin={"web": 0.3, "shop": 0.4, "fair": 0.5},
+            acquisition_cost={"web": 20, "shop": 5},
+            segment=segment,
+        )
+        assert found.profit.tolist() == pytest.approx([10, 35, -8])
+
+    def test_a_column_with_identifiers_is_brought_into_order(self):
+        costs = pd.Series({"bob": 60.0, "ann": 10.0, "eve": 1.0})
+        found = customer_profits([100, 100], margin=0.5, service_cost=costs, customer=["ann", "bob"])
+        assert found.profit.tolist() == [40, -10]
+        assert found.unprofitable.customer.tolist() == ["bob"]
+
+    def test_the_largest_loss_comes_first_and_round_trip(self):
+        found = customer_profits([10, 20, 30], margin=[0.1, 0.2, 1], service_cost=[5, 50, 1], customer=[7, 8, 9])
+        assert found.unprofitable.customer.tolist() == [8, 7]
+        assert found.unprofitable.margin.tolist() == [0.2, 0.1]
+        assert "2 of 3 customers leave nothing: they cost 50.00 more than they bring." in found.conclusion
+        for value in (found, found.unprofitable):
+            assert CustomerProfits.from_json(value.to_json()) == value
+        assert list(found.to_frame().columns) == list(found.to_columns())
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"revenue": []}, "revenue"),
+            ({"revenue": [1, -2]}, "revenue"),
+            ({"margin": {"web": 0.3}}, "margin"),
+            ({"margin": {"web": 0.3}, "segment": ["web", "shop"]}, "margin"),
+            ({"margin": {"web": 0.3, "shop": 30}, "segment": ["web", "shop"]}, "margin"),
+            ({"margin": [0.3, 1.1]}, "margin"),
+            ({"margin": [0.3]}, "margin"),
+            ({"service_cost": [1, -1]}, "service_cost"),
+            ({"acquisition_cost": "much"}, "acquisition_cost"),
+            ({"segment": ["web"]}, "segment"),
+            ({"segment": ["web", None]}, "segment"),
+            ({"segment": [["web"], ["a"]]}, "segment"),
+            ({"customer": [1, 1]}, "customer"),
+            ({"customer": [1]}, "customer"),
+            ({"service_cost": pd.Series({"ann": 1.0, "eve": 2.0})}, "service_cost"),
+            ({"service_cost": pd.Series({"ann": 1.0, "eve": 2.0}), "customer": ["ann", "bob"]}, "service_cost"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            customer_profits(**{"revenue": [1, 2], "margin": 0.3, **changes})
+        assert caught.value.name == name

@@ -1,0 +1,190 @@
+"""Value, cost, ratio and payback by channel, region and cohort."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.ltv import GroupEconomics, cash_flows_by_age, group_economics
+from crmvalue.metrics import mean_interval
+
+CHANNEL = ["ads", "mail", "ads", "mail", "ads"]
+REGION = ["north", "north", "south", "south", "south"]
+VALUE = [20.0, 90.0, 25.0, 110.0, 30.0]
+COST = {"ads": 50, "mail": 10}
+
+
+def table(**changes):
+    given = {"groups": {"channel": CHANNEL, "region": REGION}, "value": VALUE, "acquisition_cost": COST}
+    return group_economics(**{**given, "segment": CHANNEL, **changes})
+
+
+def rows_of(found, by):
+    return np.array([i for i, name in enumerate(found.by) if name == by])
+
+
+class TestGroupEconomics:
+    """Sums, means, ratio with its interval, and payback, a row for each group."""
+
+    def test_by_hand(self):
+        found = table()
+        assert found.group == ("all", "ads", "mail", "north", "south")
+        assert found.n_customers.tolist() == [5, 3, 2, 2, 3]
+        assert found.value.tolist() == [275, 75, 200, 110, 165]
+        assert found.cost.tolist() == [170, 150, 20, 60, 110]
+        np.testing.assert_allclose(found.ratio, [275 / 170, 0.5, 10, 110 / 60, 1.5])
+        low, high = mean_interval([20, 25, 30])
+        np.testing.assert_allclose([found.ltv_low[1], found.ltv_high[1]], [low, high])
+        np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [low / 50, high / 50])
+        assert found.advice == ("", "less", "not clear", "not clear", "not clear")
+        assert found.moves[0].startswith("channel: spend less on ads (0.50, at most 0.75).")
+        assert np.isnan(found.payback).all()
+        assert GroupEconomics.from_json(found.to_json()) == found
+
+    def test_money_moves_from_the_worse_to_the_better(self):
+        rng = np.random.default_rng(1)
+        channel = np.repeat(["ads", "mail"], 200)
+        value = rng.gamma(2, np.where(channel == "ads", 20, 60))
+        found = group_economics({"channel": channel}, value, acquisition_cost=30)
+        assert found.advice[1:] == ("less", "more")
+        assert "move money from ads" in found.moves[0]
+        assert "to mail" in found.conclusion
+
+    @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.floats(-1e6, 1e6)), min_size=1, max_size=30))
+    def test_groups_add_up_to_the_cent(self, rows):
+        channel, region, value = zip(*rows, strict=True)
+        value = [0.0 if abs(v) < 1e-90 else v for v in value]
+        cost = [abs(v) / 7 + 1 / 3 for v in value]
+        found = group_economics({"channel": channel, "region": region}, value, acquisition_cost=cost)
+        for by in ("channel", "region"):
+            own = rows_of(found, by)
+            for column in (found.value, found.cost):
+                assert np.rint(column[own] * 100).sum() == np.rint(column[0] * 100)
+            assert found.n_customers[own].sum() == len(value)
+        exact = {label: sum(v for v, c in zip(value, channel, strict=True) if str(c) == label) for label in found.group}
+        for i in rows_of(found, "channel"):
+            assert found.value[i] == pytest.approx(exact[found.group[i]], abs=0.011, rel=1e-12)
+
+    def test_order_of_customers_does_not_matter(self):
+        order = np.array([3, 0, 4, 1, 2])
+        other = table(
+            groups={"channel": np.array(CHANNEL)[order], "region": np.array(REGION)[order]},
+            value=np.array(VALUE)[order],
+            segment=np.array(CHANNEL)[order],
+        )
+        np.testing.assert_allclose(
+            [other.to_columns()[n] for n in ("value", "ratio", "ratio_low")],
+            [table().to_columns()[n] for n in ("value", "ratio", "ratio_low")],
+        )
+
+    def test_interval_of_the_ratio_covers_the_truth(self):
+        """Costs that differ and go with the value; 95 % of 400 samples, give or take 3 standard errors."""
+        rng = np.random.default_rng(2)
+        cost = rng.gamma(4, 10, (400, 300))
+        value = cost * rng.gamma(3, 1, cost.shape)
+        hit = 0
+        for c, v in zip(cost, value, strict=True):
+            found = group_economics({"g": np.zeros(300, int)}, v, acquisition_cost=c)
+            hit += found.ratio_low[0] <= 3 <= found.ratio_high[0]
+        assert 0.917 <= hit / 400 <= 0.983
+
+    def test_payback_by_hand(self):
+        """A customer who came late is not observed in the last period."""
+        flows = [[10, 10, 10], [20, 20, np.nan], [30, 0, 30]]
+        found = group_economics({"g": ["a", "a", "b"]}, [1, 1, 1], acquisition_cost=[25, 25, 31], cash_flows=flows)
+        assert found.payback.tolist() == [2, 2, 3]  # 20 + 10 >= 27; 15 + 15 >= 25; 30 + 0 + 30 >= 31
+        assert (found.payback_low[:2] <= found.payback[:2]).all()
+        free = group_economics({"g": ["a"]}, [1], acquisition_cost=0, cash_flows=[[0.0]])
+        assert free.payback.tolist() == [0, 0]
+        assert np.isnan(free.ratio).all()
+        never = group_economics({"g": ["a"]}, [1], acquisition_cost=9, cash_flows=[[1.0]])
+        assert np.isnan(never.payback).all()
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"groups": {}}, "groups"),
+            ({"groups": CHANNEL}, "groups"),
+            ({"groups": {"all": CHANNEL}}, "groups"),
+            ({"groups": {"channel": CHANNEL[:3]}}, "groups"),
+            ({"groups": {"channel": [None, *CHANNEL[1:]]}}, "groups"),
+            ({"groups": {"channel": None}}, "groups"),
+            ({"groups": {"channel": [1, "1", 2, 3, 4]}}, "groups"),
+            ({"value": []}, "value"),
+            ({"segment": None}, "acquisition_cost"),
+            ({"acquisition_cost": -1}, "acquisition_cost"),
+            ({"cash_flows": [1, 2, 3, 4, 5]}, "cash_flows"),
+            ({"cash_flows": [[np.nan, 1]] * 5}, "cash_flows"),
+            ({"cash_flows": "flows"}, "cash_flows"),
+            ({"target_ratio": 0}, "target_ratio"),
+            ({"level": 95}, "level"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            table(**changes)
+        assert caught.value.name == name
+
+
+class TestCashFlowsByAge:
+    """Margin of each whole period since the first order."""
+
+    @given(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 500), st.integers(-50, 100)), min_size=1, max_size=25),
+        st.sampled_from(["week", "month", "quarter"]),
+    )
+    def test_equals_a_slow_count(self, rows, period):
+        start, end = date(2023, 1, 30), date(2024, 8, 31)
+        ids = sorted({row[0] for row in rows})
+        found = cash_flows_by_age(
+            [row[0] for row in rows],
+            [start + timedelta(row[1]) for row in rows],
+            [row[2] for row in rows],
+            customers=ids,
+            margin=0.5,
+            period=period,
+            as_of=end,
+        )
+        for who, flows in zip(ids, found, strict=True):
+            own = [(start + timedelta(day), money) for other, day, money in rows if other == who]
+            first = min(day for day, _ in own)
+            for k, flow in enumerate(flows):
+                begin, stop = (self.later(first, k + i, period) for i in (0, 1))
+                money = sum(money for day, money in own if begin <= day < stop)
+                if stop <= end + timedelta(1):
+                    assert flow == 0.5 * money
+                else:
+                    assert np.isnan(flow)
+
+    @staticmethod
+    def later(first, k, period):
+        if period == "week":
+            return first + timedelta(7 * k)
+        month = first.month - 1 + k * (1 if period == "month" else 3)
+        year, month = first.year + month // 12, month % 12 + 1
+        last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(1)).day
+        return date(year, month, min(first.day, last))
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"customers": ["ann", "eve"]}, "customers"),
+            ({"customers": ["ann", "ann"]}, "customers"),
+            ({"as_of": "2024-01-20"}, "period"),
+            ({"as_of": "2024-01-01"}, "customers"),
+            ({"period": "day"}, "period"),
+            ({"date": ["2024-01-10"]}, "date"),
+            ({"margin": 30}, "margin"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        log = {"customer": ["ann", "ann"], "date": ["2024-01-10", "2024-02-20"], "amount": [1, 2]}
+        terms = {"customers": ["ann"], "margin": 0.5, "period": "month", "as_of": "2024-03-15"}
+        with pytest.raises(InputError) as caught:
+            cash_flows_by_age(**{**log, **terms, **changes})
+        assert caught.value.name == name

@@ -1,0 +1,43 @@
+"""Growth and doubling, compound."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.metrics import doubling_time, growth_rate
+
+
+class TestGrowthRate:
+    """(now / before)^(1 / n) - 1."""
+
+    @pytest.mark.parametrize(
+        ("before", "now", "n", "rate"),
+        [(100, 121, 2, 0.1), (100, 100, 12, 0), (100, 50, 1, -0.5), (100, 0, 3, -1), (1, 4, 0.5, 15)],
+    )
+    def test_by_hand(self, before, now, n, rate):
+        assert growth_rate(before, now, n_periods=n) == pytest.approx(rate, rel=1e-14, abs=1e-15)
+
+    @given(st.floats(1, 1e6), st.floats(-0.9, 2), st.integers(1, 24))
+    def test_growing_so_for_n_periods_leads_there(self, before, rate, n):
+        now = before
+        for _ in range(n):
+            now *= 1 + rate
+        assert growth_rate(before, now, n_periods=n) == pytest.approx(rate, abs=1e-9)
+
+    def test_growth_near_nothing_keeps_its_digits(self):
+        assert growth_rate(1.0, 1.0 + 2**-40, n_periods=10) == pytest.approx(2**-40 / 10, rel=1e-9)
+
+
+class TestDoublingTime:
+    """The time t with (1 + g)^t = 2."""
+
+    @given(st.floats(1e-9, 100))
+    def test_doubles(self, rate):
+        time = doubling_time(rate)
+        assert time * np.log1p(rate) == pytest.approx(np.log(2), rel=1e-12)
+
+    def test_column(self):
+        np.testing.assert_allclose(doubling_time([1.0, 3.0, 0.1]), [1, 0.5, 7.272540897341713])

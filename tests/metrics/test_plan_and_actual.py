@@ -1,0 +1,146 @@
+"""Targets against what came in so far."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.metrics import PlanAndActual, plan_and_actual
+
+START, END, NOW = date(2025, 3, 1), date(2025, 3, 31), date(2025, 3, 12)
+WHO, WHERE = st.sampled_from(["ann", "bob", "eve"]), st.sampled_from(["north", "south"])
+SALE = st.tuples(WHO, WHERE, st.integers(-40, 20), st.integers(-500, 5_000).map(lambda cents: cents / 100))
+
+
+def plan_of(rows):
+    names = ("manager", "region", "start", "end", "target")
+    return {name: [row[i] for row in rows] for i, name in enumerate(names)}
+
+
+def sales_of(rows):
+    who, where, day, amount = zip(*rows, strict=True)
+    return {
+        "manager": list(who),
+        "region": list(where),
+        "date": [START + timedelta(d) for d in day],
+        "amount": list(amount),
+    }
+
+
+PLAN = plan_of(
+    [("ann", "north", START, END, 100.0), ("ann", "south", START, END, 50.0), ("bob", "north", START, END, 0.0)]
+)
+
+
+class TestPlanAndActual:
+    """Sums of each target, what is missing per working day, and the chance to reach it."""
+
+    @given(st.lists(SALE, min_size=1, max_size=30))
+    def test_sums_are_those_of_a_loop_and_nothing_is_lost(self, rows):
+        found = plan_and_actual(PLAN, sales_of(rows), as_of=NOW)
+        kept = [row for row in rows if START + timedelta(row[2]) <= NOW]
+        for i in range(3):
+            who, where = PLAN["manager"][i], PLAN["region"][i]
+            own = [row[3] for row in kept if row[:2] == (who, where) and row[2] >= 0]
+            assert found.actual[i] == pytest.approx(sum(own), abs=1e-9)
+            assert found.needed[i] == max(PLAN["target"][i] - found.actual[i], 0)
+        assert found.actual.sum() + found.unplanned == pytest.approx(sum(row[3] for row in kept), abs=1e-9)
+        assert PlanAndActual.from_json(found.to_json()) == found
+
+    def test_working_days(self):
+        """March 2025 has 21 days from Monday to Friday; 8 of them until the 12th, less the holiday on the 10th."""
+        found = plan_and_actual(
+            PLAN, sales_of([("ann", "north", 0, 40.0)]), as_of=NOW, weekmask="1111100", holidays=["2025-03-10"]
+        )
+        assert found.days_over.tolist() == [7] * 3
+        assert found.days_left.tolist() == [13] * 3
+        assert found.needed_per_day.tolist() == [60 / 13, 50 / 13, 0]
+        assert found.share[:2].tolist() == [0.4, 0]
+        assert np.isnan(found.share[2])
+
+    def test_over_and_not_begun(self):
+        rows = [("ann", "north", date(2025, 1, 1), date(2025, 1, 31), 10.0), ("ann", "north", END, END, 10.0)]
+        found = plan_and_actual(plan_of(rows), sales_of([("ann", "north", -40, 9.0)]), as_of=NOW)
+        assert found.days_left.tolist() == [0, 1]
+        assert found.actual.tolist() == [9, 0]
+        assert found.needed_per_day.tolist() == [np.inf, 10]
+        assert found.prob_reached[0] == 0
+        assert found.forecast[0] == 9
+        assert found.conclusion == "Of 2 targets: 1 missed, 1 without enough days to say."
+
+    def test_the_days_before_the_period_show_the_pace_too(self):
+        sales = {
+            "manager": ["ann"] * 31,
+            "date": [START + timedelta(day) for day in range(-29, 2)],
+            "amount": [10.0, 12.0] * 15 + [11.0],
+        }
+        plan = {"manager": ["ann"], "start": [START], "end": [END], "target": [341]}
+        found = plan_and_actual(plan, sales, as_of=START + timedelta(1))
+        assert found.forecast[0] == pytest.approx(found.actual[0] + 29 * np.mean(sales["amount"]))
+        assert 0.3 < found.prob_reached[0] < 0.7
+
+    @pytest.mark.parametrize("days", [10, 20])
+    def test_chance_and_interval_hold_in_simulated_months(self, days):
+        """600 months, each with its pace: the interval holds the end in 87 to 93 %; chances are met as often."""
+        rng = np.random.default_rng(days)
+        money = rng.gamma(2.0, np.exp(rng.normal(4, 1, (600, 1))), (600, 30))
+        names = [f"m{i}" for i in range(600)]
+        first = np.datetime64("2025-06-01")
+        plan = {
+            "manager": names,
+            "start": [str(first)] * 600,
+            "end": ["2025-06-30"] * 600,
+            "target": 60 * np.exp(rng.normal(4, 1, 600)),
+        }
+        sales = {
+            "manager": np.repeat(names, days),
+            "date": np.tile(first + np.arange(days), 600),
+            "amount": money[:, :days].ravel(),
+        }
+        found = plan_and_actual(plan, sales, as_of=first + np.timedelta64(days - 1, "D"))
+        truth = money.sum(axis=1)
+        held = (found.forecast_low <= truth) & (truth <= found.forecast_high)
+        assert 0.87 <= held.mean() <= 0.93
+        reached = truth >= plan["target"]
+        for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.01)):
+            some = (found.prob_reached >= low) & (found.prob_reached < high)
+            # four standard errors of a share of so many
+            assert reached[some].mean() == pytest.approx(found.prob_reached[some].mean(), abs=2 / np.sqrt(some.sum()))
+
+    def test_dataframes(self):
+        sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
+        found = plan_and_actual(pd.DataFrame(PLAN), pd.DataFrame(sales), as_of=NOW)
+        assert found == plan_and_actual(PLAN, sales, as_of=NOW)
+        assert found.to_frame()["manager"].tolist() == ["ann", "ann", "bob"]
+
+    @pytest.mark.parametrize(
+        ("plan", "actual", "options", "name"),
+        [
+            ({"target": None}, {}, {}, "plan"),
+            ({}, {"amount": None}, {}, "actual"),
+            ({}, {"region": None}, {}, "actual"),
+            ({"end": [date(2025, 2, 1)] * 3}, {}, {}, "end"),
+            ({"target": [1, 2, -3]}, {}, {}, "target"),
+            ({"target": [1, 2]}, {}, {}, "target"),
+            ({"manager": ["ann"]}, {}, {}, "manager"),
+            ({}, {"manager": [None]}, {}, "manager"),
+            ({}, {"amount": ["x"]}, {}, "amount"),
+            ({}, {}, {"weekmask": "mon-fri"}, "weekmask"),
+            ({"start": [END] * 3}, {}, {"weekmask": "0000001"}, "plan"),
+            ({}, {}, {"level": 90}, "level"),
+        ],
+    )
+    def test_refuses(self, plan, actual, options, name):
+        given = [
+            {key: column for key, column in {**base, **changes}.items() if column is not None}
+            for base, changes in ((PLAN, plan), (sales_of([("ann", "north", 0, 40.0)]), actual))
+        ]
+        with pytest.raises(InputError) as caught:
+            plan_and_actual(*given, **{"as_of": NOW, **options})
+        assert caught.value.name == name

@@ -1,0 +1,108 @@
+"""What the customers of today bring month by month."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.models import RevenuePlan, customer_values, fit_gamma_gamma, fit_mbg_nbd, revenue_plan
+from crmvalue.purchases import summarise_purchases
+from tests.models.values.test_costs_of_customers import some_customers
+from tests.models.values.test_customer_values import HISTORY, MODELS, SPEND, each_model
+
+DATED = attrs.evolve(HISTORY, as_of="2024-01-31")
+
+
+def live(n, rng):
+    """Walk through the purchases of n customers over 550 days: customer, day and money of each."""
+    log = []
+    for who in range(n):
+        pace, leaving = rng.gamma(0.8) / 60.0, rng.beta(0.6, 1.8)
+        spend_rate = rng.gamma(3.74) / 15.44
+        day = rng.uniform(1, 330)
+        while day <= 550:
+            log.append((who, math.ceil(day), rng.gamma(6.25) / spend_rate))
+            if rng.random() < leaving:
+                break
+            day += rng.exponential(1 / pace)
+    return (np.array(column) for column in zip(*log, strict=True))
+
+
+class TestRevenuePlan:
+    """Expected purchases between the ends of months, times the expected spend."""
+
+    @each_model
+    def test_months_are_differences_of_values(self, model):
+        """An undiscounted value with margin 1 is the revenue up to its horizon."""
+        plan = revenue_plan(DATED, model, SPEND, n_months=14)
+        days = (plan.end - np.datetime64("2024-01-31")).astype(int)
+        upto = [customer_values(DATED, model, SPEND, horizon=day / 7, margin=1).total for day in days]
+        np.testing.assert_allclose(np.cumsum(plan.revenue), upto, rtol=1e-9)
+        counts = [model.expected_purchases(DATED, horizon=day / 7).sum() for day in days]
+        np.testing.assert_allclose(np.cumsum(plan.expected_purchases), counts, rtol=1e-9)
+        assert plan.total == pytest.approx(upto[-1], rel=1e-9)
+
+    def test_calendar_months(self):
+        plan = revenue_plan(DATED, MODELS[0], SPEND, n_months=3)
+        assert plan.start.astype(str).tolist() == ["2024-02-01", "2024-03-01", "2024-04-01"]
+        assert plan.end.astype(str).tolist() == ["2024-02-29", "2024-03-31", "2024-04-30"]
+        rest = revenue_plan(attrs.evolve(HISTORY, as_of="2024-01-20"), MODELS[0], SPEND, n_months=2)
+        assert rest.start.astype(str).tolist() == ["2024-01-21", "2024-02-01"]
+        assert rest.end.astype(str).tolist() == ["2024-01-31", "2024-02-29"]
+
+    def test_margin_by_segment(self):
+        plan = revenue_plan(DATED, MODELS[0], SPEND, margin={"a": 0.5, "b": 0.1}, segment=["a", "b", "a", "b"])
+        each = [revenue_plan(DATED[[i]], MODELS[0], SPEND).revenue for i in range(4)]
+        np.testing.assert_allclose(plan.margin, np.array([0.5, 0.1, 0.5, 0.1]) @ each, rtol=1e-9)
+        np.testing.assert_allclose(plan.revenue, np.sum(each, axis=0), rtol=1e-9)
+
+    @pytest.mark.slow
+    def test_intervals_cover_simulated_months(self):
+        """Bases live on at known parameters; an interval at 80 % holds 70 to 90 % of their months."""
+        rng = np.random.default_rng(11)
+        hits = []
+        for _ in range(24):
+            customer, day, amount = live(300, rng)
+            past = day <= 365
+            dates = np.datetime64("2022-12-31") + day.astype("timedelta64[D]")
+            history = summarise_purchases(customer[past], dates[past], amount[past], as_of="2023-12-31")
+            fits = fit_mbg_nbd(history), fit_gamma_gamma(history)
+            if not all(fit.diagnosis.trustworthy for fit in fits):
+                continue
+            plan = revenue_plan(history, *fits, n_months=6, level=0.8, n_draws=100, rng=rng)
+            months = zip(plan.start, plan.end, plan.revenue_low, plan.revenue_high, strict=True)
+            for start, end, low, high in months:
+                hits.append(low <= amount[(dates >= start) & (dates <= end)].sum() <= high)
+        assert len(hits) >= 100
+        assert 0.70 <= np.mean(hits) <= 0.90
+
+    def test_the_sum_is_narrower_than_the_sums_of_the_ends(self):
+        history, *fits = some_customers()
+        plan = revenue_plan(history, *fits, level=0.9, rng=np.random.default_rng(1))
+        assert (plan.revenue_low <= plan.revenue).all()
+        assert (plan.revenue <= plan.revenue_high).all()
+        low, high = plan.total_revenue
+        assert plan.revenue_low.sum() < low < plan.total < high < plan.revenue_high.sum()
+        assert RevenuePlan.from_json(plan.to_json()) == plan
+        assert plan == revenue_plan(history, *fits, level=0.9, rng=np.random.default_rng(1))
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"history": HISTORY}, "history"),
+            ({"n_months": 0}, "n_months"),
+            ({"n_months": 121}, "n_months"),
+            ({"margin": 3}, "margin"),
+            ({"level": 0.9}, "rng"),
+            ({"level": 0.9, "rng": np.random.default_rng(1)}, "purchase_model"),
+            ({"level": 0.99, "n_draws": 20, "rng": np.random.default_rng(1)}, "n_draws"),
+        ],
+    )
+    def test_refuses(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            revenue_plan(**{"history": DATED, "purchase_model": MODELS[0], "spend_model": SPEND, **changes})
+        assert caught.value.name == name
