@@ -159,6 +159,8 @@ def _read_history(given: Any) -> MessageHistory | None:
     if given is None or isinstance(given, MessageHistory):
         return given
     frame = _eager("history", given)
-    names = tuple(field.name for field in attrs.fields(MessageHistory))
-    require_present("history", frame, names, "Plan.history makes it, and its to_columns gives the columns")
+    fields = attrs.fields(MessageHistory)
+    needed = tuple(field.name for field in fields if field.default is attrs.NOTHING)
+    require_present("history", frame, needed, "Plan.history makes it, and its to_columns gives the columns")
+    names = tuple(field.name for field in fields if field.name in needed or field.name in frame.columns)
     return MessageHistory(**{name: plain_time(frame[name]).to_native() for name in names})

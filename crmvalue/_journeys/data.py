@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +11,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_column,
+    as_counts,
     as_day_column,
     as_outcomes,
     as_text,
@@ -39,11 +42,20 @@ __all__ = [
     "MessageHistory",
     "as_zone",
     "customer_column",
+    "fill_in",
     "flag_column",
+    "journey_of",
+    "keys_of",
+    "newer_field",
     "second_column",
     "table_field",
+    "text_column",
+    "version_column",
     "word_column",
 ]
+
+_OLD_GROUP = re.compile(r"(?P<journey>.+), version (?P<version>\d{1,7})", re.DOTALL)
+"""How the group of a version of a journey is written; histories of earlier releases name only the group."""
 
 _NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
 
@@ -360,6 +372,60 @@ def second_column(name: str, value: ArrayLike) -> Dates:
     return as_time_column(name, value).astype("datetime64[s]")
 
 
+def text_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+    """Take a column of texts, empty ones included."""
+    array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(name, "a column of texts", value)
+    texts = [as_text(name, text) for text in array.tolist()]
+    return np.array([text.rstrip("\0") for text in texts], dtype=np.str_)  # as numpy keeps them
+
+
+def version_column(name: str, value: ArrayLike) -> Integers:
+    """Take a column of numbers of versions; 0 for a journey without versions."""
+    (column,) = as_counts(**{name: as_column(name, value)})
+    return column.astype(np.int64)
+
+
+def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
+    """Field for a column that tables of earlier releases do not have; :func:`fill_in` makes it where it is missing."""
+
+    def convert(value: Any) -> npt.NDArray[Any] | None:
+        if value is None:
+            return None
+        return read_only(value if isinstance(value, Given) else hand_over(check(name, value)))
+
+    return array_field(convert, default=None)
+
+
+def fill_in(table: Any, **missing: Callable[[], npt.NDArray[Any]]) -> None:
+    """Make columns of a frozen table that were not given."""
+    for name, make in missing.items():
+        if getattr(table, name) is None:
+            object.__setattr__(table, name, read_only(hand_over(make())))  # the class is frozen, but makes the field
+
+
+def journey_of(group: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Integers]:
+    """Read name and version of each journey from its group, as far as the group tells them."""
+    names, code = np.unique(group, return_inverse=True)
+    found = [_OLD_GROUP.fullmatch(name) for name in names.tolist()]
+    journeys = [match["journey"] if match else name for match, name in zip(found, names.tolist(), strict=True)]
+    versions = [int(match["version"]) if match else 0 for match in found]
+    return np.array(journeys, dtype=np.str_)[code], np.array(versions, dtype=np.int64)[code]
+
+
+def keys_of(table: Any) -> npt.NDArray[np.str_]:
+    """Idempotency key of each message of a plan or a history: group, step, customer and anchor."""
+    words = (_escaped(column.tolist()) for column in (table.group, table.step, table.customer))
+    parts = zip(*words, table.anchor.astype(np.str_).tolist(), strict=True)
+    return np.array(["|".join(part) for part in parts], dtype=np.str_)
+
+
+def _escaped(words: list[Any]) -> list[str]:
+    r"""Write each word with a backslash before every "|" and backslash in it."""
+    return [str(word).replace("\\", "\\\\").replace("|", "\\|") for word in words]
+
+
 def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
     """Field for a column of a table, checked unless it was handed over."""
     return array_field(lambda value: read_only(value if isinstance(value, Given) else hand_over(check(name, value))))
@@ -369,6 +435,9 @@ def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
 @attrs.frozen(kw_only=True)
 class MessageHistory(Columns):
     """Messages that were sent, one element each in every column; :meth:`Plan.history` makes it.
+
+    The last five columns may be left out, as in histories of earlier releases. Journey and version then come from the
+    group; offer, code and purpose are not known. Journeys on one date cannot be told apart in such a history.
 
     Parameters
     ----------
@@ -384,6 +453,16 @@ class MessageHistory(Columns):
         Channel.
     counted : ndarray of bool
         Whether it counts for frequency caps.
+    journey : ndarray of str, optional
+        Name of the journey.
+    version : ndarray of int, optional
+        Its version; 0 for a kind of journey without versions.
+    offer : ndarray of str, optional
+        Label of the offer; empty where there is none.
+    code : ndarray of str, optional
+        Code in the message, as the orders write it, or what is stored in place of it; empty where there is none.
+    purpose : ndarray of str, optional
+        Purpose of the journey; empty where it is not known.
 
     Examples
     --------
@@ -398,13 +477,24 @@ class MessageHistory(Columns):
     sent_at: Dates = table_field("sent_at", second_column)
     channel: npt.NDArray[np.str_] = table_field("channel", word_column)
     counted: Bools = table_field("counted", flag_column)
+    journey: npt.NDArray[np.str_] = newer_field("journey", word_column)
+    version: Integers = newer_field("version", version_column)
+    offer: npt.NDArray[np.str_] = newer_field("offer", text_column)
+    code: npt.NDArray[np.str_] = newer_field("code", text_column)
+    purpose: npt.NDArray[np.str_] = newer_field("purpose", text_column)
 
     def __attrs_pre_init__(self, **columns: object) -> None:
         require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        for name in ("group", "step", "anchor", "sent_at", "channel", "counted"):
+        fill_in(
+            self,
+            journey=lambda: journey_of(self.group)[0],
+            version=lambda: journey_of(self.group)[1],
+            **dict.fromkeys(("offer", "code", "purpose"), lambda: np.zeros(n, dtype=np.str_)),
+        )
+        for name in self.to_columns():
             if getattr(self, name).shape != (n,):
                 raise InputError(name, f"one for each of the {n} messages", getattr(self, name).shape)
 
@@ -422,6 +512,11 @@ class MessageHistory(Columns):
             channel=hand_over(words),
             counted=hand_over(none.astype(bool)),
         )
+
+    @property
+    def key(self) -> npt.NDArray[np.str_]:
+        """Idempotency key of each message, as in :attr:`Plan.key`."""
+        return keys_of(self)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind; the same columns make a history again."""
