@@ -19,6 +19,8 @@ the same over past data, day by day                         :func:`simulate_plan
 services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
                                                             :func:`spread_visits`
 customers without a next step, and what expires             :func:`without_next_step`, :func:`expiring_terms`
+what came of messages, by journey, step, offer, channel     :func:`journey_results`, :class:`Responses`,
+                                                            :class:`Orders`
 treated against control                                     :func:`campaign_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
@@ -50,6 +52,10 @@ from crmvalue._journeys.offers import Offer
 from crmvalue._journeys.planning.plan import DECISIONS, Plan
 from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
 from crmvalue._journeys.planning.policy import FrequencyCap, Policy
+from crmvalue._journeys.results.logs import Orders, Responses
+from crmvalue._journeys.results.measure import CreditRule, journey_results
+from crmvalue._journeys.results.ranks import JourneyRank
+from crmvalue._journeys.results.table import JourneyResults
 from crmvalue._journeys.service import (
     ExpiringTerms,
     ServiceCycle,
@@ -73,18 +79,23 @@ __all__ = [
     "CascadeState",
     "CascadeSteps",
     "Choice",
+    "CreditRule",
     "Customers",
     "Events",
     "ExpiringTerms",
     "FrequencyCap",
     "Journey",
+    "JourneyRank",
+    "JourneyResults",
     "JourneyRuns",
     "LastStep",
     "Message",
     "MessageHistory",
     "Offer",
+    "Orders",
     "Plan",
     "Policy",
+    "Responses",
     "ServiceCycle",
     "ServiceDue",
     "Split",
@@ -99,6 +110,7 @@ __all__ = [
     "campaign_effect",
     "expiring_terms",
     "explain",
+    "journey_results",
     "level_changes",
     "next_service",
     "nth_events",

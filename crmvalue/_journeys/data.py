@@ -388,14 +388,20 @@ def version_column(name: str, value: ArrayLike) -> Integers:
 
 
 def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
-    """Field for a column that tables of earlier releases do not have; :func:`fill_in` makes it where it is missing."""
+    """Field for a column that tables of earlier releases do not have; :func:`fill_in` makes it where it is missing.
+
+    Codes are worth money, so they are not shown.
+    """
 
     def convert(value: Any) -> npt.NDArray[Any] | None:
         if value is None:
             return None
         return read_only(value if isinstance(value, Given) else hand_over(check(name, value)))
 
-    return array_field(convert, default=None)
+    if name != "code":
+        return array_field(convert, default=None)
+    same = attrs.cmp_using(eq=np.array_equal)
+    return attrs.field(converter=convert, default=None, eq=same, repr=lambda codes: f"<{len(codes)} codes, not shown>")
 
 
 def fill_in(table: Any, **missing: Callable[[], npt.NDArray[Any]]) -> None:

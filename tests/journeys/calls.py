@@ -160,6 +160,19 @@ CALLS += [
         {"value": [50.0, 90.0], "prob_return_with": [0.1, 0.2], "prob_return_without": [0.05, 0.1]},
         {"value": -1.0, "prob_return_with": 0.0, "prob_return_without": 1.5, "contact_cost": -1.0},
     ),
+    Call(
+        journeys.journey_results,
+        {
+            "messages": Later(lambda: plan([Cascade()], BASE, None, None, Policy(), "2024-05-31")),
+            "responses": Later(lambda: journeys.Responses(customer=[1], name=["opened"], time=["2024-06-01"])),
+            "orders": Later(lambda: journeys.Orders(customer=[1], time=["2024-06-02"], revenue=[5])),
+            "as_of": "2024-06-30",
+            "contact_cost": 0.05,
+            "segment_customer": [1, 2],
+            "segment": ["a", "b"],
+        },
+        {"as_of": "2024-06-31", "within_days": 0, "contact_cost": -1.0, "level": 1.0},
+    ),
     Call(journeys.steps_that_pay, STEPS, OUTSIDE),
     Call(journeys.best_last_step, STEPS, OUTSIDE),
 ]

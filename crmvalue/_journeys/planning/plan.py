@@ -164,13 +164,17 @@ class Plan(Columns):
             raise InputError("customer", "identifiers of one kind, numbers or text", other.customer[0])
         return concatenate([self, other])
 
-    def with_codes(self, code: ArrayLike) -> Plan:
+    def with_codes(self, code: ArrayLike, *, key: ArrayLike | None = None) -> Plan:
         """Write codes into the plan, so that :meth:`history` and :func:`journey_results` know them.
 
         Parameters
         ----------
         code : array_like of str
-            Code of each row, such as "SPRING-1A", or a hash of it as the orders write it; empty for rows without one.
+            Code of each row, such as "SPRING-1A", or what the orders write in place of it; empty for rows without one.
+        key : array_like of str, optional
+            Keys of the messages to which the codes belong, each once; other messages get none. So codes of
+            :func:`crmvalue.codes.codes_for_messages` come into the plan:
+            ``made.with_codes(drawn.code, key=drawn.key)``.
 
         Returns
         -------
@@ -180,9 +184,23 @@ class Plan(Columns):
         Raises
         ------
         InputError
-            If there is not one text for each row.
+            If there is not one text for each row or key, or a key is not one of the plan.
         """
-        return attrs.evolve(self, code=code)
+        if key is None:
+            return attrs.evolve(self, code=code)
+        wanted, codes, mine = text_column("key", key), text_column("code", code), self.key
+        if len(codes) != len(wanted):
+            raise InputError("code", f"one for each of the {len(wanted)} keys", len(codes))
+        order = np.argsort(wanted, kind="stable")
+        if len(np.unique(wanted)) != len(wanted):
+            raise InputError("key", "each once", wanted[order][:-1][wanted[order][1:] == wanted[order][:-1]][0])
+        lost = ~np.isin(wanted, mine)
+        if lost.any():
+            raise InputError("key", "a key of the plan", wanted[lost][0], count=int(lost.sum()))
+        if not len(wanted):
+            return attrs.evolve(self, code=np.zeros(len(self), dtype=np.str_))
+        place = order[np.minimum(np.searchsorted(wanted, mine, sorter=order), len(order) - 1)]
+        return attrs.evolve(self, code=np.where(wanted[place] == mine, codes[place], ""))
 
     @property
     def n_by_decision(self) -> dict[str, int]:

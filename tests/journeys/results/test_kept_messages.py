@@ -55,6 +55,17 @@ class TestHistory:
         ]
         assert read.key.tolist() == made.key[made.decision == "send"].tolist()
 
+    def test_codes_by_key(self):
+        made = plan(BIRTHDAYS, BASE, None, None, Policy(), "2024-05-31")
+        key = made.key[made.decision == "send"]
+        coded = made.with_codes(["B2", "A1"], key=key[::-1])
+        assert coded.history().code.tolist() == ["A1", "B2"]
+        assert "A1" not in repr(coded) + repr(coded.history())
+        assert made.with_codes([], key=[]) == made
+        for keys in (["no such key"], [key[0], key[0]], [key[0]] * 3):
+            with pytest.raises(InputError):
+                made.with_codes(["x", "y"][: len(keys)], key=keys)
+
     def test_versions_of_a_journey(self):
         old, new = (Journey("hello", entry="registered", steps={"hi": Message()}, version=v) for v in (1, 2))
         did = Events(customer=["ann"], name=["registered"], time=["2024-05-31T09:00"])
