@@ -22,6 +22,7 @@ customers without a next step, and what expires             :func:`without_next_
 what came of messages, by journey, step, offer, channel     :func:`journey_results`, :class:`Responses`,
                                                             :class:`Orders`
 treated against control                                     :func:`campaign_effect`
+a past campaign without a control group                     :func:`observed_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
 ==========================================================  ===========================================================
@@ -54,6 +55,7 @@ from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
 from crmvalue._journeys.planning.policy import FrequencyCap, Policy
 from crmvalue._journeys.results.logs import Orders, Responses
 from crmvalue._journeys.results.measure import CreditRule, journey_results
+from crmvalue._journeys.results.observed import ObservedEffect, observed_effect
 from crmvalue._journeys.results.ranks import JourneyRank
 from crmvalue._journeys.results.table import JourneyResults
 from crmvalue._journeys.service import (
@@ -91,6 +93,7 @@ __all__ = [
     "LastStep",
     "Message",
     "MessageHistory",
+    "ObservedEffect",
     "Offer",
     "Orders",
     "Plan",
@@ -114,6 +117,7 @@ __all__ = [
     "level_changes",
     "next_service",
     "nth_events",
+    "observed_effect",
     "plan",
     "price_drops",
     "segment_changes",

@@ -283,6 +283,7 @@ VALUES = [
     SEEN,
     SOLD,
     RESULTS,
+    journeys.observed_effect([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0] * 10, past=[[1.0, 2.0] * 20] * 2),
     RESULTS.rank(),
     ltv.LTV_TO_CAC_BANDS,
     ltv.LTV_TO_CAC_BANDS.bands[-1],

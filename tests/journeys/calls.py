@@ -173,6 +173,17 @@ CALLS += [
         },
         {"as_of": "2024-06-31", "within_days": 0, "contact_cost": -1.0, "level": 1.0},
     ),
+    Call(
+        journeys.observed_effect,
+        {
+            "treated": [True] * 20 + [False] * 20,
+            "after": [1.0, 2.0, 3.0, 4.0] * 10,
+            "past": [[1.0, 2.0] * 20, [2.0, 1.0] * 20],
+            "traits": {"days": [5.0, 7.0, 9.0, 8.0] * 10},
+        },
+        {"treated": 0.5, "penalty": 0.0, "level": 1.0},
+        unbounded={"after", "past"},
+    ),
     Call(journeys.steps_that_pay, STEPS, OUTSIDE),
     Call(journeys.best_last_step, STEPS, OUTSIDE),
 ]
