@@ -22,6 +22,7 @@ customers without a next step, and what expires             :func:`without_next_
 what came of messages, by journey, step, offer, channel     :func:`journey_results`, :class:`Responses`,
                                                             :class:`Orders`
 treated against control                                     :func:`campaign_effect`
+the best hour to write to each customer                     :func:`best_send_hours`
 a past campaign without a control group                     :func:`observed_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
@@ -53,6 +54,7 @@ from crmvalue._journeys.offers import Offer
 from crmvalue._journeys.planning.plan import DECISIONS, Plan
 from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
 from crmvalue._journeys.planning.policy import FrequencyCap, Policy
+from crmvalue._journeys.results.hours import SendHours, best_send_hours
 from crmvalue._journeys.results.logs import Orders, Responses
 from crmvalue._journeys.results.measure import CreditRule, journey_results
 from crmvalue._journeys.results.observed import ObservedEffect, observed_effect
@@ -99,6 +101,7 @@ __all__ = [
     "Plan",
     "Policy",
     "Responses",
+    "SendHours",
     "ServiceCycle",
     "ServiceDue",
     "Split",
@@ -109,6 +112,7 @@ __all__ = [
     "WaitFor",
     "WithoutNextStep",
     "best_last_step",
+    "best_send_hours",
     "break_even_benefit",
     "campaign_effect",
     "expiring_terms",

@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     as_text,
     as_time_column,
     is_missing_object,
+    require,
     require_same_index,
     to_array,
 )
@@ -177,6 +178,15 @@ def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
     return tuple(as_zone("time_zone", name) for name in names), _locked(code)
 
 
+def _send_hours(value: ArrayLike | None) -> Integers | None:
+    if value is None:
+        return None
+    hours = as_column("send_hour", value)
+    require((hours >= 0) & (hours <= 23) & (hours == np.floor(hours)), "send_hour", hours, "a whole hour from 0 to 23")
+    column: Integers = _locked(hours.astype(np.int64))
+    return column
+
+
 def _same(left: Any, right: Any) -> bool:
     """Whether two fields hold the same values."""
     if isinstance(left, Mapping):
@@ -227,6 +237,9 @@ class Customers:
         column counts as not consented. A missing value raises, because it may mean either.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
+    send_hour : array_like of int, optional
+        Local hour at which each customer is best written to, 0 to 23, for journeys with ``send_hour="best"``:
+        ``best_send_hours(...).of(customer)``.
 
     Examples
     --------
@@ -241,6 +254,7 @@ class Customers:
     attributes: FixedMapping[str, Coded] = _data_field(_attributes, default=None)
     consent: FixedMapping[tuple[str, str], Bools] = _data_field(_consent, default=None)
     time_zone: tuple[tuple[str, ...], Integers] = _data_field(_zones, factory=_utc)
+    send_hour: Integers | None = _data_field(_send_hours, default=None)
 
     def __attrs_pre_init__(self, customer: ArrayLike, **columns: Any) -> None:
         named = {
@@ -249,7 +263,9 @@ class Customers:
             if isinstance(found, Mapping)
             for name, column in found.items()
         }
-        require_same_index(customer=customer, time_zone=columns.get("time_zone"), **named)
+        require_same_index(
+            customer=customer, time_zone=columns.get("time_zone"), send_hour=columns.get("send_hour"), **named
+        )
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
@@ -260,6 +276,8 @@ class Customers:
                 shape = column.code.shape if isinstance(column, Coded) else column.shape
                 if shape != (n,):
                     raise InputError(f"{kind}[{name!r}]", f"one for each of the {n} customers", shape)
+        if self.send_hour is not None and len(self.send_hour) != n:
+            raise InputError("send_hour", f"one for each of the {n} customers", len(self.send_hour))
         zones, code = self.time_zone
         if len(code) not in (0, n):
             raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))

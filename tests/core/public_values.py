@@ -283,6 +283,7 @@ VALUES = [
     SEEN,
     SOLD,
     RESULTS,
+    journeys.best_send_hours([1, 1, 2], ["2024-05-01T09:00", "2024-05-02T09:00", "2024-05-01T19:00"]),
     journeys.observed_effect([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0] * 10, past=[[1.0, 2.0] * 20] * 2),
     RESULTS.rank(),
     ltv.LTV_TO_CAC_BANDS,

@@ -184,6 +184,11 @@ CALLS += [
         {"treated": 0.5, "penalty": 0.0, "level": 1.0},
         unbounded={"after", "past"},
     ),
+    Call(
+        journeys.best_send_hours,
+        {"customer": [1, 2], "time": ["2024-05-01T09:00", "2024-05-01T19:00"], "hours": [8, 20]},
+        {"time": "2024-05-32", "hours": 24},
+    ),
     Call(journeys.steps_that_pay, STEPS, OUTSIDE),
     Call(journeys.best_last_step, STEPS, OUTSIDE),
 ]
