@@ -10,7 +10,7 @@ from crmvalue._core.comparisons import newcombe, welch_quantile
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.planning.plan import DECISIONS
-from crmvalue._journeys.results.logs import codes_of
+from crmvalue._journeys.results.logs import codes_of, places_in
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def _sums(
     """Count the orders of each customer from a moment to another one, and add up their money."""
     order = np.lexsort((time, who))
     key = moment(who[order], time[order])
-    low, high = np.searchsorted(key, moment(whom, start)), np.searchsorted(key, moment(whom, over), side="right")
+    low, high = places_in(key, moment(whom, start)), places_in(key, moment(whom, over), side="right")
     total = [np.concatenate([[0], np.cumsum(part[order])]) for part in (revenue, margin)]
     return high - low, total[0][high] - total[0][low], total[1][high] - total[1][low]
 

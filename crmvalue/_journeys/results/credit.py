@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 import numpy as np
 
 from crmvalue._journeys.moments import moment
-from crmvalue._journeys.results.logs import codes_of, latest_before
+from crmvalue._journeys.results.logs import codes_of, latest_before, places_in
 from crmvalue.attribution import AttributionModel, attribute, paths_from_touches
 
 if TYPE_CHECKING:
@@ -70,12 +70,15 @@ def by_code(log: Log) -> Integers:
         return found
     # A customer with a code is one owner: pairs become whole numbers, so that the last message of a pair is found.
     n = len(names)
-    pair, wanted = log.whom * n + held, log.who[rows] * n + used[rows]
+    asked_for = np.bincount(used[rows], minlength=n) > 0
+    mine = np.nonzero(asked_for[held])[0]
+    pair, wanted = log.whom[mine] * n + held[mine], log.who[rows] * n + used[rows]
     _, number = np.unique(np.concatenate([pair, wanted]), return_inverse=True)
     owner, asked = number[: len(pair)], number[len(pair) :]
-    order = np.lexsort((log.sent_at, owner))
-    order = order[held[order] != empty]
-    found[rows] = latest_before(owner, log.sent_at, order, asked, log.time[rows])
+    order = np.lexsort((log.sent_at[mine], owner))
+    place = latest_before(owner, log.sent_at[mine], order, asked, log.time[rows])
+    if len(mine):
+        found[rows] = np.where(place >= 0, mine[place], -1)
     only = np.bincount(held, minlength=n) == 1
     message = np.full(n, -1, dtype=np.int64)
     message[held] = np.arange(len(held))
@@ -91,7 +94,7 @@ def followed(log: Log) -> Bools:
         return np.zeros(len(log.whom), dtype=bool)
     order = np.lexsort((log.time, log.who))
     key = moment(log.who[order], log.time[order])
-    place = np.minimum(np.searchsorted(key, moment(log.whom, log.sent_at)), len(key) - 1)
+    place = np.minimum(places_in(key, moment(log.whom, log.sent_at)), len(key) - 1)
     first = order[place]
     came: Bools = (log.who[first] == log.whom) & (log.time[first] >= log.sent_at)
     return came & (log.time[first] - log.sent_at <= np.timedelta64(log.days * 86_400, "s"))

@@ -165,9 +165,9 @@ class ObservedEffect(Columns):
             text += "; but the groups moved apart already before the campaign, so do not build on this one."
         else:
             text += "; before the campaign the groups moved alike."
-        if self.did_interval.high < self.interval.low or self.did_interval.low > self.interval.high:
+        if _sign(self.did_interval) != _sign(self.interval):
             text += (
-                " The two figures contradict each other: customers who were chosen after good periods fall back by "
+                " The two figures disagree: customers who were chosen after good periods fall back by "
                 "themselves, which only the first figure allows for."
             )
         return (
@@ -395,6 +395,11 @@ def _normal_quantile(level: float) -> float:
     from scipy import special
 
     return float(-special.ndtri((1 - level) / 2))
+
+
+def _sign(interval: Interval) -> int:
+    """Give the sign of a difference that an interval shows, 0 for none."""
+    return int(interval.low > 0) - int(interval.high < 0)
 
 
 def _range(interval: Interval) -> str:

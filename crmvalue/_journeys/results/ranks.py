@@ -92,8 +92,9 @@ class JourneyRank(Columns):
         """Say of each of the best rows how sure its rank is."""
         if not len(self):
             return "No row has a known figure."
+        place = "the best" if self.top == 1 else f"among the best {self.top}"
         lines = [
-            f"{name} is among the best {self.top} with {_percent(prob)} ({value:,.2f})"
+            f"{name} is {place} with {_percent(prob)} ({value:,.2f})"
             for name, prob, value in zip(self.label.tolist(), self.prob_top.tolist(), self.value.tolist(), strict=True)
         ]
         return f"By {self.by.replace('_', ' ')}, {'; '.join(lines[: self.top])}."
