@@ -19,7 +19,11 @@ the same over past data, day by day                         :func:`simulate_plan
 services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
                                                             :func:`spread_visits`
 customers without a next step, and what expires             :func:`without_next_step`, :func:`expiring_terms`
+what came of messages, by journey, step, offer, channel     :func:`journey_results`, :class:`Responses`,
+                                                            :class:`Orders`
 treated against control                                     :func:`campaign_effect`
+the best hour to write to each customer                     :func:`best_send_hours`
+a past campaign without a control group                     :func:`observed_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
 ==========================================================  ===========================================================
@@ -50,6 +54,12 @@ from crmvalue._journeys.offers import Offer
 from crmvalue._journeys.planning.plan import DECISIONS, Plan
 from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
 from crmvalue._journeys.planning.policy import FrequencyCap, Policy
+from crmvalue._journeys.results.hours import SendHours, best_send_hours
+from crmvalue._journeys.results.logs import Orders, Responses
+from crmvalue._journeys.results.measure import CreditRule, journey_results
+from crmvalue._journeys.results.observed import ObservedEffect, observed_effect
+from crmvalue._journeys.results.ranks import JourneyRank
+from crmvalue._journeys.results.table import JourneyResults
 from crmvalue._journeys.service import (
     ExpiringTerms,
     ServiceCycle,
@@ -73,18 +83,25 @@ __all__ = [
     "CascadeState",
     "CascadeSteps",
     "Choice",
+    "CreditRule",
     "Customers",
     "Events",
     "ExpiringTerms",
     "FrequencyCap",
     "Journey",
+    "JourneyRank",
+    "JourneyResults",
     "JourneyRuns",
     "LastStep",
     "Message",
     "MessageHistory",
+    "ObservedEffect",
     "Offer",
+    "Orders",
     "Plan",
     "Policy",
+    "Responses",
+    "SendHours",
     "ServiceCycle",
     "ServiceDue",
     "Split",
@@ -95,13 +112,16 @@ __all__ = [
     "WaitFor",
     "WithoutNextStep",
     "best_last_step",
+    "best_send_hours",
     "break_even_benefit",
     "campaign_effect",
     "expiring_terms",
     "explain",
+    "journey_results",
     "level_changes",
     "next_service",
     "nth_events",
+    "observed_effect",
     "plan",
     "price_drops",
     "segment_changes",

@@ -34,6 +34,7 @@ PAIRS = {
     ("cohorts", "models"),
     ("experiments", "metrics"),
     ("funnels", "metrics"),
+    ("journeys", "attribution"),
     ("journeys", "metrics"),
     ("journeys", "segmentation"),
     ("models", "ltv"),

@@ -20,7 +20,7 @@ from crmvalue.errors import ConvergenceError, InputError
 WITHOUT_CALL: set[str] = {"load_cdnow"}
 """Functions without arguments."""
 
-IDENTIFIERS = {"customer", "conversion_customer"}
+IDENTIFIERS = {"segment_customer", "customer", "conversion_customer"}
 """Arguments that may hold numbers and are none."""
 
 RANDOMNESS = {"rng", "seed"}

@@ -40,6 +40,7 @@ def plan(
     attributes: Mapping[str, str] | Sequence[str] = (),
     consent: Mapping[Any, str] | Sequence[str] = (),
     time_zone: str | None = None,
+    send_hour: str | None = None,
 ) -> FrameResult:
     """Decide on every message that is due on a day, for the customers of a frame.
 
@@ -67,6 +68,8 @@ def plan(
         Columns of consent by channel, or by (channel, purpose).
     time_zone : str, optional
         Column of the time zone of each customer; without it, times are those of UTC.
+    send_hour : str, optional
+        Column of the hour at which each customer is best written to, for journeys with ``send_hour="best"``.
 
     Returns
     -------
@@ -109,6 +112,8 @@ def plan(
     }
     if time_zone is not None:
         columns["time_zone"] = _column("time_zone", frame, time_zone)
+    if send_hour is not None:
+        columns["send_hour"] = _column("send_hour", frame, send_hour)
     base = Customers(customer=frame[who].to_native(), **columns)
     rules = Policy() if policy is None else policy
     made = plan_messages(journeys, base, _read_events(events), _read_history(history), rules, as_of, days=days)
@@ -159,6 +164,8 @@ def _read_history(given: Any) -> MessageHistory | None:
     if given is None or isinstance(given, MessageHistory):
         return given
     frame = _eager("history", given)
-    names = tuple(field.name for field in attrs.fields(MessageHistory))
-    require_present("history", frame, names, "Plan.history makes it, and its to_columns gives the columns")
+    fields = attrs.fields(MessageHistory)
+    needed = tuple(field.name for field in fields if field.default is attrs.NOTHING)
+    require_present("history", frame, needed, "Plan.history makes it, and its to_columns gives the columns")
+    names = tuple(field.name for field in fields if field.name in needed or field.name in frame.columns)
     return MessageHistory(**{name: plain_time(frame[name]).to_native() for name in names})

@@ -193,6 +193,14 @@ class Context:
             wanted[_FEBRUARY + 29] = True
         return np.nonzero(wanted[self._month_days[name]])[0]
 
+    def send_hours(self, hour: int | str, row: Integers) -> int | Integers:
+        """Give the hour of sending: the one that is set, or the best one of each customer."""
+        if isinstance(hour, int):
+            return hour
+        if self.customers.send_hour is None:
+            raise InputError("customers", "with `send_hour`, which a journey with send_hour='best' asks for", None)
+        return self.customers.send_hour[row]
+
     def date(self, name: str) -> Dates:
         """Column of days of the customers."""
         return _known(self.customers.dates, "date", name)

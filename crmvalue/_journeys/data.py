@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,11 +11,14 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_column,
+    as_counts,
     as_day_column,
     as_outcomes,
     as_text,
     as_time_column,
     is_missing_object,
+    require,
     require_same_index,
     to_array,
 )
@@ -39,11 +43,20 @@ __all__ = [
     "MessageHistory",
     "as_zone",
     "customer_column",
+    "fill_in",
     "flag_column",
+    "journey_of",
+    "keys_of",
+    "newer_field",
     "second_column",
     "table_field",
+    "text_column",
+    "version_column",
     "word_column",
 ]
+
+_OLD_GROUP = re.compile(r"(?P<journey>.+), version (?P<version>\d{1,7})", re.DOTALL)
+"""How the group of a version of a journey is written; histories of earlier releases name only the group."""
 
 _NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
 
@@ -165,6 +178,15 @@ def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
     return tuple(as_zone("time_zone", name) for name in names), _locked(code)
 
 
+def _send_hours(value: ArrayLike | None) -> Integers | None:
+    if value is None:
+        return None
+    hours = as_column("send_hour", value)
+    require((hours >= 0) & (hours <= 23) & (hours == np.floor(hours)), "send_hour", hours, "a whole hour from 0 to 23")
+    column: Integers = _locked(hours.astype(np.int64))
+    return column
+
+
 def _same(left: Any, right: Any) -> bool:
     """Whether two fields hold the same values."""
     if isinstance(left, Mapping):
@@ -215,6 +237,9 @@ class Customers:
         column counts as not consented. A missing value raises, because it may mean either.
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
+    send_hour : array_like of int, optional
+        Local hour at which each customer is best written to, 0 to 23, for journeys with ``send_hour="best"``:
+        ``best_send_hours(...).of(customer)``.
 
     Examples
     --------
@@ -229,6 +254,7 @@ class Customers:
     attributes: FixedMapping[str, Coded] = _data_field(_attributes, default=None)
     consent: FixedMapping[tuple[str, str], Bools] = _data_field(_consent, default=None)
     time_zone: tuple[tuple[str, ...], Integers] = _data_field(_zones, factory=_utc)
+    send_hour: Integers | None = _data_field(_send_hours, default=None)
 
     def __attrs_pre_init__(self, customer: ArrayLike, **columns: Any) -> None:
         named = {
@@ -237,7 +263,9 @@ class Customers:
             if isinstance(found, Mapping)
             for name, column in found.items()
         }
-        require_same_index(customer=customer, time_zone=columns.get("time_zone"), **named)
+        require_same_index(
+            customer=customer, time_zone=columns.get("time_zone"), send_hour=columns.get("send_hour"), **named
+        )
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
@@ -249,6 +277,8 @@ class Customers:
                 shape = column.code.shape if isinstance(column, Coded) else column.shape
                 if shape != (n,):
                     raise InputError(f"{kind}[{name!r}]", f"one for each of the {n} customers", shape)
+        if self.send_hour is not None and len(self.send_hour) != n:
+            raise InputError("send_hour", f"one for each of the {n} customers", len(self.send_hour))
         zones, code = self.time_zone
         if len(code) not in (0, n):
             raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))
@@ -361,6 +391,66 @@ def second_column(name: str, value: ArrayLike) -> Dates:
     return as_time_column(name, value).astype("datetime64[s]")
 
 
+def text_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
+    """Take a column of texts, empty ones included."""
+    array, _ = to_array(name, value, "a column of texts", as_objects=True)
+    if array.ndim != 1:
+        raise InputError(name, "a column of texts", value)
+    texts = [as_text(name, text) for text in array.tolist()]
+    return np.array([text.rstrip("\0") for text in texts], dtype=np.str_)  # as numpy keeps them
+
+
+def version_column(name: str, value: ArrayLike) -> Integers:
+    """Take a column of numbers of versions; 0 for a journey without versions."""
+    (column,) = as_counts(**{name: as_column(name, value)})
+    return column.astype(np.int64)
+
+
+def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
+    """Field for a column that tables of earlier releases do not have; :func:`fill_in` makes it where it is missing.
+
+    Codes are worth money, so they are not shown.
+    """
+
+    def convert(value: Any) -> npt.NDArray[Any] | None:
+        if value is None:
+            return None
+        return read_only(value if isinstance(value, Given) else hand_over(check(name, value)))
+
+    if name != "code":
+        return array_field(convert, default=None)
+    same = attrs.cmp_using(eq=np.array_equal)
+    return attrs.field(converter=convert, default=None, eq=same, repr=lambda codes: f"<{len(codes)} codes, not shown>")
+
+
+def fill_in(table: Any, **missing: Callable[[], npt.NDArray[Any]]) -> None:
+    """Make columns of a frozen table that were not given."""
+    for name, make in missing.items():
+        if getattr(table, name) is None:
+            object.__setattr__(table, name, read_only(hand_over(make())))  # the class is frozen, but makes the field
+
+
+def journey_of(group: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Integers]:
+    """Read name and version of each journey from its group, as far as the group tells them."""
+    names, code = np.unique(group, return_inverse=True)
+    found = [_OLD_GROUP.fullmatch(name) for name in names.tolist()]
+    journeys = [match["journey"] if match else name for match, name in zip(found, names.tolist(), strict=True)]
+    versions = [int(match["version"]) if match else 0 for match in found]
+    return np.array(journeys, dtype=np.str_)[code], np.array(versions, dtype=np.int64)[code]
+
+
+def keys_of(table: Any) -> npt.NDArray[np.str_]:
+    """Idempotency key of each message of a plan or a history: group, step, customer and anchor."""
+    words = (_escaped(column.tolist()) for column in (table.group, table.step, table.customer))
+    parts = zip(*words, table.anchor.astype(np.str_).tolist(), strict=True)
+    return np.array(["|".join(part) for part in parts], dtype=np.str_)
+
+
+def _escaped(words: list[Any]) -> list[str]:
+    r"""Write each word with a backslash before every "|" and backslash in it."""
+    return [str(word).replace("\\", "\\\\").replace("|", "\\|") for word in words]
+
+
 def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:
     """Field for a column of a table, checked unless it was handed over."""
     return array_field(lambda value: read_only(value if isinstance(value, Given) else hand_over(check(name, value))))
@@ -370,6 +460,9 @@ def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
 @attrs.frozen(kw_only=True)
 class MessageHistory(Columns):
     """Messages that were sent, one element each in every column; :meth:`Plan.history` makes it.
+
+    The last five columns may be left out, as in histories of earlier releases. Journey and version then come from the
+    group; offer, code and purpose are not known. Journeys on one date cannot be told apart in such a history.
 
     Parameters
     ----------
@@ -385,6 +478,16 @@ class MessageHistory(Columns):
         Channel.
     counted : ndarray of bool
         Whether it counts for frequency caps.
+    journey : ndarray of str, optional
+        Name of the journey.
+    version : ndarray of int, optional
+        Its version; 0 for a kind of journey without versions.
+    offer : ndarray of str, optional
+        Label of the offer; empty where there is none.
+    code : ndarray of str, optional
+        Code in the message, as the orders write it, or what is stored in place of it; empty where there is none.
+    purpose : ndarray of str, optional
+        Purpose of the journey; empty where it is not known.
 
     Examples
     --------
@@ -399,13 +502,24 @@ class MessageHistory(Columns):
     sent_at: Dates = table_field("sent_at", second_column)
     channel: npt.NDArray[np.str_] = table_field("channel", word_column)
     counted: Bools = table_field("counted", flag_column)
+    journey: npt.NDArray[np.str_] = newer_field("journey", word_column)
+    version: Integers = newer_field("version", version_column)
+    offer: npt.NDArray[np.str_] = newer_field("offer", text_column)
+    code: npt.NDArray[np.str_] = newer_field("code", text_column)
+    purpose: npt.NDArray[np.str_] = newer_field("purpose", text_column)
 
     def __attrs_pre_init__(self, **columns: object) -> None:
         require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.customer)
-        for name in ("group", "step", "anchor", "sent_at", "channel", "counted"):
+        fill_in(
+            self,
+            journey=lambda: journey_of(self.group)[0],
+            version=lambda: journey_of(self.group)[1],
+            **dict.fromkeys(("offer", "code", "purpose"), lambda: np.zeros(n, dtype=np.str_)),
+        )
+        for name in self.to_columns():
             if getattr(self, name).shape != (n,):
                 raise InputError(name, f"one for each of the {n} messages", getattr(self, name).shape)
 
@@ -423,6 +537,11 @@ class MessageHistory(Columns):
             channel=hand_over(words),
             counted=hand_over(none.astype(bool)),
         )
+
+    @property
+    def key(self) -> npt.NDArray[np.str_]:
+        """Idempotency key of each message, as in :attr:`Plan.key`."""
+        return keys_of(self)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind; the same columns make a history again."""

@@ -85,8 +85,16 @@ def offer_field() -> Any:
 
 
 def hour_field() -> Any:
-    """Field for the local hour of sending."""
-    return whole_field("send_hour", 0, 23, default=10)
+    """Field for the local hour of sending, or "best" for that of each customer."""
+    return checked_field("send_hour", _send_hour, default=10, kw_only=True)
+
+
+def _send_hour(name: str, value: Any) -> int | str:
+    if isinstance(value, str):
+        if value != "best":
+            raise InputError(name, "an hour from 0 to 23, or 'best'", value)
+        return value
+    return as_whole_number(name, value, low=0, high=23)
 
 
 def flag_field(name: str, *, default: bool) -> Any:

@@ -27,7 +27,7 @@ def moment(row: Integers, time: Dates) -> Integers:
     return key
 
 
-def at_hour(day: Dates, hour: int) -> Dates:
-    """Local time `hour` o'clock of each day."""
-    time: Dates = np.add(day.astype("datetime64[s]"), np.timedelta64(hour * 3600, "s"))
+def at_hour(day: Dates, hour: int | Integers) -> Dates:
+    """Local time `hour` o'clock of each day; one hour, or one for each."""
+    time: Dates = np.add(day.astype("datetime64[s]"), (3600 * np.asarray(hour)).astype("timedelta64[s]"))
     return time

@@ -93,6 +93,9 @@ SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibra
 
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
 PLAN = journeys.plan([journeys.Cascade()], ASLEEP, None, None, journeys.Policy(), "2024-05-31")
+SEEN = journeys.Responses(customer=[1], name=["opened"], time=["2024-05-31T12:00"])
+SOLD = journeys.Orders(customer=[1], time=["2024-06-02"], revenue=["19.90"], margin=0.3)
+RESULTS = journeys.journey_results(PLAN, SEEN, SOLD, as_of="2024-06-30")
 
 PROFILES = profiles.resolve_profiles(
     [1, 2, 3], {"card": ["a", "a", "b"]}, ["card"], apart=[(1, 2)], never={"card": ["b"]}
@@ -281,6 +284,12 @@ VALUES = [
     journeys.FrequencyCap(messages=1, days=7),
     PLAN,
     PLAN.history(),
+    SEEN,
+    SOLD,
+    RESULTS,
+    journeys.best_send_hours([1, 1, 2], ["2024-05-01T09:00", "2024-05-02T09:00", "2024-05-01T19:00"]),
+    journeys.observed_effect([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0] * 10, past=[[1.0, 2.0] * 20] * 2),
+    RESULTS.rank(),
     ltv.LTV_TO_CAC_BANDS,
     ltv.LTV_TO_CAC_BANDS.bands[-1],
     ltv.LTV_TO_CAC_BENCHMARKS[0],

@@ -160,6 +160,35 @@ CALLS += [
         {"value": [50.0, 90.0], "prob_return_with": [0.1, 0.2], "prob_return_without": [0.05, 0.1]},
         {"value": -1.0, "prob_return_with": 0.0, "prob_return_without": 1.5, "contact_cost": -1.0},
     ),
+    Call(
+        journeys.journey_results,
+        {
+            "messages": Later(lambda: plan([Cascade()], BASE, None, None, Policy(), "2024-05-31")),
+            "responses": Later(lambda: journeys.Responses(customer=[1], name=["opened"], time=["2024-06-01"])),
+            "orders": Later(lambda: journeys.Orders(customer=[1], time=["2024-06-02"], revenue=[5])),
+            "as_of": "2024-06-30",
+            "contact_cost": 0.05,
+            "segment_customer": [1, 2],
+            "segment": ["a", "b"],
+        },
+        {"as_of": "2024-06-31", "within_days": 0, "contact_cost": -1.0, "level": 1.0},
+    ),
+    Call(
+        journeys.observed_effect,
+        {
+            "treated": [True] * 20 + [False] * 20,
+            "after": [1.0, 2.0, 3.0, 4.0] * 10,
+            "past": [[1.0, 2.0] * 20, [2.0, 1.0] * 20],
+            "traits": {"days": [5.0, 7.0, 9.0, 8.0] * 10},
+        },
+        {"treated": 0.5, "penalty": 0.0, "level": 1.0},
+        unbounded={"after", "past"},
+    ),
+    Call(
+        journeys.best_send_hours,
+        {"customer": [1, 2], "time": ["2024-05-01T09:00", "2024-05-01T19:00"], "hours": [8, 20]},
+        {"time": "2024-05-32", "hours": 24},
+    ),
     Call(journeys.steps_that_pay, STEPS, OUTSIDE),
     Call(journeys.best_last_step, STEPS, OUTSIDE),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -34,7 +35,7 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
@@ -44,9 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LeadScoreFit", "fit_lead_score"]
 
-_MOST_STEPS = 100
 _NAMES_RULE = "names of the signals, one for each column of `X`"
-_FLAT = 1e-9  # largest gradient per lead of a solved regression
 
 
 @stay_frozen
@@ -175,7 +174,7 @@ class LeadScoreFit(Columns):
         x = _matrix(_in_order(X, self.names))
         if x.shape[1] != len(self.names):
             raise InputError("X", f"with {len(self.names)} columns", x.shape)
-        prob: Floats = _expit(self.intercept + x @ self.coefficient)
+        prob: Floats = expit(self.intercept + x @ self.coefficient)
         return prob
 
     def to_json(self) -> str:
@@ -279,18 +278,14 @@ def fit_lead_score(
     held = _hold_out(won, share, rng)
 
     train, y_train = x[~held], won[~held].astype(np.float64)
-    size = np.abs(train).max(axis=0)
-    size[size == 0] = 1.0
-    mean = (train / size).mean(axis=0) * size  # nothing overflows
-    scale = (train / size).std(axis=0) * size
-    varies = scale > 1e-12 * size
-    z = np.where(varies, (train - mean) / np.where(varies, scale, 1.0), 0.0)
-    solved = _solve(z, y_train, weight)
-    coefficient = np.where(varies, solved.beta[1:] / np.where(varies, scale, 1.0), 0.0)
-    intercept = float(solved.beta[0] - mean @ coefficient)
+    standard = standardise(train)
+    varies = standard.varies
+    solved = solve_logistic(standard.z, y_train, weight)
+    coefficient = np.where(varies, solved.beta[1:] / standard.scale, 0.0)
+    intercept = float(solved.beta[0] - standard.mean @ coefficient)
 
     log_odds, y_held = intercept + x[held] @ coefficient, won[held]
-    prob = _expit(log_odds)
+    prob = expit(log_odds)
     auc = _auc(log_odds, y_held)
     return LeadScoreFit(
         names=words,
@@ -311,11 +306,6 @@ def fit_lead_score(
         calibration_slope=_calibration_slope(log_odds, y_held),
         n_steps=solved.n_steps,
     )
-
-
-class _Solved(NamedTuple):
-    beta: Floats
-    n_steps: int
 
 
 def _in_order(X: Any, names: object) -> Any:  # noqa: N803 - the usual name of a matrix of columns
@@ -358,42 +348,6 @@ def _hold_out(won: npt.NDArray[np.bool_], share: float, rng: np.random.Generator
     return held
 
 
-def _expit(x: Any) -> Any:
-    from scipy import special
-
-    return special.expit(x)
-
-
-def _solve(z: Floats, y: Floats, penalty: float) -> _Solved:
-    """Solve by Newton's method, from the share of buyers; the intercept has no penalty."""
-    from scipy import linalg
-
-    x = np.column_stack([np.ones(len(z)), z])
-    ridge = np.full(x.shape[1], penalty)
-    ridge[0] = 0.0
-    beta = np.zeros(x.shape[1])
-    beta[0] = math.log(y.mean() / (1 - y.mean()))
-    loss = _loss(x, y, beta, ridge)
-    for step_number in range(_MOST_STEPS):
-        p = _expit(x @ beta)
-        gradient = x.T @ (p - y) + ridge * beta
-        if np.abs(gradient).max() <= _FLAT * len(y):
-            return _Solved(beta, step_number)
-        hessian = (x * (p * (1 - p))[:, np.newaxis]).T @ x
-        hessian[np.diag_indices_from(hessian)] += ridge + 1e-12 * len(y)
-        step = linalg.solve(hessian, gradient, assume_a="pos")
-        size = 1.0
-        while (new := _loss(x, y, beta - size * step, ridge)) > loss and size > 1e-10:
-            size /= 2
-        beta, loss = beta - size * step, new
-    raise ConvergenceError(f"logistic regression did not end in {_MOST_STEPS} steps", beta)
-
-
-def _loss(x: Floats, y: Floats, beta: Floats, ridge: Floats) -> float:
-    eta = x @ beta
-    return float(np.sum(np.logaddexp(0, eta) - y * eta) + 0.5 * np.sum(ridge * beta**2))
-
-
 def _auc(score: Floats, won: npt.NDArray[np.bool_]) -> float:
     from scipy import stats
 
@@ -424,7 +378,7 @@ def _calibration_intercept(log_odds: Floats, won: npt.NDArray[np.bool_]) -> floa
     from scipy import optimize
 
     def excess(shift: float) -> float:
-        return float(np.sum(_expit(log_odds + shift))) - int(won.sum())
+        return float(np.sum(expit(log_odds + shift))) - int(won.sum())
 
     reach = float(np.abs(log_odds).max()) + 50.0
     return float(optimize.brentq(excess, -reach, reach))
@@ -435,4 +389,6 @@ def _calibration_slope(log_odds: Floats, won: npt.NDArray[np.bool_]) -> float:
     if buyers.min() >= others.max() or buyers.max() <= others.min():
         return math.nan
     centre, spread = log_odds.mean(), log_odds.std()
-    return float(_solve(((log_odds - centre) / spread)[:, np.newaxis], won.astype(np.float64), 0.0).beta[1] / spread)
+    return float(
+        solve_logistic(((log_odds - centre) / spread)[:, np.newaxis], won.astype(np.float64), 0.0).beta[1] / spread
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -42,6 +42,7 @@ from crmvalue._journeys.fields import (
     purpose_field,
     segment_field,
     whole_field,
+    words_of,
 )
 from crmvalue._journeys.moments import at_hour
 from crmvalue._journeys.offers import Offer, as_offers, require_rising
@@ -59,11 +60,21 @@ _MOST_MONTHS = 1200
 _MOST_DAYS = 20_000_000  # customers times steps; a table of them takes 160 MB
 _DAY = np.timedelta64(1, "D")
 _SECOND = np.timedelta64(1, "s")
+_REACTIONS = ("reaction", "opened", "clicked", "replied")
 _STATES = ("active", "in cascade", "churned")
 
 
 def _days(name: str, value: Any) -> int:
     return as_whole_number(name, value, low=0, high=3660)
+
+
+def _ending(name: str, value: Any) -> str | tuple[str, ...]:
+    """Take what ends a cascade: a purchase, or reactions, maybe those to one journey or step."""
+    words = words_of(name, value)
+    for word in words:
+        if word != "purchase":
+            require_choice(name, word.split(" ", maxsplit=1)[0], _REACTIONS)
+    return value if isinstance(value, str) else words
 
 
 @stay_frozen
@@ -195,9 +206,11 @@ class Cascade:
     offer_at_end : bool, optional
         Whether `end_month` is itself the last step. By default the last step is the one before it, and no message goes
         out at the end.
-    ends_with : {"purchase", "reaction"}, optional
-        What ends a cascade: a purchase alone, or any reaction to an offer. A purchase always begins the count anew. In
-        :func:`plan` these are the events "purchase", at any hour of the day, and "reaction".
+    ends_with : str or sequence of str, optional
+        What ends a cascade: "purchase" alone, or also a reaction to an offer. A purchase always begins the count anew.
+        Reactions are the events "reaction", "opened", "clicked" and "replied"; :meth:`Responses.events` makes the last
+        three, also those of one journey or step, such as "clicked win-back". In :func:`plan` a purchase is the event
+        "purchase", at any hour of the day.
     catch_up_days : int, optional
         Days after which :func:`plan` gives up a missed step, >= 0; the customer waits for the next one. The default is
         3, except in a first run, when the history holds no message of the cascade: then every customer gets the latest
@@ -228,7 +241,7 @@ class Cascade:
     repeat_last: bool = flag_field("repeat_last", default=False)
     allow_equal: bool = flag_field("allow_equal", default=False)
     offer_at_end: bool = flag_field("offer_at_end", default=False)
-    ends_with: Literal["purchase", "reaction"] = "purchase"
+    ends_with: str | tuple[str, ...] = checked_field("ends_with", _ending, default="purchase")
     name: str = name_field(default="win-back")
     date: str = checked_field("date", as_text, default="last_purchase")
     segment: str | None = segment_field()
@@ -236,7 +249,7 @@ class Cascade:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
-    send_hour: int = hour_field()
+    send_hour: int | str = hour_field()
     catch_up_days: int | None = checked_field("catch_up_days", optional(_days), default=None)
 
     version: ClassVar[int] = 0
@@ -245,7 +258,6 @@ class Cascade:
     once: ClassVar[bool] = False
 
     def __attrs_post_init__(self) -> None:
-        require_choice("ends_with", self.ends_with, ("purchase", "reaction"))
         if self.end_month <= self.first_month:
             raise InputError("end_month", f"above first_month ({self.first_month})", self.end_month)
         if len(self.offers) > len(self.months):
@@ -291,12 +303,12 @@ class Cascade:
         ends = add_months(anchor, np.append(months[1:], self.given_up_month)[step])
         # A purchase of the day has moved the anchor; one of the night after it comes before a message that waits there.
         exited = context.first_after(("purchase",), row, np.full(len(row), context.end - _SECOND))
-        if self.ends_with == "reaction":
-            reacted = context.first_after(("reaction",), row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
+        if self._reactions:
+            reacted = context.first_after(self._reactions, row, at_hour(np.add(anchor, _DAY), 0) - _SECOND)
             exited = np.fmin(exited, reacted)
         return Candidates(
             row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
-            at_hour(due.date, self.send_hour), at_hour(ends, 0) - _SECOND, exited,
+            at_hour(due.date, context.send_hours(self.send_hour, row)), at_hour(ends, 0) - _SECOND, exited,
             tuple(self.offer_of(i) for i in range(len(months))),
         )  # fmt: skip
 
@@ -306,6 +318,12 @@ class Cascade:
         rule = f"no later than the day of the run ({context.today})"
         require(np.isnat(last) | (last <= context.today), f"dates[{self.date!r}]", last, rule)
         return last
+
+    @property
+    def _reactions(self) -> tuple[str, ...]:
+        """Events other than a purchase that end the cascade."""
+        names = (self.ends_with,) if isinstance(self.ends_with, str) else self.ends_with
+        return tuple(name for name in names if name != "purchase")
 
     @property
     def months(self) -> tuple[int, ...]:
@@ -424,8 +442,8 @@ class Cascade:
             Day of the last offer of this cascade to each customer, NaT where there was none, shape (n,). A step on or
             before that day is done. Offers before the last purchase do not count.
         last_reaction : array_like, optional
-            Day of each customer's last reaction to an offer, NaT where there was none; used where `ends_with` is
-            "reaction".
+            Day of each customer's last reaction to an offer, NaT where there was none; used where `ends_with`
+            names a reaction.
         most_days_late : int, optional
             Days after its day on which a missed step is still sent, >= 0; by default until the next step.
 
@@ -465,7 +483,7 @@ class Cascade:
         if last_sent is not None:
             sent = self._column("last_sent", last_sent, anchor, today)[rows]
             open_ &= ~(sent >= date)
-        if last_reaction is not None and self.ends_with == "reaction":
+        if last_reaction is not None and self._reactions:
             reacted = self._column("last_reaction", last_reaction, anchor, today)[rows]
             open_ &= ~(reacted > anchor[rows])
         rows, step, date = rows[open_], step[open_], date[open_]

@@ -48,8 +48,8 @@ class TriggerJourney:
     """A message some time after an event, unless another event calls it off.
 
     A run plans a whole day, but knows only the events until then. A message that is due soon after its event therefore
-    needs several runs a day. The events have names of your own choice. :meth:`abandoned_cart`, :meth:`welcome` and
-    :meth:`no_second_purchase` give the usual journeys.
+    needs several runs a day. The events have names of your own choice. :meth:`abandoned_cart`, :meth:`welcome`,
+    :meth:`no_second_purchase` and :meth:`survey` give the usual journeys.
 
     Parameters
     ----------
@@ -126,6 +126,18 @@ class TriggerJourney:
         wait = as_whole_number("days", days, low=1, high=3660)
         return cls(
             name, **{"event": "first purchase", "wait_days": wait, "unless": "purchase", "once": True, **options}
+        )
+
+    @classmethod
+    def survey(cls, days: int = 7, name: str = "survey", **options: Any) -> TriggerJourney:
+        """Ask for an opinion: some calendar days after "purchase", at most every 90 days.
+
+        Its purpose is "survey", so customers agree to surveys apart from offers, and ``FrequencyCap(messages=1,
+        days=180, purpose="survey")`` limits all surveys together.
+        """
+        wait = as_whole_number("days", days, low=1, high=3660)
+        return cls(
+            name, **{"event": "purchase", "wait_days": wait, "purpose": "survey", "cool_down_days": 90, **options}
         )
 
     def to_json(self) -> str:

@@ -45,6 +45,7 @@ class Past:
         kept = np.nonzero((row >= 0) & present[row])[0]
         self.row, self.sent_at = row[kept], history.sent_at[kept]
         self.anchor, self.channel, self.counted = history.anchor[kept], history.channel[kept], history.counted[kept]
+        self.purpose = history.purpose[kept]
         self.group = _codes(history.group[kept], groups.tolist())
         self.step = _codes(history.step[kept], labels)
 
@@ -86,6 +87,7 @@ def apply_caps(
     row: Integers,
     send: Dates,
     exempt: Bools,
+    purpose: npt.NDArray[np.str_],
     open_: Bools,
     past: Past,
     lost: Bools,
@@ -113,12 +115,12 @@ def apply_caps(
             channel = channels[trial, position]
             room = np.ones(len(trial), dtype=bool)
             for count in counts:
-                room &= count.has_room(row[trial], send[trial], channel)
+                room &= count.has_room(row[trial], send[trial], channel, purpose[trial])
             trial, channel = trial[room], channel[room]
             used[trial] = channel
             sent = ~lost[trial]
             for count in counts:
-                count.add(row[trial[sent]], send[trial[sent]], channel[sent])
+                count.add(row[trial[sent]], send[trial[sent]], channel[sent], purpose[trial[sent]])
     return used
 
 
@@ -129,21 +131,31 @@ class _Counter:
         self.cap = cap
         self.channel = None if cap.channel is None else (names.index(cap.channel) if cap.channel in names else -2)
         counted = past.counted if cap.channel is None else past.counted & (past.channel == cap.channel)
+        if cap.purpose is not None:
+            counted = counted & (past.purpose == cap.purpose)
         self.keys = np.sort(moment(past.row[counted], past.sent_at[counted]))
 
-    def has_room(self, row: Integers, send: Dates, channel: Integers) -> Bools:
+    def has_room(self, row: Integers, send: Dates, channel: Integers, purpose: npt.NDArray[np.str_]) -> Bools:
         """Tell whether one more message fits into every window around its moment."""
         low, high = _window(self.cap, send)
         n = np.searchsorted(self.keys, moment(row, high)) - np.searchsorted(self.keys, moment(row, low))
-        room: Bools = n < self.cap.messages
-        return room if self.channel is None else room | (channel != self.channel)
+        return (n < self.cap.messages) | ~self._holds_for(channel, purpose)
 
-    def add(self, row: Integers, send: Dates, channel: Integers) -> None:
+    def add(self, row: Integers, send: Dates, channel: Integers, purpose: npt.NDArray[np.str_]) -> None:
         """Count messages that will be sent."""
         if not len(row):
             return
-        mine = slice(None) if self.channel is None else channel == self.channel
+        mine = self._holds_for(channel, purpose)
         self.keys = np.sort(np.concatenate((self.keys, moment(row[mine], send[mine]))))
+
+    def _holds_for(self, channel: Integers, purpose: npt.NDArray[np.str_]) -> Bools:
+        """Tell for which messages the cap is."""
+        mine = np.ones(len(channel), dtype=bool)
+        if self.channel is not None:
+            mine &= channel == self.channel
+        if self.cap.purpose is not None:
+            mine &= purpose == self.cap.purpose
+        return mine
 
 
 def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:

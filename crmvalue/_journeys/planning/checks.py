@@ -77,6 +77,7 @@ class Run(NamedTuple):
     group: Integers
     priority: Integers
     exempt: Bools
+    purpose: npt.NDArray[np.str_]
     shares_group: Bools
     rest: npt.NDArray[np.timedelta64]  # cool-down
     once: Bools
@@ -100,8 +101,8 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
         decision[_after_another(run, decision, lost)] = DECISIONS.index("cool-down")
         decision[_outranked(run, decision)] = DECISIONS.index("outranked")
         used = apply_caps(
-            run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, decision == _OPEN,
-            run.past, lost,
+            run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, run.purpose,
+            decision == _OPEN, run.past, lost,
         )  # fmt: skip
         capped = (decision == _OPEN) & (used < 0)
         decision[capped] = DECISIONS.index("capped")

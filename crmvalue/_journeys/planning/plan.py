@@ -7,16 +7,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_text, as_time_column, require_choice, to_array
+from crmvalue._core.checks import as_day_column, as_time_column, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
     MessageHistory,
     customer_column,
+    fill_in,
     flag_column,
+    journey_of,
+    keys_of,
+    newer_field,
     second_column,
     table_field,
+    text_column,
+    version_column,
     word_column,
 )
 from crmvalue.errors import InputError
@@ -24,7 +30,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Dates
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
     Bools = npt.NDArray[np.bool_]
 
@@ -58,15 +64,6 @@ def _decision_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
     for word in np.unique(words).tolist():
         require_choice(name, word, DECISIONS)
     return words
-
-
-def _text_column(name: str, value: Any) -> npt.NDArray[np.str_]:
-    """Take a column of texts, empty ones included."""
-    array, _ = to_array(name, value, "a column of texts", as_objects=True)
-    if array.ndim != 1:
-        raise InputError(name, "a column of texts", value)
-    texts = [as_text(name, text) for text in array.tolist()]
-    return np.array([text.rstrip("\0") for text in texts], dtype=np.str_)  # as numpy keeps them
 
 
 def _expiry_column(name: str, value: ArrayLike) -> Dates:
@@ -105,6 +102,12 @@ class Plan(Columns):
         Whether it counts for frequency caps once it is sent.
     n_unknown_events, n_unknown_messages : int
         Number of events, and of messages of the history, whose customers are not in the plan.
+    version : ndarray of int, optional
+        Version of the journey; 0 for a kind of journey without versions.
+    code : ndarray of str, optional
+        Code in the message; empty where there is none. :meth:`with_codes` fills it in.
+    purpose : ndarray of str, optional
+        Purpose of the journey.
 
     Examples
     --------
@@ -125,20 +128,79 @@ class Plan(Columns):
     send_time: Dates = table_field("send_time", second_column)
     expires: Dates = table_field("expires", _expiry_column)
     send_time_utc: Dates = table_field("send_time_utc", second_column)
-    channel: npt.NDArray[np.str_] = table_field("channel", _text_column)
-    offer: npt.NDArray[np.str_] = table_field("offer", _text_column)
+    channel: npt.NDArray[np.str_] = table_field("channel", text_column)
+    offer: npt.NDArray[np.str_] = table_field("offer", text_column)
     decision: npt.NDArray[np.str_] = table_field("decision", _decision_column)
     counted: Bools = table_field("counted", flag_column)
     n_unknown_events: int = count_field("n_unknown_events", default=0)
     n_unknown_messages: int = count_field("n_unknown_messages", default=0)
+    version: Integers = newer_field("version", version_column)
+    code: npt.NDArray[np.str_] = newer_field("code", text_column)
+    purpose: npt.NDArray[np.str_] = newer_field("purpose", text_column)
 
     def __attrs_post_init__(self) -> None:
+        fill_in(
+            self,
+            version=lambda: journey_of(self.group)[1],
+            **dict.fromkeys(("code", "purpose"), lambda: np.zeros(len(self), dtype=np.str_)),
+        )
         for name, column in self.to_columns().items():
             if column.shape != self.run.shape:
                 raise InputError(name, f"as long as `run` ({len(self.run)})", column.shape)
 
     def __len__(self) -> int:
         return len(self.run)
+
+    def __add__(self, other: Plan) -> Plan:
+        """Join two plans, such as those of two days, one after the other; counts of unknown rows are those of the last.
+
+        An empty plan adds nothing.
+        """
+        if not isinstance(other, Plan):
+            return NotImplemented
+        if not len(self) or not len(other):
+            return other if not len(self) else self
+        if isinstance(self.customer[0], str) != isinstance(other.customer[0], str):
+            raise InputError("customer", "identifiers of one kind, numbers or text", other.customer[0])
+        return concatenate([self, other])
+
+    def with_codes(self, code: ArrayLike, *, key: ArrayLike | None = None) -> Plan:
+        """Write codes into the plan, so that :meth:`history` and :func:`journey_results` know them.
+
+        Parameters
+        ----------
+        code : array_like of str
+            Code of each row, such as "SPRING-1A", or what the orders write in place of it; empty for rows without one.
+        key : array_like of str, optional
+            Keys of the messages to which the codes belong, each once; other messages get none. So codes of
+            :func:`crmvalue.codes.codes_for_messages` come into the plan:
+            ``made.with_codes(drawn.code, key=drawn.key)``.
+
+        Returns
+        -------
+        Plan
+            The same plan with the codes.
+
+        Raises
+        ------
+        InputError
+            If there is not one text for each row or key, or a key is not one of the plan.
+        """
+        if key is None:
+            return attrs.evolve(self, code=code)
+        wanted, codes, mine = text_column("key", key), text_column("code", code), self.key
+        if len(codes) != len(wanted):
+            raise InputError("code", f"one for each of the {len(wanted)} keys", len(codes))
+        order = np.argsort(wanted, kind="stable")
+        if len(np.unique(wanted)) != len(wanted):
+            raise InputError("key", "each once", wanted[order][:-1][wanted[order][1:] == wanted[order][:-1]][0])
+        lost = ~np.isin(wanted, mine)
+        if lost.any():
+            raise InputError("key", "a key of the plan", wanted[lost][0], count=int(lost.sum()))
+        if not len(wanted):
+            return attrs.evolve(self, code=np.zeros(len(self), dtype=np.str_))
+        place = order[np.minimum(np.searchsorted(wanted, mine, sorter=order), len(order) - 1)]
+        return attrs.evolve(self, code=np.where(wanted[place] == mine, codes[place], ""))
 
     @property
     def n_by_decision(self) -> dict[str, int]:
@@ -189,9 +251,7 @@ class Plan(Columns):
     @property
     def key(self) -> npt.NDArray[np.str_]:
         """Idempotency key of each message: the same message has the same key in every plan."""
-        words = (_escaped(column.tolist()) for column in (self.group, self.step, self.customer))
-        parts = zip(*words, self.anchor.astype(np.str_).tolist(), strict=True)
-        return np.array(["|".join(part) for part in parts], dtype=np.str_)
+        return keys_of(self)
 
     @property
     def reason(self) -> npt.NDArray[np.str_]:
@@ -210,7 +270,10 @@ class Plan(Columns):
             Messages of this plan. Add them to the earlier ones: ``past + plan.history()``.
         """
         sent = self.decision == "send"
-        names = ("customer", "group", "step", "anchor", "channel", "counted")
+        names = (
+            "customer", "group", "step", "anchor", "channel", "counted", "journey", "version", "offer", "code",
+            "purpose",
+        )  # fmt: skip
         columns = {name: hand_over(getattr(self, name)[sent]) for name in names}
         return MessageHistory(sent_at=hand_over(self.send_time[sent]), **columns)
 
@@ -226,11 +289,6 @@ class Plan(Columns):
     def from_json(cls, text: str) -> Plan:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return from_json(cls, text)
-
-
-def _escaped(words: list[Any]) -> list[str]:
-    r"""Write each word with a backslash before every "|" and backslash in it."""
-    return [str(word).replace("\\", "\\\\").replace("|", "\\|") for word in words]
 
 
 def concatenate(parts: list[Plan]) -> Plan:

@@ -354,6 +354,7 @@ def _decide_day(
     send, send_utc = send_times(*due, late, messages.row, today, policy.quiet_hours, clocks)
 
     of = messages.journey
+    purposes = np.array([journey.purpose for journey in journeys])
     group_names, group_of = np.unique(np.array([journey.group for journey in journeys]), return_inverse=True)
     past = Past(history, customers, messages.row, group_names, labels)
     channels, channel_names = _channels(steps, customers, messages)
@@ -367,6 +368,7 @@ def _decide_day(
         rank=rank,
         group=group_of[of],
         priority=priority,
+        purpose=purposes[of],
         exempt=np.array([journey.exempt for journey in journeys])[of],
         shares_group=np.array([journey.shares_group for journey in journeys])[of],
         rest=np.array([journey.cool_down_days for journey in journeys], dtype="timedelta64[D]")[of],
@@ -397,6 +399,8 @@ def _decide_day(
         offer=hand_over(offers[messages.place]),
         decision=hand_over(np.array(DECISIONS)[decision]),
         counted=hand_over(~run.exempt),
+        version=hand_over(np.array([journey.version for journey in journeys], dtype=np.int64)[of]),
+        purpose=hand_over(run.purpose),
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )

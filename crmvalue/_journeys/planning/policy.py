@@ -42,11 +42,17 @@ class FrequencyCap:
         Calendar period of the customer, instead of a rolling window; weeks begin on Monday.
     channel : str, optional
         Channel to which the limit applies; by default all channels together.
+    purpose : str, optional
+        Purpose to which the limit applies, such as "survey"; by default all purposes together. So surveys have a limit
+        of their own, and a limit for "marketing" leaves them out. Messages of a history without purposes count for the
+        limits of all purposes only.
 
     Examples
     --------
     >>> FrequencyCap(messages=2, days=7)
-    FrequencyCap(messages=2, days=7, per=None, channel=None)
+    FrequencyCap(messages=2, days=7, per=None, channel=None, purpose=None)
+    >>> FrequencyCap(messages=1, days=90, purpose="survey").purpose
+    'survey'
     >>> FrequencyCap(messages=1, per="day", channel="sms").channel
     'sms'
     """
@@ -55,6 +61,7 @@ class FrequencyCap:
     days: int | None = checked_field("days", optional(_days), default=None)
     per: Literal["day", "week", "month"] | None = None
     channel: str | None = None
+    purpose: str | None = None
 
     def __attrs_post_init__(self) -> None:
         if (self.days is None) == (self.per is None):
@@ -63,6 +70,8 @@ class FrequencyCap:
             require_choice("per", self.per, ("day", "week", "month"))
         if self.channel is not None:
             name_of("channel", self.channel)
+        if self.purpose is not None:
+            name_of("purpose", self.purpose)
 
 
 def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:

@@ -1,0 +1,1 @@
+"""What came of journeys: reactions, orders and their credit, control groups, ranks, campaigns of the past, hours."""

@@ -1,0 +1,126 @@
+"""The incremental effect of messages: customers who were meant to get one, against the control group of the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._core.comparisons import newcombe, welch_quantile
+from crmvalue._core.encoding.keys import row_keys
+from crmvalue._journeys.moments import moment
+from crmvalue._journeys.planning.plan import DECISIONS
+from crmvalue._journeys.results.logs import codes_of, places_in
+from crmvalue.metrics import proportion_interval
+
+if TYPE_CHECKING:
+    from crmvalue._journeys.planning.plan import Plan
+    from crmvalue.typing import Dates, Floats, Integers
+
+__all__ = ["Increment", "increments"]
+
+_CONTROL = DECISIONS.index("control group")
+_TREATED = tuple(
+    DECISIONS.index(word) for word in ("send", "no consent", "cool-down", "outranked", "capped", "over budget")
+)
+"""Decisions that come after that on the control group: these customers were meant to get the message."""
+
+
+class Increment(NamedTuple):
+    """Treated and control customers of each cell, and how much more the treated did; NaN where nothing is known."""
+
+    n_treated: Integers
+    n_control: Integers
+    n_treated_converted: Integers
+    n_control_converted: Integers
+    converted: tuple[Floats, Floats, Floats]  # difference of the shares, low, high
+    revenue: tuple[Floats, Floats, Floats]  # difference per customer in minor units, low, high
+    margin: tuple[Floats, Floats, Floats]
+
+
+def increments(
+    made: Plan,
+    decision: Integers,
+    whom: Integers,
+    cell: Integers,
+    n_cells: int,
+    bought: tuple[Integers, Dates, Integers, Integers],
+    *,
+    days: int,
+    end: np.datetime64,
+    level: float,
+) -> Increment:
+    """Compare the customers of each cell with its control group, from the first message of the journey that was due.
+
+    `bought` are customer, time, revenue and margin of each order.
+    """
+    in_control = decision == _CONTROL
+    meant = np.nonzero(in_control | np.isin(decision, _TREATED))[0]
+    # The first message of a customer in a group of journeys: what comes later depends on what the first one did.
+    group = codes_of(made.group)[1]
+    order = meant[np.lexsort((meant, made.run[meant].astype(np.int64), group[meant], whom[meant]))]
+    key = row_keys(whom[order].astype(np.float64), group[order].astype(np.float64))
+    first = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
+    start = np.maximum(made.planned[first], made.run[first].astype("datetime64[s]"))
+    over = start + np.timedelta64(days * 86_400, "s")
+    known = over <= end
+    first, start, over = first[known], start[known], over[known]
+    arm, of = in_control[first], cell[first]
+    n, revenue, margin = _sums(whom[first], start, over, *bought)
+    count = [np.bincount(of[arm == side], minlength=n_cells) for side in (False, True)]
+    converted = [np.bincount(of[(arm == side) & (n > 0)], minlength=n_cells) for side in (False, True)]
+    return Increment(
+        n_treated=count[0],
+        n_control=count[1],
+        n_treated_converted=converted[0],
+        n_control_converted=converted[1],
+        converted=_rates(count, converted, np.minimum(*count) > 0, level),
+        revenue=_means(revenue, of, arm, n_cells, count, level),
+        margin=_means(margin, of, arm, n_cells, count, level),
+    )
+
+
+def _sums(
+    whom: Integers, start: Dates, over: Dates, who: Integers, time: Dates, revenue: Integers, margin: Integers
+) -> tuple[Integers, Integers, Integers]:
+    """Count the orders of each customer from a moment to another one, and add up their money."""
+    order = np.lexsort((time, who))
+    key = moment(who[order], time[order])
+    low, high = places_in(key, moment(whom, start)), places_in(key, moment(whom, over), side="right")
+    total = [np.concatenate([[0], np.cumsum(part[order])]) for part in (revenue, margin)]
+    return high - low, total[0][high] - total[0][low], total[1][high] - total[1][low]
+
+
+def _rates(count: list[Any], bought: list[Any], both: Any, level: float) -> tuple[Floats, Floats, Floats]:
+    found = np.full((3, len(both)), np.nan)
+    if both.any():
+        rate = [part[both] / n[both] for part, n in zip(bought, count, strict=True)]
+        own = [proportion_interval(part[both], n[both], level=level) for part, n in zip(bought, count, strict=True)]
+        found[0, both] = rate[0] - rate[1]
+        found[1:, both] = newcombe(rate[0], own[0], rate[1], own[1])
+    return found[0], found[1], found[2]
+
+
+def _means(
+    amount: Integers, of: Integers, arm: Any, n_cells: int, count: list[Any], level: float
+) -> tuple[Floats, Floats, Floats]:
+    """Difference of the means of both arms, with Welch's interval; NaN for an arm of fewer than two customers."""
+    enough = np.minimum(*count) >= 2
+    found = np.full((3, n_cells), np.nan)
+    mean, variance = [], []
+    for side in (False, True):
+        mine = arm == side
+        n = np.maximum(count[side], 1)
+        middle = np.bincount(of[mine], weights=amount[mine], minlength=n_cells) / n
+        rest = np.bincount(of[mine], weights=(amount[mine] - middle[of[mine]]) ** 2, minlength=n_cells)
+        mean.append(middle)
+        variance.append(rest / np.maximum(n - 1, 1) / n)
+    difference = mean[0] - mean[1]
+    spread = variance[0] + variance[1]
+    half = np.zeros(n_cells)
+    varies = enough & (spread > 0)
+    if varies.any():
+        arms = [(variance[i][varies], count[i][varies]) for i in (0, 1)]
+        half[varies] = welch_quantile(*arms[0], *arms[1], level) * np.sqrt(spread[varies])
+    found[:, enough] = np.stack([difference, difference - half, difference + half])[:, enough]
+    return found[0], found[1], found[2]

@@ -1,0 +1,406 @@
+"""Campaigns of the past without a control group: customers who were chosen, against others who were likely to be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_column,
+    as_fraction,
+    as_items,
+    as_outcomes,
+    as_positive,
+    as_text,
+    require_same_index,
+    require_same_length,
+    to_array,
+)
+from crmvalue._core.comparisons import welch_quantile
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
+from crmvalue._core.logistic import expit, solve_logistic, standardise
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    interval_field,
+    number_column,
+    number_field,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
+from crmvalue.errors import InputError
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["ObservedEffect", "observed_effect"]
+
+_FEWEST = 10  # customers of a group; also of the others, as weighted
+_ALIKE = 0.1  # standardised difference up to which groups count as alike (Austin 2009)
+_BINS = 10
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ObservedEffect(Columns):
+    """Customers who got a campaign against others who did the same before, where chance did not choose.
+
+    Parameters
+    ----------
+    n_treated, n_control : int
+        Customers who got the campaign, and others.
+    n_outside : int
+        Treated customers who are left out, because no other customer was as likely to be chosen.
+    n_effective : float
+        Size of a group of others, all with one weight, that tells as much as the weighted others.
+    names : tuple of str
+        Names of the columns that were looked at.
+    balance_before, balance_after : ndarray
+        Difference of the means of each column in standard deviations, treated minus others: as they are, and weighted.
+        Groups alike have 0.1 or less.
+    overlap_treated, overlap_control : ndarray of int
+        Customers of each group by their probability to be chosen, in tenths: from 0 to 0.1, and so on.
+    effect, interval : float, Interval
+        Outcome of a treated customer more than that of others like them, and its interval.
+    naive_difference, naive_interval : float, Interval
+        Difference of the means of all, with Welch's interval. It is no effect.
+    did_difference, did_interval : float, Interval
+        Difference in differences: how much more the treated rose since the last period before, with Welch's interval.
+    trend_difference, trend_interval : float, Interval or None
+        How much more the treated rose from one period to the next before the campaign; None for one period before.
+    level : float
+        Confidence level of the intervals.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> before = rng.gamma(2.0, 10.0, 4000)
+    >>> chosen = rng.random(4000) < before / (before + 40)
+    >>> found = observed_effect(chosen, before + 3 * chosen + rng.normal(0, 5, 4000), past=[before])
+    >>> round(found.naive_difference), bool(found.interval.low < 3 < found.interval.high)
+    (13, True)
+    """
+
+    n_treated: int = count_field("n_treated")
+    n_control: int = count_field("n_control")
+    n_outside: int = count_field("n_outside")
+    n_effective: float = number_field("n_effective", low=0.0)
+    names: tuple[str, ...] = words_field("names", distinct=True)
+    balance_before: Floats = number_column("balance_before")
+    balance_after: Floats = number_column("balance_after")
+    overlap_treated: Integers = whole_table("overlap_treated")
+    overlap_control: Integers = whole_table("overlap_control")
+    effect: float = number_field("effect")
+    interval: Interval = interval_field("interval")
+    naive_difference: float = number_field("naive_difference")
+    naive_interval: Interval = interval_field("naive_interval")
+    did_difference: float = number_field("did_difference")
+    did_interval: Interval = interval_field("did_interval")
+    trend_difference: float | None = number_field("trend_difference", default=None)
+    trend_interval: Interval | None = interval_field("trend_interval", optional=True, default=None)
+    level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.names), ("balance_before", "balance_after"), "columns")
+        require_columns(self, _BINS, ("overlap_treated", "overlap_control"), "tenths")
+
+    @property
+    def n_compared(self) -> int:
+        """Treated customers for whom there are others like them."""
+        return self.n_treated - self.n_outside
+
+    @property
+    def total(self) -> float:
+        """Difference of all compared treated customers together [unit of the outcome]."""
+        return self.effect * self.n_compared
+
+    @property
+    def total_interval(self) -> Interval:
+        """Interval of the total."""
+        return Interval(self.interval.low * self.n_compared, self.interval.high * self.n_compared)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every column is alike in both groups after weighting, and enough others carry the weight."""
+        return bool(np.abs(self.balance_after).max() <= _ALIKE) and self.n_effective >= _FEWEST
+
+    @property
+    def trends_differ(self) -> bool | None:
+        """Whether the groups moved apart before the campaign; None for one period before."""
+        if self.trend_interval is None:
+            return None
+        return bool(self.trend_interval.low > 0 or self.trend_interval.high < 0)
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded, and what not."""
+        others = f"others who were as likely to be chosen ({self.n_effective:,.0f} of {self.n_control:,} in effect)"
+        text = (
+            f"{counted(self.n_compared, 'treated customer')} against {others}: "
+            f"{self.effect:+,.2f} each ({_range(self.interval)}). Without weighting it would be "
+            f"{self.naive_difference:+,.2f}."
+        )
+        if self.n_outside:
+            text += f" {counted(self.n_outside, 'treated customer')} had nobody like them and are left out."
+        if not self.is_balanced:
+            return f"{text} After weighting the groups are still not alike: do not build on this figure."
+        text += f" Difference in differences: {self.did_difference:+,.2f} ({_range(self.did_interval)})"
+        if self.trends_differ is None:
+            text += "; give more than one period before to see whether the groups moved alike."
+        elif self.trends_differ:
+            text += "; but the groups moved apart already before the campaign, so do not build on this one."
+        else:
+            text += "; before the campaign the groups moved alike."
+        if _sign(self.did_interval) != _sign(self.interval):
+            text += (
+                " The two figures disagree: customers who were chosen after good periods fall back by "
+                "themselves, which only the first figure allows for."
+            )
+        return (
+            f"{text} Chance did not choose the customers: what made the choice and is not in the columns may be the "
+            "reason for the difference."
+        )
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the balance of each column before and after weighting, for a dataframe of any kind."""
+        return {
+            "name": np.array(self.names),
+            "balance_before": self.balance_before,
+            "balance_after": self.balance_after,
+        }
+
+    def to_json(self) -> str:
+        """Write the comparison as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ObservedEffect:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
+
+
+def observed_effect(
+    treated: ArrayLike,
+    after: ArrayLike,
+    *,
+    past: ArrayLike,
+    traits: Mapping[str, ArrayLike] | None = None,
+    penalty: float = 1.0,
+    level: float = 0.95,
+) -> ObservedEffect:
+    r"""Compare the customers of a past campaign with others, where there was no control group.
+
+    Parameters
+    ----------
+    treated : array_like of bool
+        Whether each customer got the campaign, shape (n,).
+    after : array_like
+        Outcome of each customer after the campaign, such as revenue over four weeks [money], or 1 for those who bought
+        and 0 for the others, shape (n,).
+    past : array_like
+        The same outcome in each of the periods before the campaign, all as long as the one after, oldest first: a list
+        of columns, or shape (k, n). At least one; two or more allow the check of trends.
+    traits : mapping of str to array_like, optional
+        Numbers of each customer from before the campaign that the choice may have looked at, such as
+        ``{"days silent": ..., "opened": ...}``.
+    penalty : float, optional
+        Weight of half the sum of squares of the standardised coefficients of the propensity, > 0. It keeps them finite
+        where a column separates the groups.
+    level : float, optional
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    ObservedEffect
+        Balance, overlap, the weighted difference, difference in differences, and the trends before.
+
+    Raises
+    ------
+    InputError
+        If a value is missing or outside its range, lengths differ, a group has fewer than 10 customers, or no other
+        customer was as likely to be chosen as the treated.
+
+    Notes
+    -----
+    The propensity :math:`e_i`, the probability to be chosen, is that of a penalised logistic regression of `treated` on
+    all columns, and on the logarithms of skewed ones and of the mean of the periods. Treated customers with a
+    propensity above that of all others are left out. The others get the weight :math:`w_i = e_i / (1 - e_i)`, so that
+    they look like the treated [1]_. A regression of the outcome on the same columns, with these weights and among the
+    others only, foretells what each treated customer would have done. The effect is the mean of what they did beyond
+    it:
+
+    .. math:: \hat\tau = \bar{y}_1 - \bar{x}_1^\top \hat\beta, \quad
+        \hat\beta = (X_0^\top W X_0)^{-1} X_0^\top W y_0
+
+    If the propensity or the regression is right, this is consistent [2]_. The interval is normal, with the variance of
+    both terms (a sandwich for :math:`\hat\beta`), given the weights.
+
+    Difference in differences rests on something else: that both groups would have moved alike. The trends before show
+    whether they did so far: for each customer the slope of `past`, compared by Welch's interval. It fails where the
+    choice looked at the outcome before, because the best fall back by themselves.
+
+    No method sees what is not in the columns. Only a group that chance leaves out shows the effect without doubt:
+    ``Policy(control_share=0.1)``.
+
+    .. [1] Hirano, K., Imbens, G. W. and Ridder, G. (2003). Efficient estimation of average treatment effects using the
+       estimated propensity score. Econometrica 71, 1161-1189.
+    .. [2] Robins, J. M., Rotnitzky, A. and Zhao, L. P. (1994). Estimation of regression coefficients when some
+       regressors are not always observed. Journal of the American Statistical Association 89, 846-866.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(7)
+    >>> size = rng.gamma(2.0, 10.0, 5000)
+    >>> past = [np.round(size * rng.gamma(4.0, 0.25, 5000), 2) for _ in range(3)]
+    >>> mean = sum(past) / 3
+    >>> chosen = rng.random(5000) < mean / (mean + 40)
+    >>> after = size * rng.gamma(4.0, 0.25, 5000) + 2.0 * chosen
+    >>> found = observed_effect(chosen, after, past=past)
+    >>> found.is_balanced, found.trends_differ, bool(found.interval.low < 2 < found.interval.high)
+    (True, False, True)
+    """
+    columns, n_periods = _columns(past, traits)
+    require_same_index(treated=treated, after=after, **columns)
+    given = as_outcomes("treated", treated)
+    outcome = as_column("after", after)
+    table = {name: as_column(name, column) for name, column in columns.items()}
+    require_same_length(treated=given, after=outcome, **table)
+    weight, level = as_positive("penalty", penalty), as_fraction("level", level)
+    for group, count in (("treated customers", int(given.sum())), ("others", int((~given).sum()))):
+        if count < _FEWEST:
+            raise InputError("treated", f"of at least {_FEWEST} {group}", count)
+
+    x = np.stack(list(table.values()), axis=1)
+    z = standardise(_features(x, n_periods)).z
+    beta = solve_logistic(z, given.astype(np.float64), weight).beta
+    chance = np.clip(expit(beta[0] + z @ beta[1:]), 1e-12, 1 - 1e-12)
+    inside = given & (chance <= chance[~given].max())
+    if int(inside.sum()) < 2:
+        rule = "of customers of whom some are as likely to be chosen as others"
+        raise InputError("treated", rule, int(inside.sum()), hint="the columns separate the groups completely")
+    odds = chance[~given] / (1 - chance[~given])
+    odds = odds / odds.sum()
+    effect, error = _weighted_difference(outcome, z, given, inside, odds)
+    half = _normal_quantile(level) * error
+    trend = None
+    if n_periods > 1:
+        time = np.arange(n_periods) - (n_periods - 1) / 2
+        slope = x[:, :n_periods] @ time / (time @ time)
+        trend = _welch(slope[given], slope[~given], level)
+    naive, did = _welch(outcome[given], outcome[~given], level), None
+    change = outcome - x[:, n_periods - 1]
+    did = _welch(change[given], change[~given], level)
+    tenths = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
+    z = standardise(x).z
+    spread = np.sqrt((z[given].var(axis=0, ddof=1) + z[~given].var(axis=0, ddof=1)) / 2)
+    spread = np.where(spread > 0, spread, 1.0)
+    return ObservedEffect(
+        n_treated=int(given.sum()),
+        n_control=int((~given).sum()),
+        n_outside=int(given.sum() - inside.sum()),
+        n_effective=float(1 / np.sum(odds**2)),
+        names=tuple(table),
+        balance_before=hand_over((z[given].mean(axis=0) - z[~given].mean(axis=0)) / spread),
+        balance_after=hand_over((z[inside].mean(axis=0) - odds @ z[~given]) / spread),
+        overlap_treated=hand_over(np.bincount(tenths[given], minlength=_BINS)),
+        overlap_control=hand_over(np.bincount(tenths[~given], minlength=_BINS)),
+        effect=effect,
+        interval=Interval(np.float64(effect - half), np.float64(effect + half)),
+        naive_difference=naive[0],
+        naive_interval=naive[1],
+        did_difference=did[0],
+        did_interval=did[1],
+        trend_difference=None if trend is None else trend[0],
+        trend_interval=None if trend is None else trend[1],
+        level=level,
+    )
+
+
+def _columns(past: Any, traits: Any) -> tuple[dict[str, Any], int]:
+    """Name the periods before, the last one "1 before", and add the traits."""
+    if isinstance(past, np.ndarray) or hasattr(past, "columns") or hasattr(past, "ndim"):
+        array, _ = to_array("past", past, "a list of columns, one for each period")
+        if array.ndim == 1:
+            array = array[np.newaxis]
+        if array.ndim != 2:
+            raise InputError("past", "of one or two dimensions, one row for each period", array.shape)
+        periods = list(array)
+    else:
+        periods = as_items("past", past, "a list of columns, one for each period")
+        if periods and not hasattr(periods[0], "__len__"):
+            periods = [past]
+    if not periods:
+        raise InputError("past", "of at least one period", 0)
+    named = {f"past[{i}]": column for i, column in enumerate(periods)}
+    if traits is None:
+        return named, len(periods)
+    if not isinstance(traits, Mapping):
+        raise InputError("traits", "a mapping from names to columns", traits)
+    added = {as_text("traits", name): column for name, column in traits.items()}
+    if set(added) & set(named):
+        raise InputError("traits", "with names other than those of the periods", list(added))
+    return named | added, len(periods)
+
+
+def _features(x: Floats, n_periods: int) -> Floats:
+    """Add logarithms of what is skewed: spend is, and chances to be chosen follow its ratios.
+
+    A column >= 0 is taken in units of its mean, and so is the mean of the periods, because many a choice looks at the
+    sum.
+    """
+    wide = np.column_stack([x, x[:, :n_periods].mean(axis=1)]) if n_periods > 1 else x
+    mean = wide.mean(axis=0)
+    skewed = (wide.min(axis=0) >= 0) & (wide.max(axis=0) > 2 * mean) & (mean > 0)
+    return np.column_stack([x, np.log1p(wide[:, skewed] / mean[skewed])])
+
+
+def _weighted_difference(outcome: Floats, z: Floats, given: Bools, inside: Bools, odds: Floats) -> tuple[float, float]:
+    """Give the mean of what the treated did beyond the regression of the weighted others, and its standard error."""
+    x = np.column_stack([np.ones(len(z)), z])
+    own, others = x[inside], x[~given]
+    inverse = np.linalg.pinv((others * odds[:, np.newaxis]).T @ others, hermitian=True)
+    beta = inverse @ (others.T @ (odds * outcome[~given]))
+    beyond = outcome[inside] - own @ beta
+    rest = outcome[~given] - others @ beta
+    leverage = np.einsum("ij,jk,ik->i", others, inverse, others) * odds
+    pull = (own.mean(axis=0) @ inverse @ others.T) * odds * rest / np.maximum(1 - leverage, 1e-9)
+    return float(beyond.mean()), math.sqrt(float(beyond.var(ddof=1) / len(beyond) + pull @ pull))
+
+
+def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
+    """Difference of two means, with Welch's interval."""
+    difference = float(one.mean() - other.mean())
+    v1, v0 = float(one.var(ddof=1) / len(one)), float(other.var(ddof=1) / len(other))
+    if v1 + v0 == 0:
+        return difference, Interval(np.float64(difference), np.float64(difference))
+    half = float(welch_quantile(v1, len(one), v0, len(other), level)) * math.sqrt(v1 + v0)
+    return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy import special
+
+    return float(-special.ndtri((1 - level) / 2))
+
+
+def _sign(interval: Interval) -> int:
+    """Give the sign of a difference that an interval shows, 0 for none."""
+    return int(interval.low > 0) - int(interval.high < 0)
+
+
+def _range(interval: Interval) -> str:
+    return f"{interval.low:+,.2f} to {interval.high:+,.2f}"

@@ -1,0 +1,392 @@
+"""The table of results: a row for each journey, step, offer, channel, segment and period that is asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_fraction, as_whole_number, require_choice
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    number_field,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
+from crmvalue._journeys.planning.plan import DECISIONS
+from crmvalue._journeys.results.ranks import JourneyRank, rank_of
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["KEYS", "RANKED_BY", "JourneyResults"]
+
+KEYS = ("journey", "version", "step", "offer", "channel", "segment", "period")
+"""What results may be split by."""
+
+RANKED_BY = ("revenue", "revenue_per_message", "incremental_revenue", "incremental_margin")
+
+_COUNTS = ("delivered", "opened", "clicked", "replied", "converted")
+_SEND = DECISIONS.index("send")
+
+
+def _key_field(name: str) -> Any:
+    return label_column(name, default=None)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class JourneyResults(Columns):
+    """What came of messages, one row for each part that was asked for; every column has one element for each row.
+
+    Parameters
+    ----------
+    by : tuple of str
+        What the rows are split by; the columns of these names hold the labels.
+    journey, version, step, offer, channel, segment, period : ndarray or None
+        Labels of the rows; None where the rows are not split by it.
+    credit : str
+        Rule by which orders are credited.
+    within_days : int
+        Days after a message in which an order may be credited to it.
+    level : float
+        Confidence level of the intervals.
+    n_by_decision : ndarray of int
+        Messages of each row by decision, in the order of `DECISIONS`, shape (rows, decisions). A history holds only
+        messages that were sent.
+    n_delivered, n_opened, n_clicked, n_replied : ndarray of int or None
+        Messages with such a reaction, each counted once; None where no reactions were given.
+    n_converted : ndarray of int
+        Messages that an order of the same customer follows within the days. One order may follow several messages.
+    n_codes_redeemed : ndarray of int or None
+        Messages whose code was used; None for orders without codes.
+    n_orders : ndarray
+        Credited orders; a model may credit parts of an order.
+    revenue, margin, benefit : ndarray
+        Revenue and margin of the credited orders, and what was given away with them [money].
+    contact_cost : ndarray
+        Cost of the messages that were sent [money].
+    revenue_error : ndarray
+        Standard error of `revenue` [money]; NaN where fewer than two customers got a message.
+    n_units : ndarray of int
+        Customers by whom the error was found; for a model, groups of customers.
+    n_treated, n_control : ndarray of int
+        Customers in the comparison with the control group.
+    n_treated_converted, n_control_converted : ndarray of int
+        Those of them who ordered within the days.
+    converted_effect, revenue_effect, margin_effect : ndarray
+        Share of customers with an order, revenue and margin of a customer [money], treated minus control; NaN where
+        nothing is known.
+    converted_effect_low, converted_effect_high, revenue_effect_low, revenue_effect_high : ndarray
+        Newcombe's interval of the first, and Welch's interval of the second.
+    margin_effect_low, margin_effect_high : ndarray
+        Welch's interval of the third.
+    n_all_orders, n_credited_orders : int
+        Orders, and those of them that were credited.
+    all_revenue, credited_revenue : float
+        Their revenue [money]. The credited revenue is the sum of `revenue`: each order is credited once.
+    n_later : int
+        Messages, reactions and orders after the end of the logs, which are left out.
+    n_open : int
+        Messages whose days are not over at the end of the logs.
+    n_unmatched : int
+        Reactions to no known message.
+
+    Examples
+    --------
+    >>> from crmvalue.journeys import BirthdayJourney, Customers, Orders, Policy, journey_results, plan
+    >>> base = Customers(customer=[1, 2], dates={"birthday": ["1990-06-07"] * 2}, consent={"email": [True, True]})
+    >>> made = plan([BirthdayJourney("birthday")], base, None, None, Policy(), "2024-05-31")
+    >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=["19.90"])
+    >>> found = journey_results(made, None, sold, as_of="2024-06-30")
+    >>> found.n_sent, found.n_converted, found.revenue
+    (array([2]), array([1]), array([19.9]))
+    """
+
+    by: tuple[str, ...] = words_field("by", distinct=True)
+    journey: npt.NDArray[np.str_] | None = _key_field("journey")
+    version: npt.NDArray[np.str_] | None = _key_field("version")
+    step: npt.NDArray[np.str_] | None = _key_field("step")
+    offer: npt.NDArray[np.str_] | None = _key_field("offer")
+    channel: npt.NDArray[np.str_] | None = _key_field("channel")
+    segment: npt.NDArray[np.str_] | None = _key_field("segment")
+    period: npt.NDArray[np.str_] | None = _key_field("period")
+    credit: str
+    within_days: int = count_field("within_days")
+    level: float = checked_field("level", as_fraction)
+    n_by_decision: Integers = whole_table("n_by_decision", 2)
+    n_delivered: Integers | None = whole_table("n_delivered", default=None)
+    n_opened: Integers | None = whole_table("n_opened", default=None)
+    n_clicked: Integers | None = whole_table("n_clicked", default=None)
+    n_replied: Integers | None = whole_table("n_replied", default=None)
+    n_converted: Integers = whole_table("n_converted")
+    n_codes_redeemed: Integers | None = whole_table("n_codes_redeemed", default=None)
+    n_orders: Floats = number_column("n_orders")
+    revenue: Floats = number_column("revenue")
+    margin: Floats = number_column("margin")
+    benefit: Floats = number_column("benefit")
+    contact_cost: Floats = number_column("contact_cost")
+    revenue_error: Floats = number_column("revenue_error", missing=True)
+    n_units: Integers = whole_table("n_units")
+    n_treated: Integers = whole_table("n_treated")
+    n_control: Integers = whole_table("n_control")
+    n_treated_converted: Integers = whole_table("n_treated_converted")
+    n_control_converted: Integers = whole_table("n_control_converted")
+    converted_effect: Floats = number_column("converted_effect", missing=True)
+    converted_effect_low: Floats = number_column("converted_effect_low", missing=True)
+    converted_effect_high: Floats = number_column("converted_effect_high", missing=True)
+    revenue_effect: Floats = number_column("revenue_effect", missing=True)
+    revenue_effect_low: Floats = number_column("revenue_effect_low", missing=True)
+    revenue_effect_high: Floats = number_column("revenue_effect_high", missing=True)
+    margin_effect: Floats = number_column("margin_effect", missing=True)
+    margin_effect_low: Floats = number_column("margin_effect_low", missing=True)
+    margin_effect_high: Floats = number_column("margin_effect_high", missing=True)
+    n_all_orders: int = count_field("n_all_orders")
+    n_credited_orders: int = count_field("n_credited_orders")
+    all_revenue: float = number_field("all_revenue", low=0.0)
+    credited_revenue: float = number_field("credited_revenue", low=0.0)
+    n_later: int = count_field("n_later", default=0)
+    n_open: int = count_field("n_open", default=0)
+    n_unmatched: int = count_field("n_unmatched", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        n = len(self)
+        for name in KEYS:
+            if (getattr(self, name) is not None) != (name in self.by):
+                raise InputError(name, "given for each name in `by`, and for no other", getattr(self, name))
+        for field in attrs.fields(type(self)):
+            column = getattr(self, field.name)
+            if isinstance(column, np.ndarray) and len(column) != n:
+                raise InputError(field.name, f"one for each of the {n} rows", len(column))
+        if self.n_by_decision.shape[1] != len(DECISIONS):
+            raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
+
+    def __len__(self) -> int:
+        return len(self.n_by_decision)
+
+    @property
+    def n_planned(self) -> Integers:
+        """Messages that were looked at: those sent, and those not sent for any reason."""
+        total: Integers = self.n_by_decision.sum(axis=1)
+        return total
+
+    @property
+    def n_sent(self) -> Integers:
+        """Messages that were sent."""
+        return self.n_by_decision[:, _SEND]
+
+    @property
+    def n_not_sent(self) -> dict[str, Integers]:
+        """Messages that were not sent, by reason; reasons that never occur are left out."""
+        found = {word: self.n_by_decision[:, i] for i, word in enumerate(DECISIONS) if i != _SEND}
+        return {word: column for word, column in found.items() if column.any()}
+
+    @property
+    def revenue_per_message(self) -> Floats:
+        """Credited revenue of a message that was sent [money]; NaN where none was sent."""
+        return _ratio(self.revenue, self.n_sent)
+
+    @property
+    def revenue_per_message_interval(self) -> Interval:
+        """Student's interval of the revenue per message, over the customers who got messages [money].
+
+        Spend is skewed: with fewer than some hundred customers it covers the truth less often than `level` says.
+        """
+        from scipy import special
+
+        degrees = np.maximum(self.n_units - 1, 1)
+        half = -special.stdtrit(degrees, (1 - self.level) / 2) * self.revenue_error
+        return Interval(_ratio(self.revenue - half, self.n_sent), _ratio(self.revenue + half, self.n_sent))
+
+    @property
+    def net(self) -> Floats:
+        """Margin of the credited orders, less what was given away and the contacts [money]."""
+        return self.margin - self.benefit - self.contact_cost
+
+    @property
+    def incremental_revenue(self) -> Floats:
+        """Revenue of all compared customers that would not have come without the messages [money]; NaN if not known."""
+        return self.revenue_effect * self.n_treated
+
+    @property
+    def incremental_revenue_interval(self) -> Interval:
+        """Interval of the incremental revenue [money]."""
+        return Interval(self.revenue_effect_low * self.n_treated, self.revenue_effect_high * self.n_treated)
+
+    @property
+    def incremental_margin(self) -> Floats:
+        """Margin of all compared customers that would not have come without the messages [money]; NaN if not known."""
+        return self.margin_effect * self.n_treated
+
+    @property
+    def label(self) -> npt.NDArray[np.str_]:
+        """Labels of each row in one text."""
+        columns = [getattr(self, name).tolist() for name in self.by]
+        words = [", ".join(str(word) or "-" for word in row) for row in zip(*columns, strict=True)]
+        return np.array(words if self.by else ["all messages"] * len(self), dtype=np.str_)
+
+    def share(self, name: str) -> tuple[Floats, Interval]:
+        """Share of the messages sent with a reaction or an order, with Wilson's interval.
+
+        Parameters
+        ----------
+        name : {"delivered", "opened", "clicked", "replied", "converted"}
+            What is counted.
+
+        Returns
+        -------
+        (ndarray, Interval)
+            Shares of the messages sent, and their interval; NaN where none was sent.
+
+        Raises
+        ------
+        InputError
+            If the name is another one, or no reactions were given.
+        """
+        require_choice("name", name, _COUNTS)
+        count = getattr(self, f"n_{name}")
+        if count is None:
+            raise InputError("name", "of what was given: these results have no reactions", name)
+        low, high = np.full(len(self), np.nan), np.full(len(self), np.nan)
+        sent = self.n_sent > 0
+        if sent.any():
+            low[sent], high[sent] = proportion_interval(count[sent], self.n_sent[sent], level=self.level)
+        return _ratio(count, self.n_sent), Interval(low, high)
+
+    def rank(self, *, top: int = 3, by: str = "revenue") -> JourneyRank:
+        """Rank the rows, and say how sure the ranks are.
+
+        Parameters
+        ----------
+        top : int, optional
+            How many count as the best, >= 1.
+        by : {"revenue", "revenue_per_message", "incremental_revenue", "incremental_margin"}, optional
+            Figure by which the rows are ranked.
+
+        Returns
+        -------
+        JourneyRank
+            The rows, the best first, with the probability of each to be the best and among the best `top`.
+
+        Raises
+        ------
+        InputError
+            If `top` or `by` is outside its range.
+
+        Notes
+        -----
+        The figures count as independent and normal, with their standard errors. Rows without a known error are left out
+        and counted.
+
+        Examples
+        --------
+        >>> from crmvalue.journeys import Cascade, Customers, Orders, Policy, journey_results, plan
+        >>> base = Customers(
+        ...     customer=[1, 2, 3], dates={"last_purchase": ["2023-08-31"] * 3}, consent={"email": [True] * 3}
+        ... )
+        >>> made = plan([Cascade()], base, None, None, Policy(), "2024-05-31")
+        >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=[30])
+        >>> journey_results(made, None, sold, as_of="2024-06-30").rank(top=1).prob_best
+        array([1.])
+        """
+        best = as_whole_number("top", top, low=1)
+        require_choice("by", by, RANKED_BY)
+        value = getattr(self, by)
+        if by == "revenue":
+            error = self.revenue_error
+        elif by == "revenue_per_message":
+            error = _ratio(self.revenue_error, self.n_sent)
+        else:
+            kind = "revenue" if by == "incremental_revenue" else "margin"
+            width = getattr(self, f"{kind}_effect_high") - getattr(self, f"{kind}_effect_low")
+            error = width / 2 / _normal_quantile(self.level) * self.n_treated
+        return rank_of(self.label, value, error, best, by)
+
+    @property
+    def conclusion(self) -> str:
+        """What came of the messages in words."""
+        text = (
+            f"{counted(int(self.n_sent.sum()), 'message')} of {int(self.n_planned.sum()):,} planned went out. "
+            f"By the rule {self.credit!r}, they are credited with {self.n_credited_orders:,} of "
+            f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:,.2f} of {self.all_revenue:,.2f}. "
+            "Credit divides orders; it does not say which of them would have come anyway."
+        )
+        known = np.nonzero(np.isfinite(self.revenue_effect))[0]
+        if not len(known):
+            return f"{text} Without a control group nothing shows that."
+        low, high = map(np.asarray, self.incremental_revenue_interval)
+        said = [
+            f"{self.label[i]} brought {self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"
+            for i in known[np.argsort(-self.incremental_revenue[known], kind="stable")][:3].tolist()
+        ]
+        return f"{text} Against the control group, {'; '.join(said)}."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind, with shares and intervals."""
+        columns: dict[str, npt.NDArray[Any]] = {name: getattr(self, name) for name in self.by}
+        columns |= {"n_planned": self.n_planned, "n_sent": self.n_sent}
+        columns |= {f"n_{word.replace(' ', '_').replace('-', '_')}": n for word, n in self.n_not_sent.items()}
+        for name in _COUNTS:
+            if getattr(self, f"n_{name}") is not None:
+                share, interval = self.share(name)
+                low, high = map(np.asarray, interval)
+                columns |= {f"n_{name}": getattr(self, f"n_{name}"), f"share_{name}": share}
+                columns |= {f"share_{name}_low": low, f"share_{name}_high": high}
+        if self.n_codes_redeemed is not None:
+            columns["n_codes_redeemed"] = self.n_codes_redeemed
+        names = ("n_orders", "revenue", "margin", "benefit", "contact_cost", "net", "revenue_per_message")
+        columns |= {name: getattr(self, name) for name in names}
+        low, high = map(np.asarray, self.revenue_per_message_interval)
+        columns |= {"revenue_per_message_low": low, "revenue_per_message_high": high}
+        low, high = map(np.asarray, self.incremental_revenue_interval)
+        return columns | {
+            "n_treated": self.n_treated,
+            "n_control": self.n_control,
+            "converted_effect": self.converted_effect,
+            "converted_effect_low": self.converted_effect_low,
+            "converted_effect_high": self.converted_effect_high,
+            "incremental_revenue": self.incremental_revenue,
+            "incremental_revenue_low": low,
+            "incremental_revenue_high": high,
+            "incremental_margin": self.incremental_margin,
+        }
+
+    def to_json(self) -> str:
+        """Write the results as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> JourneyResults:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text, n_by_decision=_table)
+
+
+def _table(value: Any) -> Any:
+    """Read the table of decisions, which may have no rows."""
+    return hand_over(np.zeros((0, len(DECISIONS)), dtype=np.int64)) if value == [] else value
+
+
+def _ratio(part: Any, whole: Any) -> Floats:
+    out = np.full(len(whole), np.nan)
+    ratio: Floats = np.divide(part, whole, out=out, where=np.asarray(whole) > 0)
+    return ratio
+
+
+def _normal_quantile(level: float) -> float:
+    from scipy import special
+
+    return float(-special.ndtri((1 - level) / 2))

@@ -1,0 +1,525 @@
+"""What came of messages: every message once, every order credited once, the control group, and ranks."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.experiments import compare_means
+from crmvalue.journeys import (
+    DECISIONS,
+    BirthdayJourney,
+    Cascade,
+    Customers,
+    Events,
+    JourneyResults,
+    MessageHistory,
+    Orders,
+    Plan,
+    Policy,
+    Responses,
+    TriggerJourney,
+    journey_results,
+    plan,
+    simulate_plan,
+)
+
+MODELS = ("first", "linear", "position", "time_decay", "markov", "shapley")
+RULES = ("last", "code", "code or last", *MODELS)
+
+
+def history(rows, **columns):
+    """Give a history of rows of customer, journey, channel and time."""
+    customer, journey, channel, time = zip(*rows, strict=True)
+    return MessageHistory(
+        customer=list(customer),
+        group=list(journey),
+        step=[f"step {i}" for i in range(len(rows))],
+        anchor=list(time),
+        sent_at=list(time),
+        channel=list(channel),
+        counted=[True] * len(rows),
+        **columns,
+    )
+
+
+def money(*cents):
+    return [str(Decimal(cent) / 100) for cent in cents]
+
+
+@st.composite
+def logs(draw):
+    """Draw a history, orders and their codes on a grid of few moments, so that ties are common."""
+    day = st.integers(0, 40).map(lambda n: f"2024-05-{1 + n // 2:02d}T{12 * (n % 2):02d}:00")
+    who, code = st.integers(1, 4), st.sampled_from(["", "A", "B", "C"])
+    n, m = draw(st.integers(1, 12)), draw(st.integers(1, 10))
+    rows = [(draw(who), draw(st.sampled_from(["x", "y", "z"])), "email", draw(day)) for _ in range(n)]
+    past = history(rows, code=[draw(code) for _ in range(n)])
+    cents = [draw(st.integers(0, 10_000)) for _ in range(m)]
+    sold = Orders(
+        customer=[draw(who) for _ in range(m)],
+        time=[draw(day) for _ in range(m)],
+        revenue=money(*cents),
+        margin=[draw(st.sampled_from([-0.1, 0.0, 0.3, 1.0])) for _ in range(m)],
+        benefit=money(*[draw(st.integers(0, 500)) for _ in range(m)]),
+        code=[draw(code) for _ in range(m)],
+    )
+    return past, sold
+
+
+def last_message(past, order, days):
+    """Find the last message before an order by looking at all of them."""
+    best = None
+    for i in range(len(past)):
+        before = past.sent_at[i] <= order["time"] <= past.sent_at[i] + np.timedelta64(days, "D")
+        if past.customer[i] == order["customer"] and before and (best is None or past.sent_at[i] >= past.sent_at[best]):
+            best = i
+    return best
+
+
+def message_of_code(past, order):
+    """Find the message whose code an order used by looking at all of them."""
+    if not order["code"]:
+        return None
+    same = [i for i in range(len(past)) if past.code[i] == order["code"]]
+    early = [i for i in same if past.sent_at[i] <= order["time"]]
+    mine = [i for i in early if past.customer[i] == order["customer"]]
+    if mine:
+        return max(mine, key=lambda i: (past.sent_at[i], i))
+    return same[0] if len(same) == 1 and early else None
+
+
+class TestCredit:
+    """Each order is credited once in sum, to the messages of the stated rule."""
+
+    @given(logs(), st.sampled_from(["last", "code", "code or last"]), st.integers(1, 20))
+    def test_equals_a_look_at_every_pair(self, log, rule, days):
+        past, sold = log
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule, within_days=days)
+        names = sorted(set(past.journey.tolist()))
+        cents = dict.fromkeys(names, 0)
+        n_orders = dict.fromkeys(names, 0)
+        redeemed = {name: set() for name in names}
+        for i in range(len(sold)):
+            order = {name: getattr(sold, name)[i] for name in ("customer", "time", "code")}
+            by_code, last = message_of_code(past, order), last_message(past, order, days)
+            if by_code is not None:
+                redeemed[past.journey[by_code]].add(by_code)
+            chosen = {"last": last, "code": by_code, "code or last": last if by_code is None else by_code}[rule]
+            if chosen is not None:
+                cents[past.journey[chosen]] += round(sold.revenue[i] * 100)
+                n_orders[past.journey[chosen]] += 1
+        assert found.journey.tolist() == names
+        assert np.rint(found.revenue * 100).tolist() == list(cents.values())
+        assert found.n_orders.tolist() == list(n_orders.values())
+        assert found.n_codes_redeemed.tolist() == [len(part) for part in redeemed.values()]
+        followed = dict.fromkeys(names, 0)
+        for i in range(len(past)):
+            window = (sold.time >= past.sent_at[i]) & (sold.time <= past.sent_at[i] + np.timedelta64(days, "D"))
+            followed[past.journey[i]] += bool(np.any(window & (sold.customer == past.customer[i])))
+        assert found.n_converted.tolist() == list(followed.values())
+
+    @settings(max_examples=25)
+    @given(logs(), st.sampled_from(RULES))
+    def test_the_parts_sum_to_what_is_credited_once(self, log, rule):
+        past, sold = log
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule, by=["journey", "step"])
+        last = journey_results(past, None, sold, as_of="2024-06-30")
+        assert round(sum(np.rint(found.revenue * 100))) == round(found.credited_revenue * 100)
+        assert found.n_orders.sum() == pytest.approx(found.n_credited_orders, abs=1e-9)
+        assert found.credited_revenue <= found.all_revenue
+        if rule in MODELS:  # a model divides the orders that the last message would get
+            assert found.credited_revenue == last.credited_revenue
+            for name in ("margin", "benefit"):
+                assert round(sum(np.rint(getattr(found, name) * 100))) == round(getattr(last, name).sum() * 100)
+
+    @pytest.mark.parametrize(
+        ("rule", "cents"),
+        [("first", [9000, 0]), ("last", [0, 9000]), ("linear", [4500, 4500]), ("shapley", [4500, 4500])],
+    )
+    def test_two_messages_before_one_order(self, rule, cents):
+        past = history([(1, "a", "email", "2024-05-01"), (1, "b", "sms", "2024-05-05")])
+        sold = Orders(customer=[1], time=["2024-05-06"], revenue=[90])
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
+        assert np.rint(found.revenue * 100).tolist() == cents
+        assert found.n_converted.tolist() == [1, 1]
+
+    def test_time_decay_of_one_week(self):
+        """A touch weighs half as much as one seven days later: 1 : 2 : 4 of 70."""
+        past = history([(1, "a", "e", "2024-05-01"), (1, "b", "e", "2024-05-08"), (1, "c", "e", "2024-05-15")])
+        sold = Orders(customer=[1], time=["2024-05-15"], revenue=[70])
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit="time_decay", within_days=30)
+        assert found.revenue.tolist() == [10.0, 20.0, 40.0]
+
+    def test_a_cent_that_three_share(self):
+        past = history([(1, name, "e", "2024-05-01") for name in "abc"])
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=["1.00"])
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
+        assert sorted(found.revenue.tolist()) == [0.33, 0.33, 0.34]
+
+    def test_sums_are_exact_where_floats_are_not(self):
+        """A tenth added ten million times as floats is off; whole cents are not."""
+        n = 100_000
+        past = history([(1, "a", "e", "2024-05-01")])
+        sold = Orders(customer=np.ones(n, dtype=int), time=["2024-05-02"] * n, revenue=[0.1] * n)
+        assert sum([0.1] * n) != 10_000.0
+        assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [10_000.0]
+
+    @given(logs(), st.sampled_from(["last", "linear"]), st.randoms(use_true_random=False))
+    def test_the_order_of_orders_does_not_matter(self, log, rule, random):
+        past, sold = log
+        rows = random.sample(range(len(sold)), len(sold))
+        one = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
+        other = journey_results(past, None, sold.taken(rows), as_of="2024-06-30", credit=rule)
+        assert one.revenue.tolist() == other.revenue.tolist()
+
+    def test_the_error_is_that_of_the_mean_over_customers(self):
+        """With one message each, revenue per message is a mean, and its standard error s / sqrt(n)."""
+        revenue = [0.0, 10.0, 30.0, 5.0]
+        past = history([(i, "a", "e", "2024-05-01") for i in range(4)])
+        sold = Orders(customer=[1, 2, 3], time=["2024-05-02"] * 3, revenue=revenue[1:])
+        found = journey_results(past, None, sold, as_of="2024-06-30")
+        assert found.revenue_error[0] / 4 == pytest.approx(np.std(revenue, ddof=1) / 2)
+        low, high = found.revenue_per_message_interval
+        half = 3.182446305284263 * np.std(revenue, ddof=1) / 2  # Student's quantile of 3 degrees
+        assert (low[0], high[0]) == pytest.approx((11.25 - half, 11.25 + half))
+
+
+class TestRows:
+    """Every message counts once: planned is sent, and not sent by reason."""
+
+    BASE = Customers(
+        customer=np.arange(200),
+        dates={"last_purchase": np.repeat(["2023-08-31", "2023-09-05"], 100), "birthday": ["1990-06-07"] * 200},
+        segments={"vip": np.arange(200) % 3 == 0},
+        consent={"email": np.arange(200) % 5 > 0, "sms": np.arange(200) % 2 > 0},
+    )
+    JOURNEYS = (
+        Cascade(channels=["email", "sms"], offers=["5 %"], repeat_last=True),
+        BirthdayJourney("birthday", channels="sms"),
+        BirthdayJourney("vip birthday", segment="vip", priority=1),
+    )
+
+    @pytest.mark.parametrize("by", [[], "journey", ["channel", "period"], ["journey", "version", "step", "offer"]])
+    def test_planned_is_sent_and_not_sent_by_reason(self, by):
+        made = simulate_plan(
+            self.JOURNEYS, self.BASE, None, Policy(control_share=0.3, budget=40), "2024-05-29", "2024-06-06"
+        )
+        found = journey_results(
+            made, None, Orders(customer=[1], time=["2024-06-01"], revenue=[5]), as_of="2024-08-01", by=by
+        )
+        total = made.n_by_decision
+        assert {word: int(n) for word, n in zip(DECISIONS, found.n_by_decision.sum(axis=0), strict=True) if n} == total
+        assert (found.n_planned == found.n_sent + sum(found.n_not_sent.values())).all()
+        assert found.n_planned.sum() == made.is_last_look.sum()
+
+    def test_segment_and_period(self):
+        past = history([(1, "a", "e", "2024-05-31T23:59"), (2, "a", "e", "2024-06-01"), (3, "a", "e", "2024-06-03")])
+        sold = Orders(customer=[1, 2], time=["2024-06-02"] * 2, revenue=[10, 20])
+        options = {
+            "as_of": "2024-07-30",
+            "by": ["segment", "period"],
+            "segment_customer": [2, 1, 9],
+            "segment": ["v", "w", "v"],
+        }
+        found = journey_results(past, None, sold, **options)
+        rows = list(zip(found.segment.tolist(), found.period.tolist(), found.revenue.tolist(), strict=True))
+        assert rows == [("", "2024-06", 0.0), ("v", "2024-06", 20.0), ("w", "2024-05", 10.0)]
+        weeks = journey_results(past, None, sold, **{**options, "by": "period"}, period="week")
+        assert weeks.period.tolist() == ["2024-05-27", "2024-06-03"]
+        assert weeks.label.tolist() == weeks.period.tolist()
+
+    def test_costs_by_channel(self):
+        past = history([(1, "a", "email", "2024-05-01"), (2, "a", "sms", "2024-05-01"), (3, "a", "sms", "2024-05-01")])
+        sold = Orders(customer=[2], time=["2024-05-02"], revenue=[10], margin=0.25, benefit="0.50")
+        found = journey_results(past, None, sold, as_of="2024-06-30", contact_cost={"email": 0.1, "sms": "0.2"})
+        assert (found.contact_cost[0], found.margin[0], found.benefit[0], found.net[0]) == (0.5, 2.5, 0.5, 1.5)
+        with pytest.raises(InputError, match="contact_cost"):
+            journey_results(past, None, sold, as_of="2024-06-30", contact_cost={"email": 0.1})
+
+    def test_logs_end(self):
+        past = history([(1, "a", "e", "2024-05-01"), (1, "a", "e", "2024-05-30"), (1, "a", "e", "2024-06-02")])
+        sold = Orders(customer=[1, 1], time=["2024-05-02", "2024-06-02"], revenue=[10, 20])
+        seen = Responses(customer=[1], name=["opened"], time=["2024-06-03"])
+        found = journey_results(past, seen, sold, as_of="2024-05-31")
+        assert (found.n_sent[0], found.revenue[0], found.n_open, found.n_later) == (2, 10.0, 1, 3)
+
+    def test_no_orders_and_no_messages(self):
+        past = history([(1, "a", "e", "2024-05-01")])
+        for rule in RULES:
+            sold = Orders(customer=[], time=[], revenue=[], code=[])
+            found = journey_results(past, None, sold, as_of="2024-05-31", credit=rule)
+            assert (found.revenue.tolist(), found.n_all_orders) == ([0.0], 0)
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[5])
+        empty = journey_results(MessageHistory.empty(), None, sold, as_of="2024-05-31")
+        assert (len(empty), empty.n_credited_orders, empty.all_revenue) == (0, 0, 5.0)
+        assert empty.rank().conclusion == "No row has a known figure."
+
+    def test_two_birthday_journeys_after_json(self):
+        base = attrs.evolve(self.BASE, consent={"email": [True] * 200, "sms": [True] * 200})
+        made = plan(self.JOURNEYS[1:], base, None, None, Policy(), "2024-05-31")
+        sold = Orders(customer=[0, 1], time=["2024-06-02"] * 2, revenue=[10, 20])
+        for messages in (made, Plan.from_json(made.to_json()), MessageHistory.from_json(made.history().to_json())):
+            found = journey_results(messages, None, sold, as_of="2024-06-30")
+            assert found.journey.tolist() == ["birthday", "vip birthday"]
+            assert (found.n_sent.tolist(), found.revenue.tolist()) == ([133, 67], [20.0, 10.0])
+
+    def test_the_result_survives_json_and_frames(self):
+        past = history([(1, "a", "e", "2024-05-01"), (2, "b", "e", "2024-05-01")])
+        sold = Orders(customer=[2], time=["2024-05-02"], revenue=[10])
+        seen = Responses(customer=[1], name=["opened"], time=["2024-05-03"])
+        found = journey_results(past, seen, sold, as_of="2024-06-30")
+        assert JourneyResults.from_json(found.to_json()) == found
+        frame = found.to_frame()
+        assert list(frame["journey"]) == ["a", "b"]
+        assert list(frame["n_opened"]) == [1, 0]
+        assert "By the rule 'last'" in found.conclusion
+
+
+class TestResponses:
+    """A reaction belongs to the message whose key it names, or to the last one before it."""
+
+    PAST = history(
+        [(1, "a", "email", "2024-05-01T10:00"), (1, "b", "sms", "2024-05-03T10:00"), (2, "a", "email", "2024-05-03")]
+    )
+
+    def found(self, **columns):
+        seen = Responses(**columns)
+        sold = Orders(customer=[9], time=["2024-05-02"], revenue=[10])
+        return journey_results(self.PAST, seen, sold, as_of="2024-06-30")
+
+    def test_by_time_channel_and_key(self):
+        one = {"customer": [1], "name": ["opened"], "time": ["2024-05-04"]}
+        assert self.found(**one).n_opened.tolist() == [0, 1]
+        assert self.found(**one, channel=["email"]).n_opened.tolist() == [1, 0]
+        assert self.found(**one, message=[self.PAST.key[0]]).n_opened.tolist() == [1, 0]
+        assert self.found(**one, message=["unknown"]).n_unmatched == 1
+        assert self.found(**{**one, "time": ["2024-04-30"]}).n_unmatched == 1
+
+    def test_a_click_is_an_open_and_a_message_counts_once(self):
+        found = self.found(customer=[1, 1, 1], name=["clicked", "opened", "clicked"], time=["2024-05-04"] * 3)
+        assert (found.n_opened.tolist(), found.n_clicked.tolist()) == ([0, 1], [0, 1])
+        share, (low, high) = found.share("clicked")
+        assert share.tolist() == [0.0, 1.0]
+        assert (low[1], high[0]) == pytest.approx((0.20654931, 0.65762029))  # Wilson for 1 of 1, and for 0 of 2
+
+    def test_delivered(self):
+        bounced = self.found(customer=[2], name=["bounced"], time=["2024-05-04"])
+        assert bounced.n_delivered.tolist() == [1, 1]
+        told = self.found(customer=[2, 1], name=["delivered", "replied"], time=["2024-05-04"] * 2)
+        assert told.n_delivered.tolist() == [1, 1]
+
+    def test_reactions_end_and_feed_journeys(self):
+        seen = Responses(customer=[1, 2], name=["opened", "replied"], time=["2024-05-04"] * 2)
+        did = seen.events(self.PAST)
+        assert did.names == ("opened", "opened b", "opened b, step 1", "replied", "replied a", "replied a, step 2")
+        assert seen.events().names == ("opened", "replied")
+        base = Customers(customer=[1, 2, 3], dates={"last_purchase": ["2023-08-31"] * 3}, consent={"email": [True] * 3})
+        for ends, sent in (
+            ("opened", [2, 3]),
+            (("opened", "replied"), [3]),
+            ("purchase", [1, 2, 3]),
+            ("opened a", [1, 2, 3]),
+        ):
+            cascade = Cascade(ends_with=ends)
+            made = plan([cascade], base, did, None, Policy(), "2024-05-31")
+            assert made.customer[made.decision == "send"].tolist() == sent
+            assert Cascade.from_json(cascade.to_json()) == cascade
+        fed = TriggerJourney("thanks", event="replied a", wait_hours=1)
+        assert plan([fed], base, did, None, Policy(), "2024-05-04").customer.tolist() == [2]
+        assert (
+            set(Cascade(ends_with="opened").due(["2023-08-31"], "2024-05-31", last_reaction=["2024-05-04"]).row)
+            == set()
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("name", ["seen"]), ("time", [None]), ("customer", [None]), ("message", [None]), ("channel", ["a", "b"])],
+    )
+    def test_rejections(self, name, wrong):
+        columns = {"customer": [1], "name": ["opened"], "time": ["2024-05-04"], name: wrong}
+        with pytest.raises(InputError) as caught:
+            Responses(**columns)
+        assert caught.value.name == name
+
+
+class TestOrders:
+    """Money is exact: at most the decimals of the currency."""
+
+    def test_numbers_decimals_and_texts_are_one(self):
+        columns = {"customer": [1, 2], "time": ["2024-05-01"] * 2}
+        for revenue in (["19.90", "5"], [19.9, 5], [Decimal("19.90"), Decimal(5)]):
+            assert Orders(**columns, revenue=revenue) == Orders(**columns, revenue=np.array([19.9, 5.0]))
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("revenue", [1.234]),
+            ("revenue", ["1.234"]),
+            ("revenue", [-1]),
+            ("revenue", ["1e3"]),
+            ("revenue", [np.nan]),
+            ("revenue", [2e13]),
+            ("benefit", -1),
+            ("margin", 30),
+            ("margin", [0.1, 0.2]),
+            ("code", [None]),
+            ("decimals", 5),
+        ],
+    )
+    def test_rejections(self, name, wrong):
+        with pytest.raises(InputError) as caught:
+            Orders(**{"customer": [1], "time": ["2024-05-01"], "revenue": [5], name: wrong})
+        assert caught.value.name == name
+
+
+def campaign(rng, n=800, lift=4.0):
+    """Simulate a win-back of which half the customers are left out by chance: every message adds `lift` in mean."""
+    base = Customers(
+        customer=np.arange(n), dates={"last_purchase": ["2023-08-31"] * n}, consent={"email": rng.random(n) < 0.8}
+    )
+    made = plan([Cascade()], base, None, None, Policy(control_share=0.5, salt=str(rng.integers(10**9))), "2024-05-31")
+    spend = np.where(rng.random(n) < 0.4, rng.gamma(2.0, 20.0, n), 0.0)  # with or without a message
+    spend = spend + np.where(made.decision == "send", rng.gamma(1.0, lift, n), 0.0)
+    spend = np.round(spend, 2)
+    buys = spend > 0
+    sold = Orders(
+        customer=np.arange(n)[buys],
+        time=np.datetime64("2024-06-01") + rng.integers(0, 9, n)[buys],
+        revenue=spend[buys],
+        margin=0.5,
+    )
+    return made, sold
+
+
+class TestControlGroup:
+    """Beside the credit stands the difference between those who were meant to get a message and the control group."""
+
+    def test_equals_welch_of_both_groups(self):
+        made, sold = campaign(np.random.default_rng(5))
+        found = journey_results(made, None, sold, as_of="2024-07-30")
+        spend = np.zeros(800)
+        spend[sold.customer] = sold.revenue
+        control = made.decision == "control group"
+        expected = compare_means(spend, np.where(control, "control", "meant"), control="control")
+        assert found.n_control.tolist() == [control.sum()]
+        assert found.revenue_effect[0] == pytest.approx(spend[~control].mean() - spend[control].mean())
+        assert found.revenue_effect_low[0] == pytest.approx(expected.difference_interval.low[0])
+        assert found.margin_effect[0] == pytest.approx(found.revenue_effect[0] / 2, rel=1e-3)  # cents are rounded
+        bought = [np.mean(spend[~control] > 0), np.mean(spend[control] > 0)]
+        assert found.converted_effect[0] == pytest.approx(bought[0] - bought[1])
+        assert "Against the control group" in found.conclusion
+
+    def test_a_customer_counts_once_with_the_first_message_and_with_days_that_are_over(self):
+        base = Customers(customer=[1, 2, 3, 4], consent={"email": [True] * 4})
+        did = Events(
+            customer=[1, 1, 2, 3, 4], name=["visit"] * 5, time=[f"2024-05-{d}T09:00" for d in (10, 20, 10, 10, 29)]
+        )
+        journey = TriggerJourney("visit", event="visit", cool_down_days=0)
+        made = simulate_plan([journey], base, did, Policy(control_share=0.5, salt="s"), "2024-05-10", "2024-05-30")
+        sold = Orders(customer=[1, 1], time=["2024-05-11", "2024-05-21"], revenue=[10, 20])
+        found = journey_results(made, None, sold, as_of="2024-06-01", within_days=5)
+        in_control = set(made.customer[made.decision == "control group"].tolist())
+        assert found.n_control[0] + found.n_treated[0] == 3  # the days of customer 4 are not over
+        side = found.n_control_converted if 1 in in_control else found.n_treated_converted
+        assert side.tolist() == [1]
+
+    def test_without_a_control_group_nothing_is_said(self):
+        made, sold = campaign(np.random.default_rng(5))
+        for messages in (made.history(), plan([Cascade()], TestRows.BASE, None, None, Policy(), "2024-05-31")):
+            found = journey_results(messages, None, sold, as_of="2024-07-30")
+            assert np.isnan(found.incremental_revenue).all()
+            assert "Without a control group" in found.conclusion
+
+    @pytest.mark.slow
+    def test_the_interval_covers_the_truth_of_simulated_campaigns(self):
+        """Of 200 campaigns, 184 to 196 intervals of 95 % cover: the share 0.95 within two standard errors and a bit."""
+        rng, hits = np.random.default_rng(11), 0
+        for _ in range(200):
+            made, sold = campaign(rng)
+            found = journey_results(made, None, sold, as_of="2024-07-30")
+            truth = 4.0 * found.n_sent[0]  # in expectation over those who got a message
+            low, high = found.incremental_revenue_interval
+            hits += low[0] <= truth <= high[0]
+        assert 184 <= hits <= 196
+
+
+class TestRanks:
+    """The chance to be among the best comes from the figures and their standard errors."""
+
+    def test_equals_a_simulation(self):
+        from crmvalue._journeys.results.ranks import chances
+
+        rng = np.random.default_rng(2)
+        value, error = rng.normal(0, 1, 7), rng.gamma(2, 0.4, 7)
+        best, chosen = chances(value, error, 3)
+        drawn = rng.normal(value, error, size=(400_000, 7))
+        place = np.argsort(np.argsort(-drawn, axis=1), axis=1)
+        assert best == pytest.approx((place == 0).mean(axis=0), abs=0.004)
+        assert chosen == pytest.approx((place < 3).mean(axis=0), abs=0.004)
+        assert (best.sum(), chosen.sum()) == pytest.approx((1.0, 3.0), abs=1e-6)
+
+    @settings(max_examples=30)
+    @given(
+        st.lists(st.tuples(st.integers(-5, 5), st.sampled_from([0.0, 0.5, 2.0])), min_size=1, max_size=6),
+        st.integers(1, 4),
+    )
+    def test_probabilities_sum_to_the_places(self, rows, top):
+        from crmvalue._journeys.results.ranks import chances
+
+        value, error = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
+        best, chosen = chances(value, error, top)
+        assert best.sum() == pytest.approx(1.0, abs=0.02)  # equal figures without an error share a place only roughly
+        assert chosen.sum() == pytest.approx(min(top, len(value)), abs=0.04)
+        assert (chosen >= best - 1e-9).all()
+
+    def test_of_results(self):
+        rng = np.random.default_rng(3)
+        rows = [
+            (i, name, "e", "2024-05-01") for i, name in enumerate(np.repeat(["birthday", "cart", "poll", "news"], 100))
+        ]
+        spend = np.round(rng.gamma(1.0, np.repeat([40.0, 30.0, 5.0, 1.0], 100)), 2)
+        sold = Orders(customer=np.arange(400), time=["2024-05-02"] * 400, revenue=spend)
+        found = journey_results(history(rows), None, sold, as_of="2024-06-30")
+        rank = found.rank(top=2)
+        assert rank.label.tolist() == ["birthday", "cart", "poll", "news"]
+        assert rank.place.tolist() == [1, 2, 3, 4]
+        assert rank.prob_top[:2] == pytest.approx([1, 1], abs=1e-3)
+        assert rank.prob_best[2] < 1e-3
+        assert "birthday is among the best 2 with" in rank.conclusion
+        assert found.rank(by="incremental_revenue").n_unknown == 4
+
+    @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("by", "beauty")])
+    def test_rejections(self, name, wrong):
+        found = journey_results(
+            history([(1, "a", "e", "2024-05-01")]),
+            None,
+            Orders(customer=[1], time=["2024-05-02"], revenue=[1]),
+            as_of="2024-06-30",
+        )
+        with pytest.raises(InputError) as caught:
+            found.rank(**{name: wrong})
+        assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("messages", "no"), ("responses", 5), ("orders", None), ("as_of", "x"), ("by", ["colour"]),
+        ("by", ["step"] * 2), ("credit", "luck"), ("within_days", 0), ("contact_cost", -1), ("contact_cost", "x"),
+        ("segment", ["v"]),
+        ("period", "hour"), ("level", 1.0), ("by", "segment"),
+    ],
+)  # fmt: skip
+def test_rejections(name, wrong):
+    given = {"messages": history([(1, "a", "e", "2024-05-01")]), "responses": None, "as_of": "2024-06-30"}
+    given["orders"] = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+    with pytest.raises(InputError) as caught:
+        journey_results(**{**given, name: wrong})
+    assert caught.value.name in {name, "segment", "segment_customer"}

@@ -1,0 +1,128 @@
+"""Campaigns of the past without a control group: weighting, overlap, balance, trends."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.experiments import compare_means
+from crmvalue.journeys import ObservedEffect, observed_effect
+
+
+def campaign(rng, n=2000, lift=2.0, *, chosen_by="mean"):
+    """Simulate a campaign for customers who buy more; each treated customer spends `lift` more in mean."""
+    size = rng.gamma(2.0, 10.0, n)
+    past = [np.where(rng.random(n) < 0.6, size * rng.gamma(4.0, 0.25, n), 0.0) for _ in range(3)]
+    seen = {"mean": np.mean(past, axis=0), "last": past[-1], "chance": np.full(n, 20.0)}[chosen_by]
+    treated = rng.random(n) < seen / (seen + 40)
+    after = np.where(rng.random(n) < 0.6, size * rng.gamma(4.0, 0.25, n), 0.0) + treated * rng.gamma(1.0, lift, n)
+    return treated, after, past
+
+
+class TestObservedEffect:
+    """What treated customers did beyond others who were as likely to be chosen."""
+
+    def test_takes_off_what_the_choice_brings(self):
+        treated, after, past = campaign(np.random.default_rng(2), 20_000)
+        found = observed_effect(treated, after, past=past)
+        assert found.naive_difference > 6
+        assert found.interval.low < 2 < found.interval.high
+        assert found.is_balanced
+        assert np.abs(found.balance_before).max() > 0.3
+        assert found.overlap_treated.sum() == found.n_treated == treated.sum()
+        assert found.overlap_control.sum() == found.n_control
+        assert found.total == pytest.approx(found.effect * found.n_compared)
+        assert "Chance did not choose" in found.conclusion
+
+    def test_of_a_choice_by_chance_is_the_plain_difference(self):
+        """With weights that tell nothing apart, the regression changes little; Welch's interval is the naive one."""
+        treated, after, past = campaign(np.random.default_rng(3), 20_000, chosen_by="chance")
+        found = observed_effect(treated, after, past=past)
+        plain = compare_means(after, np.where(treated, "yes", "no"), control="no")
+        assert found.effect == pytest.approx(found.naive_difference, abs=0.5)
+        assert found.naive_interval.low == pytest.approx(plain.difference_interval.low[0])
+        assert np.abs(found.balance_after).max() < 0.02
+
+    def test_is_that_of_the_cells_where_there_are_cells(self):
+        """With one column of two values, weighting and regression give the difference within each value."""
+        rng = np.random.default_rng(4)
+        before = np.repeat([0.0, 10.0], 500)
+        treated = rng.random(1000) < np.repeat([0.2, 0.6], 500)
+        after = before + rng.normal(0, 1, 1000) + treated
+        found = observed_effect(treated, after, past=[before], penalty=1e-6)
+        parts = [after[treated & (before == b)].mean() - after[~treated & (before == b)].mean() for b in (0.0, 10.0)]
+        weight = np.array([np.sum(treated & (before == b)) for b in (0.0, 10.0)]) / treated.sum()
+        assert found.effect == pytest.approx(float(weight @ parts), abs=1e-9)
+        assert found.balance_after == pytest.approx([0.0], abs=1e-6)
+        assert found.trends_differ is None
+
+    def test_trends_before(self):
+        """Customers chosen by their last period had risen, and fall back: difference in differences is then wrong."""
+        treated, after, past = campaign(np.random.default_rng(5), 20_000, chosen_by="last")
+        found = observed_effect(treated, after, past=past)
+        slopes = [np.polyfit([0, 1, 2], np.array(past)[:, rows], 1)[0] for rows in (treated, ~treated)]
+        assert found.trend_difference == pytest.approx(slopes[0].mean() - slopes[1].mean())
+        assert found.trends_differ
+        assert "moved apart already before" in found.conclusion
+        assert found.did_difference == pytest.approx(
+            (after - past[-1])[treated].mean() - (after - past[-1])[~treated].mean()
+        )
+
+    def test_those_whom_nobody_is_like_are_left_out(self):
+        rng = np.random.default_rng(6)
+        before = np.r_[rng.normal(0, 1, 400), np.full(20, 50.0)]
+        treated = np.r_[rng.random(400) < 0.5, np.ones(20, dtype=bool)]
+        found = observed_effect(treated, before + treated, past=[before])
+        assert found.n_outside >= 20
+        assert "had nobody like them" in found.conclusion
+
+    def test_does_not_depend_on_the_unit_of_money_nor_on_the_order(self):
+        treated, after, past = campaign(np.random.default_rng(7))
+        found = observed_effect(treated, after, past=past)
+        large = observed_effect(treated, after * 1e6, past=[column * 1e6 for column in past])
+        assert large.effect == pytest.approx(found.effect * 1e6, rel=1e-6)
+        rows = np.random.default_rng(8).permutation(len(after))
+        other = observed_effect(treated[rows], after[rows], past=np.array(past)[:, rows])
+        assert (other.effect, *other.interval) == pytest.approx((found.effect, *found.interval))
+
+    def test_traits_and_tables(self):
+        treated, after, past = campaign(np.random.default_rng(9))
+        found = observed_effect(treated, after, past=past[-1], traits={"days": np.arange(2000.0)})
+        assert found.names == ("past[0]", "days")
+        assert found.to_frame().shape == (2, 3)
+        assert ObservedEffect.from_json(found.to_json()) == found
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("chosen_by", ["mean", "last"])
+    def test_the_interval_covers_the_truth_of_simulated_campaigns(self, chosen_by):
+        rng, hits = np.random.default_rng(12), 0
+        for _ in range(200):
+            treated, after, past = campaign(rng, chosen_by=chosen_by)
+            found = observed_effect(treated, after, past=past)
+            hits += found.interval.low <= 2.0 <= found.interval.high
+        assert 184 <= hits <= 196  # 92 to 98 percent
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("treated", [True] * 5 + [False] * 35),
+            ("after", [np.nan] * 40),
+            ("past", []),
+            ("past", np.zeros((2, 2, 2))),
+            ("traits", [1]),
+            ("traits", {"past[0]": [1.0] * 40}),
+            ("penalty", 0),
+            ("level", 0),
+        ],
+    )
+    def test_rejections(self, name, wrong):
+        given = {"treated": [True, False] * 20, "after": [1.0] * 40, "past": [[1.0] * 40]}
+        with pytest.raises(InputError) as caught:
+            observed_effect(**{**given, name: wrong})
+        assert caught.value.name == name
+
+    def test_complete_separation(self):
+        before = np.r_[np.zeros(20), np.full(20, 5.0)]
+        with pytest.raises(InputError, match="as likely to be chosen"):
+            observed_effect(before > 0, before, past=[before], penalty=1e-9)
