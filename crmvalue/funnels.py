@@ -25,6 +25,7 @@ the next stage. Overall conversion is the share of the prospects at the first st
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._funnels.counts import (
     AIDA,
     B2B,
@@ -37,7 +38,7 @@ from crmvalue._funnels.counts import (
 )
 from crmvalue._funnels.events import EventFunnel, funnel_from_events
 from crmvalue._funnels.leads.fit import LeadScoreFit, fit_lead_score
-from crmvalue._funnels.leads.follow_up import BusinessHours, FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
+from crmvalue._funnels.leads.follow_up import FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import ForecastCalibration, forecast_calibration

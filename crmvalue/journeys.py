@@ -13,7 +13,8 @@ the customers, what they did, what was sent                 :class:`Customers`, 
 events from prices, tiers and segments                      :func:`price_drops`, :func:`level_changes`,
                                                             :func:`segment_changes`
 the fifth purchase as an event                              :func:`nth_events`
-consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
+consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`,
+                                                            :class:`BusinessHours`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
 services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
@@ -31,6 +32,7 @@ days, weeks and months, of waits, cool-downs, caps and validity, follow the cale
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._journeys.campaign import CampaignEffect, campaign_effect
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.derived_events import level_changes, nth_events, price_drops, segment_changes
@@ -67,6 +69,7 @@ __all__ = [
     "AnniversaryMessage",
     "BirthdayJourney",
     "Branch",
+    "BusinessHours",
     "CampaignEffect",
     "Cascade",
     "CascadeDue",

@@ -38,7 +38,11 @@ Service
 ====================================================  =================================================================
 :func:`first_contact_resolution`                      FCR from counts
 :func:`first_contact_resolution_from_tickets`         FCR with a stated window
-:func:`resolution_time`                               hours to a resolution, with the open tickets
+:func:`response_time`, :func:`resolution_time`        hours to a reply and to a resolution, with the open tickets
+:class:`BusinessHours`                                opening hours, holidays and time zone for these times
+:func:`service_level`                                 share within the target (SLA), and what is at risk now
+:func:`agent_scores`                                  satisfaction and effort by agent, shrunk
+:func:`retention_by_worst_ticket`                     how many customers stay after a bad ticket
 :func:`return_rate`, :func:`complaint_rate`           share of sales that came back, and of orders with a complaint
 :func:`cost_per_contact`                              money per contact
 ====================================================  =================================================================
@@ -66,6 +70,7 @@ Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._metrics.customers import (
     CustomerMovements,
     TimeToPurchase,
@@ -109,19 +114,35 @@ from crmvalue._metrics.revenue import (
 from crmvalue._metrics.service import (
     FirstContactResolution,
     ResolutionTime,
+    ResponseTime,
     first_contact_resolution,
     first_contact_resolution_from_tickets,
     resolution_time,
+    response_time,
 )
+from crmvalue._metrics.service_influence import (
+    AgentScores,
+    WorstTicketRetention,
+    agent_scores,
+    retention_by_worst_ticket,
+)
+from crmvalue._metrics.service_level import OpenTickets, ServiceLevel, service_level
 
 __all__ = [
+    "AgentScores",
+    "BusinessHours",
     "CustomerMovements",
     "FirstContactResolution",
     "NpsCounts",
+    "OpenTickets",
     "RecurringRevenueMovements",
     "ResolutionTime",
+    "ResponseTime",
+    "ServiceLevel",
     "TimeToPurchase",
+    "WorstTicketRetention",
     "acquisition_cost",
+    "agent_scores",
     "average_order_value",
     "average_revenue_per_user",
     "churn_rate",
@@ -149,9 +170,12 @@ __all__ = [
     "redemption_rate",
     "repeat_purchase_rate",
     "resolution_time",
+    "response_time",
+    "retention_by_worst_ticket",
     "retention_rate",
     "return_on_investment",
     "return_rate",
+    "service_level",
     "time_between_purchases",
     "time_to_purchase",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 import numpy as np
@@ -22,6 +21,7 @@ from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.zones import as_zone
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
@@ -37,7 +37,6 @@ __all__ = [
     "Customers",
     "Events",
     "MessageHistory",
-    "as_zone",
     "customer_column",
     "flag_column",
     "second_column",
@@ -46,16 +45,6 @@ __all__ = [
 ]
 
 _NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
-
-
-def as_zone(name: str, value: object) -> str:
-    """Take the name of a time zone that the standard library knows."""
-    zone = as_text(name, value)
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(name, "a time zone such as 'Europe/Kyiv'", zone) from error
-    return zone
 
 
 def _identifiers(value: ArrayLike) -> npt.NDArray[Any]:

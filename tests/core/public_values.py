@@ -42,6 +42,7 @@ SPLIT = purchases.split_purchases(
 PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
 RNG = np.random.default_rng(3)
+SERVICE = metrics.service_level(["2024-03-01"] * 2, ["2024-03-02", None], 4, as_of="2024-03-03")
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
 STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
 CURRENT = journey_map.JourneyMap(
@@ -242,7 +243,23 @@ VALUES = [
     LEADS,
     LEADS.score([1, 2], attributes={"n": [1, 0]}, events=([1], ["visit"], ["2024-05-01"]), as_of="2024-05-31"),
     funnels.fit_lead_score(np.arange(8.0)[:, np.newaxis], [0, 1] * 4, names=["visits"], rng=np.random.default_rng(1)),
-    funnels.BusinessHours(holidays=["2024-12-25"]),
+    funnels.BusinessHours(hours={"Mon-Fri": "09:00-18:00"}, holidays=["2024-12-25"], time_zone="Europe/Kyiv"),
+    metrics.response_time(["2024-03-01"], ["2024-03-02"], as_of="2024-03-03"),
+    SERVICE,
+    SERVICE.open,
+    metrics.agent_scores(["ann", "bob", "ann"], [4, 5, 3]),
+    metrics.retention_by_worst_ticket(
+        ["ann", "bob"],
+        ["2024-01-01"] * 2,
+        [None, "2024-05-01"],
+        ["bob"],
+        ["2024-01-05"],
+        ["bad"],
+        order=["bad"],
+        as_of="2024-12-31",
+        landmark_days=30,
+        horizon_days=90,
+    ),
     funnels.FollowUpRule(event="answer", hours=24, business_hours=funnels.BusinessHours()),
     funnels.follow_up_tasks(
         ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
