@@ -17,9 +17,12 @@ consent, quiet hours, frequency, control group, budget      :class:`Policy`, :cl
                                                             :class:`BusinessHours`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
-services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
-                                                            :func:`spread_visits`
-customers without a next step, and what expires             :func:`without_next_step`, :func:`expiring_terms`
+services and follow-ups of installed items                  :class:`ServiceCycle`, :class:`InstalledItems`,
+                                                            :func:`next_service`, :func:`group_services`
+visits over weeks, technicians and hours                    :func:`spread_visits`, :func:`assign_visits`,
+                                                            :class:`Technician`
+customers without a next step                               :func:`without_next_step`
+what was promised: what ends, and what holds                :func:`expiring_terms`, :func:`terms_in_force`
 treated against control                                     :func:`campaign_effect`
 which steps of a cascade pay, and when to stop              :func:`break_even_benefit`, :func:`steps_that_pay`,
                                                             :func:`best_last_step`
@@ -52,21 +55,22 @@ from crmvalue._journeys.offers import Offer
 from crmvalue._journeys.planning.plan import DECISIONS, Plan
 from crmvalue._journeys.planning.planner import explain, plan, simulate_plan
 from crmvalue._journeys.planning.policy import FrequencyCap, Policy
-from crmvalue._journeys.service import (
-    ExpiringTerms,
+from crmvalue._journeys.service.cycle import (
     ServiceCycle,
     ServiceDue,
-    VisitSchedule,
     WithoutNextStep,
-    expiring_terms,
     next_service,
-    spread_visits,
     without_next_step,
 )
+from crmvalue._journeys.service.items import InstalledItems, group_services
+from crmvalue._journeys.service.technicians import AssignedVisits, Technician, assign_visits
+from crmvalue._journeys.service.terms import ExpiringTerms, TermsInForce, expiring_terms, terms_in_force
+from crmvalue._journeys.service.visits import VisitSchedule, spread_visits
 
 __all__ = [
     "DECISIONS",
     "AnniversaryMessage",
+    "AssignedVisits",
     "BirthdayJourney",
     "Branch",
     "BusinessHours",
@@ -80,6 +84,7 @@ __all__ = [
     "Events",
     "ExpiringTerms",
     "FrequencyCap",
+    "InstalledItems",
     "Journey",
     "JourneyRuns",
     "LastStep",
@@ -92,16 +97,20 @@ __all__ = [
     "ServiceDue",
     "Split",
     "StepsThatPay",
+    "Technician",
+    "TermsInForce",
     "TriggerJourney",
     "VisitSchedule",
     "Wait",
     "WaitFor",
     "WithoutNextStep",
+    "assign_visits",
     "best_last_step",
     "break_even_benefit",
     "campaign_effect",
     "expiring_terms",
     "explain",
+    "group_services",
     "level_changes",
     "next_service",
     "nth_events",
@@ -111,5 +120,6 @@ __all__ = [
     "simulate_plan",
     "spread_visits",
     "steps_that_pay",
+    "terms_in_force",
     "without_next_step",
 ]

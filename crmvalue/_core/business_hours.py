@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_floats, as_items, as_text, as_times, require, require_same_index
+from crmvalue._core.checks import (
+    as_day,
+    as_day_column,
+    as_floats,
+    as_items,
+    as_text,
+    as_times,
+    as_whole_number,
+    require,
+    require_same_index,
+)
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
@@ -43,6 +53,7 @@ _HOUR = 3600 * _SECOND
 _DAY = 24 * _HOUR
 _MONDAY = 4 * _DAY  # 5 January 1970, from which weeks are counted
 _MOST_HOURS = 100_000.0  # eleven years
+_MOST_DAYS = 3660
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199  # with a time zone; no office is older, and the rules of zones end sooner
 
 
@@ -273,6 +284,41 @@ class BusinessHours:
         """
         return np.equal(self.next_open(time), as_times("time", time))[()]
 
+    def slots(self, first: ArrayLike, last: ArrayLike, *, minutes: int) -> Dates:
+        """Cut the opening hours of some days into slots of equal length.
+
+        Parameters
+        ----------
+        first, last : date
+            First and last day, at most 3,660 days apart; days of the office, also where there is a `time_zone`.
+        minutes : int
+            Length of a slot, from 1 to 1440. What is left at the end of a period gives no slot.
+
+        Returns
+        -------
+        ndarray of datetime64[us]
+            Start of each slot in local time, ascending.
+
+        Raises
+        ------
+        InputError
+            If a day cannot be read, `last` is before `first` or too far from it, or `minutes` is out of range.
+        """
+        begin, end = as_day("first", first), as_day("last", last)
+        length = as_whole_number("minutes", minutes, low=1, high=1440) * 60 * _SECOND
+        if not 0 <= (end - begin).astype(np.int64) <= _MOST_DAYS:
+            raise InputError("last", f"from `first` ({begin}) to {_MOST_DAYS} days after it", end)
+        week = _week(self)
+        starts = np.concatenate(
+            [np.arange(a, b - length + 1, length) for a, b in zip(week.start, week.end, strict=True)]
+        )
+        monday = begin - np.timedelta64((int(begin.astype(np.int64)) - 4) % 7, "D")
+        weeks = np.arange(monday, end + np.timedelta64(1, "D"), 7, dtype="datetime64[D]")
+        moments = (_as_numbers(weeks)[:, np.newaxis] + starts).ravel()
+        day = _as_times(moments).astype("datetime64[D]")
+        found: Dates = _as_times(moments[(day >= begin) & (day <= end) & ~np.isin(day, self.holidays)])
+        return found
+
     def to_json(self) -> str:
         """Write the hours as JSON text."""
         return to_json(self)
@@ -295,7 +341,7 @@ class BusinessHours:
         """First moment after so many hours, for what was checked."""
         wait = np.maximum(np.rint(hours * _HOUR), 1).astype(np.int64)
         most_days = int(wait.max(initial=0) / _week(self).total) * 7 + 400 + len(self.holidays)
-        latest = start.max(initial=np.datetime64("1970-01-01", "us")) + np.timedelta64(most_days, "D")
+        latest = np.append(start, np.datetime64("1970-01-01", "us")).max() + np.timedelta64(most_days, "D")
         clock = _Clock(self, np.append(start.ravel(), min(latest, _LAST) if self.time_zone else latest))
         due = _as_times(clock.when(clock.elapsed(_as_numbers(start)) + wait, last=False))
         if self.time_zone is not None:
@@ -412,7 +458,8 @@ class _Clock:
         previous = np.maximum(begun, 0)
         in_it = (begun >= 0) & (time < self.holiday[previous] + _DAY)
         held = self.before[previous]
-        return np.where(in_it, held, full - self.lost[begun + 1])
+        passed: Integers = np.where(in_it, held, full - self.lost[begun + 1])
+        return passed
 
     def _local_when(self, elapsed: Integers, *, last: bool) -> Integers:
         full = elapsed

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -165,12 +166,12 @@ class ServiceLevel(Columns):
         """Say the share over all groups, and what is overdue or at risk now."""
         within, n = int(self.n_within.sum()), int(self.n_within.sum() + self.n_missed.sum())
         risk, overdue = int(np.count_nonzero(self.open.at_risk)), self.open.n_overdue
-        now = f"Of {len(self.open):,} open tickets, {overdue:,} are overdue and {risk:,} at risk."
+        now = f"{counted(len(self.open), 'open ticket')}: {overdue:,} overdue, {risk:,} at risk."
         if n == 0:
             return f"No target time is over yet. {now}"
         low, high = proportion_interval(within, n, level=self.level)
         return (
-            f"{within:,} of {n:,} tickets within their target ({within / n:.1%}, "
+            f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:.1%}, "
             f"{100 * self.level:.4g} % interval {low:.1%} to {high:.1%}). {now}"
         )
 

@@ -42,6 +42,10 @@ SPLIT = purchases.split_purchases(
 PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
 RNG = np.random.default_rng(3)
+ITEMS = journeys.InstalledItems(
+    customer=["ann"], last_service=["2024-01-31"], interval_months=6, last_visit=["2024-02-01"]
+)
+IVAN = journeys.Technician("Ivan", districts="north", hours=journeys.BusinessHours())
 SERVICE = metrics.service_level(["2024-03-01"] * 2, ["2024-03-02", None], 4, as_of="2024-03-03")
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
 STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
@@ -284,6 +288,11 @@ VALUES = [
     WHO,
     DID,
     journeys.Policy(suppressed=[1]),
+    ITEMS,
+    journeys.ServiceCycle(items=ITEMS, group_days=7, unless="visit booked"),
+    IVAN,
+    journeys.assign_visits(["2024-06-10"], ["north"], [IVAN], as_of="2024-06-01"),
+    journeys.terms_in_force(["ann"], ["price"], [None], ["Olha"], ["Ihor"], as_of="2024-06-01"),
     journeys.Offer(percent=10),
     journeys.Cascade(offers=["5 %"], repeat_last=True),
     journeys.Cascade().steps(["2023-08-31"]),
@@ -392,7 +401,6 @@ VALUES = [
     *PRICED.applied,
     *PRICED.rejected,
     *PRICED.gifts,
-    journeys.ServiceCycle(),
     journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
     journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
     journeys.spread_visits(["2024-06-12"] * 9, 1, as_of="2024-06-01"),

@@ -90,8 +90,8 @@ class TestServiceLevel:
         low, high = proportion_interval(8, 10)
         assert (found.share[0], found.low[0], found.high[0]) == (0.8, low, high)
         assert found.conclusion == (
-            "8 of 10 tickets within their target (80.0%, 95 % interval 49.0% to 94.3%). "
-            "Of 1 open tickets, 1 are overdue and 0 at risk."
+            "8 of 10 tickets within the target (80.0%, 95 % interval 49.0% to 94.3%). "
+            "1 open ticket: 1 overdue, 0 at risk."
         )
         early = service_level(opened, resolved, 200, as_of="2024-03-02")
         assert np.isnan(early.share[0])
