@@ -29,8 +29,11 @@ Feedback
 :func:`net_promoter_score`                            NPS from counts
 :func:`nps_counts`                                    NPS from single answers
 :func:`customer_satisfaction`                         CSAT from counts
-:func:`customer_satisfaction_from_scores`             CSAT from single answers, as top-two-box or mean
+:func:`customer_satisfaction_from_scores`             CSAT from single answers: your cut, top-two-box or mean
 :func:`customer_effort_score`                         CES from single answers
+:func:`nps_change`                                    change of NPS between two waves, with a test
+:func:`score_drivers`                                 which questions move the score
+:func:`response_by_segment`                           who did not answer, and weights for those who did
 ====================================================  =================================================================
 
 ====================================================  =================================================================
@@ -127,17 +130,28 @@ from crmvalue._metrics.service_influence import (
     retention_by_worst_ticket,
 )
 from crmvalue._metrics.service_level import OpenTickets, ServiceLevel, service_level
+from crmvalue._metrics.survey import (
+    NpsChange,
+    ResponseBySegment,
+    ScoreDrivers,
+    nps_change,
+    response_by_segment,
+    score_drivers,
+)
 
 __all__ = [
     "AgentScores",
     "BusinessHours",
     "CustomerMovements",
     "FirstContactResolution",
+    "NpsChange",
     "NpsCounts",
     "OpenTickets",
     "RecurringRevenueMovements",
     "ResolutionTime",
+    "ResponseBySegment",
     "ResponseTime",
+    "ScoreDrivers",
     "ServiceLevel",
     "TimeToPurchase",
     "WorstTicketRetention",
@@ -161,6 +175,7 @@ __all__ = [
     "monthly_recurring_revenue",
     "net_promoter_score",
     "net_promoter_score_interval",
+    "nps_change",
     "nps_counts",
     "open_rate",
     "participation_rate",
@@ -170,11 +185,13 @@ __all__ = [
     "redemption_rate",
     "repeat_purchase_rate",
     "resolution_time",
+    "response_by_segment",
     "response_time",
     "retention_by_worst_ticket",
     "retention_rate",
     "return_on_investment",
     "return_rate",
+    "score_drivers",
     "service_level",
     "time_between_purchases",
     "time_to_purchase",

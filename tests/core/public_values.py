@@ -251,6 +251,9 @@ VALUES = [
     metrics.response_time(["2024-03-01"], ["2024-03-02"], as_of="2024-03-03"),
     SERVICE,
     SERVICE.open,
+    metrics.nps_change(metrics.nps_counts([9, 7, 3]), metrics.nps_counts([9, 9, 3])),
+    metrics.score_drivers([9, 7, 3, 8], {"speed": [5, 4, 2, 4]}),
+    metrics.response_by_segment(["new", "vip"], [True, False]),
     metrics.agent_scores(["ann", "bob", "ann"], [4, 5, 3]),
     metrics.retention_by_worst_ticket(
         ["ann", "bob"],

@@ -161,6 +161,23 @@ CALLS = [
         },
         missing_allowed={"lost"},
     ),
+    Call(
+        metrics.nps_change,
+        {"before": metrics.nps_counts([9, 7, 3]), "after": metrics.nps_counts([9, 9, 3]), "level": 0.9},
+        out_of_range={"level": 95},
+    ),
+    Call(
+        metrics.score_drivers,
+        {"score": [9.0, 7.0, 3.0, 8.0], "answers": {"speed": [5, 4, 2, 4]}, "level": 0.9},
+        out_of_range={"level": 95},
+        unbounded={"score"},
+        missing_allowed={"score"},
+    ),
+    Call(
+        metrics.response_by_segment,
+        {"segment": ["new", "vip", "new"], "answered": [True, False, True], "level": 0.9},
+        out_of_range={"level": 95},
+    ),
     share(metrics.open_rate, "n_opened", "n_delivered"),
     share(metrics.click_through_rate, "n_clicked", "n_delivered"),
     share(metrics.click_to_open_rate, "n_clicked", "n_opened"),
