@@ -146,7 +146,7 @@ def nps_change(before: NpsCounts, after: NpsCounts, *, level: float = 0.95) -> N
 
     first, second = _adjusted(before), _adjusted(after)
     middle, error = second[0] - first[0], math.sqrt(first[1] + second[1])
-    low, high = (100 * min(max(middle + side * z * error, -2.0), 2.0) for side in (-1, 1))
+    low, high = (np.float64(100 * min(max(middle + side * z * error, -2.0), 2.0)) for side in (-1, 1))
     p_value = math.erfc(abs(middle) / error / math.sqrt(2))
     return NpsChange(before=before, after=after, interval=Interval(low, high), p_value=p_value, level=level)
 
@@ -260,7 +260,8 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     """
     from scipy import special
 
-    if not isinstance(answers, Mapping) or not 1 <= len(answers) <= _MOST_QUESTIONS:
+    given: object = answers
+    if not isinstance(given, Mapping) or not 1 <= len(given) <= _MOST_QUESTIONS:
         raise InputError("answers", f"a mapping of 1 to {_MOST_QUESTIONS} questions to answers", answers)
     require_same_index(score=score, **{f"answers[{name!r}]": column for name, column in answers.items()})
     outcome = as_column("score", score, allow_missing=True)

@@ -49,6 +49,7 @@ IVAN = journeys.Technician("Ivan", districts="north", hours=journeys.BusinessHou
 SERVICE = metrics.service_level(["2024-03-01"] * 2, ["2024-03-02", None], 4, as_of="2024-03-03")
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
 STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
+STUDENT = journey_map.Persona("Student", needs=["time"], evidence=[journey_map.Evidence("data", "clicks")])
 CURRENT = journey_map.JourneyMap(
     persona="Student", type="current state", stages=[STAGE, journey_map.Stage("order")], reviewed_on="2024-01-31"
 )
@@ -357,6 +358,8 @@ VALUES = [
     STAGE,
     STAGE.touchpoints[0],
     CURRENT,
+    STUDENT,
+    STUDENT.evidence[0],
     journey_map.lint(CURRENT, as_of="2024-06-30")[0],
     journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")),
     journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")).kept[0],
