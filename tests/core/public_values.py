@@ -268,6 +268,10 @@ VALUES = [
         landmark_days=30,
         horizon_days=90,
     ),
+    funnels.STAGE_CRITERIA,
+    funnels.STAGE_CRITERIA.criteria[0],
+    funnels.step_alarms(funnels.funnel_conversion([9, 5, 1]), 0.5),
+    funnels.forecast_sales([5, 10], [0.5, 0.2], margin=0.5),
     funnels.FollowUpRule(event="answer", hours=24, business_hours=funnels.BusinessHours()),
     funnels.follow_up_tasks(
         ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
