@@ -4,11 +4,15 @@
 For                                                         Use
 ==========================================================  ===========================================================
 the stages of a funnel, your own or ready ones              :class:`Funnel`, :data:`AIDA`, :data:`SALES`, :data:`B2B`,
-                                                            :data:`TOP_MIDDLE_BOTTOM`, :data:`MQL_SQL`
+                                                            :data:`TOP_MIDDLE_BOTTOM`, :data:`MQL_SQL`,
+                                                            :func:`sales_funnel`
+signals of each stage, with the next action                 :data:`STAGE_CRITERIA`, :class:`StageCriteria`
 conversion from counts, and the weakest step                :func:`funnel_conversion`
+steps that too few prospects pass                           :func:`step_alarms`
 conversion from a log of events, by group                   :func:`funnel_from_events`
 how long prospects stay at each stage                       :func:`time_in_stage`
 what the open deals will bring                              :func:`forecast_pipeline`, :class:`PipelineForecast`
+the same in money, margin and number of deals               :func:`forecast_sales`
 probability of a deal by its stage                          :func:`stage_probabilities`
 revenue that a pipeline brings per day                      :func:`pipeline_velocity`
 whether past forecasts were right                           :func:`forecast_calibration`
@@ -25,6 +29,7 @@ the next stage. Overall conversion is the share of the prospects at the first st
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._funnels.counts import (
     AIDA,
     B2B,
@@ -35,12 +40,21 @@ from crmvalue._funnels.counts import (
     FunnelConversion,
     funnel_conversion,
 )
+from crmvalue._funnels.criteria import (
+    STAGE_CRITERIA,
+    StageCriteria,
+    StageCriterion,
+    StepAlarms,
+    sales_funnel,
+    step_alarms,
+)
 from crmvalue._funnels.events import EventFunnel, funnel_from_events
 from crmvalue._funnels.leads.fit import LeadScoreFit, fit_lead_score
-from crmvalue._funnels.leads.follow_up import BusinessHours, FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
+from crmvalue._funnels.leads.follow_up import FollowUpRule, FollowUpTasks, follow_up_due, follow_up_tasks
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, LeadScores, ScoreItem, Signal
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import ForecastCalibration, forecast_calibration
+from crmvalue._funnels.pipeline.sales import SalesForecast, forecast_sales
 from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
 from crmvalue._funnels.stage_times import StageTimes, time_in_stage
 
@@ -49,6 +63,7 @@ __all__ = [
     "B2B",
     "MQL_SQL",
     "SALES",
+    "STAGE_CRITERIA",
     "TOP_MIDDLE_BOTTOM",
     "BusinessHours",
     "EventFunnel",
@@ -64,18 +79,25 @@ __all__ = [
     "LeadScores",
     "PipelineForecast",
     "PipelineTable",
+    "SalesForecast",
     "ScoreItem",
     "Signal",
+    "StageCriteria",
+    "StageCriterion",
     "StageProbabilities",
     "StageTimes",
+    "StepAlarms",
     "fit_lead_score",
     "follow_up_due",
     "follow_up_tasks",
     "forecast_calibration",
     "forecast_pipeline",
+    "forecast_sales",
     "funnel_conversion",
     "funnel_from_events",
     "pipeline_velocity",
+    "sales_funnel",
     "stage_probabilities",
+    "step_alarms",
     "time_in_stage",
 ]

@@ -4,6 +4,7 @@
 For                                                         Use
 ==========================================================  ===========================================================
 a map, with its stages and their touchpoints                :class:`JourneyMap`, :class:`Stage`, :class:`Touchpoint`
+whose journey it is, and how one knows                      :class:`Persona`, :class:`Evidence`
 what is still missing in a map                              :func:`lint`
 what a future state changes                                 :func:`compare_maps`
 a map as JSON, also written by hand                         :meth:`JourneyMap.to_json`, :meth:`JourneyMap.from_json`
@@ -16,7 +17,7 @@ the same name, raises at once. To send messages, see :mod:`crmvalue.journeys`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import chain, product
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
@@ -34,11 +35,14 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike
 
 __all__ = [
+    "Evidence",
+    "EvidenceType",
     "JourneyMap",
     "JourneyMapDifference",
     "LintFinding",
     "LintRule",
     "MapType",
+    "Persona",
     "Stage",
     "StageDifference",
     "StagePart",
@@ -48,10 +52,38 @@ __all__ = [
 ]
 
 MapType = Literal["current state", "day in the life", "future state", "service blueprint"]
+EvidenceType = Literal["interview", "data", "mystery shopper"]
 LintRule = Literal[
-    "goal", "stages", "review", "touchpoint", "channel", "emotion", "kpi", "barrier", "owner", "backstage", "states"
+    "goal",
+    "stages",
+    "review",
+    "persona",
+    "positives",
+    "action",
+    "teams",
+    "touchpoint",
+    "channel",
+    "emotion",
+    "kpi",
+    "stage goal",
+    "evidence",
+    "barrier",
+    "owner",
+    "backstage",
+    "states",
 ]
-StagePart = Literal["touchpoints", "channels", "barriers", "kpis", "backstage"]
+StagePart = Literal[
+    "touchpoints",
+    "channels",
+    "triggers",
+    "drivers",
+    "expectations",
+    "barriers",
+    "actions",
+    "kpis",
+    "evidence",
+    "backstage",
+]
 _Gap: TypeAlias = tuple[LintRule, str, str]  # rule, what is missing, what to do
 
 _STATES: tuple[MapType, MapType] = ("current state", "future state")
@@ -126,6 +158,62 @@ class Touchpoint:
 
 
 @attrs.frozen
+class Evidence:
+    """How one knows what a map says.
+
+    Parameters
+    ----------
+    type : {"interview", "data", "mystery shopper"}
+        What customers said, what they did, or what somebody found who bought like a customer.
+    source : str
+        Where it is from, such as "12 students, May 2024".
+
+    Examples
+    --------
+    >>> Evidence("interview", "12 students, May 2024")
+    Evidence(type='interview', source='12 students, May 2024')
+    """
+
+    type: EvidenceType
+    source: str = _text_field("source")
+
+    def __attrs_post_init__(self) -> None:
+        require_choice("type", self.type, get_args(EvidenceType))
+
+
+@attrs.frozen
+class Persona:
+    """A typical customer, who is not the average of all customers.
+
+    Parameters
+    ----------
+    name : str
+        Name, such as "Student".
+    who : str, optional
+        Who that is, such as "20, lives in a dormitory, buys gifts".
+    needs : sequence of str, optional
+        What the persona needs or fears.
+    evidence : sequence of Evidence, optional
+        How one knows.
+
+    Examples
+    --------
+    >>> student = Persona("Student", who="20, buys gifts", needs=["delivery before the day"])
+    >>> JourneyMap(persona=student, type="current state").persona.needs
+    ('delivery before the day',)
+    """
+
+    name: str = _text_field("name")
+    who: str = _text_field("who", default="", kw_only=True)
+    needs: tuple[str, ...] = _sequence_field("needs", str)
+    evidence: tuple[Evidence, ...] = _sequence_field("evidence", Evidence)
+
+
+def _persona(value: object) -> Persona:
+    return value if isinstance(value, Persona) else Persona(_text("persona", value))
+
+
+@attrs.frozen
 class Stage:
     """One stage of a journey, as the customer sees it; everything but the name may be filled in later.
 
@@ -139,12 +227,22 @@ class Stage:
         Places where the customer meets the company, all different.
     emotion : float or None, optional
         How the customer feels, from -2 (very bad) to 2 (very good); the mean of several answers need not be whole.
+    triggers : sequence of str, optional
+        What brings the customer to this stage.
+    drivers : sequence of str, optional
+        What moves the customer on.
+    expectations : sequence of str, optional
+        What the customer expects of the company.
     barriers : sequence of str, optional
         What stands in the customer's way.
+    actions : sequence of str, optional
+        What the company will do about it.
     owner : str, optional
         Person or team in the company that is responsible for the stage.
     kpis : sequence of str, optional
         Figures that show whether the stage works.
+    evidence : sequence of Evidence, optional
+        How one knows: interviews, data, mystery shoppers.
     backstage : sequence of str, optional
         For a service blueprint: what the company does behind the touchpoints, unseen by the customer.
 
@@ -159,9 +257,14 @@ class Stage:
     goal: str = _text_field("goal", default="", kw_only=True)
     touchpoints: tuple[Touchpoint, ...] = _sequence_field("touchpoints", Touchpoint)
     emotion: float | None = checked_field("emotion", optional(_emotion), default=None, kw_only=True)
+    triggers: tuple[str, ...] = _sequence_field("triggers", str)
+    drivers: tuple[str, ...] = _sequence_field("drivers", str)
+    expectations: tuple[str, ...] = _sequence_field("expectations", str)
     barriers: tuple[str, ...] = _sequence_field("barriers", str)
+    actions: tuple[str, ...] = _sequence_field("actions", str)
     owner: str = _text_field("owner", default="", kw_only=True)
     kpis: tuple[str, ...] = _sequence_field("kpis", str)
+    evidence: tuple[Evidence, ...] = _sequence_field("evidence", Evidence)
     backstage: tuple[str, ...] = _sequence_field("backstage", str)
 
     @property
@@ -176,8 +279,8 @@ class JourneyMap:
 
     Parameters
     ----------
-    persona : str
-        Typical customer who goes the way, such as "Student, 20, buys gifts".
+    persona : Persona or str
+        Typical customer who goes the way; a text stands for ``Persona(text)``.
     type : {"current state", "day in the life", "future state", "service blueprint"}
         The journey as it is; a whole day of the persona, with or without the company; the journey as it should be; the
         journey together with what the company does behind it.
@@ -187,6 +290,8 @@ class JourneyMap:
         Stages in their order, of different names.
     reviewed_on : date or None, optional
         Day on which the map was last checked against reality.
+    teams : sequence of str, optional
+        Teams that have drawn the map, such as "marketing" and "service".
 
     Examples
     --------
@@ -195,11 +300,12 @@ class JourneyMap:
     True
     """
 
-    persona: str = _text_field("persona")
+    persona: Persona = attrs.field(converter=_persona)
     type: MapType
     goal: str = _text_field("goal", default="")
     stages: tuple[Stage, ...] = _sequence_field("stages", Stage)
     reviewed_on: np.datetime64 | None = checked_field("reviewed_on", optional(as_day), default=None, eq=str)
+    teams: tuple[str, ...] = _sequence_field("teams", str)
 
     def __attrs_post_init__(self) -> None:
         require_choice("type", self.type, get_args(MapType))
@@ -216,7 +322,7 @@ class JourneyMap:
         What has a default may be left out by hand, and so may every "kind". Other text raises
         :class:`~crmvalue.errors.InputError`.
         """
-        return from_json(cls, text, Stage, Touchpoint)
+        return from_json(cls, text, Stage, Touchpoint, Persona, Evidence)
 
 
 def _one_of(words: Any) -> Callable[[str, Any], Any]:
@@ -249,8 +355,7 @@ class LintFinding:
     Examples
     --------
     >>> journey = JourneyMap(persona="Student", type="current state", goal="a gift", reviewed_on="2024-06-01")
-    >>> (finding,) = lint(journey, as_of="2024-06-30")
-    >>> print(finding)
+    >>> print(lint(journey, as_of="2024-06-30")[0])
     Student, current state: The map has 0 stages, not 5 to 10. Add stages until the journey is told from end to end.
     """
 
@@ -294,7 +399,7 @@ class StageDifference:
         return self.after.emotion - self.before.emotion
 
     def added(self, part: StagePart) -> tuple[Any, ...]:
-        """Give what is new among the "touchpoints", "channels", "barriers", "kpis" or "backstage" of the stage."""
+        """Give what is new in a part of the stage, such as "touchpoints", "channels", "barriers" or "actions"."""
         return _only_in(self.after, self.before, part)
 
     def removed(self, part: StagePart) -> tuple[Any, ...]:
@@ -358,7 +463,12 @@ def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[
     ``goal``        the map has no goal
     ``stages``      it has fewer than 5 or more than 10 stages
     ``review``      it was never reviewed, or more than six calendar months ago, or after `as_of`
-    ``touchpoint``  a stage has none; ``emotion`` and ``kpi`` likewise
+    ``persona``     nothing says who the persona is or what it needs: an average customer
+    ``positives``   no stage has a barrier or an emotion below 0: nobody's journey is like that
+    ``action``      no stage has an action, a map for its own sake; or a stage has a barrier and no action
+    ``teams``       fewer than two teams have drawn it, such as marketing alone
+    ``touchpoint``  a stage has none; ``emotion``, ``kpi`` and ``stage goal`` likewise
+    ``evidence``    a stage has none: no real data
     ``channel``     a touchpoint of a stage has none
     ``barrier``     the emotion of a stage is below 0, and it has none; ``owner`` likewise
     ``backstage``   a stage of a service blueprint has no backstage action
@@ -373,7 +483,7 @@ def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[
     >>> stages = [Stage("search", emotion=1), Stage("delivery", emotion=-1, owner="logistics")]
     >>> journey = JourneyMap(persona="Student", type="current state", goal="a gift", stages=stages)
     >>> [(finding.rule, finding.stage) for finding in lint(journey, as_of="2024-06-30")][-3:]
-    [('touchpoint', 'delivery'), ('kpi', 'delivery'), ('barrier', 'delivery')]
+    [('stage goal', 'delivery'), ('evidence', 'delivery'), ('barrier', 'delivery')]
     """
     day = as_day("as_of", as_of)
     if isinstance(maps, JourneyMap):
@@ -381,7 +491,7 @@ def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[
     several = _sequence("maps", maps, JourneyMap)
     if not several:
         raise InputError("maps", "at least one map", maps)
-    seen = [(journey.persona, journey.type) for journey in several]
+    seen = [(journey.persona.name, journey.type) for journey in several]
     _require_different("maps", seen, "of a different persona or type each")
     found = [finding for journey in several for finding in _lint_map(journey, day)]
     for persona, state in product(dict(seen), _STATES):
@@ -422,8 +532,8 @@ def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifferenc
     for (name, journey), state in zip(given.items(), _STATES, strict=True):
         if not isinstance(journey, JourneyMap) or journey.type != state:
             raise InputError(name, f"a JourneyMap of the type {state!r}", getattr(journey, "type", journey))
-    if future.persona != current.persona:
-        raise InputError("future", f"of the persona of `current`, {current.persona!r}", future.persona)
+    if future.persona.name != current.persona.name:
+        raise InputError("future", f"of the persona of `current`, {current.persona.name!r}", future.persona.name)
     before = {stage.name: stage for stage in current.stages}
     after = {stage.name: stage for stage in future.stages}
     return JourneyMapDifference(
@@ -434,10 +544,11 @@ def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifferenc
 
 
 def _lint_map(journey: JourneyMap, day: np.datetime64) -> list[LintFinding]:
-    found = [LintFinding(journey.persona, journey.type, None, *gap) for gap in _map_gaps(journey, day)]
+    whole = chain(_map_gaps(journey, day), _whole_gaps(journey))
+    found = [LintFinding(journey.persona.name, journey.type, None, *gap) for gap in whole]
     for stage in journey.stages:
-        gaps = _stage_gaps(stage, journey.type)
-        found += [LintFinding(journey.persona, journey.type, stage.name, *gap) for gap in gaps]
+        gaps = chain(_stage_gaps(stage), _trouble_gaps(stage, journey.type))
+        found += [LintFinding(journey.persona.name, journey.type, stage.name, *gap) for gap in gaps]
     return found
 
 
@@ -458,7 +569,21 @@ def _map_gaps(journey: JourneyMap, day: np.datetime64) -> Iterator[_Gap]:
         yield "review", f"The review of {reviewed_on} was good until {due}.", "Check the map against reality again."
 
 
-def _stage_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
+def _whole_gaps(journey: JourneyMap) -> Iterator[_Gap]:
+    """Find what makes a map useless as a whole."""
+    if not (journey.persona.who and journey.persona.needs):
+        said = "Nothing says who the persona is and what it needs."
+        yield "persona", said, "Describe one typical customer, not the average of all."
+    if journey.stages and not any(stage.barriers or (stage.emotion or 0) < 0 for stage in journey.stages):
+        yield "positives", "No stage has a barrier or a bad emotion.", "Ask customers what annoys them."
+    if journey.stages and not any(stage.actions for stage in journey.stages):
+        yield "action", "No stage has an action.", "Say what will be done, or the map is for its own sake."
+    if len(journey.teams) < 2:
+        n = f"{len(journey.teams)} team{'' if len(journey.teams) == 1 else 's'}"
+        yield "teams", f"The map names {n}, not two or more.", "Draw it with sales, service and logistics, not alone."
+
+
+def _stage_gaps(stage: Stage) -> Iterator[_Gap]:
     if not stage.touchpoints:
         yield "touchpoint", "The stage has no touchpoint.", "Say where the customer meets the company."
     if not all(point.channel for point in stage.touchpoints):
@@ -467,6 +592,16 @@ def _stage_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
         yield "emotion", "The stage has no emotion.", "Rate how the customer feels, from -2 to 2."
     if not stage.kpis:
         yield "kpi", "The stage has no KPI.", "Name a figure that tells whether the stage works."
+    if not stage.goal:
+        yield "stage goal", "The stage has no goal.", "Say what the customer wants at this stage."
+    if not stage.evidence:
+        yield "evidence", "The stage has no evidence.", "Ask customers, look at data, or buy like a customer."
+
+
+def _trouble_gaps(stage: Stage, map_type: MapType) -> Iterator[_Gap]:
+    """Find what is missing where something goes wrong, and behind the scene."""
+    if stage.barriers and not stage.actions:
+        yield "action", "The stage has a barrier, and no action.", "Say what will be done about it."
     if stage.emotion is not None and stage.emotion < 0:
         if not stage.barriers:
             yield "barrier", "The emotion is negative, and no barrier says why.", "Name what is in the customer's way."

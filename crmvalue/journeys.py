@@ -13,12 +13,16 @@ the customers, what they did, what was sent                 :class:`Customers`, 
 events from prices, tiers and segments                      :func:`price_drops`, :func:`level_changes`,
                                                             :func:`segment_changes`
 the fifth purchase as an event                              :func:`nth_events`
-consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`
+consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`,
+                                                            :class:`BusinessHours`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
-services, follow-ups and visits of installed items          :class:`ServiceCycle`, :func:`next_service`,
-                                                            :func:`spread_visits`
-customers without a next step, and what expires             :func:`without_next_step`, :func:`expiring_terms`
+services and follow-ups of installed items                  :class:`ServiceCycle`, :class:`InstalledItems`,
+                                                            :func:`next_service`, :func:`group_services`
+visits over weeks, technicians and hours                    :func:`spread_visits`, :func:`assign_visits`,
+                                                            :class:`Technician`
+customers without a next step                               :func:`without_next_step`
+what was promised: what ends, and what holds                :func:`expiring_terms`, :func:`terms_in_force`
 what came of messages, by journey, step, offer, channel     :func:`journey_results`, :class:`Responses`,
                                                             :class:`Orders`
 treated against control                                     :func:`campaign_effect`
@@ -35,6 +39,7 @@ days, weeks and months, of waits, cool-downs, caps and validity, follow the cale
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._journeys.campaign import CampaignEffect, campaign_effect
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.derived_events import level_changes, nth_events, price_drops, segment_changes
@@ -60,23 +65,25 @@ from crmvalue._journeys.results.measure import CreditRule, journey_results
 from crmvalue._journeys.results.observed import ObservedEffect, observed_effect
 from crmvalue._journeys.results.ranks import JourneyRank
 from crmvalue._journeys.results.table import JourneyResults
-from crmvalue._journeys.service import (
-    ExpiringTerms,
+from crmvalue._journeys.service.cycle import (
     ServiceCycle,
     ServiceDue,
-    VisitSchedule,
     WithoutNextStep,
-    expiring_terms,
     next_service,
-    spread_visits,
     without_next_step,
 )
+from crmvalue._journeys.service.items import InstalledItems, group_services
+from crmvalue._journeys.service.technicians import AssignedVisits, Technician, assign_visits
+from crmvalue._journeys.service.terms import ExpiringTerms, TermsInForce, expiring_terms, terms_in_force
+from crmvalue._journeys.service.visits import VisitSchedule, spread_visits
 
 __all__ = [
     "DECISIONS",
     "AnniversaryMessage",
+    "AssignedVisits",
     "BirthdayJourney",
     "Branch",
+    "BusinessHours",
     "CampaignEffect",
     "Cascade",
     "CascadeDue",
@@ -88,6 +95,7 @@ __all__ = [
     "Events",
     "ExpiringTerms",
     "FrequencyCap",
+    "InstalledItems",
     "Journey",
     "JourneyRank",
     "JourneyResults",
@@ -106,17 +114,21 @@ __all__ = [
     "ServiceDue",
     "Split",
     "StepsThatPay",
+    "Technician",
+    "TermsInForce",
     "TriggerJourney",
     "VisitSchedule",
     "Wait",
     "WaitFor",
     "WithoutNextStep",
+    "assign_visits",
     "best_last_step",
     "best_send_hours",
     "break_even_benefit",
     "campaign_effect",
     "expiring_terms",
     "explain",
+    "group_services",
     "journey_results",
     "level_changes",
     "next_service",
@@ -128,5 +140,6 @@ __all__ = [
     "simulate_plan",
     "spread_visits",
     "steps_that_pay",
+    "terms_in_force",
     "without_next_step",
 ]

@@ -37,8 +37,11 @@ Feedback
 :func:`net_promoter_score`                            NPS from counts
 :func:`nps_counts`                                    NPS from single answers
 :func:`customer_satisfaction`                         CSAT from counts
-:func:`customer_satisfaction_from_scores`             CSAT from single answers, as top-two-box or mean
+:func:`customer_satisfaction_from_scores`             CSAT from single answers: your cut, top-two-box or mean
 :func:`customer_effort_score`                         CES from single answers
+:func:`nps_change`                                    change of NPS between two waves, with a test
+:func:`score_drivers`                                 which questions move the score
+:func:`response_by_segment`                           who did not answer, and weights for those who did
 ====================================================  =================================================================
 
 ====================================================  =================================================================
@@ -46,7 +49,11 @@ Service
 ====================================================  =================================================================
 :func:`first_contact_resolution`                      FCR from counts
 :func:`first_contact_resolution_from_tickets`         FCR with a stated window
-:func:`resolution_time`                               hours to a resolution, with the open tickets
+:func:`response_time`, :func:`resolution_time`        hours to a reply and to a resolution, with the open tickets
+:class:`BusinessHours`                                opening hours, holidays and time zone for these times
+:func:`service_level`                                 share within the target (SLA), and what is at risk now
+:func:`agent_scores`                                  satisfaction and effort by agent, shrunk
+:func:`retention_by_worst_ticket`                     how many customers stay after a bad ticket
 :func:`return_rate`, :func:`complaint_rate`           share of sales that came back, and of orders with a complaint
 :func:`cost_per_contact`                              money per contact
 ====================================================  =================================================================
@@ -74,6 +81,7 @@ Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log
 
 from __future__ import annotations
 
+from crmvalue._core.business_hours import BusinessHours
 from crmvalue._metrics.choice import WeightedChoice, weighted_choice
 from crmvalue._metrics.customers import (
     CustomerMovements,
@@ -120,21 +128,48 @@ from crmvalue._metrics.revenue import (
 from crmvalue._metrics.service import (
     FirstContactResolution,
     ResolutionTime,
+    ResponseTime,
     first_contact_resolution,
     first_contact_resolution_from_tickets,
     resolution_time,
+    response_time,
+)
+from crmvalue._metrics.service_influence import (
+    AgentScores,
+    WorstTicketRetention,
+    agent_scores,
+    retention_by_worst_ticket,
+)
+from crmvalue._metrics.service_level import OpenTickets, ServiceLevel, service_level
+from crmvalue._metrics.survey import (
+    NpsChange,
+    ResponseBySegment,
+    ScoreDrivers,
+    nps_change,
+    response_by_segment,
+    score_drivers,
 )
 
 __all__ = [
+    "AgentScores",
+    "BusinessHours",
     "CustomerMovements",
     "FirstContactResolution",
+    "NpsChange",
     "NpsCounts",
+    "OpenTickets",
     "PlanAndActual",
     "RecurringRevenueMovements",
     "ResolutionTime",
+    "ResponseBySegment",
+    "ResponseTime",
+    "ScoreDrivers",
+    "ServiceLevel",
     "TimeToPurchase",
     "WeightedChoice",
+    "WorstTicketRetention",
     "acquisition_cost",
+    "agent_scores",
     "average_order_value",
     "average_revenue_per_user",
     "churn_rate",
@@ -155,6 +190,7 @@ __all__ = [
     "monthly_recurring_revenue",
     "net_promoter_score",
     "net_promoter_score_interval",
+    "nps_change",
     "nps_counts",
     "open_rate",
     "participation_rate",
@@ -165,9 +201,14 @@ __all__ = [
     "redemption_rate",
     "repeat_purchase_rate",
     "resolution_time",
+    "response_by_segment",
+    "response_time",
+    "retention_by_worst_ticket",
     "retention_rate",
     "return_on_investment",
     "return_rate",
+    "score_drivers",
+    "service_level",
     "time_between_purchases",
     "time_to_purchase",
     "weighted_choice",

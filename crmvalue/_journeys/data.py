@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import attrs
 import numpy as np
@@ -26,6 +25,7 @@ from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.zones import as_zone
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
@@ -41,7 +41,6 @@ __all__ = [
     "Customers",
     "Events",
     "MessageHistory",
-    "as_zone",
     "customer_column",
     "fill_in",
     "flag_column",
@@ -59,16 +58,6 @@ _OLD_GROUP = re.compile(r"(?P<journey>.+), version (?P<version>\d{1,7})", re.DOT
 """How the group of a version of a journey is written; histories of earlier releases name only the group."""
 
 _NO_ANSWER = "fill missing values with False: who has not answered has not agreed"
-
-
-def as_zone(name: str, value: object) -> str:
-    """Take the name of a time zone that the standard library knows."""
-    zone = as_text(name, value)
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise InputError(name, "a time zone such as 'Europe/Kyiv'", zone) from error
-    return zone
 
 
 def _identifiers(value: ArrayLike) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Key figures of customer service: resolution at the first contact, and time to resolution."""
+"""Key figures of customer service: resolution at the first contact, and time to a reply and to a resolution."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from crmvalue._core.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.checks import (
     as_time,
     as_time_column,
@@ -15,7 +16,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.values import count_field
+from crmvalue._core.values import count_field, optional
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
 __all__ = [
     "FirstContactResolution",
     "ResolutionTime",
+    "ResponseTime",
     "first_contact_resolution",
     "first_contact_resolution_from_tickets",
     "resolution_time",
+    "response_time",
 ]
 
 
@@ -143,6 +146,43 @@ class ResolutionTime:
         require_waits(self, "n_resolved")
 
 
+@attrs.frozen(kw_only=True)
+class ResponseTime:
+    """Hours from a contact to the first reply, as known at one moment.
+
+    Parameters
+    ----------
+    mean : float
+        Mean time up to the longest one observed [hours].
+    median, percentile_90 : float
+        Time by which half and nine tenths of the contacts are answered [hours]; infinite if fewer are answered.
+    n_answered, n_open : int
+        Contacts answered by `as_of`, and contacts without an answer at that moment; together at least one.
+    n_later : int
+        Contacts after `as_of`, left out.
+    as_of : datetime64[us]
+        Last moment that is taken as known.
+
+    Examples
+    --------
+    >>> ResponseTime(
+    ...     mean=0.7, median=0.5, percentile_90=2, n_answered=9, n_open=1, n_later=0, as_of="2024-03-31"
+    ... ).percentile_90
+    2.0
+    """
+
+    mean: float = waiting_field("mean")
+    median: float = waiting_field("median")
+    percentile_90: float = waiting_field("percentile_90")
+    n_answered: int = count_field("n_answered")
+    n_open: int = count_field("n_open")
+    n_later: int = count_field("n_later")
+    as_of: np.datetime64 = as_of_field(day=False)
+
+    def __attrs_post_init__(self) -> None:
+        require_waits(self, "n_answered")
+
+
 def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
     """First contact resolution (FCR): share of problems solved at the first contact.
 
@@ -253,7 +293,9 @@ def first_contact_resolution_from_tickets(
     )
 
 
-def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike) -> ResolutionTime:
+def resolution_time(
+    opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike, business_hours: BusinessHours | None = None
+) -> ResolutionTime:
     r"""Time from opening a ticket to its resolution, with the tickets that are still open.
 
     Parameters
@@ -265,6 +307,8 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     as_of : date
         Last moment that is taken as known; a date without time is its midnight. A ticket resolved later is open; a
         ticket opened later is left out and counted.
+    business_hours : BusinessHours, optional
+        The hours that count; by default all hours. With a time zone, all moments are in UTC.
 
     Returns
     -------
@@ -301,6 +345,12 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     ... )
     >>> result.median, result.percentile_90, result.n_open
     (6.0, inf, 1)
+
+    A ticket of Friday evening that was resolved on Monday morning, in business hours:
+
+    >>> office = BusinessHours(start="09:00", end="18:00")
+    >>> resolution_time(["2024-03-01 17:00"], ["2024-03-04 11:00"], as_of="2024-03-05", business_hours=office).mean
+    3.0
     """
     require_same_index(opened=opened, resolved=resolved)
     start = as_time_column("opened", opened)
@@ -308,9 +358,66 @@ def resolution_time(opened: ArrayLike, resolved: ArrayLike, *, as_of: ArrayLike)
     require_same_length(opened=start, resolved=end)
     require_order("opened", start, "resolved", end)
     now = as_time("as_of", as_of)
+    office = optional(as_business_hours)("business_hours", business_hours)
 
-    waits = summarise_waiting("opened", start, end, now, "h")
+    waits = summarise_waiting("opened", start, end, now, "h", office)
     return ResolutionTime(**waits.named("n_resolved"), as_of=now)
+
+
+def response_time(
+    contacted: ArrayLike, replied: ArrayLike, *, as_of: ArrayLike, business_hours: BusinessHours | None = None
+) -> ResponseTime:
+    """Time from a contact to the first reply, with the contacts that still wait.
+
+    Parameters
+    ----------
+    contacted : array_like
+        Moment of each contact.
+    replied : array_like
+        Moment of the first reply, at or after the contact; missing (None or NaT) if there is none yet.
+    as_of : date
+        Last moment that is taken as known; a date without time is its midnight. A contact answered later waits; a
+        later contact is left out and counted.
+    business_hours : BusinessHours, optional
+        The hours that count; by default all hours. With a time zone, all moments are in UTC.
+
+    Returns
+    -------
+    ResponseTime
+        Mean, median and 90th percentile [hours], and counts.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, a contact is missing, a reply comes before its contact, or every
+        contact is after `as_of`.
+
+    Notes
+    -----
+    Computed by Kaplan and Meier, as :func:`resolution_time`: a contact without a reply has waited at least until
+    `as_of`. A reply outside the business hours counts as if it had come at the closing before it.
+
+    Examples
+    --------
+    >>> waits = response_time(
+    ...     ["2024-03-01 09:00", "2024-03-01 17:30", "2024-03-01 11:00"],
+    ...     ["2024-03-01 09:30", "2024-03-04 09:30", None],
+    ...     as_of="2024-03-04 12:00",
+    ...     business_hours=BusinessHours(start="09:00", end="18:00"),
+    ... )
+    >>> waits.median, waits.n_answered, waits.n_open
+    (1.0, 2, 1)
+    """
+    require_same_index(contacted=contacted, replied=replied)
+    start = as_time_column("contacted", contacted)
+    end = as_time_column("replied", replied, allow_missing=True)
+    require_same_length(contacted=start, replied=end)
+    require_order("contacted", start, "replied", end)
+    now = as_time("as_of", as_of)
+    office = optional(as_business_hours)("business_hours", business_hours)
+
+    waits = summarise_waiting("contacted", start, end, now, "h", office)
+    return ResponseTime(**waits.named("n_answered"), as_of=now)
 
 
 def _days_between(start: Dates, end: Dates | np.datetime64) -> Floats:

@@ -14,6 +14,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.business_hours import BusinessHours
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = ["WaitingTimes", "require_order", "require_waits", "summarise_waiting", "survival_curve", "waiting_field"]
@@ -37,9 +38,14 @@ class WaitingTimes(NamedTuple):
 
 
 def summarise_waiting(
-    start_name: str, start: Dates, end: Dates, as_of: np.datetime64, unit: Literal["h", "D"]
+    start_name: str,
+    start: Dates,
+    end: Dates,
+    as_of: np.datetime64,
+    unit: Literal["h", "D"],
+    business_hours: BusinessHours | None = None,
 ) -> WaitingTimes:
-    """Summarise the times from `start` to `end`, as known at `as_of`, in units of `unit`.
+    """Summarise the times from `start` to `end`, as known at `as_of`, in units of `unit`, or in business hours.
 
     Rows that start later are only counted. A row whose end is missing (NaT) or later still waits at `as_of`.
     """
@@ -48,7 +54,11 @@ def summarise_waiting(
         raise InputError(start_name, "at or before `as_of` in at least one row", str(start.min()))
     begun, ended = start[known], end[known]
     over = ended <= as_of  # NaT compares false
-    waited = (np.where(over, ended, as_of) - begun) / np.timedelta64(1, unit)
+    stopped = np.where(over, ended, as_of)
+    if business_hours is None:
+        waited = (stopped - begun) / np.timedelta64(1, unit)
+    else:
+        waited = np.asarray(business_hours.hours_between(begun, stopped))
     time, survival = survival_curve(waited, over)
     n_over = int(over.sum())
     return WaitingTimes(

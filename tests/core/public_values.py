@@ -42,8 +42,14 @@ SPLIT = purchases.split_purchases(
 PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
 RNG = np.random.default_rng(3)
+ITEMS = journeys.InstalledItems(
+    customer=["ann"], last_service=["2024-01-31"], interval_months=6, last_visit=["2024-02-01"]
+)
+IVAN = journeys.Technician("Ivan", districts="north", hours=journeys.BusinessHours())
+SERVICE = metrics.service_level(["2024-03-01"] * 2, ["2024-03-02", None], 4, as_of="2024-03-03")
 FIT = models.fit_shifted_beta_geometric([100, 80, 70, 65])
 STAGE = journey_map.Stage("search", touchpoints=[journey_map.Touchpoint("product page", "website")], emotion=-1)
+STUDENT = journey_map.Persona("Student", needs=["time"], evidence=[journey_map.Evidence("data", "clicks")])
 CURRENT = journey_map.JourneyMap(
     persona="Student", type="current state", stages=[STAGE, journey_map.Stage("order")], reviewed_on="2024-01-31"
 )
@@ -249,7 +255,30 @@ VALUES = [
     LEADS,
     LEADS.score([1, 2], attributes={"n": [1, 0]}, events=([1], ["visit"], ["2024-05-01"]), as_of="2024-05-31"),
     funnels.fit_lead_score(np.arange(8.0)[:, np.newaxis], [0, 1] * 4, names=["visits"], rng=np.random.default_rng(1)),
-    funnels.BusinessHours(holidays=["2024-12-25"]),
+    funnels.BusinessHours(hours={"Mon-Fri": "09:00-18:00"}, holidays=["2024-12-25"], time_zone="Europe/Kyiv"),
+    metrics.response_time(["2024-03-01"], ["2024-03-02"], as_of="2024-03-03"),
+    SERVICE,
+    SERVICE.open,
+    metrics.nps_change(metrics.nps_counts([9, 7, 3]), metrics.nps_counts([9, 9, 3])),
+    metrics.score_drivers([9, 7, 3, 8], {"speed": [5, 4, 2, 4]}),
+    metrics.response_by_segment(["new", "vip"], [True, False]),
+    metrics.agent_scores(["ann", "bob", "ann"], [4, 5, 3]),
+    metrics.retention_by_worst_ticket(
+        ["ann", "bob"],
+        ["2024-01-01"] * 2,
+        [None, "2024-05-01"],
+        ["bob"],
+        ["2024-01-05"],
+        ["bad"],
+        order=["bad"],
+        as_of="2024-12-31",
+        landmark_days=30,
+        horizon_days=90,
+    ),
+    funnels.STAGE_CRITERIA,
+    funnels.STAGE_CRITERIA.criteria[0],
+    funnels.step_alarms(funnels.funnel_conversion([9, 5, 1]), 0.5),
+    funnels.forecast_sales([5, 10], [0.5, 0.2], margin=0.5),
     funnels.FollowUpRule(event="answer", hours=24, business_hours=funnels.BusinessHours()),
     funnels.follow_up_tasks(
         ["a"], ["answer"], ["2024-05-01"], rules=[funnels.FollowUpRule(event="answer", hours=24)], as_of="2024-05-31"
@@ -274,6 +303,11 @@ VALUES = [
     WHO,
     DID,
     journeys.Policy(suppressed=[1]),
+    ITEMS,
+    journeys.ServiceCycle(items=ITEMS, group_days=7, unless="visit booked"),
+    IVAN,
+    journeys.assign_visits(["2024-06-10"], ["north"], [IVAN], as_of="2024-06-01"),
+    journeys.terms_in_force(["ann"], ["price"], [None], ["Olha"], ["Ihor"], as_of="2024-06-01"),
     journeys.Offer(percent=10),
     journeys.Cascade(offers=["5 %"], repeat_last=True),
     journeys.Cascade().steps(["2023-08-31"]),
@@ -353,6 +387,8 @@ VALUES = [
     STAGE,
     STAGE.touchpoints[0],
     CURRENT,
+    STUDENT,
+    STUDENT.evidence[0],
     journey_map.lint(CURRENT, as_of="2024-06-30")[0],
     journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")),
     journey_map.compare_maps(CURRENT, attrs.evolve(CURRENT, type="future state")).kept[0],
@@ -400,7 +436,6 @@ VALUES = [
     *PRICED.applied,
     *PRICED.rejected,
     *PRICED.gifts,
-    journeys.ServiceCycle(),
     journeys.ServiceCycle().due(["2023-06-10"], 12, "2024-06-01"),
     journeys.expiring_terms(["price"], ["2024-07-10"], as_of="2024-06-30"),
     journeys.spread_visits(["2024-06-12"] * 9, 1, as_of="2024-06-01"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import calendar
 import datetime as dt
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 __all__ = [
     "add_months_one",
     "anniversary_one",
     "local_to_utc_one",
     "months_between_one",
+    "open_minutes",
     "skip_quiet_hours_one",
     "year_fraction_one",
 ]
@@ -81,3 +83,17 @@ def local_to_utc_one(time: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
         if step > dt.timedelta(seconds=1):
             instant -= step
     return instant.replace(tzinfo=None)
+
+
+def open_minutes(opening, start, end):
+    """Walk minute by minute and tell, by Python's datetime, whether each minute is open."""
+    zone = ZoneInfo(opening.time_zone) if opening.time_zone else None
+    closed, found = set(opening.holidays.astype(str).tolist()), []
+    names = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+    moment, end = start.astype("datetime64[s]").item(), end.astype("datetime64[s]").item()
+    while moment < end:
+        local = moment if zone is None else moment.replace(tzinfo=dt.UTC).astimezone(zone)
+        clock, spans = f"{local:%H:%M}", opening.hours.get(names[local.weekday()], ())
+        found.append(str(local.date()) not in closed and any(a <= clock < b for a, b in (s.split("-") for s in spans)))
+        moment += dt.timedelta(minutes=1)
+    return found

@@ -9,7 +9,14 @@ from crmvalue._funnels.leads.follow_up import FollowUpRule, follow_up_due, follo
 from crmvalue._funnels.pipeline.forecast import forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import pipeline_velocity, stage_probabilities
-from crmvalue.funnels import funnel_conversion, funnel_from_events, time_in_stage
+from crmvalue.funnels import (
+    forecast_sales,
+    funnel_conversion,
+    funnel_from_events,
+    sales_funnel,
+    step_alarms,
+    time_in_stage,
+)
 from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
@@ -49,6 +56,19 @@ CALLS += [
         },
         out_of_range={"amount": -1.0, "prob_won": 1.5, "month": "2024-13-01", "level": 1.0},
     ),
+    Call(
+        forecast_sales,
+        {
+            "amount": [5000.0, 12000.0, 3000.0],
+            "prob_won": [0.6, 0.25, 0.9],
+            "margin": [0.3, 0.2, 0.5],
+            "month": ["2024-06-03", "2024-07-15", "2024-06-20"],
+            "by": ["Anna", "Boris", "Anna"],
+        },
+        out_of_range={"amount": -1.0, "prob_won": 1.5, "margin": 1.5, "month": "2024-13-01", "level": 1.0},
+    ),
+    Call(sales_funnel, {"n_stages": 6}, out_of_range={"n_stages": 9}),
+    Call(step_alarms, {"conversion": funnel_conversion([9, 5, 1]), "least": 0.2}, out_of_range={"least": 1.5}),
     Call(
         stage_probabilities,
         {

@@ -13,10 +13,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.journey_map import JourneyMap, JourneyMapDifference, Stage, Touchpoint, compare_maps, lint
+from crmvalue.journey_map import (
+    Evidence,
+    JourneyMap,
+    JourneyMapDifference,
+    Persona,
+    Stage,
+    Touchpoint,
+    compare_maps,
+    lint,
+)
 
 TYPES = ["current state", "day in the life", "future state", "service blueprint"]
 AS_OF = "2024-06-30"
+STUDENT = Persona("Student", who="20, buys gifts", needs=["delivery in time"])
+B = attrs.evolve(STUDENT, name="B")
 
 
 def stage(name="search", **changes):
@@ -26,6 +37,10 @@ def stage(name="search", **changes):
         "emotion": 1,
         "kpis": ["visits"],
         "backstage": ["stock"],
+        "goal": "to find it",
+        "evidence": [Evidence("data", "clicks of May")],
+        "barriers": ["slow"],
+        "actions": ["a faster page"],
     }
     return Stage(name, **{**parts, **changes})
 
@@ -35,7 +50,14 @@ def journey(**changes):
     first = changes.pop("first", {})
     n = changes.pop("n_stages", 5)
     stages = [stage(f"stage {i}", **(first if i == 0 else {})) for i in range(n)]
-    whole = {"persona": "Student", "type": "current state", "goal": "a gift", "stages": stages, "reviewed_on": AS_OF}
+    whole = {
+        "persona": STUDENT,
+        "type": "current state",
+        "goal": "a gift",
+        "stages": stages,
+        "reviewed_on": AS_OF,
+        "teams": ["marketing", "service"],
+    }
     return JourneyMap(**{**whole, **changes})
 
 
@@ -189,18 +211,22 @@ stages = st.builds(
     goal=words | st.just(""),
     touchpoints=st.lists(st.builds(Touchpoint, words, words | st.just("")), max_size=3, unique=True),
     emotion=st.none() | st.floats(-2, 2).filter(lambda x: x == 0 or abs(x) > 1e-9),
+    triggers=lists,
     barriers=lists,
+    actions=lists,
+    evidence=st.lists(st.builds(Evidence, st.sampled_from(["interview", "data"]), words), max_size=2, unique=True),
     owner=words | st.just(""),
     kpis=lists,
     backstage=lists,
 )
 maps = st.builds(
     JourneyMap,
-    persona=st.just("Student"),
+    persona=st.just("Student") | st.just(STUDENT),
     type=st.sampled_from(TYPES),
     goal=words | st.just(""),
     stages=st.lists(stages, max_size=4, unique_by=lambda stage: stage.name),
     reviewed_on=st.none() | st.dates(),
+    teams=lists,
 )
 
 
@@ -225,7 +251,7 @@ class TestJson:
             "kpis": [],
             "backstage": [],
         }
-        expected = {
+        old = {
             "schema": 1,
             "kind": "JourneyMap",
             "persona": "Student",
@@ -234,8 +260,15 @@ class TestJson:
             "stages": [first],
             "reviewed_on": "2024-06-30",
         }
-        made = Stage("search", touchpoints=[Touchpoint("page", "web")], emotion=-1, barriers=["slow"])
-        assert json.loads(journey(stages=[made]).to_json()) == expected
+        made = journey(
+            persona="Student",
+            stages=[Stage("search", touchpoints=[Touchpoint("page", "web")], emotion=-1, barriers=["slow"])],
+            teams=[],
+        )
+        assert JourneyMap.from_json(json.dumps(old)) == made
+        persona = {"kind": "Persona", "name": "Student", "who": "", "needs": [], "evidence": []}
+        more = {name: [] for name in ("triggers", "drivers", "expectations", "actions", "evidence")}
+        assert json.loads(made.to_json()) == {**old, "persona": persona, "stages": [{**first, **more}], "teams": []}
 
     def test_a_text_of_another_schema_is_named(self):
         with pytest.raises(InputError, match="schema 1; got 2"):
@@ -291,6 +324,53 @@ class TestJson:
         assert caught.value.name == "text"
 
 
+class TestThePersonaAndTheEvidence:
+    """Values of their own; a text stands for a persona of whom only the name is known."""
+
+    def test_a_text_is_a_name(self):
+        assert journey(persona="Student").persona == Persona("Student")
+        assert JourneyMap.from_json(journey().to_json()) == journey()
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: Persona(""),
+            lambda: Persona("a", needs="b"),
+            lambda: Persona("a", evidence=["b"]),
+            lambda: Evidence("rumour", "b"),
+            lambda: Evidence("data", ""),
+            lambda: journey(persona=5),
+            lambda: journey(teams="marketing"),
+            lambda: Stage("a", evidence=["b"]),
+        ],
+    )
+    def test_rejections(self, make):
+        with pytest.raises(InputError):
+            make()
+
+    @pytest.mark.parametrize(
+        ("changes", "rule"),
+        [
+            ({"goal": ""}, "goal"),
+            ({"persona": "Everybody"}, "persona"),
+            ({"n_stages": 3}, "stages"),
+            ({"reviewed_on": "2023-01-01"}, "review"),
+            ({"stages": [stage(str(k), barriers=[]) for k in range(5)]}, "positives"),
+            ({"stages": [stage(str(k), actions=[], barriers=[]) for k in range(5)]}, "action"),
+            ({"teams": ["marketing"]}, "teams"),
+            ({"first": {"goal": ""}}, "stage goal"),
+            ({"first": {"evidence": []}}, "evidence"),
+            ({"first": {"kpis": []}}, "kpi"),
+        ],
+    )
+    def test_the_ten_mistakes(self, changes, rule):
+        """A map without a mistake has no finding; each mistake alone has its own."""
+        assert rules(journey()) == []
+        found = [name for name, _ in rules(journey(**changes))]
+        assert rule in found
+        assert set(found) <= {rule, "positives"}
+
+
 class TestLint:
     """Names what is missing.
 
@@ -321,12 +401,16 @@ class TestLint:
             ({"emotion": None}, ["emotion"]),
             ({"emotion": 0}, []),
             ({"kpis": []}, ["kpi"]),
-            ({"emotion": -0.1}, ["barrier", "owner"]),
+            ({"emotion": -0.1, "barriers": []}, ["barrier", "owner"]),
             ({"emotion": -2, "barriers": ["slow"]}, ["owner"]),
-            ({"emotion": -2, "owner": "shop"}, ["barrier"]),
+            ({"emotion": -2, "owner": "shop", "barriers": []}, ["barrier"]),
             ({"emotion": -2, "owner": "shop", "barriers": ["slow"]}, []),
             ({"emotion": 2, "barriers": ["slow"]}, []),
             ({"backstage": []}, []),
+            ({"goal": ""}, ["stage goal"]),
+            ({"evidence": []}, ["evidence"]),
+            ({"actions": []}, ["action"]),
+            ({"actions": [], "barriers": []}, []),
         ],
     )
     def test_stages(self, first, expected):
@@ -334,7 +418,14 @@ class TestLint:
 
     def test_an_empty_stage_has_every_gap_that_is_not_of_negative_moments(self):
         made = journey(type="service blueprint", stages=[Stage("empty"), *journey().stages])
-        assert [rule for rule, _ in rules(made)] == ["touchpoint", "emotion", "kpi", "backstage"]
+        assert [rule for rule, _ in rules(made)] == [
+            "touchpoint",
+            "emotion",
+            "kpi",
+            "stage goal",
+            "evidence",
+            "backstage",
+        ]
 
     @pytest.mark.parametrize("kind", TYPES)
     def test_only_a_service_blueprint_needs_a_backstage(self, kind):
@@ -396,9 +487,9 @@ class TestLint:
         assert rules([journey()]) == [("states", None)]
 
     def test_each_persona_needs_both(self):
-        several = (journey(persona="B", type="future state"), journey(persona="A"), journey(persona="B"))
+        several = (journey(persona=B, type="future state"), journey(), journey(persona=B))
         found = lint(several, as_of=AS_OF)
-        assert [(finding.persona, finding.type) for finding in found] == [("A", "future state")]
+        assert [(finding.persona, finding.type) for finding in found] == [("Student", "future state")]
 
     def test_findings_say_which_map(self):
         several = [journey(type="future state", goal=""), journey(first={"kpis": []})]
@@ -421,6 +512,13 @@ class TestLint:
             "channel": sum("" in [point.channel for point in stage.touchpoints] for stage in journey.stages),
             "emotion": sum(stage.emotion is None for stage in journey.stages),
             "kpi": sum(stage.kpis == () for stage in journey.stages),
+            "stage goal": sum(stage.goal == "" for stage in journey.stages),
+            "evidence": sum(stage.evidence == () for stage in journey.stages),
+            "persona": journey.persona.who == "" or journey.persona.needs == (),
+            "teams": len(journey.teams) < 2,
+            "positives": journey.stages != () and not negative and {stage.barriers for stage in journey.stages} == {()},
+            "action": (journey.stages != () and {stage.actions for stage in journey.stages} == {()})
+            + sum(stage.barriers != () and stage.actions == () for stage in journey.stages),
             "barrier": sum(stage.barriers == () for stage in negative),
             "owner": sum(stage.owner == "" for stage in negative),
             "backstage": journey.type == "service blueprint" and sum(stage.backstage == () for stage in journey.stages),

@@ -114,6 +114,36 @@ CALLS += [
         missing_allowed={"expires"},
     ),
     Call(
+        journeys.terms_in_force,
+        {
+            "customer": ["ann", "bob"],
+            "term": ["price", "delivery"],
+            "expires": ["2024-07-01", "2024-08-01"],
+            "promised_by": ["Olha", "Ihor"],
+            "manager": ["Ihor", "Ihor"],
+            "as_of": "2024-06-30",
+        },
+        {"expires": "2024-06-31", "as_of": "2024-06-31"},
+        missing_allowed={"expires"},
+    ),
+    Call(
+        journeys.group_services,
+        {"customer": ["ann", "bob"], "dates": ["2024-06-12", "2024-06-13"], "days_early": 7},
+        {"dates": "2024-06-31", "days_early": -1},
+    ),
+    Call(
+        journeys.assign_visits,
+        {
+            "dates": ["2024-06-12", "2024-06-13"],
+            "district": ["north", "south"],
+            "technicians": (journeys.Technician("Ivan", districts=["north", "south"], hours=journeys.BusinessHours()),),
+            "at_home": [None, journeys.BusinessHours()],
+            "as_of": "2024-06-01",
+            "minutes": 90,
+        },
+        {"dates": "2024-06-31", "as_of": "x-06-31", "minutes": 0, "days_early": -1, "days_late": 367},
+    ),
+    Call(
         journeys.spread_visits,
         {"dates": ["2024-06-12", "2024-06-13"], "capacity_per_week": 1, "as_of": "2024-06-01"},
         {"dates": "2024-06-31", "capacity_per_week": -1, "as_of": "x-06-31", "weeks_early": -1, "weeks_late": 521},

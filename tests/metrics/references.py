@@ -6,7 +6,16 @@ from fractions import Fraction
 from itertools import pairwise
 from statistics import NormalDist
 
-__all__ = ["bca_by_loops", "movements_by_sets", "time_between_purchases_by_loops", "waiting_by_fractions"]
+import numpy as np
+
+__all__ = [
+    "bca_by_loops",
+    "best_linear_prediction",
+    "kaplan_meier_at",
+    "movements_by_sets",
+    "time_between_purchases_by_loops",
+    "waiting_by_fractions",
+]
 
 
 def time_between_purchases_by_loops(customers, days):
@@ -84,3 +93,25 @@ def waiting_by_fractions(times, over):
         return Fraction(reached[0] + (passed[0] if passed else curve[-1][0]), 2)
 
     return curve, mean, quantile
+
+
+def best_linear_prediction(groups, within, between):
+    """Solve Henderson's mixed model equations; give each group's mean and the standard error of its prediction."""
+    k = len(groups)
+    y = np.concatenate(groups)
+    z = np.repeat(np.eye(k), [len(g) for g in groups], axis=0)
+    design = np.column_stack((np.ones(len(y)), z))
+    ridge = np.diag([0.0, *[within / between] * k])
+    inverse = np.linalg.inv(design.T @ design + ridge)
+    effects = inverse @ design.T @ y
+    pick = np.column_stack((np.ones(k), np.eye(k)))
+    return pick @ effects, np.sqrt(np.diag(pick @ inverse @ pick.T) * within)
+
+
+def kaplan_meier_at(rows, horizon):
+    """Multiply the shares that pass each loss up to the horizon; `rows` are waits, each with whether it is over."""
+    left = 1.0
+    for time in sorted({wait for wait, over in rows if over and wait <= horizon}):
+        at_risk = sum(wait >= time for wait, _ in rows)
+        left *= 1 - sum(wait == time and over for wait, over in rows) / at_risk
+    return left

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
+from crmvalue._core.business_hours import BusinessHours, as_business_hours, as_hours
 from crmvalue._core.checks import (
-    as_day_column,
     as_float,
-    as_floats,
     as_items,
-    as_text,
     as_time,
     as_time_column,
     as_times,
@@ -25,7 +22,6 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
-    array_field,
     checked_field,
     count_field,
     date_table,
@@ -33,7 +29,6 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
-    read_only,
     require_columns,
     stay_frozen,
     whole_table,
@@ -51,90 +46,9 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["BusinessHours", "FollowUpRule", "FollowUpTasks", "follow_up_due", "follow_up_tasks"]
+__all__ = ["FollowUpRule", "FollowUpTasks", "follow_up_due", "follow_up_tasks"]
 
-_WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_CLOCK = re.compile(r"([01]\d|2[0-3]):([0-5]\d)|24:00", re.ASCII)
 _HOUR = 3_600_000_000  # microseconds
-_MOST_HOURS = 100_000.0  # eleven years
-
-
-def _hours(name: str, value: ArrayLike) -> Floats:
-    (hours,) = as_floats(**{name: value})
-    require((hours > 0) & (hours <= _MOST_HOURS), name, hours, f"above 0 and at most {_MOST_HOURS:,.0f}")
-    return hours
-
-
-def _days(value: object) -> tuple[str, ...]:
-    days = as_items("days", value, f"some of {', '.join(_WEEK)}")
-    for index, day in enumerate(days):
-        if not isinstance(day, str) or day not in _WEEK or day in days[:index]:
-            raise InputError("days", f"some of {', '.join(_WEEK)}, each once", day, index=index)
-    if not days:
-        raise InputError("days", "at least one day of the week", days)
-    return tuple(sorted(days, key=_WEEK.index))
-
-
-def _holidays(value: ArrayLike) -> Dates:
-    return read_only(hand_over(np.unique(as_day_column("holidays", value))))
-
-
-def _clock(name: str, value: object) -> str:
-    text = as_text(name, value)
-    if not _CLOCK.fullmatch(text):
-        raise InputError(name, "a time of day such as '09:00', up to '24:00'", text)
-    return text
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class BusinessHours:
-    """Working hours, the same on each working day, in local time.
-
-    Parameters
-    ----------
-    days : iterable of str, optional
-        Working days of the week, of "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" and "Sun"; Monday to Friday by default.
-    start, end : str, optional
-        Opening and closing time "HH:MM", `end` after `start` and at most "24:00".
-    holidays : array_like of dates, optional
-        Days without work, on any day of the week.
-
-    Examples
-    --------
-    >>> hours = BusinessHours(start="09:00", end="18:00", holidays=["2024-12-25"])
-    >>> hours.hours_per_day
-    9.0
-    """
-
-    days: tuple[str, ...] = attrs.field(converter=_days, default=_WEEK[:5])
-    start: str = checked_field("start", _clock, default="09:00")
-    end: str = checked_field("end", _clock, default="18:00")
-    holidays: Dates = array_field(_holidays, default=())
-
-    def __attrs_post_init__(self) -> None:
-        if self.end <= self.start:
-            raise InputError("end", "after `start` of the same day", self.end, hint="nights are not supported")
-
-    @property
-    def hours_per_day(self) -> float:
-        """Hours of a working day."""
-        return (_microseconds(self.end) - _microseconds(self.start)) / _HOUR
-
-    def to_json(self) -> str:
-        """Write the hours as JSON text."""
-        return to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> BusinessHours:
-        """Read what :meth:`to_json` wrote."""
-        return from_json(cls, text)
-
-
-def _business_hours(name: str, value: object) -> BusinessHours:
-    if not isinstance(value, BusinessHours):
-        raise InputError(name, "BusinessHours, or None for calendar hours", value)
-    return value
 
 
 @stay_frozen
@@ -160,8 +74,8 @@ class FollowUpRule:
     """
 
     event: str = checked_field("event", as_name)
-    hours: float = checked_field("hours", lambda name, value: float(_hours(name, as_float(name, value))))
-    business_hours: BusinessHours | None = checked_field("business_hours", optional(_business_hours), default=None)
+    hours: float = checked_field("hours", lambda name, value: float(as_hours(name, as_float(name, value))))
+    business_hours: BusinessHours | None = checked_field("business_hours", optional(as_business_hours), default=None)
     task: str = checked_field("task", as_name, default="follow up")
 
     def to_json(self) -> str:
@@ -267,7 +181,7 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
     Parameters
     ----------
     time : array_like
-        Time of each event, in local time.
+        Time of each event, in local time, or in UTC where `business_hours` has a time zone.
     hours : array_like
         Hours until the task is due, above 0 and at most 100,000; broadcasts with `time`.
     business_hours : BusinessHours, optional
@@ -286,8 +200,8 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
 
     Notes
     -----
-    Local times are taken as they are. Over a change to or from summer time, calendar hours are wrong by the change.
-    Give times in UTC where that matters.
+    Local times are taken as they are. Over a change to or from summer time, they are wrong by the change. Where that
+    matters, give times in UTC, and business hours with a `time_zone`.
 
     Examples
     --------
@@ -301,8 +215,8 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
     """
     require_same_index(time=time, hours=hours)
     start = as_times("time", time)
-    wait = _hours("hours", hours)
-    opening = optional(_business_hours)("business_hours", business_hours)
+    wait = as_hours("hours", hours)
+    opening = optional(as_business_hours)("business_hours", business_hours)
     try:
         np.broadcast_shapes(start.shape, wait.shape)
     except ValueError as error:
@@ -328,7 +242,8 @@ def follow_up_tasks(
     customer, event : array_like
         Customer and name of each event, shape (rows,).
     time : array_like
-        Time of each event, in local time, shape (rows,).
+        Time of each event, in local time, or all times in UTC where the business hours of the rules have a time zone,
+        shape (rows,).
     rules : iterable of FollowUpRule
         At most one rule for each event.
     as_of : datetime
@@ -408,27 +323,11 @@ def follow_up_tasks(
 
 
 def _due(start: Dates, hours: Floats | np.float64, opening: BusinessHours | None) -> Dates:
+    if opening is not None:
+        return opening.add_hours(start, hours)
     wait = np.maximum(np.rint(hours * _HOUR), 1).astype(np.int64)
-    if opening is None:
-        by_calendar: Dates = start + wait.astype("timedelta64[us]")
-        return by_calendar
-    mask = [day in opening.days for day in _WEEK]
-    first, length = _microseconds(opening.start), _microseconds(opening.end) - _microseconds(opening.start)
-    day = start.astype("datetime64[D]")
-    # Working time before `start`, counted from the first working day at or after its day.
-    free = ~np.is_busday(day, weekmask=mask, holidays=opening.holidays)
-    since_midnight = (start - day.astype("datetime64[us]")).astype(np.int64)
-    over = np.where(free, 0, np.clip(since_midnight - first, 0, length))
-    target = over + wait
-    whole = (target - 1) // length  # a task that ends at closing time stays on its day
-    due_day = np.busday_offset(day, whole, roll="forward", weekmask=mask, holidays=opening.holidays)
-    due: Dates = due_day.astype("datetime64[us]") + (first + target - whole * length).astype("timedelta64[us]")
-    return due
-
-
-def _microseconds(clock: str) -> int:
-    hour, minute = map(int, clock.split(":"))
-    return hour * _HOUR + minute * (_HOUR // 60)
+    by_calendar: Dates = start + wait.astype("timedelta64[us]")
+    return by_calendar
 
 
 def _by_event(rules: object) -> dict[str, FollowUpRule]:

@@ -351,7 +351,7 @@ def _decide_day(
     clocks = context.clocks
     due = messages.planned, messages.planned_utc
     late = is_late(*due, messages.row, today, clocks)
-    send, send_utc = send_times(*due, late, messages.row, today, policy.quiet_hours, clocks)
+    send, send_utc = send_times(*due, late, messages.row, today, policy, clocks)
 
     of = messages.journey
     purposes = np.array([journey.purpose for journey in journeys])

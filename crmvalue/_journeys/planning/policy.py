@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from crmvalue._core.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number, require_choice
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
@@ -96,6 +97,13 @@ def _hours(value: Any) -> tuple[int, int] | None:
     return hours
 
 
+def _contact_hours(name: str, value: object) -> BusinessHours:
+    hours = as_business_hours(name, value)
+    if hours.time_zone is not None:
+        raise InputError(name, "without a time zone", hours.time_zone, hint="they are local hours of each customer")
+    return hours
+
+
 def _suppressed(value: ArrayLike) -> npt.NDArray[Any]:
     return read_only(hand_over(encode_customers("suppressed", value)[0]))
 
@@ -118,6 +126,10 @@ class Policy:
     quiet_hours : (int, int), optional
         Local hours from which and until which nobody is written to; (22, 6) runs over midnight. A message planned for
         these hours waits for their end.
+    contact_hours : BusinessHours, optional
+        In place of `quiet_hours`: the hours in which messages go out, by day of the week and without holidays. They are
+        local hours of each customer, so they have no time zone of their own. A message planned for any other time waits
+        for the next of these hours.
     caps : sequence of FrequencyCap, optional
         Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted. A capped message is
         tried again in the next run, until the `catch_up_days` of its journey are over.
@@ -147,6 +159,7 @@ class Policy:
     """
 
     quiet_hours: tuple[int, int] | None = attrs.field(default=None, converter=_hours)
+    contact_hours: BusinessHours | None = checked_field("contact_hours", optional(_contact_hours), default=None)
     caps: tuple[FrequencyCap, ...] = attrs.field(default=(), converter=_caps)
     control_share: float = checked_field("control_share", _share, default=0.0)
     salt: str = checked_field("salt", as_text, default="crmvalue")
@@ -156,6 +169,8 @@ class Policy:
     unknown_customers: Literal["raise", "count"] = "raise"
 
     def __attrs_post_init__(self) -> None:
+        if self.contact_hours is not None and self.quiet_hours is not None:
+            raise InputError("contact_hours", "given in place of `quiet_hours`, not beside them", "both")
         require_choice("catch_up", self.catch_up, ("latest", "all", "skip"))
         require_choice("unknown_customers", self.unknown_customers, ("raise", "count"))
 
@@ -169,4 +184,4 @@ class Policy:
 
         Other text raises :class:`~crmvalue.errors.InputError`.
         """
-        return from_json(cls, text, FrequencyCap)
+        return from_json(cls, text, FrequencyCap, BusinessHours)

@@ -11,6 +11,7 @@ from crmvalue._core.calendar import skip_quiet_hours
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._journeys.planning.policy import Policy
     from crmvalue._journeys.zones import Clocks
     from crmvalue.typing import Dates, Integers
 
@@ -35,7 +36,7 @@ def send_times(
     late: Bools,
     row: Integers,
     today: np.datetime64,
-    quiet_hours: tuple[int, int] | None,
+    policy: Policy,
     clocks: Clocks,
 ) -> tuple[Dates, Dates]:
     """Find the local time at which each message goes out, and the same in UTC.
@@ -47,15 +48,22 @@ def send_times(
     hour = planned - planned.astype("datetime64[D]")
     send: Dates = np.where(late, midnight + hour, planned)
     send = _skip_gaps(send, clocks, row)
-    if quiet_hours is not None:
-        start, end = quiet_hours
-        allowed = skip_quiet_hours(send, start_hour=start, end_hour=end)
+    if policy.quiet_hours is not None or policy.contact_hours is not None:
+        allowed = _allowed(send, policy)
         # A missed message whose hour is quiet waits no longer than to the first allowed moment of the day.
-        earliest = skip_quiet_hours(midnight[np.newaxis], start_hour=start, end_hour=end)
+        earliest = _allowed(midnight[np.newaxis], policy)
         send = _skip_gaps(np.where(late & (allowed != send), earliest, allowed), clocks, row)
-        send = skip_quiet_hours(send, start_hour=start, end_hour=end)  # where a zone skips a day, its end may be quiet
+        send = _allowed(send, policy)  # where a zone skips a day, its end may be quiet
     # A message that goes out as planned keeps its instant, also within an hour that comes twice.
     return send, np.where(send == planned, planned_utc, clocks.to_utc(row, send))
+
+
+def _allowed(local: Dates, policy: Policy) -> Dates:
+    """Move local times outside the hours of a policy to the next moment inside them."""
+    if policy.contact_hours is not None:
+        return policy.contact_hours.next_open(local).astype("datetime64[s]")
+    start, end = policy.quiet_hours or (0, 0)
+    return skip_quiet_hours(local, start_hour=start, end_hour=end)
 
 
 def _skip_gaps(local: Dates, clocks: Clocks, row: Integers) -> Dates:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._funnels.leads.follow_up import BusinessHours, FollowUpRule, follow_up_due, follow_up_tasks
+from crmvalue._core.business_hours import BusinessHours
+from crmvalue._funnels.leads.follow_up import FollowUpRule, follow_up_due, follow_up_tasks
 from crmvalue.errors import InputError
 
 WEEK = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -1,27 +1,25 @@
-"""The service cycle: when installed items are due, whom to contact, and how visits fit into the weeks."""
+"""The service cycle: when installed items are due, and whom to contact."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, months_between
 from crmvalue._core.checks import (
-    as_counts,
     as_day,
     as_day_column,
     as_days,
-    as_floats,
     as_items,
     as_whole_number,
     require,
     require_same_index,
-    to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -29,35 +27,50 @@ from crmvalue._core.values import (
     date_table,
     hand_over,
     label_column,
+    of_class,
+    optional,
     stay_frozen,
     whole_table,
 )
+from crmvalue._journeys.context import Candidates
 from crmvalue._journeys.data import Customers
+from crmvalue._journeys.fields import (
+    channels_field,
+    flag_field,
+    hour_field,
+    name_field,
+    name_of,
+    offer_field,
+    priority_field,
+    segment_field,
+    whole_field,
+    words_of,
+)
+from crmvalue._journeys.moments import at_hour
+from crmvalue._journeys.offers import Offer
+from crmvalue._journeys.service.columns import as_intervals, require_equal_columns, text_column
+from crmvalue._journeys.service.items import InstalledItems, group_services
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._journeys.context import Context
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = [
-    "ExpiringTerms",
     "ServiceCycle",
     "ServiceDue",
-    "VisitSchedule",
     "WithoutNextStep",
-    "expiring_terms",
     "next_service",
-    "spread_visits",
     "without_next_step",
 ]
 
 _MOST_MONTHS = 1200
 _MOST_DAYS = 3660
-_MOST_WEEKS = 520
 _KINDS = ("reminder", "overdue", "after a visit", "after a deferred sale")
+_DAY = np.timedelta64(1, "D")
 _NEVER = np.datetime64("NaT", "D")
-_MONDAY = np.datetime64("1970-01-05", "D")  # weeks are counted from this one
 
 
 def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
@@ -91,7 +104,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     array(['2024-02-29', '2025-02-28'], dtype='datetime64[D]')
     """
     require_same_index(last_service=last_service, interval_months=interval_months)
-    last, months = as_days("last_service", last_service), _intervals(interval_months)
+    last, months = as_days("last_service", last_service), as_intervals(interval_months)
     try:
         np.broadcast_shapes(last.shape, months.shape)
     except ValueError as error:
@@ -137,7 +150,7 @@ class ServiceDue(Columns):
     reason: npt.NDArray[np.str_] = label_column("reason")
 
     def __attrs_post_init__(self) -> None:
-        _require_equal_columns(self)
+        require_equal_columns(self)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -161,9 +174,13 @@ def _follow_up_months(value: object) -> tuple[int, ...]:
     return months
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class ServiceCycle:
     """Reminders before a service, and follow-ups after visits and deferred sales.
+
+    With `items` it is a journey like the others: :func:`plan` gives its messages consent, hours, channel, caps and a
+    check for duplicates. Without them, :meth:`due` lists whom to call.
 
     Parameters
     ----------
@@ -172,10 +189,26 @@ class ServiceCycle:
     follow_up_months : sequence of int, optional
         Calendar months after a visit or a deferral, rising, each 1 to 1200.
     most_days_late : int, optional
-        Days after its day on which a missed follow-up is still made, 0 to 3660.
+        Days after its day on which a missed follow-up is still made, 0 to 3660; in a plan also the word that a service
+        is overdue.
+    items : InstalledItems, optional
+        The installed items; needed in a plan. Items serviced after the day of a run are left out of it.
+    group_days : int, optional
+        Services of a customer that fall due up to so many days after an earlier one are announced with it, in one
+        message, 0 to 3660: 7 or 30 for "a week or a month early".
+    unless : str or sequence of str, optional
+        Events after the day of the last service, visit or deferral that call its messages off, such as "visit booked".
+    name, send_hour, offer, segment, priority, channels, exempt
+        As in :class:`BirthdayJourney`.
+    purpose : str, optional
+        Purpose to which the customer has to have agreed.
 
     Notes
     -----
+    In a plan, a message is about the day of a service, a visit or a deferral, and comes once. The reminder goes out at
+    `send_hour` of its first day, and is tried again each day until the service. The day after the service, the customer
+    hears once that it is overdue.
+
     All follow-ups count calendar months from the visit or the deferral. Where a month is too short, its last day
     counts: after 30 August, the follow-up of month 6 is on the last day of February, and that of month 12 on 30 August.
 
@@ -184,6 +217,16 @@ class ServiceCycle:
     >>> cycle = ServiceCycle(remind_days_before=21)
     >>> cycle.follow_up_months
     (1, 6, 12)
+
+    As a journey:
+
+    >>> from crmvalue.journeys import Customers, Policy, plan
+    >>> items = InstalledItems(customer=["ann", "bob"], last_service=["2023-06-10", "2024-03-01"], interval_months=12)
+    >>> cycle = ServiceCycle(items=items, channels="sms")
+    >>> base = Customers(customer=["ann", "bob"], consent={"sms": [True, True]})
+    >>> made = plan([cycle], base, None, None, Policy(quiet_hours=(20, 9)), "2024-05-27")
+    >>> made.customer.tolist(), made.step.tolist(), made.decision.tolist()
+    (['ann'], ['reminder'], ['send'])
     """
 
     remind_days_before: int = checked_field(
@@ -193,6 +236,99 @@ class ServiceCycle:
     most_days_late: int = checked_field(
         "most_days_late", lambda name, value: as_whole_number(name, value, low=0, high=_MOST_DAYS), default=14
     )
+    items: InstalledItems | None = checked_field("items", optional(of_class(InstalledItems)), default=None)
+    group_days: int = whole_field("group_days", 0, _MOST_DAYS, default=0)
+    unless: tuple[str, ...] = checked_field("unless", words_of, default=())
+    name: str = name_field(default="service")
+    send_hour: int = hour_field()
+    offer: Offer | None = offer_field()
+    segment: str | None = segment_field()
+    priority: int = priority_field()
+    channels: tuple[str, ...] = channels_field()
+    purpose: str = checked_field("purpose", name_of, default="service")
+    exempt: bool = flag_field("exempt", default=False)
+
+    version: ClassVar[int] = 0
+    shares_group: ClassVar[bool] = False
+    cool_down_days: ClassVar[int] = 0
+    once: ClassVar[bool] = False
+
+    @property
+    def group(self) -> str:
+        """A cycle is a group of its own."""
+        return self.name
+
+    def to_json(self) -> str:
+        """Write the cycle with its items as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ServiceCycle:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text, InstalledItems, Offer)
+
+    def candidates(self, context: Context) -> Candidates:
+        """Find the messages of the run, including those that were missed in the last days.
+
+        :meta private:
+        """
+        if self.items is None:
+            raise InputError("journeys", "a ServiceCycle with its `items`", None, hint="without them, use `due`")
+        items, today = self.items, context.today
+        distinct, code = encode_customers("customer", items.customer)
+        owner = context.customers.rows_of(distinct)[code]
+        require(owner >= 0, "items", items.customer, "of customers of the plan")
+        service = items.next_service
+        if self.group_days:
+            service = group_services(items.customer, service, days_early=self.group_days)
+        known = items.last_service <= today
+        contacted = _known_until(items.last_contact, len(items), today)
+        first = service - np.timedelta64(self.remind_days_before, "D")
+        after = service + _DAY
+        remind = np.nonzero(known & (first <= today) & (today <= service) & ~(contacted >= first))[0]
+        late = np.nonzero(known & (after <= today) & (today - after <= np.timedelta64(self.most_days_late, "D")))[0]
+        parts = [
+            (
+                remind,
+                np.zeros(len(remind), dtype=np.int64),
+                service,
+                items.last_service,
+                first[remind],
+                service[remind],
+            ),
+            (
+                late,
+                np.ones(len(late), dtype=np.int64),
+                service,
+                items.last_service,
+                after[late],
+                self._last(after[late]),
+            ),
+        ]
+        for kind, given in enumerate((items.last_visit, items.deferred_on)):
+            begun = _known_until(given, len(items), today)
+            rows, month, date = self._follow_ups(begun, contacted, today)
+            place = 2 + kind * len(self.follow_up_months) + np.searchsorted(self.follow_up_months, month)
+            parts.append((rows, place, begun, begun, date, self._last(date)))
+        rows = np.concatenate([part[0] for part in parts])
+        planned = at_hour(np.concatenate([part[4] for part in parts]), self.send_hour)
+        since = np.concatenate([start[at] for at, _, _, start, _, _ in parts])
+        labels = ("reminder", "overdue", *(f"{kind}, month {m}" for kind in _KINDS[2:] for m in self.follow_up_months))
+        return Candidates(
+            owner[rows],
+            np.concatenate([part[1] for part in parts]),
+            labels,
+            np.concatenate([about[at] for at, _, about, _, _, _ in parts]).astype("datetime64[s]"),
+            planned,
+            _end_of(np.concatenate([part[5] for part in parts])),
+            context.first_after(self.unless, owner[rows], _end_of(since)),
+            (self.offer,) * len(labels),
+        )
+
+    def _last(self, date: Dates) -> Dates:
+        """Last day on which a message of a day is still sent."""
+        last: Dates = date + np.timedelta64(self.most_days_late, "D")
+        return last
 
     def due(
         self,
@@ -258,7 +394,7 @@ class ServiceCycle:
         serviced = as_day_column("last_service", last_service)
         n = len(serviced)
         require(serviced <= today, "last_service", serviced, f"no later than as_of ({today})")
-        interval = _intervals(interval_months)
+        interval = as_intervals(interval_months)
         if interval.shape not in ((), (n,)):
             raise InputError("interval_months", f"one, or one for each of the {n} items", interval.shape)
         visited = _past("last_visit", last_visit, n, today)
@@ -266,7 +402,7 @@ class ServiceCycle:
         contacted = _past("last_contact", last_contact, n, today)
         if deferred_reason is not None and deferred_on is None:
             raise InputError("deferred_reason", "left out where there is no `deferred_on`", "reasons")
-        reasons = _texts("deferred_reason", deferred_reason, n)
+        reasons = text_column("deferred_reason", deferred_reason, n)
 
         service = add_months(serviced, interval)
         first_day = service - np.timedelta64(self.remind_days_before, "D")
@@ -306,225 +442,6 @@ class ServiceCycle:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ExpiringTerms(Columns):
-    """Promised terms that end soon, columns of equal length, the earliest first.
-
-    Parameters
-    ----------
-    row : ndarray
-        Place of the promise in the columns that were given.
-    term : ndarray of str
-        Name of the promised term.
-    expires : ndarray of datetime64[D]
-        Its last day.
-    days_left : ndarray
-        Days from the day of the run to the last day; 0 on it.
-    n_expired : int
-        Number of promises that ended before the day of the run.
-    n_open : int
-        Number of promises without a last day.
-
-    Examples
-    --------
-    >>> soon = expiring_terms(["price of 2023", "free delivery"], ["2024-07-10", None], as_of="2024-06-30")
-    >>> soon.term, soon.days_left, soon.n_open
-    (array(['price of 2023'], dtype='<U13'), array([10]), 1)
-    """
-
-    row: Integers = whole_table("row")
-    term: npt.NDArray[np.str_] = label_column("term")
-    expires: Dates = date_table("expires")
-    days_left: Integers = whole_table("days_left", low=-(2**53))
-    n_expired: int = count_field("n_expired")
-    n_open: int = count_field("n_open")
-
-    def __attrs_post_init__(self) -> None:
-        _require_equal_columns(self)
-
-    def __len__(self) -> int:
-        return len(self.row)
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give all columns by name, for a dataframe of any kind."""
-        return array_columns(self)
-
-
-def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, days_before: int = 30) -> ExpiringTerms:
-    """List the terms promised to customers that end within some days.
-
-    Parameters
-    ----------
-    term : array_like of str
-        Name of each promised term, such as a price, a discount or a delivery time.
-    expires : array_like
-        Last day of each promise; NaT or None for a promise without one.
-    as_of : date
-        Day of the run.
-    days_before : int, default 30
-        Days to look ahead, 0 to 3660; both ends are included.
-
-    Returns
-    -------
-    ExpiringTerms
-        One row for each promise whose last day is from `as_of` to `days_before` days later; the others are counted.
-
-    Raises
-    ------
-    InputError
-        If a date cannot be read, the lengths differ or `days_before` is out of range.
-
-    Examples
-    --------
-    >>> expiring_terms(["price", "price"], ["2024-07-30", "2024-06-29"], as_of="2024-06-30").n_expired
-    1
-    """
-    require_same_index(term=term, expires=expires)
-    last = as_day_column("expires", expires, allow_missing=True)
-    terms = _texts("term", term, len(last))
-    today = as_day("as_of", as_of)
-    ahead = as_whole_number("days_before", days_before, low=0, high=_MOST_DAYS)
-
-    rows = np.nonzero((last >= today) & (last <= today + np.timedelta64(ahead, "D")))[0]
-    rows = rows[np.argsort(last[rows], kind="stable")]
-    return ExpiringTerms(
-        row=hand_over(rows),
-        term=hand_over(terms[rows]),
-        expires=hand_over(last[rows]),
-        days_left=hand_over((last[rows] - today).astype(np.int64)),
-        n_expired=int(np.count_nonzero(last < today)),
-        n_open=int(np.count_nonzero(np.isnat(last))),
-    )
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class VisitSchedule(Columns):
-    """Visits spread over weeks, columns of equal length in the order of the visits.
-
-    Parameters
-    ----------
-    planned_week : ndarray of datetime64[D]
-        Monday of the week for which each visit was planned; for an overdue visit the Monday of the week of `as_of`.
-    week : ndarray of datetime64[D]
-        Monday of the week that each visit got; NaT where there was no room.
-
-    Examples
-    --------
-    >>> schedule = spread_visits(["2024-06-12", "2024-06-13"], 1, as_of="2024-06-01", weeks_early=1)
-    >>> schedule.week, schedule.weeks_moved
-    (array(['2024-06-03', '2024-06-10'], dtype='datetime64[D]'), array([-1,  0]))
-    """
-
-    planned_week: Dates = date_table("planned_week")
-    week: Dates = date_table("week")
-
-    def __attrs_post_init__(self) -> None:
-        _require_equal_columns(self)
-
-    def __len__(self) -> int:
-        return len(self.week)
-
-    @property
-    def is_placed(self) -> npt.NDArray[np.bool_]:
-        """Whether each visit has a week."""
-        return ~np.isnat(self.week)
-
-    @property
-    def weeks_moved(self) -> Integers:
-        """Weeks by which each visit was moved, negative for earlier; 0 where there was no room."""
-        moved = np.where(self.is_placed, self.week - self.planned_week, np.timedelta64(0, "D"))
-        return moved.astype(np.int64) // 7
-
-    @property
-    def n_early(self) -> int:
-        """Number of visits that were moved to an earlier week."""
-        return int(np.count_nonzero(self.weeks_moved < 0))
-
-    @property
-    def n_late(self) -> int:
-        """Number of visits that were moved to a later week."""
-        return int(np.count_nonzero(self.weeks_moved > 0))
-
-    @property
-    def n_not_placed(self) -> int:
-        """Number of visits for which there was no room."""
-        return int(np.count_nonzero(~self.is_placed))
-
-    @property
-    def n_by_week(self) -> dict[str, int]:
-        """Number of visits by the Monday of their week."""
-        weeks, counts = np.unique(self.week[self.is_placed], return_counts=True)
-        return dict(zip(np.datetime_as_string(weeks).tolist(), counts.tolist(), strict=True))
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give all columns by name, for a dataframe of any kind."""
-        return array_columns(self)
-
-
-def spread_visits(
-    dates: ArrayLike, capacity_per_week: ArrayLike, *, as_of: ArrayLike, weeks_early: int = 2, weeks_late: int = 4
-) -> VisitSchedule:
-    """Spread visits over the weeks so that no week has more visits than it can take.
-
-    Parameters
-    ----------
-    dates : array_like
-        Day for which each visit is planned, shape (n,). A visit planned before `as_of` counts for the week of `as_of`.
-    capacity_per_week : array_like
-        Visits that a week can take, whole numbers >= 0: one for all weeks, or one for each week, beginning with the
-        week of `as_of`. Weeks beyond the list take no visits.
-    as_of : date
-        Day of the run; no visit goes to an earlier week.
-    weeks_early, weeks_late : int, optional
-        Most weeks by which a visit may be earlier and later than planned, 0 to 520.
-
-    Returns
-    -------
-    VisitSchedule
-        Week of each visit, and how many visits were moved or got no week.
-
-    Raises
-    ------
-    InputError
-        If a date is missing, a capacity is not a whole number >= 0 or a number of weeks is out of range.
-
-    Notes
-    -----
-    Weeks begin on Monday. A first pass goes through the weeks and gives the places of each week to the visits that may
-    come in it, the earliest planned first. All windows are equally wide, so the earliest planned visit is also the one
-    whose window closes first; no other rule places more visits (Glover 1967, convex bipartite graphs). A second pass
-    goes back from the last week and moves each visit as near to its planned week as room allows. No visit is then early
-    without need, and none is later than the first pass made it. Visits of one day keep the order of the rows.
-
-    Examples
-    --------
-    >>> schedule = spread_visits(["2024-06-12"] * 4, 1, as_of="2024-06-10", weeks_late=2)
-    >>> schedule.n_by_week, schedule.n_late, schedule.n_not_placed
-    ({'2024-06-10': 1, '2024-06-17': 1, '2024-06-24': 1}, 2, 1)
-    """
-    day = as_day_column("dates", dates)
-    (capacity,) = as_counts(capacity_per_week=capacity_per_week)
-    if capacity.ndim > 1:
-        raise InputError("capacity_per_week", "one number, or one for each week", f"{capacity.ndim} dimensions")
-    first = _week_of(as_day("as_of", as_of))
-    early = as_whole_number("weeks_early", weeks_early, low=0, high=_MOST_WEEKS)
-    late = as_whole_number("weeks_late", weeks_late, low=0, high=_MOST_WEEKS)
-
-    order = np.argsort(day, kind="stable")
-    planned = np.maximum(_week_of(day[order]) - first, 0)  # weeks are counted from that of the run
-    end = int(planned[-1]) + late + 1 if len(planned) else 0
-    room = np.zeros(end, dtype=np.int64)
-    room[: end if capacity.ndim == 0 else capacity.size] = capacity[:end] if capacity.ndim else capacity
-    got = _earliest_first(planned - early, planned + late, room)
-    placed = got >= 0
-    got[placed] = _back_to_plan(np.maximum(planned, got)[placed], room)
-    week = np.full(len(day), _NEVER)
-    week[order[placed]] = _monday(got[placed] + first)
-    return VisitSchedule(planned_week=hand_over(_monday(np.maximum(_week_of(day), first))), week=hand_over(week))
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
 class WithoutNextStep(Columns):
     """Customers without a planned next step, columns of equal length.
 
@@ -552,7 +469,7 @@ class WithoutNextStep(Columns):
     n_unknown: int = count_field("n_unknown")
 
     def __attrs_post_init__(self) -> None:
-        _require_equal_columns(self)
+        require_equal_columns(self)
 
     def __len__(self) -> int:
         return len(self.row)
@@ -617,22 +534,6 @@ def without_next_step(
     )
 
 
-def _require_equal_columns(value: Any) -> None:
-    fields = [field.name for field in attrs.fields(type(value))]
-    columns = {name: getattr(value, name) for name in fields if isinstance(getattr(value, name), np.ndarray)}
-    (first_name, first), *others = columns.items()
-    for name, column in others:
-        if column.shape != first.shape:
-            raise InputError(name, f"as long as `{first_name}` ({len(first)})", column.shape)
-
-
-def _intervals(value: ArrayLike) -> Integers:
-    (months,) = as_floats(interval_months=value)
-    whole = (months == np.floor(months)) & (months >= 1) & (months <= _MOST_MONTHS)
-    require(whole, "interval_months", months, f"a whole number from 1 to {_MOST_MONTHS}")
-    return months.astype(np.int64)
-
-
 def _past(name: str, value: ArrayLike | None, n: int, today: np.datetime64) -> Dates:
     """Read a column of days up to the day of the run; all NaT where it is left out."""
     if value is None:
@@ -644,53 +545,14 @@ def _past(name: str, value: ArrayLike | None, n: int, today: np.datetime64) -> D
     return column
 
 
-def _texts(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
-    """Read a column of texts; a missing text becomes empty."""
+def _known_until(value: Dates | None, n: int, today: np.datetime64) -> Dates:
+    """Days up to the day of the run; NaT for later ones, and all NaT where the column is left out."""
     if value is None:
-        return np.zeros(n, dtype=np.str_)
-    array = to_array(name, value, "a column of texts", as_objects=True)[0]
-    if array.shape != (n,):
-        raise InputError(name, f"one for each of the {n} rows", array.shape)
-    items = ["" if item is None or item != item else item for item in array.tolist()]  # noqa: PLR0124 - NaN
-    for index, item in enumerate(items):
-        if not isinstance(item, str):
-            raise InputError(name, "a column of texts", item, index=index)
-    return np.array(items, dtype=np.str_)
+        return np.full(n, _NEVER)
+    return np.where(value <= today, value, _NEVER)
 
 
-def _week_of(day: Any) -> Any:
-    """Count the weeks from 5 January 1970, a Monday, to each day."""
-    return (day - _MONDAY).astype(np.int64) // 7
-
-
-def _monday(week: Integers) -> Any:
-    return _MONDAY + (7 * week).astype("timedelta64[D]")
-
-
-def _earliest_first(first: Integers, last: Integers, room: Integers) -> Integers:
-    """Find the week of each visit, -1 for none; both ends of the windows ascend, so each week takes neighbours."""
-    got = np.full(len(first), -1, dtype=np.int64)
-    weeks = np.arange(len(room))
-    n_over = np.searchsorted(last, weeks, side="left").tolist()  # visits whose window closed before the week
-    n_open = np.searchsorted(first, weeks, side="right").tolist()
-    head = 0
-    for week, places in enumerate(room.tolist()):
-        head = max(head, n_over[week])
-        stop = min(head + places, n_open[week])
-        if stop > head:
-            got[head:stop] = week
-            head = stop
-    return got
-
-
-def _back_to_plan(latest: Integers, room: Integers) -> Integers:
-    """Find the last possible week of each placed visit, up to `latest`, which ascends."""
-    got = np.empty(len(latest), dtype=np.int64)
-    n_before = np.searchsorted(latest, np.arange(len(room)), side="left").tolist()
-    tail = len(latest)
-    for week in range(len(room) - 1, -1, -1):
-        start = max(tail - int(room[week]), n_before[week])
-        if start < tail:
-            got[start:tail] = week
-            tail = start
-    return got
+def _end_of(day: Dates) -> Dates:
+    """Last second of each day."""
+    end: Dates = np.subtract((day + _DAY).astype("datetime64[s]"), np.timedelta64(1, "s"))
+    return end

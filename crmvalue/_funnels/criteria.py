@@ -1,0 +1,357 @@
+"""Ready data about stages: which signals open each, what to do next, and when a step needs attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_fraction, as_items, as_whole_number
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    flag_table,
+    hand_over,
+    label_column,
+    number_column,
+    require_columns,
+    stay_frozen,
+    whole_table,
+)
+from crmvalue._funnels.counts import Funnel, FunnelConversion, as_name, as_names
+from crmvalue._funnels.leads.follow_up import FollowUpRule
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._core.business_hours import BusinessHours
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["STAGE_CRITERIA", "StageCriteria", "StageCriterion", "StepAlarms", "sales_funnel", "step_alarms"]
+
+_STAGES_OF_SALES = (  # each with the size of the smallest funnel that has it
+    ("lead generation", 4),
+    ("qualification", 4),
+    ("needs", 7),
+    ("presentation", 5),
+    ("offer", 4),
+    ("negotiation", 6),
+    ("closing", 4),
+    ("after-sales", 8),
+)
+
+
+def _signals(value: Any) -> tuple[str, ...]:
+    signals = as_names("signals", [value] if isinstance(value, str) else value)
+    if not signals:
+        raise InputError("signals", "at least one event", value)
+    return signals
+
+
+@attrs.frozen
+class StageCriterion:
+    """What opens a stage, and what to do with a customer who is there.
+
+    Parameters
+    ----------
+    stage : str
+        Name of the stage.
+    signals : str or sequence of str
+        Events of which one is enough to open the stage.
+    action : str
+        What to do next, such as "hand to a manager".
+
+    Examples
+    --------
+    >>> StageCriterion("desire", signals=["price_list", "demo"], action="hand to a manager").signals
+    ('price_list', 'demo')
+    """
+
+    stage: str = checked_field("stage", as_name)
+    signals: tuple[str, ...] = attrs.field(converter=_signals, kw_only=True)
+    action: str = checked_field("action", as_name, kw_only=True)
+
+
+def _criteria(value: Any) -> tuple[StageCriterion, ...]:
+    found = as_items("criteria", value, "a list of StageCriterion values")
+    stages: list[str] = []
+    seen: list[str] = []
+    for index, one in enumerate(found):
+        if not isinstance(one, StageCriterion) or one.stage in stages:
+            raise InputError("criteria", "StageCriterion values of different stages", one, index=index)
+        twice = [signal for signal in one.signals if signal in seen]
+        if twice:
+            raise InputError("criteria", "of different signals", twice[0], index=index)
+        stages.append(one.stage)
+        seen += one.signals
+    if len(found) < 2:
+        raise InputError("criteria", "at least two stages", value)
+    return tuple(found)
+
+
+@attrs.frozen
+class StageCriteria:
+    """The stages of a funnel with their signals and next actions, in order.
+
+    Parameters
+    ----------
+    criteria : sequence of StageCriterion
+        At least two stages of different names, without a common signal.
+
+    Examples
+    --------
+    Change the events of :data:`STAGE_CRITERIA` to those of your log, or write your own:
+
+    >>> criteria = StageCriteria(
+    ...     [
+    ...         StageCriterion("interest", signals="click", action="personalise"),
+    ...         StageCriterion("action", signals=["call_agreed", "offer_answered"], action="close"),
+    ...     ]
+    ... )
+    >>> criteria.steps
+    {'interest': ('click',), 'action': ('call_agreed', 'offer_answered')}
+    >>> from crmvalue.funnels import funnel_from_events
+    >>> found = funnel_from_events(
+    ...     ["ann", "ann", "bob"],
+    ...     ["click", "offer_answered", "click"],
+    ...     ["2024-06-01", "2024-06-02", "2024-06-02"],
+    ...     steps=criteria.steps,
+    ...     as_of="2024-06-30",
+    ...     order="stages",
+    ...     absent="allow",
+    ... )
+    >>> found.n_reached.tolist()
+    [2, 1]
+    """
+
+    criteria: tuple[StageCriterion, ...] = attrs.field(converter=_criteria)
+
+    def __len__(self) -> int:
+        return len(self.criteria)
+
+    @property
+    def funnel(self) -> Funnel:
+        """The stages as a funnel."""
+        return Funnel(tuple(one.stage for one in self.criteria))
+
+    @property
+    def steps(self) -> Mapping[str, tuple[str, ...]]:
+        """Signals of each stage, as `steps` of :func:`funnel_from_events`."""
+        return FixedMapping({one.stage: one.signals for one in self.criteria})
+
+    @property
+    def actions(self) -> Mapping[str, str]:
+        """Next action at each stage."""
+        return FixedMapping({one.stage: one.action for one in self.criteria})
+
+    def rules(self, *, hours: float = 24.0, business_hours: BusinessHours | None = None) -> tuple[FollowUpRule, ...]:
+        """Make a task of each signal, as `rules` of :func:`follow_up_tasks`.
+
+        Parameters
+        ----------
+        hours : float, optional
+            Hours until the next action is due, above 0; 24 is the usual limit for an answered offer.
+        business_hours : BusinessHours, optional
+            The hours that count; by default all hours of the calendar.
+
+        Returns
+        -------
+        tuple of FollowUpRule
+            One rule for each signal; its task is the next action of the stage.
+
+        Raises
+        ------
+        InputError
+            If `hours` is not above 0, or `business_hours` are of another kind.
+        """
+        return tuple(
+            FollowUpRule(event=signal, hours=hours, business_hours=business_hours, task=one.action)
+            for one in self.criteria
+            for signal in one.signals
+        )
+
+    def to_json(self) -> str:
+        """Write the criteria as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> StageCriteria:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text, StageCriterion)
+
+
+STAGE_CRITERIA = StageCriteria(
+    [
+        StageCriterion("attention", signals=["visit"], action="win interest"),
+        StageCriterion("interest", signals=["link_click", "subscription"], action="personalise"),
+        StageCriterion(
+            "desire",
+            signals=["price_list_download", "demo_registration", "chat_question"],
+            action="hand to a manager",
+        ),
+        StageCriterion("action", signals=["consultation", "call_agreed", "offer_answered"], action="close"),
+        StageCriterion("after-sales", signals=["payment"], action="support"),
+    ]
+)
+
+
+def sales_funnel(n_stages: int = 5) -> Funnel:
+    """Give the stages of a sale from lead generation to closing, in four to eight stages.
+
+    Parameters
+    ----------
+    n_stages : int, optional
+        Number of stages, 4 to 8. Five add a presentation, six a negotiation, seven the needs, eight the time after the
+        sale.
+
+    Returns
+    -------
+    Funnel
+        The stages. Their names are a proposal; write a :class:`Funnel` for your own.
+
+    Raises
+    ------
+    InputError
+        If `n_stages` is not a whole number from 4 to 8.
+
+    Examples
+    --------
+    >>> sales_funnel(4).stages
+    ('lead generation', 'qualification', 'offer', 'closing')
+    """
+    n = as_whole_number("n_stages", n_stages, low=4, high=8)
+    return Funnel(tuple(stage for stage, fewest in _STAGES_OF_SALES if fewest <= n), name=f"sales, {n} stages")
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class StepAlarms(Columns):
+    """Steps of a funnel against the least share that should pass each.
+
+    Parameters
+    ----------
+    group : ndarray of str
+        Group of each row; empty without groups.
+    stage, next_stage : ndarray of str
+        The step.
+    n_at, n_passed : ndarray of int
+        Prospects at the stage, and those who moved on.
+    low, high : ndarray
+        Wilson's interval of the share that moved on; NaN where nobody was at the stage.
+    least : ndarray
+        Share below which a step needs attention.
+    is_below : ndarray of bool
+        Whether the share is below it.
+
+    Examples
+    --------
+    >>> from crmvalue.funnels import funnel_conversion
+    >>> alarms = step_alarms(funnel_conversion([500, 300, 30], funnel=Funnel(["enquiry", "call", "deal"])), 0.2)
+    >>> alarms.stage[alarms.is_below].tolist(), alarms.is_beyond_chance.tolist()
+    (['call'], [False, True])
+    """
+
+    group: npt.NDArray[np.str_] = label_column("group")
+    stage: npt.NDArray[np.str_] = label_column("stage")
+    next_stage: npt.NDArray[np.str_] = label_column("next_stage")
+    n_at: Integers = whole_table("n_at")
+    n_passed: Integers = whole_table("n_passed")
+    low: Floats = number_column("low", missing=True)
+    high: Floats = number_column("high", missing=True)
+    least: Floats = number_column("least")
+    is_below: npt.NDArray[np.bool_] = flag_table("is_below")
+
+    def __attrs_post_init__(self) -> None:
+        names = ("stage", "next_stage", "n_at", "n_passed", "low", "high", "least", "is_below")
+        require_columns(self, len(self.group), names, "steps")
+
+    @property
+    def is_beyond_chance(self) -> npt.NDArray[np.bool_]:
+        """Whether the whole interval is below the least share."""
+        return np.asarray(self.is_below & (self.high < self.least))
+
+    @property
+    def conclusion(self) -> str:
+        """Name each step below its least share, the certain ones as such."""
+        lines = []
+        for i in np.nonzero(self.is_below)[0].tolist():
+            group = f"{self.group[i]}: " if self.group[i] else ""
+            shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
+            lines.append(
+                f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
+                f"({self.n_passed[i] / self.n_at[i]:.1%}), below {self.least[i]:.1%}, {shown}."
+            )
+        return "\n".join(lines) or "No step is below its least share."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind."""
+        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+        return {**fields, "is_beyond_chance": self.is_beyond_chance}
+
+
+def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]) -> StepAlarms:
+    """Find the steps of a funnel that too few prospects pass.
+
+    Parameters
+    ----------
+    conversion : FunnelConversion
+        Result of :func:`funnel_conversion`, or `funnel_conversion()` of a funnel from events.
+    least : float or mapping of str to float
+        Least share that should move on, in [0, 1]: one for all steps, or one for each stage that is left, such as
+        ``{"first contact": 0.2}`` for "80 % lost at first contact". Stages without one are left out.
+
+    Returns
+    -------
+    StepAlarms
+        A row for each step with a least share, within each group.
+
+    Raises
+    ------
+    InputError
+        If `conversion` is of another kind, a share is outside [0, 1], or a stage is not one that can be left.
+
+    Examples
+    --------
+    >>> from crmvalue.funnels import funnel_conversion
+    >>> result = funnel_conversion([500, 300, 30], funnel=Funnel(["enquiry", "call", "deal"]))
+    >>> print(step_alarms(result, {"call": 0.2}).conclusion)
+    call to deal: 30 of 300 pass (10.0%), below 20.0%, beyond chance.
+    """
+    given: object = conversion
+    if not isinstance(given, FunnelConversion):
+        raise InputError("conversion", "a FunnelConversion", given)
+    stages = conversion.stages
+    levels = _least(least, stages[:-1])
+    steps = np.array([k for k, stage in enumerate(stages[:-1]) if stage in levels], dtype=np.int64)
+    counts = np.atleast_2d(conversion.counts)
+    groups = [""] if conversion.groups is None else conversion.groups
+    low, high = (np.atleast_2d(end)[:, steps].ravel() for end in conversion.step_interval)
+    at, passed = counts[:, steps].ravel(), counts[:, steps + 1].ravel()
+    wanted = np.tile([levels[stages[k]] for k in steps.tolist()], len(groups))
+    return StepAlarms(
+        group=hand_over(np.repeat(np.array(groups), len(steps))),
+        stage=hand_over(np.tile(np.array(stages)[steps], len(groups))),
+        next_stage=hand_over(np.tile(np.array(stages)[steps + 1], len(groups))),
+        n_at=hand_over(at),
+        n_passed=hand_over(passed),
+        low=hand_over(low),
+        high=hand_over(high),
+        least=hand_over(wanted),
+        is_below=hand_over(passed < wanted * at),
+    )
+
+
+def _least(value: Any, stages: tuple[str, ...]) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(stages, as_fraction("least", value, closed=True))
+    for stage in value:
+        if stage not in stages:
+            raise InputError("least", f"for stages that can be left, {', '.join(stages)}", stage)
+    if not value:
+        raise InputError("least", "a share for at least one stage", value)
+    return {stage: as_fraction("least", share, closed=True) for stage, share in value.items()}

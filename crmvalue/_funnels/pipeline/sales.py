@@ -1,0 +1,116 @@
+"""A pipeline forecast in money, in margin and in deals."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_amounts, as_floats, require, require_same_index
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import checked_field, of_class
+from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from crmvalue.typing import ArrayLike
+
+__all__ = ["SalesForecast", "forecast_sales"]
+
+
+@attrs.frozen(kw_only=True)
+class SalesForecast:
+    """What the open deals of a pipeline will bring: money, margin and deals.
+
+    Parameters
+    ----------
+    money, margin, deals : PipelineForecast
+        Forecast of the revenue [money], of the margin [money], and of the number of deals that are won.
+
+    Examples
+    --------
+    >>> sales = forecast_sales([5000, 12000, 3000], [0.6, 0.25, 0.9], margin=0.3)
+    >>> sales.money.expected, round(sales.margin.expected, 2), round(sales.deals.expected, 2)
+    (8700.0, 2610.0, 1.75)
+    >>> round(float(sales.deals.prob_at_least(2)), 3)
+    0.645
+    """
+
+    money: PipelineForecast = checked_field("money", of_class(PipelineForecast))
+    margin: PipelineForecast = checked_field("margin", of_class(PipelineForecast))
+    deals: PipelineForecast = checked_field("deals", of_class(PipelineForecast))
+
+    @property
+    def conclusion(self) -> str:
+        """Expected money, margin and number of deals, with their intervals."""
+        parts = []
+        for name, one, digits in (("revenue", self.money, 0), ("margin", self.margin, 0), ("deals", self.deals, 1)):
+            low, high = one.interval
+            parts.append(f"{name} {one.expected:,.{digits}f} ({low:,.0f} to {high:,.0f})")
+        return f"Expected, with {100 * self.money.level:.4g} % intervals: {'; '.join(parts)}."
+
+    def to_json(self) -> str:
+        """Write the forecast with its distributions as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> SalesForecast:
+        """Read what :meth:`to_json` wrote."""
+        return from_json(cls, text, PipelineForecast, PipelineTable)
+
+
+def forecast_sales(
+    amount: ArrayLike,
+    prob_won: ArrayLike,
+    *,
+    margin: ArrayLike,
+    month: ArrayLike | None = None,
+    by: ArrayLike | None = None,
+    level: float = 0.95,
+) -> SalesForecast:
+    """Forecast a pipeline in money, in margin and in number of deals, each with its distribution.
+
+    Parameters
+    ----------
+    amount : array_like
+        Amount of each open deal if it is won [money], >= 0, shape (deals,).
+    prob_won : array_like
+        Probability that each deal is won, in [0, 1].
+    margin : array_like
+        Share of the amount that remains as margin, in [0, 1]: one for all deals, or one for each.
+    month : array_like of dates, optional
+        Month in which each deal is expected to close.
+    by : array_like, optional
+        Manager, source or product of each deal, whole numbers or text.
+    level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    SalesForecast
+        Three forecasts as of :func:`forecast_pipeline`, also by month and by group.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, or a value is missing or outside its range.
+
+    Notes
+    -----
+    The three forecasts share their deals and probabilities, and each is a distribution of its own.
+
+    Examples
+    --------
+    >>> print(forecast_sales([5000, 12000, 3000], [0.6, 0.25, 0.9], margin=[0.3, 0.2, 0.5]).conclusion)
+    Expected, with 95 % intervals: revenue 8,700 (0 to 20,000); margin 2,850 (0 to 5,400); deals 1.8 (0 to 3).
+    """
+    require_same_index(amount=amount, prob_won=prob_won, margin=margin, month=month, by=by)
+    money = as_amounts("amount", amount)
+    (share,) = as_floats(margin=margin)
+    require((share >= 0) & (share <= 1), "margin", share, "in [0, 1]", hint="a fraction, not percent")
+    if share.shape not in ((), money.shape):
+        raise InputError("margin", f"one, or one for each of the {len(money)} deals", share.shape)
+    values = (amount, np.round(money * share, 2), np.ones(len(money)))
+    forecasts = [forecast_pipeline(value, prob_won, month=month, by=by, level=level) for value in values]
+    return SalesForecast(**dict(zip(("money", "margin", "deals"), forecasts, strict=True)))

@@ -1,0 +1,56 @@
+"""Columns that the parts of the service cycle share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_floats,
+    require,
+    to_array,
+)
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Integers
+
+__all__ = ["as_intervals", "require_equal_columns", "text_column"]
+
+_MOST_MONTHS = 1200
+
+
+def require_equal_columns(value: Any) -> None:
+    """Check that all arrays of a value are equally long."""
+    fields = [field.name for field in attrs.fields(type(value))]
+    columns = {name: getattr(value, name) for name in fields if isinstance(getattr(value, name), np.ndarray)}
+    (first_name, first), *others = columns.items()
+    for name, column in others:
+        if column.shape != first.shape:
+            raise InputError(name, f"as long as `{first_name}` ({len(first)})", column.shape)
+
+
+def text_column(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.str_]:
+    """Read a column of texts; a missing text becomes empty."""
+    if value is None:
+        return np.zeros(n, dtype=np.str_)
+    array = to_array(name, value, "a column of texts", as_objects=True)[0]
+    if array.shape != (n,):
+        raise InputError(name, f"one for each of the {n} rows", array.shape)
+    items = ["" if item is None or item != item else item for item in array.tolist()]  # noqa: PLR0124 - NaN
+    for index, item in enumerate(items):
+        if not isinstance(item, str):
+            raise InputError(name, "a column of texts", item, index=index)
+    return np.array(items, dtype=np.str_)
+
+
+def as_intervals(value: ArrayLike) -> Integers:
+    """Take intervals in whole months."""
+    (months,) = as_floats(interval_months=value)
+    whole = (months == np.floor(months)) & (months >= 1) & (months <= _MOST_MONTHS)
+    require(whole, "interval_months", months, f"a whole number from 1 to {_MOST_MONTHS}")
+    return months.astype(np.int64)

@@ -1,0 +1,484 @@
+"""Who serves well, and what bad service costs: scores of agents, and retention by the worst ticket."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_column,
+    as_fraction,
+    as_time,
+    as_time_column,
+    as_whole_number,
+    require,
+    require_same_index,
+    require_same_length,
+)
+from crmvalue._core.comparisons import p_text
+from crmvalue._core.encoding.customers import as_words, encode_customers
+from crmvalue._core.frames import Columns
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    number_field,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
+from crmvalue._metrics.intervals import normal_quantile
+from crmvalue._metrics.survival import require_order
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+    Bools = npt.NDArray[np.bool_]
+
+__all__ = ["AgentScores", "WorstTicketRetention", "agent_scores", "retention_by_worst_ticket"]
+
+_MOST_DAYS = 36_600
+_NO_TICKET = "no ticket"
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class AgentScores(Columns):
+    """Mean score of each agent, and the same shrunk towards the mean of all agents.
+
+    Parameters
+    ----------
+    agent : ndarray
+        Agents, ascending.
+    n_answers : ndarray of int
+        Answers about each agent.
+    mean : ndarray
+        Mean answer about each agent.
+    shrunk : ndarray
+        Mean that is to be expected of the agent from now on.
+    low, high : ndarray
+        Interval of that mean.
+    overall : float
+        Mean of a typical agent.
+    spread : float
+        Standard deviation between the agents' true means; 0 where their answers differ by no more than chance.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> scores = agent_scores(["ann"] * 8 + ["bob"] * 8 + ["cy"], [5, 4, 5, 5, 4, 5, 5, 5, 3, 2, 3, 4, 3, 3, 2, 3, 5])
+    >>> scores.mean.round(2).tolist(), scores.shrunk.round(2).tolist()
+    ([4.75, 2.88, 5.0], [4.74, 2.91, 4.86])
+    """
+
+    agent: npt.NDArray[Any] = label_column("agent")
+    n_answers: Integers = whole_table("n_answers", low=1)
+    mean: Floats = number_column("mean")
+    shrunk: Floats = number_column("shrunk")
+    low: Floats = number_column("low")
+    high: Floats = number_column("high")
+    overall: float = number_field("overall")
+    spread: float = number_field("spread", low=0.0)
+    level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.agent), ("n_answers", "mean", "shrunk", "low", "high"), "agents")
+
+    @property
+    def is_above(self) -> Bools:
+        """Whether an agent is better than a typical one beyond chance: the interval lies above `overall`."""
+        return np.asarray(self.low > self.overall)
+
+    @property
+    def is_below(self) -> Bools:
+        """Whether an agent is below a typical one beyond chance: the interval lies below `overall`."""
+        return np.asarray(self.high < self.overall)
+
+    @property
+    def best(self) -> npt.NDArray[Any]:
+        """Agents who are above a typical one beyond chance, the highest lower end first."""
+        order = np.argsort(-self.low, kind="stable")
+        return self.agent[order[self.is_above[order]]]
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind."""
+        names = ("agent", "n_answers", "mean", "shrunk", "low", "high", "is_above", "is_below")
+        return {name: getattr(self, name) for name in names}
+
+
+def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> AgentScores:
+    r"""Score agents by the answers about them, so that one survey does not make a champion.
+
+    Parameters
+    ----------
+    agent : array_like
+        Agent of each answer, whole numbers or text.
+    score : array_like
+        Answers to one question, such as satisfaction from 1 to 5 or effort from 1 to 7; 1 and 0 for "satisfied" or not.
+    level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    AgentScores
+        Mean and shrunk mean of each agent, with an interval.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, an agent is missing, or an answer is no finite number.
+
+    Notes
+    -----
+    The answers :math:`y_{ij}` about agent *i* vary around the agent's true mean with the variance :math:`\sigma^2`, and
+    the true means around that of a typical agent with :math:`\tau^2`. Both variances are those of the analysis of
+    variance, :math:`\tau^2` at least 0. The best linear prediction [1]_ is
+
+    .. math:: \hat\mu + \frac{\tau^2}{\tau^2 + \sigma^2 / n_i} (\bar{y}_i - \hat\mu)
+
+    where :math:`\hat\mu` weighs the agents by :math:`1 / (\tau^2 + \sigma^2 / n_i)`. The interval takes both variances
+    as known, so it is a little short for a handful of agents. Where each agent has one answer, nothing tells agents
+    apart, and all get the overall mean.
+
+    .. [1] Robinson, G. K. (1991). That BLUP is a good thing: the estimation of random effects. Statistical Science 6,
+       15-32.
+
+    Examples
+    --------
+    >>> scores = agent_scores(["ann", "ann", "ann", "ann", "bob"], [4, 5, 4, 5, 5])
+    >>> scores.mean.tolist(), scores.shrunk.tolist(), scores.is_above.tolist()
+    ([4.5, 5.0], [4.6, 4.6], [False, False])
+
+    The score of Bob rests on one answer. Agents in `best` are better than a typical one beyond chance.
+    """
+    require_same_index(agent=agent, score=score)
+    names, code = encode_customers("agent", agent)
+    answers = as_column("score", score)
+    n_rows, k = require_same_length(agent=code, score=answers), len(names)
+    level = as_fraction("level", level)
+    z = normal_quantile(level)
+
+    n = np.bincount(code, minlength=k)
+    centre = answers.mean()
+    mean = np.bincount(code, weights=answers - centre, minlength=k) / n + centre
+    rest = answers - mean[code]
+    total = answers - centre
+    between_sum = float(n @ (mean - centre) ** 2)
+    if n_rows > k:
+        within = float(rest @ rest) / (n_rows - k)
+        scale = n_rows - float(n @ n) / n_rows
+        between = max((between_sum - (k - 1) * within) / scale, 0.0) if k > 1 else 0.0
+    else:
+        within, between = (float(total @ total) / max(n_rows - 1, 1)), 0.0
+    noise = within / n
+    if between + within == 0:  # every answer is the same
+        zero = np.full(k, float(centre))
+        return _scores(names, n, mean, zero, np.zeros(k), float(centre), 0.0, level)
+    weight = 1 / (between + noise)
+    overall = float(weight @ mean / weight.sum())
+    kept = between * weight
+    shrunk = overall + kept * (mean - overall)
+    error = np.sqrt(between * (1 - kept) + (1 - kept) ** 2 / weight.sum())
+    return _scores(names, n, mean, shrunk, z * error, overall, math.sqrt(between), level)
+
+
+def _scores(
+    names: Any, n: Any, mean: Floats, shrunk: Floats, half: Floats, overall: float, spread: float, level: float
+) -> AgentScores:
+    return AgentScores(
+        agent=hand_over(names),
+        n_answers=hand_over(n),
+        mean=hand_over(mean),
+        shrunk=hand_over(shrunk),
+        low=hand_over(shrunk - half),
+        high=hand_over(shrunk + half),
+        overall=overall,
+        spread=spread,
+        level=level,
+    )
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class WorstTicketRetention(Columns):
+    """Share of customers who stay, by the worst ticket of their first days.
+
+    Parameters
+    ----------
+    worst : tuple of str
+        "no ticket", and the severities from the mildest to the worst; those without customers are left out.
+    n_customers, n_lost : ndarray of int
+        Customers of each group at the end of the first days, and those lost by `as_of` or the horizon.
+    retained : ndarray
+        Share of them who are still customers `horizon_days` later; NaN if nobody was watched so long.
+    low, high : ndarray
+        Interval of that share.
+    landmark_days, horizon_days : int
+        Length of the first days, and days after them.
+    n_left_before, n_too_new : int
+        Customers who left within the first days, and those whose first days are not over; both are left out.
+    p_value : float
+        Log-rank test that all groups are lost at the same pace; NaN with one group.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> found = retention_by_worst_ticket(
+    ...     ["ann", "bob", "cy"], ["2023-01-01"] * 3, [None, "2023-06-01", None],
+    ...     ["bob"], ["2023-01-10"], ["major"],
+    ...     order=["minor", "major"], as_of="2024-06-01", landmark_days=90, horizon_days=365,
+    ... )  # fmt: skip
+    >>> found.worst, found.retained.tolist()
+    (('no ticket', 'major'), [1.0, 0.0])
+    """
+
+    worst: tuple[str, ...] = words_field("worst", distinct=True)
+    n_customers: Integers = whole_table("n_customers", low=1)
+    n_lost: Integers = whole_table("n_lost")
+    retained: Floats = number_column("retained", missing=True)
+    low: Floats = number_column("low", missing=True)
+    high: Floats = number_column("high", missing=True)
+    landmark_days: int = count_field("landmark_days", low=1)
+    horizon_days: int = count_field("horizon_days", low=1)
+    n_left_before: int = count_field("n_left_before")
+    n_too_new: int = count_field("n_too_new")
+    p_value: float = number_field("p_value", low=0.0, high=1.0, missing=True)
+    level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        names = ("n_customers", "n_lost", "retained", "low", "high")
+        require_columns(self, len(self.worst), names, "groups")
+
+    @property
+    def conclusion(self) -> str:
+        """Say the shares of all groups, and whether their difference is beyond chance."""
+        parts = [
+            f"{name}: {share:.1%} of {n:,} ({low:.1%} to {high:.1%})"
+            for name, share, n, low, high in zip(
+                self.worst, self.retained, self.n_customers, self.low, self.high, strict=True
+            )
+        ]
+        text = f"Retained {self.horizon_days} days after the first {self.landmark_days}: {'; '.join(parts)}."
+        if math.isnan(self.p_value):
+            return text
+        shown = "the groups differ beyond chance" if self.p_value < 1 - self.level else "no difference is shown"
+        return f"{text} Log-rank test: {p_text(self.p_value)}, {shown}."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind."""
+        names = ("n_customers", "n_lost", "retained", "low", "high")
+        return {"worst": np.array(self.worst), **{name: getattr(self, name) for name in names}}
+
+
+def retention_by_worst_ticket(
+    customer: ArrayLike,
+    start: ArrayLike,
+    lost: ArrayLike,
+    ticket_customer: ArrayLike,
+    ticket_time: ArrayLike,
+    severity: ArrayLike,
+    *,
+    order: Sequence[str],
+    as_of: ArrayLike,
+    landmark_days: int,
+    horizon_days: int,
+    level: float = 0.95,
+) -> WorstTicketRetention:
+    """Compare how long customers stay, by the worst ticket of their first days.
+
+    Parameters
+    ----------
+    customer : array_like
+        Customers, each once, shape (n,).
+    start : array_like
+        Moment each became a customer.
+    lost : array_like
+        Moment each was lost; missing (None or NaT) for those who are still customers.
+    ticket_customer : array_like
+        Customer of each ticket, shape (m,).
+    ticket_time : array_like
+        Moment of each ticket.
+    severity : array_like of str
+        Severity of each ticket, such as "minor", or "late" and "in time".
+    order : sequence of str
+        All severities, the mildest first.
+    as_of : date
+        Last moment that is taken as known.
+    landmark_days : int
+        Days after the start within which tickets count, >= 1.
+    horizon_days : int
+        Days after these for which retention is given, >= 1.
+    level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    WorstTicketRetention
+        Retention by worst ticket with intervals, and the log-rank test.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length or are empty, a customer comes twice, a value is missing or of a wrong kind, a
+        severity is not in `order`, a ticket is of an unknown customer, or nobody was a customer for `landmark_days`.
+
+    Notes
+    -----
+    Only tickets of the first days decide, and only customers who are still there after them are compared [1]_. Whoever
+    stays longer has more time for a bad ticket; without this care, bad tickets would seem to keep customers. Shares and
+    intervals are those of Kaplan and Meier (exponential Greenwood). The groups were not drawn by chance: customers who
+    buy more also ask more.
+
+    .. [1] Anderson, J. R., Cain, K. C. and Gelber, R. D. (1983). Analysis of survival by tumor response. Journal of
+       Clinical Oncology 1, 710-719.
+
+    Examples
+    --------
+    >>> found = retention_by_worst_ticket(
+    ...     [1, 2, 3, 4],
+    ...     ["2023-01-01"] * 4,
+    ...     [None, None, "2023-05-01", "2023-06-01"],
+    ...     [2, 3, 3, 4],
+    ...     ["2023-01-15", "2023-01-20", "2023-02-01", "2023-05-01"],
+    ...     ["minor", "minor", "major", "major"],
+    ...     order=["minor", "major"],
+    ...     as_of="2024-06-01",
+    ...     landmark_days=90,
+    ...     horizon_days=365,
+    ... )
+    >>> dict(zip(found.worst, found.n_customers.tolist()))
+    {'no ticket': 2, 'minor': 1, 'major': 1}
+    """
+    require_same_index(customer=customer, start=start, lost=lost)
+    require_same_index(ticket_customer=ticket_customer, ticket_time=ticket_time, severity=severity)
+    people, person = encode_customers("customer", customer)
+    if len(people) != len(person):
+        raise InputError("customer", "each customer once", people[np.argmax(np.bincount(person))])
+    begun = as_time_column("start", start)
+    ended = as_time_column("lost", lost, allow_missing=True)
+    require_same_length(customer=person, start=begun, lost=ended)
+    require_order("start", begun, "lost", ended)
+    now = as_time("as_of", as_of)
+    names = words_of_order(order)
+    first_days = as_whole_number("landmark_days", landmark_days, low=1, high=_MOST_DAYS)
+    horizon = as_whole_number("horizon_days", horizon_days, low=1, high=_MOST_DAYS)
+    level = as_fraction("level", level)
+    at, time, code = _tickets(people, person, ticket_customer, ticket_time, severity, names)
+
+    landmark = begun + np.timedelta64(first_days, "D")
+    worst = np.zeros(len(person), dtype=np.int64)
+    early = (time >= begun[at]) & (time < landmark[at])
+    np.maximum.at(worst, at[early], code[early] + 1)
+    known, left = landmark <= now, ended < landmark
+    kept = known & ~left
+    if not kept.any():
+        raise InputError("landmark_days", "so few that somebody was a customer for longer", first_days)
+    stop = np.fmin(ended[kept], now)
+    waited = (stop - landmark[kept]) / np.timedelta64(1, "D")
+    gone, group = ended[kept] <= now, worst[kept]
+    gone &= waited <= horizon
+    waited = np.minimum(waited, horizon)
+
+    present, place = np.unique(group, return_inverse=True)
+    shares = [_share_left(waited[place == g], gone[place == g], horizon, level) for g in range(len(present))]
+    retained, low, high = np.array(shares).T.copy()
+    return WorstTicketRetention(
+        worst=tuple((_NO_TICKET, *names)[g] for g in present.tolist()),
+        n_customers=hand_over(np.bincount(place)),
+        n_lost=hand_over(np.bincount(place, weights=gone).astype(np.int64)),
+        retained=hand_over(retained),
+        low=hand_over(low),
+        high=hand_over(high),
+        landmark_days=first_days,
+        horizon_days=horizon,
+        n_left_before=int(np.count_nonzero(known & left)),
+        n_too_new=int(np.count_nonzero(~known)),
+        p_value=_log_rank(waited, gone, place, len(present)),
+        level=level,
+    )
+
+
+def words_of_order(order: Any) -> list[str]:
+    """Take the severities, the mildest first."""
+    if isinstance(order, str) or not isinstance(order, list | tuple) or not order:
+        raise InputError("order", "a list of severities, the mildest first", order)
+    for index, word in enumerate(order):
+        if not isinstance(word, str) or not word.strip() or word in order[:index] or word == _NO_TICKET:
+            raise InputError("order", "different texts, none of them empty", word, index=index)
+    return list(order)
+
+
+def _tickets(
+    people: Any, person: Integers, customer: ArrayLike, time: ArrayLike, severity: ArrayLike, names: list[str]
+) -> tuple[Integers, Any, Integers]:
+    """Row of the customer, moment and rank of each ticket."""
+    owners, owner = encode_customers("ticket_customer", customer)
+    moment = as_time_column("ticket_time", time)
+    words, word = as_words("severity", severity)
+    if not len(owner) == len(moment) == len(word):
+        raise InputError("severity", f"as long as `ticket_customer` ({len(owner)} rows)", len(word))
+    if len(owner) == 0:
+        return owner, moment, word
+    for text in words:
+        if text not in names:
+            raise InputError("severity", f"one of `order`, {', '.join(names)}", text)
+    if isinstance(owners[0], str) != isinstance(people[0], str):
+        raise InputError("ticket_customer", "identifiers like those of `customer`", owners[0])
+    place = np.minimum(np.searchsorted(people, owners), len(people) - 1)
+    require(people[place] == owners, "ticket_customer", owners, "among `customer`")
+    row = np.empty(len(people), dtype=np.int64)
+    row[person] = np.arange(len(person))
+    rank = np.array([names.index(text) for text in words], dtype=np.int64)
+    return row[place[owner]], moment, rank[word]
+
+
+def _share_left(waited: Floats, gone: Bools, horizon: int, level: float) -> tuple[float, float, float]:
+    """Kaplan-Meier at the horizon with its interval; NaN where nobody was watched so long, unless all were lost."""
+    from scipy import stats
+
+    if waited.max() < horizon and not gone[waited == waited.max()].all():
+        return math.nan, math.nan, math.nan
+    if not gone.any():
+        low = (1 - level) ** (1 / len(gone)) if len(gone) else 0.0
+        return 1.0, low, 1.0
+    curve = stats.ecdf(stats.CensoredData(uncensored=waited[gone], right=waited[~gone])).sf
+    share = float(curve.evaluate(horizon))
+    if share <= 0.0:
+        return 0.0, 0.0, 1 - (1 - level) ** (1 / len(gone))
+    ends = curve.confidence_interval(confidence_level=level, method="log-log")
+    return share, float(ends.low.evaluate(horizon)), float(ends.high.evaluate(horizon))
+
+
+def _log_rank(waited: Floats, gone: Bools, place: Integers, k: int) -> float:
+    """P-value of the log-rank test for `k` groups."""
+    from scipy import special
+
+    if k < 2 or not gone.any():
+        return math.nan
+    times = np.unique(waited[gone])
+    lost, at_risk = np.empty((k, len(times))), np.empty((k, len(times)))
+    for g in range(k):
+        mine = np.sort(waited[place == g])
+        at_risk[g] = len(mine) - np.searchsorted(mine, times, side="left")
+        ends = np.sort(waited[(place == g) & gone])
+        lost[g] = np.searchsorted(ends, times, side="right") - np.searchsorted(ends, times, side="left")
+    d, n = lost.sum(axis=0), at_risk.sum(axis=0)
+    share = at_risk / n
+    excess = (lost - d * share).sum(axis=1)
+    spread = np.divide(d * (n - d), n - 1, out=np.zeros(len(n)), where=n > 1)
+    variance = np.diag(share @ spread) - (share * spread) @ share.T
+    statistic = float(excess[:-1] @ np.linalg.pinv(variance[:-1, :-1]) @ excess[:-1])
+    return float(special.chdtrc(k - 1, max(statistic, 0.0)))

@@ -1,0 +1,434 @@
+"""Surveys: the change of NPS, what moves the score, and who did not answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_same_index, require_same_length
+from crmvalue._core.comparisons import holm, p_text, rates_p
+from crmvalue._core.encoding.customers import as_words
+from crmvalue._core.frames import Columns
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    hand_over,
+    interval_field,
+    label_column,
+    number_column,
+    number_field,
+    of_class,
+    require_columns,
+    stay_frozen,
+    whole_table,
+    words_field,
+)
+from crmvalue._metrics.feedback import NpsCounts
+from crmvalue._metrics.intervals import normal_quantile, proportion_interval
+from crmvalue.errors import InputError
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = [
+    "NpsChange",
+    "ResponseBySegment",
+    "ScoreDrivers",
+    "nps_change",
+    "response_by_segment",
+    "score_drivers",
+]
+
+_MOST_QUESTIONS = 100
+_SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
+_ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
+
+
+@attrs.frozen(kw_only=True)
+class NpsChange:
+    """Change of the Net Promoter Score between two waves of a survey.
+
+    Parameters
+    ----------
+    before, after : NpsCounts
+        Answers of each wave.
+    interval : Interval
+        Interval of the change [points].
+    p_value : float
+        Two-sided p-value of no change.
+    level : float
+        Level of the interval.
+
+    Examples
+    --------
+    >>> change = nps_change(
+    ...     NpsCounts(n_promoters=50, n_passives=30, n_detractors=20),
+    ...     NpsCounts(n_promoters=70, n_passives=10, n_detractors=20),
+    ... )
+    >>> change.change, change.is_beyond_chance
+    (20.0, False)
+    """
+
+    before: NpsCounts = checked_field("before", of_class(NpsCounts))
+    after: NpsCounts = checked_field("after", of_class(NpsCounts))
+    interval: Interval = interval_field("interval")
+    p_value: float = number_field("p_value", low=0.0, high=1.0)
+    level: float = checked_field("level", as_fraction)
+
+    @property
+    def change(self) -> float:
+        """Score after minus score before [points]."""
+        return self.after.score - self.before.score
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        """Whether the change is shown at the level."""
+        return self.p_value < 1 - self.level
+
+    @property
+    def conclusion(self) -> str:
+        """Say the change, its interval and whether it is beyond chance."""
+        low, high = self.interval
+        shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
+        return (
+            f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+.1f} points "
+            f"({100 * self.level:.4g} % interval {low:+.1f} to {high:+.1f}), {p_text(self.p_value)}: {shown}."
+        )
+
+
+def nps_change(before: NpsCounts, after: NpsCounts, *, level: float = 0.95) -> NpsChange:
+    r"""Test whether the Net Promoter Score has changed between two waves of a survey.
+
+    Parameters
+    ----------
+    before, after : NpsCounts
+        Answers of each wave, from different customers; :func:`nps_counts` counts them.
+    level : float, optional
+        Level of the interval, in (0, 1).
+
+    Returns
+    -------
+    NpsChange
+        Change, interval and p-value.
+
+    Raises
+    ------
+    InputError
+        If a wave is no NpsCounts, or `level` is outside (0, 1).
+
+    Notes
+    -----
+    Each wave gets the three answers of :func:`net_promoter_score_interval`, and with :math:`v` for the variance of its
+    share of promoters less that of detractors, the interval is
+
+    .. math:: \hat\Delta \pm z \sqrt{v_1 / n_1 + v_2 / n_2}
+
+    The p-value belongs to the same interval: it is below 5 % where the interval of 95 % leaves 0 out. Where the same
+    customers answer both waves, the change is more certain than this says.
+
+    Examples
+    --------
+    >>> from crmvalue.metrics import nps_counts
+    >>> change = nps_change(nps_counts([10, 9, 8, 7, 3] * 40), nps_counts([10, 9, 9, 7, 3] * 40))
+    >>> print(change.conclusion)
+    NPS 20.0 before and 40.0 after, +20.0 points (95 % interval +4.6 to +34.8), p 0.01: a change is shown.
+    """
+    for name, value in (("before", before), ("after", after)):
+        of_class(NpsCounts)(name, value)
+    z = normal_quantile(level)
+
+    first, second = _adjusted(before), _adjusted(after)
+    middle, error = second[0] - first[0], math.sqrt(first[1] + second[1])
+    low, high = (np.float64(100 * min(max(middle + side * z * error, -2.0), 2.0)) for side in (-1, 1))
+    p_value = math.erfc(abs(middle) / error / math.sqrt(2))
+    return NpsChange(before=before, after=after, interval=Interval(low, high), p_value=p_value, level=level)
+
+
+def _adjusted(counts: NpsCounts) -> tuple[float, float]:
+    """Score of a wave as a fraction, and its variance, with three answers added."""
+    n = counts.n_answers + _ADDED
+    p, d = (counts.n_promoters + _ADDED_EACH) / n, (counts.n_detractors + _ADDED_EACH) / n
+    return p - d, (p + d - (p - d) ** 2) / n
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ScoreDrivers(Columns):
+    """Which questions of a survey move the overall score.
+
+    Parameters
+    ----------
+    question : tuple of str
+        Questions, in the order that was given.
+    effect : ndarray
+        Points of the overall score for one point more of each question, the others being equal.
+    low, high : ndarray
+        Interval of each effect.
+    importance : ndarray
+        Share of the variance of the overall score that goes to each question; they sum to `explained`.
+    mean : ndarray
+        Mean answer to each question.
+    explained : float
+        Share of the variance that all questions explain together, in [0, 1].
+    n_answers, n_incomplete : int
+        Complete answers, and those left out because one of them is missing.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> drivers = score_drivers([9, 7, 3, 8, 2, 6], {"speed": [5, 4, 2, 5, 1, 3], "price": [3, 3, 2, 2, 3, 3]})
+    >>> drivers.strongest
+    'speed'
+    """
+
+    question: tuple[str, ...] = words_field("question", distinct=True)
+    effect: Floats = number_column("effect")
+    low: Floats = number_column("low")
+    high: Floats = number_column("high")
+    importance: Floats = number_column("importance")
+    mean: Floats = number_column("mean")
+    explained: float = number_field("explained", low=0.0, high=1.0)
+    n_answers: int = count_field("n_answers")
+    n_incomplete: int = count_field("n_incomplete")
+    level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.question), ("effect", "low", "high", "importance", "mean"), "questions")
+
+    @property
+    def strongest(self) -> str:
+        """Question with the largest importance, the first of equals."""
+        return self.question[int(self.importance.argmax())]
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind."""
+        names = ("effect", "low", "high", "importance", "mean")
+        return {"question": np.array(self.question), **{name: getattr(self, name) for name in names}}
+
+
+def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: float = 0.95) -> ScoreDrivers:
+    r"""Find which questions of a survey move the overall score (driver analysis).
+
+    Parameters
+    ----------
+    score : array_like
+        Overall score of each customer, such as 0 to 10; NaN where it is missing.
+    answers : mapping of str to array_like
+        Answers to each question, such as ``{"speed": [...], "price": [...]}``; NaN where one is missing.
+    level : float, optional
+        Level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    ScoreDrivers
+        Effect and importance of each question.
+
+    Raises
+    ------
+    InputError
+        If the columns differ in length, there are no more complete answers than questions and one, a question or the
+        score never varies, or a question repeats others.
+
+    Notes
+    -----
+    The effect is the coefficient of a linear regression on all questions, with heteroscedasticity-consistent errors
+    (HC3) and Student's quantile. Questions of a survey go together, so effects alone mislead. The importance is
+    Johnson's relative weight [1]_: with the correlations :math:`R` of the questions, their symmetric root
+    :math:`\Lambda = R^{1/2}` and the correlations :math:`r` with the score,
+
+    .. math:: \sum_k \Lambda_{jk}^2 \, (\Lambda^{-1} r)_k^2
+
+    The weights are never negative and sum to :math:`R^2`. A driver is not yet a cause.
+
+    .. [1] Johnson, J. W. (2000). A heuristic method for estimating the relative weight of predictor variables in
+       multiple regression. Multivariate Behavioral Research 35, 1-19.
+
+    Examples
+    --------
+    >>> speed, price = [5, 4, 2, 5, 1, 3, 4, 2], [3, 4, 2, 2, 3, 3, 5, 1]
+    >>> drivers = score_drivers([9, 8, 3, 8, 2, 6, 8, 3], {"speed": speed, "price": price})
+    >>> drivers.effect.round(2).tolist(), drivers.importance.round(2).tolist(), round(drivers.explained, 2)
+    ([1.68, 0.53], [0.82, 0.16], 0.99)
+    """
+    from scipy import special
+
+    given: object = answers
+    if not isinstance(given, Mapping) or not 1 <= len(given) <= _MOST_QUESTIONS:
+        raise InputError("answers", f"a mapping of 1 to {_MOST_QUESTIONS} questions to answers", answers)
+    require_same_index(score=score, **{f"answers[{name!r}]": column for name, column in answers.items()})
+    outcome = as_column("score", score, allow_missing=True)
+    names = tuple(answers)
+    columns = [as_column(f"answers[{name!r}]", answers[name], allow_missing=True) for name in names]
+    require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
+    level = as_fraction("level", level)
+    table = np.column_stack([outcome, *columns])
+    complete = table[~np.isnan(table).any(axis=1)]
+    n, k = len(complete), len(names)
+    if n < k + 2:
+        raise InputError("score", f"at least {k + 2} complete answers for {k} questions", n)
+    centred = complete - complete.mean(axis=0)
+    size = np.sqrt((centred**2).sum(axis=0))
+    for name, spread in zip(("score", *(f"answers[{q!r}]" for q in names)), size.tolist(), strict=True):
+        if spread == 0:
+            raise InputError(name, "answers that vary", complete[0, 0] if name == "score" else name)
+    unit = centred / size
+    values, vectors = np.linalg.eigh(unit[:, 1:].T @ unit[:, 1:])
+    if values[0] < _SAME:
+        raise InputError("answers", "questions of which none repeats the others", names)
+
+    effect, error = _regression(unit[:, 1:], unit[:, 0])
+    effect, error = effect * size[0] / size[1:], error * size[0] / size[1:]
+    half = float(-special.stdtrit(n - k - 1, (1 - level) / 2)) * error
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    weights = (vectors / np.sqrt(values)) @ vectors.T @ (unit[:, 1:].T @ unit[:, 0])
+    importance = root**2 @ weights**2
+    return ScoreDrivers(
+        question=names,
+        effect=hand_over(effect),
+        low=hand_over(effect - half),
+        high=hand_over(effect + half),
+        importance=hand_over(importance),
+        mean=hand_over(complete[:, 1:].mean(axis=0)),
+        explained=min(float(importance.sum()), 1.0),
+        n_answers=n,
+        n_incomplete=len(table) - n,
+        level=level,
+    )
+
+
+def _regression(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Coefficients of centred columns, and their standard errors HC3."""
+    inverse = np.linalg.inv(x.T @ x)
+    effect = inverse @ (x.T @ y)
+    leverage = 1 / len(x) + np.einsum("ij,jk,ik->i", x, inverse, x)
+    residual = (y - x @ effect) / np.maximum(1 - leverage, 1e-9)
+    return effect, np.sqrt((((x @ inverse) * residual[:, np.newaxis]) ** 2).sum(axis=0))
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ResponseBySegment(Columns):
+    """Who answered a survey, by segment.
+
+    Parameters
+    ----------
+    segment : ndarray of str
+        Segments, ascending.
+    n_asked, n_answered : ndarray of int
+        Customers who were asked, and those who answered.
+    low, high : ndarray
+        Wilson's interval of each response rate.
+    p_value : ndarray
+        P-value that a segment answers as often as all others together, corrected by Holm; 1 with one segment.
+    level : float
+        Level of the intervals.
+
+    Examples
+    --------
+    >>> found = response_by_segment(["new", "new", "vip", "vip"], [True, False, True, True])
+    >>> found.rate.tolist(), found.weight.round(2).tolist()
+    ([0.5, 1.0], [1.5, 0.75])
+    """
+
+    segment: npt.NDArray[np.str_] = label_column("segment")
+    n_asked: Integers = whole_table("n_asked", low=1)
+    n_answered: Integers = whole_table("n_answered")
+    low: Floats = number_column("low")
+    high: Floats = number_column("high")
+    p_value: Floats = number_column("p_value")
+    level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.segment), ("n_asked", "n_answered", "low", "high", "p_value"), "segments")
+
+    @property
+    def rate(self) -> Floats:
+        """Share of each segment that answered."""
+        return np.asarray(self.n_answered / self.n_asked)
+
+    @property
+    def weight(self) -> Floats:
+        """Weight of each answer that makes the segments count as they were asked; NaN where nobody answered.
+
+        With these weights, a score of all answers is that of the customers who were asked, if those who answered speak
+        for the others of their segment.
+        """
+        total = self.n_answered.sum() / self.n_asked.sum()
+        weight: Floats = np.divide(total, self.rate, out=np.full(len(self.rate), np.nan), where=self.n_answered > 0)
+        return weight
+
+    @property
+    def differs(self) -> npt.NDArray[np.bool_]:
+        """Whether each segment answers more or less often than the others, beyond chance."""
+        return np.asarray(self.p_value < 1 - self.level)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the table column by column, for a dataframe of any kind."""
+        names = ("segment", "n_asked", "n_answered", "rate", "low", "high", "p_value", "weight")
+        return {name: getattr(self, name) for name in names}
+
+
+def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float = 0.95) -> ResponseBySegment:
+    """Compare how often the segments of the customers answered a survey.
+
+    Parameters
+    ----------
+    segment : array_like of str
+        Segment of each customer who was asked.
+    answered : array_like of bool
+        Whether each of them answered.
+    level : float, optional
+        Level of the intervals and tests, in (0, 1).
+
+    Returns
+    -------
+    ResponseBySegment
+        Response rates with intervals, tests against all other segments, and weights that even them out.
+
+    Raises
+    ------
+    InputError
+        If the columns are empty or unequally long, a segment is missing, or `answered` is not True or False.
+
+    Notes
+    -----
+    The test is the two-proportion z test, or Fisher's exact test where a cell expects fewer than 5.
+
+    Examples
+    --------
+    >>> answered = [True] * 10 + [False] * 90 + [True] * 25 + [False] * 25
+    >>> found = response_by_segment(["new"] * 100 + ["vip"] * 50, answered)
+    >>> found.segment.tolist(), found.rate.tolist(), found.differs.tolist()
+    (['new', 'vip'], [0.1, 0.5], [True, True])
+    """
+    require_same_index(segment=segment, answered=answered)
+    names, code = as_words("segment", segment)
+    replied = as_outcomes("answered", answered)
+    n = require_same_length(segment=code, answered=replied)
+    if n == 0:
+        raise InputError("segment", "at least one customer", n)
+    level = as_fraction("level", level)
+
+    asked = np.bincount(code, minlength=len(names))
+    yes = np.bincount(code, weights=replied, minlength=len(names)).astype(np.int64)
+    low, high = proportion_interval(yes, asked, level=level)
+    p_value = np.ones(len(names))
+    if len(names) > 1:
+        p_value = holm(rates_p(yes, asked, yes.sum() - yes, n - asked))
+    return ResponseBySegment(
+        segment=hand_over(np.array(names)),
+        n_asked=hand_over(asked),
+        n_answered=hand_over(yes),
+        low=hand_over(np.atleast_1d(low)),
+        high=hand_over(np.atleast_1d(high)),
+        p_value=hand_over(p_value),
+        level=level,
+    )

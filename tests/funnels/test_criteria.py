@@ -1,0 +1,125 @@
+"""Stage criteria as ready data, alarms of steps, and ready stages of a sale."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.funnels import (
+    STAGE_CRITERIA,
+    BusinessHours,
+    Funnel,
+    StageCriteria,
+    StageCriterion,
+    follow_up_tasks,
+    funnel_conversion,
+    funnel_from_events,
+    sales_funnel,
+    step_alarms,
+)
+
+CALL = StageCriterion("call", signals="called", action="offer")
+DEAL = StageCriterion("deal", signals=["paid", "signed"], action="support")
+
+
+class TestStageCriteria:
+    """One value that a funnel and the follow-up tasks read."""
+
+    def test_a_funnel_and_tasks_from_the_preset(self):
+        log = (
+            ["ann", "ann", "ann", "bob"],
+            ["visit", "price_list_download", "offer_answered", "subscription"],
+            ["2024-06-03 09:00", "2024-06-04 10:00", "2024-06-07 17:00", "2024-06-05 12:00"],
+        )
+        found = funnel_from_events(*log, steps=STAGE_CRITERIA.steps, as_of="2024-06-30", order="stages", absent="allow")
+        assert found.stages == ("attention", "interest", "desire", "action", "after-sales")
+        assert found.n_reached.tolist() == [4, 2]  # ann an action, bob interest
+        tasks = follow_up_tasks(*log, rules=STAGE_CRITERIA.rules(), as_of="2024-06-09")
+        assert dict(zip(tasks.event.tolist(), tasks.task.tolist(), strict=True)) == {
+            "visit": "win interest",
+            "price_list_download": "hand to a manager",
+            "subscription": "personalise",
+            "offer_answered": "close",
+        }
+        assert str(tasks.due[-1]) == "2024-06-08T17:00:00.000000"
+        office = BusinessHours(start="09:00", end="18:00")
+        tasks = follow_up_tasks(*log, rules=STAGE_CRITERIA.rules(hours=2, business_hours=office), as_of="2024-06-30")
+        assert str(tasks.due[-1]) == "2024-06-10T10:00:00.000000"
+
+    def test_what_it_holds(self):
+        criteria = StageCriteria([CALL, DEAL])
+        assert criteria.funnel == Funnel(["call", "deal"])
+        assert criteria.actions == {"call": "offer", "deal": "support"}
+        assert len(criteria) == 2
+        assert StageCriteria.from_json(STAGE_CRITERIA.to_json()) == STAGE_CRITERIA
+
+    @pytest.mark.parametrize(
+        "make",
+        [
+            lambda: StageCriteria([CALL]),
+            lambda: StageCriteria([CALL, CALL]),
+            lambda: StageCriteria([CALL, "deal"]),
+            lambda: StageCriteria([CALL, StageCriterion("deal", signals="called", action="support")]),
+            lambda: StageCriterion("", signals="a", action="b"),
+            lambda: StageCriterion("a", signals=[], action="b"),
+            lambda: StageCriterion("a", signals="a", action=""),
+            lambda: STAGE_CRITERIA.rules(hours=0),
+            lambda: STAGE_CRITERIA.rules(business_hours=9),
+            lambda: sales_funnel(3),
+        ],
+    )
+    def test_rejections(self, make):
+        with pytest.raises(InputError):
+            make()
+
+
+class TestSalesFunnel:
+    """Four to eight stages, each funnel with all stages of the one before."""
+
+    def test_stages_are_added(self):
+        funnels = [sales_funnel(n) for n in range(4, 9)]
+        assert [len(funnel) for funnel in funnels] == [4, 5, 6, 7, 8]
+        for small, large in pairwise(funnels):
+            assert [stage for stage in large.stages if stage in small.stages] == list(small.stages)
+        assert funnels[1].stages == ("lead generation", "qualification", "presentation", "offer", "closing")
+
+
+class TestStepAlarms:
+    """Steps whose conversion is below the least share; beyond chance where the whole interval is."""
+
+    counts = st.lists(st.integers(0, 60), min_size=3, max_size=3).map(lambda n: sorted(n, reverse=True))
+
+    @given(st.lists(counts.filter(lambda n: n[0] > 0), min_size=1, max_size=3), st.floats(0.01, 1))
+    def test_equals_a_walk(self, rows, least):
+        result = funnel_conversion(rows, funnel=Funnel(["a", "b", "c"]), by=[f"g{k}" for k in range(len(rows))])
+        found = step_alarms(result, {"b": least})
+        assert found.stage.tolist() == ["b"] * len(rows)
+        for k, (_, at, passed) in enumerate(rows):
+            assert (found.n_at[k], found.n_passed[k]) == (at, passed)
+            assert found.is_below[k] == (passed < least * at)
+            low, high = (end[k, 1] for end in result.step_interval)
+            np.testing.assert_array_equal((found.low[k], found.high[k]), (low, high))
+            assert found.is_beyond_chance[k] == (at > 0 and bool(found.is_below[k]) and high < least)
+
+    def test_sentences(self):
+        """The alarm levels of the source: only 10 % pass, and 80 % are lost at the first contact."""
+        result = funnel_conversion([1000, 150, 140], funnel=Funnel(["first contact", "meeting", "offer"]))
+        assert step_alarms(result, {"first contact": 0.2}).conclusion == (
+            "first contact to meeting: 150 of 1,000 pass (15.0%), below 20.0%, beyond chance."
+        )
+        assert step_alarms(result, 0.1).conclusion == "No step is below its least share."
+        few = funnel_conversion([5, 0, 0])
+        assert step_alarms(few, 0.1).conclusion.endswith("which may be chance.")
+
+    @pytest.mark.parametrize("least", [1.5, {}, {"offer": 0.1}, {"deal": 0.1}, {"meeting": 2}, "much"])
+    def test_rejections(self, least):
+        result = funnel_conversion([1000, 150, 140], funnel=Funnel(["first contact", "meeting", "offer"]))
+        with pytest.raises(InputError, match="least"):
+            step_alarms(result, least)
+        with pytest.raises(InputError, match="conversion"):
+            step_alarms([1000, 150], 0.1)

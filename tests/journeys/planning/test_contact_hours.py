@@ -1,0 +1,50 @@
+"""Messages go out in the contact hours of a policy: days of the week, breaks and holidays."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.journeys import BusinessHours, Customers, Events, Policy, TriggerJourney, plan
+
+HOURS = BusinessHours(hours={"Mon-Fri": ["09:00-13:00", "14:00-20:00"]}, holidays=["2024-06-03"])
+ASKED = [TriggerJourney("asked", event="ask", valid_days=9)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        ("2024-05-31 10:30", "2024-05-31T10:30"),  # Friday
+        ("2024-05-31 13:30", "2024-05-31T14:00"),  # the break
+        ("2024-05-31 20:00", "2024-06-04T09:00"),  # a weekend, and a holiday on Monday
+        ("2024-05-30 20:30", "2024-05-31T09:00"),
+    ],
+)
+def test_a_message_waits_for_the_next_contact_hours(asked, sent):
+    base = Customers(customer=[1], consent={"email": [True]}, time_zone="Europe/Kyiv")
+    did = Events(customer=[1], name=["ask"], time=[asked])
+    made = plan(ASKED, base, did, None, Policy(contact_hours=HOURS), asked[:10])
+    assert made.send_time.astype("datetime64[m]").astype(str).tolist() == [sent]
+    assert made.decision.tolist() == ["send"]
+
+
+def test_hours_of_one_period_are_quiet_hours():
+    base = Customers(customer=np.arange(48), consent={"email": [True] * 48})
+    times = np.datetime64("2024-05-31T00:00", "m") + 30 * np.arange(48)
+    did = Events(customer=np.arange(48), name=["ask"] * 48, time=times)
+    days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    policies = Policy(quiet_hours=(22, 6)), Policy(contact_hours=BusinessHours(days=days, start="06:00", end="22:00"))
+    sent = [plan(ASKED, base, did, None, policy, "2024-05-31").send_time for policy in policies]
+    np.testing.assert_array_equal(*sent)
+
+
+def test_rejections():
+    with pytest.raises(InputError, match="contact_hours"):
+        Policy(contact_hours=HOURS, quiet_hours=(22, 6))
+    with pytest.raises(InputError, match="time zone"):
+        Policy(contact_hours=BusinessHours(time_zone="Europe/Kyiv"))
+    with pytest.raises(InputError, match="contact_hours"):
+        Policy(contact_hours=(9, 20))
+    policy = Policy(contact_hours=HOURS)
+    assert Policy.from_json(policy.to_json()) == policy

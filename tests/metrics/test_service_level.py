@@ -1,0 +1,288 @@
+"""Service levels, agents, and what bad service costs, against slow counts and independent solvers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from crmvalue.errors import InputError
+from crmvalue.metrics import (
+    BusinessHours,
+    agent_scores,
+    proportion_interval,
+    resolution_time,
+    response_time,
+    retention_by_worst_ticket,
+    service_level,
+)
+from tests.core.references import open_minutes
+from tests.metrics.references import best_linear_prediction, kaplan_meier_at
+
+OFFICE = BusinessHours(
+    hours={"Mon-Fri": ["09:00-13:00", "14:00-18:00"]}, holidays=["2024-04-01"], time_zone="Europe/Kyiv"
+)
+NOW = np.datetime64("2024-04-02T12:00", "m")
+START = np.datetime64("2024-03-28T00:00", "m")
+
+OPEN = np.append(0, np.cumsum(open_minutes(OFFICE, START, START + 12 * 24 * 60)))
+
+
+def open_hours(start, end):
+    """Hours that were open from one minute to another, by the walk."""
+    a, b = ((moment - START).astype(int) for moment in (start, end))
+    return (OPEN[b] - OPEN[a]) / 60
+
+
+minutes = st.integers(0, 6 * 24 * 60)
+tickets = st.lists(
+    st.tuples(minutes, st.none() | st.integers(0, 3000), st.sampled_from(["low", "high"]), st.sampled_from(["a", "b"])),
+    min_size=1,
+    max_size=6,
+).filter(lambda rows: any(START + row[0] <= NOW for row in rows))
+
+
+class TestServiceLevel:
+    """Of the tickets whose target time is over, the share resolved in it."""
+
+    @given(tickets)
+    def test_equals_a_count_minute_by_minute(self, rows):
+        target = {"low": 8, ("a", "high"): 2, ("b", "high"): 3.5}
+        opened = START + np.array([row[0] for row in rows])
+        resolved = np.array([o + r[1] if r[1] is not None else "NaT" for o, r in zip(opened, rows, strict=True)])
+        resolved = resolved.astype("datetime64[m]")
+        found = service_level(
+            opened,
+            resolved,
+            target,
+            as_of=NOW,
+            business_hours=OFFICE,
+            priority=[row[2] for row in rows],
+            customer_class=[row[3] for row in rows],
+        )
+        counts, left = {}, {}
+        for i, (start, end, row) in enumerate(zip(opened, resolved, rows, strict=True)):
+            if start > NOW:
+                continue
+            hours = target.get((row[3], row[2]), target.get(row[2]))
+            so_far = open_hours(start, NOW)
+            solved = not np.isnat(end) and end <= NOW
+            used = open_hours(start, end) if solved else np.inf
+            kind = 2 if so_far <= hours else 0 if used <= hours else 1
+            counts.setdefault((row[3], row[2]), [0, 0, 0])[kind] += 1
+            if not solved:
+                left[i] = hours - so_far
+        columns = (found.customer_class, found.priority, found.n_within, found.n_missed, found.n_pending)
+        table = {(a, b): [*n] for a, b, *n in zip(*(column.tolist() for column in columns), strict=True)}
+        assert table == dict(sorted(counts.items()))
+        assert dict(zip(found.open.row.tolist(), found.open.hours_left.tolist(), strict=True)) == pytest.approx(left)
+        assert found.open.at_risk.tolist() == [0 <= hours <= 1 for hours in found.open.hours_left]
+        assert (np.diff(found.open.hours_left) >= 0).all()
+        assert found.n_later == sum(opened > NOW)
+
+    def test_share_interval_and_conclusion(self):
+        opened, resolved = ["2024-03-01 09:00"] * 10, ["2024-03-01 10:00"] * 8 + ["2024-03-01 12:00", None]
+        found = service_level(opened, resolved, 2, as_of="2024-03-02")
+        low, high = proportion_interval(8, 10)
+        assert (found.share[0], found.low[0], found.high[0]) == (0.8, low, high)
+        assert found.conclusion == (
+            "8 of 10 tickets within the target (80.0%, 95 % interval 49.0% to 94.3%). "
+            "1 open ticket: 1 overdue, 0 at risk."
+        )
+        early = service_level(opened, resolved, 200, as_of="2024-03-02")
+        assert np.isnan(early.share[0])
+        assert early.conclusion.startswith("No target time is over yet.")
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"target_hours": 0}, "target_hours"),
+            ({"target_hours": [1, 2, 3]}, "target_hours"),
+            ({"target_hours": {"low": 3}}, "target_hours"),
+            ({"target_hours": {"all": -3}}, "target_hours"),
+            ({"resolved": ["2024-02-01", None]}, "resolved"),
+            ({"priority": ["low"]}, "priority"),
+            ({"priority": ["low", None]}, "priority"),
+            ({"as_of": "2024-01-01"}, "opened"),
+            ({"business_hours": 9}, "business_hours"),
+            ({"at_risk_hours": -1}, "at_risk_hours"),
+            ({"level": 95}, "level"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        given_ = {"opened": ["2024-03-01"] * 2, "resolved": [None, None], "target_hours": 4, "as_of": "2024-04-01"}
+        with pytest.raises(InputError) as caught:
+            service_level(**{**given_, **changes})
+        assert caught.value.name == name
+
+
+class TestTimesInBusinessHours:
+    """Hours that an office was open from one moment to another."""
+
+    @given(st.lists(st.tuples(minutes, st.integers(0, 2000)), min_size=1, max_size=5))
+    def test_equal_a_walk_minute_by_minute(self, rows):
+        start = START + np.array([row[0] for row in rows])
+        end = start + np.array([row[1] for row in rows])
+        waits = [open_hours(a, b) for a, b in zip(start, end, strict=True)]
+        found = resolution_time(start, end, as_of="2024-05-01", business_hours=OFFICE)
+        assert (found.mean, found.median) == pytest.approx((np.mean(waits), np.median(waits)))
+        replies = response_time(start, end, as_of="2024-05-01", business_hours=OFFICE)
+        assert (replies.mean, replies.n_answered) == (found.mean, found.n_resolved)
+
+
+class TestAgentScores:
+    """The best linear prediction of each agent's mean, with the variances of the analysis of variance."""
+
+    @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=2, max_size=25))
+    def test_equals_the_mixed_model_equations(self, rows):
+        agent, score = zip(*rows, strict=True)
+        found = agent_scores(agent, score)
+        names, n = np.unique(agent, return_counts=True)
+        assert found.agent.tolist() == names.tolist()
+        groups = [np.array([s for a, s in rows if a == name]) for name in names]
+        if len(rows) > len(names) > 1:
+            within = sum(((g - g.mean()) ** 2).sum() for g in groups) / (len(rows) - len(names))
+            between = sum(len(g) * (g.mean() - np.mean(score)) ** 2 for g in groups) / (len(names) - 1)
+            spread = (between - within) / ((len(rows) - (n**2).sum() / len(rows)) / (len(names) - 1))
+            assert found.spread**2 == pytest.approx(max(spread, 0), abs=1e-9)
+            if spread > 1e-9 and within > 0:
+                means, errors = best_linear_prediction(groups, within, spread)
+                np.testing.assert_allclose(found.shrunk, means, rtol=1e-9)
+                np.testing.assert_allclose(found.high - found.shrunk, stats.norm.ppf(0.975) * errors, rtol=1e-6)
+
+    def test_one_survey_makes_no_champion(self):
+        found = agent_scores(["ann"] * 30 + ["bob"] * 30 + ["cy"], [5, 5, 4] * 10 + [3, 4, 4] * 10 + [5])
+        assert found.mean.argmax() == 2
+        assert found.shrunk[2] < found.mean[2]
+        assert found.best.tolist() == ["ann"]
+        assert found.is_below.tolist() == [False, True, False]
+
+    def test_nothing_to_tell_agents_apart(self):
+        assert set(agent_scores(["a", "b", "c"], [1, 3, 5]).shrunk.tolist()) == {3.0}
+        same = agent_scores(["a", "a", "b"], [4, 4, 4])
+        assert (same.shrunk.tolist(), same.low.tolist(), same.spread) == ([4, 4], [4, 4], 0)
+
+    @pytest.mark.slow
+    def test_intervals_cover_the_true_means(self):
+        rng, inside, n = np.random.default_rng(5), 0, 0
+        for _ in range(400):
+            true = rng.normal(4, 0.4, 30)
+            agent = np.repeat(np.arange(30), rng.integers(1, 20, 30))
+            found = agent_scores(agent, rng.normal(true[agent], 1))
+            inside += int(((found.low <= true) & (true <= found.high)).sum())
+            n += 30
+        assert 0.93 <= inside / n <= 0.97
+
+    @pytest.mark.parametrize(
+        ("agent", "score", "name"),
+        [([], [], "agent"), (["a"], [1, 2], "score"), ([None], [1], "agent"), (["a"], [np.nan], "score")],
+    )
+    def test_rejections(self, agent, score, name):
+        with pytest.raises(InputError) as caught:
+            agent_scores(agent, score)
+        assert caught.value.name == name
+
+
+DAY = dt.timedelta(days=1)
+BEGIN = dt.datetime(2023, 1, 1)
+histories = st.lists(
+    st.tuples(st.none() | st.integers(1, 500), st.lists(st.tuples(st.integers(0, 60), st.integers(0, 1)), max_size=3)),
+    min_size=2,
+    max_size=12,
+)
+
+
+class TestRetentionByWorstTicket:
+    """Kaplan-Meier from the end of the first days on, by the worst ticket within them."""
+
+    @given(histories)
+    def test_equals_a_slow_count(self, people):
+        words, groups = ("minor", "major"), {}
+        for left, tickets_ in people:
+            if left is not None and left < 30:
+                continue
+            worst = max((1 + s for day, s in tickets_ if day < 30), default=0)
+            over = left is not None and left <= 400
+            groups.setdefault(worst, []).append((left - 30 if over else 370, over))
+        customer = np.arange(len(people))
+        tickets_ = [(i, BEGIN + DAY * day, words[s]) for i, (_, rows) in enumerate(people) for day, s in rows]
+        if not groups or not tickets_:
+            return
+        found = retention_by_worst_ticket(
+            customer,
+            [BEGIN] * len(people),
+            [None if left is None else BEGIN + left * DAY for left, _ in people],
+            *zip(*tickets_, strict=True),
+            order=list(words),
+            as_of=BEGIN + 400 * DAY,
+            landmark_days=30,
+            horizon_days=200,
+        )
+        assert found.worst == tuple(("no ticket", *words)[g] for g in sorted(groups))
+        expected = [kaplan_meier_at(groups[g], 200) for g in sorted(groups)]
+        np.testing.assert_allclose(found.retained, expected, atol=1e-12)
+        assert (found.low <= found.retained).all()
+        assert (found.retained <= found.high).all()
+
+    def test_the_test_is_that_of_scipy_for_two_groups(self):
+        rng = np.random.default_rng(3)
+        left = rng.integers(31, 600, 80)
+        bad = np.arange(80) % 2 == 1
+        left[bad] = 30 + (left[bad] - 30) // 2
+        found = retention_by_worst_ticket(
+            np.arange(80),
+            [BEGIN] * 80,
+            [BEGIN + int(day) * DAY for day in left],
+            np.nonzero(bad)[0],
+            [BEGIN] * int(bad.sum()),
+            ["bad"] * int(bad.sum()),
+            order=["bad"],
+            as_of=BEGIN + 400 * DAY,
+            landmark_days=30,
+            horizon_days=370,
+        )
+        rows = [
+            stats.CensoredData(
+                uncensored=left[g & (left <= 400)] - 30, right=np.full(int((g & (left > 400)).sum()), 370)
+            )
+            for g in (~bad, bad)
+        ]
+        assert found.p_value == pytest.approx(stats.logrank(*rows).pvalue, rel=1e-9)
+        assert "beyond chance" in found.conclusion
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"customer": [1, 1]}, "customer"),
+            ({"lost": ["2022-01-01", None]}, "lost"),
+            ({"ticket_customer": [3]}, "ticket_customer"),
+            ({"ticket_customer": ["a"]}, "ticket_customer"),
+            ({"severity": ["odd"]}, "severity"),
+            ({"severity": ["bad", "bad"]}, "severity"),
+            ({"order": "bad"}, "order"),
+            ({"order": ["bad", "bad"]}, "order"),
+            ({"as_of": "2023-01-02"}, "landmark_days"),
+            ({"landmark_days": 0}, "landmark_days"),
+            ({"horizon_days": 0.5}, "horizon_days"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        given_ = {
+            "customer": [1, 2],
+            "start": [BEGIN] * 2,
+            "lost": [None, None],
+            "ticket_customer": [1],
+            "ticket_time": [BEGIN],
+            "severity": ["bad"],
+            "order": ["bad"],
+            "as_of": "2024-01-01",
+            "landmark_days": 30,
+            "horizon_days": 100,
+        }
+        with pytest.raises(InputError) as caught:
+            retention_by_worst_ticket(**{**given_, **changes})
+        assert caught.value.name == name
