@@ -1,0 +1,1 @@
+"""Products: order lines, what goes together, what comes next, what is due, and what changes."""

@@ -1,0 +1,98 @@
+"""Counts of items that occur together, by products of sparse matrices in blocks of bounded size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import numpy as np
+
+from crmvalue._core.checks import require_choice
+from crmvalue._core.values import of_class
+from crmvalue._products.lines import By, Labels, OrderLines
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["Together", "as_lines", "count_together", "incidence", "items_of", "order_starts"]
+
+_BLOCK = 1 << 25
+"""Additions of one block of a product, which bound its memory."""
+
+
+def as_lines(value: Any) -> OrderLines:
+    """Take order lines."""
+    lines: OrderLines = of_class(OrderLines)("lines", value)
+    return lines
+
+
+def items_of(lines: OrderLines, by: str) -> Labels:
+    """Give the column of the products, categories or brands."""
+    require_choice("by", by, get_args(By))
+    column: Labels | None = getattr(lines, by)
+    if column is None:
+        raise InputError("by", "a column of the lines", by, hint=f"give `{by}` to `read_order_lines`")
+    return column
+
+
+class Together(NamedTuple):
+    """Pairs of items with how often they occur together, and the sum of the weights there."""
+
+    left: Integers
+    right: Integers
+    n: Integers
+    weight: Floats | None
+
+
+def incidence(row: npt.NDArray[Any], item: npt.NDArray[Any], shape: tuple[int, int]) -> Any:
+    """Make the sparse matrix that is 1 where an item occurs in a row, however often."""
+    from scipy.sparse import coo_array
+
+    found = coo_array((np.ones(len(row), dtype=np.int32), (row, item)), shape=shape).tocsr()
+    found.sum_duplicates()
+    found.data[:] = 1
+    return found
+
+
+def order_starts(order: Integers, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give the value of a column, the same in all lines of an order, for each order."""
+    value = np.empty(int(order.max()) + 1, dtype=column.dtype)
+    value[order] = column
+    return value
+
+
+def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | None = None) -> Together:
+    """Count the rows in which an item of `left` and one of `right` occur, for all pairs with at least `min_count`.
+
+    `weight` is a number of each row; the sum over the rows of a pair is given with its count.
+    """
+    from scipy.sparse import diags_array
+
+    by_item = left.T.tocsr()
+    work = np.asarray(by_item @ np.diff(right.indptr).astype(np.int64))
+    ends = np.searchsorted(np.cumsum(work), np.arange(_BLOCK, work.sum() + _BLOCK, _BLOCK), side="left") + 1
+    cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work))]))
+    heavy = None if weight is None else (diags_array(weight) @ right).tocsr()
+    parts = []
+    for begin, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+        block = by_item[begin:end]
+        product = block @ right
+        kept = product.data >= min_count
+        row = np.repeat(np.arange(begin, end), np.diff(product.indptr))[kept]
+        sums = None
+        if heavy is not None:
+            weighed = block @ heavy
+            product.sort_indices()
+            weighed.sort_indices()  # the same places, because both hold every pair that occurs
+            kept = product.data >= min_count
+            row = np.repeat(np.arange(begin, end), np.diff(product.indptr))[kept]
+            sums = weighed.data[kept]
+        parts.append((row, product.indices[kept].astype(np.int64), product.data[kept].astype(np.int64), sums))
+    if not parts:
+        none = np.zeros(0, dtype=np.int64)
+        return Together(none, none, none, None if weight is None else np.zeros(0))
+    row, item, n = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    sums = None if weight is None else np.concatenate([part[3] for part in parts])
+    return Together(row, item, n, sums)

@@ -1,0 +1,29 @@
+"""doc."""
+
+from __future__ import annotations
+
+from crmvalue._products.best import BestCustomerProducts, best_customer_products
+from crmvalue._products.firsts import FirstProducts, first_products
+from crmvalue._products.lines import OrderLineCounts, OrderLines, read_order_lines
+from crmvalue._products.pairs import ProductPairs, product_pairs
+from crmvalue._products.replenishment import Replenishment, replenishment
+from crmvalue._products.transitions import NextPurchases, next_purchases
+from crmvalue._products.trends import ProductTrends, product_trends
+
+__all__ = [
+    "BestCustomerProducts",
+    "FirstProducts",
+    "NextPurchases",
+    "OrderLineCounts",
+    "OrderLines",
+    "ProductPairs",
+    "ProductTrends",
+    "Replenishment",
+    "best_customer_products",
+    "first_products",
+    "next_purchases",
+    "product_pairs",
+    "product_trends",
+    "read_order_lines",
+    "replenishment",
+]
