@@ -12,11 +12,13 @@ from crmvalue._products.lines import By, Labels, OrderLines
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Together", "as_lines", "count_together", "incidence", "items_of", "order_starts"]
+__all__ = ["Together", "additions", "as_lines", "blocks", "count_together", "incidence", "items_of", "order_starts"]
 
 _BLOCK = 1 << 25
 """Additions of one block of a product, which bound its memory."""
@@ -63,6 +65,18 @@ def order_starts(order: Integers, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return value
 
 
+def additions(left: Any, right: Any) -> Integers:
+    """Count the additions of each row of a product of two sparse matrices."""
+    return np.asarray(left.astype(bool).astype(np.int64) @ np.diff(right.indptr).astype(np.int64))
+
+
+def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
+    """Give the begin and end of runs of rows with little more than `size` work each."""
+    ends = np.searchsorted(np.cumsum(work), np.arange(size, int(work.sum()) + size, size), side="left") + 1
+    cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work)), [len(work)]]))
+    return zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+
+
 def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | None = None) -> Together:
     """Count the rows in which an item of `left` and one of `right` occur, for all pairs with at least `min_count`.
 
@@ -71,12 +85,9 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
     from scipy.sparse import diags_array
 
     by_item = left.T.tocsr()
-    work = np.asarray(by_item @ np.diff(right.indptr).astype(np.int64))
-    ends = np.searchsorted(np.cumsum(work), np.arange(_BLOCK, work.sum() + _BLOCK, _BLOCK), side="left") + 1
-    cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work))]))
     heavy = None if weight is None else (diags_array(weight) @ right).tocsr()
     parts = []
-    for begin, end in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+    for begin, end in blocks(additions(by_item, right)):
         block = by_item[begin:end]
         product = block @ right
         kept = product.data >= min_count

@@ -21,14 +21,13 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
-from crmvalue._products.lines import By
 from crmvalue._products.table import Table, q_values
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._products.lines import OrderLines
+    from crmvalue._products.lines import By, OrderLines
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["FirstProducts", "first_products"]
@@ -159,7 +158,7 @@ def first_products(
     ... )
     >>> found = first_products(lines, as_of="2024-12-31", horizon_days=90, min_customers=2)
     >>> found.item, found.mean_later, found.repeat_rate
-    (array(['tea', 'oil'], dtype='<U3'), array([15.,  0.]), array([1., 0.]))
+    (array(['oil', 'tea'], dtype='<U3'), array([ 0., 15.]), array([0., 1.]))
     """
     lines = as_lines(lines).until(as_of)
     end = as_day("as_of", as_of)
@@ -181,10 +180,11 @@ def first_products(
     since = (lines.date - first[lines.customer.code]).astype(np.int64)
     known = followed[lines.customer.code] & (since <= horizon)
     later = known & (since > 0)
-    spend = np.bincount(lines.customer.code[later], weights=lines.amount[later], minlength=n_all)[followed]
+    who, amount = lines.customer.code, lines.amount
+    spend: Floats = np.bincount(who[later], weights=amount[later], minlength=n_all)[followed]
     at_first = known & (since == 0)
-    first_spend = np.bincount(lines.customer.code[at_first], weights=lines.amount[at_first], minlength=n_all)[followed]
-    again = (np.bincount(lines.customer.code[later], minlength=n_all) > 0)[followed]
+    first_spend: Floats = np.bincount(who[at_first], weights=amount[at_first], minlength=n_all)[followed]
+    again = (np.bincount(who[later], minlength=n_all) > 0)[followed]
     row = (np.cumsum(followed) - 1)[lines.customer.code[at_first]]
     began = incidence(row, item.code[at_first], (int(followed.sum()), len(item.distinct)))
     return _table(began, item.distinct, (spend, first_spend, again.astype(np.float64)), fewest, horizon, by, level)

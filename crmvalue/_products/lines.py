@@ -80,7 +80,8 @@ def _labels(name: str, *, optional: bool = False) -> Any:
     def convert(value: Any) -> Labels | None:
         return None if optional and value is None else encode(name, value)
 
-    return attrs.field(converter=convert, **({"default": None} if optional else {}))
+    options: dict[str, Any] = {"default": None} if optional else {}
+    return attrs.field(converter=convert, **options)
 
 
 def _days(value: Any) -> Dates:
@@ -352,12 +353,13 @@ def read_order_lines(
     require(n > 0 and bool(present.any()), "customer", int(present.sum()), "of at least one row with all values")
     counts = {"n_rows": n, "n_missing": n - int(np.count_nonzero(present))}
     if counts["n_missing"]:
-        columns = _taken(columns, present)
+        columns = _taken_arrays(columns, present)
     columns, returned = _without_returns(columns, refunds)
-    return OrderLines(
-        counts=OrderLineCounts(**counts, **returned, n_lines=len(columns["customer"])),
-        **{name: column if isinstance(column, Labels) else hand_over(column) for name, column in columns.items()},
-    )
+    counted = OrderLineCounts(**counts, **returned, n_lines=len(columns["customer"]))
+    fields: dict[str, Any] = {
+        name: column if isinstance(column, Labels) else hand_over(column) for name, column in columns.items()
+    }
+    return OrderLines(counts=counted, **fields)
 
 
 def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], Any]:

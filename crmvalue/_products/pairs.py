@@ -53,7 +53,7 @@ class ProductPairs(Table):
     confidence : ndarray
         Share of the orders with `bought` that have `also_bought` too.
     lift : ndarray
-        `confidence` divided by the share of all orders with `also_bought`: 1 if both have nothing to do with each other.
+        `confidence` divided by the share of all orders with `also_bought`: 1 if one has nothing to do with the other.
     lift_low, lift_high : ndarray
         Interval of the lift at `level`.
     q_value : ndarray

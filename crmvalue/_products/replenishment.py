@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Replenishment", "replenishment"]
 
-_LONGEST = 36_500.0
+_LONGEST = 36_500
 """Days; a longer interval is cut to it, so that due dates stay dates."""
 
 _LEAST = 1e-6
@@ -201,7 +201,7 @@ def replenishment(
     ... )
     >>> due = replenishment(lines, as_of="2024-03-10", min_intervals=3)
     >>> due.customer, due.interval_days.round(1)
-    (array(['ann', 'bob'], dtype='<U3'), array([20.1, 58.1]))
+    (array(['ann', 'bob'], dtype='<U3'), array([20. , 57.8]))
     """
     lines = as_lines(lines).until(as_of)
     end = as_day("as_of", as_of)
@@ -292,7 +292,8 @@ def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products:
     of, n_known, mean_known = product[known], n[known], mean[known]
 
     def total(values: Floats) -> Floats:
-        return np.bincount(of, weights=values, minlength=n_products)
+        summed: Floats = np.bincount(of, weights=values, minlength=n_products)
+        return summed
 
     size, groups = total(n_known), np.bincount(of, minlength=n_products)
     there = size > 0
@@ -300,8 +301,8 @@ def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products:
     outside = float((n_known * (mean_known - plain[of]) ** 2).sum())
     n_free = float((groups[there] - 1).sum())
     weight = float((size[there] - total(n_known**2)[there] / size[there]).sum())
-    own = inside / freedom if freedom else outside / n_free if n_free else _LEAST
-    own = max(own, _LEAST)
+    noise = inside / freedom if freedom else outside / n_free if n_free else 0.0
+    own = max(noise, _LEAST)
     between = max((outside - own * n_free) / weight, 0.0) if weight > 0 and freedom else 0.0
 
     precision = total(1 / (between + own / n_known))
@@ -342,4 +343,5 @@ def _days(logarithm: Floats) -> Floats:
 def _later(day: Dates, logarithm: Floats) -> Dates:
     """Add an interval to a day; the last day of the calendar is the latest."""
     due = day + np.rint(_days(logarithm)).astype("timedelta64[D]")
-    return np.minimum(due, np.datetime64("9999-12-31"))
+    limited: Dates = np.minimum(due, np.datetime64("9999-12-31"))
+    return limited
