@@ -181,9 +181,9 @@ def first_products(
     known = followed[lines.customer.code] & (since <= horizon)
     later = known & (since > 0)
     who, amount = lines.customer.code, lines.amount
-    spend: Floats = np.bincount(who[later], weights=amount[later], minlength=n_all)[followed]
+    spend = np.bincount(who[later], weights=amount[later], minlength=n_all)[followed].astype(np.float64)
     at_first = known & (since == 0)
-    first_spend: Floats = np.bincount(who[at_first], weights=amount[at_first], minlength=n_all)[followed]
+    first_spend = np.bincount(who[at_first], weights=amount[at_first], minlength=n_all)[followed].astype(np.float64)
     again = (np.bincount(who[later], minlength=n_all) > 0)[followed]
     row = (np.cumsum(followed) - 1)[lines.customer.code[at_first]]
     began = incidence(row, item.code[at_first], (int(followed.sum()), len(item.distinct)))

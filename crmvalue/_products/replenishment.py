@@ -264,7 +264,7 @@ def _purchases(lines: OrderLines) -> _Purchases:
         units = np.ones(len(key))
     else:
         key, place = np.unique(key, return_inverse=True)
-        units = np.bincount(place, weights=lines.quantity)
+        units = np.bincount(place, weights=lines.quantity).astype(np.float64)
     both, day = key // n_days, key % n_days + low
     begins = np.append(True, both[1:] != both[:-1])
     pair = np.cumsum(begins) - 1
@@ -292,8 +292,7 @@ def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products:
     of, n_known, mean_known = product[known], n[known], mean[known]
 
     def total(values: Floats) -> Floats:
-        summed: Floats = np.bincount(of, weights=values, minlength=n_products)
-        return summed
+        return np.bincount(of, weights=values, minlength=n_products).astype(np.float64)
 
     size, groups = total(n_known), np.bincount(of, minlength=n_products)
     there = size > 0

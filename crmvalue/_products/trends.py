@@ -119,10 +119,10 @@ class ProductTrends(Table):
     def conclusion(self) -> str:
         """Say in a sentence how many items lose buyers."""
         fewer, rarer = (sum(word in change for change in self.change) for word in ("fewer", "rarer"))
-        all_customers = f"all customers: {self.customers_before:,} before, {self.customers_now:,} now"
+        everybody = f"all customers: {self.customers_before:,} before, {self.customers_now:,} now"
         return (
-            f"of {counted(len(self), 'item')}, {fewer:,} surely lost buyers and {rarer:,} are surely bought more rarely; "
-            f"{all_customers}"
+            f"of {counted(len(self), 'item')}, {fewer:,} surely lost buyers and {rarer:,} are surely bought more "
+            f"rarely; {everybody}"
         )
 
 
