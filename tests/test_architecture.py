@@ -37,6 +37,8 @@ PAIRS = {
     ("journeys", "metrics"),
     ("journeys", "segmentation"),
     ("models", "purchases"),
+    ("products", "journeys"),
+    ("products", "metrics"),
     ("segmentation", "metrics"),
 }
 """Subjects that are made of another: (importer, imported). They ask its door."""

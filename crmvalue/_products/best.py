@@ -21,7 +21,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of, order_starts
-from crmvalue._products.lines import By, order_codes
+from crmvalue._products.lines import ItemKind, order_codes
 from crmvalue._products.table import Table, interval_of_ratio, q_values, tail
 from crmvalue.errors import InputError
 
@@ -60,7 +60,7 @@ class BestCustomerProducts(Table):
         Expected share of false findings among the items with a `q_value` up to this one.
     n_best, n_others : int
         Customers.
-    by : str
+    item_kind : str
         What an item is.
     level : float
         Confidence level.
@@ -89,7 +89,7 @@ class BestCustomerProducts(Table):
     q_value: Floats = number_column("q_value")
     n_best: int = count_field("n_best")
     n_others: int = count_field("n_others")
-    by: str = checked_field("by", as_text)
+    item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
 
     @property
@@ -109,7 +109,7 @@ def best_customer_products(
     *,
     best: ArrayLike | None = None,
     top_share: float = 0.2,
-    by: By = "product",
+    item_kind: ItemKind = "product",
     min_buyers: int = 10,
     level: float = 0.95,
 ) -> BestCustomerProducts:
@@ -124,7 +124,7 @@ def best_customer_products(
         of `amount` are the best.
     top_share : float, default 0.2
         Share of the customers that is the best where `best` is not given, in (0, 1).
-    by : {"product", "category", "brand"}, default "product"
+    item_kind : {"product", "category", "brand"}, default "product"
         What is compared.
     min_buyers : int, default 10
         Fewest customers who bought an item, >= 1.
@@ -165,7 +165,7 @@ def best_customer_products(
     {'jam': 1.0, 'oil': 0.0, 'tea': 2.0}
     """
     lines = as_lines(lines)
-    item = items_of(lines, by)
+    item = items_of(lines, item_kind)
     fewest = as_whole_number("min_buyers", min_buyers, low=1)
     level = as_fraction("level", level)
     is_best = _best(lines, best, as_fraction("top_share", top_share))
@@ -202,7 +202,7 @@ def best_customer_products(
         **{name: hand_over(column[order]) for name, column in columns.items()},
         n_best=int(is_best.sum()),
         n_others=int((~is_best).sum()),
-        by=by,
+        item_kind=item_kind,
         level=level,
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from crmvalue._core.checks import require_choice
 from crmvalue._core.values import of_class
-from crmvalue._products.lines import By, Labels, OrderLines
+from crmvalue._products.lines import ItemKind, OrderLines
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._products.lines import Labels
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["Together", "additions", "as_lines", "blocks", "count_together", "incidence", "items_of", "order_starts"]
@@ -30,12 +31,14 @@ def as_lines(value: Any) -> OrderLines:
     return lines
 
 
-def items_of(lines: OrderLines, by: str) -> Labels:
+def items_of(lines: OrderLines, item_kind: str) -> Labels:
     """Give the column of the products, categories or brands."""
-    require_choice("by", by, get_args(By))
-    column: Labels | None = getattr(lines, by)
+    require_choice("item_kind", item_kind, get_args(ItemKind))
+    column: Labels | None = getattr(lines, item_kind)
     if column is None:
-        raise InputError("by", "a column of the lines", by, hint=f"give `{by}` to `read_order_lines`")
+        raise InputError(
+            "item_kind", "a column of the lines", item_kind, hint=f"give `{item_kind}` to `read_order_lines`"
+        )
     return column
 
 
@@ -90,17 +93,14 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
     for begin, end in blocks(additions(by_item, right)):
         block = by_item[begin:end]
         product = block @ right
-        kept = product.data >= min_count
-        row = np.repeat(np.arange(begin, end), np.diff(product.indptr))[kept]
-        sums = None
         if heavy is not None:
             weighed = block @ heavy
             product.sort_indices()
             weighed.sort_indices()  # the same places, because both hold every pair that occurs
-            kept = product.data >= min_count
-            row = np.repeat(np.arange(begin, end), np.diff(product.indptr))[kept]
-            sums = weighed.data[kept]
-        parts.append((row, product.indices[kept].astype(np.int64), product.data[kept].astype(np.int64), sums))
+        place = np.nonzero(product.data >= min_count)[0]
+        row = begin + np.searchsorted(product.indptr, place, side="right") - 1
+        sums = None if heavy is None else weighed.data[place]
+        parts.append((row, product.indices[place].astype(np.int64), product.data[place].astype(np.int64), sums))
     if not parts:
         none = np.zeros(0, dtype=np.int64)
         return Together(none, none, none, None if weight is None else np.zeros(0))

@@ -27,7 +27,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._products.lines import By, OrderLines
+    from crmvalue._products.lines import ItemKind, OrderLines
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["FirstProducts", "first_products"]
@@ -60,7 +60,7 @@ class FirstProducts(Table):
         Customers whose time after the first day is known in full.
     horizon_days : int
         Length of that time [days].
-    by : str
+    item_kind : str
         What an item is.
     level : float
         Confidence level.
@@ -86,7 +86,7 @@ class FirstProducts(Table):
     q_value: Floats = number_column("q_value")
     n_followed: int = count_field("n_followed")
     horizon_days: int = count_field("horizon_days", low=1)
-    by: str = checked_field("by", as_text)
+    item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
 
     @property
@@ -106,7 +106,7 @@ def first_products(
     as_of: ArrayLike,
     horizon_days: int,
     began_after: ArrayLike | None = None,
-    by: By = "product",
+    item_kind: ItemKind = "product",
     min_customers: int = 10,
     level: float = 0.95,
 ) -> FirstProducts:
@@ -123,7 +123,7 @@ def first_products(
         are left out.
     began_after : date_like, optional
         Leave out customers whose first day is up to this day. At the start of a log an old customer looks new.
-    by : {"product", "category", "brand"}, default "product"
+    item_kind : {"product", "category", "brand"}, default "product"
         What is compared.
     min_customers : int, default 10
         Fewest customers who began with an item, >= 2.
@@ -164,7 +164,7 @@ def first_products(
     end = as_day("as_of", as_of)
     horizon = as_whole_number("horizon_days", horizon_days, low=1)
     start = None if began_after is None else as_day("began_after", began_after)
-    item = items_of(lines, by)
+    item = items_of(lines, item_kind)
     fewest = as_whole_number("min_customers", min_customers, low=2)
     level = as_fraction("level", level)
     if lines.amount is None:
@@ -187,7 +187,9 @@ def first_products(
     again = (np.bincount(who[later], minlength=n_all) > 0)[followed]
     row = (np.cumsum(followed) - 1)[lines.customer.code[at_first]]
     began = incidence(row, item.code[at_first], (int(followed.sum()), len(item.distinct)))
-    return _table(began, item.distinct, (spend, first_spend, again.astype(np.float64)), fewest, horizon, by, level)
+    return _table(
+        began, item.distinct, (spend, first_spend, again.astype(np.float64)), fewest, horizon, item_kind, level
+    )
 
 
 def _table(
@@ -196,7 +198,7 @@ def _table(
     figures: tuple[Floats, Floats, Floats],
     fewest: int,
     horizon: int,
-    by: str,
+    item_kind: str,
     level: float,
 ) -> FirstProducts:
     from scipy import special
@@ -237,6 +239,6 @@ def _table(
         **{name: hand_over(column[order]) for name, column in columns.items()},
         n_followed=n_all,
         horizon_days=horizon,
-        by=by,
+        item_kind=item_kind,
         level=level,
     )

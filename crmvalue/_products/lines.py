@@ -38,9 +38,9 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["By", "Labels", "OrderLineCounts", "OrderLines", "order_codes", "read_order_lines", "visit_codes"]
+__all__ = ["ItemKind", "Labels", "OrderLineCounts", "OrderLines", "order_codes", "read_order_lines", "visit_codes"]
 
-By: TypeAlias = Literal["product", "category", "brand"]
+ItemKind: TypeAlias = Literal["product", "category", "brand"]
 Refunds: TypeAlias = Literal["raise", "net", "drop"]
 Missing: TypeAlias = Literal["raise", "drop"]
 

@@ -20,7 +20,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of
-from crmvalue._products.lines import By, order_codes
+from crmvalue._products.lines import ItemKind, order_codes
 from crmvalue._products.table import Table, interval_of_ratio, q_values, taken
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class ProductPairs(Table):
         Pairs, each counted once, that the q-values allow for: all pairs of items that are in `min_count` orders.
     min_count : int
         Fewest orders with both.
-    by, within : str
+    item_kind, within : str
         What an item is, and what a pair has to share.
     level : float
         Confidence level.
@@ -91,7 +91,7 @@ class ProductPairs(Table):
     n_orders: int = count_field("n_orders")
     n_tested: int = count_field("n_tested")
     min_count: int = count_field("min_count", low=1)
-    by: str = checked_field("by", as_text)
+    item_kind: str = checked_field("item_kind", as_text)
     within: str = checked_field("within", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
 
@@ -123,7 +123,12 @@ class ProductPairs(Table):
 
 
 def product_pairs(
-    lines: OrderLines, *, by: By = "product", within: Within = "order", min_count: int = 5, level: float = 0.95
+    lines: OrderLines,
+    *,
+    item_kind: ItemKind = "product",
+    within: Within = "order",
+    min_count: int = 5,
+    level: float = 0.95,
 ) -> ProductPairs:
     r"""Find the products, categories or brands that are bought together.
 
@@ -131,7 +136,7 @@ def product_pairs(
     ----------
     lines : OrderLines
         The lines.
-    by : {"product", "category", "brand"}, default "product"
+    item_kind : {"product", "category", "brand"}, default "product"
         What is counted.
     within : {"order", "customer"}, default "order"
         "order" counts orders that have both, "customer" counts customers who bought both at any time.
@@ -183,7 +188,7 @@ def product_pairs(
     (array(['milk'], dtype='<U4'), array([0.67]), array([1.33]))
     """
     lines = as_lines(lines)
-    item = items_of(lines, by)
+    item = items_of(lines, item_kind)
     require_choice("within", within, get_args(Within))
     fewest = as_whole_number("min_count", min_count, low=1)
     level = as_fraction("level", level)
@@ -220,7 +225,7 @@ def product_pairs(
         n_orders=n,
         n_tested=n_directed // 2,
         min_count=fewest,
-        by=by,
+        item_kind=item_kind,
         within=within,
         level=level,
     )

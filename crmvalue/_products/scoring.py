@@ -60,7 +60,8 @@ def score(
         may, value = choose(found._replace(customer=customers[begin + found.customer]))
         rows = first_of_each(found.customer, found.product, np.where(may, value, -np.inf), n)
         rows = rows[may[rows]]
-        best = Candidates(*(column[rows] for column in found))
+        taken: list[Any] = [column[rows] for column in found]
+        best = Candidates(*taken)
         best = best._replace(reason=_reasons(had[begin:end], lessons.more, best))
         parts.append(best._replace(customer=customers[begin + best.customer]))
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]

@@ -20,7 +20,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
-from crmvalue._products.lines import By, visit_codes
+from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.pairs import chance_of_more
 from crmvalue._products.table import Table, q_values, taken
 from crmvalue.errors import InputError
@@ -68,7 +68,7 @@ class NextPurchases(Table):
         Pairs that the q-values allow for.
     within_days : int or None
         Longest time to the next purchase [days].
-    by : str
+    item_kind : str
         What an item is.
     level : float
         Confidence level.
@@ -94,7 +94,7 @@ class NextPurchases(Table):
     n_purchases: int = count_field("n_purchases")
     n_tested: int = count_field("n_tested")
     within_days: int | None = checked_field("within_days", optional(_days), default=None)
-    by: str = checked_field("by", as_text)
+    item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
 
     def after(self, item: Any) -> NextPurchases:
@@ -117,7 +117,7 @@ class NextPurchases(Table):
 def next_purchases(
     lines: OrderLines,
     *,
-    by: By = "product",
+    item_kind: ItemKind = "product",
     within_days: int | None = None,
     as_of: ArrayLike | None = None,
     min_count: int = 5,
@@ -129,7 +129,7 @@ def next_purchases(
     ----------
     lines : OrderLines
         The lines. All that a customer bought on one day is one purchase.
-    by : {"product", "category", "brand"}, default "product"
+    item_kind : {"product", "category", "brand"}, default "product"
         What is counted.
     within_days : int, optional
         Longest time to the next purchase [days], such as 90. Only purchases at least so long before `as_of` are
@@ -173,7 +173,7 @@ def next_purchases(
     lines = as_lines(lines)
     if as_of is not None:
         lines = lines.until(as_of)
-    item = items_of(lines, by)
+    item = items_of(lines, item_kind)
     window = None if within_days is None else _days("within_days", within_days)
     fewest = as_whole_number("min_count", min_count, low=1)
     level = as_fraction("level", level)
@@ -220,6 +220,6 @@ def next_purchases(
         n_purchases=len(followed),
         n_tested=n_tested,
         within_days=window,
-        by=by,
+        item_kind=item_kind,
         level=level,
     )

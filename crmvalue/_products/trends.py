@@ -21,7 +21,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
-from crmvalue._products.lines import By, visit_codes
+from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.table import Table, interval_of_ratio, q_values, tail
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class ProductTrends(Table):
         Length of each period [days].
     against : str
         Which period is the earlier one.
-    by : str
+    item_kind : str
         What an item is.
     level : float
         Confidence level.
@@ -108,7 +108,7 @@ class ProductTrends(Table):
     as_of: np.datetime64 = checked_field("as_of", as_day)
     period_days: int = count_field("period_days", low=1)
     against: str = checked_field("against", as_text)
-    by: str = checked_field("by", as_text)
+    item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -132,7 +132,7 @@ def product_trends(
     as_of: ArrayLike,
     period_days: int,
     against: Against = "period before",
-    by: By = "product",
+    item_kind: ItemKind = "product",
     min_buyers: int = 10,
     level: float = 0.95,
 ) -> ProductTrends:
@@ -149,7 +149,7 @@ def product_trends(
     against : {"period before", "year before"}, default "period before"
         Whether the earlier period ends where the later one begins, or 364 days before it ends. The latter has the same
         season and the same days of the week.
-    by : {"product", "category", "brand"}, default "product"
+    item_kind : {"product", "category", "brand"}, default "product"
         What is compared.
     min_buyers : int, default 10
         Fewest buyers in the earlier period, >= 1.
@@ -192,7 +192,7 @@ def product_trends(
     end = as_day("as_of", as_of)
     length = as_whole_number("period_days", period_days, low=1, high=_YEAR)
     require_choice("against", against, get_args(Against))
-    item = items_of(lines, by)
+    item = items_of(lines, item_kind)
     fewest = as_whole_number("min_buyers", min_buyers, low=1)
     level = as_fraction("level", level)
     earlier = end - np.timedelta64(length if against == "period before" else _YEAR, "D")
@@ -248,7 +248,7 @@ def product_trends(
         as_of=end,
         period_days=length,
         against=against,
-        by=by,
+        item_kind=item_kind,
         level=level,
     )
 

@@ -13,10 +13,10 @@ __all__ = [
     "best_counts",
     "first_counts",
     "hit_counts",
+    "naive_offers",
     "net",
     "next_counts",
     "pair_counts",
-    "naive_offers",
     "shrunk_intervals",
     "slow_probabilities",
     "trend_counts",
@@ -98,7 +98,11 @@ def first_counts(lines, amounts, horizon, end):
     for customer, begin in first.items():
         if end - begin < horizon:
             continue
-        own = [(day, product, amount) for (who, day, product), amount in zip(lines, amounts, strict=True) if who == customer]
+        own = [
+            (day, product, amount)
+            for (who, day, product), amount in zip(lines, amounts, strict=True)
+            if who == customer
+        ]
         at_first = sum(amount for day, _, amount in own if day == begin)
         later = [amount for day, _, amount in own if begin < day <= begin + horizon]
         for product in {product for day, product, _ in own if day == begin}:
@@ -181,7 +185,8 @@ def slow_probabilities(lines, cut, end):
     def ratio(group, expected):
         keys = set(group.values())
         return {
-            key: (20 + sum(got[e] for e in got if group[e] == key)) / (20 + sum(expected[e] for e in got if group[e] == key))
+            key: (20 + sum(got[e] for e in got if group[e] == key))
+            / (20 + sum(expected[e] for e in got if group[e] == key))
             for key in keys
         }
 

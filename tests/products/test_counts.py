@@ -86,8 +86,8 @@ class TestProductPairs:
     def test_by_category_and_brand(self):
         log = [(1, 0, 1), (1, 0, 2), (1, 0, 3), (2, 0, 1)]
         lines = as_lines(log, category=["x", "x", "y", "x"], brand=[5, 6, 6, 5])
-        assert product_pairs(lines, by="category", min_count=1).support.tolist() == [0.5, 0.5]
-        assert set(product_pairs(lines, by="brand", min_count=1).bought.tolist()) == {5, 6}
+        assert product_pairs(lines, item_kind="category", min_count=1).support.tolist() == [0.5, 0.5]
+        assert set(product_pairs(lines, item_kind="brand", min_count=1).bought.tolist()) == {5, 6}
 
     def test_rows_of_one_item(self):
         found = product_pairs(as_lines([(1, 0, 1), (1, 0, 2), (1, 0, 3)]), min_count=1).of(2)
@@ -176,7 +176,9 @@ class TestNextPurchases:
         assert next_purchases(as_lines(log), min_count=1) == next_purchases(as_lines(other), min_count=1)
 
     def test_json_and_rows_of_one_item(self):
-        found = next_purchases(as_lines([(1, 0, 1), (1, 5, 2), (1, 9, 3)]), min_count=1, within_days=30, as_of="2024-03-31")
+        found = next_purchases(
+            as_lines([(1, 0, 1), (1, 5, 2), (1, 9, 3)]), min_count=1, within_days=30, as_of="2024-03-31"
+        )
         check_json(found)
         assert found.after(1).bought_next.tolist() == [2]
 
@@ -207,10 +209,12 @@ class TestBestCustomerProducts:
             own_taste = rng.beta(10, 90, 400)[customer] * np.where(customer < 100, 1.5, 1.0)
             product = np.where(rng.random(len(customer)) < own_taste, "a", "b")
             day = DAY + np.arange(len(customer))
-            found = best_customer_products(OrderLines(customer=customer, date=day, product=product), best=np.arange(100))
+            found = best_customer_products(
+                OrderLines(customer=customer, date=day, product=product), best=np.arange(100)
+            )
             row = rows_of(found, "item")["a"]
             covered += row["index_low"] <= 1.5 <= row["index_high"]
-        assert 0.95 - 3 * 0.0155 <= covered / 200
+        assert covered / 200 >= 0.95 - 3 * 0.0155
 
     def test_the_largest_sums_are_the_best(self):
         lines = as_lines([(0, 0, 1), (1, 0, 2), (2, 0, 2), (3, 0, 2), (4, 0, 2)], amount=[9.0, 1.0, 1.0, 1.0, 1.0])
@@ -255,7 +259,9 @@ class TestProductTrends:
     def test_variance_of_the_times_by_leaving_out_customers(self):
         """The linearised variance is near that of the jackknife, with 400 customers within 5 %."""
         rng = np.random.default_rng(6)
-        log = [(c, d, 1) for c in range(400) for d in range(20) if rng.random() < (0.2 if d < 10 else 0.12) * (1 + c % 3)]
+        log = [
+            (c, d, 1) for c in range(400) for d in range(20) if rng.random() < (0.2 if d < 10 else 0.12) * (1 + c % 3)
+        ]
         found = product_trends(as_lines(log), as_of=DAY + 19, period_days=10)
         half = np.log(found.times_high[0] / found.times_ratio[0]) / 1.959964
         counts = np.zeros((400, 2))

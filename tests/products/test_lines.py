@@ -33,7 +33,9 @@ class TestReadOrderLines:
             return
         lines = read_order_lines(key, DAY + day, key, **arguments)
         columns = lines.to_columns()
-        found = sorted(zip(columns["customer"].tolist(), columns["date"].tolist(), lines.quantity.tolist(), strict=True))
+        found = sorted(
+            zip(columns["customer"].tolist(), columns["date"].tolist(), lines.quantity.tolist(), strict=True)
+        )
         kept = [(k, (DAY + d).item(), n) for (k, d, _), n in zip(rows, left, strict=True) if n]
         assert found == sorted(kept)
         np.testing.assert_allclose(lines.amount, 2.5 * lines.quantity)
@@ -43,7 +45,9 @@ class TestReadOrderLines:
         assert counts.n_rows == counts.n_refunds_netted + counts.n_cancelled + counts.n_lines
 
     def test_part_of_a_line_keeps_its_share_of_the_amount(self):
-        lines = read_order_lines([1, 1], ["2024-01-01", "2024-01-02"], ["a", "a"], quantity=[4, -1], amount=[10, -2], refunds="net")
+        lines = read_order_lines(
+            [1, 1], ["2024-01-01", "2024-01-02"], ["a", "a"], quantity=[4, -1], amount=[10, -2], refunds="net"
+        )
         assert (lines.quantity.tolist(), lines.amount.tolist()) == ([3.0], [7.5])
 
     def test_a_return_before_the_purchase_is_unmatched(self):
@@ -57,8 +61,11 @@ class TestReadOrderLines:
 
     def test_missing_rows_are_dropped_and_counted(self):
         lines = read_order_lines(
-            [1, None, 2, 3], ["2024-01-01", "2024-01-01", None, "2024-01-03"], ["a", "b", "c", "d"],
-            amount=[1, 2, 3, np.nan], missing="drop",
+            [1, None, 2, 3],
+            ["2024-01-01", "2024-01-01", None, "2024-01-03"],
+            ["a", "b", "c", "d"],
+            amount=[1, 2, 3, np.nan],
+            missing="drop",
         )
         assert len(lines) == 1
         assert lines.counts == OrderLineCounts(n_rows=4, n_missing=3, n_lines=1)
@@ -123,14 +130,16 @@ class TestOrderLines:
         with pytest.raises(InputError, match="products"):
             lines.without(["POST", "a"])
 
-    @pytest.mark.parametrize("changes", [{"amount": [-1.0]}, {"quantity": [0.0]}, {"date": ["2024-13-01"]}, {"counts": 5}])
+    @pytest.mark.parametrize(
+        "changes", [{"amount": [-1.0]}, {"quantity": [0.0]}, {"date": ["2024-13-01"]}, {"counts": 5}]
+    )
     def test_rejections(self, changes):
         with pytest.raises(InputError, match=next(iter(changes))):
             OrderLines(**{"customer": [1], "date": ["2024-01-01"], "product": ["a"], **changes})
 
     def test_a_column_that_is_not_there_is_named(self):
         lines = OrderLines(customer=[1], date=["2024-01-01"], product=["a"])
-        with pytest.raises(InputError, match="`by` must be a column of the lines; got 'brand'"):
-            product_pairs(lines, by="brand")
+        with pytest.raises(InputError, match="`item_kind` must be a column of the lines; got 'brand'"):
+            product_pairs(lines, item_kind="brand")
         with pytest.raises(InputError, match="`lines` must be an OrderLines"):
             product_pairs([1, 2])

@@ -29,7 +29,9 @@ def as_lines(log, **columns):
 def random_log(seed, n=400, n_customers=40, n_products=12):
     rng = np.random.default_rng(seed)
     product = np.minimum(rng.geometric(0.25, n), n_products)
-    return [(int(c), int(d), int(p)) for c, d, p in zip(rng.integers(0, n_customers, n), rng.integers(0, 61, n), product)]
+    return [
+        (int(c), int(d), int(p)) for c, d, p in zip(rng.integers(0, n_customers, n), rng.integers(0, 61, n), product)
+    ]
 
 
 class TestNextProducts:
@@ -45,7 +47,10 @@ class TestNextProducts:
                 patch.setattr(counting, "_BLOCK", 3)
                 patch.setattr(scoring, "_BLOCK", 3)
             found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=n)
-        prob = {(c, p): x for c, p, x in zip(found.customer.tolist(), found.product.tolist(), found.prob.tolist(), strict=True)}
+        prob = {
+            (c, p): x
+            for c, p, x in zip(found.customer.tolist(), found.product.tolist(), found.prob.tolist(), strict=True)
+        }
         assert len(prob) == len(found)
         for pair, value in prob.items():
             assert value == pytest.approx(expected[pair])
@@ -72,7 +77,9 @@ class TestNextProducts:
         had = defaultdict(set)
         for customer, _, item in log:
             had[customer].add(item)
-        for customer, item, kind in zip(found.customer.tolist(), found.product.tolist(), found.kind.tolist(), strict=True):
+        for customer, item, kind in zip(
+            found.customer.tolist(), found.product.tolist(), found.kind.tolist(), strict=True
+        ):
             same = [own for own in had[customer] if own % 3 == item % 3]
             expected = "again" if item in had[customer] else "upsell" if same and item > max(same) else "cross-sell"
             assert kind == expected
@@ -95,7 +102,11 @@ class TestNextProducts:
             had[customer].add(item)
         n_after = 0
         for customer, item, reason, because in zip(
-            found.customer.tolist(), found.product.tolist(), found.reason.tolist(), found.because_of.tolist(), strict=True
+            found.customer.tolist(),
+            found.product.tolist(),
+            found.reason.tolist(),
+            found.because_of.tolist(),
+            strict=True,
         ):
             free = [c for c in before if item not in before[c]]
             base = sum(item in after[c] for c in free) / max(len(free), 1)
