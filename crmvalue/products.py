@@ -35,10 +35,10 @@ tea milk 0.67
 from __future__ import annotations
 
 from crmvalue._products.best import BestCustomerProducts, best_customer_products
-from crmvalue._products.candidates import NextProducts, next_products
-from crmvalue._products.check import NextProductsCheck, check_next_products
 from crmvalue._products.firsts import FirstProducts, first_products
 from crmvalue._products.lines import OrderLineCounts, OrderLines, read_order_lines
+from crmvalue._products.offers.candidates import NextProducts, next_products
+from crmvalue._products.offers.check import NextProductsCheck, check_next_products
 from crmvalue._products.pairs import ProductPairs, product_pairs
 from crmvalue._products.replenishment import Replenishment, replenishment
 from crmvalue._products.transitions import NextPurchases, next_purchases

@@ -1,1 +1,4 @@
-"""Products: order lines, what goes together, what comes next, what is due, and what changes."""
+"""Products: `lines` are read, `counting` counts pairs of items, `table` is what all results share.
+
+Import the modules themselves: this file holds nothing.
+"""

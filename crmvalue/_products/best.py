@@ -96,12 +96,14 @@ class BestCustomerProducts(Table):
     def conclusion(self) -> str:
         """Say in a sentence what the best prefer."""
         more = np.nonzero((self.index > 1) & (self.q_value <= 0.05))[0]
-        tested = counted(len(self), "item")
+        said = f"with a surely larger share of the purchases of the best: {len(more):,} of {counted(len(self), 'item')}"
         if not len(more):
-            return f"none of {tested} has a surely larger share of the purchases of the best customers"
+            return said
         first = more[0]
-        share = f"{self.item[first]}, {self.index[first]:.1f} times the share"
-        return f"{len(more):,} of {tested} have a surely larger share of the purchases of the best; first {share}"
+        larger = self.index[first]
+        return f"{said}; first {self.item[first]}, " + (
+            f"{larger:.1f} times the share" if larger < np.inf else "theirs alone"
+        )
 
 
 def best_customer_products(

@@ -95,8 +95,8 @@ class FirstProducts(Table):
         sure = self.q_value <= 0.05
         better, worse = (int(np.count_nonzero(sure & part)) for part in (self.difference > 0, self.difference < 0))
         return (
-            f"of {counted(len(self), 'first item')}, {better:,} surely begin more later revenue than the others and "
-            f"{worse:,} less, over {counted(self.n_followed, 'customer')}"
+            f"with surely more later revenue: {better:,} of {counted(len(self), 'first item')}; with less: {worse:,}; "
+            f"{counted(self.n_followed, 'customer')} followed"
         )
 
 

@@ -115,11 +115,12 @@ class ProductPairs(Table):
     def conclusion(self) -> str:
         """Say in a sentence how many pairs go together, and which pair most surely."""
         surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05))) // 2
-        tested = counted(self.n_tested, "possible pair")
+        said = (
+            f"bought together surely more often than by chance: {surely:,} of {counted(self.n_tested, 'possible pair')}"
+        )
         if not surely:
-            return f"none of {tested} is bought together more often than by chance"
-        best = f"{self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often as by chance"
-        return f"{surely:,} of {tested} go together more often than by chance; most surely {best}"
+            return said
+        return f"{said}; first {self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often"
 
 
 def product_pairs(

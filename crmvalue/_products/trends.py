@@ -121,8 +121,8 @@ class ProductTrends(Table):
         fewer, rarer = (sum(word in change for change in self.change) for word in ("fewer", "rarer"))
         everybody = f"all customers: {self.customers_before:,} before, {self.customers_now:,} now"
         return (
-            f"of {counted(len(self), 'item')}, {fewer:,} surely lost buyers and {rarer:,} are surely bought more "
-            f"rarely; {everybody}"
+            f"with surely fewer buyers: {fewer:,} of {counted(len(self), 'item')}; "
+            f"bought surely more rarely: {rarer:,}; {everybody}"
         )
 
 

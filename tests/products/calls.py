@@ -22,7 +22,7 @@ __all__ = ["CALLS"]
 def lines():
     dates = ["2024-01-05", "2024-02-05", "2024-03-05", "2024-03-25"]
     return OrderLines(
-        customer=[1, 1, 1, 1, 2, 2, 2, 2],
+        customer=["ann"] * 4 + ["bob"] * 4,
         date=dates * 2,
         product=["tea", "jam", "tea", "tea", "tea", "tea", "jam", "jam"],
         category=["drinks", "food", "drinks", "drinks", "drinks", "drinks", "food", "food"],
@@ -33,7 +33,7 @@ def lines():
 CALLS = [
     Call(
         best_customer_products,
-        {"lines": Later(lines), "best": [1], "top_share": 0.5, "min_buyers": 1},
+        {"lines": Later(lines), "best": ["ann"], "top_share": 0.5, "min_buyers": 1},
         out_of_range={"top_share": 20.0, "min_buyers": 0, "level": 95.0},
     ),
     Call(
@@ -60,8 +60,15 @@ CALLS = [
     ),
     Call(
         next_products,
-        {"lines": Later(lines), "as_of": "2024-03-31", "horizon_days": 30, "n": 2, "margin": 0.4, "customers": [1, 2]},
-        out_of_range={"as_of": "yesterday", "horizon_days": 0, "n": 0, "margin": 40.0, "customers": 3},
+        {
+            "lines": Later(lines),
+            "as_of": "2024-03-31",
+            "horizon_days": 30,
+            "n": 2,
+            "margin": 0.4,
+            "customers": ["ann", "bob"],
+        },
+        out_of_range={"as_of": "yesterday", "horizon_days": 0, "n": 0, "margin": 40.0},
     ),
     Call(
         next_purchases,

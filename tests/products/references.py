@@ -145,7 +145,7 @@ def classes(times, days):
     return sum(times >= limit for limit in (2, 3, 5, 8)), sum(days >= limit for limit in (14, 30, 60, 120, 200))
 
 
-def slow_probabilities(lines, cut, end):
+def slow_probabilities(lines, cut, end):  # noqa: C901 - one rule after the other, as in the notes
     """Give the probability of each product for each customer: lines of (customer, day, product) up to `end`."""
     past, now = [line for line in lines if line[1] <= cut], [line for line in lines if line[1] <= end]
     before, after = defaultdict(set), defaultdict(set)

@@ -28,7 +28,7 @@ class TestReadOrderLines:
         left, unmatched = references.net(rows)
         arguments = {"quantity": units, "amount": 2.5 * units, "refunds": "net"}
         if not any(left):
-            with pytest.raises(InputError, match="refunds|amount"):
+            with pytest.raises(InputError, match=r"refunds|amount"):
                 read_order_lines(key, DAY + day, key, **arguments)
             return
         lines = read_order_lines(key, DAY + day, key, **arguments)

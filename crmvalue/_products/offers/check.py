@@ -18,18 +18,18 @@ from crmvalue._core.values import (
     number_field,
     stay_frozen,
 )
-from crmvalue._products.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.counting import as_lines
-from crmvalue._products.learning import bought_in, history_of
-from crmvalue._products.scoring import first_of_each
+from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
+from crmvalue._products.offers.learning import bought_in, history_of
+from crmvalue._products.offers.scoring import first_of_each
 from crmvalue._products.table import Table
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._products.learning import History
     from crmvalue._products.lines import OrderLines
+    from crmvalue._products.offers.learning import History
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["NextProductsCheck", "check_next_products"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._products.counting import additions, blocks
-from crmvalue._products.learning import History, Lessons, activity, again_cells
+from crmvalue._products.offers.learning import History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable

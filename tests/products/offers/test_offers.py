@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmvalue._products import counting, scoring
+from crmvalue._products import counting
+from crmvalue._products.offers import scoring
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
 from tests.products import references
@@ -30,7 +31,8 @@ def random_log(seed, n=400, n_customers=40, n_products=12):
     rng = np.random.default_rng(seed)
     product = np.minimum(rng.geometric(0.25, n), n_products)
     return [
-        (int(c), int(d), int(p)) for c, d, p in zip(rng.integers(0, n_customers, n), rng.integers(0, 61, n), product)
+        (int(c), int(d), int(p))
+        for c, d, p in zip(rng.integers(0, n_customers, n), rng.integers(0, 61, n), product, strict=True)
     ]
 
 
@@ -198,7 +200,8 @@ class TestCheckNextProducts:
         found = check_next_products(as_lines(log), **arguments)
         assert found.n_customers == len(bought)
         assert found.n_purchases == sum(map(len, bought.values()))
-        naive = dict(zip(("most popular", "bought before"), references.naive_offers(log, 40, 20, n, new_only=new_only)))
+        popular, before = references.naive_offers(log, 40, 20, n, new_only=new_only)
+        naive = {"most popular": popular, "bought before": before}
         assert found.rule.tolist() == ["next_products", "most popular", *([] if new_only else ["bought before"])]
         kinds = ["cross-sell"] if new_only else ["again", "cross-sell"]
         own = next_products(as_lines(past), as_of=DAY + 40, horizon_days=20, n=n, kinds=kinds)
@@ -229,10 +232,10 @@ class TestCheckNextProducts:
     def test_the_probabilities_are_about_right(self):
         """Customers buy at fixed rates: what is expected is what is found, within a tenth."""
         rng = np.random.default_rng(9)
-        rate = rng.gamma(0.5, 0.01, (1500, 8))
-        customer, product, day = np.nonzero(rng.random((1500, 8, 180)) < rate[:, :, None])
+        rate = rng.gamma(0.5, 0.01, (800, 8))
+        customer, product, day = np.nonzero(rng.random((800, 8, 720)) < rate[:, :, None])
         log = list(zip(customer.tolist(), day.tolist(), product.tolist(), strict=True))
-        found = check_next_products(as_lines(log), as_of=DAY + 179, horizon_days=60, n=3)
+        found = check_next_products(as_lines(log), as_of=DAY + 719, horizon_days=60, n=3)
         assert found.n_expected == pytest.approx(found.n_found[0], rel=0.1)
 
     def test_a_log_that_is_too_short(self):

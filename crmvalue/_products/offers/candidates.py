@@ -21,8 +21,8 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._products.counting import as_lines
-from crmvalue._products.learning import bought_in, history_of, learn
-from crmvalue._products.scoring import score
+from crmvalue._products.offers.learning import bought_in, history_of, learn
+from crmvalue._products.offers.scoring import score
 from crmvalue._products.table import Table, taken
 from crmvalue.errors import InputError
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._products.lines import OrderLines
-    from crmvalue._products.scoring import Candidates
+    from crmvalue._products.offers.scoring import Candidates
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["KINDS", "UNKNOWN", "Kind", "NextProducts", "as_kinds", "candidates", "next_products"]
