@@ -19,7 +19,18 @@ if TYPE_CHECKING:
     from crmvalue._products.lines import Labels
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Together", "additions", "as_lines", "blocks", "count_together", "incidence", "items_of", "order_starts"]
+__all__ = [
+    "Together",
+    "additions",
+    "as_lines",
+    "blocks",
+    "count_together",
+    "distinct",
+    "incidence",
+    "is_among",
+    "items_of",
+    "order_starts",
+]
 
 _BLOCK = 1 << 25
 """Additions of one block of a product, which bound its memory."""
@@ -49,6 +60,21 @@ class Together(NamedTuple):
     right: Integers
     n: Integers
     weight: Floats | None
+
+
+def distinct(key: Integers) -> Integers:
+    """Give the distinct numbers in ascending order; for many that are nearly all different, sorting beats hashing."""
+    ascending = np.sort(key)
+    return ascending[np.append(True, ascending[1:] != ascending[:-1])] if len(key) else ascending
+
+
+def is_among(key: Integers, ascending: Integers) -> npt.NDArray[np.bool_]:
+    """Tell which numbers are among others, which ascend."""
+    if not len(ascending):
+        return np.zeros(len(key), dtype=bool)
+    place = np.minimum(np.searchsorted(ascending, key), len(ascending) - 1)
+    found: npt.NDArray[np.bool_] = ascending[place] == key
+    return found
 
 
 def incidence(row: npt.NDArray[Any], item: npt.NDArray[Any], shape: tuple[int, int]) -> Any:

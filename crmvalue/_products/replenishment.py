@@ -20,7 +20,7 @@ from crmvalue._core.values import (
     number_field,
     stay_frozen,
 )
-from crmvalue._products.counting import as_lines
+from crmvalue._products.counting import as_lines, distinct
 from crmvalue._products.table import Table, taken
 
 if TYPE_CHECKING:
@@ -260,7 +260,7 @@ def _purchases(lines: OrderLines) -> _Purchases:
     n_days, n_products = int(day.max()) - low + 1, len(lines.product.distinct)
     key = (lines.customer.code.astype(np.int64) * n_products + lines.product.code) * n_days + (day - low)
     if lines.quantity is None:
-        key = np.unique(key)
+        key = distinct(key)
         units = np.ones(len(key))
     else:
         key, place = np.unique(key, return_inverse=True)

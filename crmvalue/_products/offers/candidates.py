@@ -20,7 +20,7 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._products.counting import as_lines
+from crmvalue._products.counting import as_lines, distinct
 from crmvalue._products.offers.learning import bought_in, history_of, learn
 from crmvalue._products.offers.scoring import score
 from crmvalue._products.table import Table, taken
@@ -292,7 +292,7 @@ def goods_of(lines: OrderLines, kinds: tuple[Kind, ...]) -> Goods:
     units = np.bincount(code, weights=lines.quantity)
     day = (lines.date - lines.date.min()).astype(np.int64)
     purchase = (lines.customer.code.astype(np.int64) * n_products + code) * (int(day.max()) + 1) + day
-    n_purchases = np.bincount(np.unique(purchase) // (int(day.max()) + 1) % n_products, minlength=n_products)
+    n_purchases = np.bincount(distinct(purchase) // (int(day.max()) + 1) % n_products, minlength=n_products)
     spend, price = money / n_purchases, money / units
     if lines.category is None:
         return UNKNOWN._replace(spend=spend, price=price)

@@ -18,7 +18,7 @@ from crmvalue._core.values import (
     number_field,
     stay_frozen,
 )
-from crmvalue._products.counting import as_lines
+from crmvalue._products.counting import as_lines, is_among
 from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.offers.learning import bought_in, history_of
 from crmvalue._products.offers.scoring import first_of_each
@@ -236,7 +236,7 @@ def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: b
     size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the customer's own
     everyone = np.repeat(np.arange(len(known)), size)
     likes = order[np.arange(len(everyone)) - np.repeat(np.cumsum(size) - size, size)]
-    strange = ~np.isin(everyone * len(order) + likes, row * len(order) + own.indices)
+    strange = ~is_among(everyone * len(order) + likes, np.sort(row * len(order) + own.indices))
     everyone, likes = everyone[strange], likes[strange]
     if new:
         rows = first_of_each(everyone, likes, -place[likes].astype(np.float64), n)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, incidence
+from crmvalue._products.counting import additions, blocks, distinct, incidence, is_among
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -68,14 +68,14 @@ def history_of(lines: OrderLines, end: np.datetime64) -> History:
     customer, product = lines.customer.code[past].astype(np.int64), lines.product.code[past]
     shape = (len(lines.customer.distinct), len(lines.product.distinct))
     low, span = int(day.min()), int(day.max() - day.min()) + 1
-    key = np.unique((customer * shape[1] + product) * span + (day - low))
+    key = distinct((customer * shape[1] + product) * span + (day - low))
     pair = key // span
     begins = np.nonzero(np.append(True, pair[1:] != pair[:-1]))[0]
     n = np.diff(np.append(begins, len(pair)))
     row, column = pair[begins] // shape[1], pair[begins] % shape[1]
     places = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
     times = csr_array((n.astype(np.float64), column, places), shape=shape)
-    visits = np.unique(customer * span + (day - low))
+    visits = distinct(customer * span + (day - low))
     last_day = np.full(shape[0], low)
     np.maximum.at(last_day, customer, day)
     return History(
@@ -164,7 +164,7 @@ def ascending_matches(history: History, other: Any) -> Floats:
     key = history.customer * n_products + history.times.indices
     rows = other.tocoo()
     wanted = rows.row.astype(np.int64) * n_products + rows.col
-    return np.isin(key, wanted[rows.data != 0]).astype(np.float64)
+    return is_among(key, np.sort(wanted[rows.data != 0])).astype(np.float64)
 
 
 def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks
+from crmvalue._products.counting import additions, blocks, is_among
 from crmvalue._products.offers.learning import History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def _block(had: Any, again: Any, lessons: Lessons, popular: Integers, active: Fl
     more = spoken.data / (size[spoken.row] + _PRIOR)
     key = spoken.row.astype(np.int64) * n_products + spoken.col
     liked = np.repeat(np.arange(n_customers), len(popular)) * n_products + np.tile(popular, n_customers)
-    liked = liked[~np.isin(liked, key)]
+    liked = liked[~is_among(liked, np.sort(key))]
     key, more = np.concatenate([key, liked]), np.concatenate([more, np.zeros(len(liked))])
     owned = np.repeat(np.arange(n_customers), size) * n_products + had.indices
-    new = ~np.isin(key, owned)
+    new = ~is_among(key, owned)
     key, more = key[new], more[new]
     who, what = key // n_products, key % n_products
     prob = np.minimum((lessons.base[what] + more) * active[who], 1.0)
