@@ -39,6 +39,8 @@ PAIRS = {
     ("journeys", "segmentation"),
     ("models", "ltv"),
     ("models", "purchases"),
+    ("products", "journeys"),
+    ("products", "metrics"),
     ("segmentation", "metrics"),
 }
 """Subjects that are made of another: (importer, imported). They ask its door."""

@@ -20,6 +20,7 @@ from crmvalue import (
     ltv,
     metrics,
     models,
+    products,
     profiles,
     promotions,
     purchases,
@@ -180,7 +181,27 @@ POINTS = loyalty.PointsLedger(
 )
 CATALOGUE = loyalty.RewardCatalogue(rewards=[loyalty.Reward(name="mug", price=10, stock=2)])
 
+LINES = products.read_order_lines(
+    customer=["ann", "ann", "ann", "ann", "bob", "bob", "bob"],
+    date=["2024-01-05", "2024-02-05", "2024-02-05", "2024-03-05", "2024-01-05", "2024-02-05", "2024-03-05"],
+    product=["tea", "tea", "jam", "tea", "jam", "tea", "jam"],
+    category=["drinks", "drinks", "food", "drinks", "food", "drinks", "food"],
+    quantity=[1, 2, 1, 1, 1, 1, 1],
+    amount=[3.0, 6.0, 4.0, 3.0, 4.0, 3.0, 4.0],
+    order=[1, 2, 2, 3, 4, 5, 6],
+)
+
 VALUES = [
+    LINES,
+    LINES.counts,
+    products.product_pairs(LINES, min_count=1),
+    products.next_purchases(LINES, within_days=40, min_count=1),
+    products.replenishment(LINES, as_of="2024-03-31", min_intervals=1),
+    products.next_products(LINES, as_of="2024-03-31", horizon_days=30, n=2, margin=0.4),
+    products.check_next_products(LINES, as_of="2024-03-31", horizon_days=30, n=1),
+    products.best_customer_products(LINES, best=["ann"], min_buyers=1),
+    products.product_trends(LINES, as_of="2024-03-31", period_days=30, min_buyers=1),
+    products.first_products(LINES, as_of="2024-03-31", horizon_days=30, min_customers=2),
     PROGRAMME,
     PROGRAMME.rules[0],
     PROGRAMME.levels[1],

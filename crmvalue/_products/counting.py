@@ -1,0 +1,135 @@
+"""Counts of items that occur together, by products of sparse matrices in blocks of bounded size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+
+import numpy as np
+
+from crmvalue._core.checks import require_choice
+from crmvalue._core.values import of_class
+from crmvalue._products.lines import ItemKind, OrderLines
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from crmvalue._products.lines import Labels
+    from crmvalue.typing import Floats, Integers
+
+__all__ = [
+    "Together",
+    "additions",
+    "as_lines",
+    "blocks",
+    "count_together",
+    "distinct",
+    "incidence",
+    "is_among",
+    "items_of",
+    "order_starts",
+]
+
+_BLOCK = 1 << 25
+"""Additions of one block of a product, which bound its memory."""
+
+
+def as_lines(value: Any) -> OrderLines:
+    """Take order lines."""
+    lines: OrderLines = of_class(OrderLines)("lines", value)
+    return lines
+
+
+def items_of(lines: OrderLines, item_kind: str) -> Labels:
+    """Give the column of the products, categories or brands."""
+    require_choice("item_kind", item_kind, get_args(ItemKind))
+    column: Labels | None = getattr(lines, item_kind)
+    if column is None:
+        raise InputError(
+            "item_kind", "a column of the lines", item_kind, hint=f"give `{item_kind}` to `read_order_lines`"
+        )
+    return column
+
+
+class Together(NamedTuple):
+    """Pairs of items with how often they occur together, and the sum of the weights there."""
+
+    left: Integers
+    right: Integers
+    n: Integers
+    weight: Floats | None
+
+
+def distinct(key: Integers) -> Integers:
+    """Give the distinct numbers in ascending order; for many that are nearly all different, sorting beats hashing."""
+    ascending = np.sort(key)
+    return ascending[np.append(True, ascending[1:] != ascending[:-1])] if len(key) else ascending
+
+
+def is_among(key: Integers, ascending: Integers) -> npt.NDArray[np.bool_]:
+    """Tell which numbers are among others, which ascend."""
+    if not len(ascending):
+        return np.zeros(len(key), dtype=bool)
+    place = np.minimum(np.searchsorted(ascending, key), len(ascending) - 1)
+    found: npt.NDArray[np.bool_] = ascending[place] == key
+    return found
+
+
+def incidence(row: npt.NDArray[Any], item: npt.NDArray[Any], shape: tuple[int, int]) -> Any:
+    """Make the sparse matrix that is 1 where an item occurs in a row, however often."""
+    from scipy.sparse import coo_array
+
+    found = coo_array((np.ones(len(row), dtype=np.int32), (row, item)), shape=shape).tocsr()
+    found.sum_duplicates()
+    found.data[:] = 1
+    return found
+
+
+def order_starts(order: Integers, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give the value of a column, the same in all lines of an order, for each order."""
+    value = np.empty(int(order.max()) + 1, dtype=column.dtype)
+    value[order] = column
+    return value
+
+
+def additions(left: Any, right: Any) -> Integers:
+    """Count the additions of each row of a product of two sparse matrices."""
+    return np.asarray(left.astype(bool).astype(np.int64) @ np.diff(right.indptr).astype(np.int64))
+
+
+def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
+    """Give the begin and end of runs of rows with little more than `size` work each."""
+    ends = np.searchsorted(np.cumsum(work), np.arange(size, int(work.sum()) + size, size), side="left") + 1
+    cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work)), [len(work)]]))
+    return zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+
+
+def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | None = None) -> Together:
+    """Count the rows in which an item of `left` and one of `right` occur, for all pairs with at least `min_count`.
+
+    `weight` is a number of each row; the sum over the rows of a pair is given with its count.
+    """
+    from scipy.sparse import diags_array
+
+    by_item = left.T.tocsr()
+    heavy = None if weight is None else (diags_array(weight) @ right).tocsr()
+    parts = []
+    for begin, end in blocks(additions(by_item, right)):
+        block = by_item[begin:end]
+        product = block @ right
+        if heavy is not None:
+            weighed = block @ heavy
+            product.sort_indices()
+            weighed.sort_indices()  # the same places, because both hold every pair that occurs
+        place = np.nonzero(product.data >= min_count)[0]
+        row = begin + np.searchsorted(product.indptr, place, side="right") - 1
+        sums = None if heavy is None else weighed.data[place]
+        parts.append((row, product.indices[place].astype(np.int64), product.data[place].astype(np.int64), sums))
+    if not parts:
+        none = np.zeros(0, dtype=np.int64)
+        return Together(none, none, none, None if weight is None else np.zeros(0))
+    row, item, n = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    sums = None if weight is None else np.concatenate([part[3] for part in parts])
+    return Together(row, item, n, sums)

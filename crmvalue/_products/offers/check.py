@@ -1,0 +1,268 @@
+"""How many next purchases the products of :func:`next_products` find, against two naive rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
+from crmvalue._core.labels import counted
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    count_field,
+    label_column,
+    number_column,
+    number_field,
+    stay_frozen,
+)
+from crmvalue._products.counting import as_lines, is_among
+from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
+from crmvalue._products.offers.learning import bought_in, history_of
+from crmvalue._products.offers.scoring import first_of_each
+from crmvalue._products.table import Table
+from crmvalue.metrics import proportion_interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._products.lines import OrderLines
+    from crmvalue._products.offers.learning import History
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["NextProductsCheck", "check_next_products"]
+
+_OWN, _POPULAR, _BEFORE = "next_products", "most popular", "bought before"
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class NextProductsCheck(Table):
+    """Purchases of a held-out period that each rule found among its first `n` products.
+
+    Parameters
+    ----------
+    rule : ndarray of str
+        "next_products", "most popular" and, unless `new_only`, "bought before".
+    n_hit : ndarray of int
+        Customers who bought at least one of their `n` products.
+    hit_rate : ndarray
+        Share of the customers who did.
+    hit_low, hit_high : ndarray
+        Interval of `hit_rate` at `level`.
+    n_found : ndarray of int
+        Purchases that were among the `n` products; a customer's purchases of one product count once.
+    found_share : ndarray
+        Share of all purchases that were.
+    lead : ndarray
+        Hit rate of `next_products` less that of the rule.
+    lead_low, lead_high : ndarray
+        Interval of `lead` at `level`, for the same customers.
+    n_customers : int
+        Customers who had bought before the period and bought in it.
+    n_purchases : int
+        What they bought in it: pairs of a customer and a product.
+    n_expected : float
+        Purchases that `next_products` expected to find: the sum of its probabilities over all customers with a history.
+    n : int
+        Products for each customer.
+    new_only : bool
+        Whether only products that are new to the customer count.
+    as_of : datetime64[D]
+        Last day of the held-out period.
+    horizon_days : int
+        Its length [days].
+    level : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> dates = ["2024-01-05", "2024-02-05", "2024-03-05"]
+    >>> lines = OrderLines(customer=[1, 1, 1], date=dates, product=["tea"] * 3)
+    >>> check_next_products(lines, as_of="2024-03-31", horizon_days=30, n=1).hit_rate
+    array([1., 1., 1.])
+    """
+
+    rule: npt.NDArray[np.str_] = label_column("rule")
+    n_hit: Integers = count_column("n_hit")
+    hit_rate: Floats = number_column("hit_rate")
+    hit_low: Floats = number_column("hit_low")
+    hit_high: Floats = number_column("hit_high")
+    n_found: Integers = count_column("n_found")
+    found_share: Floats = number_column("found_share")
+    lead: Floats = number_column("lead")
+    lead_low: Floats = number_column("lead_low")
+    lead_high: Floats = number_column("lead_high")
+    n_customers: int = count_field("n_customers", low=1)
+    n_purchases: int = count_field("n_purchases", low=1)
+    n_expected: float = number_field("n_expected", low=0.0)
+    n: int = count_field("n", low=1)
+    new_only: bool = checked_field("new_only", as_flag)
+    as_of: np.datetime64 = checked_field("as_of", as_day)
+    horizon_days: int = count_field("horizon_days", low=1)
+    level: float = number_field("level", low=0.0, high=1.0)
+
+    @property
+    def conclusion(self) -> str:
+        """Say in a sentence whether the products are better than both naive rules."""
+        rates = [f"{rule} {rate:.1%}" for rule, rate in zip(self.rule.tolist(), self.hit_rate.tolist(), strict=True)]
+        worse = [rule for rule, low in zip(self.rule[1:].tolist(), self.lead_low[1:].tolist(), strict=True) if low <= 0]
+        said = f"not surely ahead of {' and '.join(worse)}" if worse else "surely ahead of each naive rule"
+        return (
+            f"among {counted(self.n_customers, 'customer')} the first {self.n} hit: {', '.join(rates)}; "
+            f"{_OWN} is {said}"
+        )
+
+
+def check_next_products(
+    lines: OrderLines,
+    *,
+    as_of: ArrayLike,
+    horizon_days: int,
+    n: int = 5,
+    new_only: bool = False,
+    level: float = 0.95,
+) -> NextProductsCheck:
+    """Hold out the last period and count which of its purchases are among the first `n` products.
+
+    Parameters
+    ----------
+    lines : OrderLines
+        The lines.
+    as_of : date_like
+        Last day of the held-out period; later lines are left out.
+    horizon_days : int
+        Its length [days]. The log has to begin at least twice as long before `as_of`.
+    n : int, default 5
+        Products for each customer, >= 1.
+    new_only : bool, default False
+        Whether only products that are new to the customer are offered and counted: cross-sells and upsells.
+    level : float, default 0.95
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    NextProductsCheck
+        One row a rule.
+
+    Raises
+    ------
+    InputError
+        As :func:`next_products`; if nobody with a history bought in the held-out period.
+
+    Notes
+    -----
+    "most popular" offers everybody the products with the most buyers in the period of the same length before the
+    held-out one. "bought before" offers a customer what they had bought on the most days, the latest first among
+    equals, and fills up with the most popular. No rule sees the held-out period. The interval of the lead is that of a
+    mean of differences between two rules for the same customers.
+
+    Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
+    low. They are often somewhat too high, because the best of many are chosen, or because another season comes.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> dates = ["2024-01-05", "2024-02-05", "2024-03-05"]
+    >>> lines = OrderLines(
+    ...     customer=[1, 1, 1, 2, 2, 2], date=dates * 2, product=["tea", "tea", "tea", "jam", "jam", "jam"]
+    ... )
+    >>> checked = check_next_products(lines, as_of="2024-03-31", horizon_days=30, n=1)
+    >>> dict(zip(checked.rule.tolist(), checked.hit_rate.tolist()))
+    {'next_products': 1.0, 'most popular': 0.5, 'bought before': 1.0}
+    """
+    lines = as_lines(lines).until(as_of)
+    end = as_day("as_of", as_of)
+    horizon = as_whole_number("horizon_days", horizon_days, low=1, high=3660)
+    most = as_whole_number("n", n, low=1)
+    new = as_flag("new_only", new_only)
+    level = as_fraction("level", level)
+    span = np.timedelta64(horizon, "D")
+    cut = end - span
+    require(lines.date.min() <= cut - span, "horizon_days", horizon, "at most half of the log before `as_of`")
+
+    past = history_of(lines, cut)
+    known = np.nonzero(past.n_days > 0)[0]
+    truth = bought_in(lines, cut, end)
+    if new:
+        truth = (truth - truth.multiply(past.ones)).tocsr()
+        truth.eliminate_zeros()
+    n_bought = np.diff(truth.indptr)
+    buyers = known[n_bought[known] > 0]
+    require(len(buyers) > 0, "lines", len(buyers), "of a customer who bought before the held-out period and in it")
+    popularity = np.asarray(bought_in(lines, cut - span, cut).sum(axis=0))
+    own = candidates(lines, cut, horizon, known, most, ("cross-sell",) if new else KINDS, UNKNOWN, None)
+    offers = {_OWN: (own.customer, own.product), **_naive(past, known, popularity, most, new=new)}
+    n_found = {rule: _found(truth, *offer) for rule, offer in offers.items()}
+    found = np.stack([each[buyers] for each in n_found.values()])
+    hit = found > 0
+    rate = hit.mean(axis=1)
+    interval = proportion_interval(hit.sum(axis=1), len(buyers), level=level)
+    ahead = hit[0].astype(np.float64) - hit
+    lead, half = ahead.mean(axis=1), _quantile(level) * ahead.std(axis=1) / np.sqrt(len(buyers))
+    n_purchases = int(n_bought[buyers].sum())
+    return NextProductsCheck(
+        rule=np.array(list(offers)),
+        n_hit=hit.sum(axis=1),
+        hit_rate=rate,
+        hit_low=np.asarray(interval.low),
+        hit_high=np.asarray(interval.high),
+        n_found=found.sum(axis=1),
+        found_share=found.sum(axis=1) / n_purchases,
+        lead=lead,
+        lead_low=lead - half,
+        lead_high=lead + half,
+        n_customers=len(buyers),
+        n_purchases=n_purchases,
+        n_expected=float(own.prob.sum()),
+        n=most,
+        new_only=new,
+        as_of=end,
+        horizon_days=horizon,
+        level=level,
+    )
+
+
+def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: bool) -> dict[str, Any]:
+    """Give customers and products of the naive rules."""
+    order = np.argsort(-popularity, kind="stable")
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    own = past.times[known]
+    row = np.repeat(np.arange(len(known)), np.diff(own.indptr))
+    size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the customer's own
+    everyone = np.repeat(np.arange(len(known)), size)
+    likes = order[np.arange(len(everyone)) - np.repeat(np.cumsum(size) - size, size)]
+    strange = ~is_among(everyone * len(order) + likes, np.sort(row * len(order) + own.indices))
+    everyone, likes = everyone[strange], likes[strange]
+    if new:
+        rows = first_of_each(everyone, likes, -place[likes].astype(np.float64), n)
+        return {_POPULAR: (known[everyone[rows]], likes[rows])}
+    last = past.last[np.repeat(past.n_days > 0, np.diff(past.times.indptr))]
+    ranked = np.empty(len(row))
+    ranked[np.lexsort((place[own.indices], -last, -own.data))] = np.arange(len(row))
+    who, what = np.concatenate([row, everyone]), np.concatenate([own.indices, likes])
+    value = -np.concatenate([ranked, len(row) + place[likes]])
+    rows = first_of_each(who, what, value, n)
+    top = order[: min(n, len(order))]
+    return {
+        _POPULAR: (np.repeat(known, len(top)), np.tile(top, len(known))),
+        _BEFORE: (known[who[rows]], what[rows]),
+    }
+
+
+def _found(truth: Any, customer: Integers, product: Integers) -> Integers:
+    """Count for each customer how many of their products they bought."""
+    from scipy.sparse import coo_array
+
+    offered = coo_array((np.ones(len(customer)), (customer, product)), shape=truth.shape).tocsr()
+    return np.asarray(offered.multiply(truth != 0).sum(axis=1)).astype(np.int64)
+
+
+def _quantile(level: float) -> float:
+    from scipy import special
+
+    return float(special.ndtri((1 + level) / 2))

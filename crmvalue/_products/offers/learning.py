@@ -1,0 +1,200 @@
+"""What the last period teaches about the next one: who buys again, and what is bought after what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._products.counting import additions, blocks, distinct, incidence, is_among
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._products.lines import OrderLines
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["History", "Lessons", "activity", "again_cells", "ascending_matches", "bought_in", "history_of", "learn"]
+
+_TIMES = np.array([2, 3, 5, 8])
+"""Classes of counts: 1, 2, 3 to 4, 5 to 7, 8 and more."""
+
+_DAYS = np.array([14, 30, 60, 120, 200])
+"""Classes of days since the last purchase."""
+
+_N_CELLS = (len(_TIMES) + 1) * (len(_DAYS) + 1)
+
+_PRIOR = 10.0
+"""Customers that the overall share of a product counts for, beside those who were seen."""
+
+_EVENTS = 20.0
+"""Purchases that a ratio of 1 counts for, beside those that were seen."""
+
+_NEIGHBOURS = 20
+"""Most products that one product speaks for."""
+
+_FEWEST = 2
+"""Fewest customers who bought one product after another."""
+
+
+class History(NamedTuple):
+    """What each customer bought up to a day: a sparse matrix in rows of customers, with a place for each entry."""
+
+    times: Any  # csr: days with a purchase of the product
+    last: Integers  # day number of the last purchase, of each entry
+    n_days: Integers  # days with a purchase, of each customer
+    last_day: Integers  # day number of the last purchase, of each customer
+    end: int
+
+    @property
+    def ones(self) -> Any:
+        """The same with 1 for each entry."""
+        found = self.times.copy()
+        found.data = np.ones(len(found.data))
+        return found
+
+    @property
+    def customer(self) -> Integers:
+        """Row of each entry."""
+        return np.repeat(np.arange(self.times.shape[0]), np.diff(self.times.indptr))
+
+
+def history_of(lines: OrderLines, end: np.datetime64) -> History:
+    """Sum up the lines up to a day."""
+    from scipy.sparse import csr_array
+
+    past = lines.date <= end
+    day = lines.date[past].astype(np.int64)
+    customer, product = lines.customer.code[past].astype(np.int64), lines.product.code[past]
+    shape = (len(lines.customer.distinct), len(lines.product.distinct))
+    low, span = int(day.min()), int(day.max() - day.min()) + 1
+    key = distinct((customer * shape[1] + product) * span + (day - low))
+    pair = key // span
+    begins = np.nonzero(np.append(True, pair[1:] != pair[:-1]))[0]
+    n = np.diff(np.append(begins, len(pair)))
+    row, column = pair[begins] // shape[1], pair[begins] % shape[1]
+    places = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
+    times = csr_array((n.astype(np.float64), column, places), shape=shape)
+    visits = distinct(customer * span + (day - low))
+    last_day = np.full(shape[0], low)
+    np.maximum.at(last_day, customer, day)
+    return History(
+        times,
+        key[begins + n - 1] % span + low,
+        np.bincount(visits // span, minlength=shape[0]),
+        last_day,
+        int(end.astype(np.int64)),
+    )
+
+
+def bought_in(lines: OrderLines, first: np.datetime64, last: np.datetime64) -> Any:
+    """Tell what each customer bought after `first` and up to `last`."""
+    inside = (lines.date > first) & (lines.date <= last)
+    shape = (len(lines.customer.distinct), len(lines.product.distinct))
+    return incidence(lines.customer.code[inside], lines.product.code[inside], shape)
+
+
+class Lessons(NamedTuple):
+    """Shares of customers who bought in the period that followed a history."""
+
+    base: Floats  # of each product: share of those without it who bought it
+    more: Any  # csr, product by product: how much larger the share is among those who had the first one
+    again: Floats  # of each class of times and days: share of the entries that were bought again
+    activity_again: Floats  # of each class of days and recency of a customer: purchases again, relative to expected
+    factor: Floats  # of each product: how much more often it is bought again
+    activity: Floats  # of each class of days and recency of a customer: new products, relative to all
+
+
+def learn(history: History, bought: Any) -> Lessons:
+    """Learn from a history and what was bought in the period after it by those who had one."""
+    from scipy.sparse import diags_array
+
+    had = history.ones
+    there = history.n_days > 0
+    bought = (diags_array(there.astype(np.float64)) @ bought).tocsr()
+    repeated = bought.multiply(had).tocsr()
+    new = (bought - repeated).tocsr()
+    new.eliminate_zeros()
+    n_had = np.asarray(had.sum(axis=0))
+    n_there = float(there.sum())
+    base = np.asarray(new.sum(axis=0)) / np.maximum(n_there - n_had, 1.0)
+    again, activity_again, factor = _again(history, ascending_matches(history, repeated))
+    n_new = np.asarray(new.sum(axis=1))[there]
+    of = activity(history)[there]
+    mean_new = n_new.mean() if len(n_new) else 0.0
+    seen = np.bincount(of, weights=n_new, minlength=_N_CELLS) + _EVENTS
+    active = seen / (np.bincount(of, minlength=_N_CELLS) * mean_new + _EVENTS)
+    return Lessons(base, _speaks_for(had, new, n_had, base), again, activity_again, factor, active)
+
+
+def _again(history: History, got: Floats) -> tuple[Floats, Floats, Floats]:
+    """Find how often entries are bought again: by class of entry, then by class of customer, then by product."""
+    overall = float(got.mean()) if len(got) else 0.0
+    cell, column, active = again_cells(history), history.times.indices, activity(history)[history.customer]
+
+    def ratio(group: Integers, n: int, expected: Floats) -> Floats:
+        seen = np.bincount(group, weights=got, minlength=n) + _EVENTS
+        found: Floats = seen / (np.bincount(group, weights=expected, minlength=n) + _EVENTS)
+        return found
+
+    again = overall * ratio(cell, _N_CELLS, np.full(len(got), overall))
+    of_customer = ratio(active, _N_CELLS, again[cell])
+    expected = again[cell] * of_customer[active]
+    return again, of_customer, ratio(column, history.times.shape[1], expected)
+
+
+def again_cells(history: History) -> Integers:
+    """Give the class of each entry by times and days since the last one."""
+    return _cells(history.times.data, history.end - history.last)
+
+
+def activity(history: History) -> Integers:
+    """Give the class of each customer by days with a purchase and days since the last one."""
+    return _cells(history.n_days, history.end - history.last_day)
+
+
+def _cells(times: npt.NDArray[Any], days: Integers) -> Integers:
+    found: Integers = np.digitize(times, _TIMES) * (len(_DAYS) + 1) + np.digitize(days, _DAYS)
+    return found
+
+
+def ascending_matches(history: History, other: Any) -> Floats:
+    """Tell which entries of the history another matrix has."""
+    n_products = history.times.shape[1]
+    key = history.customer * n_products + history.times.indices
+    rows = other.tocoo()
+    wanted = rows.row.astype(np.int64) * n_products + rows.col
+    return is_among(key, np.sort(wanted[rows.data != 0])).astype(np.float64)
+
+
+def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats) -> Any:
+    """Find how much more often the customers with one product bought another one, for the most telling pairs."""
+    from scipy.sparse import csr_array
+
+    by_item = had.T.tocsr()
+    parts = []
+    for begin, end in blocks(additions(by_item, new) + additions(by_item, had)):
+        block = by_item[begin:end]
+        followed = (block @ new).tocoo()
+        kept = followed.data >= _FEWEST
+        i, j, n = followed.row[kept], followed.col[kept], followed.data[kept]
+        if not len(i):
+            continue
+        with_both = (block @ had).tocsr()
+        with_both.sort_indices()
+        without = n_had[begin + i] - np.asarray(with_both[i, j]).ravel()
+        share = (n + _PRIOR * base[j]) / (without + _PRIOR)
+        better = share > base[j]
+        i, j, share = i[better], j[better], share[better]
+        order = np.lexsort((j, -share, i))
+        i, j, share = i[order], j[order], share[order]
+        rank = np.arange(len(i)) - np.searchsorted(i, i)
+        chosen = rank < _NEIGHBOURS
+        parts.append((begin + i[chosen], j[chosen], (share - base[j])[chosen]))
+    shape = (had.shape[1], had.shape[1])
+    if not parts:
+        return csr_array(shape)
+    row, column, more = (np.concatenate([part[k] for part in parts]) for k in range(3))
+    found = csr_array((more, (row, column)), shape=shape)
+    found.sort_indices()
+    return found

@@ -1,0 +1,254 @@
+"""What goes together: items of one order, with support, confidence and lift."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
+from crmvalue._core.labels import counted
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    number_field,
+    stay_frozen,
+)
+from crmvalue._products.counting import as_lines, count_together, incidence, items_of
+from crmvalue._products.lines import ItemKind, order_codes
+from crmvalue._products.table import Table, interval_of_ratio, q_values, taken
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._products.counting import Together
+    from crmvalue._products.lines import OrderLines
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["ProductPairs", "chance_of_more", "lift_variance", "product_pairs"]
+
+Within: TypeAlias = Literal["order", "customer"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ProductPairs(Table):
+    """Items that are bought together; a pair has two rows, one in each direction, the surest lift first.
+
+    Parameters
+    ----------
+    bought, also_bought : ndarray
+        The two items.
+    n_together : ndarray of int
+        Orders with both.
+    n_bought, n_also_bought : ndarray of int
+        Orders with `bought`, and with `also_bought`.
+    support : ndarray
+        Share of all orders that have both.
+    confidence : ndarray
+        Share of the orders with `bought` that have `also_bought` too.
+    lift : ndarray
+        `confidence` divided by the share of all orders with `also_bought`: 1 if one has nothing to do with the other.
+    lift_low, lift_high : ndarray
+        Interval of the lift at `level`.
+    q_value : ndarray
+        Expected share of false findings among the pairs with a `q_value` up to this one.
+    n_orders : int
+        All orders; all customers with `within="customer"`.
+    n_tested : int
+        Pairs, each counted once, that the q-values allow for: all pairs of items that are in `min_count` orders.
+    min_count : int
+        Fewest orders with both.
+    item_kind, within : str
+        What an item is, and what a pair has to share.
+    level : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> lines = OrderLines(customer=[1, 1, 2, 2, 3], date=["2024-01-05"] * 5, product=["tea", "milk"] * 2 + ["jam"])
+    >>> product_pairs(lines, min_count=2).lift
+    array([1.5, 1.5])
+    """
+
+    bought: npt.NDArray[Any] = label_column("bought")
+    also_bought: npt.NDArray[Any] = label_column("also_bought")
+    n_together: Integers = count_column("n_together")
+    n_bought: Integers = count_column("n_bought")
+    n_also_bought: Integers = count_column("n_also_bought")
+    support: Floats = number_column("support")
+    confidence: Floats = number_column("confidence")
+    lift: Floats = number_column("lift")
+    lift_low: Floats = number_column("lift_low")
+    lift_high: Floats = number_column("lift_high", infinite=True)
+    q_value: Floats = number_column("q_value")
+    n_orders: int = count_field("n_orders")
+    n_tested: int = count_field("n_tested")
+    min_count: int = count_field("min_count", low=1)
+    item_kind: str = checked_field("item_kind", as_text)
+    within: str = checked_field("within", as_text)
+    level: float = number_field("level", low=0.0, high=1.0)
+
+    def of(self, item: Any) -> ProductPairs:
+        """Give the rows of one item: what is also bought with it.
+
+        Parameters
+        ----------
+        item : int or str
+            The item.
+
+        Returns
+        -------
+        ProductPairs
+            Its rows, none if it is in no pair.
+        """
+        found: ProductPairs = taken(self, np.array([one == item for one in self.bought.tolist()], dtype=bool))
+        return found
+
+    @property
+    def conclusion(self) -> str:
+        """Say in a sentence how many pairs go together, and which pair most surely."""
+        surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05))) // 2
+        said = (
+            f"bought together surely more often than by chance: {surely:,} of {counted(self.n_tested, 'possible pair')}"
+        )
+        if not surely:
+            return said
+        return f"{said}; first {self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often"
+
+
+def product_pairs(
+    lines: OrderLines,
+    *,
+    item_kind: ItemKind = "product",
+    within: Within = "order",
+    min_count: int = 5,
+    level: float = 0.95,
+) -> ProductPairs:
+    r"""Find the products, categories or brands that are bought together.
+
+    Parameters
+    ----------
+    lines : OrderLines
+        The lines.
+    item_kind : {"product", "category", "brand"}, default "product"
+        What is counted.
+    within : {"order", "customer"}, default "order"
+        "order" counts orders that have both, "customer" counts customers who bought both at any time.
+    min_count : int, default 5
+        Fewest orders, or customers, with both, >= 1.
+    level : float, default 0.95
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    ProductPairs
+        Two rows a pair, ordered by `lift_low`, the highest first.
+
+    Raises
+    ------
+    InputError
+        If the lines have no such column, or a number is out of its range.
+
+    Notes
+    -----
+    With :math:`n` orders, :math:`n_a`, :math:`n_b` and :math:`n_{ab}` of them with a, with b and with both:
+
+    .. math::
+
+        \mathrm{support} = \frac{n_{ab}}{n}, \qquad \mathrm{confidence} = \frac{n_{ab}}{n_a}, \qquad
+        \mathrm{lift} = \frac{n \, n_{ab}}{n_a n_b}
+
+    The definitions are those of Agrawal, Imieliński and Swami (1993) and Brin et al. (1997). The interval is that of
+    the logarithm of the lift by the delta method, with the variance
+    :math:`1/n_{ab} - 1/n_a - 1/n_b + (2 \, \mathrm{lift} - 1) / n`. It takes orders as independent. Orders of one
+    customer are not; where few customers place most orders, use ``within="customer"``.
+
+    With many products many pairs look special by chance. The p-value is the chance of at least :math:`n_{ab}` orders
+    with both if the more frequent item were in each order of the other one with its overall share (a binomial tail).
+    `q_value` is this p-value after the correction of Benjamini and Hochberg (1995) for all pairs of items with
+    `min_count` orders each, those that never met included. Among the pairs with a q-value up to 0.05, about 5 % at
+    most are false.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> lines = OrderLines(
+    ...     customer=[1, 1, 2, 2, 3, 3, 4],
+    ...     date=["2024-01-05"] * 7,
+    ...     product=["tea", "milk", "tea", "milk", "tea", "jam", "jam"],
+    ... )
+    >>> pairs = product_pairs(lines, min_count=2).of("tea")
+    >>> pairs.also_bought, pairs.confidence.round(2), pairs.lift.round(2)
+    (array(['milk'], dtype='<U4'), array([0.67]), array([1.33]))
+    """
+    lines = as_lines(lines)
+    item = items_of(lines, item_kind)
+    require_choice("within", within, get_args(Within))
+    fewest = as_whole_number("min_count", min_count, low=1)
+    level = as_fraction("level", level)
+    row = order_codes(lines) if within == "order" else lines.customer.code
+    n = int(row.max()) + 1
+
+    table = incidence(row, item.code, (n, len(item.distinct)))
+    n_with = np.asarray(table.sum(axis=0)).astype(np.int64)
+    often = np.nonzero(n_with >= fewest)[0]
+    chosen = table[:, often]
+    found = _apart(count_together(chosen, chosen, min_count=fewest))
+    a, b = often[found.left], often[found.right]
+    n_a, n_b, n_both = n_with[a], n_with[b], found.n
+    lift = n_both * (n / (n_a * n_b.astype(np.float64)))
+    interval = interval_of_ratio(lift, lift_variance(n_both, n_a, n_b, n), level)
+    p_value = chance_of_more(n_both, np.minimum(n_a, n_b), np.maximum(n_a, n_b) / n)
+    order = np.lexsort((b, a, -lift, -np.asarray(interval.low)))
+    n_directed = len(often) * (len(often) - 1)
+    columns = {
+        "bought": item.distinct[a],
+        "also_bought": item.distinct[b],
+        "n_together": n_both,
+        "n_bought": n_a,
+        "n_also_bought": n_b,
+        "support": n_both / n,
+        "confidence": n_both / n_a,
+        "lift": lift,
+        "lift_low": np.asarray(interval.low),
+        "lift_high": np.asarray(interval.high),
+        "q_value": q_values(p_value, n_directed),  # each pair twice, among twice as many
+    }
+    return ProductPairs(
+        **{name: hand_over(column[order]) for name, column in columns.items()},
+        n_orders=n,
+        n_tested=n_directed // 2,
+        min_count=fewest,
+        item_kind=item_kind,
+        within=within,
+        level=level,
+    )
+
+
+def _apart(found: Together) -> Together:
+    """Leave out pairs of an item with itself."""
+    kept = found.left != found.right
+    return type(found)(found.left[kept], found.right[kept], found.n[kept], None)
+
+
+def lift_variance(n_both: Integers, n_a: Integers, n_b: Integers, n: int | Integers) -> Floats:
+    """Variance of the logarithm of a lift, by the delta method on the shares of one multinomial sample."""
+    lift = n_both * (n / (n_a * n_b.astype(np.float64)))
+    variance: Floats = np.maximum(1 / n_both - 1 / n_a - 1 / n_b + (2 * lift - 1) / n, 0.0)
+    return variance
+
+
+def chance_of_more(n_both: Integers, n_rare: Integers, share: Floats) -> Floats:
+    """Chance of at least so many of `n_rare` orders with an item that is in this share of all orders."""
+    from scipy import special
+
+    with np.errstate(under="ignore"):
+        p_value: Floats = special.betainc(n_both, n_rare - n_both + 1, share)
+    return p_value

@@ -1,0 +1,98 @@
+"""What all results of this room share: a table as columns, as a dataframe and as JSON; figures for many items."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+import numpy as np
+
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import array_columns, hand_over, require_columns
+from crmvalue.typing import Interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats
+
+__all__ = ["Table", "interval_of_ratio", "q_values", "tail", "taken"]
+
+
+class Table(Columns):
+    """A frozen value whose arrays are the columns of one table."""
+
+    __slots__ = ()
+
+    def __attrs_post_init__(self) -> None:
+        columns = _arrays(self)
+        first = next(iter(columns.values()))
+        require_columns(self, len(first), columns, "rows")
+
+    def __len__(self) -> int:
+        return len(next(iter(_arrays(self).values())))
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
+    def to_json(self) -> str:
+        """Write the result as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text.
+
+        Returns
+        -------
+        object
+            A value equal to the one that was written.
+        """
+        return from_json(cls, text)
+
+
+def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:
+    parts = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
+    return {name: part for name, part in parts.items() if isinstance(part, np.ndarray)}
+
+
+def taken(value: Any, rows: Any) -> Any:
+    """Give some rows of a table."""
+    return attrs.evolve(value, **{name: hand_over(column[rows]) for name, column in _arrays(value).items()})
+
+
+def q_values(p_value: Floats, n_tested: int) -> Floats:
+    """Correct p-values for the share of false findings (Benjamini and Hochberg 1995); those not given count as 1."""
+    order = np.argsort(p_value, kind="stable")
+    grown = p_value[order] * (n_tested / np.arange(1, len(order) + 1))
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum.accumulate(grown[::-1])[::-1]
+    return np.minimum(corrected, 1.0)
+
+
+def interval_of_ratio(ratio: Floats, variance: Floats, level: float) -> Interval:
+    """Interval of a ratio from the variance of its logarithm; a ratio of 0 or infinity keeps its open end."""
+    from scipy import special
+
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        factor = np.exp(special.ndtri((1 + level) / 2) * np.sqrt(np.maximum(variance, 0.0)))
+        low, high = ratio / factor, ratio * factor
+    known = np.isfinite(ratio) & (ratio > 0) & np.isfinite(factor)
+    return Interval(np.where(known, low, 0.0), np.where(known, high, np.inf))
+
+
+def tail(ratio: Floats, variance: Floats) -> Floats:
+    """Give the two-sided p-value of a ratio of 1 from the variance of its logarithm; 1 where nothing is known."""
+    from scipy import special
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z = np.abs(np.log(ratio)) / np.sqrt(variance)
+    known = np.isfinite(z)
+    return np.where(known, 2 * special.ndtr(-np.where(known, z, 0.0)), 1.0)

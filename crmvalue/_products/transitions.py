@@ -1,0 +1,225 @@
+"""What is bought next: from one purchase of a customer to their next one, with the time between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    count_field,
+    hand_over,
+    label_column,
+    number_column,
+    number_field,
+    optional,
+    stay_frozen,
+)
+from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
+from crmvalue._products.lines import ItemKind, visit_codes
+from crmvalue._products.pairs import chance_of_more
+from crmvalue._products.table import Table, q_values, taken
+from crmvalue.errors import InputError
+from crmvalue.metrics import proportion_interval
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._products.lines import OrderLines
+    from crmvalue.typing import ArrayLike, Floats, Integers
+
+__all__ = ["NextPurchases", "next_purchases"]
+
+
+def _days(name: str, value: Any) -> int:
+    return as_whole_number(name, value, low=1)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class NextPurchases(Table):
+    """What customers buy next, by what they bought; the surest first.
+
+    Parameters
+    ----------
+    bought, bought_next : ndarray
+        An item of a purchase, and one of the next purchase of the same customer.
+    n_bought : ndarray of int
+        Purchases with `bought`.
+    n_next : ndarray of int
+        Those of them whose next purchase has `bought_next`.
+    prob : ndarray
+        ``n_next / n_bought``.
+    prob_low, prob_high : ndarray
+        Interval of `prob` at `level`.
+    lift : ndarray
+        `prob` divided by its value over all purchases.
+    mean_days : ndarray
+        Mean time between both purchases [days].
+    q_value : ndarray
+        Expected share of false findings among the rows with a `q_value` up to this one.
+    n_purchases : int
+        Purchases that were followed.
+    n_tested : int
+        Pairs that the q-values allow for.
+    within_days : int or None
+        Longest time to the next purchase [days].
+    item_kind : str
+        What an item is.
+    level : float
+        Confidence level.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> lines = OrderLines(customer=[1, 1], date=["2024-01-05", "2024-01-15"], product=["printer", "ink"])
+    >>> next_purchases(lines, min_count=1).mean_days
+    array([10.])
+    """
+
+    bought: npt.NDArray[Any] = label_column("bought")
+    bought_next: npt.NDArray[Any] = label_column("bought_next")
+    n_bought: Integers = count_column("n_bought")
+    n_next: Integers = count_column("n_next")
+    prob: Floats = number_column("prob")
+    prob_low: Floats = number_column("prob_low")
+    prob_high: Floats = number_column("prob_high")
+    lift: Floats = number_column("lift")
+    mean_days: Floats = number_column("mean_days")
+    q_value: Floats = number_column("q_value")
+    n_purchases: int = count_field("n_purchases")
+    n_tested: int = count_field("n_tested")
+    within_days: int | None = checked_field("within_days", optional(_days), default=None)
+    item_kind: str = checked_field("item_kind", as_text)
+    level: float = number_field("level", low=0.0, high=1.0)
+
+    def after(self, item: Any) -> NextPurchases:
+        """Give the rows of one item: what is bought after it.
+
+        Parameters
+        ----------
+        item : int or str
+            The item.
+
+        Returns
+        -------
+        NextPurchases
+            Its rows, none if nothing was counted for it.
+        """
+        found: NextPurchases = taken(self, np.array([one == item for one in self.bought.tolist()], dtype=bool))
+        return found
+
+
+def next_purchases(
+    lines: OrderLines,
+    *,
+    item_kind: ItemKind = "product",
+    within_days: int | None = None,
+    as_of: ArrayLike | None = None,
+    min_count: int = 5,
+    level: float = 0.95,
+) -> NextPurchases:
+    """Count what customers buy next, and after how many days.
+
+    Parameters
+    ----------
+    lines : OrderLines
+        The lines. All that a customer bought on one day is one purchase.
+    item_kind : {"product", "category", "brand"}, default "product"
+        What is counted.
+    within_days : int, optional
+        Longest time to the next purchase [days], such as 90. Only purchases at least so long before `as_of` are
+        followed, and the next purchase counts if it comes in time. Without it, the purchases that have a next one are
+        followed, and `prob` says what the next purchase has, if there is one.
+    as_of : date_like, optional
+        Last day of the log; by default the day of the last line. Later lines are left out.
+    min_count : int, default 5
+        Fewest times that one item followed the other, >= 1.
+    level : float, default 0.95
+        Confidence level of the intervals, in (0, 1).
+
+    Returns
+    -------
+    NextPurchases
+        One row for each item and each item that follows, the item itself included, ordered by `prob_low`.
+
+    Raises
+    ------
+    InputError
+        If the lines have no such column, a number is out of its range, or no purchase can be followed.
+
+    Notes
+    -----
+    The interval is that of Wilson. It takes the purchases of one customer as independent. The p-value is the chance of
+    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail); `q_value` is its correction by
+    Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
+
+    Examples
+    --------
+    >>> from crmvalue.products import OrderLines
+    >>> lines = OrderLines(
+    ...     customer=["ann", "ann", "bob", "bob", "bob"],
+    ...     date=["2024-01-05", "2024-02-04", "2024-01-10", "2024-01-30", "2024-03-01"],
+    ...     product=["printer", "ink", "printer", "ink", "ink"],
+    ... )
+    >>> following = next_purchases(lines, min_count=2).after("printer")
+    >>> following.bought_next, following.prob, following.mean_days
+    (array(['ink'], dtype='<U7'), array([1.]), array([25.]))
+    """
+    lines = as_lines(lines)
+    if as_of is not None:
+        lines = lines.until(as_of)
+    item = items_of(lines, item_kind)
+    window = None if within_days is None else _days("within_days", within_days)
+    fewest = as_whole_number("min_count", min_count, low=1)
+    level = as_fraction("level", level)
+    end = lines.date.max() if as_of is None else as_day("as_of", as_of)
+
+    visit = visit_codes(lines)
+    customer, day = order_starts(visit, lines.customer.code), order_starts(visit, lines.date)
+    gap = np.append(np.diff(day).astype(np.int64), 0)
+    has_next = np.append(customer[1:] == customer[:-1], [False])
+    if window is None:
+        followed = np.nonzero(has_next)[0]
+    else:
+        followed = np.nonzero((end - day).astype(np.int64) >= window)[0]
+        has_next &= gap <= window
+    if not len(followed):
+        raise InputError("lines", "of a customer with a purchase that can be followed", len(day))
+    table = incidence(visit, item.code, (len(day), len(item.distinct)))
+    before = table[followed]
+    after = table[np.minimum(followed + 1, len(day) - 1)]
+    late = ~has_next[followed]
+    after.data[np.repeat(late, np.diff(after.indptr))] = 0
+    after.eliminate_zeros()
+    n_before, n_after = (np.asarray(part.sum(axis=0)).astype(np.int64) for part in (before, after))
+    found = count_together(before, after, min_count=fewest, weight=gap[followed].astype(np.float64))
+    n_bought, base = n_before[found.left], n_after[found.right] / len(followed)
+    interval = proportion_interval(found.n, n_bought, level=level) if len(found.n) else (np.zeros(0), np.zeros(0))
+    n_tested = int(np.count_nonzero(n_before >= fewest)) * int(np.count_nonzero(n_after >= fewest))
+    prob, low = found.n / n_bought, np.asarray(interval[0])
+    columns = {
+        "bought": item.distinct[found.left],
+        "bought_next": item.distinct[found.right],
+        "n_bought": n_bought,
+        "n_next": found.n,
+        "prob": prob,
+        "prob_low": low,
+        "prob_high": np.asarray(interval[1]),
+        "lift": prob / base,
+        "mean_days": np.asarray(found.weight) / found.n,
+        "q_value": q_values(chance_of_more(found.n, n_bought, base), n_tested),
+    }
+    order = np.lexsort((found.right, found.left, -prob, -low))
+    return NextPurchases(
+        **{name: hand_over(column[order]) for name, column in columns.items()},
+        n_purchases=len(followed),
+        n_tested=n_tested,
+        within_days=window,
+        item_kind=item_kind,
+        level=level,
+    )

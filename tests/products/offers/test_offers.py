@@ -1,0 +1,243 @@
+"""Products to offer, and how many next purchases they find."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue._products import counting
+from crmvalue._products.offers import scoring
+from crmvalue.errors import InputError
+from crmvalue.products import OrderLines, check_next_products, next_products
+from tests.products import references
+from tests.tables import check_json
+
+DAY = np.datetime64("2024-01-01")
+LOGS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60), st.integers(0, 6)), min_size=5, max_size=90)
+FIRST = [(0, 0, 0), (1, 0, 1), (0, 59, 0)]
+"""A log that begins early enough for everything."""
+
+
+def as_lines(log, **columns):
+    customer, day, product = (np.array(column) for column in zip(*log, strict=True))
+    return OrderLines(customer=customer, date=DAY + day, product=product, **columns)
+
+
+def random_log(seed, n=400, n_customers=40, n_products=12):
+    rng = np.random.default_rng(seed)
+    product = np.minimum(rng.geometric(0.25, n), n_products)
+    return [
+        (int(c), int(d), int(p))
+        for c, d, p in zip(rng.integers(0, n_customers, n), rng.integers(0, 61, n), product, strict=True)
+    ]
+
+
+class TestNextProducts:
+    """Probabilities as in the notes, the best n for each customer."""
+
+    @settings(max_examples=25)
+    @given(log=LOGS, n=st.integers(1, 9), small_blocks=st.booleans())
+    def test_equals_slow_probabilities(self, log, n, small_blocks):
+        log = [*FIRST, *log]
+        expected = references.slow_probabilities(log, 40, 60)
+        with pytest.MonkeyPatch.context() as patch:
+            if small_blocks:
+                patch.setattr(counting, "_BLOCK", 3)
+                patch.setattr(scoring, "_BLOCK", 3)
+            found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=n)
+        prob = {
+            (c, p): x
+            for c, p, x in zip(found.customer.tolist(), found.product.tolist(), found.prob.tolist(), strict=True)
+        }
+        assert len(prob) == len(found)
+        for pair, value in prob.items():
+            assert value == pytest.approx(expected[pair])
+        for customer in {c for c, _, _ in log}:
+            own = [value for (c, _), value in prob.items() if c == customer]
+            best = sorted((value for (c, _), value in expected.items() if c == customer and value > 0), reverse=True)
+            assert own == pytest.approx(best[: len(own)])
+            assert len(own) == min(n, len(best))
+
+    @given(log=LOGS, seed=st.integers(0, 9))
+    @settings(max_examples=20)
+    def test_order_of_lines_does_not_matter(self, log, seed):
+        log = [*FIRST, *log]
+        other = [log[i] for i in np.random.default_rng(seed).permutation(len(log))]
+        one, two = (next_products(as_lines(each), as_of=DAY + 60, horizon_days=20) for each in (log, other))
+        assert one == two
+
+    def test_kinds(self):
+        """Category is the product by 3, price grows with the product: an upsell is dearer than all bought of it."""
+        log = random_log(1)
+        product = np.array([p for _, _, p in log])
+        lines = as_lines(log, category=product % 3, amount=product.astype(float))
+        found = next_products(lines, as_of=DAY + 60, horizon_days=20, n=12)
+        had = defaultdict(set)
+        for customer, _, item in log:
+            had[customer].add(item)
+        for customer, item, kind in zip(
+            found.customer.tolist(), found.product.tolist(), found.kind.tolist(), strict=True
+        ):
+            same = [own for own in had[customer] if own % 3 == item % 3]
+            expected = "again" if item in had[customer] else "upsell" if same and item > max(same) else "cross-sell"
+            assert kind == expected
+        assert set(found.kind.tolist()) == {"again", "cross-sell", "upsell"}
+        only = next_products(lines, as_of=DAY + 60, horizon_days=20, n=12, kinds=["upsell"])
+        assert len(only) == Counter(found.kind.tolist())["upsell"]
+        assert "upsell" in found.conclusion
+
+    def test_reason_speaks_most_for_the_product(self):
+        log = random_log(2)
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=12)
+        before, after = defaultdict(set), defaultdict(set)
+        for customer, day, item in log:
+            (before if day <= 40 else after)[customer].add(item)
+        for customer in set(after) - set(before):
+            del after[customer]
+        followed, without = references.again_and_new(before, after)
+        had = defaultdict(set)
+        for customer, _, item in log:
+            had[customer].add(item)
+        n_after = 0
+        for customer, item, reason, because in zip(
+            found.customer.tolist(),
+            found.product.tolist(),
+            found.reason.tolist(),
+            found.because_of.tolist(),
+            strict=True,
+        ):
+            free = [c for c in before if item not in before[c]]
+            base = sum(item in after[c] for c in free) / max(len(free), 1)
+            share = {
+                own: (followed[own, item] + 10 * base) / (without[own, item] + 10)
+                for own in had[customer]
+                if followed[own, item] > 1
+            }
+            if item in had[customer]:
+                assert (reason, because) == ("bought before", item)
+            elif reason == "bought after":
+                assert share[because] == pytest.approx(max(share.values()))
+                n_after += 1
+            else:
+                assert (reason, because) == ("popular", item)
+                assert all(value <= base + 1e-12 for value in share.values())
+        assert n_after > 10
+
+    def test_margin_and_rank(self):
+        log = random_log(3)
+        product = np.array([p for _, _, p in log])
+        lines = as_lines(log, amount=product.astype(float))
+        margin = {p: 0.5 if p % 2 else -0.1 for p in set(product.tolist())}
+        found = next_products(lines, as_of=DAY + 60, horizon_days=20, margin=margin, rank_by="expected_margin", n=3)
+        bought = defaultdict(set)
+        money = Counter()
+        for customer, day, item in log:
+            bought[item].add((customer, day))
+            money[item] += item
+        for item, prob, value in zip(found.product.tolist(), found.prob, found.expected_margin, strict=True):
+            assert value == pytest.approx(prob * margin[item] * money[item] / len(bought[item]))
+        own = found.of(found.customer[0])
+        assert (np.diff(own.expected_margin) <= 0).all()
+        one = next_products(lines, as_of=DAY + 60, horizon_days=20, margin=0.5)
+        assert np.isfinite(one.expected_margin).all()
+        assert np.isnan(next_products(lines, as_of=DAY + 60, horizon_days=20).expected_margin).all()
+        check_json(one)
+
+    def test_some_customers(self):
+        log = random_log(4)
+        everybody = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20)
+        some = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, customers=[7, 3])
+        assert some.of(3) == everybody.of(3)
+        assert set(some.customer.tolist()) == {3, 7}
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"kinds": []}, "kinds"),
+            ({"kinds": ["downsell"]}, "kinds"),
+            ({"kinds": "again"}, "kinds"),
+            ({"kinds": ["upsell"]}, "kinds"),
+            ({"rank_by": "expected_margin"}, "margin"),
+            ({"rank_by": "price"}, "rank_by"),
+            ({"margin": 0.4}, "lines"),
+            ({"margin": {0: 0.4}}, "margin"),
+            ({"margin": 1.5}, "margin"),
+            ({"horizon_days": 61}, "horizon_days"),
+            ({"customers": ["ann"]}, "customers"),
+            ({"customers": [99]}, "customers"),
+            ({"customers": []}, "customers"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        with pytest.raises(InputError) as caught:
+            next_products(as_lines(FIRST), **{"as_of": DAY + 60, "horizon_days": 20, **changes})
+        assert caught.value.name == name
+
+
+class TestCheckNextProducts:
+    """Purchases of the held-out period among the first n, for the products and for two naive rules."""
+
+    @settings(max_examples=20)
+    @given(log=LOGS, n=st.integers(1, 4), new_only=st.booleans())
+    def test_equals_slow_rules(self, log, n, new_only):
+        log = [*FIRST, *log, (0, 59, 1)]
+        past = [line for line in log if line[1] <= 40]
+        had, bought = defaultdict(set), defaultdict(set)
+        for customer, _, item in past:
+            had[customer].add(item)
+        for customer, day, item in log:
+            if day > 40 and customer in had and not (new_only and item in had[customer]):
+                bought[customer].add(item)
+        arguments = {"as_of": DAY + 60, "horizon_days": 20, "n": n, "new_only": new_only}
+        if not bought:
+            with pytest.raises(InputError, match="held-out"):
+                check_next_products(as_lines(log), **arguments)
+            return
+        found = check_next_products(as_lines(log), **arguments)
+        assert found.n_customers == len(bought)
+        assert found.n_purchases == sum(map(len, bought.values()))
+        popular, before = references.naive_offers(log, 40, 20, n, new_only=new_only)
+        naive = {"most popular": popular, "bought before": before}
+        assert found.rule.tolist() == ["next_products", "most popular", *([] if new_only else ["bought before"])]
+        kinds = ["cross-sell"] if new_only else ["again", "cross-sell"]
+        own = next_products(as_lines(past), as_of=DAY + 40, horizon_days=20, n=n, kinds=kinds)
+        offers = defaultdict(list)
+        for customer, item in zip(own.customer.tolist(), own.product.tolist(), strict=True):
+            offers[customer].append(item)
+        naive["next_products"] = offers
+        for rule, n_hit, n_found in zip(found.rule.tolist(), found.n_hit, found.n_found, strict=True):
+            assert (n_hit, n_found) == references.hit_counts(naive[rule], bought), rule
+        assert found.n_expected == pytest.approx(own.prob.sum())
+        np.testing.assert_allclose(found.hit_rate, found.n_hit / len(bought))
+        np.testing.assert_allclose(found.found_share, found.n_found / found.n_purchases)
+        np.testing.assert_allclose(found.lead, found.hit_rate[0] - found.hit_rate)
+        check_json(found)
+
+    def test_finds_what_follows(self):
+        """Who bought a buys A later: popularity cannot know it."""
+        log = []
+        for customer in range(300):
+            begin = customer % 60
+            item = customer % 3
+            log += [(customer, begin, item), (customer, begin + 30, 10 + item)]
+        found = check_next_products(as_lines(log), as_of=DAY + 90, horizon_days=30, n=1, new_only=True)
+        assert found.hit_rate[0] > 0.9
+        assert found.hit_rate[1] < 0.5
+        assert "surely ahead of each naive rule" in found.conclusion
+
+    def test_the_probabilities_are_about_right(self):
+        """Customers buy at fixed rates: what is expected is what is found, within a tenth."""
+        rng = np.random.default_rng(9)
+        rate = rng.gamma(0.5, 0.01, (800, 8))
+        customer, product, day = np.nonzero(rng.random((800, 8, 720)) < rate[:, :, None])
+        log = list(zip(customer.tolist(), day.tolist(), product.tolist(), strict=True))
+        found = check_next_products(as_lines(log), as_of=DAY + 719, horizon_days=60, n=3)
+        assert found.n_expected == pytest.approx(found.n_found[0], rel=0.1)
+
+    def test_a_log_that_is_too_short(self):
+        with pytest.raises(InputError, match="horizon_days"):
+            check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=31)

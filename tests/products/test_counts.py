@@ -1,0 +1,394 @@
+"""Pairs, next purchases, best customers, trends and first products, against slow counts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from crmvalue._products import counting
+from crmvalue._products.table import q_values
+from crmvalue.errors import InputError
+from crmvalue.products import (
+    OrderLines,
+    best_customer_products,
+    first_products,
+    next_purchases,
+    product_pairs,
+    product_trends,
+    replenishment,
+)
+from tests.products import references
+from tests.tables import check_json
+
+DAY = np.datetime64("2024-01-01")
+
+LOGS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 30), st.integers(0, 4)), min_size=1, max_size=40)
+
+
+def as_lines(log, **columns):
+    customer, day, product = (np.array(column) for column in zip(*log, strict=True))
+    return OrderLines(customer=customer, date=DAY + day, product=product, **columns)
+
+
+def rows_of(table, *keys):
+    """Give the rows of a table by their keys."""
+    columns = {name: column.tolist() for name, column in table.to_columns().items()}
+    names = list(zip(*(columns[key] for key in keys), strict=True)) if len(keys) > 1 else columns[keys[0]]
+    return {name: {key: column[i] for key, column in columns.items()} for i, name in enumerate(names)}
+
+
+def shuffled(log, rng):
+    return [log[i] for i in rng.permutation(len(log))]
+
+
+class TestProductPairs:
+    """support n_ab / n, confidence n_ab / n_a, lift n n_ab / (n_a n_b)."""
+
+    @given(log=LOGS, by_customer=st.booleans(), small_blocks=st.booleans())
+    def test_equals_a_slow_count(self, log, by_customer, small_blocks):
+        baskets = defaultdict(list)
+        for customer, day, product in log:
+            baskets[customer if by_customer else (customer, day)].append(product)
+        single, both = references.pair_counts(baskets.values())
+        with pytest.MonkeyPatch.context() as patch:
+            if small_blocks:
+                patch.setattr(counting, "_BLOCK", 3)
+            found = product_pairs(as_lines(log), within="customer" if by_customer else "order", min_count=1)
+        rows = rows_of(found, "bought", "also_bought")
+        assert set(rows) == set(both)
+        assert found.n_orders == len(baskets)
+        for (a, b), row in rows.items():
+            assert (row["n_together"], row["n_bought"], row["n_also_bought"]) == (both[a, b], single[a], single[b])
+            assert row["support"] == pytest.approx(both[a, b] / len(baskets))
+            assert row["confidence"] == pytest.approx(both[a, b] / single[a])
+            assert row["lift"] == pytest.approx(len(baskets) * both[a, b] / single[a] / single[b])
+            assert row["lift_low"] <= row["lift"] <= row["lift_high"]
+        n_tested = sum(1 for n in single.values() if n >= 1)
+        assert found.n_tested == n_tested * (n_tested - 1) // 2
+        assert (np.diff(found.lift_low) <= 0).all()
+
+    @given(log=LOGS, seed=st.integers(0, 9))
+    def test_order_of_lines_does_not_matter(self, log, seed):
+        other = shuffled(log, np.random.default_rng(seed))
+        assert product_pairs(as_lines(log), min_count=1) == product_pairs(as_lines(other), min_count=1)
+
+    @given(log=LOGS, least=st.integers(1, 4))
+    def test_min_count_only_leaves_out(self, log, least):
+        all_rows = rows_of(product_pairs(as_lines(log), min_count=1), "bought", "also_bought")
+        rows = rows_of(product_pairs(as_lines(log), min_count=least), "bought", "also_bought")
+        assert set(rows) == {pair for pair, row in all_rows.items() if row["n_together"] >= least}
+
+    def test_by_category_and_brand(self):
+        log = [(1, 0, 1), (1, 0, 2), (1, 0, 3), (2, 0, 1)]
+        lines = as_lines(log, category=["x", "x", "y", "x"], brand=[5, 6, 6, 5])
+        assert product_pairs(lines, item_kind="category", min_count=1).support.tolist() == [0.5, 0.5]
+        assert set(product_pairs(lines, item_kind="brand", min_count=1).bought.tolist()) == {5, 6}
+
+    def test_rows_of_one_item(self):
+        found = product_pairs(as_lines([(1, 0, 1), (1, 0, 2), (1, 0, 3)]), min_count=1).of(2)
+        assert sorted(found.also_bought.tolist()) == [1, 3]
+        assert len(found.of("no such item")) == 0
+
+    def test_interval_covers_and_chance_is_binomial(self):
+        """400 shops of 2,000 orders with a lift of 1.6; the share covered has a standard error of 0.011."""
+        rng, covered, lows = np.random.default_rng(5), 0, 0
+        for _ in range(400):
+            a = rng.random(2000) < 0.1
+            b = rng.random(2000) < np.where(a, 0.16, (0.1 - 0.016) / 0.9)
+            order = np.concatenate([np.nonzero(a)[0], np.nonzero(b)[0], [1999]])
+            product = np.repeat(["a", "b", "c"], [a.sum(), b.sum(), 1])
+            n = len(np.unique(order))
+            lines = OrderLines(customer=order, date=np.full(len(order), DAY), product=product)
+            row = product_pairs(lines).of("a")
+            lift_of_seen = 1.6 * n / 2000  # orders without a, b and c are no orders of the lines
+            covered += row.lift_low[0] <= lift_of_seen <= row.lift_high[0]
+            chance = stats.binom.sf(row.n_together[0] - 1, *self.rare_and_share(row, n))
+            np.testing.assert_allclose(row.q_value[0], chance, rtol=1e-9)
+            lows += row.lift_low[0] > lift_of_seen
+        assert 0.95 - 3 * 0.011 <= covered / 400 <= 0.95 + 3 * 0.011
+        assert 0 < lows < 30
+
+    @staticmethod
+    def rare_and_share(row, n):
+        few, many = sorted([row.n_bought[0], row.n_also_bought[0]])
+        return few, many / n
+
+    def test_chance_pairs_are_not_called_sure(self):
+        rng = np.random.default_rng(2)
+        order, product = np.nonzero(rng.random((3000, 60)) < 0.05)
+        lines = OrderLines(customer=order, date=np.full(len(order), DAY), product=product)
+        found = product_pairs(lines)
+        assert found.lift.max() > 1.5
+        assert (found.q_value > 0.05).all()
+        assert found.conclusion == "bought together surely more often than by chance: 0 of 1,770 possible pairs"
+
+    def test_json_and_conclusion(self):
+        found = product_pairs(as_lines([(c, 0, p) for c in range(40) for p in ((1, 2) if c < 20 else (3,))]))
+        check_json(found)
+        assert "than by chance: 1 of 3 possible pairs; first 1 and 2, 2.0 times as often" in found.conclusion
+
+
+class TestQValues:
+    """The smallest share of false findings at which a finding counts: min over larger p of p m / rank."""
+
+    @given(p=st.lists(st.floats(0, 1), min_size=1, max_size=20), more=st.integers(0, 5))
+    def test_definition(self, p, more):
+        m = len(p) + more
+        expected = [min(1.0, *(q * m / sum(r <= q for r in p) for q in p if q >= one), 1.0) for one in p]
+        np.testing.assert_allclose(q_values(np.array(p), m), expected)
+
+    def test_equals_scipy(self):
+        p = np.random.default_rng(1).random(50) ** 3
+        np.testing.assert_allclose(q_values(p, 50), stats.false_discovery_control(p))
+
+
+class TestNextPurchases:
+    """Share of purchases with one item whose next purchase has another one, and the days between."""
+
+    @given(log=LOGS, within=st.one_of(st.none(), st.integers(1, 20)), later=st.integers(0, 9))
+    def test_equals_a_slow_count(self, log, within, later):
+        end = max(day for _, day, _ in log) + later
+        n_bought, n_next, days, n_followed = references.next_counts(log, within, end)
+        arguments = {"within_days": within, "as_of": DAY + end, "min_count": 1}
+        if not n_followed:
+            with pytest.raises(InputError, match="followed"):
+                next_purchases(as_lines(log), **arguments)
+            return
+        found = next_purchases(as_lines(log), **arguments)
+        rows = rows_of(found, "bought", "bought_next")
+        assert found.n_purchases == n_followed
+        assert {pair: row["n_next"] for pair, row in rows.items()} == dict(n_next)
+        for (a, b), row in rows.items():
+            assert row["n_bought"] == n_bought[a]
+            assert row["mean_days"] == pytest.approx(days[a, b] / n_next[a, b])
+            assert row["prob"] == pytest.approx(n_next[a, b] / n_bought[a])
+            assert row["prob_low"] <= row["prob"] <= row["prob_high"]
+
+    @given(log=LOGS, seed=st.integers(0, 9))
+    def test_order_of_lines_does_not_matter(self, log, seed):
+        log = [*log, (9, 0, 1), (9, 5, 1)]
+        other = shuffled(log, np.random.default_rng(seed))
+        assert next_purchases(as_lines(log), min_count=1) == next_purchases(as_lines(other), min_count=1)
+
+    def test_json_and_rows_of_one_item(self):
+        found = next_purchases(
+            as_lines([(1, 0, 1), (1, 5, 2), (1, 9, 3)]), min_count=1, within_days=30, as_of="2024-03-31"
+        )
+        check_json(found)
+        assert found.after(1).bought_next.tolist() == [2]
+
+
+class TestBestCustomerProducts:
+    """Share of the purchases of the best, divided by the share of those of the others."""
+
+    @given(log=LOGS)
+    def test_equals_a_slow_count(self, log):
+        log = [*log, (0, 0, 0), (7, 0, 0)]
+        orders = defaultdict(lambda: defaultdict(list))
+        for customer, day, product in log:
+            orders[customer][day].append(product)
+        best, others = references.best_counts({c: list(days.values()) for c, days in orders.items()}, {0})
+        rows = rows_of(best_customer_products(as_lines(log), best=[0], min_buyers=1), "item")
+        assert set(rows) == {product for _, _, product in log}
+        for item, row in rows.items():
+            assert row["share_best"] == pytest.approx(best.get(item, 0))
+            assert row["share_others"] == pytest.approx(others.get(item, 0))
+            assert row["index_low"] <= row["index"] <= row["index_high"]
+
+    def test_interval_covers(self):
+        """200 shops in which the best prefer one product 1.5 times; customers differ in how much they buy."""
+        rng, covered = np.random.default_rng(3), 0
+        for _ in range(200):
+            n_orders = rng.poisson(rng.gamma(2, 4, 400)) + 1
+            customer = np.repeat(np.arange(400), n_orders)
+            own_taste = rng.beta(10, 90, 400)[customer] * np.where(customer < 100, 1.5, 1.0)
+            product = np.where(rng.random(len(customer)) < own_taste, "a", "b")
+            day = DAY + np.arange(len(customer))
+            found = best_customer_products(
+                OrderLines(customer=customer, date=day, product=product), best=np.arange(100)
+            )
+            row = rows_of(found, "item")["a"]
+            covered += row["index_low"] <= 1.5 <= row["index_high"]
+        assert covered / 200 >= 0.95 - 3 * 0.0155
+
+    def test_the_largest_sums_are_the_best(self):
+        lines = as_lines([(0, 0, 1), (1, 0, 2), (2, 0, 2), (3, 0, 2), (4, 0, 2)], amount=[9.0, 1.0, 1.0, 1.0, 1.0])
+        found = best_customer_products(lines, min_buyers=1)
+        assert (found.n_best, found.n_others) == (1, 4)
+        assert rows_of(found, "item")[1]["index"] == np.inf
+        check_json(found)
+
+    @pytest.mark.parametrize("best", [["ann"], [9], [], [0, 1], None])
+    def test_rejections(self, best):
+        with pytest.raises(InputError, match="best"):
+            best_customer_products(as_lines([(0, 0, 1), (1, 0, 2)]), best=best)
+
+
+class TestProductTrends:
+    """Buyers of two periods, and days with a purchase for each buyer."""
+
+    @given(log=LOGS, length=st.integers(1, 12))
+    def test_equals_a_slow_count(self, log, length):
+        log = [*log, (8, 0, 9)]
+        before, days_before = references.trend_counts(log, 30 - length, length)
+        now, days_now = references.trend_counts(log, 30, length)
+        found = product_trends(as_lines(log), as_of=DAY + 30, period_days=length, min_buyers=1)
+        rows = rows_of(found, "item")
+        assert {item: row["buyers_before"] for item, row in rows.items()} == dict(before)
+        for item, row in rows.items():
+            assert row["buyers_now"] == now[item]
+            assert row["times_before"] == pytest.approx(days_before[item] / before[item])
+            assert row["buyers_low"] <= row["buyers_ratio"] <= row["buyers_high"]
+            if now[item]:
+                assert row["times_now"] == pytest.approx(days_now[item] / now[item])
+
+    def test_mcnemar_of_lost_and_won_customers(self):
+        log = [(c, 5, 1) for c in range(30)] + [(c, 15, 1) for c in range(22, 33)]
+        found = product_trends(as_lines(log), as_of=DAY + 20, period_days=10)
+        expected = stats.binomtest(3, 25).pvalue
+        np.testing.assert_allclose(found.buyers_q, [expected])
+        assert found.change == ("fewer",)
+        assert "with surely fewer buyers: 1 of 1 item" in found.conclusion
+        check_json(found)
+
+    def test_variance_of_the_times_by_leaving_out_customers(self):
+        """The linearised variance is near that of the jackknife, with 400 customers within 5 %."""
+        rng = np.random.default_rng(6)
+        log = [
+            (c, d, 1) for c in range(400) for d in range(20) if rng.random() < (0.2 if d < 10 else 0.12) * (1 + c % 3)
+        ]
+        found = product_trends(as_lines(log), as_of=DAY + 19, period_days=10)
+        half = np.log(found.times_high[0] / found.times_ratio[0]) / 1.959964
+        counts = np.zeros((400, 2))
+        for c, d, _ in log:
+            counts[c, d // 10] += 1
+        total, buyers = counts.sum(0), (counts > 0).sum(0)
+        rest, rest_buyers = total - counts, buyers - (counts > 0)
+        ratios = np.log(rest[:, 1] / rest_buyers[:, 1] / (rest[:, 0] / rest_buyers[:, 0]))
+        jackknife = np.sqrt(399 / 400 * ((ratios - ratios.mean()) ** 2).sum())
+        assert half == pytest.approx(jackknife, rel=0.05)
+
+    def test_against_the_year_before(self):
+        log = [(c, 0, 1) for c in range(12)] + [(c, 364, 1) for c in range(12)]
+        found = product_trends(as_lines(log), as_of=DAY + 364, period_days=1, against="year before")
+        assert (found.buyers_now.tolist(), found.change) == ([12], ("",))
+
+
+class TestFirstProducts:
+    """Mean amounts of the customers who began with an item."""
+
+    @given(log=LOGS, horizon=st.integers(1, 20), seed=st.integers(0, 3))
+    def test_equals_a_slow_count(self, log, horizon, seed):
+        log = [*log, (8, 0, 1), (9, 0, 1), (9, 1, 1)]
+        amounts = np.random.default_rng(seed).integers(0, 50, len(log)).astype(float)
+        expected = references.first_counts(log, amounts, horizon, 30)
+        found = first_products(as_lines(log, amount=amounts), as_of=DAY + 30, horizon_days=horizon, min_customers=2)
+        rows = rows_of(found, "item")
+        assert set(rows) == {item for item, values in expected.items() if len(values) > 1}
+        for item, row in rows.items():
+            first, later, again = map(np.array, zip(*expected[item], strict=True))
+            assert row["n_customers"] == len(first)
+            assert row["repeat_rate"] == pytest.approx(again.mean())
+            assert row["mean_first"] == pytest.approx(first.mean())
+            assert row["mean_later"] == pytest.approx(later.mean())
+            low, high = stats.t.interval(0.95, len(later) - 1, later.mean(), max(stats.sem(later), 1e-300))
+            assert row["later_low"] == pytest.approx(low, abs=1e-6)
+            assert row["later_high"] == pytest.approx(high, abs=1e-6)
+
+    def test_q_value_is_welch(self):
+        rng = np.random.default_rng(4)
+        log = [(c, 0, c % 2) for c in range(60)] + [(c, 5, 3) for c in range(60)]
+        amounts = np.concatenate([np.ones(60), rng.gamma(2, 5, 60) + 4 * (np.arange(60) % 2)])
+        found = first_products(as_lines(log, amount=amounts), as_of=DAY + 30, horizon_days=20)
+        later = amounts[60:]
+        expected = stats.ttest_ind(later[::2], later[1::2], equal_var=False).pvalue
+        np.testing.assert_allclose(found.q_value, [expected, expected])
+        check_json(found)
+
+    def test_old_customers_can_be_left_out(self):
+        lines = as_lines([(1, 0, 1), (2, 9, 1), (3, 9, 1)], amount=[1.0, 1.0, 1.0])
+        found = first_products(lines, as_of=DAY + 30, horizon_days=10, began_after=DAY, min_customers=2)
+        assert found.n_followed == 2
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="with an amount"):
+            first_products(as_lines([(1, 0, 1)]), as_of=DAY + 30, horizon_days=10)
+        with pytest.raises(InputError, match="late enough"):
+            first_products(as_lines([(1, 0, 1)], amount=[1.0]), as_of=DAY + 3, horizon_days=10)
+
+
+class TestReplenishment:
+    """Mean of the logarithm of the intervals, shrunk towards the product."""
+
+    def test_equals_a_slow_shrinkage(self):
+        """One product: its own mean is that of all products."""
+        rng = np.random.default_rng(7)
+        log, intervals = [], {}
+        for customer in range(30):
+            gaps = np.maximum(np.rint(np.exp(3 + 0.4 * rng.normal() + 0.3 * rng.normal(size=1 + customer % 6))), 1)
+            days = np.concatenate([[0], np.cumsum(gaps)]).astype(int)
+            log += [(customer, day, 1) for day in days]
+            intervals[customer] = np.log(gaps)
+        found = replenishment(as_lines(log), as_of=DAY + 2000)
+        own, between = found.spread_own**2, found.spread_customers**2
+        expected = references.shrunk_intervals(intervals, own, between, 0, None)
+        np.testing.assert_allclose(found.interval_days, [expected[c] for c in range(30)])
+        inside = np.concatenate([y - y.mean() for y in intervals.values()])
+        assert own == pytest.approx((inside**2).sum() / (len(inside) - 30))
+        assert 0.2 < found.spread_own < 0.4
+        assert 0.25 < found.spread_customers < 0.6
+        assert (found.due_date == found.last_date + np.rint(found.interval_days).astype("timedelta64[D]")).all()
+        check_json(found)
+
+    def test_due_dates_find_the_next_purchase(self):
+        """With many customers the interval holds the next purchase as often as `level` says."""
+        rng, log, following = np.random.default_rng(8), [], {}
+        for customer in range(3000):
+            product = customer % 20
+            middle = 3.5 + 0.02 * product + 0.3 * rng.normal()
+            days = np.cumsum(np.rint(np.exp(middle + 0.4 * rng.normal(size=5)))).astype(int)
+            log += [(customer, day, product) for day in days[:4]]
+            following[customer] = days[4]
+        found = replenishment(as_lines(log), as_of=DAY + 5000, level=0.8)
+        day = DAY + np.array([following[c] for c in found.customer.tolist()])
+        inside = ((day >= found.due_low) & (day <= found.due_high)).mean()
+        assert inside == pytest.approx(0.8, abs=0.03)  # three standard errors, and rounding to days
+
+    def test_order_of_lines_does_not_matter(self):
+        rng = np.random.default_rng(1)
+        log = [(int(c), int(d), int(p)) for c, d, p in rng.integers(0, [4, 60, 3], (80, 3))]
+        one = replenishment(as_lines(log), as_of=DAY + 60)
+        assert one == replenishment(as_lines(shuffled(log, rng)), as_of=DAY + 60)
+
+    def test_twice_the_quantity_lasts_twice_as_long(self):
+        log = [(1, 0, 1), (1, 20, 1), (1, 30, 1), (1, 50, 1)]
+        found = replenishment(as_lines(log, quantity=[2, 1, 2, 4]), as_of=DAY + 60, min_intervals=3, per_unit=True)
+        np.testing.assert_allclose(found.interval_days, [40.0])
+
+    def test_events_of_journeys(self):
+        found = replenishment(as_lines([(1, 0, 5), (1, 20, 5), (1, 40, 5)]), as_of=DAY + 50, min_intervals=2)
+        events = found.events(name="due: {product}", days_before=3)
+        assert events.names == ("due: 5",)
+        assert events.time.tolist() == [(DAY + 57).astype("datetime64[s]").item()]
+        assert len(found.due(DAY + 60, DAY + 60)) == 1
+        assert len(found.due(DAY + 61, DAY + 90)) == len(found.due(DAY, DAY + 59).events()) == 0
+
+    def test_nothing_is_due_without_a_second_purchase(self):
+        found = replenishment(as_lines([(1, 0, 1), (2, 0, 1)]), as_of=DAY)
+        assert len(found) == 0
+        assert found.n_intervals == 0
+        check_json(found)
+
+    def test_a_single_purchase_is_due_after_the_interval_of_the_product(self):
+        log = [(1, 0, 1), (1, 20, 1), (1, 40, 1), (2, 7, 1)]
+        found = replenishment(as_lines(log), as_of=DAY + 50, min_intervals=2, min_purchases=1)
+        np.testing.assert_allclose(found.interval_days, [20.0, 20.0])
+
+    def test_the_calendar_ends(self):
+        lines = OrderLines(customer=[1] * 3, date=["9000-01-01", "9500-01-01", "9999-12-01"], product=["a"] * 3)
+        assert str(replenishment(lines, as_of="9999-12-31", min_intervals=1).due_date[0]) == "9999-12-31"

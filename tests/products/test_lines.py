@@ -1,0 +1,145 @@
+"""Order lines: read, netted, counted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crmvalue.errors import InputError
+from crmvalue.products import OrderLineCounts, OrderLines, product_pairs, read_order_lines
+from tests.products import references
+
+DAY = np.datetime64("2024-01-01")
+
+ROWS = st.lists(
+    st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(-3, 4).filter(bool)), min_size=1, max_size=14
+)
+
+
+class TestReadOrderLines:
+    """`read_order_lines`: returns come off the last earlier purchases; what is left out is counted."""
+
+    @given(rows=ROWS)
+    def test_netting_equals_one_return_after_the_other(self, rows):
+        key, day, units = map(np.array, zip(*rows, strict=True))
+        left, unmatched = references.net(rows)
+        arguments = {"quantity": units, "amount": 2.5 * units, "refunds": "net"}
+        if not any(left):
+            with pytest.raises(InputError, match=r"refunds|amount"):
+                read_order_lines(key, DAY + day, key, **arguments)
+            return
+        lines = read_order_lines(key, DAY + day, key, **arguments)
+        columns = lines.to_columns()
+        found = sorted(
+            zip(columns["customer"].tolist(), columns["date"].tolist(), lines.quantity.tolist(), strict=True)
+        )
+        kept = [(k, (DAY + d).item(), n) for (k, d, _), n in zip(rows, left, strict=True) if n]
+        assert found == sorted(kept)
+        np.testing.assert_allclose(lines.amount, 2.5 * lines.quantity)
+        assert lines.counts.unmatched_quantity == unmatched
+        assert lines.counts.n_refunds_netted == (units < 0).sum()
+        counts = lines.counts
+        assert counts.n_rows == counts.n_refunds_netted + counts.n_cancelled + counts.n_lines
+
+    def test_part_of_a_line_keeps_its_share_of_the_amount(self):
+        lines = read_order_lines(
+            [1, 1], ["2024-01-01", "2024-01-02"], ["a", "a"], quantity=[4, -1], amount=[10, -2], refunds="net"
+        )
+        assert (lines.quantity.tolist(), lines.amount.tolist()) == ([3.0], [7.5])
+
+    def test_a_return_before_the_purchase_is_unmatched(self):
+        lines = read_order_lines([1, 1], ["2024-01-02", "2024-01-01"], ["a", "a"], quantity=[4, -1], refunds="net")
+        assert lines.quantity.tolist() == [4.0]
+        assert lines.counts.unmatched_quantity == 1.0
+
+    def test_without_quantities_each_row_is_one_unit(self):
+        lines = read_order_lines([1, 1, 1], ["2024-01-01"] * 3, ["a", "a", "a"], amount=[5, 7, -7], refunds="net")
+        assert lines.amount.tolist() == [5.0]
+
+    def test_missing_rows_are_dropped_and_counted(self):
+        lines = read_order_lines(
+            [1, None, 2, 3],
+            ["2024-01-01", "2024-01-01", None, "2024-01-03"],
+            ["a", "b", "c", "d"],
+            amount=[1, 2, 3, np.nan],
+            missing="drop",
+        )
+        assert len(lines) == 1
+        assert lines.counts == OrderLineCounts(n_rows=4, n_missing=3, n_lines=1)
+        assert lines.customer.distinct.tolist() == [1]
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"customer": [1, None]}, "customer"),
+            ({"product": ["a", ""]}, "product"),
+            ({"date": ["2024-01-01", None]}, "date"),
+            ({"category": ["x", None]}, "category"),
+            ({"quantity": [1, 0]}, "quantity"),
+            ({"quantity": [1, -1]}, "quantity"),
+            ({"amount": [1, -1]}, "amount"),
+            ({"amount": [1]}, "amount"),
+            ({"amount": [-1, -1], "refunds": "drop"}, "amount"),
+            ({"quantity": [1, -1], "product": ["a", "a"], "customer": [1, 1], "refunds": "net"}, "refunds"),
+            ({"customer": [None, None], "missing": "drop"}, "customer"),
+            ({"refunds": "ignore"}, "refunds"),
+            ({"missing": "ignore"}, "missing"),
+            ({"amount": pd.Series([1, 2], index=[5, 6]), "quantity": pd.Series([1, 2], index=[6, 5])}, "quantity"),
+        ],
+    )
+    def test_rejections(self, changes, name):
+        given = {"customer": [1, 2], "date": ["2024-01-01"] * 2, "product": ["a", "b"], **changes}
+        with pytest.raises(InputError) as caught:
+            read_order_lines(**given)
+        assert name in {caught.value.name, "quantity"}
+
+
+class TestOrderLines:
+    """`OrderLines`: frozen columns, identifiers of any kind."""
+
+    def test_columns_come_back(self):
+        columns = {
+            "customer": np.array(["b", "a", "b"]),
+            "date": np.array(["2024-01-02", "2024-01-01", "2024-01-02"], "datetime64[D]"),
+            "product": np.array([3, 1, 1]),
+            "brand": np.array(["x", "y", "x"]),
+            "amount": np.array([1.0, 2.0, 3.0]),
+            "order": np.array([7, 8, 9]),
+        }
+        lines = OrderLines(**columns)
+        assert lines.n_orders == 3
+        for name, column in lines.to_columns().items():
+            np.testing.assert_array_equal(column, columns[name])
+        assert lines == OrderLines(**columns)
+        assert lines.to_frame("polars").shape == (3, 6)
+
+    def test_an_order_is_a_day_of_a_customer_or_an_identifier_of_theirs(self):
+        given = {"customer": [1, 1, 2, 1], "date": ["2024-01-01", "2024-01-01", "2024-01-01", "2024-01-02"]}
+        assert OrderLines(**given, product=["a"] * 4).n_orders == 3
+        assert OrderLines(**given, product=["a"] * 4, order=["x", "y", "x", "y"]).n_orders == 3
+
+    def test_until_and_without(self):
+        lines = OrderLines(customer=[1, 2], date=["2024-01-01", "2024-01-05"], product=["a", "POST"])
+        assert lines.until("2024-01-04").customer.distinct.tolist() == [1]
+        assert lines.without(["POST", "M"]).to_columns()["product"].tolist() == ["a"]
+        with pytest.raises(InputError, match="as_of"):
+            lines.until("2023-12-31")
+        with pytest.raises(InputError, match="products"):
+            lines.without(["POST", "a"])
+
+    @pytest.mark.parametrize(
+        "changes", [{"amount": [-1.0]}, {"quantity": [0.0]}, {"date": ["2024-13-01"]}, {"counts": 5}]
+    )
+    def test_rejections(self, changes):
+        with pytest.raises(InputError, match=next(iter(changes))):
+            OrderLines(**{"customer": [1], "date": ["2024-01-01"], "product": ["a"], **changes})
+
+    def test_a_column_that_is_not_there_is_named(self):
+        lines = OrderLines(customer=[1], date=["2024-01-01"], product=["a"])
+        with pytest.raises(InputError, match="`item_kind` must be a column of the lines; got 'brand'"):
+            product_pairs(lines, item_kind="brand")
+        with pytest.raises(InputError, match="`lines` must be an OrderLines"):
+            product_pairs([1, 2])
