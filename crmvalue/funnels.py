@@ -29,7 +29,7 @@ the next stage. Overall conversion is the share of the prospects at the first st
 
 from __future__ import annotations
 
-from crmvalue._core.business_hours import BusinessHours
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._funnels.counts import (
     AIDA,
     B2B,

@@ -39,7 +39,7 @@ days, weeks and months, of waits, cool-downs, caps and validity, follow the cale
 
 from __future__ import annotations
 
-from crmvalue._core.business_hours import BusinessHours
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._journeys.campaign import CampaignEffect, campaign_effect
 from crmvalue._journeys.data import Customers, Events, MessageHistory
 from crmvalue._journeys.derived_events import level_changes, nth_events, price_drops, segment_changes

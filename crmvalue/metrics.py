@@ -81,7 +81,7 @@ Lifetime value is in :mod:`crmvalue.ltv`, one row per customer from an order log
 
 from __future__ import annotations
 
-from crmvalue._core.business_hours import BusinessHours
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._metrics.choice import WeightedChoice, weighted_choice
 from crmvalue._metrics.customers import (
     CustomerMovements,
@@ -125,7 +125,14 @@ from crmvalue._metrics.revenue import (
     monthly_recurring_revenue,
     recurring_revenue_movements,
 )
-from crmvalue._metrics.service import (
+from crmvalue._metrics.service.influence import (
+    AgentScores,
+    WorstTicketRetention,
+    agent_scores,
+    retention_by_worst_ticket,
+)
+from crmvalue._metrics.service.level import OpenTickets, ServiceLevel, service_level
+from crmvalue._metrics.service.tickets import (
     FirstContactResolution,
     ResolutionTime,
     ResponseTime,
@@ -134,13 +141,6 @@ from crmvalue._metrics.service import (
     resolution_time,
     response_time,
 )
-from crmvalue._metrics.service_influence import (
-    AgentScores,
-    WorstTicketRetention,
-    agent_scores,
-    retention_by_worst_ticket,
-)
-from crmvalue._metrics.service_level import OpenTickets, ServiceLevel, service_level
 from crmvalue._metrics.survey import (
     NpsChange,
     ResponseBySegment,

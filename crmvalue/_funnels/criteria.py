@@ -29,7 +29,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._core.business_hours import BusinessHours
+    from crmvalue._core.clock.business_hours import BusinessHours
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["STAGE_CRITERIA", "StageCriteria", "StageCriterion", "StepAlarms", "sales_funnel", "step_alarms"]

@@ -21,11 +21,11 @@ from crmvalue._core.checks import (
     require_same_index,
     to_array,
 )
+from crmvalue._core.clock.zones import as_zone
 from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
-from crmvalue._core.zones import as_zone
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 

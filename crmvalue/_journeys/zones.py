@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.zones import offsets_of_years
+from crmvalue._core.clock.zones import offsets_of_years
 
 if TYPE_CHECKING:
     from crmvalue._journeys.data import Customers

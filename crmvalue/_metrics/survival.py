@@ -14,7 +14,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._core.business_hours import BusinessHours
+    from crmvalue._core.clock.business_hours import BusinessHours
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = ["WaitingTimes", "require_order", "require_waits", "summarise_waiting", "survival_curve", "waiting_field"]

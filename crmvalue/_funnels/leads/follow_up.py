@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.business_hours import BusinessHours, as_business_hours, as_hours
 from crmvalue._core.checks import (
     as_float,
     as_items,
@@ -18,6 +17,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours, as_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json

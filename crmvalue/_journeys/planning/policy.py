@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._core.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number, require_choice
+from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen

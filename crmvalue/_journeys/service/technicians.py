@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.business_hours import BusinessHours
 from crmvalue._core.checks import as_day, as_day_column, as_items, as_whole_number, require_same_index
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core.business_hours import BusinessHours
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._funnels.leads.follow_up import FollowUpRule, follow_up_due, follow_up_tasks
 from crmvalue.errors import InputError
 

@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     require,
     require_same_index,
 )
+from crmvalue._core.clock.zones import as_zone, offsets_of_years
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
@@ -35,7 +36,6 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
-from crmvalue._core.zones import as_zone, offsets_of_years
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core.business_hours import BusinessHours
+from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue.errors import InputError
 from tests.core.references import open_minutes
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.checks import (
     as_time,
     as_time_column,
@@ -16,6 +15,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.values import count_field, optional
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval

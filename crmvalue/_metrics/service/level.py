@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.business_hours import as_business_hours, as_hours
 from crmvalue._core.checks import (
     as_fraction,
     as_positive,
@@ -17,6 +16,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.business_hours import as_business_hours, as_hours
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted
@@ -41,7 +41,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._core.business_hours import BusinessHours
+    from crmvalue._core.clock.business_hours import BusinessHours
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]

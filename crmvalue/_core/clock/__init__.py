@@ -1,0 +1,4 @@
+"""Opening hours (`business_hours`) and the offsets of time zones (`zones`).
+
+Import the modules themselves: this file holds nothing.
+"""
