@@ -19,7 +19,7 @@ whether past forecasts were right                           :func:`forecast_cali
 points for attributes and events of a prospect              :class:`LeadScore`, :class:`FitRule`, :class:`Signal`,
                                                             :class:`Grade`
 points learned from past deals                              :func:`fit_lead_score`
-tasks that follow an event, in business hours too           :class:`FollowUpRule`, :class:`BusinessHours`,
+tasks that follow an event, in business hours too           :class:`FollowUpRule`, :class:`~crmvalue.metrics.BusinessHours`,
                                                             :func:`follow_up_tasks`, :func:`follow_up_due`
 ==========================================================  ===========================================================
 

@@ -14,7 +14,7 @@ events from prices, tiers and segments                      :func:`price_drops`,
                                                             :func:`segment_changes`
 the fifth purchase as an event                              :func:`nth_events`
 consent, quiet hours, frequency, control group, budget      :class:`Policy`, :class:`FrequencyCap`,
-                                                            :class:`BusinessHours`
+                                                            :class:`~crmvalue.metrics.BusinessHours`
 every message of a day, with its decision and reason        :func:`plan`, :func:`explain`
 the same over past data, day by day                         :func:`simulate_plan`
 services and follow-ups of installed items                  :class:`ServiceCycle`, :class:`InstalledItems`,

@@ -106,14 +106,28 @@ def public_modules() -> list[types.ModuleType]:
 
 
 def require_every_public_name(env: BuildEnvironment) -> None:
-    """Warn of public names, and methods of public classes, without a place in the reference."""
+    """Warn of public names, and methods of public classes, without a place in the reference.
+
+    What several doors have is described at one of them.
+    """
     described = env.domains["py"].objects
-    for module in public_modules():
-        names = [f"{module.__name__}.{name}" for name in module.__all__]
+    doors = public_modules()
+    for module in doors:
+        homes = {name: [door.__name__ for door in doors if is_in(door, name, module)] for name in module.__all__}
+        names = [
+            f"{module.__name__}.{name}"
+            for name, found in homes.items()
+            if not any(f"{door}.{name}" in described for door in found if door != module.__name__)
+        ]
         names += [f"{name}.{method}" for name in names for method in own_methods(getattr(module, name.split(".")[-1]))]
         for name in names:
             if name not in described:
                 logger.warning("%s is not in the reference", name)
+
+
+def is_in(door: types.ModuleType, name: str, module: types.ModuleType) -> bool:
+    """Whether a door has the same thing of that name as another one."""
+    return name in door.__all__ and getattr(door, name) is getattr(module, name)
 
 
 def own_methods(thing: object) -> list[str]:
