@@ -19,8 +19,9 @@ whether past forecasts were right                           :func:`forecast_cali
 points for attributes and events of a prospect              :class:`LeadScore`, :class:`FitRule`, :class:`Signal`,
                                                             :class:`Grade`
 points learned from past deals                              :func:`fit_lead_score`
-tasks that follow an event, in business hours too           :class:`FollowUpRule`, :class:`~crmvalue.metrics.BusinessHours`,
-                                                            :func:`follow_up_tasks`, :func:`follow_up_due`
+tasks that follow an event, in business hours too           :class:`FollowUpRule`, :func:`follow_up_tasks`,
+                                                            :func:`follow_up_due`,
+                                                            :class:`~crmvalue.metrics.BusinessHours`
 ==========================================================  ===========================================================
 
 A prospect who may still convert is open, never lost. Step conversion is the share of the prospects at a stage who reach
