@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._journeys.planning.plan import DECISIONS
+from crmvalue._journeys.results.credit import CREDITS
 from crmvalue._journeys.results.ranks import JourneyRank, rank_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -42,6 +43,11 @@ RANKED_BY = ("revenue", "revenue_per_message", "incremental_revenue", "increment
 
 _COUNTS = ("delivered", "opened", "clicked", "replied", "converted")
 _SEND = DECISIONS.index("send")
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    require_choice(name, value, choices)
+    return str(value)
 
 
 def _key_field(name: str) -> Any:
@@ -125,7 +131,7 @@ class JourneyResults(Columns):
     channel: npt.NDArray[np.str_] | None = _key_field("channel")
     segment: npt.NDArray[np.str_] | None = _key_field("segment")
     period: npt.NDArray[np.str_] | None = _key_field("period")
-    credit: str
+    credit: str = checked_field("credit", lambda name, value: _one_of(name, value, CREDITS))
     within_days: int = count_field("within_days")
     level: float = checked_field("level", as_fraction)
     n_by_decision: Integers = whole_table("n_by_decision", 2)
