@@ -193,7 +193,7 @@ def journey_results(
         "customer": frame[roles.columns["customer"]].to_native(),
         "time": plain_time(frame[roles.columns["date"]]).to_native(),
         "revenue": frame[roles.columns["amount"]].to_native(),
-        "margin": _column("margin", frame, margin) if isinstance(margin, str) else _share("margin", margin),
+        "margin": _margin(frame, margin),
     }
     if code is not None:
         require_name("code", code)
@@ -260,10 +260,15 @@ def _read_events(given: Any) -> Events | None:
     return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
 
 
-def _share(name: str, value: Any) -> float:
-    share = as_float(name, value)
+def _margin(frame: Any, margin: Any) -> Any:
+    """Take a share for all orders, or the column of the shares."""
+    if isinstance(margin, str):
+        if margin not in frame.columns:
+            raise InputError("margin", "a share, or a column of the orders", margin)
+        return frame[margin].to_native()
+    share = as_float("margin", margin)
     if not -1 <= share <= 1:
-        raise InputError(name, "in [-1, 1]", value, hint="0.3 for 30 percent")
+        raise InputError("margin", "in [-1, 1]", margin, hint="0.3 for 30 percent")
     return share
 
 
