@@ -23,7 +23,7 @@ from crmvalue._journeys.data import (
     text_column,
     word_column,
 )
-from crmvalue._journeys.moments import moment
+from crmvalue._journeys.moments import MOST_CUSTOMERS, moment
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -277,6 +277,10 @@ def common_customers(*columns: npt.NDArray[Any]) -> tuple[int, list[Integers]]:
     if not filled:
         return 0, [np.zeros(0, dtype=np.int64) for _ in columns]
     distinct, code = encode_customers("customer", np.concatenate(filled))
+    if len(distinct) > MOST_CUSTOMERS:
+        raise InputError(
+            "customer", f"of at most {MOST_CUSTOMERS:,} customers", len(distinct), hint="take them in parts"
+        )
     ends = np.cumsum([len(column) for column in columns])
     parts = np.split(code, ends[:-1])
     return len(distinct), parts

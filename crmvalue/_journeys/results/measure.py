@@ -96,7 +96,8 @@ def journey_results(
         Rule that credits orders. "last": the last message to the customer before the order. "code": the last message
         with the code of the order. "code or last": by code where one was used, else the last message. "first",
         "linear", "position", "time_decay", "markov", "shapley": the models of :func:`crmvalue.attribution.attribute`,
-        with their defaults; the rows take the place of the channels.
+        with their defaults; the rows take the place of the channels. No message is direct, so "last" is also
+        "last_non_direct".
     within_days : int, optional
         Days after a message in which an order may be credited to it, 1 to 3660. A code may be used later.
     contact_cost : number, Decimal, str or mapping, optional
