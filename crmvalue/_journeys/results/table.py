@@ -339,7 +339,10 @@ class JourneyResults(Columns):
             f"{self.label[i]} brought {self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"
             for i in known[np.argsort(-self.incremental_revenue[known], kind="stable")][:3].tolist()
         ]
-        return f"{text} Against the control group, {'; '.join(said)}."
+        text = f"{text} Against the control group, {'; '.join(said)}."
+        if len(known) > 1:
+            text += f" Of {len(known)} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone."
+        return text
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind, with shares and intervals."""
