@@ -139,8 +139,8 @@ def journey_results(
     the message of the highest priority. A message has a channel only when it is sent, so rows split by channel have no
     control group.
 
-    Spend is skewed: with fewer than some hundred customers in a group, the intervals of money cover the truth less often
-    than `level` says. Where rows are many, some of them leave 0 out by chance.
+    Spend is skewed: with fewer than some hundred customers in a group, the intervals of money cover the truth less
+    often than `level` says. Where rows are many, some of them leave 0 out by chance.
 
     The interval of the revenue per message looks at customers as units: with :math:`y_c` the credited revenue and
     :math:`n_c` the messages of a customer, :math:`R = \sum y_c / \sum n_c`, the variance of :math:`R` is
