@@ -107,7 +107,7 @@ class CustomerFrame:
 class FrameResult:
     """A small table in a frame of the kind that was given, and the result object that it comes from.
 
-    :func:`retention`, :func:`funnel`, :func:`plan` and :func:`migrate` make it.
+    :func:`retention`, :func:`funnel`, :func:`plan`, :func:`journey_results` and :func:`migrate` make it.
 
     Parameters
     ----------

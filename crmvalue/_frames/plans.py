@@ -1,27 +1,30 @@
-"""Plans of messages from frames; :mod:`crmvalue.frames` is the public door."""
+"""Plans of messages and their results from frames; :mod:`crmvalue.frames` is the public door."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._frames.columns import TIMES, find_customer, find_named, require_name, require_present
+from crmvalue._core.checks import as_float
+from crmvalue._frames.columns import TIMES, find_customer, find_named, find_roles, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
 from crmvalue._frames.log import plain_time
 from crmvalue.errors import InputError
-from crmvalue.journeys import Customers, Events, MessageHistory, Policy
+from crmvalue.journeys import CreditRule, Customers, Events, MessageHistory, Orders, Plan, Policy, Responses
+from crmvalue.journeys import journey_results as results_of_messages
 from crmvalue.journeys import plan as plan_messages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from crmvalue.typing import ArrayLike
 
-__all__ = ["plan"]
+__all__ = ["journey_results", "plan"]
 
+_REACTIONS = ("name", "reaction", "event", "event_name", "event_type", "status", "action")
 _NAMES = ("name", "event", "event_name", "event_type", "action", "activity")
 
 
@@ -122,16 +125,113 @@ def plan(
     return FrameResult(frame=table.to_native(), result=made, columns={"customer": who}, guessed=guessed)
 
 
+def journey_results(
+    messages: Any,
+    responses: Any,
+    orders: Any,
+    *,
+    as_of: ArrayLike,
+    by: str | Iterable[str] = ("journey",),
+    credit: CreditRule = "last",
+    within_days: int = 14,
+    margin: float | str = 1.0,
+    contact_cost: Any = 0,
+    segments: Any = None,
+    period: Literal["day", "week", "month", "year"] = "month",
+    level: float = 0.95,
+    customer: str | None = None,
+    date: str | None = None,
+    amount: str | None = None,
+    code: str | None = None,
+) -> FrameResult:
+    """Tell what came of messages, from frames of messages, reactions and orders.
+
+    Parameters
+    ----------
+    messages : Plan, MessageHistory or DataFrame
+        What was planned or sent; a frame has the columns of a history, or with the column `decision` those of a plan.
+    responses : Responses, DataFrame or None
+        What customers did with the messages: customer, name and time, found by the usual headings; also `message` and
+        `channel`, where they are.
+    orders : DataFrame
+        Orders of all customers, one row each: pandas, Polars or PyArrow.
+    as_of, by, credit, within_days, contact_cost, period, level
+        As in :func:`crmvalue.journeys.journey_results`.
+    margin : float or str, optional
+        Share of the revenue that remains as margin, or its column in `orders`.
+    segments : DataFrame, optional
+        One row per customer: the customer, and the column `segment`.
+    customer, date, amount : str, optional
+        Columns of the orders; by default guessed from their headings. The amount is the revenue [money].
+    code : str, optional
+        Column of the codes that were used; missing ones are none.
+
+    Returns
+    -------
+    FrameResult
+        The results as a table of the kind of `orders`, and the :class:`crmvalue.journeys.JourneyResults` as `result`.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.journeys.journey_results`; if a column is missing; for a frame that is still lazy.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.journeys import Cascade, Customers, Policy, plan
+    >>> base = Customers(customer=["ann"], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
+    >>> sent = plan([Cascade()], base, None, None, Policy(), "2024-05-31").history().to_frame()
+    >>> bought = pd.DataFrame({"customer": ["ann"], "date": ["2024-06-02"], "amount": [19.9]})
+    >>> journey_results(sent, None, bought, as_of="2024-06-30").frame[["journey", "n_sent", "revenue"]]
+        journey  n_sent  revenue
+    0  win-back       1     19.9
+    """
+    frame = _eager("orders", orders)
+    roles = find_roles("orders", frame, {"customer": customer, "date": date, "amount": amount})
+    columns: dict[str, Any] = {
+        "customer": frame[roles.columns["customer"]].to_native(),
+        "time": plain_time(frame[roles.columns["date"]]).to_native(),
+        "revenue": frame[roles.columns["amount"]].to_native(),
+        "margin": _margin(frame, margin),
+    }
+    if code is not None:
+        require_name("code", code)
+        require_present("code", frame, (code,), "name a column of the frame")
+        columns["code"] = frame[code].fill_null("").to_native()
+    owner = {}
+    if segments is not None:
+        table = _eager("segments", segments)
+        require_present("segments", table, ("segment",), "one row per customer, with the column `segment`")
+        who = find_customer("segments", table, None)
+        owner = {"segment_customer": table[who].to_native(), "segment": table["segment"].to_native()}
+    found = results_of_messages(
+        _read_messages(messages),
+        _read_responses(responses),
+        Orders(**columns),
+        as_of=as_of,
+        by=by,
+        credit=credit,
+        within_days=within_days,
+        contact_cost=contact_cost,
+        period=period,
+        level=level,
+        **owner,
+    )
+    table = from_columns(found.to_columns(), frame)
+    return FrameResult(frame=table.to_native(), result=found, columns=roles.columns, guessed=roles.guessed)
+
+
 def _eager(name: str, given: Any) -> Any:
     """Open a frame whose rows are in memory."""
     import narwhals as nw
 
     frame = as_frame(name, given)
     if isinstance(frame, nw.LazyFrame):
-        hint = "collect the customers who may get a message first"
-        raise InputError(
-            name, "a frame in memory, since a plan looks at every customer", type(given).__name__, hint=hint
-        )
+        plans = name in {"customers", "events", "history"}
+        hint = "collect the customers who may get a message first" if plans else "collect it first"
+        rule = "a frame in memory, since a plan looks at every customer" if plans else "a frame in memory"
+        raise InputError(name, rule, type(given).__name__, hint=hint)
     return frame
 
 
@@ -160,12 +260,51 @@ def _read_events(given: Any) -> Events | None:
     return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
 
 
+def _margin(frame: Any, margin: Any) -> Any:
+    """Take a share for all orders, or the column of the shares."""
+    if isinstance(margin, str):
+        if margin not in frame.columns:
+            raise InputError("margin", "a share, or a column of the orders", margin)
+        return frame[margin].to_native()
+    share = as_float("margin", margin)
+    if not -1 <= share <= 1:
+        raise InputError("margin", "in [-1, 1]", margin, hint="0.3 for 30 percent")
+    return share
+
+
+def _read_messages(given: Any) -> Plan | MessageHistory:
+    if isinstance(given, Plan | MessageHistory):
+        return given
+    frame = _eager("messages", given)
+    found: Plan | MessageHistory
+    found = _read_table("messages", frame, Plan if "decision" in frame.columns else MessageHistory)
+    return found
+
+
+def _read_responses(given: Any) -> Responses | None:
+    if given is None or isinstance(given, Responses):
+        return given
+    frame = _eager("responses", given)
+    columns = {
+        "customer": frame[find_customer("responses", frame, None)],
+        "name": frame[find_named("responses", frame, "name", None, _REACTIONS)],
+        "time": plain_time(frame[find_named("responses", frame, "time", None, TIMES)]),
+    }
+    columns |= {name: frame[name].fill_null("") for name in ("message", "channel") if name in frame.columns}
+    return Responses(**{name: column.to_native() for name, column in columns.items()})
+
+
 def _read_history(given: Any) -> MessageHistory | None:
     if given is None or isinstance(given, MessageHistory):
         return given
-    frame = _eager("history", given)
-    fields = attrs.fields(MessageHistory)
-    needed = tuple(field.name for field in fields if field.default is attrs.NOTHING)
-    require_present("history", frame, needed, "Plan.history makes it, and its to_columns gives the columns")
-    names = tuple(field.name for field in fields if field.name in needed or field.name in frame.columns)
-    return MessageHistory(**{name: plain_time(frame[name]).to_native() for name in names})
+    found: MessageHistory = _read_table("history", _eager("history", given), MessageHistory)
+    return found
+
+
+def _read_table(name: str, frame: Any, kind: type[Any]) -> Any:
+    """Read a history or a plan from its columns; those that came later may be missing."""
+    arrays = [field for field in attrs.fields(kind) if not field.name.startswith("n_")]
+    needed = tuple(field.name for field in arrays if field.default is attrs.NOTHING)
+    require_present(name, frame, needed, "Plan.history makes it, and its to_columns gives the columns")
+    names = (field.name for field in arrays if field.name in frame.columns)
+    return kind(**{column: plain_time(frame[column]).to_native() for column in names})

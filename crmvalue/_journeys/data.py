@@ -409,7 +409,11 @@ def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
     if name != "code":
         return array_field(convert, default=None)
     same = attrs.cmp_using(eq=np.array_equal)
-    return attrs.field(converter=convert, default=None, eq=same, repr=lambda codes: f"<{len(codes)} codes, not shown>")
+    return attrs.field(converter=convert, default=None, eq=same, repr=_hidden)
+
+
+def _hidden(codes: npt.NDArray[np.str_] | None) -> str:
+    return "None" if codes is None else f"<{len(codes)} codes, not shown>"
 
 
 def fill_in(table: Any, **missing: Callable[[], npt.NDArray[Any]]) -> None:

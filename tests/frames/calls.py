@@ -5,14 +5,36 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from crmvalue.frames import fit, funnel, migrate, plan, retention, rfm, segments, split, summarise, value
-from crmvalue.journeys import BirthdayJourney
+from crmvalue.frames import (
+    fit,
+    funnel,
+    journey_results,
+    migrate,
+    plan,
+    retention,
+    rfm,
+    segments,
+    split,
+    summarise,
+    value,
+)
+from crmvalue.journeys import BirthdayJourney, MessageHistory
 from crmvalue.segmentation import Segment, SegmentColumns
 from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
 
 DAYS = ["2024-01-01", "2024-01-05", "2024-02-10", "2024-03-01", "2024-03-02"]
+
+SENT = MessageHistory(
+    customer=["ann"],
+    group=["hello"],
+    step=["message"],
+    anchor=["2024-05-31"],
+    sent_at=["2024-05-31"],
+    channel=["email"],
+    counted=[True],
+)
 
 
 def orders():
@@ -116,5 +138,17 @@ CALLS = [
             "days": 2,
         },
         {"as_of": "2024-05-32", "days": 0},
+    ),
+    Call(
+        journey_results,
+        {
+            "messages": Later(lambda: SENT),
+            "responses": Later(lambda: pd.DataFrame({"customer": ["ann"], "name": ["opened"], "time": DAYS[-1:]})),
+            "orders": Later(lambda: pd.DataFrame({"customer": ["ann"], "date": ["2024-06-02"], "amount": [5.0]})),
+            "as_of": "2024-06-30",
+            "margin": 0.5,
+            "contact_cost": 0.05,
+        },
+        {"as_of": "2024-06-31", "within_days": 0, "margin": 1.5, "contact_cost": -1.0, "level": 1.0},
     ),
 ]

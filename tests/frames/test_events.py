@@ -323,3 +323,52 @@ class TestPlan:
             assert error.hint == "collect the customers who may get a message first"
         else:
             assert len(error.result.decision)
+
+
+SOLD = {
+    "customer": [1, 2, 2, 9],
+    "date": ["2024-06-02", "2024-06-03", "2024-07-09", "2024-06-03"],
+    "amount": [19.9, 5.0, 7.0, 3.0],
+    "code": ["A1", None, None, None],
+}
+SEEN = {"customer": [1, 3], "event": ["opened", "clicked"], "time": ["2024-06-01T12:00:00"] * 2}
+SEGMENTS = {"customer": [1, 2], "segment": ["vip", "other"]}
+
+
+class TestResults:
+    """Results of frames are those of arrays, for every kind of frame in memory."""
+
+    def messages(self):
+        base = Customers(
+            customer=range(1, 5), dates={"birthday": ["1990-06-07"] * 4}, consent={"email": [True, True, True, False]}
+        )
+        made = journeys.plan([BirthdayJourney("birthday")], base, None, None, Policy(), "2024-05-31")
+        return made.with_codes(["A1", "", "", ""])
+
+    @searched
+    def test_are_those_of_arrays(self, engine):
+        made = self.messages()
+        options = {"as_of": "2024-06-30", "by": ["journey", "segment"], "credit": "code or last", "contact_cost": "0.1"}
+        sold = journeys.Orders(
+            customer=SOLD["customer"],
+            time=SOLD["date"],
+            revenue=SOLD["amount"],
+            margin=0.5,
+            code=["A1", "", "", ""],
+        )
+        seen = journeys.Responses(customer=[1, 3], name=["opened", "clicked"], time=SEEN["time"])
+        expected = journeys.journey_results(
+            made, seen, sold, segment_customer=[1, 2], segment=["vip", "other"], **options
+        )
+        tables = [engine.make(pa.table(table)) for table in (SEEN, SOLD, SEGMENTS)]
+        call = {"margin": 0.5, "segments": tables[2], "code": "code", **options}
+        if engine.is_lazy:
+            error = outcome(lambda: frames.journey_results(made, tables[0], tables[1], **call))
+            assert error.name in {"orders", "responses", "segments"}
+            return
+        columns = pa.table({name: pa.array(column) for name, column in made.to_columns().items()})
+        for messages in (made, engine.make(columns)):
+            found = frames.journey_results(messages, tables[0], tables[1], **call)
+            assert found.result == expected
+            rows = read(found.frame, "segment")
+            assert sorted(rows["revenue"]) == sorted(expected.revenue.tolist())

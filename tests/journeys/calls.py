@@ -216,8 +216,8 @@ CALLS += [
     ),
     Call(
         journeys.best_send_hours,
-        {"customer": [1, 2], "time": ["2024-05-01T09:00", "2024-05-01T19:00"], "hours": [8, 20]},
-        {"time": "2024-05-32", "hours": 24},
+        {"customer": [1, 2], "time": ["2024-05-01T09:00", "2024-05-01T19:00"], "earliest": 8, "latest": 20},
+        {"time": "2024-05-32", "earliest": 24, "latest": 7},
     ),
     Call(journeys.steps_that_pay, STEPS, OUTSIDE),
     Call(journeys.best_last_step, STEPS, OUTSIDE),

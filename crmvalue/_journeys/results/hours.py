@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_time_column, as_whole_number, require_same_index, require_same_length
+from crmvalue._core.checks import as_time_column, as_whole_number, require_same_index, require_same_length
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -26,8 +26,6 @@ from crmvalue._core.values import (
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -125,7 +123,7 @@ class SendHours(Columns):
         return from_json(cls, text)
 
 
-def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int] = range(8, 21)) -> SendHours:
+def best_send_hours(customer: ArrayLike, time: ArrayLike, *, earliest: int = 8, latest: int = 20) -> SendHours:
     r"""Find the best hour to write to each customer, from the hours at which they opened messages.
 
     Parameters
@@ -134,8 +132,8 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int
         Customer of each open, or segment of the customer; at least one.
     time : array_like
         Local time of each open.
-    hours : iterable of int, optional
-        Hours that may be chosen, 0 to 23; by default those from 8 to 20.
+    earliest, latest : int, optional
+        First and last hour that may be chosen, 0 to 23.
 
     Returns
     -------
@@ -145,7 +143,7 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int
     Raises
     ------
     InputError
-        If there is no open, a value is missing, or an hour is not from 0 to 23.
+        If there is no open, a value is missing, an hour is not from 0 to 23, or `latest` is before `earliest`.
 
     Notes
     -----
@@ -174,10 +172,8 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int
     distinct, code = encode_customers("customer", customer)
     when = as_time_column("time", time)
     require_same_length(customer=code, time=when)
-    items = as_items("hours", hours, "hours from 0 to 23")
-    allowed = sorted({as_whole_number("hours", hour, low=0, high=_HOURS - 1) for hour in items})
-    if not allowed:
-        raise InputError("hours", "at least one hour", items)
+    first = as_whole_number("earliest", earliest, low=0, high=_HOURS - 1)
+    allowed = np.arange(first, as_whole_number("latest", latest, low=first, high=_HOURS - 1) + 1)
     hour = when.astype("datetime64[h]").astype(np.int64) % _HOURS
     n, opened = len(distinct), np.bincount(code, minlength=len(distinct))
     base = np.bincount(hour, minlength=_HOURS) / len(hour)
@@ -194,7 +190,7 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int
         table.ravel()[cell[mine] - begin * _HOURS] = count[mine]
         expected = _smoothed(table) + strength * smooth
         chosen = np.argmax(expected[:, allowed], axis=1)
-        best[begin:end] = np.array(allowed)[chosen]
+        best[begin:end] = allowed[chosen]
         total = opened[begin:end] + strength
         share[begin:end] = expected[np.arange(end - begin), best[begin:end]] / total
     return SendHours(
@@ -202,7 +198,7 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, hours: Iterable[int
         hour=hand_over(best),
         share=hand_over(share),
         n_opens=hand_over(opened),
-        base_hour=allowed[int(np.argmax(smooth[allowed]))],
+        base_hour=int(allowed[np.argmax(smooth[allowed])]),
         base_share=hand_over(base),
         strength=strength,
     )

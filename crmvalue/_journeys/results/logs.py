@@ -10,7 +10,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_whole_number, require, require_choice, require_same_index, to_array
-from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
+from crmvalue._core.frames import Columns
+from crmvalue._core.values import Given, array_columns, array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.data import (
     Events,
     MessageHistory,
@@ -22,7 +23,7 @@ from crmvalue._journeys.data import (
     text_column,
     word_column,
 )
-from crmvalue._journeys.moments import moment
+from crmvalue._journeys.moments import MOST_CUSTOMERS, moment
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _reaction_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Responses:
+class Responses(Columns):
     """What became of messages: delivered or bounced, opened, clicked, replied, unsubscribed; one element each.
 
     Parameters
@@ -99,6 +100,10 @@ class Responses:
     def __len__(self) -> int:
         return len(self.customer)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind; the same columns make the value again."""
+        return array_columns(self)
+
     def events(self, history: MessageHistory | None = None) -> Events:
         """Give the reactions as events, so that they end or feed journeys.
 
@@ -135,7 +140,7 @@ class Responses:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Orders:
+class Orders(Columns):
     """Orders of customers, one element each; sums of their money are exact to the cent.
 
     Parameters
@@ -196,6 +201,10 @@ class Orders:
     def __len__(self) -> int:
         return len(self.customer)
 
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind; the same columns make the value again."""
+        return array_columns(self)
+
     def minor(self, money: Floats) -> Integers:
         """Give money in whole minor units, rounded.
 
@@ -223,7 +232,7 @@ def _require_rows(table: Any, what: str) -> None:
 
 def _money(name: str, value: Any) -> Floats:
     """Take a column of money, or one amount; a text is a number with a point."""
-    if hasattr(value, "array") and isinstance(value.array, np.ndarray):  # handed over
+    if isinstance(value, Given):
         return value.array
     array, types = to_array(name, value, _MONEY)
     if types & {str, Decimal} or array.dtype.kind in "UO":
@@ -239,11 +248,11 @@ def _money(name: str, value: Any) -> Floats:
 
 
 def _numbers(name: str, value: Any) -> Floats:
-    if hasattr(value, "array") and isinstance(value.array, np.ndarray):  # handed over
+    if isinstance(value, Given):
         return value.array
     if isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_ | np.timedelta64):
         value = [value]
-    return as_column(name, value)
+    return np.array(as_column(name, value))
 
 
 def codes_of(words: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Integers]:
@@ -268,6 +277,10 @@ def common_customers(*columns: npt.NDArray[Any]) -> tuple[int, list[Integers]]:
     if not filled:
         return 0, [np.zeros(0, dtype=np.int64) for _ in columns]
     distinct, code = encode_customers("customer", np.concatenate(filled))
+    if len(distinct) > MOST_CUSTOMERS:
+        raise InputError(
+            "customer", f"of at most {MOST_CUSTOMERS:,} customers", len(distinct), hint="take them in parts"
+        )
     ends = np.cumsum([len(column) for column in columns])
     parts = np.split(code, ends[:-1])
     return len(distinct), parts

@@ -11,14 +11,14 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_column,
+    as_floats,
     as_fraction,
-    as_items,
     as_outcomes,
     as_positive,
     as_text,
+    require,
     require_same_index,
     require_same_length,
-    to_array,
 )
 from crmvalue._core.comparisons import welch_quantile
 from crmvalue._core.frames import Columns
@@ -52,6 +52,7 @@ __all__ = ["ObservedEffect", "observed_effect"]
 _FEWEST = 10  # customers of a group; also of the others, as weighted
 _ALIKE = 0.1  # standardised difference up to which groups count as alike (Austin 2009)
 _BINS = 10
+_LARGEST = 1e100
 
 
 @stay_frozen
@@ -273,11 +274,17 @@ def observed_effect(
     >>> found.is_balanced, found.trends_differ, bool(found.interval.low < 2 < found.interval.high)
     (True, False, True)
     """
-    columns, n_periods = _columns(past, traits)
-    require_same_index(treated=treated, after=after, **columns)
+    periods, named = _periods(past), _named(traits)
+    columns = {f"past[{i}]": period for i, period in enumerate(past)} if isinstance(past, list | tuple) else {}
+    require_same_index(treated=treated, after=after, **columns, **named)
     given = as_outcomes("treated", treated)
     outcome = as_column("after", after)
-    table = {name: as_column(name, column) for name, column in columns.items()}
+    require_same_length(treated=given, after=outcome)
+    if periods.shape[1] != len(given):
+        raise InputError("past", f"with {len(given)} customers in each period", periods.shape)
+    table = {f"past[{i}]": period for i, period in enumerate(periods)}
+    n_periods = len(table)
+    table |= {name: as_column(name, column) for name, column in named.items()}
     require_same_length(treated=given, after=outcome, **table)
     weight, level = as_positive("penalty", penalty), as_fraction("level", level)
     for group, count in (("treated customers", int(given.sum())), ("others", int((~given).sum()))):
@@ -330,30 +337,27 @@ def observed_effect(
     )
 
 
-def _columns(past: Any, traits: Any) -> tuple[dict[str, Any], int]:
-    """Name the periods before, the last one "1 before", and add the traits."""
-    if isinstance(past, np.ndarray) or hasattr(past, "columns") or hasattr(past, "ndim"):
-        array, _ = to_array("past", past, "a list of columns, one for each period")
-        if array.ndim == 1:
-            array = array[np.newaxis]
-        if array.ndim != 2:
-            raise InputError("past", "of one or two dimensions, one row for each period", array.shape)
-        periods = list(array)
-    else:
-        periods = as_items("past", past, "a list of columns, one for each period")
-        if periods and not hasattr(periods[0], "__len__"):
-            periods = [past]
-    if not periods:
-        raise InputError("past", "of at least one period", 0)
-    named = {f"past[{i}]": column for i, column in enumerate(periods)}
+def _periods(past: Any) -> Floats:
+    """Take the periods before, one row each; one column stands for one period."""
+    (table,) = as_floats(past=past)
+    table = table[np.newaxis] if table.ndim == 1 else table
+    if table.ndim != 2 or not table.size:
+        raise InputError("past", "a list of columns, one for each period, at least one", table.shape)
+    require(np.abs(table) <= _LARGEST, "past", table, "at most 1e100")
+    return table
+
+
+def _named(traits: Any) -> dict[str, Any]:
+    """Take the traits, with names of their own."""
     if traits is None:
-        return named, len(periods)
+        return {}
     if not isinstance(traits, Mapping):
         raise InputError("traits", "a mapping from names to columns", traits)
-    added = {as_text("traits", name): column for name, column in traits.items()}
-    if set(added) & set(named):
-        raise InputError("traits", "with names other than those of the periods", list(added))
-    return named | added, len(periods)
+    named = {as_text("traits", name): column for name, column in traits.items()}
+    taken = [name for name in named if name.startswith("past[")]
+    if taken:
+        raise InputError("traits", "with names other than those of the periods", taken[0])
+    return named
 
 
 def _features(x: Floats, n_periods: int) -> Floats:

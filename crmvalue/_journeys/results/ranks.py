@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import as_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
+    checked_field,
     count_field,
     hand_over,
     label_column,
@@ -78,7 +80,7 @@ class JourneyRank(Columns):
     prob_best: Floats = number_column("prob_best")
     prob_top: Floats = number_column("prob_top")
     top: int = count_field("top", low=1)
-    by: str
+    by: str = checked_field("by", as_text)
     n_unknown: int = count_field("n_unknown", default=0)
 
     def __attrs_post_init__(self) -> None:

