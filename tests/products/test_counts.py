@@ -118,6 +118,19 @@ class TestProductPairs:
         few, many = sorted([row.n_bought[0], row.n_also_bought[0]])
         return few, many / n
 
+    def test_interval_is_that_of_the_delta_method(self):
+        """Variance of the logarithm from the gradient and the covariance of four cells of a multinomial sample."""
+        log = [
+            (c, 0, p) for c in range(20) for p in ([1, 2] * (c < 4) + [1] * (4 <= c < 9) + [2] * (9 <= c < 12) + [3])
+        ]
+        found = rows_of(product_pairs(as_lines(log), min_count=1), "bought", "also_bought")[1, 2]
+        share = np.array([4, 5, 3, 8]) / 20  # both, the first alone, the second alone, none
+        gradient = np.array([1, 0, 0, 0]) / share[0] - np.array([1, 1, 0, 0]) / 0.45 - np.array([1, 0, 1, 0]) / 0.35
+        variance = gradient @ (np.diag(share) - np.outer(share, share)) @ gradient / 20
+        lift = 0.2 / 0.45 / 0.35
+        ends = lift * np.exp(np.array([-1, 1]) * stats.norm.ppf(0.975) * np.sqrt(variance))
+        np.testing.assert_allclose([found["lift_low"], found["lift_high"]], ends)
+
     def test_chance_pairs_are_not_called_sure(self):
         rng = np.random.default_rng(2)
         order, product = np.nonzero(rng.random((3000, 60)) < 0.05)
@@ -174,6 +187,11 @@ class TestNextPurchases:
         log = [*log, (9, 0, 1), (9, 5, 1)]
         other = shuffled(log, np.random.default_rng(seed))
         assert next_purchases(as_lines(log), min_count=1) == next_purchases(as_lines(other), min_count=1)
+
+    def test_the_last_day_of_the_window_belongs_to_it(self):
+        lines = as_lines([(1, 0, 1), (1, 20, 2)])
+        assert len(next_purchases(lines, within_days=20, as_of=DAY + 20, min_count=1)) == 1
+        assert len(next_purchases(lines, within_days=19, as_of=DAY + 20, min_count=1)) == 0
 
     def test_json_and_rows_of_one_item(self):
         found = next_purchases(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +145,15 @@ class TestOrderLines:
             product_pairs(lines, item_kind="brand")
         with pytest.raises(InputError, match="`lines` must be an OrderLines"):
             product_pairs([1, 2])
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame, pa.table], ids=["pandas", "polars", "pyarrow"])
+def test_columns_of_dataframes(library):
+    """Columns go in as they are, and the frame that comes out has them."""
+    log = {"customer": ["b", "a"], "date": np.array(["2024-01-02", "2024-01-01"], "datetime64[D]"), "product": [3, 1]}
+    frame = library(
+        {name: column if name != "date" else column.astype("datetime64[us]") for name, column in log.items()}
+    )
+    lines = read_order_lines(frame["customer"], frame["date"], frame["product"])
+    assert lines == read_order_lines(**log)
+    assert lines.to_frame("polars")["product"].to_list() == [3, 1]

@@ -62,6 +62,15 @@ class TestNextProducts:
             assert own == pytest.approx(best[: len(own)])
             assert len(own) == min(n, len(best))
 
+    @pytest.mark.parametrize("seed", [11, 12])
+    def test_equals_slow_probabilities_where_products_speak_for_others(self, seed):
+        log = [*FIRST, *random_log(seed, n=150, n_customers=15, n_products=6)]
+        expected = references.slow_probabilities(log, 40, 60)
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=9)
+        assert (found.reason == "bought after").sum() > 5
+        for customer, item, prob in zip(found.customer.tolist(), found.product.tolist(), found.prob, strict=True):
+            assert prob == pytest.approx(expected[customer, item])
+
     @given(log=LOGS, seed=st.integers(0, 9))
     @settings(max_examples=20)
     def test_order_of_lines_does_not_matter(self, log, seed):
@@ -71,10 +80,10 @@ class TestNextProducts:
         assert one == two
 
     def test_kinds(self):
-        """Category is the product by 3, price grows with the product: an upsell is dearer than all bought of it."""
+        """Category is the product modulo 3, four in a row have one price: an upsell is dearer than all bought."""
         log = random_log(1)
         product = np.array([p for _, _, p in log])
-        lines = as_lines(log, category=product % 3, amount=product.astype(float))
+        lines = as_lines(log, category=product % 3, amount=product // 4 + 1.0)
         found = next_products(lines, as_of=DAY + 60, horizon_days=20, n=12)
         had = defaultdict(set)
         for customer, _, item in log:
@@ -83,7 +92,9 @@ class TestNextProducts:
             found.customer.tolist(), found.product.tolist(), found.kind.tolist(), strict=True
         ):
             same = [own for own in had[customer] if own % 3 == item % 3]
-            expected = "again" if item in had[customer] else "upsell" if same and item > max(same) else "cross-sell"
+            expected = (
+                "again" if item in had[customer] else "upsell" if same and item // 4 > max(same) // 4 else "cross-sell"
+            )
             assert kind == expected
         assert set(found.kind.tolist()) == {"again", "cross-sell", "upsell"}
         only = next_products(lines, as_of=DAY + 60, horizon_days=20, n=12, kinds=["upsell"])
