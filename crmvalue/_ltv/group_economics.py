@@ -344,7 +344,7 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
 def _spread(residual: Floats) -> float:
     """Give the standard error of a mean, from residuals whose mean is 0."""
     n = len(residual)
-    return math.sqrt(float(residual @ residual) / (n * (n - 1))) if n > 1 else math.nan
+    return math.sqrt(float((residual * residual).sum()) / (n * (n - 1))) if n > 1 else math.nan
 
 
 def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:
