@@ -8,17 +8,21 @@ import re
 import shlex
 import shutil
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from crmvalue import __version__
 from crmvalue.errors import InputError, broken_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
     from typing import TextIO
 
+    from crmvalue._purchases.order_log import Log
     from crmvalue._report.files import OrderFile
+    from crmvalue._report.terms import CustomerTerms
     from crmvalue.report import ModelSummary
 
 __all__ = ["main"]
@@ -33,7 +37,8 @@ The last 40 % of the time in the log is held back to compare purchase models. Th
 whole log.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone")
-_OTHER_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "as_of", "output", "ignore_first_days")
+_MONEY_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "service_cost")
+_OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 _INTERRUPTED = "Query interrupted"  # what DuckDB raises, as a RuntimeError, where the user stops it
@@ -162,11 +167,29 @@ def _parser() -> argparse.ArgumentParser:
         default="total",
         help="what M of RFM is: the total spend of a customer, or their mean spend per purchase (default: total)",
     )
-    parser.add_argument("--margin", metavar="M", type=_number, help="margin, a fraction of revenue, such as 0.3")
-    parser.add_argument("--acquisition-cost", metavar="C", type=_number, help="cost to win one customer")
     parser.add_argument(
-        "--discount-rate", metavar="D", type=_number, help="effective rate per year, a fraction, such as 0.1"
+        "--margin",
+        metavar="M",
+        type=_term,
+        help="margin, a fraction of revenue, such as 0.3; or by segment, such as web=0.3,shop=0.4, with --terms",
     )
+    parser.add_argument("--acquisition-cost", metavar="C", type=_term, help="cost to win one customer, or by segment")
+    parser.add_argument(
+        "--discount-rate",
+        metavar="D",
+        type=_term,
+        help="effective rate per year, a fraction, such as 0.1, or by segment",
+    )
+    parser.add_argument(
+        "--service-cost", metavar="S", type=_term, help="cost of serving one customer for a year, or by segment"
+    )
+    parser.add_argument(
+        "--terms",
+        metavar="TABLE",
+        help="CSV or Parquet file with one row per customer: customer, and segment, margin, acquisition_cost, "
+        "discount_rate or service_cost",
+    )
+    parser.add_argument("--industry", metavar="NAME", help="industry that LTV:CAC is compared with, such as 'B2B SaaS'")
     parser.add_argument(
         "--ignore-first-days",
         metavar="N",
@@ -199,6 +222,19 @@ def _number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"invalid number: {text!r}") from error
 
 
+def _term(text: str) -> float | dict[str, float]:
+    """Read a number, or numbers by segment such as web=0.3,shop=0.4."""
+    if "=" not in text:
+        return _number(text)
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        segment, equals, number = part.rpartition("=")
+        if not equals or not segment.strip() or segment.strip() in found:
+            raise argparse.ArgumentTypeError(f"invalid numbers by segment: {text!r}")
+        found[segment.strip()] = _number(number)
+    return found
+
+
 def _whole_number(text: str) -> int:
     """Read a whole number, as :func:`_number` does."""
     if not re.fullmatch(r"[+-]?[0-9]{1,18}", text):
@@ -215,8 +251,8 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     from crmvalue._report.models import summarise_models_log
     from crmvalue._report.output import check_output, write_table
 
-    if options.margin is None:
-        _refuse(options, ("acquisition_cost", "discount_rate"), _OPTIONS["margin"])
+    if options.margin is None and options.terms is None:
+        _refuse(options, _MONEY_OPTIONS[1:], _OPTIONS["margin"])
     output = None if options.output is None else check_output(options.output, _sources(options.file))
     customer_kind = None
     if not options.file:
@@ -237,14 +273,25 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         heading = _describe(orders, options.duplicates)
         customer_kind = orders.customer_kind
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
-    money = {"margin": options.margin, "discount_rate": options.discount_rate, "as_of": options.as_of}
+    terms = _terms(options, log)
+    means = {name: getattr(options, name) if terms is None else terms.mean(name) for name in _MONEY_OPTIONS}
+    if terms is not None:
+        spend = np.bincount(log.code, np.nan_to_num(log.amount), len(log.ids)) if log.amount is not None else None
+        means["margin"] = terms.mean("margin", None if spend is None else np.maximum(spend, 0.0))
+        means = {name: None if mean is None else round(mean, 6) for name, mean in means.items()}
+    money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": options.as_of}
     summary = summarise_base_log(
-        log, policy, acquisition_cost=options.acquisition_cost, ignore_first_days=options.ignore_first_days, **money
+        log,
+        policy,
+        acquisition_cost=means["acquisition_cost"],
+        ignore_first_days=options.ignore_first_days,
+        industry=options.industry,
+        **money,
     )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
-    ahead, columns = summarise_models_log(log, policy, **money)
+    ahead, columns = summarise_models_log(log, policy, **money, terms=terms)
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
-    parts += ["", report.format_models(ahead)]
+    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns)]
     if output is None:
         return "\n".join(parts), None
     if columns is None:
@@ -254,6 +301,35 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     except InputError as error:  # the disk became full, say; the overview is not lost
         return "\n".join(parts), _sentence(error)
     return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
+
+
+def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:
+    """Read the terms of each customer, if they are more than one number for all."""
+    from crmvalue._report.terms import read_terms_file
+
+    given = {name: getattr(options, name) for name in _MONEY_OPTIONS}
+    several = any(isinstance(term, dict) for term in given.values())
+    if options.terms is None and options.service_cost is None and not several:
+        return None
+    terms = read_terms_file(options.terms, log.ids, given)
+    if terms.margin is None:
+        raise InputError(_OPTIONS["terms"], "a file with the margin of each customer, or --margin beside it", None)
+    return terms
+
+
+def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:
+    """Say whose service is expected to cost more than they bring."""
+    if terms is None or columns is None or not np.isfinite(columns["clv"]).all():
+        return []
+    loss = columns["clv"] < 0
+    lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
+    if loss.any():
+        cost = f"{-columns['clv'][loss].sum():,.2f}"
+        lines.append(
+            f"  {int(loss.sum()):,} of {len(loss):,} customers are expected to cost {cost} more than they bring."
+        )
+        lines.append("  Their clv is below 0 in the table of --output.")
+    return lines
 
 
 def _sources(paths: list[str]) -> list[str | Path]:

@@ -14,13 +14,11 @@ from crmvalue._core.values import Given, hand_over, read_only
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["PerCustomer", "Segments", "as_per_customer", "as_segments", "per_customer_field", "where_each"]
+__all__ = ["PerCustomer", "Segments", "as_per_customer", "as_segments", "per_customer_field"]
 
 PerCustomer: TypeAlias = "float | Floats"
 """One number for all customers, or a column with one for each."""
@@ -149,8 +147,3 @@ def _equal(left: Any, right: Any) -> bool:
     if left is None or right is None:
         return left is right
     return np.ndim(left) == np.ndim(right) and np.array_equal(left, right)
-
-
-def where_each(condition: Callable[[Any], Any], value: PerCustomer, n: int) -> npt.NDArray[np.bool_]:
-    """Tell for each of n customers whether a condition holds for their term."""
-    return np.broadcast_to(np.asarray(condition(value)), (n,))

@@ -261,7 +261,7 @@ def _with_terms(
         if isinstance(term, str):
             made[name] = nw.col(term).cast(nw.Float64)
             continue
-        column = nw.lit(None).cast(nw.Float64)
+        column = nw.lit(-1.0)  # of no segment of the mapping: outside every range
         for label, number in term.items():
             plain: dict[str, Any] = {"margin": 0.0, "discount_rate": 0.0, "service_cost": 0.0, name: number}
             value = read_terms(1.0, **plain)

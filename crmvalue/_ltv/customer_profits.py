@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
 __all__ = ["CustomerProfits", "customer_profits", "service_cost"]
 
@@ -154,21 +154,7 @@ class CustomerProfits(Columns):
 
         A customer who neither brings nor costs anything is not listed.
         """
-        after, whole = self._left(0.0), self.profit
-        kinds = np.select(
-            [
-                (self.income == 0) & (np.broadcast_to(self.margin, self.income.shape) == 0) & (whole <= 0),
-                (self.income == 0) & (whole <= 0),
-                after < 0,
-                (after == 0) & (self.service_cost > 0) & (whole <= 0),
-                whole < 0,
-                whole == 0,
-            ],
-            [2, 1, 3, 4, 5, 6],
-            0,
-        )
-        kinds[(self.service_cost == 0) & (self.acquisition_cost == 0)] = 0
-        words: npt.NDArray[np.str_] = np.array(["", *_REASONS.values()])[kinds]
+        words: npt.NDArray[np.str_] = np.array(["", *_REASONS.values()])[self._reason()]
         return words
 
     @property
@@ -178,7 +164,7 @@ class CustomerProfits(Columns):
         What was earned before does not make up for serving at a loss.
         """
         loss = np.maximum(np.maximum(-self._left(0.0), -self.profit), 0.0)
-        return np.where(self.reason != "", loss, 0.0)
+        return np.where(self._reason() > 0, loss, 0.0)
 
     @property
     def break_even_revenue(self) -> Floats:
@@ -195,7 +181,7 @@ class CustomerProfits(Columns):
     @property
     def unprofitable(self) -> CustomerProfits:
         """The customers with a reason, the largest loss first."""
-        place = np.nonzero(self.reason != "")[0]
+        place = np.nonzero(self._reason())[0]
         return self._rows(place[np.argsort(-self.loss[place], kind="stable")])
 
     @property
@@ -222,6 +208,24 @@ class CustomerProfits(Columns):
     def from_json(cls, text: str) -> CustomerProfits:
         """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
         return from_json(cls, text)
+
+    def _reason(self) -> Integers:
+        """Give the number of the reason of each customer, 0 for none."""
+        after, whole = self._left(0.0), self.profit
+        kinds = np.select(
+            [
+                (self.income == 0) & (np.broadcast_to(self.margin, self.income.shape) == 0) & (whole <= 0),
+                (self.income == 0) & (whole <= 0),
+                after < 0,
+                (after == 0) & (self.service_cost > 0) & (whole <= 0),
+                whole < 0,
+                whole == 0,
+            ],
+            [2, 1, 3, 4, 5, 6],
+            0,
+        )
+        kinds[(self.service_cost == 0) & (self.acquisition_cost == 0)] = 0
+        return kinds
 
     def _before(self) -> Floats:
         return np.zeros(len(self.income)) if self.earned is None else self.earned

@@ -344,7 +344,7 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
 def _spread(residual: Floats) -> float:
     """Give the standard error of a mean, from residuals whose mean is 0."""
     n = len(residual)
-    return math.sqrt(float(residual @ residual) / (n * (n - 1))) if n > 1 else math.nan
+    return math.sqrt(float((residual * residual).sum()) / (n * (n - 1))) if n > 1 else math.nan
 
 
 def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:
@@ -454,8 +454,9 @@ def cash_flows_by_age(
     row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
     row, days, money = row[kept], days[kept], money[kept]
-    first = np.full(n, np.datetime64("9999-12-31", "D"))
-    np.minimum.at(first, row, days)
+    start = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(start, row, days.astype(np.int64))
+    first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)

@@ -250,7 +250,7 @@ def plan_and_actual(
     ... }
     >>> found = plan_and_actual(plan, sales, as_of="2025-03-10")
     >>> found.needed_per_day.round(2), found.prob_reached.round(2)
-    (array([100.  ,  80.95]), array([0.5 , 0.03]))
+    (array([100.  ,  80.95]), array([0.5 , 0.04]))
     >>> found.conclusion
     'Of 2 targets: 1 open, 1 unlikely (below 20 %).'
     """

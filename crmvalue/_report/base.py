@@ -65,6 +65,7 @@ def summarise_base(
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
     ignore_first_days: int | None = None,
+    industry: str | None = None,
 ) -> BaseSummary:
     """Measure a base from its order log: key figures, lifetime value, concentration.
 
@@ -82,6 +83,8 @@ def summarise_base(
     ignore_first_days : int, optional
         Days at the start of the log, >= 0, such as 60. Customers first seen on them do not count as newcomers. 0 if the
         business began with the log. By default, the pile of first purchases at the start is left out, if there is one.
+    industry : str, optional
+        Industry that LTV:CAC is compared with, as in `crmvalue.ltv.LTV_TO_CAC_BENCHMARKS`, such as "B2B SaaS".
 
     Returns
     -------
@@ -133,6 +136,7 @@ def summarise_base(
         discount_rate=discount_rate,
         as_of=as_of,
         ignore_first_days=ignore_first_days,
+        industry=industry,
     )
 
 
@@ -145,6 +149,7 @@ def summarise_base_log(
     discount_rate: float | None,
     as_of: ArrayLike | None,
     ignore_first_days: int | None = None,
+    industry: str | None = None,
 ) -> BaseSummary:
     """Do what :func:`summarise_base` does, for a log that has been read."""
     margin = optional(partial(as_fraction, closed=True))("margin", margin)
@@ -155,6 +160,8 @@ def summarise_base_log(
     for name, given in (("acquisition_cost", acquisition_cost), ("discount_rate", discount_rate)):
         if given is not None and margin is None:
             raise InputError(name, "given together with a margin", given, hint="without one there is only revenue")
+    if industry is not None:
+        ltv.ltv_to_cac_benchmark(industry)  # raises for one that is not in the table
     end = last_day(log, "as_of", as_of)
     purchases, counts = find_purchases(log, policy, None, end, "day")
     history = to_history(condense(log, purchases, counts), end, "day", "day")
@@ -183,7 +190,7 @@ def summarise_base_log(
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
-        value=_base_value(period, newcomers, money_kept, margin, acquisition_cost, discount_rate),
+        value=_base_value(period, newcomers, money_kept, margin, acquisition_cost, discount_rate, industry),
         concentration=_concentration(history),
     )
 
@@ -308,6 +315,7 @@ def _base_value(
     margin: float | None,
     acquisition_cost: float | None,
     discount_rate: float | None,
+    industry: str | None,
 ) -> BaseValue:
     if period is None or period.retention_rate is None or period.arpu is None:
         return BaseValue()
@@ -337,7 +345,7 @@ def _base_value(
         ltv_newcomer=new,
         newcomer_beyond=beyond,
         ltv_to_cac=ratio,
-        band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio)),
+        band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio, industry=industry)),
         max_acquisition_cost=None if new is None else float(ltv.max_acquisition_cost(new.value, 3)),
     )
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._report.terms import CustomerTerms
     from crmvalue.models import Fit, GammaGamma
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
@@ -63,6 +64,7 @@ _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
 _FEW_PARAMETERS = ("NBD",)  # for which a few customers are enough
 
 _HORIZON = 52.0
+_WEEKS_A_YEAR = 365.25 / 7.0
 _CALIBRATION = 0.6  # share of the span of the log
 _EARLY = 100  # 1 in so many customers may have come long before the others, and gone
 _FEWEST_TO_FORECAST = 10
@@ -153,8 +155,8 @@ class ModelSummary:
     )
     n_zero_spend: int = count_field("n_zero_spend", default=0)
     spend_problem: str | None = checked_field("spend_problem", optional(as_text), default=None)
-    value: float | None = number_field("value", low=0.0, default=None)
-    value_for_life: float | None = number_field("value_for_life", low=0.0, default=None)
+    value: float | None = number_field("value", default=None)
+    value_for_life: float | None = number_field("value_for_life", default=None)
     margin: float | None = number_field("margin", low=0.0, high=1.0, default=None)
     discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
     horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
@@ -266,18 +268,30 @@ def summarise_models(
 
 
 def summarise_models_log(
-    log: Log, policy: Policy, *, margin: float | None, discount_rate: float | None, as_of: ArrayLike | None
+    log: Log,
+    policy: Policy,
+    *,
+    margin: float | None,
+    discount_rate: float | None,
+    as_of: ArrayLike | None,
+    terms: CustomerTerms | None = None,
 ) -> Outlook:
-    """Do what :func:`summarise_models` does, for a log that has been read; make the table of customers too."""
+    """Do what :func:`summarise_models` does, for a log that has been read; make the table of customers too.
+
+    With terms of each customer, `margin` and `discount_rate` are their means, for the summary.
+    """
     margin = optional(partial(as_fraction, closed=True))("margin", margin)
     rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "week", "day")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate)
-    return _look_ahead(log, policy, history, blank)
+    own = None if terms is None else terms.of(history.customer)  # type: ignore[arg-type]  # made from a log
+    return _look_ahead(log, policy, history, blank, own)
 
 
-def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: ModelSummary) -> Outlook:
+def _look_ahead(
+    log: Log, policy: Policy, history: PurchaseHistory, blank: ModelSummary, terms: CustomerTerms | None
+) -> Outlook:
     split, problem = _split(log, policy, history, blank.as_of)
     if split is None:
         return Outlook(attrs.evolve(blank, problem=problem), None)
@@ -301,13 +315,13 @@ def _look_ahead(log: Log, policy: Policy, history: PurchaseHistory, blank: Model
             chosen = attrs.evolve(summary, model=name)
             chosen = attrs.evolve(chosen, grade=_grade(chosen, split, fits[name], refits[name]))
             if chosen.grade != "not usable":
-                return _value(history, chosen, refits[name])
+                return _value(history, chosen, refits[name], terms)
             failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+.0%}"}
             break
     best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
     grade = "usable" if abs(best.purchases.bias) <= _usable_bias(split) else "not usable"
     summary = attrs.evolve(summary, problem=_why(failed), rule=best.name, grade=grade)
-    return _value_by_rule(log, policy, history, summary)
+    return _value_by_rule(log, policy, history, summary, terms)
 
 
 def _candidates(history: PurchaseHistory) -> tuple[str, ...]:
@@ -394,11 +408,11 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
     return fit.model, n_zero, None
 
 
-def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Outlook:
+def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any], terms: CustomerTerms | None) -> Outlook:
     """Forecast with the model that was fitted on the whole log."""
     spend, n_zero, problem = _fit_spend(history)
     independence = None if spend is None else measure_independence(history)
-    weekly, share = _weekly_rate(summary), 1.0 if summary.margin is None else summary.margin
+    money = _money(summary, terms)
     value = life = None
     if spend is None:
         nothing = np.full(len(history), np.nan)
@@ -409,11 +423,11 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
             "clv": nothing,
         }
     else:
-        table = customer_values(history, fit.model, spend, horizon=_HORIZON, margin=share, discount_rate=weekly)
+        table = customer_values(history, fit.model, spend, horizon=_HORIZON, **money)
         value = table.total
         found = table.to_columns()
-        if weekly > 0.0:
-            life = customer_values(history, fit.model, spend, horizon=None, margin=share, discount_rate=weekly).total
+        if np.all(np.asarray(money["discount_rate"]) > 0.0):
+            life = customer_values(history, fit.model, spend, horizon=None, **money).total
     summary = attrs.evolve(
         summary,
         parameters=_parameters(fit.model),
@@ -429,7 +443,9 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any]) -> Ou
     return Outlook(summary, _table(history, found))
 
 
-def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: ModelSummary) -> Outlook:
+def _value_by_rule(
+    log: Log, policy: Policy, history: PurchaseHistory, summary: ModelSummary, terms: CustomerTerms | None
+) -> Outlook:
     """Forecast with a naive rule, which has the smallest mean error on the holdout."""
     begin = summary.as_of - np.timedelta64(round(7 * _HORIZON), "D")
     last = aggregate(log, policy, begin, summary.as_of, "day")
@@ -440,9 +456,10 @@ def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: 
     spend = history.mean_spend
     clv = np.full(len(history), np.nan)
     if spend is not None:
-        force = np.log1p(_weekly_rate(summary)) * _HORIZON
-        kept = -np.expm1(-force) / force if force > 0.0 else 1.0
-        clv = foretold * spend * kept * (1.0 if summary.margin is None else summary.margin)
+        money = _money(summary, terms)
+        force = np.log1p(np.asarray(money["discount_rate"], dtype=np.float64)) * _HORIZON
+        kept = np.divide(-np.expm1(-force), force, out=np.ones_like(force), where=force > 0.0)
+        clv = foretold * spend * kept * money["margin"] - (foretold > 0) * kept * _HORIZON * money["service_cost"]
     found = {
         "prob_alive": np.full(len(history), np.nan),
         "expected_purchases": foretold,
@@ -458,17 +475,25 @@ def _value_by_rule(log: Log, policy: Policy, history: PurchaseHistory, summary: 
     return Outlook(summary, _table(history, found))
 
 
-def _weekly_rate(summary: ModelSummary) -> float:
-    if summary.discount_rate is None:
-        return 0.0
-    return float(ltv.convert_rate(summary.discount_rate, kind="discount", from_period="year", to_period="week"))
+def _money(summary: ModelSummary, terms: CustomerTerms | None) -> dict[str, Any]:
+    """Give margin, weekly discount rate and weekly cost of serving: one of each, or one for each customer."""
+    margin: Any = 1.0 if summary.margin is None else summary.margin
+    rate: Any = 0.0 if summary.discount_rate is None else summary.discount_rate
+    cost: Any = 0.0
+    if terms is not None:
+        margin = margin if terms.margin is None else terms.margin
+        rate = rate if terms.discount_rate is None else terms.discount_rate
+        cost = cost if terms.service_cost is None else terms.service_cost / _WEEKS_A_YEAR
+    weekly = ltv.convert_rate(rate, kind="discount", from_period="year", to_period="week")
+    return {"margin": margin, "discount_rate": weekly, "service_cost": cost}
 
 
 def _table(history: PurchaseHistory, found: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     """Give the table of customers: who they are, what is foretold, and what else is known of them."""
     columns = {name: column for name, column in history.to_columns().items() if name != "mean_repeat_spend"}
     first = ("customer", "frequency", "recency", "age")
-    ahead = ("prob_alive", "expected_purchases", "expected_spend", "clv")
+    ahead = ["prob_alive", "expected_purchases", "expected_spend", "clv"]
+    ahead += [name for name in ("expected_service_cost",) if name in found]
     others = {name: column for name, column in columns.items() if name not in first}
     return {name: columns[name] for name in first} | {name: found[name] for name in ahead} | others
 

@@ -298,6 +298,18 @@ class TestTermsOfEachCustomer:
         assert not [name for name in found.columns if name.startswith("_crmvalue")]
         assert list(found.columns[:7]) == list(table.columns)
 
+    @pytest.mark.parametrize("name", ["DuckDB", "Ibis", "Dask"])
+    def test_in_other_engines(self, name):
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        table = self.customers().assign(customer=["a", "b", "c", "d"])
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        terms = {**TERMS_OF_EACH, "discount_rate": {"web": 0.0, "shop": 0.01}, "time_unit": "week"}
+        wanted = frames.value(table, model, SPEND, **terms).frame
+        found = read(frames.value(engine.make(pa.Table.from_pandas(table)), model, SPEND, **terms).frame, "customer")
+        for column in ("clv", "expected_service_cost"):
+            np.testing.assert_allclose(found[column], wanted[column], rtol=1e-12)
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [

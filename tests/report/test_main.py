@@ -21,6 +21,9 @@ from crmvalue._report import base
 from crmvalue._report.files import read_orders
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
+from crmvalue.ltv import convert_rate
+from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_pareto_nbd
+from crmvalue.purchases import summarise_purchases
 
 duckdb = pytest.importorskip("duckdb")
 
@@ -935,6 +938,9 @@ class TestMain:
             "--margin",
             "--acquisition-cost",
             "--discount-rate",
+            "--service-cost S",
+            "--terms TABLE",
+            "--industry NAME",
             "--output TABLE",
             ".parquet",
         ):
@@ -947,3 +953,93 @@ class TestMain:
         monkeypatch.setattr(base, "summarise_base_log", broken)
         with pytest.raises(ZeroDivisionError):
             main([])
+
+
+@pytest.fixture(scope="module")
+def cdnow_csv(tmp_path_factory):
+    """Write a third of CDNOW, with text identifiers, and a table of terms for them in another order."""
+    folder = tmp_path_factory.mktemp("terms")
+    log = load_cdnow()
+    kept = log.customer % 3 == 0
+    rows = zip(log.customer[kept].tolist(), log.date[kept].tolist(), log.amount[kept].tolist(), strict=True)
+    lines = [f"c{who:05},{day},{money}" for who, day, money in rows]
+    (folder / "orders.csv").write_text("\n".join(["customer,date,amount", *lines, ""]), "utf-8")
+    ids = np.unique(log.customer[kept])[::-1]
+    terms = [f"c{who:05},{'ads' if who % 2 else 'mail'},{who % 5 * 2.5},0.{who % 7}" for who in ids.tolist()]
+    (folder / "terms.csv").write_text("\n".join(["Customer,segment,service_cost,margin", *terms, ""]), "utf-8")
+    return folder
+
+
+class TestTermsOfEachCustomer:
+    """Margin and costs from a table of customers, or by the segment in it."""
+
+    def test_table_is_that_of_the_function(self, cdnow_csv, capsys):
+        orders, terms, out = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv", "out.csv"))
+        money = ["--discount-rate", "ads=0.1,mail=0.2", "--acquisition-cost", "12", "--industry", "B2B SaaS"]
+        assert main([orders, "--terms", terms, *money, "--output", out]) == 0
+        printed = capsys.readouterr().out
+        log = load_cdnow()
+        kept = log.customer % 3 == 0
+        history = summarise_purchases(log.customer[kept], log.date[kept], log.amount[kept])
+        who = history.customer
+        weekly = convert_rate([0.1, 0.2], kind="discount", from_period="year", to_period="week")
+        fits = {"MBG/NBD": fit_mbg_nbd, "BG/NBD": fit_bg_nbd, "Pareto/NBD": fit_pareto_nbd}
+        fit = fits[re.search(r"chosen model +(\S+)", printed).group(1)](history)
+        wanted = customer_values(
+            history,
+            fit,
+            fit_gamma_gamma(history, zeros="drop"),
+            horizon=52,
+            margin=who % 7 / 10,
+            service_cost=who % 5 * 2.5 * 7 / 365.25,
+            discount_rate=np.where(who % 2, *weekly),
+        )
+        table = duckdb.read_csv(out).fetchnumpy()
+        np.testing.assert_array_equal(table["customer"], [f"c{number:05}" for number in who])
+        np.testing.assert_allclose(table["clv"].astype(float), wanted.clv, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(
+            table["expected_service_cost"].astype(float), wanted.expected_service_cost, rtol=1e-6, atol=1e-9
+        )
+        loss = wanted.clv < 0
+        assert (
+            f"{loss.sum():,} of {len(who):,} customers are expected to cost {-wanted.clv[loss].sum():,.2f}" in printed
+        )
+        assert "the value rests on those of each customer" in printed
+        assert re.search(r"LTV:CAC .*; [\w -]+: .*(B2B SaaS|money|risky)", printed)
+
+    @pytest.mark.parametrize(
+        ("arguments", "says"),
+        [
+            (["--margin", "web=0.3"], "--margin must be one number where --terms has no column `segment`"),
+            (["--service-cost", "3"], "--service-cost must be given together with --margin"),
+            (["--margin", "0.3", "--terms", "none.csv"], "there is no file 'none.csv'"),
+            (["--margin", "ads=0.3", "--terms", "TERMS"], "--margin must be given for the segment of each customer"),
+            (["--margin", "ads=0.3,mail=2", "--terms", "TERMS"], "--margin must be in [0, 1]; got 2.0"),
+            (["--margin", "0.3", "--service-cost", "ads=-1,mail=2", "--terms", "TERMS"], "--service-cost must be >= 0"),
+            (["--margin", "0.3", "--terms", "ORDERS"], "--terms must be a file with the column customer"),
+            (["--margin", "0.3", "--industry", "bakery"], "--industry must be one of 'B2B SaaS'"),
+            (["--terms", "PART"], "--terms must be a file with the margin of each customer"),
+            (["--terms", "TWICE"], "'TWICE' has customers in more than one row"),
+            (["--terms", "WORDS"], "column 'margin' of the terms has 'much'"),
+        ],
+    )
+    def test_one_sentence(self, cdnow_csv, capsys, arguments, says):
+        files = {"PART": ["c00003,0.3"], "TWICE": ["c00003,0.3", "c00003,0.3"], "WORDS": ["c00003,much"]}
+        for name, rows in files.items():
+            (cdnow_csv / f"{name}.csv").write_text("\n".join(["customer,margin", *rows, ""]), "utf-8")
+        places = {name: str(cdnow_csv / f"{name.lower()}.csv") for name in ("TERMS", "ORDERS")}
+        places |= {name: str(cdnow_csv / f"{name}.csv") for name in files}
+        given = [places.get(argument, argument) for argument in arguments]
+        assert main([places["ORDERS"], *given]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        for name, place in places.items():
+            says = says.replace(f"'{name}'", repr(place))
+        assert says in error
+
+    @pytest.mark.parametrize("text", ["a=x", "=0.3", "a=0.3,", "a=0.3,a=0.4", "a=1_0"])
+    def test_other_text_is_refused(self, capsys, text):
+        with pytest.raises(SystemExit) as caught:
+            main(["--margin", text])
+        assert caught.value.code == 2
+        assert "invalid number" in capsys.readouterr().err

@@ -109,30 +109,43 @@ class TestTermsOfEachCustomer:
 class TestIntervalsWithTermsOfEachCustomer:
     """Two segments valued together have the intervals of each valued with its own terms."""
 
-    def test_ends_are_those_of_each_segment(self):
+    TERMS = (
+        ("margin", {"web": 0.2, "shop": 0.5}),
+        ("service_cost", {"web": 0.3, "shop": 0.0}),
+        ("discount_rate", {"web": 0.0, "shop": 0.01}),
+    )
+
+    def together_and_apart(self, **options):
+        """Value all at once, and each segment with numbers: pairs of both, with the rows of the segment."""
         history, *fits = some_customers()
         segment = np.where(np.arange(len(history)) % 3 == 0, "web", "shop")
-        options = {"horizon": 26, "level": 0.8, "n_draws": 100}
-        terms = {
-            "margin": {"web": 0.2, "shop": 0.5},
-            "service_cost": {"web": 0.3, "shop": 0.0},
-            "discount_rate": {"web": 0.0, "shop": 0.01},
-        }
-        found = customer_values(history, *fits, **options, **terms, segment=segment, rng=np.random.default_rng(1))
+        options = {"horizon": 26, **options}
+        both = customer_values(
+            history, *fits, **options, **dict(self.TERMS), segment=segment, rng=np.random.default_rng(1)
+        )
         for label in ("web", "shop"):
-            own = {name: by[label] for name, by in terms.items()}
+            own = {name: by[label] for name, by in self.TERMS}
             one = customer_values(history, *fits, **options, **own, rng=np.random.default_rng(1))
-            rows = segment == label
-            np.testing.assert_allclose(found.clv[rows], one.clv[rows], rtol=1e-7)
-            for name in ("clv_low", "clv_high"):  # of the same draws of the parameters
-                ours, theirs = (getattr(x.intervals, name)[rows] for x in (found, one))
+            yield both, one, segment == label
+
+    def test_ends_of_the_expected_value_are_those_of_each_segment(self):
+        """The parameters are drawn first, so that the draws are the same."""
+        for both, one, rows in self.together_and_apart(level=0.5, n_draws=8):
+            np.testing.assert_allclose(both.clv[rows], one.clv[rows], rtol=1e-7)
+            for name in ("clv_low", "clv_high"):
+                ours, theirs = (getattr(x.intervals, name)[rows] for x in (both, one))
                 np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+            assert both.intervals.total.low <= both.intervals.total.high
+
+    @pytest.mark.slow
+    def test_ends_of_the_outcome_are_those_of_each_segment(self):
+        """100 futures move the mean end by a few percent from one generator to another."""
+        for both, one, rows in self.together_and_apart(level=0.8, n_draws=100):
             for name in ("outcome_low", "outcome_high"):
-                ours, theirs = (getattr(x.intervals, name)[rows] for x in (found, one))
-                # 100 futures move the mean end by a few percent from one generator to another
+                ours, theirs = (getattr(x.intervals, name)[rows] for x in (both, one))
                 assert np.mean(ours) == pytest.approx(np.mean(theirs), rel=0.15, abs=0.1), name
-        assert found.intervals.total.low <= found.total <= found.intervals.total.high
-        assert found.intervals.total_outcome.low <= found.total <= found.intervals.total_outcome.high
+            assert both.intervals.total.low <= both.total <= both.intervals.total.high
+            assert both.intervals.total_outcome.low <= both.total <= both.intervals.total_outcome.high
 
 
 class TestProfits:

@@ -77,18 +77,18 @@ class TestRevenuePlan:
             months = zip(plan.start, plan.end, plan.revenue_low, plan.revenue_high, strict=True)
             for start, end, low, high in months:
                 hits.append(low <= amount[(dates >= start) & (dates <= end)].sum() <= high)
-        assert len(hits) >= 100
+        assert len(hits) >= 80
         assert 0.70 <= np.mean(hits) <= 0.90
 
     def test_the_sum_is_narrower_than_the_sums_of_the_ends(self):
         history, *fits = some_customers()
-        plan = revenue_plan(history, *fits, level=0.9, rng=np.random.default_rng(1))
+        plan = revenue_plan(history, *fits, level=0.9, n_draws=40, rng=np.random.default_rng(1))
         assert (plan.revenue_low <= plan.revenue).all()
         assert (plan.revenue <= plan.revenue_high).all()
         low, high = plan.total_revenue
         assert plan.revenue_low.sum() < low < plan.total < high < plan.revenue_high.sum()
         assert RevenuePlan.from_json(plan.to_json()) == plan
-        assert plan == revenue_plan(history, *fits, level=0.9, rng=np.random.default_rng(1))
+        assert plan == revenue_plan(history, *fits, level=0.9, n_draws=40, rng=np.random.default_rng(1))
 
     @pytest.mark.parametrize(
         ("changes", "name"),

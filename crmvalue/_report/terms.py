@@ -1,0 +1,150 @@
+"""Margin, costs and discount rate of each customer, from a second file, for the command."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from crmvalue._core.checks import require
+from crmvalue._core.headings import listed
+from crmvalue._report.places import FileError, find_files, raise_all
+from crmvalue._report.sources import Union, import_duckdb, open_database, reason
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats
+
+__all__ = ["TERMS", "CustomerTerms", "read_terms_file"]
+
+TERMS = ("margin", "discount_rate", "service_cost", "acquisition_cost")
+"""Columns of the file that are terms; the rates and the cost of serving are those of a year."""
+
+_CUSTOMER, _SEGMENT = "customer", "segment"
+_OPTION = "--terms"
+_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+
+
+class CustomerTerms(NamedTuple):
+    """Terms of each customer of the log, in its order; a term that nothing is known of is None."""
+
+    customer: npt.NDArray[Any]
+    margin: Floats | None
+    discount_rate: Floats | None
+    service_cost: Floats | None
+    acquisition_cost: Floats | None
+
+    def mean(self, name: str, weight: Floats | None = None) -> float | None:
+        """Give the weighted mean of a term."""
+        column = getattr(self, name)
+        if column is None:
+            return None
+        weighted = weight is not None and weight.sum() > 0
+        return float(np.average(column, weights=weight if weighted else None))
+
+    def of(self, customer: npt.NDArray[Any]) -> CustomerTerms:
+        """Give the terms of some customers of the log."""
+        place = np.searchsorted(self.customer, customer)
+        return CustomerTerms(customer, *(None if column is None else column[place] for column in self[1:]))
+
+
+def read_terms_file(
+    path: str | None, customer: npt.NDArray[Any], given: Mapping[str, float | dict[str, float] | None]
+) -> CustomerTerms:
+    """Read the terms of customers: a column of the file, else a number for all or one for each segment.
+
+    A customer who is not in the file gets the number for all; without one they are an error.
+    """
+    table = {} if path is None else _read(path)
+    place = np.full(len(customer), -1)
+    if table:
+        rows = {who: i for i, who in enumerate(table[_CUSTOMER])}
+        if len(rows) != len(table[_CUSTOMER]):
+            raise FileError(_OPTION, f"{path!r} has customers in more than one row")
+        place = np.array([rows.get(str(who), -1) for who in customer.tolist()], dtype=np.int64)
+    return CustomerTerms(customer, *(_column(name, given.get(name), table, place, customer) for name in TERMS))
+
+
+def _column(
+    name: str,
+    given: float | dict[str, float] | None,
+    table: Mapping[str, list[str]],
+    place: npt.NDArray[Any],
+    customer: npt.NDArray[Any],
+) -> Floats | None:
+    option = f"--{name.replace('_', '-')}"
+    found = _values(name, option, given, table, place, customer)
+    if found is not None:
+        high = 1.0 if name == "margin" else np.inf
+        require((found >= 0) & (found <= high), option, found, "in [0, 1]" if name == "margin" else ">= 0")
+    return found
+
+
+def _values(
+    name: str,
+    option: str,
+    given: float | dict[str, float] | None,
+    table: Mapping[str, list[str]],
+    place: npt.NDArray[Any],
+    customer: npt.NDArray[Any],
+) -> Floats | None:
+    if isinstance(given, dict):
+        if _SEGMENT not in table:
+            raise InputError(option, "one number where --terms has no column `segment`", _shown(given))
+        segments = [table[_SEGMENT][i] if i >= 0 else "" for i in place.tolist()]
+        lost = next((i for i, segment in enumerate(segments) if segment not in given), None)
+        if lost is not None:
+            hint = f"customer {customer[lost]!s} has the segment {segments[lost]!r}"
+            raise InputError(option, "given for the segment of each customer", _shown(given), hint=hint)
+        return np.array([given[segment] for segment in segments])
+    if name not in table:
+        return None if given is None else np.full(len(place), float(given))
+    texts = table[name]
+    values = np.array([_as_number(name, texts[i]) if i >= 0 else np.nan for i in place.tolist()])
+    missing = np.isnan(values)
+    if missing.any():
+        if given is None:
+            hint = f"customer {customer[missing][0]!s} has none; {option} gives it for those who are not in the file"
+            raise InputError(_OPTION, f"a file with the {name} of each customer", int(missing.sum()), hint=hint)
+        values[missing] = float(given)
+    return values
+
+
+def _shown(given: Mapping[str, float]) -> str:
+    return ",".join(f"{segment}={number:g}" for segment, number in given.items())
+
+
+def _as_number(name: str, text: str) -> float:
+    if not text:
+        return np.nan
+    if not _NUMBER.fullmatch(text):
+        raise FileError(_OPTION, f"column {name!r} of the terms has {text!r}, which is no number such as 0.3")
+    return float(text)
+
+
+def _read(path: str) -> dict[str, list[str]]:
+    """Read the columns that the terms need, as texts."""
+    places = find_files([path])
+    raise_all(places.problems)
+    duckdb = import_duckdb("reading files")
+    with open_database() as database:
+        try:
+            union = Union(database, places.files, [str(place) for place in places.files])
+            if union.problems:
+                raise union.problems[0]
+            known = {column.name.strip().casefold(): column for column in union.columns}
+            wanted = [name for name in (_CUSTOMER, _SEGMENT, *TERMS) if name in known]
+            if _CUSTOMER not in known or len(wanted) < 2:
+                have = listed([column.name for column in union.columns])
+                rule = f"a file with the column customer and at least one of segment, {', '.join(TERMS)}"
+                raise InputError(_OPTION, rule, have)
+            cells = ", ".join(f"coalesce(trim(cast({known[name].sql} as varchar)), '')" for name in wanted)
+            rows = database.execute(f"select {cells} from file").fetchall()  # noqa: S608 - our own names
+        except (duckdb.Error, OSError) as error:
+            raise FileError(_OPTION, f"cannot read {path!r}: {reason(error)}") from error
+    return {name: [row[i] for row in rows] for i, name in enumerate(wanted)}
