@@ -97,6 +97,12 @@ class TestServiceLevel:
         assert np.isnan(early.share[0])
         assert early.conclusion.startswith("No target time is over yet.")
 
+    def test_one_ticket_has_an_interval_and_one_of_this_moment_counts(self):
+        one = service_level(["2024-03-01"], ["2024-03-02"], 4, as_of="2024-04-01")
+        assert (one.low[0], one.high[0]) == proportion_interval(0, 1)
+        now = service_level(["2024-03-01"], [None], 4, as_of="2024-03-01")
+        assert (now.n_pending.tolist(), now.n_later, now.open.hours_left.tolist()) == ([1], 0, [4])
+
     def test_priorities_may_be_numbers(self):
         found = service_level(
             ["2024-03-01"] * 2, ["2024-03-02"] * 2, {1: 4, 2: 48}, priority=[2, 1], as_of="2024-04-01"
