@@ -12,6 +12,7 @@ __all__ = [
     "bca_by_loops",
     "best_linear_prediction",
     "kaplan_meier_at",
+    "mixed_over_spreads",
     "movements_by_sets",
     "time_between_purchases_by_loops",
     "waiting_by_fractions",
@@ -106,6 +107,27 @@ def best_linear_prediction(groups, within, between):
     effects = inverse @ design.T @ y
     pick = np.column_stack((np.ones(k), np.eye(k)))
     return pick @ effects, np.sqrt(np.diag(pick @ inverse @ pick.T) * within)
+
+
+def mixed_over_spreads(groups, within, reach):
+    """Average Henderson's solutions over the spread, by Gauss and Legendre, each weighed by its likelihood."""
+    y, k = np.concatenate(groups), len(groups)
+    z = np.repeat(np.eye(k), [len(g) for g in groups], axis=0)
+    one = np.ones(len(y))
+    nodes, weights = np.polynomial.legendre.leggauss(80)
+    spreads, logs, found = reach * (nodes + 1) / 2, [], []
+    for spread in spreads:
+        inverse = np.linalg.inv(spread**2 * z @ z.T + within * np.eye(len(y)))
+        middle = one @ inverse @ y / (one @ inverse @ one)
+        rest = y - middle
+        size = np.linalg.slogdet(inverse)[1] - np.log(one @ inverse @ one)
+        logs.append((size - rest @ inverse @ rest) / 2)
+        found.append(best_linear_prediction(groups, within, spread**2))
+    chance = weights * np.exp(np.array(logs) - max(logs))
+    chance /= chance.sum()
+    means, errors = (np.array(column) for column in zip(*found, strict=True))
+    mean = chance @ means
+    return mean, np.sqrt(chance @ (errors**2 + means**2) - mean**2), chance @ spreads
 
 
 def kaplan_meier_at(rows, horizon):

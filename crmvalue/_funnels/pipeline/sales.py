@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_floats, require, require_same_index
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, of_class
+from crmvalue._core.values import checked_field, of_class, stay_frozen
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue.errors import InputError
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SalesForecast", "forecast_sales"]
 
 
+@stay_frozen
 @attrs.frozen(kw_only=True)
 class SalesForecast:
     """What the open deals of a pipeline will bring: money, margin and deals.

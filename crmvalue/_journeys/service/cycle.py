@@ -207,7 +207,8 @@ class ServiceCycle:
     -----
     In a plan, a message is about the day of a service, a visit or a deferral, and comes once. The reminder goes out at
     `send_hour` of its first day, and is tried again each day until the service. The day after the service, the customer
-    hears once that it is overdue.
+    hears once that it is overdue. Of several late messages to a customer, the `catch_up` of the policy decides: by
+    default the latest one goes out.
 
     All follow-ups count calendar months from the visit or the deferral. Where a month is too short, its last day
     counts: after 30 August, the follow-up of month 6 is on the last day of February, and that of month 12 on 30 August.

@@ -15,8 +15,10 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
+    array_columns,
     array_field,
     hand_over,
     read_only,
@@ -49,7 +51,7 @@ def _some_days(name: str, value: Any) -> Dates | None:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class InstalledItems:
+class InstalledItems(Columns):
     """Items that customers have at home, with their services; every column has one element for each item.
 
     Parameters
@@ -96,6 +98,10 @@ class InstalledItems:
     def next_service(self) -> Dates:
         """Day of the next service of each item."""
         return add_months(self.last_service, self.interval_months)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the items column by column, with the next service of each, for a dataframe of any kind."""
+        return {**array_columns(self), "next_service": self.next_service}
 
     def to_json(self) -> str:
         """Write the items as JSON text."""

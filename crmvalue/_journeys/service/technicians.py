@@ -223,6 +223,12 @@ def assign_visits(
     early = as_whole_number("days_early", days_early, low=0, high=_MOST_DAYS)
     late = as_whole_number("days_late", days_late, low=0, high=_MOST_DAYS)
 
+    if n == 0:
+        empty = hand_over(np.zeros(0, dtype=np.str_))
+        never = np.zeros(0, dtype="datetime64[us]")
+        return AssignedVisits(
+            planned=hand_over(day), technician=empty, start=hand_over(never), meets=empty, reason=empty
+        )
     planned = np.maximum(day, first)
     technician, start = _slots(team, planned, first, early, late, length)
     goes = np.array([[name in one.districts for one in team] for name in places], dtype=bool)
@@ -329,8 +335,6 @@ def _match(n: int, n_slots: int, visit: Integers, slot: Integers, cost: Floats) 
     from scipy import sparse
     from scipy.sparse import csgraph
 
-    if n == 0:
-        return np.zeros(0, dtype=np.int64)
     cost = cost * (n + 1)
     last = (cost.max(initial=1.0) + 1) * (n + 1) + np.arange(n, 0, -1)  # of equal visits, the first rows stay
     columns = np.concatenate((slot, n_slots + np.arange(n)))

@@ -50,6 +50,8 @@ __all__ = ["AgentScores", "WorstTicketRetention", "agent_scores", "retention_by_
 
 _MOST_DAYS = 36_600
 _NO_TICKET = "no ticket"
+_GRID = 200
+_NEGLIGIBLE = 25.0  # of a log-likelihood below its top
 
 
 @stay_frozen
@@ -72,7 +74,7 @@ class AgentScores(Columns):
     overall : float
         Mean of a typical agent.
     spread : float
-        Standard deviation between the agents' true means; 0 where their answers differ by no more than chance.
+        Expected standard deviation between the agents' true means; 0 where nothing tells agents apart.
     level : float
         Level of the intervals.
 
@@ -80,7 +82,7 @@ class AgentScores(Columns):
     --------
     >>> scores = agent_scores(["ann"] * 8 + ["bob"] * 8 + ["cy"], [5, 4, 5, 5, 4, 5, 5, 5, 3, 2, 3, 4, 3, 3, 2, 3, 5])
     >>> scores.mean.round(2).tolist(), scores.shrunk.round(2).tolist()
-    ([4.75, 2.88, 5.0], [4.74, 2.91, 4.86])
+    ([4.75, 2.88, 5.0], [4.72, 2.93, 4.79])
     """
 
     agent: npt.NDArray[Any] = label_column("agent")
@@ -142,24 +144,27 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
 
     Notes
     -----
-    The answers :math:`y_{ij}` about agent *i* vary around the agent's true mean with the variance :math:`\sigma^2`, and
-    the true means around that of a typical agent with :math:`\tau^2`. Both variances are those of the analysis of
-    variance, :math:`\tau^2` at least 0. The best linear prediction [1]_ is
+    The answers about agent *i* vary around the agent's true mean with a variance :math:`\sigma^2`, that within agents.
+    The true means vary around that of a typical agent, :math:`\mu`, with a standard deviation :math:`\tau`. For a known
+    :math:`\tau` the best prediction [1]_ is
 
     .. math:: \hat\mu + \frac{\tau^2}{\tau^2 + \sigma^2 / n_i} (\bar{y}_i - \hat\mu)
 
-    where :math:`\hat\mu` weighs the agents by :math:`1 / (\tau^2 + \sigma^2 / n_i)`. The interval takes both variances
-    as known, so it is a little short for a handful of agents. Where each agent has one answer, nothing tells agents
-    apart, and all get the overall mean.
+    Agents differ by an unknown :math:`\tau`, so prediction and interval are means over all of its values up to half the
+    range of the answers, each weighed by its restricted likelihood [2]_. An estimate of :math:`\tau` alone would be 0
+    too often, and the intervals too short. Where each agent has one answer, nothing tells agents apart, and all get the
+    overall mean.
 
     .. [1] Robinson, G. K. (1991). That BLUP is a good thing: the estimation of random effects. Statistical Science 6,
        15-32.
+    .. [2] Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. Bayesian Analysis 1,
+       515-534.
 
     Examples
     --------
     >>> scores = agent_scores(["ann", "ann", "ann", "ann", "bob"], [4, 5, 4, 5, 5])
-    >>> scores.mean.tolist(), scores.shrunk.tolist(), scores.is_above.tolist()
-    ([4.5, 5.0], [4.6, 4.6], [False, False])
+    >>> scores.mean.tolist(), scores.shrunk.round(2).tolist(), scores.is_above.tolist()
+    ([4.5, 5.0], [4.58, 4.69], [False, False])
 
     The score of Bob rests on one answer. Agents in `best` are better than a typical one beyond chance.
     """
@@ -173,25 +178,52 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     n = np.bincount(code, minlength=k)
     centre = answers.mean()
     mean = np.bincount(code, weights=answers - centre, minlength=k) / n + centre
-    rest = answers - mean[code]
-    total = answers - centre
-    between_sum = float(n @ (mean - centre) ** 2)
-    if n_rows > k:
-        within = float(rest @ rest) / (n_rows - k)
-        scale = n_rows - float(n @ n) / n_rows
-        between = max((between_sum - (k - 1) * within) / scale, 0.0) if k > 1 else 0.0
-    else:
-        within, between = (float(total @ total) / max(n_rows - 1, 1)), 0.0
-    noise = within / n
-    if between + within == 0:  # every answer is the same
-        zero = np.full(k, float(centre))
-        return _scores(names, n, mean, zero, np.zeros(k), float(centre), 0.0, level)
-    weight = 1 / (between + noise)
-    overall = float(weight @ mean / weight.sum())
-    kept = between * weight
-    shrunk = overall + kept * (mean - overall)
-    error = np.sqrt(between * (1 - kept) + (1 - kept) ** 2 / weight.sum())
-    return _scores(names, n, mean, shrunk, z * error, overall, math.sqrt(between), level)
+    reach = float(np.ptp(answers)) / 2
+    rest = answers - (mean[code] if n_rows > k else centre)
+    noise = float(rest @ rest) / max(n_rows - (k if n_rows > k else 1), 1) / n
+    if reach == 0 or n_rows == k:  # all answers are the same, or nothing tells agents from their answers
+        error = math.sqrt(float(noise.mean()) / k)
+        return _scores(names, n, mean, np.full(k, centre), np.full(k, z * error), float(centre), 0.0, level)
+    spread, prob = _spreads(mean, noise, reach)
+    overall, first, second = 0.0, np.zeros(k), np.zeros(k)
+    for tau, weight in zip(spread.tolist(), prob.tolist(), strict=True):
+        middle, error, kept = _given_spread(mean, noise, tau)
+        expected = middle + kept * (mean - middle)
+        overall += weight * middle
+        first += weight * (expected - centre)
+        second += weight * ((expected - centre) ** 2 + tau**2 * (1 - kept) + ((1 - kept) * error) ** 2)
+    half = z * np.sqrt(np.maximum(second - first**2, 0))
+    return _scores(names, n, mean, first + centre, half, overall, float(spread @ prob), level)
+
+
+def _given_spread(mean: Floats, noise: Floats, spread: float) -> tuple[float, float, Floats]:
+    """Mean of a typical agent and its error, and the part of each deviation that is kept, for a known spread."""
+    weight = 1 / (spread**2 + noise)
+    total = float(weight.sum())
+    return float(weight @ mean) / total, 1 / math.sqrt(total), spread**2 * weight
+
+
+def _spreads(mean: Floats, noise: Floats, reach: float) -> tuple[Floats, Floats]:
+    """Possible spreads up to `reach` and their probabilities given the data, first on a coarse grid, then on a fine."""
+    low, high = 0.0, reach
+    for _ in range(2):
+        step = (high - low) / _GRID
+        spread: Floats = np.float64(low) + step * (np.arange(_GRID, dtype=np.float64) + 0.5)
+        likelihood = np.array([_log_likelihood(mean, noise, tau) for tau in spread.tolist()])
+        likelihood -= likelihood.max()
+        seen = spread[likelihood > -_NEGLIGIBLE]
+        low, high = max(seen[0] - step, 0.0), min(seen[-1] + step, reach)
+    with np.errstate(under="ignore"):
+        prob: Floats = np.exp(likelihood)
+    prob /= prob.sum()
+    return spread, prob
+
+
+def _log_likelihood(mean: Floats, noise: Floats, spread: float) -> float:
+    """Restricted log-likelihood of the spread between agents, up to a constant."""
+    middle, error, _ = _given_spread(mean, noise, spread)
+    variance = spread**2 + noise
+    return math.log(error) - 0.5 * float(np.log(variance).sum() + ((mean - middle) ** 2 / variance).sum())
 
 
 def _scores(

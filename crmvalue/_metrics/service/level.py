@@ -17,7 +17,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.clock.business_hours import as_business_hours, as_hours
-from crmvalue._core.encoding.customers import as_words
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -101,7 +101,7 @@ class ServiceLevel(Columns):
 
     Parameters
     ----------
-    customer_class, priority : ndarray of str
+    customer_class, priority : ndarray
         Class and priority of each group; "all" where they were not given.
     n_within : ndarray of int
         Tickets resolved within the target.
@@ -130,8 +130,8 @@ class ServiceLevel(Columns):
     ([1], [1], [1])
     """
 
-    customer_class: npt.NDArray[np.str_] = label_column("customer_class")
-    priority: npt.NDArray[np.str_] = label_column("priority")
+    customer_class: npt.NDArray[Any] = label_column("customer_class")
+    priority: npt.NDArray[Any] = label_column("priority")
     n_within: Integers = whole_table("n_within")
     n_missed: Integers = whole_table("n_missed")
     n_pending: Integers = whole_table("n_pending")
@@ -222,8 +222,9 @@ def service_level(
         Last moment that is taken as known; a date without time is its midnight.
     business_hours : BusinessHours, optional
         The hours that count; by default all hours. With a time zone, all moments are in UTC.
-    priority, customer_class : array_like of str, optional
-        Priority of each ticket, and class of its customer. The result has a row for each pair that occurs.
+    priority, customer_class : array_like, optional
+        Priority of each ticket, and class of its customer, whole numbers or text. The result has a row for each pair
+        that occurs.
     at_risk_hours : float, optional
         An open ticket is at risk if at most so many hours are left, >= 0.
     level : float, optional
@@ -276,8 +277,8 @@ def service_level(
     office = optional(as_business_hours)("business_hours", business_hours)
     urgent = as_positive("at_risk_hours", at_risk_hours, zero=True)
     level = as_fraction("level", level)
-    classes, of_class_ = _words("customer_class", customer_class, n)
-    priorities, of_priority = _words("priority", priority, n)
+    classes, of_class_ = _labels("customer_class", customer_class, n)
+    priorities, of_priority = _labels("priority", priority, n)
     target = _targets(target_hours, classes, of_class_, priorities, of_priority)
 
     known = start <= now
@@ -326,17 +327,17 @@ def _hours(start: Dates, end: Dates, office: BusinessHours | None) -> Floats:
     return hours
 
 
-def _words(name: str, value: ArrayLike | None, n: int) -> tuple[list[str], Integers]:
+def _labels(name: str, value: ArrayLike | None, n: int) -> tuple[list[Any], Integers]:
     if value is None:
         return ["all"], np.zeros(n, dtype=np.int64)
-    words, code = as_words(name, value)
+    labels, code = encode_customers(name, value)
     if len(code) != n:
         raise InputError(name, f"one for each of the {n} tickets", len(code))
-    return words, code
+    return labels.tolist(), code
 
 
 def _targets(
-    value: Any, classes: list[str], of_class_: Integers, priorities: list[str], of_priority: Integers
+    value: Any, classes: list[Any], of_class_: Integers, priorities: list[Any], of_priority: Integers
 ) -> Floats:
     """Target of each ticket, or one for all."""
     if not isinstance(value, Mapping):

@@ -106,6 +106,7 @@ class TestBusinessHours:
             ({"hours": {"Day": "09:00-18:00"}}, "hours"),
             ({"hours": {1: "09:00-18:00"}}, "hours"),
             ({"hours": {"Mon": "18:00-09:00"}}, "hours"),
+            ({"hours": {"Mon": "09:00-09:00"}}, "hours"),
             ({"hours": {"Mon": ["09:00-13:00", "12:00-18:00"]}}, "hours"),
             ({"hours": {"Mon-Fri": "09:00-18:00", "Fri": "09:00-15:00"}}, "hours"),
             ({"hours": {"Mon": []}}, "hours"),
@@ -127,6 +128,11 @@ class TestBusinessHours:
         with pytest.raises(InputError, match="2199"):
             office.add_hours("2199-12-30", 100_000)
         assert BusinessHours().hours_between("0001-01-01", "9999-12-31") == pytest.approx(9 * 5 / 7 * 3652058, rel=1e-6)
+
+    def test_periods_may_touch(self):
+        touching = BusinessHours(hours={"Mon": ["09:00-13:00", "13:00-18:00"]})
+        assert touching.hours_per_week == 9
+        assert touching.is_open("2024-05-06 13:00")
 
     def test_shapes_that_do_not_fit(self):
         with pytest.raises(InputError, match="broadcasts"):

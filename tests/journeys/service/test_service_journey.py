@@ -239,6 +239,10 @@ class TestAssignVisits:
             assign_visits(**{**given_, **changes})
         assert caught.value.name == name
 
+    def test_no_visits(self):
+        made = assign_visits([], [], TEAM, as_of="2024-06-10")
+        assert (len(made), made.conclusion) == (0, "0 visits: 0 placed, 0 of them on another day; 0 without a place.")
+
     def test_technicians_are_checked(self):
         for changes in ({"districts": []}, {"hours": "9-18"}, {"hours": BusinessHours(time_zone="UTC")}, {"name": ""}):
             with pytest.raises(InputError):

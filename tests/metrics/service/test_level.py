@@ -21,7 +21,7 @@ from crmvalue.metrics import (
     service_level,
 )
 from tests.core.references import open_minutes
-from tests.metrics.references import best_linear_prediction, kaplan_meier_at
+from tests.metrics.references import kaplan_meier_at, mixed_over_spreads
 
 OFFICE = BusinessHours(
     hours={"Mon-Fri": ["09:00-13:00", "14:00-18:00"]}, holidays=["2024-04-01"], time_zone="Europe/Kyiv"
@@ -97,6 +97,18 @@ class TestServiceLevel:
         assert np.isnan(early.share[0])
         assert early.conclusion.startswith("No target time is over yet.")
 
+    def test_one_ticket_has_an_interval_and_one_of_this_moment_counts(self):
+        one = service_level(["2024-03-01"], ["2024-03-02"], 4, as_of="2024-04-01")
+        assert (one.low[0], one.high[0]) == proportion_interval(0, 1)
+        now = service_level(["2024-03-01"], [None], 4, as_of="2024-03-01")
+        assert (now.n_pending.tolist(), now.n_later, now.open.hours_left.tolist()) == ([1], 0, [4])
+
+    def test_priorities_may_be_numbers(self):
+        found = service_level(
+            ["2024-03-01"] * 2, ["2024-03-02"] * 2, {1: 4, 2: 48}, priority=[2, 1], as_of="2024-04-01"
+        )
+        assert (found.priority.tolist(), found.share.tolist()) == ([1, 2], [0, 1])
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [
@@ -137,22 +149,21 @@ class TestTimesInBusinessHours:
 class TestAgentScores:
     """The best linear prediction of each agent's mean, with the variances of the analysis of variance."""
 
-    @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 5)), min_size=2, max_size=25))
+    @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 5)), min_size=2, max_size=12))
     def test_equals_the_mixed_model_equations(self, rows):
-        agent, score = zip(*rows, strict=True)
+        """Integrated over the spread by quadrature, with the likelihood of all answers as one normal vector."""
+        agent, score = (np.array(column) for column in zip(*rows, strict=True))
         found = agent_scores(agent, score)
-        names, n = np.unique(agent, return_counts=True)
-        assert found.agent.tolist() == names.tolist()
-        groups = [np.array([s for a, s in rows if a == name]) for name in names]
-        if len(rows) > len(names) > 1:
-            within = sum(((g - g.mean()) ** 2).sum() for g in groups) / (len(rows) - len(names))
-            between = sum(len(g) * (g.mean() - np.mean(score)) ** 2 for g in groups) / (len(names) - 1)
-            spread = (between - within) / ((len(rows) - (n**2).sum() / len(rows)) / (len(names) - 1))
-            assert found.spread**2 == pytest.approx(max(spread, 0), abs=1e-9)
-            if spread > 1e-9 and within > 0:
-                means, errors = best_linear_prediction(groups, within, spread)
-                np.testing.assert_allclose(found.shrunk, means, rtol=1e-9)
-                np.testing.assert_allclose(found.high - found.shrunk, stats.norm.ppf(0.975) * errors, rtol=1e-6)
+        names = np.unique(agent)
+        groups = [score[agent == name] for name in names]
+        within = sum(((g - g.mean()) ** 2).sum() for g in groups)
+        if len(rows) == len(names) or within == 0:
+            return
+        within /= len(rows) - len(names)
+        means, errors, spread = mixed_over_spreads(groups, within, np.ptp(score) / 2)
+        np.testing.assert_allclose(found.shrunk, means, atol=1e-3)  # a grid of 200 spreads
+        np.testing.assert_allclose(found.high - found.shrunk, stats.norm.ppf(0.975) * errors, rtol=5e-3)
+        assert found.spread == pytest.approx(spread, rel=5e-3)
 
     def test_one_survey_makes_no_champion(self):
         found = agent_scores(["ann"] * 30 + ["bob"] * 30 + ["cy"], [5, 5, 4] * 10 + [3, 4, 4] * 10 + [5])
@@ -167,15 +178,17 @@ class TestAgentScores:
         assert (same.shrunk.tolist(), same.low.tolist(), same.spread) == ([4, 4], [4, 4], 0)
 
     @pytest.mark.slow
-    def test_intervals_cover_the_true_means(self):
+    @pytest.mark.parametrize("spread", [0.1, 0.2, 0.4, 1.0])
+    def test_intervals_cover_the_true_means(self, spread):
+        """An interval with the estimated spread taken as known covers 79 to 92 % where agents are nearly alike."""
         rng, inside, n = np.random.default_rng(5), 0, 0
-        for _ in range(400):
-            true = rng.normal(4, 0.4, 30)
+        for _ in range(60):
+            true = rng.normal(4, spread, 30)
             agent = np.repeat(np.arange(30), rng.integers(1, 20, 30))
             found = agent_scores(agent, rng.normal(true[agent], 1))
             inside += int(((found.low <= true) & (true <= found.high)).sum())
             n += 30
-        assert 0.93 <= inside / n <= 0.97
+        assert 0.91 <= inside / n <= 0.995
 
     @pytest.mark.parametrize(
         ("agent", "score", "name"),
