@@ -457,6 +457,8 @@ def units_missing(promotion: Promotion, cart: Cart, n_units: int) -> list[tuple[
     `n_units` of its items are in the cart. A unit to get that is one of the items too counts for both.
     """
     items, lacking = promotion.items, least_units(promotion) - n_units
+    if not promotion.sets and promotion.get_items is None:  # the same, only sooner
+        return [((items,), lacking)] if lacking > 0 else []
     found: dict[tuple[Items, ...], int] = {}
     of_group = missing_of(promotion, cart)
     for other, n in sorted(of_group, key=lambda part: part[0] != items):
