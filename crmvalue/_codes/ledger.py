@@ -17,7 +17,16 @@ from crmvalue._core.checks import as_text, as_times
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import exponent_of
-from crmvalue._core.values import array_columns, checked_field, date_table, of_class, stay_frozen, tuple_of, whole_table
+from crmvalue._core.values import (
+    FixedMapping,
+    array_columns,
+    checked_field,
+    date_table,
+    of_class,
+    stay_frozen,
+    tuple_of,
+    whole_table,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -144,8 +153,8 @@ class CertificateLedger(Columns):
         "certificates", tuple_of(GiftCertificate), default=(), repr=lambda given: f"<{len(given)} certificates>"
     )
 
-    _place: dict[str, int] = attrs.field(init=False, repr=False, eq=False)
-    _owner: dict[str, str] = attrs.field(init=False, repr=False, eq=False)
+    _place: FixedMapping[str, int] = attrs.field(init=False, repr=False, eq=False)
+    _owner: FixedMapping[str, str] = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         for name in ("certificate", "digest"):
@@ -279,7 +288,8 @@ def _keep(
     owners: dict[str, str],
 ) -> None:
     """Set the certificates of a new ledger, the place of each, and the one that each code is of."""
-    for name, value in (("certificates", certificates), ("_place", places), ("_owner", owners)):
+    fields = {"certificates": certificates, "_place": FixedMapping(places), "_owner": FixedMapping(owners)}
+    for name, value in fields.items():
         object.__setattr__(ledger, name, value)  # frozen, but nobody else has it yet
 
 
