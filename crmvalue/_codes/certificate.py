@@ -353,12 +353,12 @@ class GiftCertificate:
     @property
     def digest(self) -> str:
         """Digest of its code of today: the shop finds the certificate by it."""
-        return self._replay().digest
+        return next(event.digest for event in reversed(self.events) if event.kind in _CARRIERS)
 
     @property
     def phone(self) -> str:
         """Phone number of today, to which passwords are sent."""
-        return self._replay().phone
+        return next(event.phone for event in reversed(self.events) if event.kind in _CARRIERS)
 
     @property
     def valid_until(self) -> np.datetime64 | None:
@@ -382,7 +382,8 @@ class GiftCertificate:
         It needs the extra `otp`. Passwords by time need a new step after each payment; before it, `time` is refused.
         """
         state, secret = self._replay(), as_key(key)
-        numbers = numbers_now(state.next_number, as_time("time", time), self.rules.step_seconds)
+        moment = next_time(self.events, as_time("time", time))
+        numbers = numbers_now(state.next_number, moment, self.rules.step_seconds)
         if not numbers:
             hint = f"each step of {self.rules.password_seconds} seconds has one password; ask again in the next one"
             raise InputError("time", "in a time step after that of the last payment", str(time), hint=hint)

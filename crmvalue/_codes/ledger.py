@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -16,7 +17,16 @@ from crmvalue._core.checks import as_text, as_times
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import exponent_of
-from crmvalue._core.values import array_columns, checked_field, date_table, of_class, stay_frozen, tuple_of, whole_table
+from crmvalue._core.values import (
+    FixedMapping,
+    array_columns,
+    checked_field,
+    date_table,
+    of_class,
+    stay_frozen,
+    tuple_of,
+    whole_table,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -143,25 +153,25 @@ class CertificateLedger(Columns):
         "certificates", tuple_of(GiftCertificate), default=(), repr=lambda given: f"<{len(given)} certificates>"
     )
 
+    _place: FixedMapping[str, int] = attrs.field(init=False, repr=False, eq=False)
+    _owner: FixedMapping[str, str] = attrs.field(init=False, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         for name in ("certificate", "digest"):
             seen = [getattr(one, name) for one in self.certificates]
             if len(set(seen)) != len(seen):
                 raise InputError("certificates", f"with a different {name} each", f"{len(seen)} certificates")
-        moneys = [
-            (one.rules.currency, exponent_of(one.rules.currency, one.rules.exponent)) for one in self.certificates
-        ]
-        for index, money in enumerate(moneys):
-            if money != moneys[0]:
-                raise InputError("certificates", "in one currency, with one exponent", money, index=index)
+        for index, one in enumerate(self.certificates):
+            _require_money_of(self.certificates[0], one, index)
+        places = {one.certificate: place for place, one in enumerate(self.certificates)}
+        _keep(self, self.certificates, places, {one.digest: one.certificate for one in self.certificates})
 
     def of(self, certificate: str) -> GiftCertificate:
         """Give the certificate with an identifier, as it was stored last; an unknown one raises."""
-        wanted = as_text("certificate", certificate)
-        found = next((one for one in self.certificates if one.certificate == wanted), None)
-        if found is None:
+        place = self._place.get(as_text("certificate", certificate))
+        if place is None:
             raise InputError("certificate", "in the ledger", certificate)
-        return found
+        return self.certificates[place]
 
     def store(self, certificate: GiftCertificate) -> Outcome[Self]:
         """Take a new certificate, or a known one with new events.
@@ -178,21 +188,29 @@ class CertificateLedger(Columns):
             certificate has the code. A version that has no new event is a duplicate and changes nothing.
         """
         new = of_class(GiftCertificate)("certificate", certificate)
-        place = next((i for i, one in enumerate(self.certificates) if one.certificate == new.certificate), None)
-        others = [one for i, one in enumerate(self.certificates) if i != place]
+        place = self._place.get(new.certificate)
+        digest = new.digest
+        owner = {**self._owner}
         if place is not None:
             old = self.certificates[place]
+            del owner[old.digest]
             n_both = min(len(old.events), len(new.events))
             if old.rules != new.rules or old.events[:n_both] != new.events[:n_both]:
                 return Outcome(value=self, refusal="stale")
             if n_both == len(new.events):
                 return Outcome(value=self, is_duplicate=True)
-        if any(one.digest == new.digest for one in others):
+        if digest in owner:
             return Outcome(value=self, refusal="code taken")
-        kept = (*self.certificates, new)
-        if place is not None:
-            kept = (*self.certificates[:place], new, *self.certificates[place + 1 :])
-        return Outcome(value=attrs.evolve(self, certificates=kept))
+        place = len(self.certificates) if place is None else place
+        _require_money_of(self.certificates[0] if self.certificates else new, new, place)
+        ledger = copy(self)  # only the new one is checked: with thousands of certificates, all of them would take long
+        _keep(
+            ledger,
+            (*self.certificates[:place], new, *self.certificates[place + 1 :]),
+            {**self._place, new.certificate: place},
+            {**owner, digest: new.certificate},
+        )
+        return Outcome(value=ledger)
 
     def balance(self, as_of: Any) -> LedgerBalance:
         """Give the accounts at some moments; a date is its midnight, and events at the moment itself count.
@@ -252,6 +270,27 @@ class CertificateLedger(Columns):
     def from_json(cls, text: str | bytes) -> CertificateLedger:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return read_record(cls, text, GiftCertificate, CertificateRules, CodePolicy, CertificateEvent)
+
+
+def _require_money_of(first: GiftCertificate, one: GiftCertificate, index: int) -> None:
+    """Require that a certificate is in the currency of the first one, with the same exponent."""
+    wanted, money = (
+        (rules.currency, exponent_of(rules.currency, rules.exponent)) for rules in (first.rules, one.rules)
+    )
+    if money != wanted:
+        raise InputError("certificates", "in one currency, with one exponent", money, index=index)
+
+
+def _keep(
+    ledger: CertificateLedger,
+    certificates: tuple[GiftCertificate, ...],
+    places: dict[str, int],
+    owners: dict[str, str],
+) -> None:
+    """Set the certificates of a new ledger, the place of each, and the one that each code is of."""
+    fields = {"certificates": certificates, "_place": FixedMapping(places), "_owner": FixedMapping(owners)}
+    for name, value in fields.items():
+        object.__setattr__(ledger, name, value)  # frozen, but nobody else has it yet
 
 
 def _moved(event: CertificateEvent) -> tuple[int, ...]:

@@ -120,7 +120,8 @@ class _State:
         self.go_to(event.time)
         word = self.word(event.time)
         if word not in _ALLOWED[event.kind]:
-            return word
+            has_use = event.order in self.held or event.order in self.redeemed
+            return "already reserved" if has_use and word == event.kind == "reserved" else word
         if event.kind == "failed":
             return self._refuse_attempt(event)
         if event.kind == "reserved":

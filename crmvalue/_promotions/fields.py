@@ -77,7 +77,7 @@ def as_hours(name: str, value: Any) -> tuple[str, str]:
     for text in value:
         if not isinstance(text, str) or not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d|24:00", text, re.ASCII):
             raise InputError(name, rule, value)
-    if value[0] == value[1]:
+    if value[0] == value[1] or list(value) == ["24:00", "00:00"]:
         raise InputError(name, rule, value)
     return (value[0], value[1])
 

@@ -37,8 +37,11 @@ __all__ = [
     "Problem",
     "Ready",
     "bits",
+    "can_meet",
     "combine",
+    "conditions_of",
     "fits",
+    "least_units",
     "line_limit",
     "missing_of",
     "named",
@@ -46,6 +49,7 @@ __all__ = [
     "prepare",
     "ready",
     "refusal",
+    "units_missing",
 ]
 
 MILLION = 10**6
@@ -79,6 +83,7 @@ class Ready:
     bad: int = 0  # promotions that it does not combine with, as bits of their places
     always: bool = False  # whether it is for each purchase, whatever is bought
     of_any_size: bool = False  # whether one unit of its items is enough
+    possible: bool = True  # whether there can be lines that meet its conditions
 
 
 @attrs.define(eq=False)
@@ -177,6 +182,7 @@ def _ready(promotion: Promotion, place: int, digits: int) -> Ready:
     when = (promotion.starts, promotion.ends, promotion.hours)
     made.always = not any(asked) and when == (None, None, None) and not promotion.weekdays and not known and not limits
     plain = made.kind in {"line", "rate", "money", "units"} and not steps
+    made.possible = all(can_meet(*wanted) for wanted in conditions_of(promotion))
     made.of_any_size = plain and promotion.min_quantity < 2 and not sizes["min_amount"]
     return made
 
@@ -310,7 +316,7 @@ def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) 
     reason = None if ready.always else refusal(problem.cart, ready)
     lines = lines_of(promotion.items)
     if reason is None and not (lines and ready.of_any_size):
-        reason = _shortage(problem, ready, lines, lines_of)
+        reason = _shortage(problem, ready, lines)
     if reason is not None:
         problem.rejected[promotion.id] = reason
         return
@@ -407,38 +413,86 @@ def _minutes(text: str) -> int:
     return 60 * int(text[:2]) + int(text[3:])
 
 
-def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:
+def _shortage(problem: Problem, ready: Ready, lines: int) -> Rejected | None:
     """Say what is missing in the cart; None where nothing is."""
     promotion, cart = ready.promotion, problem.cart
+    if not ready.possible:
+        return _rejected(promotion, "no_items", "its conditions on items contradict each other")
     if promotion.benefit == "free_delivery" and not problem.delivery:
         return _rejected(promotion, "no_items", "there is no delivery to pay for")
-    if not lines and promotion.benefit != "bundle":
-        missing = max(promotion.min_quantity, 1)
-        return _rejected(promotion, "no_items", f"needs {named(promotion.items)}", missing_quantity=missing)
     n_units = sum(problem.quantity[i] for i in bits(lines))
-    least = max(promotion.min_quantity, promotion.buy + (promotion.get if promotion.get_items is None else 0))
-    if n_units < least:
-        missing = least - n_units
-        return _too_few(promotion, missing)
+    if not lines and promotion.benefit != "bundle":
+        n_missing = sum(n for _, n in units_missing(promotion, cart, n_units))
+        return _rejected(promotion, "no_items", f"needs {named(promotion.items)}", missing_quantity=n_missing)
+    if n_units < least_units(promotion):
+        return _too_few(promotion, cart, n_units)
     total = sum(problem.amount[i] for i in bits(lines)) // problem.scale
     starts = [ready.sizes["min_amount"], ready.sizes.get("bundle_total", 0), *(start for start, _ in ready.steps[:1])]
     if total < max(starts):
         missing = max(starts) - total
         text = f"needs {money_text(missing, exponent_in(cart))} more of {named(promotion.items)}"
         return _rejected(promotion, "minimum", text, missing_amount=missing)
-    short = missing_of(promotion, cart)
-    if not short:
-        return None
-    n_missing = sum(n for _, n in short)
-    none = not all(lines_of(items) for items, _ in short)
-    held = ((named(items), n, n > 1 or lines_of(items)) for items, n in short)
-    text = " and ".join(f"{n} more of {name}" if some else name for name, n, some in held)
-    return _rejected(promotion, "no_items" if none else "minimum", f"needs {text}", missing_quantity=n_missing)
+    return _too_few(promotion, cart, n_units) if missing_of(promotion, cart) else None
 
 
-def _too_few(promotion: Promotion, missing: int) -> Rejected:
-    text = f"needs {missing} more of {named(promotion.items)}"
-    return _rejected(promotion, "minimum", text, missing_quantity=missing)
+def _too_few(promotion: Promotion, cart: Cart, n_units: int) -> Rejected:
+    """Say which units are missing, of a cart that holds some units of the items."""
+    short = units_missing(promotion, cart, n_units)
+    held = [any(all(fits(items, line) for items in wanted) for line in cart.lines) for wanted, _ in short]
+    parts = ((named(*wanted), n, n > 1 or some) for (wanted, n), some in zip(short, held, strict=True))
+    text = " and ".join(f"{n} more of {name}" if some else name for name, n, some in parts)
+    kind: RejectedKind = "minimum" if all(held) or n_units < least_units(promotion) else "no_items"
+    return _rejected(promotion, kind, f"needs {text}", missing_quantity=sum(n for _, n in short))
+
+
+def least_units(promotion: Promotion) -> int:
+    """Give the units of its items that a cart must hold, whatever else it holds."""
+    group = promotion.buy + (promotion.get if promotion.get_items is None else 0)
+    return max(promotion.min_quantity, group, 0 if promotion.benefit == "bundle" else 1)
+
+
+def units_missing(promotion: Promotion, cart: Cart, n_units: int) -> list[tuple[tuple[Items, ...], int]]:
+    """Give the fewest units to add, so that a promotion has all units that it needs: conditions on them, how many.
+
+    `n_units` of its items are in the cart. A unit to get that is one of the items too counts for both.
+    """
+    items, lacking = promotion.items, least_units(promotion) - n_units
+    if not promotion.sets and promotion.get_items is None:  # the same, only sooner
+        return [((items,), lacking)] if lacking > 0 else []
+    found: dict[tuple[Items, ...], int] = {}
+    of_group = missing_of(promotion, cart)
+    for other, n in sorted(of_group, key=lambda part: part[0] != items):
+        is_item = bool(promotion.sets) or other == items
+        n_both = n if is_item else max(0, min(n, lacking)) if can_meet(other, items) else 0
+        both, alone = (other,) if other == items else (other, items), (items,) if other == items else (other,)
+        if named(*both) == named(*alone):
+            both = alone
+        for wanted, number in ((both, n_both), (alone, n - n_both)):
+            found[wanted] = found.get(wanted, 0) + number
+        lacking -= n_both
+    found[(items,)] = found.get((items,), 0) + max(0, lacking)
+    return [(wanted, n) for wanted, n in found.items() if n]
+
+
+def conditions_of(promotion: Promotion) -> list[tuple[Items, ...]]:
+    """Give the conditions that lines must meet together, once for each kind of unit that a promotion needs."""
+    if promotion.sets:
+        return [(items, promotion.items) for items in promotion.sets]
+    return [(items,) for items in (promotion.items, promotion.get_items) if items is not None]
+
+
+def can_meet(*conditions: Items) -> bool:
+    """Whether one line can meet all of some conditions."""
+    for word in ("products", "brands"):
+        wanted = [set(getattr(items, word)) for items in conditions if getattr(items, word)]
+        excluded = {name for items in conditions for name in getattr(items, f"except_{word}")}
+        if wanted and not set.intersection(*wanted) - excluded:
+            return False
+    excluded = {name for items in conditions for name in items.except_categories}
+    if any(items.categories and excluded.issuperset(items.categories) for items in conditions):
+        return False
+    attributes = {pair for items in conditions for pair in items.attributes.items()}
+    return len({name for name, _ in attributes}) == len(attributes)
 
 
 def missing_of(promotion: Promotion, cart: Cart) -> list[tuple[Items, int]]:
@@ -477,11 +531,16 @@ def _rejected(promotion: Promotion, kind: RejectedKind, reason: str, **missing: 
     return Rejected(promotion=promotion.id, kind=kind, reason=reason, **missing)
 
 
-def named(items: Items) -> str:
-    """Name items in a sentence."""
-    parts = [
-        f"{word} {' or '.join(names)}"
-        for word, names in (("product", items.products), ("brand", items.brands), ("category", items.categories))
-        if names
-    ]
-    return ", ".join(parts) or "any item"
+_WORDS = (("product", "products"), ("brand", "brands"), ("category", "categories"))
+
+
+def named(*conditions: Items) -> str:
+    """Name items that meet all of some conditions, in a sentence."""
+    wanted: list[str] = []
+    excluded: list[str] = []
+    for items in conditions:
+        wanted += [f"{word} {' or '.join(names)}" for word, field in _WORDS if (names := getattr(items, field))]
+        wanted += [f"{name} {value}" for name, value in items.attributes.items()]
+        excluded += [f"{word} {name}" for word, field in _WORDS for name in getattr(items, f"except_{field}")]
+    text = ", ".join(dict.fromkeys(wanted)) or "any item"
+    return f"{text} except {' or '.join(dict.fromkeys(excluded))}" if excluded else text

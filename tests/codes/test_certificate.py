@@ -179,6 +179,16 @@ class TestSpend:
         assert "ask again in the next one" in str(caught.value)
         assert pay(gift, "p2", time="2026-03-02T12:02:00", order="o-2").accepted
 
+    @pytest.mark.parametrize("time", ["2026-03-02T12:50", "2026-03-02T12:00"])
+    def test_a_password_of_a_clock_that_is_behind_is_good(self, time):
+        """As in the hour that comes twice at the end of summer time: the last event gives the time of both."""
+        gift = make_gift(one_time_by="time").unlock("none", time="2026-03-01T12:00").value
+        gift = pay(gift, "wrong", time="2026-03-02T12:55", password=WRONG).value
+        outcome = pay(gift, time=time)
+        assert (outcome.refusal, outcome.value.balance("2026-03-03")) == ("", 700)
+        with pytest.raises(InputError, match="after that of the last payment"):
+            outcome.value.password(time=time, key=KEY)
+
     def test_locked_after_wrong_attempts(self):
         gift = make_gift(max_attempts=2)
         for i in range(2):
@@ -424,6 +434,30 @@ class TestLedger:
             CertificateLedger(certificates=[make_gift(), make_gift(certificate="g-2")])
         with pytest.raises(InputError, match="different certificate"):
             CertificateLedger(certificates=[make_gift(), make_gift(text="TWO")])
+
+    def test_a_stored_ledger_is_that_of_its_certificates(self):
+        first, second = make_gift(), make_gift(certificate="g-2", text="GIFT TWO")
+        ledger = CertificateLedger().store(first).value.store(second).value
+        first = first.reissue("again", time="2026-03-02", code="GIFT THREE", phone=PHONE, key=KEY).value
+        ledger = ledger.store(first).value
+        assert (
+            ledger == CertificateLedger(certificates=[first, second]) == CertificateLedger.from_json(ledger.to_json())
+        )
+        assert (ledger.of("g-1"), ledger.of("g-2")) == (first, second)
+        third = make_gift(certificate="g-3")  # its code is free again
+        assert ledger.store(third).value.of("g-3") == third
+        taken = second.reissue("again", time="2026-03-02", code="GIFT THREE", phone=PHONE, key=KEY).value
+        assert ledger.store(taken).refusal == "code taken"
+
+    def test_storing_does_not_look_at_all_certificates_again(self, monkeypatch):
+        gifts = [make_gift(certificate=f"g-{i}", text=f"GIFT {i}") for i in range(5)]
+        ledger = CertificateLedger(certificates=gifts[:-1])
+        looked: list[str] = []
+        monkeypatch.setattr(
+            GiftCertificate, "digest", property(lambda one: looked.append(one.certificate) or one.events[0].digest)
+        )
+        assert len(ledger.store(gifts[-1]).value.certificates) == 5
+        assert looked == ["g-4"]
 
     def test_other_rules_are_another_version(self):
         ledger = CertificateLedger(certificates=[make_gift()])

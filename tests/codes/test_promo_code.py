@@ -258,6 +258,15 @@ class TestReserve:
         for i in range(9):
             assert reserve(code, f"e{i}", pin=PIN).value == code
 
+    def test_an_order_that_holds_the_last_use_is_told_so(self):
+        code = reserve(make_code(max_uses=2, max_uses_per_customer=None), "one").value
+        code = reserve(code.redeem("paid", time="2026-03-02", order="o-1").value, "two", order="o-2").value
+        assert [reserve(code, "again", order=order).refusal for order in ("o-1", "o-2", "o-3")] == [
+            "already reserved",
+            "already reserved",
+            "reserved",
+        ]
+
     def test_a_held_code_may_be_paid_after_its_end(self):
         code = reserve(make_code(ends="2026-03-02T00:05")).value
         assert code.state("2026-03-02T00:10") == "reserved"

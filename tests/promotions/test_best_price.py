@@ -223,6 +223,11 @@ class TestReasons:
             (Promotion.percent("A", 10, hours=("12:00", "14:00")), "hours", "only from 12:00 to 14:00"),
             (Promotion.percent("A", 10, brands=["LUX"]), "no_items", "needs brand LUX"),
             (Promotion.percent("A", 10, brands=["b0"], min_quantity=3), "minimum", "needs 2 more of brand b0"),
+            (
+                Promotion.bundle("A", total=5, amount_off=1, brands=["b0"], except_brands=["b0"]),
+                "no_items",
+                "its conditions on items contradict each other",
+            ),
             (Promotion.n_for_m("A", 3, 2), "minimum", "needs 1 more of any item"),
             (Promotion.percent("A", 10, min_amount="50.00"), "minimum", "needs 20.00 more of any item"),
             (Promotion.threshold("A", {"40.00": 10}), "minimum", "needs 10.00 more of any item"),

@@ -78,6 +78,7 @@ class TestPromotion:
             (lambda: PERCENT("a", 10, weekdays=["monday"]), "weekdays"),
             (lambda: PERCENT("a", 10, hours=("10:00", "10:00")), "hours"),
             (lambda: PERCENT("a", 10, hours=("25:00", "10:00")), "hours"),
+            (lambda: PERCENT("a", 10, hours=("24:00", "00:00")), "hours"),
             (lambda: PERCENT("a", 10, on="order", limit_per_order=2), "limit_per_order"),
             (lambda: PERCENT("a", 10, budget_left=5, limit_per_order=2), "limit_per_order"),
             (lambda: PERCENT("a", 10, uses_left=-1), "uses_left"),

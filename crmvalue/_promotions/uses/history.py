@@ -91,7 +91,7 @@ class CartHistory(Columns):
     categories : mapping of str to sequence of str, optional
         Categories of each product.
     segments, codes : mapping of cart to sequence of str, optional
-        Segments of the customer, and codes given, of each cart that has some.
+        Segments of the customer, and codes given, of each cart that has some; keys are written as in `cart`.
 
     Examples
     --------
@@ -125,7 +125,11 @@ class CartHistory(Columns):
     def __attrs_post_init__(self) -> None:
         columns = {field.name: getattr(self, field.name) for field in attrs.fields(CartHistory)}
         require_same_length(**{name: column for name, column in columns.items() if isinstance(column, np.ndarray)})
-        encode_customers("cart", self.cart)
+        first = encode_customers("cart", self.cart)[0][:1].tolist()
+        for name in ("segments", "codes"):
+            for key in getattr(self, name):
+                if first and isinstance(key, str) != isinstance(first[0], str):
+                    raise InputError(name, f"by carts as they are in `cart`, such as {first[0]!r}", key)
 
     @property
     def n_carts(self) -> int:

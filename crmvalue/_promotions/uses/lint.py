@@ -14,7 +14,7 @@ from crmvalue._core.money import as_currency
 from crmvalue._core.values import checked_field, of_class, optional, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine, exponent_in
-from crmvalue._promotions.prepare import combine, fits, line_limit, not_now, ready
+from crmvalue._promotions.prepare import can_meet, combine, conditions_of, fits, line_limit, not_now, ready
 from crmvalue._promotions.promotion import Items, Promotion
 
 if TYPE_CHECKING:
@@ -86,8 +86,8 @@ def lint_promotions(
     caps : Caps, optional
         Technical limits.
     catalogue : sequence of CartLine, optional
-        One line for each product that is sold, with its brand, categories, price and cost. Without it, nothing is said
-        of unknown names and of floors.
+        One line for each product that is sold, with its brand, categories, attributes, price and cost. Without it,
+        nothing is said of unknown names and of floors.
     currency : str, optional
         Currency of the catalogue, by three letters; required with a catalogue.
     as_of : date-like, optional
@@ -149,10 +149,10 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
         limit = getattr(promotion, name)
         if limit is not None and (limit == 0 or (type(limit) is type(least) and limit < least)):
             reasons.append(f"`{name}` is {limit}")
-    all_items = [promotion.items, *promotion.sets, *([promotion.get_items] if promotion.get_items else [])]
-    if any(_contradict(items) for items in all_items):
-        reasons.append("its items are excluded again")
-    elif known is not None and not all(any(fits(items, line) for line in known.lines) for items in all_items):
+    needed = conditions_of(promotion)
+    if not all(can_meet(*wanted) for wanted in needed):
+        reasons.append("its conditions on items contradict each other")
+    elif known is not None and not all(_is_sold(wanted, known) for wanted in needed):
         reasons.append("no product of the catalogue is among its items")
     if not _times(promotion, promotion):
         reasons.append("its hours or weekdays are outside its period")
@@ -165,11 +165,9 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
         yield Finding(kind="never", promotions=(promotion.id,), text=text)
 
 
-def _contradict(items: Items) -> bool:
-    """Whether no line can meet a condition on items."""
-    pairs = ((items.products, items.except_products), (items.brands, items.except_brands))
-    both = (*pairs, (items.categories, items.except_categories))
-    return any(wanted and set(wanted) <= set(excluded) for wanted, excluded in both)
+def _is_sold(wanted: tuple[Items, ...], known: Cart) -> bool:
+    """Whether a product of the catalogue meets all of some conditions."""
+    return any(all(fits(items, line) for items in wanted) for line in known.lines)
 
 
 def _times(one: Promotion, other: Promotion) -> bool:
@@ -209,13 +207,18 @@ def _wherever(one: Promotion, other: Promotion) -> bool:
         and bool(starts)
         and bool(same_ends)
         and _covers(one.weekdays, other.weekdays)
-        and one.hours in {None, other.hours}
+        and (one.hours == other.hours or (one.hours is None and not (one.weekdays and _is_past_midnight(other))))
         and (other.first_purchase or not one.first_purchase)
         and one.code in {None, other.code}
         and one.min_quantity <= other.min_quantity
         and _at_most(one.min_amount, other.min_amount)
         and one.currency in {None, other.currency}
     )
+
+
+def _is_past_midnight(promotion: Promotion) -> bool:
+    """Whether hours go on after midnight, which is another day of the week."""
+    return promotion.hours is not None and "00:00" < promotion.hours[1] < promotion.hours[0]
 
 
 def _end(time: np.datetime64) -> np.datetime64:

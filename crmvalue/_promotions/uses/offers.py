@@ -11,7 +11,14 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import money_text, whole_amount
 from crmvalue._core.values import checked_field, of_class, optional
 from crmvalue._promotions.cart import exponent_in
-from crmvalue._promotions.prepare import fits, missing_of, named, ready
+from crmvalue._promotions.prepare import (
+    fits,
+    least_units,
+    missing_of,
+    named,
+    ready,
+    units_missing,
+)
 from crmvalue._promotions.result import PricedCart
 
 if TYPE_CHECKING:
@@ -129,21 +136,22 @@ def _short_of(priced: PricedCart, one: Ready) -> Iterator[NextOffer]:
     n_units, amount = _holds(priced, items)
     if promotion.benefit == "free_delivery" and not priced.cart.minor(priced.cart.delivery_price):
         return
-    missing = missing_of(promotion, priced.cart)
-    n_missing = sum(n for _, n in missing)
+    if not one.possible:
+        return
+    n_of_group = sum(n for _, n in missing_of(promotion, priced.cart))
     needed = len(promotion.sets) or promotion.buy + promotion.get
-    for other, n in missing:
-        yield _units(one, other, needed - n_missing, needed, n)
+    least = least_units(promotion)
     group = promotion.buy + promotion.get if promotion.get_items is None else 0
-    least = max(promotion.min_quantity, group, 0 if promotion.benefit == "bundle" else 1)
-    added = sum(n for other, n in missing if promotion.sets or other == items)  # they count as items too
-    if n_units + added < least:
-        yield _units(one, items, n_units, least, least - n_units - added)
+    short = units_missing(promotion, priced.cart, n_units)
+    if short:
+        shares = [(needed - n_of_group) / needed] if n_of_group else []
+        shares += [n_units / least] if sum(n for _, n in short) > n_of_group else []
+        yield from (_units(one, named(*wanted), min(shares), n) for wanted, n in short)
     elif group and n_units % group and (one.times or n_units) > n_units // group:
-        yield _units(one, items, n_units % group, group, group - n_units % group)
-    starts = [one.sizes["min_amount"], one.sizes.get("bundle_total", 0)]
-    steps = [start for start, _ in one.steps if start > amount][:1]
-    target = max([*starts, *steps])
+        yield _units(one, named(items), n_units % group / group, group - n_units % group)
+    target = max([one.sizes["min_amount"], one.sizes.get("bundle_total", 0), *(start for start, _ in one.steps[:1])])
+    if amount >= target:
+        target = next((start for start, _ in one.steps if start > amount), 0)
     if amount < target:
         text = f"needs {money_text(target - amount, exponent_in(priced.cart))} more of {named(items)}"
         yield NextOffer(promotion=promotion.id, text=text, reached=amount / target, missing_amount=target - amount)
@@ -162,9 +170,8 @@ def _joined(short: list[NextOffer]) -> NextOffer:
     )
 
 
-def _units(one: Ready, items: Items, have: int, needed: int, missing: int) -> NextOffer:
-    text = f"needs {missing} more of {named(items)}"
-    share = min(have, needed) / needed
+def _units(one: Ready, name: str, share: float, missing: int) -> NextOffer:
+    text = f"needs {missing} more of {name}"
     return NextOffer(promotion=one.promotion.id, text=text, reached=share, missing_quantity=missing)
 
 

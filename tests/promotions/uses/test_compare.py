@@ -166,11 +166,20 @@ class TestComparePromotions:
             {"quantity": [[1], [1], [3], [1]]},
             {"categories": ["soap"]},
             {"time": ["soon"] * 4},
+            {"codes": {"1": ["SPRING"]}},
+            {"segments": {1: ["vip"], "2": ["vip"]}},
+            {"cart": ["1", "1", "2", "3"], "codes": {1: ["SPRING"]}},
         ],
     )
     def test_rejected_columns(self, wrong):
         with pytest.raises(InputError):
             CartHistory(**{**COLUMNS, **wrong})
+
+    @pytest.mark.parametrize("cart", [[1, 1, 2, 3], ["1", "1", "2", "3"], np.array([1, 1, 2, 3], dtype=np.uint8)])
+    def test_codes_are_found_by_carts_as_they_are_written(self, cart):
+        history = CartHistory(**{**COLUMNS, "cart": cart, "codes": {cart[0]: ["SPRING"]}})
+        found = compare_promotions(history, [], [Promotion.percent("A", 10, code="SPRING")])
+        assert found.discount_after[0] == 1100
 
     @pytest.mark.parametrize(
         ("given", "options"),

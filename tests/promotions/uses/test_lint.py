@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from crmvalue._promotions.prepare import not_now
 from crmvalue.errors import InputError
-from crmvalue.promotions import Caps, CartLine, Finding, Promotion, best_price, lint_promotions
+from crmvalue.promotions import Caps, CartLine, Finding, Items, Promotion, best_price, lint_promotions
 from tests.promotions.carts import BRANDS, CATEGORIES, caps, carts, promotions
 
 CATALOGUE = [
@@ -83,6 +83,14 @@ class TestLintPromotions:
             ([pct("A", max_discount=0)], {}, [("never", ("A",))]),
             ([Promotion.gift("A", "mini", 500, budget_left=499)], {}, [("never", ("A",))]),
             ([pct("A", brands=["A"], except_brands=["A", "B"])], {}, [("never", ("A",))]),
+            ([Promotion.bundle("A", [Items(brands=["A"])], price=1, brands=["B"])], {}, [("never", ("A",))]),
+            ([Promotion.bundle("A", [Items(brands=["A"])], price=1, brands=["A", "B"])], {}, []),
+            (
+                [Promotion.bundle("A", [Items(products=["A1"])], price=1, brands=["B"])],
+                {"catalogue": CATALOGUE},
+                [("never", ("A",))],
+            ),
+            ([pct("A", weekdays=["mon"], hours=("22:00", "02:00")), pct("B", 20, weekdays=["mon"])], {}, []),
             ([pct("A", weekdays=["mon"], **NIGHT)], {}, [("never", ("A",))]),
             ([pct("A", weekdays=["sun"], **NIGHT)], {}, []),
             (
@@ -196,6 +204,14 @@ class TestLintPromotions:
             assert (("never", (offer.id,)) in found) == (not any(offer in now for now in holds))
         if not any(kind == "never" for kind, _ in found):
             assert (("apart", ("A", "B")) in found) == (not any(len(now) == 2 for now in holds))
+
+    @given(PERIODS, PERIODS)
+    def test_beaten_at_every_half_hour_at_which_it_holds(self, one, other):
+        offers = [pct("A", **one), pct("B", 20, **other)]
+        times = np.arange("2026-02-16", "2026-03-22", 30, dtype="datetime64[m]")
+        if ("beaten", ("A", "B")) in kinds(offers):
+            for time in times.astype("datetime64[us]"):
+                assert not_now(time, offers[0]) is not None or not_now(time, offers[1]) is None
 
     def test_a_finding_reads_back(self):
         (finding,) = lint_promotions([pct("A", uses_left=0)])

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
+
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.promotions import Cart, CartLine, Items, NextOffer, Promotion, best_price, next_offer
-from tests.promotions.carts import carts, promotions
+from tests.promotions.carts import BRANDS, bundle, buy_get, carts, promotion, promotions, units
+from tests.promotions.references import matches
+
+POOL = [
+    CartLine(id="more", product=f"{brand}9", brand=brand, categories=names, unit_price=1)
+    for brand in BRANDS
+    for names in ([], ["soap"], ["eau"], ["soap", "eau"])
+]
 
 
 def near(offers, *lines, reached=0.5, **options):
@@ -33,6 +43,8 @@ class TestNextOffer:
             (Promotion.threshold("A", {400: 5, 500: 10}), [("A", None, 100)]),
             (Promotion.threshold("A", {200: 5, 500: 10}), [("A", None, 200)]),
             (Promotion.threshold("A", {200: 5, 300: 10}), []),
+            (Promotion.threshold("A", {200: 5, 500: 10}, min_amount=400), [("A", None, 100)]),
+            (Promotion.threshold("A", {200: 5, 600: 10}, min_amount=300), [("A", None, 300)]),
             (Promotion.n_for_m("A", 4, 3), [("A", 1, None)]),
             (Promotion.n_for_m("A", 2, 1), [("A", 1, None)]),
             (Promotion.n_for_m("A", 2, 1, limit_per_order=1), []),
@@ -56,10 +68,15 @@ class TestNextOffer:
             (Promotion.bundle("A", [Items(brands=["x"]), Items(brands=["x"])], price=1), 2),
             (Promotion.bundle("A", [Items(brands=["b"]), Items(brands=["b"]), Items()], price=1), 1),
             (Promotion.bundle("A", [Items(brands=["b"]), Items(brands=["b", "a"]), Items()], price=1), None),
-            (Promotion.bundle("A", [Items(brands=["a"])] * 2, brands=["b"], price=1), 2),
+            (Promotion.bundle("A", [Items(categories=["x"])] * 2, brands=["b"], price=1), 2),
+            (Promotion.bundle("A", [Items(brands=["a"])] * 2, brands=["b"], price=1), None),
+            (Promotion.percent("A", 10, brands=["x"], except_brands=["x"]), None),
+            (Promotion.buy_get("A", 1, 1, get_items=Items(categories=["x"], except_categories=["x"])), None),
             (Promotion.buy_get("A", 2, 2, get_items=Items(brands=["b"])), 1),
             (Promotion.buy_get("A", 1, 1, brands=["b"], get_items=Items(brands=["b"])), 1),
             (Promotion.buy_get("A", 1, 2, brands=["z"], get_items=Items(brands=["y"]), min_quantity=2), 4),
+            (Promotion.buy_get("A", 1, 2, get_items=Items(brands=["y"]), min_quantity=6), 2),
+            (Promotion.buy_get("A", 1, 2, brands=["z", "y"], get_items=Items(brands=["y"]), min_quantity=4), 4),
         ],
     )
     def test_what_a_group_still_needs_is_all_named(self, offer, missing):
@@ -77,6 +94,51 @@ class TestNextOffer:
         offers += [Promotion.percent("A", 9, min_quantity=4)]
         assert near(offers, ("a", 100, 3)) == [("A", 1, None), ("C", None, 300)]
         assert near(offers, ("a", 100, 3), reached=0) == [("A", 1, None), ("C", None, 300), ("B", 1, None)]
+
+    @pytest.mark.parametrize(
+        ("offer", "text"),
+        [
+            (Promotion.percent("A", 9, except_brands=["a", "b"]), "needs 1 more of any item except brand a or brand b"),
+            (Promotion.percent("A", 9, items=Items(attributes={"season": "summer"})), "needs 1 more of season summer"),
+            (
+                Promotion.bundle("A", [Items(categories=["x"])], except_brands=["b"], price=1),
+                "needs 1 more of category x except brand b",
+            ),
+            (
+                Promotion.buy_get("A", 1, 2, except_brands=["y"], get_items=Items(categories=["x"]), min_quantity=5),
+                "needs 1 more of category x except brand y and 1 more of category x",
+            ),
+        ],
+    )
+    def test_the_text_names_each_condition(self, offer, text):
+        made = [CartLine(id=brand, product=brand, brand=brand, unit_price=100, quantity=2) for brand in "ab"]
+        priced = best_price(Cart(lines=made, currency="UAH"), [offer])
+        assert [found.text for found in next_offer(priced, reached=0)] == [text]
+
+    @given(carts(most_lines=2), st.data())
+    @settings(max_examples=60)
+    def test_the_missing_units_are_the_fewest_that_suffice(self, bought, data):
+        """Against every choice of up to three more units; a promotion that says more needs more than three."""
+        offer = data.draw(promotion("A", [buy_get, bundle, units]))
+        plain = {"min_amount": 0, "uses_left": None, "alone": False, "code": None}
+        offer = attrs.evolve(offer, **plain, min_quantity=data.draw(st.integers(0, 4)))
+        if offer.bundle_total is not None or not self.lacks_units(bought, offer):
+            return
+        n_fewest = next((n for n in range(1, 4) if self.suffices(bought, offer, n)), None)
+        said = [found.missing_quantity for found in next_offer(best_price(bought, [offer]), reached=0)]
+        assert said == [n_fewest] if n_fewest else all(n > 3 for n in said)
+
+    def suffices(self, bought, offer, n):
+        items = [offer.items, *offer.sets, *([offer.get_items] if offer.get_items else [])]
+        kinds = {tuple(matches(one, line) for one in items): line for line in POOL}
+        for more in itertools.combinations_with_replacement(kinds.values(), n):
+            lines = [attrs.evolve(line, id=f"more {i}") for i, line in enumerate(more)]
+            if not self.lacks_units(attrs.evolve(bought, lines=[*bought.lines, *lines]), offer):
+                return True
+        return False
+
+    def lacks_units(self, bought, offer):
+        return any(one.kind in {"no_items", "minimum"} for one in best_price(bought, [offer]).rejected)
 
     @given(carts(), promotions(most=4))
     def test_each_rejected_for_too_little_is_named_and_lacks_as_much(self, bought, offers):
