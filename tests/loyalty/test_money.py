@@ -253,7 +253,6 @@ class TestAttributeReferrals:
         with pytest.raises(InputError, match="one row each"):
             referrals([("ann", None, 1, 9, "1"), ("ann", None, 2, 9, "1")])
 
-
     def test_referrers_of_another_type_are_refused(self):
         """Otherwise all of them would be unknown, in silence."""
         with pytest.raises(InputError, match="of the same type as `customer`"):
