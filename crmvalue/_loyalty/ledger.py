@@ -31,7 +31,21 @@ from crmvalue._loyalty.booking.addition import (
     join_members,
     rows_of_events,
 )
-from crmvalue._loyalty.booking.log import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Links, Log
+from crmvalue._loyalty.booking.log import (
+    ADJUST,
+    EARN,
+    EXPIRE,
+    KINDS,
+    REASONS,
+    REPEATED,
+    REVERSE,
+    SPEND,
+    TAKEN,
+    TRANSFER,
+    Booked,
+    Links,
+    Log,
+)
 from crmvalue._loyalty.booking.replay import replay
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
 from crmvalue.errors import InputError
@@ -235,6 +249,43 @@ class PointsLedger(Columns):
         found["balance"] = int(self.balances(date).sum())
         found["pending"] = int(self.pending(date).sum())
         return found
+
+    def flows(self, as_of: ArrayLike) -> dict[str, npt.NDArray[Any]]:
+        """Points of all members by calendar month until the end of a day, in columns.
+
+        "month" has the first day of each month since the first event, also of those without any. "issued" are earnings
+        without what returns took back, "redeemed" spendings without what was given back, "expired" what ran out or was
+        taken away, "adjusted" the adjustments, and "short" what returns could not take back. Transfers change nothing.
+        "outstanding" are all points at the end of the month, pending ones and debts included: what was issued and
+        adjusted, less what was redeemed and expired, in this and all earlier months.
+        """
+        day = _number(as_day("as_of", as_of))
+        row, _, lot, when, points = self._booked.entries
+        links, last = self._links, self._booked.lots[3]
+        kinds = np.append(links.kind, np.int8(TRANSFER))  # the last one is a debt that is paid after all events
+        kind = np.where(kinds == REVERSE, kinds[np.append(links.refers, -1)], kinds)[row].astype(np.int64)
+        inside = np.nonzero(lot >= 0)[0]
+        gone = np.maximum(last[lot[inside]] + 1, when[inside])
+        inside, gone = inside[gone <= day], gone[gone <= day]
+        known = np.nonzero(when <= day)[0]
+        rows, short = self.shortages
+        moment = _numbers(self.time[rows])
+        rows = np.nonzero(moment <= day)[0]
+        begin = _months(np.min(when[known], initial=day))
+        months = np.arange(begin, _months(day) + (len(known) > 0))
+        place = _months(when[known]) - begin
+        sums = _sums(kind[known] * len(months) + place, points[known], len(KINDS) * len(months))
+        flow = sums.reshape(len(KINDS), len(months))
+        ran_out = _sums(_months(gone) - begin, points[inside], len(months))
+        found = {
+            "issued": flow[EARN],
+            "redeemed": -flow[SPEND],
+            "expired": ran_out - flow[EXPIRE],
+            "adjusted": flow[ADJUST],
+            "short": _sums(_months(moment[rows]) - begin, short[rows], len(months)),
+        }
+        left = found["issued"] + found["adjusted"] - found["redeemed"] - found["expired"]
+        return {"month": _dates_of_months(months), **found, "outstanding": np.cumsum(left)}
 
     @property
     def refusals(self) -> tuple[Integers, list[str]]:
@@ -498,6 +549,14 @@ def _number(day: np.datetime64) -> int:
 
 def _numbers(day: Dates) -> Integers:
     return day.astype("datetime64[D]").astype(np.int64)
+
+
+def _months(day: Any) -> Any:
+    return _dates(day).astype("datetime64[M]").astype(np.int64)
+
+
+def _dates_of_months(month: Integers) -> Dates:
+    return month.astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _dates(day: Any) -> Any:

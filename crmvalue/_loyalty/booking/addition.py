@@ -88,7 +88,8 @@ def concerned_members(links: Links, rows: Integers, n_members: int) -> npt.NDArr
     _, group = connected_components(pairs, directed=False)
     groups = np.zeros(n_members, dtype=bool)
     groups[group[chosen]] = True
-    return groups[group]
+    found: npt.NDArray[np.bool_] = groups[group]
+    return found
 
 
 def join_bookings(
