@@ -370,8 +370,8 @@ class RedemptionRates(Columns):
         redeemed / issued.
     low, high : ndarray of float
         Ends of the interval of the rate, NaN where fewer than 2 members got points. A member, not a point, is one
-        observation. At a rate of 0 or 1 one end is the share of members at which so equal an outcome would have a
-        probability of (1 - level) / 2.
+        observation. Where all members have spent one and the same share, such as nothing, the others may be members who
+        do not: as many as would be missing among so few with a probability of (1 - level) / 2, spending all or nothing.
 
     Examples
     --------
@@ -489,9 +489,9 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     if len(got) < 2:
         return np.nan, np.nan
     share = used.sum() / got.sum()
-    if share in {0.0, 1.0}:  # all members did the same, which says nothing of the spread
-        reach = ((1 - level) / 2) ** (1 / len(got))
-        return (0.0, 1 - reach) if share == 0.0 else (reach, 1.0)
+    if (np.abs(used - share * got) <= 1e-12 * got).all():  # all members did the same, which says nothing of the spread
+        others = 1 - ((1 - level) / 2) ** (1 / len(got))
+        return share - share * others, share + (1 - share) * others
     from scipy import stats
 
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()

@@ -160,6 +160,23 @@ class TestRedemptionRates:
         full = redemption_rates(book.add(event=range(n, 2 * n), member=range(n), **spends), "2024-02-01")
         assert (full.low[0], full.high[0]) == (pytest.approx(1 - found.high[0], rel=1e-12), 1.0)
 
+    @pytest.mark.parametrize("parts", [(1, 2), (1, 3), (7, 10)])
+    def test_members_who_spend_the_same_share_are_no_certainty(self, parts):
+        """Of 5 members a group of the share 1 - 0.025 ** (1 / 5) may be missing: it spends all, or nothing."""
+        spent, earned = np.outer(parts, [1, 2, 3, 5, 8]) * 3
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="forgive"),
+            event=np.arange(10),
+            member=np.tile(np.arange(5), 2),
+            kind=["earn"] * 5 + ["spend"] * 5,
+            time=["2024-01-05"] * 5 + ["2024-01-06"] * 5,
+            points=np.concatenate([earned, spent]),
+        )
+        found = redemption_rates(book, "2024-02-01")
+        share, missing = parts[0] / parts[1], 1 - 0.025**0.2
+        assert found.low[0] == pytest.approx((1 - missing) * share, rel=1e-12)
+        assert found.high[0] == pytest.approx((1 - missing) * share + missing, rel=1e-12)
+
     def test_the_interval_of_a_ratio(self):
         """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
         spent = np.array([30, 50, 60, 20])
