@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.loyalty import PointsLedger, PointsPolicy, programme_costs
+from crmvalue.loyalty import (
+    EarnRule,
+    Level,
+    LoyaltyProgramme,
+    PointsLedger,
+    PointsPolicy,
+    programme_costs,
+    simulate_programme,
+)
 from tests.loyalty.booking.test_addition import POLICIES, logs
 from tests.tables import check_json, check_table
 
@@ -119,3 +127,50 @@ class TestProgrammeCosts:
             programme_costs(ledger, "2024-02-01", **options, time=["2024-01-09"])
         with pytest.raises(InputError, match="`time`"):
             programme_costs(ledger, "2024-02-01", **options, spend=[5])
+
+
+ORDERS = st.lists(
+    st.tuples(st.integers(0, 3), st.integers(0, 150), st.integers(0, 4000), st.integers(1, 5)), min_size=1, max_size=15
+)
+RULES = [
+    EarnRule(name="money", points=7, per=100, rounding="half_up", level_percent={"gold": 150}),
+    EarnRule(name="items", basis="items", points=3, most_per_order=9),
+    EarnRule(name="visits", basis="orders", points=20, most_per_period=40),
+]
+
+
+class TestSimulationAgainstTheLedger:
+    """Rules on past orders cost what a ledger costs in which the same orders were booked."""
+
+    @given(orders=ORDERS, rate=st.sampled_from([0, 0.4, 1]), chosen=st.sets(st.integers(0, 2), min_size=1))
+    def test_points_and_cost_are_the_same(self, orders, rate, chosen):
+        customer, day, spend, items = (np.array(column) for column in zip(*orders, strict=True))
+        made = LoyaltyProgramme(
+            rules=[RULES[i] for i in sorted(chosen)],
+            levels=[Level(name="base", at_least=0), Level(name="gold", at_least=5000)],
+            window="rolling",
+            rolling_months=3,
+        )
+        time = np.datetime64("2023-12-20") + day
+        log = {"order": np.arange(len(day)), "customer": customer, "time": time, "spend": spend, "items": items}
+        told = simulate_programme(made, **log, point_value=2, redemption_rate=rate)
+        ledger = made.earn(**log).ledger(PointsPolicy(if_spent="negative"))
+        end = time.max()
+        assert told.member_points.tolist() == ledger.balances(end, told.member).tolist()
+        costs = programme_costs(ledger, end, point_value=2, redemption_rate=rate, time=time, spend=spend)
+        known = np.isin(costs.month, told.month)
+        assert costs.issued[known].tolist() == told.points_by_month.tolist()
+        assert not costs.issued[~known].any()
+        assert costs.cost[known] == pytest.approx(told.cost_by_month)
+        assert costs.cost.sum() == pytest.approx(told.cost)
+        assert costs.spend.sum() == told.spend
+        redeem = {"event": -told.member - 1, "member": told.member, "kind": ["spend"] * len(told.member)}
+        kept = told.member_points > 0
+        redeem = {name: np.array(column)[kept] for name, column in redeem.items()}
+        spent = (
+            ledger.add(**redeem, time=np.full(kept.sum(), end), points=told.member_points[kept])
+            if kept.any()
+            else ledger
+        )
+        whole = programme_costs(spent, end, point_value=2, redemption_rate=rate, time=time, spend=spend)
+        assert whole.cost.sum() == pytest.approx(told.cost_if_all_redeemed)
