@@ -80,7 +80,10 @@ class TestProgrammeCosts:
         """100 are spent and their order comes back: owed by the member, taken from the refund, or lost."""
         rows = [("e", "ann", "earn", "2024-01-10", 100), ("s", "ann", "spend", "2024-02-10", 100)]
         ledger = book([*rows, ("r", "ann", "reverse", "2024-03-10", 100, "e")], if_spent=if_spent)
-        found = programme_costs(ledger, "2024-03-31", point_value=1, redemption_rate=1)
+        before = programme_costs(ledger, "2024-03-09", point_value=1, redemption_rate=1)
+        assert before.cost.tolist() == [100, 0, 0]
+        assert before.deducted.tolist() == [0, 0, 0]
+        found = programme_costs(ledger, "2024-03-10", point_value=1, redemption_rate=1)
         assert found.cost.tolist() == [100, 0, cost]
         assert found.deducted.tolist() == [0, 0, deducted]
         assert found.outstanding.tolist() == [100, 0, outstanding]

@@ -122,6 +122,38 @@ class TestAdd:
         alone = [[0, 1, 2, 3, 4, 5], [0], [0, 6], [0], [6], [0], [1, 2, 3, 4, 6], [0], [0, 5, 6]]
         assert seen == alone
 
+    def test_a_debt_stays_beside_the_lots_of_others(self):
+        """Bob owes 30 for a returned order, also after the points of Ann, the only ones in a lot, have expired."""
+        book = PointsLedger(
+            policy=POLICIES[0],
+            event=["a", "b", "s"],
+            member=["ann", "bob", "bob"],
+            kind=["earn", "earn", "spend"],
+            time=["2024-01-01", "2024-01-01", "2024-01-10"],
+            points=[10, 30, 30],
+        )
+        row = {"kind": ["reverse"], "time": ["2024-01-20"], "points": [30], "refers_to": ["b"]}
+        found = book.add(event=["r"], member=["bob"], **row)
+        assert found.balances("2024-01-20").tolist() == [10, -30]
+        assert found.balances("2025-01-20").tolist() == [0, -30]
+        assert found.lots("2024-01-20")[3].tolist() == [10]
+
+    def test_shortages_and_refusals_stay_in_the_order_of_rows(self):
+        """Each of two members spends, returns the order, and spends what is not there; then the first one earns."""
+        book = PointsLedger(
+            policy=POLICIES[2],
+            event=range(8),
+            member=["ann", "bob"] * 4,
+            kind=["earn"] * 2 + ["spend"] * 2 + ["reverse"] * 2 + ["spend"] * 2,
+            time=["2024-01-01"] * 8,
+            points=[10, 20] * 4,
+            refers_to=[None] * 4 + [0, 1] + [None] * 2,
+            if_refused="count",
+        )
+        found = book.add(event=[8], member=["ann"], kind=["earn"], time=["2024-02-01"], points=[1])
+        assert [side.tolist() for side in found.shortages] == [[4, 5], [10, 20]]
+        assert found.refusals[0].tolist() == [6, 7]
+
     def test_the_ledger_itself_stays_as_it_is(self):
         row = {"member": ["ann"], "kind": ["earn"], "points": [100]}
         book = PointsLedger(policy=POLICIES[2], event=["e2"], time=["2024-01-10"], **row)
