@@ -21,10 +21,11 @@ def main():
         column[rng.random(N) < share] = None
     phone[rng.permutation(N)[:10_000]] = "+380501112233"
     name = rng.choice(["Olena", "Nino", "Elvin"], N)
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     rules = ["phone", "email", MatchRule(["name", "card"])]
     profiles = resolve_profiles(np.arange(N), {"phone": phone, "email": email, "card": card, "name": name}, rules)
-    print(f"{N:,} records, {profiles.n_profiles:,} profiles: {time.perf_counter() - start:.1f} s")
+    clock, processor = time.perf_counter() - start, time.process_time() - busy
+    print(f"{N:,} records, {profiles.n_profiles:,} profiles: {clock:.1f} s, processor {processor:.1f} s")
     print(profiles.refused)
 
 

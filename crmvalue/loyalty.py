@@ -12,6 +12,7 @@ levels, and what is missing for the next one               :class:`Level`, ``Loy
 changes of level as events of journeys                     ``LoyaltyProgramme.level_history`` with
                                                            :func:`crmvalue.journeys.level_changes`
 cost of rules on past orders, before launch                :func:`simulate_programme`, :class:`ProgrammeSimulation`
+cost of a running programme by month                       :func:`programme_costs`, :class:`ProgrammeCosts`
 what is owed in points, and when it becomes revenue        :func:`programme_liability`, :class:`ProgrammeLiability`
 share of points that is redeemed                           :func:`redemption_rates`, :class:`RedemptionRates`
 what members do because of the programme                   :func:`member_effect`, :class:`MemberEffect`
@@ -58,7 +59,14 @@ from crmvalue._loyalty.earning import EarnRule
 from crmvalue._loyalty.effect import MemberEffect, ReferredValue, member_effect, referred_value
 from crmvalue._loyalty.ledger import PointsLedger
 from crmvalue._loyalty.levels import Level, MemberLevels
-from crmvalue._loyalty.liability import ProgrammeLiability, RedemptionRates, programme_liability, redemption_rates
+from crmvalue._loyalty.liability import (
+    ProgrammeCosts,
+    ProgrammeLiability,
+    RedemptionRates,
+    programme_costs,
+    programme_liability,
+    redemption_rates,
+)
 from crmvalue._loyalty.policy import PointsPolicy
 from crmvalue._loyalty.programme import EarnedPoints, LoyaltyProgramme
 from crmvalue._loyalty.referral import Referrals, attribute_referrals, referral_growth, referral_limit
@@ -75,6 +83,7 @@ __all__ = [
     "MemberLevels",
     "PointsLedger",
     "PointsPolicy",
+    "ProgrammeCosts",
     "ProgrammeLiability",
     "ProgrammeSimulation",
     "RedemptionRates",
@@ -86,6 +95,7 @@ __all__ = [
     "find_streaks",
     "member_effect",
     "membership_break_even",
+    "programme_costs",
     "programme_liability",
     "redemption_rates",
     "referral_growth",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -23,7 +24,28 @@ from crmvalue._core.encoding.customers import as_words, encode_customers, fill_m
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
-from crmvalue._loyalty.booking.log import ADJUST, KINDS, REASONS, REPEATED, TAKEN, TRANSFER, Booked, Log
+from crmvalue._loyalty.booking.addition import (
+    concerned_members,
+    join_bookings,
+    join_links,
+    join_members,
+    rows_of_events,
+)
+from crmvalue._loyalty.booking.log import (
+    ADJUST,
+    EARN,
+    EXPIRE,
+    KINDS,
+    REASONS,
+    REPEATED,
+    REVERSE,
+    SPEND,
+    TAKEN,
+    TRANSFER,
+    Booked,
+    Links,
+    Log,
+)
 from crmvalue._loyalty.booking.replay import replay
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
 from crmvalue.errors import InputError
@@ -111,29 +133,14 @@ class PointsLedger(Columns):
     last_day: Dates | None = array_field(lambda value: value, default=None)
     if_refused: str = checked_field("if_refused", _if_refused, default="raise")
     members: npt.NDArray[Any] = array_field(init=False)
+    _links: Links = attrs.field(init=False, repr=False, eq=False)
     _booked: Booked = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
-        columns, log, members, repeated = _checked(self)
+        columns, links, members = _checked(self)
         for name, column in columns.items():
             object.__setattr__(self, name, None if column is None else read_only(column))
-        object.__setattr__(self, "members", read_only(members))
-        booked = replay(self.policy, log, len(members))
-        refused = np.concatenate([repeated, booked.refused], axis=1)
-        refused = refused[:, np.argsort(refused[0], kind="stable")]
-        wrong = np.nonzero(refused[1] != REPEATED)[0]
-        if len(wrong) and self.if_refused == "raise":
-            row, reason = refused[:, wrong[0]].tolist()
-            raise InputError(
-                "event",
-                "possible when it happens",
-                self.event[row].item() if isinstance(self.event[row], np.generic) else self.event[row],
-                index=row,
-                count=len(wrong),
-                hint=f'{REASONS[reason]}; if_refused="count" leaves such events out and counts them',
-            )
-        booked = Booked(*(read_only(hand_over(part)) for part in booked._replace(refused=refused)))
-        object.__setattr__(self, "_booked", booked)
+        _keep(self, members, links, _book(self, links, np.arange(len(self.event)), len(members)))
 
     def add(
         self,
@@ -149,7 +156,7 @@ class PointsLedger(Columns):
     ) -> PointsLedger:
         """Give the ledger with more events, by the arguments of the class; the ledger itself stays as it is.
 
-        Events may come late: all are booked again, in the order of their time.
+        Events may come late: each is booked at its time. Only the members whom new events concern are booked again.
         """
         given: dict[str, Any] = {"event": event, "member": member, "kind": kind, "time": time, "points": points}
         optional: dict[str, Any] = {"refers_to": refers_to, "to_member": to_member, "last_day": last_day}
@@ -162,7 +169,18 @@ class PointsLedger(Columns):
             old, more = getattr(self, name), getattr(new, name)
             if old is not None or more is not None:
                 columns[name] = _joined(_or_missing(old, n_old, name), _or_missing(more, n_new, name))
-        return attrs.evolve(self, **columns)
+        if not _alike(self, new) or np.abs(columns["points"]).sum() > _MOST_TOGETHER:
+            return attrs.evolve(self, **columns)  # which checks all of them
+        made = copy.copy(self)
+        for name, column in columns.items():
+            object.__setattr__(made, name, read_only(hand_over(column)))
+        members, numbers, new_numbers = join_members(self.members, new.members)
+        earlier, later = _renumbered(self._links, numbers), _renumbered(new._links, new_numbers)
+        links = join_links(earlier, later, (self.event, new.event), (self.refers_to, new.refers_to))
+        concerned = concerned_members(links, np.arange(n_old, n_old + n_new), len(members))
+        booked = _book(made, links, np.nonzero(concerned[links.member])[0], len(members))
+        _keep(made, members, links, join_bookings(self._booked, booked, concerned, numbers, links.member))
+        return made
 
     def balances(self, as_of: ArrayLike, member: ArrayLike | None = None) -> Integers:
         """Points that can be spent at the end of a day: of all `members` in their order, or of the given ones.
@@ -224,15 +242,50 @@ class PointsLedger(Columns):
         day = _number(date)
         row, _, _, when, points = self._booked.entries
         known = when <= day
-        kinds = np.array([KINDS.index(str(word)) for word in np.unique(self.kind)], dtype=np.int64)
-        kind_of_row = kinds[np.unique(self.kind, return_inverse=True)[1]]
         flow = known & (row >= 0)
-        sums = _sums(kind_of_row[row[flow]], points[flow], len(KINDS)).tolist()
+        sums = _sums(self._links.kind[row[flow]], points[flow], len(KINDS)).tolist()
         found = dict(zip(KINDS, sums, strict=True))
         found["expire"] -= int(self.expired(date)[2].sum())
         found["balance"] = int(self.balances(date).sum())
         found["pending"] = int(self.pending(date).sum())
         return found
+
+    def flows(self, as_of: ArrayLike) -> dict[str, npt.NDArray[Any]]:
+        """Points of all members by calendar month until the end of a day, in columns.
+
+        "month" has the first day of each month since the first event, also of those without any. "issued" are earnings
+        without what returns took back, "redeemed" spendings without what was given back, "expired" what ran out or was
+        taken away, "adjusted" the adjustments, and "short" what returns could not take back. Transfers change nothing.
+        "outstanding" are all points at the end of the month, pending ones and debts included: what was issued and
+        adjusted, less what was redeemed and expired, in this and all earlier months.
+        """
+        day = _number(as_day("as_of", as_of))
+        row, _, lot, when, points = self._booked.entries
+        links, last = self._links, self._booked.lots[3]
+        kinds = np.append(links.kind, np.int8(TRANSFER))  # the last one is a debt that is paid after all events
+        kind = np.where(kinds == REVERSE, kinds[np.append(links.refers, -1)], kinds)[row].astype(np.int64)
+        inside = np.nonzero(lot >= 0)[0]
+        gone = np.maximum(last[lot[inside]] + 1, when[inside])
+        inside, gone = inside[gone <= day], gone[gone <= day]
+        known = np.nonzero(when <= day)[0]
+        rows, short = self.shortages
+        moment = _numbers(self.time[rows])
+        rows = np.nonzero(moment <= day)[0]
+        begin = _months(np.min(when[known], initial=day))
+        months = np.arange(begin, _months(day) + (len(known) > 0))
+        place = _months(when[known]) - begin
+        sums = _sums(kind[known] * len(months) + place, points[known], len(KINDS) * len(months))
+        flow = sums.reshape(len(KINDS), len(months))
+        ran_out = _sums(_months(gone) - begin, points[inside], len(months))
+        found = {
+            "issued": flow[EARN],
+            "redeemed": -flow[SPEND],
+            "expired": ran_out - flow[EXPIRE],
+            "adjusted": flow[ADJUST],
+            "short": _sums(_months(moment[rows]) - begin, short[rows], len(months)),
+        }
+        left = found["issued"] + found["adjusted"] - found["redeemed"] - found["expired"]
+        return {"month": _dates_of_months(months), **found, "outstanding": np.cumsum(left)}
 
     @property
     def refusals(self) -> tuple[Integers, list[str]]:
@@ -262,7 +315,7 @@ class PointsLedger(Columns):
         known = (when <= day) & ((lot >= 0) | (points < 0))
         row, lot, points, settles = row[known], lot[known], points[known], settles[known]
         kinds, source = np.append(self.kind, ""), np.append(issued_by, -2)[lot]
-        reverses = np.append(_referred(self.refers_to, self.event), -1)[row]
+        reverses = np.append(self._links.refers, -1)[row]
         returns = (kinds[row] == "reverse") & (kinds[reverses] != "spend") & ~settles
         own = (row == source) | (returns & (reverses == source))
         elsewhere = returns & ~own  # the points of the order are spent: others take their place
@@ -276,6 +329,7 @@ class PointsLedger(Columns):
         left = np.where(last < day, _sums(lot[inside], points[inside], len(code)), 0)
         date = self.time[issued_by].astype("datetime64[D]")
         kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
+        kept = kept[np.argsort(issued_by[kept])]
         return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -292,10 +346,6 @@ class PointsLedger(Columns):
     def from_json(cls, text: str | bytes) -> PointsLedger:
         """Read what `to_json` wrote."""
         return from_json(cls, text, PointsPolicy)
-
-    def _reverses(self) -> Integers:
-        """Row of the event that each row reverses, -1 for none."""
-        return _referred(self.refers_to, self.event)
 
     def _of(self, member: ArrayLike, found: Integers) -> Integers:
         ids, place = encode_customers("member", member)
@@ -315,8 +365,8 @@ def balances_of_entries(entries: Integers, lots: Integers, n_members: int, as_of
     return _sums(code[counts], points[counts], n_members)
 
 
-def _checked(given: PointsLedger) -> tuple[dict[str, Any], Log, npt.NDArray[Any], Integers]:
-    """Check the events; give their columns, the log in the order of booking, the members, and repeated events."""
+def _checked(given: PointsLedger) -> tuple[dict[str, Any], Links, npt.NDArray[Any]]:
+    """Check the events; give their columns, their links, and the members."""
     names = ("event", "member", "kind", "time", "points", "refers_to", "to_member", "last_day")
     raw = {name: getattr(given, name) for name in names}
     require_same_index(**{name: column for name, column in raw.items() if column is not None})
@@ -347,31 +397,91 @@ def _checked(given: PointsLedger) -> tuple[dict[str, Any], Log, npt.NDArray[Any]
 
     day = time.astype("datetime64[D]")
     people, person, receiver = _receivers(people, person, np.nonzero(kind == TRANSFER)[0], optional["to_member"])
-    last = given.policy.last_days(day)
     if optional["last_day"] is not None:
         own = optional["last_day"]
         require(np.isnat(own) | (own >= day), "last_day", own, "not before the day of the event")
-        last = np.where(np.isnat(own), last, own)
-    pending = np.where(kind == ADJUST, 0, given.policy.pending_days)
-    inactive = NEVER if given.policy.inactive_months is None else add_months(day, given.policy.inactive_months)
     event = ids[code]
+    first = np.empty(len(ids), dtype=np.int64)
+    first[code[::-1]] = np.arange(len(code))[::-1]  # the first row is written last
+    refers = np.full(len(code), -1, dtype=np.int64)
+    if optional["refers_to"] is not None:
+        refers = rows_of_events(event, optional["refers_to"].tolist())
+    columns = {"event": event, "member": people[person], "kind": kinds.astype(np.str_), "time": time, "points": points}
+    return {**columns, **optional}, Links(kind.astype(np.int8), person, first[code], refers, receiver), people
+
+
+def _book(ledger: PointsLedger, links: Links, rows: Integers, n_members: int) -> Booked:
+    """Book some rows of a ledger: all those of their members."""
+    policy, time, kind = ledger.policy, ledger.time[rows], links.kind[rows]
+    day = time.astype("datetime64[D]")
+    last = policy.last_days(day)
+    if ledger.last_day is not None:
+        own = ledger.last_day[rows]
+        last = np.where(np.isnat(own), last, own)
+    inactive = NEVER if policy.inactive_months is None else add_months(day, policy.inactive_months)
     log = Log(
-        row=np.arange(len(day)),
-        member=person,
+        row=rows,
+        member=links.member[rows],
         kind=kind,
         day=_numbers(day),
-        points=points,
-        refers=_referred(optional["refers_to"], event),
-        receiver=receiver,
-        usable=_numbers(day) + pending,
+        points=ledger.points[rows],
+        refers=links.refers[rows],
+        receiver=links.receiver[rows],
+        usable=_numbers(day) + np.where(kind == ADJUST, 0, policy.pending_days),
         last=_numbers(last),
         inactive=np.broadcast_to(_numbers(np.asarray(inactive)), day.shape),
     )
-    columns = {"event": event, "member": people[person], "kind": kinds.astype(np.str_), "time": time, "points": points}
-    first, repeated = _repeats(code, log, time)
-    order = np.nonzero(first)[0]
+    like = links.like[rows]
+    order = np.nonzero(like == rows)[0]
     order = order[np.argsort(time[order], kind="stable")]
-    return {**columns, **optional}, Log(*(column[order] for column in log)), people, repeated
+    booked = replay(policy, Log(*(column[order] for column in log)), n_members)
+    refused = np.concatenate([_repeats(log, like, time), booked.refused], axis=1)
+    return booked._replace(
+        refused=refused[:, np.argsort(refused[0], kind="stable")],
+        shortages=booked.shortages[:, np.argsort(booked.shortages[0], kind="stable")],
+    )
+
+
+def _keep(ledger: PointsLedger, members: npt.NDArray[Any], links: Links, booked: Booked) -> None:
+    """Set what follows from the events of a ledger; an event that cannot be raises, unless such events are counted."""
+    refused = booked.refused
+    wrong = np.nonzero(refused[1] != REPEATED)[0]
+    if len(wrong) and ledger.if_refused == "raise":
+        row, reason = refused[:, wrong[0]].tolist()
+        raise InputError(
+            "event",
+            "possible when it happens",
+            ledger.event[row].item() if isinstance(ledger.event[row], np.generic) else ledger.event[row],
+            index=row,
+            count=len(wrong),
+            hint=f'{REASONS[reason]}; if_refused="count" leaves such events out and counts them',
+        )
+    object.__setattr__(ledger, "members", read_only(members))
+    object.__setattr__(ledger, "_links", Links(*(read_only(hand_over(part)) for part in links)))
+    object.__setattr__(ledger, "_booked", Booked(*(read_only(hand_over(part)) for part in booked)))
+
+
+def _alike(old: PointsLedger, new: PointsLedger) -> bool:
+    """Whether the identifiers of two ledgers are of the same types, so that each stays as it is beside the others."""
+    if not len(old.event) or not len(new.event):
+        return False
+    for name in ("event", "member", "refers_to", "to_member"):
+        kinds = {_kind(getattr(ledger, name)) for ledger in (old, new)} - {""}
+        if len(kinds) > 1:
+            return False
+    return True
+
+
+def _kind(column: npt.NDArray[Any] | None) -> str:
+    if column is None or column.dtype.kind != "O":
+        return "" if column is None else column.dtype.kind
+    first = next((item for item in column.tolist() if item is not None), None)
+    return "" if first is None else type(first).__name__
+
+
+def _renumbered(links: Links, numbers: Integers) -> Links:
+    """Give the links with other numbers of the members."""
+    return links._replace(member=numbers[links.member], receiver=np.append(numbers, -1)[links.receiver])
 
 
 def _receivers(
@@ -392,30 +502,14 @@ def _receivers(
     return both, person, receiver
 
 
-def _repeats(code: Integers, log: Log, time: Dates) -> tuple[npt.NDArray[np.bool_], Integers]:
-    """Find the first event of each identifier, and rows and reasons of the others."""
-    start = np.full(int(code.max(initial=-1)) + 1, len(code), dtype=np.int64)
-    np.minimum.at(start, code, np.arange(len(code)))
-    first = start[code] == np.arange(len(code))
-    rows = np.nonzero(~first)[0]
-    like = start[code[rows]]
-    same = time[rows] == time[like]
+def _repeats(log: Log, like: Integers, time: Dates) -> Integers:
+    """Give the rows of repeated events and the reasons; `like` is the first row with the same identifier."""
+    again = np.nonzero(like != log.row)[0]
+    before = np.minimum(np.searchsorted(log.row, like[again]), len(log.row) - 1)
+    same = (log.row[before] == like[again]) & (time[again] == time[before])  # else it is of a member not booked here
     for column in log[1:]:
-        same &= column[rows] == column[like]
-    return first, np.stack([rows, np.where(same, REPEATED, TAKEN)])
-
-
-def _referred(refers_to: npt.NDArray[Any] | None, event: npt.NDArray[Any]) -> Integers:
-    rows = np.full(len(event), -1, dtype=np.int64)
-    if refers_to is None:
-        return rows
-    known: dict[Any, int] = {}
-    for row, item in enumerate(event.tolist()):
-        known.setdefault(item, row)
-    for row, item in enumerate(refers_to.tolist()):
-        if item is not None:
-            rows[row] = known.get(item, -1)
-    return rows
+        same &= column[again] == column[before]
+    return np.stack([log.row[again], np.where(same, REPEATED, TAKEN)])
 
 
 def _with_gaps(name: str, value: Any) -> npt.NDArray[Any]:
@@ -455,6 +549,14 @@ def _number(day: np.datetime64) -> int:
 
 def _numbers(day: Dates) -> Integers:
     return day.astype("datetime64[D]").astype(np.int64)
+
+
+def _months(day: Any) -> Any:
+    return _dates(day).astype("datetime64[M]").astype(np.int64)
+
+
+def _dates_of_months(month: Integers) -> Dates:
+    return month.astype("datetime64[M]").astype("datetime64[D]")
 
 
 def _dates(day: Any) -> Any:

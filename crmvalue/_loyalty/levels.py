@@ -89,8 +89,9 @@ class MemberLevels(Columns):
         What each member has in the window of the day.
     to_next : ndarray of int
         What is missing for the next level; 0 at the top.
-    to_keep : ndarray of int
-        What is missing to hold the level after the end of the period; 0 where nothing is.
+    to_keep : ndarray of int, optional
+        What is missing to hold the level after the end of the period; 0 where nothing is. None in a rolling window of
+        one month, which begins empty: no amount holds a level there.
     period_end : ndarray of datetime64
         Last day of the period of each member, after which a level may fall.
 
@@ -113,7 +114,7 @@ class MemberLevels(Columns):
     names: tuple[str, ...] = words_field("names")
     collected: Integers = whole_table("collected")
     to_next: Integers = whole_table("to_next")
-    to_keep: Integers = whole_table("to_keep")
+    to_keep: Integers | None = whole_table("to_keep", default=None)
     period_end: Dates = date_table("period_end")
 
     def __attrs_post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a programme owes: revenue that waits for points, and the share of points that is redeemed."""
+"""What a programme owes and costs: revenue that waits for points, cost by month, and the share that is redeemed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_column,
+    as_day,
     as_fraction,
     as_positive,
+    as_time_column,
     require,
     require_choice,
     require_same_index,
@@ -37,7 +39,14 @@ if TYPE_CHECKING:
     from crmvalue._loyalty.ledger import PointsLedger
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["ProgrammeLiability", "RedemptionRates", "programme_liability", "redemption_rates"]
+__all__ = [
+    "ProgrammeCosts",
+    "ProgrammeLiability",
+    "RedemptionRates",
+    "programme_costs",
+    "programme_liability",
+    "redemption_rates",
+]
 
 CohortPeriod: TypeAlias = Literal["month", "year"]
 
@@ -155,6 +164,191 @@ def programme_liability(
     )
 
 
+_LOWEST = -(2**53)
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ProgrammeCosts(Columns):
+    """What a running programme costs in each calendar month.
+
+    Attributes
+    ----------
+    month : ndarray of datetime64
+        First day of each month, from the first event or order to `as_of`; the last month may be incomplete.
+    issued : ndarray of int
+        Points earned, without those that returns of orders took back.
+    redeemed : ndarray of int
+        Points spent, without those that were given back.
+    expired : ndarray of int
+        Points that ran out or were taken away.
+    adjusted : ndarray of int
+        Points of adjustments.
+    deducted : ndarray of int
+        Points of returned orders that were spent already, and that the refund pays; 0 under any other policy.
+    outstanding : ndarray of int
+        Points at the end of the month, pending ones included; debts of members are negative.
+    liability_change : ndarray of float
+        Change of what the outstanding points are expected to cost [minor units].
+    cost : ndarray of float
+        Cost of the month [minor units]: redeemed points less deducted ones, at their value, plus the liability change.
+    spend : ndarray of float, optional
+        Money of the orders of the month [minor units]; None if no orders were given.
+
+    Examples
+    --------
+    >>> from crmvalue.loyalty import PointsLedger, PointsPolicy
+    >>> ledger = PointsLedger(
+    ...     policy=PointsPolicy(if_spent="negative"),
+    ...     event=[1, 2],
+    ...     member=["ann", "ann"],
+    ...     kind=["earn", "spend"],
+    ...     time=["2024-01-10", "2024-02-20"],
+    ...     points=[100, 80],
+    ... )
+    >>> costs = programme_costs(ledger, "2024-02-29", point_value=1, redemption_rate=0.5)
+    >>> costs.liability_change.tolist(), costs.cost.tolist()
+    ([50.0, -40.0], [50.0, 40.0])
+    """
+
+    month: Dates = date_table("month")
+    issued: Integers = whole_table("issued", low=_LOWEST)
+    redeemed: Integers = whole_table("redeemed", low=_LOWEST)
+    expired: Integers = whole_table("expired", low=_LOWEST)
+    adjusted: Integers = whole_table("adjusted", low=_LOWEST)
+    deducted: Integers = whole_table("deducted")
+    outstanding: Integers = whole_table("outstanding", low=_LOWEST)
+    liability_change: Floats = number_column("liability_change")
+    cost: Floats = number_column("cost")
+    spend: Floats | None = number_column("spend", default=None)
+
+    def __attrs_post_init__(self) -> None:
+        names = ("issued", "redeemed", "expired", "adjusted", "deducted", "outstanding", "liability_change", "cost")
+        require_columns(self, len(self.month), (*names, "spend"), "months")
+
+    @property
+    def cost_share(self) -> Floats:
+        """Cost in relation to the money of the orders of each month; NaN in a month without money."""
+        if self.spend is None:
+            raise InputError("spend", "given, to relate the cost to it", None)
+        share = np.full(len(self.month), np.nan)
+        np.divide(self.cost, self.spend, out=share, where=self.spend > 0)
+        return share
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give one row for each month, for a dataframe of any kind."""
+        columns = array_columns(self)
+        return columns if self.spend is None else {**columns, "cost_share": self.cost_share}
+
+    def to_json(self) -> str:
+        """Write the costs as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ProgrammeCosts:
+        """Read what `to_json` wrote."""
+        return from_json(cls, text)
+
+
+def programme_costs(
+    ledger: PointsLedger,
+    as_of: ArrayLike,
+    *,
+    point_value: ArrayLike,
+    redemption_rate: ArrayLike,
+    time: ArrayLike | None = None,
+    spend: ArrayLike | None = None,
+) -> ProgrammeCosts:
+    """Find what a running programme costs in each calendar month, by its ledger.
+
+    Parameters
+    ----------
+    ledger : PointsLedger
+        The ledger of the programme.
+    as_of : date
+        Last day that counts.
+    point_value : float
+        Cost of one point when it is redeemed [minor units], > 0.
+    redemption_rate : float
+        Share of the outstanding points that will still be redeemed, in [0, 1]. Months whose points have expired tell it
+        (:func:`redemption_rates`).
+    time : array_like, optional
+        Moment of each order of the shop, with or without points.
+    spend : array_like, optional
+        Money of each order [minor units], >= 0; given with `time`.
+
+    Returns
+    -------
+    ProgrammeCosts
+        One row for each month, also for those in which nothing happened.
+
+    Raises
+    ------
+    InputError
+        If a number is out of its range, `time` comes without `spend`, or nothing happened by `as_of`.
+
+    Notes
+    -----
+    A point costs when it is issued what it is expected to cost in the end. What is redeemed beyond this expectation
+    costs more in its month, what expires costs less. Over all months the cost is what was redeemed, plus what the
+    outstanding points are expected to cost. The last part changes with `redemption_rate`, so give one rate to months
+    that are compared. This is the cost of the points. For the revenue of a reporting period see
+    :func:`programme_liability`.
+
+    Examples
+    --------
+    >>> from crmvalue.loyalty import PointsLedger, PointsPolicy
+    >>> ledger = PointsLedger(
+    ...     policy=PointsPolicy(if_spent="negative"),
+    ...     event=[1, 2],
+    ...     member=["ann", "ann"],
+    ...     kind=["earn", "spend"],
+    ...     time=["2024-01-10", "2024-02-20"],
+    ...     points=[100, 80],
+    ... )
+    >>> costs = programme_costs(
+    ...     ledger,
+    ...     "2024-02-29",
+    ...     point_value=1,
+    ...     redemption_rate=0.5,
+    ...     time=["2024-01-10", "2024-02-20"],
+    ...     spend=[2000, 1000],
+    ... )
+    >>> costs.cost.tolist(), costs.cost_share.tolist()
+    ([50.0, 40.0], [0.025, 0.04])
+    """
+    value = as_positive("point_value", point_value)
+    rate = as_fraction("redemption_rate", redemption_rate, closed=True)
+    end = as_day("as_of", as_of)
+    flows = ledger.flows(end)
+    month, money = np.zeros(0, dtype="datetime64[M]"), np.zeros(0)
+    if (time is None) != (spend is None):
+        raise InputError("spend" if spend is None else "time", "given where the other of `time` and `spend` is", None)
+    if time is not None and spend is not None:
+        require_same_index(time=time, spend=spend)
+        moment, money = as_time_column("time", time).astype("datetime64[D]"), as_column("spend", spend)
+        require_same_length(time=moment, spend=money)
+        require(money >= 0, "spend", money, ">= 0")
+        month, money = moment[moment <= end].astype("datetime64[M]"), money[moment <= end]
+    own = flows.pop("month").astype("datetime64[M]")
+    if not len(own) and not len(month):
+        raise InputError("as_of", "a day by which something happened", str(end))
+    first = np.concatenate([own, month]).min()
+    months = np.arange(first, end.astype("datetime64[M]") + 1)
+    gap = len(months) - len(own)
+    flow = {name: np.concatenate([np.zeros(gap, dtype=np.int64), column]) for name, column in flows.items()}
+    deducted = flow.pop("short") * (ledger.policy.if_spent == "refund")
+    change = np.diff(flow["outstanding"], prepend=0) * (value * rate)
+    return ProgrammeCosts(
+        month=hand_over(months.astype("datetime64[D]")),
+        **{name: hand_over(column) for name, column in flow.items()},
+        deducted=hand_over(deducted),
+        liability_change=hand_over(change),
+        cost=hand_over((flow["redeemed"] - deducted) * value + change),
+        spend=None if time is None else hand_over(np.bincount((month - first).astype(np.int64), money, len(months))),
+    )
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class RedemptionRates(Columns):
@@ -176,8 +370,8 @@ class RedemptionRates(Columns):
         redeemed / issued.
     low, high : ndarray of float
         Ends of the interval of the rate, NaN where fewer than 2 members got points. A member, not a point, is one
-        observation. At a rate of 0 or 1 one end is the share of members at which so equal an outcome would have a
-        probability of (1 - level) / 2.
+        observation. Where all members have spent one and the same share, such as nothing, the others may be members who
+        do not: as many as would be missing among so few with a probability of (1 - level) / 2, spending all or nothing.
 
     Examples
     --------
@@ -295,9 +489,9 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     if len(got) < 2:
         return np.nan, np.nan
     share = used.sum() / got.sum()
-    if share in {0.0, 1.0}:  # all members did the same, which says nothing of the spread
-        reach = ((1 - level) / 2) ** (1 / len(got))
-        return (0.0, 1 - reach) if share == 0.0 else (reach, 1.0)
+    if (np.abs(used - share * got) <= 1e-12 * got).all():  # all members did the same, which says nothing of the spread
+        others = 1 - ((1 - level) / 2) ** (1 / len(got))
+        return share - share * others, share + (1 - share) * others
     from scipy import stats
 
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()

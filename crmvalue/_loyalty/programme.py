@@ -177,7 +177,8 @@ class LoyaltyProgramme:
     level_basis : {"spend", "points", "orders"}, default "spend"
         What counts for levels in :meth:`earn`. Points count as they are before the percentage of the level.
     rolling_months : int, default 12
-        Calendar months of a rolling window, from 1 to 120. With 1 nothing counts after the end of its month.
+        Calendar months of a rolling window, from 1 to 120. With 1 nothing counts after the end of its month,
+        so no amount holds a level (``MemberLevels.to_keep`` is None).
     soft_landing : bool, default False
         Whether a member falls by one level at most at the end of each period.
     leap_day : {"backward", "forward"}, default "backward"
@@ -242,13 +243,14 @@ class LoyaltyProgramme:
         walk = self._walk(log, end, each_row=False)
         needs = self._needs()
         top = np.append(needs[1:], needs[-1])
+        holds = self.window != "rolling" or self.rolling_months > 1
         return MemberLevels(
             member=hand_over(people),
             tier=hand_over(walk.level),
             names=tuple(level.name for level in self.levels),
             collected=hand_over(walk.collected),
             to_next=hand_over(np.maximum(top[walk.level] - walk.collected, 0) * (walk.level < len(needs) - 1)),
-            to_keep=hand_over(np.maximum(needs[walk.level] - walk.kept, 0)),
+            to_keep=hand_over(np.maximum(needs[walk.level] - walk.kept, 0)) if holds else None,
             period_end=hand_over(walk.period_end),
         )
 
@@ -416,8 +418,11 @@ def _lines(
     columns = {name: _trait(name, column, len(code)) for name, column in (traits or {}).items()}
     place = np.zeros(len(ids), dtype=np.int64)
     place[code[::-1]] = np.arange(len(code))[::-1]
-    require(person == person[place[code]], "customer", np.asarray(people[person]), "the same in all lines of an order")
-    require(moment == moment[place[code]], "time", moment, "the same in all lines of an order")
+    rule = "the same in all lines of an order"
+    shared = "where customers share a number of an order, make the identifier of both"
+    apart = "give all lines of an order one moment, such as that of its first line"
+    require(person == person[place[code]], "customer", np.asarray(people[person]), rule, hint=shared)
+    require(moment == moment[place[code]], "time", moment, rule, hint=apart)
     rank = np.argsort(moment[place], kind="stable")
     number = np.empty(len(ids), dtype=np.int64)
     number[rank] = np.arange(len(ids))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -35,7 +36,7 @@ from crmvalue._core.values import (
 from crmvalue._profiles.keys import text_items
 from crmvalue._profiles.profiles import Profiles
 from crmvalue._profiles.rules import MatchRule
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -210,6 +211,12 @@ class ProfileTable(Columns):
             sources=FixedMapping(sources),
         )
 
+    @property
+    def n_dropped(self) -> dict[str, int]:
+        """Number of values of each field that belong to no profile: the table and its dataframe leave them out."""
+        there = np.unique(self.profiles.profile)
+        return {name: int(np.sum(~np.isin(field.profile, there))) for name, field in self.fields.items()}
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give a row for each profile, for a dataframe; a missing value is None."""
         numbers, counts = np.unique(self.profiles.profile, return_counts=True)
@@ -247,6 +254,13 @@ def profile_table(profiles: Profiles, fields: Mapping[str, ProfileField]) -> Pro
     ProfileTable
         The table.
 
+    Warns
+    -----
+    DataWarning
+        If a field has values of profiles that do not exist, such as those that have merged since. They are left out;
+        ``ProfileTable.n_dropped`` counts them by field. Make the field again from the records, or follow the merges
+        by ``Profiles.changes_since``.
+
     Examples
     --------
     >>> from crmvalue.profiles import resolve_profiles
@@ -260,7 +274,15 @@ def profile_table(profiles: Profiles, fields: Mapping[str, ProfileField]) -> Pro
     for name in ("profile", "n_records"):
         if name in given:
             raise InputError("fields", "without `profile` and `n_records`", name)
-    return ProfileTable(profiles=profiles, fields=given)
+    table = ProfileTable(profiles=profiles, fields=given)
+    dropped = {name: n for name, n in table.n_dropped.items() if n}
+    if dropped:
+        counts = ", ".join(f"{n} of {name!r}" for name, n in dropped.items())
+        message = (
+            f"values of profiles that do not exist are left out: {counts}. Make these fields for the profiles of now."
+        )
+        warnings.warn(DataWarning(message, sum(dropped.values())), stacklevel=2)
+    return table
 
 
 def choose_values(

@@ -52,6 +52,11 @@ _ONE_FORM: dict[int, str | None] = {
 """Apostrophes, hyphens, characters that nobody sees, and the letters i of Azerbaijani, with and without the dot."""
 
 
+_CYRILLIC = "\u0410\u0412\u0415\u0406\u0408\u041a\u041c\u041d\u041e\u0420\u0421\u0405\u0422\u0423\u0425"
+_LATIN = str.maketrans(_CYRILLIC, "ABEIJKMHOPCSTYX")
+"""Capital letters of Cyrillic that look like Latin ones: people type the letters of a passport in either alphabet."""
+
+
 def kind_of(key: str, kinds: Mapping[str, str]) -> str:
     """Give the kind of a key: as given, or by its name; a text for all other names."""
     return kinds.get(key) or _NAMED.get(key, "text")
@@ -87,7 +92,9 @@ def normal_values(
     if kind == "email":
         forms = [_email(value, sub_address, email_case) for value in values.tolist()]
     elif kind == "code":
-        forms = ["".join(filter(str.isalnum, _compatible(value))).upper() for value in values.tolist()]
+        forms = [
+            "".join(filter(str.isalnum, _compatible(value))).upper().translate(_LATIN) for value in values.tolist()
+        ]
     else:
         forms = [text_form(value) for value in values.tolist()]
     return np.array(forms, dtype=np.str_) if forms else np.zeros(0, dtype="U1")

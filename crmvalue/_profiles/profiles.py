@@ -561,9 +561,10 @@ def resolve_profiles(
         The rules, the strongest first, such as ``["phone", "email", MatchRule(["name", "birthday"])]``. A text is a
         rule of one key.
     kinds : mapping of str to str, optional
-        Kinds of keys: "phone", "email", "code" (letters and digits count) or "text" (case, spaces, invisible
-        characters and the kind of apostrophe or hyphen do not count; a date counts as "1990-05-31"). By
-        default "phone", "email", "card" and "passport" are what their names say, all others are texts.
+        Kinds of keys. "phone"; "email"; "code": letters and digits count, and a Cyrillic letter that looks like a Latin
+        one counts as that one; "text": case, spaces, invisible characters and the kind of apostrophe or hyphen do not
+        count, and a date counts as "1990-05-31". By default "phone", "email", "card" and "passport" are what their
+        names say, all others are texts.
     region : str, default ""
         Country of phone numbers without a country code, such as "UA".
     sub_address : {"keep", "drop"}, default "keep"

@@ -218,6 +218,9 @@ VALUES = [
     CATALOGUE.rewards[0],
     loyalty.find_streaks(["ann"] * 3, ["2024-01-05", "2024-02-07", "2024-03-01"], period="month", length=3),
     loyalty.programme_liability(100_000.0, 9500.0, redeemed=[4500.0, 8500.0], expected=[9500.0, 9700.0]),
+    loyalty.programme_costs(
+        POINTS, "2024-03-01", point_value=1.0, redemption_rate=0.5, time=["2024-01-10"], spend=[2000.0]
+    ),
     loyalty.redemption_rates(POINTS, as_of="2024-03-01"),
     loyalty.attribute_referrals(["bob", "ann"], ["ann", None], ["2024-02-01", "2024-01-01"], paid=[500.0, 900.0]),
     loyalty.referred_value([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0, 5.0] * 8, start={"month": [1.0, 2.0] * 20}),

@@ -11,6 +11,7 @@ from crmvalue.loyalty import (
     find_streaks,
     member_effect,
     membership_break_even,
+    programme_costs,
     programme_liability,
     redemption_rates,
     referral_growth,
@@ -84,6 +85,24 @@ CALLS = [
         membership_break_even,
         {"spend": [100.0, 1500.0], "fee": 50.0, "discount": 0.1, "margin": 0.3},
         out_of_range={"spend": -1.0, "fee": 0.0, "discount": 10.0, "margin": 30.0},
+    ),
+    Call(
+        programme_costs,
+        {
+            "ledger": Later(ledger),
+            "as_of": "2024-03-01",
+            "point_value": 1.0,
+            "redemption_rate": 0.5,
+            "time": ["2024-01-10", "2024-02-20"],
+            "spend": [2000.0, 1000.0],
+        },
+        out_of_range={
+            "as_of": "tomorrow",
+            "point_value": 0.0,
+            "redemption_rate": 50.0,
+            "time": "yesterday",
+            "spend": -1.0,
+        },
     ),
     Call(
         programme_liability,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["SlowLedger", "largest_remainder", "months_later", "slow_levels"]
+__all__ = ["SlowLedger", "largest_remainder", "months_later", "slow_levels", "slow_referrals"]
 
 FOREVER = np.datetime64("9999-12-31", "D")
 
@@ -182,3 +182,43 @@ def slow_levels(rows, needs, *, window, months, soft_landing, leap_day, joined, 
         by_day[day] = (level, sum(part for past, part in seen if past >= first))
         day = day + 1
     return by_day, before
+
+
+def slow_referrals(people, *, minimum, cap):
+    """Ask each new customer in the order of time one question after the other; give the outcome and the depth of each.
+
+    `people` are dictionaries of "name", "by", "day", "paid" and "keys".
+    """
+    by_name = {person["name"]: person for person in people}
+    rewards, found = [], {}
+    for person in sorted(people, key=lambda person: person["day"]):  # those of one day stay in the order of rows
+        found[person["name"]] = _outcome(person, by_name, minimum, cap, rewards)
+        if found[person["name"]] == "rewarded":
+            rewards.append(person["by"])
+
+    def depth(name):
+        accepted = found[name] in {"rewarded", "cap of the referrer", "condition not met"}
+        return 1 + depth(by_name[name]["by"]) if accepted else 0
+
+    return [found[person["name"]] for person in people], [depth(person["name"]) for person in people]
+
+
+def _one_person(one, other):
+    pairs = zip(one["keys"], other["keys"], strict=True)
+    return one is other or any(mine is not None and mine == theirs for mine, theirs in pairs)
+
+
+def _outcome(person, by_name, minimum, cap, rewards):
+    referrer = by_name.get(person["by"])
+    earlier = [other for other in by_name.values() if other["day"] < person["day"]]
+    questions = {
+        "no referrer": lambda: person["by"] is None,
+        "unknown referrer": lambda: referrer is None,
+        "self-referral": lambda: _one_person(person, referrer),
+        "referrer came later": lambda: referrer not in earlier,
+        "not a new customer": lambda: any(_one_person(person, other) for other in earlier),
+        "condition not met": lambda: person["paid"] == 0 or person["paid"] < minimum,
+        "cap of the referrer": lambda: cap is not None and rewards.count(person["by"]) >= cap,
+        "rewarded": lambda: True,
+    }
+    return next(answer for answer, holds in questions.items() if holds())

@@ -25,6 +25,7 @@ from crmvalue.loyalty import (
     referred_value,
     simulate_programme,
 )
+from tests.loyalty.references import slow_referrals
 from tests.tables import check_json, check_table
 
 
@@ -160,6 +161,23 @@ class TestRedemptionRates:
         full = redemption_rates(book.add(event=range(n, 2 * n), member=range(n), **spends), "2024-02-01")
         assert (full.low[0], full.high[0]) == (pytest.approx(1 - found.high[0], rel=1e-12), 1.0)
 
+    @pytest.mark.parametrize("parts", [(1, 2), (1, 3), (7, 10)])
+    def test_members_who_spend_the_same_share_are_no_certainty(self, parts):
+        """Of 5 members a group of the share 1 - 0.025 ** (1 / 5) may be missing: it spends all, or nothing."""
+        spent, earned = np.outer(parts, [1, 2, 3, 5, 8]) * 3
+        book = PointsLedger(
+            policy=PointsPolicy(if_spent="forgive"),
+            event=np.arange(10),
+            member=np.tile(np.arange(5), 2),
+            kind=["earn"] * 5 + ["spend"] * 5,
+            time=["2024-01-05"] * 5 + ["2024-01-06"] * 5,
+            points=np.concatenate([earned, spent]),
+        )
+        found = redemption_rates(book, "2024-02-01")
+        share, missing = parts[0] / parts[1], 1 - 0.025**0.2
+        assert found.low[0] == pytest.approx((1 - missing) * share, rel=1e-12)
+        assert found.high[0] == pytest.approx((1 - missing) * share + missing, rel=1e-12)
+
     def test_the_interval_of_a_ratio(self):
         """Student's t with n - 1 degrees, around sum(spent) / sum(issued), by the residuals of the members."""
         spent = np.array([30, 50, 60, 20])
@@ -211,6 +229,19 @@ def referrals(rows, **options):
     return attribute_referrals(customer, referrer, time, paid=paid, keys={"phone": phone}, **options)
 
 
+PEOPLE = st.lists(
+    st.tuples(
+        st.sampled_from([None, 0, 0, 0, 0, 1, 1, 2, 3, 9]),
+        st.integers(0, 20),
+        st.sampled_from([4, 3, 3, 2, 1, 0]),
+        st.sampled_from([*"12345", *[None] * 9]),
+        st.sampled_from(["a", "b", *[None] * 9]),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
 class TestAttributeReferrals:
     """Each guard and each condition, and their order."""
 
@@ -243,6 +274,27 @@ class TestAttributeReferrals:
         assert found.depth.tolist() == [0, 1, 2]
         same = referrals([("a", "b", 1, 9, "1"), ("b", "a", 1, 9, "2")])
         assert same.outcome.tolist() == ["referrer came later"] * 2
+
+    @given(people=PEOPLE, minimum=st.sampled_from([0, 0, 1, 3]), cap=st.sampled_from([None, 1, 1, 2]))
+    def test_equals_one_question_after_the_other(self, people, minimum, cap):
+        """Referrals to oneself, in circles and chains, of unknown and later customers, and with shared phones."""
+        by, day, paid, phone, card = (list(column) for column in zip(*people, strict=True))
+        rows = [
+            {"name": name, "by": row[0], "day": row[1], "paid": row[2], "keys": row[3:]}
+            for name, row in enumerate(people)
+        ]
+        outcome, depth = slow_referrals(rows, minimum=minimum, cap=cap)
+        found = attribute_referrals(
+            np.arange(len(people)),
+            by,
+            np.datetime64("2024-01-01") + np.array(day),
+            paid=paid,
+            minimum=minimum,
+            keys={"phone": phone, "card": card},
+            most_per_referrer=cap,
+        )
+        assert found.outcome.tolist() == outcome
+        assert found.depth.tolist() == depth
 
     def test_the_cap_takes_the_earlier_ones(self):
         rows = [("ann", None, 1, 9, "1")] + [(f"n{i}", "ann", 9 - i, 9, None) for i in range(4)]

@@ -96,6 +96,35 @@ class TestMemberLevels:
         assert str(found.period_end[0]) == "2025-12-31"
         check_table(found, 1, "to_keep", [6])
 
+    @pytest.mark.parametrize("window", ["year", "anniversary", "rolling"])
+    @given(history=histories(), months=st.integers(2, 13), back=st.integers(0, 400))
+    def test_what_is_missing_to_keep_a_level_is_what_keeps_it(self, window, history, months, back):
+        """Whoever collects it on the day itself has the level after the period; whoever collects 1 less does not."""
+        joined, log = history
+        made = programme(window, rolling_months=months)
+        end = max(AS_OF - back, joined)
+        rows = [row for row in log if row[0] <= end] or [(joined, 0)]
+
+        def found(more, day):
+            days, amounts = zip(*rows, (end, more), strict=True)
+            return made.member_levels([1] * len(days), np.array(days), amounts, as_of=day, joined=[joined] * len(days))
+
+        now = found(0, end)
+        missing, after = int(now.to_keep[0]), now.period_end[0] + 1
+        assert found(missing, after).tier[0] >= now.tier[0]
+        if missing:
+            assert found(missing - 1, after).tier[0] < now.tier[0]
+
+    def test_no_amount_keeps_a_level_of_one_month(self):
+        made = programme("rolling", rolling_months=1)
+        found = made.member_levels(["ann"] * 2, ["2024-05-01", "2024-05-20"], [20, 10**6])
+        assert found.tier_names.tolist() == ["gold"]
+        assert found.to_keep is None
+        assert "to_keep" not in found.to_columns()
+        check_json(found)
+        later = made.member_levels(["ann"] * 2, ["2024-05-01", "2024-05-20"], [20, 10**6], as_of="2024-06-01")
+        assert later.tier_names.tolist() == ["base"]
+
     def test_order_of_rows_does_not_matter(self):
         rng = np.random.default_rng(1)
         member, day = rng.integers(0, 20, 200), np.datetime64("2023-01-01") + rng.integers(0, 900, 200)
@@ -259,6 +288,13 @@ class TestEarn:
         with pytest.raises(InputError) as caught:
             made.earn(**{**ORDERS, **change})
         assert caught.value.name == name
+
+    def test_an_order_of_two_moments_says_what_to_do(self):
+        times = ["2024-01-05T10:00", "2024-01-05T10:01", "2024-01-20", "2024-01-20", "2024-02-01"]
+        with pytest.raises(InputError, match="all lines of an order one moment"):
+            LoyaltyProgramme().earn(**{**ORDERS, "order": [1, 1, 2, 2, 3], "customer": ["ann"] * 5, "time": times})
+        with pytest.raises(InputError, match="make the identifier of both"):
+            LoyaltyProgramme().earn(**{**ORDERS, "order": [1] * 5, "customer": ["ann"] * 4 + ["bob"]})
 
     @pytest.mark.parametrize("spend", [10**9, 10**10, 10**12])
     @pytest.mark.parametrize("rounding", ["down", "half_up"])

@@ -12,6 +12,8 @@ from tests.core.public_values import VALUES
 LONG = [1, 2, 3, 4, 5, 6, 7, 8, 9]
 CHANGES = [
     ("ProgrammeLiability", "liability", LONG),
+    ("ProgrammeCosts", "deducted", LONG),
+    ("ProgrammeCosts", "spend", LONG),
     ("RedemptionRates", "n_members", LONG),
     ("RedemptionRates", "high", LONG),
     ("MemberLevels", "to_keep", LONG),

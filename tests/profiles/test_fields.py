@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.profiles import (
     MatchRule,
     ProfileField,
@@ -101,10 +101,24 @@ class TestProfileTable:
     """One row for each customer, and one frozen value for one of them."""
 
     def test_missing_values_are_none(self):
-        table = profile_table(PROFILES, {"n": ProfileField(profile=[3, 4], value=[7, 8])})
+        with pytest.warns(DataWarning, match="1 of 'n'"):
+            table = profile_table(PROFILES, {"n": ProfileField(profile=[3, 4], value=[7, 8])})
+        assert table.n_dropped == {"n": 1}
         assert table.to_columns()["n"].tolist() == [None, 7, None]
         customer = table.of(3)
         assert (customer.records, customer.fields, customer.sources) == ((3, 4), {"n": 7}, {"n": None})
+
+    def test_values_of_profiles_that_have_merged_are_counted(self):
+        """The field is of the time before record 3 told that records 1 and 2 are one person."""
+        before = resolve_profiles([1, 2], {"card": ["a", "b"], "phone": [None, None]}, ["card"])
+        level = ProfileField(profile=[0, 1], value=["base", "gold"])
+        assert profile_table(before, {"level": level}).n_dropped == {"level": 0}
+        after = resolve_profiles([1, 2], {"card": ["a", "a"]}, ["card"])
+        with pytest.warns(DataWarning, match="1 of 'level'") as caught:
+            table = profile_table(after, {"level": level, "none": ProfileField(profile=[], value=[])})
+        assert caught[0].message.count == 1
+        assert table.n_dropped == {"level": 1, "none": 0}
+        assert table.to_columns()["level"].tolist() == ["base"]
 
     def test_rejections(self):
         with pytest.raises(InputError, match="`fields`"):

@@ -41,6 +41,22 @@ class TestOneForm:
         assert n_customers("email", ["\ufeffann@example.com\u200b", "ann@example.com"]) == 1
         assert n_customers("name", ["Оле\u00adна\u200b", "олена"]) == 1
 
+    def test_look_alike_letters_of_a_code(self):
+        """Each Cyrillic capital beside the Latin one with the same shape, by their Unicode names."""
+        latin = "ABEIJKMHOPCSTYX"
+        cyrillic = "".join(
+            unicodedata.lookup(f"CYRILLIC CAPITAL LETTER {name}")
+            for name in ("A", "VE", "IE", "BYELORUSSIAN-UKRAINIAN I", "JE", "KA", "EM", "EN", "O", "ER", "ES")
+        ) + "".join(unicodedata.lookup(f"CYRILLIC CAPITAL LETTER {name}") for name in ("DZE", "TE", "U", "HA"))
+        for one, other in zip(latin, cyrillic, strict=True):
+            assert one != other
+            assert n_customers("passport", [f"{one}{one} 123456", f"{other}{other}123456", f"{one}{other}-123456"]) == 1
+            assert n_customers("card", [f"{other.lower()}77", f"{one.lower()}77"]) == 1
+        assert n_customers("passport", ["ЇЮ123", "IO123", "OO123", "00123"]) == 4
+        assert n_customers("name", ["Анна", "Aнна"]) == 2
+        asked = resolve_profiles([1, 2], {"passport": ["АА1", "AA1"]}, ["passport"], never={"passport": ["аа 1"]})
+        assert asked.n_profiles == 2
+
     def test_apostrophes_and_hyphens(self):
         assert n_customers("name", [f"Мар{mark}яна" for mark in APOSTROPHES]) == 1
         assert n_customers("name", [f"O{mark}Brien" for mark in APOSTROPHES]) == 1

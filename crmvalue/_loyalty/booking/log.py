@@ -26,6 +26,7 @@ __all__ = [
     "TRANSFER",
     "UNKNOWN",
     "Booked",
+    "Links",
     "Log",
 ]
 
@@ -44,6 +45,19 @@ REASONS = (
 )
 DONE = -1
 REPEATED, TAKEN, NO_MEMBER, TOO_MANY, UNKNOWN, OTHER_MEMBER, NOT_REVERSIBLE, REVERSED = range(len(REASONS))
+
+
+class Links(NamedTuple):
+    """What each row of a ledger is and which rows and members it concerns, as whole numbers; -1 for none."""
+
+    kind: Integers
+    member: Integers
+    like: Integers
+    """First row with the same identifier: the row itself, unless the event is repeated."""
+    refers: Integers
+    """Row of the event to reverse."""
+    receiver: Integers
+    """Member who gets the points of a transfer."""
 
 
 class Log(NamedTuple):
