@@ -19,6 +19,7 @@ Import functions and classes from the modules below; the package itself exports 
 `crmvalue.codes`             promotional codes and gift certificates: hard to guess, exact to the cent
 `crmvalue.loyalty`           loyalty programmes: points, levels, what is owed, referrals, effect
 `crmvalue.profiles`          one customer from the records of many channels, with the reason of each merge
+`crmvalue.plots`             pictures of results, for notebooks, browsers and files
 `crmvalue.report`            the overview of a base, as `python -m crmvalue` prints it
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
 `crmvalue.errors`            the errors and warnings of all modules

@@ -68,6 +68,7 @@ MOST_FILES, MOST_LINES = 12, 700
 CORE = {"numpy", "scipy", "attrs", "narwhals"}
 EXTRAS = {"duckdb", "matplotlib"}
 EXTRAS_OF_ROOMS = {
+    "_core.pictures.drawing": {"matplotlib"},
     "_codes.phones": {"phonenumbers"},
     "_codes.passwords": {"pyotp"},
     "_profiles.keys": {"phonenumbers"},
