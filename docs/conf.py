@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import contextlib
 import doctest
 import functools
 import importlib
 import inspect
+import io
 import pkgutil
 import re
 import types
@@ -81,7 +83,8 @@ def values_of_examples(page: Path) -> dict[str, object]:
     examples = doctest.DocTestParser().get_examples("\n".join(blocks))
     values: dict[str, object] = {}
     for example in examples:
-        exec(compile(example.source, str(page), "single"), values)  # noqa: S102 - the examples of these very docs
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(example.source, str(page), "single"), values)  # noqa: S102 - the examples of these very docs
     return values
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["payback_parts", "survival_parts", "triangle_parts"]
 
 _MOST_COHORTS, _MOST_AGES = 18, 13
-_MOST_POINTS = 400
+_FEWEST_POINTS, _MOST_POINTS = 60, 400
 
 
 def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats) -> Parts:
@@ -55,10 +55,10 @@ def _named(start: np.datetime64, period: str) -> str:
 
 def survival_parts(time: Floats, survival: Floats, ends: tuple[Floats, Floats], hazard: float, median: float) -> Parts:
     """Draw the share of the customers who are still there, beside one churn rate for all time."""
-    kept = np.unique(np.linspace(0, len(time) - 1, min(len(time), _MOST_POINTS)).astype(np.int64))
-    at = np.concatenate([[0.0], time[kept]])
-    share = np.concatenate([[1.0], survival[kept]])
-    low, high = (np.concatenate([[1.0], end[kept]]) for end in ends)
+    kept = np.linspace(0, len(time) - 1, min(len(time), _MOST_POINTS)).astype(np.int64)
+    at = np.unique([*np.linspace(0, time[-1], _FEWEST_POINTS), *time[kept]])
+    place = np.searchsorted(time, at, side="right")
+    share, low, high = (np.concatenate([[1.0], column])[place] for column in (survival, *ends))
     title = f"Half of the customers have left by time {shown(median)}"
     if math.isinf(median):
         title = f"{shown(share[-1], 'share')} of the customers stay longer than time {shown(at[-1])}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers, Interval
@@ -61,8 +61,9 @@ def looks_parts(
         "high": _bounded(np.asarray(high)[:, best]),
         "no_difference": np.zeros(size),
     }
+    span: Mark = "band" if size > 1 else "interval"
     layers = [
-        Layer(mark="band", x="n_customers", low="low", high="high", label="interval for all looks", style="light"),
+        Layer(mark=span, x="n_customers", low="low", high="high", label="interval for all looks", style="light"),
         Layer(mark="line", x="n_customers", y="no_difference", label="no difference", style="naive"),
         Layer(mark="line", x="n_customers", y="difference", label=f"{name} less {control}"),
         Layer(mark="points", x="n_customers", y="difference"),

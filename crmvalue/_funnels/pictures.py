@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,13 +31,15 @@ def stages_parts(stages: tuple[str, ...], counts: Integers, interval: Interval, 
     title = f"Nobody was lost: all {counts[0]:,} reached {stages[-1]}"
     if counts[-1] < counts[0]:
         others[weakest + 1], worst[weakest + 1] = np.nan, counts[weakest + 1]
-        title = (
-            f"The weakest step: {shown(rate[weakest], 'share')} go on from {stages[weakest]} to {stages[weakest + 1]}"
-        )
-    end = np.fmax(counts, high)
+        rest, start, end = shown(rate[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])
+        title = f"The weakest step: {rest} go on from {start} to {end}"
+    ends = np.fmax(counts, high)
+    weakest_bar = [Layer(mark="bar", x="weakest", y="stage", label="weakest step", style="action")]
+    if counts[-1] == counts[0]:
+        weakest_bar = []
     return Parts(
         title=title,
-        x=Axis(title="Prospects at the stage", form="count", low=0, high=1.6 * float(end.max())),
+        x=Axis(title="Prospects at the stage", form="count", low=0, high=1.6 * float(ends.max())),
         y=Axis(title="", form="name"),
         columns={
             "stage": np.array(stages),
@@ -45,12 +47,12 @@ def stages_parts(stages: tuple[str, ...], counts: Integers, interval: Interval, 
             "weakest": worst,
             "low": low,
             "high": high,
-            "end": end,
+            "end": ends,
             "said": texts,
         },
         layers=[
             Layer(mark="bar", x="reached", y="stage", label="reached the stage"),
-            Layer(mark="bar", x="weakest", y="stage", label="weakest step", style="action"),
+            *weakest_bar,
             Layer(mark="interval", y="stage", low="low", high="high", label="interval", style="second"),
             Layer(mark="text", x="end", y="stage", text="said"),
         ],
@@ -69,7 +71,7 @@ def groups_parts(
     kept = slice(None) if len(steps) <= _MOST_ROWS else is_weakest
     best = int(np.nanargmax(np.where(np.isnan(rate).any(axis=1), -1, np.prod(rate, axis=1))))
     return Parts(
-        title=f"{groups[best]} brings the largest share of its prospects to {stages[-1]}",
+        title=f"{cut(groups[best])} brings the largest share of its prospects to {cut(stages[-1])}",
         x=Axis(title="Share that goes on to the stage", form="share", low=0, high=1),
         y=Axis(title="", form="name"),
         columns={

@@ -107,7 +107,7 @@ def last_step_parts(gain_by_last_step: Floats) -> Parts:
             "last_step": steps,
             "gain": total,
             "best_last_step": as_cells(width, float(best)),
-            "said": as_cells(width, f"stop after {best}"),
+            "said": as_cells(width, f"stop after {best}" if best else "make no offer"),
         },
         layers=[
             Layer(mark="line", x="last_step", y="gain"),

@@ -18,6 +18,8 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     date_table,
@@ -43,7 +45,7 @@ CohortPeriod: TypeAlias = Literal["month", "year"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeLiability(Columns):
+class ProgrammeLiability(Columns, Pictured):
     """Sales divided between goods and points, and the revenue of the points at each reporting date.
 
     Attributes
@@ -69,6 +71,25 @@ class ProgrammeLiability(Columns):
     points: float = number_field("points")
     revenue: Floats = number_column("revenue")
     liability: Floats = number_column("liability")
+
+    def _parts(self) -> Parts:
+        owed = np.array([self.points, *self.liability])
+        n = len(owed)
+        share = f"{shown(owed[-1] / self.points, 'share')} of the money for points" if self.points > 0 else "Nothing"
+        return Parts(
+            title=f"{share} is still owed after {n - 1} reporting {'date' if n == 2 else 'dates'}",
+            x=Axis(title="Reporting date; 0 is the sale", form="name"),
+            y=Axis(title="Owed for points [money]", form="money"),
+            columns={
+                "reporting_date": np.arange(n).astype(str),
+                "liability": owed,
+                "amount": [shown(amount, "money") for amount in owed],
+            },
+            layers=[
+                Layer(mark="bar", x="reporting_date", y="liability"),
+                Layer(mark="text", x="reporting_date", y="liability", text="amount"),
+            ],
+        )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each reporting date, for a dataframe of any kind."""

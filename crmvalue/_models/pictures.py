@@ -37,6 +37,8 @@ def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) 
         if n >= _N_PARTS:
             best = f"The best {shown(upto[0], 'share')} of the customers hold"
         title = f"{best} {share} of the future value"
+        if float(clv.max()) <= 1.05 * total / n:
+            title = f"All customers are worth about the same: {shown(total / n, 'money')}"
     columns = {"customers": np.array(labels, dtype=np.str_), "mean_clv": mean}
     columns["average_clv"] = np.full(len(parts), total / max(n, 1))
     layers = [Layer(mark="bar", x="customers", y="mean_clv", label="mean of the group")]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
@@ -27,6 +27,8 @@ def lorenz_parts(customer_share: Floats, value_share: Floats) -> Parts:
     at = int(np.searchsorted(kept, half))
     share = shown(customers[half], "share")
     title = f"Half of the value comes from {share} of the customers"
+    if (value - customers).max() < 0.05:
+        title = "All customers bring about the same value"
     if n == 1:
         title = "One customer brings all of the value"
     columns = {
@@ -64,7 +66,7 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
     title = f"The groups bring no value in all; {labels[0]} bring most"
     if total > 0:
         share = shown(amounts[0] / total, "share")
-        title = f"{labels[0]}: {share} of the value from {of_customers[0]} of the customers"
+        title = f"{cut(labels[0])}: {share} of the value from {of_customers[0]} of the customers"
     low, high = min(0.0, amounts.min()), max(0.0, amounts.max())
     return Parts(
         title=title,
@@ -128,7 +130,7 @@ def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, 
     title = "No customer changed the group"
     if n_moved > 0:
         who = "1 customer" if n_moved == 1 else f"{n_moved:,} customers"
-        title = f"The largest move: {who} from {befores[start]} to {nows[end]}"
+        title = f"The largest move: {who} from {cut(befores[start])} to {cut(nows[end])}"
     rows, columns = (grid.ravel() for grid in np.indices(table.shape))
     layers = [Layer(mark="heat", x="now", y="before", fill="n_customers")]
     if max(table.shape) <= _MOST_WRITTEN + 1:

@@ -9,6 +9,8 @@ import numpy as np
 from crmvalue._core.pictures.parts import (
     BLUES,
     COLOURS,
+    LONGEST_LABEL,
+    LONGEST_SLANTED,
     columns_of_legend,
     cut,
     distinct,
@@ -31,6 +33,7 @@ __all__ = ["draw"]
 _DASHES: dict[Style, Any] = {"second": (0, (5, 2)), "third": (0, (6, 2, 1, 2)), "naive": (0, (1, 1.6))}
 _SHAPES: dict[Style, str] = {"second": "s", "third": "^", "naive": "D"}
 _SIZE = (6.0, 3.75)  # inches, at 100 dots each: 600 pixels wide
+_FEW_LABELS, _MOST_LABELS = 10, 20  # labels of names in letters of the usual size, and in small ones
 _MISSING = "A picture needs matplotlib: pip install 'crmvalue[plot]'"
 
 
@@ -235,10 +238,12 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
     side.set_label_text(axis.title, fontsize=10, parse_math=False)
     side.set_tick_params(labelsize=9)
     if positions:
-        labels = [cut(label) for label in positions]
-        slanted = name == "x" and slants(labels)
+        slanted = name == "x" and slants(positions)
+        labels = [cut(label, LONGEST_SLANTED if slanted else LONGEST_LABEL) for label in positions]
+        side.set_tick_params(labelsize=9 if len(labels) <= _FEW_LABELS else 7)
+        each = -(-len(labels) // _MOST_LABELS)
         turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-        side.set_ticks(list(positions.values()), labels, parse_math=False, **turned)
+        side.set_ticks(list(positions.values())[::each], labels[::each], parse_math=False, **turned)
         if name == "y":
             ax.set_ylim(len(labels) - 0.5, -0.5)
         else:
@@ -253,8 +258,8 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
     side.set_major_locator(ticker.MaxNLocator(6, integer=axis.form == "count", steps=[1, 2, 2.5, 5, 10]))
     side.set_major_formatter(ticker.FuncFormatter(lambda value, _: shown(value, axis.form)))
     low, high = (ax.get_xlim if name == "x" else ax.get_ylim)()
-    if high - low < 1e-9 * max(abs(low), abs(high)):  # one value alone
-        low, high = low - 0.5, high + 0.5
+    if axis.form == "count" and high - low < 1:  # one value alone
+        low, high = (low + high) / 2 - 1, (low + high) / 2 + 1
     fixed = (low if axis.low is None else axis.low, high if axis.high is None else axis.high)
     (ax.set_xlim if name == "x" else ax.set_ylim)(*fixed)
 

@@ -20,6 +20,7 @@ __all__ = [
     "BLUES",
     "COLOURS",
     "LONGEST_LABEL",
+    "LONGEST_SLANTED",
     "Axis",
     "Form",
     "Layer",
@@ -55,7 +56,7 @@ COLOURS: dict[Style, str] = {
 BLUES = ["#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"]
 """Colours of a table, from few to many: one hue whose lightness falls."""
 
-LONGEST_TITLE, LONGEST_LABEL = 62, 26
+LONGEST_TITLE, LONGEST_LABEL, LONGEST_SLANTED = 58, 26, 16
 """Letters of a line of the title, and of a label at an axis; what is longer is broken or cut."""
 
 _SCALES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"))
@@ -131,8 +132,7 @@ def shown(value: float, form: Form = "number") -> str:
     if not math.isfinite(value):
         return ""
     if form == "share":
-        percent = 100 * value
-        return _signed(f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == round(percent) else f"{percent:.1f} %")
+        return _percent(100 * value)
     for least, unit, name in _SCALES:
         if abs(value) >= least:
             return _signed(f"{float(f'{value / unit:.3g}'):,.15g}{name}")
@@ -141,6 +141,12 @@ def shown(value: float, form: Form = "number") -> str:
     if form == "money":
         return _signed(f"{round(value, 2):.3g}")
     return _signed(f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}")
+
+
+def _percent(percent: float) -> str:
+    if 0 < percent < 0.05:
+        return "<0.1 %"
+    return _signed(f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == round(percent) else f"{percent:.1f} %")
 
 
 def _signed(text: str) -> str:

@@ -12,6 +12,7 @@ from crmvalue._core.pictures.parts import (
     BLUES,
     COLOURS,
     LONGEST_LABEL,
+    LONGEST_SLANTED,
     columns_of_legend,
     distinct,
     ends_of_colours,
@@ -31,6 +32,7 @@ MIME = "application/vnd.vegalite.v5+json"
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _DASHES: dict[Style, list[int]] = {"second": [7, 3], "third": [9, 3, 2, 3], "naive": [2, 3]}
 _SHAPES: dict[Style, str] = {"second": "square", "third": "triangle-up", "naive": "diamond"}
+_MOST_LABELS = 20  # labels of names that stand at an axis all
 _KINDS = {"date": "temporal", "name": "nominal"}
 _NUMBER = (
     "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, ',.3~r') + ' bn' : "
@@ -172,8 +174,9 @@ def _channel(column: str, name: str, parts: Parts) -> dict[str, Any]:
     if axis.form == "name":
         labels = labels_of(parts, name)
         channel["scale"] = {"domain": labels}
-        look |= {"labelLimit": 7 * LONGEST_LABEL, "labelOverlap": False}
-        look |= {"labelAngle": -40 if name == "x" and slants(labels) else 0}
+        slanted = name == "x" and slants(labels)
+        look |= {"labelLimit": 7 * (LONGEST_SLANTED if slanted else LONGEST_LABEL), "labelAngle": -40 if slanted else 0}
+        look |= {"labelOverlap": len(labels) > _MOST_LABELS}
     elif axis.form == "date":
         channel["scale"] = {"type": "utc"}
         if any(layer.mark == "bar" for layer in parts.layers):
@@ -197,7 +200,9 @@ def _whole_ticks(parts: Parts, name: str) -> dict[str, Any]:
     roles = (name, "low", "high") if name == along else (name,)
     columns = [parts.columns[getattr(layer, role)] for layer in parts.layers for role in roles if getattr(layer, role)]
     most = max((float(np.nanmax(column)) for column in columns if np.isfinite(column).any()), default=1.0)
-    return {"values": list(range(int(most) + 2))} if most <= 6 else {}
+    least = min((float(np.nanmin(column)) for column in columns if np.isfinite(column).any()), default=0.0)
+    least = min(least, getattr(parts, name).low or 0.0) if getattr(parts, name).low is not None else least
+    return {"values": list(range(int(least), int(most) + 1))} if most <= 6 else {}
 
 
 def _heat_of(parts: Parts) -> str:

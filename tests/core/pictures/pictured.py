@@ -10,7 +10,18 @@ from matplotlib import dates
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.text import Text
 
-from crmvalue import attribution, cohorts, experiments, funnels, journeys, models, plots, purchases, segmentation
+from crmvalue import (
+    attribution,
+    cohorts,
+    experiments,
+    funnels,
+    journeys,
+    models,
+    plots,
+    promotions,
+    purchases,
+    segmentation,
+)
 from crmvalue._core.pictures.pictured import Pictured
 
 __all__ = ["awkward", "boxes", "drawn_layers", "public", "title_of"]
@@ -74,6 +85,17 @@ def awkward():
         "one look": experiments.sequential_test([[3, 5]], [[50, 50]]),
         "no credit": attribution.attribute(attribution.Paths.from_lists([["a"], ["b"]], [0, 0]), model="last"),
         "no step pays": journeys.best_last_step([1.0], [0.1], [0.1], [10.0]),
+        "other promotions": promotions.compare_promotions(
+            promotions.CartHistory(
+                cart=[1, 1, 2],
+                product=["საპონი", "eau", "საპონი"],
+                unit_price=[10**9] * 3,
+                quantity=[1, 2, 3],
+                currency="UAH",
+            ),
+            [promotions.Promotion.percent("ძველი", 10)],
+            [promotions.Promotion.percent("ახალი", 20)],
+        ),
         "an empty plan": journeys.plan(
             [journeys.Cascade()],
             journeys.Customers(customer=[1], dates={"last_purchase": ["2024-05-30"]}),
