@@ -111,7 +111,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
     return Parts(
         title=title,
         x=Axis(title=f"Age of the cohort, the first {period} included [{period}s]", form="count"),
-        y=Axis(title="Margin of a customer so far [money]", form="money", low=min(0.0, low.min(initial=0.0))),
+        y=Axis(title="Margin per customer [money]", form="money", low=min(0.0, low.min(initial=0.0))),
         columns=columns,
         layers=layers,
     )

@@ -74,8 +74,8 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     n = len(table)
     return Parts(
         title=title,
-        x=Axis(title="Step of the cascade, and the customers for whom it pays", form="name"),
-        y=Axis(title=f"Gain over no offer, {n:,} customers [money]", form="money"),
+        x=Axis(title=f"Step of the cascade: for how many of {n:,} customers it pays", form="name"),
+        y=Axis(title="Gain over no offer [money]", form="money"),
         columns={
             "step": [f"{step + 1}: {count:,}" for step, count in enumerate(np.ravel(n_paying))],
             "gain_for_all": for_all,

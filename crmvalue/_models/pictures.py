@@ -80,7 +80,7 @@ def calibration_parts(frequency: Integers, n_customers: Integers, actual: Floats
     return Parts(
         title=_off(said, bought),
         x=Axis(title="Repeat purchases before the holdout", form="name"),
-        y=Axis(title="Purchases of a customer in the holdout", low=0),
+        y=Axis(title="Mean purchases in the holdout", low=0),
         columns=columns,
         layers=[
             Layer(mark="line", x="frequency", y="average", label="the same for all", style="naive"),

@@ -49,7 +49,7 @@ COLOURS: dict[Style, str] = {
     "naive": "#5f5f5f",
     "quiet": "#bdbdbd",
     "light": "#cfe3f0",
-    "action": "#b3261e",
+    "action": "#7d0a12",
 }
 """Colours that colour-blind people tell apart and that differ in lightness: Okabe and Ito (2008), and greys."""
 

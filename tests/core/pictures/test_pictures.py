@@ -111,6 +111,12 @@ class TestTexts:
                 same = text.get_text() == title_of(drawn(name))
                 assert same or not box.overlaps(title), (name, text.get_text())
 
+    def test_the_legend_covers_no_label(self):
+        for name in each_name():
+            legend, label = drawn(name).get_legend(), drawn(name).yaxis.label
+            covered = legend and label.get_text() and legend.get_window_extent().overlaps(label.get_window_extent())
+            assert not covered, name
+
     def test_labels_below_stand_apart(self):
         for name in each_name():
             labels = drawn(name).get_xticklabels()
@@ -156,8 +162,8 @@ class TestColours:
         def light(colour):
             return np.dot([0.2126, 0.7152, 0.0722], np.array(to_rgb(colour)) ** 2.2)
 
-        sides = [light(COLOURS[style]) for style in ("main", "second", "light")]
-        assert np.diff(sorted(sides)).min() > 0.15
+        sides = [light(COLOURS[style]) for style in ("action", "main", "second", "light")]
+        assert np.diff(sorted(sides)).min() > 0.1
         assert (np.diff([light(colour) for colour in BLUES]) < -0.03).all()
 
 
