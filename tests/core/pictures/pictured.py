@@ -117,13 +117,9 @@ def title_of(ax):
 
 def boxes(figure):
     """Give the box of each text that is shown, in pixels."""
-    renderer = figure.canvas.get_renderer()
-    found = {}
-    for text in figure.findobj(Text):
-        if not text.get_text() or not text.get_visible() or any(text is tick for tick in hidden_ticks(figure)):
-            continue
-        found[id(text)] = (text, text.get_window_extent(renderer))
-    return list(found.values())
+    renderer, hidden = figure.canvas.get_renderer(), {id(label) for label in hidden_ticks(figure)}
+    texts = {id(text): text for text in figure.findobj(Text) if text.get_text() and text.get_visible()}
+    return [(text, text.get_window_extent(renderer)) for key, text in texts.items() if key not in hidden]
 
 
 def hidden_ticks(figure):
