@@ -20,6 +20,7 @@ Import functions and classes from the modules below; the package itself exports 
 `crmvalue.loyalty`           loyalty programmes: points, levels, what is owed, referrals, effect
 `crmvalue.products`          what goes together, what is bought next, what is due, offers for each customer
 `crmvalue.profiles`          one customer from the records of many channels, with the reason of each merge
+`crmvalue.plots`             pictures of results, for notebooks, browsers and files
 `crmvalue.report`            the overview of a base, as `python -m crmvalue` prints it
 `crmvalue.datasets`          the CDNOW sample, and simulated order logs of any size
 `crmvalue.errors`            the errors and warnings of all modules

@@ -1,16 +1,24 @@
 from __future__ import annotations
 
+import contextlib
+import doctest
 import functools
 import importlib
 import inspect
+import io
 import pkgutil
+import re
 import types
+from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING
 
 import attrs
+import matplotlib as mpl
+from docutils import nodes
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 import crmvalue
 
@@ -51,8 +59,38 @@ nitpick_ignore_regex = [
 ]
 
 
+class Picture(SphinxDirective):
+    """Draw the picture of a variable of the page's examples, which run once for each page."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write the picture as SVG, and point to it."""
+        (name,) = self.arguments
+        result = values_of_examples(Path(self.env.doc2path(self.env.docname)))[name]
+        file = Path("_build", "pictures", f"{self.env.docname.replace('/', '-')}-{name}.svg")
+        target = Path(self.env.srcdir, file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with mpl.rc_context({"svg.hashsalt": name}):
+            result.plot().figure.savefig(target, metadata={"Date": None})
+        return [nodes.image(uri=f"/{file.as_posix()}", alt=result.to_vega()["description"])]
+
+
+@functools.cache
+def values_of_examples(page: Path) -> dict[str, object]:
+    """Run the Python examples of a page and give their variables."""
+    blocks = re.findall(r"^```python\n((?:.*\n)*?)```$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    examples = doctest.DocTestParser().get_examples("\n".join(blocks))
+    values: dict[str, object] = {}
+    for example in examples:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(example.source, str(page), "single"), values)  # noqa: S102 - the examples of these very docs
+    return values
+
+
 def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
+    app.add_directive("picture", Picture)
     app.connect("builder-inited", lambda _: lend_docstrings())
     app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
     app.connect("autodoc-skip-member", lambda *given: True if is_left_out(*given[1:4]) else None)

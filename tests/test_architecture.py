@@ -73,6 +73,7 @@ CORE = {"numpy", "scipy", "attrs", "narwhals"}
 EXTRAS = {"duckdb", "matplotlib"}
 EXTRAS_OF_ROOMS = {
     "_core.phones": {"phonenumbers"},
+    "_core.pictures.drawing": {"matplotlib"},
     "_codes.passwords": {"pyotp"},
     "_profiles.names": {"rapidfuzz"},
     "_profiles.scores": {"splink", "duckdb"},

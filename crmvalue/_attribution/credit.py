@@ -8,12 +8,14 @@ import attrs
 import numpy as np
 
 from crmvalue._attribution.markov import markov_removal_effects
+from crmvalue._attribution.pictures import credit_parts
 from crmvalue._attribution.shapley import set_shares
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_number, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     count_field,
     hand_over,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._attribution.touch_paths import Paths
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["Attribution", "AttributionModel", "attribute"]
@@ -43,7 +46,7 @@ _MODELS = get_args(AttributionModel)
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Attribution(Columns):
+class Attribution(Columns, Pictured):
     """Credit of each channel for conversions and for their money.
 
     Parameters
@@ -95,6 +98,10 @@ class Attribution(Columns):
             if column.shape != (len(self.channels),):
                 raise InputError(name, f"one for each of the {len(self.channels)} channels", column.shape)
             require(column >= 0, name, column, ">= 0")
+
+    def _parts(self) -> Parts:
+        credit = self.conversion_credit if self.value_credit is None else self.value_credit
+        return credit_parts(self.channels, credit, self.n_touches, is_money=self.value_credit is not None)
 
     @property
     def share(self) -> Floats:

@@ -8,11 +8,13 @@ import attrs
 import numpy as np
 
 from crmvalue._attribution.credit import Attribution
+from crmvalue._attribution.pictures import costs_parts, returns_parts
 from crmvalue._attribution.touch_paths import names_field
 from crmvalue._core.checks import as_amounts, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import number_column, stay_frozen
 from crmvalue.errors import InputError
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["ChannelReturns", "channel_returns"]
@@ -28,7 +31,7 @@ __all__ = ["ChannelReturns", "channel_returns"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ChannelReturns(Columns):
+class ChannelReturns(Columns, Pictured):
     """Cost of each channel, and its return by its credits.
 
     Parameters
@@ -63,6 +66,11 @@ class ChannelReturns(Columns):
                 raise InputError(name, f"one for each of the {len(self.channels)} channels", len(column))
             if column is not None:
                 require(column >= 0, name, column, ">= 0")
+
+    def _parts(self) -> Parts:
+        if self.value_credit is None:
+            return costs_parts(self.channels, self.acquisition_cost)
+        return returns_parts(self.channels, self.cost, self.value_credit)
 
     @property
     def acquisition_cost(self) -> Floats:

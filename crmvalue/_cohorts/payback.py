@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.pictures import payback_parts
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, as_text, require, to_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -28,6 +30,7 @@ from crmvalue.ltv import payback_periods
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["CohortLtv", "cohort_ltv"]
@@ -46,7 +49,7 @@ def _ltv_table(value: Any) -> Floats:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CohortLtv(Columns):
+class CohortLtv(Columns, Pictured):
     """Average value of the customers of each cohort so far.
 
     Parameters
@@ -89,6 +92,9 @@ class CohortLtv(Columns):
             column = getattr(self, name)
             if column is not None and len(column) != k:
                 raise InputError(name, f"one for each of the {k} cohorts", len(column))
+
+    def _parts(self) -> Parts:
+        return payback_parts(self.period, self.size, self.ltv, self.acquisition_cost)
 
     @property
     def latest(self) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.pictures import triangle_parts
 from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
     as_amounts,
@@ -25,6 +26,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._cohorts.starts import Starts
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -81,7 +84,7 @@ def _money(value: ArrayLike | None) -> Floats | None:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RetentionTriangle(Columns):
+class RetentionTriangle(Columns, Pictured):
     """Active customers and revenue of each cohort, in its first period and in each later one.
 
     A row is a cohort. Column k is the k-th calendar period after the period of the first purchase, or of the start that
@@ -169,6 +172,9 @@ class RetentionTriangle(Columns):
         require(self.active <= self.size[:, np.newaxis], "active", self.active, "at most the size of the cohort")
         whole = self.by_start | (self.active[:, 0] == self.size)
         require(whole, "active", self.active[:, 0], "the size of the cohort in its first period")
+
+    def _parts(self) -> Parts:
+        return triangle_parts(self.period, self.cohort, self.size, self.retention)
 
     @property
     def age(self) -> Integers:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.pictures import survival_parts
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import (
     as_column,
@@ -28,6 +29,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -45,6 +47,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -58,7 +61,7 @@ _FEW = 5.0  # expected customers below which the chi-squared test gives way to F
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SurvivalCurve(Columns):
+class SurvivalCurve(Columns, Pictured):
     """Share of customers who stay longer than each time, estimated with customers who have not left yet.
 
     Parameters
@@ -95,6 +98,11 @@ class SurvivalCurve(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("survival", "low", "high", "n_at_risk", "n_events", "n_censored")
         require_columns(self, len(self.time), names, "times")
+
+    def _parts(self) -> Parts:
+        lived = float((self.time * (self.n_events + self.n_censored)).sum())
+        hazard = float(self.n_events.sum()) / lived if lived else 0.0
+        return survival_parts(self.time, self.survival, (self.low, self.high), hazard, self.median)
 
     @property
     def n_customers(self) -> int:

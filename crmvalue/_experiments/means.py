@@ -13,6 +13,7 @@ from crmvalue._core.comparisons import p_text, welch_degrees, welch_quantile
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
 from crmvalue._experiments.arms import (
     ArmRows,
@@ -39,12 +40,14 @@ from crmvalue._experiments.arms import (
     variant_names,
 )
 from crmvalue._experiments.best_arm import best_of_means
+from crmvalue._experiments.pictures import differences_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -61,7 +64,7 @@ _NOISE = 1e-12  # a spread below this part of the largest value is rounding
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class MeanComparison(Columns):
+class MeanComparison(Columns, Pictured):
     """Means of the arms of an experiment, or their ratios of sums such as revenue per order.
 
     A property that compares variants with the control has one element for each variant, in the order of `variants`.
@@ -112,6 +115,10 @@ class MeanComparison(Columns):
         variant, control = against_control(self.standard_error, self.control)
         rule = "above 0 in the control or the variant: a test needs values that vary"
         require(variant + control > 0, "standard_error", variant, rule)
+
+    def _parts(self) -> Parts:
+        control, interval = self.names[self.control], self.difference_interval
+        return differences_parts(self.variants, control, self.difference, interval, what=self.quantity, form="number")
 
     @property
     def variants(self) -> tuple[str, ...]:

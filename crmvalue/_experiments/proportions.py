@@ -12,6 +12,7 @@ from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
     Correction,
@@ -36,6 +37,7 @@ from crmvalue._experiments.arms import (
     variants_of,
 )
 from crmvalue._experiments.best_arm import best_of_betas
+from crmvalue._experiments.pictures import differences_parts
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -43,6 +45,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["ProportionComparison", "compare_proportions"]
@@ -50,7 +53,7 @@ __all__ = ["ProportionComparison", "compare_proportions"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProportionComparison(Columns):
+class ProportionComparison(Columns, Pictured):
     """Arms of an experiment by their conversion rates.
 
     All properties of variants have one element for each arm but the control, in the order of `variants`.
@@ -91,6 +94,11 @@ class ProportionComparison(Columns):
         require(self.trials >= 1, "trials", self.trials, ">= 1: an arm without customers cannot be compared")
         require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
         fix_control(self, n)
+
+    def _parts(self) -> Parts:
+        what, control = "conversion rate", self.names[self.control]
+        interval = self.difference_interval
+        return differences_parts(self.variants, control, self.difference, interval, what=what, form="share")
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
+from crmvalue._core.checks import as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import (
-    ArmRows,
     against_control,
     arm_names,
     as_level,
@@ -26,12 +26,15 @@ from crmvalue._experiments.arms import (
     rows_by_arm,
     variant_names,
 )
+from crmvalue._experiments.looks import looks_of, moments
+from crmvalue._experiments.pictures import looks_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -67,7 +70,7 @@ def _number_table(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SequentialTest(Columns):
+class SequentialTest(Columns, Pictured):
     """Conversion rates of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
@@ -115,6 +118,10 @@ class SequentialTest(Columns):
         require(since, "successes", self.successes, "growing by at most as much as `trials` from look to look")
         require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 for each arm at the last look")
         fix_control(self, self.successes.shape[1])
+
+    def _parts(self) -> Parts:
+        found, control = (self.difference, self.difference_interval, self.decided_at), self.names[self.control]
+        return looks_parts(self.variants, control, self.trials.sum(axis=1), found, "share")
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -207,7 +214,7 @@ class SequentialTest(Columns):
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SequentialMeans(Columns):
+class SequentialMeans(Columns, Pictured):
     """Means of arms at a series of looks, with a test that holds for all looks together.
 
     Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
@@ -255,6 +262,10 @@ class SequentialMeans(Columns):
             require(np.isfinite(table), name, table, "finite")
         require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
         fix_control(self, self.n.shape[1])
+
+    def _parts(self) -> Parts:
+        found, control = (self.difference, self.difference_interval, self.decided_at), self.names[self.control]
+        return looks_parts(self.variants, control, self.n.sum(axis=1), found, "number")
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -478,7 +489,7 @@ def sequential_test_from_stream(
     y = as_outcomes("converted", converted)
     rows = rows_by_arm(arm, control, len(y), at_least=1)
     require_few_arms("arm", len(rows.names))
-    places = _looks(looks, len(y))
+    places = looks_of(looks, len(y))
     k = len(rows.names)
     successes, trials = np.empty((len(places), k), np.int64), np.empty((len(places), k), np.int64)
     for a in range(k):  # over arms, so that no table of rows by arms is needed
@@ -565,8 +576,8 @@ def sequential_test_means(
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=1)
     require_few_arms("arm", len(rows.names))
-    places = _looks(looks, len(x))
-    n, mean, error = _moments(x, rows, places)
+    places = looks_of(looks, len(x))
+    n, mean, error = moments(x, rows, places)
     return SequentialMeans(
         n=n,
         mean=mean,
@@ -663,38 +674,3 @@ def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str
             said = "no difference is shown yet; this does not prove that there is none. You may go on."
         lines.append(f"{text}{said} {guarantee}")
     return "\n".join(lines)
-
-
-def _looks(value: ArrayLike | None, n_rows: int) -> Integers:
-    """Position of the last row at each look."""
-    if value is None:
-        return np.arange(n_rows)
-    looks = as_column("looks", value)
-    if not len(looks):
-        raise InputError("looks", "at least one", 0)
-    require((looks == np.floor(looks)) & (looks >= 1) & (looks <= n_rows), "looks", looks, f"from 1 to {n_rows} rows")
-    rises = np.ones(len(looks), dtype=bool)
-    rises[1:] = looks[1:] > looks[:-1]
-    require(rises, "looks", looks, "ascending")
-    return looks.astype(np.int64) - 1
-
-
-def _moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floats, Floats]:
-    """Count, mean and standard error of each arm at each look; 0 for an empty arm."""
-    k = len(rows.names)
-    n = np.empty((len(places), k), np.int64)
-    mean, error = np.zeros((len(places), k)), np.zeros((len(places), k))
-    for a in range(k):  # over arms, so that no table of rows by arms is needed
-        mine = rows.arm == a
-        centre = x[mine].mean()  # keeps the digits of the squares
-        moved = np.where(mine, x - centre, 0.0)
-        if np.abs(moved).max() <= 1e-12 * np.abs(x[mine]).max():  # nothing but rounding
-            moved[:] = 0.0
-        count = np.cumsum(mine)[places]
-        total, squares = np.cumsum(moved)[places], np.cumsum(moved**2)[places]
-        some = np.maximum(count, 1)
-        mean[:, a] = np.where(count > 0, centre + total / some, 0.0)
-        spread = np.maximum(0.0, squares - total**2 / some)
-        error[:, a] = np.sqrt(spread / np.maximum(count - 1, 1) / some)
-        n[:, a] = count
-    return n, mean, error

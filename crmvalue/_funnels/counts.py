@@ -12,7 +12,9 @@ from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, labelled
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._funnels.pictures import groups_parts, stages_parts
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
 __all__ = [
@@ -140,7 +143,7 @@ def _counts(value: Any) -> Integers:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class FunnelConversion(Columns):
+class FunnelConversion(Columns, Pictured):
     """Share of prospects who move on from each stage, with intervals and tests.
 
     Parameters
@@ -172,6 +175,11 @@ class FunnelConversion(Columns):
         if len(self.stages) != self.counts.shape[-1]:
             raise InputError("counts", f"one for each of the {len(self.stages)} stages", self.counts.shape)
         _require_group_for_each_row("groups", self.groups, self.counts)
+
+    def _parts(self) -> Parts:
+        if self.groups is None:
+            return stages_parts(self.stages, self.counts, self.step_interval, int(self._weakest()[0]))
+        return groups_parts(self.groups, self.stages, self.step_conversion, self.step_interval, self._weakest())
 
     @property
     def lost(self) -> Integers:

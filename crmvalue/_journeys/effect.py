@@ -9,12 +9,15 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen
+from crmvalue._journeys.pictures import last_step_parts, steps_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
 
 __all__ = [
@@ -90,7 +93,7 @@ def break_even_benefit(
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class StepsThatPay:
+class StepsThatPay(Pictured):
     """For each customer, which steps of a cascade pay if each step is judged alone.
 
     Parameters
@@ -105,6 +108,9 @@ class StepsThatPay:
     """
 
     gain: Floats = number_table("gain", None)
+
+    def _parts(self) -> Parts:
+        return steps_parts(self.gain, self.n_by_step)
 
     @property
     def pays(self) -> npt.NDArray[np.bool_]:
@@ -173,7 +179,7 @@ def steps_that_pay(
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class LastStep:
+class LastStep(Pictured):
     """For each customer, after which step of a cascade to stop.
 
     Parameters
@@ -189,6 +195,9 @@ class LastStep:
     """
 
     gain_by_last_step: Floats = number_table("gain_by_last_step", None)
+
+    def _parts(self) -> Parts:
+        return last_step_parts(self.gain_by_last_step)
 
     @property
     def last_step(self) -> Integers:

@@ -20,6 +20,8 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     date_table,
@@ -53,7 +55,7 @@ CohortPeriod: TypeAlias = Literal["month", "year"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeLiability(Columns):
+class ProgrammeLiability(Columns, Pictured):
     """Sales divided between goods and points, and the revenue of the points at each reporting date.
 
     Attributes
@@ -82,6 +84,25 @@ class ProgrammeLiability(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.revenue), ("liability",), "reporting dates")
+
+    def _parts(self) -> Parts:
+        owed = np.array([self.points, *self.liability])
+        n = len(owed)
+        share = f"{shown(owed[-1] / self.points, 'share')} of the money for points" if self.points > 0 else "Nothing"
+        return Parts(
+            title=f"{share} is still owed after {n - 1} reporting {'date' if n == 2 else 'dates'}",
+            x=Axis(title="Reporting date; 0 is the sale", form="name"),
+            y=Axis(title="Owed for points [money]", form="money"),
+            columns={
+                "reporting_date": np.arange(n).astype(str),
+                "liability": owed,
+                "amount": [shown(amount, "money") for amount in owed],
+            },
+            layers=[
+                Layer(mark="bar", x="reporting_date", y="liability"),
+                Layer(mark="text", x="reporting_date", y="liability", text="amount"),
+            ],
+        )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each reporting date, for a dataframe of any kind."""

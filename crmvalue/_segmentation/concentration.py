@@ -9,13 +9,16 @@ import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
 from crmvalue._core.frames import Columns
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
+from crmvalue._segmentation.pictures import lorenz_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
 __all__ = ["LorenzCurve", "ValueConcentration", "concentration", "customer_share", "gini", "lorenz_curve", "top_share"]
@@ -27,7 +30,7 @@ def _share(name: str, **options: Any) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class LorenzCurve(Columns):
+class LorenzCurve(Columns, Pictured):
     """Cumulative share of value against cumulative share of customers, poorest first.
 
     Parameters
@@ -53,6 +56,9 @@ class LorenzCurve(Columns):
             share = getattr(self, name)
             require((share >= 0) & (share <= 1), name, share, "in [0, 1]")
             require(np.diff(share, prepend=0.0) >= 0, name, share, "in ascending order")
+
+    def _parts(self) -> Parts:
+        return lorenz_parts(self.customer_share, self.value_share)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

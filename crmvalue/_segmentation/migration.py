@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -30,6 +31,7 @@ from crmvalue._segmentation.labels import (
     encode_labels,
     group_sums,
 )
+from crmvalue._segmentation.pictures import migration_parts
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["Migration", "migration_matrix", "read_states"]
@@ -60,7 +63,7 @@ def _as_window(name: str, value: Any) -> Window:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Migration(Columns):
+class Migration(Columns, Pictured):
     """Customers counted by their group before and their group now.
 
     Parameters
@@ -229,6 +232,9 @@ class Migration(Columns):
             said.append(f"{state} {_movement(before, now)}{worth}")
         unfair = "" if self.window_before is None else self.caution
         return (*said, unfair) if unfair else tuple(said)
+
+    def _parts(self) -> Parts:
+        return migration_parts(self.states, self.counts, self.n_new, self.n_gone)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the size and the value of each group, for a dataframe of any kind; `counts` is a table of its own."""

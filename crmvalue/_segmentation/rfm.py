@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
     array_columns,
@@ -35,12 +36,14 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._segmentation.labels import without_residues
+from crmvalue._segmentation.pictures import scores_parts
 from crmvalue._segmentation.segment_table import SegmentTable, assign_segments
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -179,7 +182,7 @@ class RfmBreaks:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RfmScores(Columns):
+class RfmScores(Columns, Pictured):
     """Scores of customers, 1 to k, k best, always.
 
     Parameters
@@ -242,6 +245,9 @@ class RfmScores(Columns):
         r, f, m = digits
         cell: Integers = (100 * r + 10 * f + m)[()]
         return cell
+
+    def _parts(self) -> Parts:
+        return scores_parts(self.r_score, self.f_score, self.n_bins)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

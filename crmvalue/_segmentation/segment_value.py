@@ -12,6 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_day, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -22,12 +23,14 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._segmentation.labels import as_money, as_texts, encode_labels, group_sums
+from crmvalue._segmentation.pictures import summary_parts
 from crmvalue._segmentation.segment_table import SegmentTable
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["SegmentSummary", "SegmentValueChanges", "segment_value_changes", "summarise_segments"]
@@ -37,7 +40,7 @@ _ROUNDING = 1e-12  # share of a value by which sums and means of the same custom
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SegmentSummary(Columns):
+class SegmentSummary(Columns, Pictured):
     """Size and value of each group; the groups add up to the base.
 
     Parameters
@@ -100,6 +103,9 @@ class SegmentSummary(Columns):
         mean = np.full(len(self.names), np.nan)
         np.divide(self.value, self.n_customers, out=mean, where=self.n_customers > 0)
         return mean
+
+    def _parts(self) -> Parts:
+        return summary_parts(self.names, self.n_customers, self.value)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind.

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_day_column, as_time_column, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
     MessageHistory,
@@ -25,11 +26,13 @@ from crmvalue._journeys.data import (
     version_column,
     word_column,
 )
+from crmvalue._journeys.pictures import plan_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -72,7 +75,7 @@ def _expiry_column(name: str, value: ArrayLike) -> Dates:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Plan(Columns):
+class Plan(Columns, Pictured):
     """All messages that were looked at, with one decision each; columns of equal length, sorted by run and customer.
 
     Parameters
@@ -201,6 +204,10 @@ class Plan(Columns):
             return attrs.evolve(self, code=np.zeros(len(self), dtype=np.str_))
         place = order[np.minimum(np.searchsorted(wanted, mine, sorter=order), len(order) - 1)]
         return attrs.evolve(self, code=np.where(wanted[place] == mine, codes[place], ""))
+
+    def _parts(self) -> Parts:
+        last = self.is_last_look
+        return plan_parts(self.run[last], self.decision[last])
 
     @property
     def n_by_decision(self) -> dict[str, int]:

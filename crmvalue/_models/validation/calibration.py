@@ -25,6 +25,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     array_field,
@@ -36,6 +37,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._models.pictures import calibration_parts, tracking_parts
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
@@ -44,6 +46,7 @@ from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.purchases import PurchaseHistory
@@ -66,7 +69,7 @@ _SIGNIFICANT = 0.05
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class FrequencyCalibration(Columns):
+class FrequencyCalibration(Columns, Pictured):
     """Actual and expected purchases in the holdout, by repeat purchases in the calibration.
 
     Parameters
@@ -112,6 +115,9 @@ class FrequencyCalibration(Columns):
         """
         return from_json(cls, text)
 
+    def _parts(self) -> Parts:
+        return calibration_parts(self.frequency, self.n_customers, self.actual, self.expected)
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
@@ -119,7 +125,7 @@ class FrequencyCalibration(Columns):
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PurchaseTracking(Columns):
+class PurchaseTracking(Columns, Pictured):
     """Actual and expected repeat purchases of a whole base, period by period.
 
     Parameters
@@ -170,6 +176,12 @@ class PurchaseTracking(Columns):
         True
         """
         return from_json(cls, text)
+
+    def _parts(self, *, cumulative: bool = True) -> Parts:
+        actual, expected = (
+            (self.cumulative_actual, self.cumulative_expected) if cumulative else (self.actual, self.expected)
+        )
+        return tracking_parts(self.end, actual, expected, cumulative=cumulative)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

@@ -26,6 +26,7 @@ from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.per_customer import PerCustomer, as_per_customer, as_segments, per_customer_field
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -36,6 +37,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._models.pictures import values_parts
 from crmvalue._models.shared.common import Alike, alike, check_history, take, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.values.gamma_gamma import GammaGamma
@@ -85,7 +88,7 @@ def _as_grade(name: str, value: object) -> Grade:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CustomerValues(Columns):
+class CustomerValues(Columns, Pictured):
     """Value of each customer and what it is made of, in the order of the history.
 
     Parameters
@@ -216,6 +219,11 @@ class CustomerValues(Columns):
     def total(self) -> float:
         """Value of the base: the sum over all customers [money]."""
         return math.fsum(self.clv.tolist())
+
+    def _parts(self) -> Parts:
+        known = self.intervals
+        ends = None if known is None else (known.clv_low, known.clv_high)
+        return values_parts(self.clv, ends, known.level if known else 0.0)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind."""

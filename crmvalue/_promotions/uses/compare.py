@@ -16,6 +16,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     count_field,
@@ -37,6 +38,7 @@ from crmvalue._promotions.receipt import delivery_paid, line_discounts
 from crmvalue._promotions.result import RoundedPer
 from crmvalue._promotions.search import cheapest
 from crmvalue._promotions.uses.history import CartHistory
+from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._promotions.prepare import Ready
     from crmvalue.typing import Integers
 
@@ -66,7 +69,7 @@ def _amounts(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PromotionComparison(Columns):
+class PromotionComparison(Columns, Pictured):
     """Past carts under two sets of promotions: of all carts, by promotion, and by brand; amounts are whole minor units.
 
     Each array has one element for each row. The first row is that of all carts.
@@ -132,6 +135,14 @@ class PromotionComparison(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.by), [*array_columns(self)], "rows")
+
+    def _parts(self) -> Parts:
+        kind = self.by == "promotion"
+        revenue, margin = (
+            int(after[0] - before[0])
+            for before, after in ((self.revenue_before, self.revenue_after), (self.margin_before, self.margin_after))
+        )
+        return discounts_parts(self.name[kind], self.discount_before[kind], self.discount_after[kind], revenue, margin)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the arrays by their names, one row for all carts, for each promotion and for each brand."""

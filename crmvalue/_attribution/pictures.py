@@ -1,0 +1,76 @@
+"""Pictures of channels; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+
+if TYPE_CHECKING:
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["costs_parts", "credit_parts", "returns_parts"]
+
+_MOST = 15
+
+
+def credit_parts(channels: tuple[str, ...], credit: Floats, n_touches: Integers, *, is_money: bool) -> Parts:
+    """Draw the credit of each channel beside its share of the touches."""
+    order = np.argsort(-credit, kind="stable")[:_MOST]
+    total, touches = float(credit.sum()), int(n_touches.sum())
+    what = "money" if is_money else "conversions"
+    title = f"No {what} to share out"
+    if total > 0:
+        title = f"{channels[order[0]]} gets {shown(credit[order[0]] / total, 'share')} of the {what}"
+    naive = n_touches[order] / touches * total if touches else np.full(len(order), np.nan)
+    return Parts(
+        title=title,
+        x=Axis(title=f"Credit [{what}]", form="money" if is_money else "number", low=0),
+        y=Axis(title="", form="name"),
+        columns={"channel": np.array(channels)[order], "credit": credit[order], "by_touches": naive},
+        layers=[
+            Layer(mark="bar", x="credit", y="channel", label="credit"),
+            Layer(mark="points", x="by_touches", y="channel", label="if each touch counted the same", style="naive"),
+        ],
+    )
+
+
+def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Parts:
+    """Draw what each channel brings in beside what it costs."""
+    net = value - cost
+    order = np.argsort(-net, kind="stable")[:_MOST]
+    n_losing = int((net < 0).sum())
+    best = channels[order[0]] if channels else ""
+    title = f"{best} earns most: {shown(net.max(initial=0.0), 'money')} more than its cost"
+    if n_losing:
+        name = channels[int(net.argmin())]
+        others = "" if n_losing == 1 else f", as {n_losing - 1} more do" if n_losing > 2 else ", as one more does"
+        title = f"{name} costs {shown(-net.min(), 'money')} more than it brings{others}"
+    return Parts(
+        title=title,
+        x=Axis(title="Credited money, and cost [money]", form="money", low=0),
+        y=Axis(title="", form="name"),
+        columns={"channel": np.array(channels)[order], "value_credit": value[order], "cost": cost[order]},
+        layers=[
+            Layer(mark="bar", x="value_credit", y="channel", label="brings"),
+            Layer(mark="points", x="cost", y="channel", label="costs", style="second"),
+        ],
+    )
+
+
+def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
+    """Draw the cost of a conversion by each channel, the cheapest first."""
+    known = np.nonzero(np.isfinite(acquisition_cost))[0]
+    order = known[np.argsort(acquisition_cost[known], kind="stable")][:_MOST]
+    title = "No channel has conversions to its credit"
+    if len(order):
+        title = f"{channels[order[0]]} costs least: {shown(acquisition_cost[order[0]], 'money')} for a conversion"
+    return Parts(
+        title=title,
+        x=Axis(title="Cost of a conversion [money]", form="money", low=0),
+        y=Axis(title="", form="name"),
+        columns={"channel": np.array(channels, dtype=np.str_)[order], "acquisition_cost": acquisition_cost[order]},
+        layers=[Layer(mark="bar", x="acquisition_cost", y="channel")],
+    )

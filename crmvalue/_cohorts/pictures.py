@@ -1,0 +1,117 @@
+"""Pictures of cohorts; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, shown
+
+if TYPE_CHECKING:
+    from crmvalue.typing import Dates, Floats, Integers
+
+__all__ = ["payback_parts", "survival_parts", "triangle_parts"]
+
+_MOST_COHORTS, _MOST_AGES = 18, 13
+_FEWEST_POINTS, _MOST_POINTS = 60, 400
+
+
+def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats) -> Parts:
+    """Draw the share of each cohort that bought at each age; the last cohorts where there are many."""
+    known = ~np.isnan(retention[:, 1]) if retention.shape[1] > 1 else np.zeros(len(size), dtype=bool)
+    title = f"No cohort is older than one {period} yet"
+    if known.any():
+        share = (retention[known, 1] * size[known]).sum() / size[known].sum()
+        title = f"One {period} after the first, {shown(share, 'share')} of the customers buy again"
+    rates, starts, sizes = retention[-_MOST_COHORTS:, :_MOST_AGES], cohort[-_MOST_COHORTS:], size[-_MOST_COHORTS:]
+    names = [f"{_named(start, period)}, {n:,}" for start, n in zip(starts, sizes, strict=True)]
+    row, age = (grid.ravel() for grid in np.indices(rates.shape))
+    cells = rates.ravel()
+    later = np.where(age > 0, cells, np.nan)  # the first column is always 1 and would take all colours
+    return Parts(
+        title=title,
+        x=Axis(title=f"Age of the cohort [{period}s]", form="name"),
+        y=Axis(title="Cohort and its customers", form="name"),
+        columns={
+            "cohort": [names[k] for k in row],
+            "age": age.astype(str),
+            "retention": later,
+            "shown": [shown(cell, "share").removesuffix(" %") for cell in cells],
+        },
+        layers=[
+            Layer(mark="heat", x="age", y="cohort", fill="retention"),
+            Layer(mark="text", x="age", y="cohort", text="shown"),
+        ],
+    )
+
+
+def _named(start: np.datetime64, period: str) -> str:
+    """Name a cohort by its year, month, or first day."""
+    unit = {"year": "Y", "month": "M", "quarter": "M"}.get(period, "D")
+    return str(start.astype(f"datetime64[{unit}]"))
+
+
+def survival_parts(time: Floats, survival: Floats, ends: tuple[Floats, Floats], hazard: float, median: float) -> Parts:
+    """Draw the share of the customers who are still there, beside one churn rate for all time."""
+    kept = np.linspace(0, len(time) - 1, min(len(time), _MOST_POINTS)).astype(np.int64)
+    at = np.unique([*np.linspace(0, time[-1], _FEWEST_POINTS), *time[kept]])
+    place = np.searchsorted(time, at, side="right")
+    share, low, high = (np.concatenate([[1.0], column])[place] for column in (survival, *ends))
+    title = f"Half of the customers have left by time {shown(median)}"
+    if math.isinf(median):
+        title = f"{shown(share[-1], 'share')} of the customers stay longer than time {shown(at[-1])}"
+    return Parts(
+        title=title,
+        x=Axis(title="Time since the start [unit of the durations]", low=0),
+        y=Axis(title="Share of the customers still there", form="share", low=0, high=1.02),
+        columns={"time": at, "survival": share, "low": low, "high": high, "constant_churn": np.exp(-hazard * at)},
+        layers=[
+            Layer(mark="step band", x="time", low="low", high="high", label="interval", style="light"),
+            Layer(mark="step", x="time", y="survival", label="customers"),
+            Layer(mark="line", x="time", y="constant_churn", label="one churn rate", style="naive"),
+        ],
+    )
+
+
+def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None) -> Parts:
+    """Draw the mean value of a customer by the age of their cohort, and the age at which it covers its cost."""
+    known = ~np.isnan(ltv)
+    weight = np.where(known, size[:, np.newaxis], 0)
+    ages = np.nonzero(weight.any(axis=0))[0]
+    n = len(ages)
+    gained = np.where(known, ltv, 0.0)
+    mean = (weight * gained).sum(axis=0)[ages] / weight.sum(axis=0)[ages]
+    low = np.where(known, ltv, np.inf).min(axis=0, initial=np.inf)[ages]
+    high = np.where(known, ltv, -np.inf).max(axis=0, initial=-np.inf)[ages]
+    columns = {"age": ages + 1, "mean_ltv": mean, "lowest": low, "highest": high}
+    layers = [
+        Layer(mark="band", x="age", low="lowest", high="highest", label="range of cohorts", style="light"),
+        Layer(mark="line", x="age", y="mean_ltv", label="mean"),
+        Layer(mark="points", x="age", y="mean_ltv"),
+    ]
+    title = (
+        f"No {period} is over yet, so no value is known"
+        if not n
+        else f"A customer has brought {shown(mean[-1])} so far"
+    )
+    if n and cost is not None:
+        price = float((cost * size).sum() / size.sum())
+        columns["acquisition_cost"] = np.full(n, price)
+        layers.append(Layer(mark="line", x="age", y="acquisition_cost", label="cost to win a customer", style="naive"))
+        paid = np.nonzero(mean >= price)[0]
+        title = f"A customer has not paid back their cost of {shown(price, 'money')} yet"
+        if paid.size:
+            when = int(ages[paid[0]]) + 1
+            spell = f"{when} {period}" if when == 1 else f"{when} {period}s"
+            title = f"On average, a customer pays back their cost within {spell}"
+            columns |= {"payback": as_cells(n, float(when)), "said": as_cells(n, f"paid back: {spell}")}
+            layers.append(Layer(mark="rule", x="payback", text="said", style="action"))
+    return Parts(
+        title=title,
+        x=Axis(title=f"Age of the cohort, the first {period} included [{period}s]", form="count"),
+        y=Axis(title="Margin per customer [money]", form="money", low=min(0.0, low.min(initial=0.0))),
+        columns=columns,
+        layers=layers,
+    )

@@ -1,0 +1,200 @@
+"""What a picture is made of: a sentence, two axes, one table, and layers that draw columns of the table."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmvalue._core.values import FixedMapping, read_only, stay_frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = [
+    "BLUES",
+    "COLOURS",
+    "LONGEST_LABEL",
+    "LONGEST_SLANTED",
+    "Axis",
+    "Form",
+    "Layer",
+    "Mark",
+    "Parts",
+    "Style",
+    "as_cells",
+    "columns_of_legend",
+    "cut",
+    "distinct",
+    "ends_of_colours",
+    "labels_of",
+    "shown",
+    "slants",
+    "wrapped",
+]
+
+Form: TypeAlias = Literal["number", "count", "money", "share", "date", "name"]
+Mark: TypeAlias = Literal["line", "step", "bar", "band", "step band", "points", "interval", "rule", "heat", "text"]
+Style: TypeAlias = Literal["main", "second", "third", "naive", "quiet", "light", "action"]
+
+COLOURS: dict[Style, str] = {
+    "main": "#0072b2",
+    "second": "#e69f00",
+    "third": "#009e73",
+    "naive": "#5f5f5f",
+    "quiet": "#bdbdbd",
+    "light": "#cfe3f0",
+    "action": "#7d0a12",
+}
+"""Colours that colour-blind people tell apart and that differ in lightness: Okabe and Ito (2008), and greys."""
+
+BLUES = ["#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"]
+"""Colours of a table, from few to many: one hue whose lightness falls."""
+
+LONGEST_TITLE, LONGEST_LABEL, LONGEST_SLANTED = 58, 26, 16
+"""Letters of a line of the title, and of a label at an axis; what is longer is broken or cut."""
+
+_SCALES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"))
+"""From where on a number is written in which unit, and its name."""
+
+
+@attrs.frozen(kw_only=True)
+class Axis:
+    """An axis: its title with the unit, the form of its numbers, and its ends where they are fixed."""
+
+    title: str
+    form: Form = "number"
+    low: float | None = None
+    high: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Layer:
+    """One kind of mark over columns of the table, each by its name; `label` explains it in the legend."""
+
+    mark: Mark
+    x: str = ""
+    y: str = ""
+    low: str = ""
+    high: str = ""
+    text: str = ""
+    fill: str = ""
+    label: str = ""
+    style: Style = "main"
+
+
+def _frozen_columns(columns: Mapping[str, Any]) -> FixedMapping[str, npt.NDArray[Any]]:
+    return FixedMapping({name: read_only(np.array(column)) for name, column in columns.items()})
+
+
+def _as_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
+    return tuple(layers)
+
+
+def _comparable(columns: Mapping[str, npt.NDArray[Any]]) -> str:
+    return repr({name: column.tolist() for name, column in columns.items()})
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Parts:
+    """All that a picture shows; a missing cell (NaN, NaT or an empty text) is not drawn."""
+
+    title: str
+    x: Axis
+    y: Axis
+    columns: Mapping[str, npt.NDArray[Any]] = attrs.field(converter=_frozen_columns, eq=_comparable)
+    layers: tuple[Layer, ...] = attrs.field(converter=_as_layers)
+
+
+def as_cells(n: int, value: Any = math.nan, *, at: int = 0) -> npt.NDArray[Any]:
+    """Make a column of `n` rows that is missing but for one cell, for a mark that stands alone."""
+    if isinstance(value, str):
+        texts = [""] * n
+        texts[at] = value
+        return np.array(texts)
+    if isinstance(value, np.datetime64):
+        days = np.full(n, np.datetime64("NaT"), dtype="datetime64[D]")
+        days[at] = value
+        return days
+    numbers = np.full(n, math.nan)
+    numbers[at] = value
+    return numbers
+
+
+def shown(value: float, form: Form = "number") -> str:
+    """Write a number as the axes do: 48 %, 9,500, 12 k, 3.4 M."""
+    if not math.isfinite(value):
+        return ""
+    if form == "share":
+        return _percent(100 * value)
+    for least, unit, name in _SCALES:
+        if abs(value) >= least:
+            return _signed(f"{float(f'{value / unit:.3g}'):,.15g}{name}")
+    if form == "count" or abs(value) >= 99.95:
+        return _signed(f"{value:,.0f}")
+    if form == "money":
+        return _signed(f"{round(value, 2):.3g}")
+    return _signed(f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}")
+
+
+def _percent(percent: float) -> str:
+    if 0 < percent < 0.05:
+        return "<0.1 %"
+    return _signed(f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == round(percent) else f"{percent:.1f} %")
+
+
+def _signed(text: str) -> str:
+    """Write the sign of a number below 0 as a minus, and that of 0 not at all."""
+    return text.replace("-", "−", 1) if text.startswith("-") and text.strip("-0.% ") else text.lstrip("-")  # noqa: RUF001 - a minus
+
+
+def cut(text: str, longest: int = LONGEST_LABEL) -> str:
+    """Shorten a label that is too long for an axis."""
+    text = " ".join(text.split())
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def wrapped(text: str, longest: int = LONGEST_TITLE) -> list[str]:
+    """Break a sentence into lines that fit; letters of other scripts count more, those of double width twice."""
+    extra = sum(_extra_width(letter) for letter in text)
+    return textwrap.wrap(text, max(12, int(longest * len(text) / max(1.0, len(text) + extra)))) or [""]
+
+
+def _extra_width(letter: str) -> float:
+    return 1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.25 if ord(letter) >= 0x370 else 0.0
+
+
+def distinct(values: Iterable[Any]) -> list[Any]:
+    """Give values in the order of their first appearance."""
+    return list(dict.fromkeys(values))
+
+
+def slants(labels: Iterable[str]) -> bool:
+    """Whether labels below a picture are too long to stand beside each other."""
+    return sum(len(label) + 2 for label in labels) > 72
+
+
+def ends_of_colours(column: npt.NDArray[Any]) -> tuple[float, float]:
+    """Give the numbers of the lightest and the darkest colour; one number alone is dark."""
+    known = column[np.isfinite(column)]
+    low = min(0.0, float(known.min(initial=0.0)))
+    high = float(known.max(initial=low))
+    return low, high if high > low else low + 1.0
+
+
+def labels_of(parts: Parts, name: str) -> list[str]:
+    """Give the labels of an axis of names, each once, in the order of the table."""
+    columns = [getattr(layer, name) for layer in parts.layers if getattr(layer, name)]
+    return distinct(str(label) for column in columns for label in parts.columns[column].tolist())
+
+
+def columns_of_legend(labels: Iterable[str]) -> int:
+    """Give the number of labels that stand beside each other in the legend."""
+    found = list(labels)
+    return len(found) if sum(len(label) + 7 for label in found) <= 78 else 2

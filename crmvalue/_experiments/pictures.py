@@ -1,0 +1,92 @@
+"""Pictures of experiments; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, shown
+
+if TYPE_CHECKING:
+    from crmvalue.typing import Floats, Integers, Interval
+
+__all__ = ["differences_parts", "looks_parts"]
+
+
+def differences_parts(
+    variants: tuple[str, ...], control: str, difference: Floats, interval: Interval, *, what: str, form: Form
+) -> Parts:
+    """Draw the difference of each variant from the control, with its interval."""
+    low, high = map(np.asarray, interval)
+    best = int(np.argmax(difference))
+    n = len(variants)
+    title = f"{variants[best]} is better than {control} by {_said(difference[best], form)}"
+    if low[best] <= 0:
+        title = f"No variant is shown to be better than {control}"
+    if (high < 0).all():
+        title = f"{control} is better than {variants[0] if n == 1 else 'each variant'}"
+    return Parts(
+        title=title,
+        x=Axis(title=f"Difference of the {what} from {control}", form=form),
+        y=Axis(title="", form="name"),
+        columns={
+            "variant": np.array(variants),
+            "difference": difference,
+            "low": np.where(np.isfinite(low), low, np.nan),
+            "high": np.where(np.isfinite(high), high, np.nan),
+            "no_difference": as_cells(n, 0.0),
+        },
+        layers=[
+            Layer(mark="rule", x="no_difference", label="no difference", style="naive"),
+            Layer(mark="interval", y="variant", low="low", high="high"),
+            Layer(mark="points", x="difference", y="variant", label="difference and interval"),
+        ],
+    )
+
+
+def looks_parts(
+    variants: tuple[str, ...], control: str, n: Floats, found: tuple[Floats, Interval, Integers], form: Form
+) -> Parts:
+    """Draw the difference of the best variant at each look, with an interval that holds at all looks."""
+    difference, (low, high), decided = found
+    last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
+    best = int(np.argmax(last))
+    name, look = variants[best], int(decided[best])
+    size = len(n)
+    columns = {
+        "n_customers": n,
+        "difference": difference[:, best],
+        "low": _bounded(np.asarray(low)[:, best]),
+        "high": _bounded(np.asarray(high)[:, best]),
+        "no_difference": np.zeros(size),
+    }
+    span: Mark = "band" if size > 1 else "interval"
+    layers = [
+        Layer(mark=span, x="n_customers", low="low", high="high", label="interval for all looks", style="light"),
+        Layer(mark="line", x="n_customers", y="no_difference", label="no difference", style="naive"),
+        Layer(mark="line", x="n_customers", y="difference", label=f"{name} less {control}"),
+        Layer(mark="points", x="n_customers", y="difference"),
+    ]
+    title = f"No difference between {name} and {control} is shown yet: go on"
+    if look >= 0:
+        word = "better" if difference[look, best] > 0 else "worse"
+        title = f"{name} is {word} than {control}, shown after {shown(n[look], 'count')} customers"
+        columns |= {"decided": as_cells(size, float(n[look])), "said": as_cells(size, "decided")}
+        layers.append(Layer(mark="rule", x="decided", text="said", style="action"))
+    return Parts(
+        title=title,
+        x=Axis(title="Customers so far, all arms", form="count", low=0),
+        y=Axis(title=f"Difference from {control}", form=form),
+        columns=columns,
+        layers=layers,
+    )
+
+
+def _bounded(ends: Floats) -> Floats:
+    return np.where(np.isfinite(ends), ends, np.nan)
+
+
+def _said(number: float, form: Form) -> str:
+    """Write a difference; that of two shares in percentage points."""
+    return f"{100 * number:.3g} percentage points" if form == "share" else shown(number)

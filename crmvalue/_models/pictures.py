@@ -1,0 +1,122 @@
+"""Pictures of models and values; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+
+if TYPE_CHECKING:
+    from crmvalue.typing import Dates, Floats, Integers
+
+__all__ = ["calibration_parts", "tracking_parts", "values_parts"]
+
+_N_PARTS = 10
+
+
+def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) -> Parts:
+    """Draw the mean value of each tenth of the customers, best first, with the interval of its expectation."""
+    n = len(clv)
+    order = np.argsort(-clv, kind="stable")
+    parts = [part for part in np.array_split(order, _N_PARTS) if len(part)]
+    mean = np.array([clv[part].mean() for part in parts])
+    upto = np.cumsum([len(part) for part in parts]) / max(n, 1)
+    starts = np.concatenate([[0.0], upto[:-1]])
+    labels = [_span(low, high) for low, high in zip(starts, upto, strict=True)]
+    if n < _N_PARTS:
+        labels = [str(rank + 1) for rank in range(n)]
+    total = float(clv.sum())
+    title = "No customer has a value yet" if n == 0 else "The customers hold no value in all"
+    if n == 1:
+        title = f"One customer is worth {shown(total, 'money')}"
+    elif total > 0:
+        share = shown(clv[parts[0]].sum() / total, "share")
+        best = "The best customer holds"
+        if n >= _N_PARTS:
+            best = f"The best {shown(upto[0], 'share')} of the customers hold"
+        title = f"{best} {share} of the future value"
+        if float(clv.max()) <= 1.05 * total / n:
+            title = f"All customers are worth about the same: {shown(total / n, 'money')}"
+    columns = {"customers": np.array(labels, dtype=np.str_), "mean_clv": mean}
+    columns["average_clv"] = np.full(len(parts), total / max(n, 1))
+    layers = [Layer(mark="bar", x="customers", y="mean_clv", label="mean of the group")]
+    if ends is not None:
+        with np.errstate(invalid="ignore"):
+            low, high = ([column[part].mean() for part in parts] for column in ends)
+        columns |= {"low": np.array(low), "high": np.array(high)}
+        word = f"{100 * level:.3g} % interval of the expectation"
+        layers.append(Layer(mark="interval", x="customers", low="low", high="high", label=word, style="second"))
+    if n > 1:
+        layers.append(Layer(mark="line", x="customers", y="average_clv", label="if all were alike", style="naive"))
+    what = "Customers, best first [%]" if n >= _N_PARTS else "Rank of the customer"
+    return Parts(
+        title=title,
+        x=Axis(title=what, form="name"),
+        y=Axis(title="Value of a customer [money]", form="money"),
+        columns=columns,
+        layers=layers,
+    )
+
+
+def _span(low: float, high: float) -> str:
+    return f"{100 * low:.0f}–{100 * high:.0f}"  # noqa: RUF001 - a dash between the ends of a range
+
+
+def calibration_parts(frequency: Integers, n_customers: Integers, actual: Floats, expected: Floats) -> Parts:
+    """Draw actual and expected purchases of the holdout by repeat purchases before it."""
+    labels = [f"{count}" for count in frequency]
+    if labels:
+        labels[-1] += "+"
+    bought, said = (float(np.nansum(n_customers * mean)) for mean in (actual, expected))
+    n = n_customers.sum()
+    columns = {
+        "frequency": np.array(labels, dtype=np.str_),
+        "actual": actual,
+        "expected": expected,
+        "average": np.full(len(labels), bought / n if n else np.nan),
+    }
+    return Parts(
+        title=_off(said, bought),
+        x=Axis(title="Repeat purchases before the holdout", form="name"),
+        y=Axis(title="Mean purchases in the holdout", low=0),
+        columns=columns,
+        layers=[
+            Layer(mark="line", x="frequency", y="average", label="the same for all", style="naive"),
+            Layer(mark="line", x="frequency", y="actual", label="customers"),
+            Layer(mark="points", x="frequency", y="actual"),
+            Layer(mark="line", x="frequency", y="expected", label="model", style="second"),
+            Layer(mark="points", x="frequency", y="expected", style="second"),
+        ],
+    )
+
+
+def tracking_parts(end: Dates, actual: Floats, expected: Floats, *, cumulative: bool) -> Parts:
+    """Draw actual and expected repeat purchases of the base over time."""
+    bought, said = (float(np.sum(column)) for column in (actual, expected))
+    if cumulative and len(end):
+        bought, said = float(actual[-1]), float(expected[-1])
+    return Parts(
+        title=_off(said, bought),
+        x=Axis(title="End of the period", form="date"),
+        y=Axis(
+            title="Repeat purchases so far" if cumulative else "Repeat purchases in the period", form="count", low=0
+        ),
+        columns={"end": end, "actual": actual, "expected": expected},
+        layers=[
+            Layer(mark="line", x="end", y="actual", label="customers"),
+            Layer(mark="line", x="end", y="expected", label="model", style="second"),
+        ],
+    )
+
+
+def _off(said: float, bought: float) -> str:
+    """Say how far a model is off in all."""
+    if bought <= 0:
+        return f"No customer bought again; the model expects {shown(said)} purchases"
+    off = said / bought - 1
+    if abs(off) < 0.005:
+        return "The model expects as many purchases as customers made"
+    far = f"{shown(abs(off), 'share')} {'more' if off > 0 else 'fewer'}"
+    return f"The model expects {far} purchases than customers made"

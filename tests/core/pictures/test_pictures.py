@@ -1,0 +1,274 @@
+"""Each picture: its data are what is drawn, its texts are inside and apart, its Vega-Lite follows the schema."""
+
+from __future__ import annotations
+
+import functools
+import io
+import itertools
+import json
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import altair as alt
+import jsonschema
+import matplotlib as mpl
+import numpy as np
+import pytest
+import vl_convert
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, wrapped
+from crmvalue._core.pictures.pictured import Pictured
+from crmvalue.segmentation import lorenz_curve, summarise_segments
+from tests.core.pictures.pictured import awkward, boxes, drawn_layers, public, title_of
+
+LORENZ = lorenz_curve([1, 3])
+
+
+@functools.cache
+def pictures():
+    """Give each picture of the tests by a name."""
+    named = {f"{type(value).__name__} {k}": value for k, value in enumerate(public())}
+    return named | awkward()
+
+
+@functools.cache
+def drawn(name):
+    """Draw a picture once for all tests."""
+    ax = pictures()[name].plot()
+    FigureCanvasAgg(ax.figure).draw()
+    return ax
+
+
+def each_name():
+    """Give the names, at least one for each of the public classes with a picture."""
+    return list(pictures())
+
+
+@functools.cache
+def validator():
+    path = Path(alt.__file__).parent / "vegalite" / "v5" / "schema" / "vega-lite-schema.json"
+    return jsonschema.Draft7Validator(json.loads(path.read_text(encoding="utf-8")))
+
+
+def is_missing(cell):
+    return cell in {"", "NaT"} or (isinstance(cell, float) and not np.isfinite(cell))
+
+
+class TestPlotData:
+    """`plot_data` equals what is drawn: the artists of matplotlib, and the rows of Vega-Lite."""
+
+    def test_equals_the_artists(self):
+        for name in each_name():
+            picture = pictures()[name]
+            for layer, rows, is_drawn in drawn_layers(drawn(name), picture._parts()):
+                assert is_drawn, (name, layer, rows[:3])
+
+    def test_equals_the_rows_of_vega(self):
+        for name in each_name():
+            picture = pictures()[name]
+            columns, rows = picture.plot_data(), picture.to_vega()["data"]["values"]
+            assert len({len(column) for column in columns.values()}) == 1, name
+            for key, column in columns.items():
+                plain = (column.astype(str) if column.dtype.kind == "M" else column).tolist()
+                assert [row[key] for row in rows] == [None if is_missing(cell) else cell for cell in plain], (name, key)
+
+    def test_every_layer_has_its_columns(self):
+        for name in each_name():
+            parts = pictures()[name]._parts()
+            used = {getattr(one, role) for one in parts.layers for role in ("x", "y", "low", "high", "text", "fill")}
+            assert used - {""} <= set(parts.columns), name
+
+    def test_the_reader_of_artists_sees_a_difference(self):
+        ax = LORENZ.plot()
+        ax.lines[1].set_ydata(np.asarray(ax.lines[1].get_ydata()) + 0.1)
+        assert not all(is_drawn for *_, is_drawn in drawn_layers(ax, LORENZ._parts()))
+
+    def test_is_new(self):
+        LORENZ.plot_data()["value_share"][0] = 7
+        assert LORENZ.plot_data()["value_share"][0] == 0
+
+    def test_few_rows_for_many_customers(self):
+        assert max(len(next(iter(picture.plot_data().values()))) for picture in pictures().values()) <= 1000
+
+
+class TestTexts:
+    """All texts stand inside the canvas; the title covers no other."""
+
+    def test_inside_and_apart(self):
+        for name in each_name():
+            figure = drawn(name).figure
+            found = boxes(figure)
+            title = next(box for text, box in found if text.get_text() == title_of(drawn(name)))
+            assert title.width > 50, name
+            for text, box in found:
+                inside = box.x0 >= -1 and box.y0 >= -1 and box.x1 <= 601 and box.y1 <= 376
+                assert inside, (name, text.get_text(), box)
+                same = text.get_text() == title_of(drawn(name))
+                assert same or not box.overlaps(title), (name, text.get_text())
+
+    def test_the_legend_covers_no_label(self):
+        for name in each_name():
+            legend, label = drawn(name).get_legend(), drawn(name).yaxis.label
+            covered = legend and label.get_text() and legend.get_window_extent().overlaps(label.get_window_extent())
+            assert not covered, name
+
+    def test_labels_below_stand_apart(self):
+        for name in each_name():
+            labels = drawn(name).get_xticklabels()
+            upright = [box for text, box in boxes(drawn(name).figure) if text in labels and not text.get_rotation()]
+            ends = sorted((box.x0, box.x1) for box in upright)
+            assert all(before[1] < after[0] + 1 for before, after in itertools.pairwise(ends)), name
+
+    def test_the_picture_keeps_most_of_the_room(self):
+        for name in each_name():
+            box = drawn(name).get_window_extent()
+            assert box.width > 230, name
+            assert box.height > 110, name
+
+    def test_titles_are_sentences_that_fit(self):
+        for name in each_name():
+            title = pictures()[name]._parts().title
+            assert "nan" not in title.lower().split(), name
+            assert "inf" not in title.lower().split(), name
+            assert len(wrapped(title)) <= 3, title
+
+    def test_no_letter_is_missing(self):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            groups = ["Вірні покупці", "ერთგული", "Ən sadiq alıcılar"]
+            summarise_segments(groups, [3.0, 2.0, 1.0]).plot().figure.savefig(io.BytesIO(), format="png")
+
+    @pytest.mark.parametrize("name", ["$x^2$", "<script>alert(1)</script>", "a_b", "100 %", "\\alpha"])
+    def test_names_are_texts(self, name):
+        ax = summarise_segments([name, "b"], [3.0, 1.0]).plot()
+        ax.figure.savefig(io.BytesIO(), format="svg")
+        assert ax.get_yticklabels()[0].get_text() == name
+
+    def test_at_most_one_action(self):
+        for name, picture in pictures().items():
+            actions = [layer for layer in picture._parts().layers if layer.style == "action" and layer.mark == "rule"]
+            assert len(actions) <= 1, name
+
+
+class TestColours:
+    """Lines and groups differ without colour: by lightness, dash or shape."""
+
+    def test_lightness(self):
+        def light(colour):
+            return np.dot([0.2126, 0.7152, 0.0722], np.array(to_rgb(colour)) ** 2.2)
+
+        sides = [light(COLOURS[style]) for style in ("action", "main", "second", "light")]
+        assert np.diff(sorted(sides)).min() > 0.1
+        assert (np.diff([light(colour) for colour in BLUES]) < -0.03).all()
+
+
+class TestVega:
+    """The dictionaries follow the published schema, are JSON, and can be drawn."""
+
+    def test_schema(self):
+        for name, picture in pictures().items():
+            errors = [error.message[:200] for error in validator().iter_errors(picture.to_vega())]
+            assert not errors, (name, errors[:2])
+
+    def test_the_schema_refuses_nonsense(self):
+        spec = LORENZ.to_vega()
+        spec["layer"][0]["mark"] = {"type": "pyramid"}
+        assert list(validator().iter_errors(spec))
+
+    def test_are_drawn(self):
+        for name, picture in pictures().items():
+            text = json.dumps(picture.to_vega(), allow_nan=False)
+            svg = vl_convert.vegalite_to_svg(text, vl_version="5.20")
+            assert 'width="600" height="375"' in svg, name
+            assert "NaN" not in svg, name
+
+    def test_keeps_the_order_of_names(self):
+        spec = summarise_segments(["z", "a", "m"], [3.0, 2.0, 1.0]).to_vega()
+        assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == ["z", "a", "m"]
+
+
+class TestPlot:
+    """`plot` draws into the axes given, or into a figure of its own, and changes nothing else."""
+
+    def test_into_given_axes(self):
+        figure = Figure()
+        ax = figure.add_subplot()
+        assert LORENZ.plot(ax) is ax
+        assert ax.get_title(loc="left").replace("\n", " ") == "Half of the value comes from 50 % of the customers"
+        assert not figure.get_suptitle()
+
+    def test_no_pyplot_and_no_settings(self):
+        before = dict(mpl.rcParams)
+        code = (
+            "import sys, crmvalue.plots\nfrom crmvalue.segmentation import lorenz_curve\n"
+            "assert 'matplotlib' not in sys.modules\nassert 'scipy' not in sys.modules\n"
+            "lorenz_curve([1, 3]).to_vega()\nassert 'matplotlib' not in sys.modules\n"
+            "lorenz_curve([1, 3]).plot()\nassert 'matplotlib.pyplot' not in sys.modules"
+        )
+        LORENZ.plot()
+        assert dict(mpl.rcParams) == before
+        root = Path(__file__).parents[3]
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=root)
+
+    def test_without_matplotlib(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "matplotlib", None)
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'crmvalue\[plot\]'$") as caught:
+            LORENZ.plot()
+        assert caught.value.name == "matplotlib"
+        assert set(LORENZ._repr_mimebundle_()) == {"text/plain", "application/vnd.vegalite.v5+json"}
+
+    def test_notebooks_show_it(self):
+        bundle = LORENZ._repr_mimebundle_(include=None, exclude=None)
+        assert bundle["text/plain"] == repr(LORENZ)
+        assert bundle["application/vnd.vegalite.v5+json"] == LORENZ.to_vega()
+        assert bundle["image/png"].startswith(b"\x89PNG")
+
+    def test_every_class_with_one_method_has_all(self):
+        for value in pictures().values():
+            assert isinstance(value, Pictured)
+            assert value.__class__.__slots__ is not None
+
+
+class TestShown:
+    """Numbers as a marketer reads them."""
+
+    @pytest.mark.parametrize(
+        ("value", "form", "text"),
+        [
+            (0.5, "share", "50 %"),
+            (0.0971, "share", "9.7 %"),
+            (0.09996, "share", "10 %"),
+            (-0.025, "share", "−2.5 %"),  # noqa: RUF001 - a minus
+            (1.0, "share", "100 %"),
+            (9500, "number", "9,500"),
+            (12_000, "money", "12 k"),
+            (250_000, "money", "250 k"),
+            (3_400_000, "money", "3.4 M"),
+            (999_999, "money", "1,000 k"),
+            (2.5e9, "count", "2.5 bn"),
+            (1234e12, "count", "1,230,000 bn"),
+            (0, "number", "0"),
+            (-0.0, "money", "0"),
+            (0.166, "number", "0.166"),
+            (0.00001, "number", "1.0e-05"),
+            (0.00001, "money", "0"),
+            (-106.4, "money", "−106"),  # noqa: RUF001 - a minus
+            (float("nan"), "number", ""),
+            (float("inf"), "money", ""),
+        ],
+    )
+    def test_known(self, value, form, text):
+        assert shown(value, form) == text
+
+    def test_cut(self):
+        assert cut("short") == "short"
+        assert cut("a" * 40) == "a" * 25 + "…"
+        assert cut("a\n b") == "a b"
+
+    def test_wide_letters_count_twice(self):
+        assert len(wrapped("顧客" * 25)) == 1 + len(wrapped("ab" * 25))

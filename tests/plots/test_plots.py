@@ -1,0 +1,188 @@
+"""Pictures of more than one result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from crmvalue import attribution, ltv, models, plots
+from crmvalue.errors import InputError
+from crmvalue.purchases import PurchaseHistory, summarise_purchases
+
+MODEL = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+NBD = models.Nbd(0.385, 12.07, "week")
+DATES = ["2024-01-08", "2024-02-05", "2024-03-04"]
+PATHS = attribution.Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 3])
+INPUTS = {"arpu": 15, "margin": 0.6, "churn_rate": 0.04}
+
+
+def history(**options):
+    return plots.customer_history(DATES, MODEL, **{"as_of": "2024-04-01", "horizon": 52, **options})
+
+
+def alive_on(day, dates=DATES):
+    """Probability from the log up to a day, summed up as always."""
+    bought = [date for date in dates if date <= str(day)]
+    return MODEL.prob_alive(summarise_purchases([1] * len(bought), bought, time_unit="week", as_of=day))[0]
+
+
+class TestCustomerHistory:
+    """On each day, the probability that follows from the purchases up to that day."""
+
+    def test_probability_of_each_day(self):
+        data = history().plot_data()
+        for day, before, after in zip(data["day"], data["prob_alive"], data["prob_if_silent"], strict=True):
+            known = [value for value in (before, after) if not np.isnan(value)]
+            assert known == pytest.approx([alive_on(day)] * len(known), rel=1e-9)
+
+    def test_past_and_future_meet_today(self):
+        data = history().plot_data()
+        assert data["day"][~np.isnan(data["prob_alive"])].max() == np.datetime64("2024-04-01")
+        assert data["day"][~np.isnan(data["prob_if_silent"])].min() == np.datetime64("2024-04-01")
+        assert data["day"].max() == np.datetime64("2025-03-31")
+
+    def test_first_day_below(self):
+        data = history(act_below=0.6).plot_data()
+        (day,) = data["write_by"][~np.isnat(data["write_by"])]
+        assert alive_on(day) < 0.6 <= alive_on(day - 1)
+
+    def test_purchases_and_the_naive_rule(self):
+        data = history().plot_data()
+        assert data["day"][data["purchase"] == 1].astype(str).tolist() == DATES
+        (naive,) = data["twice_the_gap"][~np.isnat(data["twice_the_gap"])]
+        assert naive == np.datetime64("2024-03-04") + 56  # 28 days between purchases
+
+    def test_order_doubles_and_later_dates_do_not_matter(self):
+        dates = [DATES[2], DATES[0], DATES[1], DATES[1], "2025-01-01"]
+        assert plots.customer_history(dates, MODEL, as_of="2024-04-01", horizon=52) == history()
+
+    @pytest.mark.parametrize(
+        ("options", "title"),
+        [
+            ({"as_of": "2024-12-01"}, "Write today: since 2024-05-23, this customer is no longer likely active"),
+            ({"horizon": 2}, "Until 2024-04-15, this customer is more likely active than gone"),
+            ({"act_below": 0.6, "name": "ნინო"}, "Write by 2024-04-26: until then, ნინო is active with at least 60 %"),
+        ],
+    )
+    def test_titles(self, options, title):
+        assert history(**options).title == title
+
+    def test_nobody_leaves_by_this_model(self):
+        assert plots.customer_history(DATES, NBD, as_of="2024-04-01", horizon=9).title.startswith("Until ")
+
+    @pytest.mark.parametrize("model", [None, 5, models.BgBb(1.2, 0.75, 0.66, 2.78), models.GammaGamma(6, 4, 15)])
+    def test_other_models_are_refused(self, model):
+        with pytest.raises(InputError, match="`model` must be a BgNbd"):
+            plots.customer_history(DATES, model, as_of="2024-04-01", horizon=52)
+
+    def test_too_long(self):
+        with pytest.raises(InputError, match="at most 100 years"):
+            history(horizon=99_999)
+
+
+class TestValueMatrix:
+    """Expected purchases of each cell, times the margin of one."""
+
+    def test_cells(self):
+        data = plots.value_matrix(MODEL, age=45, horizon=52, margin=7).plot_data()
+        for count, silence, value in zip(data["frequency"], data["silence"], data["value"], strict=True):
+            past = PurchaseHistory.from_columns(
+                frequency=[float(count)], recency=[45 - float(silence)], age=[45], time_unit="week"
+            )
+            assert value == pytest.approx(7 * MODEL.expected_purchases(past, horizon=52)[0], rel=1e-9)
+
+    def test_silence_is_rounded_in_labels_alone(self):
+        labels = plots.value_matrix(MODEL, age=52, horizon=1, margin=1).plot_data()["silence"]
+        assert list(dict.fromkeys(labels.tolist())) == ["0", "6", "12", "17", "23", "29", "35", "40", "46"]
+
+
+class TestPurchaseRates:
+    """Quantiles of the gamma distribution of the rates."""
+
+    def test_medians_of_tenths(self):
+        data = plots.purchase_rates(MODEL).plot_data()
+        wanted = stats.gamma(0.243, scale=1 / 4.414).ppf(np.arange(0.95, 0, -0.1))
+        assert data["rate"] == pytest.approx(wanted, rel=1e-9)
+        assert data["average"] == pytest.approx(0.243 / 4.414)
+
+
+class TestPurchasesByPeriod:
+    """The columns of the tracking."""
+
+    def test_columns(self):
+        tracking = models.purchase_tracking([1, 1, 2], ["2024-01-01", "2024-02-01", "2024-01-20"], MODEL)
+        data = plots.purchases_by_period(tracking).plot_data()
+        assert data["actual"].tolist() == tracking.actual.tolist()
+        assert tracking.plot_data()["actual"].tolist() == tracking.cumulative_actual.tolist()
+
+    def test_another_value_is_refused(self):
+        with pytest.raises(InputError, match="`tracking` must be a PurchaseTracking"):
+            plots.purchases_by_period(MODEL)
+
+
+class TestCompareAttributions:
+    """Shares of each channel by each model."""
+
+    def test_shares(self):
+        results = [attribution.attribute(PATHS, model=model) for model in ("first", "last", "linear")]
+        data = plots.compare_attributions(results).plot_data()
+        for result in results:
+            found = dict(zip(data["channel"].tolist(), data[f"share_{result.model}"].tolist(), strict=True))
+            assert found == dict(zip(result.channels, result.share.tolist(), strict=True))
+
+    def test_agreement(self):
+        paths = attribution.Paths.from_lists([["search"], ["mail"]], [2, 1])
+        results = [attribution.attribute(paths, model=model) for model in ("first", "last")]
+        assert plots.compare_attributions(results).title == "search gets most by each of the 2 models"
+
+    @pytest.mark.parametrize("models_given", [[], ["first"] * 2, ["first", "last", "linear", "markov"]])
+    def test_rejections(self, models_given):
+        results = [attribution.attribute(PATHS, model=model) for model in models_given]
+        with pytest.raises(InputError, match="`attributions` must be one to three"):
+            plots.compare_attributions(results)
+
+
+class TestCompareLtvToCac:
+    """Value over cost, beside 1 and 3."""
+
+    def test_ratios(self):
+        data = plots.compare_ltv_to_cac(["a", "b"], [90, 200], [30, 50]).plot_data()
+        assert (data["name"].tolist(), data["ratio"].tolist()) == (["b", "a"], [4.0, 3.0])
+        assert data["healthy"][0] == 3
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="all different"):
+            plots.compare_ltv_to_cac(["a", "a"], [1, 2], [1, 2])
+        with pytest.raises(InputError, match="`ltv` must"):
+            plots.compare_ltv_to_cac(["a", "b"], [1, 2, 3], [1, 2])
+
+
+class TestSensitivity:
+    """The value at each input, lowered and raised."""
+
+    def test_values(self):
+        data = plots.sensitivity(ltv.ltv_margin_churn, INPUTS, change=0.25).plot_data()
+        for name, low, high in zip(data["input"].tolist(), data["value_lower"], data["value_higher"], strict=True):
+            assert low == ltv.ltv_margin_churn(**{**INPUTS, name: 0.75 * INPUTS[name]})
+            assert high == ltv.ltv_margin_churn(**{**INPUTS, name: 1.25 * INPUTS[name]})
+
+    def test_a_refused_change_is_missing(self):
+        data = plots.sensitivity(ltv.ltv_margin_churn, {**INPUTS, "margin": 0.95}, vary=["margin"]).plot_data()
+        assert np.isnan(data["value_higher"][0])
+
+    @pytest.mark.parametrize(
+        ("function", "inputs", "options", "name"),
+        [
+            (None, INPUTS, {}, "function"),
+            (lambda arpu: [arpu, 1], {"arpu": 1}, {}, "function"),
+            (ltv.ltv_margin_churn, 5, {}, "inputs"),
+            (lambda x: x * float("inf"), {"x": 1}, {}, "inputs"),
+            (ltv.ltv_margin_churn, INPUTS, {"vary": ["other"]}, "vary"),
+            (ltv.ltv_margin_churn, INPUTS, {"vary": []}, "vary"),
+        ],
+    )
+    def test_rejections(self, function, inputs, options, name):
+        with pytest.raises(InputError) as caught:
+            plots.sensitivity(function, inputs, **options)
+        assert caught.value.name == name
