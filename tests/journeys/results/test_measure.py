@@ -250,6 +250,14 @@ class TestRows:
         found = journey_results(past, seen, sold, as_of="2024-05-31")
         assert (found.n_sent[0], found.revenue[0], found.n_open, found.n_later) == (2, 10.0, 1, 3)
 
+    @pytest.mark.parametrize("rule", RULES)
+    def test_orders_of_a_log_without_messages(self, rule):
+        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10])
+        late = history([(1, "x", "sms", "2024-07-01T10:00")])
+        for past in (MessageHistory.empty(), late):
+            found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
+            assert len(found) == found.n_credited_orders == found.credited_revenue == 0
+
     def test_no_orders_and_no_messages(self):
         past = history([(1, "a", "e", "2024-05-01")])
         for rule in RULES:
