@@ -262,7 +262,8 @@ def group_economics(
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
     dimensions = _read_groups(groups, n)
-    require_same_index(value=value, segment=segment, **{f"groups {name}": column for name, column in groups.items()})
+    columns = {f"groups {name}": column for name, column in groups.items()}
+    require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
     cost = np.broadcast_to(
         as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
     )

@@ -34,6 +34,7 @@ from crmvalue._journeys.results.credit import (
     followed,
 )
 from crmvalue._journeys.results.logs import (
+    NUMBER,
     REACTIONS,
     Orders,
     Responses,
@@ -269,7 +270,8 @@ def _costs(value: Any) -> dict[str, Decimal]:
 
 def _cost(value: Any) -> Decimal:
     rule = "money >= 0, such as 0.05 or '0.05'"
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | np.integer | np.floating):
+    other = isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | np.integer | np.floating)
+    if other or (isinstance(value, str) and not NUMBER.fullmatch(value)):
         raise InputError("contact_cost", rule, value)
     try:
         cost = Decimal(str(value))
@@ -361,6 +363,8 @@ def _column(table: Any, time: Dates, name: str, segments: tuple[Any, Any] | None
         assert segments is not None  # noqa: S101 - checked by the caller
         customer, words = segments
         _, (whom, known) = common_customers(table.customer, customer)
+        if not len(known):
+            return np.full(len(whom), "")
         order = np.argsort(known)
         place = np.minimum(np.searchsorted(known, whom, sorter=order), len(order) - 1)
         hit = known[order[place]] == whom

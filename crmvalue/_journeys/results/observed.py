@@ -275,7 +275,9 @@ def observed_effect(
     (True, False, True)
     """
     periods, named = _periods(past), _named(traits)
-    columns = {f"past[{i}]": period for i, period in enumerate(past)} if isinstance(past, list | tuple) else {}
+    columns = {"past": getattr(past, "T", past)}  # the customers of a dataframe are its columns
+    if isinstance(past, list | tuple):
+        columns = {f"past[{i}]": period for i, period in enumerate(past)}
     require_same_index(treated=treated, after=after, **columns, **named)
     given = as_outcomes("treated", treated)
     outcome = as_column("after", after)

@@ -219,6 +219,11 @@ class TestRows:
         assert (found.n_planned == found.n_sent + sum(found.n_not_sent.values())).all()
         assert found.n_planned.sum() == made.is_last_look.sum()
 
+    def test_nobody_has_a_segment(self):
+        past, sold = history([(1, "x", "sms", "2024-05-01")]), Orders(customer=[], time=[], revenue=[])
+        found = journey_results(past, None, sold, as_of="2024-06-30", by="segment", segment_customer=[], segment=[])
+        assert found.segment.tolist() == [""]
+
     def test_segment_and_period(self):
         past = history([(1, "a", "e", "2024-05-31T23:59"), (2, "a", "e", "2024-06-01"), (3, "a", "e", "2024-06-03")])
         sold = Orders(customer=[1, 2], time=["2024-06-02"] * 2, revenue=[10, 20])
@@ -374,6 +379,8 @@ class TestOrders:
             ("revenue", ["1e3"]),
             ("revenue", [np.nan]),
             ("revenue", [2e13]),
+            ("revenue", [Decimal("sNaN")]),
+            ("revenue", [Decimal("inf")]),
             ("benefit", -1),
             ("margin", 30),
             ("margin", [0.1, 0.2]),
@@ -385,6 +392,15 @@ class TestOrders:
         with pytest.raises(InputError) as caught:
             Orders(**{"customer": [1], "time": ["2024-05-01"], "revenue": [5], name: wrong})
         assert caught.value.name == name
+
+
+def test_sums_of_orders_have_64_bits():
+    def orders(n):
+        return Orders(customer=[1] * n, time=["2024-05-01"] * n, revenue=[9e12] * n, decimals=4)
+
+    assert len(orders(10)) == 10
+    with pytest.raises(InputError, match="minor units in sum"):
+        orders(101)
 
 
 def campaign(rng, n=800, lift=4.0):
@@ -526,6 +542,7 @@ class TestRanks:
     [
         ("messages", "no"), ("responses", 5), ("orders", None), ("as_of", "x"), ("by", ["colour"]),
         ("by", ["step"] * 2), ("credit", "luck"), ("within_days", 0), ("contact_cost", -1), ("contact_cost", "x"),
+        ("contact_cost", "1_0"), ("contact_cost", "\u0661"), ("contact_cost", {"e": "1e5"}),
         ("segment", ["v"]),
         ("period", "hour"), ("level", 1.0), ("by", "segment"),
     ],
