@@ -165,7 +165,7 @@ class ObservedEffect(Columns):
         elif self.trends_differ:
             text += "; but the groups moved apart already before the campaign, so do not build on this one."
         else:
-            text += "; before the campaign the groups moved alike."
+            text += "; before the campaign no difference between their trends is shown."
         if _sign(self.did_interval) != _sign(self.interval):
             text += (
                 " The two figures disagree: customers who were chosen after good periods fall back by "

@@ -18,6 +18,7 @@ from crmvalue.journeys import (
     Cascade,
     Customers,
     Events,
+    JourneyRank,
     JourneyResults,
     MessageHistory,
     Orders,
@@ -459,6 +460,15 @@ class TestControlGroup:
         side = found.n_control_converted if 1 in in_control else found.n_treated_converted
         assert side.tolist() == [1]
 
+    def test_groups_without_an_order_show_no_effect_of_nothing(self):
+        """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""
+        made, sold = campaign(np.random.default_rng(6), n=20)
+        found = journey_results(made, None, sold.taken(slice(0, 0)), as_of="2024-07-30")
+        assert (found.n_control[0] > 1, found.revenue_effect[0]) == (True, 0.0)
+        assert np.isnan(found.revenue_effect_low[0])
+        assert found.conclusion.endswith("The control group does not show it yet: too few customers or orders.")
+        assert found.rank(by="incremental_revenue").n_unknown == 1
+
     def test_without_a_control_group_nothing_is_said(self):
         made, sold = campaign(np.random.default_rng(5))
         for messages in (made.history(), plan([Cascade()], TestRows.BASE, None, None, Policy(), "2024-05-31")):
@@ -523,6 +533,22 @@ class TestRanks:
         assert rank.prob_best[2] < 1e-3
         assert "birthday is among the best 2 with" in rank.conclusion
         assert found.rank(by="incremental_revenue").n_unknown == 4
+
+    def test_no_more_rows_than_places(self):
+        """Each of two rows is among the best three: that says nothing."""
+        rows = {"label": ["a", "b"], "value": [5.0, 4.0], "error": [1.0, 1.0], "place": [1, 2]}
+        rank = JourneyRank(**rows, prob_best=[0.76, 0.24], prob_top=[1, 1], top=3, by="revenue", n_unknown=1)
+        assert rank.conclusion == (
+            "By revenue, the 2 rows are a (5.00), b (4.00). a is the best with 76 %. "
+            "Not ranked, without a known figure or error: 1 row."
+        )
+
+    @pytest.mark.parametrize(("name", "wrong"), [("error", [-1.0]), ("prob_best", [1.5]), ("prob_top", [-0.5])])
+    def test_values_that_no_log_gives(self, name, wrong):
+        row = {"label": ["a"], "value": [5.0], "error": [1.0], "place": [1], "prob_best": [1], "prob_top": [1]}
+        with pytest.raises(InputError) as caught:
+            JourneyRank(**{**row, name: wrong}, top=3, by="revenue")
+        assert caught.value.name == name
 
     @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("by", "beauty")])
     def test_rejections(self, name, wrong):
