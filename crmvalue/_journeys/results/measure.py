@@ -417,7 +417,7 @@ def _errors(given: Credit, n_cells: int, unit: float) -> dict[str, Any]:
     rest = given.unit_money - ratio[given.unit_cell] * given.unit_messages
     spread = np.bincount(given.unit_cell, weights=rest**2, minlength=n_cells)
     error = np.full(n_cells, np.nan)
-    enough = n_units > 1
+    enough = (n_units > 1) & (spread > (1e-12 * total) ** 2)  # nothing shows how money varies that is one for all
     error[enough] = np.sqrt(spread[enough] * n_units[enough] / (n_units[enough] - 1)) / unit
     return {"revenue_error": hand_over(error), "n_units": hand_over(n_units)}
 

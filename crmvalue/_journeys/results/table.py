@@ -87,7 +87,8 @@ class JourneyResults(Columns):
     contact_cost : ndarray
         Cost of the messages that were sent [money].
     revenue_error : ndarray
-        Standard error of `revenue` [money]; NaN where fewer than two customers got a message.
+        Standard error of `revenue` [money]; NaN where fewer than two customers got a message, or all brought the same,
+        such as nothing.
     n_units : ndarray of int
         Customers by whom the error was found; for a model, groups of customers.
     n_treated, n_control : ndarray of int

@@ -534,6 +534,15 @@ class TestRanks:
         assert "birthday is among the best 2 with" in rank.conclusion
         assert found.rank(by="incremental_revenue").n_unknown == 4
 
+    @pytest.mark.parametrize("n_messages", [1, 3])
+    def test_two_customers_alike_make_no_rank_certain(self, n_messages):
+        rows = [(i, "ab"[i // 2], "e", "2024-05-01") for i in range(4) for _ in range(n_messages)]
+        sold = Orders(customer=[0, 1], time=["2024-05-02"] * 2, revenue=["0.10", "0.10"])
+        found = journey_results(history(rows), None, sold, as_of="2024-06-30")
+        assert found.revenue.tolist() == [0.2, 0.0]
+        assert np.isnan(found.revenue_error).all()
+        assert found.rank(top=1).n_unknown == 2
+
     def test_no_more_rows_than_places(self):
         """Each of two rows is among the best three: that says nothing."""
         rows = {"label": ["a", "b"], "value": [5.0, 4.0], "error": [1.0, 1.0], "place": [1, 2]}
