@@ -92,7 +92,8 @@ class WeightedChoice(Columns):
         same_score = score[best] - score <= self._rounding()
         tied = [name for i, name in enumerate(self.options) if i != best and same_score[i]]
         if tied:
-            same = f"{self.winner} and {', '.join(tied)} have the same score of {score[best]:.2f}"
+            *first, last = [self.winner, *tied]
+            same = f"{', '.join(first)} and {last} have the same score of {score[best]:.2f}"
             return f"{same}: the marks do not decide."
         low, high = self._ends()
         changes = []

@@ -30,6 +30,10 @@ class TestWeightedChoice:
         sure = weighted_choice({"A": {"x": 3, "y": 3}, "B": {"x": 1, "y": 2}}, {"x": 1, "y": 1})
         assert sure.conclusion == "A wins with 3.00, whatever the weight of one criterion."
 
+    def test_a_tie_of_three(self):
+        choice = weighted_choice({"A": {"x": 1}, "B": {"x": 1}, "C": {"x": 1}}, {"x": 2})
+        assert choice.conclusion == "A, B and C have the same score of 1.00: the marks do not decide."
+
     def test_a_criterion_with_all_the_weight_cannot_lose_it_alone(self):
         """The others have no weight to share, so only a weight for support can end that A wins."""
         choice = weighted_choice(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_whole_number, require_choice
+from crmvalue._core.checks import as_fraction, as_whole_number, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -180,6 +180,7 @@ class JourneyResults(Columns):
             column = getattr(self, field.name)
             if isinstance(column, np.ndarray) and len(column) != n:
                 raise InputError(field.name, f"one for each of the {n} rows", len(column))
+        require(~(self.revenue_error < 0), "revenue_error", self.revenue_error, ">= 0")
         if self.n_by_decision.shape[1] != len(DECISIONS):
             raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
 

@@ -534,6 +534,12 @@ class TestRanks:
         assert "birthday is among the best 2 with" in rank.conclusion
         assert found.rank(by="incremental_revenue").n_unknown == 4
 
+    def test_an_error_below_0(self):
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        found = journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30")
+        with pytest.raises(InputError, match="revenue_error"):
+            attrs.evolve(found, revenue_error=[-1.0])
+
     @pytest.mark.parametrize("n_messages", [1, 3])
     def test_two_customers_alike_make_no_rank_certain(self, n_messages):
         rows = [(i, "ab"[i // 2], "e", "2024-05-01") for i in range(4) for _ in range(n_messages)]

@@ -113,6 +113,7 @@ class TestObservedEffect:
             ("traits", [1]),
             ("traits", {"past[0]": [1.0] * 40}),
             ("penalty", 0),
+            ("penalty", 1e10),
             ("level", 0),
         ],
     )
