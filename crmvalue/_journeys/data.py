@@ -137,7 +137,8 @@ def _attribute(name: str, value: ArrayLike) -> Coded:
         raise InputError(of, "texts, or None", type(items[0]).__name__) from error
     for item in distinct:
         if not is_missing_object(item) and not isinstance(item, str):
-            raise InputError(of, "a text, or None", item, index=items.index(item), hint="write numbers as text")
+            index = next(i for i, other in enumerate(items) if other is item)  # == of pandas' NA has no truth
+            raise InputError(of, "a text, or None", item, index=index, hint="write numbers as text")
     words = sorted(item for item in distinct if isinstance(item, str))
     place = dict.fromkeys(distinct, -1) | {word: i for i, word in enumerate(words)}
     code = np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))

@@ -241,7 +241,7 @@ def split_budget(
     next_ratio = np.where(first > 0, bend * np.where(first > 0, first, 1.0) * falling, 0.0)
     return BudgetSplit(
         channels=names,
-        spend_now=hand_over(now),
+        spend_now=hand_over(now.copy()),
         spend=hand_over(cents),
         n_new=hand_over(customers),
         acquisition_cost=hand_over(np.divide(cents, customers, out=blank.copy(), where=spent & (customers > 0))),

@@ -12,7 +12,6 @@ from crmvalue._core.checks import as_column, as_floats, as_results, require, req
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
 from crmvalue._core.per_customer import PerCustomer, as_per_customer, as_segments, per_customer_field
 from crmvalue._core.values import Given, array_field, hand_over, number_column, read_only, require_columns, stay_frozen
 from crmvalue._ltv.checks import require_not_negative
@@ -189,10 +188,13 @@ class CustomerProfits(Columns):
         """How many customers leave nothing, and what they cost together."""
         few = self.unprofitable
         if not len(few):
-            return f"All of {counted(len(self), 'customer')} leave something or cost nothing."
+            every = "The only customer leaves" if len(self) == 1 else f"All {len(self):,} customers leave"
+            return f"{every} something or {'costs' if len(self) == 1 else 'cost'} nothing."
         loss = math.fsum(few.loss.tolist())
-        text = f"{len(few):,} of {counted(len(self), 'customer')} leave nothing"
-        return f"{text}: they cost {loss:,.2f} more than they bring. All customers together leave {self.total:,.2f}."
+        who = "The only customer" if len(self) == 1 else f"{len(few):,} of {len(self):,} customers"
+        more = f"they cost {loss:,.2f} more than they bring" if round(loss, 2) else "they cost all that they bring"
+        text = f"{who} {'leaves' if len(few) == 1 else 'leave'} nothing: {more}."
+        return text if len(self) == 1 else f"{text} All customers together leave {self.total:,.2f}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, with profit, reason and break-even, for a dataframe of any kind."""

@@ -76,11 +76,12 @@ class GroupEconomics(Columns):
     value, cost : ndarray
         Sums of value, before acquisition cost, and of acquisition cost [money, whole cents].
     ltv, ltv_low, ltv_high : ndarray
-        Mean value of a customer and its interval [money]; NaN ends for a single customer.
+        Mean value of a customer and its interval [money]; NaN ends for a single customer and for customers who are all
+        alike: nothing shows how they vary.
     acquisition_cost : ndarray
         Mean cost of winning a customer [money].
     ratio, ratio_low, ratio_high : ndarray
-        LTV:CAC and its interval; NaN where the cost is 0.
+        LTV:CAC and its interval; NaN where the cost is 0, and NaN ends as for the value.
     payback, payback_low, payback_high : ndarray
         Periods until the mean margin of a customer covers the mean cost, and its interval; NaN where the observed
         periods do not cover it, or there are no cash flows.
@@ -262,7 +263,8 @@ def group_economics(
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
     dimensions = _read_groups(groups, n)
-    require_same_index(value=value, segment=segment, **{f"groups {name}": column for name, column in groups.items()})
+    columns = {f"groups {name}": column for name, column in groups.items()}
+    require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
     cost = np.broadcast_to(
         as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
     )
@@ -342,9 +344,11 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
 
 
 def _spread(residual: Floats) -> float:
-    """Give the standard error of a mean, from residuals whose mean is 0."""
+    """Give the standard error of a mean, from residuals whose mean is 0; NaN where nothing shows how they vary."""
     n = len(residual)
-    return math.sqrt(float((residual * residual).sum()) / (n * (n - 1))) if n > 1 else math.nan
+    if n < 2 or np.ptp(residual) == 0:
+        return math.nan
+    return math.sqrt(float((residual * residual).sum()) / (n * (n - 1)))
 
 
 def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:

@@ -89,17 +89,23 @@ class WeightedChoice(Columns):
     def conclusion(self) -> str:
         """Who wins, and which change of a weight would change that."""
         score, best = self.score, self._best()
-        tied = [name for i, name in enumerate(self.options) if i != best and score[best] - score[i] <= _ROUNDING]
+        same_score = score[best] - score <= self._rounding()
+        tied = [name for i, name in enumerate(self.options) if i != best and same_score[i]]
         if tied:
-            same = f"{self.winner} and {', '.join(tied)} have the same score of {score[best]:.2f}"
+            *first, last = [self.winner, *tied]
+            same = f"{', '.join(first)} and {last} have the same score of {score[best]:.2f}"
             return f"{same}: the marks do not decide."
         low, high = self._ends()
         changes = []
         for name, weight, least, most in zip(self.criteria, self.weights, low, high, strict=True):
+            if 1.0 - weight <= _ROUNDING:  # the other criteria have no weight to share
+                continue
             if least > 0:
-                changes.append((weight - least, f"below {least:.0%} for {name} (now {weight:.0%})"))
+                changes.append(
+                    (weight - least, f"below {_apart(least, weight)} for {name} (now {_apart(weight, least)})")
+                )
             if most < 1:
-                changes.append((most - weight, f"above {most:.0%} for {name} (now {weight:.0%})"))
+                changes.append((most - weight, f"above {_apart(most, weight)} for {name} (now {_apart(weight, most)})"))
         text = f"{self.winner} wins with {score[best]:.2f}"
         if not changes:
             return f"{text}, whatever the weight of one criterion."
@@ -120,7 +126,11 @@ class WeightedChoice(Columns):
         return from_json(cls, text)
 
     def _best(self) -> int:
-        return int(np.argmax(self.score >= self.score.max() - _ROUNDING))
+        return int(np.argmax(self.score >= self.score.max() - self._rounding()))
+
+    def _rounding(self) -> float:
+        """Give the difference of scores that binary arithmetic leaves of nothing, for marks of this size."""
+        return _ROUNDING * float(np.abs(self.marks).max())
 
     def _ends(self) -> tuple[Floats, Floats]:
         """Find for each criterion the weights between which the winner's lead over every other option is not negative.
@@ -138,8 +148,9 @@ class WeightedChoice(Columns):
                 continue
             rest = (lead @ self.weights - weight * lead[:, k]) / others
             slope = lead[:, k] - rest
-            zero = np.divide(-rest, slope, out=np.full(len(rest), np.nan), where=np.abs(slope) > _ROUNDING)
-            rising, falling = slope > _ROUNDING, slope < -_ROUNDING
+            rounding = self._rounding()
+            zero = np.divide(-rest, slope, out=np.full(len(rest), np.nan), where=np.abs(slope) > rounding)
+            rising, falling = slope > rounding, slope < -rounding
             low[k] = min(max(0.0, zero[rising].max(initial=0.0)), weight)
             high[k] = max(min(1.0, zero[falling].min(initial=1.0)), weight)
         return low, high
@@ -206,6 +217,12 @@ def weighted_choice(marks: Mapping[str, Mapping[str, float]], weights: Mapping[s
         weights=hand_over(column / column.sum()),
         marks=hand_over(np.array(table)),
     )
+
+
+def _apart(share: float, other: float) -> str:
+    """Write a share in percent, with as many decimals as tell it from the other one, at most four."""
+    places = next((i for i in range(4) if f"{share:.{i}%}" != f"{other:.{i}%}"), 4)
+    return f"{share:.{places}%}"
 
 
 def _as_mapping(name: str, value: Any, rule: str) -> Mapping[Any, Any]:

@@ -378,7 +378,7 @@ def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], 
             columns[name] = as_day_column(name, value, allow_missing=gaps)
             absent.append(np.isnat(columns[name]))
         else:
-            columns[name] = as_amounts(name, value, allow_missing=gaps)
+            columns[name] = np.array(as_amounts(name, value, allow_missing=gaps))  # the caller keeps theirs
             absent.append(np.isnan(columns[name]))
     n = len(columns["customer"])
     return columns, ~np.logical_or.reduce([part if len(part) == n else np.zeros(n, bool) for part in absent])

@@ -114,13 +114,20 @@ class ProductPairs(Table):
     @property
     def conclusion(self) -> str:
         """Say in a sentence how many pairs go together, and which pair most surely."""
-        surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05))) // 2
+        sure = np.nonzero((self.lift > 1) & (self.q_value <= 0.05))[0]
+        # A pair has a row for each direction, but the rows of one item alone have one.
+        names, code = np.unique(np.concatenate([self.bought[sure], self.also_bought[sure]]), return_inverse=True)
+        one, other = code[: len(sure)], code[len(sure) :]
+        surely = len(np.unique(np.minimum(one, other) * len(names) + np.maximum(one, other)))
         said = (
             f"bought together surely more often than by chance: {surely:,} of {counted(self.n_tested, 'possible pair')}"
         )
         if not surely:
             return said
-        return f"{said}; first {self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often"
+        first = sure[0]
+        return (
+            f"{said}; first {self.bought[first]} and {self.also_bought[first]}, {self.lift[first]:.1f} times as often"
+        )
 
 
 def product_pairs(

@@ -37,16 +37,17 @@ def net_returns(
     rows = rows[np.lexsort((*(tie[rows] for tie in ties), units[rows], back[rows], day[rows], key[rows]))]
     start, end = _bounds(key[rows])
     step = np.where(back[rows], -units[rows], units[rows])
-    total = np.cumsum(step)
-    height = total - np.where(start > 0, total[start - 1], 0.0)  # as if a stack could lie below 0
-    lowest = np.minimum(_minimum_since(height, start), 0.0)
+    height = _since(np.add, step, start)  # as if a stack could lie below 0
+    lowest = np.minimum(_since(np.minimum, height, start), 0.0)
     stack = height - lowest
-    later = _minimum_since(stack[::-1], (len(rows) - 1 - end)[::-1])[::-1]
+    later = _since(np.minimum, stack[::-1], (len(rows) - 1 - end)[::-1])[::-1]
     kept = np.clip(later - (stack - step), 0.0, units[rows])
     kept[(kept <= _RESIDUE * units[rows]) | back[rows]] = 0.0
     left = np.where(back, 0.0, units)
     left[rows] = kept
-    unmatched = -float(lowest[end == np.arange(len(rows))].sum())
+    last = end == np.arange(len(rows))
+    below, largest = -lowest[last], _since(np.maximum, units[rows], start)[last]
+    unmatched = float(below[below > _RESIDUE * largest].sum())
     return left, unmatched
 
 
@@ -58,12 +59,16 @@ def _bounds(key: Integers) -> tuple[Integers, Integers]:
     return np.repeat(first, size), np.repeat(first + size - 1, size)
 
 
-def _minimum_since(values: Floats, start: Integers) -> Floats:
-    """Give the lowest value of each row's group up to the row, in as many steps as the longest group has bits."""
-    low, place, step = values.copy(), np.arange(len(values)), 1
+def _since(join: np.ufunc, values: Floats, start: Integers) -> Floats:
+    """Give the sum or the lowest value of each row's group up to the row.
+
+    It takes as many steps as the longest group has bits. No group meets the numbers of another one, so a large one
+    takes no digits from a small one.
+    """
+    found, place, step = values.copy(), np.arange(len(values)), 1
     longest = int((place - start).max(initial=0))
     while step <= longest:
         reach = np.nonzero(place - step >= start)[0]
-        low[reach] = np.minimum(low[reach], low[reach - step])
+        found[reach] = join(found[reach], found[reach - step])
         step *= 2
-    return low
+    return found

@@ -37,6 +37,12 @@ def outcome(split, spend, given):
 class TestSplitBudget:
     """The most net value within the budget and at the target ratio."""
 
+    def test_the_spend_stays_the_callers(self):
+        spend = np.array([500.0])
+        split = split_budget(1_000, spend=spend, n_new=[10], value=[200], target_ratio=3, keep="total")
+        spend[0] = 9.0
+        assert split.spend_now.tolist() == [500.0]
+
     @pytest.mark.parametrize("budget", [500, 10_000, 100_000])
     @pytest.mark.parametrize("target", [1, 3, 6])
     @pytest.mark.parametrize("keep", ["total", "each"])

@@ -29,6 +29,21 @@ class TestServiceCost:
 class TestCustomerProfits:
     """margin * revenue - service - acquisition, with the reason where nothing is left."""
 
+    @pytest.mark.parametrize(
+        ("revenue", "cost", "sentence"),
+        [
+            ([10], [4], "The only customer leaves something or costs nothing."),
+            ([10, 10], [4, 4], "All 2 customers leave something or cost nothing."),
+            ([10], [14], "The only customer leaves nothing: they cost 4.00 more than they bring."),
+            ([10, 20], [14, 4], "1 of 2 customers leaves nothing: they cost 4.00 more than they bring."),
+            ([10, 20], [10, 4], "1 of 2 customers leaves nothing: they cost all that they bring."),
+            ([10, 20], [14, 24], "2 of 2 customers leave nothing: they cost 8.00 more than they bring."),
+        ],
+    )
+    def test_the_sentence_for_one_some_and_all(self, revenue, cost, sentence):
+        found = customer_profits(revenue, margin=1, service_cost=cost, acquisition_cost=0)
+        assert found.conclusion.removesuffix(f" All customers together leave {found.total:,.2f}.") == sentence
+
     def test_the_customer_of_formula_7_is_worth_nothing(self):
         """Six purchases of 2,000 a year against twelve contacts of two hours at 500."""
         found = customer_profits([6 * 2_000], margin=1, service_cost=service_cost(12, 120, 500))
@@ -41,7 +56,7 @@ class TestCustomerProfits:
         found = customer_profits([500 * 24], margin=1, service_cost=400, acquisition_cost=600)
         assert found.profit[0] == ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400) == 11_000
         assert len(found.unprofitable) == 0
-        assert found.conclusion == "All of 1 customer leave something or cost nothing."
+        assert found.conclusion == "The only customer leaves something or costs nothing."
 
     @pytest.mark.parametrize(
         ("revenue", "margin", "service", "winning", "reason"),

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
@@ -30,6 +30,13 @@ def rows_of(found, by):
 
 class TestGroupEconomics:
     """Sums, means, ratio with its interval, and payback, a row for each group."""
+
+    @pytest.mark.parametrize("value", [10.0, 0.1])
+    def test_customers_alike_say_nothing_of_the_next_one(self, value):
+        """An interval of width 0 would be certain after three customers."""
+        found = group_economics({"channel": ["ads"] * 3}, [value] * 3, acquisition_cost=value / 5)
+        assert np.isnan([found.ltv_low, found.ltv_high, found.ratio_low, found.ratio_high]).all()
+        assert (found.ratio.tolist(), found.advice) == (pytest.approx([5, 5]), ("", "not clear"))
 
     def test_by_hand(self):
         found = table()
@@ -138,18 +145,17 @@ class TestCashFlowsByAge:
         st.lists(st.tuples(st.integers(0, 3), st.integers(0, 500), st.integers(-50, 100)), min_size=1, max_size=25),
         st.sampled_from(["week", "month", "quarter"]),
     )
+    @example([(0, 489, 0)], "quarter")
     def test_equals_a_slow_count(self, rows, period):
         start, end = date(2023, 1, 30), date(2024, 8, 31)
         ids = sorted({row[0] for row in rows})
-        found = cash_flows_by_age(
-            [row[0] for row in rows],
-            [start + timedelta(row[1]) for row in rows],
-            [row[2] for row in rows],
-            customers=ids,
-            margin=0.5,
-            period=period,
-            as_of=end,
-        )
+        columns = ([row[0] for row in rows], [start + timedelta(row[1]) for row in rows], [row[2] for row in rows])
+        arguments = {"customers": ids, "margin": 0.5, "period": period, "as_of": end}
+        if self.later(min(columns[1]), 1, period) > end + timedelta(1):
+            with pytest.raises(InputError, match="over for at least one customer"):
+                cash_flows_by_age(*columns, **arguments)
+            return
+        found = cash_flows_by_age(*columns, **arguments)
         for who, flows in zip(ids, found, strict=True):
             own = [(start + timedelta(day), money) for other, day, money in rows if other == who]
             first = min(day for day, _ in own)

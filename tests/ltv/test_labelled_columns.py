@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.ltv import irr_dated, ltv_npv, ltv_retention, ltv_segments, ltv_simple, npv_dated, retention_uplift
+from crmvalue.ltv import (
+    group_economics,
+    irr_dated,
+    ltv_npv,
+    ltv_retention,
+    ltv_segments,
+    ltv_simple,
+    npv_dated,
+    retention_uplift,
+)
 
 pd = pytest.importorskip("pandas")
 
@@ -29,6 +38,12 @@ CALLS = {
         0.8, 0.1, points=column([0.01, 0.02], i), n_periods=column([2, 3], j)
     ),
     "npv_dated": lambda i, j: npv_dated(column([-1, 2], i), column(DAYS, j), 0.1, as_of="2025-01-01"),
+    "group_economics, cash flows": lambda i, j: group_economics(
+        {"channel": column(["ads", "mail"], i)},
+        column([1, 2], i),
+        acquisition_cost=1,
+        cash_flows=pd.DataFrame([[1, 2], [3, 4]], index=j),
+    ),
     "irr_dated": lambda i, j: irr_dated(column([-1, 2], i), column(DAYS, j)),
 }
 

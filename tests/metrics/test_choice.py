@@ -30,6 +30,30 @@ class TestWeightedChoice:
         sure = weighted_choice({"A": {"x": 3, "y": 3}, "B": {"x": 1, "y": 2}}, {"x": 1, "y": 1})
         assert sure.conclusion == "A wins with 3.00, whatever the weight of one criterion."
 
+    def test_a_tie_of_three(self):
+        choice = weighted_choice({"A": {"x": 1}, "B": {"x": 1}, "C": {"x": 1}}, {"x": 2})
+        assert choice.conclusion == "A, B and C have the same score of 1.00: the marks do not decide."
+
+    def test_a_criterion_with_all_the_weight_cannot_lose_it_alone(self):
+        """The others have no weight to share, so only a weight for support can end that A wins."""
+        choice = weighted_choice(
+            {"A": {"price": 9, "support": 4}, "B": {"price": 5, "support": 9}}, {"price": 1, "support": 0}
+        )
+        assert choice.conclusion.endswith("above 44% for support (now 0%).")
+        alone = weighted_choice({"A": {"price": 9}, "B": {"price": 5}}, {"price": 1})
+        assert alone.conclusion == "A wins with 9.00, whatever the weight of one criterion."
+
+    def test_the_size_of_the_marks_does_not_matter(self):
+        for size in (1e-20, 1.0, 1e20):
+            marks = {"A": {"x": 1 * size, "y": 2 * size}, "B": {"x": 2 * size, "y": 2 * size}}
+            choice = weighted_choice(marks, {"x": 1, "y": 1})
+            assert choice.winner == "B"
+            assert "do not decide" not in choice.conclusion
+
+    def test_a_near_change_is_told_from_the_weight_of_today(self):
+        choice = weighted_choice({"A": {"x": 9, "y": 5.004}, "B": {"x": 5, "y": 9}}, {"x": 1, "y": 1})
+        assert choice.conclusion.endswith("above 50.03% for y (now 50.00%).")
+
     @given(
         st.lists(st.lists(st.integers(0, 10), min_size=3, max_size=3), min_size=2, max_size=5),
         st.lists(st.integers(1, 9), min_size=3, max_size=3),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -48,6 +49,22 @@ def shuffled(log, rng):
 
 class TestProductPairs:
     """support n_ab / n, confidence n_ab / n_a, lift n n_ab / (n_a n_b)."""
+
+    def test_the_sentence_about_one_item_counts_its_pairs(self):
+        """The rows of one item have one direction of each pair, all rows have both."""
+        lines = OrderLines(
+            customer=np.repeat(np.arange(40), 2),
+            date=[DAY] * 80,
+            product=["tea", "milk"] * 20 + ["x", "y"] * 20,
+        )
+        pairs = product_pairs(lines)
+        assert ": 2 of 6 possible pairs; first " in pairs.conclusion
+        assert ": 1 of 6 possible pairs; first tea and milk, 2.0 times" in pairs.of("tea").conclusion
+
+    def test_the_sentence_names_a_pair_that_is_sure(self):
+        found = product_pairs(as_lines([(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 0, 1), (2, 0, 2)]), min_count=1)
+        rows = {"q_value": np.where(found.bought == 1, 0.01, 0.9)}
+        assert "1 of 3 possible pairs; first 1 and 0" in attrs.evolve(found, **rows).conclusion
 
     @given(log=LOGS, by_customer=st.booleans(), small_blocks=st.booleans())
     def test_equals_a_slow_count(self, log, by_customer, small_blocks):

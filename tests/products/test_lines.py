@@ -98,6 +98,25 @@ class TestReadOrderLines:
             read_order_lines(**given)
         assert name in {caught.value.name, "quantity"}
 
+    @pytest.mark.parametrize("others", [1e4, 1e7, 1e12])
+    def test_a_line_returned_in_parts_is_gone_whatever_others_buy(self, others):
+        """One running sum over all customers would leave 1e-9 units of it."""
+        lines = read_order_lines(
+            ["a"] * 2 + ["b"] * 5,
+            ["2024-01-01", "2024-01-02", "2024-01-01", "2024-01-02", "2024-01-03", "2024-01-04", "2024-01-05"],
+            ["x"] * 7,
+            quantity=[others, -1, 0.3, -0.1, -0.1, -0.1, 2],
+            refunds="net",
+        )
+        assert lines.quantity.tolist() == [others - 1, 2]
+        assert lines.counts.unmatched_quantity == 0
+
+    def test_the_columns_stay_the_callers(self):
+        quantity, amount = np.array([1.0, 2.0]), np.array([3.0, 4.0])
+        lines = read_order_lines([1, 2], ["2024-01-01"] * 2, ["a", "b"], quantity=quantity, amount=amount)
+        quantity[0] = amount[0] = 9.0
+        assert (lines.quantity[0], lines.amount[0]) == (1.0, 3.0)
+
 
 class TestOrderLines:
     """`OrderLines`: frozen columns, identifiers of any kind."""

@@ -108,7 +108,8 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
         raise InputError(name, "a column of texts", type(items[0]).__name__) from error
     for item in distinct:
         if not isinstance(item, str) or not item.strip("\0"):  # numpy drops null characters at the end of a text
-            raise InputError(name, "a text, not empty or missing", item, index=items.index(item))
+            place_of = next(i for i, one in enumerate(items) if one is item)  # pandas' NA equals nothing
+            raise InputError(name, "a text, not empty or missing", item, index=place_of)
     distinct.sort()
     place = {item: i for i, item in enumerate(distinct)}
     return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))

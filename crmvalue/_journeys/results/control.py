@@ -104,7 +104,10 @@ def _rates(count: list[Any], bought: list[Any], both: Any, level: float) -> tupl
 def _means(
     amount: Integers, of: Integers, arm: Any, n_cells: int, count: list[Any], level: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Difference of the means of both arms, with Welch's interval; NaN for an arm of fewer than two customers."""
+    """Difference of the means of both arms, with Welch's interval; NaN for an arm of fewer than two customers.
+
+    The ends are NaN too where no customer differs from another one: nothing shows how the money varies.
+    """
     enough = np.minimum(*count) >= 2
     found = np.full((3, n_cells), np.nan)
     mean, variance = [], []
@@ -117,7 +120,7 @@ def _means(
         variance.append(rest / np.maximum(n - 1, 1) / n)
     difference = mean[0] - mean[1]
     spread = variance[0] + variance[1]
-    half = np.zeros(n_cells)
+    half = np.full(n_cells, np.nan)
     varies = enough & (spread > 0)
     if varies.any():
         arms = [(variance[i][varies], count[i][varies]) for i in (0, 1)]

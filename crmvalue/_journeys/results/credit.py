@@ -188,7 +188,7 @@ def _to_whole(share: Floats, total: int) -> Integers:
     whole = np.floor(share + 1e-9 * np.abs(share)).astype(np.int64)
     left = total - int(whole.sum())
     rest = share - whole
-    size = len(share)
+    size = max(len(share), 1)
     whole += left // size
     extra = np.argsort(-rest, kind="stable")[: left % size]
     whole[extra] += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_time_column, as_whole_number, require_same_index, require_same_length
+from crmvalue._core.checks import as_time_column, as_whole_number, require, require_same_index, require_same_length
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -77,6 +77,14 @@ class SendHours(Columns):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.customer), ("hour", "share", "n_opens"), "customers")
         require_columns(self, _HOURS, ("base_share",), "hours")
+        if len(np.unique(self.customer)) != len(self) or (self.customer[1:] < self.customer[:-1]).any():
+            raise InputError("customer", "different labels in ascending order", self.customer[:3].tolist())
+        for name in ("hour", "base_hour"):
+            hour = np.asarray(getattr(self, name))
+            require(hour < _HOURS, name, hour, f"from 0 to {_HOURS - 1}")
+        for name in ("share", "base_share"):
+            share = getattr(self, name)
+            require((share >= 0) & (share <= 1 + 1e-9), name, share, "in [0, 1]")
 
     def __len__(self) -> int:
         return len(self.customer)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
+    "NUMBER",
     "REACTIONS",
     "Orders",
     "Responses",
@@ -47,7 +48,8 @@ REACTIONS = ("delivered", "bounced", "opened", "clicked", "replied", "unsubscrib
 """What a provider reports of a message; the first two come from its system, the others from the customer."""
 
 _LARGEST = 1e13  # money up to here has exact cents as a float
-_NUMBER = re.compile(r"[+-]?\d{1,13}(\.\d+)?", re.ASCII)
+_LARGEST_SUM = 9e18  # minor units; sums are whole numbers of 64 bits
+NUMBER = re.compile(r"[+-]?\d{1,13}(\.\d+)?", re.ASCII)
 _MONEY = "money in units of the currency, such as 19.90 or '19.90'"
 _DAY = 86_400
 
@@ -197,6 +199,9 @@ class Orders(Columns):
             require(money >= 0, name, money, ">= 0")
             rule = f"of at most {self.decimals} decimals"
             require(self.minor(money) / 10.0**self.decimals == money, name, money, rule, hint="round it first")
+            total = float(money.sum()) * 10.0**self.decimals
+            if total > _LARGEST_SUM:
+                raise InputError(name, "of at most 9 * 10**18 minor units in sum", total)
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -239,9 +244,9 @@ def _money(name: str, value: Any) -> Floats:
         objects, _ = to_array(name, value, _MONEY, as_objects=True)
         items = np.atleast_1d(objects).tolist()
         for i, item in enumerate(items):
-            if isinstance(item, str) and not _NUMBER.fullmatch(item):
+            if isinstance(item, str) and not NUMBER.fullmatch(item):
                 raise InputError(name, _MONEY, item, index=i)
-        value = [float(item) if isinstance(item, str | Decimal) else item for item in items]
+        value = [float(item) if isinstance(item, str) else item for item in items]
     column = _numbers(name, value)
     require(np.abs(column) <= _LARGEST, name, column, "at most 10**13")
     return column

@@ -34,6 +34,7 @@ from crmvalue._journeys.results.credit import (
     followed,
 )
 from crmvalue._journeys.results.logs import (
+    NUMBER,
     REACTIONS,
     Orders,
     Responses,
@@ -269,7 +270,8 @@ def _costs(value: Any) -> dict[str, Decimal]:
 
 def _cost(value: Any) -> Decimal:
     rule = "money >= 0, such as 0.05 or '0.05'"
-    if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | np.integer | np.floating):
+    other = isinstance(value, bool) or not isinstance(value, int | float | str | Decimal | np.integer | np.floating)
+    if other or (isinstance(value, str) and not NUMBER.fullmatch(value)):
         raise InputError("contact_cost", rule, value)
     try:
         cost = Decimal(str(value))
@@ -361,6 +363,8 @@ def _column(table: Any, time: Dates, name: str, segments: tuple[Any, Any] | None
         assert segments is not None  # noqa: S101 - checked by the caller
         customer, words = segments
         _, (whom, known) = common_customers(table.customer, customer)
+        if not len(known):
+            return np.full(len(whom), "")
         order = np.argsort(known)
         place = np.minimum(np.searchsorted(known, whom, sorter=order), len(order) - 1)
         hit = known[order[place]] == whom
@@ -413,7 +417,7 @@ def _errors(given: Credit, n_cells: int, unit: float) -> dict[str, Any]:
     rest = given.unit_money - ratio[given.unit_cell] * given.unit_messages
     spread = np.bincount(given.unit_cell, weights=rest**2, minlength=n_cells)
     error = np.full(n_cells, np.nan)
-    enough = n_units > 1
+    enough = (n_units > 1) & (spread > (1e-12 * total) ** 2)  # nothing shows how money varies that is one for all
     error[enough] = np.sqrt(spread[enough] * n_units[enough] / (n_units[enough] - 1)) / unit
     return {"revenue_error": hand_over(error), "n_units": hand_over(n_units)}
 

@@ -53,6 +53,7 @@ _FEWEST = 10  # customers of a group; also of the others, as weighted
 _ALIKE = 0.1  # standardised difference up to which groups count as alike (Austin 2009)
 _BINS = 10
 _LARGEST = 1e100
+_MOST_PENALTY = 1e9  # beyond it the equations of the propensity lose their digits
 
 
 @stay_frozen
@@ -165,7 +166,7 @@ class ObservedEffect(Columns):
         elif self.trends_differ:
             text += "; but the groups moved apart already before the campaign, so do not build on this one."
         else:
-            text += "; before the campaign the groups moved alike."
+            text += "; before the campaign no difference between their trends is shown."
         if _sign(self.did_interval) != _sign(self.interval):
             text += (
                 " The two figures disagree: customers who were chosen after good periods fall back by "
@@ -219,8 +220,8 @@ def observed_effect(
         Numbers of each customer from before the campaign that the choice may have looked at, such as
         ``{"days silent": ..., "opened": ...}``.
     penalty : float, optional
-        Weight of half the sum of squares of the standardised coefficients of the propensity, > 0. It keeps them finite
-        where a column separates the groups.
+        Weight of half the sum of squares of the standardised coefficients of the propensity, above 0 and at most 1e9.
+        It keeps them finite where a column separates the groups.
     level : float, optional
         Confidence level of the intervals, in (0, 1).
 
@@ -275,7 +276,9 @@ def observed_effect(
     (True, False, True)
     """
     periods, named = _periods(past), _named(traits)
-    columns = {f"past[{i}]": period for i, period in enumerate(past)} if isinstance(past, list | tuple) else {}
+    columns = {"past": getattr(past, "T", past)}  # the customers of a dataframe are its columns
+    if isinstance(past, list | tuple):
+        columns = {f"past[{i}]": period for i, period in enumerate(past)}
     require_same_index(treated=treated, after=after, **columns, **named)
     given = as_outcomes("treated", treated)
     outcome = as_column("after", after)
@@ -287,6 +290,8 @@ def observed_effect(
     table |= {name: as_column(name, column) for name, column in named.items()}
     require_same_length(treated=given, after=outcome, **table)
     weight, level = as_positive("penalty", penalty), as_fraction("level", level)
+    if weight > _MOST_PENALTY:
+        raise InputError("penalty", f"at most {_MOST_PENALTY:g}; then nothing is left of the propensity", weight)
     for group, count in (("treated customers", int(given.sum())), ("others", int((~given).sum()))):
         if count < _FEWEST:
             raise InputError("treated", f"of at least {_FEWEST} {group}", count)

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_text
+from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -70,7 +71,7 @@ class JourneyRank(Columns):
     ...     by="revenue",
     ... )
     >>> found.conclusion
-    'By revenue, birthday is among the best 3 with 100 % (5.00).'
+    'By revenue, birthday is the only row (5.00).'
     """
 
     label: npt.NDArray[np.str_] = label_column("label")
@@ -85,6 +86,10 @@ class JourneyRank(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.label), ("value", "error", "place", "prob_best", "prob_top"), "rows")
+        require(self.error >= 0, "error", self.error, ">= 0")
+        for name in ("prob_best", "prob_top"):
+            prob = getattr(self, name)
+            require((prob >= 0) & (prob <= 1), name, prob, "in [0, 1]")
 
     def __len__(self) -> int:
         return len(self.label)
@@ -94,12 +99,25 @@ class JourneyRank(Columns):
         """Say of each of the best rows how sure its rank is."""
         if not len(self):
             return "No row has a known figure."
+        figure, unknown = self.by.replace("_", " "), ""
+        if self.n_unknown:
+            unknown = f" Not ranked, without a known figure or error: {counted(self.n_unknown, 'row')}."
+        if len(self) == 1:
+            return f"By {figure}, {self.label[0]} is the only row ({self.value[0]:,.2f}).{unknown}"
+        if len(self) <= self.top:  # each of them is among the best
+            rows = [
+                f"{name} ({value:,.2f})" for name, value in zip(self.label.tolist(), self.value.tolist(), strict=True)
+            ]
+            return (
+                f"By {figure}, the {len(self)} rows are {', '.join(rows)}. "
+                f"{self.label[0]} is the best with {_percent(float(self.prob_best[0]))}.{unknown}"
+            )
         place = "the best" if self.top == 1 else f"among the best {self.top}"
         lines = [
             f"{name} is {place} with {_percent(prob)} ({value:,.2f})"
             for name, prob, value in zip(self.label.tolist(), self.prob_top.tolist(), self.value.tolist(), strict=True)
         ]
-        return f"By {self.by.replace('_', ' ')}, {'; '.join(lines[: self.top])}."
+        return f"By {figure}, {'; '.join(lines[: self.top])}.{unknown}"
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

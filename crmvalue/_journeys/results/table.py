@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_whole_number, require_choice
+from crmvalue._core.checks import as_fraction, as_whole_number, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -87,7 +87,8 @@ class JourneyResults(Columns):
     contact_cost : ndarray
         Cost of the messages that were sent [money].
     revenue_error : ndarray
-        Standard error of `revenue` [money]; NaN where fewer than two customers got a message.
+        Standard error of `revenue` [money]; NaN where fewer than two customers got a message, or all brought the same,
+        such as nothing.
     n_units : ndarray of int
         Customers by whom the error was found; for a model, groups of customers.
     n_treated, n_control : ndarray of int
@@ -98,9 +99,10 @@ class JourneyResults(Columns):
         Share of customers with an order, revenue and margin of a customer [money], treated minus control; NaN where
         nothing is known.
     converted_effect_low, converted_effect_high, revenue_effect_low, revenue_effect_high : ndarray
-        Newcombe's interval of the first, and Welch's interval of the second.
+        Newcombe's interval of the first, and Welch's interval of the second; NaN where no customer's money differs
+        from that of another one.
     margin_effect_low, margin_effect_high : ndarray
-        Welch's interval of the third.
+        Welch's interval of the third; NaN as for the second.
     n_all_orders, n_credited_orders : int
         Orders, and those of them that were credited.
     all_revenue, credited_revenue : float
@@ -178,6 +180,7 @@ class JourneyResults(Columns):
             column = getattr(self, field.name)
             if isinstance(column, np.ndarray) and len(column) != n:
                 raise InputError(field.name, f"one for each of the {n} rows", len(column))
+        require(~(self.revenue_error < 0), "revenue_error", self.revenue_error, ">= 0")
         if self.n_by_decision.shape[1] != len(DECISIONS):
             raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
 
@@ -331,9 +334,11 @@ class JourneyResults(Columns):
             f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:,.2f} of {self.all_revenue:,.2f}. "
             "Credit divides orders; it does not say which of them would have come anyway."
         )
-        known = np.nonzero(np.isfinite(self.revenue_effect))[0]
-        if not len(known):
+        known = np.nonzero(np.isfinite(self.revenue_effect_low))[0]
+        if not self.n_control.any():
             return f"{text} Without a control group nothing shows that."
+        if not len(known):
+            return f"{text} The control group does not show it yet: too few customers or orders."
         low, high = map(np.asarray, self.incremental_revenue_interval)
         said = [
             f"{self.label[i]} brought {self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_floats,
+    is_missing_object,
     require,
     to_array,
 )
@@ -41,7 +42,7 @@ def text_column(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.st
     array = to_array(name, value, "a column of texts", as_objects=True)[0]
     if array.shape != (n,):
         raise InputError(name, f"one for each of the {n} rows", array.shape)
-    items = ["" if item is None or item != item else item for item in array.tolist()]  # noqa: PLR0124 - NaN
+    items = ["" if is_missing_object(item) else item for item in array.tolist()]
     for index, item in enumerate(items):
         if not isinstance(item, str):
             raise InputError(name, "a column of texts", item, index=index)

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_float,
     as_fraction,
     as_positive,
     as_time,
@@ -345,12 +346,11 @@ def _targets(
         if target.shape not in ((), of_class_.shape):
             raise InputError("target_hours", f"one, or one for each of the {len(of_class_)} tickets", target.shape)
         return target
+    hours = {key: float(as_hours("target_hours", as_float("target_hours", found))) for key, found in value.items()}
     table = np.full((len(classes), len(priorities)), np.nan)
     for i, customers in enumerate(classes):
         for j, urgency in enumerate(priorities):
-            found = value.get((customers, urgency), value.get(urgency))
-            if found is not None:
-                table[i, j] = float(as_hours("target_hours", found))
+            table[i, j] = hours.get((customers, urgency), hours.get(urgency, np.nan))
     target = table[of_class_, of_priority]
     lacks = np.nonzero(np.isnan(target))[0]
     if len(lacks):

@@ -131,6 +131,13 @@ class TestTexts:
                 assert words == sorted(set(texts))
                 assert [words[i] for i in code.tolist()] == texts
 
+    def test_a_missing_word_of_pandas(self):
+        """Pandas' NA equals nothing, not even itself."""
+        for column in (["a", pd.NA], pd.array(["a", None], dtype="string")):
+            with pytest.raises(InputError, match="not empty or missing") as caught:
+                as_words("word", column)
+            assert caught.value.index == 1
+
     def test_many_rows(self):
         """Beyond the parts in which texts are joined and packed."""
         number = np.random.default_rng(3).integers(0, 20_000, 40_000)

@@ -374,6 +374,13 @@ class TestJourney:
         with pytest.raises(InputError, match="'city'"):
             plan([ONBOARDING], base, did, None, Policy(), "2024-05-08")
 
+    def test_a_number_beside_a_missing_attribute(self):
+        """Pandas' NA equals nothing, not even itself."""
+        missing = pytest.importorskip("pandas").NA
+        with pytest.raises(InputError, match="attributes") as caught:
+            Customers(customer=[1, 2], attributes={"city": [missing, 5]})
+        assert caught.value.index == 1
+
     @pytest.mark.parametrize("wrong", [[1], [["Kyiv"]], [True], "Kyiv", [{}], ["Kyiv", "Lviv"]])
     def test_attributes_are_texts(self, wrong):
         with pytest.raises(InputError, match="attributes"):

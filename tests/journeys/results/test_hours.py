@@ -73,6 +73,26 @@ class TestBestSendHours:
             found.of([1])
 
     @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("customer", ["b", "a"]),
+            ("customer", ["a", "a"]),
+            ("hour", [9, 24]),
+            ("base_hour", 24),
+            ("share", [0.5, 1.5]),
+            ("base_share", [-1 / 24] * 24),
+        ],
+    )
+    def test_values_that_no_log_gives(self, name, wrong):
+        """Of unsorted customers, `of` would give the hours of others."""
+        values = {"customer": ["a", "b"], "hour": [9, 10], "share": [0.5, 0.5], "n_opens": [3, 4]}
+        values |= {"base_hour": 9, "base_share": [1 / 24] * 24, "strength": 5.0}
+        assert SendHours(**values).of(["b", "a"]).tolist() == [10, 9]
+        with pytest.raises(InputError) as caught:
+            SendHours(**{**values, name: wrong})
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
         ("name", "wrong"), [("earliest", 21), ("latest", 24), ("customer", []), ("customer", [None])]
     )
     def test_rejections(self, name, wrong):

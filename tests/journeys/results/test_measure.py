@@ -18,6 +18,7 @@ from crmvalue.journeys import (
     Cascade,
     Customers,
     Events,
+    JourneyRank,
     JourneyResults,
     MessageHistory,
     Orders,
@@ -219,6 +220,11 @@ class TestRows:
         assert (found.n_planned == found.n_sent + sum(found.n_not_sent.values())).all()
         assert found.n_planned.sum() == made.is_last_look.sum()
 
+    def test_nobody_has_a_segment(self):
+        past, sold = history([(1, "x", "sms", "2024-05-01")]), Orders(customer=[], time=[], revenue=[])
+        found = journey_results(past, None, sold, as_of="2024-06-30", by="segment", segment_customer=[], segment=[])
+        assert found.segment.tolist() == [""]
+
     def test_segment_and_period(self):
         past = history([(1, "a", "e", "2024-05-31T23:59"), (2, "a", "e", "2024-06-01"), (3, "a", "e", "2024-06-03")])
         sold = Orders(customer=[1, 2], time=["2024-06-02"] * 2, revenue=[10, 20])
@@ -249,6 +255,14 @@ class TestRows:
         seen = Responses(customer=[1], name=["opened"], time=["2024-06-03"])
         found = journey_results(past, seen, sold, as_of="2024-05-31")
         assert (found.n_sent[0], found.revenue[0], found.n_open, found.n_later) == (2, 10.0, 1, 3)
+
+    @pytest.mark.parametrize("rule", RULES)
+    def test_orders_of_a_log_without_messages(self, rule):
+        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10])
+        late = history([(1, "x", "sms", "2024-07-01T10:00")])
+        for past in (MessageHistory.empty(), late):
+            found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
+            assert len(found) == found.n_credited_orders == found.credited_revenue == 0
 
     def test_no_orders_and_no_messages(self):
         past = history([(1, "a", "e", "2024-05-01")])
@@ -366,6 +380,8 @@ class TestOrders:
             ("revenue", ["1e3"]),
             ("revenue", [np.nan]),
             ("revenue", [2e13]),
+            ("revenue", [Decimal("sNaN")]),
+            ("revenue", [Decimal("inf")]),
             ("benefit", -1),
             ("margin", 30),
             ("margin", [0.1, 0.2]),
@@ -377,6 +393,15 @@ class TestOrders:
         with pytest.raises(InputError) as caught:
             Orders(**{"customer": [1], "time": ["2024-05-01"], "revenue": [5], name: wrong})
         assert caught.value.name == name
+
+
+def test_sums_of_orders_have_64_bits():
+    def orders(n):
+        return Orders(customer=[1] * n, time=["2024-05-01"] * n, revenue=[9e12] * n, decimals=4)
+
+    assert len(orders(10)) == 10
+    with pytest.raises(InputError, match="minor units in sum"):
+        orders(101)
 
 
 def campaign(rng, n=800, lift=4.0):
@@ -434,6 +459,15 @@ class TestControlGroup:
         assert found.n_control[0] + found.n_treated[0] == 3  # the days of customer 4 are not over
         side = found.n_control_converted if 1 in in_control else found.n_treated_converted
         assert side.tolist() == [1]
+
+    def test_groups_without_an_order_show_no_effect_of_nothing(self):
+        """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""
+        made, sold = campaign(np.random.default_rng(6), n=20)
+        found = journey_results(made, None, sold.taken(slice(0, 0)), as_of="2024-07-30")
+        assert (found.n_control[0] > 1, found.revenue_effect[0]) == (True, 0.0)
+        assert np.isnan(found.revenue_effect_low[0])
+        assert found.conclusion.endswith("The control group does not show it yet: too few customers or orders.")
+        assert found.rank(by="incremental_revenue").n_unknown == 1
 
     def test_without_a_control_group_nothing_is_said(self):
         made, sold = campaign(np.random.default_rng(5))
@@ -500,6 +534,37 @@ class TestRanks:
         assert "birthday is among the best 2 with" in rank.conclusion
         assert found.rank(by="incremental_revenue").n_unknown == 4
 
+    def test_an_error_below_0(self):
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        found = journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30")
+        with pytest.raises(InputError, match="revenue_error"):
+            attrs.evolve(found, revenue_error=[-1.0])
+
+    @pytest.mark.parametrize("n_messages", [1, 3])
+    def test_two_customers_alike_make_no_rank_certain(self, n_messages):
+        rows = [(i, "ab"[i // 2], "e", "2024-05-01") for i in range(4) for _ in range(n_messages)]
+        sold = Orders(customer=[0, 1], time=["2024-05-02"] * 2, revenue=["0.10", "0.10"])
+        found = journey_results(history(rows), None, sold, as_of="2024-06-30")
+        assert found.revenue.tolist() == [0.2, 0.0]
+        assert np.isnan(found.revenue_error).all()
+        assert found.rank(top=1).n_unknown == 2
+
+    def test_no_more_rows_than_places(self):
+        """Each of two rows is among the best three: that says nothing."""
+        rows = {"label": ["a", "b"], "value": [5.0, 4.0], "error": [1.0, 1.0], "place": [1, 2]}
+        rank = JourneyRank(**rows, prob_best=[0.76, 0.24], prob_top=[1, 1], top=3, by="revenue", n_unknown=1)
+        assert rank.conclusion == (
+            "By revenue, the 2 rows are a (5.00), b (4.00). a is the best with 76 %. "
+            "Not ranked, without a known figure or error: 1 row."
+        )
+
+    @pytest.mark.parametrize(("name", "wrong"), [("error", [-1.0]), ("prob_best", [1.5]), ("prob_top", [-0.5])])
+    def test_values_that_no_log_gives(self, name, wrong):
+        row = {"label": ["a"], "value": [5.0], "error": [1.0], "place": [1], "prob_best": [1], "prob_top": [1]}
+        with pytest.raises(InputError) as caught:
+            JourneyRank(**{**row, name: wrong}, top=3, by="revenue")
+        assert caught.value.name == name
+
     @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("by", "beauty")])
     def test_rejections(self, name, wrong):
         found = journey_results(
@@ -518,6 +583,7 @@ class TestRanks:
     [
         ("messages", "no"), ("responses", 5), ("orders", None), ("as_of", "x"), ("by", ["colour"]),
         ("by", ["step"] * 2), ("credit", "luck"), ("within_days", 0), ("contact_cost", -1), ("contact_cost", "x"),
+        ("contact_cost", "1_0"), ("contact_cost", "\u0661"), ("contact_cost", {"e": "1e5"}),
         ("segment", ["v"]),
         ("period", "hour"), ("level", 1.0), ("by", "segment"),
     ],

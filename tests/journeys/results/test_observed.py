@@ -113,6 +113,7 @@ class TestObservedEffect:
             ("traits", [1]),
             ("traits", {"past[0]": [1.0] * 40}),
             ("penalty", 0),
+            ("penalty", 1e10),
             ("level", 0),
         ],
     )
@@ -121,6 +122,18 @@ class TestObservedEffect:
         with pytest.raises(InputError) as caught:
             observed_effect(**{**given, name: wrong})
         assert caught.value.name == name
+
+    def test_labelled_periods_are_never_matched_by_position(self):
+        pd = pytest.importorskip("pandas")
+        rng = np.random.default_rng(3)
+        one, other = list("abcdefghijklmnopqrst"), list("abcdefghijklmnopqrst")[::-1]
+        treated, after = pd.Series([True, False] * 10, index=one), pd.Series(rng.random(20), index=one)
+        period = pd.Series(rng.random(20), index=one)
+        for past in (period, pd.DataFrame([period, period])):
+            assert observed_effect(treated, after, past=past).n_treated == 10
+        for past in (period[other], [period[other]], pd.DataFrame([period[other]])):
+            with pytest.raises(InputError, match="with the same index as"):
+                observed_effect(treated, after, past=past)
 
     def test_complete_separation(self):
         before = np.r_[np.zeros(20), np.full(20, 5.0)]

@@ -264,3 +264,9 @@ class TestTermsInForce:
         assert (terms.row.tolist(), terms.n_expired, terms.handed_over.tolist()) == ([0, 2], 1, [True, False])
         with pytest.raises(InputError, match="expires"):
             terms_in_force([1], ["a"], [None, None], ["x"], ["y"], as_of="2024-06-30")
+
+    def test_a_missing_manager_is_empty(self):
+        pd = pytest.importorskip("pandas")
+        for manager in ([None, "y"], [np.nan, "y"], [pd.NA, "y"], pd.array([None, "y"], dtype="string")):
+            terms = terms_in_force([1, 2], ["a", "b"], [None, None], ["x", "y"], manager, as_of="2024-06-30")
+            assert terms.manager.tolist() == ["", "y"]

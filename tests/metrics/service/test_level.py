@@ -116,6 +116,8 @@ class TestServiceLevel:
             ({"target_hours": [1, 2, 3]}, "target_hours"),
             ({"target_hours": {"low": 3}}, "target_hours"),
             ({"target_hours": {"all": -3}}, "target_hours"),
+            ({"target_hours": {"all": [3, 4]}}, "target_hours"),
+            ({"target_hours": {"all": 3, "high": -1}}, "target_hours"),
             ({"resolved": ["2024-02-01", None]}, "resolved"),
             ({"priority": ["low"]}, "priority"),
             ({"priority": ["low", None]}, "priority"),
