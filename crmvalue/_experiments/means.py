@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
-from crmvalue._core.comparisons import p_text, welch_degrees, welch_quantile
+from crmvalue._core.comparisons import p_text, rounding_part, welch_degrees, welch_quantile
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -57,7 +57,6 @@ __all__ = [
 ]
 
 _NOISE = 1e-12  # a spread below this part of the largest value is rounding, if the values themselves may be rounded
-_EXACT = 2.0**53  # up to here, whole numbers are not rounded
 
 
 @stay_frozen
@@ -491,7 +490,7 @@ def compare_ratios(
     step = np.bincount(rows.arm, residual, k) / total
     ratio = first + step
     residual -= step[rows.arm] * y
-    noise = max(_noise(x), _noise(y), 2 * np.finfo(float).eps)
+    noise = max(rounding_part(x), rounding_part(y), 2 * np.finfo(float).eps)
     residual = _without_noise(residual, noise * (np.abs(x) + np.abs(ratio[rows.arm] * y)), rows)
     squares = np.bincount(rows.arm, residual**2, k)
     error = np.sqrt(squares / (rows.n - 1) * rows.n) / np.abs(total)
@@ -595,16 +594,8 @@ def _within(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:
     low, high = np.full(k, np.inf), np.full(k, -np.inf)
     np.minimum.at(low, rows.arm, x)
     np.maximum.at(high, rows.arm, x)
-    equal = high - low <= _noise(x) * np.maximum(np.abs(low), np.abs(high))
+    equal = high - low <= rounding_part(x) * np.maximum(np.abs(low), np.abs(high))
     return first + step, np.where(equal[rows.arm], 0.0, deviation)
-
-
-def _noise(x: Floats) -> float:
-    """Part of the largest value up to which differences are rounding: 0 for whole numbers and whole cents."""
-    exact = np.abs(x).max(initial=0.0) < _EXACT and (
-        np.array_equal(np.rint(x), x) or np.array_equal(np.rint(x * 100.0) / 100.0, x)
-    )
-    return 0.0 if exact else _NOISE
 
 
 def _without_noise(residual: Floats, noise: Floats, rows: ArmRows) -> Floats:
