@@ -42,6 +42,7 @@ _OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "igno
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 _INTERRUPTED = "Query interrupted"  # what DuckDB raises, as a RuntimeError, where the user stops it
+_TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
@@ -377,7 +378,7 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += _describe_rounded(orders)
+    lines += _describe_rounded(orders) + _describe_totals(orders)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     if orders.n_without_customer:
@@ -396,6 +397,16 @@ def _describe_rounded(orders: OrderFile) -> list[str]:
     return [
         f"{names}, such as {rounded[0]}, as spreadsheets write long ones.",
         "Different customers may have become one. Write the table again with the customers as text.",
+    ]
+
+
+def _describe_totals(orders: OrderFile) -> list[str]:
+    """Name customers that are rather the last line of a table, which has its sum."""
+    found = [repr(who) for who in orders.customer.tolist() if who.strip(" :").casefold() in _TOTALS]
+    if not found:
+        return []
+    return [
+        f"Counted as a customer: {', '.join(found)}. If this is the sum of the table, take the row out of the file."
     ]
 
 

@@ -21,11 +21,22 @@ __all__ = [
     "p_text",
     "rates_p",
     "rates_z",
+    "rounding_part",
     "welch_degrees",
     "welch_quantile",
 ]
 
+_EXACT = 2.0**53  # up to here, whole numbers are not rounded
+_ROUNDED = 1e-12
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
+
+
+def rounding_part(x: Floats) -> float:
+    """Part of the largest value up to which differences are rounding: 0 for whole numbers and whole cents."""
+    exact = np.abs(x).max(initial=0.0) < _EXACT and (
+        np.array_equal(np.rint(x), x) or np.array_equal(np.rint(x * 100.0) / 100.0, x)
+    )
+    return 0.0 if exact else _ROUNDED
 
 
 def holm(p_value: Floats) -> Floats:

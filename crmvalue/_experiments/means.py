@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
-from crmvalue._core.comparisons import p_text, welch_degrees, welch_quantile
+from crmvalue._core.comparisons import p_text, rounding_part, welch_degrees, welch_quantile
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -59,7 +59,7 @@ __all__ = [
     "compare_ratios",
 ]
 
-_NOISE = 1e-12  # a spread below this part of the largest value is rounding
+_NOISE = 1e-12  # a spread below this part of the largest value is rounding, if the values themselves may be rounded
 
 
 @stay_frozen
@@ -351,7 +351,8 @@ def compare_means(
     require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=2)
-    mean, error = _mean_and_error(x, rows)
+    mean, within = _within(x, rows)
+    error = _error_of_mean(within, rows)
     _require_spread(error, rows, x, "value")
     return _comparison(mean, error, rows, level, correction, "mean")
 
@@ -491,10 +492,14 @@ def compare_ratios(
     total = np.bincount(rows.arm, y, k)
     rounding = _NOISE * np.bincount(rows.arm, np.abs(y), k)
     require(total > rounding, "denominator", total, "of a sum above 0 in each arm, and not of rounding alone")
-    ratio = np.bincount(rows.arm, x, k) / total
-    residual = x - ratio[rows.arm] * y
-    noise = np.abs(residual) <= _NOISE * (np.abs(x) + np.abs(ratio[rows.arm] * y))
-    squares = np.bincount(rows.arm, np.where(noise, 0.0, residual) ** 2, k)
+    first = np.bincount(rows.arm, x, k) / total  # it has the rounding of a long sum, which the second step takes off
+    residual = x - first[rows.arm] * y
+    step = np.bincount(rows.arm, residual, k) / total
+    ratio = first + step
+    residual -= step[rows.arm] * y
+    noise = max(rounding_part(x), rounding_part(y), 2 * np.finfo(float).eps)
+    residual = _without_noise(residual, noise * (np.abs(x) + np.abs(ratio[rows.arm] * y)), rows)
+    squares = np.bincount(rows.arm, residual**2, k)
     error = np.sqrt(squares / (rows.n - 1) * rows.n) / np.abs(total)
     _require_spread(error, rows, ratio, "numerator")
     return _comparison(ratio, error, rows, level, correction, "ratio")
@@ -559,7 +564,7 @@ def adjust_by_covariate(
     require_same_index(value=value, covariate=covariate, arm=arm)
     y, x = columns(value=value, covariate=covariate)
     rows = rows_by_arm(arm, control, len(y), at_least=2)
-    within_x, within_y = _within(x, rows), _within(y, rows)
+    (mean_x, within_x), (mean_y, within_y) = _within(x, rows), _within(y, rows)
     squares = within_x @ within_x
     if squares == 0:
         raise InputError("covariate", "different for different customers of an arm", float(x[0]))
@@ -567,14 +572,18 @@ def adjust_by_covariate(
     if total == 0:
         raise InputError("value", "different for different customers of an arm", float(y[0]))
     theta = float(within_x @ within_y / squares)
-    changed = y - theta * (x - x.mean())
-    left = within_y - theta * within_x
-    if np.abs(left).max() <= _NOISE * np.abs(within_y).max():
+    left = _without_noise(within_y - theta * within_x, _NOISE * np.abs(within_y).max(), rows)
+    if not left.any():
         raise InputError("covariate", "not a linear function of `value`, which leaves no variance", theta)
     reduction = float(np.clip(1 - (left @ left) / total, 0.0, 1.0))
     made = []
-    for name, column in (("value", changed), ("value", y), ("covariate", x)):
-        mean, error = _mean_and_error(column, rows)
+    changed = mean_y - theta * (mean_x - mean_x @ rows.n / len(x))
+    for name, column, mean, within in (
+        ("value", y, changed, left),
+        ("value", y, mean_y, within_y),
+        ("covariate", x, mean_x, within_x),
+    ):
+        error = _error_of_mean(within, rows)
         _require_spread(error, rows, column, name)
         made.append(_comparison(mean, error, rows, level, correction, "mean"))
     return CovariateAdjustment(
@@ -582,21 +591,30 @@ def adjust_by_covariate(
     )
 
 
-def _within(x: Floats, rows: ArmRows) -> Floats:
-    """Deviations from the mean of the arm; rounding errors are set to 0."""
-    mean = np.bincount(rows.arm, x, len(rows.names)) / rows.n
-    deviation = x - mean[rows.arm]
-    largest = np.zeros(len(rows.names))
-    np.maximum.at(largest, rows.arm, np.abs(x))
-    deviation[np.abs(deviation) <= _NOISE * largest[rows.arm]] = 0.0
-    return deviation
-
-
-def _mean_and_error(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:
+def _within(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:
+    """Mean of each arm, and deviations from it; those of an arm are 0 if they are nothing but rounding."""
     k = len(rows.names)
-    mean = np.bincount(rows.arm, x, k) / rows.n
-    variance = np.bincount(rows.arm, _within(x, rows) ** 2, k) / (rows.n - 1)
-    return mean, np.sqrt(variance / rows.n)
+    first = np.bincount(rows.arm, x, k) / rows.n  # it has the rounding of a long sum, which the second step takes off
+    deviation = x - first[rows.arm]
+    step = np.bincount(rows.arm, deviation, k) / rows.n
+    deviation -= step[rows.arm]
+    low, high = np.full(k, np.inf), np.full(k, -np.inf)
+    np.minimum.at(low, rows.arm, x)
+    np.maximum.at(high, rows.arm, x)
+    equal = high - low <= rounding_part(x) * np.maximum(np.abs(low), np.abs(high))
+    return first + step, np.where(equal[rows.arm], 0.0, deviation)
+
+
+def _without_noise(residual: Floats, noise: Floats, rows: ArmRows) -> Floats:
+    """Set the residuals of an arm to 0 if all of them are nothing but rounding."""
+    silent = np.ones(len(rows.names), dtype=bool)
+    silent[rows.arm[np.abs(residual) > noise]] = False
+    return np.where(silent[rows.arm], 0.0, residual)
+
+
+def _error_of_mean(within: Floats, rows: ArmRows) -> Floats:
+    variance: Floats = np.bincount(rows.arm, within**2, len(rows.names)) / (rows.n - 1)
+    return np.sqrt(variance / rows.n)
 
 
 def _require_spread(error: Floats, rows: ArmRows, x: Floats, name: str) -> None:

@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
-from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, welch_quantile
+from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, rounding_part, welch_quantile
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -37,9 +37,6 @@ _ALIKE = 0.1
 
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
-
-_RESIDUE = 1e-12
-"""Share of the largest amount up to which amounts differ by rounding only, such as 0.1 + 0.2 and 0.3."""
 
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
@@ -414,7 +411,8 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
 def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
     """Difference of two means, with Welch's interval."""
     difference = _mean(treated) - _mean(control)
-    if abs(difference) <= _RESIDUE * max(float(np.abs(treated).max()), float(np.abs(control).max())):
+    noise = max(rounding_part(treated), rounding_part(control), 2 * np.finfo(float).eps)
+    if abs(difference) <= noise * max(float(np.abs(treated).max()), float(np.abs(control).max())):
         difference = 0.0
     v1, v0 = _variance(treated) / len(treated), _variance(control) / len(control)
     if v1 + v0 == 0:
@@ -431,7 +429,7 @@ def _mean(amounts: Floats) -> float:
 def _variance(amounts: Floats) -> float:
     """Variance of a sample; exactly 0 where the amounts are equal but for rounding."""
     apart = amounts - amounts[0]
-    if float(np.abs(apart).max()) <= _RESIDUE * float(np.abs(amounts).max()):
+    if float(np.abs(apart).max()) <= rounding_part(amounts) * float(np.abs(amounts).max()):
         return 0.0
     return float(apart.var(ddof=1))
 

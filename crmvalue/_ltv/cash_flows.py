@@ -13,7 +13,7 @@ import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
 from crmvalue._core.checks import as_day, as_days, as_flag, as_results, require, require_choice, require_same_index
-from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative
+from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_streams
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> F
     np.float64(302.78)
     """
     flows = as_streams("cash_flows", cash_flows)
+    require_same_streams("cash_flows", cash_flows, discount_rate=discount_rate)
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
     require_choice("timing", timing, TIMINGS)
@@ -139,6 +140,7 @@ def npv_dated(
     """
     require_same_index(cash_flows=cash_flows, dates=dates)
     flows = as_streams("cash_flows", cash_flows)
+    require_same_streams("cash_flows", cash_flows, discount_rate=discount_rate)
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
     days = _one_date_each(dates, flows)
@@ -300,6 +302,7 @@ def payback_periods(
     array([2.5, inf])
     """
     flows = as_streams("cash_flows", cash_flows)
+    require_same_streams("cash_flows", cash_flows, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
     cost, rate = as_per_stream("cash_flows", flows, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
     require_not_negative(acquisition_cost=cost, discount_rate=rate)
     require_choice("timing", timing, TIMINGS)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_results, require
+from crmvalue._core.checks import as_counts, as_floats, as_results, require, require_same_index
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
+    "require_same_streams",
 ]
 
 
@@ -38,6 +39,12 @@ def as_per_stream(name: str, streams: Floats, **inputs: ArrayLike) -> list[Float
     """Cast inputs with one element for each stream: they broadcast with its axes except the last."""
     _, *arrays = as_floats(**{name: np.zeros(streams.shape[:-1])}, **inputs)
     return arrays
+
+
+def require_same_streams(name: str, streams: ArrayLike, **inputs: ArrayLike) -> None:
+    """Check that inputs with one element for each stream are in the order of the streams, where both have labels."""
+    rows = {name: streams} if getattr(streams, "ndim", 1) > 1 else {}  # the labels of one stream are those of periods
+    require_same_index(**rows, **inputs)
 
 
 def require_fractions(**arrays: Floats) -> None:

@@ -13,6 +13,7 @@ from crmvalue._ltv.checks import (
     require_finite_value,
     require_fractions,
     require_not_negative,
+    require_same_streams,
 )
 
 if TYPE_CHECKING:
@@ -227,6 +228,7 @@ def ltv_npv(
     require_not_negative(revenue=amounts)
     require_fractions(margin=share)
     margins = amounts * share
+    require_same_streams("revenue", revenue, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
     rate, cost = as_per_stream("revenue", margins, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
     require_not_negative(discount_rate=rate, acquisition_cost=cost)
     require_choice("timing", timing, TIMINGS)

@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import rounding_part
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -27,7 +28,6 @@ RatioMethod: TypeAlias = Literal["fieller", "bootstrap"]
 
 _N_RESAMPLES = 9999
 _BATCH = 2**20  # elements drawn at a time, so that memory stays small for long columns
-_NOISE = 1e-12  # residuals below this part of the largest value are rounding
 
 
 def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -188,13 +188,14 @@ def ratio_interval(
     t = _student_quantile(level, len(x) - 1)
     if method == "bootstrap" and not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator for the bootstrap", rng)
+    noise = max(rounding_part(x), rounding_part(y), 8 * np.finfo(float).eps)  # sums are rounded, too
     x_scale, y_scale = np.abs(x).max() or 1.0, np.abs(y).max() or 1.0
     x, y = x / x_scale, y / y_scale  # nothing overflows when squared
     require(y.sum() != 0, "denominator", y.sum(), "a column that does not sum to 0")
 
     ratio = x.sum() / y.sum()
     residual = x - ratio * y
-    if np.abs(residual).max() <= _NOISE:
+    if np.abs(residual).max() <= noise:
         low = high = ratio
     elif method == "fieller":
         low, high = _fieller(ratio, residual, y, t)

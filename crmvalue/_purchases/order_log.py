@@ -482,7 +482,7 @@ def find_purchases(
         rows = rows._replace(key=rows.key - whole_weeks.astype(np.uint64))
     scale, amount = 1.0, None
     if log.amount is not None:
-        scale, amount = _in_cents(log.amount)
+        scale, amount = _in_cents(log.amount, used)
     if refund is None or amount is None:
         purchases = _merge(rows, amount, n_ids)
     else:
@@ -560,10 +560,13 @@ def _treat_copies(log: Log, policy: str, used: npt.NDArray[np.bool_], counts: di
     return used & ~copy if policy == "drop" else used
 
 
-def _in_cents(amount: Floats) -> tuple[float, Floats]:
-    """Give amounts in cents if all are whole cents, because whole numbers add up without rounding, in any order."""
+def _in_cents(amount: Floats, used: npt.NDArray[np.bool_] | None = None) -> tuple[float, Floats]:
+    """Give amounts in cents if all used ones are whole cents: whole numbers add up without rounding, in any order."""
     cents = np.rint(amount * 100.0)
-    return (100.0, cents) if np.array_equal(cents / 100.0, amount) else (1.0, amount)
+    whole = cents / 100.0 == amount
+    if used is not None:
+        whole |= ~used
+    return (100.0, cents) if whole.all() else (1.0, amount)
 
 
 def _count_seen(code: Integers, n_ids: int) -> int:

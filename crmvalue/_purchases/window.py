@@ -175,7 +175,7 @@ def summarise_window(
     (array([1, 1]), array([ 5., 30.]))
     """
     length = as_whole_number("window", window, low=1, high=_LONGEST)
-    log = read_log(customer, date, amount, time_unit="day", grain="day")
+    log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     end = last_day(log, "as_of", as_of)
     purchases, counts = find_purchases(log, Policy(refunds, zeros, missing, duplicates), None, end, "day")
     if len(purchases.day) == 0:

@@ -61,6 +61,9 @@ _GROUPS = (  # files of a control group: its limit, and what it takes now
 )
 
 
+_NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
+
+
 class Column(NamedTuple):
     """A column of the file: its name, its name in SQL, its type."""
 
@@ -114,7 +117,7 @@ def _layout(database: Database, place: Path, shown: str) -> _Layout:
     if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
         raise FileError("FILE", f"{shown!r} is UTF-16: save it as UTF-8")
     packed = start[:2] == b"\x1f\x8b"
-    delimiter, header = _header(place, shown, packed=packed)
+    delimiter, header, n_before = _header(place, shown, packed=packed)
     if packed:
         _require_short_lines(place, shown)
     csv_columns = tuple(Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header))
@@ -122,7 +125,7 @@ def _layout(database: Database, place: Path, shown: str) -> _Layout:
     compression = "gzip" if packed else "none"
     options = (
         f"auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
-        f"compression = '{compression}', columns = {{{types}}}, {_ALONE}"
+        f"compression = '{compression}', skip = {n_before}, columns = {{{types}}}, {_ALONE}"
     )
     return _Layout(csv_columns, "read_csv", options)
 
@@ -227,14 +230,16 @@ def _cast(column: Column, kind: str) -> str:
     return f"case when regexp_full_match({text}, '{_DECIMAL}') then {mantissa} else {text} end"
 
 
-def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str]]:
-    """Find the delimiter of a CSV file and the names in its first line."""
+def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str], int]:
+    """Find the delimiter of a CSV file, the names in its first line, and the number of lines before that."""
     opened = gzip.open if packed else io.open
     try:
         with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
             head = file.read(_HEAD)
+        named = _NAMED_DELIMITER.match(head)
+        head = head[named.end() :] if named else head
         line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
-        delimiter = max(",;\t|", key=line.count)
+        delimiter = named[1] if named else max(",;\t|", key=line.count)
         header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
     except csv.Error as error:
         raise FileError("FILE", f"the first line of {shown!r} is no list of column names") from error
@@ -247,7 +252,7 @@ def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str]]:
         raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
     if re.search("[\ufffd\0]", "".join(header)):
         raise FileError("FILE", f"line 1 of {shown!r} is not UTF-8: save the file as CSV in UTF-8")
-    return delimiter, header
+    return delimiter, header, int(named is not None)
 
 
 def _require_short_lines(place: Path, shown: str) -> None:

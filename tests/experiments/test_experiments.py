@@ -476,6 +476,43 @@ class TestCompareRatios:
         assert refused(compare_ratios, [2, 4, 3, 3], [1, 2, 1, 1], list("aabb"), control="a").name == "numerator"
 
 
+class TestLargeValues:
+    """Values that are large for their differences: the differences are exact, so nothing of them is rounding."""
+
+    @pytest.mark.parametrize("size", [1e3, 1e9, 1e11, 1e12, 1e13])
+    def test_a_constant_added_to_all_values_changes_no_test(self, size):
+        small, before = np.array([0.0, 1, 2, 3, 4, 2, 2, 3, 4, 5]), np.array([1.0, 2, 2, 4, 3, 1, 3, 3, 2, 5])
+        arm = list("AAAAABBBBB")
+        for compare in (
+            lambda x: compare_means(x, arm, control="A"),
+            lambda x: compare_ratios(x, [1] * 10, arm, control="A"),
+            lambda x: adjust_by_covariate(x, size + before, arm, control="A").adjusted,
+        ):
+            expected = compare(small)
+            result = compare(size + small)
+            np.testing.assert_allclose(result.standard_error, expected.standard_error, rtol=1e-15 * size + 1e-12)
+            np.testing.assert_allclose(result.p_value, expected.p_value, rtol=3e-15 * size + 1e-12)
+
+    def test_two_values_of_a_trillion_that_differ_by_one(self):
+        t = 1 / np.hypot(0.5, 0.5)  # both arms have a standard error of 0.5, and 2 degrees of freedom together
+        result = compare_ratios([1e12, 1e12 + 1, 1e12 + 1, 1e12 + 2], [1] * 4, list("AABB"), control="A")
+        np.testing.assert_allclose(result.p_value, 2 * stats.t.sf(t, 2), rtol=1e-3)
+
+    def test_the_sum_of_many_large_values_adds_no_rounding(self):
+        value = 1e12 + np.arange(20_000.0) % 7
+        result = compare_means(value, np.arange(20_000) % 2, control=0)
+        assert result.mean.tolist() == pytest.approx([(1e12 + np.mean(value[a::2] - 1e12)) for a in (0, 1)], rel=3e-16)
+
+    def test_residues_of_binary_arithmetic_are_no_spread(self):
+        value = [0.1 + 0.2, 0.3, 0.3, 0.1, 0.1, 0.3 - 0.2]
+        for compare in (
+            lambda: compare_means(value, list("AAABBB"), control="A"),
+            lambda: compare_ratios(value, [1] * 6, list("AAABBB"), control="A"),
+        ):
+            with pytest.raises(InputError, match="different for different customers"):
+                compare()
+
+
 class TestAdjustByCovariate:
     """`adjust_by_covariate`: the slope within arms taken off."""
 

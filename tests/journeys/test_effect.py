@@ -240,6 +240,21 @@ class TestCampaignEffect:
         assert effect.did_interval == pytest.approx((0.1, 0.1), abs=1e-15)
         assert effect.did_interval.low == effect.did_interval.high
 
+    def test_a_trillion_added_to_all_amounts_changes_no_interval(self):
+        after, before = [0, 1, 1, 0, 1, 1], [1, 0, 1, 0, 0, 1]
+        for assignment in ("random", "observed"):
+            small, large = (
+                campaign_effect(
+                    6, 1, 6, 1, assignment=assignment, margin=1,
+                    revenue_treated=np.add(after, size), revenue_control=np.add(after[::-1], size),
+                    before_treated=np.add(before, size), before_control=np.add(before[::-1], size),
+                )
+                for size in (0.0, 1e12)
+            )  # fmt: skip
+            for name in ("net_interval", "before_interval", "revenue_interval"):
+                assert getattr(large, name) == pytest.approx(tuple(getattr(small, name)), rel=1e-3, abs=1e-3)
+            assert small.net_interval.high > 0.3
+
     def test_rounding_of_binary_fractions_is_no_gain(self):
         amount = {"revenue_treated": [0.1] * 30, "revenue_control": [0.1] * 20, "margin": 1}
         effect = campaign_effect(30, 3, 20, 2, assignment="random", **amount)

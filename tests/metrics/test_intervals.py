@@ -167,6 +167,12 @@ class TestRatioInterval:
     REVENUE = (120, 80, 300, 50, 90, 140, 210, 60)
     ORDERS = (2, 1, 4, 1, 2, 2, 3, 1)
 
+    def test_a_trillion_added_to_all_values_moves_the_interval(self):
+        value = np.array([0.0, 1, 1, 0, 1, 1, 0, 0])
+        expected = mean_interval(value)
+        found = ratio_interval(1e12 + value, [1] * 8, method="fieller")
+        assert (found.low - 1e12, found.high - 1e12) == pytest.approx(tuple(expected), abs=1e-3)
+
     def test_known_answer(self):
         """`scipy.stats.ttest_1samp` of revenue - r orders has p = 0.05 at these two r (`scipy.optimize.brentq`)."""
         interval = ratio_interval(self.REVENUE, self.ORDERS, method="fieller")

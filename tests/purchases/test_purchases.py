@@ -330,6 +330,21 @@ class TestSummarisePurchases:
         for name in COLUMNS:
             assert getattr(one, name).tobytes() == getattr(other, name).tobytes()
 
+    @pytest.mark.parametrize(
+        ("day", "amount", "options"),
+        [
+            ("2024-01-01", None, {"missing": "drop"}),
+            ("2024-02-01", 0.3 + 1e-9, {}),
+            ("2024-01-01", -0.3 - 1e-9, {"refunds": "drop"}),
+        ],
+    )
+    def test_rows_that_are_left_out_do_not_make_sums_inexact(self, day, amount, options):
+        """In binary, 5 + 5 + 5 + 5 + 0.01 is 20.01 or 20.009999999999998, as the order has it."""
+        for amounts in ([5, 5, 5, 5, 0.01], [0.01, 5, 5, 5, 5]):
+            days = ["2024-01-01"] * 5 + [day]
+            history = summarise_purchases([1] * 6, days, [*amounts, amount], as_of="2024-01-31", **options)
+            assert history.total_spend.tolist() == [20.01]
+
     @given(st.data())
     def test_order_of_rows_matters_by_rounding_only_for_other_amounts(self, data):
         """A sum of n positive doubles is off by at most n roundings of 1.1e-16, whatever the order."""

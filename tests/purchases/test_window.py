@@ -54,6 +54,17 @@ class TestSummariseWindow:
         assert found.n_days_observed == min(window, (end - min(row.date for row in rows)).days + 1)
         assert ((found.n_purchases > 0) == (found.days_since_last < window)).all()
 
+    def test_rows_without_customer_or_date_are_left_out_and_counted(self):
+        customer, date, amount = [None, *LOG[0], "ann"], ["2024-03-30", *LOG[1], None], [7.0, *LOG[2], 8.0]
+        found = summarise_window(customer, date, amount, as_of="2024-03-31", window=30, missing="drop")
+        expected = windowed()
+        assert found.customer.tolist() == expected.customer.tolist()
+        assert found.total_spend.tolist() == expected.total_spend.tolist()
+        assert (found.counts.n_without_customer, found.counts.n_without_date) == (1, 1)
+        for column in ([None, "ann", "bob", "bob"], LOG[1]), (LOG[0], [None, *LOG[1][1:]]):
+            with pytest.raises(InputError, match="not missing"):
+                summarise_window(*column, as_of="2024-03-31", window=30)
+
     @given(rows_of_logs)
     def test_a_window_over_the_whole_log_is_the_history(self, rows):
         columns = log_columns(rows)

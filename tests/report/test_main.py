@@ -789,6 +789,27 @@ class TestMain:
         for word in ("UTC", "comma", "is read as", "rounded"):
             assert word not in printed
 
+    @pytest.mark.parametrize("first", ["sep=;\n", "\ufeffSEP=;\n", '"sep=;"\n'])
+    def test_a_line_of_excel_names_the_delimiter(self, tmp_path, capsys, first):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"{first}customer;date;amount\n1;2024-01-01;5\n2;2024-01-02;7\n", encoding="utf-8", newline="")
+        assert main([str(path)]) == 0
+        assert "Read 2 rows: customer = 'customer' (guessed)" in capsys.readouterr().out
+        path.write_text(f"{first}customer;date;amount\n1;2024-01-01;5\n2;2024-01-02\n", encoding="utf-8", newline="")
+        assert main([str(path)]) == 2
+        assert "line 4 has 2 fields instead of the 3 of the header" in capsys.readouterr().err
+
+    def test_the_sum_of_the_table_counts_as_a_customer(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = "customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,7\n"
+        path.write_text(rows)
+        assert main([str(path)]) == 0
+        assert "Counted as a customer" not in capsys.readouterr().out
+        path.write_text(rows + "Total:,2024-01-02,12\nGrand total,2024-01-03,12\n", encoding="utf-8")
+        assert main([str(path)]) == 0
+        said = "Counted as a customer: 'Grand total', 'Total:'. If this is the sum of the table, take the row out"
+        assert said in " ".join(capsys.readouterr().out.split())
+
     @pytest.mark.parametrize(
         ("written", "said"),
         [

@@ -37,6 +37,9 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if types & {bool, np.bool_} or (ids.dtype.kind == "U" and not isinstance(value, np.ndarray)):
         # numpy makes text of values beside text, and cuts off nulls at its end
         ids, _ = to_array(name, value, _KINDS, as_objects=True)
+    if types and ids.dtype.kind == "f" and all(issubclass(kind, int | np.integer) for kind in types):
+        # numpy makes floats of whole numbers of which some are above 2**63
+        ids, _ = to_array(name, value, _KINDS, as_objects=True)
     if ids.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{ids.ndim} dimensions")
     if ids.dtype.kind == "f":

@@ -16,8 +16,8 @@
 13. over budget: on the day of sending no more messages may be sent
 14. send
 
-A message that is capped or over budget is not sent, so it holds back no message after it: it counts for no cap and
-begins no cool-down.
+A message that is outranked, capped or over budget is not sent, so it holds back no message after it: it counts for no
+cap and begins no cool-down.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
     while True:
         decision[open_] = _OPEN
         decision[_after_another(run, decision, lost)] = DECISIONS.index("cool-down")
-        decision[_outranked(run, decision)] = DECISIONS.index("outranked")
+        outranked = _outranked(run, decision)
+        decision[outranked] = DECISIONS.index("outranked")
         used = apply_caps(
             run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, run.purpose,
             decision == _OPEN, run.past, lost,
@@ -108,7 +109,7 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
         decision[capped] = DECISIONS.index("capped")
         over = _over_budget(run, decision)
         decision[over] = DECISIONS.index("over budget")
-        now_lost = capped & held
+        now_lost = (outranked | capped) & held
         now_lost[over] = True
         if np.array_equal(now_lost, lost):
             break

@@ -346,7 +346,7 @@ def _decide_day(
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
-    order = np.lexsort((messages.step, messages.journey, messages.planned_utc, -priority, rank))
+    order = np.lexsort((messages.place, messages.planned_utc, -priority, rank))
     messages, rank, priority = Messages._make(column[order] for column in messages), rank[order], priority[order]
     clocks = context.clocks
     due = messages.planned, messages.planned_utc

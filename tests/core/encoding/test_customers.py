@@ -239,3 +239,12 @@ class TestGapsInColumns:
         """Beside a null they would become floats, which cannot tell them apart."""
         history = summarise_purchases(make([2**60 + 1, None, 2**60 + 2]), ["2024-01-01"] * 3, missing="drop")
         assert history.customer.tolist() == [2**60 + 1, 2**60 + 2]
+
+    @pytest.mark.parametrize(
+        "ids", [[2**64 - 1, 5], [2**63, -1], (5, 2**63 + 1, 2**63), [np.uint64(2**63), 7], [2**70, 1]]
+    )
+    def test_whole_numbers_on_both_sides_of_the_largest_signed_one(self, ids):
+        """Of such a list, numpy makes floats."""
+        found, code = encode_customers("customer", ids)
+        assert found.tolist() == sorted(ids)
+        assert found[code].tolist() == list(ids)

@@ -632,6 +632,27 @@ class Newsletter:
         )  # fmt: skip
 
 
+@attrs.frozen(kw_only=True)
+class TwoLetters(Newsletter):
+    """Two letters on one day: the second, some hours later, is about another day."""
+
+    labels: tuple[str, str] = ("letter", "second letter")
+    apart: int = 2
+
+    def candidates(self, context):
+        first = super().candidates(context)
+        n, day = len(first.row), np.timedelta64(1, "D")
+        pairs = {name: np.concatenate([getattr(first, name)] * 2) for name in ("row", "expires", "exited")}
+        return first._replace(
+            **pairs,
+            step=np.repeat([0, 1], n),
+            labels=self.labels,
+            anchor=np.concatenate([first.anchor, first.anchor + day]),
+            planned=np.concatenate([first.planned, first.planned + np.timedelta64(self.apart, "h")]),
+            offers=(None, None),
+        )
+
+
 class TestNewKinds:
     """A class with the members of `JourneyKind` is planned like the kinds of the package."""
 
@@ -654,6 +675,28 @@ class TestNewKinds:
         assert made.send_time[made.decision == "send"].astype(str).tolist() == ["2024-05-31T09:00:00"]
         again = plan(journeys, base, events, made.history(), policy, TODAY)
         assert "send" not in again.n_by_decision
+
+    def test_an_outranked_message_begins_no_cool_down(self):
+        """The first message about an anchor goes to the journey that ranks higher; the second one is its own."""
+        pair = TwoLetters(weekday=self.FRIDAY, name="pair", cool_down_days=7, shares_group=True)
+        winner = Newsletter(weekday=self.FRIDAY, priority=1, shares_group=True)
+        made = plan([pair, winner], one(), None, None, Policy(), TODAY)
+        decided = dict(zip(zip(made.journey.tolist(), made.step.tolist(), strict=True), made.decision, strict=True))
+        assert decided == {
+            ("newsletter", "letter"): "send",
+            ("pair", "letter"): "outranked",
+            ("pair", "second letter"): "send",
+        }
+
+    def test_another_journey_does_not_change_which_of_two_letters_of_one_moment_goes_first(self):
+        pair = TwoLetters(weekday=self.FRIDAY, name="pair", cool_down_days=7, apart=0)
+        other = TwoLetters(
+            weekday=self.FRIDAY, name="another", group="others", segment="nobody", labels=("second letter", "letter")
+        )
+        base = Customers(customer=[1], consent={"email": [True]}, segments={"nobody": [False]})
+        for journeys in ([pair], [pair, other]):
+            made = plan(journeys, base, None, None, Policy(), TODAY)
+            assert made.step[made.decision == "send"].tolist() == ["letter"]
 
     def test_has_a_cool_down_and_comes_once_and_is_outranked(self):
         letter = Newsletter(weekday=self.FRIDAY)
