@@ -286,7 +286,7 @@ def customer_satisfaction_from_scores(
     """
     bottom = as_whole_number("lowest", lowest, low=0)
     top = as_whole_number("highest", highest, low=bottom + 2)
-    answers = _as_scores(scores, bottom, top)
+    answers = _as_scores(scores, bottom, top, "give `lowest` and `highest` of another scale")
     require_choice("method", method, get_args(SatisfactionMethod))
     if (positive_from is not None) != (method == "share_positive"):
         rule = "given with the method 'share_positive', and only with it"
@@ -346,7 +346,7 @@ def customer_effort_score(
     hard = as_whole_number("hardest", hardest, low=0)
     easy = as_whole_number("easiest", easiest, low=0)
     require(abs(easy - hard) >= 2, "easiest", easy, "at least 2 away from `hardest`")
-    answers = _as_scores(scores, min(hard, easy), max(hard, easy))
+    answers = _as_scores(scores, min(hard, easy), max(hard, easy), "give `hardest` and `easiest` of another scale")
     require_choice("method", method, get_args(EffortMethod))
 
     is_easy = abs(answers - easy) < abs(answers - hard)
@@ -361,9 +361,9 @@ def _as_nps_counts(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: A
     return counts
 
 
-def _as_scores(scores: ArrayLike, lowest: int, highest: int) -> Floats:
+def _as_scores(scores: ArrayLike, lowest: int, highest: int, hint: str | None = None) -> Floats:
     answers = as_column("scores", scores)
     require_same_length(scores=answers)
     on_scale = (answers >= lowest) & (answers <= highest) & (answers == np.floor(answers))
-    require(on_scale, "scores", answers, f"a whole number from {lowest} to {highest}")
+    require(on_scale, "scores", answers, f"a whole number from {lowest} to {highest}", hint=hint)
     return answers

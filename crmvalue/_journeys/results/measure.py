@@ -221,6 +221,9 @@ def journey_results(
         by_time=np.lexsort((sent_at, whom[sent])),
         days=days,
     )
+    if credit == "code" and sold.code is None:
+        hint = "Orders(code=...) holds the codes that were used, and Plan.with_codes those that were sent"
+        raise InputError("credit", "another rule where the orders have no codes", credit, hint=hint)
     used = by_code(log)
     given = _credit(log, credit, used, [revenue, margin, benefit], n_cells, n_customers)
     outcome = (cell * len(DECISIONS) + decision)[is_last]

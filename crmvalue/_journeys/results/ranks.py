@@ -67,7 +67,7 @@ class JourneyRank(Columns):
     ...     prob_best=[1.0],
     ...     prob_top=[1.0],
     ...     top=3,
-    ...     by="revenue",
+    ...     rank_by="revenue",
     ... )
     >>> found.conclusion
     'By revenue, birthday is among the best 3 with 100 % (5.00).'
@@ -80,7 +80,7 @@ class JourneyRank(Columns):
     prob_best: Floats = number_column("prob_best")
     prob_top: Floats = number_column("prob_top")
     top: int = count_field("top", low=1)
-    by: str = checked_field("by", as_text)
+    rank_by: str = checked_field("rank_by", as_text)
     n_unknown: int = count_field("n_unknown", default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -99,7 +99,7 @@ class JourneyRank(Columns):
             f"{name} is {place} with {_percent(prob)} ({value:,.2f})"
             for name, prob, value in zip(self.label.tolist(), self.prob_top.tolist(), self.value.tolist(), strict=True)
         ]
-        return f"By {self.by.replace('_', ' ')}, {'; '.join(lines[: self.top])}."
+        return f"By {self.rank_by.replace('_', ' ')}, {'; '.join(lines[: self.top])}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
@@ -115,7 +115,7 @@ class JourneyRank(Columns):
         return from_json(cls, text)
 
 
-def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int, by: str) -> JourneyRank:
+def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int, rank_by: str) -> JourneyRank:
     """Rank rows whose figure is known, the largest first."""
     known = np.isfinite(value) & np.isfinite(error)
     order = np.nonzero(known)[0]
@@ -129,7 +129,7 @@ def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int,
         prob_best=hand_over(found[0]),
         prob_top=hand_over(found[1]),
         top=top,
-        by=by,
+        rank_by=rank_by,
         n_unknown=int(np.count_nonzero(~known)),
     )
 

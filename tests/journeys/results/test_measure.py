@@ -498,9 +498,15 @@ class TestRanks:
         assert rank.prob_top[:2] == pytest.approx([1, 1], abs=1e-3)
         assert rank.prob_best[2] < 1e-3
         assert "birthday is among the best 2 with" in rank.conclusion
-        assert found.rank(by="incremental_revenue").n_unknown == 4
+        assert found.rank(rank_by="incremental_revenue").n_unknown == 4
 
-    @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("by", "beauty")])
+    def test_code_without_codes(self):
+        """Orders without codes cannot be credited by code; that is no turnover of 0."""
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        with pytest.raises(InputError, match="Orders\\(code=...\\) holds the codes"):
+            journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30", credit="code")
+
+    @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("rank_by", "beauty")])
     def test_rejections(self, name, wrong):
         found = journey_results(
             history([(1, "a", "e", "2024-05-01")]),
