@@ -113,14 +113,14 @@ class ProductPairs(Table):
 
     @property
     def conclusion(self) -> str:
-        """Say in a sentence how many pairs go together, and which pair most surely."""
+        """Say how many pairs go together, and which pair most surely."""
         surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05))) // 2
         said = (
-            f"bought together surely more often than by chance: {surely:,} of {counted(self.n_tested, 'possible pair')}"
+            f"Bought together more often than chance explains: {surely:,} of {counted(self.n_tested, 'possible pair')}."
         )
         if not surely:
             return said
-        return f"{said}; first {self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often"
+        return f"{said} First: {self.bought[0]} and {self.also_bought[0]}, {self.lift[0]:.1f} times as often."
 
 
 def product_pairs(

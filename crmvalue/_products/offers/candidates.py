@@ -110,7 +110,7 @@ class NextProducts(Table):
         """Say in a sentence how many offers there are."""
         kinds = ", ".join(f"{int(np.count_nonzero(self.kind == kind)):,} {kind}" for kind in self.kinds)
         n_customers = len(np.unique(self.customer))
-        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}"
+        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}."
 
 
 def next_products(
