@@ -87,7 +87,7 @@ def journey_results(
         What customers did with the messages.
     orders : Orders
         Orders of all customers, those without messages and the control group included.
-    as_of : date_like
+    as_of : date
         When the logs end; a day counts to its end. Later messages, reactions and orders are left out and counted.
     by : str or iterable of str, optional
         What the rows are split by: "journey", "version", "step", "offer", "channel", "segment", "period"; an empty list

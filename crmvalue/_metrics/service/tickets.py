@@ -230,8 +230,8 @@ def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike)
 
     Examples
     --------
-    >>> first_contact_resolution(75, 100)
-    np.float64(0.75)
+    >>> print(first_contact_resolution(75, 100))
+    0.75
     """
     return share(n_resolved_first=n_resolved_first, n_contacts=n_contacts)
 
