@@ -52,7 +52,7 @@ class JourneyRank(Columns):
         Probability that the row is the best, and that it is among the best `top`.
     top : int
         How many count as the best.
-    by : str
+    rank_by : str
         Name of the figure.
     n_unknown : int
         Rows of the results that are not ranked, because their figure or its error is not known.
