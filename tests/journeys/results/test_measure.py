@@ -402,6 +402,11 @@ def campaign(rng, n=800, lift=4.0):
 class TestControlGroup:
     """Beside the credit stands the difference between those who were meant to get a message and the control group."""
 
+    def test_a_control_group_that_cannot_be_compared(self):
+        made, sold = campaign(np.random.default_rng(5))
+        by_channel = journey_results(made, None, sold, as_of="2024-07-30", by="channel")
+        assert "The control group cannot show it here" in by_channel.conclusion
+
     def test_equals_welch_of_both_groups(self):
         made, sold = campaign(np.random.default_rng(5))
         found = journey_results(made, None, sold, as_of="2024-07-30")
