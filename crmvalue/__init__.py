@@ -3,13 +3,13 @@
 Import functions and classes from the modules below; the package itself exports only these modules.
 
 ===========================  ================================================================================
-`crmvalue.metrics`           key figures such as retention, churn, AOV and NPS, with intervals
-`crmvalue.ltv`               lifetime value in closed form, NPV, payback, LTV:CAC and its bands
+`crmvalue.metrics`           key figures with intervals; service in business hours, surveys, plan and actual
+`crmvalue.ltv`               lifetime value in closed form, payback, LTV:CAC, unprofitable customers, budgets
 `crmvalue.frames`            dataframes of any kind and size: from orders to values, groups, cohorts and plans
 `crmvalue.purchases`         an order log to one row per customer; calibration and holdout
 `crmvalue.models`            models of single customers: still active or not, future purchases, spend, value
 `crmvalue.segmentation`      RFM groups, stages, tiers, dynamic segments, migration, concentration
-`crmvalue.journeys`          plans of messages: the customers to contact today, the message, the reasons
+`crmvalue.journeys`          plans of messages: whom to contact today, with what, and what each journey earned
 `crmvalue.journey_map`       customer journey maps: gaps, and changes from the present to a future state
 `crmvalue.funnels`           funnels: lost prospects, value of the open pipeline, scores of leads
 `crmvalue.cohorts`           retention and revenue by period of first purchase; survival; payback

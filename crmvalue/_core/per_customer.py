@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_float, is_missing_object, require, to_array
-from crmvalue._core.labels import labelled
+from crmvalue._core.labels import counted, labelled
 from crmvalue._core.values import Given, hand_over, read_only
 from crmvalue.errors import InputError
 
@@ -103,9 +103,11 @@ def as_per_customer(
 def _of_segments(name: str, value: Mapping[Any, Any], segments: Segments, kind: str) -> Floats:
     low, high, rule, hint = _ENDS[kind]
     numbers = []
+    lacks = [label for label in segments.labels if label not in value]
+    if lacks:
+        others = f"{counted(len(lacks) - 1, 'more segment')} without one" if len(lacks) > 1 else None
+        raise InputError(name, f"given for the segment {lacks[0]!r} too", tuple(value), hint=others)
     for label in segments.labels:
-        if label not in value:
-            raise InputError(name, f"given for the segment {label!r} too", tuple(value))
         number = as_float(name, value[label])
         if not low <= number <= high:
             raise InputError(name, f"{rule}, also for {label!r}", number, hint=hint)

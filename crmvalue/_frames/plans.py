@@ -150,6 +150,8 @@ def journey_results(
     ----------
     messages : Plan, MessageHistory or DataFrame
         What was planned or sent; a frame has the columns of a history, or with the column `decision` those of a plan.
+        A log of another system has the customer, `journey`, `sent_at` and `channel`; see
+        :meth:`crmvalue.journeys.MessageHistory.from_log`.
     responses : Responses, DataFrame or None
         What customers did with the messages: customer, name and time, found by the usual headings; also `message` and
         `channel`, where they are.
@@ -277,8 +279,20 @@ def _read_messages(given: Any) -> Plan | MessageHistory:
         return given
     frame = _eager("messages", given)
     found: Plan | MessageHistory
+    if not {"decision", "anchor", "group"} & set(frame.columns):
+        return _read_sent(frame)
     found = _read_table("messages", frame, Plan if "decision" in frame.columns else MessageHistory)
     return found
+
+
+def _read_sent(frame: Any) -> MessageHistory:
+    """Read messages that another system has sent."""
+    hint = "a log of your own needs these and the customer, and may have step, offer, code and purpose"
+    require_present("messages", frame, ("journey", "sent_at", "channel"), hint)
+    columns = {"customer": frame[find_customer("messages", frame, None)], "sent_at": plain_time(frame["sent_at"])}
+    columns |= {name: frame[name] for name in ("journey", "channel", "step") if name in frame.columns}
+    columns |= {name: frame[name].fill_null("") for name in ("offer", "code", "purpose") if name in frame.columns}
+    return MessageHistory.from_log(**{name: column.to_native() for name, column in columns.items()})
 
 
 def _read_responses(given: Any) -> Responses | None:

@@ -240,7 +240,7 @@ def _require_terms(given: Mapping[str, Any], segment: object, columns: Sequence[
         raise InputError("segment", f"a column of the frame ({listed(columns)})", segment)
     for name, term in given.items():
         if isinstance(term, Mapping) and segment is None:
-            raise InputError(name, "a number or a column where there is no `segment`", dict(term))
+            raise InputError(name, "a number or a column", dict(term), hint="a mapping needs `segment`, a column")
         if isinstance(term, str) and term not in columns:
             raise InputError(name, f"a number, a mapping or a column of the frame ({listed(columns)})", term)
         if hasattr(term, "__len__") and not isinstance(term, str | Mapping):

@@ -293,6 +293,15 @@ class StepAlarms(Columns):
         fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
         return {**fields, "is_beyond_chance": self.is_beyond_chance}
 
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> StepAlarms:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]) -> StepAlarms:
     """Find the steps of a funnel that too few prospects pass.
@@ -324,7 +333,7 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
     """
     given: object = conversion
     if not isinstance(given, FunnelConversion):
-        raise InputError("conversion", "a FunnelConversion", given)
+        raise InputError("conversion", "a FunnelConversion", given, hint="funnel_conversion(counts) makes one")
     stages = conversion.stages
     levels = _least(least, stages[:-1])
     steps = np.array([k for k, stage in enumerate(stages[:-1]) if stage in levels], dtype=np.int64)

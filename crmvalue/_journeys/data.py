@@ -453,7 +453,9 @@ def table_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class MessageHistory(Columns):
-    """Messages that were sent, one element each in every column; :meth:`Plan.history` makes it.
+    """Messages that were sent, one element each in every column.
+
+    :meth:`Plan.history` makes it of a plan, and :meth:`from_log` of the log of another system.
 
     The last five columns may be left out, as in histories of earlier releases. Journey and version then come from the
     group; offer, code and purpose are not known. Journeys on one date cannot be told apart in such a history.
@@ -531,6 +533,72 @@ class MessageHistory(Columns):
             channel=hand_over(words),
             counted=hand_over(none.astype(bool)),
         )
+
+    @classmethod
+    def from_log(
+        cls,
+        customer: ArrayLike,
+        journey: ArrayLike,
+        sent_at: ArrayLike,
+        channel: ArrayLike,
+        *,
+        step: ArrayLike | None = None,
+        offer: ArrayLike | None = None,
+        code: ArrayLike | None = None,
+        purpose: ArrayLike | None = None,
+    ) -> MessageHistory:
+        """Make a history of messages that another system has sent, for :func:`journey_results` and frequency caps.
+
+        Parameters
+        ----------
+        customer : array_like
+            Customer of each message, whole numbers or text.
+        journey : array_like of str
+            Campaign or journey of each message.
+        sent_at : array_like of dates
+            Local time of sending.
+        channel : array_like of str
+            Channel, such as "email".
+        step : array_like of str, optional
+            Step of the journey; "message" by default.
+        offer, code, purpose : array_like of str, optional
+            As in the class; by default not known.
+
+        Returns
+        -------
+        MessageHistory
+            The messages. Each is its own anchor and counts for frequency caps. A plan that repeats a journey does not
+            know them: give it the history of its own plans.
+
+        Raises
+        ------
+        InputError
+            If the columns differ in length, or a value is missing.
+
+        Examples
+        --------
+        >>> sent = MessageHistory.from_log(
+        ...     customer=["ann", "bob"],
+        ...     journey=["newsletter", "birthday"],
+        ...     sent_at=["2024-03-01T09:00", "2024-03-02T09:00"],
+        ...     channel=["email", "sms"],
+        ... )
+        >>> sent.journey.tolist(), sent.step.tolist()
+        (['newsletter', 'birthday'], ['message', 'message'])
+        """
+        columns = {"customer": customer, "journey": journey, "sent_at": sent_at, "channel": channel}
+        more = {"step": step, "offer": offer, "code": code, "purpose": purpose}
+        columns |= {name: column for name, column in more.items() if column is not None}
+        require_same_index(**columns)
+        n = len(second_column("sent_at", sent_at))
+        known = {
+            "group": columns["journey"],
+            "step": np.full(n, "message"),
+            "anchor": sent_at,
+            "counted": np.ones(n, dtype=bool),
+            "version": np.zeros(n, dtype=np.int64),
+        }
+        return cls(**{**known, **columns})
 
     @property
     def key(self) -> npt.NDArray[np.str_]:

@@ -79,8 +79,8 @@ def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> F
 
     Examples
     --------
-    >>> npv([100, 120, 150], 0.10, timing="end").round(2)
-    np.float64(302.78)
+    >>> print(npv([100, 120, 150], 0.10, timing="end").round(2))
+    302.78
     """
     flows = as_streams("cash_flows", cash_flows)
     require_same_streams("cash_flows", cash_flows, discount_rate=discount_rate)
@@ -135,8 +135,8 @@ def npv_dated(
 
     Examples
     --------
-    >>> npv_dated([-100, 60, 60], ["2025-01-01", "2025-07-02", "2026-01-01"], 0.10, as_of="2025-01-01").round(4)
-    np.float64(11.7607)
+    >>> print(npv_dated([-100, 60, 60], ["2025-01-01", "2025-07-02", "2026-01-01"], 0.10, as_of="2025-01-01").round(4))
+    11.7607
     """
     require_same_index(cash_flows=cash_flows, dates=dates)
     flows = as_streams("cash_flows", cash_flows)
@@ -190,8 +190,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
 
     Examples
     --------
-    >>> irr([-100, 60, 60]).round(6)
-    np.float64(0.130662)
+    >>> print(irr([-100, 60, 60]).round(6))
+    0.130662
     """
     flows = as_results("cash_flows", cash_flows)
 
@@ -235,8 +235,8 @@ def irr_dated(
 
     Examples
     --------
-    >>> irr_dated([-100, 110], ["2025-01-01", "2026-01-01"]).round(6)
-    np.float64(0.1)
+    >>> print(irr_dated([-100, 110], ["2025-01-01", "2026-01-01"]).round(6))
+    0.1
     """
     require_same_index(cash_flows=cash_flows, dates=dates)
     flows = as_results("cash_flows", cash_flows)
@@ -296,8 +296,8 @@ def payback_periods(
 
     Examples
     --------
-    >>> payback_periods([40, 40, 40], 100, timing="end", interpolate=False)
-    np.float64(3.0)
+    >>> print(payback_periods([40, 40, 40], 100, timing="end", interpolate=False))
+    3.0
     >>> payback_periods([40, 40, 40], [100, 150], timing="end", interpolate=True)
     array([2.5, inf])
     """

@@ -69,8 +69,8 @@ def service_cost(n_contacts: ArrayLike, minutes: ArrayLike, hourly_rate: ArrayLi
 
     Examples
     --------
-    >>> service_cost(n_contacts=12, minutes=120, hourly_rate=500)
-    np.float64(12000.0)
+    >>> print(service_cost(n_contacts=12, minutes=120, hourly_rate=500))
+    12000.0
     """
     require_same_index(n_contacts=n_contacts, minutes=minutes, hourly_rate=hourly_rate)
     contacts, time, rate = as_floats(n_contacts=n_contacts, minutes=minutes, hourly_rate=hourly_rate)
@@ -297,8 +297,8 @@ def customer_profits(
     >>> profits = customer_profits([12_000, 9_000], margin=1, service_cost=[12_000, 500], customer=["ann", "bob"])
     >>> profits.profit
     array([   0., 8500.])
-    >>> profits.unprofitable.customer[0], profits.unprofitable.reason[0]
-    (np.str_('ann'), np.str_('serving them costs all that they bring'))
+    >>> profits.unprofitable.customer.tolist(), profits.unprofitable.reason.tolist()
+    (['ann'], ['serving them costs all that they bring'])
     """
     columns = {"revenue": revenue, "segment": segment, "customer": customer}
     require_same_index(**{name: column for name, column in columns.items() if column is not None})

@@ -60,8 +60,8 @@ def ltv_simple(arpu: ArrayLike, lifetime: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> ltv_simple(30, 24)
-    np.float64(720.0)
+    >>> print(ltv_simple(30, 24))
+    720.0
     """
     revenue, periods = as_floats(arpu=arpu, lifetime=lifetime)
     require_not_negative(arpu=revenue, lifetime=periods)
@@ -101,8 +101,8 @@ def ltv_retail(average_order_value: ArrayLike, purchase_frequency: ArrayLike, li
 
     Examples
     --------
-    >>> ltv_retail(80, 4, 3)
-    np.float64(960.0)
+    >>> print(ltv_retail(80, 4, 3))
+    960.0
     """
     order, frequency, periods = as_floats(
         average_order_value=average_order_value, purchase_frequency=purchase_frequency, lifetime=lifetime
@@ -157,10 +157,10 @@ def ltv_margin_churn(
 
     Examples
     --------
-    >>> ltv_margin_churn(15, 0.60, 0.04)
-    np.float64(225.0)
-    >>> ltv_margin_churn(15, 0.60, 0, discount_rate=0.01)
-    np.float64(900.0)
+    >>> print(ltv_margin_churn(15, 0.60, 0.04))
+    225.0
+    >>> print(ltv_margin_churn(15, 0.60, 0, discount_rate=0.01))
+    900.0
     """
     revenue, margin, churn, rate = as_floats(
         arpu=arpu,
@@ -219,8 +219,8 @@ def ltv_npv(
 
     Examples
     --------
-    >>> ltv_npv([200, 240, 300], 0.5, 0.10, acquisition_cost=100).round(2)
-    np.float64(202.78)
+    >>> print(ltv_npv([200, 240, 300], 0.5, 0.10, acquisition_cost=100).round(2))
+    202.78
     """
     require_same_index(revenue=revenue, margin=margin)
     amounts = as_streams("revenue", revenue)
@@ -275,10 +275,10 @@ def ltv_net_of_costs(
 
     Examples
     --------
-    >>> ltv_net_of_costs(500, 24, acquisition_cost=1_000, service_cost=0)
-    np.float64(11000.0)
-    >>> ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400)
-    np.float64(11000.0)
+    >>> print(ltv_net_of_costs(500, 24, acquisition_cost=1_000, service_cost=0))
+    11000.0
+    >>> print(ltv_net_of_costs(500, 24, acquisition_cost=600, service_cost=400))
+    11000.0
     """
     revenue, periods, winning, serving = as_floats(
         arpu=arpu, lifetime=lifetime, acquisition_cost=acquisition_cost, service_cost=service_cost
@@ -320,8 +320,8 @@ def ltv_net_of_service(revenue: ArrayLike, service_cost: ArrayLike) -> FloatOrAr
 
     Examples
     --------
-    >>> ltv_net_of_service(6 * 2_000, 12 * 2 * 500)
-    np.float64(0.0)
+    >>> print(ltv_net_of_service(6 * 2_000, 12 * 2 * 500))
+    0.0
     """
     amount, serving = as_floats(revenue=revenue, service_cost=service_cost)
     require_not_negative(revenue=amount, service_cost=serving)
@@ -379,10 +379,10 @@ def ltv_retention(
 
     Examples
     --------
-    >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="start").round(2)
-    np.float64(183.33)
-    >>> ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2)
-    np.float64(78.51)
+    >>> print(ltv_retention(100, 0.5, 0.8, 0.1, timing="start").round(2))
+    183.33
+    >>> print(ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2))
+    78.51
     """
     require_same_index(
         arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate, n_periods=n_periods

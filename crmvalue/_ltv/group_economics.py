@@ -53,8 +53,8 @@ _ALL = "all"
 _ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _FIGURES = (
-    "value", "cost", "ltv", "ltv_low", "ltv_high", "acquisition_cost", "ratio", "ratio_low", "ratio_high",
-    "payback", "payback_low", "payback_high",
+    "value", "total_acquisition_cost", "ltv", "ltv_low", "ltv_high", "acquisition_cost", "ratio", "ratio_low",
+    "ratio_high", "payback", "payback_low", "payback_high",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ class GroupEconomics(Columns):
         Group of each row, such as "ads"; "all" in the first row.
     n_customers : ndarray
         Customers of each row.
-    value, cost : ndarray
+    value, total_acquisition_cost : ndarray
         Sums of value, before acquisition cost, and of acquisition cost [money, whole cents].
     ltv, ltv_low, ltv_high : ndarray
         Mean value of a customer and its interval [money]; NaN ends for a single customer and for customers who are all
@@ -101,7 +101,7 @@ class GroupEconomics(Columns):
     group: tuple[str, ...] = words_field("group")
     n_customers: Integers = count_column("n_customers")
     value: Floats = number_column("value")
-    cost: Floats = number_column("cost")
+    total_acquisition_cost: Floats = number_column("total_acquisition_cost")
     ltv: Floats = number_column("ltv")
     ltv_low: Floats = number_column("ltv_low", missing=True)
     ltv_high: Floats = number_column("ltv_high", missing=True)
@@ -274,7 +274,7 @@ def group_economics(
     everyone = _Rows(_ALL, [_ALL], np.arange(n), np.array([n]))
     rows = [everyone, *dimensions]
     tables = [_figures(part, amounts, cost, flows, coverage) for part in rows]
-    whole = {name: tables[0][name][0] for name in ("value", "cost")}
+    whole = {name: tables[0][name][0] for name in ("value", "total_acquisition_cost")}
     for table in tables:
         for name, total in whole.items():
             table[name] = in_cents(table[name], total)
@@ -328,7 +328,7 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
     for i, rows in enumerate(part.parts()):
         v, c, n = value[rows], cost[rows], len(rows)
         sums = math.fsum(v.tolist()), math.fsum(c.tolist())
-        found["value"][i], found["cost"][i] = sums
+        found["value"][i], found["total_acquisition_cost"][i] = sums
         found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n, sums[1] / n
         t = -stdtrit(n - 1, (1.0 - level) / 2.0) if n > 1 else np.nan
         half = t * _spread(v - mean)

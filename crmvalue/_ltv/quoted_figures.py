@@ -159,9 +159,11 @@ class QuotedFigureChecks(Columns):
         return tuple(words.tolist())
 
     def statements(self) -> list[str]:
-        """Say of each figure what the source claims and what you have."""
+        """Say of each figure what the source claims and what you have; with no figure, what is needed."""
         rows = zip(self.claim, self.source, self.own, self.unit, self.verdict, strict=True)
         own = "more than any number"
+        if not self.name:
+            return [f"No figure is checked: {'; '.join(self.not_checked)}."]
         return [
             f"{claim} (Source: {source}.) Yours: {f'{value:.3g}' if math.isfinite(value) else own}, {unit}: {verdict}."
             for claim, source, value, unit, verdict in rows

@@ -72,10 +72,10 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
 
     Examples
     --------
-    >>> convert_rate(0.36, kind="churn", from_period="year", to_period="month").round(6)
-    np.float64(0.036508)
-    >>> convert_rate(0.01, kind="discount", from_period="month", to_period="year").round(6)
-    np.float64(0.126825)
+    >>> print(convert_rate(0.36, kind="churn", from_period="year", to_period="month").round(6))
+    0.036508
+    >>> print(convert_rate(0.01, kind="discount", from_period="month", to_period="year").round(6))
+    0.126825
     """
     require_choice("kind", kind, _KINDS)
     require_choice("from_period", from_period, _DAYS)
@@ -130,8 +130,8 @@ def expected_lifetime(churn_rate: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> expected_lifetime(0.04)
-    np.float64(25.0)
+    >>> print(expected_lifetime(0.04))
+    25.0
     """
     (churn,) = as_floats(churn_rate=churn_rate)
     require_fractions(churn_rate=churn)

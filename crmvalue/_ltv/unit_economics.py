@@ -408,8 +408,8 @@ def max_acquisition_cost(ltv: ArrayLike, target_ratio: ArrayLike) -> FloatOrArra
 
     Examples
     --------
-    >>> max_acquisition_cost(225, 3)
-    np.float64(75.0)
+    >>> print(max_acquisition_cost(225, 3))
+    75.0
     """
     require_same_index(ltv=ltv, target_ratio=target_ratio)
     value, target = as_floats(ltv=as_results("ltv", ltv, any_shape=True), target_ratio=target_ratio)

@@ -208,7 +208,7 @@ def weighted_choice(marks: Mapping[str, Mapping[str, float]], weights: Mapping[s
     for option, given in rows.items():
         row = _as_mapping("marks", given, f"a mapping from criterion to mark for {as_text('marks', option)!r}")
         if set(row) != set(shares):
-            raise InputError("marks", f"of {option!r} for {', '.join(shares)}", tuple(row))
+            raise InputError("marks", f"for {', '.join(shares)} in the option {option!r}", tuple(row))
         table.append([as_float("marks", row[name]) for name in shares])
     column = np.array(list(shares.values()))
     return WeightedChoice(

@@ -168,8 +168,8 @@ def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> Fl
 
     Examples
     --------
-    >>> retention_rate(100, 90, 20)
-    np.float64(0.7)
+    >>> print(retention_rate(100, 90, 20))
+    0.7
     """
     start, end, new = as_counts(n_start=n_start, n_end=n_end, n_new=n_new)
     require(start > 0, "n_start", start, "> 0")
@@ -211,8 +211,8 @@ def churn_rate(n_lost: ArrayLike, n_start: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> churn_rate(10, 100)
-    np.float64(0.1)
+    >>> print(churn_rate(10, 100))
+    0.1
     """
     return share(n_lost=n_lost, n_start=n_start)
 
@@ -243,8 +243,8 @@ def repeat_purchase_rate(n_repeat: ArrayLike, n_customers: ArrayLike) -> FloatOr
 
     Examples
     --------
-    >>> repeat_purchase_rate(40, 100)
-    np.float64(0.4)
+    >>> print(repeat_purchase_rate(40, 100))
+    0.4
     """
     return share(n_repeat=n_repeat, n_customers=n_customers)
 
@@ -275,8 +275,8 @@ def acquisition_cost(spend: ArrayLike, n_new: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> acquisition_cost(50_000, 100)
-    np.float64(500.0)
+    >>> print(acquisition_cost(50_000, 100))
+    500.0
     """
     return per_unit(spend=spend, n_new=n_new)
 
@@ -310,8 +310,8 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
 
     Examples
     --------
-    >>> time_between_purchases([1, 1, 1], ["2024-01-01", "2024-01-15", "2024-02-01"])
-    np.float64(15.5)
+    >>> print(time_between_purchases([1, 1, 1], ["2024-01-01", "2024-01-15", "2024-02-01"]))
+    15.5
     """
     require_same_index(customer=customer, date=date)
     _, code, day = _read_log(customer, date)

@@ -51,8 +51,8 @@ def open_rate(n_opened: ArrayLike, n_delivered: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> open_rate(230, 1_000)
-    np.float64(0.23)
+    >>> print(open_rate(230, 1_000))
+    0.23
     """
     return share(n_opened=n_opened, n_delivered=n_delivered)
 
@@ -83,8 +83,8 @@ def click_through_rate(n_clicked: ArrayLike, n_delivered: ArrayLike) -> FloatOrA
 
     Examples
     --------
-    >>> click_through_rate(46, 1_000)
-    np.float64(0.046)
+    >>> print(click_through_rate(46, 1_000))
+    0.046
     """
     return share(n_clicked=n_clicked, n_delivered=n_delivered)
 
@@ -116,8 +116,8 @@ def click_to_open_rate(n_clicked: ArrayLike, n_opened: ArrayLike) -> FloatOrArra
 
     Examples
     --------
-    >>> click_to_open_rate(46, 230)
-    np.float64(0.2)
+    >>> print(click_to_open_rate(46, 230))
+    0.2
     """
     return share(n_clicked=n_clicked, n_opened=n_opened)
 
@@ -180,8 +180,8 @@ def cost_per_contact(cost: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> cost_per_contact(1_200, 800)
-    np.float64(1.5)
+    >>> print(cost_per_contact(1_200, 800))
+    1.5
     """
     return per_unit(cost=cost, n_contacts=n_contacts)
 
@@ -212,8 +212,8 @@ def participation_rate(n_members: ArrayLike, n_customers: ArrayLike) -> FloatOrA
 
     Examples
     --------
-    >>> participation_rate(1_500, 2_500)
-    np.float64(0.6)
+    >>> print(participation_rate(1_500, 2_500))
+    0.6
     """
     return share(n_members=n_members, n_customers=n_customers)
 
@@ -245,8 +245,8 @@ def redemption_rate(n_redeemed: ArrayLike, n_issued: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> redemption_rate(340, 1_000)
-    np.float64(0.34)
+    >>> print(redemption_rate(340, 1_000))
+    0.34
     """
     return share(n_redeemed=n_redeemed, n_issued=n_issued)
 
@@ -277,8 +277,8 @@ def return_rate(n_returned: ArrayLike, n_sold: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> return_rate(12, 400)
-    np.float64(0.03)
+    >>> print(return_rate(12, 400))
+    0.03
     """
     return share(n_returned=n_returned, n_sold=n_sold)
 
@@ -309,8 +309,8 @@ def complaint_rate(n_complained: ArrayLike, n_orders: ArrayLike) -> FloatOrArray
 
     Examples
     --------
-    >>> complaint_rate(6, 400)
-    np.float64(0.015)
+    >>> print(complaint_rate(6, 400))
+    0.015
     """
     return share(n_complained=n_complained, n_orders=n_orders)
 
@@ -342,8 +342,8 @@ def return_on_investment(gain: ArrayLike, cost: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> return_on_investment(15_000, 10_000)
-    np.float64(0.5)
+    >>> print(return_on_investment(15_000, 10_000))
+    0.5
     """
     gained, spent = as_floats(gain=gain, cost=cost)
     require(spent > 0, "cost", spent, "> 0")

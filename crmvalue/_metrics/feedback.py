@@ -105,8 +105,8 @@ def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answer
 
     Examples
     --------
-    >>> net_promoter_score(70, 20, 100)
-    np.float64(50.0)
+    >>> print(net_promoter_score(70, 20, 100))
+    50.0
     """
     promoters, detractors, answers = _as_nps_counts(n_promoters, n_detractors, n_answers)
 
@@ -230,8 +230,8 @@ def customer_satisfaction(n_positive: ArrayLike, n_answers: ArrayLike) -> FloatO
 
     Examples
     --------
-    >>> customer_satisfaction(80, 100)
-    np.float64(0.8)
+    >>> print(customer_satisfaction(80, 100))
+    0.8
     """
     return share(n_positive=n_positive, n_answers=n_answers)
 
@@ -277,16 +277,16 @@ def customer_satisfaction_from_scores(
 
     Examples
     --------
-    >>> customer_satisfaction_from_scores([5, 4, 3, 5, 1], method="top_two_box")
-    np.float64(0.6)
-    >>> customer_satisfaction_from_scores([5, 4, 3, 5, 1], method="mean")
-    np.float64(3.6)
-    >>> customer_satisfaction_from_scores([10, 8, 7, 6, 2], method="share_positive", highest=10, positive_from=7)
-    np.float64(0.6)
+    >>> print(customer_satisfaction_from_scores([5, 4, 3, 5, 1], method="top_two_box"))
+    0.6
+    >>> print(customer_satisfaction_from_scores([5, 4, 3, 5, 1], method="mean"))
+    3.6
+    >>> print(customer_satisfaction_from_scores([10, 8, 7, 6, 2], method="share_positive", highest=10, positive_from=7))
+    0.6
     """
     bottom = as_whole_number("lowest", lowest, low=0)
     top = as_whole_number("highest", highest, low=bottom + 2)
-    answers = _as_scores(scores, bottom, top)
+    answers = _as_scores(scores, bottom, top, "give `lowest` and `highest` of another scale")
     require_choice("method", method, get_args(SatisfactionMethod))
     if (positive_from is not None) != (method == "share_positive"):
         rule = "given with the method 'share_positive', and only with it"
@@ -336,17 +336,17 @@ def customer_effort_score(
 
     Examples
     --------
-    >>> customer_effort_score([7, 6, 5, 4, 2], method="mean")
-    np.float64(4.8)
-    >>> customer_effort_score([7, 6, 5, 4, 2], method="share_easy")
-    np.float64(0.6)
-    >>> customer_effort_score([1, 2, 3, 5], method="share_easy", hardest=5, easiest=1)
-    np.float64(0.5)
+    >>> print(customer_effort_score([7, 6, 5, 4, 2], method="mean"))
+    4.8
+    >>> print(customer_effort_score([7, 6, 5, 4, 2], method="share_easy"))
+    0.6
+    >>> print(customer_effort_score([1, 2, 3, 5], method="share_easy", hardest=5, easiest=1))
+    0.5
     """
     hard = as_whole_number("hardest", hardest, low=0)
     easy = as_whole_number("easiest", easiest, low=0)
     require(abs(easy - hard) >= 2, "easiest", easy, "at least 2 away from `hardest`")
-    answers = _as_scores(scores, min(hard, easy), max(hard, easy))
+    answers = _as_scores(scores, min(hard, easy), max(hard, easy), "give `hardest` and `easiest` of another scale")
     require_choice("method", method, get_args(EffortMethod))
 
     is_easy = abs(answers - easy) < abs(answers - hard)
@@ -361,9 +361,9 @@ def _as_nps_counts(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: A
     return counts
 
 
-def _as_scores(scores: ArrayLike, lowest: int, highest: int) -> Floats:
+def _as_scores(scores: ArrayLike, lowest: int, highest: int, hint: str | None = None) -> Floats:
     answers = as_column("scores", scores)
     require_same_length(scores=answers)
     on_scale = (answers >= lowest) & (answers <= highest) & (answers == np.floor(answers))
-    require(on_scale, "scores", answers, f"a whole number from {lowest} to {highest}")
+    require(on_scale, "scores", answers, f"a whole number from {lowest} to {highest}", hint=hint)
     return answers

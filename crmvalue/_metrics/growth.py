@@ -45,8 +45,8 @@ def growth_rate(before: ArrayLike, now: ArrayLike, *, n_periods: ArrayLike = 1) 
 
     Examples
     --------
-    >>> growth_rate(100, 121, n_periods=2).round(6)
-    np.float64(0.1)
+    >>> print(growth_rate(100, 121, n_periods=2).round(6))
+    0.1
     """
     require_same_index(before=before, now=now, n_periods=n_periods)
     start, end, n = as_floats(before=before, now=now, n_periods=n_periods)

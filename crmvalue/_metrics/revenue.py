@@ -119,8 +119,8 @@ def average_order_value(revenue: ArrayLike, n_orders: ArrayLike) -> FloatOrArray
 
     Examples
     --------
-    >>> average_order_value(50_000, 200)
-    np.float64(250.0)
+    >>> print(average_order_value(50_000, 200))
+    250.0
     """
     return per_unit(revenue=revenue, n_orders=n_orders)
 
@@ -151,8 +151,8 @@ def average_revenue_per_user(revenue: ArrayLike, n_active: ArrayLike) -> FloatOr
 
     Examples
     --------
-    >>> average_revenue_per_user(36_000, 1_200)
-    np.float64(30.0)
+    >>> print(average_revenue_per_user(36_000, 1_200))
+    30.0
     """
     return per_unit(revenue=revenue, n_active=n_active)
 
@@ -183,8 +183,8 @@ def monthly_recurring_revenue(n_subscribers: ArrayLike, mean_monthly_fee: ArrayL
 
     Examples
     --------
-    >>> monthly_recurring_revenue(200, 300)
-    np.float64(60000.0)
+    >>> print(monthly_recurring_revenue(200, 300))
+    60000.0
     """
     subscribers, fee = as_floats(n_subscribers=n_subscribers, mean_monthly_fee=mean_monthly_fee)
     as_counts(n_subscribers=subscribers)

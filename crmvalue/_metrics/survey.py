@@ -13,6 +13,7 @@ from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_s
 from crmvalue._core.comparisons import holm, p_text, rates_p
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -102,6 +103,15 @@ class NpsChange:
             f"({100 * self.level:.4g} % interval {low:+.1f} to {high:+.1f}), {p_text(self.p_value)}: {shown}."
         )
 
+    def to_json(self) -> str:
+        """Write the change and both waves as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> NpsChange:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text, Interval, NpsCounts)
+
 
 def nps_change(before: NpsCounts, after: NpsCounts, *, level: float = 0.95) -> NpsChange:
     r"""Test whether the Net Promoter Score has changed between two waves of a survey.
@@ -141,7 +151,8 @@ def nps_change(before: NpsCounts, after: NpsCounts, *, level: float = 0.95) -> N
     NPS 20.0 before and 40.0 after, +20.0 points (95 % interval +4.6 to +34.8), p 0.01: a change is shown.
     """
     for name, value in (("before", before), ("after", after)):
-        of_class(NpsCounts)(name, value)
+        if not isinstance(value, NpsCounts):
+            raise InputError(name, "a NpsCounts", value, hint="nps_counts counts single answers")
     z = normal_quantile(level)
 
     first, second = _adjusted(before), _adjusted(after)
@@ -212,6 +223,25 @@ class ScoreDrivers(Columns):
         """Give the table column by column, for a dataframe of any kind."""
         names = ("effect", "low", "high", "importance", "mean")
         return {"question": np.array(self.question), **{name: getattr(self, name) for name in names}}
+
+    @property
+    def conclusion(self) -> str:
+        """Name the question that moves the score most, and say how much the questions explain."""
+        at = int(self.importance.argmax())
+        return (
+            f"{self.strongest} moves the score most: one point more goes with {self.effect[at]:+.2f} points "
+            f"({100 * self.level:.4g} % interval {self.low[at]:+.2f} to {self.high[at]:+.2f}). All questions explain "
+            f"{self.explained:.0%} of how the score varies. A driver is not yet a cause."
+        )
+
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ScoreDrivers:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: float = 0.95) -> ScoreDrivers:
@@ -374,6 +404,24 @@ class ResponseBySegment(Columns):
         """Give the table column by column, for a dataframe of any kind."""
         names = ("segment", "n_asked", "n_answered", "rate", "low", "high", "p_value", "weight")
         return {name: getattr(self, name) for name in names}
+
+    @property
+    def conclusion(self) -> str:
+        """Say how many answered, and which segments answered more or less often than the others."""
+        asked, answered = int(self.n_asked.sum()), int(self.n_answered.sum())
+        rates = zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True)
+        found = "; ".join(f"{name} {rate:.0%}" for name, rate in rates)
+        shown = f"Beyond chance other than the rest: {found}." if found else "No difference between segments is shown."
+        return f"{answered:,} of {asked:,} answered ({answered / asked:.0%}). {shown}"
+
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ResponseBySegment:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float = 0.95) -> ResponseBySegment:

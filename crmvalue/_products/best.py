@@ -94,15 +94,16 @@ class BestCustomerProducts(Table):
 
     @property
     def conclusion(self) -> str:
-        """Say in a sentence what the best prefer."""
+        """Say what the best prefer."""
         more = np.nonzero((self.index > 1) & (self.q_value <= 0.05))[0]
-        said = f"with a surely larger share of the purchases of the best: {len(more):,} of {counted(len(self), 'item')}"
+        items = counted(len(self), "item")
+        said = f"A larger share of the purchases of the best, beyond chance: {len(more):,} of {items}."
         if not len(more):
             return said
         first = more[0]
         larger = self.index[first]
-        return f"{said}; first {self.item[first]}, " + (
-            f"{larger:.1f} times the share" if larger < np.inf else "theirs alone"
+        return f"{said} First: {self.item[first]}, " + (
+            f"{larger:.1f} times the share." if larger < np.inf else "theirs alone."
         )
 
 

@@ -91,12 +91,12 @@ class FirstProducts(Table):
 
     @property
     def conclusion(self) -> str:
-        """Say in a sentence which beginnings are surely better or worse."""
+        """Say how many beginnings are better or worse beyond chance."""
         sure = self.q_value <= 0.05
         better, worse = (int(np.count_nonzero(sure & part)) for part in (self.difference > 0, self.difference < 0))
         return (
-            f"with surely more later revenue: {better:,} of {counted(len(self), 'first item')}; with less: {worse:,}; "
-            f"{counted(self.n_followed, 'customer')} followed"
+            f"More later revenue, beyond chance: {better:,} of {counted(len(self), 'first item')}; less: {worse:,}. "
+            f"Followed: {counted(self.n_followed, 'customer')}."
         )
 
 

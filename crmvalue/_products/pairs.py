@@ -113,21 +113,20 @@ class ProductPairs(Table):
 
     @property
     def conclusion(self) -> str:
-        """Say in a sentence how many pairs go together, and which pair most surely."""
+        """Say how many pairs go together, and which pair most surely."""
         sure = np.nonzero((self.lift > 1) & (self.q_value <= 0.05))[0]
         # A pair has a row for each direction, but the rows of one item alone have one.
         names, code = np.unique(np.concatenate([self.bought[sure], self.also_bought[sure]]), return_inverse=True)
         one, other = code[: len(sure)], code[len(sure) :]
         surely = len(np.unique(np.minimum(one, other) * len(names) + np.maximum(one, other)))
         said = (
-            f"bought together surely more often than by chance: {surely:,} of {counted(self.n_tested, 'possible pair')}"
+            f"Bought together more often than chance explains: {surely:,} of {counted(self.n_tested, 'possible pair')}."
         )
         if not surely:
             return said
         first = sure[0]
-        return (
-            f"{said}; first {self.bought[first]} and {self.also_bought[first]}, {self.lift[first]:.1f} times as often"
-        )
+        pair = f"{self.bought[first]} and {self.also_bought[first]}"
+        return f"{said} First: {pair}, {self.lift[first]:.1f} times as often."
 
 
 def product_pairs(

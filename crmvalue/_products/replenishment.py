@@ -137,7 +137,7 @@ class Replenishment(Table):
             np.count_nonzero((self.due_date > self.as_of) & (self.due_date <= self.as_of + np.timedelta64(30, "D")))
         )
         rows = counted(len(self), "pair of a customer and a product", "pairs of a customer and a product")
-        return f"of {rows}, {late:,} were due by {self.as_of} and {soon:,} are due in the 30 days after it"
+        return f"Of {rows}, {late:,} were due by {self.as_of}, and {soon:,} are due in the 30 days after it."
 
 
 def replenishment(

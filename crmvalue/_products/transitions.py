@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -96,6 +97,19 @@ class NextPurchases(Table):
     within_days: int | None = checked_field("within_days", optional(_days), default=None)
     item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
+
+    @property
+    def conclusion(self) -> str:
+        """Say how many pairs follow each other beyond chance, and which one most surely."""
+        surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05)))
+        pairs = counted(self.n_tested, "possible pair")
+        said = f"Bought next more often than chance explains: {surely:,} of {pairs}."
+        if not surely:
+            return said
+        return (
+            f"{said} First: {self.bought_next[0]} after {self.bought[0]}, in {self.prob[0]:.0%} of cases and after "
+            f"{self.mean_days[0]:.0f} days on average."
+        )
 
     def after(self, item: Any) -> NextPurchases:
         """Give the rows of one item: what is bought after it.

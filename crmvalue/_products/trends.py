@@ -119,10 +119,10 @@ class ProductTrends(Table):
     def conclusion(self) -> str:
         """Say in a sentence how many items lose buyers."""
         fewer, rarer = (sum(word in change for change in self.change) for word in ("fewer", "rarer"))
-        everybody = f"all customers: {self.customers_before:,} before, {self.customers_now:,} now"
+        everybody = f"All customers: {self.customers_before:,} before, {self.customers_now:,} now."
         return (
-            f"with surely fewer buyers: {fewer:,} of {counted(len(self), 'item')}; "
-            f"bought surely more rarely: {rarer:,}; {everybody}"
+            f"Fewer buyers, beyond chance: {fewer:,} of {counted(len(self), 'item')}. "
+            f"Bought more rarely, beyond chance: {rarer:,}. {everybody}"
         )
 
 

@@ -91,8 +91,8 @@ def gini(value: ArrayLike) -> np.float64:
 
     Examples
     --------
-    >>> gini([1, 2, 3, 4, 5])
-    np.float64(0.26666666666666666)
+    >>> print(gini([1, 2, 3, 4, 5]))
+    0.26666666666666666
     """
     values = _sorted_values(value)
     n = len(values)
@@ -157,8 +157,8 @@ def top_share(value: ArrayLike, customer_share: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> top_share([50, 10, 10, 10, 20], 0.2)
-    np.float64(0.5)
+    >>> print(top_share([50, 10, 10, 10, 20], 0.2))
+    0.5
     """
     (share,) = as_floats(customer_share=customer_share)
     require((share >= 0) & (share <= 1), "customer_share", share, "in [0, 1]", hint="0.1, not 10")
@@ -189,8 +189,8 @@ def customer_share(value: ArrayLike, value_share: ArrayLike) -> FloatOrArray:
 
     Examples
     --------
-    >>> customer_share([50, 10, 10, 10, 20], 0.5)
-    np.float64(0.2)
+    >>> print(customer_share([50, 10, 10, 10, 20], 0.5))
+    0.2
     """
     (share,) = as_floats(value_share=value_share)
     require((share >= 0) & (share <= 1), "value_share", share, "in [0, 1]", hint="0.8, not 80")

@@ -109,6 +109,10 @@ class TestCustomerProfits:
         )
         assert found.profit.tolist() == pytest.approx([10, 35, -8])
 
+    def test_missing_segments_are_counted(self):
+        with pytest.raises(InputError, match="Hint: 1 more segment without one"):
+            customer_profits([1, 2, 3], margin={"a": 0.3}, segment=["a", "b", "c"])
+
     def test_a_column_with_identifiers_is_brought_into_order(self):
         costs = pd.Series({"bob": 60.0, "ann": 10.0, "eve": 1.0})
         found = customer_profits([100, 100], margin=0.5, service_cost=costs, customer=["ann", "bob"])

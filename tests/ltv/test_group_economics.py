@@ -43,7 +43,7 @@ class TestGroupEconomics:
         assert found.group == ("all", "ads", "mail", "north", "south")
         assert found.n_customers.tolist() == [5, 3, 2, 2, 3]
         assert found.value.tolist() == [275, 75, 200, 110, 165]
-        assert found.cost.tolist() == [170, 150, 20, 60, 110]
+        assert found.total_acquisition_cost.tolist() == [170, 150, 20, 60, 110]
         np.testing.assert_allclose(found.ratio, [275 / 170, 0.5, 10, 110 / 60, 1.5])
         low, high = mean_interval([20, 25, 30])
         np.testing.assert_allclose([found.ltv_low[1], found.ltv_high[1]], [low, high])
@@ -70,7 +70,7 @@ class TestGroupEconomics:
         found = group_economics({"channel": channel, "region": region}, value, acquisition_cost=cost)
         for by in ("channel", "region"):
             own = rows_of(found, by)
-            for column in (found.value, found.cost):
+            for column in (found.value, found.total_acquisition_cost):
                 assert np.rint(column[own] * 100).sum() == np.rint(column[0] * 100)
             assert found.n_customers[own].sum() == len(value)
         exact = {label: sum(v for v, c in zip(value, channel, strict=True) if str(c) == label) for label in found.group}

@@ -56,6 +56,9 @@ class TestCheckQuotedFigures:
         assert found.not_checked == ()
         assert len(found.statements()) == len(QUOTED_FIGURES)
         assert "Yours: 0.2, growth of the value" in found.statements()[0]
+        nothing = check_quoted_figures().statements()
+        assert len(nothing) == 1
+        assert nothing[0].startswith("No figure is checked: ")
         assert QuotedFigureChecks.from_json(found.to_json()) == found
 
     def test_what_is_not_given_is_named(self):

@@ -82,6 +82,23 @@ def shapley(x, y):
     return gain / factorial(len(x))
 
 
+class TestConclusionAndHint:
+    """What a survey says in words, and what to do about single answers."""
+
+    def test_drivers(self):
+        found = score_drivers([9, 7, 3, 8, 2, 6], {"speed": [5, 4, 2, 5, 1, 3], "price": [3, 3, 2, 2, 3, 3]})
+        assert found.conclusion.startswith(
+            f"speed moves the score most: one point more goes with {found.effect[0]:+.2f}"
+        )
+        assert found.conclusion.endswith("A driver is not yet a cause.")
+
+    def test_single_answers(self):
+        with pytest.raises(InputError, match="nps_counts counts single answers"):
+            nps_change([9, 10], [3, 4])
+        with pytest.raises(InputError, match="give `lowest` and `highest` of another scale"):
+            customer_satisfaction_from_scores([9, 3], method="mean")
+
+
 class TestScoreDrivers:
     """Effects of a regression; importance sums to the explained variance."""
 
@@ -141,6 +158,13 @@ class TestScoreDrivers:
 
 class TestResponseBySegment:
     """Share of each segment that answered, and weights that even the segments out."""
+
+    def test_conclusion(self):
+        asked = ["new"] * 100 + ["vip"] * 50
+        found = response_by_segment(asked, [True] * 10 + [False] * 90 + [True] * 25 + [False] * 25)
+        assert found.conclusion == "35 of 150 answered (23%). Beyond chance other than the rest: new 10%; vip 50%."
+        same = response_by_segment(asked, [True, False] * 75)
+        assert same.conclusion == "75 of 150 answered (50%). No difference between segments is shown."
 
     @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=40))
     def test_equals_a_count(self, rows):

@@ -58,13 +58,13 @@ class TestProductPairs:
             product=["tea", "milk"] * 20 + ["x", "y"] * 20,
         )
         pairs = product_pairs(lines)
-        assert ": 2 of 6 possible pairs; first " in pairs.conclusion
-        assert ": 1 of 6 possible pairs; first tea and milk, 2.0 times" in pairs.of("tea").conclusion
+        assert ": 2 of 6 possible pairs. First: " in pairs.conclusion
+        assert ": 1 of 6 possible pairs. First: tea and milk, 2.0 times" in pairs.of("tea").conclusion
 
     def test_the_sentence_names_a_pair_that_is_sure(self):
         found = product_pairs(as_lines([(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 0, 1), (2, 0, 2)]), min_count=1)
         rows = {"q_value": np.where(found.bought == 1, 0.01, 0.9)}
-        assert "1 of 3 possible pairs; first 1 and 0" in attrs.evolve(found, **rows).conclusion
+        assert "1 of 3 possible pairs. First: 1 and 0" in attrs.evolve(found, **rows).conclusion
 
     @given(log=LOGS, by_customer=st.booleans(), small_blocks=st.booleans())
     def test_equals_a_slow_count(self, log, by_customer, small_blocks):
@@ -155,12 +155,12 @@ class TestProductPairs:
         found = product_pairs(lines)
         assert found.lift.max() > 1.5
         assert (found.q_value > 0.05).all()
-        assert found.conclusion == "bought together surely more often than by chance: 0 of 1,770 possible pairs"
+        assert found.conclusion == "Bought together more often than chance explains: 0 of 1,770 possible pairs."
 
     def test_json_and_conclusion(self):
         found = product_pairs(as_lines([(c, 0, p) for c in range(40) for p in ((1, 2) if c < 20 else (3,))]))
         check_json(found)
-        assert "than by chance: 1 of 3 possible pairs; first 1 and 2, 2.0 times as often" in found.conclusion
+        assert "than chance explains: 1 of 3 possible pairs. First: 1 and 2, 2.0 times as often." in found.conclusion
 
 
 class TestQValues:
@@ -179,6 +179,19 @@ class TestQValues:
 
 class TestNextPurchases:
     """Share of purchases with one item whose next purchase has another one, and the days between."""
+
+    def test_conclusion(self):
+        """Fifty customers buy ink ten days after a printer, fifty others tea after tea."""
+        customers = np.arange(100)
+        lines = OrderLines(
+            customer=np.tile(customers, 2),
+            date=DAY + np.repeat([0, 10], 100),
+            product=["printer"] * 50 + ["tea"] * 50 + ["ink"] * 50 + ["tea"] * 50,
+        )
+        first = "First: ink after printer, in 100% of cases and after 10 days on average."
+        assert next_purchases(lines).conclusion.endswith(first)
+        none = next_purchases(lines.without(["printer"]))
+        assert none.conclusion == "Bought next more often than chance explains: 0 of 1 possible pair."
 
     @given(log=LOGS, within=st.one_of(st.none(), st.integers(1, 20)), later=st.integers(0, 9))
     def test_equals_a_slow_count(self, log, within, later):
@@ -288,7 +301,7 @@ class TestProductTrends:
         expected = stats.binomtest(3, 25).pvalue
         np.testing.assert_allclose(found.buyers_q, [expected])
         assert found.change == ("fewer",)
-        assert "with surely fewer buyers: 1 of 1 item" in found.conclusion
+        assert "Fewer buyers, beyond chance: 1 of 1 item." in found.conclusion
         check_json(found)
 
     def test_variance_of_the_times_by_leaving_out_customers(self):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_floats, require, require_same_index
+from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, of_class, stay_frozen
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike
 
 __all__ = ["SalesForecast", "forecast_sales"]
@@ -21,35 +24,48 @@ __all__ = ["SalesForecast", "forecast_sales"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class SalesForecast:
-    """What the open deals of a pipeline will bring: money, margin and deals.
+class SalesForecast(Columns):
+    """What the open deals of a pipeline will bring: revenue, margin and deals.
 
     Parameters
     ----------
-    money, margin, deals : PipelineForecast
+    revenue, margin, deals : PipelineForecast
         Forecast of the revenue [money], of the margin [money], and of the number of deals that are won.
 
     Examples
     --------
     >>> sales = forecast_sales([5000, 12000, 3000], [0.6, 0.25, 0.9], margin=0.3)
-    >>> sales.money.expected, round(sales.margin.expected, 2), round(sales.deals.expected, 2)
+    >>> sales.revenue.expected, round(sales.margin.expected, 2), round(sales.deals.expected, 2)
     (8700.0, 2610.0, 1.75)
     >>> round(float(sales.deals.prob_at_least(2)), 3)
     0.645
     """
 
-    money: PipelineForecast = checked_field("money", of_class(PipelineForecast))
+    revenue: PipelineForecast = checked_field("revenue", of_class(PipelineForecast))
     margin: PipelineForecast = checked_field("margin", of_class(PipelineForecast))
     deals: PipelineForecast = checked_field("deals", of_class(PipelineForecast))
 
     @property
     def conclusion(self) -> str:
-        """Expected money, margin and number of deals, with their intervals."""
+        """Expected revenue, margin and number of deals, with their intervals."""
         parts = []
-        for name, one, digits in (("revenue", self.money, 0), ("margin", self.margin, 0), ("deals", self.deals, 1)):
+        for name, one, digits in (("revenue", self.revenue, 0), ("margin", self.margin, 0), ("deals", self.deals, 1)):
             low, high = one.interval
             parts.append(f"{name} {one.expected:,.{digits}f} ({low:,.0f} to {high:,.0f})")
-        return f"Expected, with {100 * self.money.level:.4g} % intervals: {'; '.join(parts)}."
+        return f"Expected, with {100 * self.revenue.level:.4g} % intervals: {'; '.join(parts)}."
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give the three forecasts as rows with their intervals, for a dataframe of any kind."""
+        names = ("revenue", "margin", "deals")
+        forecasts = [getattr(self, name) for name in names]
+        low, high = np.array([one.interval for one in forecasts]).T
+        return {
+            "forecast": np.array(names),
+            "expected": np.array([one.expected for one in forecasts]),
+            "low": low,
+            "high": high,
+            "standard_deviation": np.array([one.standard_deviation for one in forecasts]),
+        }
 
     def to_json(self) -> str:
         """Write the forecast with its distributions as JSON text."""
@@ -114,4 +130,4 @@ def forecast_sales(
         raise InputError("margin", f"one, or one for each of the {len(money)} deals", share.shape)
     values = (amount, np.round(money * share, 2), np.ones(len(money)))
     forecasts = [forecast_pipeline(value, prob_won, month=month, by=by, level=level) for value in values]
-    return SalesForecast(**dict(zip(("money", "margin", "deals"), forecasts, strict=True)))
+    return SalesForecast(**dict(zip(("revenue", "margin", "deals"), forecasts, strict=True)))

@@ -278,8 +278,8 @@ def pipeline_velocity(
 
     Examples
     --------
-    >>> pipeline_velocity(40, 5000, 0.25, 50)
-    np.float64(1000.0)
+    >>> print(pipeline_velocity(40, 5000, 0.25, 50))
+    1000.0
     """
     require_same_index(n_deals=n_deals, average_deal=average_deal, win_rate=win_rate, cycle_days=cycle_days)
     (n,) = as_counts(n_deals=n_deals)

@@ -88,7 +88,7 @@ def journey_results(
         What customers did with the messages.
     orders : Orders
         Orders of all customers, those without messages and the control group included.
-    as_of : date_like
+    as_of : date
         When the logs end; a day counts to its end. Later messages, reactions and orders are left out and counted.
     by : str or iterable of str, optional
         What the rows are split by: "journey", "version", "step", "offer", "channel", "segment", "period"; an empty list
@@ -222,6 +222,9 @@ def journey_results(
         by_time=np.lexsort((sent_at, whom[sent])),
         days=days,
     )
+    if credit == "code" and sold.code is None:
+        hint = "Orders(code=...) holds the codes that were used, and Plan.with_codes those that were sent"
+        raise InputError("credit", "another rule where the orders have no codes", credit, hint=hint)
     used = by_code(log)
     given = _credit(log, credit, used, [revenue, margin, benefit], n_cells, n_customers)
     outcome = (cell * len(DECISIONS) + decision)[is_last]

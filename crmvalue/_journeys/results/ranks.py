@@ -53,7 +53,7 @@ class JourneyRank(Columns):
         Probability that the row is the best, and that it is among the best `top`.
     top : int
         How many count as the best.
-    by : str
+    rank_by : str
         Name of the figure.
     n_unknown : int
         Rows of the results that are not ranked, because their figure or its error is not known.
@@ -68,7 +68,7 @@ class JourneyRank(Columns):
     ...     prob_best=[1.0],
     ...     prob_top=[1.0],
     ...     top=3,
-    ...     by="revenue",
+    ...     rank_by="revenue",
     ... )
     >>> found.conclusion
     'By revenue, birthday is the only row (5.00).'
@@ -81,7 +81,7 @@ class JourneyRank(Columns):
     prob_best: Floats = number_column("prob_best")
     prob_top: Floats = number_column("prob_top")
     top: int = count_field("top", low=1)
-    by: str = checked_field("by", as_text)
+    rank_by: str = checked_field("rank_by", as_text)
     n_unknown: int = count_field("n_unknown", default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -99,7 +99,7 @@ class JourneyRank(Columns):
         """Say of each of the best rows how sure its rank is."""
         if not len(self):
             return "No row has a known figure."
-        figure, unknown = self.by.replace("_", " "), ""
+        figure, unknown = self.rank_by.replace("_", " "), ""
         if self.n_unknown:
             unknown = f" Not ranked, without a known figure or error: {counted(self.n_unknown, 'row')}."
         if len(self) == 1:
@@ -133,7 +133,7 @@ class JourneyRank(Columns):
         return from_json(cls, text)
 
 
-def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int, by: str) -> JourneyRank:
+def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int, rank_by: str) -> JourneyRank:
     """Rank rows whose figure is known, the largest first."""
     known = np.isfinite(value) & np.isfinite(error)
     order = np.nonzero(known)[0]
@@ -147,7 +147,7 @@ def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int,
         prob_best=hand_over(found[0]),
         prob_top=hand_over(found[1]),
         top=top,
-        by=by,
+        rank_by=rank_by,
         n_unknown=int(np.count_nonzero(~known)),
     )
 

@@ -276,14 +276,14 @@ class JourneyResults(Columns):
             low[sent], high[sent] = proportion_interval(count[sent], self.n_sent[sent], level=self.level)
         return _ratio(count, self.n_sent), Interval(low, high)
 
-    def rank(self, *, top: int = 3, by: str = "revenue") -> JourneyRank:
+    def rank(self, *, top: int = 3, rank_by: str = "revenue") -> JourneyRank:
         """Rank the rows, and say how sure the ranks are.
 
         Parameters
         ----------
         top : int, optional
             How many count as the best, >= 1.
-        by : {"revenue", "revenue_per_message", "incremental_revenue", "incremental_margin"}, optional
+        rank_by : {"revenue", "revenue_per_message", "incremental_revenue", "incremental_margin"}, optional
             Figure by which the rows are ranked.
 
         Returns
@@ -294,7 +294,7 @@ class JourneyResults(Columns):
         Raises
         ------
         InputError
-            If `top` or `by` is outside its range.
+            If `top` or `rank_by` is outside its range.
 
         Notes
         -----
@@ -313,17 +313,17 @@ class JourneyResults(Columns):
         array([1.])
         """
         best = as_whole_number("top", top, low=1)
-        require_choice("by", by, RANKED_BY)
-        value = getattr(self, by)
-        if by == "revenue":
+        require_choice("rank_by", rank_by, RANKED_BY)
+        value = getattr(self, rank_by)
+        if rank_by == "revenue":
             error = self.revenue_error
-        elif by == "revenue_per_message":
+        elif rank_by == "revenue_per_message":
             error = _ratio(self.revenue_error, self.n_sent)
         else:
-            kind = "revenue" if by == "incremental_revenue" else "margin"
+            kind = "revenue" if rank_by == "incremental_revenue" else "margin"
             width = getattr(self, f"{kind}_effect_high") - getattr(self, f"{kind}_effect_low")
             error = width / 2 / _normal_quantile(self.level) * self.n_treated
-        return rank_of(self.label, value, error, best, by)
+        return rank_of(self.label, value, error, best, rank_by)
 
     @property
     def conclusion(self) -> str:
@@ -335,8 +335,11 @@ class JourneyResults(Columns):
             "Credit divides orders; it does not say which of them would have come anyway."
         )
         known = np.nonzero(np.isfinite(self.revenue_effect_low))[0]
-        if not self.n_control.any():
-            return f"{text} Without a control group nothing shows that."
+        if not np.isfinite(self.revenue_effect).any():
+            if "control group" not in self.n_not_sent:
+                return f"{text} Without a control group nothing shows that."
+            needs = f"customers of both groups whose {self.within_days} days are over, and rows not split by channel"
+            return f"{text} The control group cannot show it here: that needs {needs}."
         if not len(known):
             return f"{text} The control group does not show it yet: too few customers or orders."
         low, high = map(np.asarray, self.incremental_revenue_interval)

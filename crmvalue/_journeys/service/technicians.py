@@ -142,6 +142,15 @@ class AssignedVisits(Columns):
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
 
+    def to_json(self) -> str:
+        """Write the visits as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> AssignedVisits:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 def assign_visits(
     dates: ArrayLike,

@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     array_columns,
@@ -180,6 +181,8 @@ class TermsInForce(Columns):
     def conclusion(self) -> str:
         """Count the promises that hold, and those that the manager of today did not make."""
         n = len(self)
+        if not n:
+            return "No promise holds."
         return (
             f"{counted(n, 'promise')} {'holds' if n == 1 else 'hold'}, {int(self.handed_over.sum()):,} of them made by "
             "another manager than the one who serves the customer now."
@@ -188,6 +191,15 @@ class TermsInForce(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return {**array_columns(self), "handed_over": self.handed_over}
+
+    def to_json(self) -> str:
+        """Write the promises as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> TermsInForce:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def terms_in_force(

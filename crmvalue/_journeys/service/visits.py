@@ -14,6 +14,8 @@ from crmvalue._core.checks import (
     as_whole_number,
 )
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     array_columns,
     date_table,
@@ -98,6 +100,23 @@ class VisitSchedule(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
+
+    @property
+    def conclusion(self) -> str:
+        """Say how many visits have a week, and how many were moved."""
+        return (
+            f"{counted(len(self), 'visit')}: {len(self) - self.n_not_placed:,} placed, {self.n_early:,} of them in an "
+            f"earlier week and {self.n_late:,} in a later one; {self.n_not_placed:,} without a place."
+        )
+
+    def to_json(self) -> str:
+        """Write the schedule as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> VisitSchedule:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def spread_visits(

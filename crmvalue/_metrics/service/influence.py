@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -119,6 +120,21 @@ class AgentScores(Columns):
         names = ("agent", "n_answers", "mean", "shrunk", "low", "high", "is_above", "is_below")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def conclusion(self) -> str:
+        """Name the agents who are above and below a typical one beyond chance."""
+        above, below = (", ".join(map(str, names)) or "nobody" for names in (self.best, self.agent[self.is_below]))
+        return f"Typical agent {self.overall:.2f}. Beyond chance above it: {above}; below it: {below}."
+
+    def to_json(self) -> str:
+        """Write the scores as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> AgentScores:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> AgentScores:
     r"""Score agents by the answers about them, so that one survey does not make a champion.
@@ -129,6 +145,7 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
         Agent of each answer, whole numbers or text.
     score : array_like
         Answers to one question, such as satisfaction from 1 to 5 or effort from 1 to 7; 1 and 0 for "satisfied" or not.
+        `best` takes high answers as good ones: turn a scale round on which 7 is the hardest.
     level : float, optional
         Level of the intervals, in (0, 1).
 
@@ -313,6 +330,15 @@ class WorstTicketRetention(Columns):
         """Give the table column by column, for a dataframe of any kind."""
         names = ("n_customers", "n_lost", "retained", "low", "high")
         return {"worst": np.array(self.worst), **{name: getattr(self, name) for name in names}}
+
+    def to_json(self) -> str:
+        """Write the table as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> WorstTicketRetention:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def retention_by_worst_ticket(

@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.clock.business_hours import as_business_hours, as_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
@@ -194,6 +195,15 @@ class ServiceLevel(Columns):
             ends[:, some] = proportion_interval(self.n_within[some], n[some], level=self.level)
         return ends[0], ends[1]
 
+    def to_json(self) -> str:
+        """Write the table and the open tickets as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ServiceLevel:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text, OpenTickets)
+
 
 def service_level(
     opened: ArrayLike,
@@ -355,5 +365,7 @@ def _targets(
     lacks = np.nonzero(np.isnan(target))[0]
     if len(lacks):
         pair = (classes[of_class_[lacks[0]]], priorities[of_priority[lacks[0]]])
-        raise InputError("target_hours", "with hours for each priority, or for each pair of class and priority", pair)
+        rule = "with hours for each priority, or for each pair of class and priority"
+        hint = "give `priority`" if priorities == ["all"] else f"{pair!r} has none"
+        raise InputError("target_hours", rule, tuple(value), hint=hint)
     return target

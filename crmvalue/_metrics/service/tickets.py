@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field, optional
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
@@ -145,6 +146,15 @@ class ResolutionTime:
     def __attrs_post_init__(self) -> None:
         require_waits(self, "n_resolved")
 
+    def to_json(self) -> str:
+        """Write the times as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ResolutionTime:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 @attrs.frozen(kw_only=True)
 class ResponseTime:
@@ -182,6 +192,15 @@ class ResponseTime:
     def __attrs_post_init__(self) -> None:
         require_waits(self, "n_answered")
 
+    def to_json(self) -> str:
+        """Write the times as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ResponseTime:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike) -> FloatOrArray:
     """First contact resolution (FCR): share of problems solved at the first contact.
@@ -211,8 +230,8 @@ def first_contact_resolution(n_resolved_first: ArrayLike, n_contacts: ArrayLike)
 
     Examples
     --------
-    >>> first_contact_resolution(75, 100)
-    np.float64(0.75)
+    >>> print(first_contact_resolution(75, 100))
+    0.75
     """
     return share(n_resolved_first=n_resolved_first, n_contacts=n_contacts)
 

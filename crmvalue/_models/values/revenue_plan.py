@@ -89,8 +89,8 @@ class RevenuePlan(Columns):
     ...     margin=[90.0],
     ...     as_of="2023-12-31",
     ... )
-    >>> plan.total, plan.to_frame()["revenue"][0]
-    (300.0, np.float64(300.0))
+    >>> plan.total, plan.to_frame()["revenue"].tolist()
+    (300.0, [300.0])
     """
 
     start: Dates = date_table("start")

@@ -110,7 +110,7 @@ class NextProducts(Table):
         """Say in a sentence how many offers there are."""
         kinds = ", ".join(f"{int(np.count_nonzero(self.kind == kind)):,} {kind}" for kind in self.kinds)
         n_customers = len(np.unique(self.customer))
-        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}"
+        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}."
 
 
 def next_products(
@@ -249,11 +249,11 @@ UNKNOWN = Goods(np.zeros(0), np.zeros(0), None, 0, np.zeros(0, dtype=np.int64), 
 
 def as_kinds(kinds: Any) -> tuple[Kind, ...]:
     """Take some of the kinds, in their order."""
-    found = as_items("kinds", kinds, f"some of {', '.join(KINDS)}")
+    found = as_items("kinds", kinds, f"a list of some of {', '.join(KINDS)}")
     for kind in found:
         require_choice("kinds", kind, KINDS)
     if not found:
-        raise InputError("kinds", f"some of {', '.join(KINDS)}", kinds)
+        raise InputError("kinds", f"a list of some of {', '.join(KINDS)}", kinds)
     return tuple(kind for kind in KINDS if kind in found)
 
 

@@ -110,10 +110,12 @@ class NextProductsCheck(Table):
         """Say in a sentence whether the products are better than both naive rules."""
         rates = [f"{rule} {rate:.1%}" for rule, rate in zip(self.rule.tolist(), self.hit_rate.tolist(), strict=True)]
         worse = [rule for rule, low in zip(self.rule[1:].tolist(), self.lead_low[1:].tolist(), strict=True) if low <= 0]
-        said = f"not surely ahead of {' and '.join(worse)}" if worse else "surely ahead of each naive rule"
+        shown = "ahead of each naive rule, beyond chance"
+        if worse:
+            shown = f"not shown to be ahead of {' and '.join(worse)}"
         return (
-            f"among {counted(self.n_customers, 'customer')} the first {self.n} hit: {', '.join(rates)}; "
-            f"{_OWN} is {said}"
+            f"Among {counted(self.n_customers, 'customer')} the first {self.n} hit: {', '.join(rates)}. "
+            f"{_OWN} is {shown}."
         )
 
 

@@ -29,7 +29,7 @@ def test_equals_all_outcomes(rows):
         (math.prod(p if won else 1 - p for p, won in zip(prob, wins, strict=True)), np.array(wins))
         for wins in itertools.product([0, 1], repeat=len(rows))
     ]
-    values = {"money": np.array(amount), "margin": np.multiply(amount, margin), "deals": np.ones(len(rows))}
+    values = {"revenue": np.array(amount), "margin": np.multiply(amount, margin), "deals": np.ones(len(rows))}
     for name, value in values.items():
         one = getattr(found, name)
         mean = sum(chance * (wins @ value) for chance, wins in outcomes)
@@ -40,11 +40,19 @@ def test_equals_all_outcomes(rows):
     assert SalesForecast.from_json(found.to_json()) == found
 
 
+def test_one_table():
+    found = forecast_sales([100, 200, 300], [0.5, 0.5, 0.1], margin=0.4)
+    table = found.to_columns()
+    assert table["forecast"].tolist() == ["revenue", "margin", "deals"]
+    assert table["expected"] == pytest.approx([180, 72, 1.1])
+    assert [table["low"][1], table["high"][1]] == [found.margin.interval.low, found.margin.interval.high]
+
+
 def test_groups_add_up():
     found = forecast_sales([100, 200, 300], [0.5, 0.5, 0.1], margin=0.4, by=["a", "b", "a"])
     assert found.margin.by_group.expected.sum() == pytest.approx(found.margin.expected)
     assert found.deals.by_group.expected.tolist() == pytest.approx([0.6, 0.5])
-    assert found.margin.expected == pytest.approx(0.4 * found.money.expected)
+    assert found.margin.expected == pytest.approx(0.4 * found.revenue.expected)
 
 
 @pytest.mark.parametrize("margin", [1.5, -0.1, [0.1, 0.2], np.nan])

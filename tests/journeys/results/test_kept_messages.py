@@ -17,9 +17,11 @@ from crmvalue.journeys import (
     Journey,
     Message,
     MessageHistory,
+    Orders,
     Plan,
     Policy,
     TriggerJourney,
+    journey_results,
     plan,
     simulate_plan,
 )
@@ -34,6 +36,13 @@ BIRTHDAYS = [
     BirthdayJourney("birthday", offer="10 %"),
     BirthdayJourney("vip birthday", offer="a gift", segment="vip", priority=1),
 ]
+
+LOG = {
+    "customer": ["ann", "bob", "cid"],
+    "journey": ["newsletter", "birthday", "birthday"],
+    "sent_at": ["2024-05-01T09:00", "2024-05-02T09:00", "2024-05-03T09:00"],
+    "channel": ["email", "sms", "sms"],
+}
 
 
 def kept(history):
@@ -91,6 +100,34 @@ class TestHistory:
         for name in ("version", "code", "purpose"):
             older.pop(name)
         assert Plan.from_json(json.dumps(older)) == attrs.evolve(made, purpose=[""] * len(made))
+
+    def test_log_of_another_system(self):
+        sent = MessageHistory.from_log(**LOG, offer=["", "5 %", ""])
+        assert kept(sent) == [
+            ("newsletter", 0, "message", "", "email", "", ""),
+            ("birthday", 0, "message", "5 %", "sms", "", ""),
+            ("birthday", 0, "message", "", "sms", "", ""),
+        ]
+        assert sent.counted.all()
+        sold = Orders(customer=["bob", "eve"], time=["2024-05-04"] * 2, revenue=[30, 20])
+        found = journey_results(sent, None, sold, as_of="2024-06-30")
+        assert dict(zip(found.journey.tolist(), found.revenue.tolist(), strict=True)) == {
+            "birthday": 30,
+            "newsletter": 0,
+        }
+        with pytest.raises(InputError):
+            MessageHistory.from_log(**{**LOG, "channel": ["email"]})
+
+    def test_frame_of_another_system(self):
+        from crmvalue.frames import journey_results as results_of_frames
+
+        pd = pytest.importorskip("pandas")
+        log = pd.DataFrame(LOG).assign(offer=[None, "5 %", None])
+        orders = pd.DataFrame({"customer": ["bob"], "date": ["2024-05-04"], "amount": [30.0]})
+        found = results_of_frames(log, None, orders, as_of="2024-06-30", by="offer")
+        assert dict(zip(found.frame["offer"], found.frame["revenue"], strict=True)) == {"": 0, "5 %": 30}
+        with pytest.raises(InputError, match="a log of your own needs these and the customer"):
+            results_of_frames(log.drop(columns="channel"), None, orders, as_of="2024-06-30")
 
     def test_frames_of_earlier_releases_are_read(self):
         from crmvalue.frames import plan as plan_frame

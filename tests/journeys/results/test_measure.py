@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
 import attrs
@@ -258,7 +259,7 @@ class TestRows:
 
     @pytest.mark.parametrize("rule", RULES)
     def test_orders_of_a_log_without_messages(self, rule):
-        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10])
+        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10], code=["A"])
         late = history([(1, "x", "sms", "2024-07-01T10:00")])
         for past in (MessageHistory.empty(), late):
             found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
@@ -426,6 +427,11 @@ def campaign(rng, n=800, lift=4.0):
 class TestControlGroup:
     """Beside the credit stands the difference between those who were meant to get a message and the control group."""
 
+    def test_a_control_group_that_cannot_be_compared(self):
+        made, sold = campaign(np.random.default_rng(5))
+        by_channel = journey_results(made, None, sold, as_of="2024-07-30", by="channel")
+        assert "The control group cannot show it here" in by_channel.conclusion
+
     def test_equals_welch_of_both_groups(self):
         made, sold = campaign(np.random.default_rng(5))
         found = journey_results(made, None, sold, as_of="2024-07-30")
@@ -467,7 +473,7 @@ class TestControlGroup:
         assert (found.n_control[0] > 1, found.revenue_effect[0]) == (True, 0.0)
         assert np.isnan(found.revenue_effect_low[0])
         assert found.conclusion.endswith("The control group does not show it yet: too few customers or orders.")
-        assert found.rank(by="incremental_revenue").n_unknown == 1
+        assert found.rank(rank_by="incremental_revenue").n_unknown == 1
 
     def test_without_a_control_group_nothing_is_said(self):
         made, sold = campaign(np.random.default_rng(5))
@@ -532,7 +538,7 @@ class TestRanks:
         assert rank.prob_top[:2] == pytest.approx([1, 1], abs=1e-3)
         assert rank.prob_best[2] < 1e-3
         assert "birthday is among the best 2 with" in rank.conclusion
-        assert found.rank(by="incremental_revenue").n_unknown == 4
+        assert found.rank(rank_by="incremental_revenue").n_unknown == 4
 
     def test_an_error_below_0(self):
         sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
@@ -552,7 +558,7 @@ class TestRanks:
     def test_no_more_rows_than_places(self):
         """Each of two rows is among the best three: that says nothing."""
         rows = {"label": ["a", "b"], "value": [5.0, 4.0], "error": [1.0, 1.0], "place": [1, 2]}
-        rank = JourneyRank(**rows, prob_best=[0.76, 0.24], prob_top=[1, 1], top=3, by="revenue", n_unknown=1)
+        rank = JourneyRank(**rows, prob_best=[0.76, 0.24], prob_top=[1, 1], top=3, rank_by="revenue", n_unknown=1)
         assert rank.conclusion == (
             "By revenue, the 2 rows are a (5.00), b (4.00). a is the best with 76 %. "
             "Not ranked, without a known figure or error: 1 row."
@@ -562,10 +568,16 @@ class TestRanks:
     def test_values_that_no_log_gives(self, name, wrong):
         row = {"label": ["a"], "value": [5.0], "error": [1.0], "place": [1], "prob_best": [1], "prob_top": [1]}
         with pytest.raises(InputError) as caught:
-            JourneyRank(**{**row, name: wrong}, top=3, by="revenue")
+            JourneyRank(**{**row, name: wrong}, top=3, rank_by="revenue")
         assert caught.value.name == name
 
-    @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("by", "beauty")])
+    def test_code_without_codes(self):
+        """Orders without codes cannot be credited by code; that is no turnover of 0."""
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        with pytest.raises(InputError, match=re.escape("Orders(code=...) holds the codes")):
+            journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30", credit="code")
+
+    @pytest.mark.parametrize(("name", "wrong"), [("top", 0), ("rank_by", "beauty")])
     def test_rejections(self, name, wrong):
         found = journey_results(
             history([(1, "a", "e", "2024-05-01")]),

@@ -203,6 +203,8 @@ class TestSpreadVisits:
 
     def test_the_season_is_spread(self):
         made = spread_visits(["2024-01-22"] * 6, 2, as_of="2024-01-03", weeks_early=1, weeks_late=1)
+        words = "6 visits: 6 placed, 2 of them in an earlier week and 2 in a later one; 0 without a place."
+        assert made.conclusion == words
         assert made.n_by_week == {"2024-01-15": 2, "2024-01-22": 2, "2024-01-29": 2}
         assert made.weeks_moved.tolist() == [-1, -1, 0, 0, 1, 1]
         assert (made.n_early, made.n_late, made.n_not_placed) == (2, 2, 0)

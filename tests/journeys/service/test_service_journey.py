@@ -252,6 +252,10 @@ class TestAssignVisits:
 class TestTermsInForce:
     """A promise holds until its last day, whoever serves the customer."""
 
+    def test_no_promise_left(self):
+        found = terms_in_force(["a"], ["price"], ["2024-01-01"], promised_by=["o"], manager=["i"], as_of="2024-06-05")
+        assert (found.conclusion, found.n_expired) == ("No promise holds.", 1)
+
     def test_what_holds(self):
         terms = terms_in_force(
             [1, 1, 2],

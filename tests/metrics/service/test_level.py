@@ -211,6 +211,23 @@ histories = st.lists(
 )
 
 
+class TestWords:
+    """What agents' scores say in words, and what a table of targets lacks."""
+
+    def test_agents(self):
+        found = agent_scores(["ann"] * 30 + ["bob"] * 30 + ["cy"], [5, 5, 4] * 10 + [3, 4, 4] * 10 + [5])
+        assert found.conclusion.endswith("Beyond chance above it: ann; below it: bob.")
+        alike = agent_scores(["ann", "bob"] * 9, [4, 4, 5, 5, 4, 4] * 3)
+        assert alike.conclusion.endswith("Beyond chance above it: nobody; below it: nobody.")
+
+    @pytest.mark.parametrize(
+        ("more", "hint"), [({}, "give `priority`"), ({"priority": ["low"]}, r"\('all', 'low'\) has none")]
+    )
+    def test_missing_target(self, more, hint):
+        with pytest.raises(InputError, match=hint):
+            service_level(["2024-03-01"], [None], {"high": 4}, as_of="2024-03-02", **more)
+
+
 class TestRetentionByWorstTicket:
     """Kaplan-Meier from the end of the first days on, by the worst ticket within them."""
 
