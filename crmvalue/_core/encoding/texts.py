@@ -200,8 +200,7 @@ def _encode(texts: Texts) -> Encoded | None:
     new[1:] = _differs(ascending)
     levels = range(key.level, -(-longest // 8))
     whole = not levels and key.masks is not None and not (texts.utf8 and texts.start is not None)
-    known = ascending[new] if whole else None
-    key = key._replace(number=ascending[:0])
+    key = key._replace(number=ascending[new] if whole else np.zeros(0, dtype=np.uint64))
     del ascending
     chosen = _rows_to_sort(texts, order, new, levels)
     if len(chosen):
@@ -213,8 +212,8 @@ def _encode(texts: Texts) -> Encoded | None:
         return None
 
     def distinct() -> npt.NDArray[np.str_]:
-        if known is not None:
-            return _to_strings(texts, _unpack(key._replace(number=known)), longest)
+        if whole:
+            return _to_strings(texts, _unpack(key), longest)
         taken = _taken(texts, order[new])
         return _to_strings(taken, _words(taken, longest), longest)
 
