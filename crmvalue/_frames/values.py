@@ -16,7 +16,6 @@ from crmvalue._frames.engines import (
     collect,
     divider,
     flag,
-    in_engine,
     is_known,
     join_rows,
     native,
@@ -161,7 +160,7 @@ def value(
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
-    lazy = frame if isinstance(frame, nw.LazyFrame) else in_engine(frame) if level is None else None
+    lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
         history = read_history(frame, unit, _NEEDED, covariates)
@@ -211,7 +210,7 @@ def _without_money(
         raise InputError("horizon", "a length of time where there is no `margin`", None)
     model = as_purchase_model("fit", fit)
     frame = opened.frame.drop(*_MADE, strict=False)
-    lazy = frame if isinstance(frame, nw.LazyFrame) else in_engine(frame)
+    lazy = frame if isinstance(frame, nw.LazyFrame) else None
     history, n_customers = None, 0
     if lazy is None:
         history = read_history(frame, opened.time_unit, ROW, covariates)

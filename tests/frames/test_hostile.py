@@ -93,12 +93,15 @@ class TestTypesOfCustomers:
         assert list(found)[:5] == people().column_names
 
     @pytest.mark.parametrize("column", ["frequency", "age", "mean_repeat_spend"])
-    @each_asked_engine
+    @each_engine
     def test_texts_are_no_numbers(self, engine, column):
         texts = [str(int(number)) for number in people()[column].to_pylist()]
         error = refusal(value, engine.make(people(**{column: texts})))
-        assert (error.name, error.value) == ("customers", "String")
-        assert column in error.rule
+        if engine.name in {"pandas", "PyArrow", "Polars"}:  # columns in memory
+            assert (error.name, error.value) == (column, texts[0])
+        else:
+            assert (error.name, error.value) == ("customers", "String")
+            assert column in error.rule
 
     @pytest.mark.parametrize("spend", [None, NAN, -5.0, INF])
     @each_engine
