@@ -8,6 +8,7 @@ For                                                         Use
 ==========================================================  ===========================================================
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
 the same, where nobody can be shown to have left            :class:`Nbd`
+the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
@@ -31,6 +32,7 @@ from __future__ import annotations
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
+from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
@@ -57,6 +59,7 @@ from crmvalue._models.values.value_intervals import ValueIntervals
 __all__ = [
     "BetaDiscreteWeibull",
     "BgBb",
+    "BgCnbd",
     "BgNbd",
     "ContractHistory",
     "CovariateEffect",
@@ -67,6 +70,7 @@ __all__ = [
     "GammaGamma",
     "HoldoutError",
     "LikelihoodRatioTest",
+    "MbgCnbd",
     "MbgNbd",
     "ModelScore",
     "Nbd",
@@ -84,8 +88,10 @@ __all__ = [
     "draw_posterior",
     "fit_beta_discrete_weibull",
     "fit_bg_bb",
+    "fit_bg_cnbd",
     "fit_bg_nbd",
     "fit_gamma_gamma",
+    "fit_mbg_cnbd",
     "fit_mbg_nbd",
     "fit_nbd",
     "fit_pareto_nbd",

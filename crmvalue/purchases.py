@@ -9,6 +9,7 @@ one row per customer from a whole log                 :func:`summarise_purchases
 a part to fit a model, and a later part to check it   :func:`split_purchases`
 purchases and money of the last 180 days, say         :func:`summarise_window`, which gives a :class:`PurchaseWindow`
 a summary that a warehouse has already computed       :meth:`PurchaseHistory.from_columns`
+how regularly customers buy                           :func:`estimate_regularity`, which gives a :class:`Regularity`
 known traits of customers, for models                 :meth:`PurchaseHistory.with_covariates`
 ====================================================  =================================================================
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory, UniquePurchases
 from crmvalue._purchases.order_log import Duplicates, Grain, Missing, OrderLogCounts, Refunds, TimeUnit, Zeros
+from crmvalue._purchases.regularity import Regularity, estimate_regularity
 from crmvalue._purchases.splits import PurchaseSplit, split_purchases
 from crmvalue._purchases.splits import split_log as split_log  # noqa: PLC0414 - for the overview
 from crmvalue._purchases.summary import summarise_purchases
@@ -39,9 +41,11 @@ __all__ = [
     "PurchaseSplit",
     "PurchaseWindow",
     "Refunds",
+    "Regularity",
     "TimeUnit",
     "UniquePurchases",
     "Zeros",
+    "estimate_regularity",
     "split_purchases",
     "summarise_purchases",
     "summarise_window",

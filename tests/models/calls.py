@@ -17,8 +17,10 @@ from crmvalue.models import (
     draw_posterior,
     fit_beta_discrete_weibull,
     fit_bg_bb,
+    fit_bg_cnbd,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
     fit_pareto_nbd,
@@ -45,6 +47,15 @@ CALLS = [
     Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
 ]
 
+
+CALLS += [
+    Call(
+        function,
+        {"history": HISTORY, "k": 2, "priors": {"r": (0.5, 1.0), "a": (1.0, 1.0), "b": (2.0, 1.0)}},
+        out_of_range={"k": 0},
+    )
+    for function in (fit_bg_cnbd, fit_mbg_cnbd)
+]
 
 PARETO_HISTORY = PurchaseHistory.from_columns(
     frequency=[0, 1, 2, 5, 0], recency=[0, 3, 8, 9, 0], age=[10, 10, 9, 10, 3], time_unit="week"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmvalue.purchases import split_purchases, summarise_purchases, summarise_window
+from crmvalue.purchases import estimate_regularity, split_purchases, summarise_purchases, summarise_window
 from tests.calls import Call
 
 __all__ = ["CALLS"]
@@ -14,6 +14,11 @@ LOG = {
 }
 
 CALLS = [
+    Call(
+        estimate_regularity,
+        {"customer": LOG["customer"], "date": LOG["date"], "as_of": "2024-03-31"},
+        out_of_range={"date": "2024-02-30", "as_of": "2023-13-01"},
+    ),
     Call(
         summarise_purchases,
         {**LOG, "as_of": "2024-03-31"},

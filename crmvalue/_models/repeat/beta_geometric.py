@@ -20,13 +20,13 @@ import numpy as np
 
 from crmvalue._core.checks import require
 from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising, prob_of_count
-from crmvalue._models.shared.process import ContinuousProcess, Future
+from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_model import Kind
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["KIND", "BetaGeometric"]
+__all__ = ["KIND", "BetaGeometric", "tosses_until_lost"]
 
 KIND = Kind(names=("r", "alpha", "a", "b"), times=("alpha",), signs=(0, -1, 1, 1))
 
@@ -79,28 +79,29 @@ class BetaGeometric(ContinuousProcess):
         found: Floats = expit(-self._log_odds_lost(x, t_x, age))
         return found
 
-    def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def survival(self, past: Past, ahead: Floats) -> Floats:
         """Chance to survive (1 + p w)^-R, over p."""
-        return np.minimum(self._average(_survival, x, age, ahead), 1.0)
+        return np.minimum(self._average(_survival, past, ahead), 1.0)
 
-    def purchases(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
         """Purchases while alive, over p."""
-        return self._average(_purchases, x, age, ahead)
+        return self._average(_purchases, past, ahead)
 
-    def discounted(self, x: Floats, age: Floats, ahead: Floats, force: float) -> Floats:
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Discounted purchases, some rows at a time."""
-        found = np.empty(len(x))
-        for start in range(0, len(x), _ROWS):
+        found = np.empty(len(past.x))
+        for start in range(0, len(past.x), _ROWS):
             rows = slice(start, start + _ROWS)
-            found[rows] = self.of_rows(rows).discounted_block(x[rows], age[rows], ahead[rows], force)
+            found[rows] = self.of_rows(rows).discounted_block(past.of_rows(rows), ahead[rows], force)
         return found
 
-    def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases: alive to the end, or lost at the n-th."""
         from scipy.special import betainc
 
+        x = past.x
         shape, left = self.r + x, x + self.early + self.b
-        w = ahead / (self.alpha + age)
+        w = ahead / (self.alpha + past.age)
         count = prob_of_count(n, shape, w)
         kept = np.exp(log_rising(left, n) - log_rising(self.a + left, n))
         tosses = np.maximum(n, 1.0)
@@ -114,7 +115,7 @@ class BetaGeometric(ContinuousProcess):
         n = len(age)
         rate = rng.gamma(self.r, 1.0, n) / self.alpha
         require(rate * age <= _MOST_EXPECTED, "ages", age, f"so short that no customer buys {_MOST_EXPECTED:.0e} times")
-        last_toss = _tosses_until_lost(rng.beta(self.a, self.b, n), rng)
+        last_toss = tosses_until_lost(rng.beta(self.a, self.b, n), rng)
         attempts = rng.poisson(rate * age).astype(np.float64)
         x = np.minimum(attempts, last_toss - self.early)
         bought = x > 0
@@ -123,11 +124,12 @@ class BetaGeometric(ContinuousProcess):
         last[bought] = np.maximum(last[bought], np.minimum(1e-100, age[bought]))
         return x, np.minimum(last, age)
 
-    def draw_future(self, x: Floats, age: Floats, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures; a customer who is lost within the horizon is lost at a purchase."""
-        rate = rng.standard_gamma((self.r + x)[owner]) / (self.alpha + age)[owner]
+        x = past.x
+        rate = rng.standard_gamma((self.r + x)[owner]) / (self.alpha + past.age)[owner]
         tosses = x + self.early
-        last = _tosses_until_lost(rng.beta(np.broadcast_to(self.a, x.shape)[owner], (self.b + tosses)[owner]), rng)
+        last = tosses_until_lost(rng.beta(np.broadcast_to(self.a, x.shape)[owner], (self.b + tosses)[owner]), rng)
         attempts = rng.poisson(np.minimum(rate * end, _MOST_EXPECTED)).astype(np.float64)
         leaves = attempts >= last
         stay = np.full(len(owner), end)  # the k-th of n points that are uniform on (0, 1) is beta(k, n - k + 1)
@@ -148,15 +150,15 @@ class BetaGeometric(ContinuousProcess):
         )
         return odds
 
-    def _average(self, function: Any, x: Floats, age: Floats, ahead: Floats) -> Floats:
-        w = ahead / (self.alpha + age)
-        return average_over_beta(function, a=self.a, b=x + self.early + self.b, power=self.r + x, w=w)
+    def _average(self, function: Any, past: Past, ahead: Floats) -> Floats:
+        w = ahead / (self.alpha + past.age)
+        return average_over_beta(function, a=self.a, b=past.x + self.early + self.b, power=self.r + past.x, w=w)
 
-    def discounted_block(self, x: Floats, age: Floats, until: Floats, force: float) -> Floats:
+    def discounted_block(self, past: Past, until: Floats, force: float) -> Floats:
         """Do what :meth:`discounted` does, for not too many rows."""
         # The integral over time of R exp(-force s) E[(1 + p u)^-(R+1)] du, u = s / (alpha + T): all in log(1 + rho u),
         # where rho is the fastest rate at which anything falls.
-        ruler = self.alpha + age
+        x, ruler = past.x, self.alpha + past.age
         shape = self.r + x
         kappa = force * ruler
         with np.errstate(divide="ignore"):
@@ -177,7 +179,7 @@ class BetaGeometric(ContinuousProcess):
         return found
 
 
-def _tosses_until_lost(p: Floats, rng: np.random.Generator) -> Floats:
+def tosses_until_lost(p: Floats, rng: np.random.Generator) -> Floats:
     """Draw the number of the toss at which the customer is lost; infinite for one who never is."""
     with np.errstate(divide="ignore", over="ignore"):
         luck = rng.standard_exponential(len(p)) / -np.log1p(-p)

@@ -55,16 +55,17 @@ class _BgBbProcess(Process):
         _, log_alive, lost = self._sums(x, t_x, age)
         return np.exp(log_alive), lost
 
-    def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:  # noqa: ARG002 - leaving is apart from buying
+    def survival(self, past: Past, ahead: Floats) -> Floats:
         """Probability to be alive `ahead` opportunities after the n-th."""
-        return np.exp(self._log_staying(ahead, age))
+        return np.exp(self._log_staying(ahead, past.age))
 
-    def purchases(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
         """Chance to buy times the opportunities that a customer lives to see."""
-        return self.discounted(x, age, ahead, 0.0)
+        return self.discounted(past, ahead, 0.0)
 
-    def discounted(self, x: Floats, age: Floats, ahead: Floats, force: float) -> Floats:
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Chance to buy times the discounted opportunities, which do not depend on x."""
+        x, _, age = past
         life = bool(np.isinf(ahead).all())
         rows, place = distinct_rows(age, np.zeros(len(age)) if life else ahead)
         stays = np.empty(len(rows))
@@ -74,8 +75,9 @@ class _BgBbProcess(Process):
         mean: Floats = (self.alpha + x) / (self.alpha + self.beta + age)
         return mean * stays[place]
 
-    def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability to take n of the next opportunities."""
+        x, _, age = past
         rule = f"at most {MOST_OPPORTUNITIES:,}: each takes a term of a sum"
         require(ahead <= MOST_OPPORTUNITIES, "horizon", ahead, rule)
         prob = np.zeros(len(x))

@@ -23,7 +23,7 @@ from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
 from crmvalue._models.shared.fit import Fit, register
 from crmvalue._models.shared.numerics import prob_of_count
-from crmvalue._models.shared.process import ContinuousProcess, Future
+from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 from crmvalue.errors import InputError
@@ -57,21 +57,21 @@ class _NbdProcess(ContinuousProcess):
         """Everybody is alive."""
         return np.ones(x.shape), np.zeros(x.shape)
 
-    def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:  # noqa: ARG002 - nobody leaves
+    def survival(self, past: Past, ahead: Floats) -> Floats:  # noqa: ARG002 - nobody leaves
         """Everybody stays."""
-        return np.ones(x.shape)
+        return np.ones(past.x.shape)
 
-    def purchases(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
         """Purchases at the mean rate."""
-        return self._rate(x, age) * ahead
+        return self._rate(past) * ahead
 
-    def discounted(self, x: Floats, age: Floats, ahead: Floats, force: float) -> Floats:
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Purchases at the mean rate over the discounted time: the integral of exp(-force u)."""
-        return self._rate(x, age) * (-np.expm1(-force * ahead) / force if force else ahead)
+        return self._rate(past) * (-np.expm1(-force * ahead) / force if force else ahead)
 
-    def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Negative binomial probability of n purchases."""
-        return prob_of_count(n, self.r + x, ahead / (self.alpha + age))
+        return prob_of_count(n, self.r + past.x, ahead / (self.alpha + past.age))
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw a Poisson process."""
@@ -83,15 +83,15 @@ class _NbdProcess(ContinuousProcess):
         x[last < 1e-100] = 0.0  # closer to the first purchase than a history can hold
         return x, np.where(x > 0, last, 0.0)
 
-    def draw_future(self, x: Floats, age: Floats, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures, in which everybody stays."""
         n = len(owner)
-        rate = rng.standard_gamma((self.r + x)[owner]) / (self.alpha + age)[owner]
+        rate = rng.standard_gamma((self.r + past.x)[owner]) / (self.alpha + past.age)[owner]
         n_before = rng.poisson(np.minimum(rate * end, _MOST_EXPECTED)).astype(np.float64)
         return Future(np.full(n, end), n_before, np.zeros(n))
 
-    def _rate(self, x: Floats, age: Floats) -> Floats:
-        rate: Floats = (self.r + x) / (self.alpha + age)
+    def _rate(self, past: Past) -> Floats:
+        rate: Floats = (self.r + past.x) / (self.alpha + past.age)
         return rate
 
 

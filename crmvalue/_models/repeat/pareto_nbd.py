@@ -29,7 +29,7 @@ from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
 from crmvalue._models.shared.fit import Derivatives, Fit, register
-from crmvalue._models.shared.process import ContinuousProcess, Future
+from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 
@@ -72,26 +72,26 @@ class _ParetoNbdProcess(ContinuousProcess):
         log_odds = log_died_to_alive(x, t_x, age, self.r, alpha, self.s, beta)
         return expit(-log_odds), expit(log_odds)
 
-    def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:  # noqa: ARG002 - leaving is apart from buying
+    def survival(self, past: Past, ahead: Floats) -> Floats:
         """Probability not to leave."""
-        found: Floats = np.exp(-self.s * np.log1p(ahead / (self.beta + age)))
+        found: Floats = np.exp(-self.s * np.log1p(ahead / (self.beta + past.age)))
         return found
 
-    def purchases(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
         r"""Purchases at the mean rate: (r+x)/(alpha+T) times the integral of ((beta+T)/(beta+T+u))^s over u."""
-        return self._rate(x, age) * time_as_customer(self.s, self.beta + age, ahead)
+        return self._rate(past) * time_as_customer(self.s, self.beta + past.age, ahead)
 
-    def discounted(self, x: Floats, age: Floats, ahead: Floats, force: float) -> Floats:
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Purchases at the mean rate over the discounted time as a customer, which does not depend on x."""
-        beta = self.beta + age
+        beta = self.beta + past.age
         life = bool(np.isinf(ahead).all())
         first, place, _ = distinct_keys(row_keys(beta) if life else row_keys(beta, ahead))
         time = discounted_time(force, self.s, beta[first], None if life else ahead[first])
-        return self._rate(x, age) * time[place]
+        return self._rate(past) * time[place]
 
-    def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases before leaving or the end."""
-        return prob_purchases(n, ahead, self.r + x, self.alpha + age, self.s, self.beta + age)
+        return prob_purchases(n, ahead, self.r + past.x, self.alpha + past.age, self.s, self.beta + past.age)
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw a Poisson process until an exponential lifetime."""
@@ -107,18 +107,18 @@ class _ParetoNbdProcess(ContinuousProcess):
         x[active * root < 1e-100] = 0.0  # closer to the first purchase than a history can hold
         return x, np.where(x > 0, active * root, 0.0)
 
-    def draw_future(self, x: Floats, age: Floats, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures; a customer leaves between purchases."""
         n = len(owner)
-        rate = rng.standard_gamma((self.r + x)[owner]) / (self.alpha + age)[owner]
-        leaving = rng.standard_gamma(self.s, n) / (self.beta + age)[owner]
+        rate = rng.standard_gamma((self.r + past.x)[owner]) / (self.alpha + past.age)[owner]
+        leaving = rng.standard_gamma(self.s, n) / (self.beta + past.age)[owner]
         patience = rng.standard_exponential(n)
         stay = np.divide(patience, leaving, out=np.full(n, end), where=leaving * end > patience)
         n_before = rng.poisson(np.minimum(rate * stay, _MOST_EXPECTED)).astype(np.float64)
         return Future(stay, n_before, np.zeros(n))
 
-    def _rate(self, x: Floats, age: Floats) -> Floats:
-        rate: Floats = (self.r + x) / (self.alpha + age)
+    def _rate(self, past: Past) -> Floats:
+        rate: Floats = (self.r + past.x) / (self.alpha + past.age)
         return rate
 
 

@@ -28,6 +28,10 @@ class Past(NamedTuple):
     t_x: Floats
     age: Floats
 
+    def of_rows(self, rows: Any) -> Past:
+        """Give some of the rows."""
+        return Past(*(column[rows] for column in self))
+
 
 class Future(NamedTuple):
     """How long customers stay, their purchases before that moment, and whether one more takes place at it."""
@@ -48,6 +52,9 @@ class Process(ABC):
     closed_form: ClassVar[bool] = False
     """Whether `alive` takes less time than the search for equal rows."""
 
+    recalls: ClassVar[bool] = False
+    """Whether it matters for customers who are alive when they bought last; else `t_x` is 0 in what is asked."""
+
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -57,19 +64,19 @@ class Process(ABC):
         """Probability of each row to be alive at the end of observation, and to be lost, both to full precision."""
 
     @abstractmethod
-    def survival(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def survival(self, past: Past, ahead: Floats) -> Floats:
         """Probability of customers who are alive to be so a time ahead."""
 
     @abstractmethod
-    def purchases(self, x: Floats, age: Floats, ahead: Floats) -> Floats:
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
         """Purchases expected of customers who are alive, up to a time ahead."""
 
     @abstractmethod
-    def discounted(self, x: Floats, age: Floats, ahead: Floats, force: float) -> Floats:
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Give the same with a purchase at the time s counting exp(-force s); `ahead` is infinite for life."""
 
     @abstractmethod
-    def prob(self, x: Floats, age: Floats, ahead: Floats, n: Floats) -> Floats:
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases of customers who are alive, up to a time ahead."""
 
     def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
@@ -81,26 +88,26 @@ class Process(ABC):
         alive = self.alive(*past)
         if not ahead.any():
             return alive
-        here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
-        return alive * here.survival(x, age, until)[place]
+        here, known, (until,), place = self.living(past, ahead)
+        return alive * here.survival(known, until)[place]
 
     def expected_purchases(self, past: Past, ahead: Floats) -> Floats:
         """Purchases expected up to a time after the end of observation."""
         alive = self.alive(*past)
-        here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
-        return alive * here.purchases(x, age, until)[place]
+        here, known, (until,), place = self.living(past, ahead)
+        return alive * here.purchases(known, until)[place]
 
     def expected_discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Discounted purchases expected up to a time after the end of observation."""
         alive = self.alive(*past)
-        here, (x, age, until), place = self.distinct(past.x, past.age, ahead)
-        return alive * here.discounted(x, age, until, force)[place]
+        here, known, (until,), place = self.living(past, ahead)
+        return alive * here.discounted(known, until, force)[place]
 
     def prob_purchases(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases up to a time after the end of observation."""
         alive, lost = self.alive_and_lost(*past)
-        here, (x, age, until, count), place = self.distinct(past.x, past.age, ahead, n)
-        given_alive = here.prob(x, age, until, count)[place]
+        here, known, (until, count), place = self.living(past, ahead, n)
+        given_alive = here.prob(known, until, count)[place]
         return np.minimum(alive * given_alive + np.where(n == 0, lost, 0.0), 1.0)
 
     def distinct(self, *columns: Floats) -> tuple[Self, list[Floats], Integers]:
@@ -114,6 +121,14 @@ class Process(ABC):
             column[first] if column.strides != (0,) else np.broadcast_to(column[0], first.shape) for column in columns
         ]
         return self.of_rows(first), few, place
+
+    def living(self, past: Past, *asked: Floats) -> tuple[Self, Past, list[Floats], Integers]:
+        """Distinct rows as :meth:`distinct`, by what matters for customers who are alive and by what is asked."""
+        if self.recalls:
+            here, few, place = self.distinct(*past, *asked)
+            return here, Past(*few[:3]), few[3:], place
+        here, (x, age, *few), place = self.distinct(past.x, past.age, *asked)
+        return here, Past(x, np.broadcast_to(0.0, x.shape), age), few, place
 
     def of_rows(self, rows: Any) -> Self:
         """Give the parameters of some rows."""
@@ -136,5 +151,5 @@ class ContinuousProcess(Process):
         """Draw the repeat purchases of new customers up to an age, and the time of the last."""
 
     @abstractmethod
-    def draw_future(self, x: Floats, age: Floats, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures up to `end` of customers who are alive; `owner` says which row each belongs to."""

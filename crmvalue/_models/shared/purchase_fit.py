@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 import attrs
@@ -59,7 +60,8 @@ class Search(NamedTuple):
     """What the fit of one model needs: its class, its parameters, and its likelihood in two forms.
 
     `likelihood` is of a base in which all customers have the same parameters, `derivatives` of rows with their own.
-    `limit` is the likelihood of the first two parameters alone, for customers who never leave.
+    `limit` is the likelihood of the first two parameters alone, for customers who never leave. `fixed` are the fields
+    of the model that are not searched.
     """
 
     make: Callable[..., Any]
@@ -67,6 +69,7 @@ class Search(NamedTuple):
     likelihood: Callable[[UniquePurchases], Likelihood]
     derivatives: RowDerivatives
     limit: Callable[[UniquePurchases], Likelihood] | None = None
+    fixed: Mapping[str, Any] = MappingProxyType({})
 
 
 @np.errstate(under="ignore")
@@ -85,6 +88,9 @@ def fit_purchases(
     if not n_customers:
         raise InputError("history", "of at least one customer", 0)
     models = read_starts(starts, search.make, history.time_unit)  # type: ignore[arg-type]  # it is a class
+    for name, value in search.fixed.items():
+        if any(getattr(model, name) != value for model in models):
+            raise InputError("starts", f"models with {name} = {value}, as the fit has it", models)
     if isinstance(history, PurchaseHistory):
         columns = {
             "purchase": read_names("purchase_covariates", purchase_covariates, history),
@@ -102,7 +108,7 @@ def fit_purchases(
     given = [np.log(np.array([getattr(model, name) for name in names]) / units) for model in models]
     first, *more = likelihood.starts()
     fit = fit_model(
-        lambda *estimates: search.make(*estimates, history.time_unit),
+        lambda *estimates: search.make(*estimates, history.time_unit, **search.fixed),
         likelihood,
         Parameters(names, np.ones(len(names), dtype=bool)),
         given or [first],
@@ -155,9 +161,10 @@ def _graded(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[An
         return fit
     searched = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
     totals = []
+    at_random = fit.names == _BETA_GEOMETRIC and getattr(fit.model, "k", 1) == 1
     for step in (np.zeros(len(searched)), *_undetermined(fit)):
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched + step, 0.0)), searched + step)
-        expected = _expected_of_all(values, some, horizon) if fit.names == _BETA_GEOMETRIC else None
+        expected = _expected_of_all(values, some, horizon) if at_random else None
         if expected is None:
             try:
                 model = with_estimates(fit.model, fit.names, values.tolist())

@@ -526,7 +526,8 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     """Take a model of purchases in continuous time, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
-        raise InputError(name, "a purchase model (BgNbd, MbgNbd, ParetoNbd, Nbd) or its fit", type(model).__name__)
+        rule = "a purchase model (BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd) or its fit"
+        raise InputError(name, rule, type(model).__name__)
     return model
 
 

@@ -52,19 +52,20 @@ def _each(
 ) -> tuple[Floats, Floats, Floats]:
     """Find the ends and the variance of the outcome of each row."""
     if isinstance(terms.discount_rate, np.ndarray):
-        found = np.empty((3, len(known.x)))
+        found = np.empty((3, len(known.alive)))
         for rows, of_rate in terms.by_rate():
             found[:, rows] = _each(known.of_rows(rows), spend_model, of_rate, level, n_draws, rng)
         return found[0], found[1], found[2]
-    here, (x, age), pair = known.process.distinct(known.x, known.age)
+    here, past, _, pair = known.process.living(known.past)
+    size = len(past.x)
     order = np.argsort(pair, kind="stable")
-    starts = np.searchsorted(pair[order], np.arange(len(x) + 1))
-    n = len(known.x)
+    starts = np.searchsorted(pair[order], np.arange(size + 1))
+    n = len(known.alive)
     low, high, variance = np.empty(n), np.empty(n), np.empty(n)
     step = max(1, _MOST_FUTURES // n_draws)
-    for first in range(0, len(x), step):
-        some = slice(first, min(first + step, len(x)))
-        pairs = Known(here.of_rows(some), x[some], age[some], np.zeros(0), np.zeros(0))
+    for first in range(0, size, step):
+        some = slice(first, min(first + step, size))
+        pairs = Known(here.of_rows(some), past.of_rows(some), np.zeros(0), np.zeros(0))
         owner = np.repeat(np.arange(some.stop - first), n_draws)
         drawn = draw_units(pairs, owner, spend_model, terms, rng)
         units = Units(*(column.reshape(-1, n_draws) for column in drawn))

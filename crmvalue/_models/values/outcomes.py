@@ -18,6 +18,7 @@ from crmvalue._core.per_customer import PerCustomer, as_per_customer
 from crmvalue._core.values import optional
 from crmvalue._models.shared.common import take
 from crmvalue._models.shared.numerics import gauss_legendre
+from crmvalue._models.shared.process import Past
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,14 +111,13 @@ class Known(NamedTuple):
     """
 
     process: ContinuousProcess
-    x: Floats
-    age: Floats
+    past: Past
     bought: Floats
     alive: Floats
 
     def of_rows(self, rows: Any) -> Known:
         """Give some of them."""
-        return Known(self.process.of_rows(rows), *(column[rows] for column in self[1:]))
+        return Known(self.process.of_rows(rows), self.past.of_rows(rows), self.bought[rows], self.alive[rows])
 
 
 class Expected(NamedTuple):
@@ -161,39 +161,38 @@ def expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, *, n
 
 def _expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, rate: float, *, nearly: bool) -> Expected:
     """Do what :func:`expect` does, at one discount rate."""
-    alive = process.alive(rows.frequency, rows.recency, rows.age)
-    here, (x, age), place = process.distinct(rows.frequency, rows.age)
-    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, x.shape)
+    past = Past(rows.frequency, rows.recency, rows.age)
+    alive = process.alive(*past)
+    here, known, _, place = process.living(past)
+    ahead = np.broadcast_to(math.inf if terms.horizon is None else terms.horizon, known.x.shape)
     purchases = time = None
     at_end = np.zeros(0)
     if terms.horizon is not None:
-        at_end = here.purchases(x, age, ahead)
+        at_end = here.purchases(known, ahead)
         purchases = alive * at_end[place]
     force = math.log1p(rate)
     if purchases is not None and force == 0.0:
         discounted = purchases
     elif nearly and terms.horizon is not None and force * terms.horizon <= _SMALL_DISCOUNT:
-        discounted = alive * _discounted_nearly(here, x, age, at_end, terms.horizon, rate)[place]
+        discounted = alive * _discounted_nearly(here, known, at_end, terms.horizon, rate)[place]
     else:
-        discounted = alive * here.discounted(x, age, ahead, force)[place]
+        discounted = alive * here.discounted(known, ahead, force)[place]
     if terms.has_service:
         moments, weights = time_rule(rows.age, rate, terms.horizon)
-        survival = (here.survival(x, age, np.broadcast_to(moment, x.shape)) for moment in moments)
+        survival = (here.survival(known, np.broadcast_to(moment, ahead.shape)) for moment in moments)
         time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]
     return Expected(alive, purchases, discounted, time)
 
 
-def _discounted_nearly(
-    process: ContinuousProcess, x: Floats, age: Floats, at_end: Floats, horizon: float, rate: float
-) -> Floats:
+def _discounted_nearly(process: ContinuousProcess, past: Past, at_end: Floats, horizon: float, rate: float) -> Floats:
     """Discounted purchases of those alive: purchases grow smoothly, so few moments give the interest on them.
 
     By parts, the integral of exp(-d s) dU(s) is exp(-d h) U(h) plus d times the integral of exp(-d s) U(s) ds.
     """
-    moments, weights = time_rule(age, rate, horizon, _FEW_NODES)
-    n = len(moments)
-    repeated = process.of_rows(np.tile(np.arange(len(x)), n))
-    upto = repeated.purchases(np.tile(x, n), np.tile(age, n), np.repeat(moments, len(x))).reshape(n, len(x))
+    moments, weights = time_rule(past.age, rate, horizon, _FEW_NODES)
+    n, size = len(moments), len(past.x)
+    again = np.tile(np.arange(size), n)
+    upto = process.of_rows(again).purchases(past.of_rows(again), np.repeat(moments, size)).reshape(n, size)
     force = math.log1p(rate)
     interest: Floats = np.einsum("i,ij->j", weights, upto)
     return math.exp(-force * horizon) * at_end + force * interest
@@ -226,13 +225,13 @@ def draw_units(known: Known, owner: Integers, spend_model: GammaGamma, terms: Te
     force = math.log1p(terms.discount_rate)  # one number: see Terms.by_rate
     worth = _NOT_WORTH_DRAWING / force if force else math.inf
     end = worth if terms.horizon is None else min(terms.horizon, worth)
-    future = known.process.draw_future(known.x, known.age, owner, end, rng)
+    future = known.process.draw_future(known.past, owner, end, rng)
     spend = _discounted_sum(future.n_before, future.stay, force, spend_model.p, rng)
     last = rng.standard_gamma(spend_model.p, len(owner))
     last *= np.exp(-force * future.stay)
     last *= future.one_more
     spend += last
-    spend /= rng.standard_gamma((spend_model.q + spend_model.p * known.x)[owner])
+    spend /= rng.standard_gamma((spend_model.q + spend_model.p * known.past.x)[owner])
     return Units(spend, future.stay if force == 0.0 else -np.expm1(-force * future.stay) / force)
 
 
@@ -240,7 +239,7 @@ def draw_outcomes(
     known: Known, spend_model: GammaGamma, terms: Terms, n_draws: int, rng: np.random.Generator
 ) -> Floats:
     """Net value that each customer brings in each of some futures, shape (customers, n_draws)."""
-    n = len(known.x)
+    n = len(known.alive)
     if isinstance(terms.discount_rate, np.ndarray):
         drawn = np.empty((n, n_draws))
         for rows, of_rate in terms.by_rate():

@@ -25,6 +25,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._models.shared.common import alike, as_rng, check_history
+from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.expected_ends import at_draws, weighted_ends
@@ -155,7 +156,7 @@ def revenue_plan(
     ----------
     history : PurchaseHistory
         The customers, with mean repeat spend and `as_of`, in the time unit of the model.
-    purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
         Model of purchases, or the fit of one.
     spend_model : GammaGamma or Fit
         Model of the spend of one purchase, or the fit of one.
@@ -269,11 +270,12 @@ def _months(as_of: np.datetime64, n: int) -> tuple[Dates, Dates]:
 def _purchases_upto(process: ContinuousProcess, customers: Alike, until: Floats) -> Floats:
     """Purchases expected of each distinct row up to each moment, shape (rows, moments)."""
     rows = customers.rows
-    alive = process.alive(rows.frequency, rows.recency, rows.age)
-    here, (x, age), place = process.distinct(rows.frequency, rows.age)
-    found = np.empty((len(x), len(until)))
+    past = Past(rows.frequency, rows.recency, rows.age)
+    alive = process.alive(*past)
+    here, known, _, place = process.living(past)
+    found = np.empty((len(known.x), len(until)))
     for k, moment in enumerate(until.tolist()):
-        found[:, k] = here.purchases(x, age, np.broadcast_to(moment, x.shape))
+        found[:, k] = here.purchases(known, np.broadcast_to(moment, known.x.shape))
     expected: Floats = alive[:, np.newaxis] * found[place]
     return expected
 
@@ -360,14 +362,16 @@ def _variance(
     The money of a future is a drawn number times what is known of the spend, as in :func:`customer_values`.
     """
     rows = customers.rows
-    alive = process.alive(rows.frequency, rows.recency, rows.age)
-    here, (x, age), pair = process.distinct(rows.frequency, rows.age)
-    first, second = np.zeros((2, len(x), len(until) + 1))
+    past = Past(rows.frequency, rows.recency, rows.age)
+    alive = process.alive(*past)
+    here, living, _, pair = process.living(past)
+    size = len(living.x)
+    first, second = np.zeros((2, size, len(until) + 1))
     step = max(1, _MOST_CELLS // (n_draws * len(until)))
-    for begin in range(0, len(x), step):
-        some = slice(begin, min(begin + step, len(x)))
+    for begin in range(0, size, step):
+        some = slice(begin, min(begin + step, size))
         owner = np.repeat(np.arange(some.stop - begin), n_draws)
-        units = _units(here.of_rows(some), x[some], age[some], owner, spend_model, until, rng)
+        units = _units(here.of_rows(some), living.of_rows(some), owner, spend_model, until, rng)
         units = units.reshape(-1, n_draws, len(until) + 1)
         first[some], second[some] = units.mean(axis=1), (units * units).mean(axis=1)
     spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever plans has it
@@ -380,15 +384,14 @@ def _variance(
 
 def _units(
     process: ContinuousProcess,
-    x: Floats,
-    age: Floats,
+    past: Past,
     owner: Integers,
     spend_model: GammaGamma,
     until: Floats,
     rng: np.random.Generator,
 ) -> Floats:
     """Money of each month and of all, for one unit of what is known of the spend, shape (futures, months + 1)."""
-    future = process.draw_future(x, age, owner, float(until[-1]), rng)
+    future = process.draw_future(past, owner, float(until[-1]), rng)
     found = np.zeros((len(owner), len(until) + 1))
     left, before = future.n_before.astype(np.int64), 0.0
     for k, moment in enumerate(until.tolist()):
@@ -400,6 +403,6 @@ def _units(
         last = future.one_more * ((future.stay > before) & (future.stay <= moment))
         found[:, k] = rng.standard_gamma(spend_model.p * (count + last))
         before = moment
-    found /= rng.standard_gamma((spend_model.q + spend_model.p * x)[owner])[:, np.newaxis]
+    found /= rng.standard_gamma((spend_model.q + spend_model.p * past.x)[owner])[:, np.newaxis]
     found[:, -1] = found[:, :-1].sum(axis=1)
     return found

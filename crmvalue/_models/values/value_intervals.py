@@ -16,6 +16,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.values.expected_ends import Equals, expected_ends
 from crmvalue._models.values.outcome_ends import outcome_ends
@@ -212,8 +213,7 @@ def value_intervals(
     expected = expected_ends(equals, customers.rows, purchase_fit, purchase, spending, here, terms_of_rows, coverage)
     known = Known(
         process=process_of(purchase_fit.model, equals.rows),
-        x=equals.rows.frequency,
-        age=equals.rows.age,
+        past=Past(equals.rows.frequency, equals.rows.recency, equals.rows.age),
         bought=equals.rows.frequency * spend[first],
         alive=alive[equals.place],
     )

@@ -15,6 +15,7 @@ from scipy.stats import nbinom
 
 import tests.models.references as reference
 from crmvalue._models.repeat.nbd_likelihood import Likelihood, log_likelihood_derivatives
+from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -343,7 +344,9 @@ class TestFutures:
         history = history_of((0, 0, 30), (4, 20, 30))
         owner = np.repeat([0, 1], n)
         process = process_of(model, history)
-        drawn = process.draw_future(history.frequency, history.age, owner, 12.0, np.random.default_rng(5))
+        drawn = process.draw_future(
+            Past(history.frequency, history.recency, history.age), owner, 12.0, np.random.default_rng(5)
+        )
         assert (drawn.stay == 12.0).all()
         assert (drawn.one_more == 0.0).all()
         for row in (0, 1):

@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import ks_2samp
 
 from crmvalue._models.shared.common import take
+from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.values import expected_ends, outcome_ends, outcomes, value_intervals
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, expect
@@ -80,8 +81,7 @@ def values(split, fits):
 def draw_futures(history, model, terms, n_draws, rng):
     known = Known(
         process=process_of(model, history),
-        x=history.frequency,
-        age=history.age,
+        past=Past(history.frequency, history.recency, history.age),
         bought=history.frequency * np.nan_to_num(history.mean_repeat_spend),
         alive=model.prob_alive(history),
     )

@@ -1,0 +1,344 @@
+"""What BG/CNBD-k and MBG/CNBD-k have in common: purchases that come more regularly than at random.
+
+While alive, a customer purchases at every k-th of events that come at random at the rate lambda, so the times between
+purchases have an Erlang distribution of k steps. Rates, and the coin that is tossed after a purchase, are those of
+:mod:`crmvalue._models.repeat.beta_geometric`; with k = 1 the models are the same.
+
+Given that a customer with x repeat purchases, the last at t_x, is alive at the age T, there were j events since t_x, of
+0 to k - 1, with a chance proportional to (r + k x)_j / j! ((T - t_x) / (alpha + T))^j, and lambda is gamma with
+R = r + k x + j, alpha + T. So the number of events in w (alpha + T) is negative binomial. With n of them there are
+N = floor((n + j) / k) attempts to purchase. Predictions are averages over N and over the beta distribution of p. They
+are sums of positive terms over n where there are few, and else integrals over p of the generating function of N, which
+is a sum over the k-th roots of unity.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import require
+from crmvalue._models.repeat.beta_geometric import tosses_until_lost
+from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.process import ContinuousProcess, Future, Past
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["ErlangProcess", "waiting"]
+
+_DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
+_NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
+_MOST_EXPECTED = 1e15  # purchases of one simulated customer
+_MOST_TERMS = 256.0  # events that are summed one by one
+_CELLS = 1 << 18  # of one block of sums
+_ROWS = 1 << 10  # at a time in the discounted sum
+_RARE = 1e-4  # a smaller chance to stay is a power series
+_POWERS = 5  # of it
+
+
+@attrs.frozen
+class ErlangProcess(ContinuousProcess):
+    """Parameters of either model, the steps k, and the number of tosses before the first repeat purchase."""
+
+    k: int
+    r: float
+    alpha: Floats | float
+    a: Floats | float
+    b: Floats | float
+    early: int
+
+    closed_form: ClassVar[bool] = True
+    recalls: ClassVar[bool] = True
+
+    def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Log-likelihood of each row, but for what the times between purchases add; it has no parameters but k."""
+        from scipy.special import betainc
+
+        events, tosses = self.k * x, x + self.early
+        until_now = self.alpha + age
+        log_waiting = np.log(self._waiting(x, t_x, age).sum(axis=0))
+        odds = self._log_odds_lost(x, t_x, age, log_waiting)
+        found: Floats = (
+            log_rising(self.r, events)
+            + log_rising(self.b, tosses)
+            - log_rising(self.a + self.b, tosses)
+            - self.r * np.log1p(age / self.alpha)
+            - events * np.log(until_now)
+            + log_waiting
+            + (np.maximum(odds, 0.0) + np.log1p(np.exp(-np.abs(odds))))
+        )
+        near = (x == 0) & (found > _NEAR_ONE)  # a likelihood near 1 hides the digits of the chance of a purchase
+        if near.any():
+            stay = self.b / (self.a + self.b) if self.early else 1.0
+            bought = betainc(float(self.k), self.r, age / until_now)
+            found = np.where(near, np.log1p(-np.minimum(stay * bought, 0.5)), found)
+        return found
+
+    def alive_and_lost(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:
+        """Probability to be alive, and to be lost."""
+        from scipy.special import expit
+
+        odds = self._log_odds_lost(x, t_x, age, np.log(self._waiting(x, t_x, age).sum(axis=0)))
+        return expit(-odds), expit(odds)
+
+    def survival(self, past: Past, ahead: Floats) -> Floats:
+        """Average of the chance to survive N tosses."""
+        return np.minimum(self._over_steps(past, ahead, _Sums.survival, _survival), 1.0)
+
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
+        """Average of the purchases made in N attempts."""
+        return self._over_steps(past, ahead, _Sums.purchases, _purchases)
+
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Discounted purchases by parts: those at the end, and the interest on those before."""
+        found = np.empty(len(past.x))
+        for start in range(0, len(past.x), _ROWS):
+            rows = slice(start, start + _ROWS)
+            found[rows] = self.of_rows(rows)._discounted(past.of_rows(rows), ahead[rows], force)  # noqa: SLF001 - of the same class
+        return found
+
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Probability of n purchases: alive to the end, or lost at the n-th."""
+        from scipy.special import betainc
+
+        left = past.x + self.early + self.b
+        w = ahead / (self.alpha + past.age)
+        kept = np.exp(log_rising(left, n) - log_rising(self.a + left, n))
+        before = np.where(n > 0, n - 1.0, 0.0)
+        lost_at_last = np.exp(log_rising(left, before) - log_rising(self.a + left, before)) * self.a
+        lost_at_last /= self.a + left + before
+        found = np.zeros(len(n))
+        for j, chance in enumerate(self._steps(past)):
+            shape = self.r + self.k * past.x + j
+            exactly = np.zeros(len(n))
+            for m in range(self.k):
+                count = n * self.k - j + m
+                exactly += np.where(count >= 0, prob_of_count(np.maximum(count, 0.0), shape, w), 0.0)
+            reached = betainc(np.maximum(n * self.k - j, 1.0), shape, w / (1.0 + w))
+            found += chance * (kept * exactly + np.where(n > 0, lost_at_last * reached, 0.0))
+        return found
+
+    def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw purchases up to an age: every k-th of random events, but for those after the last toss."""
+        n = len(age)
+        rate = rng.gamma(self.r, 1.0, n) / self.alpha
+        require(rate * age <= _MOST_EXPECTED, "ages", age, f"so short that no customer buys {_MOST_EXPECTED:.0e} times")
+        last_toss = tosses_until_lost(rng.beta(self.a, self.b, n), rng)
+        events = rng.poisson(rate * age).astype(np.float64)
+        x = np.minimum(np.floor(events / self.k), last_toss - self.early)
+        bought = x > 0
+        last = np.zeros(n)  # of the events, uniform over the age, the kx-th in time
+        nth = self.k * x[bought]
+        last[bought] = rng.beta(nth, events[bought] - nth + 1.0) * age[bought]
+        last[bought] = np.maximum(last[bought], np.minimum(1e-100, age[bought]))
+        return x, np.minimum(last, age)
+
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+        """Draw futures; a customer who is lost within the horizon is lost at a purchase."""
+        chances = np.cumsum(self._steps(past), axis=0)[:, owner]
+        j = (rng.random(len(owner)) > chances[:-1]).sum(axis=0).astype(np.float64)
+        rate = rng.standard_gamma((self.r + self.k * past.x)[owner] + j) / (self.alpha + past.age)[owner]
+        tosses = past.x + self.early
+        last = tosses_until_lost(rng.beta(np.broadcast_to(self.a, tosses.shape)[owner], (self.b + tosses)[owner]), rng)
+        events = rng.poisson(np.minimum(rate * end, _MOST_EXPECTED)).astype(np.float64)
+        attempts = np.floor((events + j) / self.k)
+        leaves = attempts >= last
+        stay = np.full(len(owner), end)  # the m-th of n points that are uniform on (0, 1) is beta(m, n - m + 1)
+        nth = self.k * last[leaves] - j[leaves]
+        stay[leaves] *= rng.beta(nth, events[leaves] - nth + 1.0)
+        return Future(stay, np.where(leaves, last - 1.0, attempts), leaves.astype(np.float64))
+
+    def _waiting(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        return waiting(self.k, self.r + self.k * x, (age - t_x) / (self.alpha + age))
+
+    def _steps(self, past: Past) -> Floats:
+        """Chances of 0 to k - 1 events since the last purchase, shape (k, rows)."""
+        terms = self._waiting(*past)
+        found: Floats = terms / terms.sum(axis=0)
+        return found
+
+    def _log_odds_lost(self, x: Floats, t_x: Floats, age: Floats, log_waiting: Floats) -> Floats:
+        """Logarithm of the odds of being lost at the last purchase; minus infinity where that could not happen."""
+        tosses = x + self.early
+        odds = np.full(x.shape, -np.inf)
+        could = tosses > 0
+        since = np.log1p((age - t_x) / (self.alpha + t_x))
+        np.add(
+            np.log(self.a) - np.log(np.where(could, (tosses - 1.0) + self.b, 1.0)),
+            (self.r + self.k * x) * since - log_waiting,
+            out=odds,
+            where=could,
+        )
+        return odds
+
+    def _over_steps(
+        self,
+        past: Past,
+        ahead: Floats,
+        of_counts: Callable[[_Sums], Floats],
+        of_chance: Callable[..., Floats],
+    ) -> Floats:
+        """Average over the events since the last purchase, of what is a sum over events to come or an integral."""
+        w = ahead / (self.alpha + past.age)
+        found = np.zeros(len(w))
+        for j, chance in enumerate(self._steps(past)):
+            asked = chance > 0
+            if asked.any():
+                found[asked] += chance[asked] * self._with_step(j, asked, past, w, of_counts, of_chance)
+        return found
+
+    def _with_step(
+        self,
+        j: int,
+        rows: Any,
+        past: Past,
+        w: Floats,
+        of_counts: Callable[[_Sums], Floats],
+        of_chance: Callable[..., Floats],
+    ) -> Floats:
+        """Do it for some rows, given that there were j events since the last purchase."""
+        here, x, w = self.of_rows(rows), past.x[rows], w[rows]
+        shape, left = here.r + here.k * x + j, here.b + x + here.early
+        spread = np.sqrt(shape * w * (1.0 + w))
+        terms = shape * w + 9.0 * spread + 40.0 * (1.0 + w)
+        few = terms <= _MOST_TERMS
+        found = np.empty(len(w))
+        if few.any():
+            loss = here.a if np.ndim(here.a) == 0 else here.a[few]  # type: ignore[index]  # it is a column
+            sums = _Sums(self.k, j, shape[few], w[few], loss, left[few], terms[few])
+            found[few] = of_counts(sums)
+        many = ~few
+        if many.any():
+            loss = here.a if np.ndim(here.a) == 0 else here.a[many]  # type: ignore[index]
+
+            def function(p: Floats, power: Floats | float, w: Floats) -> Floats:
+                return of_chance(self.k, j, p, power, w)
+
+            found[many] = average_over_beta(function, a=loss, b=left[many], power=shape[many], w=w[many])
+        return found
+
+    def _discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Do what :meth:`discounted` does, for not too many rows."""
+        if force == 0.0:
+            return self.purchases(past, ahead)
+        ruler = self.alpha + past.age
+        kappa = force * ruler
+        until = np.minimum(ahead, _DISCOUNTED_AWAY / force)
+        rho = self.r + self.k * (past.x + 1.0) + kappa
+        span = np.log1p(rho * (until / ruler))
+        node, weight = gauss_legendre(int(14 + 4 * span.max(initial=0.0)))
+        grown = np.exp(span[:, np.newaxis] * node)
+        u = np.expm1(span[:, np.newaxis] * node) / rho[:, np.newaxis] * np.broadcast_to(ruler, rho.shape)[:, np.newaxis]
+        again = np.repeat(np.arange(len(until)), u.shape[1])
+        upto = self.of_rows(again).purchases(past.of_rows(again), u.ravel()).reshape(u.shape)
+        interest = (weight * grown * np.exp(-force * u) * upto).sum(axis=1) * span / rho * kappa
+        found: Floats = interest + np.exp(-force * until) * self.purchases(past, until)
+        return found
+
+
+def waiting(k: int, shape: Floats, part: Floats) -> Floats:
+    """Terms (shape)_j / j! part^j of k steps j, shape (k, rows): the chances of j events, but for a factor."""
+    terms = np.ones((k, len(part)))
+    for j in range(1, k):
+        terms[j] = terms[j - 1] * ((shape + (j - 1.0)) * part / j)
+    return terms
+
+
+@attrs.frozen
+class _Sums:
+    """Sums over the number n of events, which is negative binomial (shape, w), for rows with few of them."""
+
+    k: int
+    j: int
+    shape: Floats
+    w: Floats
+    a: Floats | float
+    left: Floats  # the second parameter of the beta distribution of p
+    terms: Floats  # events that matter
+
+    def survival(self) -> Floats:
+        """Average chance to survive all attempts."""
+        return self._over(lambda kept, _: kept)
+
+    def purchases(self) -> Floats:
+        """Average number of purchases made in the attempts."""
+        return self._over(lambda _, made: made)
+
+    def _over(self, value: Callable[[Floats, Floats], Floats]) -> Floats:
+        """Sum value(chance to survive N tosses, purchases made in N attempts) over n, some rows at a time."""
+        order = np.argsort(self.terms, kind="stable")
+        found = np.empty(len(order))
+        for start in range(0, len(order), _CELLS // 16):
+            rows = order[start : start + _CELLS // 16]
+            found[rows] = self._block(rows, value)
+        return found
+
+    def _block(self, rows: Integers, value: Callable[[Floats, Floats], Floats]) -> Floats:
+        shape, w, left = self.shape[rows], self.w[rows], self.left[rows]
+        both = left + (self.a if np.ndim(self.a) == 0 else self.a[rows])  # type: ignore[index]  # it is a column
+        ratio = w / (1.0 + w)
+        chance = np.exp(-shape * np.log1p(w))
+        kept, made, total = np.ones(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
+        attempts = 0
+        for n in range(int(self.terms[rows[-1]]) + 1):
+            if n:
+                chance *= ratio * ((shape + (n - 1.0)) / n)
+            if (n + self.j) // self.k > attempts:
+                made += kept
+                kept *= (left + attempts) / (both + attempts)
+                attempts += 1
+            total += chance * value(kept, made)
+        return total
+
+
+def _survival(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
+    """Chance to survive all attempts, given the chance p to be lost at each."""
+    away, chance, others = _of_roots(k, j, p, power, w)
+    survived: Floats = (1.0 + away) * np.exp(chance) + others
+    return np.where(p > 1.0 - _RARE, _of_few_attempts(k, j, p, power, w), np.maximum(survived, 0.0))
+
+
+def _purchases(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
+    """Purchases made while alive, given p: the chance to be lost by then over p."""
+    away, chance, others = _of_roots(k, j, p, power, w)
+    lost: Floats = -away - np.expm1(chance) * (1.0 + away) - others
+    return np.where(p > 1.0 - _RARE, 1.0 - _of_few_attempts(k, j, p, power, w), lost) / p
+
+
+def _of_roots(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> tuple[Floats, Floats, Floats]:
+    """Parts of the generating function of attempts at 1 - p, each to full precision where p is small.
+
+    With z = (1 - p)^(1/k), and z' = z times a k-th root of unity, it is the sum over all z' of (1 + w (1 - z'))^-power
+    times the mean over m = 0, ..., k - 1 of z'^(j - m). Of the term of z itself this gives the mean less 1 and the
+    logarithm of the power; the third part are all others.
+    """
+    step = -np.log1p(-np.minimum(p, 1.0 - 0.1 * _RARE)) / k
+    grown = [np.expm1(step * (m - j)) for m in range(k)]
+    away: Any = sum(grown) / k
+    others: Any = 0.0
+    for turn in range(1, k // 2 + 1):
+        angle = 2.0 * np.pi * turn / k
+        mean = sum(one * np.exp(1j * angle * (j - m)) for m, one in enumerate(grown)) / k
+        root = np.exp(-step) * np.exp(1j * angle)
+        term = (mean * np.exp(-power * np.log1p(w * (1.0 - root)))).real
+        others = others + (term if 2 * turn == k else 2.0 * term)
+    return away, -power * np.log1p(-w * np.expm1(-step)), others
+
+
+def _of_few_attempts(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
+    """Sum the first powers of the generating function of attempts at 1 - p, where that is small."""
+    from scipy.special import betainc
+
+    below = betainc(power, float(k - j), 1.0 / (1.0 + w))
+    found, stay = below, 1.0 - np.maximum(p, 1.0 - _RARE)
+    for attempts in range(1, _POWERS):
+        more = betainc(power, float((attempts + 1) * k - j), 1.0 / (1.0 + w))
+        found = found + stay**attempts * (more - below)
+        below = more
+    result: Floats = found
+    return result

@@ -1,0 +1,377 @@
+"""What must hold for BG/CNBD-k and MBG/CNBD-k: their definition over the whole domain, known answers, and fits."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue._models.regular.erlang import ErlangProcess
+from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
+from crmvalue._models.shared.process import Past
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
+from crmvalue.models import (
+    BgCnbd,
+    BgNbd,
+    Fit,
+    GammaGamma,
+    MbgCnbd,
+    MbgNbd,
+    customer_values,
+    fit_bg_cnbd,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_cnbd,
+    fit_mbg_nbd,
+)
+from crmvalue.purchases import PurchaseHistory, Regularity, estimate_regularity, split_purchases, summarise_purchases
+
+FIRST_HALF = "1997-09-30"
+REGULAR = MbgCnbd(1.3, 2.8, 0.6, 1.5, "week", k=2)
+each_pair = pytest.mark.parametrize(
+    ("regular", "random", "fit", "fit_random"),
+    [(BgCnbd, BgNbd, fit_bg_cnbd, fit_bg_nbd), (MbgCnbd, MbgNbd, fit_mbg_cnbd, fit_mbg_nbd)],
+    ids=["BG", "MBG"],
+)
+
+
+def log_uniform(low, high):
+    return st.floats(math.log(low), math.log(high)).map(math.exp)
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    log = load_cdnow()
+    return split_purchases(log.customer, log.date, log.amount, calibration_end=FIRST_HALF).calibration
+
+
+@pytest.fixture(scope="module")
+def many():
+    return REGULAR.simulate(np.random.default_rng(1).uniform(27, 39, 3000), rng=np.random.default_rng(2))
+
+
+def history_of(x, t_x, age):
+    return PurchaseHistory.from_columns(frequency=[x], recency=[t_x], age=[age], time_unit="week")
+
+
+class Reference:
+    """The model from its definition at 30 digits: events at random, every k-th a purchase, then a coin."""
+
+    def __init__(self, k, r, alpha, a, b, early, x, t_x, age):
+        self.k, self.x = k, x
+        self.r, self.alpha, self.a, self.b, self.t_x, self.age = map(mp.mpf, (r, alpha, a, b, t_x, age))
+        self.until_now, self.left = self.alpha + self.age, self.b + x + early
+        part = (self.age - self.t_x) / self.until_now
+        self.waiting = [mp.rf(self.r + k * x, j) / mp.factorial(j) * part**j for j in range(k)]
+        tosses = x + early
+        self.kept = mp.beta(self.a, self.b + tosses) / mp.beta(self.a, self.b)
+        self.lost = mp.beta(self.a + 1, self.b + tosses - 1) / mp.beta(self.a, self.b) if tosses else mp.mpf(0)
+
+    def likelihoods(self):
+        """Density of the events that are purchases, and of no other one: of those alive, and of those lost."""
+        shape = self.r + self.k * self.x
+        rates = mp.gamma(shape) / mp.gamma(self.r) * self.alpha**self.r
+        alive = rates / self.until_now**shape * sum(self.waiting) * self.kept
+        return alive, rates / (self.alpha + self.t_x) ** shape * self.lost
+
+    def averages(self, ahead, n):
+        """Chance to survive, expected purchases, and chance of n purchases, of a customer who is alive."""
+        w = mp.mpf(ahead) / self.until_now
+        found = [mp.mpf(0)] * 3
+        for j, chance in enumerate(self.waiting):
+            shape = self.r + self.k * self.x + j
+            event, kept, made, lost = (1 + w) ** -shape, mp.mpf(1), mp.mpf(0), mp.mpf(0)
+            attempts = 0  # `lost` is the chance to be lost at the n-th purchase, among those who had so many attempts
+            last = int(shape * w + 12 * mp.sqrt(shape * w * (1 + w)) + 75 * (1 + w)) + 5
+            for m in range(last):
+                if m:
+                    event *= w / (1 + w) * (shape + m - 1) / m
+                if (m + j) // self.k > attempts:
+                    made += kept
+                    stay = (self.left + attempts) / (self.a + self.left + attempts)
+                    attempts += 1
+                    if attempts == n:
+                        lost = kept * (1 - stay)
+                    kept *= stay
+                exactly = (kept if attempts == n else 0) + lost  # lost at the n-th, or alive after it
+                part = chance / sum(self.waiting) * event
+                found = [total + part * one for total, one in zip(found, (kept, made, exactly), strict=True)]
+        return found
+
+
+@st.composite
+def cases(draw, most=300):
+    x = draw(st.one_of(st.sampled_from([0, 1, most]), log_uniform(1, most).map(int)))
+    age = draw(log_uniform(0.1, 2000))
+    t_x = age * draw(st.one_of(st.just(1.0), st.floats(1e-6, 1))) if x else 0.0
+    shape = st.one_of(log_uniform(0.01, 50), st.just(1.0))
+    parameters = draw(st.tuples(log_uniform(0.01, 20), log_uniform(0.01, 1e4), shape, shape))
+    return (draw(st.integers(1, 12)), *parameters, draw(st.integers(0, 1)), x, t_x, age)
+
+
+class TestDefinition:
+    @given(cases())
+    def test_likelihood_and_chance_to_be_alive(self, case):
+        *parameters, x, t_x, age = case
+        past = Past(*(np.array([float(value)]) for value in (x, t_x, age)))
+        process = ErlangProcess(*parameters)
+        with mp.workdps(120):  # a likelihood near 1
+            alive, lost = Reference(*case).likelihoods()
+            wanted = mp.log(alive + lost)
+            shares = float(alive / (alive + lost)), float(lost / (alive + lost))
+        assert process.log_likelihood(*past)[0] == pytest.approx(float(wanted), rel=1e-11, abs=1e-300)
+        found = [float(one[0]) for one in process.alive_and_lost(*past)]
+        np.testing.assert_allclose(found, shares, rtol=1e-9, atol=1e-290)
+
+    @given(cases(), log_uniform(1e-3, 1e3), st.integers(0, 4))
+    @settings(max_examples=25)
+    def test_predictions(self, case, ahead, n):
+        k, r, alpha, *_, x, _, age = case
+        ahead = min(
+            ahead, 600.0 * (alpha + age) / (r + k * x + k), 30.0 * (alpha + age)
+        )  # so far the reference is quick
+        past = Past(*(np.array([float(value)]) for value in case[-3:]))
+        process = ErlangProcess(*case[:-3])
+        when, count = np.array([ahead]), np.array([float(n)])
+        found = process.survival(past, when), process.purchases(past, when), process.prob(past, when, count)
+        with mp.workdps(30):
+            wanted = [float(one) for one in Reference(*case).averages(ahead, n)]
+        np.testing.assert_allclose([float(one[0]) for one in found], wanted, rtol=1e-9, atol=1e-290)
+
+    @given(cases(most=40), log_uniform(0.1, 100), st.sampled_from([1e-4, 0.002, 0.1]))
+    @settings(max_examples=8)
+    def test_discounted(self, case, ahead, force):
+        """By parts, with the purchases up to each moment."""
+        past = Past(*(np.array([float(value)]) for value in case[-3:]))
+        process = ErlangProcess(*case[:-3])
+        node, weight = np.polynomial.legendre.leggauss(200)
+        grown = ahead * (0.5 * (node + 1.0)) ** 6  # purchases change most quickly at first
+        each = weight * 3.0 * ahead * (0.5 * (node + 1.0)) ** 5 * np.exp(-force * grown)
+        many = past.of_rows(np.zeros(200, dtype=int))
+        wanted = np.exp(-force * ahead) * process.purchases(past, np.array([ahead]))[0]
+        wanted += force * (each * process.purchases(many, grown)).sum()
+        assert process.discounted(past, np.array([ahead]), force)[0] == pytest.approx(wanted, rel=1e-8)
+
+    def test_few_and_many_events_meet(self):
+        """Sums over events, and integrals over the chance to be lost, on both sides of the change of method."""
+        process = ErlangProcess(3, 0.9, 5.0, 0.8, 2.5, 1)
+        past = Past(np.full(41, 6.0), np.full(41, 28.0), np.full(41, 35.0))
+        ahead = np.linspace(30.0, 400.0, 41)
+        for method in (process.survival, process.purchases):
+            found = method(past, ahead)
+            with mp.workdps(30):
+                for place in (0, 7, 8, 9, 10, 11, 12, 40):
+                    wanted = Reference(3, 0.9, 5.0, 0.8, 2.5, 1, 6, 28.0, 35.0).averages(ahead[place], 0)
+                    assert found[place] == pytest.approx(float(wanted[method == process.purchases]), rel=1e-12)
+
+    @each_pair
+    def test_one_step_is_at_random(self, regular, random, fit, fit_random, cdnow):
+        found, wanted = fit(cdnow, k=1), fit_random(cdnow)
+        np.testing.assert_allclose(found.estimates, wanted.estimates, rtol=1e-6)
+        assert found.log_likelihood == pytest.approx(wanted.log_likelihood, rel=1e-12)
+        one, other = regular(0.525, 6.183, 0.891, 1.614, "week", k=1), random(0.525, 6.183, 0.891, 1.614, "week")
+        for method, options in (
+            ("prob_alive", {}), ("prob_alive", {"at": 20}), ("expected_purchases", {"horizon": 39}),
+            ("prob_purchases", {"n": 2, "horizon": 39}), ("log_likelihood", {}),
+            ("discounted_expected_purchases", {"horizon": 52, "discount_rate": 0.002}),
+            ("discounted_expected_purchases", {"discount_rate": 0.002}),
+        ):  # fmt: skip
+            same = getattr(one, method)(cdnow, **options), getattr(other, method)(cdnow, **options)
+            np.testing.assert_allclose(*same, rtol=1e-9, err_msg=method)
+
+    def test_futures(self):
+        """Drawn and expected: purchases up to a moment, and who is still there."""
+        history = history_of(4, 20.0, 24.0)
+        process = ErlangProcess(3, 0.9, 5.0, 0.8, 2.5, 1)
+        past = Past(history.frequency, history.recency, history.age)
+        drawn = process.draw_future(past, np.zeros(200_000, dtype=np.int64), 30.0, np.random.default_rng(4))
+        bought = drawn.n_before + drawn.one_more
+        error = 4 * bought.std() / math.sqrt(len(bought))
+        assert bought.mean() == pytest.approx(float(process.purchases(past, np.array([30.0]))[0]), abs=error)
+        stays = (drawn.one_more == 0).mean()
+        assert stays == pytest.approx(float(process.survival(past, np.array([30.0]))[0]), abs=0.005)
+
+    def test_simulated_customers(self, many):
+        """Customers of an age, drawn and expected: purchases, and those without any."""
+        ages = np.full(100_000, 30.0)
+        drawn = REGULAR.simulate(ages, rng=np.random.default_rng(3))
+        error = 4 * drawn.frequency.std() / math.sqrt(len(ages))
+        assert drawn.frequency.mean() == pytest.approx(float(REGULAR.expected_purchases_new(horizon=30.0)), abs=error)
+        for n in (0, 1, 5):
+            share = (drawn.frequency == n).mean()
+            assert share == pytest.approx(float(REGULAR.prob_purchases_new(n, horizon=30.0)), abs=0.006)
+        alive = REGULAR.prob_alive(many)
+        assert ((alive >= 0) & (alive <= 1)).all()
+
+
+class TestLikelihood:
+    @pytest.mark.parametrize("early", [0, 1])
+    @pytest.mark.parametrize("k", [1, 2, 5])
+    def test_derivatives(self, many, k, early):
+        few = many.unique()
+        likelihood = Likelihood(few, k, early)
+        theta = np.log([0.9, 0.3, 0.7, 2.5])
+        at = likelihood(theta)
+        for i in range(4):
+            step = np.eye(4)[i] * 1e-5
+            up, down = likelihood(theta + step), likelihood(theta - step)
+            assert at.gradient[i] == pytest.approx((up.value - down.value) / 2e-5, rel=1e-5, abs=1e-3)
+            np.testing.assert_allclose(at.hessian[i], (up.gradient - down.gradient) / 2e-5, rtol=1e-5, atol=1e-2)
+        r, alpha, a, b = np.exp(theta)
+        rows = (few.frequency, few.recency, few.age)
+        ones = np.ones(len(few.age))
+        each = log_likelihood_derivatives(*rows, r, alpha * likelihood.ruler * ones, a * ones, b * ones, k, early)
+        assert (each.value * few.weight).sum() == pytest.approx(at.value, rel=1e-11)
+        np.testing.assert_allclose(each.gradient @ few.weight, at.gradient, rtol=1e-8, atol=1e-6)
+        np.testing.assert_allclose(each.hessian @ few.weight, at.hessian, rtol=1e-8, atol=1e-5)
+        process = ErlangProcess(k, r, alpha * likelihood.ruler, a, b, early)
+        assert (process.log_likelihood(*rows) * few.weight).sum() == pytest.approx(at.value, rel=1e-11)
+
+    def test_cdnow(self, cdnow):
+        """Estimates as published for two and three steps; at random is likeliest there."""
+        np.testing.assert_allclose(fit_mbg_cnbd(cdnow, k=2).estimates, [0.580, 2.288, 1.135, 1.585], atol=6e-4)
+        np.testing.assert_allclose(fit_mbg_cnbd(cdnow, k=3).estimates, [0.533, 1.258, 1.289, 1.845], atol=6e-4)
+        log = load_cdnow()
+        found = fit_mbg_cnbd(cdnow, regularity=estimate_regularity(log.customer, log.date, as_of=FIRST_HALF))
+        assert found.model.k == 1
+        assert "-9,582.14 for k = 1" in found.comparison
+
+    def test_groceries(self):
+        """Order days of 1,525 customers of a grocer, whose file is not part of the project: known estimates."""
+        pl = pytest.importorskip("polars")
+        path = Path(__file__).parents[4] / "shared" / "data" / "grocery_orders.parquet"
+        if not path.exists():
+            pytest.skip("the log of the grocer is not here")
+        log = pl.read_parquet(path)
+        history = split_purchases(log["customer"], log["date"], calibration_end="2006-12-31").calibration
+        regularity = estimate_regularity(log["customer"], log["date"], as_of="2006-12-31")
+        found = fit_mbg_cnbd(history, regularity=regularity)
+        assert found.model.k == 2
+        np.testing.assert_allclose(found.estimates, [1.32918, 2.81255, 0.42470, 0.79003], rtol=2e-5)
+        assert found.log_likelihood + regularity.sum_log_intervals == pytest.approx(-14978.211, abs=6e-4)
+
+    def test_recovery(self, many):
+        found = fit_mbg_cnbd(many, k=2)
+        known = np.log([1.3, 2.8, 0.6, 1.5])
+        errors = np.sqrt(np.diag(found.search_covariance))
+        assert (np.abs(np.log(found.estimates) - known) < 4 * errors).all()
+        assert found.diagnosis.grade == "good"
+        assert found.log_likelihood == pytest.approx(float(found.model.log_likelihood(many).sum()), rel=1e-10)
+        assert Fit.from_json(found.to_json()) == found
+
+    @pytest.mark.slow
+    def test_intervals_of_parameters_hold_the_truth(self):
+        inside = np.zeros(4)
+        for seed in range(200):
+            rng = np.random.default_rng(seed)
+            found = fit_mbg_cnbd(REGULAR.simulate(rng.uniform(27, 39, 2000), rng=rng), k=2)
+            away = np.log(found.estimates) - np.log([1.3, 2.8, 0.6, 1.5])
+            inside += np.abs(away) < 1.96 * np.sqrt(np.diag(found.search_covariance))
+        assert ((inside >= 184) & (inside <= 196)).all()
+
+    def test_covariates(self):
+        rng = np.random.default_rng(8)
+        member = rng.integers(0, 2, 6000).astype(float)
+        quick = MbgCnbd(1.3, 2.8 / 1.8, 0.6, 1.5, "week", k=2)
+        slow = REGULAR.simulate(np.full(6000, 36.0), rng=rng)
+        fast = quick.simulate(np.full(6000, 36.0), rng=rng)
+        x, t_x = (
+            np.where(member, one, other)
+            for one, other in ((fast.frequency, slow.frequency), (fast.recency, slow.recency))
+        )
+        history = PurchaseHistory.from_columns(frequency=x, recency=t_x, age=slow.age, time_unit="week")
+        found = fit_mbg_cnbd(history.with_covariates({"member": member}), k=2, purchase_covariates=["member"])
+        effect = found.model.purchase_effects[0]
+        assert effect.coefficient / effect.scale == pytest.approx(math.log(1.8), abs=0.12)
+        assert found.model.k == 2
+
+    def test_values_with_intervals(self):
+        log = load_cdnow()
+        history = summarise_purchases(log.customer, log.date, log.amount, as_of=FIRST_HALF)
+        fits = fit_mbg_cnbd(history, k=2), fit_gamma_gamma(history, zeros="drop")
+        options = {"horizon": 39.0, "margin": 0.3, "discount_rate": 0.002}
+        found = customer_values(history, *fits, **options, level=0.9, rng=np.random.default_rng(1))
+        assert ((found.intervals.clv_low <= found.clv) & (found.clv <= found.intervals.clv_high)).mean() > 0.99
+        assert found.intervals.total.low < found.clv.sum() < found.intervals.total.high
+        alone = customer_values(history, fits[0].model, GammaGamma(6.25, 3.74, 15.44), **options)
+        assert np.isfinite(alone.clv).all()
+
+
+class TestRegularity:
+    def test_shape_of_known_times(self):
+        """Gamma times of a known shape, of customers of many paces."""
+        rng = np.random.default_rng(5)
+        who = np.repeat(np.arange(3000), 9)
+        gap = rng.gamma(2.5, 1.0, (3000, 9)) * np.exp(rng.normal(3.0, 0.5, 3000))[:, np.newaxis]
+        day = np.datetime64("2020-01-01") + np.round(np.cumsum(gap, axis=1)).astype(int).ravel()
+        found = estimate_regularity(who, day)
+        assert found.shape == pytest.approx(2.5, abs=4 * found.standard_error + 0.03)  # days are rounded
+        assert (found.n_customers, found.n_intervals) == (
+            3000,
+            len(np.unique(np.stack([who, day.astype(int)]), axis=1)[0]) - 3000,
+        )
+        assert Regularity.from_json(found.to_json()) == found
+
+    def test_greatest_conditional_likelihood(self):
+        """The shares of each customer's times in their sum are Dirichlet: no other shape is likelier."""
+        dates = ["2024-01-01", "2024-01-08", "2024-01-16", "2024-01-22", "2024-01-01", "2024-01-03", "2024-01-06"]
+        found = estimate_regularity(["ann"] * 4 + ["bob"] * 3, dates, time_unit="day")
+        assert found.sum_log_intervals == pytest.approx(math.log(7 * 8 * 6 * 2 * 3))
+
+        def likelihood(shape):
+            shares = (np.array([7, 8, 6]) / 21, np.array([2, 3]) / 5)
+            return sum(
+                math.lgamma(shape * len(one)) - len(one) * math.lgamma(shape) + (shape - 1) * np.log(one).sum()
+                for one in shares
+            )
+
+        best = likelihood(found.shape)
+        assert best > max(likelihood(found.shape * 1.001), likelihood(found.shape / 1.001))
+
+    def test_like_a_clock_and_too_little(self):
+        weekly = np.arange("2024-01-01", "2024-03-01", 7, dtype="datetime64[D]")
+        assert estimate_regularity(["a"] * len(weekly), weekly).shape == math.inf
+        once = estimate_regularity(["a", "b", "b"], ["2024-01-01", "2024-01-01", "2024-01-05"])
+        assert math.isnan(once.shape)
+        assert (once.n_customers, once.n_intervals) == (0, 1)
+        assert Regularity.from_json(once.to_json()) == once
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "options"),
+        [
+            ("k", {}), ("k", {"k": 0}), ("k", {"k": 13}), ("k", {"k": 2.5}), ("regularity", {"regularity": 2}),
+            ("starts", {"k": 2, "starts": [MbgCnbd(1.0, 1.0, 1.0, 1.0, "week", k=3)]}),
+            ("starts", {"k": 2, "starts": [MbgNbd(1.0, 1.0, 1.0, 1.0, "week")]}),
+        ],
+    )  # fmt: skip
+    def test_arguments(self, cdnow, name, options):
+        with pytest.raises(InputError) as caught:
+            fit_mbg_cnbd(cdnow, **options)
+        assert caught.value.name == name
+
+    def test_regularity_of_another_log(self, cdnow):
+        log = load_cdnow()
+        whole = estimate_regularity(log.customer, log.date)
+        days = estimate_regularity(log.customer, log.date, as_of=FIRST_HALF, time_unit="day")
+        right = estimate_regularity(log.customer, log.date, as_of=FIRST_HALF)
+        for options in (
+            {"regularity": whole}, {"regularity": days}, {"regularity": right, "k": 2},
+            {"regularity": right, "starts": [REGULAR]},
+        ):  # fmt: skip
+            with pytest.raises(InputError):
+                fit_mbg_cnbd(cdnow, **options)
+
+    def test_nobody_and_one(self):
+        one = history_of(3, 20.0, 30.0)
+        found = fit_mbg_cnbd(one, k=2)
+        assert found.diagnosis.messages
+        none = history_of(0, 0.0, 30.0)
+        assert fit_bg_cnbd(none, k=3).diagnosis.messages
