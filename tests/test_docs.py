@@ -70,8 +70,8 @@ def test_a_wrong_example_is_seen():
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
-WORDS = "churn, CAC, CLTV, win-back, Lebenszeitwert, Kundenwert, Rückgewinnung, attrition, відтік, середній чек, воронка"
-WORDS += ", ლოიალურობის პროგრამა, გადინება, müştəri itkisi, satış hunisi"
+WORDS = "churn, CAC, CLTV, win-back, Lebenszeitwert, Kundenwert, Rückgewinnung, attrition, відтік, середній чек"
+WORDS += ", воронка, ლოიალურობის პროგრამა, გადინება, müştəri itkisi, satış hunisi"
 
 
 @pytest.mark.parametrize("word", WORDS.split(", "))
