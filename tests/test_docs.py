@@ -67,6 +67,17 @@ def test_a_wrong_example_is_seen():
     assert doctest.DocTestRunner().run(test, out=lambda _: None).failed == 1
 
 
+def test_numbers_print_as_numbers():
+    """No example shows np.float64(0.5), np.str_("a") or another scalar of numpy."""
+    sources = [*FILES, *sorted((ROOT / "crmvalue").rglob("*.py")), *sorted((ROOT / "examples").glob("*.py"))]
+    for path in sources:
+        for example in doctest.DocTestParser().get_examples(path.read_text(encoding="utf-8")):
+            found = re.search(
+                r"np\.(float|int|uint|bool|str_|datetime|timedelta|True_|False_)\w*", example.want.partition('"""')[0]
+            )
+            assert not found, f"{path.name}: {example.source}"
+
+
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 
 
