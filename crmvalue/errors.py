@@ -88,6 +88,12 @@ class ConvergenceError(RuntimeError):
         The search, and why it failed.
     best : object, optional
         The best attempt, for inspection.
+
+    Examples
+    --------
+    >>> error = ConvergenceError("the search did not settle", best=[0.2, 4.4])
+    >>> str(error), error.best
+    ('the search did not settle', [0.2, 4.4])
     """
 
     def __init__(self, message: str, best: object = None) -> None:
@@ -107,6 +113,12 @@ class DataWarning(UserWarning):
         The assumption and how it is broken.
     count : int, optional
         How many rows or customers break it.
+
+    Examples
+    --------
+    >>> warning = DataWarning("spend is not independent of frequency", count=946)
+    >>> str(warning), warning.count
+    ('spend is not independent of frequency', 946)
     """
 
     def __init__(self, message: str, count: int | None = None) -> None:

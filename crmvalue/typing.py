@@ -26,6 +26,11 @@ FloatOrArray: TypeAlias = np.float64 | npt.NDArray[np.float64]
 class Interval(NamedTuple):
     """A confidence interval: two numbers for scalars, two arrays of one shape for arrays.
 
+    Parameters
+    ----------
+    low, high : float or ndarray
+        The two ends, in the unit of what they enclose.
+
     Examples
     --------
     >>> low, high = Interval(0.2, 0.4)

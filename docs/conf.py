@@ -41,7 +41,7 @@ html_title = f"crmvalue {release}"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
 toc_object_entries_show_parents = "hide"  # "from_json()" fits into the margin, with its class it does not
-myst_enable_extensions = ["deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_default_options = {"members": True, "inherited-members": True}

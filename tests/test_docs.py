@@ -65,3 +65,40 @@ def test_a_wrong_example_is_seen():
     test = doctest.DocTestParser().get_doctest(examples_of(text), {}, "name", "name", 0)
     assert [(example.source, example.want, example.lineno) for example in test.examples] == [("1 + 1\n", "3\n", 3)]
     assert doctest.DocTestRunner().run(test, out=lambda _: None).failed == 1
+
+
+def test_numbers_print_as_numbers():
+    """No example shows np.float64(0.5), np.str_("a") or another scalar of numpy."""
+    sources = [*FILES, *sorted((ROOT / "crmvalue").rglob("*.py")), *sorted((ROOT / "examples").glob("*.py"))]
+    for path in sources:
+        for example in doctest.DocTestParser().get_examples(path.read_text(encoding="utf-8")):
+            found = re.search(
+                r"np\.(float|int|uint|bool|str_|datetime|timedelta|True_|False_)\w*", example.want.partition('"""')[0]
+            )
+            assert not found, f"{path.name}: {example.source}"
+
+
+GLOSSARY = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+
+
+WORDS = "churn, CAC, CLTV, win-back, Lebenszeitwert, Kundenwert, Rückgewinnung, attrition, відтік, середній чек"
+WORDS += ", воронка, ლოიალურობის პროგრამა, გადინება, müştəri itkisi, satış hunisi"
+
+
+@pytest.mark.parametrize("word", WORDS.split(", "))
+def test_the_glossary_has_the_words_of_others(word):
+    assert word in GLOSSARY
+
+
+def test_each_language_of_the_glossary_is_in_its_own_script():
+    """Four columns; letters of Ukraine in the second, of Georgia in the third, Latin ones in the fourth."""
+    part = GLOSSARY.partition("## Ukrainian, Georgian and Azerbaijani\n")[2]
+    rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| ")]
+    assert len(rows) > 80
+    for row in rows:
+        assert len(row) == 4, row
+        _, ukrainian, georgian, azerbaijani = row
+        assert re.search("[а-яґєіїʼ]", ukrainian.lower()), row
+        assert not re.search("[ыэёъ]", ukrainian.lower()), row
+        assert re.search("[ა-ჰ]", georgian), row
+        assert re.fullmatch("[A-Za-zÇƏĞİÖŞÜçəğıöşü ,/-]+", azerbaijani), row

@@ -233,7 +233,7 @@ class GiftCertificate:
 
     See Also
     --------
-    CertificateLedger : the money of many certificates.
+    CertificateLedger : The money of many certificates.
 
     Notes
     -----

@@ -67,7 +67,7 @@ class MessageCodes(Columns):
 
     See Also
     --------
-    codes_for_messages : makes them.
+    codes_for_messages : Makes them.
 
     Examples
     --------

@@ -73,7 +73,7 @@ class CodePolicy:
 
     See Also
     --------
-    generate_codes : makes the codes.
+    generate_codes : Makes the codes.
 
     Notes
     -----

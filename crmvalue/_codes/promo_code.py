@@ -193,7 +193,7 @@ class PromoCode:
 
     See Also
     --------
-    generate_codes : makes the texts of codes.
+    generate_codes : Makes the texts of codes.
 
     Notes
     -----

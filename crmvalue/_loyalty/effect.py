@@ -31,7 +31,7 @@ _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simula
 class MemberEffect:
     """Difference between members and non-members who did the same before joining.
 
-    Attributes
+    Parameters
     ----------
     effect : float
         Mean of the matched members less that of non-members like them, in the unit of `after`.
@@ -176,7 +176,7 @@ def member_effect(
 class ReferredValue:
     """Value of referred customers against that of others who began in the same way.
 
-    Attributes
+    Parameters
     ----------
     difference : float
         Mean of the matched referred customers less that of others like them, in the unit of `value`.

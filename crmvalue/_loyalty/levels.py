@@ -77,7 +77,7 @@ class Level:
 class MemberLevels(Columns):
     """Level of each member at the end of a day, and how far it is to the next one.
 
-    Attributes
+    Parameters
     ----------
     member : ndarray
         Members, ascending.

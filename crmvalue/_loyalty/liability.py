@@ -58,7 +58,7 @@ CohortPeriod: TypeAlias = Literal["month", "year"]
 class ProgrammeLiability(Columns, Pictured):
     """Sales divided between goods and points, and the revenue of the points at each reporting date.
 
-    Attributes
+    Parameters
     ----------
     goods : float
         Part of the sales that is revenue of the goods at once [money].
@@ -193,7 +193,7 @@ _LOWEST = -(2**53)
 class ProgrammeCosts(Columns):
     """What a running programme costs in each calendar month.
 
-    Attributes
+    Parameters
     ----------
     month : ndarray of datetime64
         First day of each month, from the first event or order to `as_of`; the last month may be incomplete.
@@ -375,7 +375,7 @@ def programme_costs(
 class RedemptionRates(Columns):
     """Share of the points of each period of issue that has been spent.
 
-    Attributes
+    Parameters
     ----------
     period : ndarray of datetime64
         First day of each period of issue.
@@ -388,7 +388,7 @@ class RedemptionRates(Columns):
     expired : ndarray of int
         Points of these that can no longer be spent.
     rate : ndarray of float
-        redeemed / issued.
+        Share redeemed / issued.
     low, high : ndarray of float
         Ends of the interval of the rate, NaN where fewer than 2 members got points. A member, not a point, is one
         observation. Where all members have spent one and the same share, such as nothing, the others may be members who

@@ -80,7 +80,7 @@ def _tuple(kind: type[Any]) -> Any:
 class EarnedPoints(Columns):
     """Points of each order and event by the rules of a programme.
 
-    Attributes
+    Parameters
     ----------
     order : ndarray
         Identifier of each order or event, in the order of time.

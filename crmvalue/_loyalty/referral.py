@@ -135,7 +135,7 @@ def referral_limit(n_start: ArrayLike, coefficient: ArrayLike) -> FloatOrArray:
 class Referrals(Columns):
     """What became of each referral, and why.
 
-    Attributes
+    Parameters
     ----------
     customer : ndarray
         Customers, as they were given.

@@ -176,7 +176,7 @@ def _obstacle(reward: Reward, points: float, tier: str | None) -> str:
 class Challenge(Columns):
     """Runs of periods in a row in which customers did something, as :func:`find_streaks` finds them.
 
-    Attributes
+    Parameters
     ----------
     customer : ndarray
         Customers, ascending.

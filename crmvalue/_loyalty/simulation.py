@@ -38,7 +38,7 @@ __all__ = ["ProgrammeSimulation", "simulate_programme"]
 class ProgrammeSimulation(Columns):
     """Points and cost of a programme on past orders: in all, by rule, month, level and member.
 
-    Attributes
+    Parameters
     ----------
     cost : float
         Expected cost: points times the value of one times the redemption rate [minor units].

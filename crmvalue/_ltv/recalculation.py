@@ -47,8 +47,8 @@ def recalculation_date(as_of: ArrayLike, *, every_months: int = 3) -> Dates | np
 
     Examples
     --------
-    >>> recalculation_date("2024-11-30")
-    np.datetime64('2025-02-28')
+    >>> print(recalculation_date("2024-11-30"))
+    2025-02-28
     """
     days = as_days("as_of", as_of)
     months = as_whole_number("every_months", every_months, low=1, high=_MOST_MONTHS)

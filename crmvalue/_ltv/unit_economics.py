@@ -236,8 +236,8 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
 
     Examples
     --------
-    >>> ltv_to_cac(302.78, 100).round(2), ltv_to_cac(202.78, 100, net=True).round(2)
-    (np.float64(3.03), np.float64(3.03))
+    >>> print(ltv_to_cac(302.78, 100).round(2), ltv_to_cac(202.78, 100, net=True).round(2))
+    3.03 3.03
     """
     require_same_index(ltv=ltv, acquisition_cost=acquisition_cost)
     value, cost = as_floats(ltv=as_results("ltv", ltv, any_shape=True), acquisition_cost=acquisition_cost)

@@ -249,6 +249,9 @@ class Profiles(Columns):
         Places of pairs of records that are one customer by their score.
     scored_prob : ndarray
         The probability of each.
+
+    Attributes
+    ----------
     profile : ndarray of int
         Number of the profile of each record.
     refused : RefusedKeys

@@ -115,7 +115,7 @@ class ModelSummary:
     share_alive : float or None
         Mean probability that a customer is still active.
     spend_parameters : mapping of str to float or None
-        p, q and gamma of the gamma-gamma model, fitted on the whole log.
+        Parameters p, q and gamma of the gamma-gamma model, fitted on the whole log.
     n_zero_spend : int
         Customers whose repeat purchases cost nothing. The fit of the gamma-gamma model left them out.
     spend_problem : str or None

@@ -113,7 +113,7 @@ def lorenz_curve(value: ArrayLike) -> LorenzCurve:
     Returns
     -------
     LorenzCurve
-        n + 1 points from (0, 0) to (1, 1).
+        Points from (0, 0) to (1, 1), one more than customers.
 
     Raises
     ------

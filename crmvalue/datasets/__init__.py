@@ -141,7 +141,7 @@ def simulate_transactions(
     dropout_shape, dropout_scale : float, optional
         The same for the rates of leaving.
     spend_shape, spend_heterogeneity, spend_scale : float, optional
-        p, q and gamma of the gamma-gamma model, each > 0.
+        Parameters p, q and gamma of the gamma-gamma model, each > 0.
 
     Returns
     -------

@@ -363,8 +363,8 @@ class Cascade:
 
         Examples
         --------
-        >>> Cascade().steps("2024-02-29").dates[-1]
-        np.datetime64('2026-11-29')
+        >>> print(Cascade().steps("2024-02-29").dates[-1])
+        2026-11-29
         """
         anchor = as_days("last_purchase", last_purchase)
         months = np.array(self.months, dtype=np.int64)

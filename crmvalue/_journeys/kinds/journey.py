@@ -127,8 +127,8 @@ class JourneyRuns(Columns):
     >>> journey = Journey("hello", entry="registered", steps={"wait": Wait("3 days"), "hello": Message()})
     >>> registered = Events(customer=[1], name=["registered"], time=["2024-05-01T12:00"])
     >>> runs = journey.runs(Customers(customer=[1]), registered, "2024-05-02")
-    >>> runs.step[0], runs.outcome[0]
-    (np.str_('wait'), np.str_('running'))
+    >>> print(runs.step[0], runs.outcome[0])
+    wait running
     """
 
     customer: npt.NDArray[Any] = label_column("customer")

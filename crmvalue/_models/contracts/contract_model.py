@@ -86,8 +86,8 @@ class ContractModel(Model, ABC):
         --------
         >>> from crmvalue.models import ShiftedBetaGeometric
         >>> model = ShiftedBetaGeometric(0.668, 3.806)
-        >>> model.survival([1, 12]).round(3), model.survival(12, tenure=5).round(3)
-        (array([0.851, 0.378]), np.float64(0.559))
+        >>> print(model.survival([1, 12]).round(3), model.survival(12, tenure=5).round(3))
+        [0.851 0.378] 0.559
         """
         return self._contract.survival(t, tenure)
 
