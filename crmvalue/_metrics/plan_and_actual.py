@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
+from crmvalue._core.clock.business_hours import as_business_hours
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
@@ -34,6 +35,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    optional,
     require_columns,
     stay_frozen,
 )
@@ -42,6 +44,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.clock.business_hours import BusinessHours
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["PlanAndActual", "plan_and_actual"]
@@ -190,9 +193,8 @@ def plan_and_actual(
     actual: Mapping[str, ArrayLike],
     *,
     as_of: ArrayLike,
-    weekmask: str = "1111111",
-    holidays: ArrayLike = (),
-    level: float = 0.9,
+    business_hours: BusinessHours | None = None,
+    level: float = 0.95,
 ) -> PlanAndActual:
     r"""Compare targets with what came in: by manager, region, product, period, or whatever the plan is made for.
 
@@ -206,11 +208,10 @@ def plan_and_actual(
         refund has an amount below 0.
     as_of : date
         Last day that is known; later rows of `actual` are left out.
-    weekmask : str, default "1111111"
-        Working days from Monday to Sunday, 1 or 0 each: "1111100" for Monday to Friday.
-    holidays : array_like, optional
-        Days that are no working days.
-    level : float, default 0.9
+    business_hours : BusinessHours, optional
+        Calendar of the working days: the days with hours, without the holidays. A short day counts as one, like any
+        other. Every day is a working day by default.
+    level : float, default 0.95
         Level of the intervals of the forecast, in (0, 1).
 
     Returns
@@ -274,7 +275,7 @@ def plan_and_actual(
     if len(date) != len(amount):
         raise InputError("amount", f"as long as `date` ({len(date)} rows)", len(amount))
     now, coverage = as_day("as_of", as_of), as_fraction("level", level)
-    working = _calendar(weekmask, holidays)
+    working = _working_days(optional(as_business_hours)("business_hours", business_hours))
 
     key_of_plan, key = _keys({name: (planned[name], sold[name]) for name in names}, n, len(date))
     known = date <= now
@@ -341,12 +342,10 @@ def _place(segments: Segments, labels: Mapping[str, int]) -> Integers:
     return place[segments.code]
 
 
-def _calendar(weekmask: object, holidays: ArrayLike) -> Any:
+def _working_days(office: BusinessHours | None) -> Any:
     """Make a function that counts the working days from one day to another, the last one out."""
-    if not isinstance(weekmask, str) or len(weekmask) != 7 or set(weekmask) - {"0", "1"} or "1" not in weekmask:
-        raise InputError("weekmask", "seven digits 1 or 0 from Monday to Sunday, such as '1111100'", weekmask)
-    none = isinstance(holidays, tuple | list) and not holidays
-    free = as_day_column("holidays", np.zeros(0, dtype="datetime64[D]") if none else holidays)
+    weekmask = "1111111" if office is None else " ".join(office.hours or office.days)
+    free = np.zeros(0, dtype="datetime64[D]") if office is None else office.holidays
 
     def count(start: Any, end: Any) -> Any:
         return np.busday_count(start, end, weekmask=weekmask, holidays=free)

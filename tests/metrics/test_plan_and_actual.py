@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.metrics import PlanAndActual, plan_and_actual
+from crmvalue.metrics import BusinessHours, PlanAndActual, plan_and_actual
 
 START, END, NOW = date(2025, 3, 1), date(2025, 3, 31), date(2025, 3, 12)
 WHO, WHERE = st.sampled_from(["ann", "bob", "eve"]), st.sampled_from(["north", "south"])
@@ -53,11 +53,11 @@ class TestPlanAndActual:
         assert found.actual.sum() + found.unplanned == pytest.approx(sum(row[3] for row in kept), abs=1e-9)
         assert PlanAndActual.from_json(found.to_json()) == found
 
-    def test_working_days(self):
+    @pytest.mark.parametrize("hours", [None, {"Mon-Thu": ["09:00-13:00", "14:00-18:00"], "Fri": "09:00-12:00"}])
+    def test_working_days(self, hours):
         """March 2025 has 21 days from Monday to Friday; 8 of them until the 12th, less the holiday on the 10th."""
-        found = plan_and_actual(
-            PLAN, sales_of([("ann", "north", 0, 40.0)]), as_of=NOW, weekmask="1111100", holidays=["2025-03-10"]
-        )
+        office = BusinessHours(hours=hours, holidays=["2025-03-10"])
+        found = plan_and_actual(PLAN, sales_of([("ann", "north", 0, 40.0)]), as_of=NOW, business_hours=office)
         assert found.days_over.tolist() == [7] * 3
         assert found.days_left.tolist() == [13] * 3
         assert found.needed_per_day.tolist() == [60 / 13, 50 / 13, 0]
@@ -103,7 +103,7 @@ class TestPlanAndActual:
             "date": np.tile(first + np.arange(days), 600),
             "amount": money[:, :days].ravel(),
         }
-        found = plan_and_actual(plan, sales, as_of=first + np.timedelta64(days - 1, "D"))
+        found = plan_and_actual(plan, sales, as_of=first + np.timedelta64(days - 1, "D"), level=0.9)
         truth = money.sum(axis=1)
         held = (found.forecast_low <= truth) & (truth <= found.forecast_high)
         assert 0.87 <= held.mean() <= 0.93
@@ -131,8 +131,8 @@ class TestPlanAndActual:
             ({"manager": ["ann"]}, {}, {}, "manager"),
             ({}, {"manager": [None]}, {}, "manager"),
             ({}, {"amount": ["x"]}, {}, "amount"),
-            ({}, {}, {"weekmask": "mon-fri"}, "weekmask"),
-            ({"start": [END] * 3}, {}, {"weekmask": "0000001"}, "plan"),
+            ({}, {}, {"business_hours": "1111100"}, "business_hours"),
+            ({"start": [END] * 3}, {}, {"business_hours": BusinessHours(days=["Sun"])}, "plan"),
             ({}, {}, {"level": 90}, "level"),
         ],
     )
