@@ -53,6 +53,11 @@ _PLAN = ("start", "end", "target")
 _ACTUAL = ("date", "amount")
 _NUMBERS = ("target", "actual", "forecast", "forecast_low", "forecast_high", "prob_reached")
 _COUNTS = ("days_over", "days_left")
+_COLUMNS = (
+    "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
+    "forecast", "forecast_low", "forecast_high", "prob_reached",
+)  # fmt: skip
+_ROUNDING = 1e-12  # of a sum: less is what binary arithmetic leaves of nothing
 _FEWEST_DAYS = 5  # of which a pace can be told
 _DAY = np.timedelta64(1, "D")
 
@@ -125,6 +130,9 @@ class PlanAndActual(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_COUNTS), "targets")
+        taken = next((name for name in self.dimensions if name in _COLUMNS), None)
+        if taken is not None:
+            raise InputError("dimensions", f"of other names than {', '.join(_COLUMNS)}", taken)
         for name, labels in self.dimensions.items():
             if len(labels) != len(self.start):
                 raise InputError("dimensions", f"one {name} for each of the {len(self.start)} targets", len(labels))
@@ -153,7 +161,7 @@ class PlanAndActual(Columns):
 
     @property
     def conclusion(self) -> str:
-        """How many targets are reached, likely, open and unlikely."""
+        """How many targets are reached, likely, open and unlikely, and what belongs to none of them."""
         reached = self.actual >= self.target
         over = ~reached & (self.days_left == 0)
         known = ~reached & ~over & ~np.isnan(self.prob_reached)
@@ -167,16 +175,16 @@ class PlanAndActual(Columns):
             "without enough days to say": ~reached & ~over & ~known,
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
-        return f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+        text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+        if not self.n_unplanned:
+            return text
+        belong = "belongs" if self.n_unplanned == 1 else "belong"
+        return f"{text} {counted(self.n_unplanned, 'amount')} ({self.unplanned:,.2f}) {belong} to no target."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, a row for each target, for a dataframe of any kind."""
         columns = {name: np.array(labels) for name, labels in self.dimensions.items()}
-        names = (
-            "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
-            "forecast", "forecast_low", "forecast_high", "prob_reached",
-        )  # fmt: skip
-        return columns | {name: getattr(self, name) for name in names}
+        return columns | {name: getattr(self, name) for name in _COLUMNS}
 
     def to_json(self) -> str:
         """Write all columns as JSON text."""
@@ -261,6 +269,9 @@ def plan_and_actual(
         if missing:
             raise InputError(name, f"with the columns {', '.join(needed)}", tuple(map(str, given)))
     names = tuple(as_text("plan", name) for name in planned if name not in _PLAN)
+    for name in names:
+        if name in _COLUMNS or name in _ACTUAL:
+            raise InputError("plan", "with other names of dimensions", name, hint=f"{name!r} has a meaning of its own")
     absent = [name for name in names if name not in sold]
     if absent:
         raise InputError("actual", f"with the dimension {absent[0]!r} of the plan", tuple(map(str, sold)))
@@ -298,6 +309,8 @@ def plan_and_actual(
         over[i] = working(start[i], last + _DAY) if last >= start[i] else 0
         left[i] = n_days - over[i]
         came = math.fsum(own_amount[inside].tolist())
+        if abs(came - target[i]) <= _ROUNDING * target[i]:  # whole cents met to the cent, as floats
+            came = float(target[i])
         begin = max(first_day, start[i] - (end[i] - start[i] + _DAY))
         days = _daily(own_date, own_amount, begin, last, working) if last >= begin else np.zeros(0)
         found[:, i] = target[i], came, *_forecast(days, came, int(left[i]), float(target[i]), coverage)
@@ -317,7 +330,12 @@ def plan_and_actual(
 
 def _texts(name: str, column: Any) -> tuple[str, ...]:
     array, _ = to_array(name, column, "a column of labels", as_objects=isinstance(column, list | tuple))
-    return tuple(str(label) for label in array.tolist())
+    return tuple(map(_label, array.tolist()))
+
+
+def _label(label: Any) -> str:
+    """Write a label; a whole number is the same as an integer and as a float, as tables with gaps have it."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[Integers, Integers]:
@@ -327,9 +345,9 @@ def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[
         ours, theirs = as_segments(planned, n, name), as_segments(sold, n_rows, name)
         if ours is None or theirs is None:
             raise InputError(name, "a column of labels", None)
-        labels = {str(label): i for i, label in enumerate(ours.labels)}
-        for label in theirs.labels:
-            labels.setdefault(str(label), len(labels))
+        labels: dict[str, int] = {}
+        for label in (*ours.labels, *theirs.labels):
+            labels.setdefault(_label(label), len(labels))
         both = np.concatenate([_place(ours, labels), _place(theirs, labels)])
         _, code = np.unique(np.concatenate([key_of_plan, key]) * len(labels) + both, return_inverse=True)
         key_of_plan, key = code[:n].astype(np.int64), code[n:].astype(np.int64)
@@ -338,7 +356,7 @@ def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[
 
 def _place(segments: Segments, labels: Mapping[str, int]) -> Integers:
     """Give the place of each row's label among all labels."""
-    place = np.array([labels[str(label)] for label in segments.labels], dtype=np.int64)
+    place = np.array([labels[_label(label)] for label in segments.labels], dtype=np.int64)
     return place[segments.code]
 
 
@@ -375,9 +393,10 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     if n < _FEWEST_DAYS:
         return math.nan, math.nan, math.nan, math.nan
     mean = float(days.mean())
-    error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
+    deviation = float(days.std(ddof=1)) if np.ptp(days) > _ROUNDING * np.abs(days).max() else 0.0
+    error = deviation * math.sqrt(left + left * left / n)
     rest = mean * left
     half = -float(special.stdtrit(n - 1, (1.0 - level) / 2.0)) * error
     short = target - came - rest
-    prob = float(short <= 0) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
+    prob = float(short <= _ROUNDING * target) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
     return came + rest, came + rest - half, came + rest + half, prob

@@ -113,6 +113,28 @@ class TestPlanAndActual:
             # four standard errors of a share of so many
             assert reached[some].mean() == pytest.approx(found.prob_reached[some].mean(), abs=2 / np.sqrt(some.sum()))
 
+    @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=12))
+    def test_a_target_that_is_just_met_is_reached(self, cents):
+        """Sums of cents as floats fall short of it by rounding."""
+        sales = {"date": [START] * len(cents), "amount": [cent / 100 for cent in cents]}
+        found = plan_and_actual({"start": [START], "end": [END], "target": [sum(cents) / 100]}, sales, as_of=NOW)
+        assert (found.needed[0], found.conclusion) == (0, "Of 1 target: 1 reached.")
+
+    @pytest.mark.parametrize("paid", [0.1, 0.7, 4.35, 19.99])
+    def test_equal_days_foretell_a_sum_without_error(self, paid):
+        sales = {"date": [START + timedelta(day) for day in range(10)], "amount": [paid] * 10}
+        plan = {"start": [START] * 2, "end": [END] * 2, "target": [round(31 * paid, 2), round(31 * paid + 0.01, 2)]}
+        found = plan_and_actual(plan, sales, as_of=START + timedelta(9))
+        assert found.prob_reached.tolist() == [1, 0]
+
+    def test_a_whole_number_is_one_label_as_integer_and_as_float(self):
+        """A column with gaps holds floats."""
+        plan = {"store": [1, 2], "start": [START] * 2, "end": [END] * 2, "target": [10, 10]}
+        found = plan_and_actual(plan, {"store": [1.0, 2.5], "date": [START] * 2, "amount": [10, 4]}, as_of=NOW)
+        assert found.dimensions == {"store": ("1", "2")}
+        assert found.actual.tolist() == [10, 0]
+        assert found.conclusion.endswith("1 amount (4.00) belongs to no target.")
+
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
         found = plan_and_actual(pd.DataFrame(PLAN), pd.DataFrame(sales), as_of=NOW)
@@ -134,6 +156,8 @@ class TestPlanAndActual:
             ({}, {}, {"business_hours": "1111100"}, "business_hours"),
             ({"start": [END] * 3}, {}, {"business_hours": BusinessHours(days=["Sun"])}, "plan"),
             ({}, {}, {"level": 90}, "level"),
+            ({"share": ["a"] * 3}, {"share": ["a"]}, {}, "plan"),
+            ({"date": [START] * 3}, {}, {}, "plan"),
         ],
     )
     def test_refuses(self, plan, actual, options, name):
