@@ -102,6 +102,8 @@ class PlanAndActual(Columns):
         Amounts without a target: of another label, or outside all periods.
     unplanned : float
         Their sum [money].
+    n_unlabelled : int
+        Those of them whose labels no target has.
 
     Examples
     --------
@@ -127,6 +129,7 @@ class PlanAndActual(Columns):
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     n_unplanned: int = count_field("n_unplanned", default=0)
     unplanned: float = number_field("unplanned", default=0.0)
+    n_unlabelled: int = count_field("n_unlabelled", default=0)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_COUNTS), "targets")
@@ -161,7 +164,7 @@ class PlanAndActual(Columns):
 
     @property
     def conclusion(self) -> str:
-        """How many targets are reached, likely, open and unlikely, and what belongs to none of them."""
+        """How many targets are reached, likely, open and unlikely, and how many amounts have other labels."""
         reached = self.actual >= self.target
         over = ~reached & (self.days_left == 0)
         known = ~reached & ~over & ~np.isnan(self.prob_reached)
@@ -176,10 +179,10 @@ class PlanAndActual(Columns):
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
         text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
-        if not self.n_unplanned:
+        if not self.n_unlabelled:
             return text
-        belong = "belongs" if self.n_unplanned == 1 else "belong"
-        return f"{text} {counted(self.n_unplanned, 'amount')} ({self.unplanned:,.2f}) {belong} to no target."
+        has = "has" if self.n_unlabelled == 1 else "have"
+        return f"{text} {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, a row for each target, for a dataframe of any kind."""
@@ -325,6 +328,7 @@ def plan_and_actual(
         as_of=now,
         n_unplanned=int((~counted_rows).sum()),
         unplanned=math.fsum(amount[~counted_rows].tolist()),
+        n_unlabelled=int((~np.isin(key, key_of_plan)).sum()),
     )
 
 

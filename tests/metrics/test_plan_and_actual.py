@@ -133,7 +133,8 @@ class TestPlanAndActual:
         found = plan_and_actual(plan, {"store": [1.0, 2.5], "date": [START] * 2, "amount": [10, 4]}, as_of=NOW)
         assert found.dimensions == {"store": ("1", "2")}
         assert found.actual.tolist() == [10, 0]
-        assert found.conclusion.endswith("1 amount (4.00) belongs to no target.")
+        assert found.conclusion.endswith("1 amount has labels of which no target is known.")
+        assert (found.n_unplanned, found.n_unlabelled, found.unplanned) == (1, 1, 4)
 
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
