@@ -26,6 +26,7 @@ import numpy as np
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_float, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import checked_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
 
@@ -578,8 +579,9 @@ def _whole_gaps(journey: JourneyMap) -> Iterator[_Gap]:
         yield "positives", "No stage has a barrier or a bad emotion.", "Ask customers what annoys them."
     if journey.stages and not any(stage.actions for stage in journey.stages):
         yield "action", "No stage has an action.", "Say what will be done, or the map is for its own sake."
-    if len(journey.teams) < 2:
-        n = f"{len(journey.teams)} team{'' if len(journey.teams) == 1 else 's'}"
+    teams = {team.casefold() for team in journey.teams}
+    if len(teams) < 2:
+        n = counted(len(teams), "team")
         yield "teams", f"The map names {n}, not two or more.", "Draw it with sales, service and logistics, not alone."
 
 

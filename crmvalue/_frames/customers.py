@@ -116,7 +116,8 @@ class FrameResult:
     result : object
         The result of the function of arrays, with all its methods.
     columns : mapping of str to str
-        Name of the column of each role in the frame that was given.
+        Name of the column of each role in the frame that was given. Where there are several frames, a role of another
+        one bears its name: "responses.time".
     guessed : tuple of str
         Roles whose column was guessed from its heading.
 
@@ -134,6 +135,11 @@ class FrameResult:
     result: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
     guessed: tuple[str, ...] = ()
+
+    @property
+    def conclusion(self) -> str:
+        """What the result says in words; an empty text if it draws no conclusion."""
+        return str(getattr(self.result, "conclusion", ""))
 
     def __repr__(self) -> str:
         found = type(self.result).__name__

@@ -119,10 +119,11 @@ def plan(
         columns["send_hour"] = _column("send_hour", frame, send_hour)
     base = Customers(customer=frame[who].to_native(), **columns)
     rules = Policy() if policy is None else policy
-    made = plan_messages(journeys, base, _read_events(events), _read_history(history), rules, as_of, days=days)
+    guesses: dict[str, str] = {}
+    made = plan_messages(journeys, base, _read_events(events, guesses), _read_history(history), rules, as_of, days=days)
     table = from_columns(made.to_columns(), frame)
-    guessed = ("customer",) if customer is None and known is None else ()
-    return FrameResult(frame=table.to_native(), result=made, columns={"customer": who}, guessed=guessed)
+    guessed = (*(("customer",) if customer is None and known is None else ()), *guesses)
+    return FrameResult(frame=table.to_native(), result=made, columns={"customer": who, **guesses}, guessed=guessed)
 
 
 def journey_results(
@@ -131,12 +132,12 @@ def journey_results(
     orders: Any,
     *,
     as_of: ArrayLike,
+    margin: float | str,
     by: str | Iterable[str] = ("journey",),
     credit: CreditRule = "last",
     within_days: int = 14,
-    margin: float | str = 1.0,
     contact_cost: Any = 0,
-    segments: Any = None,
+    segment: Any = None,
     period: Literal["day", "week", "month", "year"] = "month",
     level: float = 0.95,
     customer: str | None = None,
@@ -159,10 +160,10 @@ def journey_results(
         Orders of all customers, one row each: pandas, Polars or PyArrow.
     as_of, by, credit, within_days, contact_cost, period, level
         As in :func:`crmvalue.journeys.journey_results`.
-    margin : float or str, optional
-        Share of the revenue that remains as margin, or its column in `orders`.
-    segments : DataFrame, optional
-        One row per customer: the customer, and the column `segment`.
+    margin : float or str
+        Share of the revenue that remains as margin, or its column in `orders`. Take 1 where no goods are paid.
+    segment : DataFrame, optional
+        Segment of each customer: a frame with a row per customer, and in it the customer and the column `segment`.
     customer, date, amount : str, optional
         Columns of the orders; by default guessed from their headings. The amount is the revenue [money].
     code : str, optional
@@ -185,7 +186,8 @@ def journey_results(
     >>> base = Customers(customer=["ann"], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
     >>> sent = plan([Cascade()], base, None, None, Policy(), "2024-05-31").history().to_frame()
     >>> bought = pd.DataFrame({"customer": ["ann"], "date": ["2024-06-02"], "amount": [19.9]})
-    >>> journey_results(sent, None, bought, as_of="2024-06-30").frame[["journey", "n_sent", "revenue"]]
+    >>> found = journey_results(sent, None, bought, as_of="2024-06-30", margin=0.3)
+    >>> found.frame[["journey", "n_sent", "revenue"]]
         journey  n_sent  revenue
     0  win-back       1     19.9
     """
@@ -202,14 +204,15 @@ def journey_results(
         require_present("code", frame, (code,), "name a column of the frame")
         columns["code"] = frame[code].fill_null("").to_native()
     owner = {}
-    if segments is not None:
-        table = _eager("segments", segments)
-        require_present("segments", table, ("segment",), "one row per customer, with the column `segment`")
-        who = find_customer("segments", table, None)
+    guesses: dict[str, str] = {}
+    if segment is not None:
+        table = _eager("segment", segment)
+        require_present("segment", table, ("segment",), "one row per customer, with the column `segment`")
+        who = _guessed("segment", "customer", table, guesses)
         owner = {"segment_customer": table[who].to_native(), "segment": table["segment"].to_native()}
     found = results_of_messages(
-        _read_messages(messages),
-        _read_responses(responses),
+        _read_messages(messages, guesses),
+        _read_responses(responses, guesses),
         Orders(**columns),
         as_of=as_of,
         by=by,
@@ -221,7 +224,8 @@ def journey_results(
         **owner,
     )
     table = from_columns(found.to_columns(), frame)
-    return FrameResult(frame=table.to_native(), result=found, columns=roles.columns, guessed=roles.guessed)
+    columns_of_roles, guessed = {**roles.columns, **guesses}, (*roles.guessed, *guesses)
+    return FrameResult(frame=table.to_native(), result=found, columns=columns_of_roles, guessed=guessed)
 
 
 def _eager(name: str, given: Any) -> Any:
@@ -251,13 +255,20 @@ def _mapped(frame: Any, role: str, columns: Any) -> dict[Any, Any]:
     return {name: _column(role, frame, column) for name, column in named.items()}
 
 
-def _read_events(given: Any) -> Events | None:
+def _guessed(name: str, role: str, frame: Any, guesses: dict[str, str], usual: Sequence[str] = ()) -> str:
+    """Find a column by its heading, and remember it as "events.time"."""
+    column = find_named(name, frame, role, None, usual) if usual else find_customer(name, frame, None)
+    guesses[f"{name}.{role}"] = column
+    return column
+
+
+def _read_events(given: Any, guesses: dict[str, str]) -> Events | None:
     if given is None or isinstance(given, Events):
         return given
     frame = _eager("events", given)
-    who = find_customer("events", frame, None)
-    name = find_named("events", frame, "name", None, _NAMES)
-    time = find_named("events", frame, "time", None, TIMES)
+    who = _guessed("events", "customer", frame, guesses)
+    name = _guessed("events", "name", frame, guesses, _NAMES)
+    time = _guessed("events", "time", frame, guesses, TIMES)
     moments = plain_time(frame[time]).to_native()
     return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
 
@@ -274,35 +285,36 @@ def _margin(frame: Any, margin: Any) -> Any:
     return share
 
 
-def _read_messages(given: Any) -> Plan | MessageHistory:
+def _read_messages(given: Any, guesses: dict[str, str]) -> Plan | MessageHistory:
     if isinstance(given, Plan | MessageHistory):
         return given
     frame = _eager("messages", given)
     found: Plan | MessageHistory
     if not {"decision", "anchor", "group"} & set(frame.columns):
-        return _read_sent(frame)
+        return _read_sent(frame, guesses)
     found = _read_table("messages", frame, Plan if "decision" in frame.columns else MessageHistory)
     return found
 
 
-def _read_sent(frame: Any) -> MessageHistory:
+def _read_sent(frame: Any, guesses: dict[str, str]) -> MessageHistory:
     """Read messages that another system has sent."""
     hint = "a log of your own needs these and the customer, and may have step, offer, code and purpose"
     require_present("messages", frame, ("journey", "sent_at", "channel"), hint)
-    columns = {"customer": frame[find_customer("messages", frame, None)], "sent_at": plain_time(frame["sent_at"])}
+    who = _guessed("messages", "customer", frame, guesses)
+    columns = {"customer": frame[who], "sent_at": plain_time(frame["sent_at"])}
     columns |= {name: frame[name] for name in ("journey", "channel", "step") if name in frame.columns}
     columns |= {name: frame[name].fill_null("") for name in ("offer", "code", "purpose") if name in frame.columns}
     return MessageHistory.from_log(**{name: column.to_native() for name, column in columns.items()})
 
 
-def _read_responses(given: Any) -> Responses | None:
+def _read_responses(given: Any, guesses: dict[str, str]) -> Responses | None:
     if given is None or isinstance(given, Responses):
         return given
     frame = _eager("responses", given)
     columns = {
-        "customer": frame[find_customer("responses", frame, None)],
-        "name": frame[find_named("responses", frame, "name", None, _REACTIONS)],
-        "time": plain_time(frame[find_named("responses", frame, "time", None, TIMES)]),
+        "customer": frame[_guessed("responses", "customer", frame, guesses)],
+        "name": frame[_guessed("responses", "name", frame, guesses, _REACTIONS)],
+        "time": plain_time(frame[_guessed("responses", "time", frame, guesses, TIMES)]),
     }
     columns |= {name: frame[name].fill_null("") for name in ("message", "channel") if name in frame.columns}
     return Responses(**{name: column.to_native() for name, column in columns.items()})

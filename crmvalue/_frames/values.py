@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.headings import listed
+from crmvalue._core.per_customer import as_per_customer
 from crmvalue._frames.columns import names_of, require_numbers, require_other_names
 from crmvalue._frames.customers import CustomerFrame, Opened, names_here, open_customers
 from crmvalue._frames.engines import (
@@ -42,13 +43,17 @@ __all__ = ["value"]
 
 _NEEDED = (*ROW, "mean_repeat_spend")
 _MADE = (
-    "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost",
+    "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost", "net_clv",
     "clv_low", "clv_high", "outcome_low", "outcome_high",
 )  # fmt: skip
 """Columns of values; those of an earlier call are dropped first, since not each call makes all of them."""
 _DISCOUNTED, _TIME, _RATE = "_crmvalue_discounted", "_crmvalue_time", "_crmvalue_rate"
-_WORKING = {"margin": "_crmvalue_margin", "discount_rate": _RATE, "service_cost": "_crmvalue_service"}
+_WORKING = {
+    "margin": "_crmvalue_margin", "discount_rate": _RATE,
+    "service_cost": "_crmvalue_service", "acquisition_cost": "_crmvalue_winning",
+}  # fmt: skip
 """Columns of terms that differ between customers, while a frame is asked in its own engine."""
+_KIND_OF = {"margin": "fraction", "discount_rate": "amount", "service_cost": "amount", "acquisition_cost": "amount"}
 _MOST_OF = {"margin": 1.0}
 
 
@@ -61,6 +66,7 @@ def value(
     margin: float | str | Mapping[Any, float] | None = None,
     discount_rate: float | str | Mapping[Any, float] = 0.0,
     service_cost: float | str | Mapping[Any, float] = 0.0,
+    acquisition_cost: float | str | Mapping[Any, float] | None = None,
     segment: str | None = None,
     level: float | None = None,
     n_draws: int = 200,
@@ -88,6 +94,9 @@ def value(
     discount_rate, service_cost : float, str or mapping, optional
         Effective rate per time unit [fraction], and cost of serving a customer while alive [money per time unit], both
         >= 0; given like the margin. Each different rate is computed by itself.
+    acquisition_cost : float, str or mapping, optional
+        Cost of winning a customer [money], >= 0; given like the margin. `clv` is before it, as everywhere; the column
+        `net_clv` is after it.
     segment : str, optional
         Column with the segment of each customer, for the mappings.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
@@ -97,7 +106,8 @@ def value(
     -------
     CustomerFrame
         The same customers with the columns `prob_alive`, `expected_purchases` (not for life), `expected_spend` and
-        `clv`; with a cost of serving also `expected_service_cost`; with `level` also `clv_low`, `clv_high`,
+        `clv`; with a cost of serving also `expected_service_cost`; with an acquisition cost also `net_clv`, which is
+        `clv` less that cost; with `level` also `clv_low`, `clv_high`,
         `outcome_low` and `outcome_high`. Columns of these names that the frame already has are replaced. Without a
         margin: `prob_alive` and `expected_purchases` alone.
 
@@ -149,14 +159,16 @@ def value(
     effects = (*model.purchase_effects, *model.dropout_effects)
     covariates = tuple(dict.fromkeys(effect.name for effect in effects))
     given: dict[str, Any] = {"margin": margin, "discount_rate": discount_rate, "service_cost": service_cost}
+    if acquisition_cost is not None:
+        given["acquisition_cost"] = acquisition_cost
     opened = open_customers(customers, (*(ROW if margin is None else _NEEDED), *covariates), time_unit)
     _require_terms(given, segment, names_of("customers", opened.frame))
     unit = opened.time_unit
     if model.time_unit != unit:
         raise InputError("fit", f"a model in the unit of the frame, {unit!r}", model.time_unit)
     if margin is None:
-        money = {"spend_fit": spend_fit, "discount_rate": discount_rate, "service_cost": service_cost, "level": level}
-        return _without_money(opened, fit, horizon, covariates, money)
+        del given["margin"]
+        return _without_money(opened, fit, horizon, covariates, given | {"spend_fit": spend_fit, "level": level})
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
     spending = as_spend_model("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
@@ -177,10 +189,13 @@ def value(
             hint = "collect the customers who need intervals first"
             raise InputError("level", "None for a lazy frame", level, hint=hint)
         single: dict[str, Any] = {name: term for name, term in given.items() if not isinstance(term, str | Mapping)}
-        terms = read_terms(horizon, **(dict.fromkeys(given, 1.0) | single))  # 1 stands in for a column
+        of_model = {name: single.get(name, 1.0) for name in Terms._fields[1:]}  # 1 stands in for a column
+        terms = read_terms(horizon, **of_model)
+        if "acquisition_cost" in single:
+            single["acquisition_cost"] = as_per_customer("acquisition_cost", acquisition_cost, 0, kind="amount")
         spending.expected_spend_new()  # raises where there is no finite mean
         require_numbers("customers", lazy, _NEEDED, covariates)
-        require_other_names("customers", lazy, _MADE[:5])
+        require_other_names("customers", lazy, _MADE[:6])
         lazy = _with_terms(lazy, {name: term for name, term in given.items() if name not in single}, segment, horizon)
         known = (*covariates, *([_RATE] if "discount_rate" not in single else []))
         rows = count_rows(lazy, unit, known, spends=True)
@@ -235,6 +250,7 @@ def _without_money(
 
 def _require_terms(given: Mapping[str, Any], segment: object, columns: Sequence[str]) -> None:
     """Check that each term is a number, a column of the frame, or a mapping beside a column of segments."""
+    columns = [name for name in columns if name not in _MADE]  # those are replaced
     if segment is not None and (not isinstance(segment, str) or segment not in columns):
         raise InputError("segment", f"a column of the frame ({listed(columns)})", segment)
     for name, term in given.items():
@@ -262,9 +278,8 @@ def _with_terms(
             continue
         column = nw.lit(-1.0)  # of no segment of the mapping: outside every range
         for label, number in term.items():
-            plain: dict[str, Any] = {"margin": 0.0, "discount_rate": 0.0, "service_cost": 0.0, name: number}
-            value = read_terms(1.0, **plain)
-            column = nw.when(nw.col(str(segment)) == label).then(nw.lit(float(getattr(value, name)))).otherwise(column)
+            value = as_per_customer(name, number, 0, kind=_KIND_OF[name])
+            column = nw.when(nw.col(str(segment)) == label).then(nw.lit(float(value))).otherwise(column)
         made[name] = column.cast(nw.Float64)
     lazy = lazy.with_columns(*(column.alias(_WORKING[name]) for name, column in made.items()))
     wrong = []
@@ -316,4 +331,8 @@ def _valued(
         serving = nw.col(_TIME) * cost
         made = [(clv - serving).alias("clv"), serving.alias("expected_service_cost")]
     joined = joined.with_columns(*made)
+    if _WORKING["acquisition_cost"] in joined.collect_schema():
+        joined = joined.with_columns(net_clv=nw.col("clv") - nw.col(_WORKING["acquisition_cost"]))
+    elif "acquisition_cost" in single:
+        joined = joined.with_columns(net_clv=nw.col("clv") - single["acquisition_cost"])
     return joined.drop(_DISCOUNTED, *([_TIME] if has_time else []))

@@ -351,7 +351,7 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
         low=hand_over(low),
         high=hand_over(high),
         least=hand_over(wanted),
-        is_below=hand_over(passed < wanted * at),
+        is_below=hand_over((at > 0) & (passed / np.maximum(at, 1) < wanted)),  # 7 / 100 is 0.07, 0.07 * 100 is above 7
     )
 
 

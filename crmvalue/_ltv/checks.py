@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,8 +81,8 @@ def in_cents(sums: Floats, total: float) -> Floats:
     """Round sums to cents that add up to the rounded total: the largest remainders are rounded up."""
     exact = sums * 100.0
     cents = np.floor(exact)
-    left = round(total * 100.0) - int(cents.sum())
-    up = np.argsort(cents - exact, kind="stable")
-    cents[up[: max(left, 0)]] += 1.0
-    cents[up[len(up) + min(left, 0) :]] -= 1.0
+    left = round(total * 100.0) - int(math.fsum(cents.tolist()))
+    up = np.argsort(cents - exact, kind="stable")[: max(left, 0)]
+    cents[up] += 1.0
+    cents[np.argmax(cents)] += left - len(up)  # what large sums lose as floats; 0 for others
     return cents / 100.0

@@ -192,7 +192,7 @@ class _Rows(NamedTuple):
 
 
 def group_economics(
-    groups: Mapping[str, ArrayLike],
+    by: Mapping[str, ArrayLike],
     value: ArrayLike,
     *,
     acquisition_cost: float | Mapping[Any, float] | ArrayLike,
@@ -207,7 +207,7 @@ def group_economics(
 
     Parameters
     ----------
-    groups : mapping of str to array_like
+    by : mapping of str to array_like
         Group of each customer by dimension, shape (n,) each: {"channel": ..., "region": ..., "cohort": ...}.
     value : array_like
         Value of each customer before acquisition cost [money], shape (n,): the margin so far and the CLV ahead.
@@ -262,8 +262,8 @@ def group_economics(
     amounts = as_results("value", as_column("value", value))
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
-    dimensions = _read_groups(groups, n)
-    columns = {f"groups {name}": column for name, column in groups.items()}
+    dimensions = _read_groups(by, n)
+    columns = {f"by {name}": column for name, column in by.items()}
     require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
     cost = np.broadcast_to(
         as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
@@ -287,20 +287,20 @@ def group_economics(
     )
 
 
-def _read_groups(groups: object, n: int) -> list[_Rows]:
+def _read_groups(by: object, n: int) -> list[_Rows]:
     rule = "a mapping from the name of a dimension to its groups, such as {'channel': channel}"
-    if not isinstance(groups, Mapping) or not groups:
-        raise InputError("groups", rule, groups)
+    if not isinstance(by, Mapping) or not by:
+        raise InputError("by", rule, by)
     found = []
-    for name, column in groups.items():
-        if as_text("groups", name) in {"", _ALL}:
-            raise InputError("groups", "dimensions with a name other than 'all'", name)
-        segments = as_segments(column, n, name="groups")
+    for name, column in by.items():
+        if as_text("by", name) in {"", _ALL}:
+            raise InputError("by", "dimensions with a name other than 'all'", name)
+        segments = as_segments(column, n, name="by")
         if segments is None:
-            raise InputError("groups", rule, None, hint=f"{name!r} has no groups")
+            raise InputError("by", rule, None, hint=f"{name!r} has no groups")
         texts = [str(label) for label in segments.labels]
         if len(set(texts)) != len(texts):
-            raise InputError("groups", "labels that are different as texts", texts)
+            raise InputError("by", "labels that are different as texts", texts)
         place = np.argsort(np.array(texts, dtype=object), kind="stable")
         code = np.empty(len(texts), dtype=np.int64)
         code[place] = np.arange(len(texts))

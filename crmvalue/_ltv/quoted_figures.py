@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -189,7 +190,8 @@ class QuotedFigureChecks(Columns):
 
 
 def _decimals(*ends: float) -> int:
-    return max(len(f"{end:g}".partition(".")[2]) for end in ends)
+    exponents = (Decimal(repr(float(end))).normalize().as_tuple().exponent for end in ends)
+    return max(0, *(-int(exponent) for exponent in exponents))
 
 
 def check_quoted_figures(
@@ -258,6 +260,8 @@ def check_quoted_figures(
     }
     if given.get("retention_rate", 0.0) > 0.95:
         raise InputError("retention_rate", "at most 0.95, so that five points more are possible", retention_rate)
+    if given.get("retention_rate") == 0.95 and discount_rate == 0:
+        raise InputError("discount_rate", "above 0 where five points more keep all customers", discount_rate)
     amounts = {
         "acquisition_cost": acquisition_cost, "retention_cost": retention_cost, "monthly_margin": monthly_margin,
     }  # fmt: skip

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["WeightedChoice", "weighted_choice"]
 
 _ROUNDING = 1e-12
+_COLUMNS = ("option", "score")
+"""Columns of the table of a choice beside its criteria."""
 
 
 @stay_frozen
@@ -58,6 +60,9 @@ class WeightedChoice(Columns):
     def __attrs_post_init__(self) -> None:
         if len(self.options) < 2 or not self.criteria:
             raise InputError("options", "at least two, with at least one criterion", self.options)
+        taken = next((name for name in self.criteria if name in _COLUMNS), None)
+        if taken is not None:
+            raise InputError("criteria", f"other names than those of the table, {' and '.join(_COLUMNS)}", taken)
         require_columns(self, len(self.criteria), ("weights",), "criteria")
         if self.marks.shape != (len(self.options), len(self.criteria)):
             raise InputError("marks", "a row for each option and a column for each criterion", self.marks.shape)

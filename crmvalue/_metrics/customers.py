@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import as_of_field, per_unit, share
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
@@ -100,6 +101,15 @@ class CustomerMovements:
         """Share of the customers active at the start who are not active at the end; 1 less the retention rate."""
         return float(churn_rate(self.n_lost, self.n_start))
 
+    def to_json(self) -> str:
+        """Write the counts as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> CustomerMovements:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 @attrs.frozen(kw_only=True)
 class TimeToPurchase:
@@ -136,6 +146,15 @@ class TimeToPurchase:
 
     def __attrs_post_init__(self) -> None:
         require_waits(self, "n_purchased")
+
+    def to_json(self) -> str:
+        """Write the times as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> TimeToPurchase:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def retention_rate(n_start: ArrayLike, n_end: ArrayLike, n_new: ArrayLike) -> FloatOrArray:

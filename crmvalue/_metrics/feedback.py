@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_whole_number, require, require_choice, require_same_length
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import share
 from crmvalue._metrics.intervals import normal_quantile
@@ -72,6 +73,15 @@ class NpsCounts:
     def interval(self, *, level: float = 0.95) -> Interval:
         """Interval of the score: :func:`net_promoter_score_interval`."""
         return net_promoter_score_interval(self.n_promoters, self.n_detractors, self.n_answers, level=level)
+
+    def to_json(self) -> str:
+        """Write the counts as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> NpsCounts:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def net_promoter_score(n_promoters: ArrayLike, n_detractors: ArrayLike, n_answers: ArrayLike) -> FloatOrArray:

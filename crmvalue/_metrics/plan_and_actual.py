@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
+from crmvalue._core.clock.business_hours import as_business_hours
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
@@ -34,6 +35,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    optional,
     require_columns,
     stay_frozen,
 )
@@ -42,6 +44,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.clock.business_hours import BusinessHours
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["PlanAndActual", "plan_and_actual"]
@@ -50,6 +53,11 @@ _PLAN = ("start", "end", "target")
 _ACTUAL = ("date", "amount")
 _NUMBERS = ("target", "actual", "forecast", "forecast_low", "forecast_high", "prob_reached")
 _COUNTS = ("days_over", "days_left")
+_COLUMNS = (
+    "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
+    "forecast", "forecast_low", "forecast_high", "prob_reached",
+)  # fmt: skip
+_ROUNDING = 1e-12  # of a sum: less is what binary arithmetic leaves of nothing
 _FEWEST_DAYS = 5  # of which a pace can be told
 _DAY = np.timedelta64(1, "D")
 
@@ -94,6 +102,8 @@ class PlanAndActual(Columns):
         Amounts without a target: of another label, or outside all periods.
     unplanned : float
         Their sum [money].
+    n_unlabelled : int
+        Those of them whose labels no target has.
 
     Examples
     --------
@@ -119,9 +129,13 @@ class PlanAndActual(Columns):
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     n_unplanned: int = count_field("n_unplanned", default=0)
     unplanned: float = number_field("unplanned", default=0.0)
+    n_unlabelled: int = count_field("n_unlabelled", default=0)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_COUNTS), "targets")
+        taken = next((name for name in self.dimensions if name in _COLUMNS), None)
+        if taken is not None:
+            raise InputError("dimensions", f"of other names than {', '.join(_COLUMNS)}", taken)
         for name, labels in self.dimensions.items():
             if len(labels) != len(self.start):
                 raise InputError("dimensions", f"one {name} for each of the {len(self.start)} targets", len(labels))
@@ -150,7 +164,7 @@ class PlanAndActual(Columns):
 
     @property
     def conclusion(self) -> str:
-        """How many targets are reached, likely, open and unlikely."""
+        """How many targets are reached, likely, open and unlikely, and how many amounts have other labels."""
         reached = self.actual >= self.target
         over = ~reached & (self.days_left == 0)
         known = ~reached & ~over & ~np.isnan(self.prob_reached)
@@ -164,16 +178,16 @@ class PlanAndActual(Columns):
             "without enough days to say": ~reached & ~over & ~known,
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
-        return f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+        text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+        if not self.n_unlabelled:
+            return text
+        has = "has" if self.n_unlabelled == 1 else "have"
+        return f"{text} {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, a row for each target, for a dataframe of any kind."""
         columns = {name: np.array(labels) for name, labels in self.dimensions.items()}
-        names = (
-            "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
-            "forecast", "forecast_low", "forecast_high", "prob_reached",
-        )  # fmt: skip
-        return columns | {name: getattr(self, name) for name in names}
+        return columns | {name: getattr(self, name) for name in _COLUMNS}
 
     def to_json(self) -> str:
         """Write all columns as JSON text."""
@@ -190,9 +204,8 @@ def plan_and_actual(
     actual: Mapping[str, ArrayLike],
     *,
     as_of: ArrayLike,
-    weekmask: str = "1111111",
-    holidays: ArrayLike = (),
-    level: float = 0.9,
+    business_hours: BusinessHours | None = None,
+    level: float = 0.95,
 ) -> PlanAndActual:
     r"""Compare targets with what came in: by manager, region, product, period, or whatever the plan is made for.
 
@@ -206,11 +219,10 @@ def plan_and_actual(
         refund has an amount below 0.
     as_of : date
         Last day that is known; later rows of `actual` are left out.
-    weekmask : str, default "1111111"
-        Working days from Monday to Sunday, 1 or 0 each: "1111100" for Monday to Friday.
-    holidays : array_like, optional
-        Days that are no working days.
-    level : float, default 0.9
+    business_hours : BusinessHours, optional
+        Calendar of the working days: the days with hours, without the holidays. A short day counts as one, like any
+        other. Every day is a working day by default.
+    level : float, default 0.95
         Level of the intervals of the forecast, in (0, 1).
 
     Returns
@@ -260,6 +272,9 @@ def plan_and_actual(
         if missing:
             raise InputError(name, f"with the columns {', '.join(needed)}", tuple(map(str, given)))
     names = tuple(as_text("plan", name) for name in planned if name not in _PLAN)
+    for name in names:
+        if name in _COLUMNS or name in _ACTUAL:
+            raise InputError("plan", "with other names of dimensions", name, hint=f"{name!r} has a meaning of its own")
     absent = [name for name in names if name not in sold]
     if absent:
         raise InputError("actual", f"with the dimension {absent[0]!r} of the plan", tuple(map(str, sold)))
@@ -274,7 +289,7 @@ def plan_and_actual(
     if len(date) != len(amount):
         raise InputError("amount", f"as long as `date` ({len(date)} rows)", len(amount))
     now, coverage = as_day("as_of", as_of), as_fraction("level", level)
-    working = _calendar(weekmask, holidays)
+    working = _working_days(optional(as_business_hours)("business_hours", business_hours))
 
     key_of_plan, key = _keys({name: (planned[name], sold[name]) for name in names}, n, len(date))
     known = date <= now
@@ -297,6 +312,8 @@ def plan_and_actual(
         over[i] = working(start[i], last + _DAY) if last >= start[i] else 0
         left[i] = n_days - over[i]
         came = math.fsum(own_amount[inside].tolist())
+        if abs(came - target[i]) <= _ROUNDING * target[i]:  # whole cents met to the cent, as floats
+            came = float(target[i])
         begin = max(first_day, start[i] - (end[i] - start[i] + _DAY))
         days = _daily(own_date, own_amount, begin, last, working) if last >= begin else np.zeros(0)
         found[:, i] = target[i], came, *_forecast(days, came, int(left[i]), float(target[i]), coverage)
@@ -311,12 +328,18 @@ def plan_and_actual(
         as_of=now,
         n_unplanned=int((~counted_rows).sum()),
         unplanned=math.fsum(amount[~counted_rows].tolist()),
+        n_unlabelled=int((~np.isin(key, key_of_plan)).sum()),
     )
 
 
 def _texts(name: str, column: Any) -> tuple[str, ...]:
     array, _ = to_array(name, column, "a column of labels", as_objects=isinstance(column, list | tuple))
-    return tuple(str(label) for label in array.tolist())
+    return tuple(map(_label, array.tolist()))
+
+
+def _label(label: Any) -> str:
+    """Write a label; a whole number is the same as an integer and as a float, as tables with gaps have it."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
 def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[Integers, Integers]:
@@ -326,9 +349,9 @@ def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[
         ours, theirs = as_segments(planned, n, name), as_segments(sold, n_rows, name)
         if ours is None or theirs is None:
             raise InputError(name, "a column of labels", None)
-        labels = {str(label): i for i, label in enumerate(ours.labels)}
-        for label in theirs.labels:
-            labels.setdefault(str(label), len(labels))
+        labels: dict[str, int] = {}
+        for label in (*ours.labels, *theirs.labels):
+            labels.setdefault(_label(label), len(labels))
         both = np.concatenate([_place(ours, labels), _place(theirs, labels)])
         _, code = np.unique(np.concatenate([key_of_plan, key]) * len(labels) + both, return_inverse=True)
         key_of_plan, key = code[:n].astype(np.int64), code[n:].astype(np.int64)
@@ -337,16 +360,14 @@ def _keys(columns: Mapping[str, tuple[Any, Any]], n: int, n_rows: int) -> tuple[
 
 def _place(segments: Segments, labels: Mapping[str, int]) -> Integers:
     """Give the place of each row's label among all labels."""
-    place = np.array([labels[str(label)] for label in segments.labels], dtype=np.int64)
+    place = np.array([labels[_label(label)] for label in segments.labels], dtype=np.int64)
     return place[segments.code]
 
 
-def _calendar(weekmask: object, holidays: ArrayLike) -> Any:
+def _working_days(office: BusinessHours | None) -> Any:
     """Make a function that counts the working days from one day to another, the last one out."""
-    if not isinstance(weekmask, str) or len(weekmask) != 7 or set(weekmask) - {"0", "1"} or "1" not in weekmask:
-        raise InputError("weekmask", "seven digits 1 or 0 from Monday to Sunday, such as '1111100'", weekmask)
-    none = isinstance(holidays, tuple | list) and not holidays
-    free = as_day_column("holidays", np.zeros(0, dtype="datetime64[D]") if none else holidays)
+    weekmask = "1111111" if office is None else " ".join(office.hours or office.days)
+    free = np.zeros(0, dtype="datetime64[D]") if office is None else office.holidays
 
     def count(start: Any, end: Any) -> Any:
         return np.busday_count(start, end, weekmask=weekmask, holidays=free)
@@ -376,9 +397,10 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     if n < _FEWEST_DAYS:
         return math.nan, math.nan, math.nan, math.nan
     mean = float(days.mean())
-    error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
+    deviation = float(days.std(ddof=1)) if np.ptp(days) > _ROUNDING * np.abs(days).max() else 0.0
+    error = deviation * math.sqrt(left + left * left / n)
     rest = mean * left
     half = -float(special.stdtrit(n - 1, (1.0 - level) / 2.0)) * error
     short = target - came - rest
-    prob = float(short <= 0) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
+    prob = float(short <= _ROUNDING * target) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
     return came + rest, came + rest - half, came + rest + half, prob

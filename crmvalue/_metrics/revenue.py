@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.json import from_json, to_json
 from crmvalue._metrics.common import amount_field, per_unit
 
 if TYPE_CHECKING:
@@ -90,6 +91,15 @@ class RecurringRevenueMovements:
     def _share_of_start(self, *parts: float) -> float:
         require(self.start > 0, "start", self.start, "> 0", hint="without revenue at the start, none can be retained")
         return max(math.fsum(parts), 0.0) / self.start  # rounded sums may leave a little less than nothing
+
+    def to_json(self) -> str:
+        """Write the movements as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> RecurringRevenueMovements:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
 
 
 def average_order_value(revenue: ArrayLike, n_orders: ArrayLike) -> FloatOrArray:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_same_index, require_same_length
+from crmvalue._core.checks import (
+    as_column,
+    as_fraction,
+    as_outcomes,
+    as_text,
+    require_same_index,
+    require_same_length,
+)
 from crmvalue._core.comparisons import holm, p_text, rates_p
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import columns_of
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -34,6 +41,8 @@ from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -48,6 +57,7 @@ __all__ = [
 ]
 
 _MOST_QUESTIONS = 100
+_ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leaves of nothing
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
@@ -251,7 +261,7 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     ----------
     score : array_like
         Overall score of each customer, such as 0 to 10; NaN where it is missing.
-    answers : mapping of str to array_like
+    answers : mapping of str to array_like, or dataframe
         Answers to each question, such as ``{"speed": [...], "price": [...]}``; NaN where one is missing.
     level : float, optional
         Level of the intervals, in (0, 1).
@@ -290,12 +300,12 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     """
     from scipy import special
 
-    given: object = answers
-    if not isinstance(given, Mapping) or not 1 <= len(given) <= _MOST_QUESTIONS:
-        raise InputError("answers", f"a mapping of 1 to {_MOST_QUESTIONS} questions to answers", answers)
+    answers = columns_of("answers", answers)
+    if not 1 <= len(answers) <= _MOST_QUESTIONS:
+        raise InputError("answers", f"a mapping of 1 to {_MOST_QUESTIONS} questions to answers", len(answers))
     require_same_index(score=score, **{f"answers[{name!r}]": column for name, column in answers.items()})
     outcome = as_column("score", score, allow_missing=True)
-    names = tuple(answers)
+    names = tuple(as_text("answers", name) for name in answers)
     columns = [as_column(f"answers[{name!r}]", answers[name], allow_missing=True) for name in names]
     require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
     level = as_fraction("level", level)
@@ -306,8 +316,9 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
         raise InputError("score", f"at least {k + 2} complete answers for {k} questions", n)
     centred = complete - complete.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
-    for name, spread in zip(("score", *(f"answers[{q!r}]" for q in names)), size.tolist(), strict=True):
-        if spread == 0:
+    same = np.ptp(complete, axis=0) <= _ROUNDING * np.abs(complete).max(axis=0)
+    for name, never_varies in zip(("score", *(f"answers[{q!r}]" for q in names)), same.tolist(), strict=True):
+        if never_varies:
             raise InputError(name, "answers that vary", complete[0, 0] if name == "score" else name)
     unit = centred / size
     values, vectors = np.linalg.eigh(unit[:, 1:].T @ unit[:, 1:])

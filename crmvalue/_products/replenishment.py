@@ -147,7 +147,7 @@ def replenishment(
     min_purchases: int = 2,
     min_intervals: int = 5,
     per_unit: bool = False,
-    level: float = 0.8,
+    level: float = 0.95,
 ) -> Replenishment:
     r"""Estimate when each customer is due to buy each product again.
 

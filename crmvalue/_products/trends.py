@@ -56,16 +56,16 @@ class ProductTrends(Table):
         ``buyers_now / buyers_before``.
     buyers_low, buyers_high : ndarray
         Interval of `buyers_ratio` at `level`.
-    buyers_q : ndarray
-        Expected share of false findings among the items with a `buyers_q` up to this one.
+    buyers_q_value : ndarray
+        Expected share of false findings among the items with a `buyers_q_value` up to this one.
     times_before, times_now : ndarray
         Days with a purchase of it for each buyer; NaN where nobody bought it.
     times_ratio : ndarray
         ``times_now / times_before``; NaN where nobody bought it.
     times_low, times_high : ndarray
         Interval of `times_ratio` at `level`.
-    times_q : ndarray
-        The same as `buyers_q` for `times_ratio`.
+    times_q_value : ndarray
+        The same as `buyers_q_value` for `times_ratio`.
     change : tuple of str
         "fewer", "rarer", "fewer and rarer", "more", or "" where no change is sure (q-values up to 0.05).
     customers_before, customers_now : int
@@ -95,13 +95,13 @@ class ProductTrends(Table):
     buyers_ratio: Floats = number_column("buyers_ratio")
     buyers_low: Floats = number_column("buyers_low")
     buyers_high: Floats = number_column("buyers_high", infinite=True)
-    buyers_q: Floats = number_column("buyers_q")
+    buyers_q_value: Floats = number_column("buyers_q_value")
     times_before: Floats = number_column("times_before", missing=True)
     times_now: Floats = number_column("times_now", missing=True)
     times_ratio: Floats = number_column("times_ratio", missing=True)
     times_low: Floats = number_column("times_low", missing=True)
     times_high: Floats = number_column("times_high", infinite=True, missing=True)
-    times_q: Floats = number_column("times_q")
+    times_q_value: Floats = number_column("times_q_value")
     change: tuple[str, ...] = words_field("change")
     customers_before: int = count_field("customers_before")
     customers_now: int = count_field("customers_now")
@@ -220,8 +220,8 @@ def product_trends(
     spread = _variance(before, now, kept, (b0, b1, n0, n1), (*cross, same))
     rarer = interval_of_ratio(times, spread, level)
     unknown = b1 == 0
-    buyers_q = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
-    times_q = q_values(np.where(unknown, 1.0, tail(times, spread)), len(kept))
+    buyers_q_value = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
+    times_q_value = q_values(np.where(unknown, 1.0, tail(times, spread)), len(kept))
     columns = {
         "item": item.distinct[kept],
         "buyers_before": b0.astype(np.int64),
@@ -229,16 +229,16 @@ def product_trends(
         "buyers_ratio": b1 / b0,
         "buyers_low": np.asarray(interval.low),
         "buyers_high": high,
-        "buyers_q": buyers_q,
+        "buyers_q_value": buyers_q_value,
         "times_before": times0,
         "times_now": times1,
         "times_ratio": times,
         "times_low": np.where(unknown, np.nan, rarer.low),
         "times_high": np.where(unknown, np.nan, rarer.high),
-        "times_q": times_q,
+        "times_q_value": times_q_value,
     }
     order = np.lexsort((kept, -b0, high))
-    words = _words(b1 / b0, buyers_q, times, times_q)[order]
+    words = _words(b1 / b0, buyers_q_value, times, times_q_value)[order]
     last = [_within(lines.date, day, length) for day in ends]
     return ProductTrends(
         **{name: hand_over(column[order]) for name, column in columns.items()},
@@ -305,7 +305,7 @@ def _mcnemar(lost: Floats, won: Floats) -> Floats:
     return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)
 
 
-def _words(buyers: Floats, buyers_q: Floats, times: Floats, times_q: Floats) -> npt.NDArray[np.str_]:
-    fewer, more = (buyers < 1) & (buyers_q <= _SURE), (buyers > 1) & (buyers_q <= _SURE)
-    rarer = (times < 1) & (times_q <= _SURE)
+def _words(buyers: Floats, buyers_q_value: Floats, times: Floats, times_q_value: Floats) -> npt.NDArray[np.str_]:
+    fewer, more = (buyers < 1) & (buyers_q_value <= _SURE), (buyers > 1) & (buyers_q_value <= _SURE)
+    rarer = (times < 1) & (times_q_value <= _SURE)
     return np.select([fewer & rarer, fewer, rarer, more], ["fewer and rarer", "fewer", "rarer", "more"], "")

@@ -466,6 +466,8 @@ def _value_by_rule(
         "expected_spend": np.full(len(history), np.nan) if spend is None else spend,
         "clv": clv,
     }
+    if spend is not None and money["acquisition_cost"] is not None:
+        found["net_clv"] = clv - money["acquisition_cost"]
     summary = attrs.evolve(
         summary,
         expected_purchases=float(foretold.sum()),
@@ -485,7 +487,8 @@ def _money(summary: ModelSummary, terms: CustomerTerms | None) -> dict[str, Any]
         rate = rate if terms.discount_rate is None else terms.discount_rate
         cost = cost if terms.service_cost is None else terms.service_cost / _WEEKS_A_YEAR
     weekly = ltv.convert_rate(rate, kind="discount", from_period="year", to_period="week")
-    return {"margin": margin, "discount_rate": weekly, "service_cost": cost}
+    winning = None if terms is None else terms.acquisition_cost
+    return {"margin": margin, "discount_rate": weekly, "service_cost": cost, "acquisition_cost": winning}
 
 
 def _table(history: PurchaseHistory, found: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
@@ -493,7 +496,7 @@ def _table(history: PurchaseHistory, found: Mapping[str, npt.NDArray[Any]]) -> d
     columns = {name: column for name, column in history.to_columns().items() if name != "mean_repeat_spend"}
     first = ("customer", "frequency", "recency", "age")
     ahead = ["prob_alive", "expected_purchases", "expected_spend", "clv"]
-    ahead += [name for name in ("expected_service_cost",) if name in found]
+    ahead += [name for name in ("expected_service_cost", "net_clv") if name in found]
     others = {name: column for name, column in columns.items() if name not in first}
     return {name: columns[name] for name in first} | {name: found[name] for name in ahead} | others
 

@@ -394,7 +394,7 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
-    models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, n_months=2),
+    models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, margin=0.3, n_months=2),
     VALUES_WITH_INTERVALS,
     VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),

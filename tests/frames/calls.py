@@ -94,7 +94,15 @@ CALLS = [
             "rng": Later(lambda: np.random.default_rng(1)),
             "time_unit": "week",
         },
-        {"horizon": 0, "margin": 1.5, "discount_rate": -0.1, "service_cost": -1.0, "level": 1.0, "n_draws": 1},
+        {
+            "horizon": 0,
+            "margin": 1.5,
+            "discount_rate": -0.1,
+            "service_cost": -1.0,
+            "acquisition_cost": -1.0,
+            "level": 1.0,
+            "n_draws": 1,
+        },
     ),
     Call(rfm, {"customers": Later(customers), "spend_basis": "total"}, {"n_bins": 1, "window": 0.0}),
     Call(

@@ -132,6 +132,7 @@ class TestWithoutMargin:
             ({"horizon": None}, "horizon"),
             ({"horizon": 5, "discount_rate": 0.01}, "discount_rate"),
             ({"horizon": 5, "service_cost": 1.0}, "service_cost"),
+            ({"horizon": 5, "acquisition_cost": 1.0}, "acquisition_cost"),
             ({"horizon": 5, "level": 0.9}, "level"),
             ({"horizon": 5, "spend_fit": SPEND}, "spend_fit"),
         ],
@@ -276,6 +277,7 @@ class TestTermsOfEachCustomer:
                 "channel": ["web", "shop", "shop", "web"],
                 "serving": [0.05, 0.2, 0.0, 0.1],
                 "rate": [0.002, 0.01, 0.002, 0.0],
+                "won": [5.0, 0.0, 20.0, 1.0],
             }
         )
 
@@ -296,7 +298,27 @@ class TestTermsOfEachCustomer:
         np.testing.assert_allclose(found["clv"], wanted.clv, rtol=1e-12)
         np.testing.assert_allclose(found["expected_service_cost"], wanted.expected_service_cost, rtol=1e-12)
         assert not [name for name in found.columns if name.startswith("_crmvalue")]
-        assert list(found.columns[:7]) == list(table.columns)
+        assert list(found.columns[:8]) == list(table.columns)
+
+    @pytest.mark.parametrize("cost", [4.0, 0, "won", {"web": 9.5, "shop": 2}])
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_the_cost_of_winning(self, cost, lazy):
+        """`clv` is before it, `net_clv` is after it."""
+        table = self.customers()
+        model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+        given = pl.from_pandas(table).lazy() if lazy else table
+        terms = {**TERMS_OF_EACH, "time_unit": "week"}
+        before = frames.value(given, model, SPEND, **terms).frame
+        found = frames.value(given, model, SPEND, acquisition_cost=cost, **terms).frame
+        before, found = (frame.collect().to_pandas() if lazy else frame for frame in (before, found))
+        costs = {"won": [5, 0, 20, 1]}.get(cost, cost) if isinstance(cost, str) else cost
+        costs = [9.5, 2, 2, 9.5] if isinstance(cost, dict) else costs
+        pd.testing.assert_series_equal(found["clv"], before["clv"])
+        np.testing.assert_allclose(found["net_clv"], before["clv"] - np.array(costs), rtol=1e-12)
+        assert "net_clv" not in before
+        assert not [name for name in found.columns if name.startswith("_crmvalue")]
+        again = frames.value(found, model, SPEND, **terms).frame
+        assert "net_clv" not in again.columns
 
     @pytest.mark.parametrize("name", ["DuckDB", "Ibis", "Dask"])
     def test_in_other_engines(self, name):
@@ -305,9 +327,10 @@ class TestTermsOfEachCustomer:
         table = self.customers().assign(customer=["a", "b", "c", "d"])
         model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
         terms = {**TERMS_OF_EACH, "discount_rate": {"web": 0.0, "shop": 0.01}, "time_unit": "week"}
+        terms["acquisition_cost"] = "won"
         wanted = frames.value(table, model, SPEND, **terms).frame
         found = read(frames.value(engine.make(pa.Table.from_pandas(table)), model, SPEND, **terms).frame, "customer")
-        for column in ("clv", "expected_service_cost"):
+        for column in ("clv", "expected_service_cost", "net_clv"):
             np.testing.assert_allclose(found[column], wanted[column], rtol=1e-12)
 
     @pytest.mark.parametrize(
@@ -321,11 +344,19 @@ class TestTermsOfEachCustomer:
             ({"margin": "frequency"}, "margin"),
             ({"discount_rate": "rate", "horizon": None}, "discount_rate"),
             ({"margin": [0.3, 0.3, 0.3, 0.3]}, "margin"),
+            ({"acquisition_cost": -1}, "acquisition_cost"),
+            ({"acquisition_cost": "price"}, "acquisition_cost"),
+            ({"acquisition_cost": {"web": 1}}, "acquisition_cost"),
+            ({"acquisition_cost": {"web": 1, "shop": -1}}, "acquisition_cost"),
+            ({"acquisition_cost": [1, 1, 1, 1]}, "acquisition_cost"),
+            ({"service_cost": "clv", "made": True}, "service_cost"),
         ],
     )
     @pytest.mark.parametrize("lazy", [False, True])
     def test_refuses(self, changes, name, lazy):
-        given = pl.from_pandas(self.customers()).lazy() if lazy else self.customers()
+        table = self.customers().assign(clv=1.0) if "made" in changes else self.customers()
+        changes = {name: term for name, term in changes.items() if name != "made"}
+        given = pl.from_pandas(table).lazy() if lazy else table
         model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
         with pytest.raises(InputError) as caught:
             frames.value(given, model, SPEND, **{**TERMS_OF_EACH, **changes}, time_unit="week")

@@ -361,14 +361,17 @@ class TestResults:
             made, seen, sold, segment_customer=[1, 2], segment=["vip", "other"], **options
         )
         tables = [engine.make(pa.table(table)) for table in (SEEN, SOLD, SEGMENTS)]
-        call = {"margin": 0.5, "segments": tables[2], "code": "code", **options}
+        call = {"margin": 0.5, "segment": tables[2], "code": "code", **options}
         if engine.is_lazy:
             error = outcome(lambda: frames.journey_results(made, tables[0], tables[1], **call))
-            assert error.name in {"orders", "responses", "segments"}
+            assert error.name in {"orders", "responses", "segment"}
             return
         columns = pa.table({name: pa.array(column) for name, column in made.to_columns().items()})
         for messages in (made, engine.make(columns)):
             found = frames.journey_results(messages, tables[0], tables[1], **call)
             assert found.result == expected
+            assert found.conclusion == expected.conclusion
+            assert found.columns["responses.time"] == "time"
+            assert {"customer", "responses.name", "segment.customer"} < set(found.guessed)
             rows = read(found.frame, "segment")
             assert sorted(rows["revenue"]) == sorted(expected.revenue.tolist())

@@ -101,10 +101,17 @@ class TestStepAlarms:
         assert found.stage.tolist() == ["b"] * len(rows)
         for k, (_, at, passed) in enumerate(rows):
             assert (found.n_at[k], found.n_passed[k]) == (at, passed)
-            assert found.is_below[k] == (passed < least * at)
+            if abs(passed - least * at) > 1e-9:
+                assert found.is_below[k] == (passed < least * at)
             low, high = (end[k, 1] for end in result.step_interval)
             np.testing.assert_array_equal((found.low[k], found.high[k]), (low, high))
             assert found.is_beyond_chance[k] == (at > 0 and bool(found.is_below[k]) and high < least)
+
+    @pytest.mark.parametrize("percent", range(1, 100))
+    def test_what_just_passes_is_no_alarm(self, percent):
+        """0.07 * 100 is above 7 in binary numbers."""
+        result = funnel_conversion([100, percent], funnel=Funnel(["a", "b"]))
+        assert not step_alarms(result, percent / 100).is_below.any()
 
     def test_sentences(self):
         """The alarm levels of the source: only 10 % pass, and 80 % are lost at the first contact."""

@@ -358,6 +358,7 @@ class TestThePersonaAndTheEvidence:
             ({"stages": [stage(str(k), barriers=[]) for k in range(5)]}, "positives"),
             ({"stages": [stage(str(k), actions=[], barriers=[]) for k in range(5)]}, "action"),
             ({"teams": ["marketing"]}, "teams"),
+            ({"teams": ["marketing", "Marketing"]}, "teams"),
             ({"first": {"goal": ""}}, "stage goal"),
             ({"first": {"evidence": []}}, "evidence"),
             ({"first": {"kpis": []}}, "kpi"),

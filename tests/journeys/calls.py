@@ -195,7 +195,7 @@ CALLS += [
         {
             "messages": Later(lambda: plan([Cascade()], BASE, None, None, Policy(), "2024-05-31")),
             "responses": Later(lambda: journeys.Responses(customer=[1], name=["opened"], time=["2024-06-01"])),
-            "orders": Later(lambda: journeys.Orders(customer=[1], time=["2024-06-02"], revenue=[5])),
+            "orders": Later(lambda: journeys.Orders(customer=[1], time=["2024-06-02"], revenue=[5], margin=1)),
             "as_of": "2024-06-30",
             "contact_cost": 0.05,
             "segment_customer": [1, 2],

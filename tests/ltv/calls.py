@@ -73,7 +73,7 @@ CALLS: list[Call] = [
     Call(
         ltv.group_economics,
         {
-            "groups": {"channel": ["ads", "mail", "ads"]},
+            "by": {"channel": ["ads", "mail", "ads"]},
             "value": [20.0, 90.0, 30.0],
             "acquisition_cost": [10, 20, 30],
             "segment": ["a", "b", "a"],

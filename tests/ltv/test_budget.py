@@ -43,6 +43,21 @@ class TestSplitBudget:
         spend[0] = 9.0
         assert split.spend_now.tolist() == [500.0]
 
+    def test_a_large_budget_leaves_no_channel_below_0(self):
+        """What sums of large amounts lose as floats is taken from the largest spend, not from one of 0."""
+        split = split_budget(
+            1e12,
+            spend=[1e3, 1e15, 1.0, 0.01],
+            n_new=[1e12, 1, 1, 1e12],
+            value=[1e9, 0.01, 1e15, 0],
+            elasticity=[1.0, 0.999, 0.5, 0.1],
+            target_ratio=1,
+            keep="total",
+        )
+        assert (split.spend >= 0).all()
+        assert np.isfinite(split.n_new).all()
+        assert split.spend.sum() + split.unspent == pytest.approx(1e12, abs=0.01)
+
     @pytest.mark.parametrize("budget", [500, 10_000, 100_000])
     @pytest.mark.parametrize("target", [1, 3, 6])
     @pytest.mark.parametrize("keep", ["total", "each"])

@@ -20,7 +20,7 @@ COST = {"ads": 50, "mail": 10}
 
 
 def table(**changes):
-    given = {"groups": {"channel": CHANNEL, "region": REGION}, "value": VALUE, "acquisition_cost": COST}
+    given = {"by": {"channel": CHANNEL, "region": REGION}, "value": VALUE, "acquisition_cost": COST}
     return group_economics(**{**given, "segment": CHANNEL, **changes})
 
 
@@ -80,7 +80,7 @@ class TestGroupEconomics:
     def test_order_of_customers_does_not_matter(self):
         order = np.array([3, 0, 4, 1, 2])
         other = table(
-            groups={"channel": np.array(CHANNEL)[order], "region": np.array(REGION)[order]},
+            by={"channel": np.array(CHANNEL)[order], "region": np.array(REGION)[order]},
             value=np.array(VALUE)[order],
             segment=np.array(CHANNEL)[order],
         )
@@ -115,13 +115,13 @@ class TestGroupEconomics:
     @pytest.mark.parametrize(
         ("changes", "name"),
         [
-            ({"groups": {}}, "groups"),
-            ({"groups": CHANNEL}, "groups"),
-            ({"groups": {"all": CHANNEL}}, "groups"),
-            ({"groups": {"channel": CHANNEL[:3]}}, "groups"),
-            ({"groups": {"channel": [None, *CHANNEL[1:]]}}, "groups"),
-            ({"groups": {"channel": None}}, "groups"),
-            ({"groups": {"channel": [1, "1", 2, 3, 4]}}, "groups"),
+            ({"by": {}}, "by"),
+            ({"by": CHANNEL}, "by"),
+            ({"by": {"all": CHANNEL}}, "by"),
+            ({"by": {"channel": CHANNEL[:3]}}, "by"),
+            ({"by": {"channel": [None, *CHANNEL[1:]]}}, "by"),
+            ({"by": {"channel": None}}, "by"),
+            ({"by": {"channel": [1, "1", 2, 3, 4]}}, "by"),
             ({"value": []}, "value"),
             ({"segment": None}, "acquisition_cost"),
             ({"acquisition_cost": -1}, "acquisition_cost"),

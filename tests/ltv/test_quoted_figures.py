@@ -74,6 +74,18 @@ class TestCheckQuotedFigures:
         assert check_quoted_figures(csat=csat).verdict == (verdict,)
 
     @pytest.mark.parametrize(
+        ("quoted", "own", "verdict"),
+        [(1e-7, 0.3, "above"), (1e-7, 1.04e-7, "within"), (1234567.5, 1234567.4, "below"), (20.0, 20.4, "within")],
+    )
+    def test_decimals_of_any_size(self, quoted, own, verdict):
+        texts = {name: ["x"] for name in ("name", "claim", "unit", "source")}
+        assert QuotedFigureChecks(**texts, low=[quoted], high=[quoted], own=[own]).verdict == (verdict,)
+
+    def test_five_points_to_all_customers_need_a_discount(self):
+        with pytest.raises(InputError, match="five points more keep all"):
+            check_quoted_figures(retention_rate=0.95, discount_rate=0)
+
+    @pytest.mark.parametrize(
         ("name", "value"),
         [("sleeping", 3), ("sleeping", (0, 1)), ("churned", (1, -1)), ("potential_churn", (1, 2, 3)), ("csat", 80)],
     )

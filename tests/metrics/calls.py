@@ -205,11 +205,10 @@ CALLS = [
             "plan": {"manager": ["ann"], "start": ["2024-01-01"], "end": ["2024-01-31"], "target": [100.0]},
             "actual": {"manager": ["ann", "bob"], "date": ["2024-01-02", "2024-01-03"], "amount": [10.0, 20.0]},
             "as_of": "2024-01-10",
-            "weekmask": "1111100",
-            "holidays": ["2024-01-01"],
+            "business_hours": metrics.BusinessHours(holidays=["2024-01-01"]),
             "level": 0.8,
         },
-        out_of_range={"as_of": NOT_A_DAY, "holidays": NOT_A_DAY, "level": 80.0},
+        out_of_range={"as_of": NOT_A_DAY, "level": 80.0},
     ),
     Call(
         metrics.weighted_choice,

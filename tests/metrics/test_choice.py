@@ -84,6 +84,8 @@ class TestWeightedChoice:
             (MARKS, {"price": -1, "support": 2}, "weights"),
             (MARKS, {}, "weights"),
             (MARKS, [1, 2], "weights"),
+            ({"A": {"score": 1}, "B": {"score": 2}}, {"score": 1}, "criteria"),
+            ({"A": {"option": 1}, "B": {"option": 2}}, {"option": 1}, "criteria"),
         ],
     )
     def test_refuses(self, marks, weights, name):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.metrics import PlanAndActual, plan_and_actual
+from crmvalue.metrics import BusinessHours, PlanAndActual, plan_and_actual
 
 START, END, NOW = date(2025, 3, 1), date(2025, 3, 31), date(2025, 3, 12)
 WHO, WHERE = st.sampled_from(["ann", "bob", "eve"]), st.sampled_from(["north", "south"])
@@ -53,11 +53,11 @@ class TestPlanAndActual:
         assert found.actual.sum() + found.unplanned == pytest.approx(sum(row[3] for row in kept), abs=1e-9)
         assert PlanAndActual.from_json(found.to_json()) == found
 
-    def test_working_days(self):
+    @pytest.mark.parametrize("hours", [None, {"Mon-Thu": ["09:00-13:00", "14:00-18:00"], "Fri": "09:00-12:00"}])
+    def test_working_days(self, hours):
         """March 2025 has 21 days from Monday to Friday; 8 of them until the 12th, less the holiday on the 10th."""
-        found = plan_and_actual(
-            PLAN, sales_of([("ann", "north", 0, 40.0)]), as_of=NOW, weekmask="1111100", holidays=["2025-03-10"]
-        )
+        office = BusinessHours(hours=hours, holidays=["2025-03-10"])
+        found = plan_and_actual(PLAN, sales_of([("ann", "north", 0, 40.0)]), as_of=NOW, business_hours=office)
         assert found.days_over.tolist() == [7] * 3
         assert found.days_left.tolist() == [13] * 3
         assert found.needed_per_day.tolist() == [60 / 13, 50 / 13, 0]
@@ -103,7 +103,7 @@ class TestPlanAndActual:
             "date": np.tile(first + np.arange(days), 600),
             "amount": money[:, :days].ravel(),
         }
-        found = plan_and_actual(plan, sales, as_of=first + np.timedelta64(days - 1, "D"))
+        found = plan_and_actual(plan, sales, as_of=first + np.timedelta64(days - 1, "D"), level=0.9)
         truth = money.sum(axis=1)
         held = (found.forecast_low <= truth) & (truth <= found.forecast_high)
         assert 0.87 <= held.mean() <= 0.93
@@ -112,6 +112,29 @@ class TestPlanAndActual:
             some = (found.prob_reached >= low) & (found.prob_reached < high)
             # four standard errors of a share of so many
             assert reached[some].mean() == pytest.approx(found.prob_reached[some].mean(), abs=2 / np.sqrt(some.sum()))
+
+    @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=12))
+    def test_a_target_that_is_just_met_is_reached(self, cents):
+        """Sums of cents as floats fall short of it by rounding."""
+        sales = {"date": [START] * len(cents), "amount": [cent / 100 for cent in cents]}
+        found = plan_and_actual({"start": [START], "end": [END], "target": [sum(cents) / 100]}, sales, as_of=NOW)
+        assert (found.needed[0], found.conclusion) == (0, "Of 1 target: 1 reached.")
+
+    @pytest.mark.parametrize("paid", [0.1, 0.7, 4.35, 19.99])
+    def test_equal_days_foretell_a_sum_without_error(self, paid):
+        sales = {"date": [START + timedelta(day) for day in range(10)], "amount": [paid] * 10}
+        plan = {"start": [START] * 2, "end": [END] * 2, "target": [round(31 * paid, 2), round(31 * paid + 0.01, 2)]}
+        found = plan_and_actual(plan, sales, as_of=START + timedelta(9))
+        assert found.prob_reached.tolist() == [1, 0]
+
+    def test_a_whole_number_is_one_label_as_integer_and_as_float(self):
+        """A column with gaps holds floats."""
+        plan = {"store": [1, 2], "start": [START] * 2, "end": [END] * 2, "target": [10, 10]}
+        found = plan_and_actual(plan, {"store": [1.0, 2.5], "date": [START] * 2, "amount": [10, 4]}, as_of=NOW)
+        assert found.dimensions == {"store": ("1", "2")}
+        assert found.actual.tolist() == [10, 0]
+        assert found.conclusion.endswith("1 amount has labels of which no target is known.")
+        assert (found.n_unplanned, found.n_unlabelled, found.unplanned) == (1, 1, 4)
 
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
@@ -131,9 +154,11 @@ class TestPlanAndActual:
             ({"manager": ["ann"]}, {}, {}, "manager"),
             ({}, {"manager": [None]}, {}, "manager"),
             ({}, {"amount": ["x"]}, {}, "amount"),
-            ({}, {}, {"weekmask": "mon-fri"}, "weekmask"),
-            ({"start": [END] * 3}, {}, {"weekmask": "0000001"}, "plan"),
+            ({}, {}, {"business_hours": "1111100"}, "business_hours"),
+            ({"start": [END] * 3}, {}, {"business_hours": BusinessHours(days=["Sun"])}, "plan"),
             ({}, {}, {"level": 90}, "level"),
+            ({"share": ["a"] * 3}, {"share": ["a"]}, {}, "plan"),
+            ({"date": [START] * 3}, {}, {}, "plan"),
         ],
     )
     def test_refuses(self, plan, actual, options, name):

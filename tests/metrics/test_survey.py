@@ -146,6 +146,10 @@ class TestScoreDrivers:
             ([1, 2], {"a": [1, 2]}, "score"),
             ([1, 1, 1, 1], {"a": [1, 2, 3, 4]}, "score"),
             ([1, 2, 3, 4], {"a": [1, 1, 1, 1]}, "answers['a']"),
+            ([0.1] * 7, {"a": [1, 2, 3, 4, 5, 4, 3]}, "score"),
+            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.1] * 7}, "answers['a']"),
+            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.3, 0.1 + 0.2] * 3 + [0.3]}, "answers['a']"),
+            ([1, 2, 3, 5], {1: [1, 2, 3, 4]}, "answers"),
             ([1, 2, 3, 4, 6], {"a": [1, 2, 3, 5, 4], "b": [2, 4, 6, 10, 8]}, "answers"),
             ([1, 2, 3, 4], {"a": [1, 2, 3]}, "answers['a']"),
         ],
@@ -154,6 +158,11 @@ class TestScoreDrivers:
         with pytest.raises(InputError) as caught:
             score_drivers(score, answers)
         assert caught.value.name == name
+
+    def test_a_dataframe_of_answers(self):
+        pd = pytest.importorskip("pandas")
+        answers = {"speed": [5, 4, 2, 5, 1, 3], "price": [3, 3, 2, 2, 3, 3]}
+        assert score_drivers([9, 7, 3, 8, 2, 6], pd.DataFrame(answers)) == score_drivers([9, 7, 3, 8, 2, 6], answers)
 
 
 class TestResponseBySegment:

@@ -299,7 +299,7 @@ class TestProductTrends:
         log = [(c, 5, 1) for c in range(30)] + [(c, 15, 1) for c in range(22, 33)]
         found = product_trends(as_lines(log), as_of=DAY + 20, period_days=10)
         expected = stats.binomtest(3, 25).pvalue
-        np.testing.assert_allclose(found.buyers_q, [expected])
+        np.testing.assert_allclose(found.buyers_q_value, [expected])
         assert found.change == ("fewer",)
         assert "Fewer buyers, beyond chance: 1 of 1 item." in found.conclusion
         check_json(found)

@@ -1018,6 +1018,7 @@ class TestTermsOfEachCustomer:
         table = duckdb.read_csv(out).fetchnumpy()
         np.testing.assert_array_equal(table["customer"], [f"c{number:05}" for number in who])
         np.testing.assert_allclose(table["clv"].astype(float), wanted.clv, rtol=1e-6, atol=1e-9)
+        np.testing.assert_allclose(table["net_clv"].astype(float), wanted.clv - 12, rtol=1e-6, atol=1e-9)
         np.testing.assert_allclose(
             table["expected_service_cost"].astype(float), wanted.expected_service_cost, rtol=1e-6, atol=1e-9
         )

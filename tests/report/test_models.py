@@ -328,6 +328,19 @@ class TestEveryBaseGetsAForecast:
         assert (summary.share_alive, summary.value_for_life, summary.parameters) == (None, None, None)
         assert ModelSummary.from_json(summary.to_json()) == summary
 
+    def test_a_rule_knows_the_cost_of_winning_a_customer(self, tmp_path):
+        customer, date, amount = staying_buyers(300, 3)
+        stays = (date <= np.datetime64("2023-08-20")) | (customer % 25 == 0)
+        rows = zip(customer[stays].tolist(), date[stays].tolist(), amount[stays].tolist(), strict=True)
+        path, out = tmp_path / "orders.csv", tmp_path / "out.parquet"
+        path.write_text("customer,date,amount\n" + "".join(f"{who},{day},{paid}\n" for who, day, paid in rows), "utf-8")
+        costs = ["--margin", "0.5", "--service-cost", "1", "--acquisition-cost", "7"]
+        assert main([str(path), "--as-of", "2024-02-04", *costs, "--output", str(out)]) == 0
+        duckdb = pytest.importorskip("duckdb")
+        table = duckdb.read_parquet(str(out)).fetchnumpy()
+        assert np.isnan(np.ma.filled(table["prob_alive"].astype(float), np.nan)).all()
+        np.testing.assert_allclose(table["net_clv"], table["clv"] - 7)
+
     def test_the_value_of_a_rule_by_hand(self, monkeypatch):
         """The same rate as before for a year, at the mean spend, spread evenly and discounted."""
         log = staying_buyers(60, 4)

@@ -154,8 +154,9 @@ class Orders(Columns):
     revenue : array_like
         What the customer paid [money], >= 0, with at most `decimals` decimals: numbers, Decimals or texts such as
         "19.90". Take returned goods off first.
-    margin : float or array_like, optional
-        Share of the revenue that remains as margin, in [-1, 1]: one, or one for each order.
+    margin : float or array_like
+        Share of the revenue that remains as margin, in [-1, 1]: one, or one for each order. Take 1 where no goods are
+        paid.
     benefit : array_like, optional
         Money given away with the order and not taken off its revenue [money], >= 0, such as a gift or points: one, or
         one for each order.
@@ -174,7 +175,7 @@ class Orders(Columns):
     customer: npt.NDArray[Any] = table_field("customer", customer_column)
     time: Dates = table_field("time", second_column)
     revenue: Floats = array_field(lambda value: read_only(hand_over(_money("revenue", value))))
-    margin: Floats = array_field(lambda value: read_only(hand_over(_numbers("margin", value))), default=1.0)
+    margin: Floats = array_field(lambda value: read_only(hand_over(_numbers("margin", value))))
     benefit: Floats = array_field(lambda value: read_only(hand_over(_money("benefit", value))), default=0.0)
     code: npt.NDArray[np.str_] | None = newer_field("code", text_column)
     decimals: int = checked_field(

@@ -119,7 +119,7 @@ class JourneyResults(Columns):
     >>> from crmvalue.journeys import BirthdayJourney, Customers, Orders, Policy, journey_results, plan
     >>> base = Customers(customer=[1, 2], dates={"birthday": ["1990-06-07"] * 2}, consent={"email": [True, True]})
     >>> made = plan([BirthdayJourney("birthday")], base, None, None, Policy(), "2024-05-31")
-    >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=["19.90"])
+    >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=["19.90"], margin=0.3)
     >>> found = journey_results(made, None, sold, as_of="2024-06-30")
     >>> found.n_sent, found.n_converted, found.revenue
     (array([2]), array([1]), array([19.9]))
@@ -308,7 +308,7 @@ class JourneyResults(Columns):
         ...     customer=[1, 2, 3], dates={"last_purchase": ["2023-08-31"] * 3}, consent={"email": [True] * 3}
         ... )
         >>> made = plan([Cascade()], base, None, None, Policy(), "2024-05-31")
-        >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=[30])
+        >>> sold = Orders(customer=[1], time=["2024-06-02T18:00"], revenue=[30], margin=0.3)
         >>> journey_results(made, None, sold, as_of="2024-06-30").rank(top=1).prob_best
         array([1.])
         """

@@ -53,6 +53,8 @@ _MOST_DAYS = 36_600
 _NO_TICKET = "no ticket"
 _GRID = 200
 _NEGLIGIBLE = 25.0  # of a log-likelihood below its top
+_SURPRISE = 0.05  # the rule of three: what is less likely was not to be expected
+_SAME = 1e-12  # of the largest answer: less is what binary arithmetic leaves of nothing
 
 
 @stay_frozen
@@ -169,13 +171,20 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
 
     Agents differ by an unknown :math:`\tau`, so prediction and interval are means over all of its values up to half the
     range of the answers, each weighed by its restricted likelihood [2]_. An estimate of :math:`\tau` alone would be 0
-    too often, and the intervals too short. Where each agent has one answer, nothing tells agents apart, and all get the
-    overall mean.
+    too often, and the intervals too short. Where each agent has one answer, nothing tells agents apart: all get the
+    overall mean, and the interval is as wide as if all the variation were that between agents.
+
+    :math:`\sigma^2` is pooled over all agents, so an agent whose answers are all equal gets an interval too. If no
+    agent has two different answers, there is nothing to pool. Then a share *p* of the answers is taken to lie one step
+    away from the others, as many as *n* equal answers leave possible: :math:`(1 - p)^n = 0.05`, at most a half. That is
+    the rule of three [3]_. A step is the smallest difference between two answers that were given, or 1.
 
     .. [1] Robinson, G. K. (1991). That BLUP is a good thing: the estimation of random effects. Statistical Science 6,
        15-32.
     .. [2] Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. Bayesian Analysis 1,
        515-534.
+    .. [3] Hanley, J. A., and Lippman-Hand, A. (1983). If nothing goes wrong, is everything all right? Journal of the
+       American Medical Association 249, 1743-1745.
 
     Examples
     --------
@@ -195,13 +204,16 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     n = np.bincount(code, minlength=k)
     centre = answers.mean()
     mean = np.bincount(code, weights=answers - centre, minlength=k) / n + centre
-    reach = float(np.ptp(answers)) / 2
     rest = answers - (mean[code] if n_rows > k else centre)
-    noise = float(rest @ rest) / max(n_rows - (k if n_rows > k else 1), 1) / n
-    if reach == 0 or n_rows == k:  # all answers are the same, or nothing tells agents from their answers
-        error = math.sqrt(float(noise.mean()) / k)
-        return _scores(names, n, mean, np.full(k, centre), np.full(k, z * error), float(centre), 0.0, level)
-    spread, prob = _spreads(mean, noise, reach)
+    step = _step(answers)
+    within = float(rest @ rest) / max(n_rows - (k if n_rows > k else 1), 1)
+    if np.abs(rest).max() <= _SAME * np.abs(answers).max():
+        within = _most_unseen(n_rows) * step**2
+    if n_rows == k:  # nothing tells agents from their answers
+        half = np.full(k, z * math.sqrt(within + within / k))
+        return _scores(names, n, mean, np.full(k, centre), half, float(centre), 0.0, level)
+    noise = within / n
+    spread, prob = _spreads(mean, noise, max(float(np.ptp(answers)), step) / 2)
     overall, first, second = 0.0, np.zeros(k), np.zeros(k)
     for tau, weight in zip(spread.tolist(), prob.tolist(), strict=True):
         middle, error, kept = _given_spread(mean, noise, tau)
@@ -211,6 +223,19 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
         second += weight * ((expected - centre) ** 2 + tau**2 * (1 - kept) + ((1 - kept) * error) ** 2)
     half = z * np.sqrt(np.maximum(second - first**2, 0))
     return _scores(names, n, mean, first + centre, half, overall, float(spread @ prob), level)
+
+
+def _step(answers: Floats) -> float:
+    """Smallest difference between two answers that were given, 1 where all are the same."""
+    steps = np.diff(np.unique(answers))
+    steps = steps[steps > _SAME * np.abs(answers).max()]
+    return float(steps.min()) if len(steps) else 1.0
+
+
+def _most_unseen(n: int) -> float:
+    """Largest variance of answers of 0 and 1 among which n equal ones are no surprise."""
+    share = min(1.0 - math.pow(_SURPRISE, 1.0 / n), 0.5)
+    return share * (1.0 - share)
 
 
 def _given_spread(mean: Floats, noise: Floats, spread: float) -> tuple[float, float, Floats]:

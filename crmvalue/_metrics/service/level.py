@@ -93,6 +93,15 @@ class OpenTickets(Columns):
         """Give the tickets column by column, for a dataframe of any kind."""
         return {"row": self.row, "hours_left": self.hours_left, "at_risk": self.at_risk}
 
+    def to_json(self) -> str:
+        """Write the tickets as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> OpenTickets:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)

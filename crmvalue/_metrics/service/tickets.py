@@ -109,6 +109,15 @@ class FirstContactResolution:
         require(self.n_decided > 0, "n_decided", self.n_decided, "> 0")
         return proportion_interval(self.n_resolved_first, self.n_decided, level=level)
 
+    def to_json(self) -> str:
+        """Write the counts as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> FirstContactResolution:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
 
 @attrs.frozen(kw_only=True)
 class ResolutionTime:

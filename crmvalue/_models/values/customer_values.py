@@ -112,7 +112,7 @@ class CustomerValues(Columns, Pictured):
     service_cost : float or ndarray
         Cost of serving a customer while alive [money/time_unit].
     acquisition_cost : float, ndarray or None
-        Cost of winning a customer [money]; `clv` is before it. None if it was not given.
+        Cost of winning a customer [money]; `clv` is before it, `net_clv` after it. None if it was not given.
     expected_service_cost : ndarray or None
         Cost of serving each customer over the horizon, discounted [money]; `clv` is after it. None where serving costs
         nothing.
@@ -216,6 +216,11 @@ class CustomerValues(Columns, Pictured):
         )
 
     @property
+    def net_clv(self) -> Floats | None:
+        """`clv` less the acquisition cost [money]; None if that cost was not given."""
+        return None if self.acquisition_cost is None else self.clv - self.acquisition_cost
+
+    @property
     def total(self) -> float:
         """Value of the base: the sum over all customers [money]."""
         return math.fsum(self.clv.tolist())
@@ -227,7 +232,9 @@ class CustomerValues(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, for a dataframe of any kind."""
-        names = ("customer", "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost")
+        names = (
+            "customer", "prob_alive", "expected_purchases", "expected_spend", "clv", "expected_service_cost", "net_clv",
+        )  # fmt: skip
         columns = {name: getattr(self, name) for name in names}
         terms = ("margin", "discount_rate", "service_cost", "acquisition_cost")
         columns |= {name: getattr(self, name) for name in terms if np.ndim(getattr(self, name))}
@@ -317,7 +324,8 @@ def customer_values(
     service_cost : float, mapping or array_like, optional
         Cost of serving a customer while alive [money per time unit], >= 0: see :func:`crmvalue.ltv.service_cost`.
     acquisition_cost : float, mapping or array_like, optional
-        Cost of winning a customer [money], >= 0. The result keeps it for :meth:`CustomerValues.profits`.
+        Cost of winning a customer [money], >= 0. `clv` is before it, `net_clv` after it;
+        :meth:`CustomerValues.profits` compares it with what a customer brings.
     segment : array_like, optional
         Segment of each customer, in the order of the history, for the mappings: {"web": 0.3, "shop": 0.4}.
     level : float, optional

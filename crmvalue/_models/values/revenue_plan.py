@@ -141,8 +141,8 @@ def revenue_plan(
     purchase_model: ContinuousModel | Fit[Any],
     spend_model: GammaGamma | Fit[GammaGamma],
     *,
+    margin: float | Mapping[Any, float] | ArrayLike,
     n_months: int = 12,
-    margin: float | Mapping[Any, float] | ArrayLike = 1.0,
     segment: ArrayLike | None = None,
     level: float | None = None,
     n_draws: int = 200,
@@ -160,10 +160,11 @@ def revenue_plan(
         Model of purchases, or the fit of one.
     spend_model : GammaGamma or Fit
         Model of the spend of one purchase, or the fit of one.
+    margin : float, mapping or array_like
+        Share of the spend that is margin [fraction], in [0, 1]: one number, by segment, or one for each customer. Take
+        1 where no goods are paid.
     n_months : int, default 12
         Calendar months, 1 to 120. Where observation ends within a month, the first one is the rest of it.
-    margin : float, mapping or array_like, default 1
-        Share of the spend that is margin [fraction], in [0, 1]: one number, by segment, or one for each customer.
     segment : array_like, optional
         Segment of each customer, for a mapping.
     level : float, optional
@@ -207,7 +208,7 @@ def revenue_plan(
     ...     as_of="1997-09-30",
     ... )
     >>> models = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
-    >>> plan = revenue_plan(history, *models, n_months=3)
+    >>> plan = revenue_plan(history, *models, margin=0.3, n_months=3)
     >>> plan.end.astype(str).tolist(), plan.revenue.round(2)
     (['1997-10-31', '1997-11-30', '1997-12-31'], array([4.88, 4.52, 4.49]))
     """

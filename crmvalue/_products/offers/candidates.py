@@ -136,7 +136,7 @@ def next_products(
         Length of the time to come [days], such as 60. The last period of this length teaches what follows a history.
     n : int, default 5
         Most products for each customer, >= 1.
-    kinds : sequence of {"again", "cross-sell", "upsell"}, optional
+    kinds : {"again", "cross-sell", "upsell"} or sequence of them, optional
         What may be offered; by default all three.
     margin : float or mapping, optional
         Margin as a fraction of the amount, at most 1: one number, or one for each product by its identifier.
@@ -248,8 +248,8 @@ UNKNOWN = Goods(np.zeros(0), np.zeros(0), None, 0, np.zeros(0, dtype=np.int64), 
 
 
 def as_kinds(kinds: Any) -> tuple[Kind, ...]:
-    """Take some of the kinds, in their order."""
-    found = as_items("kinds", kinds, f"a list of some of {', '.join(KINDS)}")
+    """Take one of the kinds, or some of them, in their order."""
+    found = [kinds] if isinstance(kinds, str) else as_items("kinds", kinds, f"a list of some of {', '.join(KINDS)}")
     for kind in found:
         require_choice("kinds", kind, KINDS)
     if not found:

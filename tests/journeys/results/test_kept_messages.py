@@ -109,7 +109,7 @@ class TestHistory:
             ("birthday", 0, "message", "", "sms", "", ""),
         ]
         assert sent.counted.all()
-        sold = Orders(customer=["bob", "eve"], time=["2024-05-04"] * 2, revenue=[30, 20])
+        sold = Orders(customer=["bob", "eve"], time=["2024-05-04"] * 2, revenue=[30, 20], margin=1)
         found = journey_results(sent, None, sold, as_of="2024-06-30")
         assert dict(zip(found.journey.tolist(), found.revenue.tolist(), strict=True)) == {
             "birthday": 30,
@@ -124,10 +124,10 @@ class TestHistory:
         pd = pytest.importorskip("pandas")
         log = pd.DataFrame(LOG).assign(offer=[None, "5 %", None])
         orders = pd.DataFrame({"customer": ["bob"], "date": ["2024-05-04"], "amount": [30.0]})
-        found = results_of_frames(log, None, orders, as_of="2024-06-30", by="offer")
+        found = results_of_frames(log, None, orders, as_of="2024-06-30", margin=1, by="offer")
         assert dict(zip(found.frame["offer"], found.frame["revenue"], strict=True)) == {"": 0, "5 %": 30}
         with pytest.raises(InputError, match="a log of your own needs these and the customer"):
-            results_of_frames(log.drop(columns="channel"), None, orders, as_of="2024-06-30")
+            results_of_frames(log.drop(columns="channel"), None, orders, as_of="2024-06-30", margin=1)
 
     def test_frames_of_earlier_releases_are_read(self):
         from crmvalue.frames import plan as plan_frame

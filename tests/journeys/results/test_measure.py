@@ -147,7 +147,7 @@ class TestCredit:
     )
     def test_two_messages_before_one_order(self, rule, cents):
         past = history([(1, "a", "email", "2024-05-01"), (1, "b", "sms", "2024-05-05")])
-        sold = Orders(customer=[1], time=["2024-05-06"], revenue=[90])
+        sold = Orders(customer=[1], time=["2024-05-06"], revenue=[90], margin=1)
         found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
         assert np.rint(found.revenue * 100).tolist() == cents
         assert found.n_converted.tolist() == [1, 1]
@@ -155,13 +155,13 @@ class TestCredit:
     def test_time_decay_of_one_week(self):
         """A touch weighs half as much as one seven days later: 1 : 2 : 4 of 70."""
         past = history([(1, "a", "e", "2024-05-01"), (1, "b", "e", "2024-05-08"), (1, "c", "e", "2024-05-15")])
-        sold = Orders(customer=[1], time=["2024-05-15"], revenue=[70])
+        sold = Orders(customer=[1], time=["2024-05-15"], revenue=[70], margin=1)
         found = journey_results(past, None, sold, as_of="2024-06-30", credit="time_decay", within_days=30)
         assert found.revenue.tolist() == [10.0, 20.0, 40.0]
 
     def test_a_cent_that_three_share(self):
         past = history([(1, name, "e", "2024-05-01") for name in "abc"])
-        sold = Orders(customer=[1], time=["2024-05-02"], revenue=["1.00"])
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=["1.00"], margin=1)
         found = journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
         assert sorted(found.revenue.tolist()) == [0.33, 0.33, 0.34]
 
@@ -169,7 +169,7 @@ class TestCredit:
         """A tenth added ten million times as floats is off; whole cents are not."""
         n = 100_000
         past = history([(1, "a", "e", "2024-05-01")])
-        sold = Orders(customer=np.ones(n, dtype=int), time=["2024-05-02"] * n, revenue=[0.1] * n)
+        sold = Orders(customer=np.ones(n, dtype=int), time=["2024-05-02"] * n, revenue=[0.1] * n, margin=1)
         assert sum([0.1] * n) != 10_000.0
         assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [10_000.0]
 
@@ -185,7 +185,7 @@ class TestCredit:
         """With one message each, revenue per message is a mean, and its standard error s / sqrt(n)."""
         revenue = [0.0, 10.0, 30.0, 5.0]
         past = history([(i, "a", "e", "2024-05-01") for i in range(4)])
-        sold = Orders(customer=[1, 2, 3], time=["2024-05-02"] * 3, revenue=revenue[1:])
+        sold = Orders(customer=[1, 2, 3], time=["2024-05-02"] * 3, revenue=revenue[1:], margin=1)
         found = journey_results(past, None, sold, as_of="2024-06-30")
         assert found.revenue_error[0] / 4 == pytest.approx(np.std(revenue, ddof=1) / 2)
         low, high = found.revenue_per_message_interval
@@ -214,7 +214,7 @@ class TestRows:
             self.JOURNEYS, self.BASE, None, Policy(control_share=0.3, budget=40), "2024-05-29", "2024-06-06"
         )
         found = journey_results(
-            made, None, Orders(customer=[1], time=["2024-06-01"], revenue=[5]), as_of="2024-08-01", by=by
+            made, None, Orders(customer=[1], time=["2024-06-01"], revenue=[5], margin=1), as_of="2024-08-01", by=by
         )
         total = made.n_by_decision
         assert {word: int(n) for word, n in zip(DECISIONS, found.n_by_decision.sum(axis=0), strict=True) if n} == total
@@ -222,13 +222,13 @@ class TestRows:
         assert found.n_planned.sum() == made.is_last_look.sum()
 
     def test_nobody_has_a_segment(self):
-        past, sold = history([(1, "x", "sms", "2024-05-01")]), Orders(customer=[], time=[], revenue=[])
+        past, sold = history([(1, "x", "sms", "2024-05-01")]), Orders(customer=[], time=[], revenue=[], margin=1)
         found = journey_results(past, None, sold, as_of="2024-06-30", by="segment", segment_customer=[], segment=[])
         assert found.segment.tolist() == [""]
 
     def test_segment_and_period(self):
         past = history([(1, "a", "e", "2024-05-31T23:59"), (2, "a", "e", "2024-06-01"), (3, "a", "e", "2024-06-03")])
-        sold = Orders(customer=[1, 2], time=["2024-06-02"] * 2, revenue=[10, 20])
+        sold = Orders(customer=[1, 2], time=["2024-06-02"] * 2, revenue=[10, 20], margin=1)
         options = {
             "as_of": "2024-07-30",
             "by": ["segment", "period"],
@@ -252,14 +252,14 @@ class TestRows:
 
     def test_logs_end(self):
         past = history([(1, "a", "e", "2024-05-01"), (1, "a", "e", "2024-05-30"), (1, "a", "e", "2024-06-02")])
-        sold = Orders(customer=[1, 1], time=["2024-05-02", "2024-06-02"], revenue=[10, 20])
+        sold = Orders(customer=[1, 1], time=["2024-05-02", "2024-06-02"], revenue=[10, 20], margin=1)
         seen = Responses(customer=[1], name=["opened"], time=["2024-06-03"])
         found = journey_results(past, seen, sold, as_of="2024-05-31")
         assert (found.n_sent[0], found.revenue[0], found.n_open, found.n_later) == (2, 10.0, 1, 3)
 
     @pytest.mark.parametrize("rule", RULES)
     def test_orders_of_a_log_without_messages(self, rule):
-        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10], code=["A"])
+        sold = Orders(customer=[1], time=["2024-06-02"], revenue=[10], code=["A"], margin=1)
         late = history([(1, "x", "sms", "2024-07-01T10:00")])
         for past in (MessageHistory.empty(), late):
             found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
@@ -268,10 +268,10 @@ class TestRows:
     def test_no_orders_and_no_messages(self):
         past = history([(1, "a", "e", "2024-05-01")])
         for rule in RULES:
-            sold = Orders(customer=[], time=[], revenue=[], code=[])
+            sold = Orders(customer=[], time=[], revenue=[], code=[], margin=1)
             found = journey_results(past, None, sold, as_of="2024-05-31", credit=rule)
             assert (found.revenue.tolist(), found.n_all_orders) == ([0.0], 0)
-        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[5])
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[5], margin=1)
         empty = journey_results(MessageHistory.empty(), None, sold, as_of="2024-05-31")
         assert (len(empty), empty.n_credited_orders, empty.all_revenue) == (0, 0, 5.0)
         assert empty.rank().conclusion == "No row has a known figure."
@@ -279,7 +279,7 @@ class TestRows:
     def test_two_birthday_journeys_after_json(self):
         base = attrs.evolve(self.BASE, consent={"email": [True] * 200, "sms": [True] * 200})
         made = plan(self.JOURNEYS[1:], base, None, None, Policy(), "2024-05-31")
-        sold = Orders(customer=[0, 1], time=["2024-06-02"] * 2, revenue=[10, 20])
+        sold = Orders(customer=[0, 1], time=["2024-06-02"] * 2, revenue=[10, 20], margin=1)
         for messages in (made, Plan.from_json(made.to_json()), MessageHistory.from_json(made.history().to_json())):
             found = journey_results(messages, None, sold, as_of="2024-06-30")
             assert found.journey.tolist() == ["birthday", "vip birthday"]
@@ -287,7 +287,7 @@ class TestRows:
 
     def test_the_result_survives_json_and_frames(self):
         past = history([(1, "a", "e", "2024-05-01"), (2, "b", "e", "2024-05-01")])
-        sold = Orders(customer=[2], time=["2024-05-02"], revenue=[10])
+        sold = Orders(customer=[2], time=["2024-05-02"], revenue=[10], margin=1)
         seen = Responses(customer=[1], name=["opened"], time=["2024-05-03"])
         found = journey_results(past, seen, sold, as_of="2024-06-30")
         assert JourneyResults.from_json(found.to_json()) == found
@@ -306,7 +306,7 @@ class TestResponses:
 
     def found(self, **columns):
         seen = Responses(**columns)
-        sold = Orders(customer=[9], time=["2024-05-02"], revenue=[10])
+        sold = Orders(customer=[9], time=["2024-05-02"], revenue=[10], margin=1)
         return journey_results(self.PAST, seen, sold, as_of="2024-06-30")
 
     def test_by_time_channel_and_key(self):
@@ -368,7 +368,7 @@ class TestOrders:
     """Money is exact: at most the decimals of the currency."""
 
     def test_numbers_decimals_and_texts_are_one(self):
-        columns = {"customer": [1, 2], "time": ["2024-05-01"] * 2}
+        columns = {"customer": [1, 2], "time": ["2024-05-01"] * 2, "margin": 1}
         for revenue in (["19.90", "5"], [19.9, 5], [Decimal("19.90"), Decimal(5)]):
             assert Orders(**columns, revenue=revenue) == Orders(**columns, revenue=np.array([19.9, 5.0]))
 
@@ -392,13 +392,13 @@ class TestOrders:
     )
     def test_rejections(self, name, wrong):
         with pytest.raises(InputError) as caught:
-            Orders(**{"customer": [1], "time": ["2024-05-01"], "revenue": [5], name: wrong})
+            Orders(**{"customer": [1], "time": ["2024-05-01"], "revenue": [5], "margin": 1, name: wrong})
         assert caught.value.name == name
 
 
 def test_sums_of_orders_have_64_bits():
     def orders(n):
-        return Orders(customer=[1] * n, time=["2024-05-01"] * n, revenue=[9e12] * n, decimals=4)
+        return Orders(customer=[1] * n, time=["2024-05-01"] * n, revenue=[9e12] * n, decimals=4, margin=1)
 
     assert len(orders(10)) == 10
     with pytest.raises(InputError, match="minor units in sum"):
@@ -459,7 +459,7 @@ class TestControlGroup:
         )
         journey = TriggerJourney("visit", event="visit", cool_down_days=0)
         made = simulate_plan([journey], base, did, Policy(control_share=0.5, salt="s"), "2024-05-10", "2024-05-30")
-        sold = Orders(customer=[1, 1], time=["2024-05-11", "2024-05-21"], revenue=[10, 20])
+        sold = Orders(customer=[1, 1], time=["2024-05-11", "2024-05-21"], revenue=[10, 20], margin=1)
         found = journey_results(made, None, sold, as_of="2024-06-01", within_days=5)
         in_control = set(made.customer[made.decision == "control group"].tolist())
         assert found.n_control[0] + found.n_treated[0] == 3  # the days of customer 4 are not over
@@ -530,7 +530,7 @@ class TestRanks:
             (i, name, "e", "2024-05-01") for i, name in enumerate(np.repeat(["birthday", "cart", "poll", "news"], 100))
         ]
         spend = np.round(rng.gamma(1.0, np.repeat([40.0, 30.0, 5.0, 1.0], 100)), 2)
-        sold = Orders(customer=np.arange(400), time=["2024-05-02"] * 400, revenue=spend)
+        sold = Orders(customer=np.arange(400), time=["2024-05-02"] * 400, revenue=spend, margin=1)
         found = journey_results(history(rows), None, sold, as_of="2024-06-30")
         rank = found.rank(top=2)
         assert rank.label.tolist() == ["birthday", "cart", "poll", "news"]
@@ -541,7 +541,7 @@ class TestRanks:
         assert found.rank(rank_by="incremental_revenue").n_unknown == 4
 
     def test_an_error_below_0(self):
-        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1], margin=1)
         found = journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30")
         with pytest.raises(InputError, match="revenue_error"):
             attrs.evolve(found, revenue_error=[-1.0])
@@ -549,7 +549,7 @@ class TestRanks:
     @pytest.mark.parametrize("n_messages", [1, 3])
     def test_two_customers_alike_make_no_rank_certain(self, n_messages):
         rows = [(i, "ab"[i // 2], "e", "2024-05-01") for i in range(4) for _ in range(n_messages)]
-        sold = Orders(customer=[0, 1], time=["2024-05-02"] * 2, revenue=["0.10", "0.10"])
+        sold = Orders(customer=[0, 1], time=["2024-05-02"] * 2, revenue=["0.10", "0.10"], margin=1)
         found = journey_results(history(rows), None, sold, as_of="2024-06-30")
         assert found.revenue.tolist() == [0.2, 0.0]
         assert np.isnan(found.revenue_error).all()
@@ -573,7 +573,7 @@ class TestRanks:
 
     def test_code_without_codes(self):
         """Orders without codes cannot be credited by code; that is no turnover of 0."""
-        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+        sold = Orders(customer=[1], time=["2024-05-02"], revenue=[1], margin=1)
         with pytest.raises(InputError, match=re.escape("Orders(code=...) holds the codes")):
             journey_results(history([(1, "a", "e", "2024-05-01")]), None, sold, as_of="2024-06-30", credit="code")
 
@@ -582,7 +582,7 @@ class TestRanks:
         found = journey_results(
             history([(1, "a", "e", "2024-05-01")]),
             None,
-            Orders(customer=[1], time=["2024-05-02"], revenue=[1]),
+            Orders(customer=[1], time=["2024-05-02"], revenue=[1], margin=1),
             as_of="2024-06-30",
         )
         with pytest.raises(InputError) as caught:
@@ -602,7 +602,7 @@ class TestRanks:
 )  # fmt: skip
 def test_rejections(name, wrong):
     given = {"messages": history([(1, "a", "e", "2024-05-01")]), "responses": None, "as_of": "2024-06-30"}
-    given["orders"] = Orders(customer=[1], time=["2024-05-02"], revenue=[1])
+    given["orders"] = Orders(customer=[1], time=["2024-05-02"], revenue=[1], margin=1)
     with pytest.raises(InputError) as caught:
         journey_results(**{**given, name: wrong})
     assert caught.value.name in {name, "segment", "segment_customer"}

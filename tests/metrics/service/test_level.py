@@ -177,7 +177,45 @@ class TestAgentScores:
     def test_nothing_to_tell_agents_apart(self):
         assert set(agent_scores(["a", "b", "c"], [1, 3, 5]).shrunk.tolist()) == {3.0}
         same = agent_scores(["a", "a", "b"], [4, 4, 4])
-        assert (same.shrunk.tolist(), same.low.tolist(), same.spread) == ([4, 4], [4, 4], 0)
+        np.testing.assert_allclose(same.shrunk, [4, 4], rtol=1e-12)
+        assert same.best.tolist() == []
+
+    @pytest.mark.parametrize(
+        ("agent", "score"),
+        [
+            (["a"], [4]),
+            (["a", "a"], [0, 0]),
+            (["a"] * 40, [5] * 40),
+            (["a", "b"], [3, 3]),
+            (["a", "a", "b"], [5, 5, 3]),
+        ],
+    )
+    def test_no_interval_has_width_0(self, agent, score):
+        """Also none of answers that differ by rounding alone."""
+        for other in (np.array(score), np.array(score) * 0.1 + 0.1 + 0.2):
+            found = agent_scores(agent, other)
+            assert (found.low < found.shrunk).all()
+            assert (found.shrunk < found.high).all()
+
+    @pytest.mark.parametrize("satisfied", [0.7, 0.9, 0.97])
+    def test_intervals_of_answers_that_are_mostly_equal(self, satisfied):
+        """Of 5 or 4: in up to two thirds of the surveys no agent has two different answers."""
+        rng = np.random.default_rng(3)
+        agent = np.repeat(["ann", "bob", "cy"], [2, 4, 6])
+        found = [agent_scores(agent, np.where(rng.random(12) < satisfied, 5, 4)) for _ in range(80)]
+        true = 4 + satisfied
+        inside = np.array([(scores.low <= true) & (true <= scores.high) for scores in found])
+        assert inside.mean() >= 0.93
+
+    def test_intervals_of_one_answer_each(self):
+        rng = np.random.default_rng(4)
+        inside = []
+        for spread in (0.3, 1.0, 3.0):
+            for _ in range(50):
+                true = rng.normal(4, spread, 20)
+                found = agent_scores(np.arange(20), rng.normal(true, 1))
+                inside.append(((found.low <= true) & (true <= found.high)).mean())
+        assert np.mean(inside) >= 0.93
 
     @pytest.mark.slow
     @pytest.mark.parametrize("spread", [0.1, 0.2, 0.4, 1.0])

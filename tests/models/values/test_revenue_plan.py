@@ -38,7 +38,7 @@ class TestRevenuePlan:
     @each_model
     def test_months_are_differences_of_values(self, model):
         """An undiscounted value with margin 1 is the revenue up to its horizon."""
-        plan = revenue_plan(DATED, model, SPEND, n_months=14)
+        plan = revenue_plan(DATED, model, SPEND, margin=1, n_months=14)
         days = (plan.end - np.datetime64("2024-01-31")).astype(int)
         upto = [customer_values(DATED, model, SPEND, horizon=day / 7, margin=1).total for day in days]
         np.testing.assert_allclose(np.cumsum(plan.revenue), upto, rtol=1e-9)
@@ -47,16 +47,16 @@ class TestRevenuePlan:
         assert plan.total == pytest.approx(upto[-1], rel=1e-9)
 
     def test_calendar_months(self):
-        plan = revenue_plan(DATED, MODELS[0], SPEND, n_months=3)
+        plan = revenue_plan(DATED, MODELS[0], SPEND, margin=1, n_months=3)
         assert plan.start.astype(str).tolist() == ["2024-02-01", "2024-03-01", "2024-04-01"]
         assert plan.end.astype(str).tolist() == ["2024-02-29", "2024-03-31", "2024-04-30"]
-        rest = revenue_plan(attrs.evolve(HISTORY, as_of="2024-01-20"), MODELS[0], SPEND, n_months=2)
+        rest = revenue_plan(attrs.evolve(HISTORY, as_of="2024-01-20"), MODELS[0], SPEND, margin=1, n_months=2)
         assert rest.start.astype(str).tolist() == ["2024-01-21", "2024-02-01"]
         assert rest.end.astype(str).tolist() == ["2024-01-31", "2024-02-29"]
 
     def test_margin_by_segment(self):
         plan = revenue_plan(DATED, MODELS[0], SPEND, margin={"a": 0.5, "b": 0.1}, segment=["a", "b", "a", "b"])
-        each = [revenue_plan(DATED[[i]], MODELS[0], SPEND).revenue for i in range(4)]
+        each = [revenue_plan(DATED[[i]], MODELS[0], SPEND, margin=1).revenue for i in range(4)]
         np.testing.assert_allclose(plan.margin, np.array([0.5, 0.1, 0.5, 0.1]) @ each, rtol=1e-9)
         np.testing.assert_allclose(plan.revenue, np.sum(each, axis=0), rtol=1e-9)
 
@@ -73,7 +73,7 @@ class TestRevenuePlan:
             fits = fit_mbg_nbd(history), fit_gamma_gamma(history)
             if not all(fit.diagnosis.trustworthy for fit in fits):
                 continue
-            plan = revenue_plan(history, *fits, n_months=6, level=0.8, n_draws=100, rng=rng)
+            plan = revenue_plan(history, *fits, margin=1, n_months=6, level=0.8, n_draws=100, rng=rng)
             months = zip(plan.start, plan.end, plan.revenue_low, plan.revenue_high, strict=True)
             for start, end, low, high in months:
                 hits.append(low <= amount[(dates >= start) & (dates <= end)].sum() <= high)
@@ -82,13 +82,13 @@ class TestRevenuePlan:
 
     def test_the_sum_is_narrower_than_the_sums_of_the_ends(self):
         history, *fits = some_customers()
-        plan = revenue_plan(history, *fits, level=0.9, n_draws=40, rng=np.random.default_rng(1))
+        plan = revenue_plan(history, *fits, margin=1, level=0.9, n_draws=40, rng=np.random.default_rng(1))
         assert (plan.revenue_low <= plan.revenue).all()
         assert (plan.revenue <= plan.revenue_high).all()
         low, high = plan.total_revenue
         assert plan.revenue_low.sum() < low < plan.total < high < plan.revenue_high.sum()
         assert RevenuePlan.from_json(plan.to_json()) == plan
-        assert plan == revenue_plan(history, *fits, level=0.9, n_draws=40, rng=np.random.default_rng(1))
+        assert plan == revenue_plan(history, *fits, margin=1, level=0.9, n_draws=40, rng=np.random.default_rng(1))
 
     @pytest.mark.parametrize(
         ("changes", "name"),
@@ -104,5 +104,7 @@ class TestRevenuePlan:
     )
     def test_refuses(self, changes, name):
         with pytest.raises(InputError) as caught:
-            revenue_plan(**{"history": DATED, "purchase_model": MODELS[0], "spend_model": SPEND, **changes})
+            revenue_plan(
+                **{"history": DATED, "purchase_model": MODELS[0], "spend_model": SPEND, "margin": 1, **changes}
+            )
         assert caught.value.name == name

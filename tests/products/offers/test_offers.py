@@ -98,6 +98,7 @@ class TestNextProducts:
             assert kind == expected
         assert set(found.kind.tolist()) == {"again", "cross-sell", "upsell"}
         only = next_products(lines, as_of=DAY + 60, horizon_days=20, n=12, kinds=["upsell"])
+        assert only == next_products(lines, as_of=DAY + 60, horizon_days=20, n=12, kinds="upsell")
         assert len(only) == Counter(found.kind.tolist())["upsell"]
         assert "upsell" in found.conclusion
 
@@ -170,7 +171,7 @@ class TestNextProducts:
         [
             ({"kinds": []}, "kinds"),
             ({"kinds": ["downsell"]}, "kinds"),
-            ({"kinds": "again"}, "kinds"),
+            ({"kinds": "downsell"}, "kinds"),
             ({"kinds": ["upsell"]}, "kinds"),
             ({"rank_by": "expected_margin"}, "margin"),
             ({"rank_by": "price"}, "rank_by"),
