@@ -31,6 +31,7 @@ from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
     flag_field,
+    hour_field,
     name_field,
     name_of,
     priority_field,
@@ -39,6 +40,7 @@ from crmvalue._journeys.fields import (
     whole_field,
     words_of,
 )
+from crmvalue._journeys.fields import send_hour as check_hour
 from crmvalue._journeys.kinds.steps import (
     END,
     Branch,
@@ -173,6 +175,9 @@ class Journey:
     starts, ends : date, optional
         First day on which customers enter, and first day on which they no longer enter. Let an old version end on the
         day on which the new one starts: it takes no more customers, and finishes the runs still in it.
+    send_hour : int, "best" or "any", optional
+        Local hour of sending of its messages, as in :class:`Message`, where it may be another one for each. By default
+        that of the policy, and without one the messages wait for no hour.
     segment, priority, channels, purpose, exempt, catch_up_days
         As in :class:`BirthdayJourney`.
 
@@ -231,6 +236,7 @@ class Journey:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
+    send_hour: int | str | None = hour_field("any")
     catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=CATCH_UP_DAYS)
 
     shares_group: ClassVar[bool] = False
@@ -263,7 +269,7 @@ class Journey:
         step = np.concatenate([np.full(len(visit.run), labels.index(visit.step)) for visit in sent])
         planned_utc = np.concatenate([visit.time for visit in sent])
         planned = context.clocks.to_local(row[run], planned_utc)
-        due = planned >= first
+        due = (planned >= first) & (planned < context.end)
         run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
         goes_on = np.array([label in self._before_another for label in labels])
         goes_on_without = np.array([message.if_unsent == "go on" for message in messages.values()])
@@ -288,6 +294,7 @@ class Journey:
         as_of: ArrayLike,
         *,
         history: MessageHistory | None = None,
+        send_hour: int | str | None = None,
     ) -> JourneyRuns:
         """Tell where every customer who has entered stands at the end of a day.
 
@@ -302,6 +309,8 @@ class Journey:
         history : MessageHistory, optional
             What was sent. A customer goes on from a message when it was sent, and stays on the way of a branch on which
             they have received a message. Without a history, every message counts as sent when it was due.
+        send_hour : int or "best", optional
+            Hour of sending of the policy, which holds where neither the message nor the journey says one.
 
         Returns
         -------
@@ -330,7 +339,8 @@ class Journey:
         for name, value, kind in given:
             if not isinstance(value, kind):
                 raise InputError(name, f"of the class {kind.__name__}", type(value).__name__)
-        context = Context(customers, events, past, as_day("as_of", as_of))
+        hour = optional(check_hour)("send_hour", send_hour)
+        context = Context(customers, events, past, as_day("as_of", as_of), send_hour=hour)
         as_due = history is None
         row, entered = self._admitted(context, as_due=as_due)
         goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
@@ -370,8 +380,12 @@ class Journey:
             if isinstance(step, Wait | WaitFor):
                 seconds += step.parts.longest
             elif isinstance(step, Message):
-                seconds += 86_400 * (step.valid_days + 1)  # so late it may be sent
+                seconds += 86_400 * (step.valid_days + 2)  # so late it may be sent, also where it waits for its hour
         return np.timedelta64(seconds, "s")
+
+    def _hour_of(self, message: Message) -> int | str | None:
+        """Hour of sending of a message; None for that of the policy."""
+        return self.send_hour if message.send_hour is None else message.send_hour
 
     @cached_property
     def _ways(self) -> dict[str, tuple[str, ...]]:
@@ -456,8 +470,11 @@ class Journey:
             run = np.concatenate([part[0] for part in arrived[name]])
             time = np.concatenate([part[1] for part in arrived[name]])
             place[run], since[run] = names[name], time
+            step = self.steps[name]
+            if isinstance(step, Message):
+                time = context.next_hour(self._hour_of(step), row[run], time)
             visits.append(_Visit(name, run, time))
-            step, leave = self.steps[name], time
+            leave = time
             if isinstance(step, Message) and not as_due:
                 leave = _sent_at(sent.get(name), context, row[run], entered[run], time)
                 never = np.isnat(leave)
@@ -601,7 +618,7 @@ def _until(context: Context, names: tuple[str, ...], row: Integers, after: Dates
 
 
 class _Visit(NamedTuple):
-    """The runs that come to a step, and at which instant."""
+    """The runs that come to a step, and at which instant; for a message, when it is due."""
 
     step: str
     run: Integers

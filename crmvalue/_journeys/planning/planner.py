@@ -341,7 +341,7 @@ def _decide_day(
     refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
-    context = Context(customers, events, history, today)
+    context = Context(customers, events, history, today, send_hour=policy.send_hour)
     context.is_run, context.refused = True, refused
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)

@@ -241,7 +241,7 @@ class ServiceCycle:
     group_days: int = whole_field("group_days", 0, _MOST_DAYS, default=0)
     unless: tuple[str, ...] = checked_field("unless", words_of, default=())
     name: str = name_field(default="service")
-    send_hour: int = hour_field()
+    send_hour: int | str | None = hour_field()
     offer: Offer | None = offer_field()
     segment: str | None = segment_field()
     priority: int = priority_field()
@@ -312,7 +312,8 @@ class ServiceCycle:
             place = 2 + kind * len(self.follow_up_months) + np.searchsorted(self.follow_up_months, month)
             parts.append((rows, place, begun, begun, date, self._last(date)))
         rows = np.concatenate([part[0] for part in parts])
-        planned = at_hour(np.concatenate([part[4] for part in parts]), self.send_hour)
+        hour = context.hour_of_day(self.send_hour, owner[rows])
+        planned = at_hour(np.concatenate([part[4] for part in parts]), hour)
         since = np.concatenate([start[at] for at, _, _, start, _, _ in parts])
         labels = ("reminder", "overdue", *(f"{kind}, month {m}" for kind in _KINDS[2:] for m in self.follow_up_months))
         return Candidates(
