@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -116,6 +116,7 @@ class Context:
         self.send_hour = send_hour  # of messages whose journey says none
         self.refused: Plan | None = None  # messages that a run of the planner has decided not to send so far
         self.is_run = False  # whether the planner asks
+        self.memory: dict[tuple[str, str], Any] = {}  # what journeys keep from one day of a plan to the next
         self.end = (today + _DAY).astype("datetime64[s]")
         self.clocks = Clocks(customers)
         self.by_name: dict[str, tuple[Integers, Dates]] = {}
