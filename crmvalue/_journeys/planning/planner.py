@@ -386,7 +386,7 @@ def _decide_day(
     )
     decision, used = decide(run)
 
-    names = np.array([journey.name for journey in journeys])
+    names, words = np.array([journey.name for journey in journeys]), np.array([*channel_names, ""])
     offers = np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)
     made = Plan(
         run=hand_over(np.full(len(rank), today)),
@@ -399,12 +399,13 @@ def _decide_day(
         send_time=hand_over(run.send),
         expires=hand_over(messages.expires),
         send_time_utc=hand_over(run.send_utc),
-        channel=hand_over(np.where(decision == SEND, np.array([*channel_names, ""])[used], "")),
+        channel=hand_over(np.where(decision == SEND, words[used], "")),
         offer=hand_over(offers[messages.place]),
         decision=hand_over(np.array(DECISIONS)[decision]),
         counted=hand_over(~run.exempt),
         version=hand_over(np.array([journey.version for journey in journeys], dtype=np.int64)[of]),
         purpose=hand_over(run.purpose),
+        first_channel=hand_over(words[_first_of(channels)]),
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )
@@ -477,3 +478,11 @@ def _channels(steps: list[_Step], customers: Customers, messages: Messages) -> t
             if consent is not None:
                 found[lines, position] = np.where(consent[rows], number[channel], -1)
     return found, names
+
+
+def _first_of(channels: Integers) -> Integers:
+    """Give the first channel that each message may use; -1 for none."""
+    first = np.full(len(channels), -1, dtype=np.int64)
+    for column in channels.T[::-1]:
+        first = np.where(column >= 0, column, first)
+    return first
