@@ -165,6 +165,15 @@ class ServiceDue(Columns):
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
 
+    def to_json(self) -> str:
+        """Write the contacts as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ServiceDue:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
+
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
     items = as_items("follow_up_months", value, "a sequence of whole months")
@@ -479,6 +488,15 @@ class WithoutNextStep(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
+
+    def to_json(self) -> str:
+        """Write the customers as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> WithoutNextStep:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
 
 
 def without_next_step(
