@@ -571,7 +571,8 @@ def _results():
 
     rule = funnels.FollowUpRule(event="x", hours=24, task="call")
     cycle = journeys.ServiceCycle()
-    before = {"before_treated": [1, 2, 3, 5], "before_control": [2, 2, 4, 1]}
+    money = {"revenue_treated": [5, 0, 9, 4], "revenue_control": [3, 0, 2, 0], "margin": 0.4}
+    money |= {"before_treated": [1, 2, 3, 5], "before_control": [2, 2, 4, 1]}
     return [
         cycle.due(["2023-06-10", "2023-01-01"], 12, "2024-06-01", last_visit=["2024-05-01", None]),
         cycle.due(["2024-05-10"], 12, "2024-06-01"),
@@ -583,17 +584,7 @@ def _results():
         funnels.follow_up_tasks(["a", "b"], ["x", "y"], ["2024-05-31T17:00"] * 2, rules=[rule], as_of="2024-06-03"),
         funnels.follow_up_tasks([1], ["y"], ["2024-05-31T17:00"], rules=[rule], as_of="2024-06-03"),
         journeys.campaign_effect(80, 56, 80, 48, assignment="random"),
-        journeys.campaign_effect(
-            4,
-            3,
-            4,
-            2,
-            assignment="observed",
-            revenue_treated=[5, 0, 9, 4],
-            revenue_control=[3, 0, 2, 0],
-            margin=0.4,
-            **before,
-        ),
+        journeys.campaign_effect(4, 3, 4, 2, assignment="observed", **money),
         journeys.steps_that_pay([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
         journeys.StepsThatPay(gain=[[[1.5], [-2.0]]]),
         journeys.StepsThatPay(gain=np.zeros((0, 3))),
