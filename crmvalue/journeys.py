@@ -52,7 +52,8 @@ from crmvalue._journeys.effect import (
 )
 from crmvalue._journeys.kinds.birthday import AnniversaryMessage, BirthdayJourney
 from crmvalue._journeys.kinds.cascade import Cascade, CascadeDue, CascadeState, CascadeSteps
-from crmvalue._journeys.kinds.journey import Journey, JourneyRuns
+from crmvalue._journeys.kinds.journey import Journey
+from crmvalue._journeys.kinds.runs import JourneyRuns
 from crmvalue._journeys.kinds.steps import Branch, Choice, Message, Split, Wait, WaitFor
 from crmvalue._journeys.kinds.trigger import TriggerJourney
 from crmvalue._journeys.offers import Offer

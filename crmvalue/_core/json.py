@@ -265,7 +265,13 @@ def _times(value: Any) -> Any:
     """Read days, or points in time, in the unit of the text."""
     for item in np.array(value, dtype=object).ravel():
         _require_iso(item)
-    return np.array(value, dtype="datetime64" if value else "datetime64[D]")
+    times = np.array(value, dtype="datetime64" if value else "datetime64[D]")
+    return times.astype("datetime64[D]") if np.datetime_data(times.dtype)[0] == "generic" else times  # all are NaT
+
+
+def _texts(value: Any) -> Any:
+    """Read a column of texts: numpy takes an empty list for numbers."""
+    return np.zeros(0, dtype=np.str_) if value == [] else value
 
 
 def _time(value: Any) -> np.datetime64:
@@ -294,6 +300,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "Dates": _times,
     "Bools": _flags,
     "npt.NDArray[np.bool_]": _flags,
+    "npt.NDArray[np.str_]": _texts,
     "np.datetime64": _time,
     "Interval": lambda value: Interval(*(np.float64(_number(item)) for item in value)),
     "float": _number,

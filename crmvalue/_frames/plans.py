@@ -72,7 +72,7 @@ def plan(
     time_zone : str, optional
         Column of the time zone of each customer; without it, times are those of UTC.
     send_hour : str, optional
-        Column of the hour at which each customer is best written to, for journeys with ``send_hour="best"``.
+        Column of the hour at which each customer is best written to, for ``send_hour="best"`` of a journey or a policy.
 
     Returns
     -------

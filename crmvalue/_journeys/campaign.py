@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
 )
 from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, rounding_part, welch_quantile
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -224,6 +225,15 @@ class CampaignEffect:
             f"({_range(self.did_interval)}). Among customers with the same period before, it is "
             f"{self.adjusted_difference:+.2f} ({_range(self.adjusted_interval)}). {said}"
         )
+
+    def to_json(self) -> str:
+        """Write the comparison as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> CampaignEffect:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
 
 
 def campaign_effect(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
-from crmvalue._journeys.moments import NEVER, moment
+from crmvalue._journeys.fields import SEND_HOUR
+from crmvalue._journeys.moments import NEVER, at_hour, moment
 from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError
 
@@ -103,11 +104,19 @@ class Context:
     """
 
     def __init__(
-        self, customers: Customers, events: Events | None, history: MessageHistory, today: np.datetime64
+        self,
+        customers: Customers,
+        events: Events | None,
+        history: MessageHistory,
+        today: np.datetime64,
+        *,
+        send_hour: int | str | None = None,
     ) -> None:
         self.customers, self.history, self.today = customers, history, today
+        self.send_hour = send_hour  # of messages whose journey says none
         self.refused: Plan | None = None  # messages that a run of the planner has decided not to send so far
         self.is_run = False  # whether the planner asks
+        self.memory: dict[tuple[str, str], Any] = {}  # what journeys keep from one day of a plan to the next
         self.end = (today + _DAY).astype("datetime64[s]")
         self.clocks = Clocks(customers)
         self.by_name: dict[str, tuple[Integers, Dates]] = {}
@@ -193,12 +202,30 @@ class Context:
             wanted[_FEBRUARY + 29] = True
         return np.nonzero(wanted[self._month_days[name]])[0]
 
-    def send_hours(self, hour: int | str, row: Integers) -> int | Integers:
-        """Give the hour of sending: the one that is set, or the best one of each customer."""
+    def hour_of_day(self, hour: int | str | None, row: Integers) -> int | Integers:
+        """Give the hour of messages of a day: that of the journey, or of the policy, or else 10 o'clock."""
+        found = self.send_hour if hour is None else hour
+        return SEND_HOUR if found is None else self._hours(found, row)
+
+    def next_hour(self, hour: int | str | None, row: Integers, instant: Dates) -> Dates:
+        """Give the first instant at the hour of sending, for messages that are due at an instant; all in UTC.
+
+        Without an hour of the journey and of the policy, and at "any" hour, a message waits for none.
+        """
+        found = self.send_hour if hour is None else hour
+        if found is None or found == "any":
+            return instant
+        local = self.clocks.to_local(row, instant)
+        at = at_hour(local.astype("datetime64[D]"), self._hours(found, row))
+        waits = np.where(at == local, instant, self.clocks.to_utc(row, at))
+        return np.where(waits < instant, self.clocks.to_utc(row, at + _DAY), waits)
+
+    def _hours(self, hour: int | str, row: Integers) -> int | Integers:
         if isinstance(hour, int):
             return hour
         if self.customers.send_hour is None:
-            raise InputError("customers", "with `send_hour`, which a journey with send_hour='best' asks for", None)
+            hint = "best_send_hours(...).of(customer) gives one for each customer, also for those without an open"
+            raise InputError("customers", "with `send_hour`, which send_hour='best' asks for", None, hint=hint)
         return self.customers.send_hour[row]
 
     def date(self, name: str) -> Dates:

@@ -228,8 +228,8 @@ class Customers:
     time_zone : str or array_like of str, optional
         Name of the time zone of all customers, or of each.
     send_hour : array_like of int, optional
-        Local hour at which each customer is best written to, 0 to 23, for journeys with ``send_hour="best"``:
-        ``best_send_hours(...).of(customer)``.
+        Local hour at which each customer is best written to, 0 to 23, for ``send_hour="best"`` of a journey or policy:
+        ``best_send_hours(...).of(customer)``, which gives who opened nothing the hour of everybody.
 
     Examples
     --------

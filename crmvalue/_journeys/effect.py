@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen
 from crmvalue._journeys.pictures import last_step_parts, steps_parts
@@ -122,6 +123,25 @@ class StepsThatPay(Pictured):
         """Number of customers for whom each step pays."""
         counts: Integers = np.asarray(np.count_nonzero(self.pays, axis=tuple(range(self.gain.ndim - 1))))
         return counts
+
+    def to_json(self) -> str:
+        """Write the gains as JSON text."""
+        return to_json(self) if self.gain.size else to_json(self, gain={"shape": list(self.gain.shape)})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> StepsThatPay:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text, gain=_gain)
+
+
+def _gain(value: Any) -> Any:
+    """Read a table of gains; one without an element is written as its shape."""
+    if not isinstance(value, dict):
+        return value
+    shape = value["shape"]
+    if list(value) != ["shape"] or any(type(n) is not int or n < 0 for n in shape) or math.prod(shape):
+        raise ValueError("a shape without elements")
+    return np.zeros(shape)
 
 
 def steps_that_pay(

@@ -11,6 +11,7 @@ from crmvalue.errors import InputError
 
 __all__ = [
     "CATCH_UP_DAYS",
+    "SEND_HOUR",
     "channels_field",
     "channels_of",
     "flag_field",
@@ -21,12 +22,16 @@ __all__ = [
     "priority_field",
     "purpose_field",
     "segment_field",
+    "send_hour",
     "whole_field",
     "words_of",
 ]
 
 CATCH_UP_DAYS = 3
 """Days after which most journeys give up a missed message."""
+
+SEND_HOUR = 10
+"""Local hour of messages of a day, where neither their journey nor the policy says one."""
 
 _MOST_PRIORITY = 1_000_000
 
@@ -84,15 +89,21 @@ def offer_field() -> Any:
     return checked_field("offer", optional(as_offer), default=None, kw_only=True)
 
 
-def hour_field() -> Any:
-    """Field for the local hour of sending, or "best" for that of each customer."""
-    return checked_field("send_hour", _send_hour, default=10, kw_only=True)
+def hour_field(*words: str) -> Any:
+    """Field for the local hour of sending, "best" for that of each customer, another word, or None."""
+
+    def convert(name: str, value: Any) -> int | str:
+        return send_hour(name, value, *words)
+
+    return checked_field("send_hour", optional(convert), default=None, kw_only=True)
 
 
-def _send_hour(name: str, value: Any) -> int | str:
+def send_hour(name: str, value: Any, *words: str) -> int | str:
+    """Take an hour of sending: a whole number, "best" for that of each customer, or another word."""
     if isinstance(value, str):
-        if value != "best":
-            raise InputError(name, "an hour from 0 to 23, or 'best'", value)
+        if value not in ("best", *words):
+            named = " or ".join(map(repr, ("best", *words)))
+            raise InputError(name, f"an hour from 0 to 23, or {named}", value)
         return value
     return as_whole_number(name, value, low=0, high=23)
 

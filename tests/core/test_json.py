@@ -564,3 +564,56 @@ class TestPublicValues:
                         continue
                     taken.append((cls.__name__, field.name, type(other)))
         assert taken == []
+
+
+def _results():
+    from crmvalue import funnels, journeys
+
+    rule = funnels.FollowUpRule(event="x", hours=24, task="call")
+    cycle = journeys.ServiceCycle()
+    money = {"revenue_treated": [5, 0, 9, 4], "revenue_control": [3, 0, 2, 0], "margin": 0.4}
+    money |= {"before_treated": [1, 2, 3, 5], "before_control": [2, 2, 4, 1]}
+    return [
+        cycle.due(["2023-06-10", "2023-01-01"], 12, "2024-06-01", last_visit=["2024-05-01", None]),
+        cycle.due(["2024-05-10"], 12, "2024-06-01"),
+        journeys.expiring_terms(["price", "знижка"], ["2024-07-10", None], as_of="2024-06-30"),
+        journeys.expiring_terms(["price"], [None], as_of="2024-06-30"),
+        journeys.without_next_step(["ann", "bob"], ["bob"], ["2024-06-01"], as_of="2024-06-30"),
+        journeys.without_next_step([1, 2], [1], ["2024-07-01"], as_of="2024-06-30"),
+        journeys.without_next_step([1], [1], ["2024-07-01"], as_of="2024-06-30"),
+        funnels.follow_up_tasks(["a", "b"], ["x", "y"], ["2024-05-31T17:00"] * 2, rules=[rule], as_of="2024-06-03"),
+        funnels.follow_up_tasks([1], ["y"], ["2024-05-31T17:00"], rules=[rule], as_of="2024-06-03"),
+        journeys.campaign_effect(80, 56, 80, 48, assignment="random"),
+        journeys.campaign_effect(4, 3, 4, 2, assignment="observed", **money),
+        journeys.steps_that_pay([50, 400], [0.2, 0.1], [0.1, 0.05], 5),
+        journeys.StepsThatPay(gain=[[[1.5], [-2.0]]]),
+        journeys.StepsThatPay(gain=np.zeros((0, 3))),
+        journeys.StepsThatPay(gain=np.zeros((2, 0))),
+    ]
+
+
+class TestResultsOfServiceAndCampaigns:
+    """Tables of service, tasks and campaigns read back, empty ones and those without a date too."""
+
+    def test_round_trips(self):
+        for value in _results():
+            text = value.to_json()
+            again = type(value).from_json(text)
+            assert again == value
+            assert again.to_json() == text
+            for field in attrs.fields(type(value)):
+                column = getattr(value, field.name)
+                if isinstance(column, np.ndarray):
+                    assert getattr(again, field.name).shape == column.shape
+                    if str(field.type) != "npt.NDArray[Any]":  # identifiers may be numbers or texts
+                        assert getattr(again, field.name).dtype.kind == column.dtype.kind
+            if hasattr(value, "to_frame"):
+                assert again.to_frame().shape == value.to_frame().shape
+
+    @pytest.mark.parametrize("gain", [{"shape": [2]}, {"shape": [-1, 0]}, {"shape": [0], "more": 1}, {}, {"a": 1}, "x"])
+    def test_a_shape_holds_no_element(self, gain):
+        from crmvalue.journeys import StepsThatPay
+
+        with pytest.raises(InputError) as caught:
+            StepsThatPay.from_json(json.dumps({"gain": gain}))
+        assert caught.value.name == "text"

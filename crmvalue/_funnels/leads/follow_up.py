@@ -174,6 +174,15 @@ class FollowUpTasks(Columns):
         names = ("customer", "event", "task", "time", "due", "done", "late", "overdue")
         return {name: getattr(self, name) for name in names}
 
+    def to_json(self) -> str:
+        """Write the tasks as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> FollowUpTasks:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
+
 
 def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: BusinessHours | None = None) -> Dates:
     """Due time of a task that has to be done within a number of hours after an event.

@@ -75,7 +75,8 @@ class BirthdayJourney:
         Whether frequency caps leave its messages alone: they are neither counted nor held back. The control group and
         the budget still apply.
     send_hour : int or "best", optional
-        Local hour of sending, 0 to 23; "best" for the `send_hour` of each customer.
+        Local hour of sending, 0 to 23; "best" for the `send_hour` of each customer. By default that of the policy, or
+        10 where the policy has none.
     catch_up_days : int, optional
         Days after which a missed message is given up, >= 0; later runs do not look at it.
 
@@ -99,7 +100,7 @@ class BirthdayJourney:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
-    send_hour: int | str = hour_field()
+    send_hour: int | str | None = hour_field()
     catch_up_days: int = whole_field("catch_up_days", 0, 180, default=CATCH_UP_DAYS)
 
     version: ClassVar[int] = 0
@@ -174,7 +175,7 @@ class BirthdayJourney:
             rows.append(around[hit])
             days.append(day[hit])
         row, day = np.concatenate(rows), np.concatenate(days)
-        planned = at_hour(day - np.timedelta64(self.days_before, "D"), context.send_hours(self.send_hour, row))
+        planned = at_hour(day - np.timedelta64(self.days_before, "D"), context.hour_of_day(self.send_hour, row))
         expires = at_hour(day + np.timedelta64(self.valid_days_after + 1, "D"), 0) - _SECOND
         return Candidates(
             row, np.zeros(len(row), dtype=np.int64), ("message",),

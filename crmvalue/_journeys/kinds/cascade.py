@@ -249,7 +249,7 @@ class Cascade:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
-    send_hour: int | str = hour_field()
+    send_hour: int | str | None = hour_field()
     catch_up_days: int | None = checked_field("catch_up_days", optional(_days), default=None)
 
     version: ClassVar[int] = 0
@@ -308,7 +308,7 @@ class Cascade:
             exited = np.fmin(exited, reacted)
         return Candidates(
             row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
-            at_hour(due.date, context.send_hours(self.send_hour, row)), at_hour(ends, 0) - _SECOND, exited,
+            at_hour(due.date, context.hour_of_day(self.send_hour, row)), at_hour(ends, 0) - _SECOND, exited,
             tuple(self.offer_of(i) for i in range(len(months))),
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from functools import cached_property
 from itertools import chain
@@ -13,17 +13,12 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.encoding.customers import stable_draw
-from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
-    array_columns,
     checked_field,
-    date_table,
     hand_over,
-    label_column,
     optional,
-    stay_frozen,
 )
 from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.data import Customers, Events, MessageHistory
@@ -31,6 +26,7 @@ from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
     flag_field,
+    hour_field,
     name_field,
     name_of,
     priority_field,
@@ -39,6 +35,9 @@ from crmvalue._journeys.fields import (
     whole_field,
     words_of,
 )
+from crmvalue._journeys.fields import send_hour as check_hour
+from crmvalue._journeys.kinds.runs import JourneyRuns
+from crmvalue._journeys.kinds.settled import Settled
 from crmvalue._journeys.kinds.steps import (
     END,
     Branch,
@@ -66,12 +65,13 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["Journey", "JourneyRuns"]
+__all__ = ["Journey"]
 
 _REENTRY = ("never", "after exit", "always")
 _MOST_A_DAY = 24  # runs of a customer that begin on one day; what comes after them is looked at on the next day
 _LATEST = np.datetime64("9999-12-31T23:59:59", "s")
 _SECOND = np.timedelta64(1, "s")
+_NOTHING = Settled(*(np.zeros(0, dtype=kind) for kind in ("int64", "int64", "datetime64[s]")))
 
 
 def _steps(name: str, value: Any) -> FixedMapping[str, Step]:
@@ -101,51 +101,6 @@ def _reentry(name: str, value: Any) -> str:
         raise InputError(name, f"one of {_REENTRY}, or {error.rule}", value) from error
 
 
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class JourneyRuns(Columns):
-    """Where customers stand in a journey, one row for each entry of a customer.
-
-    Parameters
-    ----------
-    customer : ndarray
-        Identifier.
-    entered : ndarray of datetime64[s]
-        When the customer entered; here a run begins.
-    step : ndarray of str
-        Step at which the customer is, or was when the run ended; "end" after the last step.
-    since : ndarray of datetime64[s]
-        When the customer came to that step.
-    outcome : ndarray of str
-        "running", "goal", "exit", "finished", or "stopped": the message of the step was not sent while it was valid.
-    ended : ndarray of datetime64[s]
-        When the run ended; NaT while it is running.
-
-    Examples
-    --------
-    >>> from crmvalue.journeys import Customers, Events, Journey, Message, Wait
-    >>> journey = Journey("hello", entry="registered", steps={"wait": Wait("3 days"), "hello": Message()})
-    >>> registered = Events(customer=[1], name=["registered"], time=["2024-05-01T12:00"])
-    >>> runs = journey.runs(Customers(customer=[1]), registered, "2024-05-02")
-    >>> print(runs.step[0], runs.outcome[0])
-    wait running
-    """
-
-    customer: npt.NDArray[Any] = label_column("customer")
-    entered: Dates = date_table("entered")
-    step: npt.NDArray[np.str_] = label_column("step")
-    since: Dates = date_table("since")
-    outcome: npt.NDArray[np.str_] = label_column("outcome")
-    ended: Dates = date_table("ended")
-
-    def __len__(self) -> int:
-        return len(self.entered)
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """All columns by name, for a dataframe of any kind."""
-        return array_columns(self)
-
-
 @attrs.frozen
 class Journey:
     """Messages in several steps, with waits and branches between them.
@@ -173,6 +128,9 @@ class Journey:
     starts, ends : date, optional
         First day on which customers enter, and first day on which they no longer enter. Let an old version end on the
         day on which the new one starts: it takes no more customers, and finishes the runs still in it.
+    send_hour : int, "best" or "any", optional
+        Local hour of sending of its messages, as in :class:`Message`, where it may be another one for each. By default
+        that of the policy, and without one the messages wait for no hour.
     segment, priority, channels, purpose, exempt, catch_up_days
         As in :class:`BirthdayJourney`.
 
@@ -231,6 +189,7 @@ class Journey:
     channels: tuple[str, ...] = channels_field()
     purpose: str = purpose_field()
     exempt: bool = flag_field("exempt", default=False)
+    send_hour: int | str | None = hour_field("any")
     catch_up_days: int = whole_field("catch_up_days", 0, 3660, default=CATCH_UP_DAYS)
 
     shares_group: ClassVar[bool] = False
@@ -251,23 +210,21 @@ class Journey:
 
         :meta private:
         """
-        row, entered = self._admitted(context)
-        first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        past = self._past(context)
+        row, entered = self._admitted(context, past)
+        first = self._first(context)
         recent = entered >= first - self._longest
         row, entered = row[recent], entered[recent]
-        walk = self._walk(context, row, entered, np.full(len(row), NEVER))
-        messages = {name: step for name, step in self.steps.items() if isinstance(step, Message)}
-        labels = tuple(messages)
-        sent = [visit for visit in walk.visits if visit.step in messages]
-        run = np.concatenate([visit.run for visit in sent])
-        step = np.concatenate([np.full(len(visit.run), labels.index(visit.step)) for visit in sent])
-        planned_utc = np.concatenate([visit.time for visit in sent])
+        walk = self._walk(context, past, row, entered, np.full(len(row), NEVER), keep="messages")
+        messages = self._messages
+        none = np.zeros(0, dtype=np.int64)
+        run = np.concatenate([none, *(visit.run for visit in walk.due)])
+        step = np.repeat([messages.place[visit.step] for visit in walk.due], [len(visit.run) for visit in walk.due])
+        step = step.astype(np.int64)
+        planned_utc = np.concatenate([none.astype("datetime64[s]"), *(visit.time for visit in walk.due)])
         planned = context.clocks.to_local(row[run], planned_utc)
-        due = planned >= first
+        due = (planned >= first) & (planned < context.end)
         run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
-        goes_on = np.array([label in self._before_another for label in labels])
-        goes_on_without = np.array([message.if_unsent == "go on" for message in messages.values()])
-        valid = np.array([message.valid_days for message in messages.values()], dtype="timedelta64[D]")
         over = context.first_after(self.goals + self.exits, row, entered)
         again = np.zeros(len(row), dtype=bool)
         if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
@@ -275,10 +232,9 @@ class Journey:
             today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
             again &= today[row] < _MOST_A_DAY
         return Candidates(
-            row[run], step, labels, entered[run], planned, planned + valid[step], over[run],
-            tuple(message.offer for message in messages.values()),
-            tuple(message.channels for message in messages.values()),
-            planned_utc, goes_on[step] | again[run], goes_on_without[step],
+            row[run], step, tuple(messages.place), entered[run], planned, planned + messages.valid[step], over[run],
+            messages.offers, messages.channels,
+            planned_utc, messages.goes_on[step] | again[run], messages.goes_on_without[step],
         )  # fmt: skip
 
     def runs(
@@ -288,6 +244,7 @@ class Journey:
         as_of: ArrayLike,
         *,
         history: MessageHistory | None = None,
+        send_hour: int | str | None = None,
     ) -> JourneyRuns:
         """Tell where every customer who has entered stands at the end of a day.
 
@@ -302,6 +259,8 @@ class Journey:
         history : MessageHistory, optional
             What was sent. A customer goes on from a message when it was sent, and stays on the way of a branch on which
             they have received a message. Without a history, every message counts as sent when it was due.
+        send_hour : int or "best", optional
+            Hour of sending of the policy, which holds where neither the message nor the journey says one.
 
         Returns
         -------
@@ -324,18 +283,20 @@ class Journey:
         >>> journey.runs(Customers(customer=[1, 2]), did, "2024-05-03").outcome
         array(['finished', 'finished'], dtype='<U8')
         """
-        past = MessageHistory.empty() if history is None else history
+        known = MessageHistory.empty() if history is None else history
         given: tuple[tuple[str, object, type], ...]
-        given = (("customers", customers, Customers), ("events", events, Events), ("history", past, MessageHistory))
+        given = (("customers", customers, Customers), ("events", events, Events), ("history", known, MessageHistory))
         for name, value, kind in given:
             if not isinstance(value, kind):
                 raise InputError(name, f"of the class {kind.__name__}", type(value).__name__)
-        context = Context(customers, events, past, as_day("as_of", as_of))
+        hour = optional(check_hour)("send_hour", send_hour)
+        context = Context(customers, events, known, as_day("as_of", as_of), send_hour=hour)
         as_due = history is None
-        row, entered = self._admitted(context, as_due=as_due)
+        past = self._past(context)
+        row, entered = self._admitted(context, past, as_due=as_due)
         goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
         over = np.fmin(goal, other)
-        walk = self._walk(context, row, entered, context.clocks.to_utc(row, over), as_due=as_due)
+        walk = self._walk(context, past, row, entered, context.clocks.to_utc(row, over), as_due=as_due)
         finished, stopped = ~np.isnat(walk.finished), ~np.isnat(walk.stopped)
         since, through, cut = (context.clocks.to_local(row, time) for time in (walk.since, walk.finished, walk.stopped))
         outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))
@@ -362,7 +323,7 @@ class Journey:
         """
         return from_json(cls, text, Offer, *get_args(Step))
 
-    @property
+    @cached_property
     def _longest(self) -> np.timedelta64:
         """Longest time from an entry to the last message."""
         seconds = 2 * 86_400  # for zones
@@ -370,8 +331,12 @@ class Journey:
             if isinstance(step, Wait | WaitFor):
                 seconds += step.parts.longest
             elif isinstance(step, Message):
-                seconds += 86_400 * (step.valid_days + 1)  # so late it may be sent
+                seconds += 86_400 * (step.valid_days + 2)  # so late it may be sent, also where it waits for its hour
         return np.timedelta64(seconds, "s")
+
+    def _hour_of(self, message: Message) -> int | str | None:
+        """Hour of sending of a message; None for that of the policy."""
+        return self.send_hour if message.send_hour is None else message.send_hour
 
     @cached_property
     def _ways(self) -> dict[str, tuple[str, ...]]:
@@ -394,7 +359,26 @@ class Journey:
                 found.add(name)
         return found
 
-    def _admitted(self, context: Context, *, as_due: bool = False) -> tuple[Integers, Dates]:
+    @cached_property
+    def _messages(self) -> _Messages:
+        """What the planner asks about the messages."""
+        messages = {name: step for name, step in self.steps.items() if isinstance(step, Message)}
+        each = messages.values()
+        return _Messages(
+            place={name: i for i, name in enumerate(messages)},
+            offers=tuple(message.offer for message in each),
+            channels=tuple(message.channels for message in each),
+            valid=np.array([message.valid_days for message in each], dtype="timedelta64[D]"),
+            goes_on=np.array([name in self._before_another for name in messages]),
+            goes_on_without=np.array([message.if_unsent == "go on" for message in each]),
+        )
+
+    def _first(self, context: Context) -> np.datetime64:
+        """First local moment at which a message may have been due that a run still looks at."""
+        first: np.datetime64 = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
+        return first
+
+    def _admitted(self, context: Context, past: _Past, *, as_due: bool = False) -> tuple[Integers, Dates]:
         """Give the customers and times of all entries that count, sorted by customer and time."""
         row, time = context.events_of(self.entry)
         keep = np.ones(len(row), dtype=bool)
@@ -415,7 +399,8 @@ class Journey:
         key, current, taken = moment(row, time), np.nonzero(first)[0], []
         while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
-            free = self._free_from(context, row[current], time[current], as_due=as_due)
+            name = "" if as_due else f"entry {len(taken)}"
+            free = self._free_from(context, past, row[current], time[current], as_due=as_due, keep=name)
             free = np.maximum(free, time[current] + _SECOND)  # a clock that is set back may show an earlier end
             place = np.searchsorted(key, moment(row[current], free))
             inside = np.minimum(place, len(row) - 1)
@@ -423,79 +408,124 @@ class Journey:
         chosen = np.sort(np.concatenate(taken))
         return row[chosen], time[chosen]
 
-    def _free_from(self, context: Context, row: Integers, entered: Dates, *, as_due: bool) -> Dates:
+    def _free_from(
+        self, context: Context, past: _Past, row: Integers, entered: Dates, *, as_due: bool, keep: str
+    ) -> Dates:
         """Find the first local time at which each customer may enter again."""
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
             start = context.clocks.to_utc(row, entered)
             return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
         over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
-        walk = self._walk(context, row, entered, over, as_due=as_due)
+        walk = self._walk(context, past, row, entered, over, as_due=as_due, keep=keep)
         left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)
 
-    def _walk(self, context: Context, row: Integers, entered: Dates, until: Dates, *, as_due: bool = False) -> _Walk:
+    def _walk(
+        self,
+        context: Context,
+        past: _Past,
+        row: Integers,
+        entered: Dates,
+        until: Dates,
+        *,
+        as_due: bool = False,
+        keep: str = "",
+    ) -> _Walk:
         """Follow the runs from step to step, in UTC, until the end of the local day of the context.
 
         What would happen at `until` or later does not happen. With `as_due` each message counts as sent when it was
-        due.
+        due. With `keep`, the runs go on from where the walk of that name had come for good on an earlier day, and the
+        messages before that are left out.
         """
-        n = len(row)
-        start = context.clocks.to_utc(row, entered)
-        ways, sent, held = self._ways, self._sent(context), self._held(context)
-        names = {name: i for i, name in enumerate(self.steps)}
-        arrived: dict[str, list[tuple[Integers, Dates]]] = {name: [] for name in (*self.steps, END)}
-        arrived[next(iter(self.steps))].append((np.arange(n), start))
-        place, since, visits = np.zeros(n, dtype=np.int64), start.copy(), []
-        stopped, none = np.full(n, NEVER), np.zeros(0, dtype=np.int64)
-        for name in ways:
-            if not any(len(part[0]) for part in arrived[name]):
-                self._require_columns(name, context)
-                visits.append(_Visit(name, none, start[none]))
+        order, names, first = self._order, self._place, self._first(context)
+        self._require_columns(context)
+        n, key, start = len(row), moment(row, entered), context.clocks.to_utc(row, entered)
+        settled, came = context.memory.get((self.group, keep), _NOTHING).of(key, start)
+        arrived: defaultdict[str, list[tuple[Integers, Dates]]] = defaultdict(list)
+        arrived |= {order[i]: [(runs, came[runs])] for i, runs in _places_of(settled)}
+        place, since, due = np.zeros(n, dtype=np.int64), start.copy(), []
+        finished, stopped, is_settled = np.full(n, NEVER), np.full(n, NEVER), np.ones(n, dtype=bool)
+        for i, name in enumerate(order):
+            run, time = _joined(arrived[name])
+            if not len(run):
                 continue
-            run = np.concatenate([part[0] for part in arrived[name]])
-            time = np.concatenate([part[1] for part in arrived[name]])
+            mine = is_settled[run]
+            settled[run[mine]], came[run[mine]] = i, time[mine]
+            if name == END:
+                finished[run] = time
+                continue
             place[run], since[run] = names[name], time
-            visits.append(_Visit(name, run, time))
-            step, leave = self.steps[name], time
-            if isinstance(step, Message) and not as_due:
-                leave = _sent_at(sent.get(name), context, row[run], entered[run], time)
-                never = np.isnat(leave)
-                if step.if_unsent == "go on":
-                    leave = np.where(
-                        never & self._is_decided(held.get(name), context, row[run], entered[run], time), time, leave
-                    )
-                elif never.any():
-                    valid = context.clocks.to_local(row[run], time) + np.timedelta64(step.valid_days, "D")
-                    given_up = context.clocks.to_utc(row[run], valid)
-                    never &= (valid < context.end) & ~(given_up >= until[run])
-                    stopped[run[never]] = given_up[never]
-            run, leave = run[~np.isnat(leave)], leave[~np.isnat(leave)]
-            for target, chosen, moved in self._leave(name, sent, context, row, entered, run, leave):
+            step = self.steps[name]
+            if isinstance(step, Message):
+                time = context.next_hour(self._hour_of(step), row[run], time)
+                due.append(_Due(name, run, time))
+                is_settled[run] &= context.clocks.to_local(row[run], time) < first
+                if not as_due:
+                    about = past, context, row[run], entered[run], time
+                    time, stopped[run] = self._after_message(name, *about, until[run])
+                    run, time = run[~np.isnat(time)], time[~np.isnat(time)]
+            for target, chosen, moved in self._leave(name, past.sent, context, row, entered, run, time):
                 # By the local clock: an hour of a day may come again after the midnight that ends it.
                 reached = context.clocks.to_local(row[run[chosen]], moved) < context.end
                 reached &= ~(moved >= until[run[chosen]])
                 arrived[target].append((run[chosen][reached], moved[reached]))
-        finished = np.full(n, NEVER)
-        for run, time in arrived[END]:
-            finished[run] = time
-        return _Walk(visits, finished, stopped, place, since)
+        if keep:
+            context.memory[self.group, keep] = Settled(key, settled, came)
+        return _Walk(due, finished, stopped, place, since)
 
-    def _require_columns(self, name: str, context: Context) -> None:
-        """Raise if a step looks at something that the customers do not have."""
+    def _after_message(
+        self, name: str, past: _Past, context: Context, row: Integers, entered: Dates, due: Dates, until: Dates
+    ) -> tuple[Dates, Dates]:
+        """Find when each run leaves a message, and when it is given up there; NaT where it does not or is not."""
         step = self.steps[name]
-        if isinstance(step, Branch):
-            context.segment(step.segment)
-        elif isinstance(step, Choice):
-            context.attribute(step.attribute)
+        assert isinstance(step, Message)  # noqa: S101 - the caller knows
+        leave, stopped = _sent_at(past.sent.get(name), context, row, entered, due), np.full(len(row), NEVER)
+        never = np.isnat(leave)
+        if not never.any():
+            return leave, stopped
+        if step.if_unsent == "go on":
+            never &= self._is_decided(past.held.get(name), context, row, entered, due)
+            return np.where(never, due, leave), stopped
+        valid = context.clocks.to_local(row, due) + np.timedelta64(step.valid_days, "D")
+        given_up = context.clocks.to_utc(row, valid)
+        never &= (valid < context.end) & ~(given_up >= until)
+        return leave, np.where(never, given_up, stopped)
+
+    @cached_property
+    def _order(self) -> tuple[str, ...]:
+        """Steps in the order of a walk, and the end."""
+        return (*self._ways, END)
+
+    @cached_property
+    def _place(self) -> dict[str, int]:
+        """Place of each step in their own order."""
+        return {name: i for i, name in enumerate(self.steps)}
+
+    def _require_columns(self, context: Context) -> None:
+        """Raise if a step looks at something that the customers do not have."""
+        for name in self._asking:
+            step = self.steps[name]
+            if isinstance(step, Branch):
+                context.segment(step.segment)
+            elif isinstance(step, Choice):
+                context.attribute(step.attribute)
+
+    @cached_property
+    def _asking(self) -> tuple[str, ...]:
+        """Steps that look at columns of the customers, in the order of a walk."""
+        return tuple(name for name in self._ways if isinstance(self.steps[name], Branch | Choice))
 
     def _is_decided(self, held: Integers | None, context: Context, row: Integers, anchor: Dates, due: Dates) -> Bools:
         """Tell which messages that were not sent will not be sent in this run either."""
         if not context.is_run:
             return np.ones(len(row), dtype=bool)
-        first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
-        decided: Bools = np.asarray(context.clocks.to_local(row, due) < first)
+        decided: Bools = np.asarray(context.clocks.to_local(row, due) < self._first(context))
         return decided if held is None else decided | np.isin(moment(row, anchor), held)
+
+    def _past(self, context: Context) -> _Past:
+        """Look up what was sent, and what this run has decided not to send."""
+        return _Past(self._sent(context), self._held(context))
 
     def _held(self, context: Context) -> dict[str, Integers]:
         """Give for each step customer and entry of the messages that this run has decided not to send, as keys."""
@@ -573,7 +603,7 @@ class Journey:
         return found
 
 
-def _places_of(step: npt.NDArray[np.str_]) -> list[tuple[str, Integers]]:
+def _places_of(step: npt.NDArray[Any]) -> list[tuple[Any, Integers]]:
     """Give each step of a column with its places, in their order."""
     names, code = np.unique(step, return_inverse=True)
     order = np.argsort(code, kind="stable")
@@ -600,8 +630,35 @@ def _until(context: Context, names: tuple[str, ...], row: Integers, after: Dates
     return np.where(first < context.end, first, NEVER)
 
 
-class _Visit(NamedTuple):
-    """The runs that come to a step, and at which instant."""
+def _joined(parts: list[tuple[Integers, Dates]]) -> tuple[Integers, Dates]:
+    """Put the runs that come to a step from different ones into their order."""
+    if len(parts) <= 1:
+        return parts[0] if parts else (_NOTHING.key, _NOTHING.time)
+    run, time = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    order = np.argsort(run, kind="stable")
+    return run[order], time[order]
+
+
+class _Past(NamedTuple):
+    """What earlier runs have sent, and what this one has decided not to send, by step."""
+
+    sent: dict[str, tuple[Integers, Dates]]  # customer and entry as keys, and the local time
+    held: dict[str, Integers]
+
+
+class _Messages(NamedTuple):
+    """What the planner asks about the messages; each column has one element for each."""
+
+    place: dict[str, int]
+    offers: tuple[Offer | None, ...]
+    channels: tuple[tuple[str, ...] | None, ...]
+    valid: npt.NDArray[np.timedelta64]
+    goes_on: Bools
+    goes_on_without: Bools
+
+
+class _Due(NamedTuple):
+    """The runs that come to a message, and at which instant it is due."""
 
     step: str
     run: Integers
@@ -611,7 +668,7 @@ class _Visit(NamedTuple):
 class _Walk(NamedTuple):
     """How far the runs have come, in UTC."""
 
-    visits: list[_Visit]
+    due: list[_Due]
     finished: Dates  # NaT where a run has not come to its end
     stopped: Dates  # NaT where a run is not given up, because a message was not sent
     place: Integers  # of the latest step

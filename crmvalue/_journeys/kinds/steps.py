@@ -15,7 +15,7 @@ import numpy as np
 from crmvalue._core.calendar import add_months, next_day_at
 from crmvalue._core.checks import as_float, as_text, require_choice
 from crmvalue._core.values import FixedMapping, checked_field, optional
-from crmvalue._journeys.fields import channels_of, name_of, offer_field, whole_field
+from crmvalue._journeys.fields import channels_of, hour_field, name_of, offer_field, whole_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -175,6 +175,9 @@ class Message:
         for them when the message is no longer valid: nobody is reminded of what they never got. With "go on" the steps
         after it count from the moment at which it was due, such as a text message after a letter that not everybody
         may get.
+    send_hour : int, "best" or "any", optional
+        Local hour of sending, 0 to 23: a customer who comes to the step waits until their clock next shows it. "best"
+        is the `send_hour` of each customer; "any" waits for no hour. By default that of the journey.
     then : str, optional
         Step that follows; by default the next one of the journey. In every kind of step, "end" ends the journey.
 
@@ -188,6 +191,7 @@ class Message:
     channels: tuple[str, ...] | None = checked_field("channels", optional(channels_of), default=None, kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
     if_unsent: Literal["stop", "go on"] = attrs.field(default="stop", kw_only=True)
+    send_hour: int | str | None = hour_field("any")
     then: str | None = _next_step("then")
 
     def __attrs_post_init__(self) -> None:

@@ -15,6 +15,7 @@ from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
     flag_field,
+    hour_field,
     name_field,
     name_of,
     offer_field,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["TriggerJourney"]
 
 _MOST_HOURS = 3660 * 24
-_TWO_DAYS = np.timedelta64(2, "D")
+_THREE_DAYS = np.timedelta64(3, "D")
 
 
 def _hours(name: str, value: Any) -> float:
@@ -72,6 +73,10 @@ class TriggerJourney:
         customer again, >= 0.
     once : bool, optional
         Whether a customer gets the message only once ever.
+    send_hour : int, "best" or "any", optional
+        Local hour of sending, 0 to 23: after the wait, the message goes out when the clock of the customer next shows
+        it. "best" is the `send_hour` of each customer; "any" waits for no hour. By default that of the policy, and
+        without one the message waits for no hour. :meth:`abandoned_cart` and :meth:`welcome` say "any".
     offer, segment, priority, channels, purpose, exempt, catch_up_days
         As in :class:`BirthdayJourney`.
 
@@ -89,6 +94,7 @@ class TriggerJourney:
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
     cool_down_days: int = whole_field("cool_down_days", 0, 3660, default=7)
     once: bool = flag_field("once", default=False)
+    send_hour: int | str | None = hour_field("any")
     offer: Offer | None = offer_field()
     segment: str | None = segment_field()
     priority: int = priority_field()
@@ -113,12 +119,12 @@ class TriggerJourney:
         them, and within `cool_down_days` the customer gets one reminder. A purchase that ends only its own cart cannot
         be told apart, unless each cart gets a journey with names of its own.
         """
-        return cls(name, **{"event": "cart", "wait_hours": 1.0, "unless": "purchase", **options})
+        return cls(name, **{"event": "cart", "wait_hours": 1.0, "unless": "purchase", "send_hour": "any", **options})
 
     @classmethod
     def welcome(cls, name: str = "welcome", **options: Any) -> TriggerJourney:
         """Welcome a new customer: at once after "first purchase", only once."""
-        return cls(name, **{"event": "first purchase", "once": True, **options})
+        return cls(name, **{"event": "first purchase", "once": True, "send_hour": "any", **options})
 
     @classmethod
     def no_second_purchase(cls, days: int = 30, name: str = "no second purchase", **options: Any) -> TriggerJourney:
@@ -161,12 +167,12 @@ class TriggerJourney:
         hours = np.timedelta64(round(self.wait_hours * 3600), "s")
         days = np.timedelta64(self.wait_days, "D")
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
-        near = time + days + hours >= first - _TWO_DAYS  # clocks move a moment by less
+        near = time + days + hours >= first - _THREE_DAYS  # clocks and the hour of sending move it by less
         row, time = row[near], time[near]
         instant = context.clocks.to_utc(row, time)
         if self.wait_days:
             instant = context.clocks.to_utc(row, context.clocks.to_local(row, instant) + days)
-        instant = instant + hours
+        instant = context.next_hour(self.send_hour, row, instant + hours)
         planned = context.clocks.to_local(row, instant)
         due = (planned >= first) & (planned < context.end)
         row, time, planned, instant = row[due], time[due], planned[due], instant[due]

@@ -111,6 +111,9 @@ class Plan(Columns, Pictured):
         Code in the message; empty where there is none. :meth:`with_codes` fills it in.
     purpose : ndarray of str, optional
         Purpose of the journey.
+    first_channel : ndarray of str, optional
+        First channel of the message that the customer has agreed to, also where it is not sent, such as in the control
+        group; empty where there is none. A cap may send it on another one. Plans of earlier releases do not know it.
 
     Examples
     --------
@@ -140,12 +143,13 @@ class Plan(Columns, Pictured):
     version: Integers = newer_field("version", version_column)
     code: npt.NDArray[np.str_] = newer_field("code", text_column)
     purpose: npt.NDArray[np.str_] = newer_field("purpose", text_column)
+    first_channel: npt.NDArray[np.str_] = newer_field("first_channel", text_column)
 
     def __attrs_post_init__(self) -> None:
         fill_in(
             self,
             version=lambda: journey_of(self.group)[1],
-            **dict.fromkeys(("code", "purpose"), lambda: np.zeros(len(self), dtype=np.str_)),
+            **dict.fromkeys(("code", "purpose", "first_channel"), lambda: np.zeros(len(self), dtype=np.str_)),
         )
         for name, column in self.to_columns().items():
             if column.shape != self.run.shape:

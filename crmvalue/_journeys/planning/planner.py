@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Integers
 
     Bools = npt.NDArray[np.bool_]
+    Memory = dict[tuple[str, str], Any]
 
 __all__ = ["explain", "plan", "simulate_plan"]
 
@@ -127,9 +128,10 @@ def plan(
             _require_known("events", customers, events.customer, events.time < first)
         senders = Coded(*encode_customers("history", past.customer))
         _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
-    parts = []
+    parts: list[Plan] = []
+    memory: Memory = {}
     for day in range(n_days):
-        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"))
+        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory)
         parts.append(made)
         past = past + made.history() if n_days > 1 else past
     return parts[0] if n_days == 1 else concatenate(parts)
@@ -309,15 +311,16 @@ def _plan_day(
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
+    memory: Memory,
 ) -> Plan:
-    made, goes_on = _decide_day(journeys, customers, events, history, policy, today)
+    made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory)
     parts, known = [made], made.key
     refused = take(made, made.decision != DECISIONS[SEND])
     while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
         sent_by = set(parts[-1].group[goes_on].tolist())
         history = history + parts[-1].history()
         again = tuple(journey for journey in journeys if journey.group in sent_by)
-        more, goes_on = _decide_day(again, customers, events, history, policy, today, refused)
+        more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused)
         keys = more.key
         new = ~np.isin(keys, known)
         known = np.concatenate([known, keys[new]])
@@ -338,11 +341,12 @@ def _decide_day(
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
+    memory: Memory,
     refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
-    context = Context(customers, events, history, today)
-    context.is_run, context.refused = True, refused
+    context = Context(customers, events, history, today, send_hour=policy.send_hour)
+    context.is_run, context.refused, context.memory = True, refused, memory
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
@@ -382,7 +386,7 @@ def _decide_day(
     )
     decision, used = decide(run)
 
-    names = np.array([journey.name for journey in journeys])
+    names, words = np.array([journey.name for journey in journeys]), np.array([*channel_names, ""])
     offers = np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)
     made = Plan(
         run=hand_over(np.full(len(rank), today)),
@@ -395,12 +399,13 @@ def _decide_day(
         send_time=hand_over(run.send),
         expires=hand_over(messages.expires),
         send_time_utc=hand_over(run.send_utc),
-        channel=hand_over(np.where(decision == SEND, np.array([*channel_names, ""])[used], "")),
+        channel=hand_over(np.where(decision == SEND, words[used], "")),
         offer=hand_over(offers[messages.place]),
         decision=hand_over(np.array(DECISIONS)[decision]),
         counted=hand_over(~run.exempt),
         version=hand_over(np.array([journey.version for journey in journeys], dtype=np.int64)[of]),
         purpose=hand_over(run.purpose),
+        first_channel=hand_over(words[_first_of(channels)]),
         n_unknown_events=context.n_unknown,
         n_unknown_messages=past.n_unknown,
     )
@@ -465,14 +470,19 @@ def _channels(steps: list[_Step], customers: Customers, messages: Messages) -> t
     width = max((len(step.channels) for step in steps), default=0)
     found = np.full((len(messages.row), width), -1, dtype=np.int64)
     by_step = np.argsort(messages.place, kind="stable")
-    ends = np.searchsorted(messages.place[by_step], np.arange(len(steps) + 1))
-    for i, step in enumerate(steps):
-        lines = by_step[ends[i] : ends[i + 1]]
-        if len(lines) == 0:
-            continue
-        rows = messages.row[lines]
+    present, starts = np.unique(messages.place[by_step], return_index=True)
+    for i, lines in zip(present.tolist(), np.split(by_step, starts[1:]), strict=len(present) > 0):
+        step, rows = steps[i], messages.row[lines]
         for position, channel in enumerate(step.channels):
             consent = customers.consent.get((channel, step.purpose), customers.consent.get((channel, "*")))
             if consent is not None:
                 found[lines, position] = np.where(consent[rows], number[channel], -1)
     return found, names
+
+
+def _first_of(channels: Integers) -> Integers:
+    """Give the first channel that each message may use; -1 for none."""
+    first = np.full(len(channels), -1, dtype=np.int64)
+    for column in channels.T[::-1]:
+        first = np.where(column >= 0, column, first)
+    return first

@@ -13,7 +13,7 @@ from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
-from crmvalue._journeys.fields import name_of
+from crmvalue._journeys.fields import name_of, send_hour
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -130,6 +130,10 @@ class Policy:
         In place of `quiet_hours`: the hours in which messages go out, by day of the week and without holidays. They are
         local hours of each customer, so they have no time zone of their own. A message planned for any other time waits
         for the next of these hours.
+    send_hour : int or "best", optional
+        Local hour of sending, 0 to 23, of all messages whose journey says none; "best" for the `send_hour` of each
+        customer. Messages of a day go out at it on their day. Messages that are due at a moment wait until the clock of
+        the customer next shows it. Quiet hours and contact hours still hold.
     caps : sequence of FrequencyCap, optional
         Limits of frequency. Messages of journeys with `exempt` are neither limited nor counted. A capped message is
         tried again in the next run, until the `catch_up_days` of its journey are over.
@@ -160,6 +164,7 @@ class Policy:
 
     quiet_hours: tuple[int, int] | None = attrs.field(default=None, converter=_hours)
     contact_hours: BusinessHours | None = checked_field("contact_hours", optional(_contact_hours), default=None)
+    send_hour: int | str | None = checked_field("send_hour", optional(send_hour), default=None)
     caps: tuple[FrequencyCap, ...] = attrs.field(default=(), converter=_caps)
     control_share: float = checked_field("control_share", _share, default=0.0)
     salt: str = checked_field("salt", as_text, default="crmvalue")

@@ -137,8 +137,13 @@ def journey_results(
     are not over are left out. Customers without consent, or held back by a cap, count as meant in both groups, so the
     difference is that of the whole plan and not of single contacts. The control group gets nothing from any journey, so
     the difference includes what other journeys sent within these days. Journeys on one date count as one journey, with
-    the message of the highest priority. A message has a channel only when it is sent, so rows split by channel have no
-    control group.
+    the message of the highest priority.
+
+    By channel, a message belongs to the channel on which it was sent, or else to the first one that the customer has
+    agreed to (`first_channel` of the plan); who has agreed to none stands in the row "". The comparison is always that
+    of the first channel, which is known for the control group too. So each row compares customers with the same first
+    channel. It does not compare the channels with each other: other customers have agreed to them. Without a control
+    group, and in plans that do not know the first channel, these figures are NaN, and `conclusion` says so.
 
     Spend is skewed: with fewer than some hundred customers in a group, the intervals of money cover the truth less
     often than `level` says. Where rows are many, some of them leave 0 out by chance.
@@ -196,10 +201,10 @@ def journey_results(
     if "segment" in keys and segments is None:
         raise InputError("segment", "given where the rows are split by it", None)
 
-    table, decision, moment_of, is_last = _rows(messages, end, by_channel="channel" in keys)
+    table, decision, moment_of, is_last = _rows(messages, end)
     n_later = len(messages) - len(table) if isinstance(messages, MessageHistory) else 0
     n_customers, (whom, who) = common_customers(table.customer, orders.customer)
-    cell, labels = _cells(table, moment_of, keys, segments, period)
+    cell, meant, labels = _cells(table, moment_of, is_last, keys, segments, period)
     n_cells = len(labels[0]) if keys else 1
     if n_cells > _MOST_ROWS:
         raise InputError("by", f"a split into at most {_MOST_ROWS:,} rows", n_cells)
@@ -232,9 +237,9 @@ def journey_results(
     reactions, n_late, n_unmatched = _reactions(responses, table, sent, log, end, n_cells)
     redeemed = np.bincount(log.cell[np.unique(used[used >= 0])], minlength=n_cells)
     found = None
-    if isinstance(table, Plan) and "channel" not in keys and (decision == DECISIONS.index("control group")).any():
+    if isinstance(table, Plan) and _has_control(table, decision, keys):
         bought = (who, sold.time, revenue, margin)
-        found = increments(table, decision, whom, cell, n_cells, bought, days=days, end=end, level=level)
+        found = increments(table, decision, whom, meant, n_cells, bought, days=days, end=end, level=level)
     unit = 10.0**orders.decimals
     return JourneyResults(
         by=keys,
@@ -313,13 +318,10 @@ def _segments(customer: ArrayLike | None, segment: ArrayLike | None) -> tuple[An
     return distinct, words[np.argsort(code)]
 
 
-def _rows(
-    messages: Plan | MessageHistory, end: np.datetime64, *, by_channel: bool
-) -> tuple[Any, Integers, Dates, npt.NDArray[np.bool_]]:
+def _rows(messages: Plan | MessageHistory, end: np.datetime64) -> tuple[Any, Integers, Dates, npt.NDArray[np.bool_]]:
     """Give the messages, the decision on each, the moment that decides on its period, and which looks count.
 
-    Each look at a message is a row, because a comparison begins with the first one. A message has a channel only once
-    it is sent, so where the rows are split by channel, the looks that do not count are left out.
+    Each look at a message is a row, because a comparison begins with the first one.
     """
     if isinstance(messages, MessageHistory):
         early = messages.sent_at < end
@@ -332,28 +334,45 @@ def _rows(
     table = messages if rows.all() else take(messages, rows)
     several_days = len(table) > 0 and bool((table.run != table.run[0]).any())
     is_last = table.is_last_look if several_days else np.ones(len(table), dtype=bool)
-    if by_channel:
-        table, is_last = take(table, is_last), is_last[is_last]
     words, code = codes_of(table.decision)
     place = np.array([DECISIONS.index(word) for word in words.tolist()], dtype=np.int64)
     return table, place[code], table.planned, is_last
 
 
 def _cells(
-    table: Any, time: Dates, keys: tuple[str, ...], segments: tuple[Any, Any] | None, period: str
-) -> tuple[Integers, list[npt.NDArray[np.str_]]]:
-    """Give the row of the results to which each message belongs, and the labels of these rows."""
-    cell, texts = np.zeros(len(table), dtype=np.int64), []
+    table: Any,
+    time: Dates,
+    counts: npt.NDArray[np.bool_],
+    keys: tuple[str, ...],
+    segments: tuple[Any, Any] | None,
+    period: str,
+) -> tuple[Integers, Integers, list[npt.NDArray[np.str_]]]:
+    """Give the row of the results to which each look belongs, the row of its comparison, and the labels of the rows.
+
+    The two differ by channel only: a message was sent on one, and meant for one before anything was decided.
+    """
+    n, texts, n_ways = len(table), [], 1 + ("channel" in keys)
+    cell = np.zeros(n_ways * n, dtype=np.int64)
     for name in keys:
-        words, code = codes_of(_column(table, time, name, segments, period))
+        way = _channels(table) if name == "channel" else [_column(table, time, name, segments, period)] * n_ways
+        words, code = codes_of(np.concatenate(way))
         cell = cell * max(len(words), 1) + code
         texts.append(words)
+    if n_ways > 1:
+        cell[:n] = np.where(counts, cell[:n], cell[n:])  # looks that do not count make no row
     distinct, place = np.unique(cell, return_inverse=True)
     labels = []
     for words in reversed(texts):
         labels.append(words[distinct % max(len(words), 1)])
         distinct = distinct // max(len(words), 1)
-    return place, labels[::-1]
+    return place[:n], place[-n:], labels[::-1]
+
+
+def _channels(table: Any) -> list[npt.NDArray[np.str_]]:
+    """Give the channel on which each message was sent, or else its first one, and the channel it was meant for."""
+    if not isinstance(table, Plan):
+        return [table.channel, table.channel]
+    return [np.where(table.channel == "", table.first_channel, table.channel), table.first_channel]
 
 
 def _column(table: Any, time: Dates, name: str, segments: tuple[Any, Any] | None, period: str) -> npt.NDArray[np.str_]:
@@ -374,6 +393,12 @@ def _column(table: Any, time: Dates, name: str, segments: tuple[Any, Any] | None
         found: npt.NDArray[np.str_] = np.where(hit, words[order[place]], "")
         return found
     return np.asarray(getattr(table, name)).astype(np.str_)
+
+
+def _has_control(made: Plan, decision: Integers, keys: tuple[str, ...]) -> bool:
+    """Tell whether there is a control group, and by channel also whether the plan knows what it was meant to get."""
+    unknown = (decision == DECISIONS.index("send")) & (made.first_channel == "")
+    return bool((decision == DECISIONS.index("control group")).any()) and not ("channel" in keys and unknown.any())
 
 
 def _credit(log: Log, rule: str, used: Integers, money: list[Integers], n_cells: int, n_customers: int) -> Credit:

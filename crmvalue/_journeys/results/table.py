@@ -338,7 +338,9 @@ class JourneyResults(Columns):
         if not np.isfinite(self.revenue_effect).any():
             if "control group" not in self.n_not_sent:
                 return f"{text} Without a control group nothing shows that."
-            needs = f"customers of both groups whose {self.within_days} days are over, and rows not split by channel"
+            needs = f"customers of both groups in one row whose {self.within_days} days are over"
+            if "channel" in self.by:
+                needs += ", and a plan that knows the first channel of each message"
             return f"{text} The control group cannot show it here: that needs {needs}."
         if not len(known):
             return f"{text} The control group does not show it yet: too few customers or orders."
@@ -348,6 +350,9 @@ class JourneyResults(Columns):
             for i in known[np.argsort(-self.incremental_revenue[known], kind="stable")][:3].tolist()
         ]
         text = f"{text} Against the control group, {'; '.join(said)}."
+        alone = int(np.count_nonzero((self.n_control == 0) & (self.n_sent > 0)))
+        if alone:
+            text += f" {counted(alone, 'row')} without customers in the control group: nothing shows it there."
         if len(known) > 1:
             text += f" Of {len(known)} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone."
         return text

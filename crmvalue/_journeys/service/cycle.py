@@ -165,6 +165,15 @@ class ServiceDue(Columns):
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
 
+    def to_json(self) -> str:
+        """Write the contacts as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ServiceDue:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
+
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
     items = as_items("follow_up_months", value, "a sequence of whole months")
@@ -241,7 +250,7 @@ class ServiceCycle:
     group_days: int = whole_field("group_days", 0, _MOST_DAYS, default=0)
     unless: tuple[str, ...] = checked_field("unless", words_of, default=())
     name: str = name_field(default="service")
-    send_hour: int = hour_field()
+    send_hour: int | str | None = hour_field()
     offer: Offer | None = offer_field()
     segment: str | None = segment_field()
     priority: int = priority_field()
@@ -312,7 +321,8 @@ class ServiceCycle:
             place = 2 + kind * len(self.follow_up_months) + np.searchsorted(self.follow_up_months, month)
             parts.append((rows, place, begun, begun, date, self._last(date)))
         rows = np.concatenate([part[0] for part in parts])
-        planned = at_hour(np.concatenate([part[4] for part in parts]), self.send_hour)
+        hour = context.hour_of_day(self.send_hour, owner[rows])
+        planned = at_hour(np.concatenate([part[4] for part in parts]), hour)
         since = np.concatenate([start[at] for at, _, _, start, _, _ in parts])
         labels = ("reminder", "overdue", *(f"{kind}, month {m}" for kind in _KINDS[2:] for m in self.follow_up_months))
         return Candidates(
@@ -478,6 +488,15 @@ class WithoutNextStep(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
+
+    def to_json(self) -> str:
+        """Write the customers as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> WithoutNextStep:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
 
 
 def without_next_step(

@@ -83,6 +83,15 @@ class ExpiringTerms(Columns):
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
 
+    def to_json(self) -> str:
+        """Write the terms as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> ExpiringTerms:
+        """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
+        return from_json(cls, text)
+
 
 def expiring_terms(term: ArrayLike, expires: ArrayLike, *, as_of: ArrayLike, days_before: int = 30) -> ExpiringTerms:
     """List the terms promised to customers that end within some days.

@@ -19,6 +19,7 @@ from crmvalue.journeys import (
     Cascade,
     Customers,
     Events,
+    FrequencyCap,
     JourneyRank,
     JourneyResults,
     MessageHistory,
@@ -429,8 +430,62 @@ class TestControlGroup:
 
     def test_a_control_group_that_cannot_be_compared(self):
         made, sold = campaign(np.random.default_rng(5))
-        by_channel = journey_results(made, None, sold, as_of="2024-07-30", by="channel")
-        assert "The control group cannot show it here" in by_channel.conclusion
+        early = journey_results(made, None, sold, as_of="2024-06-05")
+        assert "The control group cannot show it here" in early.conclusion
+
+    def test_by_channel_it_compares_customers_with_the_same_first_channel(self):
+        """By hand: who has agreed to e-mail, who only to text messages, and who to neither, treated minus control."""
+        rng, n = np.random.default_rng(3), 900
+        email, sms = rng.random(n) < 0.5, rng.random(n) < 0.5
+        base = Customers(
+            customer=np.arange(n), dates={"last_purchase": ["2023-08-31"] * n}, consent={"email": email, "sms": sms}
+        )
+        cascade = Cascade(channels=["email", "sms"])
+        policy = Policy(control_share=0.4, caps=[FrequencyCap(messages=1, days=9, channel="email")])
+        before = MessageHistory.from_log(np.arange(0, n, 7), ["x"] * 129, ["2024-05-30"] * 129, ["email"] * 129)
+        made = simulate_plan([cascade], base, None, policy, "2024-05-31", "2024-06-02", history=before)
+        spend = np.round(np.where(rng.random(n) < 0.5, rng.gamma(2.0, 20.0, n), 0.0), 2)
+        who = np.nonzero(spend)[0]
+        sold = Orders(customer=who, time=["2024-06-09"] * len(who), revenue=spend[who])
+        found = journey_results(made, None, sold, as_of="2024-07-30", by="channel")
+        assert found.channel.tolist() == ["", "email", "sms"]
+        control = made.customer[(made.decision == "control group") & (made.run == made.run[0])]
+        control = np.isin(np.arange(n), control)
+        first = np.where(email, "email", np.where(sms, "sms", ""))
+        for i, name in enumerate(found.channel.tolist()):
+            mine = first == name
+            groups = np.where(control[mine], "control", "meant")
+            expected = compare_means(spend[mine], groups, control="control").difference_interval
+            assert found.n_treated[i] == (mine & ~control).sum()
+            assert found.n_control[i] == (mine & control).sum() > 0
+            difference = spend[mine & ~control].mean() - spend[mine & control].mean()
+            assert found.revenue_effect[i] == pytest.approx(difference)
+            assert found.revenue_effect_low[i] == pytest.approx(expected.low[0])
+        sent = made.channel[made.decision == "send"]
+        assert found.n_sent.tolist() == [0, (sent == "email").sum(), (sent == "sms").sum()]
+        assert ((made.first_channel == "email") & (made.channel == "sms")).any()  # moved by the cap
+        whole = journey_results(made, None, sold, as_of="2024-07-30", by=["journey", "channel"])
+        assert whole.revenue_effect.tolist() == found.revenue_effect.tolist()
+        assert found.n_planned.sum() == made.is_last_look.sum()
+
+    def test_by_channel_nothing_is_said_where_the_first_channel_is_not_known(self):
+        """A plan of an earlier release tells the channel of what was sent only."""
+        made, sold = campaign(np.random.default_rng(5))
+        old = attrs.evolve(made, first_channel=None)
+        found = journey_results(old, None, sold, as_of="2024-07-30", by="channel")
+        assert np.isnan(found.revenue_effect).all()
+        assert found.n_control.tolist() == [0, 0]
+        assert found.conclusion.endswith("a plan that knows the first channel of each message.")
+        assert journey_results(old, None, sold, as_of="2024-07-30").n_control[0] > 0
+
+    def test_rows_without_a_control_group_are_named(self):
+        """The control group of this plan has nobody who has agreed to text messages alone."""
+        made, sold = campaign(np.random.default_rng(5))
+        moved = (made.decision == "send") & (np.arange(len(made)) < 200)
+        other = {name: np.where(moved, "sms", getattr(made, name)) for name in ("channel", "first_channel")}
+        found = journey_results(attrs.evolve(made, **other), None, sold, as_of="2024-07-30", by="channel")
+        assert np.isnan(found.revenue_effect[found.channel == "sms"]).all()
+        assert "1 row without customers in the control group: nothing shows it there." in found.conclusion
 
     def test_equals_welch_of_both_groups(self):
         made, sold = campaign(np.random.default_rng(5))

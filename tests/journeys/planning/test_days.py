@@ -1,0 +1,128 @@
+"""Plans of many days: what journeys keep from one day to the next changes no answer."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import attrs
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue.journeys import (
+    Branch,
+    Customers,
+    Events,
+    FrequencyCap,
+    Journey,
+    Message,
+    MessageHistory,
+    Plan,
+    Policy,
+    Wait,
+    WaitFor,
+    plan,
+    simulate_plan,
+)
+
+START = datetime(2024, 3, 25)  # the clocks of Kyiv change on the 31st
+
+JOURNEY = Journey(
+    "x",
+    entry="e",
+    steps={
+        "hello": Message(channels=["sms", "email"], valid_days=2),
+        "answer": WaitFor("opened", at_most="2 days", otherwise="again"),
+        "thanks": Message(if_unsent="go on", then="who"),
+        "again": Message(channels="sms", if_unsent="go on"),
+        "hours": Wait("5 hours"),
+        "who": Branch("vip", then="call", otherwise="pause"),
+        "call": Message(channels="email", then="end"),
+        "pause": Wait("1 day at 03:30"),
+        "last": Message(valid_days=1),
+    },
+    goals="buy",
+    exits="bye",
+)
+
+events = st.lists(
+    st.tuples(
+        st.integers(1, 3),
+        st.sampled_from(["e", "e", "e", "opened", "buy", "bye"]),
+        st.integers(-4 * 24, 14 * 24).map(lambda hours: START + timedelta(hours=hours)),
+    ),
+    min_size=1,
+    max_size=25,
+)
+policies = st.builds(
+    Policy,
+    quiet_hours=st.sampled_from([None, (22, 8)]),
+    caps=st.sampled_from([(), (FrequencyCap(messages=1, days=2),)]),
+    budget=st.sampled_from([None, 1]),
+    catch_up=st.sampled_from(["latest", "all", "skip"]),
+    send_hour=st.sampled_from([None, 7]),
+)
+
+
+def base(vip, consent=(True, False, True)):
+    return Customers(
+        customer=[1, 2, 3],
+        segments={"vip": vip},
+        consent={"email": [True, True, True], "sms": list(consent)},
+        time_zone=["Europe/Kyiv", "UTC", "America/New_York"],
+    )
+
+
+def day_by_day(journey, customers, did, history, policy, start, n_days):
+    """Plan each day by itself; each knows what the days before it have sent, and nothing else."""
+    parts, past = [], history
+    for day in range(n_days):
+        parts.append(plan([journey], customers, did, past, policy, start + day))
+        past = past + parts[-1].history()
+    return parts
+
+
+class TestDaysTogether:
+    """A plan of several days is the plans of its days, one after the other."""
+
+    @settings(max_examples=25)
+    @given(
+        log=events,
+        policy=policies,
+        vip=st.tuples(*[st.booleans()] * 3),
+        reentry=st.sampled_from(["never", "after exit", "always", "3 days"]),
+        catch_up_days=st.sampled_from([0, 1, 3]),
+        was_vip=st.none() | st.tuples(*[st.booleans()] * 3),
+    )
+    def test_equal_to_each_day_by_itself(self, log, policy, vip, reentry, catch_up_days, was_vip):
+        journey = attrs.evolve(JOURNEY, reentry=reentry, catch_up_days=catch_up_days)
+        who, names, times = zip(*log, strict=True)
+        did, start, past = (
+            Events(customer=who, name=names, time=times),
+            np.datetime64(START, "D"),
+            MessageHistory.empty(),
+        )
+        if was_vip is not None:  # some are on a way that they would not take today
+            past = plan([journey], base(was_vip), did, None, policy, start - 3, days=3).history()
+        whole = simulate_plan([journey], base(vip), did, policy, start, start + 11, history=past)
+        parts = day_by_day(journey, base(vip), did, past, policy, start, 12)
+        for field in attrs.fields(Plan):
+            if not field.name.startswith("n_"):
+                joined = np.concatenate([getattr(part, field.name) for part in parts])
+                assert getattr(whole, field.name).tolist() == joined.tolist()
+
+    def test_the_work_of_a_day_does_not_grow(self, monkeypatch):
+        """Each day looks at the steps of its last days, not at all steps since the entry."""
+        steps = {}
+        for i in range(60):
+            steps |= {f"message {i}": Message(), f"wait {i}": Wait("2 days")}
+        looked, leave = [], Journey._leave
+        monkeypatch.setattr(
+            Journey, "_leave", lambda self, name, *rest: looked.append(name) or leave(self, name, *rest)
+        )
+        customers = Customers(customer=[1], consent={"email": [True]})
+        did = Events(customer=[1], name=["e"], time=["2024-01-01T12:00"])
+        journey = Journey("long", entry="e", steps=steps)
+        made = simulate_plan([journey], customers, did, Policy(), "2024-01-01", "2024-05-01")
+        assert made.n_by_decision == {"send": 60}
+        assert len(looked) < 20 * 122
