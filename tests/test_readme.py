@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import runpy
 from pathlib import Path
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -25,9 +24,3 @@ def test_code_prints_what_the_readme_shows():
 def test_names_both_commands():
     assert "pip install '.[report]' && python -m crmvalue" in README
     assert "pip install -e '.[test]' && pytest" in README
-
-
-def test_examples_run(capsys):
-    for path in sorted((Path(__file__).parent.parent / "examples").glob("*.py")):
-        runpy.run_path(str(path))
-        assert capsys.readouterr().out, path
