@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 
 FLAGS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage", "--hide-scrollbars",
     "--host-resolver-rules=MAP * ~NOTFOUND",  # whatever a page asks for, nothing leaves this computer
     "--remote-debugging-pipe",
 ]  # fmt: skip
@@ -46,9 +46,7 @@ class Page:
 
     def resize(self, width):
         """Show the page as wide as a telephone or a desktop."""
-        self.ask(
-            "Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.ask("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
 
     def picture(self):
         """Give a picture of the whole page, as base64 of a PNG."""
