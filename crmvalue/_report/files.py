@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from crmvalue._report.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["FileError", "FileProblemsError", "OrderFile", "import_duckdb", "read_orders"]
+__all__ = [
+    "FileError",
+    "FileProblemsError",
+    "OrderFile",
+    "find_rounded",
+    "find_totals",
+    "import_duckdb",
+    "read_orders",
+]
+
+_TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
+_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
@@ -136,6 +147,16 @@ class OrderFile:
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
+
+
+def find_rounded(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
+    return [who for who in customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
+
+
+def find_totals(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers that are rather the last line of a table, which has its sum."""
+    return [who for who in customer.tolist() if who.strip(" :").casefold() in _TOTALS]
 
 
 def read_orders(
