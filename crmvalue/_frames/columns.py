@@ -95,7 +95,7 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
     wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
     if wrong:
-        raise _UnclearError("customer", wrong[0] + _say_index(frame), None)
+        raise _UnclearError("customer", wrong[0], None, hint=_say_index(frame))
     return columns["customer"]
 
 
