@@ -2,9 +2,9 @@
 
     python benchmarks/bench_http_service.py [SECONDS]
 
-The service runs with one process, and then with two. A client in a process of its own keeps 16 connections open; each
-sends its next request when the answer has come. Client and service share the cores. A time runs from the request to the
-last byte of its answer. All addresses are on this computer.
+The service runs with one process, and then with two, each on a port of its own, as behind a load balancer. A client
+keeps 16 connections open; each sends its next request when the answer has come. Client and service share the cores. A
+time runs from the request to the last byte of its answer. All addresses are on this computer.
 """
 
 from __future__ import annotations
@@ -72,32 +72,36 @@ async def talk(port, request, begin, end, times):
     await writer.wait_closed()
 
 
-async def load(port, request):
-    """Give the times of all requests."""
+async def load(ports, request):
+    """Give the times of all requests; the connections go to the processes in turn."""
     begin = time.perf_counter() + WARM_UP
     times = []
-    await asyncio.gather(*[talk(port, request, begin, begin + SECONDS, times) for _ in range(N_CONNECTIONS)])
+    turns = [ports[k % len(ports)] for k in range(N_CONNECTIONS)]
+    await asyncio.gather(*[talk(port, request, begin, begin + SECONDS, times) for port in turns])
     return 1000 * np.array(times)
 
 
 @contextlib.contextmanager
-def service(n_workers):
-    """Start the service on a free port, and stop it."""
-    with socket.create_server((HOST, 0)) as door:
-        port = door.getsockname()[1]
+def service(n_processes):
+    """Start processes of the service, each on a free port, and stop them."""
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(EXAMPLES), "--factory", "http_service:make_app"]
-    options = ["--host", HOST, "--port", str(port), "--workers", str(n_workers), "--no-access-log"]
-    running = subprocess.Popen([*command, *options, "--log-level", "warning"])
+    running, ports = [], []
     try:
-        for _ in range(300):
-            with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-                break
-            time.sleep(0.1)
-        time.sleep(2)  # the second process fits its models too
-        yield port
+        for _ in range(n_processes):
+            with socket.create_server((HOST, 0)) as door:
+                ports.append(door.getsockname()[1])
+            options = ["--host", HOST, "--port", str(ports[-1]), "--no-access-log", "--log-level", "warning"]
+            running.append(subprocess.Popen([*command, *options]))
+        for port in ports:
+            for _ in range(300):
+                with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+                    break
+                time.sleep(0.1)
+        yield ports
     finally:
-        running.terminate()
-        running.wait()
+        for process in running:
+            process.terminate()
+            process.wait()
 
 
 def main():
@@ -108,13 +112,13 @@ def main():
         "plan of 100 customers": request_of("/plan", silent(100, rng)),
     }
     print(f"Python {platform.python_version()}, {N_CONNECTIONS} connections, {SECONDS:g} s each")
-    for n_workers in (1, 2):
-        with service(n_workers) as port:
+    for n in (1, 2):
+        with service(n) as ports:
             for name, request in questions.items():
-                times = asyncio.run(load(port, request))
+                times = asyncio.run(load(ports, request))
                 at = np.percentile(times, [50, 99])
                 print(
-                    f"{n_workers} process{'es' * (n_workers > 1)}, {name}: {len(times) / SECONDS:,.0f} requests/s,"
+                    f"{n} process{'es' * (n > 1)}, {name}: {len(times) / SECONDS:,.0f} requests/s,"
                     f" median {at[0]:.1f} ms, 99th percentile {at[1]:.1f} ms"
                 )
 
