@@ -15,7 +15,7 @@ docs:
 	sphinx-build -n -W --keep-going docs docs/_build
 
 words:
-	python tests/report/page/catalogue.py
+	python -m tests.report.page.catalogue
 
 bench:
 	for file in $(or $(FILES),$(filter-out benchmarks/bench_frames_scale.py,$(wildcard benchmarks/*.py))); do \

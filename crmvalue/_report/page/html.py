@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["format_report", "import_extras", "make_page"]
 
 _LONGEST_NAME = 60
+_MUCH = 0.25  # share of the money by which a good forecast may be off and still be planned with
 _MISSING = "The report needs Jinja2 and matplotlib: pip install 'crmvalue[report]'"
 
 
@@ -148,7 +149,7 @@ def _tiles(report: Report, _: Words) -> list[Figure]:
         )
     if base.value.ltv_newcomer is not None:
         new = base.value.ltv_newcomer
-        tiles.append(_figure(_("Value of a new customer"), new, _.money, _, _("in margin, for life")))
+        tiles.append(_figure(_("Value of a new customer"), new, _.money, _("in margin, for life")))
     return tiles
 
 
@@ -183,6 +184,8 @@ def _sureness(report: Report, _: Words) -> dict[str, Any] | None:
             )
         )
     name, use = names[models.grade]
+    if models.grade == "good" and score.spend is not None and abs(score.spend.bias) > _MUCH:
+        use = _("Plan purchases with it; the money is less sure.")
     return {"grade": models.grade, "name": name, "use": use, "said": said}
 
 
@@ -193,21 +196,21 @@ def _figures(report: Report, _: Words) -> list[Figure]:
     _("customers with more than one purchase")
     found = [
         _figure(
-            _("Repeat purchase rate"), base.repeat_purchase_rate, _.share, _, _("customers with more than one purchase")
+            _("Repeat purchase rate"), base.repeat_purchase_rate, _.share, _("customers with more than one purchase")
         ),
-        _figure(_("Purchases per customer"), base.purchases_per_customer, _.number, _),
-        _figure(_("Time between purchases"), base.time_between_purchases, _.number, _, _("days")),
-        _figure(_("Average order value"), base.average_order_value, _.money, _),
-        _figure(_("Revenue per customer"), base.revenue_per_customer, _.money, _, _("so far")),
+        _figure(_("Purchases per customer"), base.purchases_per_customer, _.number),
+        _figure(_("Time between purchases"), base.time_between_purchases, _.number, _("days")),
+        _figure(_("Average order value"), base.average_order_value, _.money),
+        _figure(_("Revenue per customer"), base.revenue_per_customer, _.money, _("so far")),
     ]
     if period is not None:
         note = _("period: %(period)s", period=period_name(period.name, _))
-        found.append(_figure(_("Retention rate"), period.retention_rate, _.share, _, note))
-        found.append(_figure(_("Revenue per active customer"), period.arpu, _.money, _, note))
+        found.append(_figure(_("Retention rate"), period.retention_rate, _.share, note))
+        found.append(_figure(_("Revenue per active customer"), period.arpu, _.money, note))
     found += [
-        _figure(_("Lifetime value, in revenue"), value.ltv_revenue, _.money, _, _("of an active customer")),
-        _figure(_("Lifetime value, in margin"), value.ltv_margin, _.money, _, _("of an active customer")),
-        _figure(_("Lifetime value, discounted"), value.ltv_discounted, _.money, _, _("of an active customer")),
+        _figure(_("Lifetime value, in revenue"), value.ltv_revenue, _.money, _("of an active customer")),
+        _figure(_("Lifetime value, in margin"), value.ltv_margin, _.money, _("of an active customer")),
+        _figure(_("Lifetime value, discounted"), value.ltv_discounted, _.money, _("of an active customer")),
     ]
     if value.ltv_to_cac is not None and value.band is not None:
         found.append(
@@ -236,24 +239,21 @@ def _band(name: str, _: Words) -> str:
     }.get(name, name)
 
 
-def _figure(name: str, estimate: Estimate | None, form: Any, _: Words, note: str = "") -> Figure:
+def _figure(name: str, estimate: Estimate | None, form: Any, note: str = "") -> Figure:
     if estimate is None:
         return Figure(name, "")
-    return Figure(name, form(estimate.value), _interval(estimate.low, estimate.high, form, _), note)
+    return Figure(name, form(estimate.value), _interval(estimate.low, estimate.high, form), note)
 
 
-def _interval(low: float | None, high: float | None, form: Any, _: Words) -> str:
+def _interval(low: float | None, high: float | None, form: Any) -> str:
     if low is None and high is None:
         return ""
-    return _(
-        "%(low)s to %(high)s",
-        low="?" if low is None else form(low),
-        high="?" if high is None else form(high),
-    )
+    ends = ("?" if end is None else form(end) for end in (low, high))
+    return " – ".join(ends)  # noqa: RUF001 - a dash between the ends of an interval
 
 
 def _money_interval(interval: Interval, _: Words) -> str:
-    return _interval(float(interval.low), float(interval.high), _.money, _)
+    return _interval(float(interval.low), float(interval.high), _.money)
 
 
 def _sizes(report: Report) -> dict[str, int]:

@@ -138,10 +138,7 @@ def find_leaving(
     rows = np.nonzero((alive >= _EVEN) & (later < _EVEN))[0]
     worth = _worth(history) if clv is None else clv
     first = rows[np.argsort(-worth[rows], kind="stable")][:_LISTED]
-    after = np.arange(1, 7 * _WEEKS_AHEAD + 1)
-    each_day = _aged(_rows_of(history, np.repeat(first, len(after))), np.tile(after, len(first)))
-    below = model.prob_alive(each_day).reshape(len(first), len(after)) < _EVEN
-    days_left = after[below.argmax(axis=1)] if len(first) else np.zeros(0, dtype=np.int64)
+    days_left = _days_until_even(_rows_of(history, first), model) if len(first) else np.zeros(0, dtype=np.int64)
     return _listed(
         "model", len(rows), history, segment, first,
         prob_alive=alive[first], clv=None if clv is None else clv[first], write_by=_day_of(history) + days_left,
@@ -153,6 +150,15 @@ def find_silent(history: PurchaseHistory, segment: npt.NDArray[np.str_]) -> Cust
     rows = np.nonzero(np.isin(segment, _SILENT_GROUPS))[0]
     first = rows[np.argsort(-_worth(history)[rows], kind="stable")][:_LISTED]
     return _listed("groups", len(rows), history, segment, first)
+
+
+def _days_until_even(history: PurchaseHistory, model: Any) -> Integers:
+    """Count the days of silence until customers are more likely gone than active."""
+    after = np.arange(1, 7 * _WEEKS_AHEAD + 1)
+    rows = np.repeat(np.arange(len(history)), len(after))
+    alive = model.prob_alive(_aged(_rows_of(history, rows), np.tile(after, len(history))))
+    days: Integers = after[(alive.reshape(len(history), len(after)) < _EVEN).argmax(axis=1)]
+    return days
 
 
 def _listed(

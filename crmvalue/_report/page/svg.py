@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.pictures.drawing import draw
-from crmvalue._core.pictures.parts import COLOURS, distinct
+from crmvalue._core.pictures.parts import COLOURS, distinct, wrapped
 
 if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Parts, Style
@@ -24,9 +24,13 @@ __all__ = ["Key", "draw_svg", "keys_of"]
 _WIDTH = 4.2  # inches; so narrow that the letters can be read on a phone
 _HEIGHT, _PER_NAME = 2.9, 0.3
 _FEW_NAMES = 7
+_LETTERS = 9
+_LONGEST_BELOW, _LONGEST_BESIDE = 40, 34  # letters of a line of a title of an axis
 _DARK_INK = "#101418"  # letters on light cells, on a dark page too
 
-_ROLES = {**{colour: style for style, colour in COLOURS.items()}, "#e6e6e6": "grid", "#ffffff": "paper"}
+_EDGES = "#e6e6e6"
+
+_ROLES = {**{colour: style for style, colour in COLOURS.items()}, _EDGES: "grid", "#ffffff": "paper"}
 _HEADER = re.compile(r"^.*?(?=<g )|<metadata>.*?</metadata>|<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 
 
@@ -51,7 +55,7 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
     `name` is that of the picture and stands in all its identifiers. What it shows is its title for readers of screens.
     """
     import matplotlib as mpl
-    from matplotlib import dates
+    from matplotlib import dates, ticker
     from matplotlib.figure import Figure
 
     day_form: Any = dates.DateFormatter
@@ -67,9 +71,15 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
         if ax.get_legend() is not None:
             ax.get_legend().remove()
         for side, axis in ((ax.xaxis, parts.x), (ax.yaxis, parts.y)):
+            longest = _LONGEST_BELOW if side is ax.xaxis else _LONGEST_BESIDE
+            side.set_label_text("\n".join(wrapped(axis.title, longest)))
             if axis.form == "date":
                 side.set_major_formatter(day_form(words.day_pattern))
-            elif axis.form != "name":
+            elif axis.form == "name":
+                side.set_tick_params(labelsize=_LETTERS)
+            else:
+                if axis.form != "share" and side is ax.xaxis:  # numbers beside each other need more room
+                    side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
                 side.set_major_formatter(lambda value, _, form=axis.form: words.short(value, form))
         _as_cells(ax)
         figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
@@ -91,6 +101,8 @@ def _as_cells(ax: Any) -> None:
         edges = [[k - 0.5 for k in range(n + 1)] for n in table.shape]
         ax.pcolormesh(edges[1], edges[0], table, cmap=image.get_cmap(), vmin=low, vmax=high, zorder=0)
         image.remove()
+        for line in ax.lines:
+            line.set_color(_EDGES)
         for text in ax.texts:
             if text.get_color() == "black":
                 text.set_color(_DARK_INK)
@@ -108,10 +120,13 @@ def _coloured(svg: str) -> str:
 
 def _small(svg: str, name: str) -> str:
     """Take out what a page does not need, and keep only identifiers that something refers to, unique in the page."""
-    svg = re.sub(r"font-family: [^\"]*?(sans-serif|monospace|serif)(; |(?=\"))", "", svg)
-    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
-    svg = re.sub(r"(\.\d\d)\d+", r"\1", re.sub(r"\s+", " ", svg))
-    svg = svg.replace("xlink:href", "href").replace("> <", "><")
-    used = set(re.findall(r"#([\w.-]+)", svg))
-    svg = re.sub(r' id="([\w.-]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
-    return re.sub(r'(href="|url\()#([\w.-]+)', rf"\1#{name}-\2", svg)
+    used = set(re.findall(r'(?:href="|url\()#([\w.-]+)', svg))
+    return re.sub(r">\n\s*<", "><", re.sub(r"<[^>]+>", lambda found: _small_tag(found[0], name, used), svg)).strip()
+
+
+def _small_tag(tag: str, name: str, used: set[str]) -> str:
+    """Shorten one tag; the texts between tags stay as they are."""
+    tag = re.sub(r"font-family: [^\"]*?sans-serif(; |(?=\"))", "", re.sub(r"\s+", " ", tag))
+    tag = re.sub(r"(\.\d\d)\d+", r"\1", re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag))
+    tag = re.sub(r' id="([\w.-]+)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", tag)
+    return re.sub(r'(?:xlink:)?(href="|url\()#([\w.-]+)', rf"\1#{name}-\2", tag)

@@ -1,6 +1,6 @@
 """The catalogues of the report's labels: what the package asks for, what they hold, and the compiled form.
 
-``python tests/report/page/catalogue.py`` writes each `.mo` from the `.po` beside it, as ``make words`` does.
+``python -m tests.report.page.catalogue`` writes each `.mo` from the `.po` beside it, as ``make words`` does.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import re
 import struct
 from pathlib import Path
 
+import crmvalue
+
 __all__ = ["FOLDER", "asked_for", "compiled", "read_catalogue"]
 
-FOLDER = Path(__file__).parents[3] / "crmvalue" / "_report" / "page"
+FOLDER = Path(crmvalue.__file__).parent / "_report" / "page"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
