@@ -9,14 +9,19 @@ import os
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from crmvalue.datasets import load_cdnow
+from crmvalue.report import format_report, summarise_report
 from tests.browser.chromium import Chromium, find_chromium
 
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parent.parent.parent
 WIDTHS = [360, 1280]
+LANGUAGES = ["en", "uk", "ka", "az"]
+HOSTILE = ["<script>document.title = 'run'</script>{}", "<img src=x onerror=\"document.title = 'run'\">{}"]
 
 SEEN = """(() => {
   const seen = element => {
@@ -76,6 +81,44 @@ class TestGallery:
         names = re.findall(r"^```{picture} (\w+)$", self.SOURCE, re.MULTILINE)
         assert len(found["pictures"]) == len(names) > 20
         assert all(alt and size > 0 for alt, size in found["pictures"])
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory):
+    """Write the report of customers whose names are code, in each language; all in one folder."""
+    folder = tmp_path_factory.mktemp("report")
+    log = load_cdnow()
+    names = np.array([HOSTILE[number % 2].format(number) for number in log.customer])
+    report = summarise_report(names, log.date, log.amount, margin=0.3, acquisition_cost=10)
+    for language in LANGUAGES:
+        page = format_report(report, language=language, name="</title><script>document.title = 'run'</script>.csv")
+        (folder / f"{language}.html").write_text(page, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestReport:
+    """Each section of the report can be seen, on a telephone too, and a name that is code is text."""
+
+    @pytest.mark.parametrize("width", WIDTHS)
+    def test_all_can_be_seen(self, chromium, reports, language, width):
+        page = chromium.open(reports / f"{language}.html", width)
+        found = page.run(SEEN)
+        require_quiet(page)
+        assert (found["width"], found["page"]) == (width, width)
+        wanted = page.run("[...document.querySelectorAll('section > h2')].map(heading => heading.textContent.trim())")
+        assert len(wanted) == 6
+        assert [text for text in wanted if text not in found["sections"]] == []
+        assert all(page.run("[...document.querySelectorAll('section')].map(part => part.innerText.length > 100)"))
+        assert found["drawings"] == page.run("document.querySelectorAll('svg').length") > 0
+
+    def test_code_in_names_is_text(self, chromium, reports, language):
+        page = chromium.open(reports / f"{language}.html")
+        assert page.run("document.title").endswith("</title><script>document.title = 'run'</script>.csv")
+        assert page.run("[document.scripts.length, document.images.length]") == [0, 0]
+        text = page.run(SEEN)["text"]
+        assert "<script>document.title = 'run'</script>" in text
+        assert "<img src=x onerror=" in text
 
 
 class TestWatcher:
