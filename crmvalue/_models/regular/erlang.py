@@ -214,7 +214,7 @@ class ErlangProcess(ContinuousProcess):
             found[few] = of_counts(sums)
         many = ~few
         if many.any():
-            loss = here.a if np.ndim(here.a) == 0 else here.a[many]  # type: ignore[index]
+            loss = here.a if np.ndim(here.a) == 0 else here.a[many]  # type: ignore[index]  # it is a column
 
             def function(p: Floats, power: Floats | float, w: Floats) -> Floats:
                 return of_chance(self.k, j, p, power, w)
