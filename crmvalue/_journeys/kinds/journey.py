@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, get_args
@@ -446,10 +446,8 @@ class Journey:
         arrived |= {order[i]: [(runs, came[runs])] for i, runs in _places_of(settled)}
         place, since, due = np.zeros(n, dtype=np.int64), start.copy(), []
         finished, stopped, is_settled = np.full(n, NEVER), np.full(n, NEVER), np.ones(n, dtype=bool)
-        for i, name in enumerate(order):
-            run, time = _joined(arrived[name])
-            if not len(run):
-                continue
+        for i, name, visit in _in_turn(order, arrived):
+            run, time = visit
             mine = is_settled[run]
             settled[run[mine]], came[run[mine]] = i, time[mine]
             if name == END:
@@ -630,13 +628,16 @@ def _until(context: Context, names: tuple[str, ...], row: Integers, after: Dates
     return np.where(first < context.end, first, NEVER)
 
 
-def _joined(parts: list[tuple[Integers, Dates]]) -> tuple[Integers, Dates]:
-    """Put the runs that come to a step from different ones into their order."""
-    if len(parts) <= 1:
-        return parts[0] if parts else (_NOTHING.key, _NOTHING.time)
-    run, time = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    order = np.argsort(run, kind="stable")
-    return run[order], time[order]
+def _in_turn(
+    order: tuple[str, ...], arrived: Mapping[str, list[tuple[Integers, Dates]]]
+) -> Iterator[tuple[int, str, tuple[Integers, Dates]]]:
+    """Give the steps to which runs have come, one after the other, with the runs in their order and when they came."""
+    for i, name in enumerate(order):
+        parts = [part for part in arrived[name] if len(part[0])] if name in arrived else []
+        if parts:
+            run, time = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+            places = np.argsort(run, kind="stable")
+            yield i, name, (run[places], time[places])
 
 
 class _Past(NamedTuple):
