@@ -254,7 +254,8 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
 
     if options.margin is None and options.terms is None:
         _refuse(options, _MONEY_OPTIONS[1:], _OPTIONS["margin"])
-    output = None if options.output is None else check_output(options.output, _sources(options.file))
+    others = [] if options.terms is None else [options.terms]
+    output = None if options.output is None else check_output(options.output, _sources([*options.file, *others]))
     customer_kind = None
     if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
@@ -292,7 +293,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
     ahead, columns = summarise_models_log(log, policy, **money, terms=terms)
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
-    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns)]
+    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(terms)]
     if output is None:
         return "\n".join(parts), None
     if columns is None:
@@ -330,6 +331,18 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
             f"  {int(loss.sum()):,} of {len(loss):,} customers are expected to cost {cost} more than they bring."
         )
         lines.append("  Their clv is below 0 in the table of --output.")
+    return lines
+
+
+def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
+    """Say how many customers are in one of the two files only."""
+    lines = []
+    if terms is not None and terms.n_absent:
+        lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
+        lines.append("  They have the numbers that the options give for all.")
+    if terms is not None and terms.n_unknown:
+        rows = "1 customer" if terms.n_unknown == 1 else f"{terms.n_unknown:,} customers"
+        lines.append(f"  In the file of --terms, but not in the orders: {rows}.")
     return lines
 
 
