@@ -114,7 +114,7 @@ def customer_history(
     'Write by 2024-05-23: until then, this customer is more likely active than gone'
     """
     purchase_model = _as_model(model)
-    bought, today = as_day_column("dates", dates), as_day("as_of", as_of)
+    bought, today, who = as_day_column("dates", dates), as_day("as_of", as_of), as_text("name", name)
     bought = np.unique(bought[bought <= today])
     if not bought.size:
         raise InputError("as_of", "no earlier than the first of `dates`", today)
@@ -151,13 +151,13 @@ def customer_history(
             columns["twice_the_gap"] = as_cells(len(days), naive)
             layers.append(Layer(mark="rule", x="twice_the_gap", label="twice the usual gap", style="naive"))
     odds = "more likely active than gone" if limit == 0.5 else f"active with at least {shown(limit, 'share')}"
-    title = f"Until {end}, {name} is {odds}"
+    title = f"Until {end}, {who} is {odds}"
     if when is not None:
-        title = f"Write by {when}: until then, {name} is {odds}"
+        title = f"Write by {when}: until then, {who} is {odds}"
         said = f"write by {when}"
         if when <= today:
             odds = "likely active" if limit == 0.5 else odds
-            title, said = f"Write today: since {when}, {name} is no longer {odds}", "write today"
+            title, said = f"Write today: since {when}, {who} is no longer {odds}", "write today"
         columns |= {"write_by": as_cells(len(days), max(when, today)), "said": as_cells(len(days), said)}
         layers.append(Layer(mark="rule", x="write_by", text="said", style="action"))
     return Picture(
@@ -493,10 +493,12 @@ def sensitivity(
         raise InputError("function", "callable", function)
     try:
         given = dict(inputs)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError("inputs", "a mapping of names to values", inputs) from error
     numbers = [name for name, value in given.items() if _is_number(value)]
-    names = numbers if vary is None else as_items("vary", vary, "a list of names")
+    for name in given:
+        as_text("inputs", name)
+    names = numbers if vary is None else [as_text("vary", name) for name in as_items("vary", vary, "a list of names")]
     if not names or any(name not in numbers for name in names):
         raise InputError("vary", f"some of the inputs that are numbers, {numbers}", vary)
     base = _value_of(function, given)

@@ -140,7 +140,8 @@ class RewardCatalogue:
 
         What the member cannot have raises an `InputError`.
         """
-        found = [reward for reward in self.rewards if reward.name == name]
+        wanted = as_text("name", name)
+        found = [reward for reward in self.rewards if reward.name == wanted]
         if not found:
             raise InputError("name", "the name of a reward", name)
         reward = found[0]

@@ -48,6 +48,7 @@ __all__ = [
 ]
 
 _MOST_QUESTIONS = 100
+_ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leaves of answers that are all the same
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
@@ -306,8 +307,9 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
         raise InputError("score", f"at least {k + 2} complete answers for {k} questions", n)
     centred = complete - complete.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
-    for name, spread in zip(("score", *(f"answers[{q!r}]" for q in names)), size.tolist(), strict=True):
-        if spread == 0:
+    asked = ("score", *(f"answers[{q!r}]" for q in names))
+    for name, spread, largest in zip(asked, size.tolist(), np.abs(complete).max(axis=0).tolist(), strict=True):
+        if spread <= _ROUNDING * math.sqrt(n) * largest:
             raise InputError(name, "answers that vary", complete[0, 0] if name == "score" else name)
     unit = centred / size
     values, vectors = np.linalg.eigh(unit[:, 1:].T @ unit[:, 1:])
