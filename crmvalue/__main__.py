@@ -265,8 +265,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
 
     if options.margin is None and options.terms is None:
         _refuse(options, _MONEY_OPTIONS[1:], _OPTIONS["margin"])
-    output = None if options.output is None else check_output(options.output, _sources(options.file))
-    page = _check_page(options, output)
+    read = [*options.file, *([] if options.terms is None else [options.terms])]
+    output = None if options.output is None else check_output(options.output, _sources(read))
+    page = _check_page(options, _sources(read), output)
     customer_kind = orders = None
     if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
@@ -305,7 +306,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     outlook = summarise_models_log(log, policy, **money, terms=terms)
     ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
-    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns)]
+    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(terms)]
     if page is not None:
         try:
             _write_page(options, page, orders, assemble(log, policy, summary, (groups, group_columns), outlook))
@@ -323,14 +324,14 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
 
 
-def _check_page(options: argparse.Namespace, output: Path | None) -> Path | None:
+def _check_page(options: argparse.Namespace, sources: list[Path], output: Path | None) -> Path | None:
     """Give the place of the report, or raise before anything is computed."""
     from crmvalue._report.output import check_page
 
     if options.report is None:
         _refuse(options, ("language",), _OPTIONS["report"])
         return None
-    page = check_page(options.report, [*_sources(options.file), *([] if output is None else [output])])
+    page = check_page(options.report, [*sources, *([] if output is None else [output])])
     from crmvalue._report.page.html import import_extras
 
     import_extras()
@@ -372,6 +373,18 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
             f"  {int(loss.sum()):,} of {len(loss):,} customers are expected to cost {cost} more than they bring."
         )
         lines.append("  Their clv is below 0 in the table of --output.")
+    return lines
+
+
+def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
+    """Say how many customers are in one of the two files only."""
+    lines = []
+    if terms is not None and terms.n_absent:
+        lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
+        lines.append("  They have the numbers that the options give for all.")
+    if terms is not None and terms.n_unknown:
+        rows = "1 customer" if terms.n_unknown == 1 else f"{terms.n_unknown:,} customers"
+        lines.append(f"  In the file of --terms, but not in the orders: {rows}.")
     return lines
 
 

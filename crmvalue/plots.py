@@ -122,7 +122,7 @@ def customer_history(
     'Write by 2024-05-23: until then, this customer is more likely active than gone'
     """
     purchase_model = as_model(model)
-    bought, today = as_day_column("dates", dates), as_day("as_of", as_of)
+    bought, today, who = as_day_column("dates", dates), as_day("as_of", as_of), as_text("name", name)
     bought = np.unique(bought[bought <= today])
     if not bought.size:
         raise InputError("as_of", "no earlier than the first of `dates`", today)
@@ -460,10 +460,12 @@ def sensitivity(
         raise InputError("function", "callable", function)
     try:
         given = dict(inputs)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # whatever the value's own code raises
         raise InputError("inputs", "a mapping of names to values", inputs) from error
     numbers = [name for name, value in given.items() if _is_number(value)]
-    names = numbers if vary is None else as_items("vary", vary, "a list of names")
+    for name in given:
+        as_text("inputs", name)
+    names = numbers if vary is None else [as_text("vary", name) for name in as_items("vary", vary, "a list of names")]
     if not names or any(name not in numbers for name in names):
         raise InputError("vary", f"some of the inputs that are numbers, {numbers}", vary)
     base = _value_of(function, given)

@@ -47,9 +47,11 @@ __all__ = [
     "as_times",
     "as_whole_number",
     "first_moment_after",
+    "index_of",
     "is_missing_object",
     "moment_repr",
     "moment_text",
+    "other_index",
     "require",
     "require_choice",
     "require_same_index",
@@ -354,17 +356,25 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> None:
 
 def require_same_index(**inputs: object) -> None:
     """Check that columns with an index have the same one; columns are matched by position, never by name in silence."""
-    indexed = [(name, value.index) for name, value in inputs.items() if _has_index(value)]  # type: ignore[attr-defined]  # just checked
+    indexed = [(name, index) for name, value in inputs.items() if (index := index_of(value)) is not None]
     for name, index in indexed[1:]:
         if not indexed[0][1].equals(index):
-            rule = f"with the same index as `{indexed[0][0]}`"
-            hint = "bring them into one order by their labels, or give plain arrays"
-            raise InputError(name, rule, list(index[:3]), hint=hint)
+            raise other_index(name, indexed[0][0], index)
 
 
-def _has_index(value: object) -> bool:
-    """Whether it is a column of pandas, the only dataframes whose columns carry labels."""
-    return callable(getattr(getattr(value, "index", None), "equals", None)) and hasattr(value, "to_numpy")
+def other_index(name: str, first: str, index: Any) -> InputError:
+    """Give the error of a column whose index is not that of the first one."""
+    hint = "bring them into one order by their labels, or give plain arrays"
+    return InputError(name, f"with the same index as `{first}`", list(index[:3]), hint=hint)
+
+
+def index_of(*columns: Any) -> Any:
+    """Give the index of the first column of pandas, the only dataframes whose columns carry labels; None without."""
+    for column in columns:
+        index = getattr(column, "index", None)
+        if callable(getattr(index, "equals", None)) and hasattr(column, "to_numpy"):
+            return index
+    return None
 
 
 def require_same_length(**columns: npt.NDArray[Any]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_float, is_missing_object, require, to_array
+from crmvalue._core.checks import as_column, as_float, index_of, is_missing_object, other_index, require, to_array
 from crmvalue._core.labels import counted, labelled
 from crmvalue._core.values import Given, hand_over, read_only
 from crmvalue.errors import InputError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["PerCustomer", "Segments", "as_per_customer", "as_segments", "per_customer_field"]
+__all__ = ["PerCustomer", "Rows", "Segments", "as_per_customer", "as_segments", "per_customer_field"]
 
 PerCustomer: TypeAlias = "float | Floats"
 """One number for all customers, or a column with one for each."""
@@ -29,6 +29,20 @@ _ENDS: dict[str, tuple[float, float, str, str | None]] = {
 }
 
 
+class Rows(NamedTuple):
+    """What the rows of a call are: the customers, if they are known, and the index of another labelled column."""
+
+    customer: npt.NDArray[Any] | None = None
+    index: Any = None
+    name: str = ""
+
+    @classmethod
+    def of(cls, customer: npt.NDArray[Any] | None = None, /, **columns: Any) -> Rows:
+        """Take the index of the first labelled one of some columns."""
+        name = next((name for name, column in columns.items() if index_of(column) is not None), "")
+        return cls(customer, index_of(columns.get(name)), name)
+
+
 class Segments(NamedTuple):
     """Segment of each customer: the distinct labels, and the place of each customer's label among them."""
 
@@ -36,11 +50,16 @@ class Segments(NamedTuple):
     code: Integers
 
 
-def as_segments(value: ArrayLike | None, n: int, name: str = "segment") -> Segments | None:
-    """Take the segment of each of n customers: texts, whole numbers, or whatever else can be a key; None stays None."""
+def as_segments(value: ArrayLike | None, n: int, name: str = "segment", *, rows: Rows | None = None) -> Segments | None:
+    """Take the segment of each of n customers: texts, whole numbers, or whatever else can be a key; None stays None.
+
+    With `rows`, a column with an index of identifiers is brought into the order of the customers, as a term is.
+    """
     if value is None or isinstance(value, Segments):
         return value
     rule = f"a column with one label for each of the {n} customers"
+    if rows is not None:
+        value = _in_order(name, value, rows)
     array, _ = to_array(name, value, rule, as_objects=isinstance(value, list | tuple))
     if array.shape != (n,):
         raise InputError(name, rule, array.shape)
@@ -72,21 +91,19 @@ def as_per_customer(
     *,
     kind: str,
     segments: Segments | None = None,
-    customer: npt.NDArray[Any] | None = None,
+    rows: Rows | None = None,
 ) -> PerCustomer:
     """Take a term of n customers, a "fraction" in [0, 1] or an "amount" >= 0: a number stays a number.
 
-    A mapping gives it by the label of the segment. A column is in the order of the customers; one with an index of
-    identifiers is brought into their order.
+    A mapping gives it by the label of the segment. A column is in the order of the customers. One with the index of the
+    other columns is so too, and one with an index of identifiers is brought into their order.
     """
     low, high, rule, hint = _ENDS[kind]
     if isinstance(value, Mapping):
         if segments is None:
             raise InputError(name, "a number or a column", dict(value), hint="a mapping needs `segment`")
         return _of_segments(name, value, segments, kind)
-    by_label = labelled(name, value) if hasattr(value, "index") and not isinstance(value, list | tuple) else None
-    if by_label is not None:
-        value = _in_order(name, by_label, customer)
+    value = _in_order(name, value, Rows() if rows is None else rows)
     array, types = to_array(name, value, "a number or a column of numbers")
     if array.ndim == 0:
         number = as_float(name, value)
@@ -116,12 +133,27 @@ def _of_segments(name: str, value: Mapping[Any, Any], segments: Segments, kind: 
     return found
 
 
-def _in_order(name: str, by_label: dict[Any, Any], customer: npt.NDArray[Any] | None) -> list[Any]:
-    """Bring a column with an index of identifiers into the order of the customers."""
+def _in_order(name: str, value: Any, rows: Rows) -> Any:
+    """Bring a column with an index of identifiers into the order of the customers; others pass as they are.
+
+    An index like that of the other columns says that the rows are the same. The same labels in another order may be
+    those of the rows or those of customers: that is refused.
+    """
+    index = index_of(value)
+    if index is None:
+        return value
+    if rows.index is not None:
+        if rows.index.equals(index):
+            return value
+        if len(index) == len(rows.index) and set(index) == set(rows.index):
+            raise other_index(name, rows.name, index)
+    by_label = labelled(name, value)
+    if by_label is None:
+        return value
     rule = "a column whose index holds the customers, each of them"
-    if customer is None:
+    if rows.customer is None:
         raise InputError(name, rule, list(by_label)[:3], hint="there are no identifiers here: give a plain column")
-    ids = customer.tolist()
+    ids = rows.customer.tolist()
     missing = next((label for label in ids if label not in by_label), None)
     if missing is not None:
         raise InputError(name, rule, list(by_label)[:3], hint=f"without {missing!r}: reindex(ids, fill_value=0)")

@@ -223,7 +223,7 @@ def sample_size_means(
     if n < _LARGE:
         low = max(2, math.ceil(2 / r))
         n = max(n, low)
-        level = significance_level / k
+        level = float(significance_level) / k
         while _power_of_means(n, r, effect, level) < power:
             n += 1
         while n > low and _power_of_means(n - 1, r, effect, level) >= power:
@@ -355,12 +355,12 @@ def minimum_detectable_effect_means(
     if n >= _LARGE:
         return sigma * normal
     high = normal
-    while (reached := _power_of_means(n, r, high, significance_level / k)) < power:
+    while (reached := _power_of_means(n, r, high, float(significance_level) / k)) < power:
         high *= 2
     if math.isnan(reached):
         raise InputError("significance_level", "less extreme for so few customers", significance_level)
     found = optimize.bisect(
-        lambda effect: _power_of_means(n, r, effect, significance_level / k) - power, 0.0, high, rtol=1e-12
+        lambda effect: _power_of_means(n, r, effect, float(significance_level) / k) - power, 0.0, high, rtol=1e-12
     )
     return sigma * float(found)
 

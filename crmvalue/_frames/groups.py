@@ -117,7 +117,7 @@ def rfm(
     if breaks is not None:
         _require_same(breaks, spend_basis, n_bins, method)
     basis = breaks.spend_basis if breaks is not None else spend_basis
-    if basis not in {"mean", "total"}:
+    if not isinstance(basis, str) or basis not in {"mean", "total"}:
         raise InputError("spend_basis", '"mean" or "total"', basis, hint="both are common and give different scores")
     bins, kind = 5 if n_bins is None else n_bins, "rank" if method is None else method
     spend = f"{basis}_spend"
@@ -257,7 +257,7 @@ def _open_groups(name: str, given: Any, group: str, customer: str | None, value:
         require_name(role, column)
     known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
     opened = open_customers(given, needed, timed=False)
-    who = find_customer(name, opened.frame, customer or known)
+    who = find_customer(name, opened.frame, known if customer is None else customer)
     return _Groups(opened.frame, who, customer is None and known is None)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._core.checks import as_float
+from crmvalue._core.checks import as_float, as_items
 from crmvalue._frames.columns import TIMES, find_customer, find_named, find_roles, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
@@ -106,7 +106,7 @@ def plan(
     """
     known = customers.columns.get("customer") if isinstance(customers, CustomerFrame) else None
     frame = _eager("customers", customers.frame if isinstance(customers, CustomerFrame) else customers)
-    who = find_customer("customers", frame, customer or known)
+    who = find_customer("customers", frame, known if customer is None else customer)
     columns: dict[str, Any] = {
         "dates": _mapped(frame, "dates", dates),
         "segments": _mapped(frame, "segments", segments),
@@ -249,9 +249,14 @@ def _column(name: str, frame: Any, column: Any) -> Any:
 
 def _mapped(frame: Any, role: str, columns: Any) -> dict[Any, Any]:
     """Give columns by the names that journeys know."""
-    if isinstance(columns, str) or not hasattr(columns, "__iter__"):
-        raise InputError(role, "a mapping of names to columns, or a list of columns", columns)
-    named = dict(columns) if isinstance(columns, Mapping) else {column: column for column in columns}
+    rule = "a mapping of names to columns, or a list of columns"
+    if isinstance(columns, Mapping):
+        named = dict(columns)
+    else:
+        listed = as_items(role, columns, rule)
+        for column in listed:
+            require_name(role, column)
+        named = {column: column for column in listed}
     return {name: _column(role, frame, column) for name, column in named.items()}
 
 

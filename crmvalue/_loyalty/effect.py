@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_same_index, require_same_length
+from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.pictures.pictured import Pictured
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MemberEffect", "ReferredValue", "member_effect", "referred_value"]
 
+_ALL_ALIKE = "Customers of one group do not differ among themselves, so nothing shows how far chance reaches."
 _FEWEST = 10  # a mean of fewer customers has no honest interval
+_ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
 
 
@@ -39,7 +41,7 @@ class MemberEffect(Pictured):
     effect : float
         Mean of the matched members less that of non-members like them, in the unit of `after`.
     interval : Interval
-        Confidence interval of `effect`.
+        Confidence interval of `effect`; without ends where customers of one group do not differ among themselves.
     naive_difference : float
         Mean of all members less mean of all non-members. It is no effect: members differ by choice.
     naive_interval : Interval
@@ -95,7 +97,9 @@ class MemberEffect(Pictured):
         low, high = self.interval
         names = f"{self.effect:,.4g} ({low:,.4g} to {high:,.4g})"
         verdict = (
-            f"Members and non-members who did the same before differ by {names}, which may be chance."
+            f"Members and non-members who did the same before differ by {self.effect:,.4g}. {_ALL_ALIKE}"
+            if math.isinf(high)
+            else f"Members and non-members who did the same before differ by {names}, which may be chance."
             if low <= 0 <= high
             else f"Members had {names} more than non-members who did the same before."
             if low > 0
@@ -194,7 +198,7 @@ class ReferredValue(Pictured):
     difference : float
         Mean of the matched referred customers less that of others like them, in the unit of `value`.
     interval : Interval
-        Confidence interval of `difference`.
+        Confidence interval of `difference`; without ends where customers of one group do not differ among themselves.
     naive_difference : float
         Mean of all referred customers less mean of all others. It also holds when and how they began.
     naive_interval : Interval
@@ -245,7 +249,9 @@ class ReferredValue(Pictured):
         low, high = self.interval
         names = f"{abs(self.difference):,.4g} ({low:,.4g} to {high:,.4g})"
         verdict = (
-            f"Referred customers and others who began in the same way differ by {names}, which may be chance."
+            f"Referred customers and others who began in the same way differ by {self.difference:,.4g}. {_ALL_ALIKE}"
+            if math.isinf(high)
+            else f"Referred customers and others who began in the same way differ by {names}, which may be chance."
             if low <= 0 <= high
             else f"Referred customers are worth {names} more than others who began in the same way."
             if low > 0
@@ -350,11 +356,11 @@ def _compared(
 ) -> _Compared:
     """Compare the chosen customers with the others."""
     past_columns = _named(past_name, before)
-    require_same_index(**{name: chosen, value_name: after}, **past_columns)
+    require_same_index(**{name: chosen, value_name: after}, **_prefixed(past_name, past_columns))
     joins = as_outcomes(name, chosen)
     value = as_column(value_name, after)
     columns = {known: as_column(known, column) for known, column in past_columns.items()}
-    require_same_length(**{name: joins, value_name: value}, **columns)
+    require_same_length(**{name: joins, value_name: value}, **_prefixed(past_name, columns))
     confidence = as_fraction("level", level)
     for group, count in zip(groups, (int(joins.sum()), int((~joins).sum())), strict=True):
         if count < _FEWEST:
@@ -373,16 +379,20 @@ def _compared(
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
         effect, error, degrees = _matched(value, past, joins, cell, used)
-        half = float(stats.t.ppf(0.5 + confidence / 2, degrees)) * error
+        flat = _ROUNDING * float(np.abs(value).max())
+        half = np.float64(stats.t.ppf(0.5 + confidence / 2, degrees) * error if error > flat else np.inf)
+        effect = effect if abs(effect) > flat else 0.0
         naive = value[joins].mean() - value[~joins].mean()
         naive_error = np.sqrt(value[joins].var(ddof=1) / joins.sum() + value[~joins].var(ddof=1) / (~joins).sum())
+        naive = naive if abs(naive) > flat else 0.0
+        naive_half = np.float64(width * naive_error if naive_error > flat else np.inf)
         spread = past.std(axis=0)
         gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     return _Compared(
         difference=effect * unit,
         interval=Interval((effect - half) * unit, (effect + half) * unit),
         naive_difference=naive * unit,
-        naive_interval=Interval((naive - width * naive_error) * unit, (naive + width * naive_error) * unit),
+        naive_interval=Interval((naive - naive_half) * unit, (naive + naive_half) * unit),
         gap=gap.max(),
         n_chosen=int(joins.sum()),
         n_matched=int(n_in[used].sum()),
@@ -399,7 +409,12 @@ def _unit(column: Floats) -> float:
 def _named(name: str, before: Any) -> dict[str, Any]:
     if not isinstance(before, Mapping) or not before:
         raise InputError(name, "a mapping of at least one name to a column", before)
-    return dict(before)
+    return {as_text(name, known): column for known, column in before.items()}
+
+
+def _prefixed(name: str, columns: Mapping[str, Any]) -> dict[str, Any]:
+    """Give columns under names that no argument has."""
+    return {f"{name}[{known!r}]": column for known, column in columns.items()}
 
 
 def _cells(past: Floats, joins: npt.NDArray[np.bool_]) -> Integers:

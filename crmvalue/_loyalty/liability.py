@@ -28,10 +28,12 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    of_class,
     require_columns,
     stay_frozen,
     whole_table,
 )
+from crmvalue._loyalty.ledger import PointsLedger
 from crmvalue._loyalty.pictures import costs_parts, liability_parts
 from crmvalue.errors import InputError
 
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Parts
-    from crmvalue._loyalty.ledger import PointsLedger
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
@@ -329,7 +330,7 @@ def programme_costs(
     value = as_positive("point_value", point_value)
     rate = as_fraction("redemption_rate", redemption_rate, closed=True)
     end = as_day("as_of", as_of)
-    flows = ledger.flows(end)
+    flows = _ledger(ledger).flows(end)
     month, money = np.zeros(0, dtype="datetime64[M]"), np.zeros(0)
     if (time is None) != (spend is None):
         raise InputError("spend" if spend is None else "time", "given where the other of `time` and `spend` is", None)
@@ -468,7 +469,7 @@ def redemption_rates(
     """
     require_choice("period", period, get_args(CohortPeriod))
     as_fraction("level", level)
-    member, day, issued, spent, expired = ledger.issues(as_of)
+    member, day, issued, spent, expired = _ledger(ledger).issues(as_of)
     if not len(day):
         raise InputError("as_of", "a day by which points were issued", as_of)
     unit = "datetime64[M]" if period == "month" else "datetime64[Y]"
@@ -506,3 +507,8 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()
     width = stats.t.ppf(0.5 + level / 2, len(got) - 1) * error
     return max(share - width, 0.0), min(share + width, 1.0)
+
+
+def _ledger(value: object) -> PointsLedger:
+    found: PointsLedger = of_class(PointsLedger)("ledger", value)
+    return found

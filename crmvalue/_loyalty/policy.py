@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, anniversary
-from crmvalue._core.checks import as_whole_number, require_choice
+from crmvalue._core.checks import as_days, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, optional
 from crmvalue.errors import InputError
@@ -93,7 +93,7 @@ class PointsPolicy:
 
     def last_days(self, earned: Any) -> Dates:
         """Give the last day on which points that were earned on these days can be spent, without inactivity."""
-        day = np.asarray(earned, dtype="datetime64[D]")
+        day = as_days("earned", earned)
         last = np.full(day.shape, NEVER)
         if self.expire_months is not None:
             last = np.minimum(last, add_months(day, self.expire_months))

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import LEAP_DAY_POLICIES
+from crmvalue._core.calendar import LEAP_DAY_POLICIES, last_date
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -236,7 +236,8 @@ class LoyaltyProgramme:
         """Find the level of each member at the end of a day, and what is missing for the next one.
 
         `amount` is what counts, a whole number >= 0 in each row: minor units of money, points, or 1 for an order. Give
-        orders without returned goods. Rows after `as_of`, by default the last day, do not count. `joined` is the day of
+        orders without returned goods. Rows after `as_of`, by default the last day, do not count; give it if rows lie
+        far after all others. `joined` is the day of
         joining, the same in all rows of a member; by default the day of their first row.
         """
         people, log, end = self._log(member, day, amount, as_of, joined)
@@ -384,7 +385,7 @@ class LoyaltyProgramme:
             begin[number] = begun
             require(begun == begin[number], "joined", begun, "the same in all rows of a member")
             require(begun <= days, "joined", begun, "not after a row of the member")
-        end = as_day("as_of", as_of) if as_of is not None else days.max()
+        end = as_day("as_of", as_of) if as_of is not None else last_date("as_of", days)
         late = days > end
         if late.all():
             raise InputError("as_of", "not before all rows", str(end))

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import (
     as_column,
     as_floats,
+    as_text,
     as_time_column,
     as_whole_number,
     require,
@@ -239,7 +240,11 @@ def attribute_referrals(
     >>> found.outcome.tolist()
     ['no referrer', 'rewarded', 'self-referral']
     """
-    require_same_index(customer=customer, referrer=referrer, time=time, paid=paid, **(keys or {}))
+    if keys is not None and not isinstance(keys, Mapping):
+        raise InputError("keys", "a mapping of names to columns", keys)
+    columns = {} if keys is None else {as_text("keys", name): column for name, column in keys.items()}
+    named = {f"keys[{name!r}]": column for name, column in columns.items()}
+    require_same_index(customer=customer, referrer=referrer, time=time, paid=paid, **named)
     ids, code = encode_customers("customer", customer)
     moment = as_time_column("time", time)
     money = as_column("paid", paid)
@@ -249,9 +254,7 @@ def attribute_referrals(
         raise InputError("minimum", "one number >= 0", minimum)
     cap = None if most_per_referrer is None else as_whole_number("most_per_referrer", most_per_referrer, low=1)
     by = _referrers(ids, code, referrer)
-    if keys is not None and not isinstance(keys, Mapping):
-        raise InputError("keys", "a mapping of names to columns", keys)
-    same = {name: _codes(name, column) for name, column in (keys or {}).items()}
+    same = {f"keys[{name!r}]": _codes(name, column) for name, column in columns.items()}
     n = require_same_length(customer=code, referrer=by, time=moment, paid=money, **same)
     once = np.bincount(code, minlength=len(ids))[code] == 1
     require(once, "customer", ids[code], "of one row each")

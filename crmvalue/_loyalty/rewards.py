@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.calendar import last_date
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -139,7 +140,8 @@ class RewardCatalogue:
 
         What the member cannot have raises an `InputError`.
         """
-        found = [reward for reward in self.rewards if reward.name == name]
+        wanted = as_text("name", name)
+        found = [reward for reward in self.rewards if reward.name == wanted]
         if not found:
             raise InputError("name", "the name of a reward", name)
         reward = found[0]
@@ -242,7 +244,7 @@ def find_streaks(
     length : int
         Periods in a row that win a reward, from 1 to 1000. A longer run wins again after as many more.
     as_of : date, optional
-        Last day that counts; by default the last one of the log.
+        Last day that counts; by default the last one of the log. Give it if rows lie far after all others.
     at_least : int, default 1
         Orders or events that a period needs, from 1 to 1000.
 
@@ -269,7 +271,7 @@ def find_streaks(
     require_choice("period", period, get_args(StreakPeriod))
     run_length = as_whole_number("length", length, low=1, high=1000)
     fewest = as_whole_number("at_least", at_least, low=1, high=1000)
-    end = day.max() if as_of is None else as_day("as_of", as_of)
+    end = last_date("as_of", day) if as_of is None else as_day("as_of", as_of)
     kept = day <= end
     if not kept.any():
         raise InputError("as_of", "not before all rows", as_of)

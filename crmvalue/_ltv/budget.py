@@ -258,6 +258,9 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
     """Take one number for each channel, by name or in their order; a single number holds for all channels."""
     single = {name: value for name, value in inputs.items() if isinstance(value, int | float | np.number)}
     several = {name: value for name, value in inputs.items() if name not in single and value is not None}
+    missing = [name for name, value in inputs.items() if value is None and name != "most"]
+    if missing:
+        raise InputError(missing[0], "a mapping or a column with one number for each channel", None)
     if "spend" in single:
         raise InputError("spend", "a mapping or a column with the channels", single["spend"])
     order, found = by_name(None, **several)

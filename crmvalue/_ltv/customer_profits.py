@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_column, as_floats, as_results, require, req
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.per_customer import PerCustomer, as_per_customer, as_segments, per_customer_field
+from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, per_customer_field
 from crmvalue._core.values import Given, array_field, hand_over, number_column, read_only, require_columns, stay_frozen
 from crmvalue._ltv.checks import require_not_negative
 from crmvalue.errors import InputError
@@ -265,12 +265,13 @@ def customer_profits(
         Revenue of each customer [money], >= 0, shape (n,): of a year, or of their whole life.
     margin : float, mapping or array_like
         Share of revenue that is margin [fraction], in [0, 1]. This and the costs may be one number for all, a mapping
-        from segment to number, or a column with one for each customer. A column of pandas whose index holds
-        identifiers is brought into the order of `customer`. Take 1 for a revenue of which no goods are paid.
+        from segment to number, or a column with one for each customer. A column of pandas with the index of `revenue`
+        is in its order; one whose index holds identifiers is brought into the order of `customer`. The same labels as
+        those of `revenue` in another order are refused. Take 1 for a revenue of which no goods are paid.
     service_cost, acquisition_cost : float, mapping or array_like, default 0
         Cost of serving and of winning each customer [money], >= 0; see :func:`service_cost` of this module.
     segment : array_like, optional
-        Segment of each customer, shape (n,), for the mappings.
+        Segment of each customer, shape (n,), for the mappings; matched as a column of the margin.
     customer : array_like, optional
         Identifier of each customer, all different, shape (n,).
 
@@ -300,8 +301,7 @@ def customer_profits(
     >>> profits.unprofitable.customer.tolist(), profits.unprofitable.reason.tolist()
     (['ann'], ['serving them costs all that they bring'])
     """
-    columns = {"revenue": revenue, "segment": segment, "customer": customer}
-    require_same_index(**{name: column for name, column in columns.items() if column is not None})
+    require_same_index(revenue=revenue, customer=customer)
     amounts = as_results("revenue", as_column("revenue", revenue))
     require_not_negative(revenue=amounts)
     n = len(amounts)
@@ -309,10 +309,11 @@ def customer_profits(
     ids = _identifiers(customer)
     if ids is not None and len(ids) != n:
         raise InputError("customer", f"one for each of the {n} customers", len(ids))
-    segments = as_segments(segment, n)
-    share = as_per_customer("margin", margin, n, kind="fraction", segments=segments, customer=ids)
+    rows = Rows.of(ids, revenue=revenue, customer=customer)
+    segments = as_segments(segment, n, rows=rows)
+    share = as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows)
     serving, winning = (
-        np.broadcast_to(as_per_customer(name, value, n, kind="amount", segments=segments, customer=ids), (n,)).copy()
+        np.broadcast_to(as_per_customer(name, value, n, kind="amount", segments=segments, rows=rows), (n,)).copy()
         for name, value in (("service_cost", service_cost), ("acquisition_cost", acquisition_cost))
     )
     return CustomerProfits(

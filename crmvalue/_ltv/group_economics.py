@@ -27,7 +27,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.per_customer import as_per_customer, as_segments
+from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -315,8 +315,9 @@ def group_economics(
     dimensions = _read_groups(by, n)
     columns = {f"by {name}": column for name, column in by.items()}
     require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
+    known = Rows.of(value=value, segment=segment, cash_flows=cash_flows, **columns)
     cost = np.broadcast_to(
-        as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments), (n,)
+        as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments, rows=known), (n,)
     )
     flows = None if cash_flows is None else _read_flows(cash_flows, n)
     target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
@@ -462,7 +463,8 @@ def cash_flows_by_age(
     as_of : date
         Last day of the log.
     segment : array_like, optional
-        Segment of each of the customers, for a mapping.
+        Segment of each of the customers, for a mapping. A column of pandas whose index holds identifiers is brought
+        into the order of `customers`, as for the margin.
 
     Returns
     -------
@@ -490,7 +492,6 @@ def cash_flows_by_age(
            [40., nan]])
     """
     require_same_index(customer=customer, date=date, amount=amount)
-    require_same_index(customers=customers, segment=segment)
     wanted, place = encode_customers("customers", customers)
     if len(wanted) != len(place):
         raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
@@ -500,11 +501,10 @@ def cash_flows_by_age(
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)
     n = len(wanted)
-    segments = as_segments(segment, n)
     ours = hand_over(wanted[place]).array
-    share = np.broadcast_to(
-        as_per_customer("margin", margin, n, kind="fraction", segments=segments, customer=ours), (n,)
-    )
+    rows = Rows.of(ours, customers=customers)
+    segments = as_segments(segment, n, rows=rows)
+    share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
     row, days, money = row[kept], days[kept], money[kept]

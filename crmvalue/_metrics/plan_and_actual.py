@@ -57,8 +57,8 @@ _COLUMNS = (
     "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
     "forecast", "forecast_low", "forecast_high", "prob_reached",
 )  # fmt: skip
-_ROUNDING = 1e-12  # of a sum: less is what binary arithmetic leaves of nothing
 _FEWEST_DAYS = 5  # of which a pace can be told
+_ROUNDING = 1e-12  # of the largest day: less is what binary arithmetic leaves of nothing
 _DAY = np.timedelta64(1, "D")
 
 
@@ -91,9 +91,9 @@ class PlanAndActual(Columns):
         Working days of the period up to `as_of`, and after it.
     forecast, forecast_low, forecast_high : ndarray
         What will have come in at the end, at the present pace, with its interval [money]; NaN where fewer than five
-        days show the pace.
+        days show the pace. The ends are NaN too where all days brought the same, such as nothing.
     prob_reached : ndarray
-        Chance to reach the target; NaN where the pace is not known.
+        Chance to reach the target; NaN where the pace, or how days vary, is not known.
     level : float
         Level of the intervals.
     as_of : datetime64[D]
@@ -175,7 +175,8 @@ class PlanAndActual(Columns):
             "likely (at least 80 %)": likely,
             "open": known & ~likely & ~unlikely,
             "unlikely (below 20 %)": unlikely,
-            "without enough days to say": ~reached & ~over & ~known,
+            "without enough days to say": ~reached & ~over & np.isnan(self.forecast),
+            "not to say, because all days are alike": ~reached & ~over & ~known & ~np.isnan(self.forecast),
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
         text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
@@ -396,11 +397,11 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     n = len(days)
     if n < _FEWEST_DAYS:
         return math.nan, math.nan, math.nan, math.nan
-    mean = float(days.mean())
-    deviation = float(days.std(ddof=1)) if np.ptp(days) > _ROUNDING * np.abs(days).max() else 0.0
-    error = deviation * math.sqrt(left + left * left / n)
-    rest = mean * left
+    rest = float(days.mean()) * left
+    if float(np.ptp(days)) <= _ROUNDING * float(np.abs(days).max()):  # nothing shows how days vary that are all alike
+        return came + rest, math.nan, math.nan, math.nan
+    error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
     half = -float(special.stdtrit(n - 1, (1.0 - level) / 2.0)) * error
     short = target - came - rest
-    prob = float(short <= _ROUNDING * target) if error == 0.0 else float(special.stdtr(n - 1, -short / error))
+    prob = float(special.stdtr(n - 1, -short / error))
     return came + rest, came + rest - half, came + rest + half, prob

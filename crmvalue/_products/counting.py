@@ -35,6 +35,9 @@ __all__ = [
 _BLOCK = 1 << 25
 """Additions of one block of a product, which bound its memory."""
 
+_MOST_PAIRS = 10_000_000
+"""Most pairs of one result; more would take gigabytes and minutes."""
+
 
 def as_lines(value: Any) -> OrderLines:
     """Take order lines."""
@@ -109,13 +112,13 @@ def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
 def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | None = None) -> Together:
     """Count the rows in which an item of `left` and one of `right` occur, for all pairs with at least `min_count`.
 
-    `weight` is a number of each row; the sum over the rows of a pair is given with its count.
+    `weight` is a number of each row; the sum over the rows of a pair is given with its count. Too many pairs raise.
     """
     from scipy.sparse import diags_array
 
     by_item = left.T.tocsr()
     heavy = None if weight is None else (diags_array(weight) @ right).tocsr()
-    parts = []
+    parts, n_pairs = [], 0
     for begin, end in blocks(additions(by_item, right)):
         block = by_item[begin:end]
         product = block @ right
@@ -124,6 +127,9 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
             product.sort_indices()
             weighed.sort_indices()  # the same places, because both hold every pair that occurs
         place = np.nonzero(product.data >= min_count)[0]
+        n_pairs += len(place)
+        if n_pairs > _MOST_PAIRS:
+            raise InputError("min_count", f"so large that at most {_MOST_PAIRS:,} pairs are left", min_count)
         row = begin + np.searchsorted(product.indptr, place, side="right") - 1
         sums = None if heavy is None else weighed.data[place]
         parts.append((row, product.indices[place].astype(np.int64), product.data[place].astype(np.int64), sums))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number, require
 from crmvalue._core.comparisons import welch_degrees
 from crmvalue._core.labels import counted
@@ -18,6 +19,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    optional,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
@@ -64,6 +66,10 @@ class FirstProducts(Table):
         What an item is.
     level : float
         Confidence level.
+    n_old : int
+        Customers who are left out because they may be older than the log.
+    began_after : datetime64[D] or None
+        Day up to which a first day does not count; None if all count.
 
     Examples
     --------
@@ -88,6 +94,8 @@ class FirstProducts(Table):
     horizon_days: int = count_field("horizon_days", low=1)
     item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
+    n_old: int = count_field("n_old", default=0)
+    began_after: np.datetime64 | None = checked_field("began_after", optional(as_day), default=None, eq=str)
 
     @property
     def conclusion(self) -> str:
@@ -96,8 +104,13 @@ class FirstProducts(Table):
         better, worse = (int(np.count_nonzero(sure & part)) for part in (self.difference > 0, self.difference < 0))
         return (
             f"More later revenue, beyond chance: {better:,} of {counted(len(self), 'first item')}; less: {worse:,}. "
-            f"Followed: {counted(self.n_followed, 'customer')}."
+            f"Followed: {counted(self.n_followed, 'customer')}.{self._left_out()}"
         )
+
+    def _left_out(self) -> str:
+        if not self.n_old:
+            return ""
+        return f" Left out, first seen up to {self.began_after}: {counted(self.n_old, 'customer')}, who may be older."
 
 
 def first_products(
@@ -122,7 +135,9 @@ def first_products(
         How long customers are followed after their first day [days]. Those who began later than that before `as_of`
         are left out.
     began_after : date_like, optional
-        Leave out customers whose first day is up to this day. At the start of a log an old customer looks new.
+        Leave out customers whose first day is up to this day. At the start of a log an old customer looks new. By
+        default, the days on which first purchases pile up at the start are left out, if there are any; to keep all
+        customers, give the day before the first line.
     item_kind : {"product", "category", "brand"}, default "product"
         What is compared.
     min_customers : int, default 10
@@ -173,9 +188,14 @@ def first_products(
     n_all = len(lines.customer.distinct)
     first = np.full(n_all, end)
     np.minimum.at(first, lines.customer.code, lines.date)
+    if start is None and (pile := pile_of_first_days(first)):
+        start = first.min() + np.timedelta64(pile - 1, "D")
     followed = (end - first).astype(np.int64) >= horizon
-    if start is not None:
-        followed &= first > start
+    old = np.zeros(n_all, dtype=bool) if start is None else first <= start
+    if start is not None and began_after is None and not (followed & ~old).any():
+        hint = f"first purchases pile up until {start}: give `began_after` to count customers of these days too"
+        raise InputError("as_of", "late enough for a new customer to be followed for `horizon_days`", end, hint=hint)
+    followed &= ~old
     require(followed.any(), "as_of", end, "late enough for a customer to be followed for `horizon_days`")
     since = (lines.date - first[lines.customer.code]).astype(np.int64)
     known = followed[lines.customer.code] & (since <= horizon)
@@ -187,9 +207,10 @@ def first_products(
     again = (np.bincount(who[later], minlength=n_all) > 0)[followed]
     row = (np.cumsum(followed) - 1)[lines.customer.code[at_first]]
     began = incidence(row, item.code[at_first], (int(followed.sum()), len(item.distinct)))
-    return _table(
+    found = _table(
         began, item.distinct, (spend, first_spend, again.astype(np.float64)), fewest, horizon, item_kind, level
     )
+    return attrs.evolve(found, n_old=int(np.count_nonzero(old)), began_after=start)
 
 
 def _table(

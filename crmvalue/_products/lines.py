@@ -12,12 +12,13 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_items,
+    as_results,
     require,
     require_choice,
     require_same_index,
 )
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
-from crmvalue._core.encoding.keys import distinct_keys
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     Given,
@@ -43,9 +44,13 @@ __all__ = ["ItemKind", "Labels", "OrderLineCounts", "OrderLines", "order_codes",
 ItemKind: TypeAlias = Literal["product", "category", "brand"]
 Refunds: TypeAlias = Literal["raise", "net", "drop"]
 Missing: TypeAlias = Literal["raise", "drop"]
+Duplicates: TypeAlias = Literal["keep", "drop", "raise"]
 
 _COLUMNS = ("customer", "date", "product", "category", "brand", "quantity", "amount", "order")
 _CODED = ("customer", "product", "category", "brand", "order")
+_RESIDUE = 1e-9
+"""Money and units of a smaller magnitude are what binary arithmetic leaves of nothing, as in an order log."""
+
 _ADVICE = "`refunds` = 'net' takes such rows off purchases, 'drop' leaves them out"
 
 
@@ -92,7 +97,7 @@ def _numbers(name: str, *, above: bool) -> Any:
     def convert(value: Any) -> Floats | None:
         if value is None or isinstance(value, Given):
             return None if value is None else read_only(value)
-        column = as_amounts(name, value)
+        column, _ = _sums(name, value)
         good = column > 0 if above else column >= 0
         require(good, name, column, "> 0" if above else ">= 0", hint="`read_order_lines` nets returns or drops them")
         return read_only(hand_over(np.array(column)))
@@ -100,11 +105,20 @@ def _numbers(name: str, *, above: bool) -> Any:
     return array_field(convert, default=None)
 
 
+def _sums(name: str, value: Any, *, allow_missing: bool = False) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    """Take money or units, residues of binary arithmetic as 0, and tell which they are."""
+    column = np.array(as_results(name, value, allow_missing=allow_missing))  # the caller keeps theirs
+    tiny = (np.abs(column) < _RESIDUE) & (column != 0)
+    column[tiny] = 0.0
+    return np.array(as_amounts(name, column, allow_missing=allow_missing)), tiny
+
+
 @attrs.frozen(kw_only=True)
 class OrderLineCounts:
     """Counts of the rows of a log of order lines.
 
-    Each row is counted once: ``n_rows == n_missing + n_refunds_dropped + n_refunds_netted + n_cancelled + n_lines``.
+    Each row is counted once: ``n_rows == n_missing + n_duplicates_dropped + n_refunds_dropped + n_refunds_netted +
+    n_cancelled + n_lines``. The last two fields are about rows among these.
 
     Parameters
     ----------
@@ -112,6 +126,8 @@ class OrderLineCounts:
         Rows of the log.
     n_missing : int
         Rows without a customer, date, product, quantity or amount, left out.
+    n_duplicates_dropped : int
+        Exact copies of an earlier row, left out.
     n_refunds_dropped : int
         Rows that are returns, left out: an amount below 0, or a quantity of at most 0.
     n_refunds_netted : int
@@ -122,6 +138,10 @@ class OrderLineCounts:
         Rows that are left.
     unmatched_quantity : float
         Returned quantity without an earlier purchase of the customer, >= 0.
+    n_duplicates_kept : int
+        Exact copies of an earlier row, kept: several units of one product, or rows that were read twice.
+    n_residues : int
+        Rows with an amount or quantity that is not 0 but smaller than 1e-9, which counts as 0.
 
     Examples
     --------
@@ -132,11 +152,14 @@ class OrderLineCounts:
 
     n_rows: int = count_field("n_rows", default=0)
     n_missing: int = count_field("n_missing", default=0)
+    n_duplicates_dropped: int = count_field("n_duplicates_dropped", default=0)
     n_refunds_dropped: int = count_field("n_refunds_dropped", default=0)
     n_refunds_netted: int = count_field("n_refunds_netted", default=0)
     n_cancelled: int = count_field("n_cancelled", default=0)
     n_lines: int = count_field("n_lines", default=0)
     unmatched_quantity: float = number_field("unmatched_quantity", low=0.0, default=0.0)
+    n_duplicates_kept: int = count_field("n_duplicates_kept", default=0)
+    n_residues: int = count_field("n_residues", default=0)
 
 
 @stay_frozen
@@ -232,7 +255,11 @@ class OrderLines(Columns):
             The other lines; an InputError is raised if none is left.
         """
         items = as_items("products", products, "a list of products")
-        unwanted = np.array([item in set(items) for item in self.product.distinct.tolist()], dtype=bool)
+        try:
+            known = set(items)
+        except Exception as error:  # a list, or another item that cannot be a product
+            raise InputError("products", "a list of products", products) from error
+        unwanted = np.array([item in known for item in self.product.distinct.tolist()], dtype=bool)
         kept = ~unwanted[self.product.code]
         require(kept.any(), "products", len(items), "not all products of the log")
         return self._rows(kept)
@@ -294,6 +321,7 @@ def read_order_lines(
     order: ArrayLike | None = None,
     refunds: Refunds = "raise",
     missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
 ) -> OrderLines:
     """Read order lines from a raw log with returns and missing values.
 
@@ -317,6 +345,8 @@ def read_order_lines(
         "net" takes returns off the last earlier purchases of the same customer and product. "drop" leaves them out.
     missing : {"raise", "drop"}, default "raise"
         "drop" leaves out rows without a customer, date, product, quantity or amount.
+    duplicates : {"keep", "drop", "raise"}, default "keep"
+        What to do with exact copies of an earlier row, equal in all columns that are given. "keep" counts them.
 
     Returns
     -------
@@ -326,10 +356,13 @@ def read_order_lines(
     Raises
     ------
     InputError
-        If a value is missing or a row is a return and the policy is "raise", if lengths differ, or if no line is left.
+        If a value is missing, a row is a return or a copy and the policy is "raise", if lengths differ, or if no line
+        is left.
 
     Notes
     -----
+    An amount or a quantity of a magnitude below 1e-9 counts as 0: it is what binary arithmetic leaves of nothing.
+
     With "net", a return of as many units as a line has cancels the line. A return of fewer lowers its quantity and, in
     proportion, its amount. Without quantities every row is one unit. A return without an earlier purchase is counted
     in `counts.unmatched_quantity`. On one day, purchases come before returns.
@@ -343,17 +376,23 @@ def read_order_lines(
     """
     require_choice("refunds", refunds, get_args(Refunds))
     require_choice("missing", missing, get_args(Missing))
+    require_choice("duplicates", duplicates, get_args(Duplicates))
     given = dict(zip(_COLUMNS, (customer, date, product, category, brand, quantity, amount, order), strict=True))
     require_same_index(**given)
-    columns, present = _read_columns({name: column for name, column in given.items() if column is not None}, missing)
+    needed = ("customer", "date", "product")
+    present_columns = {name: column for name, column in given.items() if column is not None or name in needed}
+    columns, present, tiny = _read_columns(present_columns, missing)
     n = len(columns["customer"])
     for name, column in columns.items():
         if len(column) != n:
             raise InputError(name, f"as long as `customer` ({n} rows)", len(column))
     require(n > 0 and bool(present.any()), "customer", int(present.sum()), "of at least one row with all values")
     counts = {"n_rows": n, "n_missing": n - int(np.count_nonzero(present))}
+    counts["n_residues"] = int(np.count_nonzero(tiny & present))
     if counts["n_missing"]:
         columns = _taken_arrays(columns, present)
+    columns, copies = _without_copies(columns, duplicates)
+    counts |= copies
     columns, returned = _without_returns(columns, refunds)
     counted = OrderLineCounts(**counts, **returned, n_lines=len(columns["customer"]))
     fields: dict[str, Any] = {
@@ -362,11 +401,12 @@ def read_order_lines(
     return OrderLines(counts=counted, **fields)
 
 
-def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], Any]:
-    """Check all columns, and tell which rows have all values that a line needs."""
+def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], Any, Any]:
+    """Check all columns, and tell which rows have all values that a line needs, and which have residues."""
     gaps = missing == "drop"
     columns: dict[str, Any] = {}
     absent: list[Any] = []
+    tiny: list[Any] = []
     for name, value in given.items():
         if name in _CODED:
             filled = value
@@ -378,10 +418,35 @@ def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], 
             columns[name] = as_day_column(name, value, allow_missing=gaps)
             absent.append(np.isnat(columns[name]))
         else:
-            columns[name] = np.array(as_amounts(name, value, allow_missing=gaps))  # the caller keeps theirs
+            columns[name], small = _sums(name, value, allow_missing=gaps)
+            tiny.append(small)
             absent.append(np.isnan(columns[name]))
     n = len(columns["customer"])
-    return columns, ~np.logical_or.reduce([part if len(part) == n else np.zeros(n, bool) for part in absent])
+    either, residue = (
+        np.logical_or.reduce([np.zeros(n, bool), *(part for part in parts if len(part) == n)])
+        for parts in (absent, tiny)
+    )
+    return columns, ~either, residue
+
+
+def _without_copies(columns: dict[str, Any], duplicates: str) -> tuple[dict[str, Any], dict[str, int]]:
+    """Find rows that are equal to an earlier one in all columns; count them, or leave them out."""
+    numbers = [column.code if isinstance(column, Labels) else column for column in columns.values()]
+    key = row_keys(*(np.asarray(number.astype(np.float64)) for number in numbers))
+    order = np.argsort(key, kind="stable")
+    copy = np.zeros(len(key), dtype=bool)
+    copy[order[1:]] = key[order[1:]] == key[order[:-1]]
+    n_copies = int(np.count_nonzero(copy))
+    if not n_copies:
+        return columns, {}
+    if duplicates == "raise":
+        row = int(copy.argmax())
+        rule = "of a row without an earlier copy, equal in all columns"
+        customer = columns["customer"]
+        raise InputError("customer", rule, customer.distinct[customer.code[row]], index=row, count=n_copies)
+    if duplicates == "drop":
+        return _taken_arrays(columns, ~copy), {"n_duplicates_dropped": n_copies}
+    return columns, {"n_duplicates_kept": n_copies}
 
 
 def _without_returns(columns: dict[str, Any], refunds: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -21,7 +21,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of
 from crmvalue._products.lines import ItemKind, order_codes
-from crmvalue._products.table import Table, interval_of_ratio, q_values, taken
+from crmvalue._products.table import Table, interval_of_ratio, q_values, rows_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -108,7 +108,7 @@ class ProductPairs(Table):
         ProductPairs
             Its rows, none if it is in no pair.
         """
-        found: ProductPairs = taken(self, np.array([one == item for one in self.bought.tolist()], dtype=bool))
+        found: ProductPairs = rows_of(self, "bought", "item", item)
         return found
 
     @property

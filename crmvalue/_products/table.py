@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, hand_over, require_columns
+from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Table", "interval_of_ratio", "q_values", "tail", "taken"]
+__all__ = ["Table", "interval_of_ratio", "q_values", "rows_of", "tail", "taken"]
 
 
 class Table(Columns):
@@ -66,6 +67,13 @@ def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:
 def taken(value: Any, rows: Any) -> Any:
     """Give some rows of a table."""
     return attrs.evolve(value, **{name: hand_over(column[rows]) for name, column in _arrays(value).items()})
+
+
+def rows_of(value: Any, column: str, name: str, item: Any) -> Any:
+    """Give the rows of a table that have an identifier in a column."""
+    if isinstance(item, bool) or not isinstance(item, str | int | np.integer):
+        raise InputError(name, "an identifier: a whole number or text", item)
+    return taken(value, np.array([one == item for one in getattr(value, column).tolist()], dtype=bool))
 
 
 def q_values(p_value: Floats, n_tested: int) -> Floats:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import last_date
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -23,7 +24,7 @@ from crmvalue._core.values import (
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.pairs import chance_of_more
-from crmvalue._products.table import Table, q_values, taken
+from crmvalue._products.table import Table, q_values, rows_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 
@@ -124,7 +125,7 @@ class NextPurchases(Table):
         NextPurchases
             Its rows, none if nothing was counted for it.
         """
-        found: NextPurchases = taken(self, np.array([one == item for one in self.bought.tolist()], dtype=bool))
+        found: NextPurchases = rows_of(self, "bought", "item", item)
         return found
 
 
@@ -150,7 +151,8 @@ def next_purchases(
         followed, and the next purchase counts if it comes in time. Without it, the purchases that have a next one are
         followed, and `prob` says what the next purchase has, if there is one.
     as_of : date_like, optional
-        Last day of the log; by default the day of the last line. Later lines are left out.
+        Last day of the log; by default the day of the last line. Later lines are left out. Give it if lines lie far
+        after all others.
     min_count : int, default 5
         Fewest times that one item followed the other, >= 1.
     level : float, default 0.95
@@ -191,7 +193,7 @@ def next_purchases(
     window = None if within_days is None else _days("within_days", within_days)
     fewest = as_whole_number("min_count", min_count, low=1)
     level = as_fraction("level", level)
-    end = lines.date.max() if as_of is None else as_day("as_of", as_of)
+    end = last_date("as_of", lines.date) if as_of is None else as_day("as_of", as_of)
 
     visit = visit_codes(lines)
     customer, day = order_starts(visit, lines.customer.code), order_starts(visit, lines.date)

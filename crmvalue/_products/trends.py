@@ -80,6 +80,8 @@ class ProductTrends(Table):
         What an item is.
     level : float
         Confidence level.
+    days_missing : int
+        Days of the earlier period that lie before the first line of the log.
 
     Examples
     --------
@@ -110,6 +112,7 @@ class ProductTrends(Table):
     against: str = checked_field("against", as_text)
     item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
+    days_missing: int = count_field("days_missing", default=0)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, `change` at the end, for a dataframe of any kind."""
@@ -122,8 +125,15 @@ class ProductTrends(Table):
         everybody = f"All customers: {self.customers_before:,} before, {self.customers_now:,} now."
         return (
             f"Fewer buyers, beyond chance: {fewer:,} of {counted(len(self), 'item')}. "
-            f"Bought more rarely, beyond chance: {rarer:,}. {everybody}"
+            f"Bought more rarely, beyond chance: {rarer:,}. {everybody}{self._gap()}"
         )
+
+    def _gap(self) -> str:
+        """Say that the log does not cover the earlier period."""
+        if not self.days_missing:
+            return ""
+        days = f"{counted(self.days_missing, 'day')} of the {self.period_days} of the earlier period"
+        return f" The log begins after {days}, so more buyers now may be due to this alone."
 
 
 def product_trends(
@@ -172,6 +182,10 @@ def product_trends(
     now, and :math:`d` customers who bought in one period only, the logarithm of the ratio has the variance
     :math:`d / (b_0 b_1)`, and the p-value is that of McNemar's exact test. The ratio of the times has the variance
     between customers by linearisation. Both q-values are corrected for all items by Benjamini and Hochberg.
+
+    Where the log does not cover the earlier period, `days_missing` counts the days before its first line. If they are
+    more than a tenth of the period, nothing is called "more": the periods are not
+    equally long.
 
     A product with fewer buyers in a shop with fewer customers has lost nothing of its own: see `customers_before` and
     `customers_now`.
@@ -238,7 +252,10 @@ def product_trends(
         "times_q_value": times_q_value,
     }
     order = np.lexsort((kept, -b0, high))
-    words = _words(b1 / b0, buyers_q_value, times, times_q_value)[order]
+    begin = earlier - np.timedelta64(length - 1, "D")
+    days_missing = max(int((lines.date.min() - begin).astype(np.int64)), 0)
+    whole = 10 * days_missing <= length
+    words = _words(b1 / b0, buyers_q_value, times, times_q_value, whole=whole)[order]
     last = [_within(lines.date, day, length) for day in ends]
     return ProductTrends(
         **{name: hand_over(column[order]) for name, column in columns.items()},
@@ -250,6 +267,7 @@ def product_trends(
         against=against,
         item_kind=item_kind,
         level=level,
+        days_missing=days_missing,
     )
 
 
@@ -305,7 +323,10 @@ def _mcnemar(lost: Floats, won: Floats) -> Floats:
     return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)
 
 
-def _words(buyers: Floats, buyers_q_value: Floats, times: Floats, times_q_value: Floats) -> npt.NDArray[np.str_]:
-    fewer, more = (buyers < 1) & (buyers_q_value <= _SURE), (buyers > 1) & (buyers_q_value <= _SURE)
+def _words(
+    buyers: Floats, buyers_q_value: Floats, times: Floats, times_q_value: Floats, *, whole: bool
+) -> npt.NDArray[np.str_]:
+    """Name the changes; without the `whole` earlier period, a larger number now says nothing."""
+    fewer, more = (buyers < 1) & (buyers_q_value <= _SURE), whole & (buyers > 1) & (buyers_q_value <= _SURE)
     rarer = (times < 1) & (times_q_value <= _SURE)
     return np.select([fewer & rarer, fewer, rarer, more], ["fewer and rarer", "fewer", "rarer", "more"], "")

@@ -13,6 +13,7 @@ from crmvalue._core.checks import (
     as_items,
     as_text,
     as_time_column,
+    as_whole_number,
     require,
     require_choice,
     require_same_index,
@@ -85,7 +86,7 @@ class ProfileField(Columns):
 
     def of(self, profile: int) -> Any:
         """Give the value of one profile; None if it has none."""
-        place = np.nonzero(self.profile == profile)[0]
+        place = np.nonzero(self.profile == as_whole_number("profile", profile, low=0))[0]
         return self.value[place].tolist()[0] if len(place) else None
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -338,9 +339,7 @@ def choose_values(
     for name, column, user in (("time", time, "most_recent"), ("source", source, "most_trusted")):
         if column is None and choose == user:
             raise InputError(name, f"given to choose by {user!r}", None)
-    trusted = as_items("trust", trust, "a list of sources")
-    if len(set(trusted)) != len(trusted) or (choose == "most_trusted" and not trusted):
-        raise InputError("trust", "the sources, the best first, each once", trusted)
+    trusted = _trusted(trust, choose)
     place = of_class(Profiles)("profiles", profiles).places_of(record)
     items = np.array([*text_items("value", value), None], dtype=object)[:-1]
     columns: dict[str, npt.NDArray[Any]] = {"record": place, "value": items}
@@ -367,6 +366,18 @@ def choose_values(
     else:
         score = np.zeros(len(place), dtype=np.int64)
     return _best(profiles, owner, place, items, there, (code, place, -score), columns.get("source"))
+
+
+def _trusted(trust: Any, choose: str) -> list[str | int]:
+    """Take the sources, the best first."""
+    rule = "the sources, the best first, each once"
+    trusted = as_items("trust", trust, "a list of sources")
+    for index, name in enumerate(trusted):
+        if not isinstance(name, str | int):
+            raise InputError("trust", rule, name, index=index)
+    if len(set(trusted)) != len(trusted) or (choose == "most_trusted" and not trusted):
+        raise InputError("trust", rule, trusted)
+    return trusted
 
 
 def merge_consent(profiles: Profiles, record: ArrayLike, consent: ArrayLike) -> ProfileField:

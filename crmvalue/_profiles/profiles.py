@@ -484,7 +484,9 @@ class Profiles(Columns):
 
     def _places(self, name: str, record: ArrayLike) -> Integers:
         wanted, code = encode_customers(name, record)
-        if wanted.dtype.kind != self.record.dtype.kind and "U" in wanted.dtype.kind + self.record.dtype.kind:
+        if not len(wanted):
+            return np.zeros(0, dtype=np.int64)
+        if isinstance(wanted[0], str) != isinstance(self.record[0], str):
             raise InputError(name, "a known record", wanted.tolist()[0])
         order = np.argsort(self.record, kind="stable")
         place = np.minimum(np.searchsorted(self.record, wanted, sorter=order), len(order) - 1)
@@ -518,7 +520,9 @@ def _normal(
     record: ArrayLike, keys: Mapping[str, ArrayLike], kinds: Mapping[str, str], **policy: Any
 ) -> tuple[npt.NDArray[Any], dict[str, npt.NDArray[np.str_]]]:
     """Give the records in ascending order, each once, and their keys in one form."""
-    require_same_index(record=record, **columns_of("keys", keys))
+    require_same_index(
+        record=record, **{f"keys[{name!r}]": column for name, column in columns_of("keys", keys).items()}
+    )
     names, place = encode_customers("record", record)
     if len(names) != len(place):
         counts = np.bincount(place)
@@ -626,20 +630,20 @@ def resolve_profiles(
     region, policy = as_text("region", region), {"sub_address": sub_address, "email_case": email_case}
     require_choice("sub_address", sub_address, ("keep", "drop"))
     require_choice("email_case", email_case, ("fold", "keep"))
-    given = texts_of("kinds", kinds or {})
+    given = texts_of("kinds", {} if kinds is None else kinds)
     names, columns = _normal(record, keys, given, region=region or None, **policy)
     for name in given:
         require_choice("kinds", name, columns)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {
         name: normal_values(_words_of(values), all_kinds.get(name, "text"), region or None, **policy)
-        for name, values in columns_of("never", never or {}).items()
+        for name, values in columns_of("never", {} if never is None else never).items()
     }
     pairs = [as_items("apart", pair, "pairs of records") for pair in as_items("apart", apart, "pairs of records")]
     for index, pair in enumerate(pairs):
-        if len(pair) != 2 or pair[0] == pair[1]:
-            raise InputError("apart", "pairs of records", pair, index=index)
-        encode_customers("apart", pair)  # none of them is missing
+        distinct, _ = encode_customers("apart", pair)  # none of them is missing
+        if len(pair) != 2 or len(distinct) != 2 or isinstance(distinct[0], str) != isinstance(names[0], str):
+            raise InputError("apart", "pairs of two records", pair, index=index)
     found = np.searchsorted(names, [one for pair in pairs for one in pair]) if pairs else np.zeros(0, dtype=np.int64)
     places = np.reshape(np.minimum(found, len(names) - 1), (-1, 2))
     for index, (pair, place) in enumerate(zip(pairs, places.tolist(), strict=True)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_text, require_choice, require_same_index, require_same_length
+from crmvalue._core.checks import as_text, require_choice, require_same_index
 from crmvalue._core.encoding.customers import as_words, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -15,6 +15,7 @@ from crmvalue._core.labels import columns_of
 from crmvalue._core.values import count_column, require_columns, stay_frozen, words_field
 from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys
 from crmvalue._profiles.profiles import texts_of
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,13 +139,13 @@ def contact_quality(
     >>> quality.source, quality.n_duplicate.tolist(), quality.n_missing.tolist()
     (('shop', 'web'), [0, 2], [1, 0])
     """
-    given = texts_of("kinds", kinds or {})
+    given = texts_of("kinds", {} if kinds is None else kinds)
     require_choice("sub_address", sub_address, ("keep", "drop"))
     require_choice("email_case", email_case, ("fold", "keep"))
     policy: dict[str, Any] = {"sub_address": sub_address, "email_case": email_case}
     policy["region"] = as_text("region", region) or None
     columns = columns_of("keys", keys)
-    require_same_index(source=source, **columns)
+    require_same_index(source=source, **{f"keys[{name!r}]": column for name, column in columns.items()})
     for name in given:
         require_choice("kinds", name, columns)
     sources, of = as_words("source", source)
@@ -152,7 +153,8 @@ def contact_quality(
     counts = {}
     for name, column in columns.items():
         values, _ = normal_keys(name, column, kind_of(name, given), **policy)
-        require_same_length(source=of, **{name: values})
+        if len(values) != len(of):
+            raise InputError(name, f"as long as `source` ({len(of)} rows)", len(values))
         _, missing = fill_missing(name, key_column(name, column))
         _, code = codes_of(values)
         pair = np.where(code >= 0, of * (code.max(initial=0) + 1) + code, -1)

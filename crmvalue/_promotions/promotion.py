@@ -298,11 +298,11 @@ class Promotion:
         One of `percent_off`, `amount_off` and `price` says what a bundle gets.
         """
         given = _rules(rules)
-        if [sets, quantity, total].count(None) != 2:
+        if sum(part is None for part in (sets, quantity, total)) != 2:
             raise InputError("sets", "given, or `quantity`, or `total`: one of the three", sets)
         if quantity is not None:
             sets = (given.get("items", Items()),) * as_whole_number("quantity", quantity, low=1, high=_MOST_BUNDLE)
-        return cls(id=id, benefit="bundle", sets=sets or (), bundle_total=total, **given)
+        return cls(id=id, benefit="bundle", sets=() if sets is None else sets, bundle_total=total, **given)
 
     @classmethod
     def threshold(cls, id: str, steps: Any, steps_in: Any = "percent", **rules: Any) -> Promotion:  # noqa: A002 - the name of the field

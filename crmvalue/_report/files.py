@@ -61,6 +61,9 @@ _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
+_WHOLE_YEAR = r"(year({0}) >= 1000 or (year({0}) >= 1 and regexp_matches(date_text, '(^|\D)0001(\D|$)')))"
+"""24 is no year before 1000; but in some systems 0001-01-01 stands for no date."""
+
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
 _FETCHED = 1 << 20  # rows that leave the database at once
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
@@ -419,7 +422,7 @@ def _read_dates(database: Database, column: Column | None, asked: str | None) ->
             raise InputError("--date-format", "a strptime pattern such as %d/%m/%Y", asked)
         return asked, _day(asked)
     readings = {pattern: _day(pattern) for pattern in _DATES}
-    fits, example = _fitting(database, "date_text", readings, "year({}) >= 1000")
+    fits, example = _fitting(database, "date_text", readings, _WHOLE_YEAR)
     if example is not None:
         ways = " or ".join(_spelled(pattern) for pattern in fits)
         sentence = f"dates such as {example!r} in column {column.name!r} can be read as {ways}"
@@ -498,7 +501,7 @@ def _fitting(database: Database, text: str, readings: dict[str, str], rule: str)
     for rows in (f"(select * from texts where {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
         values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
         wrong = ", ".join(f"count(*) filter (({rule.format(f'r{i}')}) is not true)" for i in range(len(readings)))
-        sql = f"select {wrong} from (select {values} from {rows} where {text} is not null)"  # noqa: S608 - our own names
+        sql = f"select {wrong} from (select {text}, {values} from {rows} where {text} is not null)"  # noqa: S608 - our own names
         n_wrong = database.execute(sql).fetchone()
         readings = {name: readings[name] for name, n in zip(readings, n_wrong, strict=True) if n == min(n_wrong)}
         if len(readings) == 1 or min(n_wrong):
@@ -534,7 +537,7 @@ def _aggregate(database: Database, day: str | None, price: str | None, pieces: s
         create view file_rows as
         select file_, customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
                money as any_money,
-               case when year(day) between 1000 and 9999 then day end as day,
+               case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
                     then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as currency

@@ -27,7 +27,6 @@ __all__ = [
     "first_days",
     "kept_money",
     "newcomer_value",
-    "pile_of_first_days",
     "start_of_log",
 ]
 
@@ -36,10 +35,6 @@ FEWEST_NEWCOMERS = 30
 
 _FEW = 100  # 1 in so many customers
 _LONG_BEFORE = np.timedelta64(91, "D")
-_STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretch of the same length
-_SIGNIFICANT = 3.0  # standard deviations of a difference of counts
-_ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
-_LONGER = 1.5  # old customers who buy rarely come after the pile
 _APART = (12, 6, 3, 1)  # months between the two windows that show how spending falls; a year knows no seasons
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
@@ -69,41 +64,12 @@ class KeptMoney(NamedTuple):
 def start_of_log(came: Dates) -> np.datetime64:
     """Give the day on which a log begins: that of the first purchase, if the others do not come long after it.
 
-    `came` is as in :func:`pile_of_first_days`. If it takes more than a quarter until the first hundredth of the
-    customers has come, the log begins after them: few customers say nothing about the churn of all.
+    `came` has the day of the first purchase of each customer. If it takes more than a quarter until the first hundredth
+    of the customers has come, the log begins after them: few customers say nothing about the churn of all.
     """
     first: np.datetime64 = came.min()
     most: np.datetime64 = np.partition(came, len(came) // _FEW)[len(came) // _FEW]
     return most if most - first > _LONG_BEFORE else first
-
-
-def pile_of_first_days(came: Dates) -> int:
-    """Give the number of days at the start of a log in which first purchases pile up; 0 if they do not.
-
-    `came` has the day of the first purchase in the log of each customer. The first purchases are counted week by week.
-    They pile up if the first weeks have at least 1.3 times as many as the same number of weeks after them, beyond
-    chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
-    came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
-    of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
-    because old customers who buy rarely come after the pile.
-    """
-    week = (came - came.min()).astype(np.int64) // 7
-    per_week = np.bincount(week).astype(np.float64)
-    total = np.concatenate([[0.0], np.cumsum(per_week)])
-    n_weeks = len(per_week)
-    half = int(np.searchsorted(total, total[-1] / 2.0, side="right")) - 1
-    for first in range(1, max(half // 2, 1) + 1):
-        early, later = total[first], total[min(2 * first, n_weeks)] - total[first]
-        if early >= _STEEPER * later and early - later > _SIGNIFICANT * np.sqrt(early + later):
-            break
-    else:
-        return 0
-    level = float(per_week[n_weeks // 2 :].mean())
-    for start in range(first, n_weeks):
-        spans = [per_week[start : start + n] for n in (4, 8)]
-        if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
-            return int(7 * start * _LONGER)
-    return 7 * n_weeks
 
 
 def find_newcomers(

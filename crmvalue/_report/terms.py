@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import require
+from crmvalue._core.checks import LARGEST_AMOUNT, require
 from crmvalue._core.headings import listed
 from crmvalue._report.places import FileError, find_files, raise_all
 from crmvalue._report.sources import Union, import_duckdb, open_database, reason
@@ -27,17 +27,26 @@ TERMS = ("margin", "discount_rate", "service_cost", "acquisition_cost")
 
 _CUSTOMER, _SEGMENT = "customer", "segment"
 _OPTION = "--terms"
-_NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
+_NUMBER = re.compile(r"\d*\.?\d+([eE][+-]?\d{1,3})?", re.ASCII)
+_RESIDUE = 1e-9
+"""A smaller magnitude is what binary arithmetic leaves of nothing, as in an order log."""
+
+_WHOLE = re.compile(r"(-?\d+)\.0+", re.ASCII)
 
 
 class CustomerTerms(NamedTuple):
-    """Terms of each customer of the log, in its order; a term that nothing is known of is None."""
+    """Terms of each customer of the log, in its order; a term that nothing is known of is None.
+
+    `n_absent` customers are not in the file, and `n_unknown` of the file are not in the log.
+    """
 
     customer: npt.NDArray[Any]
     margin: Floats | None
     discount_rate: Floats | None
     service_cost: Floats | None
     acquisition_cost: Floats | None
+    n_absent: int = 0
+    n_unknown: int = 0
 
     def mean(self, name: str, weight: Floats | None = None) -> float | None:
         """Give the weighted mean of a term."""
@@ -50,7 +59,9 @@ class CustomerTerms(NamedTuple):
     def of(self, customer: npt.NDArray[Any]) -> CustomerTerms:
         """Give the terms of some customers of the log."""
         place = np.searchsorted(self.customer, customer)
-        return CustomerTerms(customer, *(None if column is None else column[place] for column in self[1:]))
+        columns = {name: getattr(self, name) for name in TERMS}
+        taken = {name: None if column is None else column[place] for name, column in columns.items()}
+        return CustomerTerms(customer, **taken, n_absent=self.n_absent, n_unknown=self.n_unknown)
 
 
 def read_terms_file(
@@ -63,11 +74,20 @@ def read_terms_file(
     table = {} if path is None else _read(path)
     place = np.full(len(customer), -1)
     if table:
-        rows = {who: i for i, who in enumerate(table[_CUSTOMER])}
-        if len(rows) != len(table[_CUSTOMER]):
+        ids = table[_CUSTOMER]
+        if all(_WHOLE.fullmatch(who) for who in ids):  # 17.0 is 17, as in the orders
+            ids = [who.split(".")[0] for who in ids]
+        rows = {who: i for i, who in enumerate(ids)}
+        if len(rows) != len(ids):
             raise FileError(_OPTION, f"{path!r} has customers in more than one row")
         place = np.array([rows.get(str(who), -1) for who in customer.tolist()], dtype=np.int64)
-    return CustomerTerms(customer, *(_column(name, given.get(name), table, place, customer) for name in TERMS))
+        if len(place) and (place < 0).all():
+            hint = f"it has {ids[0]!r}, the orders have {str(customer[0])!r}" if ids else "it has no rows"
+            raise InputError(_OPTION, "a file with customers of the orders", path, hint=hint)
+    columns = {name: _column(name, given.get(name), table, place, customer) for name in TERMS}
+    n_absent = int(np.count_nonzero(place < 0)) if table else 0
+    n_unknown = len(table[_CUSTOMER]) - (len(place) - n_absent) if table else 0
+    return CustomerTerms(customer, **columns, n_absent=n_absent, n_unknown=n_unknown)
 
 
 def _column(
@@ -80,8 +100,10 @@ def _column(
     option = f"--{name.replace('_', '-')}"
     found = _values(name, option, given, table, place, customer)
     if found is not None:
-        high = 1.0 if name == "margin" else np.inf
-        require((found >= 0) & (found <= high), option, found, "in [0, 1]" if name == "margin" else ">= 0")
+        found = np.where(np.abs(found) < _RESIDUE, 0.0, found)
+        above = found >= 0 if name != "margin" else (found >= 0) & (found <= 1)
+        require(above, option, found, "in [0, 1]" if name == "margin" else ">= 0")
+        require(found <= LARGEST_AMOUNT, option, found, f"at most {LARGEST_AMOUNT:g}")
     return found
 
 
@@ -138,6 +160,10 @@ def _read(path: str) -> dict[str, list[str]]:
             if union.problems:
                 raise union.problems[0]
             known = {column.name.strip().casefold(): column for column in union.columns}
+            names = [column.name.strip().casefold() for column in union.columns]
+            twice = [name for name in (_CUSTOMER, _SEGMENT, *TERMS) if names.count(name) > 1]
+            if twice:
+                raise FileError(_OPTION, f"{path!r} has the column {twice[0]!r} more than once")
             wanted = [name for name in (_CUSTOMER, _SEGMENT, *TERMS) if name in known]
             if _CUSTOMER not in known or len(wanted) < 2:
                 have = listed([column.name for column in union.columns])

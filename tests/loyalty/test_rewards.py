@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.loyalty import Reward, RewardCatalogue, find_streaks, membership_break_even
+from crmvalue.loyalty import Level, LoyaltyProgramme, Reward, RewardCatalogue, find_streaks, membership_break_even
 from tests.tables import check_json, check_table
 
 CATALOGUE = RewardCatalogue(
@@ -138,3 +138,25 @@ class TestMembershipBreakEven:
     def test_a_discount_above_the_margin_is_refused(self):
         with pytest.raises(InputError, match="discount"):
             membership_break_even([1], fee=1, discount=0.4, margin=0.3)
+
+
+class TestFarDates:
+    """One row dated 2203 does not move the end of a log."""
+
+    def test_streaks(self):
+        log = (["a", "a", "b"] * 5, ["2024-01-01", "2024-01-10", "2024-01-09"] * 5)
+        wrong = ([*log[0], "b"], [*log[1], "2203-01-02"])
+        with pytest.raises(InputError, match="unless `as_of` is given"):
+            find_streaks(*wrong, period="week", length=2)
+        assert find_streaks(*wrong, period="week", length=2, as_of="2024-01-10").current.tolist() == [2, 1]
+
+    def test_levels(self):
+        programme = LoyaltyProgramme(
+            levels=[Level(name="base", at_least=0), Level(name="gold", at_least=100)], window="rolling"
+        )
+        log = (["a", "b"] * 6, ["2024-01-05"] * 12, [100] * 12)
+        wrong = tuple([*column, odd] for column, odd in zip(log, ("b", "2203-01-01", 1), strict=True))
+        with pytest.raises(InputError, match="unless `as_of` is given"):
+            programme.member_levels(*wrong)
+        found = programme.member_levels(*wrong, as_of="2024-01-05")
+        assert found.tier_names.tolist() == ["gold", "gold"]

@@ -352,7 +352,8 @@ class TestFirstProducts:
         rng = np.random.default_rng(4)
         log = [(c, 0, c % 2) for c in range(60)] + [(c, 5, 3) for c in range(60)]
         amounts = np.concatenate([np.ones(60), rng.gamma(2, 5, 60) + 4 * (np.arange(60) % 2)])
-        found = first_products(as_lines(log, amount=amounts), as_of=DAY + 30, horizon_days=20)
+        lines = as_lines(log, amount=amounts)
+        found = first_products(lines, as_of=DAY + 30, horizon_days=20, began_after=DAY - 1)
         later = amounts[60:]
         expected = stats.ttest_ind(later[::2], later[1::2], equal_var=False).pvalue
         np.testing.assert_allclose(found.q_value, [expected, expected])

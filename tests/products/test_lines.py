@@ -176,3 +176,38 @@ def test_columns_of_dataframes(library):
     lines = read_order_lines(frame["customer"], frame["date"], frame["product"])
     assert lines == read_order_lines(**log)
     assert lines.to_frame("polars")["product"].to_list() == [3, 1]
+
+
+class TestOddRows:
+    """Residues of binary arithmetic count as 0, copies are counted, and what is no identifier is refused."""
+
+    def test_residues(self):
+        lines = read_order_lines([1, 2, 1], [DAY] * 3, ["a", "b", "a"], amount=[5, 4e-16, -4e-13], refunds="net")
+        assert lines.amount.tolist() == [5.0, 0.0, 0.0]
+        assert (lines.counts.n_residues, lines.counts.n_refunds_netted) == (2, 0)
+        assert OrderLines(customer=[1], date=[DAY], product=["a"], amount=[-4e-16]).amount.tolist() == [0.0]
+
+    @pytest.mark.parametrize(("duplicates", "n_lines"), [("keep", 3), ("drop", 2)])
+    def test_copies(self, duplicates, n_lines):
+        columns = ([1, 1, 1], [DAY] * 3, ["a", "a", "b"])
+        lines = read_order_lines(*columns, amount=[5, 5, 5], duplicates=duplicates)
+        counts = lines.counts
+        assert (len(lines), counts.n_lines) == (n_lines, n_lines)
+        assert (counts.n_duplicates_kept, counts.n_duplicates_dropped) == (n_lines - 2, 3 - n_lines)
+        with pytest.raises(InputError, match="without an earlier copy") as caught:
+            read_order_lines(*columns, duplicates="raise")
+        assert (caught.value.index, caught.value.count) == (1, 1)
+        assert read_order_lines(*columns, amount=[5, 6, 5]).counts.n_duplicates_kept == 0
+
+    @pytest.mark.parametrize("products", [[["a"]], [{}], [np.array([1])]])
+    def test_products_that_cannot_be(self, products):
+        lines = OrderLines(customer=[1], date=[DAY], product=["a"])
+        with pytest.raises(InputError, match="`products`"):
+            lines.without(products)
+
+    @pytest.mark.parametrize("name", ["customer", "date", "product"])
+    def test_a_needed_column_is_missing(self, name):
+        columns = {"customer": [1], "date": [DAY], "product": ["a"], name: None}
+        with pytest.raises(InputError) as caught:
+            read_order_lines(**columns)
+        assert caught.value.name == name

@@ -395,6 +395,8 @@ class TestDates:
             (["2 Jan 2024", "13 May 2024"], "day month year", ["2024-01-02", "2024-05-13"]),
             (["May 2, 2024", "June 13, 2024"], "month day, year", ["2024-05-02", "2024-06-13"]),
             (["1000-01-01", "9999-12-31 23:59:59"], "year-month-day", ["1000-01-01", "9999-12-31"]),
+            (["0001-01-01 00:00:00", "2024-12-31"], "year-month-day", ["0001-01-01", "2024-12-31"]),
+            (["31.12.0001", "1.1.0001"], "day.month.year", ["0001-12-31", "0001-01-01"]),
             (["1000-01-01", "9999-12-31T23:59:59.999999999"], "year-month-day", ["1000-01-01", "9999-12-31"]),
             (["31.12.9999 23:59:59.1234567", "1.1.1000"], "day.month.year", ["9999-12-31", "1000-01-01"]),
             (["05-JAN-24", "06-FEB-24"], "day-month-year (two digits)", ["2024-01-05", "2024-02-06"]),
@@ -1029,6 +1031,25 @@ class TestTermsOfEachCustomer:
         assert "the value rests on those of each customer" in printed
         assert re.search(r"LTV:CAC .*; [\w -]+: .*(B2B SaaS|money|risky)", printed)
 
+    @pytest.mark.parametrize("form", ["{}.0", "{}"])
+    def test_whole_numbers_are_matched(self, tmp_path, capsys, form):
+        rows = [f"{1 + n % 20},2023-{1 + n % 12:02}-{1 + n % 28:02},{n % 7 + 1}" for n in range(200)]
+        (tmp_path / "orders.csv").write_text("\n".join(["customer,date,amount", *rows, ""]), "utf-8")
+        terms = [f"{form.format(n)},0.{n % 9 + 1},4e-16" for n in range(3, 25)]
+        (tmp_path / "terms.csv").write_text("\n".join(["customer,margin,service_cost", *terms, ""]), "utf-8")
+        orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
+        assert main([orders, "--terms", table, "--margin", "0.3", "--service-cost", "0"]) == 0
+        printed = capsys.readouterr().out
+        assert "Not in the file of --terms: 2 of 20 customers." in printed
+        assert "In the file of --terms, but not in the orders: 4 customers." in printed
+
+    def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
+        orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))
+        before = (cdnow_csv / "terms.csv").read_bytes()
+        assert main([orders, "--terms", terms, "--output", terms]) == 2
+        assert "--output must be another file than the one that is read" in capsys.readouterr().err
+        assert (cdnow_csv / "terms.csv").read_bytes() == before
+
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
@@ -1043,12 +1064,18 @@ class TestTermsOfEachCustomer:
             (["--terms", "PART"], "--terms must be a file with the margin of each customer"),
             (["--terms", "TWICE"], "'TWICE' has customers in more than one row"),
             (["--terms", "WORDS"], "column 'margin' of the terms has 'much'"),
+            (["--terms", "STRANGERS", "--margin", "0.3"], "--terms must be a file with customers of the orders"),
+            (["--terms", "COLUMNS"], "'COLUMNS' has the column 'margin' more than once"),
+            (["--margin", "0.3", "--service-cost", "inf"], "--service-cost must be at most 1e+15; got inf"),
+            (["--margin", "0.3", "--service-cost", "1e300"], "--service-cost must be at most 1e+15; got 1e+300"),
         ],
     )
     def test_one_sentence(self, cdnow_csv, capsys, arguments, says):
         files = {"PART": ["c00003,0.3"], "TWICE": ["c00003,0.3", "c00003,0.3"], "WORDS": ["c00003,much"]}
+        files |= {"STRANGERS": ["3,0.3"], "COLUMNS": ["c00003,0.3,0.4"]}
         for name, rows in files.items():
-            (cdnow_csv / f"{name}.csv").write_text("\n".join(["customer,margin", *rows, ""]), "utf-8")
+            heading = "customer,margin,Margin" if name == "COLUMNS" else "customer,margin"
+            (cdnow_csv / f"{name}.csv").write_text("\n".join([heading, *rows, ""]), "utf-8")
         places = {name: str(cdnow_csv / f"{name.lower()}.csv") for name in ("TERMS", "ORDERS")}
         places |= {name: str(cdnow_csv / f"{name}.csv") for name in files}
         given = [places.get(argument, argument) for argument in arguments]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import gammaln
 
-from crmvalue._report.newcomers import pile_of_first_days
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue.datasets import load_cdnow, simulate_transactions
 from crmvalue.errors import InputError
 from crmvalue.report import BaseSummary, format_summary, summarise_base

@@ -71,6 +71,8 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
     column = value if hidden is None else value.data
     whole = not isinstance(value, list | tuple) or set(map(type, value)) <= {int, float}
     array, _ = to_array(name, column, _KINDS, as_objects=not whole)
+    if array.ndim != 1:
+        raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     if array.dtype.kind == "f" and _lost_digits(column, array):
         items = column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
         array = np.array([*items, None], dtype=object)[:-1]
@@ -84,9 +86,11 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
         missing = np.zeros(array.shape, dtype=bool)
     if hidden is not None:
         missing |= hidden
-    if array.ndim == 1 and missing.any() and not missing.all():
+    if missing.any() and not missing.all():
         array = array.astype(object) if array.dtype.kind in "UT" else array.copy()
-        array[missing] = array[np.argmin(missing)]
+        other = np.empty(1, dtype=array.dtype)
+        other[0] = array[np.argmin(missing)]  # one element, even if it is a list
+        array[missing] = other
     return array, missing
 
 

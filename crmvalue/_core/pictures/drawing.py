@@ -23,6 +23,7 @@ from crmvalue._core.pictures.parts import (
     title_of,
     wrapped,
 )
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,8 @@ def draw(parts: Parts, ax: Any = None) -> Any:
     labels = distinct(layer.label for layer in parts.layers if layer.label)
     beside = columns_of_legend(labels)
     own = ax is None
+    if not own and not hasattr(ax, "transAxes"):
+        raise InputError("ax", "axes of matplotlib, or None for a figure of its own", ax)
     if own:
         figure = Figure(figsize=_SIZE, dpi=100, layout="constrained")
         ax = figure.add_subplot()

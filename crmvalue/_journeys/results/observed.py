@@ -54,6 +54,8 @@ __all__ = ["ObservedEffect", "observed_effect"]
 
 _FEWEST = 10  # customers of a group; also of the others, as weighted
 _ALIKE = 0.1  # standardised difference up to which groups count as alike (Austin 2009)
+_ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
+_UNKNOWN = Interval(np.float64(-np.inf), np.float64(np.inf))
 _BINS = 10
 _LARGEST = 1e100
 _MOST_PENALTY = 1e9  # beyond it the equations of the propensity lose their digits
@@ -290,7 +292,8 @@ def observed_effect(
     columns = {"past": getattr(past, "T", past)}  # the customers of a dataframe are its columns
     if isinstance(past, list | tuple):
         columns = {f"past[{i}]": period for i, period in enumerate(past)}
-    require_same_index(treated=treated, after=after, **columns, **named)
+    prefixed = {f"traits[{name!r}]": column for name, column in named.items()}
+    require_same_index(treated=treated, after=after, **columns, **prefixed)
     given = as_outcomes("treated", treated)
     outcome = as_column("after", after)
     require_same_length(treated=given, after=outcome)
@@ -298,8 +301,11 @@ def observed_effect(
         raise InputError("past", f"with {len(given)} customers in each period", periods.shape)
     table = {f"past[{i}]": period for i, period in enumerate(periods)}
     n_periods = len(table)
-    table |= {name: as_column(name, column) for name, column in named.items()}
-    require_same_length(treated=given, after=outcome, **table)
+    traits_read = {name: as_column(name, column) for name, column in named.items()}
+    require_same_length(
+        treated=given, after=outcome, **table, **{f"traits[{name!r}]": column for name, column in traits_read.items()}
+    )
+    table |= traits_read
     weight, level = as_positive("penalty", penalty), as_fraction("level", level)
     if weight > _MOST_PENALTY:
         raise InputError("penalty", f"at most {_MOST_PENALTY:g}; then nothing is left of the propensity", weight)
@@ -318,7 +324,9 @@ def observed_effect(
     odds = chance[~given] / (1 - chance[~given])
     odds = odds / odds.sum()
     effect, error = _weighted_difference(outcome, z, given, inside, odds)
-    half = _normal_quantile(level) * error
+    flat = _ROUNDING * float(np.abs(outcome).max())
+    half = _normal_quantile(level) * error if error > flat else math.inf
+    effect = effect if abs(effect) > flat else 0.0
     trend = None
     if n_periods > 1:
         time = np.arange(n_periods) - (n_periods - 1) / 2
@@ -403,10 +411,12 @@ def _weighted_difference(outcome: Floats, z: Floats, given: Bools, inside: Bools
 
 def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
     """Difference of two means, with Welch's interval."""
+    flat = _ROUNDING * float(max(np.abs(one).max(), np.abs(other).max()))
     difference = float(one.mean() - other.mean())
+    difference = difference if abs(difference) > flat else 0.0
     v1, v0 = float(one.var(ddof=1) / len(one)), float(other.var(ddof=1) / len(other))
-    if v1 + v0 == 0:
-        return difference, Interval(np.float64(difference), np.float64(difference))
+    if math.sqrt(v1 + v0) <= flat:  # nothing shows how customers vary who are all alike
+        return difference, _UNKNOWN
     half = float(welch_quantile(v1, len(one), v0, len(other), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 
@@ -423,4 +433,6 @@ def _sign(interval: Interval) -> int:
 
 
 def _range(interval: Interval) -> str:
+    if math.isinf(interval.high):
+        return "no interval: customers of one group do not differ"
     return f"{interval.low:+,.2f} to {interval.high:+,.2f}"

@@ -50,6 +50,7 @@ __all__ = [
     "Parameters",
     "fit_model",
     "fit_parameters",
+    "has_priors",
     "likelihood_ratio_test",
     "read_priors",
     "read_starts",
@@ -540,12 +541,17 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     return LikelihoodRatioTest(statistic=statistic, degrees=degrees, p_value=float(chi2.sf(statistic, degrees)))
 
 
-def read_priors(priors: object, parameters: Parameters) -> dict[str, tuple[float, float]]:
-    """Check priors: of a positive parameter median and log-scale spread, of a coefficient mean and deviation."""
-    if priors is None:
-        return {}
-    if not isinstance(priors, Mapping):
+def has_priors(priors: object) -> bool:
+    """Tell whether there are any priors; refuse what is no mapping."""
+    if priors is not None and not isinstance(priors, Mapping):
         raise InputError("priors", "a mapping from parameters to pairs (median, log-scale spread)", priors)
+    return bool(priors)
+
+
+def read_priors(priors: Any, parameters: Parameters) -> dict[str, tuple[float, float]]:
+    """Check priors: of a positive parameter median and log-scale spread, of a coefficient mean and deviation."""
+    if not has_priors(priors):
+        return {}
     checked = {}
     for name, prior in priors.items():
         if name not in parameters.names:

@@ -14,7 +14,15 @@ from crmvalue._core.values import hand_over
 from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
 from crmvalue._models.shared.covariates import with_estimates
-from crmvalue._models.shared.fit import NOT_SETTLED, Fit, Parameters, fit_model, fit_parameters, read_starts
+from crmvalue._models.shared.fit import (
+    NOT_SETTLED,
+    Fit,
+    Parameters,
+    fit_model,
+    fit_parameters,
+    has_priors,
+    read_starts,
+)
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, UniquePurchases
 
@@ -116,11 +124,11 @@ def fit_purchases(
         priors=priors,
         units=units,
         n_customers=n_customers,
-        n_more=None if priors else lambda end: 1 if likelihood.is_best_mixture(end) else None,
+        n_more=None if has_priors(priors) else lambda end: 1 if likelihood.is_best_mixture(end) else None,
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
     )
     in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:])
-    if search.limit is not None and in_doubt and not priors:
+    if search.limit is not None and in_doubt and not has_priors(priors):
         gain = fit.log_likelihood - _peak(search.limit(rows), np.log(fit.estimates[:2] / units[:2]))
         fit = fit if gain > _SHOWN else _name_limit(fit)
     return _graded(fit, history)

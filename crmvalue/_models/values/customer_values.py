@@ -25,7 +25,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.per_customer import PerCustomer, as_per_customer, as_segments, per_customer_field
+from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, per_customer_field
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -327,7 +327,8 @@ def customer_values(
         Cost of winning a customer [money], >= 0. `clv` is before it, `net_clv` after it;
         :meth:`CustomerValues.profits` compares it with what a customer brings.
     segment : array_like, optional
-        Segment of each customer, in the order of the history, for the mappings: {"web": 0.3, "shop": 0.4}.
+        Segment of each customer, in the order of the history, for the mappings: {"web": 0.3, "shop": 0.4}. A column of
+        pandas whose index holds identifiers is brought into that order, as for the margin.
     level : float, optional
         Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
         this history. The other columns are the same with and without.
@@ -421,13 +422,13 @@ def customer_values(
     purchases = as_purchase_model("purchase_model", purchase_model)
     spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
-    segments = as_segments(segment, len(history))
-    ids = history.customer
-    terms = read_terms(horizon, margin, discount_rate, service_cost, len(history), segments, ids)
+    rows = Rows(history.customer)
+    segments = as_segments(segment, len(history), rows=rows)
+    terms = read_terms(horizon, margin, discount_rate, service_cost, len(history), segments, rows)
     winning = None
     if acquisition_cost is not None:
         winning = as_per_customer(
-            "acquisition_cost", acquisition_cost, len(history), kind="amount", segments=segments, customer=ids
+            "acquisition_cost", acquisition_cost, len(history), kind="amount", segments=segments, rows=rows
         )
     as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     splits = _read_splits(inflate, holdout, level, history, terms)

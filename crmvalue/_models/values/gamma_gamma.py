@@ -21,7 +21,7 @@ from crmvalue._models.shared.discrete import (
     log_beta_density,
     log_gamma_draws,
 )
-from crmvalue._models.shared.fit import Fit, Parameters, fit_model, register
+from crmvalue._models.shared.fit import Fit, Parameters, fit_model, has_priors, register
 from crmvalue._models.shared.model import Model
 from crmvalue._models.values.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
@@ -288,7 +288,7 @@ def fit_mean_spend(
         priors=priors,
         units=np.array([1.0, 1.0, unit]),
         n_customers=len(x),
-        n_more=None if priors else lambda end: 0 if (end[1:] > _ALIKE).all() else None,
+        n_more=None if has_priors(priors) else lambda end: 0 if (end[1:] > _ALIKE).all() else None,
         rough=objective(x[::_THINNED], m[::_THINNED] / unit) if many else None,
     )
     return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)

@@ -24,9 +24,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy.typing as npt
-
-    from crmvalue._core.per_customer import Segments
+    from crmvalue._core.per_customer import Rows, Segments
     from crmvalue._models.shared.process import ContinuousProcess
     from crmvalue._models.values.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
@@ -85,12 +83,12 @@ def read_terms(
     service_cost: Any,
     n: int = 0,
     segments: Segments | None = None,
-    customer: npt.NDArray[Any] | None = None,
+    rows: Rows | None = None,
 ) -> Terms:
     """Check the terms of n customers; a value for life needs a discount."""
 
     def read(name: str, value: Any, kind: str) -> PerCustomer:
-        return as_per_customer(name, value, n, kind=kind, segments=segments, customer=customer)
+        return as_per_customer(name, value, n, kind=kind, segments=segments, rows=rows)
 
     terms = Terms(
         horizon=optional(as_positive)("horizon", horizon),

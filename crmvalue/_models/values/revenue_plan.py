@@ -12,7 +12,7 @@ from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.per_customer import as_per_customer, as_segments
+from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.values import (
     checked_field,
     date_table,
@@ -166,7 +166,7 @@ def revenue_plan(
     n_months : int, default 12
         Calendar months, 1 to 120. Where observation ends within a month, the first one is the rest of it.
     segment : array_like, optional
-        Segment of each customer, for a mapping.
+        Segment of each customer, for a mapping; matched with the customers as in :func:`customer_values`.
     level : float, optional
         Probability of the intervals, in (0, 1); without it there are none. Both models must then be trustworthy fits to
         this history.
@@ -219,13 +219,12 @@ def revenue_plan(
         raise InputError("history", "one with `as_of`, the day from which the months are counted", None)
     n = as_whole_number("n_months", n_months, low=1, high=_MOST_MONTHS)
     as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
+    rows = Rows(history.customer)
+    segments = as_segments(segment, len(history), rows=rows)
     share = np.broadcast_to(
-        as_per_customer(
-            "margin", margin, len(history), kind="fraction", segments=as_segments(segment, len(history)),
-            customer=history.customer,
-        ),
+        as_per_customer("margin", margin, len(history), kind="fraction", segments=segments, rows=rows),
         (len(history),),
-    )  # fmt: skip
+    )
     start, end = _months(history.as_of, n)
     until = (end - history.as_of).astype(np.float64) / DAYS_PER_UNIT[history.time_unit]
     with np.errstate(under="ignore"):

@@ -23,7 +23,7 @@ from crmvalue._core.values import (
 from crmvalue._products.counting import as_lines, distinct
 from crmvalue._products.offers.learning import bought_in, history_of, learn
 from crmvalue._products.offers.scoring import score
-from crmvalue._products.table import Table, taken
+from crmvalue._products.table import Table, rows_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,6 +41,9 @@ RankBy: TypeAlias = Literal["prob", "expected_margin"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _LARGEST_HORIZON = 3660
+
+_MOST_ROWS = 50_000_000
+"""Most offers of one result; more would take gigabytes."""
 
 
 @stay_frozen
@@ -102,7 +105,7 @@ class NextProducts(Table):
         NextProducts
             Their rows, none for an unknown customer.
         """
-        found: NextProducts = taken(self, np.array([one == customer for one in self.customer.tolist()], dtype=bool))
+        found: NextProducts = rows_of(self, "customer", "customer", customer)
         return found
 
     @property
@@ -268,6 +271,10 @@ def candidates(
     worth: Floats | None,
 ) -> Candidates:
     """Learn from the last period and give the best candidates of some customers."""
+    n_products = len(lines.product.distinct)
+    if len(customers) * min(n, n_products) > _MOST_ROWS:
+        rule = f"so small that {len(customers):,} customers get at most {_MOST_ROWS:,} products"
+        raise InputError("n", rule, n, hint="or choose for some of the customers at a time")
     cut = end - np.timedelta64(horizon, "D")
     require(lines.date.min() <= cut, "horizon_days", horizon, "shorter than the log before `as_of`")
     lessons = learn(history_of(lines, cut), bought_in(lines, cut, end))

@@ -74,6 +74,9 @@ class TestTermsOfEachCustomer:
         ids = HISTORY.customer.tolist()
         margin = pd.Series(MARGIN, index=ids).sample(frac=1, random_state=1)
         assert value(margin=margin) == value(margin=MARGIN)
+        segment = pd.Series(SEGMENT, index=ids).sample(frac=1, random_state=1)
+        shares = {"web": 0.3, "shop": 0.4, "fair": 0.2}
+        assert value(margin=shares, segment=segment) == value(margin=shares, segment=SEGMENT)
 
     @pytest.mark.parametrize("customer", [None, [4, 3, 9, 1]])
     def test_round_trip(self, customer):

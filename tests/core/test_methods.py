@@ -1,0 +1,124 @@
+"""Methods of all public values refuse what they cannot read with an InputError, as functions do."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmvalue.errors import ConvergenceError, InputError
+
+
+class Broken:
+    """A value whose own code raises, whatever is asked of it."""
+
+    def _raise(self, *_, **__):
+        raise RuntimeError("broken")
+
+    __array__ = __len__ = __iter__ = __float__ = __repr__ = __bool__ = __str__ = _raise
+
+
+HOSTILE = {
+    "None": lambda: None,
+    "a list in a list": lambda: [["a"]],
+    "an empty list": list,
+    "a mapping": lambda: {"a": 1},
+    "mappings": lambda: [{}],
+    "an array": lambda: np.array([1, 2]),
+    "a table": lambda: np.array([[1, 2], [3, 4]]),
+    "no dimension": lambda: np.array(None, dtype=object),
+    "records": lambda: np.zeros(2, "i4,f4"),
+    "a column": lambda: pd.Series([1, 2], index=["a", "b"]),
+    "missing": lambda: pd.NA,
+    "no number": lambda: float("nan"),
+    "a huge number": lambda: 10**400,
+    "huge numbers": lambda: [10**400],
+    "no text": lambda: "\ud800",
+    "null characters": lambda: ["a\0"],
+    "bytes": lambda: b"x",
+    "a set": lambda: {1, 2},
+    "what raises": Broken,
+    "a list of what raises": lambda: [Broken()],
+}
+
+WITHOUT_CHECKS = {"candidates", "rows_of", "minor", "taken", "money_text", "plot"}
+"""Methods for other parts of the package, which hand in what they have checked, and one that draws."""
+
+FILLERS = (1, "2024-06-01", ["a"])
+"""Values of the other arguments that are needed: one of them is of the right kind for most."""
+
+
+def calls():
+    """Give each method of each public value with the arguments that it has."""
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        for name in sorted(set(dir(type(value))) - WITHOUT_CHECKS):
+            static = inspect.getattr_static(type(value), name)
+            if name.startswith("_") or isinstance(static, property) or name == "from_json":
+                continue
+            method = getattr(value, name)
+            if callable(method):
+                parameters = inspect.signature(method).parameters.values()
+                yield method, [part for part in parameters if part.kind is not part.VAR_KEYWORD]
+
+
+def arguments(parameters, hostile, value):
+    """Give the arguments of a call with one hostile value, for each filler of the others."""
+    others = [part for part in parameters if part is not hostile and part.default is part.empty]
+    for filler in FILLERS if others else FILLERS[:1]:
+        given = {part.name: np.random.default_rng(1) if part.name == "rng" else filler for part in others}
+        yield {part.name: value if part is hostile else given[part.name] for part in parameters if part is hostile or part.name in given}  # fmt: skip  # noqa: E501
+
+
+def test_they_raise_nothing_else():
+    found = set()
+    for method, parameters in calls():
+        for hostile in parameters:
+            for what, make in HOSTILE.items():
+                for given in arguments(parameters, hostile, make()):
+                    try:
+                        method(**given)
+                    except (InputError, ConvergenceError):
+                        continue
+                    except Exception as error:  # noqa: BLE001 - the test is about these
+                        found.add((method.__qualname__, hostile.name, what, type(error).__name__))
+    assert found == set()
+
+
+def test_axes_of_a_picture():
+    from crmvalue.plots import compare_ltv_to_cac
+
+    picture = compare_ltv_to_cac(["mail", "ads"], [90, 40], [20, 50])
+    for what, make in HOSTILE.items():
+        if what != "None":
+            with pytest.raises(InputError, match="`ax`"):
+                picture.plot(make())
+
+
+@pytest.mark.parametrize("name", ["after", "value", "member", "record", "customer", "time", "source", 5, None, ("a",)])
+def test_names_of_columns_are_no_arguments(name):
+    from crmvalue.journeys import observed_effect
+    from crmvalue.loyalty import attribute_referrals, member_effect, referred_value
+    from crmvalue.profiles import contact_quality, resolve_profiles
+
+    number = np.arange(60.0) % 3
+    chosen = np.arange(60) % 2 == 0
+    calls_with = {
+        "before": lambda columns: member_effect(chosen, number, before=columns),
+        "start": lambda columns: referred_value(chosen, number, start=columns),
+        "traits": lambda columns: observed_effect(chosen, number, past=[number], traits=columns),
+        "keys": lambda columns: attribute_referrals(
+            range(60), [None] * 60, ["2024-01-01"] * 60, paid=number, keys=columns
+        ),
+        "keys ": lambda columns: resolve_profiles(range(60), columns, [name]),
+        "keys  ": lambda columns: contact_quality(["x"] * 60, columns),
+    }
+    for function in calls_with.values():
+        columns = {name: number.astype(int).astype(str) if function in [*calls_with.values()][3:] else number}
+        if isinstance(name, str):
+            function(columns)
+        else:
+            with pytest.raises(InputError):
+                function(columns)

@@ -1,0 +1,127 @@
+"""Logs that would mislead: they begin in the middle of a period or of a life, end in another century, or are huge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crmvalue.errors import InputError
+from crmvalue.products import (
+    FirstProducts,
+    OrderLines,
+    ProductTrends,
+    check_next_products,
+    first_products,
+    next_products,
+    next_purchases,
+    product_pairs,
+    product_trends,
+)
+
+DAY = np.datetime64("2024-01-01")
+
+
+def steady_log():
+    """Ten buyers of one product on each day of a year."""
+    days = np.repeat(np.arange(360), 10)
+    return OrderLines(customer=np.arange(len(days)) % 97, date=DAY + days, product=["tea"] * len(days))
+
+
+class TestTrends:
+    """A period that the log does not cover shows no growth."""
+
+    def test_the_log_begins_within_the_earlier_period(self):
+        found = product_trends(steady_log(), as_of=DAY + 50, period_days=30, min_buyers=1)
+        assert (found.days_missing, found.change) == (9, ("",))
+        assert "begins after 9 days of the 30 of the earlier period" in found.conclusion
+        assert ProductTrends.from_json(found.to_json()) == found
+
+    def test_the_whole_period_is_there(self):
+        found = product_trends(steady_log(), as_of=DAY + 59, period_days=30, min_buyers=1)
+        assert found.days_missing == 0
+        assert "begins after" not in found.conclusion
+
+
+class TestFirstProducts:
+    """Old customers of the first days of a log are no beginners."""
+
+    @staticmethod
+    def log(rng):
+        """Two hundred old customers who buy each week, and one new customer a day who buys once."""
+        old = np.repeat(np.arange(200), 50)
+        when = np.tile(7 * np.arange(50), 200) + rng.integers(0, 7, len(old))
+        new = np.arange(1000, 1340)
+        return OrderLines(
+            customer=np.concatenate([old, new]),
+            date=DAY + np.concatenate([when, np.arange(len(new))]),
+            product=["tea"] * (len(old) + len(new)),
+            amount=np.ones(len(old) + len(new)),
+        )
+
+    def test_the_pile_is_left_out_by_default(self):
+        lines = self.log(np.random.default_rng(5))
+        found = first_products(lines, as_of=DAY + 349, horizon_days=60)
+        assert found.n_old >= 200
+        assert found.mean_later.tolist() == [0.0]
+        assert f"first seen up to {found.began_after}" in found.conclusion
+        assert FirstProducts.from_json(found.to_json()) == found
+        everybody = first_products(lines, as_of=DAY + 349, horizon_days=60, began_after=DAY - 1)
+        assert (everybody.n_old, everybody.mean_later[0] > 2) == (0, True)
+
+    def test_nobody_is_left(self):
+        lines = OrderLines(customer=range(100), date=[DAY] * 100, product=["tea"] * 100, amount=[1.0] * 100)
+        with pytest.raises(InputError, match="give `began_after`"):
+            first_products(lines, as_of=DAY + 90, horizon_days=60)
+
+
+class TestFarDates:
+    """One line dated 2203 does not move the end of a log."""
+
+    def test_next_purchases(self):
+        log = steady_log().to_columns()
+        wrong = OrderLines(
+            customer=np.append(log["customer"], 5),
+            date=np.append(log["date"], np.datetime64("2203-01-01")),
+            product=np.append(log["product"], "tea"),
+        )
+        with pytest.raises(InputError, match=r"unless `as_of` is given.*2203"):
+            next_purchases(wrong, within_days=30)
+        assert next_purchases(wrong, within_days=30, as_of=DAY + 359) == next_purchases(steady_log(), within_days=30)
+
+
+class TestLimits:
+    """What would take gigabytes is refused with the argument that helps."""
+
+    def test_pairs(self, monkeypatch):
+        lines = OrderLines(customer=[1] * 400, date=[DAY] * 200 + [DAY + 1] * 200, product=[*range(200)] * 2)
+        monkeypatch.setattr("crmvalue._products.counting._MOST_PAIRS", 10_000)
+        for function in (product_pairs, next_purchases):
+            with pytest.raises(InputError, match="at most 10,000 pairs") as caught:
+                function(lines, min_count=1)
+            assert caught.value.name == "min_count"
+
+    def test_offers(self, monkeypatch):
+        lines = OrderLines(customer=[*range(50)] * 2, date=[DAY] * 50 + [DAY + 40] * 50, product=[*range(50)] * 2)
+        monkeypatch.setattr("crmvalue._products.offers.candidates._MOST_ROWS", 1000)
+        for function, end in ((next_products, DAY + 60), (check_next_products, DAY + 61)):
+            with pytest.raises(InputError, match="at most 1,000 products") as caught:
+                function(lines, as_of=end, horizon_days=30, n=2**53)
+            assert caught.value.name == "n"
+
+
+class TestRowsOfOneItem:
+    """What is no identifier has no rows: it is refused."""
+
+    @pytest.mark.parametrize("item", [np.array([1, 2]), [["a"]], None, pd.NA, True, 1.5, np.zeros(2, "i4,f4")])
+    def test_refused(self, item):
+        lines = steady_log()
+        calls = {
+            "item": (product_pairs(lines, min_count=1).of, next_purchases(lines, min_count=1).after),
+            "customer": (next_products(lines, as_of=DAY + 100, horizon_days=20).of,),
+        }
+        for name, methods in calls.items():
+            for method in methods:
+                with pytest.raises(InputError) as caught:
+                    method(item)
+                assert caught.value.name == name
