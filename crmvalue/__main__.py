@@ -265,10 +265,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
 
     if options.margin is None and options.terms is None:
         _refuse(options, _MONEY_OPTIONS[1:], _OPTIONS["margin"])
-    read = [*options.file, *([] if options.terms is None else [options.terms])]
-    output = None if options.output is None else check_output(options.output, _sources(read))
-    page = _check_page(options, _sources(read), output)
-    customer_kind = orders = None
+    sources = _sources([*options.file, *([] if options.terms is None else [options.terms])])
+    output = None if options.output is None else check_output(options.output, sources)
+    page, customer_kind, orders = _check_page(options, sources, output), None, None
     if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
         from crmvalue.datasets import load_cdnow
@@ -324,7 +323,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
 
 
-def _check_page(options: argparse.Namespace, sources: list[Path], output: Path | None) -> Path | None:
+def _check_page(options: argparse.Namespace, sources: list[str | Path], output: Path | None) -> Path | None:
     """Give the place of the report, or raise before anything is computed."""
     from crmvalue._report.output import check_page
 
