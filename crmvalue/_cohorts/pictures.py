@@ -102,7 +102,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         price = float((cost * size).sum() / size.sum())
         columns["acquisition_cost"] = np.full(len(kept), price)
         layers.append(Layer(mark="line", x="age", y="acquisition_cost", label="cost to win a customer", style="naive"))
-        paid = np.nonzero(mean >= price)[0]
+        paid = np.nonzero(mean >= price * (1.0 - 1e-12))[0]  # as payback_periods: less is rounding
         title = f"A customer has not paid back their cost of {shown(price, 'money')} yet"
         if paid.size:
             when = int(ages[paid[0]]) + 1

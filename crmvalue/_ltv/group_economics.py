@@ -51,6 +51,7 @@ __all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
 
 AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
+_ROUNDING = 1e-12  # of the largest amount: less is what binary arithmetic leaves of nothing
 _ALL, _ALL_NAME = "all", "all customers"
 _MOST_ROWS = 15  # of the picture
 _ROWS = 4096  # customers whose cash flows are added up at a time
@@ -382,11 +383,12 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
         found["value"][i], found["total_acquisition_cost"][i] = sums
         found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n, sums[1] / n
         t = -stdtrit(n - 1, (1.0 - level) / 2.0) if n > 1 else np.nan
-        half = t * _spread(v - mean)
+        size = float(np.abs(v).max())
+        half = t * _spread(v - mean, size)
         found["ltv_low"][i], found["ltv_high"][i] = mean - half, mean + half
         if price > 0:
             ratio = mean / price
-            half = t * _spread(v - ratio * c) / price
+            half = t * _spread(v - ratio * c, size) / price
             found["ratio"][i], found["ratio_low"][i], found["ratio_high"][i] = ratio, ratio - half, ratio + half
         if flows is not None:
             ends = _payback(flows, rows, price, t)
@@ -394,10 +396,13 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
     return found
 
 
-def _spread(residual: Floats) -> float:
-    """Give the standard error of a mean, from residuals whose mean is 0; NaN where nothing shows how they vary."""
+def _spread(residual: Floats, size: float) -> float:
+    """Give the standard error of a mean, from residuals whose mean is 0; NaN where nothing shows how they vary.
+
+    `size` is that of the amounts: residuals that are tiny beside it are rounding.
+    """
     n = len(residual)
-    if n < 2 or np.ptp(residual) == 0:
+    if n < 2 or np.ptp(residual) <= _ROUNDING * size:
         return math.nan
     return math.sqrt(float((residual * residual).sum()) / (n * (n - 1)))
 
@@ -424,6 +429,8 @@ def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[flo
         np.cumsum(away, axis=1, out=away)
         square += np.einsum("ij,ij->j", away, away)
     half = np.where(count > 1, t * np.sqrt(square), np.nan)
+    if half[-1] <= _ROUNDING * np.abs(mean).sum():  # all customers pay the same: nothing shows how they vary
+        half[:] = np.nan
     upto = mean.cumsum()
     return _first(upto, price), _first(upto + half, price), _first(upto - half, price)
 
@@ -431,7 +438,7 @@ def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[flo
 def _first(total: Floats, price: float) -> float:
     if price == 0:
         return 0.0
-    reached = total >= price
+    reached = total >= price * (1.0 - _ROUNDING)
     return float(reached.argmax()) + 1.0 if reached.any() else math.nan
 
 

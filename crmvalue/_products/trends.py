@@ -234,8 +234,8 @@ def product_trends(
     spread = _variance(before, now, kept, (b0, b1, n0, n1), (*cross, same))
     rarer = interval_of_ratio(times, spread, level)
     unknown = b1 == 0
-    buyers_q_value = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
-    times_q_value = q_values(np.where(unknown, 1.0, tail(times, spread)), len(kept))
+    buyers_q = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
+    times_q = q_values(np.where(unknown, 1.0, tail(times, spread)), len(kept))
     columns = {
         "item": item.distinct[kept],
         "buyers_before": b0.astype(np.int64),
@@ -243,19 +243,18 @@ def product_trends(
         "buyers_ratio": b1 / b0,
         "buyers_low": np.asarray(interval.low),
         "buyers_high": high,
-        "buyers_q_value": buyers_q_value,
+        "buyers_q_value": buyers_q,
         "times_before": times0,
         "times_now": times1,
         "times_ratio": times,
         "times_low": np.where(unknown, np.nan, rarer.low),
         "times_high": np.where(unknown, np.nan, rarer.high),
-        "times_q_value": times_q_value,
+        "times_q_value": times_q,
     }
     order = np.lexsort((kept, -b0, high))
     begin = earlier - np.timedelta64(length - 1, "D")
     days_missing = max(int((lines.date.min() - begin).astype(np.int64)), 0)
-    whole = 10 * days_missing <= length
-    words = _words(b1 / b0, buyers_q_value, times, times_q_value, whole=whole)[order]
+    words = _words(b1 / b0, buyers_q, times, times_q, whole=10 * days_missing <= length)[order]
     last = [_within(lines.date, day, length) for day in ends]
     return ProductTrends(
         **{name: hand_over(column[order]) for name, column in columns.items()},
@@ -323,10 +322,8 @@ def _mcnemar(lost: Floats, won: Floats) -> Floats:
     return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)
 
 
-def _words(
-    buyers: Floats, buyers_q_value: Floats, times: Floats, times_q_value: Floats, *, whole: bool
-) -> npt.NDArray[np.str_]:
+def _words(buyers: Floats, buyers_q: Floats, times: Floats, times_q: Floats, *, whole: bool) -> npt.NDArray[np.str_]:
     """Name the changes; without the `whole` earlier period, a larger number now says nothing."""
-    fewer, more = (buyers < 1) & (buyers_q_value <= _SURE), whole & (buyers > 1) & (buyers_q_value <= _SURE)
-    rarer = (times < 1) & (times_q_value <= _SURE)
+    fewer, more = (buyers < 1) & (buyers_q <= _SURE), whole & (buyers > 1) & (buyers_q <= _SURE)
+    rarer = (times < 1) & (times_q <= _SURE)
     return np.select([fewer & rarer, fewer, rarer, more], ["fewer and rarer", "fewer", "rarer", "more"], "")

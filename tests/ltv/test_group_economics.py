@@ -100,6 +100,18 @@ class TestGroupEconomics:
             hit += found.ratio_low[0] <= 3 <= found.ratio_high[0]
         assert 0.917 <= hit / 400 <= 0.983
 
+    def test_margins_alike_give_no_interval_of_the_payback(self):
+        found = group_economics({"g": ["a"] * 5}, [9] * 5, acquisition_cost=12, cash_flows=[[0.1] * 200] * 5)
+        assert found.payback.tolist() == [120, 120]
+        assert np.isnan([found.payback_low, found.payback_high]).all()
+
+    def test_a_value_of_seven_times_the_cost_in_each_row_says_nothing_of_the_next_one(self):
+        """What rounding leaves is no variation."""
+        cost = np.array([10, 20.1, 30.7, 5.3, 7.7])
+        found = group_economics({"g": ["a"] * 5}, cost * 0.7, acquisition_cost=cost * 0.1)
+        assert np.isnan([found.ratio_low, found.ratio_high]).all()
+        assert found.advice == ("", "not clear")
+
     def test_payback_by_hand(self):
         """A customer who came late is not observed in the last period."""
         flows = [[10, 10, 10], [20, 20, np.nan], [30, 0, 30]]
