@@ -26,6 +26,8 @@ import numpy as np
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_float, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
 
@@ -89,6 +91,7 @@ _Gap: TypeAlias = tuple[LintRule, str, str]  # rule, what is missing, what to do
 _STATES: tuple[MapType, MapType] = ("current state", "future state")
 _FEWEST_STAGES, _MOST_STAGES = 5, 10
 _REVIEW_MONTHS = 6
+_MOST_DRAWN, _LETTERS_ACROSS = 20, 70  # stages in the picture, and letters across it
 
 _T = TypeVar("_T")
 
@@ -273,8 +276,14 @@ class Stage:
         return tuple(dict.fromkeys(point.channel for point in self.touchpoints if point.channel))
 
 
+def _beside(stage: Stage, room: float) -> str:
+    """Give the channels of a stage and its first barrier, as far as there is room for letters."""
+    parts = [", ".join(stage.channels), *stage.barriers[:1]]
+    return fitted(": ".join(part for part in parts if part), room)
+
+
 @attrs.frozen(kw_only=True)
-class JourneyMap:
+class JourneyMap(Pictured):
     """The way of one persona to a goal, stage by stage.
 
     Parameters
@@ -310,6 +319,49 @@ class JourneyMap:
     def __attrs_post_init__(self) -> None:
         require_choice("type", self.type, get_args(MapType))
         _require_different("stages", [stage.name for stage in self.stages], "of different names")
+
+    def _parts(self) -> Parts:
+        """Draw the emotion line from stage to stage, the worst stage marked, and what stands beside each stage."""
+        if not self.stages:
+            return nothing(f"The map of {cut(self.persona.name)} has no stage yet")
+        known = np.array([np.nan if stage.emotion is None else stage.emotion for stage in self.stages])
+        lowest = int(np.argmin(np.where(np.isnan(known), np.inf, known)))
+        kept = np.union1d(evenly(len(known), _MOST_DRAWN), [lowest])
+        stages, emotion = [self.stages[k] for k in kept], known[kept]
+        worst = np.full(len(stages), np.nan)
+        room = 0.45 * (_LETTERS_ACROSS - max(1.2 * len(cut(stage.name)) for stage in stages))
+        title = f"No stage of {cut(self.persona.name)} has an emotion yet"
+        if np.isfinite(known).any():
+            title = f"{cut(self.persona.name)} feels the same at each stage that is known"
+            if np.nanmin(known) < np.nanmax(known):
+                title = f"{cut(self.persona.name)} feels worst at {cut(self.stages[lowest].name)}"
+                worst[kept == lowest] = known[lowest]
+        marked = [Layer(mark="points", x="worst", y="stage", label="worst stage", style="action")]
+        return Parts(
+            title=title,
+            x=Axis(
+                title="Emotion, from −2 to 2; beside it: channels and the first barrier",  # noqa: RUF001 - a minus
+                low=-2.2,
+                high=6.2,
+                ticks=(-2, -1, 0, 1, 2),
+            ),
+            y=Axis(title="", form="name"),
+            columns={
+                "stage": np.array([stage.name for stage in stages]),
+                "emotion": emotion,
+                "worst": worst,
+                "neutral": as_cells(len(stages), 0.0),
+                "said_at": np.full(len(stages), 2.2),
+                "said": np.array([_beside(stage, room) for stage in stages]),
+            },
+            layers=[
+                Layer(mark="rule", x="neutral", style="naive"),
+                Layer(mark="line", x="emotion", y="stage"),
+                Layer(mark="points", x="emotion", y="stage", label="emotion"),
+                *(marked if np.isfinite(worst).any() else []),
+                Layer(mark="text", x="said_at", y="stage", text="said"),
+            ],
+        )
 
     def to_json(self) -> str:
         """Write the map as JSON text."""

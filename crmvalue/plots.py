@@ -8,8 +8,10 @@ For                                                         Use
 ==========================================================  ===========================================================
 one customer: purchases, probability alive, when to write   :func:`customer_history`
 value by purchases and silence                              :func:`value_matrix`
-purchase rates of the customers                             :func:`purchase_rates`
+how much customers differ: in buying, in leaving            :func:`purchase_rates`, :func:`leaving_rates`
 purchases week by week, actual and expected                 :func:`purchases_by_period`
+groups by their size and the value of a customer            :func:`segment_treemap`
+offers of a cascade over time, and when to stop             :func:`cascade_timeline`
 credits of channels by several models                       :func:`compare_attributions`
 value against cost of each channel                          :func:`compare_ltv_to_cac`
 which input moves a value most                              :func:`sensitivity`
@@ -38,12 +40,15 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
 from crmvalue._core.pictures.pictured import Picture
+from crmvalue._plots.cascade import cascade_timeline
+from crmvalue._plots.rates import as_model, leaving_rates, purchase_rates
+from crmvalue._plots.treemap import segment_treemap
 from crmvalue.attribution import Attribution
 from crmvalue.errors import InputError
 from crmvalue.ltv import LTV_TO_CAC_BANDS
-from crmvalue.models import BgNbd, Fit, MbgNbd, Nbd, ParetoNbd, PurchaseTracking
+from crmvalue.models import PurchaseTracking
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
 if TYPE_CHECKING:
@@ -53,11 +58,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Picture",
+    "cascade_timeline",
     "compare_attributions",
     "compare_ltv_to_cac",
     "customer_history",
+    "leaving_rates",
     "purchase_rates",
     "purchases_by_period",
+    "segment_treemap",
     "sensitivity",
     "value_matrix",
 ]
@@ -65,7 +73,7 @@ __all__ = [
 _MOST_DAYS = 400  # points of the curve of one customer
 _LONGEST = 36_525  # days of a history and its future
 _N_SILENCES, _N_COUNTS = 9, 10
-_N_PARTS = 10
+_MOST_ROWS = 16
 _STYLES: tuple[Style, ...] = ("main", "second", "third")
 
 
@@ -113,7 +121,7 @@ def customer_history(
     >>> customer_history(["2024-01-08", "2024-02-05", "2024-03-04"], model, as_of="2024-04-01", horizon=52).title
     'Write by 2024-05-23: until then, this customer is more likely active than gone'
     """
-    purchase_model = _as_model(model)
+    purchase_model = as_model(model)
     bought, today = as_day_column("dates", dates), as_day("as_of", as_of)
     bought = np.unique(bought[bought <= today])
     if not bought.size:
@@ -122,12 +130,13 @@ def customer_history(
     ahead, limit = as_positive("horizon", horizon), as_fraction("act_below", act_below)
     length = int((today - bought[0]).astype(np.int64)) + ahead * unit
     require(length <= _LONGEST, "horizon", ahead, "such that history and future are at most 100 years")
+    who = cut(as_text("name", name))
     end = today + np.timedelta64(max(1, round(ahead * unit)), "D")
 
     all_days = np.arange(bought[0], end + 1)
     alive = _alive(all_days, bought, purchase_model, unit)
     late = np.nonzero((alive < limit) & (all_days > bought[-1]))[0]
-    kept = np.isin(all_days, [*bought, today, end])
+    kept = np.isin(all_days, [*bought[evenly(len(bought), _MOST_DAYS)], today, end])
     kept[:: -(-len(all_days) // _MOST_DAYS)] = True
     when = all_days[late[0]] if late.size else None
     if when is not None:
@@ -151,13 +160,13 @@ def customer_history(
             columns["twice_the_gap"] = as_cells(len(days), naive)
             layers.append(Layer(mark="rule", x="twice_the_gap", label="twice the usual gap", style="naive"))
     odds = "more likely active than gone" if limit == 0.5 else f"active with at least {shown(limit, 'share')}"
-    title = f"Until {end}, {name} is {odds}"
+    title = f"Until {end}, {who} is {odds}"
     if when is not None:
-        title = f"Write by {when}: until then, {name} is {odds}"
+        title = f"Write by {when}: until then, {who} is {odds}"
         said = f"write by {when}"
         if when <= today:
             odds = "likely active" if limit == 0.5 else odds
-            title, said = f"Write today: since {when}, {name} is no longer {odds}", "write today"
+            title, said = f"Write today: since {when}, {who} is no longer {odds}", "write today"
         columns |= {"write_by": as_cells(len(days), max(when, today)), "said": as_cells(len(days), said)}
         layers.append(Layer(mark="rule", x="write_by", text="said", style="action"))
     return Picture(
@@ -213,7 +222,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
     >>> value_matrix(BgNbd(0.243, 4.414, 0.793, 2.426, "week"), age=52, horizon=52, margin=10).title
     'After 10 repeat purchases, a customer who is back is worth 69.3; one silent for 46 weeks, 0'
     """
-    purchase_model = _as_model(model)
+    purchase_model = as_model(model)
     length, ahead = as_positive("age", age), as_positive("horizon", horizon)
     money = as_positive("margin", margin)
     share = np.arange(_N_SILENCES) / _N_SILENCES
@@ -244,56 +253,6 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
             layers=[
                 Layer(mark="heat", x="silence", y="frequency", fill="value"),
                 Layer(mark="text", x="silence", y="frequency", text="shown"),
-            ],
-        )
-    )
-
-
-def purchase_rates(model: Any) -> Picture:
-    """Draw how often customers buy while they are alive, tenth by tenth: how much they differ.
-
-    Parameters
-    ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
-        Purchase model, or the fit of one.
-
-    Returns
-    -------
-    Picture
-        With columns `customers`, `rate` (median of each tenth of the customers) and `average`.
-
-    Raises
-    ------
-    InputError
-        If `model` is no purchase model.
-
-    Examples
-    --------
-    >>> from crmvalue.models import BgNbd
-    >>> purchase_rates(BgNbd(0.243, 4.414, 0.793, 2.426, "week")).title
-    'One tenth of the customers buys 0.17 times a week or more, half less than 0.0091 times'
-    """
-    from scipy import special
-
-    purchase_model = _as_model(model)
-    r, alpha, unit = purchase_model.r, purchase_model.alpha, purchase_model.time_unit
-    middles = 1 - (np.arange(_N_PARTS) + 0.5) / _N_PARTS
-    rate = special.gammaincinv(r, middles) / alpha
-    often, median = (float(special.gammaincinv(r, share)) / alpha for share in (0.9, 0.5))
-    title = f"One tenth of the customers buys {often:.2g} times a {unit} or more, half less than {median:.2g} times"
-    return Picture(
-        Parts(
-            title=title,
-            x=Axis(title="Customers, most frequent buyers first [%]", form="name"),
-            y=Axis(title=f"Purchases a {unit} while alive", low=0),
-            columns={
-                "customers": [f"{10 * k}–{10 * k + 10}" for k in range(_N_PARTS)],  # noqa: RUF001 - a dash in a range
-                "rate": rate,
-                "average": np.full(_N_PARTS, r / alpha),
-            },
-            layers=[
-                Layer(mark="bar", x="customers", y="rate", label="median of the group"),
-                Layer(mark="line", x="customers", y="average", label="average of all", style="naive"),
             ],
         )
     )
@@ -363,7 +322,7 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
         raise InputError("attributions", rule, models)
     shares = np.array([result.share for result in results])
     order = np.argsort(-shares.mean(axis=0), kind="stable")[:15]
-    winners = [channels[k] for k in shares.argmax(axis=1)]
+    winners = [cut(channels[k]) for k in shares.argmax(axis=1)]
     title = f"{winners[0]} gets most by each of the {len(models)} models"
     if len(set(winners)) > 1:
         other = next(k for k, winner in enumerate(winners) if winner != winners[0])
@@ -425,28 +384,36 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
     require(cost > 0, "acquisition_cost", cost, "> 0")
     ratio = value / cost
     order = np.argsort(-ratio, kind="stable")
-    best, worst = labels[order[0]], labels[order[-1]]
+    half = _MOST_ROWS // 2
+    if len(order) > _MOST_ROWS:  # the best and the worst
+        order = np.concatenate([order[:half], order[-half:]])
+    best, worst = cut(str(labels[order[0]])), cut(str(labels[order[-1]]))
     title = f"{best} earns most: {shown(ratio.max())} times what a customer costs"
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
+    said = [shown(one) for one in ratio[order]]
     healthy = next(band.low for band in LTV_TO_CAC_BANDS.bands if band.name == "healthy")
     return Picture(
         Parts(
             title=title,
-            x=Axis(title="Lifetime value over acquisition cost", low=0, high=1.15 * max(float(ratio.max()), healthy)),
+            x=Axis(
+                title="Lifetime value over acquisition cost",
+                low=0,
+                high=stretch(labels, said) * max(float(ratio.max()), healthy),
+            ),
             y=Axis(title="", form="name"),
             columns={
                 "name": labels[order],
                 "ratio": ratio[order],
-                "shown": [shown(one) for one in ratio[order]],
-                "healthy": as_cells(len(labels), healthy),
-                "even": as_cells(len(labels), 1.0),
+                "shown": said,
+                "healthy": as_cells(len(order), healthy),
+                "even": as_cells(len(order), 1.0),
             },
             layers=[
                 Layer(mark="bar", x="ratio", y="name", label="value over cost"),
-                Layer(mark="text", x="ratio", y="name", text="shown"),
                 Layer(mark="rule", x="even", label="brings its cost", style="second"),
                 Layer(mark="rule", x="healthy", label=f"healthy: {healthy:g}", style="naive"),
+                Layer(mark="text", x="ratio", y="name", text="shown"),
             ],
         )
     )
@@ -508,21 +475,22 @@ def sensitivity(
     )
     ends = np.array([lower, higher, np.full(len(names), base)])
     low, high = np.nanmin(ends, axis=0), np.nanmax(ends, axis=0)
-    order = np.argsort(low - high, kind="stable")
+    order = np.argsort(low - high, kind="stable")[:_MOST_ROWS]
     top = order[0]
     span = f"{shown(share, 'share')} more or less gives {shown(low[top])} to {shown(high[top])}"
-    start = np.full(len(names), base)
+    start = np.full(len(order), base)
+    title = f"{cut(names[top])} moves the value most: {span}" if low[top] < high[top] else "No input moves the value"
     return Picture(
         Parts(
-            title=f"{names[top]} moves the value most: {span}",
-            x=Axis(title="Value", form="money"),
+            title=title,
+            x=Axis(title="Value", form="money", **_around(base, low, high)),
             y=Axis(title="", form="name"),
             columns={
                 "input": np.array(names)[order],
                 "value_lower": lower[order],
                 "value_higher": higher[order],
                 "value": start,
-                "base": as_cells(len(names), base),
+                "base": as_cells(len(order), base),
             },
             layers=[
                 Layer(mark="bar", y="input", low="value", high="value_higher", label=f"{shown(share, 'share')} higher"),
@@ -540,12 +508,9 @@ def sensitivity(
     )
 
 
-def _as_model(model: Any) -> Any:
-    """Take a purchase model in continuous time, or the fit of one."""
-    found = model.model if isinstance(model, Fit) else model
-    if not isinstance(found, BgNbd | MbgNbd | ParetoNbd | Nbd):
-        raise InputError("model", "a BgNbd, MbgNbd, ParetoNbd, Nbd, or the fit of one", model)
-    return found
+def _around(base: float, low: Floats, high: Floats) -> dict[str, Any]:
+    """Fix the ends of an axis on which nothing differs."""
+    return {} if np.any(low < high) else {"low": base - 1.0, "high": base + 1.0}
 
 
 def _is_number(value: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
@@ -23,7 +23,7 @@ def credit_parts(channels: tuple[str, ...], credit: Floats, n_touches: Integers,
     what = "money" if is_money else "conversions"
     title = f"No {what} to share out"
     if total > 0:
-        title = f"{channels[order[0]]} gets {shown(credit[order[0]] / total, 'share')} of the {what}"
+        title = f"{cut(channels[order[0]])} gets {shown(credit[order[0]] / total, 'share')} of the {what}"
     naive = n_touches[order] / touches * total if touches else np.full(len(order), np.nan)
     return Parts(
         title=title,
@@ -42,10 +42,10 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     net = value - cost
     order = np.argsort(-net, kind="stable")[:_MOST]
     n_losing = int((net < 0).sum())
-    best = channels[order[0]] if channels else ""
+    best = cut(channels[order[0]]) if channels else ""
     title = f"{best} earns most: {shown(net.max(initial=0.0), 'money')} more than its cost"
     if n_losing:
-        name = channels[int(net.argmin())]
+        name = cut(channels[int(net.argmin())])
         others = "" if n_losing == 1 else f", as {n_losing - 1} more do" if n_losing > 2 else ", as one more does"
         title = f"{name} costs {shown(-net.min(), 'money')} more than it brings{others}"
     return Parts(
@@ -66,7 +66,7 @@ def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
     order = known[np.argsort(acquisition_cost[known], kind="stable")][:_MOST]
     title = "No channel has conversions to its credit"
     if len(order):
-        title = f"{channels[order[0]]} costs least: {shown(acquisition_cost[order[0]], 'money')} for a conversion"
+        title = f"{cut(channels[order[0]])} costs least: {shown(acquisition_cost[order[0]], 'money')} for a conversion"
     return Parts(
         title=title,
         x=Axis(title="Cost of a conversion [money]", form="money", low=0),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
@@ -16,6 +16,7 @@ __all__ = ["payback_parts", "survival_parts", "triangle_parts"]
 
 _MOST_COHORTS, _MOST_AGES = 18, 13
 _FEWEST_POINTS, _MOST_POINTS = 60, 400
+_MOST_PAID = 60
 
 
 def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats) -> Parts:
@@ -85,7 +86,8 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
     mean = (weight * gained).sum(axis=0)[ages] / weight.sum(axis=0)[ages]
     low = np.where(known, ltv, np.inf).min(axis=0, initial=np.inf)[ages]
     high = np.where(known, ltv, -np.inf).max(axis=0, initial=-np.inf)[ages]
-    columns = {"age": ages + 1, "mean_ltv": mean, "lowest": low, "highest": high}
+    kept = evenly(n, _MOST_PAID)
+    columns = {"age": ages[kept] + 1, "mean_ltv": mean[kept], "lowest": low[kept], "highest": high[kept]}
     layers = [
         Layer(mark="band", x="age", low="lowest", high="highest", label="range of cohorts", style="light"),
         Layer(mark="line", x="age", y="mean_ltv", label="mean"),
@@ -98,7 +100,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
     )
     if n and cost is not None:
         price = float((cost * size).sum() / size.sum())
-        columns["acquisition_cost"] = np.full(n, price)
+        columns["acquisition_cost"] = np.full(len(kept), price)
         layers.append(Layer(mark="line", x="age", y="acquisition_cost", label="cost to win a customer", style="naive"))
         paid = np.nonzero(mean >= price)[0]
         title = f"A customer has not paid back their cost of {shown(price, 'money')} yet"
@@ -106,7 +108,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
             when = int(ages[paid[0]]) + 1
             spell = f"{when} {period}" if when == 1 else f"{when} {period}s"
             title = f"On average, a customer pays back their cost within {spell}"
-            columns |= {"payback": as_cells(n, float(when)), "said": as_cells(n, f"paid back: {spell}")}
+            columns |= {"payback": as_cells(len(kept), float(when)), "said": as_cells(len(kept), f"paid back: {spell}")}
             layers.append(Layer(mark="rule", x="payback", text="said", style="action"))
     return Parts(
         title=title,

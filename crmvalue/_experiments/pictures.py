@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, evenly, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers, Interval
 
 __all__ = ["differences_parts", "looks_parts"]
+
+_MOST, _MOST_LOOKS, _MOST_POINTS = 15, 200, 60
 
 
 def differences_parts(
@@ -19,23 +21,26 @@ def differences_parts(
 ) -> Parts:
     """Draw the difference of each variant from the control, with its interval."""
     low, high = map(np.asarray, interval)
+    first = cut(control)
     best = int(np.argmax(difference))
     n = len(variants)
-    title = f"{variants[best]} is better than {control} by {_said(difference[best], form)}"
+    title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
     if low[best] <= 0:
-        title = f"No variant is shown to be better than {control}"
+        title = f"No variant is shown to be better than {first}"
     if (high < 0).all():
-        title = f"{control} is better than {variants[0] if n == 1 else 'each variant'}"
+        title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
+    order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
+    difference, low, high = difference[order], low[order], high[order]
     return Parts(
         title=title,
         x=Axis(title=f"Difference of the {what} from {control}", form=form),
         y=Axis(title="", form="name"),
         columns={
-            "variant": np.array(variants),
+            "variant": np.array(variants)[order],
             "difference": difference,
             "low": np.where(np.isfinite(low), low, np.nan),
             "high": np.where(np.isfinite(high), high, np.nan),
-            "no_difference": as_cells(n, 0.0),
+            "no_difference": as_cells(len(order), 0.0),
         },
         layers=[
             Layer(mark="rule", x="no_difference", label="no difference", style="naive"),
@@ -52,13 +57,16 @@ def looks_parts(
     difference, (low, high), decided = found
     last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
     best = int(np.argmax(last))
-    name, look = variants[best], int(decided[best])
-    size = len(n)
+    name, control, look = cut(variants[best]), cut(control), int(decided[best])
+    kept = evenly(len(n), _MOST_LOOKS)
+    if look >= 0:
+        kept = np.union1d(kept, [look])
+    size = len(kept)
     columns = {
-        "n_customers": n,
-        "difference": difference[:, best],
-        "low": _bounded(np.asarray(low)[:, best]),
-        "high": _bounded(np.asarray(high)[:, best]),
+        "n_customers": n[kept],
+        "difference": difference[kept, best],
+        "low": _bounded(np.asarray(low)[kept, best]),
+        "high": _bounded(np.asarray(high)[kept, best]),
         "no_difference": np.zeros(size),
     }
     span: Mark = "band" if size > 1 else "interval"
@@ -66,7 +74,7 @@ def looks_parts(
         Layer(mark=span, x="n_customers", low="low", high="high", label="interval for all looks", style="light"),
         Layer(mark="line", x="n_customers", y="no_difference", label="no difference", style="naive"),
         Layer(mark="line", x="n_customers", y="difference", label=f"{name} less {control}"),
-        Layer(mark="points", x="n_customers", y="difference"),
+        *([Layer(mark="points", x="n_customers", y="difference")] if size <= _MOST_POINTS else []),
     ]
     title = f"No difference between {name} and {control} is shown yet: go on"
     if look >= 0:

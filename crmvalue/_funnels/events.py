@@ -11,7 +11,6 @@ import numpy as np
 from crmvalue._core.checks import (
     as_positive,
     as_time,
-    as_time_column,
     is_missing_object,
     require,
     require_choice,
@@ -22,6 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -45,12 +45,15 @@ from crmvalue._funnels.attempts import (
     takes_first_in_order,
 )
 from crmvalue._funnels.counts import FunnelConversion, share, stage_columns, to_all_stages
+from crmvalue._funnels.event_times import microseconds, read_times
+from crmvalue._funnels.pictures import events_parts
 from crmvalue._funnels.steps import DAY, as_window, read_steps, rules_for
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._funnels.attempts import Outcome
     from crmvalue._funnels.steps import Rules, Steps
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
@@ -67,8 +70,6 @@ Duplicates: TypeAlias = Literal["keep", "drop"]
 BelongsTo: TypeAlias = Literal["entry", "last"]
 Absent: TypeAlias = Literal["error", "allow"]
 
-_UNITS = {"D": DAY, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}  # in microseconds
-
 
 def _labels(name: str, value: Any) -> tuple[Any, ...]:
     """Take the labels of groups: plain numbers and texts."""
@@ -79,7 +80,7 @@ def _labels(name: str, value: Any) -> tuple[Any, ...]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class EventFunnel(Columns):
+class EventFunnel(Columns, Pictured):
     """All attempts to pass a funnel, and the counts of its stages.
 
     Counts and rates have the shape (stages,), or (groups, stages) with groups; steps are one fewer than stages.
@@ -176,6 +177,10 @@ class EventFunnel(Columns):
     def __len__(self) -> int:
         """Count the attempts."""
         return len(self.customer)
+
+    def _parts(self) -> Parts:
+        counts = (self.converted, self.lost, self.open, self.matured)
+        return events_parts(self.stages, counts, has_window=self.window is not None)
 
     @property
     def entered(self) -> Integers:
@@ -561,7 +566,7 @@ def _read_events(
 def _read_columns(customer: ArrayLike, event: ArrayLike, time: ArrayLike, by: ArrayLike | None) -> _Columns:
     ids, who = encode_customers("customer", customer)
     names, code = encode_customers("event", event)
-    moment, latest = _read_times(time)
+    moment, latest = read_times(time)
     groups, group = (None, None) if by is None else _encode_groups(by)
     require_same_length(customer=who, event=code, time=moment, **({} if group is None else {"by": group}))
     return _Columns(ids, who, names, code, moment, latest, groups, group)
@@ -608,7 +613,7 @@ def _events_that_count(log: _Columns, rules: Rules, options: Options) -> tuple[R
     rows = np.nonzero(counts)[0]
     events = Rows(
         who=log.who[rows],
-        time=_microseconds(log.moment, rows),
+        time=microseconds(log.moment, rows),
         symbol=symbol[rows],
         group=None if log.group is None else log.group[rows],
         n_customers=len(log.ids),
@@ -676,25 +681,3 @@ def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     code = np.full(len(column), len(groups))  # after all groups, so that a known group wins a tie
     code[~missing] = found
     return groups, code
-
-
-def _read_times(time: ArrayLike) -> tuple[Dates, np.datetime64]:
-    """Check times, and find the last one; a column of datetime64 is not copied to another unit."""
-    if type(time) is np.ndarray and time.ndim == 1 and time.dtype.kind == "M" and len(time):
-        unit, step = np.datetime_data(time.dtype)
-        if unit in _UNITS and step == 1 and time.dtype.isnative:
-            counts = time.view(np.int64)  # a missing one is the least
-            ends = np.array([counts.min(), counts.max()]).view(time.dtype)
-            try:
-                return time, as_time_column("time", ends)[1]
-            except InputError:
-                pass  # the whole column tells which element is wrong
-    times = as_time_column("time", time)
-    return times, times.max() if len(times) else np.datetime64("NaT", "us")
-
-
-def _microseconds(times: Dates, rows: Integers) -> Integers:
-    """Give the times of some rows in microseconds; a product is much faster than numpy's own cast."""
-    counts = times.view(np.int64)[rows]
-    counts *= _UNITS[np.datetime_data(times.dtype)[0]]
-    return counts

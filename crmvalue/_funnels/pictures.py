@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown, stretch
+from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
+    from crmvalue._core.pictures.parts import Style
     from crmvalue.typing import Floats, Integers, Interval
 
-__all__ = ["groups_parts", "stages_parts"]
+__all__ = ["events_parts", "groups_parts", "stages_parts"]
 
 _MOST_ROWS = 24
 
@@ -39,7 +43,7 @@ def stages_parts(stages: tuple[str, ...], counts: Integers, interval: Interval, 
         weakest_bar = []
     return Parts(
         title=title,
-        x=Axis(title="Prospects at the stage", form="count", low=0, high=1.6 * float(ends.max())),
+        x=Axis(title="Prospects at the stage", form="count", low=0, high=stretch(stages, texts) * float(ends.max())),
         y=Axis(title="", form="name"),
         columns={
             "stage": np.array(stages),
@@ -68,7 +72,10 @@ def groups_parts(
     low, high = (np.asarray(end).ravel() for end in interval)
     flat = rate.ravel()
     is_weakest = (np.arange(k) == np.asarray(weakest)[:, np.newaxis]).ravel()
-    kept = slice(None) if len(steps) <= _MOST_ROWS else is_weakest
+    kept = np.arange(len(steps)) if len(steps) <= _MOST_ROWS else np.nonzero(is_weakest)[0]
+    if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
+        worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
+        kept = kept[np.sort(worst)]
     best = int(np.nanargmax(np.where(np.isnan(rate).any(axis=1), -1, np.prod(rate, axis=1))))
     return Parts(
         title=f"{cut(groups[best])} brings the largest share of its prospects to {cut(stages[-1])}",
@@ -87,3 +94,68 @@ def groups_parts(
             Layer(mark="points", x="weakest", y="step", label="weakest step of the group", style="action"),
         ],
     )
+
+
+def events_parts(
+    stages: tuple[str, ...], counts: tuple[Integers, Integers, Integers, Integers], *, has_window: bool
+) -> Parts:
+    """Draw what became of the attempts at each stage, of all groups together.
+
+    `counts` are the attempts that went on, are lost and are open, and those whose window is over.
+    """
+    converted, lost, still_open, matured = (np.atleast_2d(column).sum(axis=0) for column in counts)
+    n = int((converted + lost + still_open)[0])
+    if not n:
+        return nothing("No attempt has entered the funnel")
+    share, interval = _shares(matured)
+    known = np.isfinite(share)
+    title = f"Of {n:,} attempts, {lost.sum():,} are lost so far, and {still_open.sum():,} still open"
+    if has_window and not known.any():
+        title = f"No window is over yet: {still_open.sum():,} of {n:,} attempts are still open"
+    if has_window and known.any():
+        weakest = int(np.nanargmin(share))
+        rest, start, end = shown(share[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])
+        title = f"The weakest step: {rest} go on from {start} to {end}"
+    said = [f"{count:,}" for count in converted + lost + still_open]
+    if has_window:
+        for k in np.nonzero(known)[0]:
+            low, high = (shown(end[k], "share").removesuffix(" %") for end in interval)
+            said[k] += f": {shown(share[k], 'share')} go on ({low} to {high} %)"
+    ends = np.cumsum([np.zeros(len(stages)), converted, lost, still_open], axis=0)
+    columns: dict[str, npt.NDArray[np.generic]] = {"stage": np.array(stages)}
+    layers = []
+    kinds: tuple[tuple[str, str, Style], ...] = (
+        ("converted", "went on, or arrived", "main"),
+        ("lost", "lost", "second"),
+        ("open", "open", "quiet"),
+    )
+    for (name, label, style), low, high in zip(kinds, ends[:-1], ends[1:], strict=True):
+        columns |= {f"{name}_low": np.where(high > low, low, np.nan), f"{name}_high": high}
+        if (high > low).any():
+            sides = {"low": f"{name}_low", "high": f"{name}_high"}
+            layers.append(Layer(mark="bar", y="stage", label=label, style=style, **sides))
+    columns |= {"end": ends[-1], "said": np.array(said)}
+    layers.append(Layer(mark="text", x="end", y="stage", text="said"))
+    return Parts(
+        title=title,
+        x=Axis(
+            title="Attempts that reached the stage",
+            form="count",
+            low=0,
+            high=stretch(stages, said) * float(ends[-1].max()),
+        ),
+        y=Axis(title="", form="name"),
+        columns=columns,
+        layers=layers,
+    )
+
+
+def _shares(matured: Integers) -> tuple[Floats, tuple[Floats, Floats]]:
+    """Give the share of each stage that reached the next, and its interval; NaN where nobody reached the stage."""
+    before, after = matured[:-1], matured[1:]
+    share, low, high = np.full((3, len(before)), np.nan)
+    known = before > 0
+    if known.any():
+        share[known] = after[known] / before[known]
+        low[known], high[known] = proportion_interval(after[known], before[known])
+    return share, (low, high)

@@ -12,13 +12,16 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import count_field, interval_field, number_field
+from crmvalue._loyalty.pictures import matched_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["MemberEffect", "ReferredValue", "member_effect", "referred_value"]
@@ -28,7 +31,7 @@ _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simula
 
 
 @attrs.frozen(kw_only=True)
-class MemberEffect:
+class MemberEffect(Pictured):
     """Difference between members and non-members who did the same before joining.
 
     Parameters
@@ -75,6 +78,16 @@ class MemberEffect:
     def __attrs_post_init__(self) -> None:
         if self.n_matched > self.n_members:
             raise InputError("n_matched", f"at most `n_members` ({self.n_members})", self.n_matched)
+
+    def _parts(self) -> Parts:
+        return matched_parts(
+            (self.effect, self.interval),
+            (self.naive_difference, self.naive_interval),
+            who="Members",
+            others="others",
+            basis="who did the same before",
+            unit="unit of `after`",
+        )
 
     @property
     def conclusion(self) -> str:
@@ -173,7 +186,7 @@ def member_effect(
 
 
 @attrs.frozen(kw_only=True)
-class ReferredValue:
+class ReferredValue(Pictured):
     """Value of referred customers against that of others who began in the same way.
 
     Parameters
@@ -215,6 +228,16 @@ class ReferredValue:
     n_matched: int = count_field("n_matched")
     n_others: int = count_field("n_others")
     level: float = number_field("level", low=0, high=1)
+
+    def _parts(self) -> Parts:
+        return matched_parts(
+            (self.difference, self.interval),
+            (self.naive_difference, self.naive_interval),
+            who="Referred customers",
+            others="others",
+            basis="who began alike",
+            unit="unit of `value`",
+        )
 
     @property
     def conclusion(self) -> str:

@@ -20,7 +20,6 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
@@ -33,11 +32,13 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._loyalty.pictures import costs_parts, liability_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._loyalty.ledger import PointsLedger
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
@@ -86,23 +87,7 @@ class ProgrammeLiability(Columns, Pictured):
         require_columns(self, len(self.revenue), ("liability",), "reporting dates")
 
     def _parts(self) -> Parts:
-        owed = np.array([self.points, *self.liability])
-        n = len(owed)
-        share = f"{shown(owed[-1] / self.points, 'share')} of the money for points" if self.points > 0 else "Nothing"
-        return Parts(
-            title=f"{share} is still owed after {n - 1} reporting {'date' if n == 2 else 'dates'}",
-            x=Axis(title="Reporting date; 0 is the sale", form="name"),
-            y=Axis(title="Owed for points [money]", form="money"),
-            columns={
-                "reporting_date": np.arange(n).astype(str),
-                "liability": owed,
-                "amount": [shown(amount, "money") for amount in owed],
-            },
-            layers=[
-                Layer(mark="bar", x="reporting_date", y="liability"),
-                Layer(mark="text", x="reporting_date", y="liability", text="amount"),
-            ],
-        )
+        return liability_parts(self.points, self.liability)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each reporting date, for a dataframe of any kind."""
@@ -190,7 +175,7 @@ _LOWEST = -(2**53)
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeCosts(Columns):
+class ProgrammeCosts(Columns, Pictured):
     """What a running programme costs in each calendar month.
 
     Parameters
@@ -246,6 +231,9 @@ class ProgrammeCosts(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("issued", "redeemed", "expired", "adjusted", "deducted", "outstanding", "liability_change", "cost")
         require_columns(self, len(self.month), (*names, "spend"), "months")
+
+    def _parts(self) -> Parts:
+        return costs_parts(self.month, self.cost, self.liability_change, self.spend)
 
     @property
     def cost_share(self) -> Floats:

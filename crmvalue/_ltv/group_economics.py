@@ -28,6 +28,8 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.per_customer import as_per_customer, as_segments
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -49,7 +51,8 @@ __all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
 
 AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
-_ALL = "all"
+_ALL, _ALL_NAME = "all", "all customers"
+_MOST_ROWS = 15  # of the picture
 _ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _FIGURES = (
@@ -60,7 +63,7 @@ _FIGURES = (
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class GroupEconomics(Columns):
+class GroupEconomics(Columns, Pictured):
     """Value, acquisition cost, ratio and payback of each group; the first row is that of all customers.
 
     The groups of each dimension add up to the first row, to the cent.
@@ -163,6 +166,53 @@ class GroupEconomics(Columns):
             "split_budget counts with that."
         )
         return " ".join((f"LTV:CAC of all customers {ratio}.", *self.moves, caution))
+
+    def _parts(self) -> Parts:
+        known = np.nonzero(np.isfinite(self.ratio))[0]
+        if not known.size:
+            return nothing("Winning the customers costs nothing, so there is no LTV:CAC")
+        largest = known[np.argsort(-self.n_customers[known], kind="stable")][:_MOST_ROWS]
+        rows = largest[np.lexsort((-self.ratio[largest], largest > 0))]  # all customers first, then the best
+        is_one = len(set(self.by[1:])) == 1
+        names = [
+            _ALL_NAME if row == 0 else self.group[row] if is_one else f"{self.by[row]}: {self.group[row]}"
+            for row in rows
+        ]
+        ratio, low, high = self.ratio[rows], self.ratio_low[rows], self.ratio_high[rows]
+        return Parts(
+            title=self._title(rows, names),
+            x=Axis(title="Lifetime value over acquisition cost", low=min(0.0, np.nanmin([*ratio, *low]))),
+            y=Axis(title="", form="name"),
+            columns={
+                "group": np.array(names),
+                "ratio": ratio,
+                "low": low,
+                "high": high,
+                "even": as_cells(len(rows), 1.0),
+                "target": as_cells(len(rows), self.target_ratio),
+            },
+            layers=[
+                Layer(mark="rule", x="even", label="brings its cost", style="second"),
+                Layer(mark="rule", x="target", label=f"target: {self.target_ratio:g}", style="naive"),
+                Layer(mark="interval", y="group", low="low", high="high"),
+                Layer(mark="points", x="ratio", y="group", label="ratio and interval"),
+            ],
+        )
+
+    def _title(self, rows: Integers, names: list[str]) -> str:
+        """Say which group is clearly worst or best, among those that are drawn."""
+        groups = [(row, name) for row, name in zip(rows.tolist(), names, strict=True) if row]
+        losing = [(row, name) for row, name in groups if self.ratio_high[row] < 1]
+        best = [(row, name) for row, name in groups if self.ratio_low[row] >= self.target_ratio]
+        if losing:
+            row, name = losing[-1]
+            most = shown(self.ratio_high[row])
+            return f"{cut(name)} loses money: {shown(self.ratio[row])} times its cost, at most {most}"
+        if best:
+            row, name = best[0]
+            least = shown(self.ratio_low[row])
+            return f"{cut(name)} earns most: {shown(self.ratio[row])} times its cost, at least {least}"
+        return f"No group is clearly above {self.target_ratio:g} or below 1 times its cost"
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each group, for a dataframe of any kind."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["calibration_parts", "tracking_parts", "values_parts"]
 
 _N_PARTS = 10
+_MOST_COUNTS, _MOST_PERIODS = 20, 250
 
 
 def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) -> Parts:
@@ -66,15 +67,16 @@ def _span(low: float, high: float) -> str:
 
 def calibration_parts(frequency: Integers, n_customers: Integers, actual: Floats, expected: Floats) -> Parts:
     """Draw actual and expected purchases of the holdout by repeat purchases before it."""
-    labels = [f"{count}" for count in frequency]
-    if labels:
-        labels[-1] += "+"
     bought, said = (float(np.nansum(n_customers * mean)) for mean in (actual, expected))
     n = n_customers.sum()
+    kept = evenly(len(frequency), _MOST_COUNTS)
+    labels = [f"{count}" for count in frequency[kept]]
+    if labels:
+        labels[-1] += "+"
     columns = {
         "frequency": np.array(labels, dtype=np.str_),
-        "actual": actual,
-        "expected": expected,
+        "actual": actual[kept],
+        "expected": expected[kept],
         "average": np.full(len(labels), bought / n if n else np.nan),
     }
     return Parts(
@@ -97,12 +99,21 @@ def tracking_parts(end: Dates, actual: Floats, expected: Floats, *, cumulative: 
     bought, said = (float(np.sum(column)) for column in (actual, expected))
     if cumulative and len(end):
         bought, said = float(actual[-1]), float(expected[-1])
+    title = _off(said, bought)
+    what = "Repeat purchases so far" if cumulative else "Repeat purchases in the period"
+    if len(end) > _MOST_PERIODS:
+        each = -(-len(end) // _MOST_PERIODS)
+        if not cumulative:
+            starts = np.arange(0, len(end), each)
+            actual, expected = (np.add.reduceat(column, starts) for column in (actual, expected))
+            what = f"Repeat purchases in {each} periods"
+        last = np.minimum(np.arange(each - 1, len(end) + each - 1, each), len(end) - 1)
+        end = end[last]
+        actual, expected = (column[last] if cumulative else column for column in (actual, expected))
     return Parts(
-        title=_off(said, bought),
+        title=title,
         x=Axis(title="End of the period", form="date"),
-        y=Axis(
-            title="Repeat purchases so far" if cumulative else "Repeat purchases in the period", form="count", low=0
-        ),
+        y=Axis(title=what, form="count", low=0),
         columns={"end": end, "actual": actual, "expected": expected},
         layers=[
             Layer(mark="line", x="end", y="actual", label="customers"),

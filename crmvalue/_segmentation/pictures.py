@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown, stretch
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
@@ -15,6 +15,7 @@ __all__ = ["lorenz_parts", "migration_parts", "scores_parts", "summary_parts"]
 
 _MOST_POINTS = 201
 _MOST_GROUPS = 15
+_MOST_STATES, _MOST_SCORES = 20, 20  # rows of a table
 _MOST_WRITTEN = 12  # rows or columns of a table whose cells still have room for their numbers
 
 
@@ -59,24 +60,32 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
     labels = [names[k] for k in top]
     amounts, counts = value[top], n_customers[top]
     if len(rest):
-        labels.append(f"{len(rest)} other groups")
+        labels.append(f"{len(rest):,} other groups")
         amounts, counts = np.append(amounts, value[rest].sum()), np.append(counts, n_customers[rest].sum())
     total, base = value.sum(), n_customers.sum()
     of_customers = [shown(count / base, "share") for count in counts]
-    title = f"The groups bring no value in all; {labels[0]} bring most"
+    title = "The groups bring no value in all"
+    if amounts.min() < 0:
+        title += f"; {cut(labels[int(amounts.argmin())])} cost {shown(-amounts.min(), 'money')}"
     if total > 0:
         share = shown(amounts[0] / total, "share")
         title = f"{cut(labels[0])}: {share} of the value from {of_customers[0]} of the customers"
     low, high = min(0.0, amounts.min()), max(0.0, amounts.max())
+    shares = [f"{size} of customers" for size in of_customers]
     return Parts(
         title=title,
-        x=Axis(title="Value of the group [money]", form="money", low=low, high=high + 0.5 * ((high - low) or 1.0)),
+        x=Axis(
+            title="Value of the group [money]",
+            form="money",
+            low=low,
+            high=high + (stretch(labels, shares) - 1) * ((high - low) or 1.0),
+        ),
         y=Axis(title="", form="name"),
         columns={
             "group": labels,
             "value": amounts,
             "n_customers": counts,
-            "shares": [f"{size} of customers" for size in of_customers],
+            "shares": shares,
             "end": np.maximum(amounts, 0),
         },
         layers=[
@@ -89,42 +98,80 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
 def scores_parts(r_score: Integers, f_score: Integers, n_bins: int) -> Parts:
     """Draw how many customers have each pair of scores of recency and frequency."""
     r, f = np.ravel(r_score), np.ravel(f_score)
-    table = np.bincount((r - 1) * n_bins + f - 1, minlength=n_bins * n_bins).reshape(n_bins, n_bins)
-    rows, columns = n_bins - np.repeat(np.arange(n_bins), n_bins), 1 + np.tile(np.arange(n_bins), n_bins)
-    counts = table[rows - 1, columns - 1]
-    often = f > 0.6 * n_bins
-    n_asleep = np.count_nonzero(often & (r <= 0.4 * n_bins))
+    scores = np.arange(1, n_bins + 1)
+    cells = (r.astype(np.int64) - 1) * n_bins + f - 1
+    table = np.bincount(cells, minlength=n_bins * n_bins).reshape(n_bins, n_bins)
+    n_asleep = int(table[np.ix_(scores <= 0.4 * n_bins, scores > 0.6 * n_bins)].sum())
     title = "No customer who bought often has been silent for long"
     if n_asleep:
         share = shown(n_asleep / len(r), "share")
         title = f"{share} of the customers bought often, but not lately: win them back first"
+    starts = np.arange(0, n_bins, -(-n_bins // _MOST_SCORES))  # neighbours stand together where there are many
+    labels = [_scores(ends) for ends in zip((starts + 1).tolist(), [*starts[1:].tolist(), n_bins], strict=True)]
+    table = np.add.reduceat(np.add.reduceat(table, starts, axis=0), starts, axis=1)[::-1]
+    n_shown = len(labels)
+    rows, columns = (grid.ravel() for grid in np.indices(table.shape))
+    counts = table.ravel()
     layers = [Layer(mark="heat", x="f_score", y="r_score", fill="n_customers")]
-    if n_bins <= _MOST_WRITTEN:
+    if n_shown <= _MOST_WRITTEN:
         layers.append(Layer(mark="text", x="f_score", y="r_score", text="customers"))
     return Parts(
         title=title,
         x=Axis(title=f"Score of frequency: {n_bins} bought most often", form="name"),
         y=Axis(title=f"Score of recency: {n_bins} bought last", form="name"),
         columns={
-            "r_score": rows.astype(str),
-            "f_score": columns.astype(str),
+            "r_score": np.array(labels)[::-1][rows],
+            "f_score": np.array(labels)[columns],
             "n_customers": counts.astype(np.float64),
-            "customers": [shown(count, "count") if count else "" for count in counts],
+            "customers": [shown(count, "count") if count else "" for count in counts.tolist()],
         },
         layers=layers,
     )
 
 
+def _scores(ends: tuple[int, int]) -> str:
+    first, last = ends
+    return f"{first}" if first == last else f"{first}–{last}"  # noqa: RUF001 - a dash between the ends of a range
+
+
+def _largest(
+    states: tuple[str, ...], counts: Integers, n_new: Integers, n_gone: Integers
+) -> tuple[tuple[str, ...], Integers, Integers, Integers]:
+    """Keep the largest groups, and put the others together."""
+    size = counts.sum(axis=0) + counts.sum(axis=1) + n_new + n_gone
+    kept = np.sort(np.argsort(-size, kind="stable")[: _MOST_STATES - 1])
+    place = np.full(len(states), len(kept))
+    place[kept] = np.arange(len(kept))
+    rows, columns = (grid.ravel() for grid in np.indices(counts.shape))
+    k = len(kept) + 1
+    table = np.zeros((k, k), dtype=np.int64)
+    np.add.at(table, (place[rows], place[columns]), counts.ravel())
+    new, gone = np.zeros((2, k), dtype=np.int64)
+    np.add.at(new, place, n_new)
+    np.add.at(gone, place, n_gone)
+    names = (*(states[row] for row in kept), f"{len(states) - len(kept):,} other groups")
+    return names, table, new, gone
+
+
 def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, n_gone: Integers) -> Parts:
     """Draw how many customers went from each group to each other, came new, or are gone."""
+    is_cut = len(states) > _MOST_STATES
+    if is_cut:
+        states, counts, n_new, n_gone = _largest(states, counts, n_new, n_gone)
     has_new, has_gone = bool(n_new.any()), bool(n_gone.any())
     table = np.vstack([counts, n_new]) if has_new else counts
     befores = [*states, "new customers"] if has_new else list(states)
     nows = [*states, "gone"] if has_gone else list(states)
     if has_gone:
         table = np.column_stack([table, np.append(n_gone, 0) if has_new else n_gone])
+    drawn = table.astype(np.float64)
+    if is_cut:
+        drawn[len(states) - 1, len(states) - 1] = np.nan  # many groups together would take all colours
     moved = np.where(np.eye(*table.shape) == 1, -1, table)
     moved[len(states) :] = -1
+    if is_cut:  # a move from or to many groups is none
+        moved[len(states) - 1] = -1
+        moved[:, len(states) - 1] = -1
     start, end = np.unravel_index(int(moved.argmax()), moved.shape)
     n_moved = int(moved[start, end])
     title = "No customer changed the group"
@@ -142,7 +189,7 @@ def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, 
         columns={
             "before": [befores[row] for row in rows],
             "now": [nows[column] for column in columns],
-            "n_customers": table.ravel().astype(np.float64),
+            "n_customers": drawn.ravel(),
             "customers": [shown(count, "count") if count else "" for count in table.ravel().tolist()],
         },
         layers=layers,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crmvalue import attribution, ltv, models, plots
+from crmvalue import attribution, journeys, ltv, models, plots, segmentation
 from tests.calls import Call, Later
 
 __all__ = ["CALLS"]
@@ -28,6 +28,20 @@ CALLS = [
         {"age": 0.0, "horizon": -1.0, "margin": 0.0},
     ),
     Call(plots.purchase_rates, {"model": MODEL}),
+    Call(plots.leaving_rates, {"model": MODEL}),
+    Call(
+        plots.segment_treemap,
+        {"summary": Later(lambda: segmentation.summarise_segments(["a", "b", "a"], [1.0, 2.0, 3.0]))},
+    ),
+    Call(
+        plots.cascade_timeline,
+        {
+            "cascade": journeys.Cascade(offers=["5 %", "7 %"], repeat_last=True),
+            "last_purchase": "2024-01-31",
+            "gain": Later(lambda: journeys.best_last_step([50, 400], [0.10, 0.07], [0.07, 0.05], [1, 2])),
+        },
+        {"last_purchase": "2024-02-30"},
+    ),
     Call(
         plots.purchases_by_period,
         {

@@ -9,15 +9,18 @@ import numpy as np
 from crmvalue._core.pictures.parts import (
     BLUES,
     COLOURS,
+    EDGE,
     LONGEST_LABEL,
     LONGEST_SLANTED,
     columns_of_legend,
     cut,
     distinct,
     ends_of_colours,
+    is_wide,
     labels_of,
-    shown,
     slants,
+    tick,
+    title_of,
     wrapped,
 )
 
@@ -76,10 +79,13 @@ class _Cells:
     def __init__(self, layer: Layer, parts: Parts, positions: dict[str, dict[str, int]]) -> None:
         self.lying = parts.y.form == "name"
         self.form: Form = (parts.x if self.lying else parts.y).form
-        self.is_heat = any(other.fill for other in parts.layers)
-        names = {role: getattr(layer, role) for role in ("x", "y", "low", "high", "text", "fill")}
+        names = {role: getattr(layer, role) for role in ("x", "y", "low", "high", "left", "right", "text", "fill")}
         columns = {role: parts.columns[name] for role, name in names.items() if name}
         drawn = np.logical_and.reduce([_is_known(column) for role, column in columns.items() if role != "fill"])
+        shades = [parts.columns[other.fill] for other in parts.layers if other.fill]
+        self.is_dark = _is_dark(shades[0])[drawn] if shades else None
+        self.over_days = parts.x.form == "date"
+        self.n_across = len(positions["x"])
         along = "x" if self.lying else "y"
         self.columns = {}
         for role, column in columns.items():
@@ -96,6 +102,13 @@ class _Cells:
 
     def __contains__(self, role: str) -> bool:
         return role in self.columns
+
+
+def _is_dark(shade: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether letters on the colour of each number have to be white."""
+    low, high = ends_of_colours(shade)
+    dark: npt.NDArray[np.bool_] = shade > low + 0.55 * (high - low)
+    return dark
 
 
 def _is_known(column: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
@@ -185,34 +198,49 @@ def _note(ax: Any, place: Any, text: str, colour: str) -> None:
     note.set_gid("note")
 
 
+def _blues() -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("blues", BLUES)
+
+
 def _heat(ax: Any, _layer: Layer, cells: _Cells) -> None:
     x, y = cells["x"], cells["y"]
     table = np.full((int(y.max(initial=-1)) + 1, int(x.max(initial=-1)) + 1), np.nan)
     table[y, x] = cells["fill"]
-    from matplotlib.colors import LinearSegmentedColormap
-
     low, high = ends_of_colours(table)
-    blues = LinearSegmentedColormap.from_list("blues", BLUES)
-    ax.imshow(table, cmap=blues, vmin=low, vmax=high, aspect="auto")
+    ax.imshow(table, cmap=_blues(), vmin=low, vmax=high, aspect="auto")
     for edge in range(1, table.shape[1]):
         ax.axvline(edge - 0.5, color="white", lw=1)
     for edge in range(1, table.shape[0]):
         ax.axhline(edge - 0.5, color="white", lw=1)
 
 
+def _box(ax: Any, _layer: Layer, cells: _Cells) -> None:
+    from matplotlib.patches import Rectangle
+
+    blues, (low, high) = _blues(), ends_of_colours(cells["fill"])
+    sides = (cells[name] for name in ("left", "right", "low", "high", "fill"))
+    for left, right, bottom, top, fill in zip(*sides, strict=True):
+        colour = blues((fill - low) / (high - low)) if np.isfinite(fill) else "white"
+        ax.add_patch(Rectangle((left, bottom), right - left, top - bottom, facecolor=colour, edgecolor=EDGE, lw=1))
+
+
 def _text(ax: Any, _layer: Layer, cells: _Cells) -> None:
-    if cells.is_heat:
-        table = np.asarray(ax.images[0].get_array().filled(np.nan))
-        low, high = ax.images[0].get_clim()
-        size = 9.0 if table.shape[1] <= 10 else 7.0
-        for x, y, text in zip(cells["x"], cells["y"], cells["text"], strict=True):
-            colour = "white" if table[y, x] > low + 0.55 * (high - low) else "black"
+    if cells.is_dark is not None:
+        size = 9.0 if cells.n_across <= 10 else 7.0
+        for x, y, text, is_dark in zip(cells["x"], cells["y"], cells["text"], cells.is_dark, strict=True):
+            colour = "white" if is_dark else "black"
             ax.text(x, y, text, ha="center", va="center", fontsize=size, color=colour, parse_math=False)
         return
+    from matplotlib.patheffects import withStroke
+
     look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "parse_math": False, "annotation_clip": False}
     look |= {"xytext": (5, 0), "va": "center", "ha": "left"} if cells.lying else {"xytext": (0, 4), "ha": "center"}
+    look |= {"xytext": (-4, 3), "ha": "right"} if cells.over_days else {}  # a line may rise from below
+    halo = [withStroke(linewidth=2.5, foreground="white")]  # a line may pass behind
     for x, y, text in zip(cells["x"], cells["y"], cells["text"], strict=True):
-        ax.annotate(text, (x, y), **look)
+        ax.annotate(text, (x, y), path_effects=halo, **look)
 
 
 _MARKS: dict[str, Callable[[Any, Layer, _Cells], None]] = {
@@ -225,6 +253,7 @@ _MARKS: dict[str, Callable[[Any, Layer, _Cells], None]] = {
     "interval": _interval,
     "rule": _rule,
     "heat": _heat,
+    "box": _box,
     "text": _text,
 }
 
@@ -235,7 +264,9 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
 
     axis: Axis = getattr(parts, name)
     side = ax.xaxis if name == "x" else ax.yaxis
-    side.set_label_text(axis.title, fontsize=10, parse_math=False)
+    side.set_label_text(title_of(axis, name), fontsize=10, parse_math=False)
+    if name == "x" and is_wide(parts):
+        side.label.set(x=1.0, ha="right")
     side.set_tick_params(labelsize=9)
     if positions:
         slanted = name == "x" and slants(positions)
@@ -249,14 +280,20 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
         else:
             ax.set_xlim(-0.5, len(labels) - 0.5)
         return
+    if axis.form == "none":
+        side.set_ticks([])
+        ax.spines[:].set_visible(False)
+        (ax.set_xlim if name == "x" else ax.set_ylim)(axis.low, axis.high)
+        return
     if axis.form == "date":
         locator: Any = dates.AutoDateLocator
         formatter: Any = dates.DateFormatter
         side.set_major_locator(locator(minticks=2, maxticks=5))
         side.set_major_formatter(formatter("%Y-%m-%d"))
         return
-    side.set_major_locator(ticker.MaxNLocator(6, integer=axis.form == "count", steps=[1, 2, 2.5, 5, 10]))
-    side.set_major_formatter(ticker.FuncFormatter(lambda value, _: shown(value, axis.form)))
+    places = ticker.MaxNLocator(6, integer=axis.form == "count", steps=[1, 2, 2.5, 5, 10])
+    side.set_major_locator(ticker.FixedLocator(axis.ticks) if axis.ticks else places)
+    side.set_major_formatter(ticker.FuncFormatter(lambda value, _: tick(value, axis.form)))
     low, high = (ax.get_xlim if name == "x" else ax.get_ylim)()
     if axis.form == "count" and high - low < 1:  # one value alone
         low, high = (low + high) / 2 - 1, (low + high) / 2 + 1

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BLUES",
     "COLOURS",
+    "EDGE",
     "LONGEST_LABEL",
     "LONGEST_SLANTED",
     "Axis",
@@ -32,14 +33,23 @@ __all__ = [
     "cut",
     "distinct",
     "ends_of_colours",
+    "evenly",
+    "fitted",
+    "is_wide",
     "labels_of",
+    "nothing",
     "shown",
     "slants",
+    "stretch",
+    "tick",
+    "title_of",
     "wrapped",
 ]
 
-Form: TypeAlias = Literal["number", "count", "money", "share", "date", "name"]
-Mark: TypeAlias = Literal["line", "step", "bar", "band", "step band", "points", "interval", "rule", "heat", "text"]
+Form: TypeAlias = Literal["number", "count", "money", "share", "date", "name", "none"]
+Mark: TypeAlias = Literal[
+    "line", "step", "bar", "band", "step band", "points", "interval", "rule", "heat", "box", "text"
+]
 Style: TypeAlias = Literal["main", "second", "third", "naive", "quiet", "light", "action"]
 
 COLOURS: dict[Style, str] = {
@@ -56,8 +66,14 @@ COLOURS: dict[Style, str] = {
 BLUES = ["#f7fbff", "#c6dbef", "#6baed6", "#2171b5", "#08306b"]
 """Colours of a table, from few to many: one hue whose lightness falls."""
 
+EDGE = "#a6a6a6"
+"""Colour of the edge between boxes, which light and dark ones differ from."""
+
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_SLANTED = 58, 26, 16
 """Letters of a line of the title, and of a label at an axis; what is longer is broken or cut."""
+
+_WIDTH, _LETTER = 575.0, 7.2
+"""Pixels of a picture between its edges, and of a letter of usual width."""
 
 _SCALES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"))
 """From where on a number is written in which unit, and its name."""
@@ -65,23 +81,32 @@ _SCALES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"))
 
 @attrs.frozen(kw_only=True)
 class Axis:
-    """An axis: its title with the unit, the form of its numbers, and its ends where they are fixed."""
+    """An axis: its title with the unit, the form of its numbers, and its ends and ticks where they are fixed.
+
+    The form "none" is for places that mean nothing, such as those of a treemap.
+    """
 
     title: str
     form: Form = "number"
     low: float | None = None
     high: float | None = None
+    ticks: tuple[float, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Layer:
-    """One kind of mark over columns of the table, each by its name; `label` explains it in the legend."""
+    """One kind of mark over columns of the table, each by its name; `label` explains it in the legend.
+
+    A box goes from `left` to `right` and from `low` to `high`.
+    """
 
     mark: Mark
     x: str = ""
     y: str = ""
     low: str = ""
     high: str = ""
+    left: str = ""
+    right: str = ""
     text: str = ""
     fill: str = ""
     label: str = ""
@@ -127,6 +152,18 @@ def as_cells(n: int, value: Any = math.nan, *, at: int = 0) -> npt.NDArray[Any]:
     return numbers
 
 
+def nothing(title: str) -> Parts:
+    """Draw that there is nothing to draw."""
+    axis = Axis(title="", form="none", low=-1.0, high=1.0)
+    columns = {"x": np.zeros(1), "y": np.zeros(1), "said": ["nothing to draw"]}
+    return Parts(title=title, x=axis, y=axis, columns=columns, layers=[Layer(mark="text", x="x", y="y", text="said")])
+
+
+def evenly(n: int, most: int) -> npt.NDArray[np.int64]:
+    """Give at most `most` places of `n`, the first and the last among them, in even steps."""
+    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)) if n else np.arange(0)
+
+
 def shown(value: float, form: Form = "number") -> str:
     """Write a number as the axes do: 48 %, 9,500, 12 k, 3.4 M."""
     if not math.isfinite(value):
@@ -146,6 +183,8 @@ def shown(value: float, form: Form = "number") -> str:
 def _percent(percent: float) -> str:
     if 0 < percent < 0.05:
         return "<0.1 %"
+    if 99.95 <= percent < 100 - 1e-9:
+        return ">99.9 %"
     return _signed(f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == round(percent) else f"{percent:.1f} %")
 
 
@@ -154,16 +193,65 @@ def _signed(text: str) -> str:
     return text.replace("-", "−", 1) if text.startswith("-") and text.strip("-0.% ") else text.lstrip("-")  # noqa: RUF001 - a minus
 
 
+def tick(value: float, form: Form) -> str:
+    """Write a number at an axis; shares with all their digits, so that those of near ticks differ."""
+    return _signed(f"{100 * value:.3g} %") if form == "share" else shown(value, form)
+
+
 def cut(text: str, longest: int = LONGEST_LABEL) -> str:
-    """Shorten a label that is too long for an axis."""
+    """Shorten a label that is too long for an axis, in the middle: long names often differ at their ends."""
     text = " ".join(text.split())
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    if len(text) <= longest:
+        return text
+    n_last = longest // 3
+    return f"{text[: longest - 1 - n_last].rstrip()}…{text[-n_last:].lstrip()}"
+
+
+def fitted(text: str, width: float) -> str:
+    """Shorten a text to a number of letters of usual width; empty where not even three fit."""
+    text = " ".join(text.split())
+    if _width(text) <= width:
+        return text
+    n = int(np.searchsorted(np.cumsum([1.0 + _extra_width(letter) for letter in text]), width - 1, side="right"))
+    return text[:n].rstrip() + "…" if n >= 3 else ""
+
+
+def stretch(labels: Iterable[str], texts: Iterable[str]) -> float:
+    """Give how much longer than its longest bar an axis has to be, so that the texts behind the bars fit."""
+    axis = _across(labels)
+    text = _LETTER * max((_width(text) for text in texts), default=0.0) + 12
+    return axis / max(60.0, axis - text)
+
+
+def is_wide(parts: Parts) -> bool:
+    """Whether the title of the axis below is wider than the axis, so that it has to begin below the labels."""
+    return _LETTER * _width(parts.x.title) > _across(labels_of(parts, "y") if parts.y.form == "name" else ["0.000"])
+
+
+def _across(labels: Iterable[str]) -> float:
+    """Give the pixels across a picture that the labels at its side leave."""
+    return _WIDTH - _LETTER * max((_width(cut(label)) for label in labels), default=0.0)
+
+
+def title_of(axis: Axis, name: str) -> str:
+    """Give the title of an axis as far as there is room."""
+    return fitted(axis.title, 74 if name == "x" else 40)
 
 
 def wrapped(text: str, longest: int = LONGEST_TITLE) -> list[str]:
-    """Break a sentence into lines that fit; letters of other scripts count more, those of double width twice."""
-    extra = sum(_extra_width(letter) for letter in text)
-    return textwrap.wrap(text, max(12, int(longest * len(text) / max(1.0, len(text) + extra)))) or [""]
+    """Break a sentence into as few lines as fit, of about equal length.
+
+    Letters of other scripts count more, those of double width twice.
+    """
+    widest = max(12, int(longest * len(text) / max(1.0, _width(text))))
+    lines = textwrap.wrap(text, widest)
+    even = textwrap.wrap(text, max(12, -(-len(text) // max(1, len(lines))) + 3))
+    return (even if len(even) == len(lines) else lines) or [""]
+
+
+def _width(text: str) -> float:
+    """Give the width of a text in letters of usual width."""
+    return len(text) + sum(_extra_width(letter) for letter in text)
 
 
 def _extra_width(letter: str) -> float:

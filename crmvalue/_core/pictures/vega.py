@@ -11,13 +11,16 @@ import numpy as np
 from crmvalue._core.pictures.parts import (
     BLUES,
     COLOURS,
+    EDGE,
     LONGEST_LABEL,
     LONGEST_SLANTED,
     columns_of_legend,
     distinct,
     ends_of_colours,
+    is_wide,
     labels_of,
     slants,
+    title_of,
     wrapped,
 )
 
@@ -33,6 +36,7 @@ _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
 _DASHES: dict[Style, list[int]] = {"second": [7, 3], "third": [9, 3, 2, 3], "naive": [2, 3]}
 _SHAPES: dict[Style, str] = {"second": "square", "third": "triangle-up", "naive": "diamond"}
 _MOST_LABELS = 20  # labels of names that stand at an axis all
+_ROLES = ("x", "y", "low", "high", "left", "right", "text")
 _KINDS = {"date": "temporal", "name": "nominal"}
 _NUMBER = (
     "abs(datum.value) >= 1e9 ? format(datum.value / 1e9, ',.3~r') + ' bn' : "
@@ -90,9 +94,9 @@ def _layer(layer: Layer, parts: Parts, names: list[str]) -> dict[str, Any]:
     """Write one layer: its mark, the columns that it draws, and its place in the legend."""
     colour = COLOURS[layer.style]
     encoding = _places(layer, parts)
-    shown_with = [name for name in (layer.x, layer.y, layer.low, layer.high, layer.text) if name]
+    shown_with = [getattr(layer, role) for role in _ROLES if getattr(layer, role)]
     transform: list[dict[str, Any]] = [{"filter": " && ".join(f"isValid(datum['{name}'])" for name in shown_with)}]
-    mark: dict[str, Any] = {"color": colour, **_mark(layer, names)}
+    mark: dict[str, Any] = {"color": colour, **_mark(layer, parts, names)}
     if layer.text and layer.mark != "rule":
         encoding["text"] = {"field": layer.text, "type": "nominal"}
     if layer.fill:
@@ -116,6 +120,9 @@ def _layer(layer: Layer, parts: Parts, names: list[str]) -> dict[str, Any]:
         place = {"x": encoding["x"], "y": {"value": 2}, "text": {"field": layer.text, "type": "nominal"}}
         note = {"mark": {"type": "text", **where}, "encoding": place}
         return {"transform": transform, "layer": [drawn, note]}
+    if layer.mark == "text" and "condition" not in encoding.get("color", {}):  # a line may pass behind
+        halo = {"mark": {**mark, "stroke": "white", "strokeWidth": 3}, "encoding": encoding}
+        return {"transform": transform, "layer": [halo, drawn]}
     return {"transform": transform, **drawn}
 
 
@@ -129,12 +136,15 @@ def _places(layer: Layer, parts: Parts) -> dict[str, Any]:
         if name == along and layer.low:
             encoding[name] = _channel(layer.low, name, parts)
             encoding[f"{name}2"] = {"field": layer.high}
+        elif layer.left:
+            encoding[name] = _channel(layer.left, name, parts)
+            encoding[f"{name}2"] = {"field": layer.right}
         elif column:
             encoding[name] = _channel(column, name, parts)
     return encoding
 
 
-def _mark(layer: Layer, names: list[str]) -> dict[str, Any]:
+def _mark(layer: Layer, parts: Parts, names: list[str]) -> dict[str, Any]:
     """Give the Vega-Lite mark of a layer with its look."""
     dash = {"strokeDash": _DASHES[layer.style]} if layer.style in _DASHES else {}
     shape = _SHAPES.get(layer.style, "circle")
@@ -156,12 +166,17 @@ def _mark(layer: Layer, names: list[str]) -> dict[str, Any]:
         "interval": {"type": "rule", "strokeWidth": 2},
         "rule": {"type": "rule", "strokeWidth": 1.6, **dash},
         "heat": {"type": "rect", "stroke": "white"},
-        "text": {"type": "text", "fontSize": 11, "color": "black"},
+        "box": {"type": "rect", "stroke": EDGE},
+        "text": {"type": "text", "fontSize": 11, "color": "black", "lineBreak": "\n"},
     }
     mark = marks[layer.mark]
     if layer.mark == "text" and "x" not in names and "y" in names:
         mark |= {"align": "left", "dx": 5}
-    elif layer.mark == "text" and "y" not in names:
+    elif layer.mark == "line" and "y" in names:
+        mark |= {"orient": "horizontal"}  # from row to row
+    elif layer.mark == "text" and parts.x.form == "date":
+        mark |= {"align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
+    elif layer.mark == "text" and "y" not in names and parts.y.form != "none":
         mark |= {"baseline": "bottom", "dy": -4}
     return mark
 
@@ -169,13 +184,28 @@ def _mark(layer: Layer, names: list[str]) -> dict[str, Any]:
 def _channel(column: str, name: str, parts: Parts) -> dict[str, Any]:
     """Write the axis of a column."""
     axis: Axis = getattr(parts, name)
-    channel: dict[str, Any] = {"field": column, "type": _KINDS.get(axis.form, "quantitative"), "title": axis.title}
-    look: dict[str, Any] = {"grid": axis.form != "name" and name == "y"}
+    channel: dict[str, Any] = {
+        "field": column,
+        "type": _KINDS.get(axis.form, "quantitative"),
+        "title": title_of(axis, name),
+    }
+    if axis.form == "none":
+        bare = {"ticks": False, "labels": False, "domain": False, "grid": False}
+        return channel | {
+            "axis": bare if axis.title else None,
+            "scale": {"domain": [axis.low, axis.high], "nice": False},
+        }
+    at_end = {"titleAnchor": "end"} if name == "x" and is_wide(parts) else {}
+    look: dict[str, Any] = {**at_end, "grid": axis.form != "name" and name == "y"}
     if axis.form == "name":
         labels = labels_of(parts, name)
         channel["scale"] = {"domain": labels}
         slanted = name == "x" and slants(labels)
-        look |= {"labelLimit": 7 * (LONGEST_SLANTED if slanted else LONGEST_LABEL), "labelAngle": -40 if slanted else 0}
+        longest = LONGEST_SLANTED if slanted else LONGEST_LABEL
+        n_last = longest // 3
+        short = f"slice(datum.label, 0, {longest - 1 - n_last}) + '…' + slice(datum.label, -{n_last})"
+        look |= {"labelExpr": f"length(datum.label) <= {longest} ? datum.label : {short}", "labelLimit": 0}
+        look |= {"labelAngle": -40 if slanted else 0}
         look |= {"labelOverlap": len(labels) > _MOST_LABELS}
     elif axis.form == "date":
         channel["scale"] = {"type": "utc"}
@@ -184,7 +214,9 @@ def _channel(column: str, name: str, parts: Parts) -> dict[str, Any]:
         look |= {"format": "%Y-%m-%d", "tickCount": 5}
     else:
         look |= {"labelExpr": _SHARE if axis.form == "share" else _NUMBER, "tickCount": 6}
-        if axis.form == "count":
+        if axis.ticks:
+            look["values"] = list(axis.ticks)
+        elif axis.form == "count":
             look |= _whole_ticks(parts, name)
         ends = {"domainMin": axis.low, "domainMax": axis.high}
         fixed = {end: value for end, value in ends.items() if value is not None}

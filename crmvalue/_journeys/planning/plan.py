@@ -207,7 +207,7 @@ class Plan(Columns, Pictured):
 
     def _parts(self) -> Parts:
         last = self.is_last_look
-        return plan_parts(self.run[last], self.decision[last])
+        return plan_parts(self.run[last], self.decision[last], DECISIONS)
 
     @property
     def n_by_decision(self) -> dict[str, int]:

@@ -25,6 +25,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.logistic import expit, solve_logistic, standardise
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -37,12 +38,14 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._journeys.results.pictures import observed_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -58,7 +61,7 @@ _MOST_PENALTY = 1e9  # beyond it the equations of the propensity lose their digi
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ObservedEffect(Columns):
+class ObservedEffect(Columns, Pictured):
     """Customers who got a campaign against others who did the same before, where chance did not choose.
 
     Parameters
@@ -119,6 +122,14 @@ class ObservedEffect(Columns):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.names), ("balance_before", "balance_after"), "columns")
         require_columns(self, _BINS, ("overlap_treated", "overlap_control"), "tenths")
+
+    def _parts(self) -> Parts:
+        return observed_parts(
+            (self.effect, self.interval),
+            (self.did_difference, self.did_interval),
+            (self.naive_difference, self.naive_interval),
+            is_balanced=self.is_balanced,
+        )
 
     @property
     def n_compared(self) -> int:

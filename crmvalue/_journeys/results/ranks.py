@@ -11,6 +11,7 @@ from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     checked_field,
@@ -22,10 +23,12 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._journeys.results.pictures import rank_parts
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["JourneyRank", "chances", "rank_of"]
@@ -36,7 +39,7 @@ _REACH = 8.0  # standard errors to both sides
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class JourneyRank(Columns):
+class JourneyRank(Columns, Pictured):
     """Rows of results by rank, the best first, and how sure that is.
 
     Parameters
@@ -93,6 +96,9 @@ class JourneyRank(Columns):
 
     def __len__(self) -> int:
         return len(self.label)
+
+    def _parts(self) -> Parts:
+        return rank_parts(self.label, self.prob_best, self.prob_top, self.top, self.rank_by)
 
     @property
     def conclusion(self) -> str:

@@ -11,6 +11,7 @@ from crmvalue._core.checks import as_fraction, as_whole_number, require, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -24,6 +25,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._journeys.planning.plan import DECISIONS
 from crmvalue._journeys.results.credit import CREDITS
+from crmvalue._journeys.results.pictures import results_parts
 from crmvalue._journeys.results.ranks import JourneyRank, rank_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -32,6 +34,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["KEYS", "RANKED_BY", "JourneyResults"]
@@ -56,7 +59,7 @@ def _key_field(name: str) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class JourneyResults(Columns):
+class JourneyResults(Columns, Pictured):
     """What came of messages, one row for each part that was asked for; every column has one element for each row.
 
     Parameters
@@ -186,6 +189,15 @@ class JourneyResults(Columns):
 
     def __len__(self) -> int:
         return len(self.n_by_decision)
+
+    def _parts(self) -> Parts:
+        of_message = self.revenue_per_message_interval
+        return results_parts(
+            self.label,
+            self.by[0] if self.by else "message",
+            (self.revenue, Interval(of_message.low * self.n_sent, of_message.high * self.n_sent)),
+            (self.incremental_revenue, self.incremental_revenue_interval),
+        )
 
     @property
     def n_planned(self) -> Integers:

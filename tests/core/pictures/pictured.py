@@ -128,7 +128,8 @@ def hidden_ticks(figure):
     for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
         low, high = sorted(axis.get_view_interval())
         for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
-            shown = low - 1e-9 <= tick.get_loc() <= high + 1e-9
+            near_end = 1e-9 * (high - low)
+            shown = low - near_end <= tick.get_loc() <= high + near_end
             hidden += [tick.label2] if shown else [tick.label1, tick.label2]
     return hidden
 
@@ -150,8 +151,8 @@ def number(column, parts, name):
 def wanted(layer, parts):
     """Give the rows that a layer has to draw: numbers, and a text."""
     along = "x" if parts.y.form == "name" else "y"
-    axis = {"x": "x", "y": "y", "low": along, "high": along}
-    roles = [role for role in ("x", "y", "low", "high", "text", "fill") if getattr(layer, role)]
+    axis = {"x": "x", "y": "y", "low": along, "high": along, "left": "x", "right": "x"}
+    roles = [role for role in ("x", "y", "low", "high", "left", "right", "text", "fill") if getattr(layer, role)]
     columns = {role: parts.columns[getattr(layer, role)] for role in roles}
     columns |= {role: number(column, parts, axis[role]) for role, column in columns.items() if role in axis}
     rows = [dict(zip(roles, row, strict=True)) for row in zip(*columns.values(), strict=True)]
@@ -205,6 +206,11 @@ def drew_band(ax, rows, _lying):
     return any(all(near(band, (row["x"], row[end])) for row in rows for end in ("low", "high")) for band in bands)
 
 
+def drew_box(ax, rows, _lying):
+    found = [(b.x0, b.x1, b.y0, b.y1) for b in (box.get_bbox() for box in ax.patches)]
+    return all(near(found, [row[role] for role in ("left", "right", "low", "high")]) for row in rows)
+
+
 def drew_heat(ax, rows, _lying):
     table = ax.images[0].get_array().filled(np.nan)
     return all(np.array_equal(table[int(row["y"]), int(row["x"])], row["fill"], equal_nan=True) for row in rows)
@@ -213,7 +219,8 @@ def drew_heat(ax, rows, _lying):
 def drew_text(ax, rows, _lying):
     written = {text.get_text(): [] for text in ax.texts}
     for text in ax.texts:
-        written[text.get_text()].append(text.xy if hasattr(text, "xy") else text.get_position())
+        x, y = text.xy if hasattr(text, "xy") else text.get_position()
+        written[text.get_text()].append((float(ax.convert_xunits(x)), y))
     return all(near(written.get(row["text"], []), (row["x"], row["y"])) for row in rows)
 
 
@@ -227,5 +234,6 @@ READERS = {
     "band": drew_band,
     "step band": drew_band,
     "heat": drew_heat,
+    "box": drew_box,
     "text": drew_text,
 }

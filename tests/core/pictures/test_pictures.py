@@ -26,6 +26,7 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue.segmentation import lorenz_curve, summarise_segments
 from tests.core.pictures.pictured import awkward, boxes, drawn_layers, public, title_of
 
+ROLES = ("x", "y", "low", "high", "left", "right", "text", "fill")
 LORENZ = lorenz_curve([1, 3])
 
 
@@ -80,7 +81,7 @@ class TestPlotData:
     def test_every_layer_has_its_columns(self):
         for name in each_name():
             parts = pictures()[name]._parts()
-            used = {getattr(one, role) for one in parts.layers for role in ("x", "y", "low", "high", "text", "fill")}
+            used = {getattr(one, role) for one in parts.layers for role in ROLES}
             assert used - {""} <= set(parts.columns), name
 
     def test_the_reader_of_artists_sees_a_difference(self):
@@ -245,6 +246,8 @@ class TestShown:
             (0.09996, "share", "10 %"),
             (-0.025, "share", "−2.5 %"),  # noqa: RUF001 - a minus
             (1.0, "share", "100 %"),
+            (1 - 2**-53, "share", "100 %"),
+            (0.9997, "share", ">99.9 %"),
             (9500, "number", "9,500"),
             (12_000, "money", "12 k"),
             (250_000, "money", "250 k"),
@@ -267,7 +270,7 @@ class TestShown:
 
     def test_cut(self):
         assert cut("short") == "short"
-        assert cut("a" * 40) == "a" * 25 + "…"
+        assert cut("a" * 30 + "b" * 10) == "a" * 17 + "…" + "b" * 8
         assert cut("a\n b") == "a b"
 
     def test_wide_letters_count_twice(self):

@@ -1,0 +1,111 @@
+"""Pictures of what messages brought; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.pictures.effects import effect_parts
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue.typing import Floats, Interval
+
+__all__ = ["observed_parts", "rank_parts", "results_parts"]
+
+_MOST = 15
+
+
+def results_parts(
+    label: npt.NDArray[np.str_], what: str, credited: tuple[Floats, Interval], added: tuple[Floats, Interval]
+) -> Parts:
+    """Draw the revenue of each row: what was credited to it, and what the control group shows that it added.
+
+    Without a control group anywhere, the credited revenue stands alone, with its interval.
+    """
+    if not len(label):
+        return nothing("No message was looked at")
+    is_compared = bool(np.isfinite(added[0]).any())
+    (revenue, (low, high)) = added if is_compared else credited
+    order = np.argsort(-np.where(np.isfinite(revenue), revenue, -np.inf), kind="stable")[:_MOST]
+    names, value = label[order], revenue[order]
+    ends = [np.asarray(end)[order] for end in (low, high)]
+    known = [np.where(np.isfinite(end), end, np.nan) for end in ends]
+    columns = {"label": names, "revenue": value, "low": known[0], "high": known[1]}
+    layers = [
+        Layer(mark="interval", y="label", low="low", high="high"),
+        Layer(mark="points", x="revenue", y="label", label="added, by the control group" if is_compared else ""),
+    ]
+    if not is_compared:
+        title = "No order follows a message"
+        if value[0] > 0:
+            most = shown(value[0], "money")
+            title = f"{cut(names[0])} is followed by most revenue: {most}; only a control group shows what it added"
+        return _revenue(title, columns, layers)
+    columns |= {"credited": credited[0][order], "nothing": as_cells(len(order), 0.0)}
+    layers = [
+        Layer(mark="rule", x="nothing", style="naive"),
+        *layers,
+        Layer(mark="points", x="credited", y="label", label="credited: orders after a message", style="naive"),
+    ]
+    best = int(np.argmax(np.where(np.isfinite(ends[0]), ends[0], -np.inf)))
+    worst = int(np.argmin(np.where(np.isfinite(ends[1]), ends[1], np.inf)))
+    title = f"No {what} is shown to add revenue"
+    if ends[0][best] > 0:
+        added_by = f"{cut(names[best])} has added {shown(value[best], 'money')}"
+        title = f"{added_by} of revenue, at least {shown(ends[0][best], 'money')}"
+    elif ends[1][worst] < 0:
+        title = f"{cut(names[worst])} has cost {shown(-value[worst], 'money')} of revenue"
+    return _revenue(title, columns, layers)
+
+
+def _revenue(title: str, columns: dict[str, npt.NDArray[np.generic]], layers: list[Layer]) -> Parts:
+    is_empty = not np.any([np.nan_to_num(column) for name, column in columns.items() if name != "label"])
+    axis = Axis(title="Revenue [money]", form="money", low=0 if is_empty else None, high=1 if is_empty else None)
+    return Parts(title=title, x=axis, y=Axis(title="", form="name"), columns=columns, layers=layers)
+
+
+def rank_parts(label: npt.NDArray[np.str_], prob_best: Floats, prob_top: Floats, top: int, rank_by: str) -> Parts:
+    """Draw how probable it is that each row is the best, and among the best."""
+    if not len(label):
+        return nothing("No row has a known figure")
+    names, first, among = label[:_MOST], prob_best[:_MOST], prob_top[:_MOST]
+    best = int(first.argmax())
+    figure = rank_by.replace("_", " ")
+    sure = shown(first[best], "share")
+    layers = [Layer(mark="bar", x="prob_best", y="label", label="the best")]
+    if top > 1:
+        layers.append(Layer(mark="points", x="prob_top", y="label", label=f"among the best {top}", style="second"))
+    return Parts(
+        title=f"{cut(names[best])} is the best by {figure} with a probability of {sure}",
+        x=Axis(title="Probability", form="share", low=0, high=1.04),
+        y=Axis(title="", form="name"),
+        columns={"label": names, "prob_best": first, "prob_top": among},
+        layers=layers,
+    )
+
+
+def observed_parts(
+    found: tuple[float, Interval],
+    in_differences: tuple[float, Interval],
+    naive: tuple[float, Interval],
+    *,
+    is_balanced: bool,
+) -> Parts:
+    """Draw the effect of a campaign without a control group, by three ways to compare."""
+    effect, (low, high) = found
+    title = "No effect of the campaign is shown against others like them"
+    if low > 0 or high < 0:
+        word = "more" if low > 0 else "less"
+        title = f"Customers who got the campaign have {shown(abs(effect))} {word} than others like them"
+    if not is_balanced:
+        title = "The groups are not alike even after weighting: do not build on this figure"
+    return effect_parts(
+        title,
+        "Difference of a customer [unit of the outcome]",
+        {"others who were as likely": found, "rise since before": in_differences},
+        {"all others": naive},
+    )
