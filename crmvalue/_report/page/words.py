@@ -82,7 +82,7 @@ class Words:
         """Write an amount: from 1,000 on without its cents, from 100 million on in millions or more."""
         if _LONG <= abs(amount) < math.inf:
             least, name = next(scale for scale in self._scales() if abs(amount) >= scale[0])
-            return self.number(amount / least, 1) + _FIXED + name
+            return f"{self.number(amount / least, 1)} {name}"
         return self.number(amount, 0 if abs(amount) >= 999.5 else 2)
 
     def share(self, share: float) -> str:
