@@ -83,6 +83,25 @@ class Picture(SphinxDirective):
         return [nodes.image(uri=f"/{file.as_posix()}", alt=result.to_vega()["description"])]
 
 
+class Page(SphinxDirective):
+    """Show a page of HTML that is a variable of the page's examples."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write the page into the output, and show it in a frame."""
+        (name,) = self.arguments
+        page = values_of_examples(Path(self.env.doc2path(self.env.docname)))[name]
+        file = f"{self.env.docname.replace('/', '-')}-{name}.html"
+        target = Path(self.env.app.outdir, "_static", file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(str(page), encoding="utf-8")
+        place = f"{'../' * self.env.docname.count('/')}_static/{file}"
+        frame = f'<iframe src="{place}" title="{name}" class="page" loading="lazy"></iframe>'
+        link = f'<p><a href="{place}">Open it on its own</a></p>'
+        return [nodes.raw("", frame + link, format="html")]
+
+
 @functools.cache
 def values_of_examples(page: Path) -> dict[str, object]:
     """Run the Python examples of a page and give their variables."""
@@ -99,6 +118,7 @@ def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
     app.add_directive("picture", Picture)
     app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
+    app.add_directive("page", Page)
     app.connect("builder-inited", lambda _: lend_docstrings())
     app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
     app.connect("autodoc-skip-member", lambda *given: True if is_left_out(*given[1:4]) else None)
