@@ -1,4 +1,4 @@
-.PHONY: test search lint docs bench mutants ci
+.PHONY: test search lint docs words bench mutants ci
 
 test:
 	pytest
@@ -13,6 +13,9 @@ lint:
 
 docs:
 	sphinx-build -n -W --keep-going docs docs/_build
+
+words:
+	python -m tests.report.page.catalogue
 
 bench:
 	for file in $(or $(FILES),$(filter-out benchmarks/bench_frames_scale.py,$(wildcard benchmarks/*.py))); do \

@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,13 +18,12 @@ from crmvalue.errors import InputError, broken_rule
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
     from typing import TextIO
 
     from crmvalue._purchases.order_log import Log
     from crmvalue._report.files import OrderFile
     from crmvalue._report.terms import CustomerTerms
-    from crmvalue.report import ModelSummary
+    from crmvalue.report import ModelSummary, Report
 
 __all__ = ["main"]
 
@@ -38,12 +38,10 @@ whole log.
 """
 _FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone")
 _MONEY_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "service_cost")
-_OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "ignore_first_days")
+_OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "report", "language", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
 """The option behind each argument."""
 _INTERRUPTED = "Query interrupted"  # what DuckDB raises, as a RuntimeError, where the user stops it
-_TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
-_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python does not count them as printable
 
 
@@ -209,6 +207,18 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TABLE",
         help="file to write, .csv or .parquet: one row for each customer, with their forecast and value",
     )
+    parser.add_argument(
+        "--report",
+        metavar="PAGE",
+        help="file to write, .html: the overview as one page with pictures, the customers who are due today, and those "
+        "about to be lost",
+    )
+    parser.add_argument(
+        "--language",
+        metavar="L",
+        choices=["en", "uk", "ka", "az"],
+        help="language of the page of --report: en, uk, ka or az (default: en)",
+    )
     parser.add_argument("--version", action="version", version=f"crmvalue {__version__}")
     return parser
 
@@ -251,11 +261,13 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     from crmvalue._report.groups import summarise_groups_log
     from crmvalue._report.models import summarise_models_log
     from crmvalue._report.output import check_output, write_table
+    from crmvalue._report.page.contents import assemble
 
     if options.margin is None and options.terms is None:
         _refuse(options, _MONEY_OPTIONS[1:], _OPTIONS["margin"])
     output = None if options.output is None else check_output(options.output, _sources(options.file))
-    customer_kind = None
+    page = _check_page(options, output)
+    customer_kind = orders = None
     if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
         from crmvalue.datasets import load_cdnow
@@ -290,9 +302,16 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         **money,
     )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
-    ahead, columns = summarise_models_log(log, policy, **money, terms=terms)
+    outlook = summarise_models_log(log, policy, **money, terms=terms)
+    ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
     parts += ["", report.format_models(ahead), *_describe_costs(terms, columns)]
+    if page is not None:
+        try:
+            _write_page(options, page, orders, assemble(log, policy, summary, (groups, group_columns), outlook))
+        except InputError as error:
+            return "\n".join(parts), _sentence(error)
+        parts += ["", f"Wrote the report to {options.report}."]
     if output is None:
         return "\n".join(parts), None
     if columns is None:
@@ -302,6 +321,29 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     except InputError as error:  # the disk became full, say; the overview is not lost
         return "\n".join(parts), _sentence(error)
     return "\n".join([*parts, "", *_describe_table(ahead, options.output, n_guarded)]), None
+
+
+def _check_page(options: argparse.Namespace, output: Path | None) -> Path | None:
+    """Give the place of the report, or raise before anything is computed."""
+    from crmvalue._report.output import check_page
+
+    if options.report is None:
+        _refuse(options, ("language",), _OPTIONS["report"])
+        return None
+    page = check_page(options.report, [*_sources(options.file), *([] if output is None else [output])])
+    from crmvalue._report.page.html import import_extras
+
+    import_extras()
+    return page
+
+
+def _write_page(options: argparse.Namespace, page: Path, orders: OrderFile | None, found: Report) -> None:
+    """Write the report in its language."""
+    from crmvalue._report.output import write_page
+    from crmvalue._report.page.html import make_page
+
+    name = ", ".join(Path(path).name for path in options.file) or "CDNOW"
+    write_page(make_page(found, orders, options.language or "en", name), page)
 
 
 def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:
@@ -390,7 +432,9 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
 
 def _describe_rounded(orders: OrderFile) -> list[str]:
     """Name customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
-    rounded = [who for who in orders.customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
+    from crmvalue._report.files import find_rounded
+
+    rounded = find_rounded(orders.customer)
     if not rounded:
         return []
     names = "1 customer is a rounded number" if len(rounded) == 1 else f"{len(rounded):,} customers are rounded numbers"
@@ -402,7 +446,9 @@ def _describe_rounded(orders: OrderFile) -> list[str]:
 
 def _describe_totals(orders: OrderFile) -> list[str]:
     """Name customers that are rather the last line of a table, which has its sum."""
-    found = [repr(who) for who in orders.customer.tolist() if who.strip(" :").casefold() in _TOTALS]
+    from crmvalue._report.files import find_totals
+
+    found = [repr(who) for who in find_totals(orders.customer)]
     if not found:
         return []
     return [

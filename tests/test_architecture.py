@@ -61,6 +61,7 @@ ACROSS = {
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
     ("report", "_models.validation.calibration"): "the overview says itself what would be a warning",
     ("report", "_models.validation.comparison"): "the overview forecasts by a naive rule where no model is usable",
+    ("report", "plots"): "the page shows the picture of one customer",
     ("__main__", "_purchases.order_log"): "the command reads the file into that log",
 }
 """Modules of a room that another door may import, each with its reason: (door, module)."""
@@ -70,7 +71,7 @@ CIRCLES: list[set[str]] = []
 
 MOST_FILES, MOST_LINES = 12, 700
 CORE = {"numpy", "scipy", "attrs", "narwhals"}
-EXTRAS = {"duckdb", "matplotlib"}
+EXTRAS = {"duckdb", "jinja2", "matplotlib"}
 EXTRAS_OF_ROOMS = {
     "_core.phones": {"phonenumbers"},
     "_core.pictures.drawing": {"matplotlib"},

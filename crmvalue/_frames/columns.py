@@ -59,12 +59,14 @@ def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: M
         _require_first(names, asked)
     columns, problems = choose_columns(names, asked, form=ARGUMENTS)
     if problems:
+        lost = [f'{role.strip("`")}="..."' for role, _, value in problems if value is None]
         role, _, value = problems[0]
         raise _UnclearError(
             role.strip("`"),
-            "; ".join(sentence for _, sentence, _ in problems) + _say_index(frame),
+            "; ".join(sentence for _, sentence, _ in problems),
             value,
             count=len(problems),
+            hint=_say_index(frame) or (f"give the names of the columns: {', '.join(lost)}" if lost else None),
         )
     if len(set(columns.values())) < len(columns):
         raise InputError(name, "one whose roles have different columns", listed(list(columns.values())))
@@ -93,7 +95,7 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
     wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
     if wrong:
-        raise _UnclearError("customer", wrong[0] + _say_index(frame), None)
+        raise _UnclearError("customer", wrong[0], None, hint=_say_index(frame))
     return columns["customer"]
 
 
@@ -159,14 +161,14 @@ def require_numbers(name: str, frame: nw.LazyFrame[Any], columns: Iterable[str],
             raise InputError(name, rule, str(schema[column]), hint="cast the column first")
 
 
-def _say_index(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> str:
+def _say_index(frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> str | None:
     """Point to the index of a pandas frame that has a name, since it is no column."""
     named = [str(name) for name in getattr(getattr(frame.to_native(), "index", None), "names", ()) if name is not None]
-    return f". Hint: reset_index() makes {listed(named)} of the index a column" if named else ""
+    return f"reset_index() makes {listed(named)} of the index a column" if named else None
 
 
 class _UnclearError(InputError):
     """Which column is meant is not clear; `rule` is the whole sentence."""
 
     def __str__(self) -> str:
-        return self.rule
+        return f"{self.rule}. Hint: {self.hint}" if self.hint else self.rule

@@ -28,7 +28,18 @@ if TYPE_CHECKING:
     from crmvalue._report.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["FileError", "FileProblemsError", "OrderFile", "import_duckdb", "read_orders"]
+__all__ = [
+    "FileError",
+    "FileProblemsError",
+    "OrderFile",
+    "find_rounded",
+    "find_totals",
+    "import_duckdb",
+    "read_orders",
+]
+
+_TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
+_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
@@ -82,8 +93,10 @@ class OrderFile:
     n_columns : int
         Columns of the file.
     n_duplicates : int or None
-        Rows that are copies of another row in all columns; they are left out with ``duplicates="drop"``. None if they
-        cannot be counted, because a column that is not used is not UTF-8.
+        Rows that are copies of another row in all columns. None if they cannot be counted, because a column that is not
+        used is not UTF-8.
+    copies_left_out : bool
+        Whether these rows are left out, as ``duplicates="drop"`` asks; then they are not among `n_rows`.
     n_without_customer, n_without_date : int
         Rows left out because the customer or the date is missing.
     n_far : int
@@ -122,6 +135,7 @@ class OrderFile:
     n_rows: int
     n_columns: int
     n_duplicates: int | None
+    copies_left_out: bool
     n_without_customer: int
     n_without_date: int
     n_far: int
@@ -136,6 +150,16 @@ class OrderFile:
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
+
+
+def find_rounded(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
+    return [who for who in customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
+
+
+def find_totals(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers that are rather the last line of a table, which has its sum."""
+    return [who for who in customer.tolist() if who.strip(" :").casefold() in _TOTALS]
 
 
 def read_orders(
@@ -213,6 +237,7 @@ def read_orders(
         n_residues=cells["n_residues"] if cells["n_residues"].any() else None,
         n_columns=len(columns),
         n_duplicates=n_duplicates,
+        copies_left_out=duplicates == "drop",
         n_far=0,
         far=(),
         columns={role: column.name for role, column in chosen.items()},

@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
+__all__ = ["Fitted", "ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
 
 _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
     "BG/NBD": fit_bg_nbd,
@@ -200,11 +200,21 @@ class ModelSummary:
         return from_json(cls, text, HoldoutError, ModelScore)
 
 
+class Fitted(NamedTuple):
+    """What the values rest on: the customers, the fits to the whole log, and margin, rate and cost of serving."""
+
+    history: PurchaseHistory
+    purchases: Fit[Any]
+    spend: Fit[GammaGamma] | None
+    money: dict[str, Any]
+
+
 class Outlook(NamedTuple):
-    """The summary, and the table of all customers if there is a model."""
+    """The summary, the table of all customers if there is a forecast, and what it rests on if a model made it."""
 
     summary: ModelSummary
     columns: dict[str, npt.NDArray[Any]] | None
+    fitted: Fitted | None = None
 
 
 def summarise_models(
@@ -301,7 +311,7 @@ def _look_ahead(
     spend, _, _ = _fit_spend(split.calibration)
     summary = attrs.evolve(
         blank,
-        scores=compare_models(split, fits, spend_model=spend),
+        scores=compare_models(split, fits, spend_model=None if spend is None else spend.model),
         calibration_end=split.calibration.as_of,
         holdout_length=split.holdout_length,
     )
@@ -390,8 +400,8 @@ def _fit_all(history: PurchaseHistory, names: Sequence[str]) -> tuple[dict[str, 
     return fits, failed
 
 
-def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | None]:
-    """Fit the spend of repeat buyers: the model, how many customers it left out, or why there is no model."""
+def _fit_spend(history: PurchaseHistory) -> tuple[Fit[GammaGamma] | None, int, str | None]:
+    """Fit the spend of repeat buyers: the fit, how many customers it left out, or why there is none."""
     if history.mean_repeat_spend is None:
         return None, 0, "the log has no amounts"
     if not np.nansum(history.mean_repeat_spend) > 0:
@@ -405,7 +415,7 @@ def _fit_spend(history: PurchaseHistory) -> tuple[GammaGamma | None, int, str | 
         return None, n_zero, f"the spend has no finite mean (q = {fit.model.q:.2f}): look for outliers in the amounts"
     if not fit.diagnosis.trustworthy:
         return None, n_zero, f"the fit of the spend cannot be trusted: {fit.diagnosis.messages[0]}"
-    return fit.model, n_zero, None
+    return fit, n_zero, None
 
 
 def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any], terms: CustomerTerms | None) -> Outlook:
@@ -423,24 +433,24 @@ def _value(history: PurchaseHistory, summary: ModelSummary, fit: Fit[Any], terms
             "clv": nothing,
         }
     else:
-        table = customer_values(history, fit.model, spend, horizon=_HORIZON, **money)
+        table = customer_values(history, fit.model, spend.model, horizon=_HORIZON, **money)
         value = table.total
         found = table.to_columns()
         if np.all(np.asarray(money["discount_rate"]) > 0.0):
-            life = customer_values(history, fit.model, spend, horizon=None, **money).total
+            life = customer_values(history, fit.model, spend.model, horizon=None, **money).total
     summary = attrs.evolve(
         summary,
         parameters=_parameters(fit.model),
         expected_purchases=float(found["expected_purchases"].sum()),
         share_alive=float(found["prob_alive"].mean()),
-        spend_parameters=None if spend is None else _parameters(spend),
+        spend_parameters=None if spend is None else _parameters(spend.model),
         n_zero_spend=n_zero,
         spend_problem=problem,
         value=value,
         value_for_life=life,
         warnings=(independence.conclusion,) if independence is not None and not independence.holds else (),
     )
-    return Outlook(summary, _table(history, found))
+    return Outlook(summary, _table(history, found), Fitted(history, fit, spend, money))
 
 
 def _value_by_rule(

@@ -1,4 +1,4 @@
-"""The table of all customers as a CSV or Parquet file, through DuckDB. Needs the extra `report`."""
+"""The files that the command writes: the table of all customers, through DuckDB, and the page of the report."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from crmvalue._report.sources import import_duckdb
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
-__all__ = ["check_output", "write_table"]
+__all__ = ["check_output", "check_page", "write_page", "write_table"]
 
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet"}
 _FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
@@ -34,31 +34,54 @@ _REASONS = tuple(
 
 
 def check_output(path: str, sources: Sequence[str | Path] = ()) -> Path:
-    """Return the place to write to, or raise if that is not possible; `sources` are the files that are read."""
+    """Return the place of a table, or raise if it cannot be written; `sources` are the files that are read."""
+    place = _check("output", path, _FORMATS, sources)
+    import_duckdb("writing tables")
+    return place
+
+
+def check_page(path: str, others: Sequence[str | Path] = ()) -> Path:
+    """Return the place of a page, or raise if it cannot be written; `others` are read, or written too."""
+    return _check("report", path, (".html", ".htm"), others)
+
+
+def _check(name: str, path: str, endings: Iterable[str], others: Sequence[str | Path]) -> Path:
+    """Return the place to write to, or raise if that is not possible, or if it is that of another file."""
     try:
         place = _place(path)
-        if place.suffix.lower() not in _FORMATS:
-            raise _problem("a file whose name ends in .csv or .parquet", path)
+        if place.suffix.lower() not in endings:
+            raise _problem(name, f"a file whose name ends in {' or '.join(endings)}", path)
         if place.is_dir():
-            raise _problem("a file, not a folder", path)
+            raise _problem(name, "a file, not a folder", path)
         if not place.parent.is_dir():
-            raise _problem("in a folder that exists", path)
+            raise _problem(name, "in a folder that exists", path)
         if _exists(place) and not place.is_file():
-            raise _problem("a file, not a device or a stream", path)
+            raise _problem(name, "a file, not a device or a stream", path)
         if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
-            raise _problem("a file that can be written", path)
-        read = [_place(str(source)) for source in sources]
-        if place.exists() and any(source.exists() and place.samefile(source) for source in read):
-            raise _problem("another file than the one that is read", path)
+            raise _problem(name, "a file that can be written", path)
+        read = [_place(str(other)) for other in others]
+        if place.exists() and any(other.exists() and place.samefile(other) for other in read):
+            raise _problem(name, "another file than the one that is read", path)
         part = _part(place)
         part.touch(exist_ok=False)  # a folder may refuse although its rights allow it
         part.unlink()
     except (OSError, ValueError, RuntimeError) as error:
         if isinstance(error, InputError):
             raise
-        raise _problem("a file that can be written", path, _reason(error)) from error
-    import_duckdb("writing tables")
+        raise _problem(name, "a file that can be written", path, _reason(error)) from error
     return place
+
+
+def write_page(text: str, place: Path) -> None:
+    """Write a page; what stood there before stays until the new one is complete."""
+    part = _part(place)
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(place)
+    except OSError as error:
+        raise _problem("report", "a file that can be written", str(place), _reason(error)) from error
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str | None = None) -> int:
@@ -90,7 +113,7 @@ def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str 
             database.execute(sql)
         part.replace(place)
     except (OSError, duckdb.Error) as error:
-        raise _problem("a file that can be written", str(place), _reason(error)) from error
+        raise _problem("output", "a file that can be written", str(place), _reason(error)) from error
     finally:
         part.unlink(missing_ok=True)
     return n_guarded
@@ -129,5 +152,5 @@ def _reason(error: Exception) -> str | None:
     return next((reason for reason in _REASONS if reason in str(error)), None)
 
 
-def _problem(rule: str, value: str, hint: str | None = None) -> InputError:
-    return InputError("output", rule, value, hint=hint)
+def _problem(name: str, rule: str, value: str, hint: str | None = None) -> InputError:
+    return InputError(name, rule, value, hint=hint)

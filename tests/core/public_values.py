@@ -443,6 +443,8 @@ VALUES = [
     report.summarise_base(*LOG, margin=0.3),
     report.summarise_groups(*LOG),
     report.summarise_models(*LOG, margin=0.3),
+    report.summarise_report(*LOG, margin=0.3),
+    report.summarise_report(*LOG).leaving,
     promotions.CartLine(id="1", product="soap", unit_price="2.50"),
     promotions.Cart(
         lines=[promotions.CartLine(id="1", product="soap", unit_price="2.50", attributes={"scent": "rose"})],

@@ -224,6 +224,12 @@ class TestNames:
         with pytest.raises(InputError, match="no column looks like a customer"):
             frames.summarise(pd.DataFrame({0: ["a"], 1: ["b"]}))
 
+    def test_an_unknown_heading_is_met_with_the_way_out(self):
+        log = pd.DataFrame({"client": ["a"], "when": ["2024-01-05"], "total": [7.5]})
+        with pytest.raises(InputError, match=r'\(client, when, total\)\. Hint: give the names of the columns: date="'):
+            frames.summarise(log)
+        assert frames.summarise(log, date="when").frame["client"].tolist() == ["a"]
+
 
 class TestDuckDb:
     """The connection of the user has tables, views and settings of its own."""

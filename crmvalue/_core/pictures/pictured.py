@@ -14,7 +14,7 @@ from crmvalue._core.pictures.parts import Parts
 from crmvalue._core.pictures.vega import MIME, vega_of
 from crmvalue._core.values import checked_field, of_class, stay_frozen
 
-__all__ = ["Picture", "Pictured"]
+__all__ = ["Picture", "Pictured", "picture_of"]
 
 
 class _HasParts(Protocol):
@@ -116,3 +116,8 @@ class Picture(Pictured):
     def _parts(self) -> Parts:
         parts: Parts = self.parts
         return parts
+
+
+def picture_of(result: _HasParts) -> Picture:
+    """Give the picture of a result by itself, so that the result need not be kept for it."""
+    return Picture(result._parts())  # noqa: SLF001 - the classes of this file share it

@@ -1,0 +1,158 @@
+"""What the data of a report warn of, in sentences; each names one thing and, where there is a remedy, what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crmvalue._report.files import find_rounded, find_totals
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crmvalue._report.files import OrderFile
+    from crmvalue._report.page.contents import Report
+    from crmvalue._report.page.words import Words
+
+__all__ = ["cautions", "rule_name"]
+
+_MUCH = 0.5  # of the revenue, from a tenth of the customers
+
+
+def cautions(report: Report, orders: OrderFile | None, words: Words) -> list[str]:
+    """Say what to know before the figures are used: most weighty first."""
+    return [
+        *_of_forecast(report, words),
+        *_of_value(report, words),
+        *_of_base(report, words),
+        *_of_rows(report, orders, words),
+        *_of_file(orders, words),
+    ]
+
+
+def rule_name(rule: str, _: Words) -> str:
+    """Name a naive rule."""
+    return {
+        "same rate as before": _("same rate as before"),
+        "churned after a gap": _("churned after a gap"),
+        "same as the last period": _("same as the last period"),
+    }.get(rule, rule)
+
+
+def _of_forecast(report: Report, _: Words) -> Iterator[str]:
+    models = report.models
+    if models.expected_purchases is None:
+        yield _(
+            "There is no forecast: the log is too short, or has too few customers or repeat purchases, to check one."
+        )
+        return
+    if models.rule is not None:
+        yield _(
+            "No model can be used on this log. A naive rule makes the forecast: “%(rule)s”.",
+            rule=rule_name(models.rule, _),
+        )
+    if models.model == "NBD":
+        yield _("In this log no customer can be shown to have left. So the forecast is at its upper end.")
+    if models.better_rules:
+        yield _(
+            "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
+            rule=rule_name(models.better_rules[0], _),
+        )
+    if models.warnings:
+        yield _(
+            "Those who buy more often spend more or less per purchase. The model of spend supposes that they do not."
+        )
+    if models.n_zero_spend:
+        yield _(
+            "Customers whose repeat purchases cost nothing, left out of the model of spend: %(n)s.",
+            n=_.count(models.n_zero_spend),
+        )
+
+
+def _of_value(report: Report, _: Words) -> Iterator[str]:
+    base, models = report.base, report.models
+    if base.revenue is None:
+        yield _("The log has no amounts, so there is no value in money.")
+    elif models.expected_purchases is not None and models.value is None:
+        yield _("There is no value in money: the spend cannot be modelled. Look for outliers in the amounts.")
+    if base.revenue is not None and base.margin is None:
+        yield _("Revenue is not profit: without a margin, all values are in revenue.")
+    period = base.last_period
+    if period is None:
+        yield _("The log is too short for how rarely these customers buy: churn and lifetime value are not known.")
+    elif period.retention_rate is None:
+        yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
+    elif base.revenue is not None and period.retention_rate.value >= 1.0:
+        yield _("No customer was lost in the newest period: without a discount rate the lifetime value is infinite.")
+
+
+def _of_base(report: Report, _: Words) -> Iterator[str]:
+    base, period = report.base, report.base.last_period
+    held = base.concentration
+    if held is not None and held.top_decile_share > _MUCH and base.n_customers > 1:
+        yield _("The best 10 %% of the customers bring %(share)s of the revenue: the base depends on few.",
+                share=_.share(held.top_decile_share))  # fmt: skip
+    if base.n_fell_silent:
+        yield _(
+            "Frequent buyers who have been silent for over 20 times their mean gap: %(n)s, such as customer %(who)s.",
+            n=_.count(base.n_fell_silent),
+            who=base.fell_silent,
+        )
+    if period is not None and period.ignored_days and period.n_ignored:
+        yield _(
+            "Customers first seen in the first %(days)s days: %(n)s. They may be older than the log, so they do not "
+            "count as newcomers.",
+            days=_.count(period.ignored_days),
+            n=_.count(period.n_ignored),
+        )
+
+
+def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
+    counts = report.base.counts
+    copies, dropped = counts.n_duplicates_kept, counts.n_duplicates_dropped
+    if orders is not None:  # the file has more columns, by which rows are told apart
+        n_copies = orders.n_duplicates or 0
+        copies, dropped = (0, n_copies) if orders.copies_left_out else (n_copies, 0)
+    n_nobody = counts.n_without_customer + (0 if orders is None else orders.n_without_customer)
+    n_undated = counts.n_without_date + (0 if orders is None else orders.n_without_date)
+    numbers = [
+        (n_nobody, _("Rows without a customer, left out: %(n)s.")),
+        (n_undated, _("Rows without a date, left out: %(n)s.")),
+        (counts.n_missing, _("Rows without an amount, left out: %(n)s.")),
+        (counts.n_rows_after_as_of, _("Rows after the last day of observation, left out: %(n)s.")),
+        (dropped, _("Exact copies of other rows, left out: %(n)s.")),
+        (copies, _("Exact copies of other rows: %(n)s. They count like all others.")),
+        (counts.n_refunds_netted, _("Refunds, taken off earlier purchases: %(n)s.")),
+        (counts.n_refunds_dropped, _("Refunds, left out: %(n)s.")),
+        (counts.n_zeros_kept, _("Rows with an amount of 0, counted as purchases: %(n)s.")),
+        (counts.n_zeros_dropped, _("Rows with an amount of 0, left out: %(n)s.")),
+        (counts.n_residues, _("Amounts below 1e-9, counted as 0: %(n)s.")),
+        (counts.n_customers_without_purchase, _("Customers without any purchase left: %(n)s.")),
+    ]
+    for n, text in numbers:
+        if n:
+            yield text % {"n": _.count(n)}
+    if counts.unmatched_refunds:
+        yield _("Refunds without an earlier purchase: %(amount)s.", amount=_.money(-counts.unmatched_refunds))
+
+
+def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
+    if orders is None:
+        return
+    if orders.n_far:
+        yield _(
+            "Rows whose date is years away from all others, left out: %(n)s. Correct a wrong date in the file.",
+            n=_.count(orders.n_far),
+        )
+    if rounded := find_rounded(orders.customer):
+        yield _(
+            "Customers that a spreadsheet has rounded, such as %(who)s: %(n)s. Different ones may have become one.",
+            who=rounded[0],
+            n=_.count(len(rounded)),
+        )
+    if totals := find_totals(orders.customer):
+        yield _("Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=totals[0])
+    if orders.notes:
+        yield _("Some files were left out. The command says which.")
+    if orders.guessed:
+        guessed = ", ".join(f"“{orders.columns[role]}”" for role in orders.columns if role in orders.guessed)
+        yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)

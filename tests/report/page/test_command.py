@@ -1,0 +1,171 @@
+"""`python -m crmvalue --report`: what it writes, and when it refuses."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+import pytest
+
+from crmvalue.__main__ import main
+from crmvalue._report.output import check_page, write_page
+from crmvalue.errors import InputError
+
+pytest.importorskip("duckdb")
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+
+@pytest.fixture
+def orders(tmp_path):
+    """Write a small log: quick to read, too small for a forecast."""
+    path = tmp_path / "<b>orders & co.csv"
+    rows = [f"{who},2024-0{month}-1{month},{10 * month}\n" for who in "abcd" for month in (1, 2, 3)]
+    path.write_text("customer,date,amount\n" + "".join(rows), "utf-8")
+    return path
+
+
+class TestPage:
+    """The page stands where it was asked for, complete, beside the overview that is printed."""
+
+    def test_is_written_and_the_overview_is_printed(self, orders, tmp_path, capsys):
+        page = tmp_path / "report.html"
+        assert main([str(orders), "--report", str(page), "--margin", "0.3"]) == 0
+        out, err = capsys.readouterr()
+        assert out.startswith("Read 12 rows")
+        assert out.endswith(f"Wrote the report to {page}.\n")
+        assert err == ""
+        text = page.read_text("utf-8")
+        assert text.startswith('<!doctype html>\n<html lang="en">')
+        assert "&lt;b&gt;orders &amp; co.csv" in text
+        assert "<b>" not in text
+        assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
+
+    @pytest.mark.parametrize("language", ["uk", "ka", "az"])
+    def test_is_in_the_language(self, orders, tmp_path, language):
+        assert main([str(orders), "--report", str(tmp_path / "r.html"), "--language", language]) == 0
+        assert f'<html lang="{language}">' in (tmp_path / "r.html").read_text("utf-8")
+
+    def test_takes_the_place_of_an_older_one(self, orders, tmp_path):
+        page = tmp_path / "report.htm"
+        page.write_text("old")
+        assert main([str(orders), "--report", str(page)]) == 0
+        assert "old" not in page.read_text("utf-8").split()
+
+    @pytest.mark.parametrize(
+        ("duplicates", "said"),
+        [
+            ("keep", "Exact copies of other rows: 1. They count like all others."),
+            ("drop", "Exact copies of other rows, left out: 1."),
+        ],
+    )
+    def test_says_what_became_of_copies(self, orders, tmp_path, duplicates, said):
+        lines = orders.read_text("utf-8").splitlines()
+        orders.write_text("\n".join([*lines, lines[-1]]), "utf-8")
+        page = tmp_path / "r.html"
+        assert main([str(orders), "--report", str(page), "--duplicates", duplicates]) == 0
+        text = page.read_text("utf-8")
+        assert f"<li>{said}</li>" in text
+        assert text.count("Exact copies") == 1
+        assert "<dd>13</dd>" in text
+
+    def test_names_what_the_file_warns_of(self, tmp_path):
+        rows = [
+            "ann,2024-01-31,5",
+            "Total:,2024-01-31,9",
+            "1.5E+11,2024-02-01,3",
+            ",2024-02-02,1",
+            "bob,,1",
+            "bob,2203-01-01,1",
+        ]
+        rows += [f"c{k},2024-02-0{k},{k}" for k in range(1, 9)] * 2
+        (tmp_path / "o.csv").write_text("customer,date,amount\n" + "\n".join(rows), "utf-8")
+        assert main([str(tmp_path / "o.csv"), "--report", str(tmp_path / "r.html")]) == 0
+        text = (tmp_path / "r.html").read_text("utf-8")
+        for said in (
+            "Rows without a customer, left out: 1.",
+            "Rows without a date, left out: 1.",
+            "Rows whose date is years away from all others, left out: 1.",
+            "Customers that a spreadsheet has rounded, such as 1.5E+11: 1.",
+            "Counted as a customer: “Total:”.",
+            "Columns that were guessed by their names: “customer”, “date”, “amount”.",
+        ):
+            assert said in text, said
+
+    def test_the_same_log_gives_the_same_page(self, tmp_path):
+        pages = [tmp_path / name for name in ("a.html", "b.html")]
+        assert [main(["--report", str(page)]) for page in pages] == [0, 0]
+        assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+class TestRefusals:
+    """What cannot be done is said at once, in one line, with exit code 2, and nothing is written."""
+
+    def refused(self, capsys, *arguments):
+        assert main([str(argument) for argument in arguments]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.count("\n") == 1
+        return err
+
+    @pytest.mark.parametrize("name", ["report.pdf", "report", "report.html.txt"])
+    def test_another_ending(self, orders, tmp_path, capsys, name):
+        err = self.refused(capsys, orders, "--report", tmp_path / name)
+        assert "--report" in err
+        assert "a file whose name ends in .html or .htm" in err
+
+    def test_a_folder_that_is_not_there(self, orders, tmp_path, capsys):
+        assert "in a folder that exists" in self.refused(capsys, orders, "--report", tmp_path / "no" / "r.html")
+
+    def test_a_folder_in_its_place(self, orders, tmp_path, capsys):
+        (tmp_path / "r.html").mkdir()
+        assert "a file, not a folder" in self.refused(capsys, orders, "--report", tmp_path / "r.html")
+
+    def test_the_file_that_is_read(self, orders, capsys):
+        named = orders.rename(orders.with_suffix(".html"))
+        assert "another file" in self.refused(capsys, named, "--report", named)
+
+    def test_a_language_without_a_page(self, orders, capsys):
+        assert "--language" in self.refused(capsys, orders, "--language", "uk")
+
+    def test_a_language_that_is_not_there(self, orders, tmp_path, capsys):
+        with pytest.raises(SystemExit) as stopped:
+            main([str(orders), "--report", str(tmp_path / "r.html"), "--language", "de"])
+        assert stopped.value.code == 2
+        assert "de" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
+    def test_the_extra_is_missing(self, orders, tmp_path, capsys, monkeypatch, library):
+        monkeypatch.setitem(sys.modules, library, None)
+        err = self.refused(capsys, orders, "--report", tmp_path / "r.html")
+        assert "pip install 'crmvalue[report]'" in err
+        assert not (tmp_path / "r.html").exists()
+
+    def test_a_place_that_cannot_be_written(self, tmp_path, monkeypatch):
+        def refuse(*_, **__):
+            raise PermissionError(errno.EACCES, "Permission denied")
+
+        monkeypatch.setattr(Path, "touch", refuse)
+        with pytest.raises(InputError, match="a file that can be written"):
+            check_page(str(tmp_path / "r.html"))
+
+    def test_a_disk_that_is_full(self, orders, tmp_path, capsys, monkeypatch):
+        """The overview is not lost, and neither is the page that stood there before."""
+
+        def fill(*_, **__):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        (tmp_path / "r.html").write_text("old")
+        monkeypatch.setattr(Path, "write_text", fill)
+        assert main([str(orders), "--report", str(tmp_path / "r.html")]) == 2
+        out, err = capsys.readouterr()
+        assert "THE BASE" in out
+        assert "Wrote" not in out
+        assert "No space left on device" in err
+        assert (tmp_path / "r.html").read_bytes() == b"old"
+
+
+def test_a_page_is_written_in_utf_8_with_plain_ends_of_lines(tmp_path):
+    write_page("ა\nї\n", tmp_path / "r.html")
+    assert (tmp_path / "r.html").read_bytes() == "ა\nї\n".encode()

@@ -1,0 +1,182 @@
+"""The page of the report: complete, self-contained, small, escaped, in each language."""
+
+from __future__ import annotations
+
+import html.parser
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from crmvalue._report.page.words import LANGUAGES, words_of
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
+from crmvalue.report import format_report, summarise_report
+
+pytest.importorskip("jinja2")
+pytest.importorskip("matplotlib")
+
+SECTIONS = ("worth", "groups", "due", "leaving", "cautions", "method")
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Reader(html.parser.HTMLParser):
+    """Collect tags, identifiers, what attributes refer to, and texts; see that all tags are closed in order."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.tags, self.ids, self.links, self.texts = [], set(), [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            assert not name.startswith("on"), name
+            if name == "id":
+                self.ids.append(value)
+            if name in {"href", "src", "action", "data", "xlink:href"}:
+                self.links.append(value)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if data.strip() and "style" not in self.open:
+            self.texts.append(" ".join(data.split()))
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    log = load_cdnow()
+    return summarise_report(log.customer, log.date, log.amount, margin=0.3, acquisition_cost=10, discount_rate=0.1)
+
+
+@pytest.fixture(scope="module")
+def pages(cdnow):
+    return {language: format_report(cdnow, language=language, name="CDNOW") for language in LANGUAGES}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+class TestPage:
+    """One page holds all it needs, whatever its language."""
+
+    def test_is_small(self, pages, language):
+        assert len(pages[language].encode()) < 300_000
+
+    def test_asks_nobody_for_anything(self, pages, language):
+        page = pages[language]
+        assert not re.search(r"http|src=|<script|@import|<link|<iframe|javascript:|url\((?!#)", page, re.IGNORECASE)
+        assert all(link.startswith("#") for link in Reader(page).links)
+
+    def test_every_link_leads_to_a_place_and_each_place_has_one_name(self, pages, language):
+        reader = Reader(pages[language])
+        assert len(set(reader.ids)) == len(reader.ids)
+        assert {link[1:] for link in reader.links} <= set(reader.ids)
+        assert set(re.findall(r"url\(#([^)]*)\)", pages[language])) <= set(reader.ids)
+
+    def test_has_each_section_with_its_heading(self, pages, language):
+        texts = Reader(pages[language]).texts
+        words = words_of(language)
+        headings = [
+            "What the base is worth, and how sure that is",
+            "The groups, and what to do with each",
+            "Who is due today, and why",
+            "Who is about to be lost, and worth keeping",
+            "What the data warn of",
+            "How it was computed",
+        ]
+        for section, heading in zip(SECTIONS, headings, strict=True):
+            assert f'<h2 id="{section}">' in pages[language]
+            assert words(heading) in texts
+
+    def test_has_six_pictures_that_say_what_they_show(self, pages, language, cdnow):
+        assert list(cdnow.pictures) == ["concentration", "values", "groups", "scores", "due", "customer"]
+        assert pages[language].count('role="img"') == 6
+        assert pages[language].count("<desc ") == 6
+
+    def test_leaves_no_label_in_english(self, pages, language):
+        """Only names that are the same in all languages stand in the English page and in another one."""
+        if language == "en":
+            return
+        same = {"CDNOW", "MBG/NBD", "LTV:CAC"}
+        english = {text for text in Reader(pages["en"]).texts if re.search("[a-z]{2}|[A-Z]{3}", text)}
+        left = {text for text in Reader(pages[language]).texts if text in english}
+        names = re.compile(r"(MBG/NBD|gamma-gamma) \(.*\)|crmvalue [\d.]+\S*")
+        assert {text for text in left - same if not names.fullmatch(text)} == set()
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    rng = np.random.default_rng(5)
+    names = [HOSTILE, '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "გიორგი ბერიძე", "a\u0000b\u202ec"]
+    names += [f"c{k}" for k in range(60)]
+    rows = [
+        (name, np.datetime64("2022-01-01") + int(day))
+        for name in names
+        for day in np.cumsum(rng.exponential(30, size=12))
+    ]
+    customer, date = ([row[k] for row in rows] for k in (0, 1))
+    amount = np.where(np.array(customer, dtype=object) == HOSTILE, 900.0, 10.0 + rng.random(len(rows)))
+    return summarise_report(customer, date, amount, as_of=max(date) + np.timedelta64(300, "D"))
+
+
+class TestEscaping:
+    """Whatever customers are called, the page shows it as text."""
+
+    def test_names_are_text(self, hostile):
+        assert HOSTILE in set(hostile.due.customer.tolist()) | set(hostile.leaving.customer.tolist())
+        page = format_report(hostile, name=HOSTILE)
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "49" not in Reader(page).texts
+        assert HOSTILE in Reader(page).texts
+
+    def test_the_caption_of_a_customer_is_text(self, cdnow):
+        import attrs
+
+        named = attrs.evolve(cdnow.leaving, customer=np.array([HOSTILE] * len(cdnow.leaving)))
+        page = format_report(attrs.evolve(cdnow, leaving=named))
+        assert "<script" not in page
+        assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= len(named)
+
+
+class TestBases:
+    """Any base gives a page: one customer, no repeat purchase, no amounts, all alike."""
+
+    @pytest.mark.parametrize(
+        ("customer", "date", "amount"),
+        [
+            (["ann"], ["2024-01-31"], [10.0]),
+            (["ann"], ["2024-01-31"], [0.0]),
+            (["ann"] * 3, ["2024-01-31", "2024-02-29", "2024-03-31"], None),
+            ([f"c{k}" for k in range(40)], [f"2024-{1 + k % 12:02}-03" for k in range(40)], [7.0] * 40),
+        ],
+    )
+    def test_has_all_sections(self, customer, date, amount):
+        page = format_report(summarise_report(customer, date, amount))
+        Reader(page)
+        assert all(f'id="{section}"' in page for section in SECTIONS)
+        assert "nan" not in " ".join(Reader(page).texts).lower().split()
+
+    def test_another_value_is_refused(self):
+        with pytest.raises(InputError, match="report"):
+            format_report("report")
+
+    def test_another_language_is_refused(self, cdnow):
+        with pytest.raises(InputError, match="language"):
+            format_report(cdnow, language="de")
+
+
+def test_the_door_loads_neither_matplotlib_nor_jinja2():
+    code = "import sys, crmvalue, crmvalue.report; print({'matplotlib', 'jinja2', 'duckdb'} & set(sys.modules))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "set()"
