@@ -9,6 +9,7 @@ import io
 import pkgutil
 import re
 import types
+import xml.etree.ElementTree as ET
 from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from typing import TYPE_CHECKING
 import attrs
 import matplotlib as mpl
 from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -25,18 +28,22 @@ import crmvalue
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
     from sphinx.environment import BuildEnvironment
+    from sphinx.writers.html5 import HTML5Translator
 
 logger = logging.getLogger(__name__)
+
+MATHML = "http://www.w3.org/1998/Math/MathML"
 
 project = "crmvalue"
 author = "The crmvalue developers"
 copyright = "2026, the crmvalue developers"
 version = release = crmvalue.__version__
 
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax"]
+extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
 default_role = "code"  # `margin` in a docstring is a name, not an emphasis
 html_theme = "furo"
+html_math_renderer = "mathml"  # browsers draw it themselves; the default would load a script from elsewhere
 html_title = f"crmvalue {release}"
 html_static_path = ["_static"]
 html_css_files = ["wrap.css"]
@@ -76,6 +83,25 @@ class Picture(SphinxDirective):
         return [nodes.image(uri=f"/{file.as_posix()}", alt=result.to_vega()["description"])]
 
 
+class Page(SphinxDirective):
+    """Show a page of HTML that is a variable of the page's examples."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Write the page into the output, and show it in a frame."""
+        (name,) = self.arguments
+        page = values_of_examples(Path(self.env.doc2path(self.env.docname)))[name]
+        file = f"{self.env.docname.replace('/', '-')}-{name}.html"
+        target = Path(self.env.app.outdir, "_static", file)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(str(page), encoding="utf-8")
+        place = f"{'../' * self.env.docname.count('/')}_static/{file}"
+        frame = f'<iframe src="{place}" title="{name}" class="page" loading="lazy"></iframe>'
+        link = f'<p><a href="{place}">Open it on its own</a></p>'
+        return [nodes.raw("", frame + link, format="html")]
+
+
 @functools.cache
 def values_of_examples(page: Path) -> dict[str, object]:
     """Run the Python examples of a page and give their variables."""
@@ -83,7 +109,8 @@ def values_of_examples(page: Path) -> dict[str, object]:
     examples = doctest.DocTestParser().get_examples("\n".join(blocks))
     values: dict[str, object] = {}
     for example in examples:
-        with contextlib.redirect_stdout(io.StringIO()):
+        raises = contextlib.suppress(Exception if example.exc_msg else ())
+        with contextlib.redirect_stdout(io.StringIO()), raises:
             exec(compile(example.source, str(page), "single"), values)  # noqa: S102 - the examples of these very docs
     return values
 
@@ -91,10 +118,41 @@ def values_of_examples(page: Path) -> dict[str, object]:
 def setup(app: Sphinx) -> None:
     """Document every public name, constants and types that a private module defines included."""
     app.add_directive("picture", Picture)
+    app.add_html_math_renderer("mathml", (write_math, None), (write_math, None))
+    app.add_directive("page", Page)
     app.connect("builder-inited", lambda _: lend_docstrings())
     app.connect("autodoc-process-signature", lambda *given: (signature_of(given[3]), None))
     app.connect("autodoc-skip-member", lambda *given: True if is_left_out(*given[1:4]) else None)
     app.connect("env-check-consistency", lambda _, env: require_every_public_name(env))
+
+
+def write_math(translator: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """Write a formula as MathML; one that docutils does not understand is a warning, and so an error."""
+    is_block = isinstance(node, nodes.math_block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=is_block)
+    except MathError as error:
+        logger.warning("%s in the formula %s", error, node.astext(), location=node)
+        formula = ""
+    formula = move_indices(formula)
+    translator.body.append(f'<div class="math">{formula}</div>\n' if is_block else formula)
+    raise nodes.SkipNode
+
+
+def move_indices(formula: str) -> str:
+    """Put the index of a letter with a bar or a hat beside it; docutils writes it below."""
+    if "munderover" not in formula:
+        return formula
+    tree = ET.fromstring(formula)  # noqa: S314 - docutils wrote it
+    for stacked in tree.iter(f"{{{MATHML}}}munderover"):
+        letter, index, sign = stacked
+        if sign.get("stretchy") == "false":
+            accented = ET.Element(stacked.tag.replace("munderover", "mover"), accent="true")
+            accented.extend([letter, sign])
+            stacked.tag = stacked.tag.replace("munderover", "msub")
+            stacked[:] = [accented, index]
+    ET.register_namespace("", MATHML)
+    return ET.tostring(tree, encoding="unicode")
 
 
 def signature_of(thing: object) -> str | None:

@@ -307,7 +307,7 @@ def campaign_effect(
     Money: Welch's interval [2]_ for the difference of two means with unequal variances :math:`s_1^2, s_0^2`,
 
     .. math:: \bar{x}_1 - \bar{x}_0 \pm t_\nu \sqrt{v_1 + v_0}, \quad v_i = s_i^2 / n_i, \quad
-        \nu = (v_1 + v_0)^2 \Big/ \left(\frac{v_1^2}{n_1 - 1} + \frac{v_0^2}{n_0 - 1}\right)
+        \nu = (v_1 + v_0)^2 / \left(\frac{v_1^2}{n_1 - 1} + \frac{v_0^2}{n_0 - 1}\right)
 
     once for revenue and once for :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Spend is
     skewed: with fewer than some hundred customers a group, these intervals cover the truth less often than `level`

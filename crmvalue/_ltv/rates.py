@@ -166,7 +166,7 @@ def retention_curve(retention_rate: ArrayLike, n_periods: int) -> Floats:
 
     Notes
     -----
-    .. math:: S(t) = r^t, \qquad t = 0, \dots, n - 1
+    .. math:: S(t) = r^t, \qquad t = 0, \ldots, n - 1
 
     Source: survival function of the geometric distribution.
 

@@ -96,8 +96,10 @@ class OrderFile:
     n_columns : int
         Columns of the file.
     n_duplicates : int or None
-        Rows that are copies of another row in all columns; they are left out with ``duplicates="drop"``. None if they
-        cannot be counted, because a column that is not used is not UTF-8.
+        Rows that are copies of another row in all columns. None if they cannot be counted, because a column that is not
+        used is not UTF-8.
+    copies_left_out : bool
+        Whether these rows are left out, as ``duplicates="drop"`` asks; then they are not among `n_rows`.
     n_without_customer, n_without_date : int
         Rows left out because the customer or the date is missing.
     n_far : int
@@ -136,6 +138,7 @@ class OrderFile:
     n_rows: int
     n_columns: int
     n_duplicates: int | None
+    copies_left_out: bool
     n_without_customer: int
     n_without_date: int
     n_far: int
@@ -237,6 +240,7 @@ def read_orders(
         n_residues=cells["n_residues"] if cells["n_residues"].any() else None,
         n_columns=len(columns),
         n_duplicates=n_duplicates,
+        copies_left_out=duplicates == "drop",
         n_far=0,
         far=(),
         columns={role: column.name for role, column in chosen.items()},

@@ -48,6 +48,10 @@ class Page:
         """Show the page as wide as a telephone or a desktop."""
         self.ask("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width < 600)
 
+    def close(self):
+        """Close the page."""
+        self.ask("Page.close")
+
     def picture(self):
         """Give a picture of the whole page, as base64 of a PNG."""
         return self.ask("Page.captureScreenshot", captureBeyondViewport=True)["data"]
@@ -143,8 +147,8 @@ class Chromium:
             self.events.append(message)
         return message
 
-    def open(self, file, width=1280):
-        """Open a file and wait until it is complete and asks for nothing more."""
+    def open(self, file, width=1280, until="networkIdle"):
+        """Open a file and wait until it has asked for nothing for half a second, or until it is loaded ("load")."""
         target = self.ask("Target.createTarget", url="about:blank")["targetId"]
         session = self.ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         page = self.pages[session] = Page(self, session)
@@ -157,7 +161,7 @@ class Chromium:
         limit = time.monotonic() + PATIENCE
         while not any(
             event["method"] == "Page.lifecycleEvent"
-            and event["params"]["name"] == "networkIdle"
+            and event["params"]["name"] == until
             and event["params"]["loaderId"] == loader
             for event in self.events
         ):

@@ -51,12 +51,12 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def gallery():
+def docs():
     named = os.environ.get("CRMVALUE_DOCS")
-    page = Path(named or ROOT / "docs" / "_build", "how-to", "pictures.html")
-    if not named and not page.exists():
+    folder = Path(named or ROOT / "docs" / "_build")
+    if not named and not folder.exists():
         pytest.skip("docs/_build missing: make docs")
-    return page
+    return folder
 
 
 def require_quiet(page):
@@ -65,14 +65,38 @@ def require_quiet(page):
     assert page.complaints == []
 
 
+class TestDocs:
+    """Each page of the docs is complete without the network, and fits a telephone."""
+
+    def test_every_page_is_quiet_and_fits(self, chromium, docs):
+        files = sorted(docs.rglob("*.html"))
+        faults = {}
+        for file in files:
+            page = chromium.open(file, WIDTHS[0], until="load")
+            widths = page.run("[innerWidth, document.documentElement.scrollWidth]")
+            found = [*page.complaints, *page.far_requests, *({*widths} - {WIDTHS[0]})]
+            if found:
+                faults[file.relative_to(docs).as_posix()] = found
+            page.close()
+        assert faults == {}
+        assert len(files) > 60
+
+    def test_formulas_are_drawn_by_the_browser(self, chromium, docs):
+        page = chromium.open(docs / "reference" / "ltv.html")
+        heights = page.run("[...document.querySelectorAll('div.math math')].map(part => part.clientHeight)")
+        assert len(heights) > 10
+        assert min(heights) > 5
+        assert "\\frac" not in page.run("document.body.innerText")
+
+
 class TestGallery:
     """Each section and each picture of the gallery can be seen, on a telephone too."""
 
     SOURCE = (ROOT / "docs" / "how-to" / "pictures.md").read_text(encoding="utf-8")
 
     @pytest.mark.parametrize("width", WIDTHS)
-    def test_all_can_be_seen(self, chromium, gallery, width):
-        page = chromium.open(gallery, width)
+    def test_all_can_be_seen(self, chromium, docs, width):
+        page = chromium.open(docs / "how-to" / "pictures.html", width)
         found = page.run(SEEN)
         require_quiet(page)
         assert (found["width"], found["page"]) == (width, width)

@@ -369,7 +369,7 @@ def customer_values(
 
     Notes
     -----
-    .. math:: m \, E[\text{spend}] \, E\Big[\sum_{j} (1+d)^{-s_j}\Big]
+    .. math:: m \, E[\text{spend}] \, E\left[\sum_{j} (1+d)^{-s_j}\right]
         - c \int_0^H P(\text{alive at } s) \, (1 + d)^{-s} \, ds
 
     Fader, Hardie and Lee (2005), "RFM and CLV". The integral is a Gauss-Legendre rule on the logarithm of time,

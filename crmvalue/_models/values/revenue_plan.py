@@ -188,7 +188,7 @@ def revenue_plan(
 
     Notes
     -----
-    .. math:: \sum_i E[\text{spend}_i] \, \big(E[N_i(t_k)] - E[N_i(t_{k-1})]\big)
+    .. math:: \sum_i E[\text{spend}_i] \, \left(E[N_i(t_k)] - E[N_i(t_{k-1})]\right)
 
     An interval joins two sources of error. The parameters are drawn from both fits; the purchases of a month follow
     them as parabolas of its logarithm, as in :func:`customer_values`. Chance has the variance of simulated futures, in

@@ -108,11 +108,10 @@ def _of_base(report: Report, _: Words) -> Iterator[str]:
 
 def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
     counts = report.base.counts
-    copies = counts.n_duplicates_kept if orders is None else None
-    dropped = counts.n_duplicates_dropped
-    if orders is not None:
-        dropped = max(dropped, 0)
-        copies = 0 if dropped else orders.n_duplicates
+    copies, dropped = counts.n_duplicates_kept, counts.n_duplicates_dropped
+    if orders is not None:  # the file has more columns, by which rows are told apart
+        n_copies = orders.n_duplicates or 0
+        copies, dropped = (0, n_copies) if orders.copies_left_out else (n_copies, 0)
     n_nobody = counts.n_without_customer + (0 if orders is None else orders.n_without_customer)
     n_undated = counts.n_without_date + (0 if orders is None else orders.n_without_date)
     numbers = [

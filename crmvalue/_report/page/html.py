@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["format_report", "import_extras", "make_page"]
 
-_LONGEST_NAME = 60
+_LONGEST_NAME = 40
 _MUCH = 0.25  # share of the money by which a good forecast may be off and still be planned with
 _MISSING = "The report needs Jinja2 and matplotlib: pip install 'crmvalue[report]'"
 

@@ -26,6 +26,7 @@ Language: TypeAlias = Literal["uk", "ka", "az", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
+_LONG = 1e8  # from here on an amount is too long for a phone
 _FIXED = "\u00a0"  # a space that does not break
 
 
@@ -78,7 +79,10 @@ class Words:
         return self._written(f"{number:,.{digits}f}")
 
     def money(self, amount: float) -> str:
-        """Write an amount: from 1,000 on without its cents."""
+        """Write an amount: from 1,000 on without its cents, from 100 million on in millions or more."""
+        if _LONG <= abs(amount) < math.inf:
+            least, name = next(scale for scale in self._scales() if abs(amount) >= scale[0])
+            return f"{self.number(amount / least, 1)} {name}"
         return self.number(amount, 0 if abs(amount) >= 999.5 else 2)
 
     def share(self, share: float) -> str:
@@ -100,12 +104,15 @@ class Words:
             return ""
         if form == "share":
             return self.share(value)
-        for least, unit, name in ((1e9, 1e9, self("bn")), (1e6, 1e6, self("M")), (1e4, 1e3, self("k"))):
-            if abs(value) >= least:
+        for unit, name in self._scales():
+            if abs(value) >= max(unit, 1e4):
                 return self._written(f"{float(f'{value / unit:.3g}'):,.15g}") + _FIXED + name
         if form == "count" or abs(value) >= 99.95:
             return self._written(f"{value:,.0f}")
         return self._written(f"{value:.3g}")
+
+    def _scales(self) -> tuple[tuple[float, str], ...]:
+        return (1e9, self("bn")), (1e6, self("M")), (1e3, self("k"))
 
     def _written(self, number: str) -> str:
         """Write a number of Python in the form of the language; a sign before nothing but zeros says nothing."""

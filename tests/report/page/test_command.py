@@ -53,6 +53,46 @@ class TestPage:
         assert main([str(orders), "--report", str(page)]) == 0
         assert "old" not in page.read_text("utf-8").split()
 
+    @pytest.mark.parametrize(
+        ("duplicates", "said"),
+        [
+            ("keep", "Exact copies of other rows: 1. They count like all others."),
+            ("drop", "Exact copies of other rows, left out: 1."),
+        ],
+    )
+    def test_says_what_became_of_copies(self, orders, tmp_path, duplicates, said):
+        lines = orders.read_text("utf-8").splitlines()
+        orders.write_text("\n".join([*lines, lines[-1]]), "utf-8")
+        page = tmp_path / "r.html"
+        assert main([str(orders), "--report", str(page), "--duplicates", duplicates]) == 0
+        text = page.read_text("utf-8")
+        assert f"<li>{said}</li>" in text
+        assert text.count("Exact copies") == 1
+        assert "<dd>13</dd>" in text
+
+    def test_names_what_the_file_warns_of(self, tmp_path):
+        rows = [
+            "ann,2024-01-31,5",
+            "Total:,2024-01-31,9",
+            "1.5E+11,2024-02-01,3",
+            ",2024-02-02,1",
+            "bob,,1",
+            "bob,2203-01-01,1",
+        ]
+        rows += [f"c{k},2024-02-0{k},{k}" for k in range(1, 9)] * 2
+        (tmp_path / "o.csv").write_text("customer,date,amount\n" + "\n".join(rows), "utf-8")
+        assert main([str(tmp_path / "o.csv"), "--report", str(tmp_path / "r.html")]) == 0
+        text = (tmp_path / "r.html").read_text("utf-8")
+        for said in (
+            "Rows without a customer, left out: 1.",
+            "Rows without a date, left out: 1.",
+            "Rows whose date is years away from all others, left out: 1.",
+            "Customers that a spreadsheet has rounded, such as 1.5E+11: 1.",
+            "Counted as a customer: “Total:”.",
+            "Columns that were guessed by their names: “customer”, “date”, “amount”.",
+        ):
+            assert said in text, said
+
     def test_the_same_log_gives_the_same_page(self, tmp_path):
         pages = [tmp_path / name for name in ("a.html", "b.html")]
         assert [main(["--report", str(page)]) for page in pages] == [0, 0]

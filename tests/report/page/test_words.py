@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gettext
 import io
+import math
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +48,24 @@ class TestCatalogue:
         path = FOLDER / "words" / f"{language}.po"
         assert path.with_suffix(".mo").read_bytes() == compiled(read_catalogue(path))
 
+    def test_says_what_the_glossary_says(self, language):
+        """One word has one meaning: the terms of the glossary stand in the catalogue as they stand there."""
+        entries = {bare(key): bare(text) for key, text in read_catalogue(FOLDER / "words" / f"{language}.po").items()}
+        glossary = (Path(__file__).parents[3] / "docs" / "glossary.md").read_text(encoding="utf-8")
+        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in glossary.splitlines() if line[:2] == "| "]
+        column = ("en", "uk", "ka", "az").index(language)
+        terms = {bare(row[0]): {bare(word) for word in row[column].split(",")} for row in rows if len(row) == 4}
+        if not terms:
+            pytest.skip("the glossary has no other languages")
+        both = terms.keys() & entries.keys()
+        assert len(both) > 15
+        assert {key: entries[key] for key in both if entries[key] not in terms[key]} == {}
+
+
+def bare(term):
+    """Give a term without its abbreviation in parentheses, in small letters."""
+    return re.sub(r" \(.*\)", "", term).strip().lower()
+
 
 def test_the_compiled_form_is_read_by_the_standard_library():
     entries = {"": "Content-Type: text/plain; charset=UTF-8\n", "a": "ა", "b c": "ї"}
@@ -77,6 +97,16 @@ class TestNumbers:
         assert words.count(-47) == "−47"  # noqa: RUF001 - a minus
         assert words.number(-0.001) == "0.00"
         assert words.error(0.063) == "+6.3\u00a0%"
+
+    def test_large_amounts_are_shortened(self):
+        words = words_of("en")
+        assert [words.money(amount) for amount in (99_999_999, 1e8, 2.4375e12, -3.25e8)] == [
+            "99,999,999",
+            "100.0 M",
+            "2,437.5 bn",
+            "−325.0 M",  # noqa: RUF001 - a minus
+        ]
+        assert words.money(math.inf) == "∞"
 
     def test_axes_shorten_large_numbers(self):
         assert words_of("en").short(3.4e6) == "3.4\u00a0M"
