@@ -42,10 +42,9 @@ class TestPage:
         assert "<b>" not in text
         assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
-    @pytest.mark.parametrize("language", ["uk", "ka", "az"])
-    def test_is_in_the_language(self, orders, tmp_path, language):
-        assert main([str(orders), "--report", str(tmp_path / "r.html"), "--language", language]) == 0
-        assert f'<html lang="{language}">' in (tmp_path / "r.html").read_text("utf-8")
+    def test_is_in_the_language(self, orders, tmp_path):
+        assert main([str(orders), "--report", str(tmp_path / "r.html"), "--language", "ka"]) == 0
+        assert '<html lang="ka">' in (tmp_path / "r.html").read_text("utf-8")
 
     def test_takes_the_place_of_an_older_one(self, orders, tmp_path):
         page = tmp_path / "report.htm"
@@ -92,11 +91,6 @@ class TestPage:
             "Columns that were guessed by their names: “customer”, “date”, “amount”.",
         ):
             assert said in text, said
-
-    def test_the_same_log_gives_the_same_page(self, tmp_path):
-        pages = [tmp_path / name for name in ("a.html", "b.html")]
-        assert [main(["--report", str(page)]) for page in pages] == [0, 0]
-        assert pages[0].read_bytes() == pages[1].read_bytes()
 
 
 class TestRefusals:

@@ -54,10 +54,14 @@ class Reader(html.parser.HTMLParser):
             self.texts.append(" ".join(data.split()))
 
 
-@pytest.fixture(scope="module")
-def cdnow():
+def summarised():
     log = load_cdnow()
     return summarise_report(log.customer, log.date, log.amount, margin=0.3, acquisition_cost=10, discount_rate=0.1)
+
+
+@pytest.fixture(scope="module")
+def cdnow():
+    return summarised()
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +131,12 @@ def hostile():
     customer, date = ([row[k] for row in rows] for k in (0, 1))
     amount = np.where(np.array(customer, dtype=object) == HOSTILE, 900.0, 10.0 + rng.random(len(rows)))
     return summarise_report(customer, date, amount, as_of=max(date) + np.timedelta64(300, "D"))
+
+
+def test_the_same_log_gives_the_same_page(cdnow, pages):
+    again = summarised()
+    assert again == cdnow
+    assert format_report(again, name="CDNOW") == pages["en"]
 
 
 class TestEscaping:

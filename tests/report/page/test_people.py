@@ -117,9 +117,9 @@ class TestCustomerList:
         with pytest.raises(InputError, match="n_all"):
             CustomerList(**{**KEPT, "n_all": 0}, last_purchase=["2024-01-31"])
 
-    def test_becomes_a_frame(self):
+    def test_gives_the_columns_that_it_has(self):
         found = CustomerList(**KEPT, last_purchase=["2024-01-31"])
-        assert found.to_frame().columns.tolist() == ["customer", "segment", "n_purchases", "last_purchase"]
+        assert list(found.to_columns()) == ["customer", "segment", "n_purchases", "last_purchase"]
 
 
 class TestReport:
