@@ -100,6 +100,14 @@ def costs_of(n_months):
     return loyalty.ProgrammeCosts(month=months, liability_change=money, cost=-money, **counts)
 
 
+def months_of(n):
+    start = np.arange(n).astype("datetime64[M]")
+    ends = {"revenue_low": np.full(n, -np.inf), "revenue_high": np.full(n, 1e9), "level": 0.8}
+    sums = {"expected_purchases": np.ones(n), "revenue": np.geomspace(1e8, 1, n), "margin": np.zeros(n)}
+    days = {"start": start.astype("datetime64[D]"), "end": (start + 1).astype("datetime64[D]") - 1}
+    return models.RevenuePlan(**days, **sums, **ends, total_revenue=(0.0, np.inf), as_of="1969-12-31")
+
+
 def effect_of(difference, half, naive):
     return loyalty.MemberEffect(
         effect=difference,
@@ -270,6 +278,18 @@ def awkward():
         ),
         "hundred inputs": lambda: plots.sensitivity(total, {f"{GEORGIAN[0]} {k}": float(k) for k in range(99)}),
         "nothing moves": lambda: plots.sensitivity(total, {"a": 0.0, "b": 0.0}),
+        "one month": lambda: models.RevenuePlan(
+            start=["2024-01-01"],
+            end=["2024-01-31"],
+            expected_purchases=[2],
+            revenue=[9],
+            margin=[3],
+            as_of="2023-12-31",
+        ),
+        "months of years": lambda: months_of(300),
+        "one deal": lambda: funnels.forecast_calibration([0.5], [True]),
+        "cohorts that stay": lambda: cohorts.compare_survival([1, 2, 3], [False] * 3, ["a", "b", NAMES[0]]),
+        "cohorts of names": lambda: cohorts.compare_survival([1, 2, 3, 4], [True] * 4, [*NAMES[:2]] * 2),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(

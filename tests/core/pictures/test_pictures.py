@@ -295,5 +295,10 @@ class TestShown:
         assert cut("a" * 30 + "b" * 10) == "a" * 17 + "…" + "b" * 8
         assert cut("a\n b") == "a b"
 
+    def test_a_number_keeps_its_unit(self):
+        lines = wrapped("The customers of today will bring 75.9 k in 12 months: 70.3 k to 84.1 k, 3.5 % less")
+        assert not any(line.startswith(("k ", "M ", "%")) for line in lines)
+        assert " ".join(lines).count("k") == 3
+
     def test_wide_letters_count_twice(self):
         assert len(wrapped("顧客" * 25)) == 1 + len(wrapped("ab" * 25))

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
-from crmvalue import funnels, journey_map, journeys, ltv, metrics
+from crmvalue import cohorts, funnels, journey_map, journeys, ltv, metrics, models
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
 from crmvalue.segmentation import Migration, RfmScores, summarise_segments
 from tests.core.pictures.awkward import attempts, results
@@ -254,3 +254,45 @@ class TestMany:
     def test_groups_without_value(self):
         assert parts(summarise_segments(["a", "b"], [0.0, 0.0]))[0] == "The groups bring no value in all"
         assert parts(summarise_segments(["a", "b"], [-3.0, 1.0]))[0] == "The groups bring no value in all; a cost 3"
+
+
+class TestForecasts:
+    """Revenue of the months ahead, forecasts of deals, and cohorts side by side."""
+
+    def test_revenue_plan(self):
+        total = {"total_revenue": (13.0, 19.0), "level": 0.8}
+        ends = {"revenue_low": [7.0, 4.0], "revenue_high": [11.0, np.inf]}
+        plan = models.RevenuePlan(
+            start=["2024-01-01", "2024-02-01"],
+            end=["2024-01-31", "2024-02-29"],
+            expected_purchases=[2, 1],
+            revenue=[9.0, 7.0],
+            margin=[3.0, 2.0],
+            as_of="2023-12-31",
+            **ends,
+            **total,
+        )
+        title, data = parts(plan)
+        assert title == "The customers of today will bring 16 in 2 months: 13 to 19"
+        assert data["revenue"].tolist() == [9, 7]
+        assert data["first_month"].tolist() == [9, 9]
+        assert data["low"].tolist() == [7, 4]
+        assert (data["high"][0], np.isnan(data["high"][1])) == (11, True)
+
+    def test_forecast_of_deals(self):
+        found = funnels.forecast_calibration([0.2] * 10 + [0.9] * 20, [True] * 3 + [False] * 27, n_bins=2)
+        title, data = parts(found)
+        assert data["forecast"] == pytest.approx([0.2, 0.9])
+        assert data["won"] == pytest.approx([0.3, 0])
+        assert (data["low"][0], data["high"][0]) == pytest.approx(metrics.proportion_interval(3, 10))
+        assert title == "The forecasts promise too many deals: expected 20, won 3"
+        assert parts(funnels.forecast_calibration([0.5, 0.5], [True, False]))[0] == (
+            "The forecasts of deals fit: expected 1, won 1"
+        )
+
+    def test_cohorts(self):
+        found = cohorts.compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+        title, data = parts(found)
+        assert data["cohort"].tolist() == ["new", "old"]
+        assert data["value"].tolist() == found.value.tolist()
+        assert title == "The cohorts differ in the time that customers stay: new is ahead"
